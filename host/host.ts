@@ -1,0 +1,59 @@
+/**
+ * A machine that tasks work on, reached over SSH or this one. `test/contract/host.ts` proves each sentence of these
+ * comments for any implementation.
+ */
+import type { RunSetting, Shell } from '../runner/task.ts'
+import type { Output, RunOptions, Script } from './script.ts'
+
+export interface Host extends AsyncDisposable {
+  /** For people: `deploy@web-1`, or `this machine`. */
+  readonly name: string
+  /** zx on that machine, for commands that change something: a genuine ProcessPromise. A dry run only prints it. */
+  readonly $: Shell
+  /** zx on that machine, for commands that only look. A dry run runs it. */
+  readonly read: Shell
+  /**
+   * Runs a script. A non-zero exit is a result (`code`) for the caller to read; a lost connection is a `Fault`, never a
+   * result. In a dry run a script that writes is printed, and its result is `code` 0 with no output.
+   */
+  run(script: Script, options?: RunOptions): Promise<Output>
+  /** As `run`, and a non-zero exit is a `Fault` that shows the exact command and the end of its stderr. Resolves to stdout without the last line break. */
+  ask(script: Script, options?: RunOptions): Promise<string>
+  /** Copies a file of this machine there: temporary name beside it, mode set, size and sha256 compared on that machine, renamed. */
+  put(local: string, remote: string, options?: PutOptions): Promise<void>
+  /** Writes a text file in the same careful way. The text never stands in an argument of a process. Mode as in `chmod`, 0o644 unless told. */
+  write(path: string, text: string, mode?: number): Promise<void>
+  /** Gives the terminal to a command: raw mode, resizes passed on, Ctrl-C goes to that side. Resolves to its exit code. */
+  attach(command: string): Promise<number>
+  /**
+   * Starts a script that stays, such as the holder of a lock: it can read lines from us and we from it. It ends when its
+   * standard input ends, at the latest when this host is disposed of.
+   */
+  hold(script: Script): Promise<Held>
+}
+
+export interface PutOptions {
+  /** As in `chmod`; 0o644 unless told. */
+  readonly mode?: number
+  /** Bytes sent so far and in all. */
+  readonly onProgress?: (sent: number, total: number) => void
+}
+
+/** A script that runs until we let go. */
+export interface Held extends AsyncDisposable {
+  /** The lines that it prints. Ends when it ends. */
+  readonly lines: AsyncIterable<string>
+  /** Sends it a line. */
+  send(line: string): void
+  /** Resolves with its exit code when it ended, whoever ended it; undefined when the connection was lost. */
+  readonly ended: Promise<number | undefined>
+}
+
+/** How to reach a machine: what `ssh('web-1')` and `local()` return. Opening connects on first use, not before. */
+export interface Transport {
+  readonly name: string
+  open(run: HostSetting): Promise<Host>
+}
+
+/** What a host needs of the run that it is opened for. */
+export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {}

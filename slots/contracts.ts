@@ -1,0 +1,171 @@
+/**
+ * What plugins are: build sources, runtimes and routers. Each contract has one suite in `test/contract/` that takes any
+ * implementation and proves the sentences in these comments.
+ */
+import type { Host } from '../host/host.ts'
+import type { Script } from '../host/script.ts'
+import type { Kit } from '../runner/task.ts'
+import type { Layout } from './layout.ts'
+
+/** A named place on a host that runs one release. */
+export interface Slot<Name extends string = string> {
+  readonly name: Name
+  /** The TCP port, on loopback, on which the release's application answers. */
+  readonly port: number
+  /** Environment of this slot alone; it wins over the environment file. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What a build source made: a `.tar.gz` on this machine. */
+export interface Artifact {
+  /** Absolute path on this machine. */
+  readonly path: string
+  readonly version: string
+  /** Of the file, 64 hex digits. */
+  readonly sha256: string
+  /** Source revision, such as a git commit, when known. */
+  readonly revision?: string
+}
+
+/** An unpacked, immutable build on a host. */
+export interface Release {
+  /** `<version>-<first 7 digits of the sha256>`: the name of its folder. */
+  readonly name: string
+  readonly version: string
+  readonly sha256: string
+  /** Absolute path on the host. */
+  readonly dir: string
+}
+
+/** What a plugin gets to work with: one a step, so that its output stands below the step that called it. */
+export interface PluginKit extends Kit {
+  readonly app: string
+  /** The folder of the Taskfile. */
+  readonly folder: string
+  readonly host: Host
+  readonly layout: Layout
+  readonly slots: readonly Slot[]
+}
+
+/** A factory that returns a named object: `nginx({ site })` is a `Plugin<Router>`. Making one contacts nothing. */
+export interface Plugin<T> {
+  readonly name: string
+  create(kit: PluginKit): T
+}
+
+export interface BuildSource {
+  /** Makes the artifact. Leaves nothing else behind, also when it fails or is interrupted. In a dry run it prints what it would do. */
+  build(): Promise<Artifact>
+}
+
+/** The process of a slot, as the runtime's own supervisor tells it. */
+export interface SlotProcess {
+  readonly state: 'running' | 'stopped' | 'failed'
+  readonly pid?: number
+  /** Seconds since its start. */
+  readonly uptime?: number
+}
+
+export interface Runtime {
+  /** Environment that this runtime wants for a slot: port, node name, temporary folder. Contacts nothing. */
+  environment(slot: Slot): Readonly<Record<string, string>>
+  /** Starts the release that the slot's `current` names, with the slot's `env` file. Resolves when its process is there, healthy or not. */
+  start(release: Release, slot: Slot): Promise<void>
+  /** Resolves only when the slot's process is gone; a slot that is down is fine. After the stop limit it kills, and says so. */
+  stop(slot: Slot): Promise<Stopped>
+  process(slot: Slot): Promise<SlotProcess>
+  /** The last lines that the slot's application wrote. */
+  log(slot: Slot, lines: number): Promise<string>
+  /** Runs the migrations of a release beside the running application. A failure is a `Fault` with the end of the output. */
+  migrate?(release: Release, slot: Slot): Promise<void>
+  /** The command line of an interactive console in the slot's running application, for `Host.attach`. */
+  console?(slot: Slot): string
+  /** Evaluates an expression in the slot's running application and resolves to what it printed. */
+  rpc?(slot: Slot, expression: string): Promise<string>
+  /** What must stand on a host before the first start. */
+  provision(): Provision
+}
+
+export interface Stopped {
+  readonly was: 'running' | 'stopped'
+  /** It did not go by itself within the limit. */
+  readonly killed: boolean
+}
+
+/** What the router itself says. `generation` changes with each promote. */
+export interface Route {
+  readonly slot: string | undefined
+  readonly generation: string | undefined
+}
+
+/** What `/deployment_id` answered on a fresh connection through the router, or why there was no answer. */
+export interface PublicAnswer extends Route {
+  readonly status: number | undefined
+  readonly problem: string | undefined
+}
+
+/** An answer of the application through the router. */
+export interface Answer {
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number
+  readonly body: string
+}
+
+export interface Router {
+  /** Reads its own state. No route yet is `slot: undefined`; state that cannot be read or understood is a `Fault`. Never a guess. */
+  live(): Promise<Route>
+  /** Asks `/deployment_id` once on a fresh connection. No answer is a value with `problem`, not an error. */
+  answer(): Promise<PublicAnswer>
+  /** Asks the application for a path, through the router, on a fresh connection. */
+  fetch(path: string): Promise<Answer>
+  /** A `Fault` when the router is down or its configuration is not valid: then nothing may be switched. */
+  check(): Promise<void>
+  /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `prove` tells whether it happened. */
+  promote(slot: Slot, generation: string): Promise<void>
+  /** Puts back what `live` returned before a promote. */
+  restore(route: Route): Promise<void>
+  /** Asks on fresh connections until `answers` in a row carry the slot (and generation, where the router has one), at most `within` ms. */
+  prove(route: Route, limits: ProofLimits): Promise<Proof>
+  provision(): Provision
+}
+
+export interface ProofLimits {
+  readonly answers: number
+  /** Milliseconds. */
+  readonly within: number
+}
+
+export interface Proof {
+  readonly proven: boolean
+  readonly asked: number
+  /** The last answer that was seen. */
+  readonly last: PublicAnswer
+  /** Milliseconds from the first question to the first answer of the new route. */
+  readonly firstAfter: number | undefined
+}
+
+/** What a plugin wants on a host. Plain data: `setup` shows it as a diff, installs it, and does nothing the second time. */
+export interface Provision {
+  /** Commands that must be on the host, with the Debian package that has each. */
+  readonly tools: Readonly<Record<string, string>>
+  /** Files that belong to root. */
+  readonly files: readonly HostFile[]
+  /** Folders that belong to the deploying user, inside the application's folder. */
+  readonly folders: readonly HostFolder[]
+  /** The command lines that the deploying user may run as root, exactly as `sudo -n` will be given them. */
+  readonly sudo: readonly (readonly string[])[]
+  /** Run as root after a file changed, in order; each must be harmless when run again. */
+  readonly apply: readonly Script[]
+}
+
+export interface HostFile {
+  readonly path: string
+  readonly text: string
+  /** As in `chmod`. */
+  readonly mode: number
+}
+
+export interface HostFolder {
+  readonly path: string
+  readonly mode: number
+}

@@ -1,0 +1,42 @@
+/** The folders of an application on a host. Everything is made of the root and of names that were validated. */
+import { posix } from 'node:path'
+
+export interface Layout {
+  readonly root: string
+  readonly releases: string
+  readonly journal: string
+  readonly lock: string
+  /** What the router plugin owns. */
+  readonly router: string
+  release(name: string): string
+  slot(name: string): SlotLayout
+}
+
+export interface SlotLayout {
+  readonly dir: string
+  /** Link to the release that the slot runs. */
+  readonly current: string
+  /** Environment, 0600, in the form that both systemd and a POSIX shell read alike. */
+  readonly env: string
+  readonly record: string
+  readonly tmp: string
+}
+
+export function layout(root: string): Layout {
+  const at = (...parts: string[]) => posix.join(root, ...parts)
+  return {
+    root,
+    releases: at('releases'),
+    journal: at('journal.jsonl'),
+    lock: at('lock'),
+    router: at('router'),
+    release: name => at('releases', name),
+    slot: name => ({
+      dir: at('slots', name),
+      current: at('slots', name, 'current'),
+      env: at('slots', name, 'env'),
+      record: at('slots', name, 'slot.json'),
+      tmp: at('slots', name, 'tmp'),
+    }),
+  }
+}
