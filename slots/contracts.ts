@@ -82,8 +82,8 @@ export interface Runtime {
   console?(slot: Slot): string
   /** Evaluates an expression in the slot's running application and resolves to what it printed. */
   rpc?(slot: Slot, expression: string): Promise<string>
-  /** What must stand on a host before the first start. */
-  provision(): Provision
+  /** What must stand on a host before the first start. Contacts nothing. */
+  provision(facts: HostFacts): Provision
 }
 
 export interface Stopped {
@@ -126,7 +126,7 @@ export interface Router {
   restore(route: Route): Promise<void>
   /** Asks on fresh connections until `answers` in a row carry the slot (and generation, where the router has one), at most `within` ms. */
   prove(route: Route, limits: ProofLimits): Promise<Proof>
-  provision(): Provision
+  provision(facts: HostFacts): Provision
 }
 
 export interface ProofLimits {
@@ -142,6 +142,13 @@ export interface Proof {
   readonly last: PublicAnswer
   /** Milliseconds from the first question to the first answer of the new route. */
   readonly firstAfter: number | undefined
+}
+
+/** What `setup` found out about a host before it asks plugins for files. */
+export interface HostFacts {
+  /** The deploying user, and its primary group: who owns the application's folder and runs its processes. */
+  readonly user: string
+  readonly group: string
 }
 
 /** What a plugin wants on a host. Plain data: `setup` shows it as a diff, installs it, and does nothing the second time. */
