@@ -1,0 +1,49 @@
+defmodule Life.Board do
+  @moduledoc """
+  The rules of the game as pure functions: a board is the set of its living cells.
+
+  The edges are joined (a torus), so that a glider never leaves and the page has
+  something to show however long a slot runs.
+  """
+
+  @width 48
+  @height 24
+
+  @type cell :: {x :: non_neg_integer, y :: non_neg_integer}
+  @type t :: MapSet.t(cell)
+
+  @doc "The board of these living cells."
+  @spec new([cell]) :: t
+  def new(cells), do: MapSet.new(cells)
+
+  @doc "The next generation: born with three neighbours, alive with two or three."
+  @spec next(t) :: t
+  def next(board) do
+    for {cell, count} <- neighbour_counts(board),
+        count == 3 or (count == 2 and MapSet.member?(board, cell)),
+        into: MapSet.new(),
+        do: cell
+  end
+
+  @doc "The board as lines of text."
+  @spec to_text(t) :: String.t()
+  def to_text(board) do
+    Enum.map_join(0..(@height - 1), "\n", fn y ->
+      Enum.map_join(0..(@width - 1), fn x ->
+        if MapSet.member?(board, {x, y}), do: "●", else: "·"
+      end)
+    end)
+  end
+
+  # Only cells with a living neighbour can live next: counting from the living
+  # ones visits those and no others.
+  defp neighbour_counts(board) do
+    Enum.frequencies(
+      for {x, y} <- board,
+          dx <- -1..1,
+          dy <- -1..1,
+          {dx, dy} != {0, 0},
+          do: {Integer.mod(x + dx, @width), Integer.mod(y + dy, @height)}
+    )
+  end
+end

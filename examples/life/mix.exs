@@ -1,0 +1,36 @@
+defmodule Life.MixProject do
+  use Mix.Project
+
+  def project do
+    [
+      app: :life,
+      version: "0.1.0",
+      elixir: "~> 1.14",
+      start_permanent: Mix.env() == :prod,
+      elixirc_paths: elixirc_paths(Mix.env()),
+      deps: [],
+      releases: releases()
+    ]
+  end
+
+  # Cowboy is named here and not in `deps`: it is found as a plain OTP application
+  # through ERL_LIBS, so that the build needs no package manager but Debian's.
+  def application do
+    [
+      mod: {Life.Application, []},
+      extra_applications: [:logger, :crypto, :cowboy]
+    ]
+  end
+
+  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(_env), do: ["lib"]
+
+  defp releases do
+    [
+      life: [
+        include_executables_for: [:unix],
+        steps: [:assemble, :tar]
+      ]
+    ]
+  end
+end
