@@ -1,0 +1,13 @@
+/** Commands that need root: run as they are by root, and with `sudo -n` (which never waits for a password) by anybody else. */
+import { type Script, sh } from '../host/script.ts'
+
+const prefix = sh.read`$([ "$(id -u)" = 0 ] || echo sudo -n)`
+
+/**
+ * One simple command as root, which stands in a script wherever a command can. Name the program by its full path: then
+ * the words are exactly a line of `Provision.sudo`, and the caller's PATH does not matter.
+ */
+export const asRoot = (words: readonly string[]): Script => sh.write`${prefix} ${words}`
+
+/** As `asRoot`, for a command that only looks: a dry run runs it. */
+export const readAsRoot = (words: readonly string[]): Script => sh.read`${prefix} ${words}`

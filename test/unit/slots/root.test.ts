@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { sh } from '../../../host/script.ts'
+import { asRoot, readAsRoot } from '../../../slots/root.ts'
+
+/** Runs a script as `user` would, with an `id` and a `sudo` that only say what they are asked. */
+const runAs = (uid: number, text: string) =>
+  execFileSync('bash', [
+    '-euo',
+    'pipefail',
+    '-c',
+    `id() { echo ${uid}; }\nsudo() { printf 'sudo'; printf ' <%s>' "$@"; echo; }\n${text}`,
+  ]).toString()
+
+describe('a command as root', () => {
+  it('is run as it is by root', () => {
+    expect(runAs(0, asRoot(['printf', '%s|', 'a b', '$HOME']).text)).toBe('a b|$HOME|')
+  })
+
+  it('is given to sudo, which may not ask, by anybody else, word for word', () => {
+    expect(runAs(1000, asRoot(['/usr/bin/ln', '-s', 'a b', "it's"]).text)).toBe(
+      "sudo <-n> </usr/bin/ln> <-s> <a b> <it's>\n",
+    )
+  })
+
+  it('can stand wherever a command can', () => {
+    const script = sh.lines(
+      sh.read`if ! ${asRoot(['false'])}; then echo refused; fi`,
+      sh.read`${asRoot(['echo', 'x'])} | tr x y`,
+    )
+    expect(runAs(0, script.text)).toBe('refused\ny\n')
+  })
+
+  it('writes, unless it is said that it only looks', () => {
+    expect(sh.read`${asRoot(['true'])}`.writes).toBe(true)
+    expect(sh.read`${readAsRoot(['true'])}`.writes).toBe(false)
+  })
+})
