@@ -1,0 +1,23 @@
+// The worked example: `life`, an Elixir release, deployed to the rehearsal host that vagrant/ describes.
+import { beam, docker, env, nginx, project, ssh } from 'switchyard'
+
+const { tasks, task } = project({
+  app: 'life',
+  host: ssh(env.HOST ?? 'vagrant@192.168.33.40'),
+  build: docker({ context: 'examples/life' }),
+  runtime: beam(),
+  router: nginx({ site: 'life.example' }),
+  slots: {
+    blue: { port: 4000 },
+    green: { port: 5000 },
+  },
+})
+
+export const { setup, build, upload, detectLive, stopIdle, startIdle, checkIdle } = tasks
+export const { deploy, promote, rollback, migrate, console, status } = tasks
+
+export const uptime = task('Ask the host how long it has been up', {
+  async run({ host, show }) {
+    show(await host.read`uptime -p`.text())
+  },
+})

@@ -1,0 +1,41 @@
+/** The public surface: what a Taskfile imports, and what a plugin is written against. Pinned by a test. */
+export type { Held, Host, HostSetting, PutOptions, Transport } from './host/host.ts'
+export { local } from './host/local.ts'
+export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
+export { type SshOptions, ssh } from './host/ssh.ts'
+export { type CommandOptions, command } from './plugins/build/command.ts'
+export { type DockerOptions, docker } from './plugins/build/docker.ts'
+export { type TarballOptions, tarball } from './plugins/build/file.ts'
+export { type NginxOptions, nginx } from './plugins/router/nginx.ts'
+export { type BeamOptions, beam } from './plugins/runtime/beam.ts'
+export { arg } from './runner/args.ts'
+export { catalogue, Fault, fault } from './runner/faults.ts'
+export { type AnyTask, type Arg, definer, type Kit, type Shell, type Task } from './runner/task.ts'
+export type {
+  Answer,
+  Artifact,
+  BuildSource,
+  HostFacts,
+  HostFile,
+  HostFolder,
+  Plugin,
+  PluginKit,
+  Proof,
+  ProofLimits,
+  Provision,
+  PublicAnswer,
+  Release,
+  Route,
+  Router,
+  Runtime,
+  Slot,
+  SlotProcess,
+  Stopped,
+} from './slots/contracts.ts'
+export type { HealthCheck } from './slots/health.ts'
+export type { SlotSpec } from './slots/slot.ts'
+export type { Context } from './tasks/context.ts'
+export { type ProjectDefinition, project } from './tasks/project.ts'
+
+/** The environment of this process, for a Taskfile: `ssh(env.HOST ?? 'deploy@web-1')`. */
+export const env: Readonly<Record<string, string | undefined>> = process.env

@@ -1,0 +1,139 @@
+/** What can go wrong with slots, releases and the truth about them. */
+import { catalogue, fault } from '../runner/faults.ts'
+import type { HealthResult } from './health.ts'
+import type { LockOwner } from './lock.ts'
+
+const list = (names: readonly string[]) => names.join(', ')
+
+export const slotFaults = catalogue({
+  NAME_INVALID: fault<{ what: string; value: string; words: string }>({
+    exit: 2,
+    what: d => `${JSON.stringify(d.value)} is no ${d.what}.`,
+    next: d => `Use ${d.words}.`,
+  }),
+  SLOTS_NOT_TWO: fault<{ names: readonly string[] }>({
+    exit: 2,
+    what: d => `A project has two slots; this one has ${d.names.length}${d.names.length ? `: ${list(d.names)}` : ''}.`,
+    next: () => 'Write two in the Taskfile, such as `slots: { blue: { port: 4000 }, green: { port: 5000 } }`.',
+  }),
+  SLOTS_SHARE_PORT: fault<{ names: readonly string[]; port: number }>({
+    exit: 2,
+    what: d => `The slots ${list(d.names)} have the same port, ${d.port}.`,
+    next: () => 'Give each slot a port of its own in the Taskfile.',
+  }),
+  SLOT_UNKNOWN: fault<{ name: string | undefined; names: readonly string[] }>({
+    exit: 2,
+    what: d => `There is no slot ${d.name}.`,
+    next: d => `Name one of: ${list(d.names)}.`,
+  }),
+  NOT_SET_UP: fault<{ host: string; root: string }>({
+    exit: 3,
+    what: d => `${d.host} is not set up for this application: ${d.root} is not there, or is not ours.`,
+    next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+  }),
+  LOCK_TAKEN: fault<{ host: string; owner: LockOwner | undefined }>({
+    exit: 3,
+    what: d =>
+      d.owner
+        ? `${d.owner.by} is busy on ${d.host} since ${d.owner.since}: ${d.owner.doing} (${d.owner.deploy}).`
+        : `Somebody has just begun to work on ${d.host}.`,
+    next: () => 'Wait until that has ended, and run the command again. A dead holder loses the lock by itself.',
+  }),
+  LOCK_LOST: fault<{ host: string; ttl: number }>({
+    exit: 1,
+    what: d => `${d.host} let go of our lock: it heard nothing from us for ${d.ttl} s, or the connection broke.`,
+    next: () => 'Look at `npx task status`, then run the command again.',
+  }),
+  RECORD_UNREADABLE: fault<{ path: string }>({
+    exit: 3,
+    what: d => `The record ${d.path} is not valid JSON.`,
+    next: d => `Look at ${d.path} on the host; what it says of the slot cannot be trusted.`,
+  }),
+  LIVE_UNKNOWN: fault<{ readings: readonly (readonly [string, string])[] }>({
+    exit: 3,
+    what: d =>
+      `It is not certain which slot is live: ${d.readings.map(([who, says]) => `${who} says ${says}`).join(', ')}.`,
+    next: () => 'Find out which is right with `npx task status` and the site itself. Nothing was touched.',
+    detail: d => d.readings.map(([who, says]) => `${who.padEnd(14)} ${says}`).join('\n'),
+  }),
+  SLOT_EMPTY: fault<{ slot: string }>({
+    exit: 3,
+    what: d => `Nothing was ever deployed to ${d.slot}.`,
+    next: () => 'Run `npx task deploy` first.',
+  }),
+  SLOT_IS_LIVE: fault<{ slot: string }>({
+    exit: 3,
+    what: d => `${d.slot} is live; it is not stopped or filled.`,
+    next: () => 'Promote the other slot first.',
+  }),
+  SLOT_DOWN: fault<{ slot: string; state: string; log: string }>({
+    exit: 3,
+    what: d => `The application in ${d.slot} is not running (${d.state}).`,
+    next: d => (d.log ? 'The end of its log is above; mend that, then deploy again.' : 'Run `npx task deploy`.'),
+    detail: d => d.log || undefined,
+  }),
+  SLOT_NOT_HEALTHY: fault<{ slot: string; path: string; result: HealthResult; log: string }>({
+    exit: 3,
+    what: ({ slot, path, result }) =>
+      result.outcome === 'gone'
+        ? `The application in ${slot} ended while its health was asked for (${result.tries} tries, ${result.failed} failed).`
+        : `${path} of ${slot} was not healthy in time: ${result.tries} tries, ${result.failed} failed, last status ${result.status || 'none'}.`,
+    next: d =>
+      d.log
+        ? 'The end of its log is above; mend that, then deploy again.'
+        : 'Look at the application, then deploy again.',
+    detail: d => d.log || undefined,
+  }),
+  SLOT_OTHER_VERSION: fault<{ slot: string; wanted: string; said: string }>({
+    exit: 3,
+    what: d => `${d.slot} should run ${d.wanted}, but what answers there says ${d.said}.`,
+    next: () =>
+      'Run `npx task status`; if the application does not tell its version, set `health: { version: false }`.',
+  }),
+  PORT_TAKEN: fault<{ slot: string; port: number; holder: string }>({
+    exit: 3,
+    what: d => `The port ${d.port} of ${d.slot} is held by ${d.holder}, which is not the slot's application.`,
+    next: () => 'End that process on the host, or give the slot another port. Nothing was stopped.',
+  }),
+  ARTIFACT_REFUSED: fault<{ artifact: string; why: string; detail: string }>({
+    exit: 1,
+    what: d => `The artifact ${d.artifact} was refused: ${d.why}.`,
+    next: () => 'Look at how it is built. Nothing of it was kept on the host.',
+    detail: d => d.detail || undefined,
+  }),
+  PROMOTE_NOT_PROVEN: fault<{ slot: string; why: string }>({
+    exit: 1,
+    what: d => `The traffic did not provably move to ${d.slot}: ${d.why}.`,
+    next: () => 'The route before it was put back. Look at the router, then promote again.',
+  }),
+  RESTORE_NOT_PROVEN: fault<{ slot: string; why: string }>({
+    exit: 1,
+    what: d => `The route back to ${d.slot} could not be proven: ${d.why}.`,
+    next: () => 'Look at the site and at `npx task status` now.',
+  }),
+  CANNOT: fault<{ verb: string }>({
+    exit: 2,
+    what: d => `The runtime of this project has no ${d.verb}.`,
+    next: () => 'Leave this task out of the Taskfile, or write one of your own.',
+  }),
+  ROLLBACK_NOWHERE: fault<{ slot: string }>({
+    exit: 3,
+    what: d => `There is nothing to roll back to: ${d.slot} never was live.`,
+    next: () => 'Deploy an older version, and promote it.',
+  }),
+  ADOPT_NOTHING: fault<{ slot: string; port: number }>({
+    exit: 3,
+    what: d => `Nothing listens on port ${d.port} that could be adopted as ${d.slot}, or it belongs to another user.`,
+    next: () => 'Start the application there, as the user that deploys, or run `npx task setup` without --adopt.',
+  }),
+  TOOLS_MISSING: fault<{ tools: readonly string[]; packages: readonly string[] }>({
+    exit: 3,
+    what: d => `The host lacks ${list(d.tools)}.`,
+    next: d => `As root on the host: apt-get install -y ${d.packages.join(' ')}`,
+  }),
+  SETUP_NEEDS_ROOT: fault<{ user: string }>({
+    exit: 3,
+    what: d => `Setting up needs root, and ${d.user} may not use sudo without a password.`,
+    next: () => 'Run `npx task setup` once as a user who may (`HOST=root@...`), or do what `--dry-run` prints by hand.',
+  }),
+})

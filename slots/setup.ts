@@ -1,0 +1,118 @@
+/**
+ * Prepares a host: folders of the deploying user, files of root. What stands there already is left alone, so that a second
+ * setup does nothing, and a dry run shows what would change as a diff.
+ */
+import { posix } from 'node:path'
+import type { Host } from '../host/host.ts'
+import { type Script, sh } from '../host/script.ts'
+import type { HostFacts, HostFile, HostFolder, Provision } from './contracts.ts'
+import { slotFaults } from './faults.ts'
+import type { Layout } from './layout.ts'
+import { asRoot } from './root.ts'
+import type { Slots } from './slot.ts'
+
+/** The tools that every host needs, whatever the plugins, with the Debian packages that have them. */
+const TOOLS = { bash: 'bash', curl: 'curl', flock: 'util-linux', ss: 'iproute2', sha256sum: 'coreutils', tar: 'tar' }
+
+export interface Facts extends HostFacts {
+  /** Root, or able to become root without a password. */
+  readonly root: boolean
+  readonly missing: readonly string[]
+}
+
+/** Prints user, group, whether root can be had, and which tools are missing. */
+export const lookAt = (tools: readonly string[]): Script => sh.read`
+id -un
+id -gn
+if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
+for tool in ${tools}; do
+  PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" > /dev/null || printf '%s\\n' "$tool"
+done`
+
+/** Throws `TOOLS_MISSING` with the line that installs them. */
+export async function facts(host: Host, provisions: (facts: HostFacts) => readonly Provision[]): Promise<Facts> {
+  const wanted = provisions({ user: '', group: '' }).map(want => want.tools)
+  const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...wanted)
+  const [user = '', group = '', root, ...missing] = (await host.ask(lookAt(Object.keys(tools)))).split('\n')
+  const packages = [...new Set(missing.map(tool => tools[tool] ?? tool))]
+  if (missing.length > 0) throw slotFaults.TOOLS_MISSING({ tools: missing, packages })
+  return { user, group, root: root === 'root', missing }
+}
+
+/** The application's folders. nginx's workers may pass through the root and read the router's; the rest is the user's alone. */
+export const folders = (layout: Layout, slots: Slots<string>, provisions: readonly Provision[]): HostFolder[] => [
+  { path: layout.releases, mode: 0o755 },
+  ...slots.names.flatMap(name => [
+    { path: layout.slot(name).dir, mode: 0o700 },
+    { path: layout.slot(name).tmp, mode: 0o700 },
+  ]),
+  ...provisions.flatMap(want => want.folders),
+]
+
+const octal = (mode: number) => mode.toString(8).padStart(4, '0')
+
+/** Makes the root folder, as root because `/srv` is root's, and the folders in it. Harmless when run again. */
+export const makeFolders = (layout: Layout, wanted: readonly HostFolder[], { user, group }: HostFacts): Script =>
+  sh.lines(
+    sh.write`[ -O ${layout.root} ] || ${asRoot(['install', '-d', '-o', user, '-g', group, '-m', '0711', layout.root])}`,
+    ...wanted.map(({ path, mode }) => sh.write`mkdir -p ${path} && chmod ${octal(mode)} ${path}`),
+  )
+
+/** Prints `missing` for each folder that is not there or has another mode. */
+export const missingFolders = (layout: Layout, wanted: readonly HostFolder[]): Script =>
+  sh.lines(
+    ...[{ path: layout.root, mode: 0o711 }, ...wanted].map(
+      ({ path, mode }) =>
+        sh.read`[ "$(stat -c %a ${path} 2>/dev/null)" = ${mode.toString(8)} ] && [ -O ${path} ] || printf '%s\\n' ${path}`,
+    ),
+  )
+
+/** The sudoers file: exactly these command lines, nothing with a wildcard. Format: sudoers(5). */
+export function sudoersFile(app: string, { user }: HostFacts, commands: readonly (readonly string[])[]): HostFile {
+  const escaped = (word: string) => word.replace(/[\\,:=*?[\]!()"' #]/g, '\\$&')
+  const lines = [...new Set(commands.map(words => words.map(escaped).join(' ')))]
+  return {
+    path: `/etc/sudoers.d/switchyard-${app}`,
+    mode: 0o440,
+    text: `# What deploying ${app} may do as root. Made by \`task setup\`.\n${lines.map(line => `${user} ALL=(root) NOPASSWD: ${line}\n`).join('')}`,
+  }
+}
+
+/** Prints how a file of root differs from what it should be; exit 0 when it does not. The new text comes by standard input. */
+const difference = ({ path }: HostFile, root: boolean): Script => {
+  const diff = ['diff', '-u', '-N', '--label', path, '--label', path, path, '-']
+  return root ? sh.read`${{ ...asRoot(diff), writes: false }}` : sh.read`${diff}`
+}
+
+/** Installs a file of root: beside it under another name, looked at by `check`, then one rename. */
+function install({ path, mode }: HostFile): Script {
+  const next = posix.join(posix.dirname(path), `.${posix.basename(path)}.next`)
+  return sh.lines(
+    asRoot(['mkdir', '-p', posix.dirname(path)]),
+    sh.write`${asRoot(['tee', next])} > /dev/null`,
+    asRoot(['chmod', octal(mode), next]),
+    ...(path.startsWith('/etc/sudoers.d/') ? [asRoot(['visudo', '-c', '-q', '-f', next])] : []),
+    asRoot(['mv', '-T', next, path]),
+  )
+}
+
+export interface Change {
+  readonly file: HostFile
+  readonly diff: string
+}
+
+/** What differs from what is wanted: files with their diffs, folders that are not there or not as they should be. */
+export async function changes(host: Host, root: boolean, files: readonly HostFile[]): Promise<readonly Change[]> {
+  const found = await Promise.all(
+    files.map(async file => {
+      const { code, stdout, stderr } = await host.run(difference(file, root), { input: file.text })
+      return { file, diff: code === 0 ? '' : stdout || stderr }
+    }),
+  )
+  return found.filter(({ diff }) => diff !== '')
+}
+
+/** Installs the files, in order. */
+export async function installAll(host: Host, changed: readonly Change[]): Promise<void> {
+  for (const { file } of changed) await host.ask(install(file), { input: file.text })
+}

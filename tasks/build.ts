@@ -1,0 +1,12 @@
+import type { Parts } from './context.ts'
+
+export type Build<S extends string> = ReturnType<typeof build<S>>
+
+export const build = <S extends string>({ task }: Parts<S>) =>
+  task('Build the release', {
+    async run({ build, note }) {
+      const artifact = await build()
+      note(`${artifact.version}, sha256 ${artifact.sha256.slice(0, 7)}`)
+      return { artifact }
+    },
+  })

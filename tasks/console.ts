@@ -1,0 +1,15 @@
+import { slotFaults } from '../slots/faults.ts'
+import type { Parts } from './context.ts'
+
+export const console = <S extends string>({ task, slot }: Parts<S>) =>
+  task("Open a remote console in a slot's running application", {
+    examples: ['console --slot green', 'console green'],
+    args: { slot },
+    interactive: true,
+    async run({ host, runtime, slot }) {
+      if (!runtime.console) throw slotFaults.CANNOT({ verb: 'console' })
+      const process = await runtime.process(slot)
+      if (process.state !== 'running') throw slotFaults.SLOT_DOWN({ slot: slot.name, state: process.state, log: '' })
+      return { exitCode: await host.attach(runtime.console(slot)) }
+    },
+  })

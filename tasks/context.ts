@@ -1,0 +1,40 @@
+/** What the tasks of a project can use beyond the runner's kit. */
+import type { Host } from '../host/host.ts'
+import type { Arg, Definer } from '../runner/task.ts'
+import type { Artifact, HostFacts, Provision, Router, Runtime, Slot } from '../slots/contracts.ts'
+import type { Health } from '../slots/health.ts'
+import type { Deploy } from '../slots/journal.ts'
+import type { Layout } from '../slots/layout.ts'
+import type { Slots } from '../slots/slot.ts'
+
+export interface Context<S extends string> {
+  readonly app: string
+  readonly host: Host
+  readonly layout: Layout
+  readonly slots: Slots<S>
+  readonly router: Router
+  readonly runtime: Runtime
+  readonly health: Health
+  /** This run of the program, as the host's records know it. */
+  readonly deploy: Deploy
+  readonly lock: RunLock
+  /** Runs the project's build source. */
+  build(): Promise<Artifact>
+  /** The text of a slot's environment file: the project's environment, the runtime's, and the slot's own, the last wins. */
+  environment(slot: Slot): string
+  /** What the plugins want to stand on the host. */
+  provisions(facts: HostFacts): readonly Provision[]
+}
+
+/** The lock of this run: taken once, kept to the end. */
+export interface RunLock {
+  take(): Promise<void>
+}
+
+/** With what a standard task is made. */
+export interface Parts<S extends string> extends Definer<Context<S>> {
+  /** A slot of this project, by its name. */
+  readonly slot: Arg<Slot<S>>
+  /** How long a slot may take to lose its connections before it is stopped, in milliseconds. */
+  readonly drain: Arg<number | undefined>
+}

@@ -1,0 +1,30 @@
+import { arg } from '../runner/args.ts'
+import { planMove } from '../slots/move.ts'
+import type { CheckIdle } from './check-idle.ts'
+import type { Parts } from './context.ts'
+import type { DetectLive } from './detect-live.ts'
+import type { StartIdle } from './start-idle.ts'
+import { switchTraffic } from './switch-traffic.ts'
+
+export const deploy = <S extends string>(
+  parts: Parts<S>,
+  detectLive: DetectLive<S>,
+  startIdle: StartIdle<S>,
+  checkIdle: CheckIdle<S>,
+) => {
+  const planned = parts.task('See what comes next', {
+    needs: [detectLive],
+    args: { promote: arg.flag('Send the traffic to the new release when it is healthy') },
+    async run({ promote, truth, live, idle, note, show, ...ground }) {
+      const move = promote ? await planMove(ground, truth, idle) : undefined
+      note(move ? `the traffic moves to ${idle.name}` : `npx task promote ${idle.name}`)
+      if (!promote)
+        show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
+      return { move }
+    },
+  })
+  return parts.flow('Deploy to the idle slot', [startIdle, checkIdle, planned, switchTraffic(parts, planned)], {
+    about: 'Builds, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
+    examples: ['deploy', 'deploy --promote'],
+  })
+}

@@ -1,0 +1,116 @@
+/** Ties an application, its host, its plugins and its slots together, and makes the standard tasks for them. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { dryHost } from '../host/dry.ts'
+import type { Host, Transport } from '../host/host.ts'
+import { arg } from '../runner/args.ts'
+import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
+import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
+import { environmentFile, parseEnvironment } from '../slots/environment.ts'
+import { type HealthCheck, healthOf } from '../slots/health.ts'
+import { newDeploy, whoami } from '../slots/journal.ts'
+import { layout } from '../slots/layout.ts'
+import { type Lock, takeLock } from '../slots/lock.ts'
+import { named } from '../slots/names.ts'
+import { type SlotSpec, slotsOf } from '../slots/slot.ts'
+import type { Context } from './context.ts'
+import { standardTasks } from './standard.ts'
+
+export interface ProjectDefinition<
+  S extends Record<string, SlotSpec>,
+  B extends Plugin<BuildSource>,
+  R extends Plugin<Router>,
+  U extends Plugin<Runtime>,
+> {
+  /** Name of the application: of its folder, its units, its site. */
+  readonly app: string
+  /** The machine that it runs on: `ssh('deploy@web-1')`, or `local()`. */
+  readonly host: Transport
+  readonly build: B
+  readonly runtime: U
+  readonly router: R
+  readonly slots: S
+  /** The application's folder on the host. Default `/srv/<app>`. */
+  readonly root?: string
+  /** The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. */
+  readonly env?: string
+  readonly health?: HealthCheck
+}
+
+type Made<P> = P extends Plugin<infer T> ? T : never
+
+/** What a task of a project has in its context, with the project's own plugins. */
+export type ProjectContext<S extends string, B, R, U> = Omit<Context<S>, 'router' | 'runtime' | 'build'> & {
+  readonly router: Made<R>
+  readonly runtime: Made<U>
+  readonly build: Made<B> extends { build: infer F } ? F : never
+}
+
+export function project<
+  const S extends Record<string, SlotSpec>,
+  B extends Plugin<BuildSource>,
+  R extends Plugin<Router>,
+  U extends Plugin<Runtime>,
+>(definition: ProjectDefinition<S, B, R, U>) {
+  type Name = Extract<keyof S, string>
+  const app = named('app', definition.app)
+  const folders = layout(named('root', definition.root ?? `/srv/${app}`))
+  const slots = slotsOf<Name>(definition.slots)
+  const slot = arg.from('slot', slots.names, name => slots.get(name))
+
+  const scope: Scope = {
+    name: app,
+    async open(run: RunSetting): Promise<Opened> {
+      const values = definition.env === undefined ? {} : await readEnvironment(resolve(run.folder, definition.env))
+      run.hide(Object.values(values))
+      const bare = await definition.host.open(run)
+      const deploy = newDeploy(whoami(process.env))
+      let held: Promise<Lock> | undefined
+      const lock = {
+        take: async () => {
+          if (run.dryRun) return
+          held ??= takeLock(bare, folders, deploy, run.command)
+          await held
+        },
+      }
+      return {
+        context(kit: Kit): Context<Name> {
+          const host: Host = kit.dryRun ? dryHost(bare, kit.log) : bare
+          const plugin: PluginKit = { ...kit, app, folder: run.folder, host, layout: folders, slots: slots.all }
+          const runtime = definition.runtime.create(plugin)
+          const router = definition.router.create(plugin)
+          const environment = (of: Slot) => environmentFile({ ...values, ...runtime.environment(of), ...of.env })
+          return {
+            app,
+            host,
+            layout: folders,
+            slots,
+            router,
+            runtime,
+            health: healthOf(definition.health),
+            deploy,
+            lock,
+            environment,
+            build: (): Promise<Artifact> => definition.build.create(plugin).build(),
+            provisions: facts => [runtime.provision(facts), router.provision(facts)],
+          }
+        },
+        async [Symbol.asyncDispose]() {
+          await (await held)?.[Symbol.asyncDispose]()
+          await bare[Symbol.asyncDispose]()
+        },
+      }
+    },
+  }
+
+  const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
+  return { ...own, slot, tasks: standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain }) }
+}
+
+const drain = arg
+  .duration('How long the idle slot may take to lose its connections before it is stopped, such as 30s')
+  .optional()
+
+async function readEnvironment(path: string): Promise<Readonly<Record<string, string>>> {
+  return parseEnvironment(await readFile(path, 'utf8'), path)
+}

@@ -1,0 +1,27 @@
+import { slotFaults } from '../slots/faults.ts'
+import { planMove } from '../slots/move.ts'
+import type { Parts } from './context.ts'
+import type { DetectLive } from './detect-live.ts'
+import { switchTraffic } from './switch-traffic.ts'
+import type { TakeLock } from './take-lock.ts'
+
+export const rollback = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+  const planned = parts.task('Check that the slot that was live before is still fit', {
+    needs: [takeLock, detectLive],
+    async run({ truth, idle, note, ...ground }) {
+      const record = truth.records.find(found => found?.slot === idle.name)
+      if (!truth.live || !record?.promoted) throw slotFaults.ROLLBACK_NOWHERE({ slot: idle.name })
+      const move = await planMove(ground, truth, idle)
+      note(`${record.release.name} in ${idle.name}`)
+      return { move }
+    },
+  })
+  return parts.flow(
+    'Send the traffic back to the slot that was live before',
+    [planned, switchTraffic(parts, planned)],
+    {
+      about: 'A promote in the other direction, to a release that is still warm.',
+      examples: ['rollback', 'rollback --dry-run'],
+    },
+  )
+}

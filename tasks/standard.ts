@@ -1,0 +1,41 @@
+/** The standard tasks of a project, each in a file of its own; here they are told what they need of each other. */
+import { build } from './build.ts'
+import { checkIdle } from './check-idle.ts'
+import { console } from './console.ts'
+import type { Parts } from './context.ts'
+import { deploy } from './deploy.ts'
+import { detectLive } from './detect-live.ts'
+import { migrate } from './migrate.ts'
+import { promote } from './promote.ts'
+import { rollback } from './rollback.ts'
+import { setup } from './setup.ts'
+import { startIdle } from './start-idle.ts'
+import { status } from './status.ts'
+import { stopIdle } from './stop-idle.ts'
+import { takeLock } from './take-lock.ts'
+import { upload } from './upload.ts'
+
+export function standardTasks<S extends string>(parts: Parts<S>) {
+  const locked = takeLock(parts)
+  const built = build(parts)
+  const uploaded = upload(parts, built)
+  const detected = detectLive(parts)
+  const stopped = stopIdle(parts, locked, detected)
+  const started = startIdle(parts, uploaded, stopped)
+  const checked = checkIdle(parts, detected)
+  return {
+    setup: setup(parts),
+    build: built,
+    upload: uploaded,
+    detectLive: detected,
+    stopIdle: stopped,
+    startIdle: started,
+    checkIdle: checked,
+    deploy: deploy(parts, detected, started, checked),
+    promote: promote(parts, locked, detected),
+    rollback: rollback(parts, locked, detected),
+    migrate: migrate(parts, locked, detected),
+    console: console(parts),
+    status: status(parts),
+  }
+}

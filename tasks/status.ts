@@ -1,0 +1,13 @@
+import { status as look, statusTable } from '../slots/status.ts'
+import type { Parts } from './context.ts'
+
+export const status = <S extends string>({ task }: Parts<S>) =>
+  task('Show both slots, and which is live', {
+    about: 'Slot, live, release, state, process, uptime, health and connections. With --json the same as data.',
+    examples: ['status', 'status --json'],
+    async run({ note, show, ...seen }) {
+      const found = await look(seen)
+      note(found.agreed ? (found.live ?? 'no slot is live') : 'the readings do not agree')
+      show(statusTable(found), found)
+    },
+  })

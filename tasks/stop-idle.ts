@@ -1,0 +1,23 @@
+import { stopSlot } from '../slots/stop.ts'
+import type { Parts } from './context.ts'
+import type { DetectLive } from './detect-live.ts'
+import type { TakeLock } from './take-lock.ts'
+
+/** Milliseconds that a slot may take to lose its connections, unless --drain says otherwise. */
+const DRAIN = 30_000
+
+export type StopIdle<S extends string> = ReturnType<typeof stopIdle<S>>
+
+export const stopIdle = <S extends string>(
+  { task, drain }: Parts<S>,
+  takeLock: TakeLock<S>,
+  detectLive: DetectLive<S>,
+) =>
+  task('Stop the idle slot', {
+    about: 'Waits first until nobody is connected to it any more, at most as long as --drain says.',
+    needs: [takeLock, detectLive],
+    args: { drain },
+    async run({ idle, drain, log, note, ...ground }) {
+      note(await stopSlot({ ...ground, log }, idle, drain ?? DRAIN))
+    },
+  })

@@ -1,0 +1,18 @@
+import { releaseOf } from '../slots/release.ts'
+import { uploadRelease } from '../slots/upload.ts'
+import type { Build } from './build.ts'
+import type { Parts } from './context.ts'
+
+export type Upload<S extends string> = ReturnType<typeof upload<S>>
+
+export const upload = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
+  task('Upload the release', {
+    about: 'A release that is already on the host, by version and content, is left as it is.',
+    needs: [build],
+    async run({ host, layout, deploy, artifact, log, note }) {
+      const release = releaseOf(artifact, layout)
+      const sent = await uploadRelease({ host, layout, deploy, log }, artifact, release)
+      note(sent ? release.name : `${release.name} is already there`)
+      return { release }
+    },
+  })

@@ -1,0 +1,51 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { named, port } from '../../../slots/names.ts'
+
+describe('names', () => {
+  it.each([
+    ['app', 'life'],
+    ['slot', 'blue'],
+    ['version', '0.1.1+build.5'],
+    ['root', '/srv/life'],
+  ] as const)('accepts the %s %s', (kind, value) => {
+    expect(named(kind, value)).toBe(value)
+  })
+
+  it.each([
+    ['app', 'Life'],
+    ['app', 'a;b'],
+    ['slot', 'blue.d'],
+    ['slot', ''],
+    ['version', '../1'],
+    ['version', '-rf'],
+    ['root', '/srv'],
+    ['root', '/srv/../etc'],
+    ['root', 'srv/life'],
+  ] as const)('refuses the %s %j and says the rule', (kind, value) => {
+    expect(() => named(kind, value)).toThrowError(
+      expect.objectContaining({ code: 'NAME_INVALID', exit: 2, next: expect.stringMatching(/^Use /) }),
+    )
+  })
+
+  it('lets through nothing that a shell or a path would read otherwise', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('app', 'slot', 'version', 'root'), fc.string({ unit: 'binary' }), (kind, value) => {
+        let accepted: string
+        try {
+          accepted = named(kind, value)
+        } catch {
+          return
+        }
+        expect(accepted).toMatch(/^[\w/.+-]+$/)
+        expect(accepted).not.toMatch(/^-|\/-/)
+        expect(accepted.split('/')).not.toContain('..')
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it.each([80, 65_536, 4000.5, Number.NaN])('refuses the port %d', value => {
+    expect(() => port('blue', value)).toThrowError(expect.objectContaining({ code: 'NAME_INVALID' }))
+  })
+})

@@ -1,0 +1,197 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Script } from '../../../host/script.ts'
+import { pointAt } from '../../../slots/fill.ts'
+import { parseHealth, versionIn } from '../../../slots/health.ts'
+import { newDeploy, whoami } from '../../../slots/journal.ts'
+import { layout } from '../../../slots/layout.ts'
+import { liveByRecords } from '../../../slots/record.ts'
+import { prune, releaseOf, unpack } from '../../../slots/release.ts'
+import { sudoersFile } from '../../../slots/setup.ts'
+import { duration, statusTable } from '../../../slots/status.ts'
+
+const exec = promisify(execFile)
+
+/** The scripts are plain bash over plain files, so a temporary folder is a real host to them. */
+async function bash(script: Script, input = ''): Promise<number> {
+  const run = exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
+  run.child.stdin?.end(input)
+  return run.then(
+    () => 0,
+    error => error.code,
+  )
+}
+
+let folders: ReturnType<typeof layout>
+let work: string
+
+beforeEach(async () => {
+  const root = await mkdtemp(join(tmpdir(), 'switchyard-slots-'))
+  folders = layout(root)
+  work = join(root, 'work')
+  await mkdir(folders.releases)
+  await mkdir(folders.slot('blue').dir, { recursive: true })
+  await mkdir(join(work, 'bin'), { recursive: true })
+  await writeFile(join(work, 'bin', 'life'), '#!/bin/sh\n', { mode: 0o755 })
+})
+
+const artifact = { version: '0.1.0', sha256: `3fa9c21${'0'.repeat(57)}` }
+
+async function pack(...extra: string[]): Promise<string> {
+  const path = join(folders.root, 'artifact.tar.gz')
+  await exec('tar', ['-czf', path, '-C', work, ...extra, '.'])
+  return path
+}
+
+const beside = () => join(folders.releases, '.work')
+
+describe('unpacking an artifact', () => {
+  it('gives the release its name, and its record comes last', async () => {
+    const release = releaseOf(artifact, folders)
+    expect(await bash(unpack(release, await pack(), beside()), '{"version":"0.1.0"}')).toBe(0)
+    expect(await readdir(folders.releases)).toEqual(['0.1.0-3fa9c21'])
+    expect((await readdir(release.dir)).sort()).toEqual(['bin', 'release.json'])
+    expect(await readFile(join(release.dir, 'release.json'), 'utf8')).toBe('{"version":"0.1.0"}')
+  })
+
+  it('never touches a release that is there', async () => {
+    const release = releaseOf(artifact, folders)
+    await bash(unpack(release, await pack(), beside()), 'first')
+    await writeFile(join(work, 'bin', 'life'), 'changed')
+    expect(await bash(unpack(release, await pack(), beside()), 'second')).toBe(0)
+    expect(await readFile(join(release.dir, 'release.json'), 'utf8')).toBe('first')
+    expect(await readFile(join(release.dir, 'bin', 'life'), 'utf8')).toBe('#!/bin/sh\n')
+    expect(await readdir(folders.releases)).toEqual([release.name])
+  })
+
+  it.each([
+    ['a link that points outside', 42, () => symlink('../../../etc/passwd', join(work, 'passwd')), []],
+    ['an absolute link', 42, () => symlink('/etc/passwd', join(work, 'passwd')), []],
+    ['a name with ..', 41, async () => {}, ['--transform', 's,bin/life,../escaped,', '-P']],
+    ['an absolute name', 41, async () => {}, ['--transform', 's,^./bin/life,/tmp/escaped,', '-P']],
+    ['a pipe', 43, () => exec('mkfifo', [join(work, 'pipe')]), []],
+  ] as const)('refuses %s and keeps nothing', async (_, code, prepare, options) => {
+    await prepare()
+    const path = await pack(...options)
+    expect(await bash(unpack(releaseOf(artifact, folders), path, beside()), '{}')).toBe(code)
+    expect(await readdir(folders.releases)).toEqual([])
+  })
+
+  it('keeps a link that stays inside', async () => {
+    await symlink('life', join(work, 'bin', 'also'))
+    const release = releaseOf(artifact, folders)
+    expect(await bash(unpack(release, await pack(), beside()), '{}')).toBe(0)
+    expect(await readlink(join(release.dir, 'bin', 'also'))).toBe('life')
+  })
+
+  it('refuses what is no tarball', async () => {
+    const path = join(folders.root, 'artifact.tar.gz')
+    await writeFile(path, 'not a tarball')
+    expect(await bash(unpack(releaseOf(artifact, folders), path, beside()), '{}')).toBe(44)
+    expect(await readdir(folders.releases)).toEqual([])
+  })
+})
+
+describe('a slot', () => {
+  it('is pointed at a release with a rename, and at the next one too', async () => {
+    const slot = { name: 'blue', port: 4000, env: {} }
+    for (const sha256 of ['aaaaaaa', 'bbbbbbb']) {
+      const release = releaseOf({ version: '1', sha256 }, folders)
+      expect(await bash(pointAt(folders, slot, release))).toBe(0)
+      expect(await readlink(folders.slot('blue').current)).toBe(release.dir)
+    }
+  })
+
+  it('keeps its release when old ones are removed', async () => {
+    const names = ['1-aaaaaaa', '2-bbbbbbb', '3-ccccccc', '4-ddddddd']
+    for (const [i, name] of names.entries()) {
+      await mkdir(folders.release(name))
+      await exec('touch', ['-d', `2026-01-0${i + 1}`, folders.release(name)])
+    }
+    await symlink(folders.release('1-aaaaaaa'), folders.slot('blue').current)
+    expect(await bash(prune(folders, 2))).toBe(0)
+    expect((await readdir(folders.releases)).sort()).toEqual(['1-aaaaaaa', '3-ccccccc', '4-ddddddd'])
+  })
+})
+
+describe('the text of', () => {
+  it('a health answer is read back, the body whole', () => {
+    expect(parseHealth('passed 4 1 200\n 812 800\n{"a":\n1}')).toEqual({
+      outcome: 'passed',
+      tries: 4,
+      failed: 1,
+      status: 200,
+      listener: [812, 800],
+      body: '{"a":\n1}',
+    })
+    expect(versionIn('{"version":"1"}', 'version')).toBe('1')
+    expect(versionIn('{"version":1}', 'version')).toBeUndefined()
+    expect(versionIn('<html>', 'version')).toBeUndefined()
+  })
+
+  it('a deploy id sorts by time', () => {
+    expect(newDeploy('me', new Date('2026-11-22T20:55:41.123Z'), 0.5).id).toBe('20261122T205541Z-8000')
+    expect(whoami({ GITHUB_ACTOR: 'ann' })).toBe('ann in CI')
+  })
+
+  it('the sudoers file has each command once, its special characters escaped', () => {
+    const commands = [
+      ['/usr/bin/systemctl', 'start', 'life@blue.service'],
+      ['/usr/bin/systemctl', 'start', 'life@blue.service'],
+      ['/usr/sbin/nginx', '-t', '-g', 'a,b:c=d'],
+    ]
+    const { text, path, mode } = sudoersFile('life', { user: 'deploy', group: 'deploy' }, commands)
+    expect([path, mode]).toEqual(['/etc/sudoers.d/switchyard-life', 0o440])
+    expect(text.split('\n').slice(1)).toEqual([
+      'deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service',
+      'deploy ALL=(root) NOPASSWD: /usr/sbin/nginx -t -g a\\,b\\:c\\=d',
+      '',
+    ])
+  })
+
+  it('the status is a table, and says the three readings when they do not agree', () => {
+    const slot = {
+      slot: 'blue',
+      live: true,
+      release: '1-abc',
+      state: 'running',
+      pid: 7,
+      uptime: 3_700,
+      health: 'healthy',
+      connections: 2,
+    } as const
+    const status = {
+      host: 'h',
+      live: 'blue',
+      agreed: true,
+      readings: { router: 'blue', 'public answer': 'green' },
+      slots: [slot],
+    }
+    expect(statusTable(status)).toBe(
+      'slot  live  release  state    pid  uptime  health   connections\nblue  live  1-abc    running  7    1h 1m   healthy  2',
+    )
+    expect(statusTable({ ...status, agreed: false })).toMatch(/router\s+blue\npublic answer\s+green$/)
+  })
+
+  it.each([
+    [0, '0s'],
+    [59, '59s'],
+    [725, '12m 5s'],
+    [273_600, '3d 4h'],
+  ])('%d seconds is %s', (seconds, text) => {
+    expect(duration(seconds)).toBe(text)
+  })
+})
+
+describe('the records', () => {
+  it('say that the slot is live that was promoted last', () => {
+    const at = (slot: string, time: string | null) =>
+      ({ slot, promoted: time === null ? null : { generation: 'g', at: time, by: 'me' } }) as never
+    expect(liveByRecords([at('blue', '2026-01-02'), at('green', '2026-01-01')])).toBe('blue')
+    expect(liveByRecords([at('blue', null), undefined])).toBeUndefined()
+  })
+})

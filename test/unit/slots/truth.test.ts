@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { slotsOf } from '../../../slots/slot.ts'
+import { judge, type Readings } from '../../../slots/truth.ts'
+
+const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+
+const record = (slot: string, promotedAt: string | null) => ({
+  slot,
+  release: { name: '1-abc', version: '1', sha256: 'abc', dir: '/srv/life/releases/1-abc' },
+  deploy: 'd',
+  by: 'me',
+  at: '2026-01-01T00:00:00Z',
+  promoted: promotedAt === null ? null : { generation: 'g', at: promotedAt, by: 'me' },
+  adopted: null,
+})
+
+const read = (router?: string, answer?: string, records: Readings['records'] = [], problem?: string): Readings => ({
+  router: { slot: router, generation: router && 'g' },
+  answer: { slot: answer, generation: answer && 'g', status: 200, problem },
+  records,
+})
+
+describe('which slot is live', () => {
+  it('is the one that all three readings name', () => {
+    const records = [record('blue', '2026-01-01T00:00:00Z'), record('green', '2026-01-02T00:00:00Z')]
+    const truth = judge(read('green', 'green', records), slots)
+    expect([truth.live?.name, truth.idle.name]).toEqual(['green', 'blue'])
+  })
+
+  it('is none when all three say so, and then the first slot is filled first', () => {
+    const truth = judge(read(undefined, undefined, [undefined, record('blue', null)]), slots)
+    expect([truth.live, truth.idle.name]).toEqual([undefined, 'blue'])
+  })
+
+  it.each([
+    ['the router says another slot', read('blue', 'green', [record('green', '2026')])],
+    ['the public answer says another slot', read('green', 'blue', [record('green', '2026')])],
+    ['the records say another slot', read('green', 'green', [record('blue', '2026')])],
+    ['there are no records', read('green', 'green', [])],
+    ['the site does not answer', read('green', undefined, [record('green', '2026')], 'connection refused')],
+    ['nothing is known and the site does not answer', read(undefined, undefined, [], 'connection refused')],
+    ['all name a slot that the project does not have', read('red', 'red', [record('red', '2026')])],
+    [
+      'the public answer is of another generation',
+      { ...read('blue', 'blue', [record('blue', '2026')]), router: { slot: 'blue', generation: 'h' } },
+    ],
+  ])('is unknown, and nothing goes ahead, when %s', (_, readings) => {
+    expect(() => judge(readings, slots)).toThrowError(
+      expect.objectContaining({ code: 'LIVE_UNKNOWN', exit: 3, detail: expect.stringContaining('public answer') }),
+    )
+  })
+})
+
+describe('the slots of a project', () => {
+  it.each([
+    ['one slot', { blue: { port: 4000 } }, 'SLOTS_NOT_TWO'],
+    ['three slots', { a: { port: 4000 }, b: { port: 4001 }, c: { port: 4002 } }, 'SLOTS_NOT_TWO'],
+    ['one port for both', { blue: { port: 4000 }, green: { port: 4000 } }, 'SLOTS_SHARE_PORT'],
+    ['a bad name', { 'blue;': { port: 4000 }, green: { port: 5000 } }, 'NAME_INVALID'],
+  ])('cannot be %s', (_, specs, code) => {
+    expect(() => slotsOf(specs as Record<string, { port: number }>)).toThrowError(
+      expect.objectContaining({ code, exit: 2 }),
+    )
+  })
+
+  it('are named in the refusal of one that is not there', () => {
+    expect(() => slots.get('gren')).toThrowError(/no slot gren/)
+  })
+})
