@@ -63,6 +63,8 @@ export interface Scope {
 
 /** What a scope may know of the run it is opened for. */
 export interface RunSetting {
+  /** The name of the command, as locks and records call it: `deploy`. */
+  readonly command: string
   readonly signal: AbortSignal
   readonly dryRun: boolean
   /** The folder of the Taskfile: relative paths of a project are relative to it. */

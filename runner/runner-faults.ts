@@ -1,0 +1,130 @@
+/** What can be wrong with the words that were typed, with the Taskfile, and with a run as such. */
+import { catalogue, fault } from './faults.ts'
+
+/** One place in a file, as editors understand it. */
+export interface Place {
+  /** Path as a person would type it, from the working folder. */
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+  /** From 1. */
+  readonly column: number
+}
+
+const at = ({ file, line, column }: Place) => `${file}:${line}:${column}`
+const meant = (near: string | undefined, otherwise: string) =>
+  near === undefined ? otherwise : `Did you mean ${near}?`
+const listed = (names: readonly string[]) => names.map(name => `\`${name}\``).join(' and ')
+
+export const runnerFaults = catalogue({
+  TASKFILE_MISSING: fault<{ from: string; named: boolean }>({
+    exit: 2,
+    what: d => (d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`),
+    next: d => (d.named ? 'Check the path given to --taskfile.' : 'Write one, or name it: npx task --taskfile <path>'),
+  }),
+  TASKFILE_BROKEN: fault<{ place: Place; said: string; frame: string }>({
+    exit: 2,
+    what: d => `${at(d.place)}  ${d.said}`,
+    next: d => `Correct line ${d.place.line} of ${d.place.file}.`,
+    detail: d => d.frame,
+  }),
+  TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; said: string; frame?: string | undefined }>({
+    exit: 2,
+    what: d => `${d.place ? at(d.place) : d.file}  ${d.said}`,
+    next: d => `${d.file} failed while it was read, before any task ran; correct that first.`,
+    detail: d => d.frame,
+  }),
+  TASKFILE_EMPTY: fault<{ file: string }>({
+    exit: 2,
+    what: d => `${d.file} exports no task.`,
+    next: () => "Export one: export const hello = task('Say hello', { run: ({ log }) => log('hello') })",
+  }),
+  UNKNOWN_TASK: fault<{ name: string; near: string | undefined }>({
+    exit: 2,
+    what: d => `There is no task \`${d.name}\`.`,
+    next: d => meant(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.'),
+  }),
+  UNKNOWN_FLAG: fault<{ flag: string; near: string | undefined; command: string | undefined }>({
+    exit: 2,
+    what: d => (d.command === undefined ? `There is no flag ${d.flag}.` : `\`${d.command}\` has no flag ${d.flag}.`),
+    next: d =>
+      meant(d.near, `Run \`npx task ${d.command === undefined ? '' : `${d.command} `}--help\` to see its flags.`),
+  }),
+  FLAG_WITHOUT_VALUE: fault<{ flag: string; placeholder: string; got: string | undefined }>({
+    exit: 2,
+    what: d => `${d.flag} wants a value${d.got === undefined ? '' : `, and ${d.got} looks like another flag`}.`,
+    next: d =>
+      `Write ${d.flag} <${d.placeholder}>${d.got === undefined ? '' : `, or ${d.flag}=${d.got} if that is the value`}.`,
+  }),
+  FLAG_WITH_VALUE: fault<{ flag: string; value: string }>({
+    exit: 2,
+    what: d => `${d.flag} is a switch and takes no value, but got \`${d.value}\`.`,
+    next: d => `Write ${d.flag} alone, or leave it out.`,
+  }),
+  ARGUMENT_MISSING: fault<{ command: string; argument: string; allowed: string; usage: string }>({
+    exit: 2,
+    what: d => `\`${d.command}\` wants <${d.argument}>: ${d.allowed}.`,
+    next: d => `Write: npx task ${d.usage}`,
+  }),
+  ARGUMENT_UNEXPECTED: fault<{ command: string; value: string; usage: string }>({
+    exit: 2,
+    what: d => `\`${d.command}\` does not know what to do with \`${d.value}\`.`,
+    next: d => `Write: npx task ${d.usage}`,
+  }),
+  ARGUMENT_TWICE: fault<{ argument: string; first: string; second: string }>({
+    exit: 2,
+    what: d => `<${d.argument}> was given twice: \`${d.first}\` and \`${d.second}\`.`,
+    next: () => 'Give it once.',
+  }),
+  ARGUMENT_INVALID: fault<{ argument: string; value: string; said: string; near: string | undefined }>({
+    exit: 2,
+    what: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.said}.`,
+    next: d => meant(d.near && `\`${d.near}\``, 'Give one of the values that it takes.'),
+  }),
+  ARGUMENT_CLASH: fault<{ argument: string; titles: readonly string[]; command: string }>({
+    exit: 2,
+    what: d =>
+      `Two tasks of \`${d.command}\` use the argument name \`${d.argument}\` for different things: ${listed(d.titles)}.`,
+    next: () => 'Give both the same argument object, or rename one.',
+  }),
+  ARGUMENT_RESERVED: fault<{ argument: string; title: string }>({
+    exit: 2,
+    what: d => `The argument \`${d.argument}\` of \`${d.title}\` has the name of a flag that every command has.`,
+    next: () => 'Rename it.',
+  }),
+  TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({
+    exit: 2,
+    what: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,
+    next: () => 'Rename one of them.',
+  }),
+  CYCLE: fault<{ titles: readonly string[] }>({
+    exit: 2,
+    what: d => `Tasks need each other in a circle: ${d.titles.join(' -> ')}.`,
+    next: () => 'Take one of these needs away.',
+  }),
+  NEED_UNDEFINED: fault<{ title: string; position: number }>({
+    exit: 2,
+    what: d => `Need number ${d.position} of \`${d.title}\` is not a task.`,
+    next: () => 'It is used before it is made, as when two files import each other: move it to a file of its own.',
+  }),
+  INTERACTIVE_NOT_LAST: fault<{ title: string; command: string }>({
+    exit: 2,
+    what: d => `\`${d.title}\` takes the terminal, so nothing can come after it in \`${d.command}\`.`,
+    next: () => 'Let no task need it, and put it last in its flow.',
+  }),
+  INTERACTIVE_JSON: fault<{ title: string }>({
+    exit: 2,
+    what: d => `\`${d.title}\` takes the terminal, and --json wants it for its events.`,
+    next: () => 'Leave out --json.',
+  }),
+  INTERRUPTED: fault<{ signal: string }>({
+    exit: 130,
+    what: d => `Interrupted by ${d.signal}.`,
+    next: () => 'Run it again when you are ready; what had been done is told above.',
+  }),
+  NOT_BUILT: fault<Record<never, never>>({
+    exit: 2,
+    what: () => 'This copy of switchyard has not been built: there is no dist folder.',
+    next: () => 'Run `npm run build` in it.',
+  }),
+})
