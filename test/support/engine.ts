@@ -1,0 +1,198 @@
+/**
+ * Brings up what the host tests stand on: a Docker engine, the Debian base image, and the image of the rehearsal host.
+ * Where all three are there already, that takes a tenth of a second. Where nothing is there, and this is Debian and
+ * root, they are made; elsewhere the error says what to install.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const context = fileURLToPath(new URL('../../vagrant/', import.meta.url))
+/** What the image is made of: the files that vagrant/.dockerignore lets through, and the Dockerfile. */
+const contextFiles = ['Dockerfile', 'init.sh', 'provision.sh']
+const baseImage = 'debian:bookworm-slim'
+const engineLog = join(tmpdir(), 'switchyard-dockerd.log')
+const enginePid = join(tmpdir(), 'switchyard-dockerd.pid')
+
+/**
+ * Makes sure that a Docker engine answers. Starts one (and installs it) only as root on Debian; it then goes on running
+ * after this process, its log and pid in `switchyard-dockerd.{log,pid}` in the temp folder. Callers in other processes
+ * wait for the first. Throws with what to do where no engine can be had.
+ */
+export async function ensureEngine(): Promise<void> {
+  if ((await engineTrouble()) === undefined) return
+  await withLock(async () => {
+    const trouble = await engineTrouble()
+    if (trouble === undefined) return
+    if (!canInstall() || process.env.DOCKER_HOST) {
+      throw new Error(
+        `No Docker engine answers: ${trouble}\n` +
+          'Install Docker Engine (20.10 or newer) or Docker Desktop, start it, and let this user reach it ' +
+          '(`docker info` has to succeed); as root on Debian 12 it is installed by itself.',
+      )
+    }
+    await install({ docker: 'docker.io', dockerd: 'docker.io', iptables: 'iptables' })
+    await startEngine()
+  })
+}
+
+/** Makes sure that `debian:bookworm-slim` is there: pulled, or, as root on Debian, bootstrapped from Debian's packages (20 s). */
+export async function ensureBaseImage(): Promise<void> {
+  await ensureEngine()
+  if (await imageExists(baseImage)) return
+  await withLock(async () => {
+    if (await imageExists(baseImage)) return
+    const pulled = await attempt(run('docker', ['pull', '--quiet', baseImage], { timeout: 60_000 }))
+    if (pulled === undefined) return
+    if (!canInstall()) throw new Error(`The image ${baseImage} cannot be pulled: ${pulled}`)
+    await install({ mmdebstrap: 'mmdebstrap' })
+    const folder = await mkdtemp(join(tmpdir(), 'switchyard-base-'))
+    try {
+      const archive = join(folder, 'debian.tar')
+      await run('mmdebstrap', ['--quiet', '--variant=minbase', 'bookworm', archive])
+      await run('docker', ['import', '--change', 'CMD ["bash"]', archive, baseImage])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+}
+
+/**
+ * Builds the image of the rehearsal host from `vagrant/`, unless it is there. Resolves to its name; the tag is a hash of
+ * what went in, so a changed file is a new image and an unchanged one is built once a machine.
+ */
+export async function ensureHostImage(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const name of contextFiles) {
+    hash.update(`${name}\0`).update(await readFile(join(context, name)))
+  }
+  const image = `switchyard-host:${hash.digest('hex').slice(0, 12)}`
+  await ensureEngine()
+  if (await imageExists(image)) return image
+  await ensureBaseImage()
+  await withLock(async () => {
+    if (await imageExists(image)) return
+    await run('docker', ['build', ...proxyArguments(), '--tag', image, context], { maxBuffer: 64 * 1024 * 1024 })
+  })
+  return image
+}
+
+/** Docker knows these build arguments by itself and keeps them out of the image; apt needs them behind a proxy. */
+function proxyArguments(): string[] {
+  return ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
+    .filter(name => process.env[name])
+    .flatMap(name => ['--build-arg', name])
+}
+
+async function imageExists(image: string): Promise<boolean> {
+  return (await attempt(run('docker', ['image', 'inspect', image]))) === undefined
+}
+
+/** Why `docker` cannot reach an engine, or undefined when it can. */
+async function engineTrouble(): Promise<string | undefined> {
+  return attempt(run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 20_000 }))
+}
+
+/** What went wrong with a command, or undefined when nothing did. */
+async function attempt(command: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await command
+    return undefined
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim()
+    return said || (error as Error).message
+  }
+}
+
+function canInstall(): boolean {
+  if (process.getuid?.() !== 0) return false
+  try {
+    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8')) && onPath('apt-get')
+  } catch {
+    return false
+  }
+}
+
+function onPath(program: string): boolean {
+  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some(folder => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Installs the packages of those programs that are missing. `programs` maps a program's name to its Debian package. */
+async function install(programs: Record<string, string>): Promise<void> {
+  const missing = new Set(
+    Object.keys(programs)
+      .filter(name => !onPath(name))
+      .map(name => programs[name] as string),
+  )
+  if (missing.size === 0) return
+  const options = {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 64 * 1024 * 1024,
+  }
+  const wait = ['-o', 'DPkg::Lock::Timeout=300']
+  await run('apt-get', [...wait, 'update'], options)
+  await run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...missing], options)
+}
+
+async function startEngine(): Promise<void> {
+  if (existsSync('/run/systemd/system')) {
+    await run('systemctl', ['start', 'docker'])
+    return
+  }
+  // The kernel decides which storage driver works; vfs is slow, needs space, and works everywhere.
+  for (const storage of [[], ['--storage-driver', 'vfs']]) {
+    const log = openSync(engineLog, 'w', 0o600)
+    // Ports that are published without an address are for this machine only.
+    const options = ['--ip', '127.0.0.1', ...storage]
+    const engine = spawn('dockerd', options, { detached: true, stdio: ['ignore', log, log] })
+    closeSync(log)
+    writeFileSync(enginePid, `${engine.pid}\n`)
+    const ended = once(engine, 'exit')
+    const end = Date.now() + 60_000
+    while (engine.exitCode === null && engine.signalCode === null && Date.now() < end) {
+      if ((await engineTrouble()) === undefined) {
+        engine.unref()
+        return
+      }
+      await sleep(100)
+    }
+    engine.kill()
+    await ended
+  }
+  const log = readFileSync(engineLog, 'utf8').trim().split('\n').slice(-5).join('\n')
+  throw new Error(`dockerd does not come up. The end of ${engineLog}:\n${log}`)
+}
+
+/**
+ * Runs `work` in one process at a time. The lock is a descriptor that `flock` holds for us, so it is free when this
+ * process ends, however it ends. Only Linux has flock; elsewhere the worst case is an image that is built twice.
+ */
+async function withLock<T>(work: () => Promise<T>): Promise<T> {
+  if (process.platform !== 'linux') return work()
+  const file = join(tmpdir(), `switchyard-engine-${process.getuid?.()}.lock`)
+  const holder = spawn('flock', [file, 'sh', '-c', 'echo held; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const gone = once(holder, 'exit')
+  const held = await Promise.race([once(holder.stdout, 'data').then(() => true), gone.then(() => false)])
+  if (!held) throw new Error(`flock could not lock ${file}`)
+  try {
+    return await work()
+  } finally {
+    holder.stdin.end()
+    await gone
+  }
+}

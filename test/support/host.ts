@@ -1,0 +1,213 @@
+/** A host to deploy to, for one test: a container with systemd, sshd, nginx and a user with sudo, reached over SSH. */
+import { execFile, spawn } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
+import { ensureHostImage } from './engine.ts'
+
+const run = promisify(execFile)
+
+export interface HostOptions {
+  /** Ports of the container to publish besides 22 and 80. */
+  ports?: readonly number[]
+}
+
+/** How a command ended. */
+export interface Outcome {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+export interface TestHost extends AsyncDisposable {
+  /** The container's id. */
+  readonly id: string
+  /** Where sshd and nginx answer on 127.0.0.1; they stay the same over a restart. */
+  readonly sshPort: number
+  readonly httpPort: number
+  /** Where a port of `HostOptions.ports` (or 22, 80) answers on 127.0.0.1. Throws for a port that was not asked for. */
+  port(containerPort: number): number
+  /** The deploying user: key login, sudo without a password. */
+  readonly user: 'vagrant'
+  /** A private key, a known_hosts file with the host's real keys, and a config in which `ssh -F file life-test` just works. */
+  readonly keyFile: string
+  readonly knownHostsFile: string
+  readonly sshConfigFile: string
+  /** The name in `sshConfigFile`. */
+  readonly alias: 'life-test'
+  /** Units that failed while the host booted; an empty list is the rule. */
+  readonly failedUnits: readonly string[]
+  /** Runs a line of bash as root, beside SSH (through `docker exec`). Never throws for an exit code. */
+  exec(command: string): Promise<Outcome>
+  /** Copies a local file or folder to this path on the host, owned by root. Not into `/run`, which is a tmpfs. */
+  copyIn(source: string, target: string): Promise<void>
+  /** Reboots the host and waits until it is up. `powerLoss`: nothing is told that it should stop. */
+  restart(options?: { powerLoss?: boolean }): Promise<void>
+  /** Removes the container and its keys. Doing it twice is fine. */
+  stop(): Promise<void>
+}
+
+/**
+ * Boots a host; about a second once the image is there. Its ports are open on 127.0.0.1 only. It is removed by `stop()`
+ * or `await using`, and also when this process ends in any other way, a SIGKILL among them.
+ */
+export async function startHost(options: HostOptions = {}): Promise<TestHost> {
+  const image = await ensureHostImage()
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-host-'))
+  const name = `switchyard-test-${randomBytes(6).toString('hex')}`
+  const remover = armRemover(name, folder)
+  try {
+    const keyFile = join(folder, 'id_ed25519')
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', keyFile])
+    const authorizedKey = (await readFile(`${keyFile}.pub`, 'utf8')).trim()
+    const { container, ports } = await boot(image, name, authorizedKey, [22, 80, ...(options.ports ?? [])])
+    const exec = async (command: string): Promise<Outcome> => {
+      const { exitCode, stdout, stderr } = await container.exec(['bash', '-c', command])
+      return { code: exitCode, stdout, stderr }
+    }
+    const port = (containerPort: number): number => {
+      const found = ports.get(containerPort)
+      if (found === undefined) throw new Error(`Port ${containerPort} was not published`)
+      return found
+    }
+    const failed = await exec('systemctl list-units --failed --plain --no-legend')
+    const hostKeys = await exec('cat /etc/ssh/ssh_host_*_key.pub')
+    const knownHostsFile = join(folder, 'known_hosts')
+    await writeFile(knownHostsFile, hostKeys.stdout.replace(/^/gm, `[127.0.0.1]:${port(22)} `).trimEnd())
+    const sshConfigFile = join(folder, 'ssh_config')
+    await writeFile(sshConfigFile, sshConfig({ port: port(22), keyFile, knownHostsFile }))
+    return {
+      id: container.getId(),
+      sshPort: port(22),
+      httpPort: port(80),
+      port,
+      user: 'vagrant',
+      keyFile,
+      knownHostsFile,
+      sshConfigFile,
+      alias: 'life-test',
+      failedUnits: failed.stdout.split('\n').flatMap(line => line.split(' ')[0] || []),
+      exec,
+      async copyIn(source, target) {
+        const isFolder = (await stat(source)).isDirectory()
+        if (isFolder) await container.copyDirectoriesToContainer([{ source, target }])
+        else await container.copyFilesToContainer([{ source, target }])
+      },
+      restart: ({ powerLoss = false } = {}) => container.restart({ timeout: powerLoss ? 0 : 10_000 }),
+      stop: remover.remove,
+      [Symbol.asyncDispose]: remover.remove,
+    }
+  } catch (error) {
+    await remover.remove()
+    throw error
+  }
+}
+
+/** The container as systemd needs it, which testcontainers has no words for. */
+class SystemdContainer extends GenericContainer {
+  constructor(image: string, ports: ReadonlyMap<number, number>) {
+    super(image)
+    this.withExposedPorts(...ports.keys())
+    this.withAddedCapabilities('SYS_ADMIN')
+    this.withSecurityOpt('seccomp=unconfined', 'apparmor=unconfined')
+    this.withTmpFs({ '/run': '', '/run/lock': '' })
+    // The remover cleans up; testcontainers' own one is another image that would have to be pulled.
+    this.withAutoCleanup(false)
+    this.withWaitStrategy(Wait.forSuccessfulCommand('systemctl is-system-running --wait | grep -Eq "running|degraded"'))
+    this.withStartupTimeout(60_000)
+    Object.assign(this.hostConfig, { CgroupnsMode: 'private' })
+    this.hostConfig.PortBindings = Object.fromEntries(
+      [...ports].map(([inside, outside]) => [`${inside}/tcp`, [{ HostIp: '127.0.0.1', HostPort: `${outside}` }]]),
+    )
+  }
+}
+
+/** Starts the container on free ports, once more on others when somebody was faster. */
+async function boot(
+  image: string,
+  name: string,
+  authorizedKey: string,
+  wanted: readonly number[],
+): Promise<{ container: StartedTestContainer; ports: ReadonlyMap<number, number> }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const ports = new Map<number, number>()
+    for (const inside of wanted) ports.set(inside, await freePort([...ports.values()]))
+    try {
+      const container = await new SystemdContainer(image, ports)
+        .withName(name)
+        .withHostname('life-test')
+        .withLabels({ 'switchyard.test': 'true' })
+        .withEnvironment({ AUTHORIZED_KEY: authorizedKey })
+        .start()
+      return { container, ports }
+    } catch (error) {
+      if (attempt === 3 || !/already (allocated|in use)/.test(String(error))) throw error
+      await run('docker', ['rm', '--force', '--volumes', name])
+    }
+  }
+}
+
+/**
+ * A port of 127.0.0.1 that nobody listens on. It lies below the range from which the kernel takes the ports of outgoing
+ * connections, so that a load test does not take it while the host restarts.
+ */
+async function freePort(taken: readonly number[]): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = randomInt(20_000, 32_000)
+    if (taken.includes(port)) continue
+    const server = createServer().listen(port, '127.0.0.1')
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!free) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+  throw new Error('No free port on 127.0.0.1 between 20000 and 32000')
+}
+
+/**
+ * A process that waits until its input ends, and then removes the container and the folder: the input ends with
+ * `remove()`, or with this process. So nothing is left behind by a failed test, a Ctrl-C or a kill.
+ */
+function armRemover(name: string, folder: string): { remove: () => Promise<void> } {
+  const script = `cat
+    docker rm --force --volumes "$1"
+    rm -rf "$2"
+    ! docker container inspect "$1"`
+  const remover = spawn('sh', ['-c', script, 'sh', name, folder], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  const ended = once(remover, 'exit')
+  remover.unref()
+  return {
+    async remove() {
+      remover.ref()
+      remover.stdin.end()
+      const [code] = await ended
+      if (code !== 0) throw new Error(`The container ${name} could not be removed`)
+    },
+  }
+}
+
+function sshConfig(to: { port: number; keyFile: string; knownHostsFile: string }): string {
+  return `Host life-test
+  HostName 127.0.0.1
+  Port ${to.port}
+  User vagrant
+  IdentityFile "${to.keyFile}"
+  IdentitiesOnly yes
+  IdentityAgent none
+  UserKnownHostsFile "${to.knownHostsFile}"
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+`
+}

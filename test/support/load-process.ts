@@ -1,0 +1,275 @@
+/** The process that makes the load: see load.ts, which starts it. Its one argument is the plan, as JSON. */
+import { setMaxListeners } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import type { Answer, Drop, Kind, Message, Plan, RawKindReport, RawReport } from './load.ts'
+
+const plan = JSON.parse(process.argv[2] ?? '') as Plan
+const kinds = ['keepAlive', 'idle', 'post', 'fresh', 'slow', 'socket'] as const satisfies readonly Kind[]
+const upload = Buffer.alloc(64 * 1024, 'switchyard ')
+const stopping = new AbortController()
+// One listener a client: that many are no leak.
+setMaxListeners(0, stopping.signal)
+const drops: Drop[] = []
+let endedBy: RawReport['endedBy'] = 'stop'
+let left = plan.maxRequests
+
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+function end(by: RawReport['endedBy']): void {
+  if (stopping.signal.aborted) return
+  endedBy = by
+  stopping.abort()
+}
+
+/** True while one more request may be sent; takes it from what is left. */
+function mayStart(): boolean {
+  if (stopping.signal.aborted) return false
+  if (left === 0) end('count')
+  else left -= 1
+  return !stopping.signal.aborted
+}
+
+/** Waits, but not beyond the end of the load. */
+async function pause(milliseconds: number): Promise<void> {
+  await sleep(milliseconds, undefined, { signal: stopping.signal }).catch(() => undefined)
+}
+
+/** Counts one kind's requests. */
+class Tally {
+  ok = 0
+  failed = 0
+  readonly #latencies: number[] = []
+  readonly #reasons: Record<string, number> = {}
+  readonly #failures: RawKindReport['failures'] = []
+  readonly #seen: RawKindReport['seen'] = []
+  #lastAnswer = ''
+
+  succeed(sentAt: number, answer: Answer): void {
+    const at = now()
+    this.ok += 1
+    this.#latencies.push(at - sentAt)
+    const key = JSON.stringify(answer)
+    const last = this.#seen.at(-1)
+    if (last === undefined || key !== this.#lastAnswer) {
+      this.#lastAnswer = key
+      this.#seen.push({
+        answer,
+        count: 1,
+        firstSentAt: sentAt,
+        lastSentAt: sentAt,
+        firstAnsweredAt: at,
+        lastAnsweredAt: at,
+      })
+      return
+    }
+    last.count += 1
+    last.firstSentAt = Math.min(last.firstSentAt, sentAt)
+    last.lastSentAt = Math.max(last.lastSentAt, sentAt)
+    last.lastAnsweredAt = at
+  }
+
+  fail(sentAt: number, reason: string): void {
+    this.failed += 1
+    this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1
+    if (this.#failures.length < 1000) this.#failures.push({ reason, sentAt, failedAt: now() })
+  }
+
+  report(): RawKindReport {
+    const sorted = this.#latencies.sort((a, b) => a - b)
+    const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? 0
+    return {
+      sent: this.ok + this.failed,
+      ok: this.ok,
+      failed: this.failed,
+      reasons: this.#reasons,
+      failures: this.#failures,
+      seen: this.#seen,
+      latencyMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    }
+  }
+}
+
+function pickHeaders(from: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    plan.headers.flatMap(name => {
+      const value = from.headers[name.toLowerCase()]
+      return value === undefined ? [] : [[name, String(value)]]
+    }),
+  )
+}
+
+/** One request; resolves when it is over, and never rejects. `body` has to come back as it went. */
+function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Promise<void> {
+  return new Promise(resolve => {
+    const sentAt = now()
+    let over = false
+    const settle = (outcome: Answer | string): void => {
+      if (over) return
+      over = true
+      clearTimeout(timer)
+      if (typeof outcome === 'string') tally.fail(sentAt, outcome)
+      else tally.succeed(sentAt, outcome)
+      resolve()
+    }
+    const sent = request(new URL(path, plan.url), {
+      agent,
+      method: body ? 'POST' : 'GET',
+      headers: body ? { 'content-type': 'application/octet-stream', 'content-length': body.length } : {},
+    })
+    const timer = setTimeout(() => {
+      settle('timeout')
+      sent.destroy()
+    }, plan.timeoutMs)
+    sent.on('error', (error: NodeJS.ErrnoException) => settle(error.code ?? error.message))
+    sent.on('close', () => settle('cut off'))
+    sent.on('response', response => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('error', (error: NodeJS.ErrnoException) => settle(error.code ?? error.message))
+      response.on('end', () => {
+        const got = Buffer.concat(parts)
+        const status = response.statusCode ?? 0
+        if (!response.complete) settle('cut off')
+        else if (status < 200 || status > 299) settle(String(status))
+        else if (body && !got.equals(body)) settle('not echoed')
+        else settle({ headers: pickHeaders(response), body: body ? '' : got.toString().slice(0, 200) })
+      })
+    })
+    sent.end(body)
+  })
+}
+
+/** One client that asks again and again. Calls `started` when its first request is over or, where that is slow, due. */
+async function httpClient(
+  kind: Exclude<Kind, 'socket'>,
+  share: number,
+  tally: Tally,
+  started: () => void,
+): Promise<void> {
+  const agent = new Agent({ keepAlive: kind !== 'fresh' && kind !== 'slow', maxSockets: 1 })
+  const path = kind === 'slow' ? plan.paths.slow : kind === 'post' ? plan.paths.post : plan.paths.get
+  if (kind === 'slow') started()
+  for (let first = true; mayStart(); first = false) {
+    const sentAt = now()
+    await exchange(tally, agent, path, kind === 'post' ? upload : undefined)
+    started()
+    // The clients of a kind must not keep step: once, each waits for its own share (0 to 1) of the time between answers.
+    const apart = first && kind === 'slow' ? (now() - sentAt) * share : 0
+    await pause(apart + plan.pauseMs[kind] * (first ? share : 1))
+  }
+  agent.destroy()
+  started()
+}
+
+/** One WebSocket, from its handshake until it is closed, by us at the end of the load, or by anybody before. */
+function socketClient(name: number, tally: Tally, started: () => void): Promise<void> {
+  return new Promise(resolve => {
+    if (!mayStart()) {
+      started()
+      resolve()
+      return
+    }
+    const openedAt = now()
+    const socket = new WebSocket(new URL(plan.paths.socket, plan.url.replace('http', 'ws')), {
+      handshakeTimeout: plan.timeoutMs,
+      perMessageDeflate: false,
+    })
+    const waiting = new Map<string, number>()
+    const answer: Answer = { headers: {}, body: '' }
+    let state: 'opening' | 'open' | 'closing' = 'opening'
+    let count = 0
+    let timer: NodeJS.Timeout | undefined
+    const tick = (): void => {
+      for (const [text, sentAt] of waiting) {
+        if (now() - sentAt < plan.timeoutMs) continue
+        waiting.delete(text)
+        tally.fail(sentAt, 'timeout')
+      }
+      if (!stopping.signal.aborted && socket.readyState === WebSocket.OPEN && mayStart()) {
+        count += 1
+        const text = `${name}:${count}`
+        waiting.set(text, now())
+        socket.send(text)
+      } else if (stopping.signal.aborted && waiting.size === 0) {
+        state = 'closing'
+        socket.close(1000)
+        // A server that does not answer the goodbye must not hold the report.
+        setTimeout(() => socket.terminate(), 1000).unref()
+      }
+    }
+    socket.on('upgrade', response => {
+      answer.headers = pickHeaders(response)
+    })
+    socket.on('open', () => {
+      state = 'open'
+      tally.succeed(openedAt, answer)
+      started()
+      timer = setInterval(tick, plan.pauseMs.socket)
+    })
+    socket.on('message', data => {
+      const sentAt = waiting.get(String(data))
+      if (sentAt === undefined) return
+      waiting.delete(String(data))
+      tally.succeed(sentAt, answer)
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (state !== 'opening') return
+      tally.fail(openedAt, `handshake ${/response: (\d+)/.exec(error.message)?.[1] ?? error.code ?? error.message}`)
+    })
+    socket.on('close', (code, reason) => {
+      clearInterval(timer)
+      if (state === 'open') drops.push({ at: now(), code, reason: reason.toString() })
+      for (const sentAt of waiting.values()) tally.fail(sentAt, `closed ${code}`)
+      started()
+      resolve()
+    })
+  })
+}
+
+function tell(message: Message, then?: () => void): void {
+  process.send?.(message, undefined, undefined, then)
+}
+
+const startedAt = now()
+process.on('message', () => end('stop'))
+process.on('disconnect', () => process.exit())
+const limit = setTimeout(() => end('time'), plan.maxSeconds * 1000)
+const tallies = kinds.map(kind => ({ kind, tally: new Tally() }))
+const starts: Promise<void>[] = []
+const clients: Promise<void>[] = []
+for (const { kind, tally } of tallies) {
+  for (let index = 1; index <= plan.clients[kind]; index += 1) {
+    starts.push(
+      new Promise(started => {
+        const share = index / plan.clients[kind]
+        clients.push(kind === 'socket' ? socketClient(index, tally, started) : httpClient(kind, share, tally, started))
+      }),
+    )
+  }
+}
+await Promise.all(starts)
+tell({ type: 'ready' })
+await Promise.all(clients)
+clearTimeout(limit)
+const reports = tallies.map(({ kind, tally }) => ({ kind, ...tally.report() }))
+const sum = (field: 'sent' | 'ok' | 'failed'): number => reports.reduce((total, report) => total + report[field], 0)
+tell(
+  {
+    type: 'report',
+    report: {
+      startedAt,
+      endedAt: now(),
+      endedBy,
+      sent: sum('sent'),
+      ok: sum('ok'),
+      failed: sum('failed'),
+      kinds: Object.fromEntries(reports.map(({ kind, ...report }) => [kind, report])) as RawReport['kinds'],
+      drops,
+    },
+  },
+  () => process.disconnect(),
+)

@@ -1,0 +1,201 @@
+/**
+ * Load on a web application, to count what a switch costs its users. It never retries and never hides a failure: a
+ * keep-alive connection that the server closes while a request is on its way is a failed request, and it is what is
+ * being measured. It runs in a process of its own, so that neither side disturbs the other's clock.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+/**
+ * `keepAlive`: GET after GET on one connection · `idle`: the same with a second of silence before each · `post`: 64 KiB
+ * over keep-alive, which has to come back · `fresh`: a connection for each GET · `slow`: GETs that take 1.5 s, so that
+ * some are always in flight · `socket`: WebSockets that send a message and wait for its echo.
+ */
+export type Kind = 'keepAlive' | 'idle' | 'post' | 'fresh' | 'slow' | 'socket'
+
+export interface LoadOptions {
+  /** Where to send it, such as `http://127.0.0.1:8080`. Anything but this machine is refused. */
+  url: string
+  /** Clients of each kind; 0 leaves a kind out. */
+  clients?: Partial<Record<Kind, number>>
+  /** Milliseconds that a client of this kind waits between an answer and its next request. */
+  pauseMs?: Partial<Record<Kind, number>>
+  paths?: Partial<Paths>
+  /** The load ends by itself after this many seconds (at most 600) or requests (at most a million). */
+  maxSeconds?: number
+  maxRequests?: number
+  /** A request without its whole answer after this long has failed. */
+  timeoutMs?: number
+  /** Names of response headers that `parse` wants to see. */
+  headers?: readonly string[]
+  /** What an answer shows of the application: its slot, its version. Without it: those headers, or else the body. */
+  parse?: (answer: Answer) => string | undefined
+}
+
+interface Paths {
+  get: string
+  post: string
+  slow: string
+  socket: string
+}
+
+/** What is kept of an answer: the headers that were asked for, and the first 200 characters (of a GET's body only). */
+export interface Answer {
+  headers: Record<string, string>
+  body: string
+}
+
+/** Equal values that came one after another. Times are milliseconds since 1970, with fractions. */
+interface Seen {
+  value: string
+  count: number
+  firstSentAt: number
+  lastSentAt: number
+  firstAnsweredAt: number
+  lastAnsweredAt: number
+}
+
+interface Failure {
+  /** A status (`503`), an errno (`ECONNRESET`), `timeout`, `not echoed`, `cut off`, `handshake 502` or `closed 1006`. */
+  reason: string
+  sentAt: number
+  failedAt: number
+}
+
+/** `sent` is always `ok + failed`. Of WebSockets, each message counts, and so does the handshake. */
+interface KindReport {
+  sent: number
+  ok: number
+  failed: number
+  /** Every failure, counted. */
+  reasons: Record<string, number>
+  /** The first thousand. */
+  failures: Failure[]
+  seen: Seen[]
+  /** Of the requests that went well, in milliseconds; 0 where there were none. */
+  latencyMs: { p50: number; p99: number; max: number }
+}
+
+/** A WebSocket that ended before the load did. It is not opened again. */
+export interface Drop {
+  at: number
+  /** 1006: the connection was cut without a word. */
+  code: number
+  reason: string
+}
+
+export interface Report {
+  startedAt: number
+  endedAt: number
+  /** Why the load ended. Anything but `stop` means that it did not cover all of the test. */
+  endedBy: 'stop' | 'time' | 'count'
+  sent: number
+  ok: number
+  failed: number
+  kinds: Record<Kind, KindReport>
+  drops: Drop[]
+}
+
+export interface Load extends AsyncDisposable {
+  /** Sends nothing new, waits for what is in flight, and says what happened. Always the same report. Left without it, the load is cut. */
+  stop(): Promise<Report>
+}
+
+/** What the process of the load gets, and what it answers. */
+export type Plan = Required<Omit<LoadOptions, 'parse' | 'clients' | 'pauseMs' | 'paths'>> & {
+  clients: Record<Kind, number>
+  pauseMs: Record<Kind, number>
+  paths: Paths
+}
+export type RawKindReport = Omit<KindReport, 'seen'> & { seen: (Omit<Seen, 'value'> & { answer: Answer })[] }
+export type RawReport = Omit<Report, 'kinds'> & { kinds: Record<Kind, RawKindReport> }
+export type Message = { type: 'ready' } | { type: 'report'; report: RawReport }
+
+/**
+ * Starts the load. Resolves when every client has had its first answer, good or bad (the slow ones: has asked). Throws a
+ * RangeError for an address that is not this machine's, or for a limit that is none.
+ */
+export async function startLoad(options: LoadOptions): Promise<Load> {
+  const plan = toPlan(options)
+  const program = fileURLToPath(new URL('./load-process.ts', import.meta.url))
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+  const child = fork(program, [JSON.stringify(plan)], { execArgv: ['--import', tsx], serialization: 'advanced' })
+  const report = messageFrom(child, 'report').then(({ report }) => withValues(report, options))
+  // Whoever awaits it sees the error; until then it must not end the test's process.
+  report.catch(() => undefined)
+  await messageFrom(child, 'ready')
+  const gone = once(child, 'exit')
+  let stopped = false
+  return {
+    stop() {
+      stopped = true
+      if (child.connected) child.send('stop')
+      return report
+    },
+    async [Symbol.asyncDispose]() {
+      if (!stopped) child.kill('SIGKILL')
+      await gone
+    },
+  }
+}
+
+function toPlan({ parse: _, ...options }: LoadOptions): Plan {
+  const { protocol, hostname } = new URL(options.url)
+  if (protocol !== 'http:' || !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
+    throw new RangeError(`Load goes to this machine only, over http, not to ${options.url}`)
+  }
+  const plan: Plan = {
+    maxSeconds: 120,
+    maxRequests: 500_000,
+    timeoutMs: 10_000,
+    headers: [],
+    ...options,
+    clients: { keepAlive: 4, idle: 4, post: 2, fresh: 2, slow: 4, socket: 20, ...options.clients },
+    pauseMs: { keepAlive: 5, idle: 1100, post: 10, fresh: 10, slow: 0, socket: 200, ...options.pauseMs },
+    paths: { get: '/', post: '/echo', slow: '/slow?ms=1500', socket: '/ws', ...options.paths },
+  }
+  if (!(plan.maxSeconds > 0 && plan.maxSeconds <= 600)) throw new RangeError('maxSeconds: more than 0, at most 600')
+  if (!(plan.maxRequests > 0 && plan.maxRequests <= 1_000_000)) {
+    throw new RangeError('maxRequests: more than 0, at most 1000000')
+  }
+  return plan
+}
+
+function messageFrom<T extends Message['type']>(child: ChildProcess, type: T): Promise<Extract<Message, { type: T }>> {
+  return new Promise((resolve, reject) => {
+    child.on('message', (message: Message) => {
+      if (message.type === type) resolve(message as Extract<Message, { type: T }>)
+    })
+    child.once('error', reject)
+    child.once('exit', (code, signal) =>
+      reject(new Error(`The load's process ended (${signal ?? code}) without ${type}`)),
+    )
+  })
+}
+
+function withValues(raw: RawReport, { parse = plainValue }: LoadOptions): Report {
+  const kinds = Object.entries(raw.kinds).map(([kind, report]) => {
+    const seen: Seen[] = []
+    for (const { answer, ...run } of report.seen) {
+      const value = parse(answer)
+      const last = seen.at(-1)
+      if (value === undefined) continue
+      if (last?.value !== value) {
+        seen.push({ value, ...run })
+        continue
+      }
+      last.count += run.count
+      last.firstSentAt = Math.min(last.firstSentAt, run.firstSentAt)
+      last.lastSentAt = Math.max(last.lastSentAt, run.lastSentAt)
+      last.lastAnsweredAt = run.lastAnsweredAt
+    }
+    return [kind, { ...report, seen }]
+  })
+  return { ...raw, kinds: Object.fromEntries(kinds) }
+}
+
+function plainValue({ headers, body }: Answer): string | undefined {
+  return Object.values(headers).join(' ') || body.trim() || undefined
+}

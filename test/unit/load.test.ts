@@ -1,0 +1,196 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { type Kind, type LoadOptions, type Report, startLoad } from '../support/load.ts'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+const none: Record<Kind, number> = { keepAlive: 0, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
+
+/** A server such as the sample application: `/echo`, `/slow?ms=`, WebSockets, and a page that says the slot. */
+let server: Server
+let sockets: WebSocketServer
+let url: string
+let slot: string
+let connections: number
+/** Goes before the usual answer; returns true when it has answered. */
+let fault: (...args: Parameters<Handler>) => boolean
+
+beforeEach(async () => {
+  slot = 'blue'
+  connections = 0
+  fault = () => false
+  server = createServer((request, response) => {
+    if (fault(request, response)) return
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://any')
+    response.setHeader('life-slot', slot)
+    if (pathname === '/echo') request.pipe(response)
+    else if (pathname === '/slow') setTimeout(() => response.end('slow'), Number(searchParams.get('ms')))
+    else response.end(JSON.stringify({ slot }))
+  })
+  server.on('connection', () => {
+    connections += 1
+  })
+  server.on('clientError', () => undefined)
+  sockets = new WebSocketServer({ server })
+  sockets.on('connection', socket => socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })))
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+
+afterEach(async () => {
+  for (const socket of sockets.clients) socket.terminate()
+  server.closeAllConnections()
+  await new Promise(done => server.close(done))
+})
+
+async function loadFor(milliseconds: number, options: Omit<LoadOptions, 'url'>, during = () => {}): Promise<Report> {
+  await using load = await startLoad({ url, ...options })
+  await sleep(milliseconds / 2)
+  during()
+  await sleep(milliseconds / 2)
+  return load.stop()
+}
+
+describe('an application that answers', () => {
+  it('gets every kind of load, and nothing fails', async () => {
+    const report = await loadFor(700, {
+      pauseMs: { idle: 100, socket: 50 },
+      paths: { slow: '/slow?ms=300' },
+    })
+    expect(report).toMatchObject({ failed: 0, drops: [], endedBy: 'stop' })
+    for (const [kind, { sent, ok, latencyMs, reasons }] of Object.entries(report.kinds)) {
+      expect.soft({ kind, enough: sent > 3, ok, reasons }).toEqual({ kind, enough: true, ok: sent, reasons: {} })
+      expect.soft(latencyMs.p50).toBeGreaterThan(0)
+      expect.soft(latencyMs.max).toBeGreaterThanOrEqual(latencyMs.p99)
+    }
+    expect(report.kinds.slow.latencyMs.p50).toBeGreaterThanOrEqual(299)
+    expect(report.sent).toBe(report.ok)
+  })
+
+  it('keeps a connection a client where it should, and opens new ones where it should', async () => {
+    const kept = await loadFor(300, { clients: { ...none, keepAlive: 2, post: 1 } })
+    expect(connections).toBe(3)
+    connections = 0
+    const fresh = await loadFor(300, { clients: { ...none, fresh: 1 } })
+    expect(connections).toBe(fresh.sent)
+    expect(kept.sent).toBeGreaterThan(10)
+  })
+
+  it('tells which slot answered, and when the last request went to the old one', async () => {
+    let switchedAt = 0
+    const during = () => {
+      switchedAt = Date.now()
+      slot = 'green'
+    }
+    const clients = { ...none, keepAlive: 3, fresh: 2 }
+    const report = await loadFor(600, { clients, parse: ({ body }) => JSON.parse(body).slot }, during)
+    for (const { seen, ok } of [report.kinds.keepAlive, report.kinds.fresh]) {
+      expect(seen.map(({ value }) => value)).toEqual(['blue', 'green'])
+      expect(seen.reduce((sum, { count }) => sum + count, 0)).toBe(ok)
+      expect(seen[0]?.lastSentAt).toBeLessThan(switchedAt + 5)
+      expect(seen[1]?.firstAnsweredAt).toBeGreaterThan(switchedAt - 5)
+    }
+    const byHeader = await loadFor(100, { clients, headers: ['Life-Slot'] })
+    expect(byHeader.kinds.fresh.seen).toMatchObject([{ value: 'green' }])
+  })
+})
+
+describe('an application that fails', () => {
+  it('counts connections that are closed without an answer, and does not ask again', async () => {
+    let asked = 0
+    fault = request => {
+      asked += 1
+      if (asked % 2 === 1) return false
+      request.socket.resetAndDestroy()
+      return true
+    }
+    const report = await loadFor(300, { clients: { ...none, keepAlive: 1, fresh: 1, post: 1 } })
+    expect(report.failed).toBe(Math.floor(asked / 2))
+    expect(report.sent).toBe(asked)
+    expect(report.kinds.keepAlive.reasons).toEqual({ ECONNRESET: report.kinds.keepAlive.failed })
+    expect(report.kinds.keepAlive.failures[0]).toMatchObject({ reason: 'ECONNRESET', sentAt: expect.any(Number) })
+  })
+
+  it('counts a keep-alive connection that the server closes while it is idle, if a request meets the end of it', async () => {
+    // The answer and the end of the connection come together, as nginx does it when a worker goes away.
+    fault = (request, response) => {
+      request.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok')
+      setTimeout(() => request.socket.destroy(), 1)
+      response.detachSocket(request.socket)
+      return true
+    }
+    const report = await loadFor(800, { clients: { ...none, keepAlive: 8 }, pauseMs: { keepAlive: 1 } })
+    expect(report.failed).toBeGreaterThan(0)
+    expect(report.ok).toBeGreaterThan(0)
+  })
+
+  it('counts statuses, answers that are cut off, uploads that do not come back, and silence', async () => {
+    const answers: Handler[] = [
+      (_, response) => response.writeHead(502).end('bad'),
+      (_, response) => {
+        response.writeHead(200, { 'content-length': 100 }).write('half')
+        setTimeout(() => response.destroy(), 5)
+      },
+      (_, response) => response.end('something else'),
+      () => undefined,
+    ]
+    fault = (request, response) => {
+      answers.shift()?.(request, response)
+      return true
+    }
+    const report = await loadFor(600, { clients: { ...none, post: 1 }, timeoutMs: 200 })
+    expect(report.kinds.post.failures.slice(0, 4).map(({ reason }) => reason)).toEqual([
+      '502',
+      'ECONNRESET',
+      'not echoed',
+      'timeout',
+    ])
+    expect(report.ok).toBe(0)
+  })
+
+  it('counts an application that is not there', async () => {
+    const unused = createServer().listen(0, '127.0.0.1')
+    await new Promise(done => unused.once('listening', done))
+    const { port } = unused.address() as AddressInfo
+    await new Promise(done => unused.close(done))
+    await using load = await startLoad({ url: `http://127.0.0.1:${port}` })
+    const report = await load.stop()
+    expect(report.ok).toBe(0)
+    expect(report.kinds.fresh.reasons).toEqual({ ECONNREFUSED: report.kinds.fresh.sent })
+    expect(report.kinds.socket.reasons).toEqual({ 'handshake ECONNREFUSED': 20 })
+  })
+
+  it('records WebSockets that are closed or cut, with their codes, and does not open them again', async () => {
+    const report = await loadFor(400, { clients: { ...none, socket: 3 }, pauseMs: { socket: 50 } }, () => {
+      const [first, second] = sockets.clients
+      first?.close(1001, 'going away')
+      second?.terminate()
+    })
+    expect(report.drops.map(({ code, reason }) => ({ code, reason })).toSorted((a, b) => a.code - b.code)).toEqual([
+      { code: 1001, reason: 'going away' },
+      { code: 1006, reason: '' },
+    ])
+    expect(connections).toBe(3)
+  })
+})
+
+describe('limits', () => {
+  it('goes to this machine only', async () => {
+    for (const elsewhere of ['http://192.0.2.1/', 'https://127.0.0.1/', 'http://127.0.0.1.example/']) {
+      await expect(startLoad({ url: elsewhere })).rejects.toThrow(RangeError)
+    }
+    await expect(startLoad({ url, maxSeconds: 601 })).rejects.toThrow(RangeError)
+    await expect(startLoad({ url, maxRequests: 0 })).rejects.toThrow(RangeError)
+  })
+
+  it('ends by itself after so many requests, or so many seconds', async () => {
+    await using byCount = await startLoad({ url, clients: { ...none, keepAlive: 2 }, maxRequests: 20 })
+    await using byTime = await startLoad({ url, clients: { ...none, socket: 2 }, maxSeconds: 0.3 })
+    await sleep(700)
+    expect(await byCount.stop()).toMatchObject({ sent: 20, endedBy: 'count' })
+    expect(await byTime.stop()).toMatchObject({ failed: 0, drops: [], endedBy: 'time' })
+  })
+})
