@@ -23,10 +23,12 @@ const insert = (word: Word): string => {
   return quote(String(word))
 }
 
-const template = (writes: boolean) => (pieces: TemplateStringsArray, ...words: Word[]): Script => ({
-  writes: writes || words.some(word => isScript(word) && word.writes),
-  text: pieces.reduce((text, piece, i) => text + insert(words[i - 1] ?? '') + piece),
-})
+const template =
+  (writes: boolean) =>
+  (pieces: TemplateStringsArray, ...words: Word[]): Script => ({
+    writes: writes || words.some(word => isScript(word) && word.writes),
+    text: pieces.reduce((text, piece, i) => text + insert(words[i - 1] ?? '') + piece),
+  })
 
 /**
  * Templates that make scripts: `` sh.read`readlink ${path}` ``. A string or number is quoted as one word, a list as

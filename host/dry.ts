@@ -1,0 +1,84 @@
+/** The dry run of a host, in one place: what only looks is done, what would change something is printed. */
+import { stat } from 'node:fs/promises'
+import { Readable, Writable } from 'node:stream'
+import type { Shell } from '../runner/task.ts'
+import type { Held, Host } from './host.ts'
+import type { Process } from './process.ts'
+import { type Output, quote, type RunOptions, type Script } from './script.ts'
+import { shellOver } from './shell.ts'
+
+const DONE: Output = { code: 0, stdout: '', stderr: '' }
+
+/** Each call of `print` is one line; whoever prints it hides the secrets, as everywhere. */
+export function dryHost(host: Host, print: (line: string) => void): Host {
+  const say = (text: string) => {
+    const [first = '', ...rest] = text.trimEnd().split('\n')
+    print(`${host.name}$ ${first}`)
+    for (const line of rest) print(`  ${line}`)
+  }
+  const script = ({ text }: Script, { input }: RunOptions = {}) =>
+    say(input === undefined ? text : `${text}\n(with ${Buffer.byteLength(input)} bytes as its input)`)
+  const $: Shell = shellOver(host.name, ({ text, before }) => {
+    say([...before, text].join('\n'))
+    return finished()
+  })
+  return {
+    name: host.name,
+    $,
+    read: host.read,
+    async run(it, options) {
+      if (!it.writes) return host.run(it, options)
+      script(it, options)
+      return DONE
+    },
+    async ask(it, options) {
+      if (!it.writes) return host.ask(it, options)
+      script(it, options)
+      return ''
+    },
+    async put(local, remote, { mode = 0o644 } = {}) {
+      const { size } = await stat(local).catch(() => ({ size: undefined }))
+      say(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size ?? 'not yet known how many'} bytes)`)
+    },
+    async write(path, text, mode = 0o644) {
+      say(`write ${quote(path)} (mode ${mode.toString(8)}, ${Buffer.byteLength(text)} bytes)\n${text}`)
+    },
+    async attach(command) {
+      say(`${command} (with this terminal)`)
+      return 0
+    },
+    async hold(it) {
+      if (!it.writes) return host.hold(it)
+      script(it)
+      return heldNothing()
+    },
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  }
+}
+
+/** A command that said nothing and ended well. */
+function finished(): Process {
+  const empty = () => Readable.from([])
+  return {
+    stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
+    stdout: empty(),
+    stderr: empty(),
+    kill: () => undefined,
+    started: Promise.resolve(),
+    ended: Promise.resolve({ code: 0, signal: null }),
+  }
+}
+
+/** Ends when it is let go, like a holder whose script went well. */
+function heldNothing(): Held {
+  let end = (_: number) => {}
+  const ended = new Promise<number>(resolve => {
+    end = resolve
+  })
+  return {
+    lines: Readable.from([]),
+    send: () => undefined,
+    ended,
+    [Symbol.asyncDispose]: async () => end(0),
+  }
+}

@@ -1,0 +1,78 @@
+/** This machine, for a runner that lives on the server itself. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { homedir } from 'node:os'
+import { hostFaults } from './faults.ts'
+import type { HostSetting, Transport } from './host.ts'
+import type { Ending, Machine, Session } from './machine.ts'
+import { openHost } from './open-host.ts'
+import { READER } from './process.ts'
+
+/** A host that is this machine. Commands start in the home folder, as they do over SSH. */
+export function local(): Transport {
+  const name = 'this machine'
+  return { name, open: async (setting: HostSetting) => openHost(machine(name), setting) }
+}
+
+function machine(name: string): Machine {
+  const living = new Set<Session>()
+  return {
+    name,
+    async shell() {
+      const child = spawn('bash', ['-c', READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
+      await started(name, child)
+      const session: Session = {
+        stdin: child.stdin,
+        stdout: child.stdout,
+        stderr: child.stderr,
+        closed: ending(child),
+        kill: (pid, signal) => signalGroup(pid, signal),
+        close: () => child.stdin.end(),
+      }
+      living.add(session)
+      void session.closed.then(() => living.delete(session))
+      return session
+    },
+    attach: command => attachLocal(name, command),
+    async [Symbol.asyncDispose]() {
+      for (const session of living) session.close()
+    },
+  }
+}
+
+/** The terminal is one for both; while the command has it, Ctrl-C is for the command. */
+async function attachLocal(name: string, command: string): Promise<Ending> {
+  const handlers = process.listeners('SIGINT')
+  const leaveIt = () => undefined
+  process.removeAllListeners('SIGINT').on('SIGINT', leaveIt)
+  try {
+    const child = spawn('bash', ['-c', command], { cwd: homedir(), stdio: 'inherit' })
+    await started(name, child)
+    return await ending(child)
+  } finally {
+    process.off('SIGINT', leaveIt)
+    for (const handler of handlers) process.on('SIGINT', handler)
+  }
+}
+
+async function started(name: string, child: ChildProcess): Promise<void> {
+  await once(child, 'spawn').catch((error: Error) => {
+    throw hostFaults.NO_BASH({ host: name, said: error.message }, error)
+  })
+}
+
+const ending = (child: ChildProcess): Promise<Ending> =>
+  new Promise(resolve => {
+    child.once('close', (code, signal) => {
+      if (code !== null) resolve({ code, signal: null })
+      else resolve({ code, signal: signal ?? 'SIGKILL' })
+    })
+  })
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It ended in the meantime.
+  }
+}

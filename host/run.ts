@@ -1,0 +1,114 @@
+/** Runs one script to its end and gathers what it left behind: `Host.run` and `Host.ask`. */
+import { constants } from 'node:os'
+import { StringDecoder } from 'node:string_decoder'
+import { Fault } from '../runner/faults.ts'
+import { hostFaults } from './faults.ts'
+import { type Ending, isLost, type Machine } from './machine.ts'
+import { type Process, preamble, start } from './process.ts'
+import type { Output, RunOptions, Script } from './script.ts'
+
+/** What a shell would say in `$?`. */
+export const exitCode = (ending: Ending): number =>
+  ending.code ?? 128 + (ending.signal === null ? 0 : constants.signals[ending.signal])
+
+/** The text as a whole bash script. */
+export const scriptText = (script: Script): string => preamble() + script.text
+
+/** How long a process group has to go after SIGTERM, in milliseconds. */
+const GRACE = 5_000
+
+export async function run(
+  machine: Machine,
+  script: Script,
+  options: RunOptions = {},
+  interruption?: AbortSignal,
+  feed: (process: Process) => unknown = process => process.stdin.end(options.input ?? ''),
+): Promise<Output> {
+  const process = start(machine, scriptText(script), script.text)
+  const stdout = gather(process.stdout, options.onLine)
+  const stderr = gather(process.stderr, options.onLine)
+  feed(process)
+  const late = options.timeout === undefined ? undefined : limit(process, options.timeout)
+  const interrupt = () => process.kill('SIGTERM')
+  // What is started after the interruption is what takes things back: that runs.
+  const heeds = interruption !== undefined && !interruption.aborted
+  if (heeds) interruption.addEventListener('abort', interrupt, { once: true })
+  try {
+    const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
+    const about = { host: machine.name, command: script.text, stderr: lastLines(stderr()) }
+    if (late?.fired() === true) throw hostFaults.COMMAND_TIMED_OUT({ ...about, timeout: options.timeout ?? 0 })
+    if (ending instanceof Fault) throw ending
+    if (heeds && interruption.aborted) throw hostFaults.COMMAND_INTERRUPTED(about)
+    if (isLost(ending))
+      throw hostFaults.CONNECTION_LOST({ host: machine.name, during: script.text, reason: ending.lost })
+    return { code: exitCode(ending), stdout: stdout(), stderr: stderr() }
+  } finally {
+    late?.clear()
+    if (heeds) interruption.removeEventListener('abort', interrupt)
+  }
+}
+
+export async function ask(
+  machine: Machine,
+  script: Script,
+  options?: RunOptions,
+  interruption?: AbortSignal,
+): Promise<string> {
+  const { code, stdout, stderr } = await run(machine, script, options, interruption)
+  if (code === 0) return stdout.replace(/\r?\n$/, '')
+  throw hostFaults.COMMAND_FAILED({
+    host: machine.name,
+    command: script.text,
+    code,
+    stderr: lastLines(stderr || stdout),
+  })
+}
+
+export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')
+
+/** Ends the process group when the time is over; `overdue` comes when even SIGKILL has not ended it. */
+function limit(process: Process, timeout: number) {
+  let fired = false
+  let timer: NodeJS.Timeout
+  let giveUp = (_: Ending) => {}
+  const overdue = new Promise<Ending>(resolve => {
+    giveUp = resolve
+  })
+  const kill = () => {
+    process.kill('SIGKILL')
+    timer = setTimeout(() => giveUp({ code: null, signal: 'SIGKILL' }), GRACE)
+  }
+  const end = () => {
+    fired = true
+    process.kill('SIGTERM')
+    timer = setTimeout(kill, GRACE)
+  }
+  let over = false
+  void process.started.then(() => {
+    if (!over) timer = setTimeout(end, timeout)
+  })
+  const clear = () => {
+    over = true
+    clearTimeout(timer)
+  }
+  return { overdue, fired: () => fired, clear }
+}
+
+/** Takes all of a stream as text, and its lines as they come. */
+export function gather(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
+  const chunks: Buffer[] = []
+  const decoder = new StringDecoder()
+  let rest = ''
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    if (onLine === undefined) return
+    const lines = (rest + decoder.write(chunk)).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line.replace(/\r$/, ''))
+  })
+  stream.on('end', () => {
+    rest += decoder.end()
+    if (rest !== '') onLine?.(rest)
+  })
+  return () => Buffer.concat(chunks).toString()
+}

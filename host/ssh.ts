@@ -1,0 +1,66 @@
+/** A machine that is reached over SSH, as plain `ssh` would reach it. */
+import { attachChannel } from './attach.ts'
+import { connect } from './connect.ts'
+import { hostFaults } from './faults.ts'
+import type { HostSetting, Transport } from './host.ts'
+import type { Machine } from './machine.ts'
+import { openHost } from './open-host.ts'
+import { endingOf, type Sessions, sessionsOn } from './sessions.ts'
+
+export interface SshOptions {
+  /** Another file than `~/.ssh/config`, as with `ssh -F`. */
+  readonly configFile?: string
+}
+
+/**
+ * `ssh('deploy@web-1')`, or any name that your ssh configuration knows. Nothing is contacted before the first command; then one
+ * connection serves the run, and is made anew when it was lost.
+ */
+export function ssh(target: string, options: SshOptions = {}): Transport {
+  return { name: target, open: async setting => openHost(machine(target, options, setting), setting) }
+}
+
+function machine(name: string, { configFile }: SshOptions, setting: HostSetting): Machine {
+  let current: Promise<Opened> | undefined
+  let letGo = false
+
+  const open = async (): Promise<Opened> => {
+    const connection = await connect(name, setting, configFile)
+    void connection.lost.then(forget)
+    return { connection, sessions: sessionsOn(name, connection) }
+  }
+  const forget = () => {
+    current = undefined
+  }
+  const opened = (during: string): Promise<Opened> => {
+    if (letGo) return Promise.reject(hostFaults.HOST_CLOSED({ host: name, during }))
+    current ??= open().catch((error: unknown) => {
+      forget()
+      throw error
+    })
+    return current
+  }
+  return {
+    name,
+    shell: async () => (await opened('a command')).sessions.shell(),
+    async attach(command) {
+      const { sessions, connection } = await opened(command)
+      return attachChannel(
+        options => sessions.terminal(command, options),
+        channel => endingOf(channel, connection),
+      )
+    },
+    async [Symbol.asyncDispose]() {
+      letGo = true
+      const last = await current?.catch(() => undefined)
+      if (last === undefined) return
+      last.sessions.close()
+      await last.connection.lost
+    },
+  }
+}
+
+interface Opened {
+  readonly connection: Awaited<ReturnType<typeof connect>>
+  readonly sessions: Sessions
+}

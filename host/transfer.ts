@@ -1,0 +1,129 @@
+/**
+ * Files to a machine: `Host.put` and `Host.write`. The bytes are the standard input of one script that does all the rest
+ * there: temporary name, mode, size and sha256, rename. So one round trip is enough, and the machine itself cleans up
+ * when the connection is lost half way.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { posix } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Fault } from '../runner/faults.ts'
+import { hostFaults } from './faults.ts'
+import type { PutOptions } from './host.ts'
+import type { Machine } from './machine.ts'
+import { run } from './run.ts'
+import { type Script, sh } from './script.ts'
+
+interface File {
+  readonly path: string
+  readonly mode: number
+  readonly size: number
+  readonly sha256: string
+}
+
+/** The script that takes a file from its standard input. `stamp` makes the temporary name its own. */
+export function receive({ path, mode, size, sha256 }: File, stamp: string): Script {
+  const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${stamp}`)
+  return sh.write`export LC_ALL=C; umask 077
+tmp=${temporary}
+trap 'rm -f -- "$tmp"' EXIT
+set -C
+cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- ${posix.dirname(path)} | awk 'NR == 2 { print "free " $4 }'; exit $code; }
+arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
+[ "$arrived" = ${`${size} ${sha256}`} ] || { echo "arrived $arrived"; exit 65; }
+chmod ${mode.toString(8)} -- "$tmp"
+mv -f -T -- "$tmp" ${path}`
+}
+
+export async function write(
+  machine: Machine,
+  path: string,
+  text: string,
+  mode = 0o644,
+  signal?: AbortSignal,
+): Promise<void> {
+  const bytes = Buffer.from(text)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  await send(machine, { path, mode, size: bytes.length, sha256 }, Readable.from([bytes]), undefined, signal)
+}
+
+export async function put(
+  machine: Machine,
+  local: string,
+  remote: string,
+  options: PutOptions = {},
+  signal?: AbortSignal,
+): Promise<void> {
+  const { size, sha256 } = await measure(local)
+  const file = { path: remote, mode: options.mode ?? 0o644, size, sha256 }
+  await send(machine, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress, signal)
+}
+
+async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
+  try {
+    const { size } = await stat(path)
+    const hash = createHash('sha256')
+    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk)
+    return { size, sha256: hash.digest('hex') }
+  } catch (error) {
+    throw hostFaults.LOCAL_FILE_UNREADABLE({ path, reason: (error as Error).message }, error)
+  }
+}
+
+async function send(
+  machine: Machine,
+  file: File,
+  source: Readable,
+  onProgress?: PutOptions['onProgress'],
+  signal?: AbortSignal,
+): Promise<void> {
+  let sent = 0
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sent += chunk.length
+      onProgress?.(sent, file.size)
+      done(null, chunk)
+    },
+  })
+  let broken: unknown
+  const script = receive(file, randomBytes(6).toString('hex'))
+  const output = await run(machine, script, {}, signal, process => {
+    // When the machine stops reading, how the script ended tells why.
+    pipeline(source, count, process.stdin).catch((error: unknown) => {
+      broken = error
+      process.stdin.end()
+    })
+  })
+  if (output.code === 0) return
+  throw failure(machine.name, file, output.stdout, output.stderr, broken)
+}
+
+function failure(host: string, file: File, stdout: string, stderr: string, cause: unknown): Fault {
+  const about = { host, path: file.path, reason: reason(stderr) }
+  const arrived = /^arrived (\d+) (\w+)$/m.exec(stdout)
+  if (arrived !== null) {
+    const named = (size: string | number, sha256 = '') => `${size} bytes, sha256 ${sha256.slice(0, 12)}`
+    return hostFaults.TRANSFER_DAMAGED(
+      { host, path: file.path, sent: named(file.size, file.sha256), arrived: named(arrived[1] ?? '', arrived[2]) },
+      cause,
+    )
+  }
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+    const free = /^free (\d+)$/m.exec(stdout)?.[1]
+    return hostFaults.HOST_DISK_FULL({ ...about, size: file.size, free: free === undefined ? undefined : Number(free) })
+  }
+  return /Permission denied|Operation not permitted|Read-only file system/.test(stderr)
+    ? hostFaults.HOST_WRITE_DENIED(about)
+    : hostFaults.HOST_WRITE_FAILED(about)
+}
+
+/** The last thing that bash or a tool said, without the name of the temporary file. */
+const reason = (stderr: string): string =>
+  stderr
+    .trim()
+    .split('\n')
+    .at(-1)
+    ?.replace(/^bash: line \d+: /, '')
+    .replace(/^.*: (?=[A-Z][\w -]+$)/, '') || 'no reason given'
