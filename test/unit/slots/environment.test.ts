@@ -1,0 +1,209 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse } from 'dotenv'
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import { Fault } from '../../../runner/faults.ts'
+import { environmentFile, parseEnvironment, readEnvironment } from '../../../slots/environment.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'switchyard-env-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const faultOf = (act: () => unknown): Fault => {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof Fault) return error
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('parseEnvironment', () => {
+  it('reads what dotenv reads: quotes, comments, export, several lines, escapes', () => {
+    const text = [
+      '\ufeff# a comment',
+      '',
+      'PLAIN=value # with a comment',
+      "export SINGLE='$HOME # \" `'",
+      'DOUBLE="a\\nb"',
+      'TICKS=`it\'s "so"`   # and a comment',
+      'EMPTY=',
+      'SPACES="  x  "',
+      'MANY="-----BEGIN-----',
+      'lines # and = signs',
+      '-----END-----"',
+      'URL=postgres://u:p$w@h/db?a=b&c=d',
+    ].join('\r\n')
+    expect(parseEnvironment(text, '.env')).toEqual({
+      PLAIN: 'value',
+      SINGLE: '$HOME # " `',
+      DOUBLE: 'a\nb',
+      TICKS: 'it\'s "so"',
+      EMPTY: '',
+      SPACES: '  x  ',
+      MANY: '-----BEGIN-----\nlines # and = signs\n-----END-----',
+      URL: 'postgres://u:p$w@h/db?a=b&c=d',
+    })
+  })
+
+  it.each([
+    ['spaces around the =', 'A = sesame'],
+    ['a space before the =', 'A =sesame'],
+    ['a space after the =', 'A= sesame'],
+    ['a colon', 'A: sesame'],
+    ['a dash in the name', 'A-B=sesame'],
+    ['a dot in the name', 'A.B=sesame'],
+    ['a digit at the beginning of the name', '1A=sesame'],
+    ['a name that an object keeps for itself', '__proto__=sesame'],
+    ['a name that the shell keeps for itself', 'UID=sesame'],
+    ['no =', 'sesame'],
+    ['a # that touches the value', 'A=open#sesame'],
+    ['a # right after the =', 'A=#sesame'],
+    ['a quote that is never closed', 'A="sesame'],
+    ['an escaped quote', 'A="open \\"sesame\\""'],
+    ['text after the closing quote', 'A="open"sesame'],
+    ['an escaped backslash before an n in double quotes', 'A="C:\\\\nsesame"'],
+    ['a NUL byte', 'A=sesame\0'],
+    ['a NUL byte on a later line of a value', 'A="sesame\n\0"'],
+    ['a line separator that only some readers know', '# x\u2028A=sesame'],
+    ['a no-break space', 'A=sesame\u00a0'],
+    ['bytes that are not UTF-8', Buffer.concat([Buffer.from('A=sesame'), Buffer.of(0xff)]).toString('utf8')],
+    ['a code that is no character', 'A=sesame\uffff'],
+    ['a value longer than Linux passes on', `A=sesame${'x'.repeat(131_072)}`],
+  ])('refuses %s, with the file and the line and never the value', (_, line) => {
+    const fault = faultOf(() => parseEnvironment(`FIRST=1\n\nLONG="2\n3"\n${line}\nLAST=4\n`, 'conf/.env'))
+    expect(fault).toMatchObject({ code: 'ENV_LINE_INVALID', exit: 2 })
+    const at = line.includes('\0') && line.includes('\n') ? 6 : 5
+    expect(fault.message).toMatch(new RegExp(`^conf/\\.env, line ${at}: `))
+    expect(`${fault.message} ${fault.next} ${fault.detail}`).not.toContain('sesame')
+  })
+
+  it('refuses a name that stands there twice, and says where the first one is', () => {
+    const fault = faultOf(() => parseEnvironment('A=1\nB=2\nA=3\n', '.env'))
+    expect(fault.message).toBe('.env, line 3: A stands there a second time, after line 1.')
+  })
+
+  it('agrees with dotenv about every text that it takes', () => {
+    const piece = fc.constantFrom(
+      ...[
+        'A',
+        'B1',
+        '_C',
+        '=',
+        '="',
+        "='",
+        '"',
+        "'",
+        '`',
+        '\n',
+        '\r\n',
+        '\r',
+        ' ',
+        '\t',
+        '#',
+        '\\',
+        '\\n',
+        'x',
+        '$',
+        'é',
+      ],
+      ...['export ', ': ', '\u2028', '\v', '\0', '.', '\nD=', '\nE="'],
+    )
+    let taken = 0
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 14 }), pieces => {
+        const text = pieces.join('')
+        let mine: Readonly<Record<string, string>>
+        try {
+          mine = parseEnvironment(text, '.env')
+        } catch (error) {
+          expect(error).toBeInstanceOf(Fault)
+          return
+        }
+        taken += Object.keys(mine).length > 0 ? 1 : 0
+        expect(mine).toEqual(parse(text))
+      }),
+      { numRuns: 20_000 },
+    )
+    expect(taken).toBeGreaterThan(100)
+  }, 60_000)
+})
+
+describe('readEnvironment', () => {
+  it('reads a file', async () => {
+    const file = join(folder, 'good')
+    writeFileSync(file, 'A=1\n')
+    await expect(readEnvironment(file)).resolves.toEqual({ A: '1' })
+  })
+
+  it('says that a file is not there, or is a folder', async () => {
+    await expect(readEnvironment(join(folder, 'none'))).rejects.toMatchObject({
+      code: 'ENV_FILE_UNREADABLE',
+      exit: 2,
+      message: `The environment file ${join(folder, 'none')} cannot be read: it is not there.`,
+    })
+    await expect(readEnvironment(folder)).rejects.toMatchObject({ message: expect.stringContaining('it is a folder') })
+  })
+
+  it.skipIf(process.getuid?.() === 0)('says that a file may not be read', async () => {
+    const file = join(folder, 'closed')
+    writeFileSync(file, 'A=1\n')
+    chmodSync(file, 0)
+    await expect(readEnvironment(file)).rejects.toMatchObject({ message: expect.stringContaining('permission denied') })
+  })
+})
+
+describe('environmentFile', () => {
+  it('quotes each value and escapes what is special inside double quotes', () => {
+    expect(environmentFile({ A: 'plain', B: '$x `y` "z" \\n', C: 'two\nlines', D: '' })).toBe(
+      'A="plain"\nB="\\$x \\`y\\` \\"z\\" \\\\n"\nC="two\nlines"\nD=""\n',
+    )
+  })
+
+  it.each([
+    ['it holds a NUL byte', 'A', 'sesame\0'],
+    ['it holds a code that is no Unicode character', 'A', 'sesame\ud800'],
+    ['it holds a code that is no Unicode character', 'B', 'sesame\u{1ffff}'],
+    ['it is longer than the 128 KiB that Linux passes to a program', 'A', `sesame${'x'.repeat(131_072)}`],
+    ['that is no name of a variable', 'A B', 'sesame'],
+    ['the shell keeps BASHOPTS for itself', 'BASHOPTS', 'sesame'],
+  ])('refuses a value because "%s" (%s), and does not show it', (why, name, value) => {
+    const fault = faultOf(() => environmentFile({ [name]: value }))
+    expect(fault).toMatchObject({ code: 'ENV_VALUE_INVALID', exit: 2 })
+    expect(fault.message).toBe(`The environment variable ${name} cannot be given to an application: ${why}.`)
+    expect(fault.next).not.toContain('sesame')
+  })
+
+  it.each(['dash', 'bash'])(
+    'is read to the same bytes by %s',
+    shell => {
+      const file = join(folder, `env-${shell}`)
+      const character = fc.oneof(
+        fc.constantFrom(...'$#&\'"\\`\n\t\r !%~;*[]{}()<>|=\x01\x7f\x1b'),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+      )
+      const value = fc
+        .array(character, { maxLength: 20 })
+        .map(all => all.join('').replace(/[\0\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, ''))
+      fc.assert(
+        fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), values => {
+          const wanted = Object.fromEntries(values.map((text, i) => [`V${i}`, text]))
+          writeFileSync(file, environmentFile(wanted))
+          const out = execFileSync(shell, ['-c', 'set -eu; set -a; . "$1"; exec env -0', 'sh', file], {
+            env: { PATH: process.env.PATH },
+          })
+          const seen = out
+            .toString('utf8')
+            .split('\0')
+            .filter(each => /^V\d+=/.test(each))
+          expect(new Set(seen)).toEqual(new Set(Object.entries(wanted).map(([name, text]) => `${name}=${text}`)))
+        }),
+        { numRuns: 12 },
+      )
+    },
+    60_000,
+  )
+})
