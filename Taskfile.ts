@@ -3,7 +3,7 @@ import { beam, docker, env, nginx, project, ssh } from 'switchyard'
 
 const { tasks, task } = project({
   app: 'life',
-  host: ssh(env.HOST ?? 'vagrant@192.168.33.40'),
+  host: ssh(env.HOST ?? 'vagrant@192.168.33.40', { configFile: env.SSH_CONFIG }),
   build: docker({ context: 'examples/life' }),
   runtime: beam(),
   router: nginx({ site: 'life.example' }),

@@ -8,7 +8,7 @@ import { type Script, sh } from '../host/script.ts'
 import type { HostFacts, HostFile, HostFolder, Provision } from './contracts.ts'
 import { slotFaults } from './faults.ts'
 import type { Layout } from './layout.ts'
-import { asRoot } from './root.ts'
+import { asRoot, readAsRoot } from './root.ts'
 import type { Slots } from './slot.ts'
 
 /** The tools that every host needs, whatever the plugins, with the Debian packages that have them. */
@@ -28,6 +28,12 @@ if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo use
 for tool in ${tools}; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" > /dev/null || printf '%s\\n' "$tool"
 done`
+
+/** Throws `NOT_SET_UP` when the application's folders are not there, or are not ours to write. */
+export async function assertSetUp(host: Host, layout: Layout): Promise<void> {
+  const { code } = await host.run(sh.read`test -w ${layout.releases}`)
+  if (code !== 0) throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
+}
 
 /** Throws `TOOLS_MISSING` with the line that installs them. */
 export async function facts(host: Host, provisions: (facts: HostFacts) => readonly Provision[]): Promise<Facts> {
@@ -81,7 +87,7 @@ export function sudoersFile(app: string, { user }: HostFacts, commands: readonly
 /** Prints how a file of root differs from what it should be; exit 0 when it does not. The new text comes by standard input. */
 const difference = ({ path }: HostFile, root: boolean): Script => {
   const diff = ['diff', '-u', '-N', '--label', path, '--label', path, path, '-']
-  return root ? sh.read`${{ ...asRoot(diff), writes: false }}` : sh.read`${diff}`
+  return root ? readAsRoot(diff) : sh.read`${diff}`
 }
 
 /** Installs a file of root: beside it under another name, looked at by `check`, then one rename. */
@@ -91,7 +97,7 @@ function install({ path, mode }: HostFile): Script {
     asRoot(['mkdir', '-p', posix.dirname(path)]),
     sh.write`${asRoot(['tee', next])} > /dev/null`,
     asRoot(['chmod', octal(mode), next]),
-    ...(path.startsWith('/etc/sudoers.d/') ? [asRoot(['visudo', '-c', '-q', '-f', next])] : []),
+    ...(path.startsWith('/etc/sudoers.d/') ? [asRoot(['/usr/sbin/visudo', '-c', '-q', '-f', next])] : []),
     asRoot(['mv', '-T', next, path]),
   )
 }

@@ -7,6 +7,7 @@ import type { PublicAnswer, Route, Router, Slot } from './contracts.ts'
 import { slotFaults } from './faults.ts'
 import type { Layout } from './layout.ts'
 import { liveByRecords, readRecord, type SlotRecord } from './record.ts'
+import { assertSetUp } from './setup.ts'
 import type { Slots } from './slot.ts'
 
 /** What was read, before it is judged. */
@@ -29,9 +30,10 @@ export interface Ground<S extends string> {
   readonly router: Router
 }
 
-/** Asks all three at once. */
+/** Asks all three at once. Throws `NOT_SET_UP` where there is nothing to ask. */
 export async function readings(ground: Ground<string>): Promise<Readings> {
   const { host, layout, slots, router } = ground
+  await assertSetUp(host, layout)
   const [route, answer, ...records] = await Promise.all([
     router.live(),
     router.answer(),

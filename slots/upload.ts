@@ -6,6 +6,7 @@ import { slotFaults } from './faults.ts'
 import type { Deploy } from './journal.ts'
 import type { Layout } from './layout.ts'
 import { type ReleaseRecord, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
+import { assertSetUp } from './setup.ts'
 
 interface Ground {
   readonly host: Host
@@ -16,10 +17,11 @@ interface Ground {
 
 /**
  * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
- * Throws `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
+ * Throws `NOT_SET_UP`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
  */
 export async function uploadRelease(ground: Ground, artifact: Artifact, release: Release): Promise<boolean> {
   const { host, layout, deploy, log } = ground
+  await assertSetUp(host, layout)
   if ((await host.ask(releaseRecord(release))) !== '') return false
   const incoming = posix.join(layout.releases, `.${release.name}.${deploy.id}.tar.gz`)
   const work = posix.join(layout.releases, `.${release.name}.${deploy.id}`)

@@ -6,7 +6,7 @@ export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>
 export const detectLive = <S extends string>({ task }: Parts<S>) =>
   task('Find out which slot is live', {
     about: 'The router, the public answer and the records on the host must agree; if they do not, nothing goes ahead.',
-    async run({ host, layout, slots, router, log, note, show }) {
+    async run({ host, layout, slots, router, log, note }) {
       const read = await truth({ host, layout, slots, router })
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       note(read.live ? read.live.name : `none yet, the first deploy goes to ${read.idle.name}`)

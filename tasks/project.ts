@@ -1,12 +1,11 @@
 /** Ties an application, its host, its plugins and its slots together, and makes the standard tasks for them. */
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { dryHost } from '../host/dry.ts'
 import type { Host, Transport } from '../host/host.ts'
 import { arg } from '../runner/args.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
-import { environmentFile, parseEnvironment } from '../slots/environment.ts'
+import { environmentFile, readEnvironment } from '../slots/environment.ts'
 import { type HealthCheck, healthOf } from '../slots/health.ts'
 import { newDeploy, whoami } from '../slots/journal.ts'
 import { layout } from '../slots/layout.ts'
@@ -110,7 +109,3 @@ export function project<
 const drain = arg
   .duration('How long the idle slot may take to lose its connections before it is stopped, such as 30s')
   .optional()
-
-async function readEnvironment(path: string): Promise<Readonly<Record<string, string>>> {
-  return parseEnvironment(await readFile(path, 'utf8'), path)
-}

@@ -4,7 +4,7 @@ import { type Move, proveMove, takeBack, writeMove } from '../slots/move.ts'
 import type { Parts } from './context.ts'
 
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
-export type Planned<S extends string> = Task<{}, { move: Move<S> | undefined }>
+export type Planned<S extends string> = Task<object, { move: Move<S> | undefined }>
 
 /** Moves the traffic and proves it; taken back by the runner when the proof, or anything after it, fails. */
 export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Planned<S>) =>

@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,8 @@ const run = promisify(execFile)
 export interface HostOptions {
   /** Ports of the container to publish besides 22 and 80. */
   ports?: readonly number[]
+  /** Leaves the container and its keys when this process ends; `stop()` still removes them. */
+  keep?: boolean
 }
 
 /** How a command ended. */
@@ -60,7 +62,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const image = await ensureHostImage()
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-host-'))
   const name = `switchyard-test-${randomBytes(6).toString('hex')}`
-  const remover = armRemover(name, folder)
+  const remover = options.keep ? laterRemover(name, folder) : armRemover(name, folder)
   try {
     const keyFile = join(folder, 'id_ed25519')
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', keyFile])
@@ -194,6 +196,16 @@ function armRemover(name: string, folder: string): { remove: () => Promise<void>
       remover.stdin.end()
       const [code] = await ended
       if (code !== 0) throw new Error(`The container ${name} could not be removed`)
+    },
+  }
+}
+
+/** Removes the container and the folder when it is told to, and not before. */
+function laterRemover(name: string, folder: string): { remove: () => Promise<void> } {
+  return {
+    async remove() {
+      await run('docker', ['rm', '--force', '--volumes', name])
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }

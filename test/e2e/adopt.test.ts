@@ -1,0 +1,42 @@
+/** A host on which the application already runs, started by hand: it becomes the live slot without a restart. */
+import { expect, it } from 'vitest'
+import { lifeTarball } from '../support/life.ts'
+import { startSite } from '../support/site.ts'
+
+it('setup --adopt makes what runs on the blue port the live slot, without a restart, and a later deploy ends it', async () => {
+  await using site = await startSite()
+  await site.host.copyIn(await lifeTarball('0.1.0'), '/tmp/life.tar.gz')
+  const byHand = `mkdir -p /home/vagrant/life && tar -xzf /tmp/life.tar.gz -C /home/vagrant/life &&
+    chown -R vagrant: /home/vagrant/life && cd /home/vagrant/life &&
+    runuser -u vagrant -- env PORT=4000 LANG=C.UTF-8 RELEASE_NODE=old bin/life daemon`
+  expect(await site.host.exec(byHand)).toMatchObject({ code: 0 })
+  const pid = async () => (await site.host.exec("ss -Hltnp 'sport = :4000' | grep -o 'pid=[0-9]*'")).stdout.trim()
+  await expect.poll(pid, { timeout: 20_000 }).toMatch(/pid=\d+/)
+  const before = await pid()
+
+  const nothing = await site.task('status')
+  expect(nothing.code).not.toBe(0)
+  const adopted = await site.task('setup', '--adopt')
+  expect(adopted, adopted.stdout + adopted.stderr).toMatchObject({ code: 0 })
+  expect(await pid()).toBe(before)
+  expect(await site.live()).toBe('blue')
+
+  const again = await site.task('setup', '--adopt')
+  expect(again.stdout).toContain('0 folders and 0 files changed')
+
+  for (const words of [['deploy'], ['promote', 'green']]) {
+    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, ...words)
+    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  }
+  expect(await pid()).toBe(before)
+  const back = await site.task('rollback')
+  expect(back, back.stdout + back.stderr).toMatchObject({ code: 0 })
+  expect(await site.live()).toBe('blue')
+  await site.task('promote', 'green')
+
+  const last = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
+  expect(last, last.stdout + last.stderr).toMatchObject({ code: 0 })
+  const now = await pid()
+  expect(now).toMatch(/pid=\d+/)
+  expect(now).not.toBe(before)
+})

@@ -1,0 +1,45 @@
+/** Ctrl-C in the middle of things: undone newest first, the live slot as it was, the lock free. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+  for (const words of [['setup'], ['deploy', '--promote']]) {
+    const { code, stdout, stderr } = await site.task(...words)
+    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  }
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+const livePid = async () => (await site.host.exec('systemctl show -p MainPID --value life@blue.service')).stdout.trim()
+
+describe('Ctrl-C during a deploy', () => {
+  it.each([
+    'Upload the release',
+    'Take the lock',
+    'Stop the idle slot',
+    'Start the new release',
+    'Wait until the idle slot is healthy',
+  ])('while "%s" leaves the live slot as it was, the idle one down, the lock free, and exits 130', async title => {
+    const before = await livePid()
+    const running = site.start({}, 'deploy')
+    await running.says(new RegExp(title))
+    running.kill('SIGINT')
+    const { code } = await running.ended
+    expect(code).toBe(130)
+    expect(await site.live()).toBe('blue')
+    expect(await livePid()).toBe(before)
+    expect((await site.host.exec('ss -Hltn "sport = :5000"')).stdout).toBe('')
+    expect((await site.host.exec('flock -n /srv/life/lock true')).code).toBe(0)
+    expect((await site.host.exec('ls -A /srv/life/releases')).stdout.trim().split('\n')).toHaveLength(1)
+  })
+
+  it('is followed by a deploy that works', async () => {
+    const { code, stdout, stderr } = await site.task('deploy', '--promote')
+    expect(stdout + stderr).toSatisfy(() => code === 0)
+    expect(await site.live()).toBe('green')
+  })
+})

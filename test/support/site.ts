@@ -1,0 +1,150 @@
+/** A project of its own for one test: a Taskfile in a temporary folder, a host, and the program run as a user runs it. */
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { startHost, type TestHost } from './host.ts'
+import { lifeTarball } from './life.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
+
+export interface Ended {
+  /** 128 + n when it was ended by signal n. */
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Site extends AsyncDisposable {
+  readonly host: TestHost
+  readonly folder: string
+  /** Where nginx answers, from this machine. */
+  readonly url: string
+  /** Runs `task` with these words to its end. */
+  task(...words: string[]): Promise<Ended>
+  /** As `task`, but with a version of the sample application, and further environment. */
+  taskWith(environment: Record<string, string>, ...words: string[]): Promise<Ended>
+  /** Starts `task` and leaves it running, for signals. */
+  start(environment: Record<string, string>, ...words: string[]): Running
+  /** What `/deployment_id` says now; '' when it says nothing. */
+  live(): Promise<string>
+}
+
+export interface Running {
+  readonly pid: number
+  kill(signal: NodeJS.Signals): void
+  readonly ended: Promise<Ended>
+  /** Resolves when a line of its output has matched. */
+  says(pattern: RegExp): Promise<void>
+}
+
+/** How the Taskfile of a site differs from the plain one; each is TypeScript text. */
+export interface SiteOptions {
+  readonly router?: string
+  readonly runtime?: string
+  readonly more?: string
+  readonly tasks?: string
+  readonly ports?: readonly number[]
+}
+
+const taskfile = ({ router, runtime, more, tasks }: SiteOptions): string => `
+import { beam, docker, env, nginx, project, ssh, tarball } from 'switchyard'
+
+const { tasks, task, flow, slot } = project({
+  app: 'life',
+  host: ssh('life-test', { configFile: env.SSH_CONFIG }),
+  build: tarball({ path: env.LIFE_TARBALL ?? '', version: env.LIFE_VERSION ?? '' }),
+  runtime: ${runtime ?? 'beam()'},
+  router: ${router ?? "nginx({ site: 'life.example' })"},
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+  ${more ?? ''}
+})
+
+export const { setup, build, upload, detectLive, stopIdle, startIdle, checkIdle } = tasks
+export const { deploy, promote, rollback, migrate, console, status } = tasks
+${tasks ?? ''}
+`
+
+/** Boots a host and writes a Taskfile for it. Nothing is set up on the host yet. */
+export async function startSite(options: SiteOptions = {}): Promise<Site> {
+  const [host, folder] = await Promise.all([
+    startHost({ ports: options.ports ?? [] }),
+    mkdtemp(join(tmpdir(), 'switchyard-site-')),
+  ])
+  await writeFile(join(folder, 'Taskfile.ts'), taskfile(options))
+  const environment = async (more: Record<string, string>) => {
+    const version = more.LIFE_VERSION ?? '0.1.0'
+    return {
+      ...process.env,
+      CI: '1',
+      SSH_CONFIG: host.sshConfigFile,
+      LIFE_VERSION: version,
+      LIFE_TARBALL: await lifeTarball(version),
+      ...more,
+    }
+  }
+  const taskWith = async (more: Record<string, string>, ...words: string[]) =>
+    runTask(folder, await environment(more), words).ended
+  const prepared = await environment({})
+  return {
+    host,
+    folder,
+    url: `http://127.0.0.1:${host.httpPort}`,
+    task: (...words) => taskWith({}, ...words),
+    taskWith,
+    start: (more, ...words) => runTask(folder, { ...prepared, ...more }, words),
+    async live() {
+      const answer = await host.exec('curl -s --max-time 5 http://127.0.0.1/deployment_id')
+      return answer.stdout.trim()
+    },
+    async [Symbol.asyncDispose]() {
+      await host.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Runs the built program in a folder. */
+export function runTask(folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running {
+  const child = spawn(process.execPath, [BIN, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  const waiting = new Set<() => void>()
+  const heard = () => {
+    for (const look of waiting) look()
+  }
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text
+    heard()
+  })
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text
+    heard()
+  })
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code: code ?? (signal ? 128 : -1), stdout, stderr }))
+  })
+  return {
+    pid: child.pid ?? -1,
+    kill: signal => void child.kill(signal),
+    ended,
+    says: pattern =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!pattern.test(stdout + stderr)) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+        void ended.then(() => reject(new Error(`it ended without saying ${pattern}:\n${stdout}${stderr}`)))
+      }),
+  }
+}
+
+/** A plain `ssh` to the host, the measure of what a connection costs. */
+export const plainSsh = (host: TestHost, command: string) =>
+  promisify(execFile)('ssh', ['-F', host.sshConfigFile, host.alias, command])

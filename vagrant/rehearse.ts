@@ -1,0 +1,135 @@
+/**
+ * The rehearsal: a throw-away host, and a real release that goes out to it, is promoted under load, rolled back, migrated
+ * and entered, by the same commands and the same Taskfile that a team uses. It says what it saw, and cleans up after itself.
+ *
+ *     npm run rehearse              on a container
+ *     npm run rehearse -- --vagrant on the machine of vagrant/Vagrantfile
+ *     npm run rehearse -- --keep    leaves the host, and prints how to enter it
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type Load, type Report, startLoad } from '../test/support/load.ts'
+import { openRehearsalHost, type RehearsalHost } from './machine.ts'
+
+const HOME = fileURLToPath(new URL('..', import.meta.url))
+const CLIENTS = { keepAlive: 4, post: 2, fresh: 2, slow: 2, socket: 50 }
+
+const { values: flags } = parseArgs({
+  options: { keep: { type: 'boolean', default: false }, vagrant: { type: 'boolean', default: false } },
+})
+
+const say = (text: string) => process.stdout.write(`${text}\n`)
+
+/** The Taskfile and the application in a folder of their own, so that a version can be changed without touching the checkout. */
+async function copyProject(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-rehearsal-'))
+  await cp(join(HOME, 'Taskfile.ts'), join(folder, 'Taskfile.ts'))
+  await cp(join(HOME, 'examples', 'life'), join(folder, 'examples', 'life'), { recursive: true })
+  return folder
+}
+
+async function setVersion(folder: string, version: string): Promise<void> {
+  const path = join(folder, 'examples', 'life', 'mix.exs')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, text.replace(/version: "[^"]*"/, `version: "${version}"`))
+}
+
+/** Runs one command as a person would, its output as it comes. Throws when it fails. */
+async function task(folder: string, host: RehearsalHost, words: readonly string[], input?: string): Promise<number> {
+  say(`\n$ npx task ${words.join(' ')}`)
+  const began = performance.now()
+  const child = spawn(process.execPath, [join(HOME, 'bin', 'task.mjs'), ...words], {
+    cwd: folder,
+    env: { ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile },
+    stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
+  })
+  running = child
+  child.stdin?.end(input)
+  const [code] = await once(child, 'close')
+  running = undefined
+  if (code !== 0) throw new Error(`task ${words.join(' ')} ended with ${code}`)
+  return performance.now() - began
+}
+
+let running: ReturnType<typeof spawn> | undefined
+
+/** Load on the site while something is done, and a second more on each side of it. */
+async function underLoad(url: string, work: () => Promise<number>): Promise<{ report: Report; took: number }> {
+  const load: Load = await startLoad({ url, clients: CLIENTS, headers: ['life-version'], maxSeconds: 120 })
+  await pause(1_000)
+  const took = await work()
+  await pause(1_000)
+  return { report: await load.stop(), took }
+}
+
+const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
+
+/** What the load saw while the traffic moved. */
+function sentence(what: string, { report, took }: { report: Report; took: number }): string {
+  const { socket, ...requests } = report.kinds
+  const sent = Object.values(requests).reduce((sum, kind) => sum + kind.sent, 0)
+  const failed = Object.values(requests).reduce((sum, kind) => sum + kind.failed, 0)
+  const versions = requests.fresh.seen.map(seen => seen.value).join(' then ')
+  const reasons = Object.values(requests).flatMap(kind => Object.entries(kind.reasons))
+  return [
+    `${what}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
+    `  WebSockets: ${CLIENTS.socket - report.drops.length} of ${CLIENTS.socket} kept, ${socket.sent} messages sent, ${socket.failed} failed`,
+    `  fresh connections saw ${versions}; the whole command took ${Math.round(took)} ms`,
+  ].join('\n')
+}
+
+async function rehearse(): Promise<boolean> {
+  say('A throw-away host is being made: sshd, systemd and nginx.')
+  const host = await openRehearsalHost(flags)
+  const folder = await copyProject()
+  try {
+    return await play(host, folder)
+  } finally {
+    if (flags.keep) {
+      say(`\nThe host was kept. Enter it:  ${host.enter}\nThrow it away: ${host.remove}\nThe project:   ${folder}`)
+    } else {
+      await host[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function play(host: RehearsalHost, folder: string): Promise<boolean> {
+  const run = (...words: string[]) => task(folder, host, words)
+
+  await run('setup')
+  await run('deploy')
+  await run('promote', 'blue')
+  await run('migrate', '--slot', 'blue')
+  await setVersion(folder, '0.1.1')
+  await run('deploy')
+  await run('migrate', '--slot', 'green')
+  const promoted = await underLoad(host.url, () => run('promote', 'green'))
+  await run('status')
+  const back = await underLoad(host.url, () => run('rollback'))
+  await task(folder, host, ['console', '--slot', 'green'], 'IO.puts("green runs #{Application.spec(:life, :vsn)}")\n')
+  await run('status')
+
+  say(`\nWhat happened, on ${host.about}:`)
+  say(sentence('promote green (0.1.0 to 0.1.1)', promoted))
+  say(sentence('rollback (0.1.1 to 0.1.0)', back))
+  const lost = [promoted, back].some(({ report }) => report.failed > 0 || report.drops.length > 0)
+  say(lost ? '\nSomething was lost.' : '\nNothing was lost: 0 requests failed, 0 WebSockets cut.')
+  return !lost
+}
+
+// A Ctrl-C reaches the running task too, which unwinds by itself; the host then goes with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    const stop = () => process.exit(130)
+    if (!running) return stop()
+    running.once('close', stop)
+    running.kill(signal)
+  })
+
+process.exitCode = (await rehearse()) ? 0 : 1
