@@ -1,0 +1,51 @@
+/** What can go wrong with the router. */
+import { catalogue, fault } from '../../runner/faults.ts'
+
+export const routerFaults = catalogue({
+  NGINX_WORD_INVALID: fault<{ what: string; value: string }>({
+    exit: 2,
+    what: d => `${JSON.stringify(d.value)} cannot stand in an nginx file as ${d.what}.`,
+    next: d => `Write the ${d.what} in the Taskfile with letters, digits, dots, dashes and slashes alone.`,
+  }),
+  NGINX_DOWN: fault<{ host: string }>({
+    exit: 3,
+    what: d => `nginx does not run on ${d.host}.`,
+    next: () =>
+      'Find out why with `systemctl status nginx` there, and start it yourself: it is never started silently.',
+  }),
+  NGINX_NOT_SET_UP: fault<{ host: string; path: string }>({
+    exit: 3,
+    what: d => `nginx on ${d.host} does not know this site: ${d.path} is not there.`,
+    next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+  }),
+  NGINX_CONFIG_INVALID: fault<{ host: string; said: string }>({
+    exit: 3,
+    what: d => `nginx on ${d.host} refuses its configuration: ${firstProblem(d.said)}`,
+    next: () => 'Put that right, see that `sudo nginx -t` succeeds, and run the command again. Nothing was switched.',
+    detail: d => d.said,
+  }),
+  NGINX_SUDO_REFUSED: fault<{ host: string; user: string; command: string; said: string }>({
+    exit: 3,
+    what: d => `sudo on ${d.host} does not let ${d.user} run \`${d.command}\` without a password.`,
+    next: d => `Run \`npx task setup\`, or add to /etc/sudoers.d: ${d.user} ALL=(root) NOPASSWD: ${d.command}`,
+    detail: d => d.said,
+  }),
+  NGINX_SWITCH_FAILED: fault<{ host: string; said: string }>({
+    exit: 1,
+    what: d => `nginx on ${d.host} could not be switched: ${d.said.split('\n')[0] || 'no reason given'}`,
+    next: () => 'Look at `npx task status`, and at `systemctl status nginx` on the host.',
+    detail: d => d.said,
+  }),
+  ROUTE_UNREADABLE: fault<{ host: string; why: string }>({
+    exit: 3,
+    what: d => `Which slot nginx on ${d.host} sends the traffic to cannot be read: ${d.why}`,
+    next: () => 'Look at it on the host. Until it is understood, nothing is started, stopped or switched.',
+  }),
+})
+
+/** nginx names what is wrong in its first line that is no mere warning. */
+const firstProblem = (said: string): string =>
+  said
+    .split('\n')
+    .find(line => /\[(?:emerg|alert|crit|error)\]/.test(line))
+    ?.replace(/^nginx: \[\w+\] /, '') ?? 'see below.'

@@ -1,0 +1,42 @@
+/** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
+import { posix } from 'node:path'
+import type { PluginKit } from '../../slots/contracts.ts'
+import { routerFaults } from './faults.ts'
+import { linkPath, moveLink, removeLink, routeOf } from './link.ts'
+import { plain, render, shipped } from './nginx-files.ts'
+import { enable, refresh, TEST } from './site.ts'
+import { linkName, type Site, type Way } from './way.ts'
+
+export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
+  const { host, slots } = kit
+  const router = plain('folder', kit.layout.router)
+  const link = linkPath(router)
+  const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
+  return {
+    files: [at.include],
+    generations: true,
+    async live() {
+      const target = await linkName(kit, link)
+      if (target === undefined) return { slot: undefined, generation: undefined }
+      const route = routeOf(target)
+      if (!route || !slots.some(slot => slot.name === route.slot))
+        throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${link} names ${JSON.stringify(target)}` })
+      return route
+    },
+    async move({ slot, generation }) {
+      if (slot === undefined) await host.ask(removeLink(router))
+      else await host.ask(moveLink(router, slot, generation ?? ''))
+    },
+    provision() {
+      if (include) kit.show(`Your own server block of nginx needs this line:\n    include ${at.include};`)
+      const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }
+      return {
+        tools: { nginx: 'nginx', curl: 'curl' },
+        files: include ? [inner] : [inner, { path: at.available, text: fill('site'), mode: 0o644 }],
+        folders: [{ path: router, mode: 0o755 }],
+        sudo: [TEST],
+        apply: [include ? refresh : enable(posix.relative(posix.dirname(at.enabled), at.available), at.enabled)],
+      }
+    },
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The live link, as text. `router/live` names `<slot>.<generation>`, a folder that holds an empty file with the slot's
+ * name. nginx looks for that file at each request, and one rename moves the link: there is no moment without a slot,
+ * and one reading gives slot and generation, which belong together.
+ */
+import { posix } from 'node:path'
+import { type Script, sh } from '../../host/script.ts'
+import type { Route } from '../../slots/contracts.ts'
+
+/** Folders of earlier generations that are kept, for whoever looks back. */
+const KEPT = 5
+
+export const linkPath = (router: string): string => posix.join(router, 'live')
+
+/** What the link names while a route is live. The generation takes letters, digits, dots, dashes and underscores. */
+export function targetOf(slot: string, generation: string): string {
+  if (!/^[A-Za-z0-9_.-]+$/.test(generation)) throw new RangeError(`${JSON.stringify(generation)} is no generation`)
+  return `${slot}.${generation}`
+}
+
+/** Reads a link's name back; undefined when it is none of ours. */
+export function routeOf(target: string): Route | undefined {
+  const [, slot, generation] = /^([a-z][a-z0-9_]*)\.([A-Za-z0-9_.-]+)$/.exec(target) ?? []
+  return slot === undefined || generation === undefined ? undefined : { slot, generation }
+}
+
+/** Prints what a link names, or nothing when it is not there. Fails when its folder cannot be searched, or it is no link. */
+export const readLink = (path: string): Script => sh.read`
+cd ${posix.dirname(path)}
+if [ -L ${posix.basename(path)} ] || [ -e ${posix.basename(path)} ]; then readlink -v ${posix.basename(path)}; fi`
+
+/** Makes a route live with one rename, then removes the folders of old generations, but not the one that was live before. */
+export const moveLink = (router: string, slot: string, generation: string): Script => {
+  const target = targetOf(slot, generation)
+  return sh.write`
+cd ${router}
+was=$(readlink live || :)
+mkdir -p -m 0755 ${target}
+(umask 022; : > ${`${target}/${slot}`})
+ln -sfn ${target} live.next
+mv -T live.next live
+ls -1dt -- *.*/ | tail -n +${KEPT + 1} | while read -r old; do
+  case "$old" in ${`${target}/`} | "$was/") ;; *) rm -rf -- "$old" ;; esac
+done || :`
+}
+
+/** No slot is live any more. */
+export const removeLink = (router: string): Script => sh.write`rm -f ${linkPath(router)}`

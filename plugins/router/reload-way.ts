@@ -1,0 +1,65 @@
+/**
+ * The script's way: a site file for each slot, and a reload. A reload closes connections that are waiting for their next
+ * request, and a client that was just sending one loses it: 180 of 101,313 requests in 50 switches under load (nginx
+ * 1.22), none with the way that does not reload.
+ */
+import type { PluginKit } from '../../slots/contracts.ts'
+import { sudoRefused } from './check.ts'
+import { routerFaults } from './faults.ts'
+import { render, shipped } from './nginx-files.ts'
+import { aim, moveSite, NOT_RELOADED, REFUSED, slotFile, slotOf, swap } from './reload.ts'
+import { enable, RELOAD, TEST } from './site.ts'
+import { linkName, type Site, type Way } from './way.ts'
+
+export function reloadWay(kit: PluginKit, { at, values }: Site): Way {
+  const { app, host, slots } = kit
+  const none = slotFile(at, app, undefined)
+  const names = slots.map(slot => slot.name)
+  const live = async () => {
+    const target = await linkName(kit, at.enabled)
+    const slot = target === undefined ? undefined : slotOf(at, app, target, names)
+    if (slot === null)
+      throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${at.enabled} names ${JSON.stringify(target)}` })
+    return { slot, generation: undefined }
+  }
+  return {
+    files: [none, ...names.map(name => slotFile(at, app, name))],
+    generations: false,
+    live,
+    async move({ slot }) {
+      const before = slotFile(at, app, (await live()).slot)
+      const file = slotFile(at, app, slot)
+      kit.log(
+        'nginx reloads: a request on a kept-alive connection can be lost (measured: 180 of 101,313 in 50 switches).',
+      )
+      const { code, stderr } = await host.run(moveSite(at, app, file, before))
+      const said = stderr.trim()
+      if (code === REFUSED && !sudoRefused(said)) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+      if (code === NOT_RELOADED)
+        throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said: `${said}\nThe link was put back.` })
+      if (code !== 0) throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said })
+    },
+    provision() {
+      const text = (name: 'reload-slot' | 'reload-none', of: typeof slots) => render(shipped(name), values, of)
+      return {
+        tools: { nginx: 'nginx', curl: 'curl' },
+        files: [
+          { path: none, text: text('reload-none', []), mode: 0o644 },
+          ...slots.map(slot => ({
+            path: slotFile(at, app, slot.name),
+            text: text('reload-slot', [slot]),
+            mode: 0o644,
+          })),
+        ],
+        folders: [],
+        sudo: [
+          TEST,
+          RELOAD,
+          swap(at, app),
+          ...[undefined, ...names].map(name => aim(at, app, slotFile(at, app, name))),
+        ],
+        apply: [enable(none, at.enabled)],
+      }
+    },
+  }
+}
