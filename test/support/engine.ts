@@ -86,7 +86,7 @@ export async function ensureHostImage(): Promise<string> {
 }
 
 /** Docker knows these build arguments by itself and keeps them out of the image; apt needs them behind a proxy. */
-function proxyArguments(): string[] {
+export function proxyArguments(): string[] {
   return ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
     .filter(name => process.env[name])
     .flatMap(name => ['--build-arg', name])
@@ -182,7 +182,7 @@ async function startEngine(): Promise<void> {
  * Runs `work` in one process at a time. The lock is a descriptor that `flock` holds for us, so it is free when this
  * process ends, however it ends. Only Linux has flock; elsewhere the worst case is an image that is built twice.
  */
-async function withLock<T>(work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(work: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux') return work()
   const file = join(tmpdir(), `switchyard-engine-${process.getuid?.()}.lock`)
   const holder = spawn('flock', [file, 'sh', '-c', 'echo held; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
