@@ -163,6 +163,8 @@ export interface Provision {
   readonly sudo: readonly (readonly string[])[]
   /** Run as root after a file changed, in order; each must be harmless when run again. */
   readonly apply: readonly Script[]
+  /** What is left for a person to do by hand, one line each; `setup` shows it. */
+  readonly notes?: readonly string[]
 }
 
 export interface HostFile {

@@ -29,8 +29,8 @@ export interface Entry extends Event {
 
 /** Who we are, for records and locks: the person, or who started the CI job. */
 export function whoami(env: Readonly<Record<string, string | undefined>>): string {
-  const actor = env['GITHUB_ACTOR'] ?? env['GITLAB_USER_LOGIN']
-  return actor ? `${actor} in CI` : `${env['USER'] ?? userInfo().username}@${hostname()}`
+  const actor = env.GITHUB_ACTOR ?? env.GITLAB_USER_LOGIN
+  return actor ? `${actor} in CI` : `${env.USER ?? userInfo().username}@${hostname()}`
 }
 
 export function newDeploy(by: string, now = new Date(), random = Math.random()): Deploy {

@@ -90,8 +90,8 @@ const difference = ({ path }: HostFile, root: boolean): Script => {
   return root ? readAsRoot(diff) : sh.read`${diff}`
 }
 
-/** Installs a file of root: beside it under another name, looked at by `check`, then one rename. */
-function install({ path, mode }: HostFile): Script {
+/** Installs a file of root: beside it under another name, looked at where a program can, then one rename. */
+function place({ path, mode }: HostFile): Script {
   const next = posix.join(posix.dirname(path), `.${posix.basename(path)}.next`)
   return sh.lines(
     asRoot(['mkdir', '-p', posix.dirname(path)]),
@@ -102,13 +102,13 @@ function install({ path, mode }: HostFile): Script {
   )
 }
 
-export interface Change {
+interface Change {
   readonly file: HostFile
   readonly diff: string
 }
 
-/** What differs from what is wanted: files with their diffs, folders that are not there or not as they should be. */
-export async function changes(host: Host, root: boolean, files: readonly HostFile[]): Promise<readonly Change[]> {
+/** Which of the files differ from what they should be, and how. */
+async function changes(host: Host, root: boolean, files: readonly HostFile[]): Promise<readonly Change[]> {
   const found = await Promise.all(
     files.map(async file => {
       const { code, stdout, stderr } = await host.run(difference(file, root), { input: file.text })
@@ -118,7 +118,63 @@ export async function changes(host: Host, root: boolean, files: readonly HostFil
   return found.filter(({ diff }) => diff !== '')
 }
 
-/** Installs the files, in order. */
-export async function installAll(host: Host, changed: readonly Change[]): Promise<void> {
-  for (const { file } of changed) await host.ask(install(file), { input: file.text })
+/** What a setup would do. */
+export interface SetupPlan {
+  /** Paths of the folders that are not there, or not as they should be. */
+  readonly folders: readonly string[]
+  readonly files: readonly Change[]
+  /** For people: the new folders, and the files as a diff; empty when nothing would change. */
+  readonly text: string
+  /** What is left for a person to do. */
+  readonly notes: readonly string[]
+  readonly makeFolders: Script
+  readonly apply: readonly Script[]
+}
+
+export interface SetupWishes {
+  readonly app: string
+  readonly layout: Layout
+  readonly slots: Slots<string>
+  readonly provisions: readonly Provision[]
+  readonly facts: Facts
+}
+
+export async function plan(host: Host, { app, layout, slots, provisions, facts }: SetupWishes): Promise<SetupPlan> {
+  const wanted = folders(layout, slots, provisions)
+  const sudoers = sudoersFile(
+    app,
+    facts,
+    provisions.flatMap(want => want.sudo),
+  )
+  // The sudoers file comes last: when it stands there, all that comes before it was done.
+  const [missing, files] = await Promise.all([
+    host.ask(missingFolders(layout, wanted)),
+    changes(host, facts.root, [...provisions.flatMap(want => want.files), sudoers]),
+  ])
+  const paths = missing.split('\n').filter(Boolean)
+  return {
+    folders: paths,
+    files,
+    text: [...paths.map(path => `new folder ${path}`), ...files.map(({ diff }) => diff.trimEnd())].join('\n'),
+    notes: provisions.flatMap(want => want.notes ?? []),
+    makeFolders: makeFolders(layout, wanted, facts),
+    apply: provisions.flatMap(want => want.apply),
+  }
+}
+
+/**
+ * Does it. `before` is called when all files but the last stand there and nothing has read them yet: what must be in place
+ * when the router first sees its site goes there.
+ */
+export async function install(host: Host, planned: SetupPlan, before: () => Promise<void> | undefined): Promise<void> {
+  const { folders, files, makeFolders, apply } = planned
+  if (folders.length > 0) await host.ask(makeFolders)
+  const put = async ({ file }: Change) => {
+    await host.ask(place(file), { input: file.text })
+  }
+  for (const change of files.slice(0, -1)) await put(change)
+  await before()
+  if (files.length > 0)
+    for (const { text } of apply) await host.ask(asRoot(['bash', '-c', `set -eu -o pipefail; ${text}`]))
+  for (const change of files.slice(-1)) await put(change)
 }

@@ -4,7 +4,7 @@ import type { Runtime, Slot, SlotProcess } from './contracts.ts'
 import { type Health, healthLoop, parseHealth } from './health.ts'
 import { connections } from './port.ts'
 import type { SlotRecord } from './record.ts'
-import { agree, type Ground, type Readings, readingLines, readings } from './truth.ts'
+import { agree, type Ground, readingLines, readings } from './truth.ts'
 
 export interface SlotStatus {
   readonly slot: string
