@@ -107,7 +107,7 @@ export function commandLine(argv: readonly string[], plan: Plan): Readonly<Recor
     if (name === undefined) throw runnerFaults.ARGUMENT_UNEXPECTED({ command: plan.command, value, usage: usage(plan) })
     give(name, value)
   }
-  return Object.fromEntries([...plan.args].map(([name, arg]) => [name, valueOf(plan, name, arg, raw.get(name))]))
+  return Object.fromEntries([...plan.args].map(([name, arg]) => [name, valueFor(plan, name, arg, raw.get(name))]))
 }
 
 /** The command with its required arguments: `promote <slot>`. */
@@ -145,7 +145,7 @@ function check(
     throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: rawName, placeholder, got: another ? value : undefined })
 }
 
-function valueOf(plan: Plan, name: string, arg: Arg, raw: string | true | undefined): unknown {
+function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | undefined): unknown {
   if (raw === undefined && arg.required) {
     const allowed = arg.choices?.join(' or ') ?? arg.about
     throw runnerFaults.ARGUMENT_MISSING({ command: plan.command, argument: kebab(name), allowed, usage: usage(plan) })

@@ -122,9 +122,4 @@ export const runnerFaults = catalogue({
     what: d => `Interrupted by ${d.signal}.`,
     next: () => 'Run it again when you are ready; what had been done is told above.',
   }),
-  NOT_BUILT: fault<Record<never, never>>({
-    exit: 2,
-    what: () => 'This copy of switchyard has not been built: there is no dist folder.',
-    next: () => 'Run `npm run build` in it.',
-  }),
 })

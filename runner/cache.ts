@@ -1,0 +1,106 @@
+/**
+ * Keeps compiled Taskfiles. An entry is good while every file that it was made from has the content that it had then.
+ * Files appear whole: they are written beside their place and renamed.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** A compiled module on disk. */
+export interface Entry {
+  /** Absolute path of the module. */
+  readonly module: string
+  /** Absolute paths of what it was made from. */
+  readonly inputs: readonly string[]
+}
+
+interface Stored {
+  readonly module: string
+  readonly inputs: Readonly<Record<string, string>>
+}
+
+/** How long a replaced module stays, in milliseconds: another run may just be about to load it. */
+const KEPT = 3_600_000
+
+export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
+
+/** Where compiled modules may stand, the best place first: beside the project's packages, else with the user's caches. */
+export function cacheFolders(folder: string, env: Readonly<Record<string, string | undefined>>): string[] {
+  const folders: string[] = []
+  for (let at = folder; ; at = dirname(at)) {
+    const modules = join(at, 'node_modules')
+    if (existsSync(modules)) folders.push(join(modules, '.cache', 'switchyard'))
+    if (folders.length > 0 || at === dirname(at)) break
+  }
+  return [...folders, join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'switchyard')]
+}
+
+export function lookUp(folders: readonly string[], key: string): Entry | undefined {
+  for (const folder of folders) {
+    const stored = read(join(folder, `${key}.json`))
+    if (!stored) continue
+    const module = join(folder, stored.module)
+    const inputs = Object.entries(stored.inputs)
+    if (existsSync(module) && inputs.every(([path, hash]) => hashOf(path) === hash))
+      return { module, inputs: inputs.map(([path]) => path) }
+  }
+  return undefined
+}
+
+/** Puts a module into the first folder that can be written; if there is none, into a temporary one for this run. */
+export async function keep(
+  folders: readonly string[],
+  key: string,
+  { code, inputs }: { readonly code: string; readonly inputs: readonly string[] },
+): Promise<Entry> {
+  const name = `${key}.${sha256(code).slice(0, 16)}.mjs`
+  const hashes = Object.fromEntries(inputs.map(path => [path, hashOf(path) ?? '']))
+  for (const folder of folders) {
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await writeWhole(join(folder, name), code)
+      await writeWhole(join(folder, `${key}.json`), JSON.stringify({ module: name, inputs: hashes } satisfies Stored))
+      await clear(folder, key, name)
+      return { module: join(folder, name), inputs }
+    } catch {
+      // The next folder may be writable.
+    }
+  }
+  const module = join(await mkdtemp(join(tmpdir(), 'switchyard-')), name)
+  await writeFile(module, code)
+  return { module, inputs }
+}
+
+function read(path: string): Stored | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function hashOf(path: string): string | undefined {
+  try {
+    return sha256(readFileSync(path))
+  } catch {
+    return undefined
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const beside = `${path}.${randomUUID()}`
+  await writeFile(beside, text, { mode: 0o600 })
+  await rename(beside, path)
+}
+
+/** Takes away what earlier versions of this Taskfile were compiled to. */
+async function clear(folder: string, key: string, current: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${key}.`) || name === current || name === `${key}.json`) continue
+    const path = join(folder, name)
+    const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs
+    if (age > KEPT) await rm(path, { force: true })
+  }
+}

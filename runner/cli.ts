@@ -1,0 +1,148 @@
+/** The program `task`: words in, exit code out. */
+import { relative } from 'node:path'
+import type { ReadStream } from 'node:tty'
+import { readTyped } from './ask.ts'
+import { type Capture, capture } from './capture.ts'
+import { commandLine, type Globals, globalsOf, onlyGlobals } from './command-line.ts'
+import type { Renderer, Report, Sinks } from './events.ts'
+import { commandText, listText } from './help.ts'
+import { type Plan, planOf } from './plan.ts'
+import { type Redactor, redactor } from './redact.ts'
+import { jsonRenderer } from './render-json.ts'
+import { plainRenderer } from './render-plain.ts'
+import { report } from './report.ts'
+import { type Outside, run } from './run.ts'
+import { runnerFaults } from './runner-faults.ts'
+import { nearest } from './suggest.ts'
+import { findTaskfile, loadTaskfile, type Taskfile, version } from './taskfile.ts'
+import { errorLines } from './words.ts'
+
+/** Resolves to the exit code, when everything that was printed has been written. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { stdout, stderr } = process
+  // Who reads our output may leave, as `head` does. A deploy goes on to its end.
+  for (const stream of [stdout, stderr]) stream.on('error', () => undefined)
+  const exit = await answer(argv).catch((error: unknown) => {
+    const words = report(error, { folder: process.cwd(), files: [] })
+    if (argv.includes('--json')) stdout.write(failure(words))
+    else stderr.write(`${errorLines({ type: 'error', during: 'run', ...words }, false).join('\n')}\n`)
+    return words.exit
+  })
+  for (const stream of [stdout, stderr]) await new Promise<void>(resolve => stream.write('', () => resolve()))
+  return exit
+}
+
+/** The events of a command that could not begin. */
+function failure({ exit, ...words }: Report): string {
+  const lines: string[] = []
+  const json = jsonRenderer({ out: text => lines.push(text), err: () => undefined })
+  json.handle({ type: 'error', during: 'run', exit, ...words })
+  json.handle({
+    type: 'result',
+    command: '',
+    title: '',
+    ok: false,
+    exit,
+    ms: 0,
+    dryRun: false,
+    undone: [],
+    left: [],
+  })
+  return lines.join('')
+}
+
+async function answer(argv: readonly string[]): Promise<number> {
+  const { globals, command } = globalsOf(argv)
+  const print = (text: string) => {
+    process.stdout.write(`${text}\n`)
+    return 0
+  }
+  if (command === undefined) onlyGlobals(argv)
+  if (globals.version) return print(version())
+  const cwd = process.cwd()
+  const file = findTaskfile(cwd, globals.taskfile)
+  if (command === undefined) {
+    const { commands } = await loadTaskfile(file, process.env)
+    return print(listText(commands, relative(cwd, file)))
+  }
+  if (globals.help) return print(commandText(planned(await loadTaskfile(file, process.env), command)))
+
+  const hidden = redactor()
+  const captured = capture(process.stdout, process.stderr, hidden)
+  try {
+    const taskfile = await loadTaskfile(file, process.env)
+    const plan = planned(taskfile, command)
+    return await perform(plan, argv, globals, taskfile, captured, hidden)
+  } finally {
+    captured.release()
+  }
+}
+
+function planned({ commands }: Taskfile, command: string): Plan {
+  const task = commands.get(command)
+  if (!task) throw runnerFaults.UNKNOWN_TASK({ name: command, near: nearest(command, commands.keys()) })
+  return planOf(command, task, commands)
+}
+
+async function perform(
+  plan: Plan,
+  argv: readonly string[],
+  globals: Globals,
+  { folder, files }: Taskfile,
+  captured: Capture,
+  hidden: Redactor,
+): Promise<number> {
+  const values = commandLine(argv, plan)
+  const last = plan.steps.at(-1)
+  if (globals.json && last?.task.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
+  const renderer = await rendererFor(plan, globals, captured)
+  const leave = async () => {
+    await renderer.leave()
+    captured.release()
+  }
+  return run({
+    plan,
+    values,
+    source: { folder, files },
+    dryRun: globals.dryRun,
+    timings: globals.timings,
+    redactor: hidden,
+    renderer: { ...renderer, leave },
+    outside: { ...outside, onLine: captured.onLine },
+  })
+}
+
+/** A tree where a person watches; a dry run and `--verbose` are read line by line. */
+async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<Renderer> {
+  if (globals.json) return jsonRenderer(sinks)
+  const { CI, NO_COLOR, TERM } = process.env
+  const person = process.stdin.isTTY && process.stdout.isTTY && !CI
+  const read = person ? (echo: (typed: string) => void) => readTyped(process.stdin as ReadStream, echo) : undefined
+  const lines = globals.verbose || globals.dryRun || CI || NO_COLOR || TERM === 'dumb' || !process.stdout.isTTY
+  if (lines) return plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read })
+  const { treeRenderer } = await import('./render-tree.ts')
+  const steps = plan.steps.filter(({ task }) => !task.interactive).map(({ name, title }) => ({ step: name, title }))
+  const terminal = Object.assign(Object.create(process.stdout), { write: writeTo(sinks) })
+  return treeRenderer(sinks, { steps, terminal, read })
+}
+
+const writeTo = (sinks: Sinks) => (text: string) => {
+  sinks.out(text)
+  return true
+}
+
+const outside: Omit<Outside, 'onLine'> = {
+  onSignal(listener) {
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+    for (const signal of signals) process.on(signal, listener)
+    return () => {
+      for (const signal of signals) process.off(signal, listener)
+    }
+  },
+  onStray(listener) {
+    // Without a listener of its own a rejection becomes an uncaught exception.
+    process.on('uncaughtException', listener)
+    return () => void process.off('uncaughtException', listener)
+  },
+  exit: code => process.exit(code),
+}

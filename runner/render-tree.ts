@@ -1,0 +1,204 @@
+/**
+ * A tree with timers and the last line of output, for terminals. The only file that imports Listr2, which only draws: its
+ * tasks wait for the events of the engine.
+ */
+import {
+  Listr,
+  ListrLogger,
+  ListrPromptAdapter,
+  ListrTaskEventType,
+  type ListrTaskWrapper,
+  PRESET_TIMER,
+  ProcessOutput,
+} from 'listr2'
+import type { Renderer, RunEvent, Sinks } from './events.ts'
+import { deferred } from './waiting.ts'
+import { abandonLines, duration, errorLines, interruptLine, leftLines, resultLine, timingLines } from './words.ts'
+
+interface Leaf {
+  readonly step: string
+  readonly title: string
+}
+
+export interface TreeOptions {
+  /** The steps that are drawn: all but an interactive one. */
+  readonly steps: readonly Leaf[]
+  /** The terminal. Its `write` is the one that really writes. */
+  readonly terminal: NodeJS.WriteStream
+  readonly read: ((echo: (typed: string) => void) => Promise<string | undefined>) | undefined
+}
+
+const TAIL = 20
+const SHOW_CURSOR = '\x1b[?25h'
+
+export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
+  const tails = new Map<string, string[]>()
+  const shown: string[] = []
+  const errors: string[] = []
+  let tree = grow(options.steps, options.terminal, true)
+  const end = async () => {
+    tree.cut()
+    await tree.done
+  }
+
+  const handle = (event: RunEvent): void => {
+    switch (event.type) {
+      case 'output':
+        tails.set(event.step, [...(tails.get(event.step) ?? []), event.line].slice(-TAIL))
+        return tree.output(event.step, event.line)
+      case 'note':
+        return tree.note(event.step, event.note)
+      case 'end':
+        return tree.end(event.step, event.ok)
+      case 'undo':
+        if (event.state !== 'start') tree.end(event.step, event.state === 'done')
+        return
+      case 'interrupt':
+        return tree.output(event.step, interruptLine(event))
+      case 'stuck':
+        errors.push(`\`${event.title}\` did not stop within ${duration(event.ms)}.`)
+        return
+      case 'abandon':
+        return sinks.err(`${SHOW_CURSOR}\n${abandonLines(event).join('\n')}\n`)
+      case 'show':
+        shown.push(event.text)
+        return
+      case 'error': {
+        const tail = event.code === 'COMMAND_FAILED' ? [] : (tails.get(event.step ?? '') ?? [])
+        errors.push(...tail.map(line => `  | ${line}`), ...errorLines(event, false))
+        return
+      }
+      case 'result':
+        shown.push(...timingLines(event))
+        if (!event.ok) errors.push(...leftLines(event), resultLine(event))
+    }
+  }
+
+  return {
+    handle,
+    async unwind(steps) {
+      await end()
+      tails.clear()
+      tree = grow(
+        steps.map(({ step, title }) => ({ step, title: `Undo: ${title}` })),
+        options.terminal,
+        false,
+      )
+    },
+    leave: end,
+    async ask(question) {
+      return options.read && tree.ask(question, options.read)
+    },
+    async close() {
+      await end()
+      if (shown.length > 0) sinks.out(`${options.steps.length > 0 ? '\n' : ''}${shown.join('\n')}\n`)
+      if (errors.length > 0) sinks.err(`\n${errors.join('\n')}\n`)
+    },
+  }
+}
+
+interface Tree {
+  /** Without a step: the one that is being done. */
+  output(step: string | undefined, line: string): void
+  note(step: string, note: string): void
+  end(step: string, ok: boolean): void
+  ask(question: string, read: NonNullable<TreeOptions['read']>): Promise<string | undefined>
+  /** Ends what has not ended. */
+  cut(): void
+  readonly done: Promise<unknown>
+}
+
+function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError: boolean): Tree {
+  type Wrapper = ListrTaskWrapper<object, never, never>
+  const grown = new Map(
+    leaves.map(({ step, title }) => [
+      step,
+      {
+        title,
+        note: '',
+        line: '',
+        open: true,
+        wrapper: undefined as Wrapper | undefined,
+        begun: deferred(),
+        ended: deferred<boolean>(),
+      },
+    ]),
+  )
+  const first = () => [...grown.values()].find(({ open }) => open)
+  // What Listr hides from its drawing it takes from this object, so that nothing else is held back.
+  const stream = Object.assign(Object.create(terminal), {
+    columns: terminal.columns,
+    rows: terminal.rows,
+    isTTY: true,
+    write: terminal.write.bind(terminal),
+  })
+  const list = new Listr<object>(
+    [...grown.values()].map(leaf => ({
+      title: leaf.title,
+      task: async (_: object, wrapper: unknown) => {
+        leaf.wrapper = wrapper as Wrapper
+        if (leaf.line !== '') leaf.wrapper.output = leaf.line
+        leaf.begun.resolve()
+        if (await leaf.ended.promise) leaf.wrapper.title = `${leaf.title}${leaf.note === '' ? '' : `  ${leaf.note}`}`
+        else throw new Error(leaf.title)
+      },
+    })),
+    {
+      concurrent: false,
+      exitOnError: stopAtError,
+      registerSignalListeners: false,
+      renderer: 'default',
+      fallbackRendererCondition: false,
+      silentRendererCondition: false,
+      rendererOptions: {
+        timer: PRESET_TIMER,
+        showErrorMessage: false,
+        collapseErrors: false,
+        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(stream, stream) }),
+      },
+    },
+  )
+  const done = leaves.length === 0 ? Promise.resolve() : list.run().catch(() => undefined)
+  return {
+    done,
+    output(step, line) {
+      const leaf = step === undefined ? first() : grown.get(step)
+      if (!leaf) return
+      leaf.line = line.slice(0, Math.max(20, (terminal.columns ?? 80) - 8))
+      if (leaf.wrapper) leaf.wrapper.output = leaf.line
+    },
+    note(step, note) {
+      const leaf = grown.get(step)
+      if (leaf) leaf.note = note
+    },
+    end(step, ok) {
+      const leaf = grown.get(step)
+      if (!leaf) return
+      leaf.open = false
+      leaf.ended.resolve(ok)
+    },
+    async ask(question, read) {
+      const leaf = first()
+      await leaf?.begun.promise
+      return leaf?.wrapper?.prompt(Typed).run<string | undefined>(question, read)
+    },
+    cut() {
+      for (const leaf of grown.values()) leaf.ended.resolve(false)
+    },
+  }
+}
+
+/** Listr wants a class for what it shows below the tree as a question. */
+class Typed extends ListrPromptAdapter {
+  override async run<T>(question: string, read: (echo: (typed: string) => void) => Promise<T>): Promise<T> {
+    this.reportStarted()
+    const below = this.wrapper.stdout(ListrTaskEventType.PROMPT)
+    const draw = (typed: string) => below.write(`${question} [y/N] ${typed}`)
+    draw('')
+    try {
+      return await read(draw)
+    } finally {
+      this.reportCompleted()
+    }
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * The engine: runs the steps of a plan in order, hands each what the ones that it needs have returned, and unwinds them,
+ * newest first, when one fails or the run is interrupted.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Renderer, Timing } from './events.ts'
+import { type LocalShell, localShell } from './local-shell.ts'
+import type { Plan, Step } from './plan.ts'
+import type { Redactor } from './redact.ts'
+import { report, type Source } from './report.ts'
+import { runnerFaults } from './runner-faults.ts'
+import { scopesOf } from './scopes.ts'
+import type { AnyTask, Kit } from './task.ts'
+import { telling } from './telling.ts'
+import { deferred, within } from './waiting.ts'
+
+export interface Run {
+  readonly plan: Plan
+  /** The values of the arguments, by name. */
+  readonly values: Readonly<Record<string, unknown>>
+  readonly source: Source
+  readonly dryRun: boolean
+  readonly timings: boolean
+  readonly redactor: Redactor
+  readonly renderer: Renderer
+  readonly outside: Outside
+  /** How long a step may take to stop when it is interrupted, and a scope to close, in milliseconds. */
+  readonly grace?: number
+}
+
+/** What happens to a run from outside. A listener is called until the function that it got is. */
+export interface Outside {
+  /** SIGINT, SIGTERM and SIGHUP. */
+  onSignal(listener: (signal: string) => void): () => void
+  /** Errors that nobody catches, such as a rejection without a handler. */
+  onStray(listener: (error: unknown) => void): () => void
+  /** Lines that something in this process printed past the kit, such as with `console.log`. */
+  onLine(listener: (line: string) => void): () => void
+  /** Ends the program at once. */
+  exit(code: number): void
+}
+
+const GRACE = 10_000
+
+/** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
+export async function run(setting: Run): Promise<number> {
+  const { plan, values, source, dryRun, redactor, renderer, outside, grace = GRACE } = setting
+  const tell = telling(renderer, redactor)
+  const began = performance.now()
+  /** Undo steps get a signal of their own: the run's is aborted when they start. */
+  const forward = new AbortController()
+  const back = new AbortController()
+  const halted = deferred()
+  const results = new Map<AnyTask, object>()
+  const begun: Step[] = []
+  const undone: Step[] = []
+  const left: Step[] = []
+  const timings: Timing[] = []
+  let phase: 'run' | 'undo' | 'close' = 'run'
+  let current: Step | undefined
+  let interrupted = false
+  let halt: { readonly error: unknown } | undefined
+  let exit = 0
+  let data: unknown
+
+  const confirm = async (question: string) => /^y(es)?$/i.test((await renderer.ask(redactor.text(question))) ?? '')
+  const scopes = scopesOf({
+    command: plan.command,
+    signal: forward.signal,
+    dryRun,
+    folder: source.folder,
+    hide: redactor.hide,
+    confirm,
+  })
+
+  const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
+    const words = report(error, source)
+    if (during === 'run') exit = words.exit
+    tell({ type: 'error', during, ...(step && { step: step.name }), ...words })
+  }
+  const stop = (error: unknown) => {
+    halt = { error }
+    forward.abort(error)
+    halted.resolve()
+  }
+
+  const listening = [
+    outside.onSignal(signal => {
+      // A program that has the terminal also has its Ctrl-C.
+      if (phase === 'run' && signal === 'SIGINT' && current?.task.interactive) return
+      if (interrupted) {
+        const waiting = begun.toReversed().filter(step => step.task.undo && !undone.includes(step))
+        tell({ type: 'abandon', signal, left: waiting.map(({ title }) => title) })
+        forward.abort()
+        back.abort()
+        return outside.exit(130)
+      }
+      interrupted = true
+      const now = phase === 'run' && current ? { step: current.name, title: current.title } : {}
+      tell({ type: 'interrupt', signal, ...now })
+      if (phase === 'run') stop(runnerFaults.INTERRUPTED({ signal }))
+    }),
+    outside.onStray(error => (phase === 'run' && !halt ? stop(error) : fail(error, 'undo', current))),
+    outside.onLine(line => tell({ type: 'output', step: current?.name ?? '', line })),
+  ]
+
+  const prepare = async (step: Step, { signal }: AbortController): Promise<{ context: object; shell: LocalShell }> => {
+    const log = (text: string) => {
+      for (const line of redactor.text(text).split('\n')) tell({ type: 'output', step: step.name, line })
+    }
+    const shell = await localShell({ cwd: source.folder, signal, dryRun, redactor, log })
+    const kit: Kit = {
+      $: shell.$,
+      signal,
+      dryRun,
+      log,
+      note: note => tell({ type: 'note', step: step.name, note }),
+      show(text, more) {
+        data = more
+        tell({ type: 'show', text, ...(more !== undefined && { data: more }) })
+      },
+      confirm,
+    }
+    const opened = step.task.scope && (await scopes.open(step.task.scope))
+    return { context: { ...kit, ...opened?.context(kit), ...given(step, values, results) }, shell }
+  }
+
+  const perform = async (step: Step): Promise<boolean> => {
+    const start = performance.now()
+    const about = { step: step.name, title: step.title }
+    current = step
+    if (step.task.interactive) await renderer.leave()
+    tell({ type: 'start', ...about })
+    const ended = prepare(step, forward)
+      .then(({ context, shell }) => {
+        forward.signal.throwIfAborted()
+        begun.push(step)
+        return shell.inside(() => step.task.run?.(context))
+      })
+      .then(
+        value => ({ value }),
+        (error: unknown) => ({ error, value: undefined }),
+      )
+    let outcome = await Promise.race([ended, halted.promise])
+    // A Ctrl-C may first end what the step was waiting for, and be told to us in the next turn.
+    if (outcome && 'error' in outcome) await nextTurn()
+    outcome ??= await within(grace, ended)
+    const ms = Math.round(performance.now() - start)
+    if (!outcome) tell({ type: 'stuck', ...about, ms })
+    if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, outcome.value)
+    const problem = halt ?? (outcome && 'error' in outcome ? outcome : undefined)
+    timings.push({ ...about, ms })
+    tell({ type: 'end', ...about, ok: !problem, ms })
+    if (problem) fail(problem.error, 'run', step)
+    current = undefined
+    return !problem
+  }
+
+  const undo = async (step: Step): Promise<void> => {
+    const start = performance.now()
+    const about = { type: 'undo', step: step.name, title: step.title } as const
+    const ended = (state: 'done' | 'failed') => tell({ ...about, state, ms: Math.round(performance.now() - start) })
+    current = step
+    tell({ ...about, state: 'start' })
+    try {
+      const { context, shell } = await prepare(step, back)
+      await shell.inside(() => step.task.undo?.({ ...context, ...results.get(step.task) }))
+      undone.push(step)
+      ended('done')
+    } catch (error) {
+      left.push(step)
+      ended('failed')
+      fail(error, 'undo', step)
+    }
+  }
+
+  let ok = true
+  for (const step of plan.steps) if (ok) ok = await perform(step)
+  if (!ok && !dryRun) {
+    phase = 'undo'
+    forward.abort(halt?.error)
+    const steps = begun.toReversed().filter(({ task }) => task.undo)
+    if (steps.length > 0) await renderer.unwind(steps.map(({ name, title }) => ({ step: name, title })))
+    for (const step of steps) await undo(step)
+  }
+  phase = 'close'
+  for (const error of await scopes.close(grace)) fail(error, 'close')
+  for (const forget of listening) forget()
+
+  if (ok) exit = exitOf(plan, results)
+  tell({
+    type: 'result',
+    command: plan.command,
+    title: plan.title,
+    ok: exit === 0,
+    exit,
+    ms: Math.round(performance.now() - began),
+    dryRun,
+    undone: undone.map(({ title }) => title),
+    left: left.map(({ title }) => title),
+    ...(data !== undefined && { data }),
+    ...(setting.timings && { timings }),
+  })
+  await renderer.close()
+  return exit
+}
+
+/** What a step may know: the arguments of itself and of what it needs, near or far, and what those have returned. */
+function given(
+  { task, reach }: Step,
+  values: Readonly<Record<string, unknown>>,
+  results: ReadonlyMap<AnyTask, object>,
+): object {
+  const context: Record<string, unknown> = {}
+  for (const { args } of reach) for (const name of Object.keys(args)) context[name] = values[name]
+  for (const one of reach) if (one !== task) Object.assign(context, results.get(one))
+  return context
+}
+
+/** A program that had the terminal ends us with its own exit code. */
+function exitOf({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number {
+  const last = steps.at(-1)?.task
+  const result = last?.interactive ? results.get(last) : undefined
+  return result && 'exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : 0
+}

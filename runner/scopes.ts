@@ -1,0 +1,39 @@
+/** The resources of a run: each scope is opened when it is first wanted, once, and closed at the end. */
+import type { Opened, RunSetting, Scope } from './task.ts'
+import { within } from './waiting.ts'
+
+export interface Scopes {
+  open(scope: Scope): Promise<Opened>
+  /** Closes them, the last one first, each in at most `grace` ms. Resolves to what went wrong. */
+  close(grace: number): Promise<readonly unknown[]>
+}
+
+export function scopesOf(setting: RunSetting): Scopes {
+  const opened = new Map<Scope, Promise<Opened>>()
+  return {
+    open(scope) {
+      const known = opened.get(scope) ?? scope.open(setting)
+      opened.set(scope, known)
+      return known
+    },
+    async close(grace) {
+      const errors: unknown[] = []
+      for (const [scope, opening] of [...opened].reverse()) {
+        try {
+          if (!(await within(grace, closed(opening))))
+            errors.push(new Error(`${scope.name} did not close within ${grace / 1000} s`))
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+      return errors
+    },
+  }
+}
+
+/** What could not be opened has told so to the step that wanted it, and needs no closing. */
+async function closed(opening: Promise<Opened>): Promise<true> {
+  const opened = await opening.catch(() => undefined)
+  await opened?.[Symbol.asyncDispose]()
+  return true
+}

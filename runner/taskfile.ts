@@ -1,0 +1,119 @@
+/** Finds, compiles and loads a Taskfile. While nothing that it was made from has changed, esbuild is not even loaded. */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { createRequire, SourceMap } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
+import { codeFrame } from './code-frame.ts'
+import { Fault } from './faults.ts'
+import { type Commands, commandsOf } from './names.ts'
+import { runnerFaults } from './runner-faults.ts'
+
+export interface Taskfile {
+  /** Absolute path. */
+  readonly file: string
+  readonly folder: string
+  /** The Taskfile and the files that it imports, absolute. */
+  readonly files: readonly string[]
+  readonly commands: Commands
+}
+
+const NAMES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
+
+/**
+ * The nearest Taskfile, from the working folder upwards, or the one that was named: a file, or a folder that has one.
+ *
+ * @throws TASKFILE_MISSING
+ */
+export function findTaskfile(cwd: string, named: string | undefined): string {
+  const within = (folder: string) => NAMES.map(name => join(folder, name)).find(path => existsSync(path))
+  if (named !== undefined) {
+    const path = resolve(cwd, named)
+    const found = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? within(path) : path
+    if (found === undefined || !existsSync(found)) throw runnerFaults.TASKFILE_MISSING({ from: named, named: true })
+    return found
+  }
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const found = within(folder)
+    if (found !== undefined) return found
+    if (folder === dirname(folder)) throw runnerFaults.TASKFILE_MISSING({ from: cwd, named: false })
+  }
+}
+
+/**
+ * @throws TASKFILE_BROKEN when it cannot be compiled, TASKFILE_FAILED when it throws, and the faults of its names
+ */
+export async function loadTaskfile(file: string, env: Readonly<Record<string, string | undefined>>): Promise<Taskfile> {
+  const folders = cacheFolders(dirname(file), env)
+  const key = sha256(JSON.stringify([file, index.href, versions()])).slice(0, 16)
+  const entry = lookUp(folders, key) ?? (await compiled(file, folders, key))
+  const files = entry.inputs.filter(path => !path.endsWith('/package.json'))
+  // Frames of stacks are places in the Taskfile, not in what it was compiled to.
+  process.setSourceMapsEnabled(true)
+  const exported = await import(pathToFileURL(entry.module).href).catch((error: unknown) => {
+    throw failure(error, file, files, entry.module)
+  })
+  const commands = commandsOf(exported, readFileSync(file, 'utf8'))
+  if (commands.size === 0) throw runnerFaults.TASKFILE_EMPTY({ file: shown(file) })
+  return { file, folder: dirname(file), files, commands }
+}
+
+async function compiled(file: string, folders: readonly string[], key: string): Promise<Entry> {
+  const { compile } = await import('./compile.ts')
+  return keep(folders, key, await compile(file, index))
+}
+
+/** Our own public surface, beside this file once built, above it in the source. */
+const index = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : './index.js', import.meta.url)
+
+/** The version of this package. */
+export const version = (): string =>
+  JSON.parse(readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8')).version
+
+function versions(): string[] {
+  const esbuild = createRequire(import.meta.url).resolve('esbuild/package.json')
+  return [version(), JSON.parse(readFileSync(esbuild, 'utf8')).version, process.version]
+}
+
+const shown = (file: string) => relative(process.cwd(), file)
+
+/** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say. */
+function failure(error: unknown, file: string, files: readonly string[], module: string): unknown {
+  if (error instanceof Fault) return error
+  if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
+  const said = `${error.name}: ${error.message}`
+  const place = placeIn(error.stack ?? '', files) ?? linkPlace(error.stack ?? '', module)
+  if (!place) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said }, error)
+  const frame = codeFrame(readFileSync(place.file, 'utf8'), place.line, place.column)
+  return runnerFaults.TASKFILE_FAILED(
+    { file: shown(file), place: { ...place, file: shown(place.file) }, said, frame },
+    error,
+  )
+}
+
+interface Found {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+function placeIn(stack: string, files: readonly string[]): Found | undefined {
+  for (const frame of stack.split('\n').filter(line => /^\s+at /.test(line))) {
+    const [, path = '', line, column] = /\(?((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? []
+    const file = path.startsWith('file://') ? fileURLToPath(path) : path
+    if (files.includes(file)) return { file, line: Number(line), column: Number(column) }
+  }
+  return undefined
+}
+
+/** A name that a module does not export fails before any code runs: Node only tells the line of the compiled module. */
+function linkPlace(stack: string, module: string): Found | undefined {
+  const start = `${pathToFileURL(module).href}:`
+  const line = stack.startsWith(start) ? /^\d+/.exec(stack.slice(start.length))?.[0] : undefined
+  const map = /\/\/# sourceMappingURL=data:application\/json;base64,(.*)\s*$/.exec(readFileSync(module, 'utf8'))?.[1]
+  if (line === undefined || map === undefined) return undefined
+  const entry = new SourceMap(JSON.parse(Buffer.from(map, 'base64').toString())).findEntry(Number(line) - 1, 0)
+  if (!('originalSource' in entry)) return undefined
+  const file = fileURLToPath(entry.originalSource)
+  return { file, line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+}

@@ -1,0 +1,26 @@
+/** The one way from a run to its renderer: nothing gets past the redactor. */
+import type { Renderer, RunEvent } from './events.ts'
+import { MASK, type Redactor } from './redact.ts'
+
+/** Words and numbers of our own, which can hold no secret: the vocabulary of the events themselves. */
+const ours = new Set(['type', 'step', 'command', 'code', 'during', 'state', 'signal', 'ms', 'exit'])
+
+export function telling(renderer: Renderer, redactor: Redactor): (event: RunEvent) => void {
+  return event => {
+    // In an error, `command` is what was run, not what was typed.
+    const plain = (name: string) => ours.has(name) && !(event.type === 'error' && name === 'command')
+    const entries = Object.entries(event).map(([name, value]) => [name, plain(name) ? value : hidden(value, redactor)])
+    renderer.handle(Object.fromEntries(entries))
+  }
+}
+
+/** The value without secrets, at any depth; as JSON would have it. */
+function hidden(value: unknown, redactor: Redactor): unknown {
+  if (typeof value === 'string') return redactor.text(value)
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return redactor.text(String(value)) === String(value) ? value : MASK
+  if (typeof value !== 'object' || value === null) return value
+  if ('toJSON' in value && typeof value.toJSON === 'function') return hidden(value.toJSON(), redactor)
+  if (Array.isArray(value)) return value.map(one => hidden(one, redactor))
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [redactor.text(name), hidden(one, redactor)]))
+}

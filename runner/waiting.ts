@@ -1,0 +1,21 @@
+/** What a promise comes to; undefined when that takes longer than `ms`. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(resolve, ms, undefined)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/** A promise that is settled by hand. Node 20 has no `Promise.withResolvers`. */
+export function deferred<T = void>(): Deferred<T> {
+  const made: { resolve?: (value: T) => void; reject?: (error: unknown) => void } = {}
+  const promise = new Promise<T>((resolve, reject) => Object.assign(made, { resolve, reject }))
+  return { promise, resolve: value => made.resolve?.(value), reject: error => made.reject?.(error) }
+}

@@ -1,0 +1,59 @@
+/** How the renderers for people put things. */
+import type { RunEvent } from './events.ts'
+
+/** `0.4 s`, `12 s`, `2 min 03 s`. */
+export function duration(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
+}
+
+type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
+
+/** Cause, place, what to do next, and the rest below. */
+export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
+  const during = { run: 'error', undo: 'error while undoing', close: 'error while closing' }[error.during]
+  const more = [...(error.detail?.split('\n') ?? []), ...(verbose ? (error.stack?.split('\n').slice(1) ?? []) : [])]
+  return [
+    `${during}: ${error.message} [${error.code}]`,
+    ...more.map(line => `    ${line}`.trimEnd()),
+    `  next: ${error.next}`,
+  ]
+}
+
+/** The last line of a run. */
+export function resultLine({ ok, title, ms, dryRun, exit }: Of<'result'>): string {
+  const how = ok ? 'done' : exit === 130 ? 'interrupted' : 'failed'
+  return `${title}: ${how}${dryRun ? ' (dry run, nothing was changed)' : ''} in ${duration(ms)}`
+}
+
+/** What a failed run left behind, for the end. */
+export function leftLines({ undone, left }: Of<'result'>): string[] {
+  return [
+    ...(undone.length > 0 ? [`undone: ${undone.join('; ')}`] : []),
+    ...(left.length > 0 ? [`not undone: ${left.join('; ')}`] : []),
+  ]
+}
+
+export function interruptLine({ signal, title }: Of<'interrupt'>): string {
+  const doing = title === undefined ? 'finishing what is being undone' : `stopping \`${title}\`, then undoing`
+  return `${signal}: ${doing}. Once more ends at once.`
+}
+
+export function abandonLines({ signal, left }: Of<'abandon'>): string[] {
+  return [
+    `${signal} again: ending at once.`,
+    ...(left.length === 0
+      ? ['Nothing was left to undo.']
+      : ['Left to undo, newest first:', ...left.map(one => `  - ${one}`)]),
+  ]
+}
+
+/** A table of the steps and their times. */
+export function timingLines({ timings, ms }: Of<'result'>): string[] {
+  if (!timings) return []
+  const rows = [...timings.map(one => [one.title, one.ms] as const), ['all', ms] as const]
+  const width = Math.max(...rows.map(([title]) => title.length))
+  return rows.map(([title, time]) => `  ${title.padEnd(width)}  ${duration(time).padStart(10)}`)
+}
