@@ -28,7 +28,6 @@ export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
       else await host.ask(moveLink(router, slot, generation ?? ''))
     },
     provision() {
-      if (include) kit.show(`Your own server block of nginx needs this line:\n    include ${at.include};`)
       const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }
       return {
         tools: { nginx: 'nginx', curl: 'curl' },
@@ -36,6 +35,7 @@ export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
         folders: [{ path: router, mode: 0o755 }],
         sudo: [TEST],
         apply: [include ? refresh : enable(posix.relative(posix.dirname(at.enabled), at.available), at.enabled)],
+        ...(include && { notes: [`Your own server block of nginx needs this line: include ${at.include};`] }),
       }
     },
   }

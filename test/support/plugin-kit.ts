@@ -1,0 +1,38 @@
+/** What a plugin gets to work with, for its contract suite. */
+import { expect } from 'vitest'
+import type { Host } from '../../host/host.ts'
+import { Fault } from '../../runner/faults.ts'
+import type { PluginKit } from '../../slots/contracts.ts'
+import { layout } from '../../slots/layout.ts'
+
+/** A kit without a host or a shell: whoever uses one says which. */
+export const pluginKit = (parts: Partial<PluginKit> = {}): PluginKit => ({
+  app: 'life',
+  folder: '/nowhere',
+  get host(): Host {
+    return expect.fail('this kit has no host')
+  },
+  layout: layout('/srv/life'),
+  slots: [
+    { name: 'blue', port: 4000, env: {} },
+    { name: 'green', port: 5000, env: {} },
+  ],
+  $: () => expect.fail('this kit runs nothing on this machine'),
+  signal: new AbortController().signal,
+  dryRun: false,
+  log: () => {},
+  note: () => {},
+  show: () => {},
+  confirm: async () => false,
+  ...parts,
+})
+
+/** The fault that a promise was rejected with; fails when it was not. */
+export async function faultOf(promise: Promise<unknown>): Promise<Fault> {
+  const reason = await promise.then(
+    value => expect.fail(`it succeeded: ${JSON.stringify(value)}`),
+    (error: unknown) => error,
+  )
+  expect(reason).toBeInstanceOf(Fault)
+  return reason as Fault
+}
