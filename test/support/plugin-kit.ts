@@ -9,9 +9,7 @@ import { layout } from '../../slots/layout.ts'
 export const pluginKit = (parts: Partial<PluginKit> = {}): PluginKit => ({
   app: 'life',
   folder: '/nowhere',
-  get host(): Host {
-    return expect.fail('this kit has no host')
-  },
+  host: new Proxy({} as Host, { get: (_, word) => expect.fail(`this kit has no host: ${String(word)}`) }),
   layout: layout('/srv/life'),
   slots: [
     { name: 'blue', port: 4000, env: {} },
