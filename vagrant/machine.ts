@@ -33,7 +33,7 @@ export interface RehearsalOptions {
 
 export async function openRehearsalHost(options: RehearsalOptions): Promise<RehearsalHost> {
   const host = options.vagrant ? await vagrantHost() : await containerHost(options.keep)
-  const ask = 'nginx -v 2>&1; . /etc/os-release; echo "$PRETTY_NAME"; nproc'
+  const ask = '/usr/sbin/nginx -v 2>&1; . /etc/os-release; echo "$PRETTY_NAME"; nproc'
   const { stdout } = await run('ssh', ['-F', host.sshConfigFile, host.alias, ask])
   const [nginx, system, cores] = stdout.trim().split('\n')
   return { ...host, about: `${host.about}: ${system}, ${nginx?.replace('nginx version: ', '')}, ${cores} cores` }

@@ -7,16 +7,17 @@
  *     npm run rehearse -- --keep    leaves the host, and prints how to enter it
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { type Load, type Report, startLoad } from '../test/support/load.ts'
 import { openRehearsalHost, type RehearsalHost } from './machine.ts'
 
 const HOME = fileURLToPath(new URL('..', import.meta.url))
+const TASK = join(HOME, 'bin', 'task.mjs')
 const CLIENTS = { keepAlive: 4, post: 2, fresh: 2, slow: 2, socket: 50 }
 
 const { values: flags } = parseArgs({
@@ -39,24 +40,55 @@ async function setVersion(folder: string, version: string): Promise<void> {
   await writeFile(path, text.replace(/version: "[^"]*"/, `version: "${version}"`))
 }
 
-/** Runs one command as a person would, its output as it comes. Throws when it fails. */
-async function task(folder: string, host: RehearsalHost, words: readonly string[], input?: string): Promise<number> {
+/** Runs one command as a person would, its output as it comes; resolves to the milliseconds it took. Throws when it fails. */
+async function task(folder: string, host: RehearsalHost, ...words: readonly string[]): Promise<number> {
   say(`\n$ npx task ${words.join(' ')}`)
   const began = performance.now()
-  const child = spawn(process.execPath, [join(HOME, 'bin', 'task.mjs'), ...words], {
-    cwd: folder,
-    env: { ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile },
-    stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
-  })
-  running = child
-  child.stdin?.end(input)
-  const [code] = await once(child, 'close')
+  running = start(folder, host, process.execPath, [TASK, ...words], 'inherit')
+  const [code] = await once(running, 'close')
   running = undefined
   if (code !== 0) throw new Error(`task ${words.join(' ')} ended with ${code}`)
   return performance.now() - began
 }
 
-let running: ReturnType<typeof spawn> | undefined
+/** Types one line into the console of a slot, in a terminal of its own (script(1)), and leaves it; resolves to its answer. */
+async function typeInto(folder: string, host: RehearsalHost, slot: string, line: string): Promise<string> {
+  say(`\n$ npx task console --slot ${slot}`)
+  const command = [process.execPath, TASK, 'console', '--slot', slot].map(word => `'${word}'`).join(' ')
+  const console = start(folder, host, 'script', ['-qec', command, '/dev/null'], 'pipe')
+  running = console
+  let seen = ''
+  const says = async (pattern: RegExp) => {
+    for await (const [chunk] of on(console.stdout ?? console, 'data', { close: ['end'] })) {
+      seen += chunk
+      if (pattern.test(seen)) return
+    }
+    throw new Error(`the console ended without ${pattern}:\n${seen}`)
+  }
+  await says(/iex\([^)]*\)\d*>/)
+  console.stdin?.write(`${line}\n`)
+  await says(/"[^"\n]*"\s*(?:\x1b\[\d*m)*\s*$|"[^"\n]*"[\s\S]*iex\([^)]*\)2>/)
+  console.stdin?.write('\x03')
+  await says(/\(a\)bort/)
+  console.stdin?.write('a\n')
+  await once(console, 'close')
+  running = undefined
+  return /^"(.*)"/m.exec(stripVTControlCharacters(seen).replaceAll('\r', ''))?.[1] ?? ''
+}
+
+/** A command in the project's folder; the host of the rehearsal stands in its environment. */
+function start(
+  folder: string,
+  host: RehearsalHost,
+  command: string,
+  words: readonly string[],
+  stdio: 'inherit' | 'pipe',
+) {
+  const env = { ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
+  return spawn(command, words, { cwd: folder, env, stdio })
+}
+
+let running: ReturnType<typeof start> | undefined
 
 /** Load on the site while something is done, and a second more on each side of it. */
 async function underLoad(url: string, work: () => Promise<number>): Promise<{ report: Report; took: number }> {
@@ -100,7 +132,7 @@ async function rehearse(): Promise<boolean> {
 }
 
 async function play(host: RehearsalHost, folder: string): Promise<boolean> {
-  const run = (...words: string[]) => task(folder, host, words)
+  const run = (...words: string[]) => task(folder, host, ...words)
 
   await run('setup')
   await run('deploy')
@@ -112,7 +144,8 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   const promoted = await underLoad(host.url, () => run('promote', 'green'))
   await run('status')
   const back = await underLoad(host.url, () => run('rollback'))
-  await task(folder, host, ['console', '--slot', 'green'], 'IO.puts("green runs #{Application.spec(:life, :vsn)}")\n')
+  const line = '"this is #{node()}, version #{Life.version()}"'
+  say(`> ${line}\n${await typeInto(folder, host, 'green', line)}`)
   await run('status')
 
   say(`\nWhat happened, on ${host.about}:`)

@@ -23,6 +23,7 @@ const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
 
 beforeAll(async () => {
   site = await startSite({
+    runtime: 'beam({ stopLimit: 3 })',
     more: "env: '.env',",
     tasks: `
 import { arg } from 'switchyard'
