@@ -1,0 +1,30 @@
+/** The words of Docker's commands. */
+import type { DockerOptions } from './docker.ts'
+
+/** Docker knows these build arguments by itself and keeps them out of the image. By name only: the value may hold a password. */
+const PROXY = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
+
+/** Of `docker build`, but for the context. The label finds images that earlier builds left to the cache. */
+export function buildArguments(
+  app: string,
+  { dockerfile, target, buildArgs = {}, secrets = [] }: DockerOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return [
+    ...['--force-rm', '--label', `switchyard.app=${app}`],
+    ...(dockerfile === undefined ? [] : ['--file', dockerfile]),
+    ...(target === undefined ? [] : ['--target', target]),
+    ...PROXY.filter(name => environment[name]).flatMap(name => ['--build-arg', name]),
+    ...Object.entries(buildArgs).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...secrets.flatMap(secret => ['--secret', secret]),
+  ]
+}
+
+export const isPattern = (artifact: string): boolean => /[*?]/.test(artifact)
+
+/** Of `docker create`. The container is there to be copied from; for a pattern, to say what it means. */
+export function createArguments(container: string, image: string, artifact: string): string[] {
+  const made = ['create', '--name', container, '--network', 'none']
+  if (!isPattern(artifact)) return [...made, image, 'true']
+  return [...made, '--entrypoint', 'sh', image, '-c', `ls -1d -- ${artifact.replace(/[^\w/.*?+:@-]/g, '\\$&')}`]
+}

@@ -1,0 +1,21 @@
+/** A build that was made elsewhere: a ready tarball, such as the artifact of a CI job. */
+import { resolve } from 'node:path'
+import type { BuildSource, Plugin } from '../../slots/contracts.ts'
+import { artifactAt, theOne } from './artifact.ts'
+import { type VersionSource, versionOf } from './version.ts'
+
+export interface TarballOptions {
+  /** A `.tar.gz` on this machine, relative to the Taskfile. Its name may hold `*` and `?`, when that means one file. */
+  readonly path: string
+  /** Unless told, what `mix.exs` or `package.json` beside the Taskfile says. */
+  readonly version?: VersionSource
+}
+
+export const tarball = ({ path, version }: TarballOptions): Plugin<BuildSource> => ({
+  name: 'tarball',
+  create: ({ folder }) => ({
+    async build() {
+      return artifactAt(await theOne(resolve(folder, path)), await versionOf(folder, version), folder)
+    },
+  }),
+})

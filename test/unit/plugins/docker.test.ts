@@ -1,0 +1,153 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sha256Of, theOne } from '../../../plugins/build/artifact.ts'
+import { buildArguments, createArguments } from '../../../plugins/build/docker-words.ts'
+import { steadily } from '../../../plugins/build/process.ts'
+import { mixVersion, packageVersion, versionOf } from '../../../plugins/build/version.ts'
+import { faultOf } from '../../support/plugin-kit.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'switchyard-build-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+const file = (name: string, text: string | Uint8Array) => {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+describe('the version of a project', () => {
+  const mix = (more: string, before = '') => `defmodule Life.MixProject do
+  use Mix.Project
+${before}
+  def project do
+    [
+      app: :life,
+      ${more}
+      deps: [{:plug, version: "9.9.9"}]
+    ]
+  end
+end`
+
+  test('is read from mix.exs, also of the sample application', () => {
+    expect(mixVersion(mix('version: "0.1.1",'))).toBe('0.1.1')
+    expect(mixVersion(readFileSync(new URL('../../../examples/life/mix.exs', import.meta.url), 'utf8'))).toMatch(
+      /^\d+\.\d+\.\d+$/,
+    )
+  })
+
+  test('is read from an attribute of mix.exs', () => {
+    expect(mixVersion(mix('version: @version,', '  @version "2.0.0-rc.1"'))).toBe('2.0.0-rc.1')
+    expect(mixVersion(mix('version: @vsn,', '  @version "2.0.0"'))).toBeUndefined()
+  })
+
+  test('is not read from a comment, or from before the project', () => {
+    expect(mixVersion(mix('# version: "0.0.1",\n      version: "0.0.2",'))).toBe('0.0.2')
+    expect(mixVersion(mix('version: "0.0.2",', '  @deps [version: "7.7.7"]'))).toBe('0.0.2')
+  })
+
+  test('is read from package.json', () => {
+    expect(packageVersion('{"name":"x","version":"1.2.3"}')).toBe('1.2.3')
+    expect(packageVersion('{"name":"x"}')).toBeUndefined()
+    expect(packageVersion('{')).toBeUndefined()
+  })
+
+  test('is what the Taskfile says, before that what mix.exs says, before that package.json', async () => {
+    expect(await faultOf(versionOf(folder, undefined))).toMatchObject({ code: 'VERSION_UNKNOWN', exit: 2 })
+    file('package.json', '{"version":"3.0.0"}')
+    expect(await versionOf(folder, undefined)).toBe('3.0.0')
+    file('mix.exs', mix('version: "2.0.0",'))
+    expect(await versionOf(folder, undefined)).toBe('2.0.0')
+    expect(await versionOf(folder, '1.0.0')).toBe('1.0.0')
+    expect(await versionOf(folder, async () => '0.9.0')).toBe('0.9.0')
+  })
+
+  test('that cannot be the name of a folder is refused', async () => {
+    expect(await faultOf(versionOf(folder, '../1.0'))).toMatchObject({ code: 'NAME_INVALID', exit: 2 })
+  })
+})
+
+describe("the words of Docker's commands", () => {
+  test('name the file, the stage, the arguments and the secrets', () => {
+    const options = {
+      dockerfile: 'Dockerfile.release',
+      target: 'builder',
+      buildArgs: { MIX_ENV: 'prod' },
+      secrets: ['id=npm,env=NPM_TOKEN'],
+    }
+    expect(buildArguments('life', options, {})).toEqual([
+      ...['--force-rm', '--label', 'switchyard.app=life', '--file', 'Dockerfile.release', '--target', 'builder'],
+      ...['--build-arg', 'MIX_ENV=prod', '--secret', 'id=npm,env=NPM_TOKEN'],
+    ])
+  })
+
+  test('hand on a proxy by its name, and never its value', () => {
+    const words = buildArguments('life', {}, { http_proxy: 'http://me:password@proxy.example', HTTPS_PROXY: '' })
+    expect(words.slice(-2)).toEqual(['--build-arg', 'http_proxy'])
+    expect(words.join(' ')).not.toContain('password')
+  })
+
+  test('make a container that only has to be there', () => {
+    expect(createArguments('c', 'sha256:1', '/app/life-1.tar.gz')).toEqual([
+      'create',
+      '--name',
+      'c',
+      '--network',
+      'none',
+      'sha256:1',
+      'true',
+    ])
+  })
+
+  test('ask the image itself what a pattern means, and nothing else', () => {
+    const words = createArguments('c', 'sha256:1', '/app/*.tar.gz; rm -rf /')
+    expect(words.at(-1)).toBe('ls -1d -- /app/*.tar.gz\\;\\ rm\\ -rf\\ /')
+  })
+})
+
+describe('a tarball on this machine', () => {
+  test('is hashed as it is', async () => {
+    const path = file('a.tar.gz', Buffer.from([0x1f, 0x8b, 1, 2, 3]))
+    expect(await sha256Of(path)).toBe('00e25a5c69702c645cc56e219b40deb8c705148fec49c11ec875d8e11bcbdfa0')
+  })
+
+  test('is no tarball when it does not begin like one', async () => {
+    expect(await faultOf(sha256Of(file('b.tar.gz', 'hello')))).toMatchObject({ code: 'ARTIFACT_NO_TARBALL' })
+    expect(await faultOf(sha256Of(file('c.tar.gz', '')))).toMatchObject({ code: 'ARTIFACT_NO_TARBALL' })
+    expect(await faultOf(sha256Of(folder))).toMatchObject({ code: 'ARTIFACT_MISSING' })
+  })
+
+  test('is the one that a pattern means', async () => {
+    file('life-1.0.tar.gz', '')
+    expect(await theOne(join(folder, 'life-?.0.tar.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
+    file('life-1x0.tar.gz', '')
+    expect(await theOne(join(folder, 'life-1.*.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
+    expect(await faultOf(theOne(join(folder, 'life-*')))).toMatchObject({ code: 'ARTIFACT_AMBIGUOUS' })
+    expect(await faultOf(theOne(join(folder, 'gone-*')))).toMatchObject({ code: 'ARTIFACT_MISSING' })
+    expect(await faultOf(theOne(join(folder, 'gone', '*')))).toMatchObject({ code: 'ARTIFACT_MISSING' })
+  })
+})
+
+describe('a short command', () => {
+  test('tells how it ended and what it said', async () => {
+    expect(await steadily(['sh', '-c', 'echo out; echo err >&2; exit 4'])).toEqual({
+      code: 4,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    })
+    expect(await steadily(['sh', '-c', 'kill -9 $$'])).toMatchObject({ code: null })
+  })
+
+  test('that is not there ends with 127', async () => {
+    expect(await steadily(['no-such-program'])).toMatchObject({ code: 127, stderr: expect.stringContaining('ENOENT') })
+  })
+
+  test('leads a process group of its own, which a Ctrl-C of the terminal does not reach', async () => {
+    const { stdout } = await steadily(['sh', '-c', 'ps -o pgid= -p $$; echo $$'])
+    const [group, pid] = stdout.trim().split(/\s+/)
+    expect(group).toBe(pid)
+  })
+})
