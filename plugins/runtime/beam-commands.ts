@@ -1,0 +1,61 @@
+/** The scripts that ask a release's own program for something: evaluate, rpc, remote console. */
+import { quote, type Script, sh } from '../../host/script.ts'
+import type { Release, Slot } from '../../slots/contracts.ts'
+import type { Layout } from '../../slots/layout.ts'
+
+/** Takes on a slot's environment, as systemd gives it to the application. */
+export const withEnvironment = (layout: Layout, slot: Slot): Script => sh.read`
+umask 077
+set -a
+. ${layout.slot(slot.name).env}
+set +a`
+
+/** Makes the cookie of this user's nodes, as Erlang would but from better randomness. The first of several wins. */
+export const makeCookie: Script = sh.write`
+if ! [ -s "$HOME/.erlang.cookie" ]; then
+  (
+    umask 077
+    draft=$(mktemp "$HOME/.erlang.cookie.XXXXXX")
+    trap 'rm -f -- "$draft"' EXIT
+    od -An -N 24 -tx1 /dev/urandom | tr -d ' \\n' > "$draft"
+    chmod 0400 "$draft"
+    ln "$draft" "$HOME/.erlang.cookie" 2>/dev/null || [ -s "$HOME/.erlang.cookie" ]
+  )
+fi`
+
+const program = (dir: string, release: string) => `${dir}/bin/${release}`
+
+/** Exits with `NO_SCRIPT` or `OTHER_RELEASE`. */
+export const assertStartable = (layout: Layout, release: Release, slot: Slot, name: string): Script => sh.read`
+[ -x ${program(release.dir, name)} ] || exit ${NO_SCRIPT}
+[ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`
+
+export const NO_SCRIPT = 51
+export const OTHER_RELEASE = 52
+
+/** Evaluates an expression in a VM of its own, without the application and without a node name. */
+export const evaluate = (layout: Layout, release: Release, slot: Slot, name: string, expression: string): Script =>
+  sh.write`${withEnvironment(layout, slot)}
+cd ${release.dir}
+export RELEASE_DISTRIBUTION=none
+exec ${program(release.dir, name)} eval ${expression} 2>&1 </dev/null`
+
+/** Evaluates an expression in the running application. */
+export const rpc = (layout: Layout, slot: Slot, name: string, expression: string): Script =>
+  sh.write`${client(layout, slot)}
+exec ${program(layout.slot(slot.name).current, name)} rpc ${expression} </dev/null`
+
+/** A command line, for a login shell, that becomes a remote console. Without a terminal iex would quietly stay on its own side. */
+export const remote = (layout: Layout, slot: Slot, name: string): string => {
+  const script = sh.write`set -eu
+if ! [ -t 0 ]; then echo 'The console needs a terminal.' >&2; exit 2; fi
+${client(layout, slot)}
+case "\${TERM:-dumb}" in dumb) export TERM=xterm ;; esac
+exec ${program(layout.slot(slot.name).current, name)} remote`
+  return `exec bash -c ${quote(script.text)}`
+}
+
+/** A program that talks to the slot's VM listens nowhere itself: the port is taken. */
+const client = (layout: Layout, slot: Slot): Script => sh.write`${withEnvironment(layout, slot)}
+export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"
+cd ${layout.slot(slot.name).current}`

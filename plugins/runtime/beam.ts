@@ -1,0 +1,95 @@
+/** Elixir releases, one a slot: a process of systemd or of the release's own script, with migrations and a remote console. */
+import { lastLines } from '../../host/run.ts'
+import { type Output, type Script, sh } from '../../host/script.ts'
+import type { Plugin, PluginKit, Runtime, Slot } from '../../slots/contracts.ts'
+import * as commands from './beam-commands.ts'
+import { distributionPorts, environment, moduleName, unitFile } from './beam-files.ts'
+import { daemon } from './daemon.ts'
+import { runtimeFaults as faults } from './faults.ts'
+import { ALREADY, MISSING } from './supervisor.ts'
+import { systemd } from './systemd.ts'
+
+export interface BeamOptions {
+  /** Name of the release in mix.exs; the application's name unless told. */
+  readonly release?: string
+  /** `daemon` is for hosts without systemd: a slot then stays down after a crash or a reboot. */
+  readonly supervisor?: 'systemd' | 'daemon'
+  /** The expression that runs the migrations; `MyApp.Release.migrate()` unless told. */
+  readonly migrate?: string
+  /** Seconds that a slot has from SIGTERM to SIGKILL; 60 unless told. */
+  readonly stopLimit?: number
+  /** The port, on loopback, for `console` and `rpc`; 10000 above the slot's own unless told. There is no epmd. */
+  readonly distributionPort?: (slot: Slot) => number
+}
+
+export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
+  return { name: 'beam', create: kit => create(kit, options) }
+}
+
+function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
+  const { app, host, layout, slots } = kit
+  const { release: name = app, stopLimit = 60, migrate = `${moduleName(app)}.Release.migrate()` } = options
+  const ports = distributionPorts(slots, options.distributionPort)
+  const supervisor =
+    options.supervisor === 'daemon'
+      ? daemon({ layout, release: name, stopLimit })
+      : systemd({ app, layout, slots, unitFile: facts => unitFile({ app, layout, release: name, stopLimit }, facts) })
+
+  /** Runs a script of the supervisor's; what its exit code means is for the caller to say. */
+  async function supervise(script: Script, slot: Slot): Promise<Output> {
+    const output = await host.run(script)
+    if (output.code === MISSING) throw faults.UNIT_MISSING({ host: host.name, unit: supervisor.unit(slot) })
+    if (output.code !== 0 && /^(?:sudo: |Sorry, user )/m.test(output.stderr)) {
+      const lines = supervisor.provision({ user: '', group: '' }).sudo.map(words => words.join(' '))
+      throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), lines, said: output.stderr })
+    }
+    return output
+  }
+
+  return {
+    environment: slot => environment(app, layout, slot, ports(slot)),
+
+    async start(release, slot) {
+      const startable = commands.assertStartable(layout, release, slot, name)
+      const { code, stderr } = await supervise(sh.lines(startable, commands.makeCookie, supervisor.start(slot)), slot)
+      if (code === ALREADY) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
+      if (code === commands.NO_SCRIPT)
+        throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: `bin/${name}` })
+      if (code === commands.OTHER_RELEASE)
+        throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
+      if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said: lastLines(stderr) })
+    },
+
+    async stop(slot) {
+      const { code, stdout, stderr } = await supervise(supervisor.stop(slot), slot)
+      if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, said: lastLines(stderr) })
+      const [was, killed] = stdout.split(' ')
+      if (killed === 'yes') kit.log(`${slot.name} did not end within ${stopLimit} s of SIGTERM: it was killed.`)
+      return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+    },
+
+    process: async slot => supervisor.parseProcess(await host.ask(supervisor.process(slot))),
+
+    async log(slot, lines) {
+      const { stdout } = await supervise(supervisor.log(slot), slot)
+      return supervisor.parseLog(stdout, lines)
+    },
+
+    async migrate(release, slot) {
+      const script = commands.evaluate(layout, release, slot, name, migrate)
+      const { code, stdout } = await host.run(script, { onLine: kit.log })
+      if (code !== 0)
+        throw faults.MIGRATION_FAILED({ slot: slot.name, release: release.name, code, output: lastLines(stdout) })
+    },
+
+    console: slot => commands.remote(layout, slot, name),
+
+    async rpc(slot, expression) {
+      const { code, stdout, stderr } = await host.run(commands.rpc(layout, slot, name, expression))
+      if (code !== 0) throw faults.RPC_FAILED({ slot: slot.name, code, output: lastLines(stderr || stdout) })
+      return stdout.replace(/\r?\n$/, '')
+    },
+
+    provision: facts => supervisor.provision(facts),
+  }
+}

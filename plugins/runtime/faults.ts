@@ -1,0 +1,60 @@
+/** What can go wrong with a slot's process. */
+import { catalogue, fault } from '../../runner/faults.ts'
+
+export const runtimeFaults = catalogue({
+  DISTRIBUTION_PORT_INVALID: fault<{ slot: string; port: number; why: string }>({
+    exit: 2,
+    what: d => `The distribution port ${d.port} of ${d.slot} cannot be used: ${d.why}.`,
+    next: () => 'Give `beam({ distributionPort: slot => ... })` a free port for each slot, from 1024 to 65535.',
+  }),
+  UNIT_MISSING: fault<{ host: string; unit: string }>({
+    exit: 3,
+    what: d => `${d.host} does not know the unit ${d.unit}.`,
+    next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+  }),
+  UNIT_SUDO_REFUSED: fault<{ host: string; unit: string; lines: readonly string[]; said: string }>({
+    exit: 3,
+    what: d => `sudo on ${d.host} does not let this user control ${d.unit} without a password.`,
+    next: () => 'Run `npx task setup`, or add the lines below to a file in /etc/sudoers.d, with the name of the user.',
+    detail: d => `${d.said.trimEnd()}\n${d.lines.map(line => `USER ALL=(root) NOPASSWD: ${line}`).join('\n')}`,
+  }),
+  SLOT_RUNS_ALREADY: fault<{ slot: string }>({
+    exit: 3,
+    what: d => `${d.slot} is running already; nothing was started over it.`,
+    next: d => `Stop ${d.slot} first: \`npx task stop-idle\`.`,
+  }),
+  SLOT_NAMES_OTHER_RELEASE: fault<{ slot: string; release: string }>({
+    exit: 1,
+    what: d => `${d.slot} does not point at the release ${d.release}, so that was not started.`,
+    next: () => 'Run `npx task deploy` again.',
+  }),
+  RELEASE_WITHOUT_SCRIPT: fault<{ release: string; script: string }>({
+    exit: 1,
+    what: d => `The release ${d.release} has no program ${d.script}.`,
+    next: () => 'Build it with `mix release`, or tell `beam({ release })` the name that mix.exs gives it.',
+  }),
+  START_FAILED: fault<{ slot: string; said: string }>({
+    exit: 1,
+    what: d => `The release in ${d.slot} did not start.`,
+    next: () => 'Read below what was said, mend that, and deploy again.',
+    detail: d => d.said || undefined,
+  }),
+  STOP_FAILED: fault<{ slot: string; said: string }>({
+    exit: 1,
+    what: d => `${d.slot} could not be stopped: its process is still there.`,
+    next: () => 'Look at the process on the host. Nothing was started in its place.',
+    detail: d => d.said || undefined,
+  }),
+  MIGRATION_FAILED: fault<{ slot: string; release: string; code: number; output: string }>({
+    exit: 1,
+    what: d => `The migrations of ${d.release}, run for ${d.slot}, ended with exit code ${d.code}.`,
+    next: () => 'Read below which one failed and why. Nothing was promoted.',
+    detail: d => d.output || undefined,
+  }),
+  RPC_FAILED: fault<{ slot: string; code: number; output: string }>({
+    exit: 1,
+    what: d => `The expression in ${d.slot} ended with exit code ${d.code}.`,
+    next: d => `If the node was not found, see whether ${d.slot} is running: \`npx task status\`.`,
+    detail: d => d.output || undefined,
+  }),
+})

@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { sh } from '../../host/script.ts'
+import { beam } from '../../plugins/runtime/beam.ts'
+import type { Runtime } from '../../slots/contracts.ts'
+import { environmentFile } from '../../slots/environment.ts'
+import { faultOf, type Ground, prepare, runtimeContract, until } from './runtime.ts'
+
+runtimeContract('beam under systemd', beam({ stopLimit: 4 }))
+runtimeContract('beam as a daemon', beam({ supervisor: 'daemon', stopLimit: 4 }))
+
+describe('beam', () => {
+  let on: Ground
+  let runtime: Runtime
+  beforeAll(async () => {
+    on = await prepare(beam())
+    runtime = on.runtime()
+  })
+  afterAll(() => on?.[Symbol.asyncDispose]())
+  afterEach(async () => {
+    for (const slot of [on.blue, on.green]) await runtime.stop(slot)
+  })
+  const start = async () => {
+    for (const [slot, release] of [
+      [on.blue, on.old],
+      [on.green, on.fresh],
+    ] as const) {
+      await on.fill(slot, release)
+      await runtime.start(release, slot)
+    }
+    await on.answers(on.blue)
+    await on.answers(on.green)
+  }
+  const asRoot = async (command: string) => (await on.machine.exec(command)).stdout
+
+  describe('distribution', () => {
+    test('listens on loopback only, a port a slot, with no epmd anywhere', async () => {
+      await start()
+      const listening = (await asRoot('ss -Hltn')).split('\n').flatMap(line => line.split(/\s+/)[3] ?? [])
+      expect(listening).toEqual(
+        expect.arrayContaining(['127.0.0.1:4000', '127.0.0.1:5000', '127.0.0.1:14000', '127.0.0.1:15000']),
+      )
+      expect(
+        listening.filter(address => !address.startsWith('127.0.0.1:')).map(each => each.replace(/.*:/, '')),
+      ).toEqual(expect.not.arrayContaining(['4369', '4000', '5000', '14000', '15000']))
+      expect(await asRoot('pgrep -x epmd | wc -l')).toBe('0\n')
+    })
+
+    test('of one slot answers at once when the other has been stopped', async () => {
+      await start()
+      await runtime.stop(on.blue)
+      expect(await runtime.rpc?.(on.green, 'IO.puts(Life.version())')).toBe('0.1.1')
+    })
+
+    test('takes a cookie that stands in no argument and in no environment of a process', async () => {
+      await start()
+      const cookie = (await asRoot('cat /home/vagrant/.erlang.cookie')).trim()
+      expect(cookie).toMatch(/^[0-9a-f]{48}$/)
+      expect(await asRoot('stat -c %a:%U /home/vagrant/.erlang.cookie')).toBe('400:vagrant\n')
+      expect(await runtime.rpc?.(on.blue, 'IO.puts(Node.get_cookie())')).toBe(cookie)
+      const { stdout } = await on.host.run(
+        sh.read`cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'`,
+      )
+      expect(stdout).toContain('RELEASE_NODE=life_blue@127.0.0.1')
+      expect(stdout).not.toContain(cookie)
+    })
+
+    test('refuses the cookie that everybody can read in the arguments', async () => {
+      await start()
+      const { code, stdout } = await on.host.run(sh.read`
+set -a; . /srv/life/slots/blue/env; set +a
+export HOME=$(mktemp -d) RELEASE_COOKIE=$(cat ${on.old.dir}/releases/COOKIE)
+export ERL_ZFLAGS='-start_epmd false -erl_epmd_port 14000 -dist_listen false'
+${on.old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
+      expect(stdout).not.toContain('in\n')
+      expect(stdout).toContain('nodedown')
+      expect(code).not.toBe(0)
+    })
+  })
+
+  describe('console', () => {
+    test('is a shell inside the running application, which survives its end', async () => {
+      await start()
+      const { pid } = await runtime.process(on.green)
+      const { machine } = on
+      const console = spawn('ssh', [
+        '-F',
+        machine.sshConfigFile,
+        '-tt',
+        machine.alias,
+        runtime.console?.(on.green) ?? '',
+      ])
+      let seen = ''
+      const says = (text: string) =>
+        new Promise<void>((resolve, reject) => {
+          const look = () => seen.includes(text) && resolve()
+          console.stdout.on('data', look)
+          console.on('close', () => reject(new Error(`it ended without ${text}: ${seen}`)))
+          look()
+        })
+      console.stdout.on('data', chunk => {
+        seen += chunk
+      })
+      const ended = new Promise(resolve => console.on('close', resolve))
+      await says('iex(life_green@127.0.0.1)')
+      console.stdin.write('IO.puts(["version ", Life.version()])\n')
+      await says('version 0.1.1')
+      console.stdin.write('\x03')
+      await says('(a)bort')
+      console.stdin.write('a\n')
+      await ended
+      expect((await runtime.process(on.green)).pid).toBe(pid)
+    })
+
+    test('says so when there is no terminal, and does not stay on its own side', async () => {
+      await start()
+      const { code, stderr } = await on.host.run({ writes: false, text: runtime.console?.(on.green) ?? '' })
+      expect(code).toBe(2)
+      expect(stderr).toContain('The console needs a terminal.')
+    })
+  })
+
+  describe('start', () => {
+    test('refuses a release without its program, and a slot that points elsewhere', async () => {
+      await on.fill(on.blue, on.old)
+      const wrong = on.runtime().start(on.fresh, on.blue)
+      expect(await faultOf(wrong)).toMatchObject({ code: 'SLOT_NAMES_OTHER_RELEASE' })
+      const nothing = { ...on.old, dir: '/srv/life/releases/nothing' }
+      expect(await faultOf(runtime.start(nothing, on.blue))).toMatchObject({ code: 'RELEASE_WITHOUT_SCRIPT' })
+      expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+    })
+  })
+
+  describe('systemd', () => {
+    const enabled = (slot: string) => asRoot(`systemctl is-enabled life@${slot}`)
+
+    test('knows a slot that runs as enabled, and one that was stopped as disabled', async () => {
+      await start()
+      expect(await enabled('blue')).toBe('enabled\n')
+      await runtime.stop(on.blue)
+      expect(await enabled('blue')).toBe('disabled\n')
+      expect(await enabled('green')).toBe('enabled\n')
+    })
+
+    test('finds nothing to complain about in the unit', async () => {
+      expect(await asRoot('systemd-analyze verify life@blue.service 2>&1')).toBe('')
+    })
+
+    test('starts a process again that was killed', async () => {
+      await start()
+      const { pid } = await runtime.process(on.blue)
+      await asRoot(`kill -KILL ${pid}`)
+      await until(runtime, on.blue, 'failed')
+      const back = await until(runtime, on.blue, 'running')
+      expect(back.pid).not.toBe(pid)
+      await on.answers(on.blue)
+    })
+
+    test('brings both slots back in the state they had when the host boots', async () => {
+      await start()
+      await runtime.stop(on.blue)
+      await on.machine.restart()
+      await on.answers(on.green)
+      expect(await runtime.process(on.green)).toMatchObject({ state: 'running' })
+      expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+    })
+
+    test('is refused without its sudo lines, and the fault has the lines to add', async () => {
+      await on.fill(on.blue, on.old)
+      await asRoot('mv /etc/sudoers.d/switchyard-life /root')
+      const fault = await faultOf(runtime.start(on.old, on.blue))
+      await asRoot('mv /root/switchyard-life /etc/sudoers.d')
+      expect(fault).toMatchObject({ code: 'UNIT_SUDO_REFUSED', exit: 3 })
+      expect(fault.detail).toContain('USER ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service')
+      expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+    })
+
+    test('is missing on a host that was not set up', async () => {
+      await on.fill(on.blue, on.old)
+      await asRoot('mv /etc/systemd/system/life@.service /root')
+      const fault = await faultOf(runtime.start(on.old, on.blue))
+      const stopped = await runtime.stop(on.blue)
+      await asRoot('mv /root/life@.service /etc/systemd/system')
+      expect(fault).toMatchObject({
+        code: 'UNIT_MISSING',
+        exit: 3,
+        message: expect.stringContaining('life@blue.service'),
+      })
+      expect(stopped).toEqual({ was: 'stopped', killed: false })
+    })
+
+    test('reads the same bytes from an env file as were written', async () => {
+      const character = fc.oneof(
+        fc.constantFrom(...'$#&\'"\\`\n\t\r !%~;*[]{}()<>|=\x01\x7f\x1b'),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+      )
+      const value = fc
+        .array(character, { maxLength: 20 })
+        .map(all => all.join('').replace(/[\0\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, ''))
+      const values = Object.fromEntries(fc.sample(value, 500).map((text, i) => [`V${i}`, text]))
+      const file = join(tmpdir(), `switchyard-env-${process.pid}`)
+      await writeFile(file, environmentFile(values))
+      await on.machine.copyIn(file, '/root/values')
+      await asRoot(
+        `printf '[Service]\\nType=oneshot\\nEnvironmentFile=/root/values\\nExecStart=/usr/bin/env -0\\nStandardOutput=truncate:/root/seen\\n' > /etc/systemd/system/values.service; systemctl daemon-reload; systemctl start values`,
+      )
+      const seen = await asRoot('base64 -w 0 /root/seen')
+      const entries = Buffer.from(seen, 'base64').toString('utf8').split('\0')
+      expect(new Set(entries.filter(entry => /^V\d+=/.test(entry)))).toEqual(
+        new Set(Object.entries(values).map(([name, text]) => `${name}=${text}`)),
+      )
+    })
+  })
+})

@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { sh } from '../../../host/script.ts'
+import { assertStartable, evaluate, makeCookie, remote, rpc } from '../../../plugins/runtime/beam-commands.ts'
+import { distributionPorts, environment, moduleName, unitFile } from '../../../plugins/runtime/beam-files.ts'
+import { daemon, parseProcess as parseDaemon, parseLog as parseDaemonLog } from '../../../plugins/runtime/daemon.ts'
+import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/systemd.ts'
+import type { Release, Slot } from '../../../slots/contracts.ts'
+import { layout } from '../../../slots/layout.ts'
+
+const blue: Slot = { name: 'blue', port: 4000, env: {} }
+const green: Slot = { name: 'green', port: 5000, env: {} }
+const folders = layout('/srv/life')
+const release: Release = { name: '1.0-abc', version: '1.0', sha256: '', dir: '/srv/life/releases/1.0-abc' }
+const facts = { user: 'deploy', group: 'www' }
+const unit = { app: 'life', layout: folders, release: 'life', stopLimit: 30 }
+const supervised = systemd({ app: 'life', layout: folders, slots: [blue, green], unitFile: who => unitFile(unit, who) })
+const unsupervised = daemon({ layout: folders, release: 'life', stopLimit: 30 })
+
+describe('the unit of a release', () => {
+  it('is one template for all slots, run by the deploying user', () => {
+    const text = unitFile(unit, facts)
+    expect(text).toContain('\nUser=deploy\nGroup=www\n')
+    expect(text).toContain('\nWorkingDirectory=/srv/life/slots/%i/current\n')
+    expect(text).toContain('\nEnvironmentFile=/srv/life/slots/%i/env\n')
+    expect(text).toContain('\nExecStart=/srv/life/slots/%i/current/bin/life start\n')
+    expect(text).toContain('\nTimeoutStopSec=30\n')
+    expect(text).toContain('\nWantedBy=multi-user.target\n')
+    expect(text).not.toMatch(/blue|green/)
+  })
+})
+
+describe('environment', () => {
+  it('names port, node, temporary folder and the port of the distribution', () => {
+    expect(environment('life', folders, blue, 14_000)).toEqual({
+      PORT: '4000',
+      LANG: 'C.UTF-8',
+      SWITCHYARD_SLOT: 'blue',
+      RELEASE_DISTRIBUTION: 'name',
+      RELEASE_NODE: 'life_blue@127.0.0.1',
+      RELEASE_TMP: '/srv/life/slots/blue/tmp',
+      ERL_CRASH_DUMP: '/srv/life/slots/blue/tmp/erl_crash.dump',
+      ERL_ZFLAGS: '-start_epmd false -erl_epmd_port 14000 -kernel inet_dist_use_interface {127,0,0,1} -setcookie',
+    })
+  })
+})
+
+describe('distributionPorts', () => {
+  it("is 10000 above the slot's own port unless told", () => {
+    const port = distributionPorts([blue, green])
+    expect([port(blue), port(green)]).toEqual([14_000, 15_000])
+  })
+
+  it.each([
+    ['the port of another slot', (slot: Slot) => slot.port + 1000, 'the application in green has it'],
+    ['one port for both', () => 9000, 'blue has it'],
+    ['no port', () => 70_000, 'it is not a whole number from 1024 to 65535'],
+    ['a port of root', () => 80, 'it is not a whole number from 1024 to 65535'],
+  ])('refuses %s before anything is contacted', (_, choose, why) => {
+    expect(() => distributionPorts([blue, green], choose)).toThrow(
+      expect.objectContaining({ code: 'DISTRIBUTION_PORT_INVALID', exit: 2, message: expect.stringContaining(why) }),
+    )
+  })
+})
+
+describe('moduleName', () => {
+  it.each([
+    ['life', 'Life'],
+    ['my_app', 'MyApp'],
+    ['shop_v2', 'ShopV2'],
+  ])('of %s is %s', (app, module) => {
+    expect(moduleName(app)).toBe(module)
+  })
+})
+
+describe('scripts', () => {
+  const all = {
+    assertStartable: assertStartable(folders, release, blue, 'life'),
+    makeCookie,
+    evaluate: evaluate(folders, release, blue, 'life', 'Life.Release.migrate()'),
+    rpc: rpc(folders, blue, 'life', 'IO.puts("it\'s $HOME")'),
+    remote: sh.read`bash -c ${remote(folders, blue, 'life')}`,
+    ...Object.fromEntries(
+      Object.entries({ supervised, unsupervised }).flatMap(([who, it]) => [
+        [`${who}.start`, it.start(blue)],
+        [`${who}.stop`, it.stop(blue)],
+        [`${who}.process`, it.process(blue)],
+        [`${who}.log`, it.log(blue)],
+      ]),
+    ),
+  }
+
+  it.each(Object.entries(all))('%s is bash', (_, script) => {
+    expect(() => execFileSync('bash', ['-n'], { input: script.text })).not.toThrow()
+  })
+
+  it('that change something are printed by a dry run, the others are run', () => {
+    const writing = Object.entries(all).flatMap(([name, { writes }]) => (writes ? [name] : []))
+    expect(writing.sort()).toEqual(
+      [
+        'evaluate',
+        'makeCookie',
+        'rpc',
+        'supervised.start',
+        'supervised.stop',
+        'unsupervised.start',
+        'unsupervised.stop',
+      ].sort(),
+    )
+  })
+
+  it('evaluate runs in the folder of the release, with the environment of the slot and without a node name', () => {
+    expect(all.evaluate.text).toBe(`
+umask 077
+set -a
+. /srv/life/slots/blue/env
+set +a
+cd /srv/life/releases/1.0-abc
+export RELEASE_DISTRIBUTION=none
+exec /srv/life/releases/1.0-abc/bin/life eval 'Life.Release.migrate()' 2>&1 </dev/null`)
+  })
+
+  it('rpc quotes the expression as one word and listens nowhere', () => {
+    expect(all.rpc.text).toContain(`bin/life rpc 'IO.puts("it'\\''s $HOME")' </dev/null`)
+    expect(all.rpc.text).toContain(`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`)
+  })
+})
+
+describe('systemd', () => {
+  it('wants to control the units of these slots and read their journal, nothing else', () => {
+    const lines = supervised.provision(facts).sudo.map(words => words.join(' '))
+    expect(lines).toEqual(
+      ['blue', 'green'].flatMap(slot => [
+        ...['start', 'stop', 'enable', 'disable', 'reset-failed'].map(
+          verb => `/usr/bin/systemctl ${verb} life@${slot}.service`,
+        ),
+        `/usr/bin/journalctl --quiet --no-pager --output=json --lines=1000 --unit=life@${slot}.service`,
+      ]),
+    )
+  })
+
+  it.each([
+    [
+      'running',
+      'ActiveState=active\nSubState=running\nMainPID=12\nUptime=  34\n',
+      { state: 'running', pid: 12, uptime: 34 },
+    ],
+    [
+      'running still while it stops',
+      'MainPID=12\nActiveState=deactivating\nSubState=stop-sigterm\n',
+      { state: 'running', pid: 12 },
+    ],
+    ['failed', 'MainPID=0\nActiveState=failed\nSubState=failed\n', { state: 'failed' }],
+    ['failed between two tries', 'MainPID=0\nActiveState=activating\nSubState=auto-restart\n', { state: 'failed' }],
+    ['stopped', 'MainPID=0\nActiveState=inactive\nSubState=dead\n', { state: 'stopped' }],
+  ])('reads %s', (_, text, process) => {
+    expect(parseProcess(text)).toEqual(process)
+  })
+
+  it('reads the journal from the last start on', () => {
+    const entry = (at: number, pid: number, message: unknown) =>
+      JSON.stringify({ __REALTIME_TIMESTAMP: String(at), _PID: String(pid), MESSAGE: message })
+    const text = [
+      '1000',
+      entry(999, 5, 'of the start before'),
+      entry(1001, 1, 'Starting life, slot blue...'),
+      entry(1002, 6, 'first'),
+      entry(1003, 6, [...Buffer.from('sécond\x1b[0m')]),
+      entry(1004, 6, null),
+      entry(1005, 1, 'life@blue.service: Main process exited, code=exited, status=1/FAILURE'),
+      '',
+    ].join('\n')
+    expect(parseLog(text, 10)).toBe(
+      'first\nsécond\x1b[0m\n...\nlife@blue.service: Main process exited, code=exited, status=1/FAILURE',
+    )
+    expect(parseLog(text, 1)).toMatch(/^life@blue/)
+    expect(parseLog('0\n', 5)).toBe('')
+  })
+})
+
+describe('daemon', () => {
+  it('wants nothing of root', () => {
+    expect(unsupervised.provision(facts)).toMatchObject({ files: [], sudo: [], apply: [] })
+  })
+
+  it.each([
+    ['running 12      34\n', { state: 'running', pid: 12, uptime: 34 }],
+    ['running 12 ', { state: 'running', pid: 12 }],
+    ['failed', { state: 'failed' }],
+    ['stopped', { state: 'stopped' }],
+  ])('reads %j', (text, process) => {
+    expect(parseDaemon(text)).toEqual(process)
+  })
+
+  it('reads the log without what run_erl wrote', () => {
+    const text = '\n=====\n===== LOGGING STARTED Sat Nov 22 21:12:00 UTC\n=====\nfirst\r\nsecond\r\n\n===== ALIVE Sat\n'
+    expect(parseDaemonLog(text, 10)).toBe('first\nsecond')
+    expect(parseDaemonLog(text, 1)).toBe('second')
+  })
+})
