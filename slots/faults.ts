@@ -61,11 +61,6 @@ export const slotFaults = catalogue({
     what: d => `Nothing was ever deployed to ${d.slot}.`,
     next: () => 'Run `npx task deploy` first.',
   }),
-  SLOT_IS_LIVE: fault<{ slot: string }>({
-    exit: 3,
-    what: d => `${d.slot} is live; it is not stopped or filled.`,
-    next: () => 'Promote the other slot first.',
-  }),
   SLOT_DOWN: fault<{ slot: string; state: string; log: string }>({
     exit: 3,
     what: d => `The application in ${d.slot} is not running (${d.state}).`,

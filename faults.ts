@@ -1,0 +1,18 @@
+/** The whole catalogue of errors, put together from the rooms; for whoever wants to know what can be thrown. */
+import { hostFaults } from './host/faults.ts'
+import { buildFaults } from './plugins/build/faults.ts'
+import { routerFaults } from './plugins/router/faults.ts'
+import { runtimeFaults } from './plugins/runtime/faults.ts'
+import { runnerFaults } from './runner/runner-faults.ts'
+import { environmentFaults } from './slots/environment-faults.ts'
+import { slotFaults } from './slots/faults.ts'
+
+export const rooms = {
+  runner: runnerFaults,
+  host: hostFaults,
+  slots: slotFaults,
+  environment: environmentFaults,
+  build: buildFaults,
+  router: routerFaults,
+  runtime: runtimeFaults,
+}

@@ -1,0 +1,100 @@
+/** The package as a team gets it: packed, installed in a folder of its own, beside a Taskfile of its own. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const run = promisify(execFile)
+const HOME = fileURLToPath(new URL('../..', import.meta.url))
+
+const taskfile = `
+import { beam, definer, nginx, project, ssh, tarball } from 'switchyard'
+
+const { tasks } = project({
+  app: 'life',
+  host: ssh('deploy@nowhere.invalid'),
+  build: tarball({ path: 'life.tar.gz', version: '1.0.0' }),
+  runtime: beam(),
+  router: nginx({ site: 'life.example' }),
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+})
+export const { deploy, promote, migrate, console } = tasks
+export const hello = definer().task('Say hello', { run: async ({ $, show }) => show(await $\`echo hello from zx\`.text()) })
+`
+
+let folder: string
+const env = { ...process.env, CI: '1', npm_config_loglevel: 'error' }
+const npx = (...words: string[]) =>
+  run('npx', ['task', ...words], { cwd: folder, env }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  )
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'switchyard-package-'))
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: HOME,
+    env,
+  })
+  const [{ filename }] = JSON.parse(stdout)
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'team', private: true }))
+  await writeFile(join(folder, 'Taskfile.ts'), taskfile)
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(folder, filename)], {
+    cwd: folder,
+    env,
+  })
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe('the packed package in another folder', () => {
+  it('lists the tasks of the Taskfile, as plain text', async () => {
+    const { code, stdout } = await npx()
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/deploy +Deploy to the idle slot/)
+    expect(stdout).toMatch(/hello +Say hello/)
+    expect(stdout).not.toContain('\x1b')
+  })
+
+  it('explains a task: its steps, its flags, and two examples', async () => {
+    const { code, stdout } = await npx('deploy', '--help')
+    expect(code).toBe(0)
+    expect(stdout).toContain('Upload the release')
+    expect(stdout).toContain('--promote')
+    expect(stdout.match(/npx task deploy/g)?.length).toBeGreaterThanOrEqual(2)
+  })
+
+  it('runs a task with zx', async () => {
+    const { code, stdout } = await npx('hello')
+    expect(stdout).toContain('hello from zx')
+    expect(code).toBe(0)
+  })
+
+  it.each([
+    [['promot', 'green'], 'promote'],
+    [['promote', 'red'], 'green'],
+    [['deploy', '--promot'], '--promote'],
+  ])('ends with 2 for %j, and says what was meant', async (words, meant) => {
+    const { code, stdout, stderr } = await npx(...words)
+    expect(code).toBe(2)
+    expect(stdout + stderr).toContain(meant)
+  })
+
+  it('ends with 1 when the host cannot be found, within 10 s', async () => {
+    const began = performance.now()
+    const { code, stdout, stderr } = await npx('promote', 'green')
+    expect(code).toBe(1)
+    expect(stdout + stderr).toContain('nowhere.invalid')
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+})
+
+describe('this repository, after npm ci', () => {
+  it('has npx task too', async () => {
+    const { stdout } = await run('npx', ['task'], { cwd: HOME, env })
+    expect(stdout).toMatch(/promote +Send the traffic to a slot/)
+  })
+})

@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { rooms } from '../../faults.ts'
+
+const codes = Object.values(rooms).flatMap(room => Object.keys(room))
+
+describe('the catalogue of errors', () => {
+  it('has no code twice, and all in one form', () => {
+    expect(codes.length).toBeGreaterThan(50)
+    expect(codes.filter((code, i) => codes.indexOf(code) !== i)).toEqual([])
+    expect(codes.filter(code => !/^[A-Z]+(_[A-Z]+)*$/.test(code))).toEqual([])
+  })
+
+  it('has every room, and no entry that nothing throws', () => {
+    const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter(path => /^(runner|host|slots|tasks|plugins)\//.test(path))
+    const texts = files.flatMap(path => {
+      try {
+        return [readFileSync(path, 'utf8')]
+      } catch {
+        return []
+      }
+    })
+    const definitions = texts.join('\n').match(/^export const \w+Faults = catalogue\(/gm)
+    expect(definitions).toHaveLength(Object.keys(rooms).length)
+    const source = texts.join('\n')
+    expect(codes.filter(code => !new RegExp(`\\w\\.${code}\\b`).test(source))).toEqual([])
+  })
+})
