@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { Fault } from '../runner/faults.ts'
 import type { Held } from './host.ts'
-import { isLost, type Machine } from './machine.ts'
+import type { Machine } from './machine.ts'
 import { start } from './process.ts'
 import { exitCode, gather, scriptText } from './run.ts'
 import type { Script } from './script.ts'
@@ -22,7 +22,7 @@ export async function hold(machine: Machine, script: Script): Promise<Held> {
   const early = await Promise.race([end, undefined])
   if (early instanceof Fault) throw early
 
-  const ended = end.then(ending => (ending instanceof Fault || isLost(ending) ? undefined : exitCode(ending)))
+  const ended = end.then(ending => (ending instanceof Fault ? undefined : exitCode(ending)))
   return {
     lines: { [Symbol.asyncIterator]: () => lines.iterator({ destroyOnReturn: false }) },
     send: line => void process.stdin.write(`${line}\n`),

@@ -6,15 +6,19 @@ import type { RunSetting, Shell } from '../runner/task.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 
 export interface Host extends AsyncDisposable {
-  /** For people: `deploy@web-1`, or `this machine`. */
+  /** For people: `deploy@web-1`, or `this machine`. Commands begin in the home folder of its user. */
   readonly name: string
-  /** zx on that machine, for commands that change something: a genuine ProcessPromise. A dry run only prints it. */
+  /**
+   * zx on that machine, for commands that change something: a genuine ProcessPromise. A dry run only prints it. A lost
+   * connection rejects with a ProcessOutput whose `cause` is the `Fault`.
+   */
   readonly $: Shell
   /** zx on that machine, for commands that only look. A dry run runs it. */
   readonly read: Shell
   /**
    * Runs a script. A non-zero exit is a result (`code`) for the caller to read; a lost connection is a `Fault`, never a
-   * result. In a dry run a script that writes is printed, and its result is `code` 0 with no output.
+   * result. A script that a signal ended has the code that a shell would show, 128 and the signal's number. In a dry run
+   * a script that writes is printed, and its result is `code` 0 with no output.
    */
   run(script: Script, options?: RunOptions): Promise<Output>
   /** As `run`, and a non-zero exit is a `Fault` that shows the exact command and the end of its stderr. Resolves to stdout without the last line break. */
@@ -23,11 +27,15 @@ export interface Host extends AsyncDisposable {
   put(local: string, remote: string, options?: PutOptions): Promise<void>
   /** Writes a text file in the same careful way. The text never stands in an argument of a process. Mode as in `chmod`, 0o644 unless told. */
   write(path: string, text: string, mode?: number): Promise<void>
-  /** Gives the terminal to a command: raw mode, resizes passed on, Ctrl-C goes to that side. Resolves to its exit code. */
+  /**
+   * Gives the terminal to a command: raw mode, resizes passed on, Ctrl-C goes to that side. Where our input is a pipe or a
+   * file, the command reads that instead. Resolves to its exit code. The command stands in an argument there: no secrets.
+   */
   attach(command: string): Promise<number>
   /**
    * Starts a script that stays, such as the holder of a lock: it can read lines from us and we from it. It ends when its
-   * standard input ends, at the latest when this host is disposed of.
+   * standard input ends, at the latest when this host is disposed of. The run's interruption does not end it: what takes
+   * things back may need it.
    */
   hold(script: Script): Promise<Held>
 }
@@ -41,7 +49,7 @@ export interface PutOptions {
 
 /** A script that runs until we let go. */
 export interface Held extends AsyncDisposable {
-  /** The lines that it prints. Ends when it ends. */
+  /** The lines that it prints on its standard output. Ends when it ends. */
   readonly lines: AsyncIterable<string>
   /** Sends it a line. */
   send(line: string): void
@@ -55,5 +63,8 @@ export interface Transport {
   open(run: HostSetting): Promise<Host>
 }
 
-/** What a host needs of the run that it is opened for. */
+/**
+ * What a host needs of the run that it is opened for. Commands that run when `signal` is aborted are ended, and so is an
+ * attempt to connect; what is started after that runs, because it takes things back.
+ */
 export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {}

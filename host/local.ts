@@ -16,10 +16,12 @@ export function local(): Transport {
 
 function machine(name: string): Machine {
   const living = new Set<Session>()
+  let letGo = false
   return {
     name,
     async shell() {
-      const child = spawn('bash', ['-c', READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
+      if (letGo) throw hostFaults.HOST_CLOSED({ host: name, during: 'a command' })
+      const child = spawn('bash', ['--norc', '-c', READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
       await started(name, child)
       const session: Session = {
         stdin: child.stdin,
@@ -35,6 +37,7 @@ function machine(name: string): Machine {
     },
     attach: command => attachLocal(name, command),
     async [Symbol.asyncDispose]() {
+      letGo = true
       for (const session of living) session.close()
     },
   }
@@ -46,7 +49,7 @@ async function attachLocal(name: string, command: string): Promise<Ending> {
   const leaveIt = () => undefined
   process.removeAllListeners('SIGINT').on('SIGINT', leaveIt)
   try {
-    const child = spawn('bash', ['-c', command], { cwd: homedir(), stdio: 'inherit' })
+    const child = spawn('bash', ['--norc', '-c', command], { cwd: homedir(), stdio: 'inherit' })
     await started(name, child)
     return await ending(child)
   } finally {

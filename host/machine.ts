@@ -25,10 +25,16 @@ export interface Session {
   close(): void
 }
 
-/** An exit code, or the signal that ended it, or why nobody knows: `lost`. */
-export type Ending =
+/** How a process ended: with an exit code, or by a signal. */
+export type Known =
   | { readonly code: number; readonly signal: null }
   | { readonly code: null; readonly signal: NodeJS.Signals }
-  | { readonly code: null; readonly signal: null; readonly lost: string }
 
-export const isLost = (ending: Ending): ending is Extract<Ending, { lost: string }> => 'lost' in ending
+/** Why nobody knows how it ended. */
+export interface Lost {
+  readonly lost: string
+}
+
+export type Ending = Known | Lost
+
+export const isLost = (ending: Ending): ending is Lost => 'lost' in ending

@@ -7,11 +7,12 @@ import { PassThrough, type Readable, Transform, type Writable } from 'node:strea
 import { finished } from 'node:stream/promises'
 import { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
-import { type Ending, isLost, type Machine, type Session } from './machine.ts'
+import { isLost, type Known, type Machine, type Session } from './machine.ts'
 
 /**
  * The marks tell our output from what the account's own shell start-up files print before it, and bring the pid of the
- * process group's leader. A `TMOUT` of the account would end a shell that waits for its script.
+ * process group's leader. A `TMOUT` of the account would end a shell that waits for its script. Run it with `--norc`: a bash
+ * whose input is a socket reads the account's start-up file, which may want that input.
  */
 export const READER =
   'unset TMOUT; IFS= read -r -d "" s || exit 0; printf "\\0%s\\n" $$ >&2; printf "\\0\\n"; eval "$s"'
@@ -28,11 +29,36 @@ export interface Process {
   kill(signal: NodeJS.Signals): void
   /** Resolves when the machine has begun to run it, or when it ended before that. Never rejects. */
   readonly started: Promise<void>
-  /** Resolves when it has ended and its output was taken; a `Fault` as a value, not thrown. */
-  readonly ended: Promise<Ending | Fault>
+  /** Resolves when it has ended and its output was taken. A `Fault` comes as a value; a lost connection is one. */
+  readonly ended: Promise<Known | Fault>
 }
 
-/** Starts a script. `label` is what people see of it. */
+/** Starts a whole bash script. `label` is what people see of it. */
+export type Start = (script: string, label: string) => Process
+
+/** Starts scripts that the run's interruption ends. What is started after it is what takes things back: that runs. */
+export function interruptible(machine: Machine, interruption: AbortSignal): Start {
+  const running = new Set<() => void>()
+  interruption.addEventListener('abort', () => {
+    for (const stop of running) stop()
+  })
+  return (script, label) => {
+    const process = start(machine, script, label)
+    if (interruption.aborted) return process
+    let interrupted = false
+    const stop = () => {
+      interrupted = true
+      process.kill('SIGTERM')
+    }
+    running.add(stop)
+    const ended = process.ended.then(ending => {
+      running.delete(stop)
+      return interrupted ? hostFaults.COMMAND_INTERRUPTED({ host: machine.name, command: label }) : ending
+    })
+    return { ...process, ended }
+  }
+}
+
 export function start(machine: Machine, script: string, label: string): Process {
   if (script.includes('\0')) throw new TypeError(`a command cannot hold a NUL character: ${JSON.stringify(label)}`)
   const stdin = new PassThrough()
@@ -53,7 +79,7 @@ export function start(machine: Machine, script: string, label: string): Process 
     if (killed !== undefined) kill(killed)
   })
 
-  const run = async (): Promise<Ending | Fault> => {
+  const run = async (): Promise<Known | Fault> => {
     session = await machine.shell()
     if (killed !== undefined) {
       session.close()

@@ -3,13 +3,12 @@ import { constants } from 'node:os'
 import { StringDecoder } from 'node:string_decoder'
 import { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
-import { type Ending, isLost, type Machine } from './machine.ts'
-import { type Process, preamble, start } from './process.ts'
+import type { Known } from './machine.ts'
+import { type Process, preamble, type Start } from './process.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 
 /** What a shell would say in `$?`. */
-export const exitCode = (ending: Ending): number =>
-  ending.code ?? 128 + (ending.signal === null ? 0 : constants.signals[ending.signal])
+export const exitCode = ({ code, signal }: Known): number => code ?? 128 + constants.signals[signal]
 
 /** The text as a whole bash script. */
 export const scriptText = (script: Script): string => preamble() + script.text
@@ -18,50 +17,31 @@ export const scriptText = (script: Script): string => preamble() + script.text
 const GRACE = 5_000
 
 export async function run(
-  machine: Machine,
+  host: string,
+  start: Start,
   script: Script,
   options: RunOptions = {},
-  interruption?: AbortSignal,
   feed: (process: Process) => unknown = process => process.stdin.end(options.input ?? ''),
 ): Promise<Output> {
-  const process = start(machine, scriptText(script), script.text)
+  const process = start(scriptText(script), script.text)
   const stdout = gather(process.stdout, options.onLine)
   const stderr = gather(process.stderr, options.onLine)
   feed(process)
   const late = options.timeout === undefined ? undefined : limit(process, options.timeout)
-  const interrupt = () => process.kill('SIGTERM')
-  // What is started after the interruption is what takes things back: that runs.
-  const heeds = interruption !== undefined && !interruption.aborted
-  if (heeds) interruption.addEventListener('abort', interrupt, { once: true })
-  try {
-    const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
-    const about = { host: machine.name, command: script.text, stderr: lastLines(stderr()) }
-    if (late?.fired() === true) throw hostFaults.COMMAND_TIMED_OUT({ ...about, timeout: options.timeout ?? 0 })
-    if (ending instanceof Fault) throw ending
-    if (heeds && interruption.aborted) throw hostFaults.COMMAND_INTERRUPTED(about)
-    if (isLost(ending))
-      throw hostFaults.CONNECTION_LOST({ host: machine.name, during: script.text, reason: ending.lost })
-    return { code: exitCode(ending), stdout: stdout(), stderr: stderr() }
-  } finally {
-    late?.clear()
-    if (heeds) interruption.removeEventListener('abort', interrupt)
+  const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
+  late?.clear()
+  if (late?.fired() === true) {
+    const about = { host, command: script.text, stderr: lastLines(stderr()) }
+    throw hostFaults.COMMAND_TIMED_OUT({ ...about, timeout: options.timeout ?? 0 })
   }
+  if (ending instanceof Fault) throw ending
+  return { code: exitCode(ending), stdout: stdout(), stderr: stderr() }
 }
 
-export async function ask(
-  machine: Machine,
-  script: Script,
-  options?: RunOptions,
-  interruption?: AbortSignal,
-): Promise<string> {
-  const { code, stdout, stderr } = await run(machine, script, options, interruption)
+export async function ask(host: string, start: Start, script: Script, options?: RunOptions): Promise<string> {
+  const { code, stdout, stderr } = await run(host, start, script, options)
   if (code === 0) return stdout.replace(/\r?\n$/, '')
-  throw hostFaults.COMMAND_FAILED({
-    host: machine.name,
-    command: script.text,
-    code,
-    stderr: lastLines(stderr || stdout),
-  })
+  throw hostFaults.COMMAND_FAILED({ host, command: script.text, code, stderr: lastLines(stderr || stdout) })
 }
 
 export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')
@@ -70,8 +50,8 @@ export const lastLines = (text: string, count = 20): string => text.trimEnd().sp
 function limit(process: Process, timeout: number) {
   let fired = false
   let timer: NodeJS.Timeout
-  let giveUp = (_: Ending) => {}
-  const overdue = new Promise<Ending>(resolve => {
+  let giveUp = (_: Known) => {}
+  const overdue = new Promise<Known>(resolve => {
     giveUp = resolve
   })
   const kill = () => {

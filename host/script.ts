@@ -49,7 +49,7 @@ export const sh = {
 export interface RunOptions {
   /** What the script reads from its standard input. The way for a secret to travel: never as a word of a script. */
   readonly input?: string
-  /** In milliseconds; the script's process group is ended after it. */
+  /** In milliseconds; then the script's process group is ended, and that is a `Fault`. */
   readonly timeout?: number
   /** Each line of output while it runs. */
   readonly onLine?: (line: string) => void

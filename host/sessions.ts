@@ -70,7 +70,7 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     open++
     opening++
     try {
-      const channel = await exec(`exec bash -c ${quote(READER)}`)
+      const channel = await exec(`exec bash --norc -c ${quote(READER)}`)
       opening--
       const session = sessionOf(channel)
       void session.closed.then(() => {
@@ -156,6 +156,6 @@ export const endingOf = (channel: ClientChannel, connection: Connection): Promis
     channel.once('close', (code: number | null | undefined, signal?: NodeJS.Signals) => {
       if (typeof code === 'number') resolve({ code, signal: null })
       else if (signal) resolve({ code: null, signal })
-      else resolve({ code: null, signal: null, lost: connection.ended() ?? 'it ended without an exit status' })
+      else resolve({ lost: connection.ended() ?? 'it ended without an exit status' })
     })
   })

@@ -9,7 +9,7 @@ import { endingOf, type Sessions, sessionsOn } from './sessions.ts'
 
 export interface SshOptions {
   /** Another file than `~/.ssh/config`, as with `ssh -F`. */
-  readonly configFile?: string
+  readonly configFile?: string | undefined
 }
 
 /**

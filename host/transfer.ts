@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
 import type { PutOptions } from './host.ts'
-import type { Machine } from './machine.ts'
+import type { Start } from './process.ts'
 import { run } from './run.ts'
 import { type Script, sh } from './script.ts'
 
@@ -37,28 +37,22 @@ chmod ${mode.toString(8)} -- "$tmp"
 mv -f -T -- "$tmp" ${path}`
 }
 
-export async function write(
-  machine: Machine,
-  path: string,
-  text: string,
-  mode = 0o644,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function write(host: string, start: Start, path: string, text: string, mode = 0o644): Promise<void> {
   const bytes = Buffer.from(text)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  await send(machine, { path, mode, size: bytes.length, sha256 }, Readable.from([bytes]), undefined, signal)
+  await send(host, start, { path, mode, size: bytes.length, sha256 }, Readable.from([bytes]))
 }
 
 export async function put(
-  machine: Machine,
+  host: string,
+  start: Start,
   local: string,
   remote: string,
   options: PutOptions = {},
-  signal?: AbortSignal,
 ): Promise<void> {
   const { size, sha256 } = await measure(local)
   const file = { path: remote, mode: options.mode ?? 0o644, size, sha256 }
-  await send(machine, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress, signal)
+  await send(host, start, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress)
 }
 
 async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
@@ -73,11 +67,11 @@ async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
 }
 
 async function send(
-  machine: Machine,
+  host: string,
+  start: Start,
   file: File,
   source: Readable,
   onProgress?: PutOptions['onProgress'],
-  signal?: AbortSignal,
 ): Promise<void> {
   let sent = 0
   const count = new Transform({
@@ -89,7 +83,7 @@ async function send(
   })
   let broken: unknown
   const script = receive(file, randomBytes(6).toString('hex'))
-  const output = await run(machine, script, {}, signal, process => {
+  const output = await run(host, start, script, {}, process => {
     // When the machine stops reading, how the script ended tells why.
     pipeline(source, count, process.stdin).catch((error: unknown) => {
       broken = error
@@ -97,7 +91,7 @@ async function send(
     })
   })
   if (output.code === 0) return
-  throw failure(machine.name, file, output.stdout, output.stderr, broken)
+  throw failure(host, file, output.stdout, output.stderr, broken)
 }
 
 function failure(host: string, file: File, stdout: string, stderr: string, cause: unknown): Fault {

@@ -1,0 +1,621 @@
+/** The sentences of host/host.ts, for any implementation. */
+import { execFile, spawn } from 'node:child_process'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { ProcessOutput, ProcessPromise, $ as zx } from 'zx/core'
+import type { Host, Transport } from '../../host/host.ts'
+import { sh } from '../../host/script.ts'
+import { Fault } from '../../runner/faults.ts'
+
+/** One implementation to be tested. */
+export interface HostUnderTest extends AsyncDisposable {
+  readonly transport: Transport
+  /** Words for `attach-driver.ts` that open the same machine. */
+  readonly driver: readonly string[]
+  /** Runs bash on that machine beside our host, as the same user, and resolves to what it printed. */
+  beside(command: string): Promise<string>
+}
+
+export const setting = () => ({ signal: new AbortController().signal, confirm: async () => false })
+
+/** What a promise was rejected with; fails when it was not. */
+export const rejection = (promise: PromiseLike<unknown>): Promise<unknown> =>
+  Promise.resolve(promise).then(
+    value => expect.fail(`it succeeded: ${JSON.stringify(value)}`),
+    (reason: unknown) => reason,
+  )
+
+export const faultOf = async (promise: PromiseLike<unknown>): Promise<Fault> => {
+  const reason = await rejection(promise)
+  expect(reason).toBeInstanceOf(Fault)
+  return reason as Fault
+}
+
+/** With an `SHLVL`, or bash takes its piped input for a remote shell's and reads the account's start-up file. */
+const localZx = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })
+
+export function hostContract(name: string, open: () => Promise<HostUnderTest>): void {
+  describe(name, () => {
+    let it: HostUnderTest
+    let host: Host
+    let folder: string
+    beforeAll(async () => {
+      it = await open()
+    })
+    afterAll(() => it?.[Symbol.asyncDispose]())
+    beforeEach(async () => {
+      host = await it.transport.open(setting())
+      folder = await host.ask(sh.write`mktemp -d`)
+    })
+    afterEach(async () => {
+      await host?.run(sh.write`rm -rf -- ${folder}`)
+      await host?.[Symbol.asyncDispose]()
+    })
+    const inode = (path: string) => it.beside(`stat -c %i '${path}'`)
+    const left = () => it.beside(`ls -A '${folder}'`)
+    /** Resolves when a file is there; a command says so that it has come this far. */
+    const seen = (path: string) => it.beside(`until [ -e '${path}' ]; do sleep 0.05; done`)
+    /** An ended process that nobody has asked about stays as a zombie. */
+    const gone = (pid: string) =>
+      it.beside(`while grep -q '^State:.[^Z]' /proc/${pid.trim()}/status 2>/dev/null; do sleep 0.05; done; echo gone`)
+
+    describe('$', () => {
+      test('is a genuine ProcessPromise of zx', async () => {
+        const promise = host.$`echo hello`
+        expect(promise).toBeInstanceOf(ProcessPromise)
+        expect(await promise).toBeInstanceOf(ProcessOutput)
+      })
+
+      test('quotes every value, so that nothing in it is run', async () => {
+        const words = [
+          'a b',
+          "it's",
+          '$(id)',
+          '`id`',
+          '"',
+          '\\',
+          '*',
+          '',
+          'line\nbreak',
+          '--flag',
+          'ü €',
+          '!',
+          '~',
+          '#',
+        ]
+        expect(await host.$`printf '%s\\0' ${words}`.text()).toBe(words.map(word => `${word}\0`).join(''))
+      })
+
+      test('gives text, lines, JSON and a buffer', async () => {
+        expect(await host.$`printf 'a\\nb\\n'`.text()).toBe('a\nb\n')
+        expect(await host.$`printf 'a\\nb\\n'`.lines()).toEqual(['a', 'b'])
+        expect(await host.$`echo '{"slot":"blue"}'`.json()).toEqual({ slot: 'blue' })
+        expect(await host.$`printf abc`.buffer()).toEqual(Buffer.from('abc'))
+      })
+
+      test('keeps stdout and stderr apart', async () => {
+        const output = await host.$`echo out; echo err >&2`
+        expect([output.stdout, output.stderr]).toEqual(['out\n', 'err\n'])
+      })
+
+      test('begins in the home folder', async () => {
+        expect((await host.$`pwd -P`.text()).trim()).toBe((await it.beside('cd; pwd -P')).trim())
+      })
+
+      test('a failure names the place of the call, the exact command, the host, the exit code and what it said', async () => {
+        const error = await rejection(host.$`echo ${'not here'} >&2; exit 7`)
+        expect(error).toBeInstanceOf(ProcessOutput)
+        expect((error as ProcessOutput).exitCode).toBe(7)
+        const { message } = error as ProcessOutput
+        expect(message).toMatch(/^not here\n/)
+        expect(message).toMatch(/at .*test\/contract\/host\.ts:\d+:\d+/)
+        expect(message).toContain(`command: echo 'not here' >&2; exit 7\n`)
+        expect(message).toContain(`host: ${host.name}\n`)
+        expect(message).toContain('exit code: 7')
+        expect(message).not.toContain('pipefail')
+      })
+
+      test('stops at the first failing command, an unset variable and a failing part of a pipe', async () => {
+        expect((await host.$({ nothrow: true })`false; echo on`).stdout).toBe('')
+        expect((await host.$({ nothrow: true })`echo $UNSET_HERE; echo on`).stdout).toBe('')
+        expect((await host.$({ nothrow: true })`false | cat`).exitCode).toBe(1)
+      })
+
+      test('nothrow resolves to the failure, as an option and as a method', async () => {
+        expect((await host.$({ nothrow: true })`exit 3`).exitCode).toBe(3)
+        expect((await host.$`exit 4`.nothrow()).exitCode).toBe(4)
+      })
+
+      test('tells the signal that ended it', async () => {
+        const output = await host.$({ nothrow: true })`kill -KILL $$`
+        expect([output.exitCode, output.signal, output.ok]).toEqual([null, 'SIGKILL', false])
+      })
+
+      test('kill ends the whole process group', async () => {
+        const started = `${folder}/started`
+        const promise = host.$({
+          nothrow: true,
+        })`sleep 600 & echo $! > ${started}.pid; mv ${started}.pid ${started}; wait`
+        await seen(started)
+        await promise.kill()
+        const output = await promise
+        expect([output.exitCode, output.signal]).toEqual([null, 'SIGTERM'])
+        expect(await gone(await it.beside(`cat ${started}`))).toBe('gone\n')
+      })
+
+      test('timeout ends it, with the signal that was asked for', async () => {
+        const output = await host.$({ nothrow: true, timeout: 500, timeoutSignal: 'SIGKILL' })`sleep 600`
+        expect([output.exitCode, output.signal]).toEqual([null, 'SIGKILL'])
+        expect((await host.$`sleep 600`.timeout(500).nothrow()).signal).toBe('SIGTERM')
+      })
+
+      test('an AbortSignal ends it there too', async () => {
+        const controller = new AbortController()
+        const started = `${folder}/started`
+        const promise = host.$({
+          signal: controller.signal,
+        })`echo $$ > ${started}.pid; mv ${started}.pid ${started}; sleep 600`
+        promise.catch(() => undefined)
+        await seen(started)
+        controller.abort()
+        const error = (await rejection(promise)) as ProcessOutput
+        expect(error.cause).toMatchObject({ name: 'AbortError' })
+        expect(await gone(await it.beside(`cat ${started}`))).toBe('gone\n')
+      })
+
+      test('takes input as an option, byte for byte', async () => {
+        const bytes = randomBytes(300_000)
+        const digest = createHash('sha256').update(bytes).digest('hex')
+        expect(await host.$({ input: bytes })`sha256sum | cut -c 1-64`.text()).toBe(`${digest}\n`)
+      })
+
+      test('takes input through its stdin', async () => {
+        const promise = host.$`cat`
+        promise.stdin.write('one ')
+        promise.stdin.end('two')
+        expect(await promise.text()).toBe('one two')
+      })
+
+      test('a command need not read its input', async () => {
+        expect(await host.$({ input: Buffer.alloc(4_000_000, 'x') })`head -c 3`.text()).toBe('xxx')
+      })
+
+      test('pipes from that machine to this one, back, and from command to command there', async () => {
+        expect(await host.$`echo remote`.pipe(localZx`tr a-z A-Z`).text()).toBe('REMOTE\n')
+        expect(await localZx`echo local`.pipe(host.$`tr a-z A-Z`).text()).toBe('LOCAL\n')
+        expect(await host.$`printf '%s\\n' c a b`.pipe(host.$`sort`).pipe(host.$`tr a-z A-Z`).lines()).toEqual([
+          'A',
+          'B',
+          'C',
+        ])
+      })
+
+      test('pipes into a stream', async () => {
+        const stream = new PassThrough()
+        const chunks: Buffer[] = []
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+        await host.$`echo streamed`.pipe(stream)
+        expect(Buffer.concat(chunks).toString()).toBe('streamed\n')
+      })
+
+      test('gives its lines while it runs', async () => {
+        const promise = host.$`echo first; read -r answer; echo "$answer"`
+        const lines: string[] = []
+        for await (const line of promise) {
+          lines.push(line)
+          if (line === 'first') promise.stdin.end('second\n')
+        }
+        expect(lines).toEqual(['first', 'second'])
+      })
+
+      test('brings megabytes of output, whole and in order', async () => {
+        const output = await host.$`seq 1 400000; seq 1 100000 >&2`
+        const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+        const numbers = (count: number) => `${Array.from({ length: count }, (_, i) => i + 1).join('\n')}\n`
+        expect(digest(output.stdout)).toBe(digest(numbers(400_000)))
+        expect(digest(output.stderr)).toBe(digest(numbers(100_000)))
+      })
+
+      test('cwd and env are options; they add up', async () => {
+        const inFolder = host.$({ cwd: folder })
+        expect(await inFolder({ env: { GREETING: "it's $HOME" } })`pwd; printf %s "$GREETING"`.lines()).toEqual([
+          folder,
+          "it's $HOME",
+        ])
+        const error = (await rejection(host.$({ cwd: `${folder}/none` })`echo on`)) as ProcessOutput
+        expect([error.stdout, error.exitCode]).toEqual(['', 1])
+      })
+
+      test('refuses what is no name of a variable', () => {
+        expect(() => host.$({ env: { 'A=1; id #': 'x' } })`true`).toThrow('not the name of an environment variable')
+      })
+
+      test('waits for values that are promises', async () => {
+        expect(await host.$`echo ${host.$`echo inner`}`.text()).toBe('inner\n')
+      })
+    })
+
+    describe('read', () => {
+      test('runs a command that only looks', async () => {
+        expect(await host.read`echo looked`.text()).toBe('looked\n')
+      })
+    })
+
+    describe('secrets', () => {
+      test('neither a script, nor a value of env, nor input stands in an argument of a process', async () => {
+        const secret = `secret-${randomUUID()}`
+        const go = `${folder}/go`
+        const wait = `until [ -e '${go}' ]; do sleep 0.05; done`
+        const commands = [
+          host.$({
+            env: { TOKEN: secret },
+          })`touch ${folder}/1; until [ -e ${go} ]; do sleep 0.05; done; echo "$TOKEN"`.text(),
+          host.ask({ writes: false, text: `x=${secret}; touch '${folder}/2'; ${wait}; echo "$x"` }),
+          host.ask({ writes: false, text: `touch '${folder}/3'; ${wait}; cat` }, { input: secret }),
+        ]
+        for (const started of [1, 2, 3]) await seen(`${folder}/${started}`)
+        const named = (word: string) =>
+          it.beside(
+            `grep -l '[${word[0]}]${word.slice(1)}' /proc/[0-9]*/cmdline 2>/dev/null | wc -l; : ${word === secret ? '' : word}`,
+          )
+        expect(await named(secret)).toBe('0\n')
+        expect(await named('control-word')).not.toBe('0\n')
+        await it.beside(`touch '${go}'`)
+        expect((await Promise.all(commands)).map(text => text.trim())).toEqual([secret, secret, secret])
+      })
+    })
+
+    describe('run', () => {
+      test('a non-zero exit is a result', async () => {
+        expect(await host.run(sh.read`echo out; echo err >&2; exit 3`)).toEqual({
+          code: 3,
+          stdout: 'out\n',
+          stderr: 'err\n',
+        })
+      })
+
+      test('a script that a signal ended has the code that a shell would show', async () => {
+        expect((await host.run(sh.read`kill -TERM $$`)).code).toBe(143)
+      })
+
+      test('runs with set -eu -o pipefail', async () => {
+        expect((await host.run(sh.read`false | true; echo on`)).stdout).toBe('')
+        expect((await host.run(sh.read`echo "$UNSET_HERE"; echo on`)).stdout).toBe('')
+      })
+
+      test('a script is as long as it likes, and its input is its own', async () => {
+        const comment = `# ${'x'.repeat(200_000)}\n`
+        const script = { writes: false, text: `${comment}read -r first; cat; echo "$first"` }
+        expect((await host.run(script, { input: 'one\ntwo\nthree\n' })).stdout).toBe('two\nthree\none\n')
+      })
+
+      test('has no input unless there is some', async () => {
+        expect((await host.run(sh.read`cat; echo end`)).stdout).toBe('end\n')
+      })
+
+      test('gives each line while it runs, of both outputs', async () => {
+        const lines: string[] = []
+        await host.run(sh.read`echo out; echo err >&2; printf 'no line break'`, { onLine: line => lines.push(line) })
+        expect(lines.toSorted()).toEqual(['err', 'no line break', 'out'])
+      })
+
+      test('a timeout ends the process group and is a Fault', async () => {
+        const pid = `${folder}/pid`
+        const fault = await faultOf(
+          host.run(sh.read`sleep 600 & echo $! > ${pid}; echo waiting >&2; wait`, { timeout: 1_000 }),
+        )
+        expect(fault).toMatchObject({ code: 'COMMAND_TIMED_OUT', exit: 1, detail: 'waiting' })
+        expect(await gone(await it.beside(`cat ${pid}`))).toBe('gone\n')
+      })
+
+      test('a timeout also ends what does not heed SIGTERM', async () => {
+        const fault = await faultOf(host.run(sh.read`trap '' TERM; sleep 600`, { timeout: 300 }))
+        expect(fault.code).toBe('COMMAND_TIMED_OUT')
+      })
+
+      test('a NUL character is refused before anything runs', async () => {
+        const reason = await rejection(host.run({ writes: true, text: `touch '${folder}/half'; \0` }))
+        expect(reason).toBeInstanceOf(TypeError)
+        expect(await left()).toBe('')
+      })
+
+      test('thirty at once all come back', async () => {
+        const numbers = Array.from({ length: 30 }, (_, i) => String(i))
+        expect(await Promise.all(numbers.map(n => host.ask(sh.read`sleep 0.2; echo ${n}`)))).toEqual(numbers)
+      })
+    })
+
+    describe('ask', () => {
+      test('resolves to stdout without the last line break', async () => {
+        expect(await host.ask(sh.read`printf 'a\n\nb\n\n'`)).toBe('a\n\nb\n')
+        expect(await host.ask(sh.read`printf ' a '`)).toBe(' a ')
+      })
+
+      test('a non-zero exit is a Fault with the exact command and the end of stderr', async () => {
+        const fault = await faultOf(host.ask(sh.read`seq 1 100 >&2; cat ${`${folder}/not here`}`))
+        expect(fault).toMatchObject({ code: 'COMMAND_FAILED', exit: 1 })
+        expect(fault.message).toBe(`exit code 1 on ${host.name} from: seq 1 100 >&2; cat '${folder}/not here'`)
+        expect(fault.detail).toContain(`not here': No such file or directory`)
+        expect(fault.detail?.split('\n')).toHaveLength(20)
+      })
+    })
+
+    describe('write', () => {
+      test('writes the text with the mode', async () => {
+        await host.write(`${folder}/a b`, 'grüße\n', 0o600)
+        expect(await it.beside(`stat -c %a '${folder}/a b'; cat '${folder}/a b'`)).toBe('600\ngrüße\n')
+        await host.write(`${folder}/plain`, '')
+        expect(await it.beside(`stat -c '%a %s' ${folder}/plain`)).toBe('644 0\n')
+      })
+
+      test('puts a new file in the place of the old one, with one rename', async () => {
+        const path = `${folder}/file`
+        await host.write(path, 'old')
+        const before = await inode(path)
+        await host.write(path, 'new')
+        expect(await inode(path)).not.toBe(before)
+        expect(await it.beside(`cat ${path}`)).toBe('new')
+        expect(await left()).toBe('file\n')
+      })
+
+      test('replaces a link, and does not write to where it leads', async () => {
+        await it.beside(`echo target > ${folder}/target; ln -s target ${folder}/link`)
+        await host.write(`${folder}/link`, 'mine\n')
+        expect(await it.beside(`cat ${folder}/target ${folder}/link; readlink ${folder}/link || echo no link`)).toBe(
+          'target\nmine\nno link\n',
+        )
+      })
+
+      test('carries a large text', async () => {
+        const text = 'é\n'.repeat(1_000_000)
+        await host.write(`${folder}/large`, text)
+        expect(await it.beside(`wc -c < ${folder}/large`)).toBe(`${Buffer.byteLength(text)}\n`)
+      })
+
+      test('a folder that is missing is a Fault that names the path, and nothing is left', async () => {
+        const fault = await faultOf(host.write(`${folder}/none/file`, 'x'))
+        expect(fault).toMatchObject({ code: 'HOST_WRITE_FAILED' })
+        expect(fault.message).toBe(`cannot write ${folder}/none/file on ${host.name}: No such file or directory`)
+      })
+
+      test('a folder in its place is not touched', async () => {
+        await it.beside(`mkdir ${folder}/taken`)
+        expect(await faultOf(host.write(`${folder}/taken`, 'x'))).toMatchObject({ code: 'HOST_WRITE_FAILED' })
+        expect(await left()).toBe('taken\n')
+      })
+    })
+
+    describe('put', () => {
+      let here: string
+      beforeAll(async () => {
+        here = await mkdtemp(join(tmpdir(), 'switchyard-put-'))
+      })
+      afterAll(() => rm(here, { recursive: true }))
+
+      test('copies a file byte for byte, with its mode, and tells how far it is', async () => {
+        const bytes = randomBytes(3_000_001)
+        await writeFile(join(here, 'binary'), bytes)
+        const progress: [number, number][] = []
+        await host.put(join(here, 'binary'), `${folder}/arrived`, {
+          mode: 0o750,
+          onProgress: (sent, total) => progress.push([sent, total]),
+        })
+        const digest = createHash('sha256').update(bytes).digest('hex')
+        expect(await it.beside(`stat -c %a ${folder}/arrived; sha256sum < ${folder}/arrived | cut -c 1-64`)).toBe(
+          `750\n${digest}\n`,
+        )
+        expect(progress.at(-1)).toEqual([bytes.length, bytes.length])
+        expect(progress.map(([sent]) => sent)).toEqual(progress.map(([sent]) => sent).toSorted((a, b) => a - b))
+        expect(await left()).toBe('arrived\n')
+      })
+
+      test('has mode 644 unless told', async () => {
+        await writeFile(join(here, 'empty'), '')
+        await host.put(join(here, 'empty'), `${folder}/empty`)
+        expect(await it.beside(`stat -c '%a %s' ${folder}/empty`)).toBe('644 0\n')
+      })
+
+      test('a file that is not there is a Fault, and nothing is sent', async () => {
+        expect(await faultOf(host.put(join(here, 'none'), `${folder}/none`))).toMatchObject({
+          code: 'LOCAL_FILE_UNREADABLE',
+        })
+        expect(await left()).toBe('')
+      })
+    })
+
+    describe('hold', () => {
+      test('talks in lines and ends when it is let go', async () => {
+        const held = await host.hold(
+          sh.write`echo ready; while read -r line; do echo "got $line"; done; touch ${folder}/ended; exit 4`,
+        )
+        const lines: string[] = []
+        for await (const line of held.lines) {
+          lines.push(line)
+          if (line === 'ready') held.send('a b')
+          else break
+        }
+        expect(lines).toEqual(['ready', 'got a b'])
+        await held[Symbol.asyncDispose]()
+        expect(await held.ended).toBe(4)
+        expect(await left()).toBe('ended\n')
+      })
+
+      test('tells when it ended by itself, read or not', async () => {
+        const held = await host.hold(sh.read`seq 1 1000; exit 3`)
+        expect(await held.ended).toBe(3)
+        const lines: string[] = []
+        for await (const line of held.lines) lines.push(line)
+        expect(lines).toHaveLength(1000)
+      })
+
+      test('lets other commands run beside it', async () => {
+        await using held = await host.hold(sh.read`echo ready; cat`)
+        expect(await host.ask(sh.read`echo beside`)).toBe('beside')
+        held.send('done')
+      })
+
+      test('ends when the host is disposed of', async () => {
+        const other = await it.transport.open(setting())
+        const held = await other.hold(sh.write`echo $$; cat; touch ${folder}/ended`)
+        const { value: pid } = await held.lines[Symbol.asyncIterator]().next()
+        await other[Symbol.asyncDispose]()
+        expect(await held.ended).toBe(0)
+        expect(await gone(pid)).toBe('gone\n')
+        expect(await left()).toBe('ended\n')
+      })
+
+      test('does not end with the interruption of the run', async () => {
+        const controller = new AbortController()
+        await using other = await it.transport.open({ ...setting(), signal: controller.signal })
+        await using held = await other.hold(sh.read`echo ready; cat`)
+        controller.abort()
+        held.send('still here')
+        const lines: string[] = []
+        for await (const line of held.lines) if (lines.push(line) === 2) break
+        expect(lines).toEqual(['ready', 'still here'])
+      })
+    })
+
+    describe('interruption', () => {
+      test('ends what runs, says so, and lets what is started after it run', async () => {
+        const controller = new AbortController()
+        await using other = await it.transport.open({ ...setting(), signal: controller.signal })
+        const run = other.run(sh.read`echo $$ > ${folder}/pid; touch ${folder}/1; sleep 600`)
+        const template = other.$`touch ${folder}/2; sleep 600`
+        const failures = Promise.all([faultOf(run), rejection(template)])
+        await seen(`${folder}/1`)
+        await seen(`${folder}/2`)
+        controller.abort()
+        const [fault, output] = await failures
+        expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+        expect((output as ProcessOutput).cause).toMatchObject({ code: 'COMMAND_INTERRUPTED' })
+        expect(await gone(await it.beside(`cat ${folder}/pid`))).toBe('gone\n')
+        expect(await other.ask(sh.write`echo undone`)).toBe('undone')
+        expect(await other.$`echo undone`.text()).toBe('undone\n')
+      })
+    })
+
+    describe('disposed of', () => {
+      test('it takes no more commands', async () => {
+        const other = await it.transport.open(setting())
+        await other.ask(sh.read`true`)
+        await other[Symbol.asyncDispose]()
+        expect(await faultOf(other.ask(sh.read`true`))).toMatchObject({ code: 'HOST_CLOSED' })
+      })
+
+      test('it need not have been used', async () => {
+        const other = await it.transport.open(setting())
+        await other[Symbol.asyncDispose]()
+        expect(other.name).toBe(it.transport.name)
+      })
+    })
+
+    describe('attach', () => {
+      const driver = join(import.meta.dirname, 'attach-driver.ts')
+      const node = () => [process.execPath, '--import', 'tsx', driver, ...it.driver]
+
+      test('without a terminal, the command reads our input and writes to our outputs', async () => {
+        const [file = '', ...words] = node()
+        const child = spawn(file, [...words, 'cat; echo err >&2; tty || exit 5'])
+        child.stdin.end('1 + 1\n')
+        const { code, stdout, stderr } = await ending(child)
+        expect(stdout).toBe('1 + 1\nnot a tty\n')
+        expect(stderr).toContain('err\n')
+        expect(code).toBe(5)
+      })
+
+      test('a command that needs no input ends, although ours goes on', async () => {
+        const [file = '', ...words] = node()
+        const child = spawn(file, [...words, 'echo short'])
+        expect(await ending(child)).toMatchObject({ code: 0, stdout: 'short\n' })
+      })
+
+      test('with a terminal it has one there, of the same size, and the exit code comes back', async () => {
+        const terminal = inTerminal(node(), 'tty > /dev/null && stty size; exit 6')
+        expect(await terminal.ended).toBe(6)
+        expect(terminal.seen()).toContain('33 111\r\n')
+      })
+
+      test('Ctrl-C goes to the command', async () => {
+        const terminal = inTerminal(
+          node(),
+          `trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.05; done`,
+        )
+        await terminal.says('ready')
+        terminal.type('\x03')
+        expect(await terminal.ended).toBe(9)
+        expect(terminal.seen()).toContain('interrupted')
+      })
+
+      test('a resize is passed on', async () => {
+        const terminal = inTerminal(node(), `trap 'stty size; exit 7' WINCH; echo ready; while :; do sleep 0.05; done`)
+        await terminal.says('ready')
+        await terminal.resize(44, 99)
+        expect(await terminal.ended).toBe(7)
+        expect(terminal.seen()).toContain('44 99')
+      })
+
+      test('the terminal is as it was before', async () => {
+        const terminal = inTerminal(node(), 'stty raw -echo; kill -KILL $$')
+        expect(await terminal.ended).toBe(137)
+        const [before, after] = [...terminal.seen().matchAll(/(?:before|after) (\S+)/g)].map(match => match[1])
+        expect(before).toMatch(/^[0-9a-f:]+$/)
+        expect(after).toBe(before)
+      })
+    })
+  })
+}
+
+const ending = (child: ReturnType<typeof spawn>) =>
+  new Promise<{ code: number | null; stdout: string; stderr: string }>(resolve => {
+    const text = { stdout: '', stderr: '' }
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text.stdout += chunk
+    })
+    child.stderr?.on('data', (chunk: Buffer) => {
+      text.stderr += chunk
+    })
+    child.once('close', code => resolve({ code, ...text }))
+  })
+
+/** Runs the driver in a terminal of its own, of 33 rows and 111 columns. */
+function inTerminal(node: readonly string[], command: string) {
+  const words = [...node, command].map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+  const script = `stty rows 33 cols 111; echo "tty $(tty)"; echo "before $(stty -g)"; ${words}; code=$?; echo "after $(stty -g)"; exit $code`
+  const child = spawn('script', ['--quiet', '--return', '--command', script, '/dev/null'], {
+    env: { ...process.env, SHELL: '/bin/bash' },
+  })
+  let text = ''
+  const waiting = new Set<() => void>()
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk
+    for (const look of waiting) look()
+  })
+  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
+  const says = (word: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (!text.includes(word)) return
+        waiting.delete(look)
+        resolve()
+      }
+      waiting.add(look)
+      look()
+      void ended.then(() => reject(new Error(`it ended without saying ${word}: ${text}`)))
+    })
+  return {
+    ended,
+    says,
+    seen: () => text,
+    type: (keys: string) => void child.stdin.write(keys),
+    async resize(rows: number, columns: number) {
+      const [, tty = ''] = /tty (\S+)/.exec(text) ?? []
+      await promisify(execFile)('stty', ['-F', tty, 'rows', String(rows), 'cols', String(columns)])
+    },
+  }
+}
