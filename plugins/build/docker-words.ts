@@ -4,14 +4,17 @@ import type { DockerOptions } from './docker.ts'
 /** Docker knows these build arguments by itself and keeps them out of the image. By name only: the value may hold a password. */
 const PROXY = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 
-/** Of `docker build`, but for the context. The label finds images that earlier builds left to the cache. */
+/** The name of an application's last image. A build never takes it by that name: another one may have come between. */
+export const tagOf = (app: string): string => `switchyard/${app}:build`
+
+/** Of `docker build`, but for the context. */
 export function buildArguments(
   app: string,
   { dockerfile, target, buildArgs = {}, secrets = [] }: DockerOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return [
-    ...['--force-rm', '--label', `switchyard.app=${app}`],
+    ...['--force-rm', '--tag', tagOf(app), '--label', `switchyard.app=${app}`],
     ...(dockerfile === undefined ? [] : ['--file', dockerfile]),
     ...(target === undefined ? [] : ['--target', target]),
     ...PROXY.filter(name => environment[name]).flatMap(name => ['--build-arg', name]),
@@ -28,3 +31,11 @@ export function createArguments(container: string, image: string, artifact: stri
   if (!isPattern(artifact)) return [...made, image, 'true']
   return [...made, '--entrypoint', 'sh', image, '-c', `ls -1d -- ${artifact.replace(/[^\w/.*?+:@-]/g, '\\$&')}`]
 }
+
+/**
+ * Removes the images of an application's earlier builds, which have lost their tag to the last one; that one stays, for
+ * the builder's cache. Young ones stay too: another build may be about to copy out of one.
+ */
+export const pruneArguments = (app: string): string[] => [
+  ...['image', 'prune', '--force', '--filter', `label=switchyard.app=${app}`, '--filter', 'until=1h'],
+]

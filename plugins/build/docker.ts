@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Artifact, BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
 import { artifactAt, keep, NOT_MADE, storeOf } from './artifact.ts'
-import { buildArguments, createArguments, isPattern } from './docker-words.ts'
+import { buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
 import { buildFaults } from './faults.ts'
 import { type Ended, steadily, visibly } from './process.ts'
 import { type VersionSource, versionOf } from './version.ts'
@@ -47,7 +47,8 @@ async function buildIn(kit: PluginKit, options: DockerOptions): Promise<Artifact
     await visibly(kit, ['docker', ...createArguments(container, '<the image>', artifact)], context)
     const path = join(storeOf(kit.app), `${kit.app}-${version}.tar.gz`)
     await visibly(kit, ['docker', 'cp', `${container}:${artifact}`, path], context)
-    await visibly(kit, ['docker', 'rm', '--force', container], context)
+    await visibly(kit, ['docker', 'rm', '--force', '--volumes', container], context)
+    await visibly(kit, ['docker', ...pruneArguments(kit.app)], context)
     return { path, version, sha256: NOT_MADE }
   }
   await mkdir(storeOf(kit.app), { recursive: true, mode: 0o700 })
@@ -59,6 +60,7 @@ async function buildIn(kit: PluginKit, options: DockerOptions): Promise<Artifact
     const image = (await readFile(idFile, 'utf8')).trim()
     const copy = join(work, 'release.tar.gz')
     await copyOut(kit, { image, container, artifact, copy })
+    await steadily(['docker', ...pruneArguments(kit.app)])
     return await keep(await artifactAt(copy, version, context), kit.app)
   } finally {
     await rm(work, { recursive: true, force: true })

@@ -40,6 +40,8 @@ async function project(files: (app: string) => Readonly<Record<string, string>>)
       (await readdir(place).catch(() => [])).filter(name => name.endsWith('.tar.gz')).map(name => join(place, name)),
     async [Symbol.asyncDispose]() {
       vi.unstubAllEnvs()
+      await run('docker', ['image', 'rm', '--force', `switchyard/${app}:build`]).catch(() => undefined)
+      await run('docker', ['image', 'prune', '--force', '--filter', `label=switchyard.app=${app}`])
       await rm(base, { recursive: true, force: true })
     },
   }

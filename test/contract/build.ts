@@ -30,7 +30,8 @@ export interface BuildUnderTest extends AsyncDisposable {
 /** A kit whose shell is the runner's own, in a folder. */
 export async function buildKit(parts: Partial<PluginKit> & Pick<PluginKit, 'folder'>): Promise<PluginKit> {
   const kit = pluginKit(parts)
-  const { $ } = await localShell({ ...kit, cwd: kit.folder, redactor: redactor() })
+  const over = new AbortController().signal
+  const { $ } = await localShell({ ...kit, cwd: kit.folder, redactor: redactor(), over })
   return { ...kit, $ }
 }
 

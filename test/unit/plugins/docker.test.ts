@@ -79,7 +79,8 @@ describe("the words of Docker's commands", () => {
       secrets: ['id=npm,env=NPM_TOKEN'],
     }
     expect(buildArguments('life', options, {})).toEqual([
-      ...['--force-rm', '--label', 'switchyard.app=life', '--file', 'Dockerfile.release', '--target', 'builder'],
+      ...['--force-rm', '--tag', 'switchyard/life:build', '--label', 'switchyard.app=life'],
+      ...['--file', 'Dockerfile.release', '--target', 'builder'],
       ...['--build-arg', 'MIX_ENV=prod', '--secret', 'id=npm,env=NPM_TOKEN'],
     ])
   })
