@@ -275,8 +275,9 @@ export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
         await runtime.stop(on.blue)
         await start(on.blue, on.old)
         await runtime.rpc?.(on.blue, 'IO.puts(:user, "the second start")')
-        const log = await runtime.log(on.blue, 100)
-        expect(log).not.toContain('exit_at_boot')
+        const log = () => runtime.log(on.blue, 100)
+        await expect.poll(log, { timeout: 10 * SECONDS }).toContain('the second start')
+        expect(await log()).not.toContain('exit_at_boot')
       })
     })
 
