@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -206,6 +206,7 @@ ${on.old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       const file = join(tmpdir(), `switchyard-env-${process.pid}`)
       await writeFile(file, environmentFile(values))
       await on.machine.copyIn(file, '/root/values')
+      await rm(file)
       await asRoot(
         `printf '[Service]\\nType=oneshot\\nEnvironmentFile=/root/values\\nExecStart=/usr/bin/env -0\\nStandardOutput=truncate:/root/seen\\n' > /etc/systemd/system/values.service; systemctl daemon-reload; systemctl start values`,
       )
