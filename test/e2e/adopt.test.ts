@@ -10,7 +10,8 @@ it('setup --adopt makes what runs on the blue port the live slot, without a rest
     chown -R vagrant: /home/vagrant/life && cd /home/vagrant/life &&
     runuser -u vagrant -- env PORT=4000 LANG=C.UTF-8 RELEASE_NODE=old bin/life daemon`
   expect(await site.host.exec(byHand)).toMatchObject({ code: 0 })
-  const pid = async () => (await site.host.exec("runuser -u vagrant -- ss -Hltnp 'sport = :4000' | grep -o 'pid=[0-9]*'")).stdout.trim()
+  const pid = async () =>
+    (await site.host.exec("runuser -u vagrant -- ss -Hltnp 'sport = :4000' | grep -o 'pid=[0-9]*'")).stdout.trim()
   await expect.poll(pid, { timeout: 20_000 }).toMatch(/pid=\d+/)
   const before = await pid()
 
