@@ -113,7 +113,7 @@ async function attempt(
   const address = `${config.hostname}:${config.port}`
   const tried: string[] = []
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
-  const lost = watch(client, socket)
+  const { lost, ended } = watch(client, socket)
   const close = () => void client.end()
   const fail = (error: Error & { level?: string }): Error => {
     if (error.level === 'client-authentication' || /authentication failures/i.test(error.message))
@@ -169,12 +169,8 @@ async function attempt(
     if ('unknown' in refusal) return refusal
     throw refusal
   }
-  let reason: string | undefined
-  void lost.then(why => {
-    reason = why
-    below?.close()
-  })
-  return { client, lost, ended: () => reason, close }
+  void lost.then(() => below?.close())
+  return { client, lost, ended, close }
 }
 
 /** What speaks against a key, if anything. */
@@ -199,7 +195,7 @@ function verdict(
 const fingerprintOf = (known: KnownKey): string => shownKey(Buffer.from(known.key, 'base64')).fingerprint
 
 /** Resolves when the connection has ended, with the reason. A server that is silent for too long is cut off. */
-function watch(client: Client, socket: Duplex): Promise<string> {
+function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended'> {
   // Flowing before ssh2 listens would lose the first words.
   socket.pause()
   let heard = Date.now()
@@ -216,12 +212,16 @@ function watch(client: Client, socket: Duplex): Promise<string> {
   client.on('error', error => {
     problem = error.message
   })
-  return new Promise(resolve => {
+  // Not only as a promise: ssh2 closes the channels in the same turn.
+  let reason: string | undefined
+  const lost = new Promise<string>(resolve => {
     client.once('close', () => {
       clearInterval(timer)
+      reason = problem
       resolve(problem)
     })
   })
+  return { lost, ended: () => reason }
 }
 
 /** A stream to the server: through the jump hosts, through a ProxyCommand, or straight. */
@@ -263,9 +263,15 @@ async function through(below: Connection, config: SshConfig): Promise<ClientChan
   })
 }
 
-/** As ssh does it: the user's shell runs it, and its standard streams are the connection. */
+/**
+ * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of the first level takes such
+ * an input for that of a remote shell, and would read its start-up file.
+ */
 function proxied(command: string): Duplex {
-  const child = spawn(process.env.SHELL || '/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.env.SHELL || '/bin/sh', ['-c', `exec ${command}`], {
+    env: { SHLVL: '1', ...process.env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   child.on('error', () => undefined)
   const stream = Duplex.from({ readable: child.stdout, writable: child.stdin })
   stream.on('close', () => child.kill())

@@ -20,9 +20,9 @@ export interface Credentials {
 
 interface KeyFile {
   readonly path: string
-  /** Undefined when the file has a passphrase. */
+  /** Undefined when it has a passphrase. */
   readonly key: ParsedKey | undefined
-  /** The public half, from the file itself or from `.pub` beside it. */
+  /** The public half, from the file itself or from `.pub` beside it: to find the key in the agent. */
   readonly public: Buffer | undefined
 }
 
@@ -69,7 +69,7 @@ export async function credentials(config: SshConfig): Promise<Credentials> {
     ...(held === undefined
       ? ['agent (does not answer)']
       : agent !== undefined && agentKeys.length === 0
-        ? ['agent (holds no key)']
+        ? [`agent (holds ${held.length === 0 ? 'no key' : 'none of these keys'})`]
         : []),
     ...locked.map(file => `key ${tilde(file.path)} (has a passphrase and is not in the agent)`),
     ...config.certificateFiles.map(path => `certificate ${tilde(path)} (not supported)`),
@@ -88,13 +88,35 @@ const tilde = (path: string): string => (path.startsWith(`${homedir()}/`) ? `~${
 
 async function keyFile(path: string, parse: (data: Buffer) => ParsedKey | Error): Promise<KeyFile | undefined> {
   const read = (name: string) => readFile(name).catch(() => undefined)
-  const [data, pub] = await Promise.all([read(path), read(`${path}.pub`)])
+  const [data, beside] = await Promise.all([read(path), read(`${path}.pub`)])
   if (data === undefined) return undefined
   const key = parse(data)
-  const half = key instanceof Error && pub !== undefined ? parse(pub) : key
-  const publicKey = half instanceof Error ? undefined : half.getPublicSSH()
-  if (!(key instanceof Error)) return { path, key, public: publicKey }
-  return /encrypted|passphrase/i.test(key.message) ? { path, key: undefined, public: publicKey } : undefined
+  if (!(key instanceof Error)) return { path, key, public: key.getPublicSSH() }
+  if (!/encrypted|passphrase/i.test(key.message)) return undefined
+  const half = beside === undefined ? undefined : parse(beside)
+  return {
+    path,
+    key: undefined,
+    public: half === undefined || half instanceof Error ? publicHalf(data) : half.getPublicSSH(),
+  }
+}
+
+/** OpenSSH's own format keeps the public key in the clear: after a magic word come three strings, a count, and it. */
+function publicHalf(file: Buffer): Buffer | undefined {
+  const body = /-----BEGIN OPENSSH PRIVATE KEY-----([^-]+)-----END/.exec(file.toString('latin1'))?.[1]
+  if (body === undefined) return undefined
+  const data = Buffer.from(body, 'base64')
+  let at = 'openssh-key-v1\0'.length
+  const next = (): Buffer => {
+    const from = at + 4
+    at = from + data.readUInt32BE(at)
+    return data.subarray(from, at)
+  }
+  next()
+  next()
+  next()
+  at += 4
+  return next()
 }
 
 /** The keys that the agent holds; undefined when it does not answer. */

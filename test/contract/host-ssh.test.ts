@@ -1,0 +1,537 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { $ as zx } from 'zx/core'
+import type { Host } from '../../host/host.ts'
+import { sh } from '../../host/script.ts'
+import { ssh } from '../../host/ssh.ts'
+import { startHost, type TestHost } from '../support/host.ts'
+import { faultOf, hostContract, rejection, setting } from './host.ts'
+
+const $ = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })
+
+hostContract('a host over SSH', async () => {
+  const box = await startHost()
+  return {
+    transport: ssh(box.alias, { configFile: box.sshConfigFile }),
+    driver: ['ssh', box.alias, box.sshConfigFile],
+    beside: async command => (await box.exec(`runuser -u ${box.user} -- bash -c ${sh.read`${command}`.text}`)).stdout,
+    [Symbol.asyncDispose]: () => box.stop(),
+  }
+})
+
+describe('SSH', () => {
+  let box: TestHost
+  let folder: string
+  const opened: Host[] = []
+  beforeAll(async () => {
+    box = await startHost()
+  })
+  afterAll(() => box?.stop())
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'switchyard-ssh-'))
+  })
+  afterEach(async () => {
+    for (const host of opened.splice(0)) await host[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true })
+  })
+
+  /** The questions that were asked, and how they are answered. */
+  const person = (answer: boolean) => {
+    const questions: string[] = []
+    return { questions, confirm: async (question: string) => questions.push(question) > 0 && answer }
+  }
+  const open = async (target: string, configFile: string, more: Partial<ReturnType<typeof setting>> = {}) => {
+    const host = await ssh(target, { configFile }).open({ ...setting(), ...more })
+    opened.push(host)
+    return host
+  }
+  /** The host's own entry, with some lines in front of it that win. */
+  const config = async (...lines: string[]): Promise<string> => {
+    const file = join(folder, 'ssh_config')
+    await writeFile(
+      file,
+      `Host ${box.alias}\n${lines.map(line => `  ${line}\n`).join('')}\n${await readFile(box.sshConfigFile, 'utf8')}`,
+    )
+    return file
+  }
+  const knownHosts = async (text: string): Promise<string> => {
+    const file = join(folder, 'known_hosts')
+    await writeFile(file, text)
+    return file
+  }
+  const realKeys = () => readFile(box.knownHostsFile, 'utf8')
+  const makeKey = async (name: string, ...options: string[]) => {
+    const file = join(folder, name)
+    await $`ssh-keygen -q -t ed25519 -N ${''} -f ${file} ${options}`
+    return file
+  }
+  const fingerprint = async (publicKeyFile: string) =>
+    (await $`ssh-keygen -lf ${publicKeyFile}`.text()).split(' ')[1] ?? ''
+  const hello = sh.read`echo hello`
+
+  describe('the key of the host', () => {
+    test('that is not known is refused where nobody can be asked, with the line that would add it', async () => {
+      const file = await knownHosts('')
+      const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask'))
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'HOST_KEY_UNKNOWN', exit: 3 })
+      expect(fault.message).toContain('SHA256:')
+      expect(await readFile(file, 'utf8')).toBe('')
+      const [, line = ''] = /echo '(.*)' >> /.exec(fault.next) ?? []
+      expect((await realKeys()).split('\n').map(row => row.split(' ').slice(0, 3).join(' '))).toContain(line)
+      await writeFile(file, `${line}\n`)
+      expect(await host.ask(hello)).toBe('hello')
+    })
+
+    test('that is not known is asked about in a terminal, and then remembered', async () => {
+      const file = await knownHosts('other.example ssh-ed25519 AAAA')
+      const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask')
+      const { questions, confirm } = person(true)
+      expect(await (await open(box.alias, configFile, { confirm })).ask(hello)).toBe('hello')
+      expect(questions).toHaveLength(1)
+      expect(questions[0]).toMatch(/SHA256:/)
+      const lines = (await readFile(file, 'utf8')).split('\n')
+      expect(lines[0]).toBe('other.example ssh-ed25519 AAAA')
+      expect(lines[1]).toContain(`[127.0.0.1]:${box.sshPort} `)
+      expect(await (await open(box.alias, configFile, { confirm })).ask(hello)).toBe('hello')
+      expect(questions).toHaveLength(1)
+      expect(
+        (await $`ssh -F ${configFile} -o StrictHostKeyChecking=yes ${box.alias} echo plain ssh`.text()).trim(),
+      ).toBe('plain ssh')
+    })
+
+    test('is hashed in the file where the configuration wants that', async () => {
+      const file = await knownHosts('')
+      const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask', 'HashKnownHosts yes')
+      expect(await (await open(box.alias, configFile, person(true))).ask(hello)).toBe('hello')
+      expect(await readFile(file, 'utf8')).toMatch(/^\|1\|/)
+      expect(await (await open(box.alias, configFile)).ask(hello)).toBe('hello')
+    })
+
+    test('is added without a question only where the configuration says accept-new', async () => {
+      const file = await knownHosts('')
+      const { questions, confirm } = person(false)
+      const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking accept-new')
+      expect(await (await open(box.alias, configFile, { confirm })).ask(hello)).toBe('hello')
+      expect(questions).toEqual([])
+      expect(await readFile(file, 'utf8')).toContain(`[127.0.0.1]:${box.sshPort} `)
+    })
+
+    test('"no" is not weaker than asking, and "yes" does not ask', async () => {
+      const file = await knownHosts('')
+      const no = person(false)
+      const lax = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking no'), no)
+      expect(await faultOf(lax.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+      expect(no.questions).toHaveLength(1)
+      const yes = person(true)
+      const strict = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking yes'), yes)
+      expect(await faultOf(strict.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+      expect(yes.questions).toEqual([])
+    })
+
+    test('that has changed is always refused, with both fingerprints', async () => {
+      const other = await makeKey('other')
+      const shown = (await realKeys()).split('\n').find(line => line.includes('ssh-ed25519')) ?? ''
+      await writeFile(join(folder, 'real.pub'), shown.split(' ').slice(1).join(' '))
+      const [type, key] = (await readFile(`${other}.pub`, 'utf8')).split(' ')
+      const file = await knownHosts(`[127.0.0.1]:${box.sshPort} ${type} ${key}\n`)
+      const { questions, confirm } = person(true)
+      const host = await open(
+        box.alias,
+        await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking accept-new'),
+        { confirm },
+      )
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'HOST_KEY_CHANGED', exit: 3 })
+      expect(fault.message).toContain(await fingerprint(`${other}.pub`))
+      expect(fault.message).toContain(await fingerprint(join(folder, 'real.pub')))
+      expect(questions).toEqual([])
+    })
+
+    test('is found by a hashed name, in the second of several files, and by an alias', async () => {
+      const hashed = await knownHosts(await realKeys())
+      await $`ssh-keygen -H -f ${hashed}`
+      expect(await readFile(hashed, 'utf8')).not.toContain('127.0.0.1')
+      const twoFiles = await config(`UserKnownHostsFile ${join(folder, 'none')} ${hashed}`)
+      expect(await (await open(box.alias, twoFiles)).ask(hello)).toBe('hello')
+      const aliased = join(folder, 'aliased')
+      await writeFile(aliased, (await realKeys()).replace(/^\S+/gm, 'web.example'))
+      const byAlias = await config(`UserKnownHostsFile ${aliased}`, 'HostKeyAlias web.example')
+      expect(await (await open(box.alias, byAlias)).ask(hello)).toBe('hello')
+    })
+
+    test('is asked for in the type that is known', async () => {
+      const types = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa']
+      const lines = (await realKeys()).split('\n')
+      const known = types.map(type => lines.find(line => line.includes(` ${type} `)))
+      const answers: string[] = []
+      for (const line of known.filter(line => line !== undefined)) {
+        const file = await knownHosts(`${line}\n`)
+        answers.push(await (await open(box.alias, await config(`UserKnownHostsFile ${file}`))).ask(hello))
+      }
+      expect(answers.length).toBeGreaterThan(1)
+      expect(new Set(answers)).toEqual(new Set(['hello']))
+    })
+
+    test('that is revoked is refused, and an authority alone does not vouch for it', async () => {
+      const keys = await realKeys()
+      const revoked = await knownHosts(`${keys}\n${keys.replace(/^(?=\S)/gm, '@revoked ')}\n`)
+      const first = await open(box.alias, await config(`UserKnownHostsFile ${revoked}`))
+      expect(await faultOf(first.ask(hello))).toMatchObject({ code: 'HOST_KEY_REVOKED', exit: 3 })
+      const authority = await knownHosts(`${keys.replace(/^(?=\S)/gm, '@cert-authority ')}\n`)
+      const second = await open(box.alias, await config(`UserKnownHostsFile ${authority}`))
+      const fault = await faultOf(second.ask(hello))
+      expect(fault.code).toBe('HOST_KEY_UNKNOWN')
+      expect(fault.message).toContain('certificate authority')
+    })
+  })
+
+  describe('who we are', () => {
+    test('a wrong key is told, with what was tried', async () => {
+      const wrong = await makeKey('wrong')
+      const host = await open(box.alias, await without(`IdentityFile ${wrong}`))
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED', exit: 1 })
+      expect(fault.message).toBe(`authentication failed for vagrant@127.0.0.1, tried key ${wrong}`)
+    }, 5_000)
+
+    test('a key with a passphrase is used through the agent, and else the agent is what is advised', async () => {
+      const locked = join(folder, 'locked')
+      await $`cp ${box.keyFile} ${locked}; chmod 600 ${locked}; ssh-keygen -q -p -P ${''} -N ${'open sesame'} -f ${locked}`
+      const socket = join(folder, 'agent')
+      const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+      try {
+        await $`until [ -S ${socket} ]; do sleep 0.05; done`
+        const configFile = await without(`IdentityFile ${locked}`, `IdentityAgent ${socket}`)
+        const fault = await faultOf((await open(box.alias, configFile)).ask(hello))
+        expect(fault.message).toContain(`key ${locked} (has a passphrase and is not in the agent)`)
+        expect(fault.message).toContain('agent (holds no key)')
+        expect(fault.next).toContain(`ssh-add ${locked}`)
+        await $({ env: { ...process.env, SHLVL: '2', SSH_AUTH_SOCK: socket } })`ssh-add -q ${box.keyFile}`
+        expect(await (await open(box.alias, configFile)).ask(hello)).toBe('hello')
+      } finally {
+        agent.kill()
+      }
+    })
+
+    test('IdentitiesOnly keeps the other keys of the agent to itself', async () => {
+      const wrong = await makeKey('wrong')
+      const socket = join(folder, 'agent')
+      const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+      try {
+        await $`until [ -S ${socket} ]; do sleep 0.05; done`
+        await $({ env: { ...process.env, SHLVL: '2', SSH_AUTH_SOCK: socket } })`ssh-add -q ${box.keyFile}`
+        const only = await open(
+          box.alias,
+          await without(`IdentityFile ${wrong}`, `IdentityAgent ${socket}`, 'IdentitiesOnly yes'),
+        )
+        expect(await faultOf(only.ask(hello))).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED' })
+        const any = await open(
+          box.alias,
+          await without(`IdentityFile ${wrong}`, `IdentityAgent ${socket}`, 'IdentitiesOnly no'),
+        )
+        expect(await any.ask(hello)).toBe('hello')
+      } finally {
+        agent.kill()
+      }
+    })
+
+    /** The host's entry with other keys than its own. */
+    const without = async (...lines: string[]): Promise<string> => {
+      const file = join(folder, 'ssh_config')
+      const own = (await readFile(box.sshConfigFile, 'utf8')).replace(/^ *Identit.*\n/gm, '')
+      const agent = lines.some(line => line.startsWith('IdentityAgent')) ? [] : ['IdentityAgent none']
+      await writeFile(file, own + [...lines, ...agent].map(line => `  ${line}\n`).join(''))
+      return file
+    }
+  })
+
+  describe('the way there', () => {
+    test('a closed port is told', async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const address = server.address()
+      const port = typeof address === 'object' ? address?.port : 0
+      server.close()
+      const host = await open(box.alias, await config(`Port ${port}`))
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'HOST_UNREACHABLE', exit: 1 })
+      expect(fault.message).toBe(`cannot reach 127.0.0.1:${port}: connection refused, nothing listens on that port`)
+    }, 10_000)
+
+    test('a name that does not resolve is told', async () => {
+      const host = await open('nowhere.invalid', await config())
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'HOST_NAME_UNKNOWN', exit: 1 })
+      expect(fault.message).toContain('nowhere.invalid')
+    }, 10_000)
+
+    test('a server that accepts and says nothing is told, and so is one that is no sshd', async () => {
+      const sockets: (() => void)[] = []
+      const mute = createServer(socket => void sockets.push(() => socket.destroy())).listen(0, '127.0.0.1')
+      const chatty = createServer(socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1')
+      const port = (server: typeof mute) => (server.address() as { port: number }).port
+      try {
+        await Promise.all([mute, chatty].map(server => server.listening || once(server, 'listening')))
+        const silent = await open(box.alias, await config(`Port ${port(mute)}`, 'ConnectTimeout 1'))
+        expect(await faultOf(silent.ask(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
+        const other = await open(box.alias, await config(`Port ${port(chatty)}`))
+        expect(await faultOf(other.ask(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
+      } finally {
+        for (const close of sockets) close()
+        mute.close()
+        chatty.close()
+      }
+    })
+
+    test('an interruption ends the attempt to connect', async () => {
+      const mute = createServer(() => undefined).listen(0, '127.0.0.1')
+      await once(mute, 'listening')
+      const controller = new AbortController()
+      mute.once('connection', socket => {
+        socket.on('error', () => undefined)
+        controller.abort()
+      })
+      const { port } = mute.address() as { port: number }
+      const host = await open(box.alias, await config(`Port ${port}`), { signal: controller.signal })
+      expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+      mute.close()
+    })
+
+    test('ProxyJump goes through another host, and checks the key of both', async () => {
+      const inner = (await realKeys()).replace(/^\S+/gm, '127.0.0.1')
+      const known = await knownHosts(`${await realKeys()}\n${inner}\n`)
+      const jumping = async (knownByInner: string) => {
+        const file = join(folder, 'jump')
+        const own = await readFile(box.sshConfigFile, 'utf8')
+        const target = own.replace(/Host .*/, 'Host inner').replace(/Port .*/, `Port 22\n  ProxyJump ${box.alias}`)
+        await writeFile(
+          file,
+          `${own}\n${target.replace(/UserKnownHostsFile .*/, `UserKnownHostsFile ${knownByInner}`)}`,
+        )
+        return file
+      }
+      const host = await open('inner', await jumping(known))
+      const port = (await host.ask(sh.read`echo "$SSH_CONNECTION"`)).split(' ')[3]
+      expect(port).toBe('22')
+      expect(await host.ask(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 22$/)
+      await writeFile(join(folder, 'none'), '')
+      const refused = await open('inner', await jumping(join(folder, 'none')))
+      expect(await faultOf(refused.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+    })
+
+    test('ProxyJump chains several, and a circle is told', async () => {
+      const own = await readFile(box.sshConfigFile, 'utf8')
+      const known = await knownHosts(`${await realKeys()}\n${(await realKeys()).replace(/^\S+/gm, '127.0.0.1')}\n`)
+      const inside = (name: string, jump: string) =>
+        own
+          .replace(/Host .*/, `Host ${name}`)
+          .replace(/Port .*/, `Port 22\n  ProxyJump ${jump}`)
+          .replace(/UserKnownHostsFile .*/, `UserKnownHostsFile ${known}`)
+      const file = join(folder, 'chain')
+      await writeFile(
+        file,
+        [own, inside('middle', box.alias), inside('third', `${box.alias},middle`)]
+          .join('\n')
+          .replace('Host third\n  HostName 127.0.0.1', 'Host third\n  HostName 127.0.0.2\n  HostKeyAlias 127.0.0.1'),
+      )
+      expect(await (await open('third', file)).ask(hello)).toBe('hello')
+      await writeFile(
+        file,
+        [
+          inside('one', 'two').replace('127.0.0.1', '127.0.0.3'),
+          inside('two', 'one').replace('127.0.0.1', '127.0.0.4'),
+        ].join('\n'),
+      )
+      expect(await faultOf((await open('one', file)).ask(hello))).toMatchObject({ code: 'SSH_JUMPS_TOO_DEEP', exit: 2 })
+    })
+
+    test('ProxyCommand is the connection', async () => {
+      const inner = (await realKeys()).replace(/^\S+/gm, 'inside.example')
+      const known = await knownHosts(inner)
+      const file = join(folder, 'proxy')
+      const own = await readFile(box.sshConfigFile, 'utf8')
+      const target = own
+        .replace(/Host .*/, 'Host inside')
+        .replace(/HostName .*/, 'HostName inside.example')
+        .replace(/Port .*/, `Port 22\n  ProxyCommand ssh -F ${box.sshConfigFile} -W 127.0.0.1:%p ${box.alias}`)
+        .replace(/UserKnownHostsFile .*/, `UserKnownHostsFile ${known}`)
+      await writeFile(file, target)
+      const host = await open('inside', file)
+      expect(await host.ask(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/ 127\.0\.0\.1 22$/)
+    })
+
+    test('what would change whom we talk to, and is not supported, is said', async () => {
+      const host = await open(box.alias, await config('RevokedHostKeys /etc/ssh/revoked'))
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'SSH_CONFIG_UNSUPPORTED', exit: 2 })
+      expect(fault.message).toContain('revokedhostkeys /etc/ssh/revoked')
+    })
+
+    test('a configuration that ssh does not understand is told in the words of ssh', async () => {
+      const host = await open(box.alias, await config('Potr 22'))
+      const fault = await faultOf(host.ask(hello))
+      expect(fault).toMatchObject({ code: 'SSH_CONFIG_INVALID', exit: 2 })
+      expect(fault.message).toContain('potr')
+    })
+  })
+
+  describe('a connection that is lost', () => {
+    // A silent command outlives its connection.
+    afterEach(async () => void (await box.exec('pkill -x sleep')))
+
+    /** The process of sshd that serves our connection. */
+    const sessions = `pgrep -f '^sshd: vagrant@notty' -u vagrant`
+
+    test('fails all that is running there, and is never a success', async () => {
+      const host = await open(box.alias, box.sshConfigFile)
+      await host.ask(hello)
+      const held = await host.hold(sh.read`cat`)
+      const failures = Promise.all([
+        faultOf(host.ask(sh.read`sleep 600`)),
+        faultOf(host.run(sh.read`sleep 600`)),
+        rejection(host.$`sleep 600`),
+        host.$({ nothrow: true })`sleep 600`,
+      ])
+      await box.exec(`until [ $(pgrep -cx sleep) -ge 4 ]; do sleep 0.05; done; kill -KILL $(${sessions})`)
+      const [ask, run, zxError, output] = await failures
+      expect(ask).toMatchObject({ code: 'CONNECTION_LOST', exit: 1 })
+      expect(run.message).toContain(`the connection to ${box.alias} was lost during: sleep 600`)
+      expect(zxError).toMatchObject({ cause: { code: 'CONNECTION_LOST' } })
+      expect([output.ok, output.exitCode]).toEqual([false, null])
+      expect(await held.ended).toBeUndefined()
+    })
+
+    test('is made anew by the next command', async () => {
+      const host = await open(box.alias, box.sshConfigFile)
+      const lost = faultOf(host.ask(sh.read`sleep 602`))
+      await box.exec(`until pgrep -f 'sleep 60[2]'; do sleep 0.05; done; kill -KILL $(${sessions})`)
+      expect(await lost).toMatchObject({ code: 'CONNECTION_LOST' })
+      expect(await host.ask(hello)).toBe('hello')
+    })
+
+    test('that says nothing any more is noticed', async () => {
+      const host = await open(box.alias, box.sshConfigFile)
+      await host.ask(hello)
+      const failures = Promise.all([faultOf(host.ask(sh.read`sleep 600`)), rejection(host.$`sleep 600`)])
+      await box.exec(`until [ $(pgrep -cx sleep) -ge 2 ]; do sleep 0.05; done; kill -STOP $(${sessions})`)
+      const [fault, output] = await failures
+      await box.exec(`kill -KILL $(${sessions})`)
+      expect(fault).toMatchObject({ code: 'CONNECTION_LOST' })
+      expect(fault.message).toContain('no answer for 15 s')
+      expect(output).toMatchObject({ cause: { code: 'CONNECTION_LOST' } })
+    }, 20_000)
+
+    test('leaves no part of a file behind', async () => {
+      const host = await open(box.alias, box.sshConfigFile)
+      const source = join(folder, 'large')
+      await $`truncate -s 300M ${source}`
+      let begun = () => {}
+      const sending = new Promise<void>(resolve => {
+        begun = resolve
+      })
+      const lost = faultOf(host.put(source, 'large', { onProgress: sent => sent > 8_000_000 && begun() }))
+      await sending
+      await box.exec(`kill -KILL $(${sessions})`)
+      expect(await lost).toMatchObject({ code: 'CONNECTION_LOST' })
+      const { stdout } = await box.exec(
+        `while pgrep -x cat -u vagrant > /dev/null; do sleep 0.05; done; sleep 0.2; ls -A /home/vagrant | grep large`,
+      )
+      expect(stdout).toBe('')
+    })
+  })
+
+  describe('what a host may be like', () => {
+    test('a full disk is told with numbers, and nothing is left', async () => {
+      await box.exec(
+        'mkdir -p /mnt/small && mount -t tmpfs -o size=1m,uid=$(id -u vagrant) none /mnt/small && echo old > /mnt/small/file',
+      )
+      const host = await open(box.alias, box.sshConfigFile)
+      const source = join(folder, 'source')
+      await $`truncate -s 4M ${source}`
+      const fault = await faultOf(host.put(source, '/mnt/small/file'))
+      expect(fault).toMatchObject({ code: 'HOST_DISK_FULL', exit: 1 })
+      expect(fault.message).toBe(
+        `no room on ${box.alias} for /mnt/small/file: it needs 4.2 MB, 1.0 MB free (No space left on device)`,
+      )
+      expect(await faultOf(host.write('/mnt/small/file', 'x'.repeat(4_000_000)))).toMatchObject({
+        code: 'HOST_DISK_FULL',
+      })
+      expect((await box.exec('ls -A /mnt/small; cat /mnt/small/file; umount /mnt/small')).stdout).toBe('file\nold\n')
+    })
+
+    test('a folder that is not ours is told', async () => {
+      const host = await open(box.alias, box.sshConfigFile)
+      const fault = await faultOf(host.write('/etc/switchyard', 'x'))
+      expect(fault).toMatchObject({ code: 'HOST_WRITE_DENIED' })
+      expect(fault.message).toBe(`not allowed to write /etc/switchyard on ${box.alias}: Permission denied`)
+    })
+
+    test('one that allows two sessions at a time serves thirty commands, and can still end one', async () => {
+      await box.exec('echo MaxSessions 2 > /etc/ssh/sshd_config.d/few.conf && systemctl reload ssh')
+      try {
+        const host = await open(box.alias, box.sshConfigFile)
+        const numbers = Array.from({ length: 30 }, (_, i) => String(i))
+        expect(await Promise.all(numbers.map(n => host.ask(sh.read`echo ${n}`)))).toEqual(numbers)
+        expect(await faultOf(host.run(sh.read`sleep 600`, { timeout: 500 }))).toMatchObject({
+          code: 'COMMAND_TIMED_OUT',
+        })
+        expect((await box.exec('pgrep -x sleep')).stdout).toBe('')
+      } finally {
+        await box.exec('rm /etc/ssh/sshd_config.d/few.conf && systemctl reload ssh')
+      }
+    })
+
+    test('one whose start-up file is chatty does not change what a command says', async () => {
+      await box.exec(
+        `cp /home/vagrant/.bashrc /home/vagrant/.bashrc.old; printf '%s\\n' 'echo noise; echo noise >&2; printf "no line break"' | cat - /home/vagrant/.bashrc.old > /home/vagrant/.bashrc`,
+      )
+      try {
+        const host = await open(box.alias, box.sshConfigFile)
+        expect(await host.run(sh.read`echo out; echo err >&2`)).toEqual({ code: 0, stdout: 'out\n', stderr: 'err\n' })
+        await host.write('quiet', 'text\n')
+        expect(await host.ask(sh.read`cat quiet; rm quiet`)).toBe('text')
+      } finally {
+        await box.exec('mv /home/vagrant/.bashrc.old /home/vagrant/.bashrc')
+      }
+    })
+
+    test('one that lets the account run nothing is told', async () => {
+      await box.exec('usermod --shell /usr/sbin/nologin vagrant')
+      try {
+        const host = await open(box.alias, box.sshConfigFile)
+        const fault = await faultOf(host.ask(hello))
+        expect(fault).toMatchObject({ code: 'NO_BASH', exit: 1 })
+        expect(fault.message).toContain('This account is currently not available')
+      } finally {
+        await box.exec('usermod --shell /bin/bash vagrant')
+      }
+    })
+  })
+
+  test('one connection serves the run', async () => {
+    const host = await open(box.alias, box.sshConfigFile)
+    const ports = await Promise.all(Array.from({ length: 12 }, () => host.ask(sh.read`echo "$SSH_CONNECTION"`)))
+    await host.write('one-connection', 'x')
+    ports.push(await host.ask(sh.read`rm one-connection; echo "$SSH_CONNECTION"`))
+    expect(new Set(ports).size).toBe(1)
+  })
+
+  test('nothing is contacted before the first command', async () => {
+    const host = await open('nowhere.invalid', await config())
+    expect(host.name).toBe('nowhere.invalid')
+  })
+
+  test('keys of both sides are read anew for each connection', async () => {
+    const file = await knownHosts('')
+    const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`))
+    expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+    await appendFile(file, `${await realKeys()}\n`)
+    expect(await host.ask(hello)).toBe('hello')
+  })
+})
