@@ -33,17 +33,38 @@ while :; do
   sleep 0.1
 done`
 
-export interface Drained {
-  /** Connections when the wait began, and when it ended. */
-  readonly before: number
+/** How many connections are left, and when that was seen: milliseconds since the wait began. */
+export interface Left {
   readonly left: number
   readonly milliseconds: number
 }
 
-/** Waits until a slot has no connection left, or `limit` milliseconds are over: then `left` says how many a stop will cut. */
-export async function drain(host: Host, slot: Slot, limit: number): Promise<Drained> {
-  const lines = (await host.ask(drainLoop(slot, limit))).split('\n').map(line => line.split(' ').map(Number))
-  const [, before = 0] = lines.at(0) ?? []
-  const [milliseconds = 0, left = 0] = lines.at(-1) ?? []
-  return { before, left, milliseconds }
+export interface Drained extends Left {
+  /** Connections when the wait began. */
+  readonly before: number
+}
+
+export function parseLeft(line: string): Left {
+  const [milliseconds = 0, left = 0] = line.split(' ').map(Number)
+  return { left, milliseconds }
+}
+
+/**
+ * Waits until a slot has no connection left, or `limit` milliseconds are over: then `left` says how many a stop will cut.
+ * `onChange` hears each count but a zero at the very beginning.
+ */
+export async function drain(
+  host: Host,
+  slot: Slot,
+  limit: number,
+  onChange: (now: Left) => void = () => undefined,
+): Promise<Drained> {
+  let before: number | undefined
+  const onLine = (line: string) => {
+    const now = parseLeft(line)
+    if (before !== undefined || now.left > 0) onChange(now)
+    before ??= now.left
+  }
+  const lines = (await host.ask(drainLoop(slot, limit), { onLine })).split('\n').map(parseLeft)
+  return { before: lines[0]?.left ?? 0, ...(lines.at(-1) ?? { left: 0, milliseconds: 0 }) }
 }

@@ -5,6 +5,7 @@ import { type Health, healthLoop, parseHealth } from './health.ts'
 import { connections } from './port.ts'
 import type { SlotRecord } from './record.ts'
 import { agree, type Ground, readingLines, readings } from './truth.ts'
+import { table } from './words.ts'
 
 export interface SlotStatus {
   readonly slot: string
@@ -93,18 +94,6 @@ export function statusTable(status: Status): string {
   if (status.agreed) return lines
   const said = Object.entries(status.readings).map(([who, says]) => [who, says])
   return `${lines}\n\nIt is not certain which slot is live:\n${table(said)}`
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  return rows
-    .map(row =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }
 
 /** `3d 4h`, `12m 5s`: the two largest units. */

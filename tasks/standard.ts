@@ -7,6 +7,7 @@ import { deploy } from './deploy.ts'
 import { detectLive } from './detect-live.ts'
 import { migrate } from './migrate.ts'
 import { promote } from './promote.ts'
+import { retire } from './retire.ts'
 import { rollback } from './rollback.ts'
 import { setup } from './setup.ts'
 import { startIdle } from './start-idle.ts'
@@ -34,6 +35,7 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
     deploy: deploy(parts, detected, started, checked),
     promote: promote(parts, locked, detected),
     rollback: rollback(parts, locked, detected),
+    retire: retire(parts, locked, detected),
     migrate: migrate(parts, locked, detected),
     console: console(parts),
     status: status(parts),

@@ -4,7 +4,7 @@ import type { DetectLive } from './detect-live.ts'
 import type { TakeLock } from './take-lock.ts'
 
 /** Milliseconds that a slot may take to lose its connections, unless --drain says otherwise. */
-const DRAIN = 30_000
+export const DRAIN = 30_000
 
 export type StopIdle<S extends string> = ReturnType<typeof stopIdle<S>>
 
@@ -18,6 +18,7 @@ export const stopIdle = <S extends string>(
     needs: [takeLock, detectLive],
     args: { drain },
     async run({ idle, drain, log, note, ...ground }) {
-      note(await stopSlot({ ...ground, log }, idle, drain ?? DRAIN))
+      const { words } = await stopSlot({ ...ground, log }, idle, drain ?? DRAIN)
+      note(words)
     },
   })

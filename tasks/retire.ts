@@ -1,0 +1,24 @@
+import { append } from '../slots/journal.ts'
+import { stopSlot } from '../slots/stop.ts'
+import type { Parts } from './context.ts'
+import type { DetectLive } from './detect-live.ts'
+import { DRAIN } from './stop-idle.ts'
+import type { TakeLock } from './take-lock.ts'
+
+export const retire = <S extends string>({ task, drain }: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) =>
+  task('Stop the slot that is not live, after its drain', {
+    about:
+      'Waits until nobody is connected to it any more, at most as long as --drain says (30s); then the application is\n' +
+      'told to end, and closes its WebSockets in its own way. What was cut is said. After that a rollback has to deploy.',
+    examples: ['retire', 'retire --drain 5m'],
+    args: { drain },
+    needs: [takeLock, detectLive],
+    async run({ idle, drain, log, note, ...ground }) {
+      const { was, cut, words } = await stopSlot({ ...ground, log }, idle, drain ?? DRAIN)
+      note(words)
+      if (was === 'stopped') return
+      const { host, layout, deploy } = ground
+      const why = cut > 0 ? words : undefined
+      await append(host, layout, deploy, { event: 'retire', slot: idle.name, result: 'done', why })
+    },
+  })

@@ -1,0 +1,62 @@
+/** The slot that is not live is stopped: after its drain, with every connection accounted for. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+
+const ok = async (...words: string[]) => {
+  const ended = await site.task(...words)
+  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+  return ended.stdout
+}
+/** Opens connections to a port on the host, which stay for so many seconds. */
+const connect = (port: number, count: number, seconds: number) =>
+  site.host.exec(
+    `for i in $(seq ${count}); do (exec 3<>/dev/tcp/127.0.0.1/${port}; exec sleep ${seconds}) > /dev/null 2>&1 & done`,
+  )
+const journal = async () =>
+  (await site.host.exec('cat /srv/life/journal.jsonl')).stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+
+beforeAll(async () => {
+  site = await startSite({ tasks: 'export const { retire } = tasks' })
+  await ok('setup')
+  for (let i = 0; i < 2; i += 1) await ok('deploy', '--promote')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+it('a drain shows the count at each change, and what is left when it is over is cut, and said', async () => {
+  await connect(4000, 2, 2)
+  await connect(4000, 3, 600)
+  const said = await ok('retire', '--drain', '4s', '--verbose')
+  expect(said).toMatch(/blue, drain: 5 connections left after 0\.\d s/)
+  expect(said).toMatch(/blue, drain: 3 connections left after [1-4]\.\d s/)
+  expect(said).toContain('blue still has 3 of 5 connections after 4000 ms')
+  expect(said).toMatch(/blue, stop: no connection left/)
+  expect(said).toContain('blue ended, 3 connections were cut: the application closed them as it ended')
+  expect(await site.live()).toBe('green')
+  expect((await site.host.exec('systemctl is-active life@blue.service')).stdout.trim()).toBe('inactive')
+  expect((await journal()).at(-1)).toMatchObject({
+    event: 'retire',
+    slot: 'blue',
+    result: 'done',
+    why: expect.stringContaining('3 connections'),
+  })
+})
+
+it('a slot that is down is left alone', async () => {
+  const events = (await journal()).length
+  expect(await ok('retire')).toContain('blue was down')
+  expect(await journal()).toHaveLength(events)
+})
+
+it('a deploy retires in the same way what still runs there', async () => {
+  await ok('deploy')
+  await connect(4000, 1, 600)
+  const said = await ok('deploy', '--drain', '1s')
+  expect(said).toContain('blue ended, 1 connection was cut')
+})
