@@ -5,32 +5,39 @@ const CTRL_C = '\x03'
 const CTRL_D = '\x04'
 const BACKSPACE = ['\x7f', '\b']
 
-/** Resolves to undefined when the person gives up with Ctrl-C, which then interrupts the program, or with Ctrl-D. */
-export function readTyped(stdin: ReadStream, echo: (typed: string) => void): Promise<string | undefined> {
+/** Resolves to undefined when the person gives up, or is not waited for any more. */
+export type ReadTyped = (echo: (typed: string) => void, signal: AbortSignal) => Promise<string | undefined>
+
+/** Ctrl-C interrupts the program; what that means for the question is told by `signal`. */
+export function readTyped(
+  stdin: Pick<ReadStream, 'on' | 'off' | 'setRawMode' | 'pause' | 'resume'>,
+  echo: (typed: string) => void,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   return new Promise(resolve => {
     let typed = ''
     const end = (answer: string | undefined) => {
-      stdin.off('data', read)
+      stdin.off('data', read).off('end', giveUp)
+      signal.removeEventListener('abort', giveUp)
       stdin.setRawMode(false)
       stdin.pause()
       resolve(answer)
     }
+    const giveUp = () => end(undefined)
     const read = (chunk: Buffer) => {
       for (const key of chunk.toString('utf8')) {
         if (key === '\r' || key === '\n') return end(typed)
-        if (key === CTRL_C) {
-          end(undefined)
-          process.kill(process.pid, 'SIGINT')
-          return
-        }
-        if (key === CTRL_D) return end(undefined)
-        if (BACKSPACE.includes(key)) typed = typed.slice(0, -1)
+        if (key === CTRL_D) return giveUp()
+        if (key === CTRL_C) process.kill(process.pid, 'SIGINT')
+        else if (BACKSPACE.includes(key)) typed = typed.slice(0, -1)
         else if (key >= ' ') typed += key
         echo(typed)
       }
     }
+    if (signal.aborted) return resolve(undefined)
+    signal.addEventListener('abort', giveUp)
     stdin.setRawMode(true)
-    stdin.on('data', read)
+    stdin.on('data', read).on('end', giveUp)
     stdin.resume()
   })
 }

@@ -1,7 +1,6 @@
 /** The program `task`: words in, exit code out. */
 import { relative } from 'node:path'
-import type { ReadStream } from 'node:tty'
-import { readTyped } from './ask.ts'
+import { type ReadTyped, readTyped } from './ask.ts'
 import { type Capture, capture } from './capture.ts'
 import { commandLine, type Globals, globalsOf, onlyGlobals } from './command-line.ts'
 import type { Renderer, Report, Sinks } from './events.ts'
@@ -112,14 +111,18 @@ async function perform(
   })
 }
 
+/** Columns below which a tree is no tree. A terminal that does not know its width says 0. */
+const NARROW = 40
+
 /** A tree where a person watches; a dry run and `--verbose` are read line by line. */
 async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<Renderer> {
   if (globals.json) return jsonRenderer(sinks)
   const { CI, NO_COLOR, TERM } = process.env
   const person = process.stdin.isTTY && process.stdout.isTTY && !CI
-  const read = person ? (echo: (typed: string) => void) => readTyped(process.stdin as ReadStream, echo) : undefined
-  const lines = globals.verbose || globals.dryRun || CI || NO_COLOR || TERM === 'dumb' || !process.stdout.isTTY
-  if (lines) return plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read })
+  const read: ReadTyped | undefined = person ? (echo, signal) => readTyped(process.stdin, echo, signal) : undefined
+  const tree = process.stdout.isTTY && process.stdout.columns >= NARROW && !CI && !NO_COLOR && TERM !== 'dumb'
+  if (!tree || globals.verbose || globals.dryRun)
+    return plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read })
   const { treeRenderer } = await import('./render-tree.ts')
   const steps = plan.steps.filter(({ task }) => !task.interactive).map(({ name, title }) => ({ step: name, title }))
   const terminal = Object.assign(Object.create(process.stdout), { write: writeTo(sinks) })
@@ -142,7 +145,10 @@ const outside: Omit<Outside, 'onLine'> = {
   onStray(listener) {
     // Without a listener of its own a rejection becomes an uncaught exception.
     process.on('uncaughtException', listener)
-    return () => void process.off('uncaughtException', listener)
+    return () => {
+      // The run has ended and told how. What is left over, as a command that nobody waited for, cannot change that.
+      process.off('uncaughtException', listener).on('uncaughtException', () => undefined)
+    }
   },
   exit: code => process.exit(code),
 }

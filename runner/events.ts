@@ -76,8 +76,8 @@ export interface Renderer {
   unwind(steps: readonly { readonly step: string; readonly title: string }[]): Promise<void>
   /** Leaves the terminal to an interactive step. Nothing is drawn over it afterwards. */
   leave(): Promise<void>
-  /** Asks a person; undefined where there is none. */
-  ask(question: string): Promise<string | undefined>
+  /** Asks a person; undefined where there is none, or when the signal comes first. */
+  ask(question: string, signal: AbortSignal): Promise<string | undefined>
   /** Shows what was kept for the end. */
   close(): Promise<void>
 }

@@ -72,7 +72,11 @@ export function examplesOf(plan: Plan): string[] {
     .filter(([, arg]) => !arg.required)
     .map(([name, arg]) => `${plain} --${kebab(name)}${arg.kind === 'flag' ? '' : ` ${sample(arg)}`}`)
   const made = [plain, ...flags, `${plain} --dry-run`, `${plain} --verbose`]
-  return [...new Set([...plan.task.examples, ...made])].filter(parses).slice(0, Math.max(2, plan.task.examples.length))
+  const own = plan.task.examples.filter(parses)
+  return [...own, ...made.filter(example => parses(example) && !own.includes(example))].slice(
+    0,
+    Math.max(2, own.length),
+  )
 }
 
 /** A value that the argument takes. */

@@ -14,7 +14,11 @@ export function lineCutter(redactor: Redactor, onLine: (line: string) => void): 
   const decoder = new StringDecoder('utf8')
   const hidden = redactor.stream()
   let rest = ''
-  const give = (line: string) => onLine(stripVTControlCharacters(line))
+  const give = (line: string) => {
+    const plain = stripVTControlCharacters(line)
+    // A line of nothing but codes moved the cursor; an empty line is a line.
+    if (plain !== '' || line === '') onLine(plain)
+  }
   const feed = (text: string) => {
     const lines = (rest + text).split(/\r\n|\n|\r(?=[^\n])/)
     rest = lines.pop() ?? ''

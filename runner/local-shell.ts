@@ -17,7 +17,10 @@ export interface LocalShell {
 
 export interface LocalShellOptions {
   readonly cwd: string
+  /** Tells the step to stop. */
   readonly signal: AbortSignal
+  /** Tells that the run is over: what nobody waited for is ended too. */
+  readonly over: AbortSignal
   /** Print commands instead of running them. */
   readonly dryRun: boolean
   readonly redactor: Redactor
@@ -33,7 +36,7 @@ export async function localShell(options: LocalShellOptions): Promise<LocalShell
   const settings: Partial<ZxOptions> = {
     cwd: options.cwd,
     signal: options.signal,
-    spawn: (options.dryRun ? printing(options.log) : running(options.signal)) as unknown as ZxOptions['spawn'],
+    spawn: (options.dryRun ? printing(options.log) : running(options)) as unknown as ZxOptions['spawn'],
     log: logging(options),
     verbose: true,
     quiet: false,
@@ -84,9 +87,11 @@ function logging({ redactor, log }: LocalShellOptions): ZxOptions['log'] {
 type Spawned = { cwd?: string; env?: NodeJS.ProcessEnv; stdio?: 'pipe'; shell?: string }
 
 /** Ends a command's whole process group when the step is told to stop, also when the caller gave zx another signal. */
-function running(signal: AbortSignal) {
+function running({ signal, over }: LocalShellOptions) {
   return (command: string, args: string[], options: Spawned) => {
     const child = spawn(command, args, options)
+    // Nobody reads on, as in `.pipe` to a command that has ended: its exit code tells what there is to tell.
+    child.stdin?.on('error', () => undefined)
     const end = (name: NodeJS.Signals) => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, name)
@@ -100,9 +105,12 @@ function running(signal: AbortSignal) {
       late = setTimeout(end, KILL_AFTER, 'SIGKILL')
     }
     if (signal.aborted) queueMicrotask(stop)
+    const leave = () => end('SIGTERM')
     signal.addEventListener('abort', stop, { once: true })
+    over.addEventListener('abort', leave, { once: true })
     child.once('close', () => {
       signal.removeEventListener('abort', stop)
+      over.removeEventListener('abort', leave)
       clearTimeout(late)
     })
     return child

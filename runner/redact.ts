@@ -110,7 +110,7 @@ function insideBase64(text: string): string[] {
     .filter(form => form.length >= 2 * SHORTEST)
 }
 
-/** Where hidden values stand; those that touch or overlap are one. */
+/** Where hidden values stand; those that overlap are one. */
 function spansIn(text: string, forms: ReadonlySet<string>): Span[] {
   const found: [number, number][] = []
   for (const form of forms) {
@@ -120,7 +120,7 @@ function spansIn(text: string, forms: ReadonlySet<string>): Span[] {
   const joined: [number, number][] = []
   for (const span of found) {
     const last = joined.at(-1)
-    if (last && span[0] <= last[1]) last[1] = Math.max(last[1], span[1])
+    if (last && span[0] < last[1]) last[1] = Math.max(last[1], span[1])
     else joined.push(span)
   }
   return joined

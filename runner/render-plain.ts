@@ -2,11 +2,19 @@
  * Plain lines, for pipes, logs and `--verbose`. Progress goes to standard output, so that `npx task deploy > log` is the
  * log of a deploy; errors go to standard error.
  */
+import type { ReadTyped } from './ask.ts'
 import type { Renderer, RunEvent, Sinks } from './events.ts'
-import { abandonLines, duration, errorLines, interruptLine, leftLines, resultLine, timingLines } from './words.ts'
-
-/** How much of a failed step's output is shown. */
-const TAIL = 20
+import { keeping } from './kept.ts'
+import {
+  abandonLines,
+  duration,
+  errorLines,
+  interruptLine,
+  leftLines,
+  resultLine,
+  stuckLine,
+  timingLines,
+} from './words.ts'
 
 export function plainRenderer(
   sinks: Sinks,
@@ -14,71 +22,73 @@ export function plainRenderer(
     /** All output of all steps. */
     readonly verbose: boolean
     /** Reads what a person types; missing where there is none. */
-    readonly read: ((echo: (typed: string) => void) => Promise<string | undefined>) | undefined
+    readonly read: ReadTyped | undefined
   },
 ): Renderer {
   const notes = new Map<string, string>()
-  const tails = new Map<string, string[]>()
-  const shown: string[] = []
-  const errors: string[] = []
+  const kept = keeping()
   const out = (...lines: readonly string[]) => sinks.out(lines.map(line => `${line}\n`).join(''))
   const err = (...lines: readonly string[]) => sinks.err(lines.map(line => `${line}\n`).join(''))
 
   const handle = (event: RunEvent): void => {
     switch (event.type) {
       case 'start':
-        return out(`> ${event.title}`)
-      case 'output': {
-        if (options.verbose || event.step === '') return out(`  | ${event.line}`)
-        tails.set(event.step, [...(tails.get(event.step) ?? []), event.line].slice(-TAIL))
-        return
-      }
+        out(`> ${event.title}`)
+        break
+      case 'output':
+        if (options.verbose || event.step === '') out(`  | ${event.line}`)
+        else kept.output(event.step, event.line)
+        break
       case 'note':
         notes.set(event.step, event.note)
-        return
+        break
       case 'end': {
         const note = notes.get(event.step)
         const remark = note === undefined ? '' : `  ${note}`
-        return out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${remark} (${duration(event.ms)})`)
+        out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${remark} (${duration(event.ms)})`)
+        break
       }
-      case 'undo': {
-        if (event.state === 'start') return out(`< undo: ${event.title}`)
-        return out(`${event.state === 'done' ? 'undone' : 'not undone'}: ${event.title} (${duration(event.ms ?? 0)})`)
-      }
+      case 'undo':
+        if (event.state === 'start') out(`< undo: ${event.title}`)
+        else out(`${event.state === 'done' ? 'undone' : 'not undone'}: ${event.title} (${duration(event.ms ?? 0)})`)
+        break
       case 'interrupt':
-        return err(interruptLine(event))
+        err(interruptLine(event))
+        break
       case 'stuck':
-        return err(`\`${event.title}\` did not stop within ${duration(event.ms)}; going on without it.`)
+        err(stuckLine(event))
+        break
       case 'abandon':
-        return err(...abandonLines(event))
+        err(...abandonLines(event))
+        break
       case 'show':
-        shown.push(event.text)
-        return
+        kept.shown.push(event.text)
+        break
       case 'error':
-        if (event.code !== 'COMMAND_FAILED') out(...(tails.get(event.step ?? '') ?? []).map(line => `  | ${line}`))
-        errors.push(...errorLines(event, options.verbose))
-        return
+        out(...kept.tailOf(event))
+        kept.errors.push(...errorLines(event, options.verbose))
+        break
       case 'result':
         out(resultLine(event), ...timingLines(event))
-        errors.push(...leftLines(event))
+        kept.errors.push(...leftLines(event))
     }
   }
 
   return {
     handle,
-    unwind: async () => tails.clear(),
+    unwind: async () => kept.forget(),
     leave: async () => undefined,
-    async ask(question) {
+    async ask(question, signal) {
       if (!options.read) return undefined
       const last = `${question.split('\n').at(-1)} [y/N] `
       sinks.out(`${question} [y/N] `)
-      const answer = await options.read(typed => sinks.out(`\r${last}${typed} \b`))
+      const answer = await options.read(typed => sinks.out(`\r${last}${typed} \b`), signal)
       sinks.out('\n')
       return answer
     },
     async close() {
-      if (shown.length > 0) out(...shown)
-      if (errors.length > 0) err(...errors)
+      out(...kept.shown)
+      err(...kept.errors)
     },
   }
 }

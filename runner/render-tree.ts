@@ -11,9 +11,11 @@ import {
   PRESET_TIMER,
   ProcessOutput,
 } from 'listr2'
+import type { ReadTyped } from './ask.ts'
 import type { Renderer, RunEvent, Sinks } from './events.ts'
+import { keeping } from './kept.ts'
 import { deferred } from './waiting.ts'
-import { abandonLines, duration, errorLines, interruptLine, leftLines, resultLine, timingLines } from './words.ts'
+import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './words.ts'
 
 interface Leaf {
   readonly step: string
@@ -25,16 +27,14 @@ export interface TreeOptions {
   readonly steps: readonly Leaf[]
   /** The terminal. Its `write` is the one that really writes. */
   readonly terminal: NodeJS.WriteStream
-  readonly read: ((echo: (typed: string) => void) => Promise<string | undefined>) | undefined
+  readonly read: ReadTyped | undefined
 }
 
-const TAIL = 20
 const SHOW_CURSOR = '\x1b[?25h'
 
 export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
-  const tails = new Map<string, string[]>()
-  const shown: string[] = []
-  const errors: string[] = []
+  const { read } = options
+  const kept = keeping()
   let tree = grow(options.steps, options.terminal, true)
   const end = async () => {
     tree.cut()
@@ -44,33 +44,36 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
   const handle = (event: RunEvent): void => {
     switch (event.type) {
       case 'output':
-        tails.set(event.step, [...(tails.get(event.step) ?? []), event.line].slice(-TAIL))
-        return tree.output(event.step, event.line)
+        kept.output(event.step, event.line)
+        tree.output(event.step, event.line)
+        break
       case 'note':
-        return tree.note(event.step, event.note)
+        tree.note(event.step, event.note)
+        break
       case 'end':
-        return tree.end(event.step, event.ok)
+        tree.end(event.step, event.ok)
+        break
       case 'undo':
         if (event.state !== 'start') tree.end(event.step, event.state === 'done')
-        return
+        break
       case 'interrupt':
-        return tree.output(event.step, interruptLine(event))
+        tree.output(event.step, interruptLine(event))
+        break
       case 'stuck':
-        errors.push(`\`${event.title}\` did not stop within ${duration(event.ms)}.`)
-        return
+        kept.errors.push(stuckLine(event))
+        break
       case 'abandon':
-        return sinks.err(`${SHOW_CURSOR}\n${abandonLines(event).join('\n')}\n`)
+        sinks.err(`${SHOW_CURSOR}\n${abandonLines(event).join('\n')}\n`)
+        break
       case 'show':
-        shown.push(event.text)
-        return
-      case 'error': {
-        const tail = event.code === 'COMMAND_FAILED' ? [] : (tails.get(event.step ?? '') ?? [])
-        errors.push(...tail.map(line => `  | ${line}`), ...errorLines(event, false))
-        return
-      }
+        kept.shown.push(event.text)
+        break
+      case 'error':
+        kept.errors.push(...kept.tailOf(event), ...errorLines(event, false))
+        break
       case 'result':
-        shown.push(...timingLines(event))
-        if (!event.ok) errors.push(...leftLines(event), resultLine(event))
+        kept.shown.push(...timingLines(event))
+        if (!event.ok) kept.errors.push(...leftLines(event), resultLine(event))
     }
   }
 
@@ -78,31 +81,28 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
     handle,
     async unwind(steps) {
       await end()
-      tails.clear()
-      tree = grow(
-        steps.map(({ step, title }) => ({ step, title: `Undo: ${title}` })),
-        options.terminal,
-        false,
-      )
+      kept.forget()
+      const leaves = steps.map(({ step, title }) => ({ step, title: `Undo: ${title}` }))
+      tree = grow(leaves, options.terminal, false)
     },
     leave: end,
-    async ask(question) {
-      return options.read && tree.ask(question, options.read)
-    },
+    ask: async (question, signal) => read && tree.ask(question, echo => read(echo, signal)),
     async close() {
       await end()
-      if (shown.length > 0) sinks.out(`${options.steps.length > 0 ? '\n' : ''}${shown.join('\n')}\n`)
-      if (errors.length > 0) sinks.err(`\n${errors.join('\n')}\n`)
+      if (kept.shown.length > 0) sinks.out(`${options.steps.length > 0 ? '\n' : ''}${kept.shown.join('\n')}\n`)
+      if (kept.errors.length > 0) sinks.err(`\n${kept.errors.join('\n')}\n`)
     },
   }
 }
+
+type Typing = (echo: (typed: string) => void) => Promise<string | undefined>
 
 interface Tree {
   /** Without a step: the one that is being done. */
   output(step: string | undefined, line: string): void
   note(step: string, note: string): void
   end(step: string, ok: boolean): void
-  ask(question: string, read: NonNullable<TreeOptions['read']>): Promise<string | undefined>
+  ask(question: string, read: Typing): Promise<string | undefined>
   /** Ends what has not ended. */
   cut(): void
   readonly done: Promise<unknown>

@@ -2,6 +2,7 @@
  * The engine: runs the steps of a plan in order, hands each what the ones that it needs have returned, and unwinds them,
  * newest first, when one fails or the run is interrupted.
  */
+import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Renderer, Timing } from './events.ts'
 import { type LocalShell, localShell } from './local-shell.ts'
@@ -50,6 +51,9 @@ export async function run(setting: Run): Promise<number> {
   /** Undo steps get a signal of their own: the run's is aborted when they start. */
   const forward = new AbortController()
   const back = new AbortController()
+  const over = new AbortController()
+  // Each command listens to them, and a step may have many at a time.
+  setMaxListeners(0, forward.signal, back.signal, over.signal)
   const halted = deferred()
   const results = new Map<AnyTask, object>()
   const begun: Step[] = []
@@ -63,14 +67,15 @@ export async function run(setting: Run): Promise<number> {
   let exit = 0
   let data: unknown
 
-  const confirm = async (question: string) => /^y(es)?$/i.test((await renderer.ask(redactor.text(question))) ?? '')
+  const confirming = (signal: AbortSignal) => async (question: string) =>
+    /^y(es)?$/i.test((await renderer.ask(redactor.text(question), signal)) ?? '')
   const scopes = scopesOf({
     command: plan.command,
     signal: forward.signal,
     dryRun,
     folder: source.folder,
     hide: redactor.hide,
-    confirm,
+    confirm: confirming(forward.signal),
   })
 
   const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
@@ -108,7 +113,7 @@ export async function run(setting: Run): Promise<number> {
     const log = (text: string) => {
       for (const line of redactor.text(text).split('\n')) tell({ type: 'output', step: step.name, line })
     }
-    const shell = await localShell({ cwd: source.folder, signal, dryRun, redactor, log })
+    const shell = await localShell({ cwd: source.folder, signal, over: over.signal, dryRun, redactor, log })
     const kit: Kit = {
       $: shell.$,
       signal,
@@ -119,7 +124,7 @@ export async function run(setting: Run): Promise<number> {
         data = more
         tell({ type: 'show', text, ...(more !== undefined && { data: more }) })
       },
-      confirm,
+      confirm: confirming(signal),
     }
     const opened = step.task.scope && (await scopes.open(step.task.scope))
     return { context: { ...kit, ...opened?.context(kit), ...given(step, values, results) }, shell }
@@ -186,6 +191,7 @@ export async function run(setting: Run): Promise<number> {
   phase = 'close'
   for (const error of await scopes.close(grace)) fail(error, 'close')
   for (const forget of listening) forget()
+  over.abort()
 
   if (ok) exit = exitOf(plan, results)
   tell({

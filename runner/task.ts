@@ -123,6 +123,7 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
 /** The two functions with which a Taskfile makes its own tasks. */
 export interface Definer<C> {
   task<
+    // biome-ignore lint/suspicious/noConfusingVoidType: a `run` without a return gives void.
     Out extends object | undefined | void,
     const D extends readonly AnyTask[] = [],
     const A extends Record<string, Arg> = {},

@@ -1,6 +1,6 @@
 /** Finds, compiles and loads a Taskfile. While nothing that it was made from has changed, esbuild is not even loaded. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { createRequire, SourceMap } from 'node:module'
+import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
@@ -51,7 +51,7 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   // Frames of stacks are places in the Taskfile, not in what it was compiled to.
   process.setSourceMapsEnabled(true)
   const exported = await import(pathToFileURL(entry.module).href).catch((error: unknown) => {
-    throw failure(error, file, files, entry.module)
+    throw failure(error, file, files)
   })
   const commands = commandsOf(exported, readFileSync(file, 'utf8'))
   if (commands.size === 0) throw runnerFaults.TASKFILE_EMPTY({ file: shown(file) })
@@ -78,11 +78,11 @@ function versions(): string[] {
 const shown = (file: string) => relative(process.cwd(), file)
 
 /** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say. */
-function failure(error: unknown, file: string, files: readonly string[], module: string): unknown {
+function failure(error: unknown, file: string, files: readonly string[]): unknown {
   if (error instanceof Fault) return error
   if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
   const said = `${error.name}: ${error.message}`
-  const place = placeIn(error.stack ?? '', files) ?? linkPlace(error.stack ?? '', module)
+  const place = placeIn(error.stack ?? '', files) ?? importPlace(error.message, files)
   if (!place) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said }, error)
   const frame = codeFrame(readFileSync(place.file, 'utf8'), place.line, place.column)
   return runnerFaults.TASKFILE_FAILED(
@@ -106,14 +106,20 @@ function placeIn(stack: string, files: readonly string[]): Found | undefined {
   return undefined
 }
 
-/** A name that a module does not export fails before any code runs: Node only tells the line of the compiled module. */
-function linkPlace(stack: string, module: string): Found | undefined {
-  const start = `${pathToFileURL(module).href}:`
-  const line = stack.startsWith(start) ? /^\d+/.exec(stack.slice(start.length))?.[0] : undefined
-  const map = /\/\/# sourceMappingURL=data:application\/json;base64,(.*)\s*$/.exec(readFileSync(module, 'utf8'))?.[1]
-  if (line === undefined || map === undefined) return undefined
-  const entry = new SourceMap(JSON.parse(Buffer.from(map, 'base64').toString())).findEntry(Number(line) - 1, 0)
-  if (!('originalSource' in entry)) return undefined
-  const file = fileURLToPath(entry.originalSource)
-  return { file, line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+/** A name that a module does not export fails before any code runs, with no place in the source: it is where it is imported. */
+function importPlace(message: string, files: readonly string[]): Found | undefined {
+  const name = /does not provide an export named '([\w$]+)'/.exec(message)?.[1]
+  if (name === undefined) return undefined
+  const statement = new RegExp(
+    `^(?:import|export)\\b[^;'"]*?(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])[^;'"]*from`,
+    'm',
+  )
+  for (const file of files) {
+    const source = readFileSync(file, 'utf8')
+    const start = source.search(statement)
+    if (start < 0) continue
+    const before = source.slice(0, source.indexOf(name, start)).split('\n')
+    return { file, line: before.length, column: (before.at(-1) ?? '').length + 1 }
+  }
+  return undefined
 }

@@ -41,6 +41,9 @@ export function interruptLine({ signal, title }: Of<'interrupt'>): string {
   return `${signal}: ${doing}. Once more ends at once.`
 }
 
+export const stuckLine = ({ title, ms }: Of<'stuck'>): string =>
+  `\`${title}\` did not stop within ${duration(ms)}; going on without it.`
+
 export function abandonLines({ signal, left }: Of<'abandon'>): string[] {
   return [
     `${signal} again: ending at once.`,

@@ -1,0 +1,390 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildProgram, type Ended, type Program, projectWith, runTask, start } from './program.ts'
+
+const taskfile = `
+import { arg, definer, Fault } from 'switchyard'
+
+const scope = {
+  name: 'env',
+  async open({ hide }) {
+    hide(['hunter2-hunter2', 'line one\\nline two'])
+    return { context: () => ({ secret: 'hunter2-hunter2' }), async [Symbol.asyncDispose]() {} }
+  },
+}
+const { task, flow } = definer<{ secret: string }>(scope)
+const slot = arg.choice(['blue', 'green'], 'Which slot')
+
+export const build = task('Build it', {
+  async run({ $, note }) {
+    await $\`echo compiling; echo linking >&2\`
+    note('1.2.3')
+    return { artifact: 'app.tgz' }
+  },
+  undo: ({ log }) => log('removed the build'),
+})
+export const upload = task('Upload it', {
+  needs: [build],
+  async run({ $, artifact }) {
+    await $\`echo sent \${artifact}\`
+  },
+  async undo({ $ }) {
+    await $\`echo removed the upload\`
+  },
+})
+export const promote = task('Send the traffic to a slot', {
+  about: 'Proves that it moved.',
+  examples: ['promote green'],
+  args: { slot, drain: arg.duration('How long to drain').optional() },
+  run({ show, slot }) {
+    show('now ' + slot, { slot })
+  },
+})
+export const status = task('Show the slots', { run: ({ show }) => show('slot  state\\nblue  live', [{ slot: 'blue' }]) })
+export const fail = task('Go wrong', {
+  needs: [upload],
+  async run({ $ }) {
+    await $\`echo the reason >&2; exit 4\`
+  },
+})
+export const refuse = task('Refuse', {
+  run() {
+    throw new Fault('LOCKED', 3, 'Held by anna since 12:00.', 'Wait for her.', { detail: 'deploy 7' })
+  },
+})
+export const wait = task('Wait', {
+  needs: [upload],
+  async run({ $ }) {
+    await $\`echo waiting; sleep 60\`
+  },
+  undo: ({ log }) => log('stopped waiting'),
+})
+export const hang = task('Hang', {
+  needs: [upload],
+  async run({ $ }) {
+    await $\`echo waiting; sleep 60\`
+  },
+  undo: ({ log }) => {
+    log('undoing for ever')
+    return new Promise(resolve => setTimeout(resolve, 60_000))
+  },
+})
+export const leak = task('Leak', {
+  async run({ $, secret, log, note, show }) {
+    console.log('console ' + secret)
+    process.stderr.write('stderr ' + secret + '\\n')
+    log('log ' + secret)
+    note(secret)
+    show('show ' + secret, { secret })
+    await $\`printf hunter2-; sleep 0.05; printf 'hunter2\\n'; echo line one; echo line two\`
+    await $({ quiet: true })\`echo \${secret} >&2; exit 1\`
+  },
+  undo({ secret }) {
+    throw { toString: () => secret, secret }
+  },
+})
+export const float = task('Float', {
+  async run({ $ }) {
+    void Promise.reject(new Error('nobody waits for me'))
+    await $\`sleep 60\`
+  },
+})
+export const console_ = task('Enter', { needs: [build], interactive: true, run: () => (process.stdout.write('raw'), { exitCode: 42 }) })
+export const noisy = task('Talk', { run: ({ log }) => { for (let i = 1; i <= 30; i++) log('line ' + i); throw new Error('too much') } })
+export const daemon = task('Leave something behind', { run: ({ $, note }) => { const left = $\`sleep 60\`; note('pid ' + left.pid) } })
+export const deploy = flow('Deploy it', [build, upload, status])
+`
+
+let program: Program
+let project: Awaited<ReturnType<typeof projectWith>>
+beforeAll(async () => {
+  program = await buildProgram()
+  project = await projectWith({ 'Taskfile.ts': taskfile })
+})
+afterAll(async () => {
+  await program[Symbol.asyncDispose]()
+  await project[Symbol.asyncDispose]()
+})
+
+const task = (...args: string[]) => runTask(program, project, args)
+const events = ({ stdout }: Ended) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+
+describe('npx task', () => {
+  it('lists the tasks with their titles, flows first', async () => {
+    const { code, stdout, stderr } = await task()
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^npx task <command>/)
+    expect(stdout.split('\n').slice(2, 6)).toEqual([
+      '  deploy   Deploy it',
+      '  build    Build it',
+      '  upload   Upload it',
+      '  promote  Send the traffic to a slot',
+    ])
+  })
+
+  it('prints its version', async () => {
+    expect(await task('--version')).toMatchObject({ code: 0, stdout: '0.0.0-test\n' })
+  })
+
+  it.each([
+    [['dploy'], 'There is no task `dploy`. [UNKNOWN_TASK]', 'Did you mean `npx task deploy`?'],
+    [['promote', '--slto', 'green'], '`promote` has no flag --slto.', 'Did you mean --slot?'],
+    [['promote'], '`promote` wants <slot>: blue or green.', 'npx task promote <slot>'],
+    [['--jsno'], 'There is no flag --jsno.', 'Did you mean --json?'],
+  ])('refuses %j with exit code 2', async (args, what, next) => {
+    const { code, stdout, stderr } = await task(...args)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(`error: ${what}`)
+    expect(stderr).toContain(next)
+  })
+})
+
+describe('the help of a command', () => {
+  it('says what it does, its steps, its arguments and examples', async () => {
+    const { code, stdout } = await task('deploy', '--help')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /^npx task deploy\n\nDeploy it\n\nSteps:\n {2}1\. Build it\n {2}2\. Upload it\n {2}3\. Show the slots\n/,
+    )
+    expect(stdout).toContain('Examples:\n  npx task deploy\n  npx task deploy --dry-run\n')
+    const promote = (await task('promote', '-h')).stdout
+    expect(promote).toContain('npx task promote <slot> [flags]\n\nSend the traffic to a slot\nProves that it moved.\n')
+    expect(promote).toContain('  <slot>, --slot  Which slot (blue or green)\n')
+    expect(promote).toContain('--drain <duration>')
+    expect(promote).toContain('Examples:\n  npx task promote green\n  npx task promote blue\n')
+  })
+})
+
+describe('plain output', () => {
+  it('tells the steps, their remarks and their times, and results at the end, on standard output', async () => {
+    const { code, stdout, stderr } = await task('deploy')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout.replace(/\d+\.\d s/g, 'N s')).toBe(
+      [
+        '> Build it',
+        'ok: Build it  1.2.3 (N s)',
+        '> Upload it',
+        'ok: Upload it (N s)',
+        '> Show the slots',
+        'ok: Show the slots (N s)',
+        'Deploy it: done in N s',
+        'slot  state',
+        'blue  live',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('has all lines with --verbose', async () => {
+    const { stdout } = await task('build', '--verbose')
+    expect(stdout).toContain('  | compiling\n')
+    expect(stdout).toContain('  | linking\n')
+  })
+
+  it('has the last twenty lines of a step that failed, and the error on standard error', async () => {
+    const { code, stdout, stderr } = await task('noisy')
+    expect(code).toBe(1)
+    expect(stdout).toContain('  | line 11\n')
+    expect(stdout).not.toContain('  | line 10\n')
+    expect(stderr).toMatch(/^error: too much \[FAILED\]\n {2}next: Look at Taskfile\.ts:\d+:\d+\.\n$/)
+    expect((await task('noisy', '--verbose')).stderr).toMatch(/\n +at .*Taskfile\.ts:\d+:\d+/)
+  })
+
+  it('shows of a failed command the place, what it said, and what was undone', async () => {
+    const { code, stderr } = await task('fail')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^error: `echo the reason >&2; exit 4` failed with exit code 4\. \[COMMAND_FAILED\]\n {4}at Taskfile\.ts:\d+:\d+\n {4}the reason\n/,
+    )
+    expect(stderr).toContain('undone: Upload it; Build it\n')
+  })
+
+  it('has the exit code and the words of a fault', async () => {
+    expect(await task('refuse')).toMatchObject({
+      code: 3,
+      stderr: 'error: Held by anna since 12:00. [LOCKED]\n    deploy 7\n  next: Wait for her.\n',
+    })
+  })
+
+  it('has a table of times with --timings', async () => {
+    const { stdout } = await task('upload', '--timings')
+    expect(stdout).toMatch(/\n {2}Build it +\d+\.\d s\n {2}Upload it +\d+\.\d s\n {2}all +\d+\.\d s\n$/)
+  })
+
+  it('is whole where its reader leaves early, and the run goes on', async () => {
+    const running = start(program, project, ['upload', '--verbose'])
+    running.child.stdout?.destroy()
+    expect(await running.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('has no terminal codes', async () => {
+    const outputs = await Promise.all([task('deploy'), task('fail'), task('--help')])
+    for (const { stdout, stderr } of outputs) expect(stdout + stderr).not.toContain('\x1b')
+  })
+})
+
+describe('--json', () => {
+  it('prints one event a line and nothing else', async () => {
+    const ended = await task('deploy', '--json', '--timings')
+    expect([ended.code, ended.stderr]).toEqual([0, ''])
+    const all = events(ended)
+    expect(all.map(({ type }) => type)).toEqual(
+      'start output output note end start output end start show end result'.split(' '),
+    )
+    for (const event of all) expect(event.at).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+    expect(all.at(-1)).toMatchObject({
+      command: 'deploy',
+      ok: true,
+      exit: 0,
+      data: [{ slot: 'blue' }],
+      timings: [{ step: 'build' }, { step: 'upload' }, { step: 'status' }],
+    })
+  })
+
+  it('tells failures and undoing', async () => {
+    const ended = await task('fail', '--json')
+    expect([ended.code, ended.stderr]).toEqual([1, ''])
+    const all = events(ended)
+    expect(all.find(({ type }) => type === 'error')).toMatchObject({
+      step: 'fail',
+      during: 'run',
+      code: 'COMMAND_FAILED',
+      command: 'echo the reason >&2; exit 4',
+      at: expect.stringMatching(/^Taskfile\.ts:\d+:\d+$/),
+    })
+    expect(all.filter(({ type }) => type === 'undo').map(({ step, state }) => `${step} ${state}`)).toEqual([
+      'upload start',
+      'upload done',
+      'build start',
+      'build done',
+    ])
+    expect(all.at(-1)).toMatchObject({ type: 'result', ok: false, exit: 1, undone: ['Upload it', 'Build it'] })
+  })
+
+  it('tells what was wrong with the words', async () => {
+    const ended = await task('promote', 'gren', '--json')
+    expect([ended.code, ended.stderr]).toEqual([2, ''])
+    expect(events(ended)).toMatchObject([
+      { type: 'error', code: 'ARGUMENT_INVALID' },
+      { type: 'result', ok: false, exit: 2 },
+    ])
+  })
+
+  it('takes what the code prints by itself as output of its step', async () => {
+    const all = events(await task('leak', '--json'))
+    expect(all.find(({ line }) => line === 'console [hidden]')).toMatchObject({ type: 'output', step: 'leak' })
+  })
+
+  it('is refused for a command that takes the terminal', async () => {
+    const ended = await task('console', '--json')
+    expect(ended.code).toBe(2)
+    expect(events(ended)[0]).toMatchObject({ code: 'INTERACTIVE_JSON' })
+  })
+})
+
+describe('--dry-run', () => {
+  it('prints commands exactly as they would run, and runs none', async () => {
+    const { code, stdout } = await task('fail', '--dry-run')
+    expect(code).toBe(0)
+    expect(stdout).toContain('  | would run: echo compiling; echo linking >&2\n')
+    expect(stdout).toContain('  | would run: echo sent app.tgz\n')
+    expect(stdout).toContain('  | would run: echo the reason >&2; exit 4\n')
+    expect(stdout).not.toContain('  | compiling')
+    expect(stdout).toContain('Go wrong: done (dry run, nothing was changed)')
+  })
+})
+
+describe('secrets', () => {
+  it.each<string[][]>([[[]], [['--verbose']], [['--json']], [['--dry-run']]])(
+    'are in no output with %j',
+    async flags => {
+      const { stdout, stderr } = await task('leak', ...flags)
+      const all = stdout + stderr
+      expect(all).toContain('[hidden]')
+      // A dry run shows the command, which has the value in two halves; what is run must not show even a half.
+      expect(all).not.toMatch(
+        flags.includes('--dry-run') ? /hunter2-hunter2|line one|line two/ : /hunter2|line one|line two/,
+      )
+    },
+  )
+})
+
+describe('Ctrl-C', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('as %s undoes newest first and ends with 130', async signal => {
+    const running = start(program, project, ['wait', '--verbose'])
+    await running.said('| waiting')
+    running.child.kill(signal)
+    const { code, stdout, stderr } = await running.ended
+    expect(code).toBe(130)
+    const undone = stdout.split('\n').filter(line => /undone|removed|stopped/.test(line))
+    expect(undone.map(line => line.replace(/ \(.*/, ''))).toEqual([
+      '  | stopped waiting',
+      'undone: Wait',
+      '  | removed the upload',
+      'undone: Upload it',
+      '  | removed the build',
+      'undone: Build it',
+    ])
+    expect(stderr).toContain(`${signal}: stopping \`Wait\`, then undoing. Once more ends at once.\n`)
+    expect(stderr).toContain(`error: Interrupted by ${signal}. [INTERRUPTED]`)
+  })
+
+  it('twice ends at once and says what is left to undo', async () => {
+    const running = start(program, project, ['hang', '--verbose'])
+    await running.said('| waiting')
+    running.child.kill('SIGINT')
+    await running.said('undoing for ever')
+    running.child.kill('SIGINT')
+    const { code, stdout, stderr } = await running.ended
+    expect(code).toBe(130)
+    expect(stdout).not.toContain('undone:')
+    expect(stderr).toContain(
+      'SIGINT again: ending at once.\nLeft to undo, newest first:\n  - Hang\n  - Upload it\n  - Build it\n',
+    )
+  })
+
+  it('twice is told as JSON too', async () => {
+    const running = start(program, project, ['hang', '--json'])
+    await running.said('"line":"waiting"')
+    running.child.kill('SIGINT')
+    await running.said('undoing for ever')
+    running.child.kill('SIGINT')
+    const ended = await running.ended
+    expect([ended.code, ended.stderr]).toEqual([130, ''])
+    expect(events(ended).at(-1)).toMatchObject({ type: 'abandon', left: ['Hang', 'Upload it', 'Build it'] })
+  })
+})
+
+describe('what goes past the engine', () => {
+  it('such as a rejection without a handler fails the step that runs', async () => {
+    const { code, stderr } = await task('float')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^error: nobody waits for me \[FAILED\]\n/)
+  })
+
+  it('such as a command that nobody waited for ends with the run', async () => {
+    const { code, stdout } = await task('daemon')
+    const pid = Number(/pid (\d+)/.exec(stdout)?.[1])
+    expect(code).toBe(0)
+    await expect.poll(() => alive(pid)).toBe(false)
+  })
+
+  it('such as the exit code of a program that had the terminal is ours', async () => {
+    const { code, stdout } = await task('console')
+    expect(code).toBe(42)
+    expect(stdout).toMatch(/> Enter\nrawok: Enter \(/)
+  })
+})
+
+function alive(pid: number): boolean {
+  try {
+    // One that has ended, but that nobody has asked about, is still in the list.
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import { arg } from '../../../runner/args.ts'
+import { commandLine, globalsOf, onlyGlobals, usage } from '../../../runner/command-line.ts'
+import { planOf } from '../../../runner/plan.ts'
+import { definer } from '../../../runner/task.ts'
+
+const { task } = definer()
+const slot = arg.choice(['blue', 'green'], 'Which slot')
+const promote = planOf(
+  'promote',
+  task('Promote', {
+    args: { slot, keepFor: arg.duration('How long').optional(), force: arg.flag('Do it anyway') },
+    run: () => undefined,
+  }),
+)
+const copy = planOf(
+  'copy',
+  task('Copy', {
+    args: { from: arg.text('From'), to: arg.text('To'), level: arg.integer('L').optional() },
+    run: () => undefined,
+  }),
+)
+const parse = (line: string, plan = promote) => commandLine(line.split(' '), plan)
+const fault = (code: string, message: string, next: string) =>
+  expect.objectContaining({
+    code,
+    exit: 2,
+    message: expect.stringContaining(message),
+    next: expect.stringContaining(next),
+  })
+
+describe('a command line', () => {
+  it.each([
+    'promote green',
+    'promote --slot green',
+    'promote --slot=green',
+    '--verbose promote green',
+    'promote -- green',
+  ])('gives a required argument by place or by flag: %s', line => {
+    expect(parse(line)).toEqual({ slot: 'green', keepFor: undefined, force: false })
+  })
+
+  it('gives optional ones by flag, in kebab-case', () => {
+    expect(parse('promote green --keep-for 5m --force')).toEqual({ slot: 'green', keepFor: 300_000, force: true })
+  })
+
+  it('fills required arguments in the order in which they are declared', () => {
+    expect(parse('copy a b', copy)).toMatchObject({ from: 'a', to: 'b' })
+    expect(parse('copy --from a b', copy)).toMatchObject({ from: 'a', to: 'b' })
+    expect(parse('copy a --to b', copy)).toMatchObject({ from: 'a', to: 'b' })
+  })
+
+  it('takes a negative number as a value, not as a flag', () => {
+    expect(parse('copy a b --level -3', copy)).toMatchObject({ level: -3 })
+  })
+
+  it.each([
+    ['promote', fault('ARGUMENT_MISSING', '<slot>: blue or green', 'npx task promote <slot>')],
+    ['promote gren', fault('ARGUMENT_INVALID', 'it is blue or green', 'Did you mean `green`?')],
+    ['promote green blue', fault('ARGUMENT_TWICE', '`green` and `blue`', 'once')],
+    ['promote green --slot blue', fault('ARGUMENT_TWICE', '<slot>', 'once')],
+    ['promote green --forse', fault('UNKNOWN_FLAG', '--forse', 'Did you mean --force?')],
+    ['promote green --verbos', fault('UNKNOWN_FLAG', '--verbos', 'Did you mean --verbose?')],
+    ['promote green -x', fault('UNKNOWN_FLAG', '-x', 'npx task promote --help')],
+    ['promote green --constructor', fault('UNKNOWN_FLAG', '--constructor', '--help')],
+    ['promote --slot', fault('FLAG_WITHOUT_VALUE', '--slot wants a value', '--slot <choice>')],
+    ['promote --slot --force', fault('FLAG_WITHOUT_VALUE', 'another flag', '--slot=--force')],
+    ['promote green --force=no', fault('FLAG_WITH_VALUE', '--force', 'leave it out')],
+    ['promote green --keep-for soon', fault('ARGUMENT_INVALID', '30s', 'values')],
+  ])('is refused: %s', (line, expected) => {
+    expect(() => parse(line)).toThrow(expected)
+  })
+
+  it('is refused when there is nothing left to fill', () => {
+    const none = planOf('status', task('Status', { run: () => undefined }))
+    expect(() => parse('status now', none)).toThrow(fault('ARGUMENT_UNEXPECTED', '`now`', 'npx task status'))
+  })
+
+  it('has no argument with the name of a flag that every command has', () => {
+    const plan = planOf('it', task('It', { args: { dryRun: arg.flag('Mine') }, run: () => undefined }))
+    expect(() => parse('it', plan)).toThrow(fault('ARGUMENT_RESERVED', '`dryRun` of `It`', 'Rename'))
+  })
+
+  it('is shown as usage', () => {
+    expect(usage(copy)).toBe('copy <from> <to>')
+  })
+})
+
+describe('the flags of every command', () => {
+  it('are found before the command is known', () => {
+    expect(globalsOf(['deploy', '--dry-run', '--json', '--own', 'x', '-h'])).toEqual({
+      command: 'deploy',
+      globals: {
+        help: true,
+        version: false,
+        taskfile: undefined,
+        json: true,
+        verbose: false,
+        dryRun: true,
+        timings: false,
+      },
+    })
+    expect(globalsOf(['--taskfile', 'other.ts', 'deploy']).globals.taskfile).toBe('other.ts')
+    expect(() => globalsOf(['--taskfile'])).toThrow(fault('FLAG_WITHOUT_VALUE', '--taskfile', '<path>'))
+  })
+
+  it('are the only ones without a command', () => {
+    expect(() => onlyGlobals(['--helb'])).toThrow(fault('UNKNOWN_FLAG', 'no flag --helb', 'Did you mean --help?'))
+    expect(onlyGlobals(['--help'])).toBeUndefined()
+  })
+})

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { arg } from '../../../runner/args.ts'
+import { commandText, examplesOf, listText } from '../../../runner/help.ts'
+import { planOf } from '../../../runner/plan.ts'
+import { type Arg, definer } from '../../../runner/task.ts'
+
+const { task, flow } = definer()
+const nothing = () => undefined
+const slot = arg.choice(['blue', 'green'], 'Which slot')
+
+describe('the list', () => {
+  it('aligns titles', () => {
+    const commands = new Map([
+      ['up', task('Go up', { run: nothing })],
+      ['detect-live', task('Ask', { run: nothing })],
+    ])
+    expect(listText(commands, 'ops/Taskfile.ts').split('\n').slice(2, 4)).toEqual([
+      '  up           Go up',
+      '  detect-live  Ask',
+    ])
+    expect(listText(commands, 'ops/Taskfile.ts')).toContain('The tasks are in ops/Taskfile.ts.')
+  })
+})
+
+describe('the help of a command', () => {
+  it('has no empty section', () => {
+    const text = commandText(planOf('up', task('Go up', { run: nothing })))
+    expect(text).toMatch(/^npx task up\n\nGo up\n\nSteps:\n {2}1\. Go up\n\nFlags:\n/)
+    expect(text).not.toContain('Arguments:')
+  })
+
+  it('numbers the steps of a flow and shows the flags of all of them', () => {
+    const many = Array.from({ length: 10 }, (_, i) =>
+      task(`Step ${i}`, { args: { fast: slot.optional() }, run: nothing }),
+    )
+    const text = commandText(planOf('all', flow('All', many)))
+    expect(text).toContain('   1. Step 0\n')
+    expect(text).toContain('  10. Step 9\n')
+    expect(text).toContain('  --fast <choice>    Which slot (blue or green)\n')
+  })
+})
+
+describe('examples', () => {
+  const examples = (args: Record<string, Arg>, own: readonly string[] = []) =>
+    examplesOf(planOf('it', task('It', { args, examples: own, run: nothing })))
+
+  it('are the own ones of a task', () => {
+    expect(examples({ slot }, ['it green', 'it --slot blue', 'it blue --verbose'])).toEqual([
+      'it green',
+      'it --slot blue',
+      'it blue --verbose',
+    ])
+  })
+
+  it('are made from its arguments where it has fewer than two', () => {
+    expect(examples({})).toEqual(['it', 'it --dry-run'])
+    expect(examples({ slot, count: arg.integer('N') })).toEqual(['it blue 3', 'it blue 3 --dry-run'])
+    expect(examples({ wait: arg.duration('W').optional() }, ['it --wait 5m'])).toEqual(['it --wait 5m', 'it'])
+    expect(examples({ force: arg.flag('F') })).toEqual(['it', 'it --force'])
+  })
+
+  it('are only such as really parse', () => {
+    expect(examples({ slot }, ['it red', 'other green', 'it'])).toEqual(['it blue', 'it blue --dry-run'])
+    const picky: Arg = {
+      ...arg.text('P'),
+      parse: () => {
+        throw new Error('it is never right')
+      },
+    }
+    expect(examples({ picky })).toEqual([])
+  })
+
+  it('may quote their words', () => {
+    expect(examples({ text: arg.text('T') }, [`it 'a b'`, 'it "c d"'])).toEqual([`it 'a b'`, 'it "c d"'])
+  })
+})

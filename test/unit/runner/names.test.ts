@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { commandsOf, kebab } from '../../../runner/names.ts'
+import { nearest } from '../../../runner/suggest.ts'
+import { definer } from '../../../runner/task.ts'
+
+const { task, flow } = definer()
+const one = task('One', { run: () => undefined })
+const two = task('Two', { run: () => undefined })
+const both = flow('Both', [one, two])
+
+describe('names of commands', () => {
+  it.each([
+    ['deploy', 'deploy'],
+    ['detectLive', 'detect-live'],
+    ['deployV2', 'deploy-v2'],
+    ['sendToHTTP', 'send-to-http'],
+    ['HTTPCheck', 'http-check'],
+    ['snake_case', 'snake-case'],
+    ['$hidden', 'hidden'],
+  ])('%s is %s', (name, command) => {
+    expect(kebab(name)).toBe(command)
+  })
+
+  it('are the exports that are tasks, in the order of the text, flows first', () => {
+    const source = `
+      import { two } from './two.ts'
+export const zebra = task('One', {})
+export { two }
+export const { apple, mango } = tasks
+export const both = flow('Both', [])
+    `.trim()
+    const exported = { apple: one, both, mango: two, two, zebra: one, version: '1', default: { one }, helper: () => 1 }
+    expect([...commandsOf(exported, source).keys()]).toEqual(['both', 'zebra', 'two', 'apple', 'mango'])
+  })
+
+  it('must differ', () => {
+    expect(() => commandsOf({ fooBar: one, foo_bar: two }, '')).toThrow(
+      expect.objectContaining({ code: 'TASKS_OF_ONE_NAME', exit: 2, message: expect.stringContaining('`foo-bar`') }),
+    )
+  })
+})
+
+describe('the nearest name', () => {
+  it.each([
+    ['dploy', 'deploy'],
+    ['pormote', 'promote'],
+    ['DEPLOY', 'deploy'],
+    ['rolback', 'rollback'],
+    ['statsu', 'status'],
+  ])('%s is probably %s', (typed, meant) => {
+    expect(nearest(typed, ['deploy', 'promote', 'rollback', 'status', 'up'])).toBe(meant)
+  })
+
+  it('is none when nothing is near', () => {
+    expect(nearest('xyzzy', ['deploy', 'promote'])).toBeUndefined()
+    expect(nearest('ab', ['up'])).toBeUndefined()
+    expect(nearest('deploy', [])).toBeUndefined()
+  })
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { arg } from '../../../runner/args.ts'
+import { planOf } from '../../../runner/plan.ts'
+import { type AnyTask, definer } from '../../../runner/task.ts'
+
+const { task, flow } = definer()
+const titled = (title: string, ...needs: AnyTask[]) => task(title, { needs, run: () => undefined })
+const titles = (root: AnyTask) => planOf('it', root).steps.map(({ title }) => title)
+
+describe('the order of steps', () => {
+  it('puts needs first, each once, however many need it', () => {
+    const a = titled('a')
+    const b = titled('b', a)
+    const c = titled('c', a)
+    expect(titles(titled('d', b, c, a))).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('keeps the order of a flow, also inside another', () => {
+    const [a, b, c] = [titled('a'), titled('b'), titled('c')]
+    const inner = flow('inner', [c, a])
+    expect(titles(flow('outer', [inner, b, a]))).toEqual(['c', 'a', 'b'])
+    expect(titles(titled('d', inner))).toEqual(['c', 'a', 'd'])
+  })
+
+  it('knows how far each step reaches', () => {
+    const a = titled('a')
+    const b = titled('b', flow('f', [a]))
+    const c = titled('c')
+    const plan = planOf('it', flow('all', [b, c]))
+    const reach = plan.steps.map(step => [...step.reach].filter(one => one.kind === 'task').map(({ title }) => title))
+    expect(reach).toEqual([['a'], ['b', 'a'], ['c']])
+  })
+
+  it('refuses a circle and shows it', () => {
+    const a = titled('a')
+    const b = titled('b', a)
+    Object.assign(a, { needs: [b] })
+    expect(() => planOf('it', titled('c', b))).toThrow(
+      expect.objectContaining({ code: 'CYCLE', exit: 2, message: expect.stringContaining('b -> a -> b') }),
+    )
+  })
+
+  it('refuses a need that is undefined, as a circular import makes it', () => {
+    const broken = titled('broken', titled('a'), undefined as unknown as AnyTask)
+    expect(() => planOf('it', broken)).toThrow(
+      expect.objectContaining({ code: 'NEED_UNDEFINED', message: 'Need number 2 of `broken` is not a task.' }),
+    )
+  })
+
+  it('refuses steps after one that takes the terminal', () => {
+    const shell = task('shell', { interactive: true, run: () => undefined })
+    expect(titles(flow('f', [titled('a'), shell]))).toEqual(['a', 'shell'])
+    expect(() => planOf('it', flow('f', [shell, titled('a')]))).toThrow(
+      expect.objectContaining({ code: 'INTERACTIVE_NOT_LAST', exit: 2 }),
+    )
+  })
+})
+
+describe('names of steps', () => {
+  it('are those of their commands, else made from their titles, and unique', () => {
+    const a = titled('Build it!')
+    const b = titled('Build it?')
+    const c = titled('Ship')
+    const plan = planOf('ship', flow('all', [a, b, c]), new Map([['deliver', c]]))
+    expect(plan.steps.map(({ name }) => name)).toEqual(['build-it', 'build-it-2', 'deliver'])
+  })
+})
+
+describe('arguments of a plan', () => {
+  const slot = arg.choice(['blue', 'green'], 'Which slot')
+
+  it('are its own first, then those of its steps', () => {
+    const a = task('a', { args: { deep: arg.text('Deep') }, run: () => undefined })
+    const b = task('b', { needs: [a], args: { slot }, run: () => undefined })
+    expect([...planOf('b', b).args.keys()]).toEqual(['slot', 'deep'])
+  })
+
+  it('are required when one task requires what another may have', () => {
+    const a = task('a', { args: { slot: slot.optional() }, run: () => undefined })
+    const b = task('b', { args: { slot }, run: () => undefined })
+    expect(planOf('f', flow('f', [a, b])).args.get('slot')).toBe(slot)
+    expect(planOf('f', flow('f', [b, a])).args.get('slot')).toBe(slot)
+    expect(planOf('f', flow('f', [a])).args.get('slot')).toBe(slot.optional())
+  })
+
+  it('must mean the same when they have one name', () => {
+    const a = task('a', { args: { slot }, run: () => undefined })
+    const b = task('b', { args: { slot: arg.text('Another') }, run: () => undefined })
+    expect(() => planOf('f', flow('f', [a, b]))).toThrow(
+      expect.objectContaining({ code: 'ARGUMENT_CLASH', exit: 2, message: expect.stringContaining('`a` and `b`') }),
+    )
+  })
+})

@@ -1,0 +1,142 @@
+/** Builds the program as the package has it, bin/ and dist/, with the tests' own index, and runs it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+export interface Program extends AsyncDisposable {
+  /** Path of bin/task.mjs. */
+  readonly bin: string
+}
+
+/** It stands inside the repository's node_modules, so that it finds its dependencies. */
+export async function buildProgram(): Promise<Program> {
+  const cache = join(root, 'node_modules', '.cache')
+  await mkdir(cache, { recursive: true })
+  const folder = await mkdtemp(join(cache, 'runner-test-'))
+  await build({
+    entryPoints: { cli: join(root, 'runner/cli.ts'), index: join(root, 'test/unit/runner/index.ts') },
+    outdir: join(folder, 'dist'),
+    bundle: true,
+    splitting: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    sourcemap: true,
+    logLevel: 'silent',
+  })
+  await cp(join(root, 'bin'), join(folder, 'bin'), { recursive: true })
+  await writeFile(join(folder, 'package.json'), '{ "name": "switchyard", "version": "0.0.0-test", "type": "module" }')
+  return { bin: join(folder, 'bin/task.mjs'), [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}
+
+export interface Project extends AsyncDisposable {
+  readonly folder: string
+  /** What its runs get as environment: nothing of this process but the way to find programs. */
+  readonly env: Readonly<Record<string, string>>
+  write(path: string, text: string): Promise<void>
+}
+
+/** A folder of its own with these files, and a cache of its own. */
+export async function projectWith(files: Readonly<Record<string, string>>): Promise<Project> {
+  const folder = await mkdtemp(join(tmpdir(), 'runner-test-'))
+  const write = async (path: string, text: string) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+  }
+  for (const [path, text] of Object.entries(files)) await write(path, text)
+  const env = { PATH: process.env.PATH ?? '', HOME: folder, XDG_CACHE_HOME: join(folder, 'cache'), TERM: 'xterm' }
+  return { folder, env, write, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  /** Resolves when this text has been printed on either stream. */
+  said(text: string): Promise<void>
+}
+
+export function start(
+  program: Program,
+  project: Project,
+  args: readonly string[],
+  more: {
+    readonly cwd?: string
+    readonly env?: Readonly<Record<string, string>>
+    readonly node?: readonly string[]
+  } = {},
+): Running {
+  return watch(
+    spawn(process.execPath, [...(more.node ?? []), program.bin, ...args], {
+      cwd: join(project.folder, more.cwd ?? ''),
+      env: { ...project.env, ...more.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
+}
+
+export const runTask = (...args: Parameters<typeof start>): Promise<Ended> => start(...args).ended
+
+/** The same in a pseudo terminal of 100 columns; what is typed goes in by `child.stdin`. */
+export function startInTerminal(
+  program: Program,
+  project: Project,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Running {
+  const line = ['stty cols 100 rows 40;', 'exec', process.execPath, program.bin, ...args].join(' ')
+  return watch(
+    spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'], {
+      cwd: project.folder,
+      env: { ...project.env, ...env, SHELL: '/bin/bash' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  )
+}
+
+function watch(child: ChildProcess): Running {
+  let stdout = ''
+  let stderr = ''
+  const waiting = new Map<string, () => void>()
+  const look = () => {
+    for (const [text, resolve] of waiting) if (stdout.includes(text) || stderr.includes(text)) resolve()
+  }
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+    look()
+  })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+    look()
+  })
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+  return {
+    child,
+    ended,
+    said: text =>
+      Promise.race([
+        new Promise<void>(resolve => {
+          waiting.set(text, resolve)
+          look()
+        }),
+        ended.then(() => {
+          throw new Error(`it ended without saying ${JSON.stringify(text)}:\n${stdout}\n${stderr}`)
+        }),
+      ]),
+  }
+}

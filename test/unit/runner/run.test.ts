@@ -1,0 +1,487 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { arg } from '../../../runner/args.ts'
+import type { RunEvent } from '../../../runner/events.ts'
+import { catalogue, fault } from '../../../runner/faults.ts'
+import { planOf } from '../../../runner/plan.ts'
+import { MASK, redactor } from '../../../runner/redact.ts'
+import { type Outside, type Run, run } from '../../../runner/run.ts'
+import { type AnyTask, definer, type Opened, type RunSetting, type Scope } from '../../../runner/task.ts'
+
+const { task, flow } = definer()
+const faults = catalogue({ REFUSED: fault<object>({ exit: 3, what: () => 'Refused.', next: () => 'Do not.' }) })
+
+/** Runs a task and keeps its events; `outside` plays the person at the keyboard. */
+function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEvent, world: World) => void = () => {}) {
+  const events: RunEvent[] = []
+  const world = outsideWorld()
+  const ended = run({
+    plan: planOf('it', root),
+    values: {},
+    source: { folder: import.meta.dirname, files: [import.meta.filename] },
+    dryRun: false,
+    timings: false,
+    redactor: redactor(),
+    renderer: {
+      handle(event) {
+        events.push(event)
+        onEvent(event, world)
+      },
+      unwind: async () => undefined,
+      leave: async () => undefined,
+      ask: async () => undefined,
+      close: async () => undefined,
+    },
+    outside: world.outside,
+    ...more,
+  })
+  const of = <T extends RunEvent['type']>(type: T) =>
+    events.filter((event): event is Extract<RunEvent, { type: T }> => event.type === type)
+  return { events, of, ended, world }
+}
+
+interface World {
+  readonly outside: Outside
+  readonly exits: number[]
+  signal(name: string): void
+  stray(error: unknown): void
+  print(line: string): void
+}
+
+function outsideWorld(): World {
+  const signals = new Set<(signal: string) => void>()
+  const strays = new Set<(error: unknown) => void>()
+  const lines = new Set<(line: string) => void>()
+  const exits: number[] = []
+  const on =
+    <T>(listeners: Set<T>) =>
+    (listener: T) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    }
+  return {
+    exits,
+    outside: { onSignal: on(signals), onStray: on(strays), onLine: on(lines), exit: code => void exits.push(code) },
+    signal: name => signals.forEach(listener => void listener(name)),
+    stray: error => strays.forEach(listener => void listener(error)),
+    print: line => lines.forEach(listener => void listener(line)),
+  }
+}
+
+const until = (signal: AbortSignal) => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+
+describe('a run', () => {
+  it('gives each step what the ones that it needs have returned, and its arguments', async () => {
+    const seen: object[] = []
+    const build = task('Build', { args: { tag: arg.text('Tag') }, run: ({ tag }) => ({ artifact: `${tag}.tgz` }) })
+    const upload = task('Upload', { needs: [build], run: ({ artifact }) => ({ path: `/srv/${artifact}` }) })
+    const other = task('Other', { run: context => void seen.push(context) })
+    const last = task('Last', {
+      needs: [upload],
+      run({ artifact, path, tag }) {
+        seen.push({ artifact, path, tag })
+      },
+    })
+    const { ended, of } = started(flow('All', [upload, other, last]), { values: { tag: '1.2' } })
+    expect(await ended).toBe(0)
+    expect(seen[1]).toEqual({ artifact: '1.2.tgz', path: '/srv/1.2.tgz', tag: '1.2' })
+    expect(seen[0]).not.toHaveProperty('artifact')
+    expect(of('end').map(({ step, ok }) => [step, ok])).toEqual([
+      ['build', true],
+      ['upload', true],
+      ['other', true],
+      ['last', true],
+    ])
+  })
+
+  it('runs a task once, however many need it', async () => {
+    let runs = 0
+    const once = task('Once', { run: () => ({ n: ++runs }) })
+    const a = task('A', { needs: [once], run: ({ n }) => ({ a: n }) })
+    const b = task('B', { needs: [once, a], run: ({ n, a }) => expect([n, a]).toEqual([1, 1]) as undefined })
+    expect(await started(flow('All', [a, b, once])).ended).toBe(0)
+    expect(runs).toBe(1)
+  })
+
+  it('tells output, notes and results, and how long each step took', async () => {
+    const root = task('Look', {
+      run({ log, note, show }) {
+        log('one\ntwo')
+        note('fine')
+        show('a table', { rows: 1 })
+      },
+    })
+    const { ended, of } = started(root, { timings: true })
+    await ended
+    expect(of('output').map(({ line }) => line)).toEqual(['one', 'two'])
+    expect(of('note')).toEqual([{ type: 'note', step: 'look', note: 'fine' }])
+    expect(of('show')).toEqual([{ type: 'show', text: 'a table', data: { rows: 1 } }])
+    expect(of('result')).toMatchObject([{ ok: true, exit: 0, data: { rows: 1 }, timings: [{ step: 'look' }] }])
+  })
+
+  it('gives what is printed past the kit to the step that runs', async () => {
+    const { ended, of } = started(
+      task('Print', { run: () => undefined }),
+      {},
+      (event, world) => event.type === 'start' && world.print('from console.log'),
+    )
+    await ended
+    expect(of('output')).toEqual([{ type: 'output', step: 'print', line: 'from console.log' }])
+  })
+})
+
+describe('a failure', () => {
+  const undoing = (order: string[], name: string, more: object = {}) =>
+    task(name, { run: () => ({ [name]: true }), undo: () => void order.push(name), ...more })
+
+  it('undoes newest first, the failed step too, and ends with 1', async () => {
+    const order: string[] = []
+    const bad = undoing(order, 'c', { run: () => Promise.reject(new Error('no')) })
+    const { ended, of } = started(flow('All', [undoing(order, 'a'), undoing(order, 'b'), bad, undoing(order, 'd')]))
+    expect(await ended).toBe(1)
+    expect(order).toEqual(['c', 'b', 'a'])
+    expect(of('result')).toMatchObject([{ ok: false, exit: 1, undone: ['c', 'b', 'a'], left: [] }])
+    expect(of('error')).toMatchObject([{ step: 'c', during: 'run', message: 'no' }])
+  })
+
+  it('has the exit code of its fault', async () => {
+    const { ended } = started(task('No', { run: () => Promise.reject(faults.REFUSED({})) }))
+    expect(await ended).toBe(3)
+  })
+
+  it('gives an undo what its own run returned, and nothing when that failed half way', async () => {
+    const seen: unknown[] = []
+    const whole = task('Whole', { run: () => ({ made: 1 }), undo: ({ made }) => void seen.push(made) })
+    const half = task('Half', {
+      needs: [whole],
+      run: (): { got: number } => {
+        throw new Error('half way')
+      },
+      undo: ({ made, got }) => void seen.push([made, got]),
+    })
+    await started(half).ended
+    expect(seen).toEqual([[1, undefined], 1])
+  })
+
+  it('reports an undo that fails, and goes on unwinding', async () => {
+    const order: string[] = []
+    const stuck = undoing(order, 'b', { undo: () => Promise.reject(new Error('cannot')) })
+    const bad = task('c', { run: () => Promise.reject(new Error('no')) })
+    const { ended, of } = started(flow('All', [undoing(order, 'a'), stuck, bad]))
+    expect(await ended).toBe(1)
+    expect(order).toEqual(['a'])
+    expect(of('error').map(({ during, message }) => [during, message])).toEqual([
+      ['run', 'no'],
+      ['undo', 'cannot'],
+    ])
+    expect(of('result')).toMatchObject([{ undone: ['a'], left: ['b'] }])
+  })
+
+  it('aborts the signal of the run, but not that of an undo, whose commands work', async () => {
+    const aborted: boolean[] = []
+    const lines: string[] = []
+    const first = task('First', {
+      run: ({ signal }) => ({ early: signal }),
+      async undo({ signal, early, $ }) {
+        aborted.push(signal.aborted, early?.aborted === true)
+        lines.push(await $`echo undone`.text())
+      },
+    })
+    await started(flow('All', [first, task('Bad', { run: () => Promise.reject(new Error('no')) })])).ended
+    expect(aborted).toEqual([false, true])
+    expect(lines).toEqual(['undone\n'])
+  })
+
+  it('of nobody in particular fails the step that runs', async () => {
+    const root = task('Wait', { run: ({ signal }) => until(signal), undo: () => undefined })
+    const { ended, of } = started(root, {}, (event, world) => {
+      if (event.type === 'start') setImmediate(() => world.stray(new Error('floating')))
+    })
+    expect(await ended).toBe(1)
+    expect(of('error')).toMatchObject([{ step: 'wait', during: 'run', message: 'floating' }])
+    expect(of('result')).toMatchObject([{ undone: ['Wait'] }])
+  })
+})
+
+describe('an interrupt', () => {
+  it('stops the running step, undoes newest first, and ends with 130', async () => {
+    const order: string[] = []
+    const first = task('First', { run: () => undefined, undo: () => void order.push('first') })
+    const second = task('Second', {
+      needs: [first],
+      run: ({ $ }) => $`sleep 60`.then(() => undefined),
+      undo: () => void order.push('second'),
+    })
+    const { ended, of } = started(second, {}, (event, world) => {
+      if (event.type === 'start' && event.step === 'second') setTimeout(() => world.signal('SIGINT'), 50)
+    })
+    expect(await ended).toBe(130)
+    expect(order).toEqual(['second', 'first'])
+    expect(of('interrupt')).toEqual([{ type: 'interrupt', signal: 'SIGINT', step: 'second', title: 'Second' }])
+    expect(of('error')).toMatchObject([{ code: 'INTERRUPTED', exit: 130 }])
+  })
+
+  it('keeps the result of a step that ended all the same', async () => {
+    const seen: unknown[] = []
+    const root = task('Stubborn', {
+      async run({ signal }) {
+        await until(signal)
+        return { made: 'it' }
+      },
+      undo: ({ made }) => void seen.push(made),
+    })
+    const { ended } = started(root, {}, (event, world) => {
+      if (event.type === 'start') setTimeout(() => world.signal('SIGTERM'), 20)
+    })
+    expect(await ended).toBe(130)
+    expect(seen).toEqual(['it'])
+  })
+
+  it('goes on without a step that does not stop, and says so', async () => {
+    const free = new AbortController()
+    onTestFinished(() => free.abort())
+    const undone: string[] = []
+    const root = task('Deaf', { run: () => until(free.signal), undo: () => void undone.push('deaf') })
+    const { ended, of } = started(root, { grace: 30 }, (event, world) => {
+      if (event.type === 'start') setTimeout(() => world.signal('SIGINT'), 20)
+    })
+    expect(await ended).toBe(130)
+    expect(of('stuck')).toMatchObject([{ step: 'deaf' }])
+    expect(undone).toEqual(['deaf'])
+  })
+
+  it('for the second time ends at once and says what is left to undo', async () => {
+    const free = new AbortController()
+    const first = task('First', { run: () => undefined, undo: () => undefined })
+    const plain = task('Plain', { run: () => undefined })
+    const bad = task('Bad', {
+      run: ({ signal }) => until(signal),
+      undo: async ({ signal }) => {
+        await Promise.race([until(signal), until(free.signal)])
+        if (signal.aborted) throw new Error('told to stop')
+      },
+    })
+    const { ended, of, world } = started(flow('All', [first, plain, bad]), {}, (event, at) => {
+      if (event.type === 'start' && event.step === 'bad') setTimeout(() => at.signal('SIGINT'), 20)
+      if (event.type === 'undo' && event.step === 'bad' && event.state === 'start')
+        setTimeout(() => at.signal('SIGINT'), 20)
+    })
+    await ended
+    expect(world.exits).toEqual([130])
+    expect(of('abandon')).toEqual([{ type: 'abandon', signal: 'SIGINT', left: ['Bad', 'First'] }])
+  })
+
+  it('while undoing a failure does not stop that', async () => {
+    const first = task('First', { run: () => undefined, undo: () => sleep(60) })
+    const bad = task('Bad', { run: () => Promise.reject(new Error('no')) })
+    const { ended, of, world } = started(flow('All', [first, bad]), {}, (event, at) => {
+      if (event.type === 'undo' && event.state === 'start') at.signal('SIGINT')
+    })
+    expect(await ended).toBe(1)
+    expect(of('interrupt')).toEqual([{ type: 'interrupt', signal: 'SIGINT' }])
+    expect(of('result')).toMatchObject([{ undone: ['First'] }])
+    expect(world.exits).toEqual([])
+  })
+
+  it('is left to a step that has the terminal', async () => {
+    const root = task('Console', { interactive: true, run: () => sleep(40).then(() => ({ exitCode: 7 })) })
+    const { ended, of } = started(root, {}, (event, world) => {
+      if (event.type === 'start') setTimeout(() => world.signal('SIGINT'), 10)
+    })
+    expect(await ended).toBe(7)
+    expect(of('interrupt')).toEqual([])
+  })
+})
+
+describe('a scope', () => {
+  const scopeWith = (log: string[], more: Partial<Opened> = {}): Scope => ({
+    name: 'web-1',
+    async open(setting: RunSetting) {
+      log.push(`open ${setting.command} ${setting.dryRun}`)
+      return {
+        context: kit => ({ host: `host of ${typeof kit.log}` }),
+        async [Symbol.asyncDispose]() {
+          log.push('close')
+        },
+        ...more,
+      }
+    },
+  })
+
+  it('is opened when it is first wanted, once, and closed at the end', async () => {
+    const log: string[] = []
+    const own = definer<{ host: string }>(scopeWith(log))
+    const none = task('None', { run: () => void log.push('none') })
+    const a = own.task('A', { run: ({ host }) => void log.push(host) })
+    const b = own.task('B', { run: () => void log.push('b') })
+    expect(await started(flow('All', [none, a, b])).ended).toBe(0)
+    expect(log).toEqual(['none', 'open it false', 'host of function', 'b', 'close'])
+  })
+
+  it('is closed after the undo steps, which can use it', async () => {
+    const log: string[] = []
+    const own = definer<{ host: string }>(scopeWith(log))
+    const a = own.task('A', { run: () => undefined, undo: ({ host }) => void log.push(`undo on ${host}`) })
+    const bad = own.task('Bad', { needs: [a], run: () => Promise.reject(new Error('no')) })
+    await started(bad).ended
+    expect(log).toEqual(['open it false', 'undo on host of function', 'close'])
+  })
+
+  it('that cannot be opened fails the step, which then has nothing to undo', async () => {
+    const own = definer({ name: 'x', open: () => Promise.reject(faults.REFUSED({})) })
+    const undone: string[] = []
+    const { ended } = started(own.task('A', { run: () => undefined, undo: () => void undone.push('a') }))
+    expect(await ended).toBe(3)
+    expect(undone).toEqual([])
+  })
+
+  it('that does not close is told, and does not hold the program', async () => {
+    const hangs = scopeWith([], { [Symbol.asyncDispose]: () => new Promise<void>(() => {}) })
+    const fails = scopeWith([], { [Symbol.asyncDispose]: () => Promise.reject(new Error('lost')) })
+    const a = definer(hangs).task('A', { run: () => undefined })
+    const b = definer(fails).task('B', { run: () => undefined })
+    const { ended, of } = started(flow('All', [a, b]), { grace: 20 })
+    expect(await ended).toBe(0)
+    expect(of('error').map(({ during, message }) => [during, message])).toEqual([
+      ['close', 'lost'],
+      ['close', 'web-1 did not close within 0.02 s'],
+    ])
+  })
+})
+
+describe('a dry run', () => {
+  it('prints local commands instead of running them, with all that a ProcessPromise can do', async () => {
+    const root = task('Write', {
+      async run({ $, dryRun }) {
+        const output = await $`touch ${'/nonexistent/a b'}`.pipe`cat > /nonexistent/c`
+        const text = await $({ nothrow: true, cwd: '/' })`false`.text()
+        return { all: [dryRun, output.exitCode, text] }
+      },
+    })
+    const seen: unknown[] = []
+    const look = task('Look', { needs: [root], run: ({ all }) => void seen.push(...all) })
+    const { ended, of } = started(look, { dryRun: true })
+    expect(await ended).toBe(0)
+    expect(seen).toEqual([true, 0, ''])
+    expect(of('output').map(({ line }) => line)).toEqual([
+      "would run: touch $'/nonexistent/a b'",
+      'would run: cat > /nonexistent/c',
+      'would run: false',
+    ])
+  })
+
+  it('undoes nothing, for nothing was done', async () => {
+    const undone: string[] = []
+    const a = task('A', { run: () => undefined, undo: () => void undone.push('a') })
+    const bad = task('Bad', { needs: [a], run: () => Promise.reject(new Error('no')) })
+    expect(await started(bad, { dryRun: true }).ended).toBe(1)
+    expect(undone).toEqual([])
+  })
+})
+
+describe('local commands', () => {
+  it('send each line of both streams to the step', async () => {
+    const { ended, of } = started(
+      task('Talk', { run: ({ $ }) => $`echo out; echo err >&2; printf end`.then(() => undefined) }),
+    )
+    await ended
+    expect(
+      of('output')
+        .map(({ line }) => line)
+        .toSorted(),
+    ).toEqual(['end', 'err', 'out'])
+  })
+
+  it('are silent when they are told to be, and when they are piped', async () => {
+    const { ended, of } = started(
+      task('Whisper', {
+        async run({ $ }) {
+          await $({ quiet: true })`echo quiet`
+          await $`echo piped`.pipe`tr a-z A-Z`
+        },
+      }),
+    )
+    await ended
+    expect(of('output').map(({ line }) => line)).toEqual(['PIPED'])
+  })
+
+  it('run in the folder of the Taskfile', async () => {
+    const { ended, of } = started(task('Where', { run: ({ $ }) => $`pwd`.then(() => undefined) }))
+    await ended
+    expect(of('output')).toMatchObject([{ line: import.meta.dirname }])
+  })
+
+  it('survive a pipe into a command that does not read', async () => {
+    const root = task('Head', { run: ({ $ }) => $({ nothrow: true })`seq 300000`.pipe`head -1`.then(() => undefined) })
+    const { ended, of } = started(root)
+    await ended
+    expect(of('output')).toMatchObject([{ line: '1' }])
+  })
+
+  it('leave the settings of zx as they were', async () => {
+    const { $ } = await import('zx/core')
+    const settings = () => [$.verbose, $.quiet, $.cwd, $.log, $.spawn, $.detached]
+    const before = settings()
+    await started(task('Do', { run: ({ $ }) => $`true`.then(() => undefined) })).ended
+    expect(settings()).toEqual(before)
+  })
+})
+
+describe('hidden values', () => {
+  it('are hidden in output, also cut in pieces, in notes, results, errors, stacks and thrown values', async () => {
+    const secret = 'hunter2-hunter2'
+    const scope: Scope = {
+      name: 'x',
+      async open({ hide }) {
+        hide([secret, '918273'])
+        return { context: () => ({}), [Symbol.asyncDispose]: async () => undefined }
+      },
+    }
+    const own = definer(scope)
+    const talk = own.task('Talk', {
+      async run({ $, log, note, show }) {
+        log(`log ${secret}`)
+        note(`note ${secret}`)
+        show(`show ${secret}`, { deep: [{ [secret]: secret, code: secret, type: secret }], number: 918273 })
+        await $`printf hunter2-; sleep 0.05; printf 'hunter2\n'; printf hunter2-hun >&2; sleep 0.05; echo ter2 >&2`
+      },
+      undo: () => Promise.reject(`thrown ${secret}`),
+    })
+    const dies = own.task('Die', { needs: [talk], run: ({ $ }) => $`echo ${secret} >&2; exit 1`.then(() => undefined) })
+    const { ended, events, of } = started(dies)
+    expect(await ended).toBe(1)
+    const all = JSON.stringify(events)
+    expect(all).not.toMatch(/hunter2|918273/)
+    expect(of('output').filter(({ line }) => line === MASK)).toHaveLength(3)
+    expect(of('error')).toMatchObject([{ command: `echo ${MASK} >&2; exit 1` }, { code: 'THROWN' }])
+    expect(of('show')).toMatchObject([{ data: { deep: [{ [MASK]: MASK, code: MASK, type: MASK }], number: MASK } }])
+  })
+
+  it('are hidden in what a dry run prints', async () => {
+    const hidden = redactor()
+    hidden.hide(['s3cret-token'])
+    const root = task('Call', { run: ({ $ }) => $`curl -H ${'Authorization: s3cret-token'} x`.then(() => undefined) })
+    const { ended, of } = started(root, { dryRun: true, redactor: hidden })
+    await ended
+    expect(of('output')).toMatchObject([{ line: `would run: curl -H $'Authorization: ${MASK}' x` }])
+  })
+})
+
+describe('a question', () => {
+  it.each([
+    ['y', true],
+    ['Yes', true],
+    ['n', false],
+    ['', false],
+    [undefined, false],
+  ])('answered with %j is %s', async (answer, expected) => {
+    const seen: boolean[] = []
+    const root = task('Ask', { run: async ({ confirm }) => void seen.push(await confirm('Go on?')) })
+    const handle = () => undefined
+    const nothing = async () => undefined
+    await started(root, {
+      renderer: { handle, unwind: nothing, leave: nothing, close: nothing, ask: async () => answer },
+    }).ended
+    expect(seen).toEqual([expected])
+  })
+})

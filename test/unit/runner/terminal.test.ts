@@ -1,0 +1,135 @@
+import { stripVTControlCharacters } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildProgram, type Program, projectWith, startInTerminal } from './program.ts'
+
+const taskfile = `
+import { definer } from 'switchyard'
+const { task, flow } = definer({
+  name: 'env',
+  async open({ hide }) {
+    hide(['hunter2-hunter2'])
+    return { context: () => ({}), async [Symbol.asyncDispose]() {} }
+  },
+})
+export const build = task('Build it', {
+  async run({ $, note }) {
+    await $\`echo pass hunter2-hunter2; sleep 0.3\`
+    note('1.2.3')
+  },
+  undo: () => undefined,
+})
+export const status = task('Show the slots', { needs: [build], run: ({ show }) => show('blue  live') })
+export const fail = task('Go wrong', { needs: [build], run: () => Promise.reject(new Error('no hunter2-hunter2')) })
+export const later = task('Never reached', { run: () => undefined })
+export const both = flow('Both', [fail, later])
+export const ask = task('Ask', { async run({ confirm, show }) { show('answer ' + (await confirm('Trust web-1?'))) } })
+export const wait = task('Wait', { needs: [build], async run({ $ }) { await $\`echo waiting; sleep 60\` }, undo: () => new Promise(r => setTimeout(r, 60_000)) })
+export const enter = task('Enter', {
+  needs: [build],
+  interactive: true,
+  async run({ $ }) {
+    process.stdout.write('prompt> ')
+    const [line] = await new Promise(resolve => process.stdin.once('data', data => resolve(String(data).split('\\n'))))
+    process.stdin.pause()
+    process.stdout.write('got ' + line.trim() + ' on ' + process.stdout.isTTY + '\\n')
+    return { exitCode: 5 }
+  },
+})
+`
+
+let program: Program
+let project: Awaited<ReturnType<typeof projectWith>>
+beforeAll(async () => {
+  program = await buildProgram()
+  project = await projectWith({ 'Taskfile.ts': taskfile })
+})
+afterAll(async () => {
+  await program[Symbol.asyncDispose]()
+  await project[Symbol.asyncDispose]()
+})
+
+const inTerminal = (args: string[], env: Record<string, string> = {}) => startInTerminal(program, project, args, env)
+const screen = (stdout: string) => stripVTControlCharacters(stdout).replaceAll('\r', '')
+
+describe('in a terminal', () => {
+  it('a tree shows each step with its time and its remark, and the last line of output while it runs', async () => {
+    const { code, stdout } = await inTerminal(['status']).ended
+    expect(code).toBe(0)
+    const text = screen(stdout)
+    expect(text).toMatch(/\u280b Build it\n.*\u203a pass \[hidden\]\n/)
+    expect(text).toMatch(/\u2714 Build it {2}1\.2\.3 \[\d\.\ds\]\n\u2714 Show the slots \[\d\.\ds\]\n\nblue {2}live\n$/)
+    expect(stdout).not.toContain('hunter2')
+  })
+
+  it('a failure stands below the tree, with what was undone', async () => {
+    const { code, stdout } = await inTerminal(['both']).ended
+    expect(code).toBe(1)
+    const text = screen(stdout)
+    expect(text).toContain('\u2716 Go wrong\n')
+    expect(text).toMatch(/\u2714 Undo: Build it \[\d\.\ds\]\n/)
+    expect(text).toContain('\nerror: no [hidden] [FAILED]\n')
+    expect(text).toMatch(/undone: Build it\nBoth: failed in \d\.\d s\n$/)
+    expect(text).not.toContain('\u2714 Never reached')
+    expect(stdout).not.toContain('hunter2')
+  })
+
+  it.each([
+    ['yes\r', 'answer true'],
+    ['nope\x7f\x7f\x7f\x7fy\r', 'answer true'],
+    ['\r', 'answer false'],
+  ])('a person is asked, and types %j', async (typed, answer) => {
+    const running = inTerminal(['ask'])
+    await running.said('Trust web-1? [y/N]')
+    running.child.stdin?.write(typed)
+    const { code, stdout } = await running.ended
+    expect(code).toBe(0)
+    expect(screen(stdout)).toMatch(new RegExp(`\\n${answer}\\n$`))
+  })
+
+  it('Ctrl-C at a question interrupts the run', async () => {
+    const running = inTerminal(['ask'])
+    await running.said('Trust web-1? [y/N]')
+    running.child.stdin?.write('\x03')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(130)
+    expect(screen(stdout)).toContain('Interrupted by SIGINT')
+  })
+
+  it('Ctrl-C twice ends at once, says what is left, and gives the cursor back', async () => {
+    const running = inTerminal(['wait'])
+    await running.said('waiting')
+    running.child.stdin?.write('\x03')
+    await running.said('Undo: Wait')
+    running.child.stdin?.write('\x03')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(130)
+    expect(screen(stdout)).toContain(
+      'SIGINT again: ending at once.\nLeft to undo, newest first:\n  - Wait\n  - Build it\n',
+    )
+    expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[?25l'))
+  })
+
+  it('a step that takes the terminal has it for itself, after the tree', async () => {
+    const running = inTerminal(['enter'])
+    await running.said('prompt> ')
+    running.child.stdin?.write('hello\r')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(5)
+    expect(screen(stdout)).toMatch(/\u2714 Build it.*\nprompt> (?:hello\n)?got hello on true\n/)
+  })
+
+  it.each([[{ NO_COLOR: '1' }], [{ CI: 'true' }], [{ TERM: 'dumb' }]])('lines are plain with %j', async env => {
+    const { code, stdout } = await inTerminal(['status'], env as Record<string, string>).ended
+    expect(code).toBe(0)
+    expect(stdout).not.toContain('\x1b')
+    expect(screen(stdout)).toContain('> Build it\nok: Build it  1.2.3 (')
+  })
+
+  it('a person is asked in plain lines too', async () => {
+    const running = inTerminal(['ask', '--verbose'])
+    await running.said('Trust web-1? [y/N] ')
+    running.child.stdin?.write('y\r')
+    const { stdout } = await running.ended
+    expect(screen(stdout)).toContain('answer true\n')
+  })
+})
