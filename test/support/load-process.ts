@@ -1,12 +1,13 @@
 /** The process that makes the load: see load.ts, which starts it. Its one argument is the plan, as JSON. */
 import { setMaxListeners } from 'node:events'
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { type ClientHttp2Session, connect } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { Answer, Drop, Kind, Message, Plan, RawKindReport, RawReport } from './load.ts'
 
 const plan = JSON.parse(process.argv[2] ?? '') as Plan
-const kinds = ['keepAlive', 'idle', 'post', 'fresh', 'slow', 'socket'] as const satisfies readonly Kind[]
+const kinds = ['keepAlive', 'idle', 'post', 'fresh', 'slow', 'http2', 'socket'] as const satisfies readonly Kind[]
 const upload = Buffer.alloc(64 * 1024, 'switchyard ')
 const stopping = new AbortController()
 // One listener a client: that many are no leak.
@@ -93,10 +94,10 @@ class Tally {
   }
 }
 
-function pickHeaders(from: IncomingMessage): Record<string, string> {
+function pickHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(
     plan.headers.flatMap(name => {
-      const value = from.headers[name.toLowerCase()]
+      const value = headers[name.toLowerCase()]
       return value === undefined ? [] : [[name, String(value)]]
     }),
   )
@@ -136,7 +137,7 @@ function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Prom
         if (!response.complete) settle('cut off')
         else if (status < 200 || status > 299) settle(String(status))
         else if (body && !got.equals(body)) settle('not echoed')
-        else settle({ headers: pickHeaders(response), body: body ? '' : got.toString().slice(0, 200) })
+        else settle({ headers: pickHeaders(response.headers), body: body ? '' : got.toString().slice(0, 200) })
       })
     })
     sent.end(body)
@@ -145,7 +146,7 @@ function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Prom
 
 /** One client that asks again and again. Calls `started` when its first request is over or, where that is slow, due. */
 async function httpClient(
-  kind: Exclude<Kind, 'socket'>,
+  kind: Exclude<Kind, 'socket' | 'http2'>,
   share: number,
   tally: Tally,
   started: () => void,
@@ -162,6 +163,59 @@ async function httpClient(
     await pause(apart + plan.pauseMs[kind] * (first ? share : 1))
   }
   agent.destroy()
+  started()
+}
+
+/** One GET on a connection that speaks HTTP/2; resolves when it is over, and never rejects. */
+function stream(tally: Tally, session: ClientHttp2Session): Promise<void> {
+  return new Promise(resolve => {
+    const sentAt = now()
+    const parts: Buffer[] = []
+    let headers: IncomingHttpHeaders = {}
+    let status = 0
+    let whole = false
+    let problem: string | undefined
+    const sent = session.request({ ':path': plan.paths.get })
+    const timer = setTimeout(() => {
+      problem = 'timeout'
+      sent.close()
+    }, plan.timeoutMs)
+    sent.on('response', got => {
+      headers = got
+      status = got[':status'] ?? 0
+    })
+    sent.on('data', (part: Buffer) => parts.push(part))
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      problem ??= /NGHTTP2_\w+/.exec(error.message)?.[0] ?? error.code ?? error.message
+    })
+    sent.on('end', () => {
+      whole = true
+    })
+    sent.on('close', () => {
+      clearTimeout(timer)
+      if (problem !== undefined || !whole) tally.fail(sentAt, problem ?? 'cut off')
+      else if (status < 200 || status > 299) tally.fail(sentAt, String(status))
+      else tally.succeed(sentAt, { headers: pickHeaders(headers), body: Buffer.concat(parts).toString().slice(0, 200) })
+      resolve()
+    })
+    sent.end()
+  })
+}
+
+/** One client of HTTP/2. A server that says goodbye (GOAWAY) gets its next request on a new connection, as from a browser. */
+async function http2Client(share: number, tally: Tally, started: () => void): Promise<void> {
+  let session: ClientHttp2Session | undefined
+  for (let first = true; mayStart(); first = false) {
+    if (session === undefined || session.closed || session.destroyed) {
+      session = connect(plan.http2Url, { rejectUnauthorized: false })
+      // Each request on it says by itself that it failed.
+      session.on('error', () => undefined)
+    }
+    await stream(tally, session)
+    started()
+    await pause(plan.pauseMs.http2 * (first ? share : 1))
+  }
+  session?.destroy()
   started()
 }
 
@@ -202,7 +256,7 @@ function socketClient(name: number, tally: Tally, started: () => void): Promise<
       }
     }
     socket.on('upgrade', response => {
-      answer.headers = pickHeaders(response)
+      answer.headers = pickHeaders(response.headers)
     })
     socket.on('open', () => {
       state = 'open'
@@ -230,6 +284,13 @@ function socketClient(name: number, tally: Tally, started: () => void): Promise<
   })
 }
 
+function start(kind: Kind, index: number, tally: Tally, started: () => void): Promise<void> {
+  const share = index / plan.clients[kind]
+  if (kind === 'socket') return socketClient(index, tally, started)
+  if (kind === 'http2') return http2Client(share, tally, started)
+  return httpClient(kind, share, tally, started)
+}
+
 function tell(message: Message, then?: () => void): void {
   process.send?.(message, undefined, undefined, then)
 }
@@ -245,8 +306,7 @@ for (const { kind, tally } of tallies) {
   for (let index = 1; index <= plan.clients[kind]; index += 1) {
     starts.push(
       new Promise(started => {
-        const share = index / plan.clients[kind]
-        clients.push(kind === 'socket' ? socketClient(index, tally, started) : httpClient(kind, share, tally, started))
+        clients.push(start(kind, index, tally, started))
       }),
     )
   }

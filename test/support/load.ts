@@ -11,13 +11,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 /**
  * `keepAlive`: GET after GET on one connection · `idle`: the same with a second of silence before each · `post`: 64 KiB
  * over keep-alive, which has to come back · `fresh`: a connection for each GET · `slow`: GETs that take 1.5 s, so that
- * some are always in flight · `socket`: WebSockets that send a message and wait for its echo.
+ * some are always in flight · `http2`: GET after GET on one HTTP/2 connection, to `http2Url` · `socket`: WebSockets that
+ * send a message and wait for its echo.
  */
-export type Kind = 'keepAlive' | 'idle' | 'post' | 'fresh' | 'slow' | 'socket'
+export type Kind = 'keepAlive' | 'idle' | 'post' | 'fresh' | 'slow' | 'http2' | 'socket'
 
 export interface LoadOptions {
   /** Where to send it, such as `http://127.0.0.1:8080`. Anything but this machine is refused. */
   url: string
+  /** Where HTTP/2 is spoken: `https://127.0.0.1:8443`, its certificate not looked at, or `http://` where both sides know. */
+  http2Url?: string
   /** Clients of each kind; 0 leaves a kind out. */
   clients?: Partial<Record<Kind, number>>
   /** Milliseconds that a client of this kind waits between an answer and its next request. */
@@ -142,18 +145,26 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
 }
 
 function toPlan({ parse: _, ...options }: LoadOptions): Plan {
-  const { protocol, hostname } = new URL(options.url)
-  if (protocol !== 'http:' || !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
-    throw new RangeError(`Load goes to this machine only, over http, not to ${options.url}`)
-  }
+  assertOurs(options.url, ['http:'])
+  if (options.http2Url !== undefined) assertOurs(options.http2Url, ['http:', 'https:'])
   const plan: Plan = {
+    http2Url: options.url,
     maxSeconds: 120,
     maxRequests: 500_000,
     timeoutMs: 10_000,
     headers: [],
     ...options,
-    clients: { keepAlive: 4, idle: 4, post: 2, fresh: 2, slow: 4, socket: 20, ...options.clients },
-    pauseMs: { keepAlive: 5, idle: 1100, post: 10, fresh: 10, slow: 0, socket: 200, ...options.pauseMs },
+    clients: {
+      keepAlive: 4,
+      idle: 4,
+      post: 2,
+      fresh: 2,
+      slow: 4,
+      http2: options.http2Url ? 2 : 0,
+      socket: 20,
+      ...options.clients,
+    },
+    pauseMs: { keepAlive: 5, idle: 1100, post: 10, fresh: 10, slow: 0, http2: 5, socket: 200, ...options.pauseMs },
     paths: { get: '/', post: '/echo', slow: '/slow?ms=1500', socket: '/ws', ...options.paths },
   }
   if (!(plan.maxSeconds > 0 && plan.maxSeconds <= 600)) throw new RangeError('maxSeconds: more than 0, at most 600')
@@ -161,6 +172,12 @@ function toPlan({ parse: _, ...options }: LoadOptions): Plan {
     throw new RangeError('maxRequests: more than 0, at most 1000000')
   }
   return plan
+}
+
+function assertOurs(url: string, protocols: readonly string[]): void {
+  const { protocol, hostname } = new URL(url)
+  if (protocols.includes(protocol) && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return
+  throw new RangeError(`Load goes to this machine only, over http, not to ${url}`)
 }
 
 function messageFrom<T extends Message['type']>(child: ChildProcess, type: T): Promise<Extract<Message, { type: T }>> {

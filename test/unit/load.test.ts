@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,7 +8,7 @@ import { type Kind, type LoadOptions, type Report, startLoad } from '../support/
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-const none: Record<Kind, number> = { keepAlive: 0, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
+const none: Record<Kind, number> = { keepAlive: 0, idle: 0, post: 0, fresh: 0, slow: 0, http2: 0, socket: 0 }
 
 /** A server such as the sample application: `/echo`, `/slow?ms=`, WebSockets, and a page that says the slot. */
 let server: Server
@@ -46,6 +47,23 @@ afterEach(async () => {
   await new Promise(done => server.close(done))
 })
 
+/** Answers HTTP/2 with what `answer` says, and ends the stream. */
+async function http2Server(answer: (stream: ServerHttp2Stream, nth: number) => void) {
+  let asked = 0
+  const made = createHttp2Server()
+  made.on('stream', stream => {
+    asked += 1
+    stream.on('error', () => undefined)
+    answer(stream, asked)
+    stream.end('done')
+  })
+  await new Promise<void>(done => made.listen(0, '127.0.0.1', done))
+  return {
+    url: `http://127.0.0.1:${(made.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: () => new Promise<void>(done => made.close(() => done())),
+  }
+}
+
 async function loadFor(milliseconds: number, options: Omit<LoadOptions, 'url'>, during = () => {}): Promise<Report> {
   await using load = await startLoad({ url, ...options })
   await sleep(milliseconds / 2)
@@ -56,7 +74,9 @@ async function loadFor(milliseconds: number, options: Omit<LoadOptions, 'url'>, 
 
 describe('an application that answers', () => {
   it('gets every kind of load, and nothing fails', async () => {
+    await using http2 = await http2Server(stream => stream.respond({ ':status': 200, 'life-slot': slot }))
     const report = await loadFor(700, {
+      http2Url: http2.url,
       pauseMs: { idle: 100, socket: 50 },
       paths: { slow: '/slow?ms=300' },
     })
@@ -174,6 +194,37 @@ describe('an application that fails', () => {
       { code: 1006, reason: '' },
     ])
     expect(connections).toBe(3)
+  })
+})
+
+describe('HTTP/2', () => {
+  const clients = { ...none, http2: 1 }
+
+  it('counts a stream that is refused and one that answers with an error', async () => {
+    await using http2 = await http2Server((stream, nth) => {
+      if (nth === 3) stream.close(7)
+      else stream.respond({ ':status': nth === 5 ? 502 : 200 })
+    })
+    const { kinds } = await loadFor(300, { clients, http2Url: http2.url })
+    expect(kinds.http2.reasons).toEqual({ NGHTTP2_REFUSED_STREAM: 1, '502': 1 })
+    expect(kinds.http2.ok).toBe(kinds.http2.sent - 2)
+  })
+
+  it('goes on with a new connection after a goodbye, and fails nothing', async () => {
+    let sessions = 0
+    await using http2 = await http2Server((stream, nth) => {
+      stream.respond({ ':status': 200 })
+      if (stream.id === 1) sessions += 1
+      if (nth % 4 === 0) stream.session?.close()
+    })
+    const { kinds } = await loadFor(300, { clients, http2Url: http2.url })
+    expect(kinds.http2.reasons).toEqual({})
+    expect(kinds.http2.sent).toBeGreaterThan(8)
+    expect(sessions).toBeGreaterThan(1)
+  })
+
+  it('goes to this machine only', async () => {
+    await expect(startLoad({ url, http2Url: 'https://192.0.2.1/' })).rejects.toThrow(RangeError)
   })
 })
 
