@@ -31,6 +31,10 @@ export class Fault extends Error {
   }
 }
 
+/** Whether something that was thrown is a fault; also one of another copy of this package, as a plugin may have. */
+export const isFault = (thrown: unknown): thrown is Fault =>
+  thrown instanceof Error && thrown.name === 'Fault' && 'code' in thrown && 'next' in thrown && 'exit' in thrown
+
 /** How one entry of the catalogue turns its data into words. */
 export interface FaultEntry<D> {
   readonly exit: ExitCode

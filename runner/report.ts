@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Report } from './events.ts'
-import { Fault } from './faults.ts'
+import { isFault } from './faults.ts'
 
 /** What is known of the Taskfile when an error is put into words. */
 export interface Source {
@@ -14,7 +14,7 @@ export interface Source {
 }
 
 export function report(thrown: unknown, source: Source): Report {
-  if (thrown instanceof Fault) {
+  if (isFault(thrown)) {
     const { code, exit, message, next, detail } = thrown
     return { code, exit, message, next, ...(detail !== undefined && { detail }) }
   }
@@ -56,7 +56,7 @@ const isProcessOutput = (thrown: unknown): thrown is ProcessOutput =>
 
 /** The words that our shells, local and remote, put into the `from` of zx's message. */
 function reportCommand(thrown: ProcessOutput, source: Source): Report {
-  if (thrown.cause instanceof Fault) return report(thrown.cause, source)
+  if (isFault(thrown.cause)) return report(thrown.cause, source)
   const from = /\n {4}at (.*)\n {4}command: ([\s\S]*?)(?:\n {4}host: (.*))?(?:\n {4}exit code: .*[\s\S]*)?$/.exec(
     `\n${thrown.message}`,
   )

@@ -105,6 +105,10 @@ export type Values<A> = { -readonly [K in keyof A]: A[K] extends Arg<infer T> ? 
 export type Simple<T> = { [K in keyof T]: T[K] } & {}
 export type Result<Out> = Out extends object ? Out : {}
 
+/** An object whose names others use, or nothing. Not a promise in a promise: so what is promised is looked at as well. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a `run` without a return gives void.
+export type Returned = (object & { then?: never }) | undefined | void
+
 /** How a task is written. `C` is what the project adds to the context. */
 export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends Record<string, Arg>> {
   readonly about?: string
@@ -122,12 +126,7 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
 
 /** The two functions with which a Taskfile makes its own tasks. */
 export interface Definer<C> {
-  task<
-    // biome-ignore lint/suspicious/noConfusingVoidType: a `run` without a return gives void.
-    Out extends object | undefined | void,
-    const D extends readonly AnyTask[] = [],
-    const A extends Record<string, Arg> = {},
-  >(
+  task<Out extends Returned, const D extends readonly AnyTask[] = [], const A extends Record<string, Arg> = {}>(
     title: string,
     definition: TaskDefinition<C, Out, D, A>,
   ): Task<Simple<Values<A> & Wanted<D>>, Simple<Given<D> & Result<Out>>>

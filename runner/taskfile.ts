@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
-import { Fault } from './faults.ts'
+import { isFault } from './faults.ts'
 import { type Commands, commandsOf } from './names.ts'
 import { runnerFaults } from './runner-faults.ts'
 
@@ -79,7 +79,7 @@ const shown = (file: string) => relative(process.cwd(), file)
 
 /** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say. */
 function failure(error: unknown, file: string, files: readonly string[]): unknown {
-  if (error instanceof Fault) return error
+  if (isFault(error)) return error
   if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
   const said = `${error.name}: ${error.message}`
   const place = placeIn(error.stack ?? '', files) ?? importPlace(error.message, files)

@@ -1,0 +1,162 @@
+import { describe, expectTypeOf, it } from 'vitest'
+import type { ProcessPromise } from 'zx/core'
+import { arg } from '../../runner/args.ts'
+import { catalogue, type Fault, fault } from '../../runner/faults.ts'
+import { type Arg, definer, type Kit, type Scope, type Task } from '../../runner/task.ts'
+
+interface Slot {
+  readonly name: 'blue' | 'green'
+}
+declare const scope: Scope
+const { task, flow } = definer<{ readonly host: string }>(scope)
+const slot: Arg<Slot> = arg.from('slot', ['blue', 'green'], name => ({ name }) as Slot)
+
+const build = task('Build', { run: async () => ({ artifact: { path: 'a.tgz', version: '1' } }) })
+const upload = task('Upload', {
+  needs: [build],
+  run: ({ artifact }) => ({ release: `${artifact.version}-3fa9c21` }),
+})
+const detect = task('Detect', {
+  run: (): { live: Slot | undefined; idle: Slot } => ({ live: undefined, idle: { name: 'blue' } }),
+})
+const start = task('Start', { needs: [upload, detect], run: ({ release, idle }) => void [release, idle] })
+const promote = task('Promote', { args: { slot }, run: ({ slot: to }) => void to })
+const migrate = task('Migrate', { args: { slot: slot.optional() }, needs: [detect], run: () => undefined })
+
+describe('arguments', () => {
+  it('have the type of what they parse to', () => {
+    expectTypeOf(arg.text('a')).toEqualTypeOf<Arg<string>>()
+    expectTypeOf(arg.integer('a')).toEqualTypeOf<Arg<number>>()
+    expectTypeOf(arg.duration('a')).toEqualTypeOf<Arg<number>>()
+    expectTypeOf(arg.flag('a')).toEqualTypeOf<Arg<boolean>>()
+    expectTypeOf(arg.choice(['fast', 'safe'], 'a')).toEqualTypeOf<Arg<'fast' | 'safe'>>()
+    expectTypeOf(arg.from('slot', ['blue'], () => new Date())).toEqualTypeOf<Arg<Date>>()
+    expectTypeOf(arg.integer('a').optional()).toEqualTypeOf<Arg<number | undefined>>()
+  })
+
+  it('are in the context, optional ones perhaps undefined', () => {
+    task('x', {
+      args: { slot, wait: arg.duration('w').optional(), force: arg.flag('f') },
+      run(context) {
+        expectTypeOf(context.slot).toEqualTypeOf<Slot>()
+        expectTypeOf(context.wait).toEqualTypeOf<number | undefined>()
+        expectTypeOf(context.force).toEqualTypeOf<boolean>()
+      },
+    })
+  })
+
+  it('of needed tasks are wanted too', () => {
+    expectTypeOf(promote['~in']).toEqualTypeOf<{ slot: Slot }>()
+    expectTypeOf(migrate['~in']).toEqualTypeOf<{ slot: Slot | undefined }>()
+    const after = task('x', { needs: [promote], args: { n: arg.integer('n') }, run: () => undefined })
+    expectTypeOf(after['~in']).toEqualTypeOf<{ n: number; slot: Slot }>()
+  })
+
+  it('that one task requires and another may have are required', () => {
+    expectTypeOf(flow('x', [migrate, promote])['~in']).toEqualTypeOf<{ slot: Slot }>()
+  })
+})
+
+describe('the context of a task', () => {
+  it('has the kit and what its project adds', () => {
+    task('x', {
+      run(context) {
+        expectTypeOf(context).toExtend<Kit>()
+        expectTypeOf(context.host).toEqualTypeOf<string>()
+        expectTypeOf(context.$`ls`).toEqualTypeOf<ProcessPromise>()
+        expectTypeOf(context.$({ nothrow: true })`ls`).toEqualTypeOf<ProcessPromise>()
+      },
+    })
+  })
+
+  it('has what the needed tasks have returned, near or far', () => {
+    task('x', {
+      needs: [start],
+      run({ artifact, release, live, idle }) {
+        expectTypeOf(artifact).toEqualTypeOf<{ path: string; version: string }>()
+        expectTypeOf(release).toEqualTypeOf<string>()
+        expectTypeOf(live).toEqualTypeOf<Slot | undefined>()
+        expectTypeOf(idle).toEqualTypeOf<Slot>()
+      },
+    })
+  })
+
+  it('has nothing of tasks that are not needed', () => {
+    // @ts-expect-error `artifact` is only there after `build`
+    task('x', { run: ({ artifact }) => void artifact })
+    // @ts-expect-error `release` is only there after `upload`
+    task('x', { needs: [build], run: ({ release }) => void release })
+    // @ts-expect-error `slot` is no argument of this task
+    task('x', { needs: [build], run: ({ slot: to }) => void to })
+    // @ts-expect-error `host` belongs to a project
+    definer().task('x', { run: ({ host }) => void host })
+  })
+
+  it('of an undo has also what its own run has returned, perhaps', () => {
+    task('x', {
+      needs: [build],
+      run: () => ({ made: 1 }),
+      undo({ artifact, made }) {
+        expectTypeOf(artifact.path).toEqualTypeOf<string>()
+        expectTypeOf(made).toEqualTypeOf<number | undefined>()
+      },
+    })
+  })
+})
+
+describe('what a task gives', () => {
+  it('is its own and that of what it needs', () => {
+    expectTypeOf(start).toExtend<Task<object, object>>()
+    expectTypeOf(start['~out']).toEqualTypeOf<{
+      artifact: { path: string; version: string }
+      release: string
+      live: Slot | undefined
+      idle: Slot
+    }>()
+    expectTypeOf(promote['~out']).toEqualTypeOf<{}>()
+  })
+
+  it('by a flow is that of all of its tasks', () => {
+    const deploy = flow('Deploy', [build, detect, start])
+    expectTypeOf(deploy['~out'].idle).toEqualTypeOf<Slot>()
+    expectTypeOf(deploy['~in']).toEqualTypeOf<{}>()
+    task('x', {
+      needs: [deploy],
+      run({ artifact }) {
+        expectTypeOf(artifact.version).toEqualTypeOf<string>()
+      },
+    })
+  })
+
+  it('is data, not a bare value', () => {
+    // @ts-expect-error a task returns an object whose names are used by others, or nothing
+    task('x', { run: () => 3 })
+    // @ts-expect-error the same when it is promised
+    task('x', { run: async () => 'done' })
+  })
+})
+
+describe('what is not a task', () => {
+  it('cannot be needed', () => {
+    // @ts-expect-error a title is no task
+    task('x', { needs: ['build'], run: () => undefined })
+    // @ts-expect-error nor can it be in a flow
+    flow('x', [build, undefined])
+    // @ts-expect-error an argument is made with `arg`
+    task('x', { args: { n: 3 }, run: () => undefined })
+    // @ts-expect-error a task does something
+    task('x', { needs: [build] })
+  })
+})
+
+describe('a catalogue of faults', () => {
+  it('wants the data of each entry', () => {
+    const faults = catalogue({ LOST: fault<{ host: string }>({ exit: 1, what: d => d.host, next: () => 'Wait.' }) })
+    expectTypeOf(faults.LOST).parameters.toEqualTypeOf<[data: { host: string }, cause?: unknown]>()
+    expectTypeOf(faults.LOST({ host: 'a' })).toEqualTypeOf<Fault>()
+    // @ts-expect-error the host is missing
+    faults.LOST({})
+    // @ts-expect-error exit codes are 1, 2, 3 and 130
+    fault({ exit: 4, what: () => '', next: () => '' })
+  })
+})
