@@ -7,7 +7,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 import { withEnvironment } from './beam-commands.ts'
-import { ALREADY, STUCK, type Supervisor } from './supervisor.ts'
+import { ALREADY, insisting, STUCK, type Supervisor } from './supervisor.ts'
 
 interface DaemonOptions {
   readonly layout: Layout
@@ -69,7 +69,7 @@ seen=$(ours)
 if [ -n "$seen" ]; then
   was=running
   kill -TERM $(vms) 2>/dev/null || kill -TERM $(ours) 2>/dev/null || true
-  if within ${stopLimit} '[ -z "$(vms)" ]'; then within ${GRACE} gone || true; else killed=yes; fi
+  ${insisting(sh.read`$(vms)`, sh.read`if within ${stopLimit} '[ -z "$(vms)" ]'; then within ${GRACE} gone || true; else killed=yes; fi`)}
   kill -KILL $(ours) 2>/dev/null || true
   within ${PATIENCE} gone || exit ${STUCK}
 fi

@@ -4,7 +4,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 import { asRoot, readAsRoot } from '../../slots/root.ts'
-import { ALREADY, MISSING, STUCK, type Supervisor } from './supervisor.ts'
+import { ALREADY, insisting, MISSING, STUCK, type Supervisor } from './supervisor.ts'
 
 const SYSTEMCTL = '/usr/bin/systemctl'
 const UNITS = '/etc/systemd/system'
@@ -42,16 +42,17 @@ ${asRoot(control('enable', slot))}`,
 [ -f ${template} ] || { echo 'stopped no'; exit 0; }
 was=running killed=no
 pid=$(${show(slot, 'MainPID')} --value)
+if [ "$pid" = 0 ]; then pid=; fi
 case "$(${show(slot, 'ActiveState')} --value)" in inactive|failed) was=stopped ;; esac
 ${asRoot(control('disable', slot))}
-${asRoot(control('stop', slot))}
+${insisting(sh.read`"$pid"`, asRoot(control('stop', slot)))}
 if [ "$(${show(slot, 'Result')} --value)" = timeout ] && [ $was = running ]; then killed=yes; fi
 case "$(${show(slot, 'ActiveState')} --value)" in
   inactive) ;;
   failed) ${asRoot(control('reset-failed', slot))} ;;
   *) exit ${STUCK} ;;
 esac
-if [ "$pid" != 0 ] && [ -d "/proc/$pid" ]; then exit ${STUCK}; fi
+if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then exit ${STUCK}; fi
 printf '%s %s' $was $killed`,
     process: slot => sh.read`
 ${show(slot, 'ActiveState,SubState,MainPID')}

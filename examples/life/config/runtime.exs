@@ -26,7 +26,7 @@ node_name = System.get_env("RELEASE_NODE", "life") |> String.split("@") |> hd()
 config :life,
   ip: ip,
   port: integer.("PORT", "4000"),
-  slot: System.get_env("SLOT", node_name),
+  slot: System.get_env("SWITCHYARD_SLOT", node_name),
   data: System.get_env("LIFE_DATA", "/var/tmp/life"),
   drain_ms: integer.("LIFE_DRAIN_MS", "30000"),
   fault: System.get_env("LIFE_FAULT", "")
