@@ -11,6 +11,8 @@ interface Ground {
   readonly host: Host
   readonly layout: Layout
   readonly deploy: Deploy
+  /** Then the slot was not stopped, and its port is not free. */
+  readonly dryRun: boolean
 }
 
 /** Points a slot at a release with one rename. */
@@ -21,8 +23,8 @@ export const pointAt = (layout: Layout, slot: Slot, release: Release): Script =>
 
 /** Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
 export async function fillSlot(ground: Ground, slot: Slot, release: Release, environment: string): Promise<void> {
-  const { host, layout, deploy } = ground
-  await assertPortFree(host, slot)
+  const { host, layout, deploy, dryRun } = ground
+  if (!dryRun) await assertPortFree(host, slot)
   await host.write(layout.slot(slot.name).env, environment, 0o600)
   await host.ask(pointAt(layout, slot, release))
   await writeRecord(host, layout, {

@@ -11,7 +11,8 @@ export const checkIdle = <S extends string>({ task }: Parts<S>, detectLive: Dete
   task('Wait until the idle slot is healthy', {
     about: 'Healthy is: its health path answers 200 several times in a row, from one process, which is this release.',
     needs: [detectLive],
-    async run({ host, layout, runtime, health, deploy, idle, note }) {
+    async run({ host, layout, runtime, health, deploy, idle, dryRun, note }) {
+      if (dryRun) return note(`${health.path} of ${idle.name}, not asked in a dry run`)
       const record = await readRecord(host, layout, idle)
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: idle.name })
       const { pid, result } = await assertHealthy({ host, runtime, health }, idle, record.release, record.adopted?.pid)

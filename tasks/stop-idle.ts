@@ -17,8 +17,8 @@ export const stopIdle = <S extends string>(
     about: 'Waits first until nobody is connected to it any more, at most as long as --drain says.',
     needs: [takeLock, detectLive],
     args: { drain },
-    async run({ idle, drain, log, note, ...ground }) {
-      const { words } = await stopSlot({ ...ground, log }, idle, drain ?? DRAIN)
+    async run({ idle, drain = DRAIN, dryRun, log, note, ...ground }) {
+      const { words } = await stopSlot({ ...ground, log }, idle, dryRun ? 0 : drain)
       note(words)
     },
   })

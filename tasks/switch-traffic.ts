@@ -10,10 +10,11 @@ export type Planned<S extends string> = Task<object, { move: Move<S> | undefined
 export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Planned<S>) =>
   task('Move the traffic and prove it', {
     needs: [planned],
-    async run({ move, note, log, ...ground }) {
+    async run({ move, dryRun, note, log, ...ground }) {
       if (!move) return
       await ground.router.promote(move.to, move.generation)
       log(`switched to ${move.to.name}, generation ${move.generation}`)
+      if (dryRun) return note('not proven in a dry run')
       const proof = await proveMove(ground, move)
       await writeMove(ground, move)
       note(`${move.to.name} is live: ${proof}`)
