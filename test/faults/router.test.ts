@@ -1,0 +1,130 @@
+/** Faults of the router, and promotes that ought not to happen. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import { startLoad } from '../support/load.ts'
+import type { Site } from '../support/site.ts'
+
+const nginxProcesses = async (site: Site) => (await site.host.exec('pgrep -x nginx | sort')).stdout
+
+describe('nginx without a reload', () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await faultSite()
+  })
+  afterAll(async () => {
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  it('F31 router configuration invalid: the config test stops the promote', async () => {
+    const broken = '/etc/nginx/sites-enabled/broken.conf'
+    await site.host.exec(`echo 'server { listen; }' > ${broken}`)
+    await underFault(site, () => site.task('promote', 'green'), {
+      exit: 3,
+      cause: /nginx on life-test refuses its configuration: .*broken\.conf/,
+      next: /Put that right, see that `sudo nginx -t` succeeds/,
+      heal: () => site.host.exec(`rm ${broken}`),
+    })
+  })
+
+  it('F35 nginx is down: refused, and it is never started silently', async () => {
+    await site.host.exec('systemctl stop nginx')
+    await underFault(site, () => deployNext(site, {}, '--promote'), {
+      exit: 3,
+      cause: /nginx does not run/,
+      next: /start it yourself: it is never started silently/,
+      noLoad: 'the fault is that nobody is served',
+      heal: async () => {
+        expect((await site.host.exec('systemctl is-active nginx')).stdout).toBe('inactive\n')
+        await site.host.exec('systemctl start nginx')
+      },
+    })
+  })
+
+  it('F36 sudo asks for a password: refused before anything is changed, with the exact line to add', async () => {
+    const before = await site.host.exec('systemctl show -p MainPID --value life@green.service')
+    await site.host.exec('mkdir /root/sudoers && mv /etc/sudoers.d/* /root/sudoers/')
+    const { output } = await underFault(site, () => deployNext(site, {}, '--promote'), {
+      exit: 3,
+      cause: /without a password/,
+      next: /npx task setup/,
+      heal: async () => {
+        expect(await site.host.exec('systemctl show -p MainPID --value life@green.service')).toEqual(before)
+        await site.host.exec('mv /root/sudoers/* /etc/sudoers.d/')
+      },
+    })
+    const { stdout } = await site.host.exec('cat /etc/sudoers.d/switchyard-life')
+    const line = stdout.split('\n').find(rule => rule.includes('systemctl stop life@green.service'))
+    expect(line).toBeDefined()
+    expect(output).toContain(line?.replace(/^vagrant /, '').trim())
+  })
+
+  it('F37 promote to a slot that is down: refused', async () => {
+    await site.host.exec('systemctl stop life@green.service')
+    await underFault(site, () => site.task('promote', 'green'), {
+      exit: 3,
+      cause: /The application in green is not running \(stopped\)/,
+      next: /npx task deploy|deploy again/,
+    })
+  })
+
+  it('F38 promote the slot that is live: "already live", and nothing is reloaded', async () => {
+    const before = await nginxProcesses(site)
+    const { stdout } = await underFault(site, () => site.task('promote', 'blue'), { exit: 0, noDeploy: true })
+    expect(stdout).toContain('blue is already live')
+    expect(before).not.toBe('')
+    expect(await nginxProcesses(site)).toBe(before)
+  })
+
+  it('F39 rollback right after a promote: the warm slot is back in under a second, and no request failed', async () => {
+    const times: number[] = []
+    const warm = await site.host.exec('systemctl show -p MainPID --value life@blue.service')
+    for (let i = 0; i < 3; i += 1) {
+      const load = await startLoad({ url: site.url, headers: ['life-slot'], clients: { slow: 0 } })
+      expect(await site.taskWith({}, 'promote', 'green')).toMatchObject({ code: 0 })
+      const { stdout } = await succeeds(site, 'rollback')
+      const report = await load.stop()
+      expect(report.failed, JSON.stringify(report.kinds)).toBe(0)
+      expect(report.drops).toEqual([])
+      expect(report.kinds.fresh.seen.map(seen => seen.value)).toEqual(['life_blue', 'life_green', 'life_blue'])
+      times.push(1000 * Number(/done in (\d+\.\d) s/.exec(stdout)?.[1]))
+    }
+    expect(await site.host.exec('systemctl show -p MainPID --value life@blue.service')).toEqual(warm)
+    process.stdout.write(`F39 rollbacks took ${times.join(', ')} ms\n`)
+    // Other tests may have the processor for a while: what it can do is what it did at best.
+    expect(Math.min(...times)).toBeLessThan(1_000)
+  })
+})
+
+describe('nginx with a reload', () => {
+  const green = '/etc/nginx/switchyard/life.green.conf'
+  let site: Site
+  beforeAll(async () => {
+    site = await faultSite({ router: "nginx({ site: 'life.example', mode: 'reload' })" })
+  })
+  afterAll(async () => {
+    await site?.[Symbol.asyncDispose]()
+  })
+  const heal = () => site.host.exec(`mv /root/green.conf ${green}`)
+
+  it('F31 the configuration of the new slot invalid: the config test stops it, the link is restored', async () => {
+    await site.host.exec(`cp ${green} /root/green.conf; sed -i 's/listen 80;/listen;/' ${green}`)
+    await underFault(site, () => site.task('promote', 'green'), {
+      exit: 3,
+      cause:
+        /nginx on life-test refuses its configuration: .*life\.green\.conf|nginx on life-test refuses its configuration: .*sites-enabled\/life\.conf/,
+      next: /Nothing was switched/,
+      heal,
+    })
+  })
+
+  it('F32 valid, but the port cannot be bound: the reload says ok, the proof fails, the link is restored', async () => {
+    await site.host.exec(`cp ${green} /root/green.conf; sed -i 's/listen 80;/listen 80; listen 22;/' ${green}`)
+    const { output } = await underFault(site, () => site.task('promote', 'green', '--verbose'), {
+      exit: 1,
+      cause: /The traffic did not provably move to green: after \d+ questions the site still says blue/,
+      next: /The route before it was put back/,
+      heal,
+    })
+    expect(output).toMatch(/undone: .*Move the traffic/)
+  })
+})

@@ -1,0 +1,238 @@
+/**
+ * What holds whatever goes wrong: the live slot serves as if nothing had happened, the program says what was wrong and
+ * what to do, no secret is anywhere, and the next deploy finds nothing that it could stumble over.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'vitest'
+import { lifeTarball } from './life.ts'
+import { startLoad } from './load.ts'
+import { type Ended, type Site, type SiteOptions, startSite } from './site.ts'
+
+/** The version that is live on a `faultSite`, and the one that the rows deploy. */
+export const LIVE_VERSION = '0.1.0'
+export const NEXT_VERSION = '0.1.1'
+
+/** Stands in the environment file of every `faultSite`; none of its forms may come out anywhere. */
+const SECRET = 'Pl4nted/s3cret+& "of the" suite ü'
+const SECRET_FORMS = [
+  SECRET,
+  'Pl4nted',
+  encodeURIComponent(SECRET),
+  JSON.stringify(SECRET).slice(1, -1),
+  Buffer.from(SECRET).toString('base64').slice(0, -4),
+]
+
+export interface Expected {
+  /** 0 for the rows in which all goes well. */
+  readonly exit: number
+  /** What the one line of cause says. */
+  readonly cause?: RegExp
+  /** What the one line of what to do next says. */
+  readonly next?: RegExp
+  /** Milliseconds that the faulty command may take. */
+  readonly within?: number
+  /** Milliseconds after the end of the command until the lock has to be free. */
+  readonly lockWithin?: number
+  /** The program was ended from outside: no words are asked of it. */
+  readonly silent?: boolean
+  /** There is no load: the fault itself takes the site down. */
+  readonly noLoad?: string
+  /** Takes the fault away again, before the deploy that has to work. */
+  readonly heal?: () => Promise<unknown>
+  /** The row is about another command than one that fills a slot: there is no deploy after it. */
+  readonly noDeploy?: boolean
+}
+
+/** What a row may still want to look at. */
+export interface Survived extends Ended {
+  readonly output: string
+  readonly milliseconds: number
+}
+
+/**
+ * A host with blue live and green warm, both on `LIVE_VERSION`, with a secret in its environment file. Times of the health
+ * check come from LIFE_SOAK and LIFE_WITHIN, in milliseconds.
+ */
+export async function faultSite(options: SiteOptions = {}): Promise<Site> {
+  const site = await startSite({
+    runtime: 'beam({ stopLimit: 3 })',
+    ...options,
+    more: `env: '.env',
+  health: { patience: 1_000, soak: Number(env.LIFE_SOAK ?? 0), within: Number(env.LIFE_WITHIN ?? 60_000) },
+  ${options.more ?? ''}`,
+  })
+  try {
+    await dotenv(site)
+    for (const words of [['setup'], ['deploy', '--promote'], ['deploy']]) await succeeds(site, ...words)
+    return site
+  } catch (error) {
+    await site[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Writes the environment file: the planted secret, and these lines below it. */
+export const dotenv = (site: Site, lines = ''): Promise<void> =>
+  writeFile(join(site.folder, '.env'), `PLANTED='${SECRET}'\n${lines}`)
+
+/** The environment in which a task deploys `NEXT_VERSION`. */
+export const next = async (): Promise<Record<string, string>> => ({
+  LIFE_VERSION: NEXT_VERSION,
+  LIFE_TARBALL: await lifeTarball(NEXT_VERSION),
+})
+
+/** Deploys `NEXT_VERSION`, in an environment that may differ. */
+export const deployNext = async (
+  site: Site,
+  environment: Record<string, string> = {},
+  ...words: string[]
+): Promise<Ended> => site.taskWith({ ...(await next()), ...environment }, 'deploy', ...words)
+
+export async function succeeds(site: Site, ...words: string[]): Promise<Ended> {
+  const ended = await site.task(...words)
+  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+  return ended
+}
+
+/** Takes `NEXT_VERSION` off the host, so that the next deploy has to send it. */
+export async function forgetNext(site: Site): Promise<void> {
+  const { code, stderr } = await site.host.exec(
+    `systemctl stop life@green.service && rm -rf /srv/life/releases/${NEXT_VERSION}-*`,
+  )
+  expect(stderr).toSatisfy(() => code === 0)
+}
+
+/** Runs the faulty command under load, and holds the world against the invariant, before and after it was healed. */
+export async function underFault(site: Site, work: () => Promise<Ended>, expected: Expected): Promise<Survived> {
+  const before = await liveState(site)
+  const load = expected.noLoad === undefined ? await startLoad({ url: site.url, clients: ONLY_KEEP_ALIVE }) : undefined
+  const began = performance.now()
+  const ended = await work()
+  const milliseconds = performance.now() - began
+  const report = await load?.stop()
+  const output = ended.stdout + ended.stderr
+  expect.soft(ended.code, output).toBe(expected.exit)
+  assertWords(ended, expected)
+  if (expected.within !== undefined) expect.soft(milliseconds, output).toBeLessThan(expected.within)
+  if (report !== undefined) {
+    expect.soft(report.kinds.keepAlive.reasons, output).toEqual({})
+    expect.soft(report.endedBy).toBe('stop')
+    expect.soft(report.kinds.keepAlive.ok).toBeGreaterThan(10)
+  }
+  expect.soft(await liveState(site), output).toEqual(before)
+  await lockIsFree(site, expected.lockWithin)
+  await assertReleasesWhole(site)
+  await expected.heal?.()
+  if (report !== undefined) expect.soft(await site.live()).toBe(before.slot)
+  if (!expected.noDeploy) {
+    const after = await site.taskWith({ LIFE_VERSION: NEXT_VERSION }, 'deploy')
+    expect.soft(after, `the deploy after it:\n${after.stdout}${after.stderr}`).toMatchObject({ code: 0 })
+    await assertReleasesWhole(site)
+    await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
+    expect.soft(await liveState(site), after.stdout).toEqual(before)
+  }
+  await assertNoSecret(site, output)
+  return { ...ended, output, milliseconds }
+}
+
+const ONLY_KEEP_ALIVE = { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
+
+interface LiveState {
+  readonly slot: string
+  /** What the live link names, and the process that serves. */
+  readonly link: string
+  readonly pid: string
+}
+
+/** Read beside the router: it may be down. */
+export async function liveState(site: Site): Promise<LiveState> {
+  const { stdout } = await site.host.exec(`
+link=$(readlink /srv/life/router/live || readlink /etc/nginx/sites-enabled/life.conf)
+slot=$(printf %s "$link" | grep -oE 'blue|green')
+printf '%s\\n' "$slot" "$link" "$(systemctl show -p MainPID --value "life@$slot.service")"`)
+  const [slot = '', link = '', pid = ''] = stdout.split('\n')
+  expect(pid, `no live slot: ${stdout}`).toMatch(/^[1-9]\d*$/)
+  return { slot, link, pid }
+}
+
+/** One line of cause and one of what to do, or neither where all goes well. */
+function assertWords({ stdout, stderr }: Ended, { exit, cause, next: todo, silent }: Expected): void {
+  if (silent) return
+  const lines = `${stdout}\n${stderr}`.split('\n')
+  const causes = lines.filter(line => /^error\b.*: .* \[[A-Z_]+\]$/.test(line))
+  const nexts = lines.filter(line => /^ {2}next: ./.test(line))
+  const many = exit === 0 ? 0 : 1
+  expect.soft(causes, stdout + stderr).toHaveLength(many)
+  expect.soft(nexts, stdout + stderr).toHaveLength(many)
+  if (cause !== undefined) expect.soft(causes.join('\n')).toMatch(cause)
+  if (todo !== undefined) expect.soft(nexts.join('\n')).toMatch(todo)
+}
+
+/** A reader of the lock file must find it free, at the latest after these milliseconds. */
+export const lockIsFree = (site: Site, within = 2_000): Promise<void> =>
+  expect
+    .poll(async () => (await site.host.exec('flock -n /srv/life/lock true')).code, { timeout: within, interval: 100 })
+    .toBe(0)
+
+/** Every release that a deploy would trust is one that is all there: its record, its program, and as many files as its artifact. */
+export async function assertReleasesWhole(site: Site): Promise<void> {
+  const { stdout } = await site.host.exec(`cd /srv/life/releases
+for name in *; do
+  if [ -e "$name" ]; then printf '%s %s %s\\n' "$name" "$(find "$name" -type f | wc -l)" "$(tr -d '\\n' < "$name/release.json")"; fi
+done`)
+  for (const line of stdout.split('\n').filter(Boolean)) {
+    const [, name, files, json] = /^(\S+) (\d+) (.*)$/.exec(line) ?? []
+    const record = json ? JSON.parse(json) : {}
+    expect.soft(name, line).toBe(`${record.version}-${String(record.sha256).slice(0, 7)}`)
+    expect.soft(Number(files), line).toBe((await fileCount(record.version)) + 1)
+  }
+}
+
+async function fileCount(version: string): Promise<number> {
+  const { stdout } = await promisify(execFile)('tar', ['-tzf', await lifeTarball(version)])
+  return stdout.split('\n').filter(name => name !== '' && !name.endsWith('/')).length
+}
+
+/** What was left half-written: only hidden names count as that. */
+export async function leftovers(site: Site): Promise<string[]> {
+  const { stdout } = await site.host.exec('ls -A /srv/life/releases')
+  return stdout.split('\n').filter(name => name.startsWith('.'))
+}
+
+/** Neither on the screen nor in the journals, the records, or what sudo wrote down. */
+async function assertNoSecret(site: Site, output: string): Promise<void> {
+  for (const form of SECRET_FORMS) expect.soft(output).not.toContain(form)
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-secret-'))
+  try {
+    const forms = join(folder, 'forms')
+    await writeFile(forms, `${SECRET_FORMS.join('\n')}\n`)
+    await site.host.copyIn(forms, '/root/forms')
+    const { stdout } = await site.host.exec(`
+grep -rlF --exclude=env -f /root/forms /srv/life --exclude-dir=releases
+journalctl --no-pager | grep -F -f /root/forms`)
+    expect.soft(stdout).toBe('')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** A copy of the site's ssh configuration that differs in some lines; resolves to its path, for `SSH_CONFIG`. */
+export async function sshConfig(site: Site, name: string, change: (text: string) => string): Promise<string> {
+  const path = join(site.folder, `ssh_config.${name}`)
+  await writeFile(path, change(await readFile(site.host.sshConfigFile, 'utf8')))
+  return path
+}
+
+/** The same host through another port of this machine, such as a slow proxy's. */
+export async function throughPort(site: Site, port: number): Promise<string> {
+  const known = join(site.folder, `known_hosts.${port}`)
+  const keys = await readFile(site.host.knownHostsFile, 'utf8')
+  await writeFile(known, keys.replaceAll(`:${site.host.sshPort} `, `:${port} `))
+  return sshConfig(site, String(port), text =>
+    text.replace(/Port \d+/, `Port ${port}`).replace(/UserKnownHostsFile .*/, `UserKnownHostsFile "${known}"`),
+  )
+}
