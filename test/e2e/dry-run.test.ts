@@ -1,0 +1,69 @@
+/** A dry run looks, prints each write as it would be, and leaves the host as it is. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+/** Everything on the host that a command of ours could change. */
+const state = async () =>
+  (
+    await site.host.exec(
+      `find /srv /etc/nginx /etc/sudoers.d /etc/systemd/system -printf '%p %m %u %l %T@\\n' | grep -v '/lock ' | sort; ss -Hltn | sort;
+       systemctl list-units --plain --no-legend 'life@*'`,
+    )
+  ).stdout
+
+async function dry(...words: string[]): Promise<string> {
+  const before = await state()
+  const { code, stdout, stderr } = await site.task(...words, '--dry-run', '--verbose')
+  expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  expect(await state()).toBe(before)
+  return stdout
+}
+
+const wet = async (...words: string[]) => {
+  const { code, stdout, stderr } = await site.task(...words)
+  expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+}
+
+describe('a dry run', () => {
+  it('of setup prints what it would install, as a diff', async () => {
+    const printed = await dry('setup')
+    expect(printed).toContain('new folder /srv/life')
+    expect(printed).toContain('+++ /etc/systemd/system/life@.service')
+    expect(printed).toMatch(/^\+vagrant ALL=\(root\) NOPASSWD: /m)
+  })
+
+  it('of a second setup says that nothing would change, and the second setup changes nothing', async () => {
+    await wet('setup')
+    expect(await dry('setup')).toContain('Nothing would change.')
+    const before = await state()
+    await wet('setup')
+    expect(await state()).toBe(before)
+  })
+
+  it('of a deploy prints each write on the host', async () => {
+    const printed = await dry('deploy')
+    expect(printed).toContain('/srv/life/releases/')
+    expect(printed).toContain('/srv/life/slots/blue/env')
+    expect(printed).toMatch(/systemctl start life@blue\.service/)
+  })
+
+  it('of a promote prints the rename that moves the traffic, and no traffic moves', async () => {
+    await wet('deploy', '--promote')
+    await wet('deploy')
+    const printed = await dry('promote', 'green')
+    expect(printed).toMatch(/mv -T live\.next live/)
+    expect(await site.live()).toBe('blue')
+  })
+
+  it('of a deploy over a slot that runs goes to its end too', async () => {
+    expect(await dry('deploy', '--promote')).toMatch(/systemctl stop life@green\.service/)
+  })
+})
