@@ -1,5 +1,6 @@
 /** What can go wrong with slots, releases and the truth about them. */
 import { catalogue, fault } from '../runner/faults.ts'
+import type { Check } from './checks.ts'
 import type { HealthResult } from './health.ts'
 import type { LockOwner } from './lock.ts'
 
@@ -30,6 +31,13 @@ export const slotFaults = catalogue({
     exit: 3,
     what: d => `${d.host} is not set up for this application: ${d.root} is not there, or is not ours.`,
     next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+  }),
+  PREFLIGHT_FAILED: fault<{ host: string; first: Check; failed: number; table: string | undefined }>({
+    exit: 3,
+    what: d =>
+      `${d.host} is not fit, ${d.first.name}: ${d.first.said}${d.failed > 1 ? ` (${d.failed} checks failed)` : ''}.`,
+    next: d => d.first.next ?? 'See `npx task doctor`.',
+    detail: d => d.table,
   }),
   LOCK_TAKEN: fault<{ host: string; owner: LockOwner | undefined }>({
     exit: 3,

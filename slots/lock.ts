@@ -73,7 +73,7 @@ async function firstLine(held: Held): Promise<string | undefined> {
   return done ? undefined : value
 }
 
-function parseOwner(text: string | undefined): LockOwner | undefined {
+export function parseOwner(text: string | undefined): LockOwner | undefined {
   try {
     return JSON.parse(text ?? '') as LockOwner
   } catch {

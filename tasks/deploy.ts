@@ -3,11 +3,13 @@ import { planMove } from '../slots/move.ts'
 import type { CheckIdle } from './check-idle.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
+import type { Preflight } from './preflight.ts'
 import type { StartIdle } from './start-idle.ts'
 import { switchTraffic } from './switch-traffic.ts'
 
 export const deploy = <S extends string>(
   parts: Parts<S>,
+  preflight: Preflight<S>,
   detectLive: DetectLive<S>,
   startIdle: StartIdle<S>,
   checkIdle: CheckIdle<S>,
@@ -15,16 +17,21 @@ export const deploy = <S extends string>(
   const planned = parts.task('See what comes next', {
     needs: [detectLive],
     args: { promote: arg.flag('Send the traffic to the new release when it is healthy') },
-    async run({ promote, truth, live, idle, note, show, ...ground }) {
-      const move = promote ? await planMove(ground, truth, idle) : undefined
+    async run({ promote, dryRun, truth, live, idle, note, show, ...ground }) {
+      const move = promote && !dryRun ? await planMove(ground, truth, idle) : undefined
       note(move ? `the traffic moves to ${idle.name}` : `npx task promote ${idle.name}`)
       if (!promote)
         show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
       return { move }
     },
   })
-  return parts.flow('Deploy to the idle slot', [startIdle, checkIdle, planned, switchTraffic(parts, planned)], {
-    about: 'Builds, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
-    examples: ['deploy', 'deploy --promote'],
-  })
+  return parts.flow(
+    'Deploy to the idle slot',
+    [preflight, startIdle, checkIdle, planned, switchTraffic(parts, planned)],
+    {
+      about:
+        'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
+      examples: ['deploy', 'deploy --promote'],
+    },
+  )
 }

@@ -5,7 +5,9 @@ import { console } from './console.ts'
 import type { Parts } from './context.ts'
 import { deploy } from './deploy.ts'
 import { detectLive } from './detect-live.ts'
+import { doctor } from './doctor.ts'
 import { migrate } from './migrate.ts'
+import { preflight } from './preflight.ts'
 import { promote } from './promote.ts'
 import { retire } from './retire.ts'
 import { rollback } from './rollback.ts'
@@ -19,6 +21,7 @@ import { upload } from './upload.ts'
 export function standardTasks<S extends string>(parts: Parts<S>) {
   const locked = takeLock(parts)
   const built = build(parts)
+  const checkedHost = preflight(parts, built)
   const uploaded = upload(parts, built)
   const detected = detectLive(parts)
   const stopped = stopIdle(parts, locked, detected)
@@ -27,17 +30,19 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
   return {
     setup: setup(parts),
     build: built,
+    preflight: checkedHost,
     upload: uploaded,
     detectLive: detected,
     stopIdle: stopped,
     startIdle: started,
     checkIdle: checked,
-    deploy: deploy(parts, detected, started, checked),
+    deploy: deploy(parts, checkedHost, detected, started, checked),
     promote: promote(parts, locked, detected),
     rollback: rollback(parts, locked, detected),
     retire: retire(parts, locked, detected),
     migrate: migrate(parts, locked, detected),
     console: console(parts),
     status: status(parts),
+    doctor: doctor(parts),
   }
 }

@@ -1,0 +1,28 @@
+import { checkTable } from '../slots/checks.ts'
+import { assertFit, preflight as look } from '../slots/preflight.ts'
+import { releaseOf } from '../slots/release.ts'
+import { roomOf } from '../slots/tar.ts'
+import { counted } from '../slots/words.ts'
+import type { Build } from './build.ts'
+import type { Parts } from './context.ts'
+
+export type Preflight<S extends string> = ReturnType<typeof preflight<S>>
+
+export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
+  task('See whether the host is fit for the release', {
+    about: 'All checks of `doctor`, and room for this artifact. Nothing was written yet when it refuses.',
+    needs: [build],
+    async run({ artifact, log, note, ...ground }) {
+      const room = await roomOf(artifact.path).catch(() => undefined)
+      const checks = await look(ground, { release: releaseOf(artifact, ground.layout), room })
+      const table = checkTable(checks)
+      log(table)
+      assertFit(ground.host, checks, table)
+      const warned = checks.filter(check => check.result === 'warn')
+      note(
+        warned.length === 0
+          ? `${counted(checks.length, 'check')}, all good`
+          : warned.map(({ said }) => said).join('; '),
+      )
+    },
+  })

@@ -1,0 +1,143 @@
+/** The host is examined before anything is written: each fault is really there, and refused with what to do. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+
+const ok = async (...words: string[]) => {
+  const ended = await site.task(...words)
+  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+  return ended.stdout
+}
+const root = async (command: string) => {
+  const { code, stdout, stderr } = await site.host.exec(command)
+  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
+}
+const doctor = async (): Promise<{ code: number; checks: Record<string, { result: string; said: string }> }> => {
+  const { code, stdout } = await site.task('doctor', '--json')
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  const checks = events.find(event => event.data?.checks)?.data.checks as {
+    name: string
+    result: string
+    said: string
+  }[]
+  return { code, checks: Object.fromEntries(checks.map(check => [check.name, check])) }
+}
+/** What the releases and slots of the host are, and who runs. */
+const state = async () =>
+  (
+    await site.host.exec(
+      'cd /srv/life && find releases -maxdepth 1 | sort; readlink slots/*/current; cat slots/*/slot.json; systemctl show -p MainPID life@blue.service',
+    )
+  ).stdout
+
+beforeAll(async () => {
+  site = await startSite({ tasks: 'export const { doctor } = tasks' })
+  await ok('setup')
+  await ok('deploy', '--promote')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+it('a healthy host passes every check', async () => {
+  const { code, checks } = await doctor()
+  expect(Object.entries(checks).filter(([, { result }]) => result !== 'ok')).toEqual([])
+  expect(code).toBe(0)
+  expect(checks['live slot']).toMatchObject({ said: 'blue' })
+  expect(checks['port 4000']).toMatchObject({ said: 'held by blue' })
+})
+
+describe.each([
+  {
+    fault: 'too little room for the release',
+    inject: 'mount -t tmpfs -o size=8m,mode=0755,uid=$(id -u vagrant),gid=$(id -g vagrant) tmpfs /srv/life/releases',
+    heal: 'umount /srv/life/releases',
+    check: 'disk',
+    said: /\d\.\d MB free on \/srv\/life\/releases, \d+\.\d MB needed/,
+    onlyDeploy: true,
+  },
+  {
+    fault: 'too few inodes',
+    inject:
+      'mount -t tmpfs -o size=200m,nr_inodes=40,mode=0755,uid=$(id -u vagrant),gid=$(id -g vagrant) tmpfs /srv/life/releases',
+    heal: 'umount /srv/life/releases',
+    check: 'inodes',
+    said: /3\d inodes free on \/srv\/life\/releases, \d+ needed/,
+    onlyDeploy: true,
+  },
+  {
+    fault: 'a stranger on the port of the idle slot',
+    inject:
+      "systemd-run --quiet --unit=stranger --uid=vagrant /usr/bin/perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(5000, INADDR_LOOPBACK)) or die; listen(S, 1); sleep 600'; until ss -Hltn 'sport = :5000' | grep -q .; do sleep 0.1; done",
+    heal: 'systemctl stop stranger',
+    check: 'port 5000',
+    said: /the port 5000 of green is held by perl, process \d+/,
+    onlyDeploy: false,
+  },
+  {
+    fault: 'a unit that was removed',
+    inject: 'mv /etc/systemd/system/life@.service /tmp/',
+    heal: 'mv /tmp/life@.service /etc/systemd/system/',
+    check: 'setup',
+    said: /missing.*life@\.service/,
+    onlyDeploy: false,
+  },
+  {
+    fault: 'sudo that asks for a password',
+    inject: "sed -i 's/NOPASSWD: *ALL/ALL/' /etc/sudoers.d/vagrant; mv /etc/sudoers.d/switchyard-life /root/",
+    heal: "sed -i 's/) ALL/) NOPASSWD:ALL/' /etc/sudoers.d/vagrant; mv /root/switchyard-life /etc/sudoers.d/",
+    check: 'sudo',
+    said: /`sudo -n \S+ .*` is refused to vagrant/,
+    onlyDeploy: false,
+  },
+  {
+    fault: 'nginx that is down',
+    inject: 'systemctl stop nginx',
+    heal: 'systemctl start nginx',
+    check: 'router',
+    said: /nginx does not run/,
+    onlyDeploy: false,
+  },
+])('$fault', ({ inject, heal, check, said, onlyDeploy }) => {
+  beforeAll(() => root(inject))
+  afterAll(() => root(heal))
+
+  it('is refused before anything is written, with the table', async () => {
+    const before = await state()
+    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
+    expect(code, stdout + stderr).toBe(3)
+    expect(stdout + stderr).toMatch(said)
+    expect(stdout + stderr).toMatch(/ok\s+clock/)
+    expect(await state()).toBe(before)
+  })
+
+  // A doctor does not know what will be sent.
+  if (onlyDeploy) return
+  it('is seen by the doctor', async () => {
+    const found = await doctor()
+    expect(found.code).toBe(3)
+    expect(found.checks[check]).toMatchObject({ result: 'fail', said: expect.stringMatching(said) })
+  })
+})
+
+it('the smallest sudoers file is enough: without any other rule every command is allowed', async () => {
+  await root('mv /etc/sudoers.d/vagrant /root/vagrant')
+  const { checks } = await doctor()
+  await root('mv /root/vagrant /etc/sudoers.d/vagrant')
+  expect(checks.sudo).toMatchObject({ result: 'ok' })
+  expect(checks.router).toMatchObject({ result: 'ok' })
+})
+
+it('what is merely odd is a warning, and does not stop a deploy', async () => {
+  await root("sed -i '1s/^/# changed by hand\\n/' /etc/systemd/system/life@.service")
+  const { code, checks } = await doctor()
+  expect(code).toBe(0)
+  expect(checks.setup).toMatchObject({ result: 'warn', said: expect.stringContaining('life@.service') })
+  await ok('deploy')
+  await ok('setup')
+  expect((await doctor()).checks.setup).toMatchObject({ result: 'ok' })
+})

@@ -1,0 +1,229 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { checkTable, type Evidence, judge } from '../../../slots/checks.ts'
+import { slotFaults } from '../../../slots/faults.ts'
+import { layout } from '../../../slots/layout.ts'
+import { look, parseLook, type Seen } from '../../../slots/look.ts'
+import { slotsOf } from '../../../slots/slot.ts'
+import { wantsPassword } from '../../../slots/sudo-list.ts'
+import { roomOf } from '../../../slots/tar.ts'
+
+const exec = promisify(execFile)
+const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+
+const seen: Seen = {
+  clock: 1_000_500,
+  disk: { free: 1e9, inodes: 100_000, mount: '/srv' },
+  listeners: [{ address: '127.0.0.1', port: 4000, name: 'beam.smp', pid: 12 }],
+  parents: new Map([
+    [12, 10],
+    [10, 1],
+  ]),
+  sudo: '    (root) NOPASSWD: /usr/sbin/nginx -t',
+  denied: [],
+  environments: [],
+  busy: undefined,
+  there: false,
+}
+const evidence: Evidence = {
+  user: 'deploy',
+  slots,
+  sudo: [['/usr/sbin/nginx', '-t']],
+  seen,
+  ours: [[10], []],
+  setup: { folders: [], files: [] },
+  router: undefined,
+  live: { fault: undefined, name: 'blue' },
+  environment: undefined,
+  clock: { began: 1_000_000, ended: 1_001_000 },
+  deploy: 'd1',
+}
+const findings = (more: Partial<Evidence>, what: Partial<Seen> = {}) =>
+  judge({ ...evidence, ...more, seen: { ...seen, ...what } }).filter(check => check.result !== 'ok')
+
+const file = (path: string, diff: string) => ({ file: { path, text: '', mode: 0o644 }, diff })
+const room = (packed: number, unpacked: number, entries: number) => ({ load: { room: { packed, unpacked, entries } } })
+
+describe('the judgement of a host', () => {
+  it('is good all over when all is good', () => {
+    expect(findings({})).toEqual([])
+  })
+
+  it.each([
+    [
+      'too little room',
+      room(6.6e6, 20e6, 900),
+      { disk: { ...seen.disk, free: 8e6 } },
+      'disk',
+      /8\.0 MB free on \/srv, 26\.6 MB needed/,
+    ],
+    [
+      'too few inodes',
+      room(1, 1, 900),
+      { disk: { ...seen.disk, inodes: 20 } },
+      'inodes',
+      /20 inodes free on \/srv, 902 needed/,
+    ],
+    [
+      'a stranger on a port',
+      {},
+      { listeners: [{ address: '0.0.0.0', port: 5000, name: 'nc', pid: 99 }] },
+      'port 5000',
+      /of green is held by nc, process 99/,
+    ],
+    [
+      'a process of another user on a port',
+      {},
+      { listeners: [{ address: '*', port: 5000, name: undefined, pid: undefined }] },
+      'port 5000',
+      /a process of another user/,
+    ],
+    [
+      'a router that is down',
+      { router: slotFaults.SLOT_EMPTY({ slot: 'x' }) },
+      {},
+      'router',
+      /Nothing was ever deployed to x$/,
+    ],
+    [
+      'a missing unit',
+      { setup: { folders: [], files: [file('/etc/u', '--- /etc/u\n+++ /etc/u\n@@ -0,0 +1 @@\n+x')] } },
+      {},
+      'setup',
+      /missing.*\/etc\/u/,
+    ],
+    ['a missing folder', { setup: { folders: ['/srv/life'], files: [] } }, {}, 'setup', /\/srv\/life/],
+    [
+      'a command that sudo refuses',
+      {},
+      { denied: [0] },
+      'sudo',
+      /`sudo -n \/usr\/sbin\/nginx -t` is refused to deploy/,
+    ],
+    ['a command for which sudo asks for a password', {}, { sudo: '    (ALL) ALL' }, 'sudo', /is refused to deploy/],
+  ] as const)('fails for %s', (_, more, what, name, said) => {
+    const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
+    expect(found).toEqual([expect.objectContaining({ name, result: 'fail', said: expect.stringMatching(said) })])
+    expect(found[0]?.next).toMatch(/\w/)
+  })
+
+  it.each([
+    [
+      'a changed unit',
+      { setup: { folders: [], files: [file('/etc/u', '@@ -1 +1 @@\n-a\n+b')] } },
+      {},
+      'setup',
+      /changed: \/etc\/u/,
+    ],
+    ['a clock that is off', {}, { clock: 1_000_000 - 90_000 }, 'clock', /90 s from ours/],
+    [
+      'a slot that listens to the world',
+      {},
+      { listeners: [{ address: '0.0.0.0', port: 14000, name: 'beam.smp', pid: 12 }] },
+      'loopback',
+      /blue listens on 0\.0\.0\.0:14000/,
+    ],
+    ['an open environment file', {}, { environments: ['/srv/life/slots/blue/env'] }, 'environment', /0600/],
+    ['little room, with nothing to send', {}, { disk: { ...seen.disk, free: 1e6 } }, 'disk', /1\.0 MB free/],
+  ] as const)('warns of %s', (_, more, what, name, said) => {
+    const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
+    expect(found).toEqual([expect.objectContaining({ name, result: 'warn', said: expect.stringMatching(said) })])
+  })
+
+  it('gives the exact line of sudoers', () => {
+    const [check] = findings({ sudo: [['/usr/bin/journalctl', '--unit=life@blue.service']] }, { denied: [0] })
+    expect(check?.next).toContain('deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service')
+  })
+
+  it('does not refuse what somebody else changes at this moment', () => {
+    const busy = { by: 'ann@desk', since: 'noon', doing: 'deploy', deploy: 'd2' }
+    const listeners = [{ address: '127.0.0.1', port: 5000, name: 'beam.smp', pid: 99 }]
+    expect(findings({}, { busy, listeners }).map(({ name, result }) => [name, result])).toEqual([
+      ['port 5000', 'warn'],
+      ['lock', 'warn'],
+    ])
+    expect(findings({ deploy: 'd2' }, { busy })).toEqual([])
+  })
+
+  it('needs no room for a release that is there', () => {
+    expect(findings(room(1e12, 1e12, 1e9), { there: true })).toEqual([])
+  })
+
+  it('is a table with what to do', () => {
+    const lines = checkTable(judge({ ...evidence, seen: { ...seen, denied: [0] } })).split('\n')
+    expect(lines).toContain('ok    live slot    blue')
+    expect(lines.find(line => line.startsWith('fail'))).toMatch(
+      /^fail {2}sudo .*refused to deploy\. Run `npx task setup`/,
+    )
+  })
+})
+
+describe('what the host prints', () => {
+  it('is read on this machine, which is a host too', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'switchyard-look-'))
+    const at = layout(root)
+    await mkdir(at.releases)
+    const script = look(at, slots, [['/usr/sbin/nginx', '-t']])
+    const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
+    const read = parseLook(stdout)
+    expect(Math.abs(read.clock - Date.now())).toBeLessThan(60_000)
+    expect(read.disk.free).toBeGreaterThan(0)
+    expect(read.disk.mount).toMatch(/^\//)
+    expect(read.parents.get(process.pid)).toBe(process.ppid)
+    expect([read.busy, read.there, read.environments]).toEqual([undefined, false, []])
+  })
+
+  it('names who listens', () => {
+    const { listeners } = parseLook(
+      '@@ listeners\nLISTEN 0      128    0.0.0.0:22 0.0.0.0:*\nLISTEN 0 1024 [::1]:4000 [::]:* users:(("beam.smp",pid=61,fd=4))\n@@ sudo\nroot',
+    )
+    expect(listeners).toEqual([
+      { address: '0.0.0.0', port: 22, name: undefined, pid: undefined },
+      { address: '[::1]', port: 4000, name: 'beam.smp', pid: 61 },
+    ])
+  })
+})
+
+describe('the rules of sudo', () => {
+  const command = ['/usr/bin/journalctl', '--unit=life@blue.service']
+  it.each([
+    ['    (root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service', false],
+    ['    (root) NOPASSWD: /usr/bin/true, /usr/bin/journalctl --unit\\=life@blue.service', false],
+    ['    (root) NOPASSWD: /usr/bin/journalctl', false],
+    ['    (ALL) NOPASSWD: ALL', false],
+    ['    (ALL) ALL', true],
+    ['    (ALL) NOPASSWD: ALL\n    (ALL) ALL', true],
+    ['    (ALL) ALL\n    (root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service', false],
+    ['    (root) NOPASSWD: /usr/bin/true, PASSWD: /usr/bin/journalctl', true],
+    ['    (root) NOPASSWD: /usr/bin/journalctl *', undefined],
+    ['', undefined],
+  ])('%s', (listing, wanted) => {
+    expect(wantsPassword(listing, command)).toBe(wanted)
+  })
+})
+
+describe('the room that an artifact takes', () => {
+  it('is what tar unpacks, counted from its headers', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'switchyard-room-'))
+    const long = join('a'.repeat(90), 'b'.repeat(90))
+    await mkdir(join(root, 'in', long), { recursive: true })
+    await writeFile(join(root, 'in', long, 'file'), 'x'.repeat(10_000))
+    await writeFile(join(root, 'in', 'empty'), '')
+    const path = join(root, 'a.tar.gz')
+    await exec('tar', ['-czf', path, '-C', join(root, 'in'), '.'])
+    const { entries, unpacked, packed } = await roomOf(path)
+    expect(entries).toBe(5)
+    expect(unpacked).toBe(12_288 + 4 * 4096)
+    expect(packed).toBeGreaterThan(0)
+  })
+
+  it('is not known of what is no tarball', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'switchyard-room-')), 'a.tar.gz')
+    await writeFile(path, 'plain text')
+    await expect(roomOf(path)).rejects.toThrow()
+  })
+})
