@@ -1,0 +1,45 @@
+/** How long it takes until something that died is known to be dead: the holder of a lock, a connection. */
+import type { TestHost } from '../support/host.ts'
+import type { Site } from '../support/site.ts'
+import { now } from './promoter.ts'
+
+/** Milliseconds from the signal to the task that holds the lock, until somebody else could take it. */
+export async function lockFreeAfter(site: Site, signal: 'SIGKILL' | 'SIGSTOP'): Promise<number> {
+  const holder = site.start({}, 'hold-lock', '--verbose')
+  try {
+    await holder.says(/the lock is held/)
+    const taken = await site.host.exec('flock -n /srv/life/lock true')
+    if (taken.code === 0) throw new Error('The lock that is held could be taken')
+    const free = site.host.exec(`
+for i in $(seq 6000); do if flock -n /srv/life/lock date +%s%3N; then exit 0; fi; sleep 0.01; done; exit 1`)
+    const sentAt = now()
+    holder.kill(signal)
+    const { code, stdout } = await free
+    if (code !== 0) throw new Error(`The lock was not free a minute after ${signal}`)
+    return Math.max(0, Number(stdout) - sentAt)
+  } finally {
+    holder.kill('SIGKILL')
+    await holder.ended
+  }
+}
+
+/** Milliseconds from when the host's end of the connection froze, until the task that used it has said so. */
+export async function deathNoticedAfter(site: Site): Promise<number> {
+  const task = site.start({}, 'wait', '--verbose')
+  try {
+    await task.says(/connected/)
+    const frozenAt = now()
+    await signalSessions(site.host, 'STOP')
+    await task.says(/connection to .* was lost/)
+    return now() - frozenAt
+  } finally {
+    await signalSessions(site.host, 'KILL')
+    task.kill('SIGKILL')
+    await task.ended
+  }
+}
+
+/** To the sshd processes that serve the deploying user. */
+async function signalSessions(host: TestHost, signal: 'STOP' | 'KILL'): Promise<void> {
+  await host.exec(`pkill -${signal} -u ${host.user} -x sshd`)
+}

@@ -1,0 +1,77 @@
+/** Promotes again and again over one connection, by the same functions as `task promote`: a run of the program for each would cost minutes. */
+import { ssh } from '../../host/ssh.ts'
+import { beam } from '../../plugins/runtime/beam.ts'
+import type { Plugin, Router, Runtime, Slot } from '../../slots/contracts.ts'
+import { healthOf } from '../../slots/health.ts'
+import { newDeploy } from '../../slots/journal.ts'
+import { layout } from '../../slots/layout.ts'
+import { planMove, proveMove, writeMove } from '../../slots/move.ts'
+import { drain } from '../../slots/port.ts'
+import { readRecord } from '../../slots/record.ts'
+import { slotsOf } from '../../slots/slot.ts'
+import { truth } from '../../slots/truth.ts'
+import type { TestHost } from '../support/host.ts'
+import { pluginKit } from '../support/plugin-kit.ts'
+
+/** One move of the traffic. Times are milliseconds since 1970, with fractions. */
+export interface Switch {
+  readonly to: string
+  /** Just before the router was told, and just after it said that it was done. */
+  readonly askedAt: number
+  readonly returnedAt: number
+}
+
+export interface Promoter extends AsyncDisposable {
+  /** Sends the traffic to the slot that is idle now, and proves it. `then` runs as soon as the router was told, before the proof. */
+  promote(then?: (old: Slot) => Promise<unknown>): Promise<Switch>
+  /** The drain, then the stop: what happens to the idle slot in the end. */
+  retire(limit: number): Promise<{ readonly slot: Slot; readonly cut: number }>
+  /** The stop alone. */
+  stop(slot: Slot): Promise<void>
+  /** Starts what was stopped; healthy when the next promote says so. */
+  start(slot: Slot): Promise<void>
+}
+
+export const now = (): number => performance.timeOrigin + performance.now()
+
+export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promise<Promoter> {
+  const { signal } = new AbortController()
+  const host = await ssh(on.alias, { configFile: on.sshConfigFile }).open({ signal, confirm: async () => false })
+  const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+  const folders = layout('/srv/life')
+  const kit = pluginKit({ host, slots: slots.all, signal })
+  const router = plugin.create(kit)
+  const runtime: Runtime = beam().create(kit)
+  const read = () => truth({ host, layout: folders, slots, router })
+  return {
+    async promote(then = async () => undefined) {
+      const deploy = newDeploy('the switch suite')
+      const ground = { host, layout: folders, router, runtime, deploy, health: healthOf({ every: 20 }) }
+      const found = await read()
+      const move = await planMove(ground, found, found.idle)
+      if (!move || !found.live) throw new Error('There is no traffic to move')
+      const askedAt = now()
+      await router.promote(move.to, move.generation)
+      const returnedAt = now()
+      await then(found.live)
+      await proveMove(ground, move)
+      await writeMove(ground, move)
+      return { to: move.to.name, askedAt, returnedAt }
+    },
+    async retire(limit) {
+      const { idle } = await read()
+      const { left } = await drain(host, idle, limit)
+      await runtime.stop(idle)
+      return { slot: idle, cut: left }
+    },
+    async stop(slot) {
+      await runtime.stop(slot)
+    },
+    async start(slot) {
+      const record = await readRecord(host, folders, slot)
+      if (!record) throw new Error(`${slot.name} was never filled`)
+      await runtime.start(record.release, slot)
+    },
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  }
+}

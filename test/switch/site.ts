@@ -1,0 +1,58 @@
+/** A site with a release in each slot, traffic on one of them, and TLS in a server block of the user's own. */
+import { type Site, startSite } from '../support/site.ts'
+
+export const TLS = 443
+
+/** What a team that has a certificate writes; our file stands inside. */
+const OWN_BLOCK = `server {
+    listen ${TLS} ssl http2;
+    server_name life.example;
+    ssl_certificate /etc/nginx/life.crt;
+    ssl_certificate_key /etc/nginx/life.key;
+    include /etc/nginx/switchyard/life.conf;
+}
+`
+
+/** Two tasks that keep a connection busy, for what is measured of locks and of connections that die. */
+const TASKS = `
+export const holdLock = task('Hold the lock', {
+  async run({ lock, host, log }) {
+    await lock.take()
+    log('the lock is held')
+    await host.$\`sleep 120\`
+  },
+})
+export const wait = task('Wait on the host', {
+  async run({ host, log }) {
+    await host.$\`true\`
+    log('connected')
+    await host.$\`sleep 120\`
+  },
+})
+`
+
+export async function startedSite(router: string): Promise<Site> {
+  const site = await startSite({ router, ports: [TLS], tasks: TASKS })
+  try {
+    for (const words of [['setup'], ['deploy', '--promote'], ['deploy']]) {
+      const { code, stdout, stderr } = await site.task(...words)
+      if (code !== 0) throw new Error(`task ${words.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
+    }
+    return site
+  } catch (error) {
+    await site[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Adds the user's own block; resolves to where it answers, from this machine. */
+export async function addTls({ host }: Site): Promise<string> {
+  const { code, stderr } = await host.exec(`set -e
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=life.example \\
+  -keyout /etc/nginx/life.key -out /etc/nginx/life.crt 2>/dev/null
+cat > /etc/nginx/sites-enabled/life-tls.conf <<'NGINX'
+${OWN_BLOCK}NGINX
+nginx -t && systemctl reload nginx`)
+  if (code !== 0) throw new Error(`nginx did not take the block with TLS: ${stderr}`)
+  return `https://127.0.0.1:${host.port(TLS)}`
+}

@@ -1,0 +1,232 @@
+/**
+ * What a switch costs the users of a site: hundreds of switches under load that never retries, and the controls that have
+ * to lose something, or this suite is blind. It prints its figures as one table; docs/reliability.md says what they mean.
+ *
+ *     npm run test:switch
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, release } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nginx } from '../../plugins/router/nginx.ts'
+import type { Slot } from '../../slots/contracts.ts'
+import { type LoadOptions, type Report, startLoad } from '../support/load.ts'
+import type { Site } from '../support/site.ts'
+import { type Figures, figures, middle, type Round, table } from './figures.ts'
+import { deathNoticedAfter, lockFreeAfter } from './guards.ts'
+import { now, openPromoter, type Promoter, type Switch } from './promoter.ts'
+import { addTls, startedSite } from './site.ts'
+
+const SWITCHES = 250
+const REQUESTS = 200_000
+const SOCKETS = 50
+/** Switches in one load, so that a WebSocket lives through that many. */
+const ROUND = 50
+const BY_COMMAND = 10
+const CONTROL = 30
+const CLIENTS = { keepAlive: 8, idle: 4, post: 3, fresh: 3, slow: 4, http2: 4, socket: SOCKETS }
+const PAUSE = { keepAlive: 1, post: 5, fresh: 5, http2: 1 }
+/** A drain that the WebSockets outlast, and requests in flight do not. */
+const DRAIN = 3_000
+const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
+
+const columns: Figures[] = []
+const lines: string[] = []
+let versions = ''
+
+const load = (site: Site, http2Url: string | undefined): LoadOptions => ({
+  url: site.url,
+  ...(http2Url !== undefined && { http2Url }),
+  clients: { ...CLIENTS, http2: http2Url === undefined ? 0 : CLIENTS.http2 },
+  pauseMs: PAUSE,
+  headers: ['life-slot'],
+  maxSeconds: 600,
+  maxRequests: 1_000_000,
+})
+
+/** Load while something is done, and half a second more on each side of it. */
+async function under(options: LoadOptions, work: () => Promise<readonly Switch[]>): Promise<Round> {
+  await using running = await startLoad(options)
+  await sleep(500)
+  const switches = await work()
+  // Long enough for every request that was in flight, and for an idle connection to be asked once more.
+  await sleep(2_000)
+  const report: Report = await running.stop()
+  expect(report.endedBy).toBe('stop')
+  return { report, switches, sockets: options.clients?.socket ?? 0 }
+}
+
+async function times(n: number, promote: () => Promise<Switch>): Promise<Switch[]> {
+  const switches: Switch[] = []
+  while (switches.length < n) switches.push(await promote())
+  return switches
+}
+
+/** A promote that ends the old slot as soon as the router was told; then it is started again, for the next promote. */
+async function withoutDrain(promoter: Promoter, end: (old: Slot) => Promise<void>): Promise<Switch> {
+  const ended: Slot[] = []
+  const switched = await promoter.promote(async old => {
+    ended.push(old)
+    await end(old)
+  })
+  for (const slot of ended) await promoter.start(slot)
+  return switched
+}
+
+function told(name: string, rounds: readonly Round[]): Figures {
+  const column = figures(name, rounds)
+  columns.push(column)
+  const reasons = Object.entries(column.reasons).map(([why, n]) => `${n} ${why}`)
+  say(`${name}: ${column.failed} of ${column.requests} failed in ${column.switches} switches. ${reasons.join(', ')}`)
+  return column
+}
+
+const say = (text: string) => process.stdout.write(`${text}\n`)
+
+/** What is asked of the default router, always. */
+function expectNothingLost({ reasons, socketsEnded, switches, firstNew }: Figures): void {
+  expect(reasons).toEqual({})
+  expect(socketsEnded).toEqual({})
+  expect(firstNew).toHaveLength(switches)
+}
+
+afterAll(async () => {
+  const text = [versions, '', table(columns), '', ...lines, ''].join('\n')
+  await mkdir(RESULTS, { recursive: true })
+  await writeFile(`${RESULTS}switch.md`, text)
+  await writeFile(`${RESULTS}switch.json`, `${JSON.stringify({ versions, columns, lines }, undefined, 2)}\n`)
+  say(`\n${text}\nWritten to test-results/switch.md and switch.json`)
+})
+
+describe('the default router', () => {
+  let site: Site
+  let http2Url: string
+  let promoter: Promoter
+
+  beforeAll(async () => {
+    site = await startedSite("nginx({ site: 'life.example' })")
+    http2Url = await addTls(site)
+    promoter = await openPromoter(site.host, nginx({ site: 'life.example' }))
+    const { stderr } = await site.host.exec('nginx -v')
+    const { model = 'unknown' } = cpus()[0] ?? {}
+    const shape = Object.entries(CLIENTS).map(([kind, n]) => `${n} ${kind}`)
+    versions = [
+      `${stderr.trim().replace('nginx version: ', '')}, Node ${process.version}, Linux ${release()}, ${availableParallelism()} cores (${model.trim()}); application, nginx and load on this one machine.`,
+      `Load: ${shape.join(', ')} clients, each with one request at a time; nothing is sent twice.`,
+    ].join('\n')
+  })
+  afterAll(async () => {
+    await promoter?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  it('loses nothing while nothing is switched (control)', async () => {
+    const round = await under(load(site, http2Url), async () => {
+      await sleep(15_000)
+      return []
+    })
+    const { reasons, socketsEnded, requests } = told('no switch', [round])
+    expect(reasons).toEqual({})
+    expect(socketsEnded).toEqual({})
+    expect(requests).toBeGreaterThan(1_000)
+  })
+
+  it(`loses no request of ${REQUESTS} and no WebSocket in ${SWITCHES} switches`, async () => {
+    const rounds: Round[] = []
+    const enough = () => {
+      const { switches, requests } = figures('', rounds)
+      return switches >= SWITCHES && requests >= REQUESTS
+    }
+    while (!enough()) rounds.push(await under(load(site, http2Url), () => times(ROUND, () => promoter.promote())))
+    expectNothingLost(told('link (default)', rounds))
+  })
+
+  it(`loses nothing in ${BY_COMMAND} switches by the command itself`, async () => {
+    const command: number[] = []
+    const round = await under(load(site, http2Url), () =>
+      times(BY_COMMAND, async () => {
+        const to = (await site.live()) === 'blue' ? 'green' : 'blue'
+        const askedAt = now()
+        const { code, stdout, stderr } = await site.task('promote', to)
+        expect(stdout + stderr).toSatisfy(() => code === 0)
+        const returnedAt = now()
+        command.push(returnedAt - askedAt)
+        return { to, askedAt, returnedAt }
+      }),
+    )
+    expectNothingLost(told('link, `task promote`', [round]))
+    lines.push(`- One \`task promote\`, from start to exit: ${middle(command)}.`)
+  })
+
+  it('loses no request when the old slot is retired, and its WebSockets are closed by the application', async () => {
+    let ended: Awaited<ReturnType<Promoter['retire']>> | undefined
+    const round = await under(load(site, http2Url), async () => {
+      const switched = await promoter.promote()
+      ended = await promoter.retire(DRAIN)
+      return [switched]
+    })
+    const { failed, socketsEnded, requests } = told('link, then the old slot retired', [round])
+    expect(failed).toBe(0)
+    expect(socketsEnded).toEqual({ 1001: SOCKETS })
+    lines.push(
+      `- Old slot retired after a drain of ${DRAIN / 1000} s: ${failed} of ${requests} requests lost; ${ended?.cut} connections were left, all ${SOCKETS} WebSockets closed by the application with 1001.`,
+    )
+    if (ended) await promoter.start(ended.slot)
+  })
+
+  it('loses requests and WebSockets when the old slot is killed instead of drained (control)', async () => {
+    const round = await under(load(site, http2Url), () =>
+      times(3, () =>
+        withoutDrain(promoter, async old => {
+          await site.host.exec(`systemctl kill --signal=KILL --kill-whom=all life@${old.name}`)
+          await promoter.stop(old)
+        }),
+      ),
+    )
+    const { failed, socketsEnded } = told('link, drain of zero: old slot killed', [round])
+    expect(failed).toBeGreaterThan(0)
+    expect(socketsEnded[1006]).toBeGreaterThan(0)
+  })
+
+  it('frees the lock of a holder that was killed, and of one that is frozen, and notices a dead connection', async () => {
+    const killed = await lockFreeAfter(site, 'SIGKILL')
+    const frozen = await lockFreeAfter(site, 'SIGSTOP')
+    const noticed = await deathNoticedAfter(site)
+    lines.push(
+      `- Lock free ${killed.toFixed(0)} ms after its holder was killed, ${(frozen / 1000).toFixed(1)} s after it was frozen.`,
+      `- A connection whose other end froze was noticed after ${(noticed / 1000).toFixed(1)} s.`,
+    )
+    expect(killed).toBeLessThan(5_000)
+    expect(frozen).toBeLessThan(20_000)
+    expect(noticed).toBeLessThan(25_000)
+  })
+})
+
+describe('the control, a router that reloads', () => {
+  let site: Site
+  let promoter: Promoter
+
+  beforeAll(async () => {
+    site = await startedSite("nginx({ site: 'life.example', mode: 'reload' })")
+    promoter = await openPromoter(site.host, nginx({ site: 'life.example', mode: 'reload' }))
+  })
+  afterAll(async () => {
+    await promoter?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  it(`loses requests within ${CONTROL} switches, and no WebSocket`, async () => {
+    const round = await under(load(site, undefined), () => times(CONTROL, () => promoter.promote()))
+    const { failed, socketsEnded } = told('reload', [round])
+    expect(failed).toBeGreaterThan(0)
+    expect(socketsEnded).toEqual({})
+  })
+
+  it('loses more when the old slot is stopped at once', async () => {
+    const round = await under(load(site, undefined), () =>
+      times(4, () => withoutDrain(promoter, old => promoter.stop(old))),
+    )
+    expect(told('reload, drain of zero: old slot stopped', [round]).failed).toBeGreaterThan(0)
+  })
+})
