@@ -33,6 +33,7 @@ export interface Connection {
 /** Milliseconds. */
 const REACH = 8_000
 const HANDSHAKE = 15_000
+const GOODBYE = 2_000
 /** How long a server may be silent before it counts as dead; it is asked for an answer three times in this time. */
 const SILENCE = 15_000
 const DEEPEST = 8
@@ -114,7 +115,11 @@ async function attempt(
   const tried: string[] = []
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
   const { lost, ended } = watch(client, socket)
-  const close = () => void client.end()
+  const close = () => {
+    client.end()
+    // A frozen server does not say goodbye.
+    setTimeout(() => socket.destroy(), GOODBYE).unref()
+  }
   const fail = (error: Error & { level?: string }): Error => {
     if (error.level === 'client-authentication' || /authentication failures/i.test(error.message))
       return hostFaults.SSH_AUTHENTICATION_FAILED(
@@ -128,10 +133,12 @@ async function attempt(
       )
     return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason: error.message }, error)
   }
+  const { signal } = way.setting
+  const connected = new AbortController()
   try {
     await new Promise<void>((ready, failed) => {
       const interrupt = () => failed(hostFaults.COMMAND_INTERRUPTED({ host: config.target, command: 'connecting' }))
-      if (!way.setting.signal.aborted) way.setting.signal.addEventListener('abort', interrupt, { once: true })
+      if (!signal.aborted) signal.addEventListener('abort', interrupt, { signal: connected.signal })
       client.once('ready', ready)
       client.on('error', error => {
         // One key that the agent could not sign with; ssh2 goes on to the next.
@@ -168,6 +175,8 @@ async function attempt(
     if (refusal === undefined) throw error
     if ('unknown' in refusal) return refusal
     throw refusal
+  } finally {
+    connected.abort()
   }
   void lost.then(() => below?.close())
   return { client, lost, ended, close }
@@ -264,12 +273,12 @@ async function through(below: Connection, config: SshConfig): Promise<ClientChan
 }
 
 /**
- * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of the first level takes such
+ * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of a low level takes such
  * an input for that of a remote shell, and would read its start-up file.
  */
 function proxied(command: string): Duplex {
   const child = spawn(process.env.SHELL || '/bin/sh', ['-c', `exec ${command}`], {
-    env: { SHLVL: '1', ...process.env },
+    env: { ...process.env, SHLVL: '2' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   child.on('error', () => undefined)

@@ -37,8 +37,12 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
       return ''
     },
     async put(local, remote, { mode = 0o644 } = {}) {
-      const { size } = await stat(local).catch(() => ({ size: undefined }))
-      say(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size ?? 'not yet known how many'} bytes)`)
+      // In a dry run nothing was built.
+      const size = await stat(local).then(
+        it => `${it.size} bytes`,
+        () => 'not made yet',
+      )
+      say(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size})`)
     },
     async write(path, text, mode = 0o644) {
       say(`write ${quote(path)} (mode ${mode.toString(8)}, ${Buffer.byteLength(text)} bytes)\n${text}`)

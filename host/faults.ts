@@ -4,6 +4,11 @@ import { catalogue, fault } from '../runner/faults.ts'
 const bytes = (count: number): string =>
   count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
 
+/** A script has many lines, a cause has one: the first stands there, and all of them below. */
+const brief = (command: string): string => command.trim().replace(/\n[\s\S]*$/, ' ...')
+const below = (command: string, said = ''): string | undefined =>
+  [said, ...(command.trim().includes('\n') ? [command.trim()] : [])].filter(Boolean).join('\n') || undefined
+
 export const hostFaults = catalogue({
   SSH_TOOL_MISSING: fault<{ tool: string }>({
     exit: 2,
@@ -72,12 +77,13 @@ export const hostFaults = catalogue({
   }),
   CONNECTION_LOST: fault<{ host: string; during: string; reason: string }>({
     exit: 1,
-    what: d => `the connection to ${d.host} was lost during: ${d.during} (${d.reason})`,
+    what: d => `the connection to ${d.host} was lost during: ${brief(d.during)} (${d.reason})`,
     next: () => 'it may or may not have ended there: look at the state of the host before you try again',
+    detail: d => below(d.during),
   }),
   HOST_CLOSED: fault<{ host: string; during: string }>({
     exit: 1,
-    what: d => `${d.host} was already let go when this was asked of it: ${d.during}`,
+    what: d => `${d.host} was already let go when this was asked of it: ${brief(d.during)}`,
     next: () => 'await every command before the task ends',
   }),
   NO_BASH: fault<{ host: string; said: string }>({
@@ -92,19 +98,19 @@ export const hostFaults = catalogue({
   }),
   COMMAND_FAILED: fault<{ host: string; command: string; code: number; stderr: string }>({
     exit: 1,
-    what: d => `exit code ${d.code} on ${d.host} from: ${d.command}`,
+    what: d => `exit code ${d.code} on ${d.host} from: ${brief(d.command)}`,
     next: () => 'read what it said below, and run it by hand on the host',
-    detail: d => d.stderr || undefined,
+    detail: d => below(d.command, d.stderr),
   }),
   COMMAND_TIMED_OUT: fault<{ host: string; command: string; timeout: number; stderr: string }>({
     exit: 1,
-    what: d => `no end within ${d.timeout / 1000} s on ${d.host} of: ${d.command}`,
+    what: d => `no end within ${d.timeout / 1000} s on ${d.host} of: ${brief(d.command)}`,
     next: () => 'it was ended; run it by hand on the host to see what it waits for',
-    detail: d => d.stderr || undefined,
+    detail: d => below(d.command, d.stderr),
   }),
   COMMAND_INTERRUPTED: fault<{ host: string; command: string }>({
     exit: 130,
-    what: d => `interrupted on ${d.host}: ${d.command}`,
+    what: d => `interrupted on ${d.host}: ${brief(d.command)}`,
     next: () => 'run the task again when you want it to go on',
   }),
   LOCAL_FILE_UNREADABLE: fault<{ path: string; reason: string }>({

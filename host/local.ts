@@ -29,7 +29,10 @@ function machine(name: string): Machine {
         stderr: child.stderr,
         closed: ending(child),
         kill: (pid, signal) => signalGroup(pid, signal),
-        close: () => child.stdin.end(),
+        close() {
+          for (const stream of child.stdio) stream?.destroy()
+          child.unref()
+        },
       }
       living.add(session)
       void session.closed.then(() => living.delete(session))

@@ -33,6 +33,9 @@ export interface Process {
   readonly ended: Promise<Known | Fault>
 }
 
+/** How long the account's start-up files may take before a script begins, in milliseconds. */
+const START = 60_000
+
 /** Starts a whole bash script. `label` is what people see of it. */
 export type Start = (script: string, label: string) => Process
 
@@ -90,8 +93,22 @@ export function start(machine: Machine, script: string, label: string): Process 
     stdin.pipe(session.stdin)
     session.stdout.pipe(stdout.stream)
     session.stderr.pipe(stderr.stream)
+    let overdue = false
+    const slow = setTimeout(() => {
+      overdue = true
+      session?.close()
+    }, START)
+    void stderr.marked.then(() => clearTimeout(slow))
     const ending = await session.closed
+    clearTimeout(slow)
+    // A stream that was cut does not end what it is piped into.
+    if (session.stdout.destroyed) stdout.stream.end()
+    if (session.stderr.destroyed) stderr.stream.end()
     await Promise.allSettled([stdout.stream, stderr.stream].map(stream => finished(stream, { writable: false })))
+    if (overdue) {
+      const patience = `its start-up files have not ended after ${START / 1000} s`
+      return hostFaults.NO_BASH({ host: machine.name, said: patience })
+    }
     if (isLost(ending)) return hostFaults.CONNECTION_LOST({ host: machine.name, during: label, reason: ending.lost })
     if (stderr.mark === undefined)
       return hostFaults.NO_BASH({ host: machine.name, said: said(stdout.before, stderr.before) })
@@ -99,14 +116,17 @@ export function start(machine: Machine, script: string, label: string): Process 
   }
   const ended = run()
     .catch((error: unknown) =>
-      error instanceof Fault ? error : hostFaults.NO_SESSION({ host: machine.name, reason: String(error) }, error),
+      error instanceof Fault
+        ? error
+        : hostFaults.NO_SESSION({ host: machine.name, reason: (error as Error).message }, error),
     )
     .then(ending => {
-      begun.resolve()
       stdin.destroy()
       for (const { stream } of [stdout, stderr]) if (!stream.writableEnded) stream.end()
       return ending
     })
+  // In this order, so that who waits for the start of what never began finds how it ended.
+  void ended.then(() => begun.resolve())
   return { stdin, stdout: stdout.stream, stderr: stderr.stream, kill, started: begun.promise, ended }
 }
 

@@ -61,12 +61,13 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     closed: endingOf(channel, connection),
     kill: (pid, signal) => kill(channel, pid, signal),
     close: () => {
-      channel.end()
+      channel.close()
       drain(channel)
     },
   })
 
   const openOne = async () => {
+    const alone = open === 0
     open++
     opening++
     try {
@@ -85,17 +86,20 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     } catch (error) {
       open--
       opening--
-      refused(error as Error)
+      refused(error as Error, alone)
     }
   }
 
   /** This server allows less than usual: make do with what is open, less one for `kill`. */
-  const refused = (error: Error) => {
+  const refused = (error: Error, alone: boolean) => {
     if (connection.ended() !== undefined) return
-    if (open > 0) {
-      limit = Math.max(1, open - 1)
-      for (const spare of [...spares].slice(0, Math.max(0, open - limit))) drop(spare)
-    } else waiting.shift()?.reject(hostFaults.NO_SESSION({ host, reason: error.message }, error))
+    if (alone) {
+      wantedSpares = 0
+      waiting.shift()?.reject(hostFaults.NO_SESSION({ host, reason: error.message }, error))
+    }
+    limit = Math.max(1, open - 1)
+    for (const spare of [...spares].slice(0, Math.max(0, open - limit))) drop(spare)
+    refill()
   }
   const drop = (spare: Session) => {
     spares.delete(spare)

@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
 import type { PutOptions } from './host.ts'
-import type { Start } from './process.ts'
+import type { Process, Start } from './process.ts'
 import { run } from './run.ts'
 import { type Script, sh } from './script.ts'
 
@@ -83,13 +83,15 @@ async function send(
   })
   let broken: unknown
   const script = receive(file, randomBytes(6).toString('hex'))
-  const output = await run(host, start, script, {}, process => {
-    // When the machine stops reading, how the script ended tells why.
-    pipeline(source, count, process.stdin).catch((error: unknown) => {
+  // Whoever is told that it was cut wants to know what was on its way, not how.
+  const sending: Start = text => start(text, `sending ${file.path}`)
+  // When the machine stops reading, how the script ended tells why.
+  const feed = ({ stdin }: Process) =>
+    pipeline(source, count, stdin).catch((error: unknown) => {
       broken = error
-      process.stdin.end()
+      stdin.end()
     })
-  })
+  const output = await run(host, sending, script, {}, feed)
   if (output.code === 0) return
   throw failure(host, file, output.stdout, output.stderr, broken)
 }

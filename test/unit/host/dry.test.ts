@@ -1,0 +1,95 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ProcessPromise } from 'zx/core'
+import { dryHost } from '../../../host/dry.ts'
+import type { Host } from '../../../host/host.ts'
+import { local } from '../../../host/local.ts'
+import { sh } from '../../../host/script.ts'
+
+let folder: string
+let bare: Host
+let host: Host
+let printed: string[]
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'switchyard-dry-'))
+  bare = await local().open({ signal: new AbortController().signal, confirm: async () => false })
+  printed = []
+  host = dryHost(bare, line => printed.push(line))
+})
+afterEach(async () => {
+  await host[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
+})
+const untouched = async () => expect(await readdir(folder)).toEqual([])
+
+test('what only looks is done, and nothing is printed', async () => {
+  expect(await host.ask(sh.read`echo asked`)).toBe('asked')
+  expect(await host.run(sh.read`echo out; exit 3`)).toEqual({ code: 3, stdout: 'out\n', stderr: '' })
+  expect(await host.read`echo ${'a b'}`.text()).toBe('a b\n')
+  await using held = await host.hold(sh.read`echo held`)
+  const lines: string[] = []
+  for await (const line of held.lines) lines.push(line)
+  expect(lines).toEqual(['held'])
+  expect(printed).toEqual([])
+})
+
+test('a script that writes is printed as it would run, and succeeds with no output', async () => {
+  const script = sh.write`touch ${`${folder}/a`}
+touch ${`${folder}/b c`}`
+  expect(await host.run(script)).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(await host.ask(script, { input: 'secret' })).toBe('')
+  const text = [`this machine$ touch ${folder}/a`, `  touch '${folder}/b c'`]
+  expect(printed).toEqual([...text, ...text, '  (with 6 bytes as its input)'])
+  await untouched()
+})
+
+test('a command of $ is printed with its options, and is a genuine ProcessPromise that succeeds', async () => {
+  const promise = host.$({ cwd: folder, env: { A: 'b c' } })`touch ${'a b'}`
+  expect(promise).toBeInstanceOf(ProcessPromise)
+  const output = await promise
+  expect([output.exitCode, output.stdout]).toEqual([0, ''])
+  expect(await host.$`cat`.pipe(host.$`sort`).lines()).toEqual([])
+  expect(printed).toEqual([
+    `this machine$ export A='b c'`,
+    `  cd -- ${folder}`,
+    `  touch 'a b'`,
+    'this machine$ cat',
+    'this machine$ sort',
+  ])
+  await untouched()
+})
+
+test('files are printed with their mode and size, and a text with its lines', async () => {
+  await host.write(join(folder, 'env'), 'A=1\nB=2\n', 0o600)
+  const source = join(tmpdir(), `switchyard-dry-source-${process.pid}`)
+  await writeFile(source, 'x'.repeat(10))
+  await host.put(source, join(folder, 'file'), { mode: 0o755 })
+  await rm(source)
+  await host.put(source, join(folder, 'file'))
+  expect(printed).toEqual([
+    `this machine$ write ${folder}/env (mode 600, 8 bytes)`,
+    '  A=1',
+    '  B=2',
+    `this machine$ put ${source} ${folder}/file (mode 755, 10 bytes)`,
+    `this machine$ put ${source} ${folder}/file (mode 644, not made yet)`,
+  ])
+  await untouched()
+})
+
+test('a console is printed and not opened', async () => {
+  expect(await host.attach('bin/app remote')).toBe(0)
+  expect(printed).toEqual(['this machine$ bin/app remote (with this terminal)'])
+})
+
+test('a script that would stay is printed; it says nothing and ends when it is let go', async () => {
+  const held = await host.hold(sh.write`flock ${`${folder}/lock`} cat`)
+  held.send('a line')
+  const lines: string[] = []
+  for await (const line of held.lines) lines.push(line)
+  await held[Symbol.asyncDispose]()
+  expect([lines, await held.ended]).toEqual([[], 0])
+  expect(printed).toEqual([`this machine$ flock ${folder}/lock cat`])
+  await untouched()
+})

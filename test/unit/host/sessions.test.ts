@@ -1,0 +1,128 @@
+import { type Duplex, PassThrough } from 'node:stream'
+import type { Client, ClientChannel } from 'ssh2'
+import { expect, test } from 'vitest'
+import type { Connection } from '../../../host/connect.ts'
+import type { Session } from '../../../host/machine.ts'
+import { sessionsOn } from '../../../host/sessions.ts'
+
+/** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. */
+function server(allowed: number) {
+  const seen = { asked: 0, open: 0, most: 0, commands: [] as string[] }
+  let cut = (_: string) => {}
+  let reason: string | undefined
+  const lost = new Promise<string>(resolve => {
+    cut = why => {
+      reason = why
+      resolve(why)
+    }
+  })
+  const exec = (
+    command: string,
+    _options: object,
+    done: (error: Error | undefined, channel?: ClientChannel) => void,
+  ) => {
+    seen.asked++
+    seen.commands.push(command)
+    const refused = seen.open >= allowed
+    if (!refused) seen.open++
+    seen.most = Math.max(seen.most, seen.open)
+    setImmediate(() => (refused ? done(new Error('open failed')) : done(undefined, channel())))
+  }
+  const channel = () => {
+    const duplex = new PassThrough()
+    const close = () => {
+      if (duplex.destroyed) return
+      seen.open--
+      duplex.destroy()
+      duplex.emit('close', 0)
+    }
+    return Object.assign(duplex as Duplex, { stderr: new PassThrough(), close }) as unknown as ClientChannel
+  }
+  const connection: Connection = {
+    client: { exec } as unknown as Client,
+    lost,
+    ended: () => reason,
+    close: () => cut('closed'),
+  }
+  return { seen, connection, cut }
+}
+
+const turns = async (count = 20) => {
+  for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve))
+}
+
+test('at most eight are open at a time, and all that were asked for come', async () => {
+  const { seen, connection } = server(10)
+  const sessions = sessionsOn('web', connection)
+  const use = async () => {
+    const session = await sessions.shell()
+    await turns(2)
+    session.close()
+  }
+  await Promise.all(Array.from({ length: 30 }, use))
+  expect(seen.most).toBe(8)
+})
+
+test('shells stand ready for the next commands', async () => {
+  const { seen, connection } = server(10)
+  const sessions = sessionsOn('web', connection)
+  await sessions.shell()
+  await turns()
+  expect(seen.open).toBe(3)
+  const before = seen.asked
+  let got: Session | undefined
+  void sessions.shell().then(session => {
+    got = session
+  })
+  await Promise.resolve()
+  expect([got === undefined, seen.asked - before]).toEqual([false, 1])
+})
+
+test.each([1, 2, 3, 5])(
+  'a server that allows %i serves all of them, and never fewer than one at a time',
+  async allowed => {
+    const { connection } = server(allowed)
+    const sessions = sessionsOn('web', connection)
+    const use = async (n: number) => {
+      const session = await sessions.shell()
+      await turns(2)
+      session.close()
+      return n
+    }
+    const numbers = Array.from({ length: 20 }, (_, i) => i)
+    expect(await Promise.all(numbers.map(use))).toEqual(numbers)
+  },
+)
+
+test('a server that allows none is told, for each that asked, and not asked for ever', async () => {
+  const { seen, connection } = server(0)
+  const sessions = sessionsOn('web', connection)
+  const asked = await Promise.allSettled([sessions.shell(), sessions.shell(), sessions.shell()])
+  expect(asked.map(it => (it.status === 'rejected' ? it.reason.code : it.status))).toEqual([
+    'NO_SESSION',
+    'NO_SESSION',
+    'NO_SESSION',
+  ])
+  const before = seen.asked
+  await turns()
+  expect(seen.asked).toBe(before)
+})
+
+test('who waits when the connection is lost is told', async () => {
+  const { connection, cut } = server(10)
+  const sessions = sessionsOn('web', connection)
+  const eight = Promise.all(Array.from({ length: 8 }, () => sessions.shell()))
+  const ninth = sessions.shell()
+  await eight
+  cut('cable cut')
+  await expect(ninth).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+  await expect(sessions.shell()).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+})
+
+test('the signal for a process group is sent beside it', async () => {
+  const { seen, connection } = server(10)
+  const session = await sessionsOn('web', connection).shell()
+  session.kill(42, 'SIGTERM')
+  await turns(2)
+  expect(seen.commands.at(-1)).toBe(`exec bash -c 'kill -s TERM -- -42 2>/dev/null || kill -s TERM 42'`)
+})
