@@ -10,7 +10,7 @@ import { type Redactor, redactor } from './redact.ts'
 import { jsonRenderer } from './render-json.ts'
 import { plainRenderer } from './render-plain.ts'
 import { report } from './report.ts'
-import { type Outside, run } from './run.ts'
+import type { Outside } from './run.ts'
 import { runnerFaults } from './runner-faults.ts'
 import { nearest } from './suggest.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from './taskfile.ts'
@@ -94,7 +94,7 @@ async function perform(
   const values = commandLine(argv, plan)
   const last = plan.steps.at(-1)
   if (globals.json && last?.task.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
-  const renderer = await rendererFor(plan, globals, captured)
+  const [{ run }, renderer] = await Promise.all([import('./run.ts'), rendererFor(plan, globals, captured)])
   const leave = async () => {
     await renderer.leave()
     captured.release()

@@ -4,14 +4,14 @@
  */
 import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Renderer, Timing } from './events.ts'
-import { type LocalShell, localShell } from './local-shell.ts'
+import type { Renderer, RunEvent, Timing } from './events.ts'
+import { confirming, handsFor } from './kit.ts'
 import type { Plan, Step } from './plan.ts'
 import type { Redactor } from './redact.ts'
 import { report, type Source } from './report.ts'
 import { runnerFaults } from './runner-faults.ts'
 import { scopesOf } from './scopes.ts'
-import type { AnyTask, Kit } from './task.ts'
+import type { AnyTask } from './task.ts'
 import { telling } from './telling.ts'
 import { deferred, within } from './waiting.ts'
 
@@ -45,8 +45,8 @@ const GRACE = 10_000
 
 /** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
 export async function run(setting: Run): Promise<number> {
-  const { plan, values, source, dryRun, redactor, renderer, outside, grace = GRACE } = setting
-  const tell = telling(renderer, redactor)
+  const { plan, source, dryRun, redactor, renderer, outside, grace = GRACE } = setting
+  const hiddenTell = telling(renderer, redactor)
   const began = performance.now()
   /** Undo steps get a signal of their own: the run's is aborted when they start. */
   const forward = new AbortController()
@@ -67,16 +67,31 @@ export async function run(setting: Run): Promise<number> {
   let exit = 0
   let data: unknown
 
-  const confirming = (signal: AbortSignal) => async (question: string) =>
-    /^y(es)?$/i.test((await renderer.ask(redactor.text(question), signal)) ?? '')
+  const confirm = confirming(renderer, redactor)
   const scopes = scopesOf({
     command: plan.command,
     signal: forward.signal,
     dryRun,
     folder: source.folder,
     hide: redactor.hide,
-    confirm: confirming(forward.signal),
+    confirm: confirm(forward.signal),
   })
+  const tell = (event: RunEvent) => {
+    if (event.type === 'show') data = event.data
+    hiddenTell(event)
+  }
+  const hands = (step: Step, { signal }: AbortController) =>
+    handsFor(step, signal, {
+      folder: source.folder,
+      dryRun,
+      redactor,
+      scopes,
+      values: setting.values,
+      results,
+      over: over.signal,
+      confirm,
+      tell,
+    })
 
   const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
     const words = report(error, source)
@@ -109,34 +124,13 @@ export async function run(setting: Run): Promise<number> {
     outside.onLine(line => tell({ type: 'output', step: current?.name ?? '', line })),
   ]
 
-  const prepare = async (step: Step, { signal }: AbortController): Promise<{ context: object; shell: LocalShell }> => {
-    const log = (text: string) => {
-      for (const line of redactor.text(text).split('\n')) tell({ type: 'output', step: step.name, line })
-    }
-    const shell = await localShell({ cwd: source.folder, signal, over: over.signal, dryRun, redactor, log })
-    const kit: Kit = {
-      $: shell.$,
-      signal,
-      dryRun,
-      log,
-      note: note => tell({ type: 'note', step: step.name, note }),
-      show(text, more) {
-        data = more
-        tell({ type: 'show', text, ...(more !== undefined && { data: more }) })
-      },
-      confirm: confirming(signal),
-    }
-    const opened = step.task.scope && (await scopes.open(step.task.scope))
-    return { context: { ...kit, ...opened?.context(kit), ...given(step, values, results) }, shell }
-  }
-
   const perform = async (step: Step): Promise<boolean> => {
     const start = performance.now()
     const about = { step: step.name, title: step.title }
     current = step
     if (step.task.interactive) await renderer.leave()
     tell({ type: 'start', ...about })
-    const ended = prepare(step, forward)
+    const ended = hands(step, forward)
       .then(({ context, shell }) => {
         forward.signal.throwIfAborted()
         begun.push(step)
@@ -168,7 +162,7 @@ export async function run(setting: Run): Promise<number> {
     current = step
     tell({ ...about, state: 'start' })
     try {
-      const { context, shell } = await prepare(step, back)
+      const { context, shell } = await hands(step, back)
       await shell.inside(() => step.task.undo?.({ ...context, ...results.get(step.task) }))
       undone.push(step)
       ended('done')
@@ -209,18 +203,6 @@ export async function run(setting: Run): Promise<number> {
   })
   await renderer.close()
   return exit
-}
-
-/** What a step may know: the arguments of itself and of what it needs, near or far, and what those have returned. */
-function given(
-  { task, reach }: Step,
-  values: Readonly<Record<string, unknown>>,
-  results: ReadonlyMap<AnyTask, object>,
-): object {
-  const context: Record<string, unknown> = {}
-  for (const { args } of reach) for (const name of Object.keys(args)) context[name] = values[name]
-  for (const one of reach) if (one !== task) Object.assign(context, results.get(one))
-  return context
 }
 
 /** A program that had the terminal ends us with its own exit code. */

@@ -19,7 +19,7 @@ export type ShellOptions = Partial<
 export interface Kit {
   /** zx on this machine; a dry run prints the command instead of running it. */
   readonly $: Shell
-  /** Aborted by Ctrl-C and by the failure of the run. */
+  /** Aborted by Ctrl-C and by the failure of the run. An undo step has one of its own, which is not. */
   readonly signal: AbortSignal
   readonly dryRun: boolean
   /** One line of output, shown below the step (the last one) or, with `--verbose`, whole. */
@@ -65,6 +65,7 @@ export interface Scope {
 export interface RunSetting {
   /** The name of the command, as locks and records call it: `deploy`. */
   readonly command: string
+  /** Aborted by Ctrl-C and by the failure of the run. What was opened must go on working then: undo steps use it. */
   readonly signal: AbortSignal
   readonly dryRun: boolean
   /** The folder of the Taskfile: relative paths of a project are relative to it. */

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildProgram, type Ended, type Program, projectWith, runTask, start } from './program.ts'
+
+// Programs are started here, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
 import { arg, definer, Fault } from 'switchyard'

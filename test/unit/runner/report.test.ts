@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { codeFrame } from '../../../runner/code-frame.ts'
 import { catalogue, fault } from '../../../runner/faults.ts'
 import { localShell } from '../../../runner/local-shell.ts'
 import { redactor } from '../../../runner/redact.ts'
 import { report } from '../../../runner/report.ts'
+
+// Programs are started here, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const source = { folder: import.meta.dirname, files: [import.meta.filename] }
 const never = new AbortController().signal

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arg } from '../../../runner/args.ts'
 import type { RunEvent } from '../../../runner/events.ts'
 import { catalogue, fault } from '../../../runner/faults.ts'
@@ -7,6 +6,9 @@ import { planOf } from '../../../runner/plan.ts'
 import { MASK, redactor } from '../../../runner/redact.ts'
 import { type Outside, type Run, run } from '../../../runner/run.ts'
 import { type AnyTask, definer, type Opened, type RunSetting, type Scope } from '../../../runner/task.ts'
+
+// Programs are started here, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const { task, flow } = definer()
 const faults = catalogue({ REFUSED: fault<object>({ exit: 3, what: () => 'Refused.', next: () => 'Do not.' }) })
@@ -204,17 +206,22 @@ describe('a failure', () => {
 })
 
 describe('an interrupt', () => {
+  /** A person who presses Ctrl-C when a step says so. */
+  const pressing =
+    (signal = 'SIGINT') =>
+    (event: RunEvent, world: World) => {
+      if (event.type === 'output' && event.line === 'press') world.signal(signal)
+    }
+
   it('stops the running step, undoes newest first, and ends with 130', async () => {
     const order: string[] = []
     const first = task('First', { run: () => undefined, undo: () => void order.push('first') })
     const second = task('Second', {
       needs: [first],
-      run: ({ $ }) => $`sleep 60`.then(() => undefined),
+      run: ({ $ }) => $`echo press; sleep 60`.then(() => undefined),
       undo: () => void order.push('second'),
     })
-    const { ended, of } = started(second, {}, (event, world) => {
-      if (event.type === 'start' && event.step === 'second') setTimeout(() => world.signal('SIGINT'), 50)
-    })
+    const { ended, of } = started(second, {}, pressing())
     expect(await ended).toBe(130)
     expect(order).toEqual(['second', 'first'])
     expect(of('interrupt')).toEqual([{ type: 'interrupt', signal: 'SIGINT', step: 'second', title: 'Second' }])
@@ -224,16 +231,15 @@ describe('an interrupt', () => {
   it('keeps the result of a step that ended all the same', async () => {
     const seen: unknown[] = []
     const root = task('Stubborn', {
-      async run({ signal }) {
-        await until(signal)
+      async run({ signal, log }) {
+        const told = until(signal)
+        log('press')
+        await told
         return { made: 'it' }
       },
       undo: ({ made }) => void seen.push(made),
     })
-    const { ended } = started(root, {}, (event, world) => {
-      if (event.type === 'start') setTimeout(() => world.signal('SIGTERM'), 20)
-    })
-    expect(await ended).toBe(130)
+    expect(await started(root, {}, pressing('SIGTERM')).ended).toBe(130)
     expect(seen).toEqual(['it'])
   })
 
@@ -241,42 +247,45 @@ describe('an interrupt', () => {
     const free = new AbortController()
     onTestFinished(() => free.abort())
     const undone: string[] = []
-    const root = task('Deaf', { run: () => until(free.signal), undo: () => void undone.push('deaf') })
-    const { ended, of } = started(root, { grace: 30 }, (event, world) => {
-      if (event.type === 'start') setTimeout(() => world.signal('SIGINT'), 20)
+    const root = task('Deaf', {
+      run({ log }) {
+        log('press')
+        return until(free.signal)
+      },
+      undo: () => void undone.push('deaf'),
     })
+    const { ended, of } = started(root, { grace: 30 }, pressing())
     expect(await ended).toBe(130)
     expect(of('stuck')).toMatchObject([{ step: 'deaf' }])
     expect(undone).toEqual(['deaf'])
   })
 
   it('for the second time ends at once and says what is left to undo', async () => {
-    const free = new AbortController()
     const first = task('First', { run: () => undefined, undo: () => undefined })
     const plain = task('Plain', { run: () => undefined })
     const bad = task('Bad', {
-      run: ({ signal }) => until(signal),
-      undo: async ({ signal }) => {
-        await Promise.race([until(signal), until(free.signal)])
-        if (signal.aborted) throw new Error('told to stop')
+      run({ signal, log }) {
+        const told = until(signal)
+        log('press')
+        return told
+      },
+      async undo({ signal, log }) {
+        const told = until(signal)
+        log('press')
+        await told
+        throw new Error('told to stop')
       },
     })
-    const { ended, of, world } = started(flow('All', [first, plain, bad]), {}, (event, at) => {
-      if (event.type === 'start' && event.step === 'bad') setTimeout(() => at.signal('SIGINT'), 20)
-      if (event.type === 'undo' && event.step === 'bad' && event.state === 'start')
-        setTimeout(() => at.signal('SIGINT'), 20)
-    })
+    const { ended, of, world } = started(flow('All', [first, plain, bad]), {}, pressing())
     await ended
     expect(world.exits).toEqual([130])
     expect(of('abandon')).toEqual([{ type: 'abandon', signal: 'SIGINT', left: ['Bad', 'First'] }])
   })
 
   it('while undoing a failure does not stop that', async () => {
-    const first = task('First', { run: () => undefined, undo: () => sleep(60) })
+    const first = task('First', { run: () => undefined, undo: ({ log }) => log('press') })
     const bad = task('Bad', { run: () => Promise.reject(new Error('no')) })
-    const { ended, of, world } = started(flow('All', [first, bad]), {}, (event, at) => {
-      if (event.type === 'undo' && event.state === 'start') at.signal('SIGINT')
-    })
+    const { ended, of, world } = started(flow('All', [first, bad]), {}, pressing())
     expect(await ended).toBe(1)
     expect(of('interrupt')).toEqual([{ type: 'interrupt', signal: 'SIGINT' }])
     expect(of('result')).toMatchObject([{ undone: ['First'] }])
@@ -284,10 +293,14 @@ describe('an interrupt', () => {
   })
 
   it('is left to a step that has the terminal', async () => {
-    const root = task('Console', { interactive: true, run: () => sleep(40).then(() => ({ exitCode: 7 })) })
-    const { ended, of } = started(root, {}, (event, world) => {
-      if (event.type === 'start') setTimeout(() => world.signal('SIGINT'), 10)
+    const root = task('Console', {
+      interactive: true,
+      run({ log }) {
+        log('press')
+        return { exitCode: 7 }
+      },
     })
+    const { ended, of } = started(root, {}, pressing())
     expect(await ended).toBe(7)
     expect(of('interrupt')).toEqual([])
   })

@@ -1,10 +1,13 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { cacheFolders, keep, lookUp } from '../../../runner/cache.ts'
 import { compile } from '../../../runner/compile.ts'
 import { findTaskfile, loadTaskfile } from '../../../runner/taskfile.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './program.ts'
+
+// Programs are started here, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const hello = `
 import { definer } from 'switchyard'
