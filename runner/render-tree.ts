@@ -15,7 +15,16 @@ import type { ReadTyped } from './ask.ts'
 import type { Renderer, RunEvent, Sinks } from './events.ts'
 import { keeping } from './kept.ts'
 import { deferred } from './waiting.ts'
-import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './words.ts'
+import {
+  abandonLines,
+  duration,
+  errorLines,
+  interruptLine,
+  leftLines,
+  resultLine,
+  stuckLine,
+  timingLines,
+} from './words.ts'
 
 interface Leaf {
   readonly step: string
@@ -136,11 +145,15 @@ function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError
     [...grown.values()].map(leaf => ({
       title: leaf.title,
       task: async (_: object, wrapper: unknown) => {
-        leaf.wrapper = wrapper as Wrapper
-        if (leaf.line !== '') leaf.wrapper.output = leaf.line
+        const own = wrapper as Wrapper
+        leaf.wrapper = own
+        if (leaf.line !== '') own.output = leaf.line
         leaf.begun.resolve()
-        if (await leaf.ended.promise) leaf.wrapper.title = `${leaf.title}${leaf.note === '' ? '' : `  ${leaf.note}`}`
-        else throw new Error(leaf.title)
+        const ok = await ticking(leaf.ended.promise, time => {
+          own.title = `${leaf.title}  ${time}`
+        })
+        own.title = leaf.note === '' ? leaf.title : `${leaf.title}  ${leaf.note}`
+        if (!ok) throw new Error(leaf.title)
       },
     })),
     {
@@ -186,6 +199,13 @@ function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError
       for (const leaf of grown.values()) leaf.ended.resolve(false)
     },
   }
+}
+
+/** Listr tells how long a task took when it has ended; a step that takes long tells so while it runs. */
+async function ticking<T>(promise: Promise<T>, show: (time: string) => void): Promise<T> {
+  const start = performance.now()
+  const timer = setInterval(() => show(duration(performance.now() - start)), 1000)
+  return promise.finally(() => clearInterval(timer))
 }
 
 /** Listr wants a class for what it shows below the tree as a question. */

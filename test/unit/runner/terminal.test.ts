@@ -100,12 +100,14 @@ describe('in a terminal', () => {
 
   it('Ctrl-C twice ends at once, says what is left, and gives the cursor back', async () => {
     const running = inTerminal(['wait'])
-    await running.said('waiting')
+    // Only a step that takes long has something behind its title, namely its time.
+    await running.said('Wait  ')
     running.child.stdin?.write('\x03')
     await running.said('Undo: Wait')
     running.child.stdin?.write('\x03')
     const { code, stdout } = await running.ended
     expect(code).toBe(130)
+    expect(screen(stdout)).toMatch(/Wait {2}\d+\.\d s\n.*waiting/)
     expect(screen(stdout)).toContain(
       'SIGINT again: ending at once.\nLeft to undo, newest first:\n  - Wait\n  - Build it\n',
     )
