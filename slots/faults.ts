@@ -104,6 +104,12 @@ export const slotFaults = catalogue({
     next: () => 'Look at how it is built. Nothing of it was kept on the host.',
     detail: d => d.detail || undefined,
   }),
+  RELEASE_NO_ROOM: fault<{ host: string; release: string; detail: string }>({
+    exit: 1,
+    what: d => `${d.host} has no room to unpack ${d.release}: its disk is full, or has no inodes left.`,
+    next: () => 'Make room there: old releases, logs, other applications. Nothing of it was kept on the host.',
+    detail: d => d.detail || undefined,
+  }),
   PROMOTE_NOT_PROVEN: fault<{ slot: string; why: string }>({
     exit: 1,
     what: d => `The traffic did not provably move to ${d.slot}: ${d.why}.`,

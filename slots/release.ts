@@ -42,7 +42,7 @@ export function unpack(release: Release, artifact: string, work: string): Script
   return sh.write`
 work=${work} artifact=${artifact} final=${release.dir}
 trap 'rm -rf -- "$work" "$artifact"' EXIT
-umask 022
+export LC_ALL=C; umask 022
 names=$(tar -tzf "$artifact") || exit 44
 if printf '%s\\n' "$names" | grep -qE '^/|(^|/)\\.\\.(/|$)'; then exit 41; fi
 rm -rf -- "$work"

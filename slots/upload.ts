@@ -17,7 +17,7 @@ interface Ground {
 
 /**
  * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
- * Throws `NOT_SET_UP`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
+ * Throws `NOT_SET_UP`, `RELEASE_NO_ROOM`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
  */
 export async function uploadRelease(ground: Ground, artifact: Artifact, release: Release): Promise<boolean> {
   const { host, layout, deploy, log } = ground
@@ -35,6 +35,12 @@ export async function uploadRelease(ground: Ground, artifact: Artifact, release:
   }
   const script = unpack(release, incoming, work)
   const { code, stderr } = await host.run(script, { input: `${JSON.stringify(record, null, 2)}\n` })
+  if (code !== 0 && /No space left on device|Disk quota exceeded/.test(stderr))
+    throw slotFaults.RELEASE_NO_ROOM({
+      host: host.name,
+      release: release.name,
+      detail: stderr.trim().split('\n').slice(-3).join('\n'),
+    })
   if (code !== 0)
     throw slotFaults.ARTIFACT_REFUSED({
       artifact: basename(artifact.path),
