@@ -142,7 +142,7 @@ describe('while a release is on its way', () => {
         expect(await site.host.exec(`kill -KILL $(${CHILDREN})`)).toMatchObject({ code: 0 })
         return running.ended
       },
-      { exit: 1, cause: /the connection to .* was lost during: sending \S+ \(/, next: /look at the state of the host/ },
+      { exit: 1, cause: /the connection to .* was lost during: \w+ \S+ \(/, next: /look at the state of the host/ },
     )
     expect(onTheWay).toEqual([expect.stringMatching(/^\.\.?0\.1\.1-/)])
   })
@@ -165,7 +165,7 @@ describe('while a release is on its way', () => {
       },
       {
         exit: 1,
-        cause: /the connection to .* was lost during: sending \S+ \(no answer for \d+ s/,
+        cause: /the connection to .* was lost during: \w+ \S+ \(no answer for \d+ s/,
         next: /look at the state of the host/,
         lockWithin: 20_000,
         heal: () => site.host.exec(`kill -CONT $(${CHILDREN})`),

@@ -43,7 +43,7 @@ export interface Expected {
   readonly noLoad?: string
   /** Takes the fault away again, before the deploy that has to work. */
   readonly heal?: () => Promise<unknown>
-  /** The row is about another command than one that fills a slot: there is no deploy after it. */
+  /** Another row of the same kind makes the deploy after it, or the row is about no deploy at all. */
   readonly noDeploy?: boolean
 }
 
@@ -61,6 +61,7 @@ export async function faultSite(options: SiteOptions = {}): Promise<Site> {
   const site = await startSite({
     runtime: 'beam({ stopLimit: 3 })',
     ...options,
+    tasks: `export const { retire } = tasks\n${options.tasks ?? ''}`,
     more: `env: '.env',
   health: { patience: 1_000, soak: Number(env.LIFE_SOAK ?? 0), within: Number(env.LIFE_WITHIN ?? 60_000) },
   ${options.more ?? ''}`,

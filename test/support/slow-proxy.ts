@@ -7,25 +7,38 @@ export interface Slowness {
   readonly delayMs?: number
   /** Bytes a second, in each direction. */
   readonly rate?: number
+  /** Bytes that a direction holds before it reads no more: then the sender feels how slow the line is. Default 256 KiB. */
+  readonly held?: number
 }
 
 export interface SlowProxy extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
+  /** Bytes that have come in so far, to the port and back from it. */
+  readonly bytes: Readonly<Bytes>
 }
 
-/** Bytes that a direction holds before it reads no more: then the sender feels how slow the line is. */
-const HELD = 256 * 1024
+interface Bytes {
+  up: number
+  down: number
+}
 
 export async function startSlowProxy(
   target: number,
-  { delayMs = 0, rate = Number.POSITIVE_INFINITY }: Slowness,
+  { delayMs = 0, rate = Number.POSITIVE_INFINITY, held = 256 * 1024 }: Slowness,
 ): Promise<SlowProxy> {
+  const bytes: Bytes = { up: 0, down: 0 }
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, near => {
     const far = connect({ host: '127.0.0.1', port: target, allowHalfOpen: true })
-    pass(near, far, { delayMs, rate })
-    pass(far, near, { delayMs, rate })
+    pass(near, far, { delayMs, rate, held })
+    pass(far, near, { delayMs, rate, held })
+    near.on('data', chunk => {
+      bytes.up += chunk.length
+    })
+    far.on('data', chunk => {
+      bytes.down += chunk.length
+    })
     for (const [side, other] of [
       [near, far],
       [far, near],
@@ -39,6 +52,7 @@ export async function startSlowProxy(
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
+    bytes,
     async [Symbol.asyncDispose]() {
       server.close()
       for (const socket of open) socket.destroy()
@@ -48,7 +62,7 @@ export async function startSlowProxy(
 }
 
 /** One direction. What is due is sent in the order in which it came, whatever the timers do. */
-function pass(from: Socket, to: Socket, { delayMs, rate }: Required<Slowness>): void {
+function pass(from: Socket, to: Socket, { delayMs, rate, held: most }: Required<Slowness>): void {
   const queue: (Buffer | 'end')[] = []
   let held = 0
   let lineFree = 0
@@ -63,11 +77,11 @@ function pass(from: Socket, to: Socket, { delayMs, rate }: Required<Slowness>): 
     if (due === 'end') return void to.end()
     held -= due.length
     to.write(due)
-    if (held < HELD) from.resume()
+    if (held < most) from.resume()
   }
   from.on('data', (chunk: Buffer) => {
     held += chunk.length
-    if (held >= HELD) from.pause()
+    if (held >= most) from.pause()
     later(chunk, chunk.length)
   })
   from.on('end', () => later('end', 0))

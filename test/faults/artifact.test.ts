@@ -1,0 +1,143 @@
+/** Faults of the artifact and of the place where it should go. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Entry, handTar } from '../support/hand-tar.ts'
+import { deployNext, faultSite, forgetNext, leftovers, next, throughPort, underFault } from '../support/invariant.ts'
+import type { Site } from '../support/site.ts'
+import { startSlowProxy } from '../support/slow-proxy.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await faultSite()
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+beforeEach(() => forgetNext(site))
+
+const releases = '/srv/life/releases'
+/** Lays another file system over the releases. What runs has read all that it needs. */
+const mount = async (options: string) => {
+  const { code, stderr } = await site.host.exec(
+    `mount -t tmpfs -o ${options},uid=$(id -u vagrant),gid=$(id -g vagrant),mode=755 tmpfs ${releases}`,
+  )
+  expect(stderr).toSatisfy(() => code === 0)
+}
+const unmount = async () => {
+  expect(await leftovers(site)).toEqual([])
+  expect(await site.host.exec(`umount ${releases}`)).toMatchObject({ code: 0 })
+}
+const upload = async () => site.taskWith(await next(), 'upload')
+
+describe('no room', () => {
+  it('F15 disk full: the preflight refuses with the numbers', async () => {
+    await mount('size=8m')
+    await underFault(site, () => deployNext(site, {}, '--promote'), {
+      exit: 3,
+      cause: /disk: 8\.4 MB free on \/srv\/life\/releases, \d+\.\d MB needed/,
+      next: /Make room there/,
+      heal: unmount,
+    })
+  })
+
+  it('F15 disk full without the preflight: the truncated file is found out and removed', async () => {
+    await mount('size=4m')
+    await underFault(site, upload, {
+      exit: 1,
+      cause: /no room on life-test for .*: it needs \d\.\d MB, \d+(?:\.\d+)? [kM]?B free/,
+      next: /make room there, nothing was left behind/,
+      heal: unmount,
+    })
+  })
+
+  it('F15 disk full while it is unpacked: said so, and nothing of it is kept', async () => {
+    await mount('size=8m')
+    await underFault(site, upload, {
+      exit: 1,
+      cause: /life-test has no room to unpack 0\.1\.1-\w+: its disk is full, or has no inodes left/,
+      next: /Make room there/,
+      heal: unmount,
+    })
+  })
+
+  it('F16 no inodes left: the preflight says so, with the numbers', async () => {
+    await mount('size=100m,nr_inodes=20')
+    await underFault(site, () => deployNext(site, {}, '--promote'), {
+      exit: 3,
+      cause: /inodes: \d+ inodes free on \/srv\/life\/releases, \d+ needed/,
+      next: /Remove files there/,
+      heal: unmount,
+    })
+  })
+
+  it('F16 no inodes left without the preflight: said so, and nothing of it is kept', async () => {
+    await mount('size=100m,nr_inodes=20')
+    await underFault(site, upload, {
+      exit: 1,
+      cause: /life-test has no room to unpack 0\.1\.1-\w+: its disk is full, or has no inodes left/,
+      next: /Make room there/,
+      heal: unmount,
+    })
+  })
+})
+
+describe('an artifact that is not what it should be', () => {
+  it('F18 corrupted on the way: the sha256 does not match, and it is not unpacked', async () => {
+    await using proxy = await startSlowProxy(site.host.sshPort, { rate: 2_000_000 })
+    const config = await throughPort(site, proxy.port)
+    await underFault(
+      site,
+      async () => {
+        const running = site.start({ ...(await next()), SSH_CONFIG: config }, 'deploy', '--verbose')
+        await running.says(/\| [23]\.\d of [67]\.\d MB/)
+        const flip = `cd ${releases} && file=$(find . -name '.*0.1.1*' -type f) && [ -s "$file" ] &&
+          byte=$(od -An -tu1 -j 1000 -N 1 "$file") &&
+          printf "\\\\x$(printf %02x $((byte ^ 1)))" | dd of="$file" bs=1 seek=1000 conv=notrunc status=none`
+        const { code, stderr } = await site.host.exec(flip)
+        expect(stderr).toSatisfy(() => code === 0)
+        return running.ended
+      },
+      {
+        exit: 1,
+        cause: /is not what was sent: sent (\d+) bytes, sha256 \w+, arrived \1 bytes, sha256 \w+/,
+        next: /try again/,
+        heal: async () => expect((await site.host.exec(`ls -A ${releases} | grep -c 0.1.1`)).stdout).toBe('0\n'),
+      },
+    )
+  })
+
+  it.each<[string, readonly Entry[]]>([
+    ['a name with ".."', [{ name: '../escaped', text: 'x' }]],
+    ['".." in the middle of a name', [{ name: 'bin/../../../escaped', text: 'x' }]],
+    ['an absolute name', [{ name: '/tmp/escaped', text: 'x' }]],
+    ['a link to an absolute place', [{ name: 'bin', type: 'link', target: '/etc' }]],
+    ['a link that leads outside', [{ name: 'lib/link', type: 'link', target: '../../../slots/blue/env' }]],
+    [
+      'a file behind a link that leads outside',
+      [
+        { name: 'out', type: 'link', target: '/tmp' },
+        { name: 'out/escaped', text: 'x' },
+      ],
+    ],
+    ['a hard link to a file of the host', [{ name: 'passwd', type: 'hard link', target: '/etc/passwd' }]],
+    ['a device', [{ name: 'null', type: 'device' }]],
+    ['a named pipe', [{ name: 'pipe', type: 'pipe' }]],
+  ])('F19 a tar with %s: refused, and nothing is written outside', async (_, entries) => {
+    const artifact = join(site.folder, 'hand-made.tar.gz')
+    await writeFile(artifact, handTar([{ name: 'bin/life', text: '#!/bin/sh\n' }, ...entries]))
+    const look = `find / -xdev -name escaped -not -path '/proc/*' 2>/dev/null; sha256sum /etc/passwd /srv/life/slots/blue/env; ls -A ${releases}`
+    const before = await site.host.exec(look)
+    await underFault(
+      site,
+      () => site.taskWith({ LIFE_VERSION: '6.6.6', LIFE_TARBALL: artifact }, 'deploy', '--promote'),
+      {
+        exit: 1,
+        cause: /The artifact .* was refused: .*\[ARTIFACT_REFUSED\]/,
+        next: /Look at how it is built\. Nothing of it was kept on the host/,
+        noDeploy: true,
+      },
+    )
+    expect(await site.host.exec(look)).toEqual(before)
+  })
+})

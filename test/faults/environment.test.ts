@@ -1,0 +1,105 @@
+/** Faults of the environment file: the application gets exactly what stands in it, or nothing is done. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { deployNext, dotenv, faultSite, next, underFault } from '../support/invariant.ts'
+import type { Ended, Site } from '../support/site.ts'
+
+let site: Site
+let file: string
+beforeAll(async () => {
+  site = await faultSite({
+    tasks: `
+import { arg } from 'switchyard'
+export const digests = task('Print the digests of variables as the application sees them', {
+  args: { slot, names: arg.text('their names, with commas') },
+  async run({ runtime, slot, names, show }) {
+    show(await runtime.rpc(slot, \`for n <- String.split("\${names}", ","), do: Life.Release.env_digest(n)\`))
+  },
+})`,
+  })
+  file = join(site.folder, '.env')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+afterEach(async () => {
+  await rm(file, { recursive: true, force: true })
+  await dotenv(site)
+})
+
+const logins = async () => (await site.host.exec("journalctl -u ssh --no-pager | grep -c 'Accepted publickey'")).stdout
+
+/** Deploys as somebody who may not read what belongs to others: root could read any file. */
+async function deployWithoutPrivilege(): Promise<Ended> {
+  if (process.getuid?.() !== 0) return deployNext(site)
+  const bin = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
+  const environment = { ...process.env, CI: '1', SSH_CONFIG: site.host.sshConfigFile, ...(await next()) }
+  const words = ['--bounding-set=-dac_override,-dac_read_search', process.execPath, bin, 'deploy']
+  return new Promise(resolve => {
+    const child = execFile('setpriv', words, { cwd: site.folder, env: environment }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    )
+  })
+}
+
+describe('F20 an environment file that cannot be used', () => {
+  it.each<[string, () => Promise<unknown>, RegExp]>([
+    ['missing', () => rm(file), /The environment file .*\.env cannot be read: it is not there/],
+    ['unreadable', () => chmod(file, 0), /The environment file .*\.env cannot be read: permission denied/],
+    ['a folder', () => rm(file).then(() => mkdir(file)), /The environment file .*\.env cannot be read: it is a folder/],
+    [
+      'with spaces around the =',
+      () => dotenv(site, 'OTHER=1\nSPACED = Pl4nted\n'),
+      /\.env, line 3: .*\[ENV_LINE_INVALID\]/,
+    ],
+    [
+      'with a quote that never ends',
+      () => dotenv(site, 'OPEN="Pl4nted\n'),
+      /\.env, line 2: the quote " is never closed/,
+    ],
+    ['with a name twice', () => dotenv(site, 'A=1\nA=Pl4nted\n'), /\.env, line 3: A stands there a second time/],
+  ])(
+    'F20 .env %s: refused with the file and the line, never the value, and no host is asked',
+    async (_, spoil, cause) => {
+      const before = await logins()
+      await spoil()
+      await underFault(site, deployWithoutPrivilege, {
+        exit: 2,
+        cause,
+        next: /next: ./,
+        heal: async () => {
+          expect(await logins()).toBe(before)
+          await rm(file, { recursive: true, force: true })
+          await dotenv(site)
+        },
+      })
+    },
+  )
+})
+
+it('F21 values with $ # & quotes, line breaks and unicode: the application sees the same bytes', async () => {
+  const values: Record<string, string> = {
+    DOLLAR: 'a$HOME$PATH$(touch /tmp/owned)`touch /tmp/owned`',
+    HASH: 'a # b #c',
+    AMPERSAND: 'x&y|z;<w> *?[a]~',
+    SINGLE: "it's",
+    DOUBLE: 'say "yes" \\ and \\n stay',
+    LINES: 'one\ntwo\n\n  three',
+    UNICODE: 'ü ☃ 🎉 \u00a0 日本',
+    SPACES: '  around  ',
+    EMPTY: '',
+  }
+  const quoted = (value: string) => (value.includes("'") ? `"${value}"` : `'${value}'`)
+  const lines = Object.entries(values).map(([name, value]) => `${name}=${quoted(value)}\n`)
+  await writeFile(file, lines.join(''))
+  await underFault(site, () => deployNext(site), { exit: 0, noDeploy: true })
+  const { stdout, stderr } = await site.task('digests', 'green', Object.keys(values).join(','))
+  const seen = stdout.match(/^[0-9a-f]{64}$/gm) ?? []
+  for (const [at, [name, value]] of Object.entries(values).entries())
+    expect.soft(seen[at], name + stderr).toBe(createHash('sha256').update(value).digest('hex'))
+  expect((await site.host.exec('ls /tmp/owned')).code).not.toBe(0)
+})
