@@ -47,6 +47,7 @@ export const adoptedRecord = (
 ): SlotRecord => ({
   slot: slot.name,
   release: { name: `${version}-adopted`, version, sha256: '', dir: posix.normalize(found.folder) },
+  revision: null,
   deploy: run.id,
   by: run.by,
   at,

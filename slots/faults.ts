@@ -2,7 +2,9 @@
 import { catalogue, fault } from '../runner/faults.ts'
 import type { Check } from './checks.ts'
 import type { HealthResult } from './health.ts'
+import type { Entry } from './journal.ts'
 import type { LockOwner } from './lock.ts'
+import type { Maintenance } from './maintenance.ts'
 
 const list = (names: readonly string[]) => names.join(', ')
 
@@ -45,12 +47,23 @@ export const slotFaults = catalogue({
       d.owner
         ? `${d.owner.by} is busy on ${d.host} since ${d.owner.since}: ${d.owner.doing} (${d.owner.deploy}).`
         : `Somebody has just begun to work on ${d.host}.`,
-    next: () => 'Wait until that has ended, and run the command again. A dead holder loses the lock by itself.',
+    next: () => 'Run the command again later, or with `--lock-wait 5m`. A dead holder loses the lock by itself.',
   }),
   LOCK_LOST: fault<{ host: string; ttl: number }>({
     exit: 1,
     what: d => `${d.host} let go of our lock: it heard nothing from us for ${d.ttl} s, or the connection broke.`,
     next: () => 'Look at `npx task status`, then run the command again.',
+  }),
+  CLOSED: fault<{ host: string } & Maintenance>({
+    exit: 3,
+    what: d => `${d.by} has closed ${d.host} for maintenance since ${d.since}: ${d.reason}.`,
+    next: () => 'Wait until it is open again, or open it with `npx task unlock`.',
+  }),
+  OVERTAKEN: fault<{ host: string; owner: LockOwner | undefined }>({
+    exit: 1,
+    what: d =>
+      `${d.host} refused a late write of this run: ${d.owner ? `${d.owner.by} has taken over since ${d.owner.since} (${d.owner.deploy})` : 'its lock is gone'}.`,
+    next: () => 'Look at `npx task status` and `npx task history`; the other run goes on undisturbed.',
   }),
   RECORD_UNREADABLE: fault<{ path: string }>({
     exit: 3,
@@ -92,6 +105,12 @@ export const slotFaults = catalogue({
     what: d => `${d.slot} should run ${d.wanted}, but what answers there says ${d.said}.`,
     next: () =>
       'Run `npx task status`; if the application does not tell its version, set `health: { version: false }`.',
+  }),
+  RELEASE_BAD: fault<{ slot: string; release: string; bad: Entry }>({
+    exit: 3,
+    what: d => `${d.release} in ${d.slot} is bad: its ${d.bad.event} failed at ${d.bad.at} (${d.bad.why}).`,
+    next: d =>
+      `Deploy another release; or clear it with \`npx task check-idle\` if it is healthy now; or \`npx task promote ${d.slot} --force\`.`,
   }),
   PORT_TAKEN: fault<{ slot: string; port: number; holder: string }>({
     exit: 3,

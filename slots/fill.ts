@@ -22,7 +22,12 @@ export const pointAt = (layout: Layout, slot: Slot, release: Release): Script =>
 }
 
 /** Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
-export async function fillSlot(ground: Ground, slot: Slot, release: Release, environment: string): Promise<void> {
+export async function fillSlot(
+  ground: Ground,
+  slot: Slot,
+  { release, revision = null }: { readonly release: Release; readonly revision?: string | null | undefined },
+  environment: string,
+): Promise<void> {
   const { host, layout, deploy, dryRun } = ground
   if (!dryRun) await assertPortFree(host, slot)
   await host.write(layout.slot(slot.name).env, environment, 0o600)
@@ -30,6 +35,7 @@ export async function fillSlot(ground: Ground, slot: Slot, release: Release, env
   await writeRecord(host, layout, {
     slot: slot.name,
     release,
+    revision,
     deploy: deploy.id,
     by: deploy.by,
     at: new Date().toISOString(),

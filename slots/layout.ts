@@ -6,6 +6,8 @@ export interface Layout {
   readonly releases: string
   readonly journal: string
   readonly lock: string
+  /** Stands there while the host is closed for maintenance. */
+  readonly maintenance: string
   /** What the router plugin owns. */
   readonly router: string
   release(name: string): string
@@ -29,6 +31,7 @@ export function layout(root: string): Layout {
     releases: at('releases'),
     journal: at('journal.jsonl'),
     lock: at('lock'),
+    maintenance: at('maintenance.json'),
     router: at('router'),
     release: name => at('releases', name),
     slot: name => ({

@@ -81,6 +81,7 @@ export async function writeMove({ host, layout, deploy }: Ground, move: Move<str
     slot: move.to.name,
     from: move.from?.name,
     release: move.record.release.name,
+    revision: move.record.revision ?? undefined,
     result: 'done',
   })
 }

@@ -11,6 +11,8 @@ import type { Layout } from './layout.ts'
 export interface SlotRecord {
   readonly slot: string
   readonly release: Release
+  /** Source revision of the release, when known. */
+  readonly revision: string | null
   /** The deploy that put it there. */
   readonly deploy: string
   readonly by: string

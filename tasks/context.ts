@@ -5,6 +5,7 @@ import type { Artifact, HostFacts, Provision, Router, Runtime, Slot } from '../s
 import type { Health } from '../slots/health.ts'
 import type { Deploy } from '../slots/journal.ts'
 import type { Layout } from '../slots/layout.ts'
+import type { InLine } from '../slots/lock.ts'
 import type { Slots } from '../slots/slot.ts'
 
 export interface Context<S extends string> {
@@ -28,7 +29,7 @@ export interface Context<S extends string> {
 
 /** The lock of this run: taken once, kept to the end. */
 export interface RunLock {
-  take(): Promise<void>
+  take(line: InLine): Promise<void>
 }
 
 /** With what a standard task is made. */

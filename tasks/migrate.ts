@@ -1,5 +1,5 @@
 import { slotFaults } from '../slots/faults.ts'
-import { append } from '../slots/journal.ts'
+import { append, recorded } from '../slots/journal.ts'
 import { readRecord } from '../slots/record.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
@@ -11,15 +11,18 @@ export const migrate = <S extends string>({ task, slot }: Parts<S>, takeLock: Ta
     examples: ['migrate --slot green', 'migrate'],
     args: { slot: slot.optional() },
     needs: [takeLock, detectLive],
-    async run({ host, layout, runtime, deploy, slot, idle, note, log }) {
+    async run({ runtime, slot, idle, note, log, ...ground }) {
+      const { host, layout, deploy } = ground
       const chosen = slot ?? idle
       if (!slot) log(`No --slot was given: the idle slot, ${idle.name}.`)
       const record = await readRecord(host, layout, chosen)
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: chosen.name })
-      if (!runtime.migrate) throw slotFaults.CANNOT({ verb: 'migrate' })
-      await runtime.migrate(record.release, chosen)
+      const { migrate } = runtime
+      if (!migrate) throw slotFaults.CANNOT({ verb: 'migrate' })
       const release = record.release.name
+      const event = { event: 'migrate', slot: chosen.name, release, revision: record.revision ?? undefined } as const
+      await recorded(ground, event, () => migrate(record.release, chosen))
       note(`${release} in ${chosen.name}${slot ? '' : ', the idle slot'}`)
-      await append(host, layout, deploy, { event: 'migrate', slot: chosen.name, release, result: 'done' })
+      await append(host, layout, deploy, { ...event, result: 'done' })
     },
   })

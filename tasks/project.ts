@@ -6,10 +6,11 @@ import { arg } from '../runner/args.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { environmentFile, readEnvironment } from '../slots/environment.ts'
+import { fencedHost } from '../slots/fence.ts'
 import { type HealthCheck, healthOf } from '../slots/health.ts'
 import { newDeploy, whoami } from '../slots/journal.ts'
 import { layout } from '../slots/layout.ts'
-import { type Lock, takeLock } from '../slots/lock.ts'
+import { type InLine, type Lock, takeLock } from '../slots/lock.ts'
 import { named } from '../slots/names.ts'
 import { type SlotSpec, slotsOf } from '../slots/slot.ts'
 import type { Context } from './context.ts'
@@ -66,15 +67,18 @@ export function project<
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined
       const lock = {
-        take: async () => {
+        take: async (line: InLine) => {
           if (run.dryRun) return
-          held ??= takeLock(bare, folders, deploy, run.command)
-          await held
+          held ??= takeLock(bare, folders, deploy, run.command, line)
+          now = await held
         },
+      let now: Lock | undefined
       }
       return {
         context(kit: Kit): Context<Name> {
-          const host: Host = kit.dryRun ? dryHost(bare, kit.log) : bare
+          // When steps are taken back, the run's own signal was aborted before.
+          const guard = { layout: folders, deploy: deploy.id, lock: () => now, undoing: run.signal.aborted }
+          const host: Host = kit.dryRun ? dryHost(bare, kit.log) : fencedHost(bare, guard)
           const plugin: PluginKit = { ...kit, app, folder: run.folder, host, layout: folders, slots: slots.all }
           const runtime = definition.runtime.create(plugin)
           const router = definition.router.create(plugin)

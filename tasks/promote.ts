@@ -1,3 +1,6 @@
+import { arg } from '../runner/args.ts'
+import { assertNotBad } from '../slots/bad.ts'
+import { recorded } from '../slots/journal.ts'
 import { planMove } from '../slots/move.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
@@ -7,16 +10,30 @@ import type { TakeLock } from './take-lock.ts'
 export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
   const planned = parts.task('Check that the slot is fit for traffic', {
     needs: [takeLock, detectLive],
-    args: { slot: parts.slot },
-    async run({ slot, truth, note, show, ...ground }) {
-      const move = await planMove(ground, truth, slot)
+    args: {
+      slot: parts.slot,
+      force: arg.flag('Promote a release that failed its health check, its migrations or an earlier promote'),
+    },
+    async run({ slot, force, truth, note, show, ...ground }) {
+      const { host, layout } = ground
+      const record = truth.records.find(found => found?.slot === slot.name)
+      const event = {
+        event: 'promote',
+        slot: slot.name,
+        from: truth.live?.name,
+        release: record?.release.name,
+      } as const
+      if (!force && truth.live?.name !== slot.name) await assertNotBad(host, layout, record)
+      const move = await recorded(ground, event, () => planMove(ground, truth, slot))
       note(move ? move.record.release.name : 'already live')
       if (!move) show(`${slot.name} is already live; nothing was touched.`)
       return { move }
     },
   })
   return parts.flow('Send the traffic to a slot', [planned, switchTraffic(parts, planned)], {
-    about: 'Refused unless the slot is healthy and runs its release. Switched back when the proof does not come.',
+    about:
+      'Refused unless the slot is healthy and runs its release, and when that release failed before and was not seen\n' +
+      'healthy since. Switched back when the proof does not come.',
     examples: ['promote green', 'promote --slot green --dry-run'],
   })
 }

@@ -6,6 +6,8 @@ import type { Parts } from './context.ts'
 import { deploy } from './deploy.ts'
 import { detectLive } from './detect-live.ts'
 import { doctor } from './doctor.ts'
+import { history } from './history.ts'
+import { lock, unlock } from './lock.ts'
 import { migrate } from './migrate.ts'
 import { preflight } from './preflight.ts'
 import { promote } from './promote.ts'
@@ -44,5 +46,8 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
     console: console(parts),
     status: status(parts),
     doctor: doctor(parts),
+    history: history(parts),
+    lock: lock(parts, locked),
+    unlock: unlock(parts),
   }
 }

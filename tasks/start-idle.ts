@@ -1,4 +1,5 @@
 import { fillSlot } from '../slots/fill.ts'
+import { append, recorded } from '../slots/journal.ts'
 import type { Parts } from './context.ts'
 import type { StopIdle } from './stop-idle.ts'
 import type { Upload } from './upload.ts'
@@ -8,13 +9,17 @@ export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
 export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S>, stopIdle: StopIdle<S>) =>
   task('Start the new release in the idle slot', {
     needs: [upload, stopIdle],
-    async run({ runtime, environment, release, idle, note, ...ground }) {
-      await fillSlot(ground, idle, release, environment(idle))
-      await runtime.start(release, idle)
+    async run({ runtime, environment, release, artifact: { revision }, idle, note, ...ground }) {
+      const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
+      await recorded(ground, event, async () => {
+        await fillSlot(ground, idle, { release, revision }, environment(idle))
+        await runtime.start(release, idle)
+      })
       note(`${release.name} in ${idle.name}`)
     },
-    async undo({ runtime, idle, note }) {
+    async undo({ host, layout, deploy, runtime, release, idle, note }) {
       await runtime.stop(idle)
+      await append(host, layout, deploy, { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' })
       note(`${idle.name} is down`)
     },
   })

@@ -9,7 +9,7 @@ const base = { app: 'a', host: ssh('x'), build: docker({}), router: nginx({ site
 
 describe('the standard tasks of a project', () => {
   it('want a slot of that project, where they want one', () => {
-    expectTypeOf<(typeof promote)['~in']>().toEqualTypeOf<{ slot: Two }>()
+    expectTypeOf<(typeof promote)['~in']['slot']>().toEqualTypeOf<Two>()
     expectTypeOf<(typeof migrate)['~in']['slot']>().toEqualTypeOf<Two | undefined>()
   })
 

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Script } from '../../../host/script.ts'
 import { pointAt } from '../../../slots/fill.ts'
 import { parseHealth, versionIn } from '../../../slots/health.ts'
-import { newDeploy, whoami } from '../../../slots/journal.ts'
+import { newDeploy, whereabouts, whoami } from '../../../slots/journal.ts'
 import { layout } from '../../../slots/layout.ts'
 import { liveByRecords } from '../../../slots/record.ts'
 import { prune, releaseOf, unpack } from '../../../slots/release.ts'
@@ -136,6 +136,10 @@ describe('the text of', () => {
   it('a deploy id sorts by time', () => {
     expect(newDeploy('me', new Date('2026-11-22T20:55:41.123Z'), 0.5).id).toBe('20261122T205541Z-8000')
     expect(whoami({ GITHUB_ACTOR: 'ann' })).toBe('ann in CI')
+    expect(whereabouts({ CI_JOB_URL: 'https://ci/7' })).toBe('https://ci/7')
+    const github = { GITHUB_SERVER_URL: 'https://github.com', GITHUB_REPOSITORY: 'a/b', GITHUB_RUN_ID: '9' }
+    expect(whereabouts(github)).toBe('https://github.com/a/b/actions/runs/9')
+    expect(whereabouts({})).toBe(hostname())
   })
 
   it('the sudoers file has each command once, its special characters escaped', () => {

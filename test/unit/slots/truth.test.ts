@@ -7,6 +7,7 @@ const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const record = (slot: string, promotedAt: string | null) => ({
   slot,
   release: { name: '1-abc', version: '1', sha256: 'abc', dir: '/srv/life/releases/1-abc' },
+  revision: null,
   deploy: 'd',
   by: 'me',
   at: '2026-01-01T00:00:00Z',

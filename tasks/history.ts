@@ -1,0 +1,18 @@
+import { arg } from '../runner/args.ts'
+import { historyTable } from '../slots/history.ts'
+import { readJournal } from '../slots/journal.ts'
+import type { Parts } from './context.ts'
+
+/** Entries that are shown unless --last says otherwise. */
+const LAST = 20
+
+export const history = <S extends string>({ task }: Parts<S>) =>
+  task('Show what was done on this host, by whom', {
+    about: 'The newest entries of the journal, the last one last; failed and undone runs too. With --json as data.',
+    examples: ['history', 'history --last 100 --json'],
+    args: { last: arg.integer(`How many entries; ${LAST} unless told`).optional() },
+    async run({ host, layout, last, show }) {
+      const entries = await readJournal(host, layout, last ?? LAST)
+      show(historyTable(entries), { entries })
+    },
+  })

@@ -1,0 +1,29 @@
+import { arg } from '../runner/args.ts'
+import { append } from '../slots/journal.ts'
+import { close, open } from '../slots/maintenance.ts'
+import type { Parts } from './context.ts'
+import type { TakeLock } from './take-lock.ts'
+
+export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>) =>
+  task('Close the host for maintenance', {
+    about:
+      'From now on whoever wants to deploy, promote, migrate or retire is refused, and told the reason; until `unlock`.',
+    examples: ['lock --reason "new disks"'],
+    args: { reason: arg.text('Why, in words for the others') },
+    needs: [takeLock],
+    async run({ host, layout, deploy, reason, note }) {
+      await close(host, layout, deploy, reason)
+      await append(host, layout, deploy, { event: 'lock', slot: '', result: 'done', why: reason })
+      note(reason)
+    },
+  })
+
+export const unlock = <S extends string>({ task }: Parts<S>) =>
+  task('Open the host again after maintenance', {
+    async run({ host, layout, deploy, note }) {
+      const was = await open(host, layout)
+      if (!was) return note('it was open')
+      await append(host, layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason })
+      note(`${was.by} had closed it at ${was.since}: ${was.reason}`)
+    },
+  })

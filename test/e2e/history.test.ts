@@ -1,0 +1,87 @@
+/** What was done on a host is remembered there: by whom, from where, how it ended; and a release that failed is not promoted. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+
+const run = async (code: number, ...words: string[]) => {
+  const ended = await site.task(...words)
+  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+  return ended.stdout + ended.stderr
+}
+const entries = async () => {
+  const events = (await run(0, 'history', '--last', '100', '--json'))
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  return events.find(event => event.data?.entries)?.data.entries as Record<string, unknown>[]
+}
+const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
+
+beforeAll(async () => {
+  site = await startSite({
+    more: "env: '.env', health: { within: 15_000 },",
+    tasks: 'export const { history } = tasks',
+  })
+  await dotenv('')
+  await run(0, 'setup')
+  await run(0, 'deploy', '--promote')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+it('the journal tells who did what, from where, from which slot to which, how long it took', async () => {
+  await run(0, 'deploy')
+  await run(0, 'promote', 'green')
+  const promote = (await entries()).at(-1)
+  expect(promote).toMatchObject({
+    event: 'promote',
+    from: 'blue',
+    slot: 'green',
+    result: 'done',
+    release: expect.stringMatching(/^0\.1\.0-/),
+    by: expect.stringMatching(/./),
+    where: expect.stringMatching(/./),
+  })
+  expect(promote?.ms).toBeGreaterThan(0)
+  expect(await run(0, 'history', '--last', '1')).toMatch(/promote +blue -> green +0\.1\.0-\w+ +\S+ +done/)
+})
+
+it('a deploy that failed is in the journal, with its cause, and that it was undone', async () => {
+  await dotenv('LIFE_FAULT=health_500\n')
+  const said = await run(3, 'deploy')
+  expect(said).toMatch(/was not healthy in time/)
+  expect((await entries()).slice(-2)).toMatchObject([
+    { event: 'deploy', slot: 'blue', result: 'failed', why: 'SLOT_NOT_HEALTHY' },
+    { event: 'deploy', slot: 'blue', result: 'undone' },
+  ])
+})
+
+it('a release that failed is not promoted until it was seen healthy, or is forced', async () => {
+  // It is running again and healthy, but nobody has checked that: only the journal knows better.
+  await site.host.exec('sed -i /LIFE_FAULT/d /srv/life/slots/blue/env; systemctl start life@blue.service')
+  const healthy = async () => (await site.host.exec('curl -sf http://127.0.0.1:4000/health')).code
+  await expect.poll(healthy, { timeout: 20_000 }).toBe(0)
+  const refused = await run(3, 'promote', 'blue')
+  expect(refused).toMatch(/0\.1\.0-\w+ in blue is bad: its deploy failed at .*SLOT_NOT_HEALTHY/)
+  expect(refused).toContain('npx task promote blue --force')
+  expect(await site.live()).toBe('green')
+
+  await run(0, 'promote', 'blue', '--force')
+  expect(await site.live()).toBe('blue')
+  await run(0, 'rollback')
+})
+
+it('a check that passes clears it', async () => {
+  await dotenv('LIFE_FAULT=health_500\n')
+  await run(3, 'deploy')
+  await dotenv('')
+  await site.host.exec('sed -i /LIFE_FAULT/d /srv/life/slots/blue/env; systemctl start life@blue.service')
+  await run(3, 'promote', 'blue')
+  await run(0, 'check-idle')
+  await run(0, 'promote', 'blue')
+  expect(await site.live()).toBe('blue')
+})

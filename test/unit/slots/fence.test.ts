@@ -1,0 +1,141 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Host } from '../../../host/host.ts'
+import { local } from '../../../host/local.ts'
+import { sh } from '../../../host/script.ts'
+import { fence, fencedHost } from '../../../slots/fence.ts'
+import { newDeploy } from '../../../slots/journal.ts'
+import { type Layout, layout } from '../../../slots/layout.ts'
+import { type Lock, takeLock } from '../../../slots/lock.ts'
+import { close, open, parseMaintenance } from '../../../slots/maintenance.ts'
+
+const exec = promisify(execFile)
+let at: Layout
+beforeEach(async () => {
+  at = layout(await mkdtemp(join(tmpdir(), 'switchyard-fence-')))
+})
+
+const here = () => local().open({ signal: new AbortController().signal, confirm: async () => false })
+const held: Lock = { check: () => undefined, [Symbol.asyncDispose]: async () => undefined }
+const fault = (code: string, words?: RegExp) =>
+  expect.objectContaining(words ? { code, message: expect.stringMatching(words) } : { code })
+
+describe('a fence', () => {
+  const passes = async (undoing: boolean) => {
+    const { text } = sh.lines(fence(at, 'mine', undoing), sh.write`echo passed`)
+    const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${text}`]).catch(error => error)
+    return stdout === 'passed\n'
+  }
+  it.each([
+    ['names us', '{"by":"me","deploy":"mine"}\n', true, true],
+    ['names another', '{"by":"ann","deploy":"hers"}\n', false, false],
+    ['names nobody', '', false, true],
+  ])('when the lock %s: a write, and taking back', async (_, text, write, undo) => {
+    await writeFile(at.lock, text)
+    expect([await passes(false), await passes(true)]).toEqual([write, undo])
+  })
+})
+
+describe('a host with a fence', () => {
+  const guarded = (host: Host, lock: Lock | undefined, undoing = false) =>
+    fencedHost(host, { layout: at, deploy: 'mine', lock: () => lock, undoing })
+
+  it('writes while the lock is ours, and shows its own errors', async () => {
+    await using host = await here()
+    await writeFile(at.lock, '{"deploy":"mine"}\n')
+    const ours = guarded(host, held)
+    await ours.write(join(at.root, 'file'), 'text', 0o600)
+    expect(await readFile(join(at.root, 'file'), 'utf8')).toBe('text')
+    expect(await ours.ask(sh.write`cat`, { input: 'whole\n' })).toBe('whole')
+    await expect(ours.ask(sh.write`echo why >&2; exit 3`)).rejects.toThrowError(
+      expect.objectContaining({ code: 'COMMAND_FAILED', detail: 'why', message: expect.not.stringContaining('grep') }),
+    )
+  })
+
+  it('refuses every write when another has taken over, and says who', async () => {
+    await using host = await here()
+    await writeFile(at.lock, '{"by":"ann@desk","since":"noon","doing":"deploy","deploy":"hers"}\n')
+    const late = guarded(host, held)
+    await expect(late.run(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(
+      fault('OVERTAKEN', /ann@desk .* since noon \(hers\)/),
+    )
+    await expect(late.write(join(at.root, 'b'), 'text')).rejects.toThrowError(fault('OVERTAKEN'))
+    await expect(guarded(host, held, true).ask(sh.write`touch ${join(at.root, 'c')}`)).rejects.toThrowError(
+      fault('OVERTAKEN'),
+    )
+    expect((await host.ask(sh.read`ls -A ${at.root}`)).split('\n')).toEqual(['lock'])
+    expect(await late.ask(sh.read`echo looked`)).toBe('looked')
+  })
+
+  it('refuses to write when the lock was lost, but takes things back while nobody else has it', async () => {
+    await using host = await here()
+    await writeFile(at.lock, '')
+    const lost: Lock = {
+      ...held,
+      check: () => {
+        throw new Error('lost')
+      },
+    }
+    await expect(guarded(host, lost).ask(sh.write`true`)).rejects.toThrowError('lost')
+    expect(await guarded(host, lost, true).ask(sh.write`echo back`)).toBe('back')
+  })
+
+  it('is no hindrance to a run without a lock', async () => {
+    await using host = await here()
+    expect(await guarded(host, undefined).ask(sh.write`echo done`)).toBe('done')
+  })
+})
+
+describe('the lock', () => {
+  const me = newDeploy('me')
+  it('is refused to a second, who hears who has it', async () => {
+    await using host = await here()
+    await using _ = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
+    await expect(takeLock(host, at, me, 'promote')).rejects.toThrowError(
+      fault('LOCK_TAKEN', /ann@desk is busy .*: deploy/),
+    )
+  })
+
+  it('comes to those who wait in line, and they hear for whom', async () => {
+    await using host = await here()
+    const first = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
+    const heard: string[] = []
+    const onWait = ({ by }: { by: string }) => {
+      heard.push(by)
+      void first[Symbol.asyncDispose]()
+    }
+    await using second = await takeLock(host, at, me, 'promote', { wait: 30_000, onWait })
+    expect(heard).toEqual(['ann@desk'])
+    second.check()
+    expect(await readFile(at.lock, 'utf8')).toContain(me.id)
+  })
+
+  it('is no longer waited for when the run is interrupted', async () => {
+    await using host = await here()
+    await using _ = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
+    const interruption = new AbortController()
+    const onWait = () => interruption.abort(new Error('enough'))
+    const waiting = takeLock(host, at, me, 'promote', { wait: 600_000, signal: interruption.signal, onWait })
+    await expect(waiting).rejects.toThrowError('enough')
+  })
+
+  it('is given to nobody while the host is closed, and again when it is open', async () => {
+    await using host = await here()
+    await close(host, at, newDeploy('ann@desk'), 'new disks')
+    await expect(takeLock(host, at, me, 'deploy')).rejects.toThrowError(
+      fault('CLOSED', /ann@desk has closed .*: new disks/),
+    )
+    expect(await open(host, at)).toMatchObject({ by: 'ann@desk', reason: 'new disks' })
+    expect(await open(host, at)).toBeUndefined()
+    await using lock = await takeLock(host, at, me, 'deploy')
+    lock.check()
+  })
+
+  it('is also refused by a file that a person wrote by hand', () => {
+    expect(parseMaintenance('keep out\n')).toMatchObject({ by: 'somebody', reason: 'keep out' })
+  })
+})

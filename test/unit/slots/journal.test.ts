@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { badness } from '../../../slots/bad.ts'
+import { historyTable } from '../../../slots/history.ts'
+import type { Entry } from '../../../slots/journal.ts'
+
+const entry = (more: Partial<Entry>): Entry => ({
+  at: '2026-11-22T20:55:41.123Z',
+  by: 'ann@desk',
+  where: 'desk',
+  deploy: 'd',
+  event: 'deploy',
+  slot: 'green',
+  release: '1-abc',
+  result: 'done',
+  ms: 3_200,
+  ...more,
+})
+const sick = entry({ result: 'failed', why: 'SLOT_NOT_HEALTHY' })
+const unproven = entry({ event: 'promote', result: 'failed', why: 'PROMOTE_NOT_PROVEN' })
+const unmigrated = entry({ event: 'migrate', result: 'failed', why: 'MIGRATION_FAILED' })
+
+describe('a release', () => {
+  it.each([
+    ['failed its health check', [entry({}), sick], sick],
+    ['failed its promote', [entry({}), unproven], unproven],
+    ['failed its migrations, healthy as it was before', [entry({}), unmigrated], unmigrated],
+    ['failed, and only the undo of that is newer', [sick, entry({ result: 'undone' })], sick],
+    ['failed, and its migrations work', [sick, entry({ event: 'migrate' })], sick],
+  ])('is bad when it %s', (_, entries, bad) => {
+    expect(badness(entries, '1-abc')).toBe(bad)
+  })
+
+  it.each([
+    ['nothing is known of it', []],
+    ['a later deploy saw it healthy', [sick, entry({})]],
+    ['a later check saw it healthy', [unproven, entry({ event: 'check' })]],
+    ['its migrations work now', [unmigrated, entry({ event: 'migrate' })]],
+    ['another release failed', [{ ...sick, release: '2-def' }]],
+    ['the network failed, or a person stopped it', [entry({ result: 'failed', why: 'CONNECTION_LOST' })]],
+    [
+      'it was down when somebody wanted to promote it',
+      [entry({ event: 'promote', result: 'failed', why: 'SLOT_DOWN' })],
+    ],
+  ])('is not bad when %s', (_, entries) => {
+    expect(badness(entries, '1-abc')).toBeUndefined()
+  })
+})
+
+describe('the history', () => {
+  it('is a table, with what failed and why', () => {
+    const moved = entry({ event: 'promote', from: 'blue', revision: '0123456789abcdef' })
+    expect(historyTable([moved, sick]).split('\n')).toEqual([
+      'when                  what     slot           release  revision    result                    took   who       where',
+      '2026-11-22 20:55:41Z  promote  blue -> green  1-abc    0123456789  done                      3.2 s  ann@desk  desk',
+      '2026-11-22 20:55:41Z  deploy   green          1-abc    -           failed: SLOT_NOT_HEALTHY  3.2 s  ann@desk  desk',
+    ])
+  })
+
+  it('says when there is none', () => {
+    expect(historyTable([])).toBe('The journal is empty.')
+  })
+})
