@@ -66,13 +66,13 @@ export function project<
       const bare = await definition.host.open(run)
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined
+      let now: Lock | undefined
       const lock = {
         take: async (line: InLine) => {
           if (run.dryRun) return
           held ??= takeLock(bare, folders, deploy, run.command, line)
           now = await held
         },
-      let now: Lock | undefined
       }
       return {
         context(kit: Kit): Context<Name> {
