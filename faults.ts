@@ -6,12 +6,14 @@ import { runtimeFaults } from './plugins/runtime/faults.ts'
 import { runnerFaults } from './runner/runner-faults.ts'
 import { environmentFaults } from './slots/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
+import { probeFaults } from './slots/probe-faults.ts'
 
 export const rooms = {
   runner: runnerFaults,
   host: hostFaults,
   slots: slotFaults,
   environment: environmentFaults,
+  probe: probeFaults,
   build: buildFaults,
   router: routerFaults,
   runtime: runtimeFaults,

@@ -33,6 +33,7 @@ export type {
   Stopped,
 } from './slots/contracts.ts'
 export type { HealthCheck } from './slots/health.ts'
+export type { ProbeSetting } from './slots/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export type { Context } from './tasks/context.ts'
 export { type ProjectDefinition, project } from './tasks/project.ts'

@@ -118,6 +118,11 @@ export interface Router {
   answer(): Promise<PublicAnswer>
   /** Asks the application for a path, through the router, on a fresh connection. */
   fetch(path: string): Promise<Answer>
+  /**
+   * The words after `curl` that ask for a path through the router, on the host, over HTTP/1.1, the URL last. With them a promote
+   * measures itself. Contacts nothing.
+   */
+  curl?(path: string): readonly string[]
   /** A `Fault` when the router is down or its configuration is not valid: then nothing may be switched. */
   check(): Promise<void>
   /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `prove` tells whether it happened. */

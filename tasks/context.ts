@@ -6,6 +6,7 @@ import type { Health } from '../slots/health.ts'
 import type { Deploy } from '../slots/journal.ts'
 import type { Layout } from '../slots/layout.ts'
 import type { InLine } from '../slots/lock.ts'
+import type { Probing } from '../slots/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 
 export interface Context<S extends string> {
@@ -16,6 +17,8 @@ export interface Context<S extends string> {
   readonly router: Router
   readonly runtime: Runtime
   readonly health: Health
+  /** How a promote measures itself; undefined where the project does not want that. */
+  readonly probe: Probing | undefined
   /** This run of the program, as the host's records know it. */
   readonly deploy: Deploy
   readonly lock: RunLock

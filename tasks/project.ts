@@ -12,6 +12,7 @@ import { newDeploy, whoami } from '../slots/journal.ts'
 import { layout } from '../slots/layout.ts'
 import { type InLine, type Lock, takeLock } from '../slots/lock.ts'
 import { named } from '../slots/names.ts'
+import { type ProbeSetting, probingOf } from '../slots/probe.ts'
 import { type SlotSpec, slotsOf } from '../slots/slot.ts'
 import type { Context } from './context.ts'
 import { standardTasks } from './standard.ts'
@@ -35,6 +36,8 @@ export interface ProjectDefinition<
   /** The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. */
   readonly env?: string
   readonly health?: HealthCheck
+  /** How a promote asks the site while the traffic moves; `false`: not at all. Default: its health path, 20 times a second of each kind. */
+  readonly probe?: ProbeSetting | false
 }
 
 type Made<P> = P extends Plugin<infer T> ? T : never
@@ -57,6 +60,9 @@ export function project<
   const folders = layout(named('root', definition.root ?? `/srv/${app}`))
   const slots = slotsOf<Name>(definition.slots)
   const slot = arg.from('slot', slots.names, name => slots.get(name))
+
+  const health = healthOf(definition.health)
+  const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
 
   const scope: Scope = {
     name: app,
@@ -90,7 +96,8 @@ export function project<
             slots,
             router,
             runtime,
-            health: healthOf(definition.health),
+            health,
+            probe,
             deploy,
             lock,
             environment,

@@ -1,23 +1,37 @@
+import { arg } from '../runner/args.ts'
 import type { Task } from '../runner/task.ts'
 import { append } from '../slots/journal.ts'
+import { measureMove } from '../slots/measured-move.ts'
 import { type Move, proveMove, takeBack, writeMove } from '../slots/move.ts'
+import { measuredLine } from '../slots/probe.ts'
 import type { Parts } from './context.ts'
 
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
 export type Planned<S extends string> = Task<object, { move: Move<S> | undefined }>
 
-/** Moves the traffic and proves it; taken back by the runner when the proof, or anything after it, fails. */
+const noProbe = arg.flag('Do not ask the site for its health while the traffic moves')
+
+/** Moves the traffic, proves it and measures it; taken back by the runner when that, or anything after it, fails. */
 export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Planned<S>) =>
   task('Move the traffic and prove it', {
+    about: 'Asks the site all the while, without retries; a request that fails after the switch takes it back.',
     needs: [planned],
-    async run({ move, dryRun, note, log, ...ground }) {
+    args: { noProbe },
+    async run({ move, dryRun, probe, noProbe, note, log, show, ...ground }) {
       if (!move) return
-      await ground.router.promote(move.to, move.generation)
-      log(`switched to ${move.to.name}, generation ${move.generation}`)
-      if (dryRun) return note('not proven in a dry run')
-      const proof = await proveMove(ground, move)
+      if (dryRun) {
+        await ground.router.promote(move.to, move.generation)
+        return note('not proven in a dry run')
+      }
+      const probing = noProbe ? undefined : probe
+      const moved = await measureMove({ ...ground, log }, move, probing, () => proveMove(ground, move))
+      if (moved.problem) {
+        if (moved.measured) log(measuredLine(moved.measured))
+        throw moved.problem
+      }
       await writeMove(ground, move)
-      note(`${move.to.name} is live: ${proof}`)
+      note(`${move.to.name} is live: ${moved.proof}`)
+      if (moved.measured) show(measuredLine(moved.measured), { ...moved.measured })
     },
     async undo({ move, note, host, layout, deploy, ...ground }) {
       if (!move) return

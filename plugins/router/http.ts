@@ -10,10 +10,18 @@ const PATIENCE = 5
  * proxy and .curlrc. A certificate is not looked at: it is the name's, and who answers is not in question.
  */
 export function get(url: URL, path: string, patience: number | Script = PATIENCE): Script {
+  const options = ['-q', '-sS', '-i', ...REACH, '--no-keepalive']
+  return sh.read`curl ${options} --max-time ${patience} ${target(url, path)}`
+}
+
+/** The same as words for a curl of somebody else's making, the URL last: on HTTP/1.1, to this machine. */
+export const reach = (url: URL, path: string): readonly string[] => ['-q', ...REACH, ...target(url, path)]
+
+const REACH = ['--http1.1', '--insecure', '--noproxy', '*']
+
+function target(url: URL, path: string): readonly string[] {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')
-  const options = ['-q', '-sS', '-i', '--http1.1', '--insecure', '--noproxy', '*', '--no-keepalive']
-  const target = ['--connect-to', `${url.hostname}:${port}:127.0.0.1:${port}`, url.origin + path]
-  return sh.read`curl ${options} --max-time ${patience} ${target}`
+  return ['--connect-to', `${url.hostname}:${port}:127.0.0.1:${port}`, url.origin + path]
 }
 
 /** Splits what `get` printed. Interim answers (1xx) are left out. */

@@ -1,7 +1,7 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
 import type { Plugin, PluginKit, Router } from '../../slots/contracts.ts'
 import { check } from './check.ts'
-import { curlSaid, get, parseAnswer, parseProof, parsePublic, proveLoop } from './http.ts'
+import { curlSaid, get, parseAnswer, parseProof, parsePublic, proveLoop, reach } from './http.ts'
 import { linkWay } from './link-way.ts'
 import { plain } from './nginx-files.ts'
 import { reloadWay } from './reload-way.ts'
@@ -55,6 +55,7 @@ function router(kit: PluginKit, options: NginxOptions, values: Readonly<Record<s
       const { status, body } = parseAnswer(stdout)
       return code === 0 ? { status, body } : { status: 0, body: '' }
     },
+    curl: path => reach(url, path),
     check: () => check(host, way.files),
     promote: (slot, generation) => way.move({ slot: slot.name, generation }),
     restore: way.move,
