@@ -84,14 +84,15 @@ function planned({ commands }: Taskfile, command: string): Plan {
 }
 
 async function perform(
-  plan: Plan,
+  whole: Plan,
   argv: readonly string[],
   globals: Globals,
   { folder, files }: Taskfile,
   captured: Capture,
   hidden: Redactor,
 ): Promise<number> {
-  const values = commandLine(argv, plan)
+  const values = commandLine(argv, whole)
+  const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
   const last = plan.steps.at(-1)
   if (globals.json && last?.task.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
   const [{ run }, renderer] = await Promise.all([import('./run.ts'), rendererFor(plan, globals, captured)])

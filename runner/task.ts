@@ -93,6 +93,7 @@ export interface Task<In, Out> {
   /** Takes the terminal for itself, after the tree has ended, like a console. May return `{ exitCode }`: the program ends with it. */
   readonly interactive: boolean
   readonly scope: Scope | undefined
+  when?(values: object): boolean
   run?(context: object): unknown
   undo?(context: object): unknown
 }
@@ -117,6 +118,8 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
   readonly needs?: D
   readonly args?: A
   readonly interactive?: boolean
+  /** Whether the command line asks for it; else the step is left out, and gives nothing. Without it the step is always there. */
+  when?(values: Simple<Wanted<D> & Values<A>>): boolean
   run(context: Simple<Kit & C & Wanted<D> & Values<A> & Given<D>>): Promise<Out> | Out
   /**
    * Takes back what `run` did. Called newest first when a later step failed or Ctrl-C came, and also when `run` itself

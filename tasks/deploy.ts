@@ -25,13 +25,10 @@ export const deploy = <S extends string>(
       return { move }
     },
   })
-  return parts.flow(
-    'Deploy to the idle slot',
-    [preflight, startIdle, checkIdle, planned, switchTraffic(parts, planned)],
-    {
-      about:
-        'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
-      examples: ['deploy', 'deploy --promote'],
-    },
-  )
+  const promoting = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
+  return parts.flow('Deploy to the idle slot', [preflight, startIdle, checkIdle, planned, promoting], {
+    about:
+      'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
+    examples: ['deploy', 'deploy --promote'],
+  })
 }

@@ -96,6 +96,12 @@ export const console_ = task('Enter', { needs: [build], interactive: true, run: 
 export const noisy = task('Talk', { run: ({ log }) => { for (let i = 1; i <= 30; i++) log('line ' + i); throw new Error('too much') } })
 export const daemon = task('Leave something behind', { run: ({ $, note }) => { const left = $\`sleep 60\`; note('pid ' + left.pid) } })
 export const deploy = flow('Deploy it', [build, upload, status])
+const extra = task('Do more, when told to', {
+  args: { more: arg.flag('Do more') },
+  when: ({ more }) => more,
+  run: ({ log }) => log('more was done'),
+})
+export const some = task('Do some', { needs: [build, extra], run: () => undefined })
 `
 
 let program: Program
@@ -397,3 +403,10 @@ function alive(pid: number): boolean {
     return false
   }
 }
+
+describe('a step that the command line did not ask for', () => {
+  it('is left out, and is there when it did', async () => {
+    expect((await task('some')).stdout).not.toContain('Do more')
+    expect((await task('some', '--more', '--verbose')).stdout).toContain('more was done')
+  })
+})
