@@ -1,0 +1,7 @@
+// Loaded before a program: writes the most memory that its process ever had, in KiB, to the file that PEAK_FILE names.
+import { writeFileSync } from 'node:fs'
+
+process.on('exit', () => {
+  const file = process.env.PEAK_FILE
+  if (file !== undefined) writeFileSync(file, String(process.resourceUsage().maxRSS))
+})

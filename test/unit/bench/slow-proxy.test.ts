@@ -1,0 +1,44 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { expect, it } from 'vitest'
+import { startSlowProxy } from '../../support/slow-proxy.ts'
+
+/** Answers each connection with `answer` when it has read all of it. */
+async function answering(answer: Buffer) {
+  const server = createServer({ allowHalfOpen: true }, socket => {
+    socket.resume().on('end', () => socket.end(answer))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+it('counts what came in at each end, over all connections', async () => {
+  const server = await answering(Buffer.alloc(300_000))
+  await using proxy = await startSlowProxy((server.address() as AddressInfo).port, { held: 50_000 })
+  for (let i = 1; i <= 2; i += 1) {
+    const socket = connect({ host: '127.0.0.1', port: proxy.port, allowHalfOpen: true })
+    socket.end(Buffer.alloc(70_000))
+    socket.resume()
+    await once(socket, 'close')
+    expect(proxy.bytes).toEqual({ up: i * 70_000, down: i * 300_000 })
+  }
+  server.close()
+})
+
+it('passes on what came, after its delay, in the order in which it came', async () => {
+  const server = createServer(socket => socket.pipe(socket))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await using proxy = await startSlowProxy((server.address() as AddressInfo).port, { delayMs: 40 })
+  const socket = connect(proxy.port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write('one ')
+  socket.write('two')
+  let heard = ''
+  socket.setEncoding('utf8')
+  while (heard.length < 7) heard += (await once(socket, 'data'))[0]
+  expect(heard).toBe('one two')
+  socket.destroy()
+  server.close()
+})
