@@ -1,24 +1,14 @@
 /** One verified, authenticated SSH connection, through as many jump hosts as the configuration asks for. */
-import { spawn } from 'node:child_process'
-import { type Socket, connect as tcp } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel } from 'ssh2'
-import type { Fault } from '../runner/faults.ts'
+import { Fault } from '../runner/faults.ts'
 import { credentials } from './credentials.ts'
 import { hostFaults } from './faults.ts'
 import type { HostSetting } from './host.ts'
-import {
-  algorithmsFor,
-  judge,
-  type KnownKey,
-  knownKeys,
-  knownLine,
-  knownName,
-  remember,
-  type ShownKey,
-  shownKey,
-} from './known-hosts.ts'
+import { algorithmsFor, knownLine, remember, type ShownKey, shownKey } from './known-hosts.ts'
+import { direct, proxied } from './socket.ts'
 import { parseJump, resolve, type SshConfig } from './ssh-config.ts'
+import { type Knowledge, knowledge, question, unknownKey, verdict } from './trust.ts'
 
 export interface Connection {
   readonly client: Client
@@ -31,7 +21,6 @@ export interface Connection {
 }
 
 /** Milliseconds. */
-const REACH = 8_000
 const HANDSHAKE = 15_000
 const GOODBYE = 2_000
 /** How long a server may be silent before it counts as dead; it is asked for an answer three times in this time. */
@@ -39,11 +28,9 @@ const SILENCE = 15_000
 const DEEPEST = 8
 
 export async function connect(target: string, setting: HostSetting, configFile?: string): Promise<Connection> {
-  return connectTo(await resolve(destination(target), configFile), { setting, configFile, path: [] })
+  // `ssh -G` reads `user@host` and `ssh://` itself.
+  return connectTo(await resolve({ host: target }, configFile), { setting, configFile, path: [] })
 }
-
-/** `ssh -G` reads `user@host` and `ssh://` itself. */
-const destination = (target: string) => ({ host: target })
 
 interface Way {
   readonly setting: HostSetting
@@ -70,37 +57,6 @@ async function connectTo(config: SshConfig, way: Way): Promise<Connection> {
   return again
 }
 
-interface Knowledge {
-  readonly name: string
-  readonly keys: readonly KnownKey[]
-  readonly withoutPort: readonly KnownKey[]
-}
-
-async function knowledge(config: SshConfig): Promise<Knowledge> {
-  const files = [...config.userKnownHosts, ...config.globalKnownHosts]
-  const name = knownName(config)
-  const [keys, withoutPort] = await Promise.all([
-    knownKeys(name, files),
-    name === config.knownAs ? [] : knownKeys(config.knownAs, files),
-  ])
-  return { name, keys, withoutPort }
-}
-
-const question = (name: string, { type, fingerprint }: ShownKey): string =>
-  `The host key of ${name} is not known. It shows ${type} ${fingerprint}. Is that the machine's own key?`
-
-function unknownKey(config: SshConfig, known: Knowledge, shown: ShownKey): Fault {
-  const authority = known.keys.some(it => it.marker === 'cert-authority')
-  return hostFaults.HOST_KEY_UNKNOWN({
-    name: known.name,
-    type: shown.type,
-    fingerprint: shown.fingerprint,
-    line: knownLine(known.name, shown, false),
-    file: config.userKnownHosts[0] ?? '~/.ssh/known_hosts',
-    note: authority ? ' (known_hosts has a certificate authority for it, which is not supported)' : '',
-  })
-}
-
 /** One try. An unknown key ends it without having shown who we are: the question to a person takes longer than a handshake may. */
 async function attempt(
   config: SshConfig,
@@ -108,8 +64,14 @@ async function attempt(
   way: Way,
 ): Promise<Connection | { readonly unknown: ShownKey }> {
   const { Client } = (await import('ssh2')).default
+  const algorithms = algorithmsFor([...known.keys, ...known.withoutPort], config.hostKeyAlgorithms)
+  // ssh2 would take an empty list for all that it knows.
+  if (algorithms.length === 0) {
+    const value = config.hostKeyAlgorithms.join(',')
+    throw hostFaults.SSH_CONFIG_UNSUPPORTED({ target: config.target, option: 'hostkeyalgorithms', value })
+  }
   const who = await credentials(config)
-  const { socket, below } = await reach(config, way)
+  const { socket, below, said } = await reach(config, way)
   const client = new Client()
   const address = `${config.hostname}:${config.port}`
   const tried: string[] = []
@@ -120,7 +82,8 @@ async function attempt(
     // A frozen server does not say goodbye.
     setTimeout(() => socket.destroy(), GOODBYE).unref()
   }
-  const fail = (error: Error & { level?: string }): Error => {
+  const explain = async (error: Error & { level?: string }): Promise<Fault> => {
+    if (error instanceof Fault) return error
     if (error.level === 'client-authentication' || /authentication failures/i.test(error.message))
       return hostFaults.SSH_AUTHENTICATION_FAILED(
         {
@@ -131,7 +94,8 @@ async function attempt(
         },
         error,
       )
-    return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason: error.message }, error)
+    const reason = [error.message, await said?.()].filter(Boolean).join(': ')
+    return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
   }
   const { signal } = way.setting
   const connected = new AbortController()
@@ -142,9 +106,9 @@ async function attempt(
       client.once('ready', ready)
       client.on('error', error => {
         // One key that the agent could not sign with; ssh2 goes on to the next.
-        if (error.level !== 'agent' && !error.message.startsWith('Error while signing')) failed(fail(error))
+        if (error.level !== 'agent' && !error.message.startsWith('Error while signing')) failed(error)
       })
-      void lost.then(reason => failed(fail(new Error(reason))))
+      void lost.then(reason => failed(new Error(reason)))
       const attempts = [...who.attempts]
       client.connect({
         sock: socket,
@@ -153,9 +117,7 @@ async function attempt(
         keepaliveInterval: SILENCE / 3,
         // `watch` decides: answers can be late behind an upload on a slow line, and what comes instead is a sign of life.
         keepaliveCountMax: Number.MAX_SAFE_INTEGER,
-        algorithms: {
-          serverHostKey: algorithmsFor([...known.keys, ...known.withoutPort], config.hostKeyAlgorithms) as never,
-        },
+        algorithms: { serverHostKey: algorithms as never },
         hostVerifier: (wire: Buffer, verify: (valid: boolean) => void) => {
           refusal = verdict(config, known, shownKey(wire))
           verify(refusal === undefined)
@@ -172,7 +134,7 @@ async function attempt(
     client.destroy()
     socket.destroy()
     below?.close()
-    if (refusal === undefined) throw error
+    if (refusal === undefined) throw await explain(error as Error)
     if ('unknown' in refusal) return refusal
     throw refusal
   } finally {
@@ -181,27 +143,6 @@ async function attempt(
   void lost.then(() => below?.close())
   return { client, lost, ended, close }
 }
-
-/** What speaks against a key, if anything. */
-function verdict(
-  config: SshConfig,
-  known: Knowledge,
-  shown: ShownKey,
-): Fault | { readonly unknown: ShownKey } | undefined {
-  const found = judge(shown, known.keys, known.withoutPort)
-  const about = { name: known.name, type: shown.type, fingerprint: shown.fingerprint }
-  if (found.is === 'known') return undefined
-  if (found.is === 'unknown') return { unknown: shown }
-  if (found.is === 'revoked')
-    return hostFaults.HOST_KEY_REVOKED({ ...about, where: `${found.by.file} line ${found.by.line}` })
-  return hostFaults.HOST_KEY_CHANGED({
-    ...about,
-    known: found.known.map(it => `${it.type} ${fingerprintOf(it)}`).join(', '),
-    where: `ssh-keygen -R '${known.name}' -f ${found.known[0]?.file ?? config.userKnownHosts[0]}`,
-  })
-}
-
-const fingerprintOf = (known: KnownKey): string => shownKey(Buffer.from(known.key, 'base64')).fingerprint
 
 /** Resolves when the connection has ended, with the reason. A server that is silent for too long is cut off. */
 function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended'> {
@@ -233,8 +174,15 @@ function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended
   return { lost, ended: () => reason }
 }
 
+interface Reached {
+  readonly socket: Duplex
+  readonly below?: Connection
+  /** The last words of a ProxyCommand. */
+  readonly said?: () => Promise<string>
+}
+
 /** A stream to the server: through the jump hosts, through a ProxyCommand, or straight. */
-async function reach(config: SshConfig, way: Way): Promise<{ socket: Duplex; below?: Connection }> {
+async function reach(config: SshConfig, way: Way): Promise<Reached> {
   const path = [...way.path, config.target]
   if (path.length > DEEPEST)
     throw hostFaults.SSH_JUMPS_TOO_DEEP({ target: way.path[0] ?? config.target, path: path.join(' > ') })
@@ -252,7 +200,7 @@ async function reach(config: SshConfig, way: Way): Promise<{ socket: Duplex; bel
       return { socket: await through(below, config), below }
     }
   }
-  if (config.proxyCommand !== undefined) return { socket: proxied(config.proxyCommand) }
+  if (config.proxyCommand !== undefined) return proxied(config.proxyCommand)
   return { socket: await direct(config, way.setting.signal) }
 }
 
@@ -270,61 +218,4 @@ async function through(below: Connection, config: SshConfig): Promise<ClientChan
       )
     })
   })
-}
-
-/**
- * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of a low level takes such
- * an input for that of a remote shell, and would read its start-up file.
- */
-function proxied(command: string): Duplex {
-  const child = spawn(process.env.SHELL || '/bin/sh', ['-c', `exec ${command}`], {
-    env: { ...process.env, SHLVL: '2' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  child.on('error', () => undefined)
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin })
-  stream.on('close', () => child.kill())
-  return stream
-}
-
-function direct(config: SshConfig, signal: AbortSignal): Promise<Socket> {
-  const { target, hostname: host, port, family, bindAddress } = config
-  const limit = config.connectTimeout === undefined ? REACH : config.connectTimeout * 1000
-  return new Promise((resolve, reject) => {
-    const socket = tcp({ host, port, family, ...(bindAddress === undefined ? {} : { localAddress: bindAddress }) })
-    const address = `${host}:${port}`
-    const stop = (reason: Error) => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', interrupt)
-      socket.destroy()
-      reject(reason)
-    }
-    const interrupt = () => stop(hostFaults.COMMAND_INTERRUPTED({ host: target, command: 'connecting' }))
-    const unreachable = (reason: string) => hostFaults.HOST_UNREACHABLE({ target, address, reason })
-    const timer = setTimeout(() => stop(unreachable(`no answer within ${limit / 1000} s`)), limit)
-    if (!signal.aborted) signal.addEventListener('abort', interrupt, { once: true })
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      const unknown = error.syscall === 'getaddrinfo'
-      stop(
-        unknown
-          ? hostFaults.HOST_NAME_UNKNOWN({ target, name: host }, error)
-          : unreachable(REASONS[error.code ?? ''] ?? error.message),
-      )
-    })
-    socket.once('connect', () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', interrupt)
-      socket.removeAllListeners('error').on('error', () => undefined)
-      socket.setNoDelay(true)
-      resolve(socket)
-    })
-  })
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused, nothing listens on that port',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  ETIMEDOUT: 'no answer',
 }

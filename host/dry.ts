@@ -7,6 +7,9 @@ import type { Process } from './process.ts'
 import { type Output, quote, type RunOptions, type Script } from './script.ts'
 import { shellOver } from './shell.ts'
 
+const amount = (input: NonNullable<RunOptions['input']>): string =>
+  typeof input === 'string' ? `${Buffer.byteLength(input)} bytes` : 'a stream'
+
 const DONE: Output = { code: 0, stdout: '', stderr: '' }
 
 /** Each call of `print` is one line; whoever prints it hides the secrets, as everywhere. */
@@ -17,7 +20,7 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
     for (const line of rest) print(`  ${line}`)
   }
   const script = ({ text }: Script, { input }: RunOptions = {}) =>
-    say(input === undefined ? text : `${text}\n(with ${Buffer.byteLength(input)} bytes as its input)`)
+    say(input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`)
   const $: Shell = shellOver(host.name, ({ text, before }) => {
     say([...before, text].join('\n'))
     return finished()

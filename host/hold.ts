@@ -29,9 +29,9 @@ export async function hold(machine: Machine, script: Script): Promise<Held> {
     ended,
     async [Symbol.asyncDispose]() {
       process.stdin.end()
-      const late = setTimeout(() => process.kill('SIGTERM'), GRACE)
+      const late = (['SIGTERM', 'SIGKILL'] as const).map((name, i) => setTimeout(process.kill, GRACE * (i + 1), name))
       await ended
-      clearTimeout(late)
+      for (const timer of late) clearTimeout(timer)
     },
   }
 }

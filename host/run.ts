@@ -1,5 +1,6 @@
 /** Runs one script to its end and gathers what it left behind: `Host.run` and `Host.ask`. */
 import { constants } from 'node:os'
+import { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
@@ -21,7 +22,7 @@ export async function run(
   start: Start,
   script: Script,
   options: RunOptions = {},
-  feed: (process: Process) => unknown = process => process.stdin.end(options.input ?? ''),
+  feed: (process: Process) => unknown = process => give(process, options.input),
 ): Promise<Output> {
   const process = start(scriptText(script), script.text)
   const stdout = gather(process.stdout, options.onLine)
@@ -36,6 +37,15 @@ export async function run(
   }
   if (ending instanceof Fault) throw ending
   return { code: exitCode(ending), stdout: stdout(), stderr: stderr() }
+}
+
+function give({ stdin }: Process, input: RunOptions['input'] = ''): void {
+  if (typeof input === 'string') return void stdin.end(input)
+  const pieces = Readable.from(input)
+  // Whoever made the pieces knows why they broke off; the script sees the end of its input.
+  pieces.on('error', () => stdin.end())
+  stdin.on('close', () => pieces.destroy())
+  pieces.pipe(stdin)
 }
 
 export async function ask(host: string, start: Start, script: Script, options?: RunOptions): Promise<string> {

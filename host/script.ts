@@ -47,8 +47,11 @@ export const sh = {
 }
 
 export interface RunOptions {
-  /** What the script reads from its standard input. The way for a secret to travel: never as a word of a script. */
-  readonly input?: string
+  /**
+   * What the script reads from its standard input. The way for a secret to travel: never as a word of a script. Pieces are
+   * asked for as fast as the machine takes them; when the script ends first, no more are asked for.
+   */
+  readonly input?: string | AsyncIterable<Uint8Array>
   /** In milliseconds; then the script's process group is ended, and that is a `Fault`. */
   readonly timeout?: number
   /** Each line of output while it runs. */

@@ -19,6 +19,9 @@ export interface Sessions {
 
 const LIMIT = 8
 const SPARES = 2
+/** Milliseconds in which a session that was let go has to end. */
+const PATIENCE = 5_000
+const ATTEMPTS = 25
 
 interface Waiter {
   resolve(session: Session): void
@@ -32,6 +35,9 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
   let wantedSpares = SPARES
   let open = 0
   let opening = 0
+  let refusals = 0
+  // Before the first session was opened, a refusal is final.
+  let attempts = 1
   let killing: Promise<unknown> = Promise.resolve()
 
   const exec = (command: string, options: ExecOptions = {}) =>
@@ -61,8 +67,9 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     closed: endingOf(channel, connection),
     kill: (pid, signal) => kill(channel, pid, signal),
     close: () => {
-      channel.close()
+      channel.end()
       drain(channel)
+      setTimeout(() => channel.close(), PATIENCE).unref()
     },
   })
 
@@ -73,6 +80,8 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     try {
       const channel = await exec(`exec bash --norc -c ${quote(READER)}`)
       opening--
+      refusals = 0
+      attempts = ATTEMPTS
       const session = sessionOf(channel)
       void session.closed.then(() => {
         open--
@@ -90,15 +99,22 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     }
   }
 
-  /** This server allows less than usual: make do with what is open, less one for `kill`. */
+  /**
+   * This server allows less than usual: make do with what is open, less one for `kill`. One that refuses even a single session may
+   * still count one that has just ended.
+   */
   const refused = (error: Error, alone: boolean) => {
     if (connection.ended() !== undefined) return
+    limit = Math.max(1, open - 1)
+    for (const spare of [...spares].slice(0, Math.max(0, open - limit))) drop(spare)
+    if (alone && ++refusals < attempts) {
+      setTimeout(refill, PATIENCE / attempts)
+      return
+    }
     if (alone) {
       wantedSpares = 0
       waiting.shift()?.reject(hostFaults.NO_SESSION({ host, reason: error.message }, error))
     }
-    limit = Math.max(1, open - 1)
-    for (const spare of [...spares].slice(0, Math.max(0, open - limit))) drop(spare)
     refill()
   }
   const drop = (spare: Session) => {

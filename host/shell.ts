@@ -2,6 +2,7 @@
  * zx on any machine: a genuine ProcessPromise whose child is a `Process` there. zx runs it through the `spawn` option;
  * what zx would do to a local pid is replaced, because the pid belongs to another machine.
  */
+import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
@@ -23,6 +24,9 @@ export interface Command {
 const zx = (): typeof import('zx/core') => createRequire(import.meta.url)('zx/core')
 
 export function shellOver(host: string, run: (command: Command) => Process): Shell {
+  // zx keeps its options in the asynchronous context of a command. What is opened there, such as a connection, would carry
+  // them on, and a local command in a callback of ours would run on the wrong machine.
+  const outside = AsyncResource.bind(run)
   const withOptions = (options: ShellOptions): Shell => {
     const { cwd, env, ...rest } = options
     const before = preambleOf(cwd, env)
@@ -37,7 +41,7 @@ export function shellOver(host: string, run: (command: Command) => Process): She
         postfix: '',
         detached: false,
         spawn: ((text: string, _args: unknown, { signal }: { signal?: AbortSignal }) =>
-          childOf(run({ text, before }), signal)) as unknown as ZxOptions['spawn'],
+          childOf(outside({ text, before }), signal)) as unknown as ZxOptions['spawn'],
       }),
     )
     const shell = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): ProcessPromise | Shell => {

@@ -122,7 +122,7 @@ export function parse(target: string, text: string, env: NodeJS.ProcessEnv): Ssh
     aliased: one('hostkeyalias') !== undefined,
     hostKeyAlgorithms: one('hostkeyalgorithms')?.split(',') ?? [],
     unknownKey: UNKNOWN_KEY[one('stricthostkeychecking') ?? ''] ?? 'ask',
-    connectTimeout: timeout === undefined ? undefined : Number(timeout),
+    connectTimeout: Number(timeout ?? 0) || undefined,
   }
 }
 

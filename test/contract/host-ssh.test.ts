@@ -366,6 +366,13 @@ describe('SSH', () => {
       expect(await host.ask(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/ 127\.0\.0\.1 22$/)
     })
 
+    test('the last words of a ProxyCommand that fails are told', async () => {
+      const host = await open(box.alias, await config('ProxyCommand echo no way through >&2; exit 1'))
+      const fault = await faultOf(host.ask(hello))
+      expect(fault.code).toBe('SSH_HANDSHAKE_FAILED')
+      expect(fault.message).toMatch(/: no way through$/)
+    })
+
     test('what would change whom we talk to, and is not supported, is said', async () => {
       const host = await open(box.alias, await config('RevokedHostKeys /etc/ssh/revoked'))
       const fault = await faultOf(host.ask(hello))
@@ -520,6 +527,17 @@ describe('SSH', () => {
     await host.write('one-connection', 'x')
     ports.push(await host.ask(sh.read`rm one-connection; echo "$SSH_CONNECTION"`))
     expect(new Set(ports).size).toBe(1)
+  })
+
+  test('a local command in a callback stays on this machine, whoever opened the connection', async () => {
+    const host = await open(box.alias, box.sshConfigFile)
+    await host.$`true`
+    const local: Promise<string>[] = []
+    const env = { ...process.env, SHLVL: '2' }
+    await host.run(hello, {
+      onLine: () => local.push(zx({ quiet: true, env })`echo "here \${SSH_CONNECTION-}"`.text()),
+    })
+    expect(await Promise.all(local)).toEqual([`here ${process.env.SSH_CONNECTION ?? ''}\n`])
   })
 
   test('nothing is contacted before the first command', async () => {

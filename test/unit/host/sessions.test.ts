@@ -6,7 +6,7 @@ import type { Session } from '../../../host/machine.ts'
 import { sessionsOn } from '../../../host/sessions.ts'
 
 /** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. */
-function server(allowed: number) {
+function server(allowed: number, slowToEnd = false) {
   const seen = { asked: 0, open: 0, most: 0, commands: [] as string[] }
   let cut = (_: string) => {}
   let reason: string | undefined
@@ -32,11 +32,13 @@ function server(allowed: number) {
     const duplex = new PassThrough()
     const close = () => {
       if (duplex.destroyed) return
-      seen.open--
+      if (slowToEnd) setTimeout(() => seen.open--, 500)
+      else seen.open--
       duplex.destroy()
       duplex.emit('close', 0)
     }
-    return Object.assign(duplex as Duplex, { stderr: new PassThrough(), close }) as unknown as ClientChannel
+    // Its shell ends when its input does.
+    return Object.assign(duplex as Duplex, { stderr: new PassThrough(), close, end: close }) as unknown as ClientChannel
   }
   const connection: Connection = {
     client: { exec } as unknown as Client,
@@ -106,6 +108,16 @@ test('a server that allows none is told, for each that asked, and not asked for 
   const before = seen.asked
   await turns()
   expect(seen.asked).toBe(before)
+})
+
+test('a server that still counts a session that has ended is asked again', async () => {
+  const { seen, connection } = server(1, true)
+  const sessions = sessionsOn('web', connection)
+  const first = await sessions.shell()
+  await turns()
+  first.close()
+  await sessions.shell()
+  expect(seen.asked).toBeGreaterThan(4)
 })
 
 test('who waits when the connection is lost is told', async () => {
