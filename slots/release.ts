@@ -6,6 +6,7 @@ import { type Script, sh } from '../host/script.ts'
 import type { Artifact, Release } from './contracts.ts'
 import type { Layout } from './layout.ts'
 import { named } from './names.ts'
+import { refuseOutside } from './receive.ts'
 
 /** What stands in a release's `release.json`. */
 export interface ReleaseRecord {
@@ -26,44 +27,45 @@ export function releaseOf(artifact: Pick<Artifact, 'version' | 'sha256'>, layout
 export const releaseRecord = (release: Release): Script =>
   sh.read`cat ${`${release.dir}/release.json`} 2>/dev/null || true`
 
-/** Why an artifact was refused, by exit status of `unpack`. */
+/** Why an artifact was refused, by exit status of `unpack` and `receive`, and by the code of a `Refusal`. */
 export const UNPACK_REFUSED: Readonly<Record<number, string>> = {
   41: 'it holds a name that is absolute or has ".." in it',
   42: 'it holds a link that points outside of the release',
   43: 'it holds something that is neither file, folder nor link',
-  44: 'it cannot be read as a .tar.gz',
+  44: 'it cannot be read as a tar archive',
+  46: 'it holds a name with a control character in it, or one that is not UTF-8',
+  47: 'it holds a name that is ours: release.json, .manifest and .upload at its top are written by us',
+  48: 'what came out of it is not what its list says',
 }
 
 /**
- * Unpacks an artifact beside the releases, looks at what came out, and gives it its name with one rename. The record
- * comes in by standard input. When the release is there by then, that one stays.
+ * Unpacks an archive that could not be read on this machine (`receive` is for all others): looks at what came out, and gives
+ * it its name with one rename. The record comes in by standard input. When the release is there by then, that one stays.
  */
 export function unpack(release: Release, artifact: string, work: string): Script {
   return sh.write`
 work=${work} artifact=${artifact} final=${release.dir}
 trap 'rm -rf -- "$work" "$artifact"' EXIT
 export LC_ALL=C; umask 022
-names=$(tar -tzf "$artifact") || exit 44
+names=$(tar -tf "$artifact") || exit 44
 if printf '%s\\n' "$names" | grep -qE '^/|(^|/)\\.\\.(/|$)'; then exit 41; fi
 rm -rf -- "$work"
 mkdir -- "$work"
-tar -xzf "$artifact" -C "$work" --no-same-owner
-if [ -n "$(find "$work" ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; fi
-inside=$(readlink -f -- "$work")
-find "$work" -type l -print0 | while IFS= read -r -d '' link; do
-  target=$(readlink -m -- "$link")
-  case "$target" in "$inside"/*) ;; *) printf '%s -> %s\\n' "$link" "$(readlink -- "$link")" >&2; exit 42 ;; esac
-done
+tar -xf "$artifact" -C "$work" --no-same-owner
+cd -- "$work"
+if [ -n "$(find . ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; fi
+${refuseOutside}
 chmod -R u+rwX,go-w -- "$work"
 cat > "$work/release.json"
+cd /
 if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi`
 }
 
-/** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind an hour ago or more. */
+/** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. */
 export const prune = (layout: Layout, keep: number): Script => sh.write`
-cd ${layout.releases}
+cd -P ${layout.releases}
 used=$(readlink -f ../slots/*/current 2>/dev/null || true)
-find . -mindepth 1 -maxdepth 1 -name '.*' -mmin +60 -exec rm -rf -- {} +
+find . -mindepth 1 -maxdepth 1 -name '.*' -mmin +1440 -exec rm -rf -- {} +
 ls -1t | tail -n +${keep + 1} | while IFS= read -r name; do
   if ! printf '%s\\n' "$used" | grep -qxF "$PWD/$name"; then rm -rf -- "$name"; printf '%s\\n' "$name"; fi
 done`

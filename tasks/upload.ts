@@ -9,9 +9,9 @@ export const upload = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
   task('Upload the release', {
     about: 'A release that is already on the host, by version and content, is left as it is.',
     needs: [build],
-    async run({ host, layout, deploy, artifact, log, note }) {
+    async run({ host, layout, deploy, dryRun, artifact, log, note }) {
       const release = releaseOf(artifact, layout)
-      const sent = await uploadRelease({ host, layout, deploy, log }, artifact, release)
+      const sent = await uploadRelease({ host, layout, deploy, dryRun, log }, artifact, release)
       note(sent ? release.name : `${release.name} is already there`)
       return { release }
     },

@@ -1,0 +1,200 @@
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import {
+  chmod,
+  cp,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Host } from '../../../host/host.ts'
+import { local } from '../../../host/local.ts'
+import type { Script } from '../../../host/script.ts'
+import { type Layout, layout } from '../../../slots/layout.ts'
+import { releaseOf } from '../../../slots/release.ts'
+import { uploadRelease } from '../../../slots/upload.ts'
+
+const exec = promisify(execFile)
+
+/** This machine is a real host to the scripts: they only work with files. What is sent to it is counted. */
+let host: Host
+let folders: Layout
+let source: string
+let sent: number
+let ids = 0
+
+beforeEach(async () => {
+  const root = await mkdtemp(join(tmpdir(), 'switchyard-upload-'))
+  folders = layout(join(root, 'app'))
+  source = join(root, 'source')
+  await mkdir(folders.releases, { recursive: true })
+  await mkdir(source)
+  const open = await local().open({ signal: new AbortController().signal, confirm: async () => false })
+  const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
+    for await (const piece of pieces) {
+      sent += piece.length
+      yield piece
+    }
+  }
+  host = {
+    ...open,
+    run: (script: Script, options = {}) =>
+      open.run(script, { ...options, ...(typeof options.input === 'object' && { input: counted(options.input) }) }),
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
+  }
+  sent = 0
+})
+afterEach(async () => {
+  await host[Symbol.asyncDispose]()
+  await rm(dirname(source), { recursive: true, force: true })
+})
+
+const put = async (files: Record<string, string | Buffer>, mode = 0o644) => {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(source, path)), { recursive: true })
+    await writeFile(join(source, path), content)
+    await chmod(join(source, path), mode)
+  }
+}
+const noise = (bytes: number) => randomBytes(bytes)
+
+async function pack(version: string, ...options: string[]) {
+  const path = join(dirname(source), `${version}.tar.gz`)
+  await exec('tar', ['-czf', path, '-C', source, ...options, '.'])
+  const sha256 = createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+  return { path, version, sha256 }
+}
+
+async function upload(version: string, on: Host = host) {
+  const artifact = await pack(version)
+  const release = releaseOf(artifact, folders)
+  const lines: string[] = []
+  sent = 0
+  const deploy = { id: `d${ids++}`, by: 'me' }
+  const log = (line: string) => void lines.push(line)
+  const fresh = await uploadRelease(
+    { host: on, layout: folders, deploy: deploy as never, dryRun: false, log },
+    artifact,
+    release,
+  )
+  return { fresh, release, lines, artifact }
+}
+const same = (dir: string) =>
+  exec('diff', ['-r', '--no-dereference', '-x', '.manifest', '-x', 'release.json', source, dir])
+
+describe('an upload', () => {
+  it('puts every file, folder and link where the artifact has it, with its mode', async () => {
+    await put({ 'bin/life': '#!/bin/sh\n' }, 0o755)
+    await put({ 'lib/a b/it\'s "q" $HOME \\n.txt': 'odd', 'lib/ü/x': 'y', 'lib/empty': '', '-rf': 'dash' })
+    await put({ 'secret/key': 'k' }, 0o600)
+    await mkdir(join(source, 'tmp/deep'), { recursive: true })
+    await symlink('life', join(source, 'bin/also'))
+    await symlink('../lib', join(source, 'bin/lib'))
+    await link(join(source, 'bin/life'), join(source, 'lib/hard'))
+    const { fresh, release } = await upload('1.0')
+    expect(fresh).toBe(true)
+    await same(release.dir)
+    expect(await readlink(join(release.dir, 'bin/also'))).toBe('life')
+    const modes = await Promise.all(
+      ['bin/life', 'lib/hard', 'secret/key', '-rf', 'tmp/deep'].map(
+        async path => (await stat(join(release.dir, path))).mode & 0o7777,
+      ),
+    )
+    expect(modes).toEqual([0o755, 0o755, 0o600, 0o644, 0o755])
+    expect(JSON.parse(await readFile(join(release.dir, 'release.json'), 'utf8'))).toMatchObject({
+      version: '1.0',
+      by: 'me',
+    })
+    expect(await readdir(folders.releases)).toEqual([release.name])
+  })
+
+  it('sends nothing when the release is there', async () => {
+    await put({ 'bin/life': noise(100_000) })
+    await upload('1.0')
+    const again = await upload('1.0')
+    expect(again.fresh).toBe(false)
+  })
+
+  it('sends only what changed, and takes the rest from any release, under any name', async () => {
+    await put({
+      'lib/app-1.0/big': noise(3_000_000),
+      'lib/app-1.0/other': noise(10_000),
+      keep: noise(500_000),
+      change: noise(1000),
+    })
+    await upload('1.0')
+    expect(sent).toBeGreaterThan(3_500_000)
+    await cp(join(source, 'lib/app-1.0'), join(source, 'lib/app-1.1'), { recursive: true })
+    await rm(join(source, 'lib/app-1.0'), { recursive: true })
+    await cp(join(source, 'lib/app-1.1/big'), join(source, 'renamed and doubled'))
+    await put({ change: noise(1000) })
+    const { release } = await upload('1.1')
+    expect(sent).toBeLessThan(5_000)
+    await same(release.dir)
+  })
+
+  it('finds out a file that was changed by hand in an old release, and sends it', async () => {
+    await put({ a: noise(200_000), b: noise(300_000), c: noise(900_000) })
+    const first = await upload('1.0')
+    await writeFile(join(first.release.dir, 'a'), noise(200_000))
+    await put({ d: 'new' })
+    const { release } = await upload('1.1')
+    expect(sent).toBeGreaterThan(200_000)
+    expect(sent).toBeLessThan(300_000)
+    await same(release.dir)
+  })
+
+  it('takes what an upload that was cut has left, also a half-written file is no harm', async () => {
+    await put(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`part${i}`, noise(200_000)])))
+    const cut = {
+      ...host,
+      run: (script: Script, options = {}) =>
+        host.run(script, {
+          ...options,
+          input: upTo(2_000_000, (options as { input: AsyncIterable<Uint8Array> }).input),
+        }),
+    }
+    await expect(upload('1.0', cut)).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' })
+    expect(await readdir(folders.releases)).toEqual([expect.stringMatching(/^\.1\.0-/)])
+    const { release } = await upload('1.0')
+    expect(sent).toBeLessThan(2_500_000)
+    await same(release.dir)
+    expect(await readdir(folders.releases)).toEqual([release.name])
+  })
+
+  it('is not disturbed by another of the same release at the same time', async () => {
+    await put({ a: noise(2_000_000), b: noise(1000) })
+    const [one, two] = await Promise.all([upload('1.0'), upload('1.0')])
+    await same(one.release.dir)
+    expect(two.release).toEqual(one.release)
+    expect(await readdir(folders.releases)).toEqual([one.release.name])
+  })
+
+  it('without a set-up host says so', async () => {
+    await rm(folders.releases, { recursive: true })
+    await put({ a: 'b' })
+    await expect(upload('1.0')).rejects.toMatchObject({ code: 'NOT_SET_UP' })
+  })
+})
+
+async function* upTo(limit: number, pieces: AsyncIterable<Uint8Array>) {
+  let count = 0
+  for await (const piece of pieces) {
+    yield piece
+    count += piece.length
+    if (count > limit) return
+  }
+}
