@@ -89,7 +89,8 @@ type Spawned = { cwd?: string; env?: NodeJS.ProcessEnv; stdio?: 'pipe'; shell?: 
 /** Ends a command's whole process group when the step is told to stop, also when the caller gave zx another signal. */
 function running({ signal, over }: LocalShellOptions) {
   return (command: string, args: string[], options: Spawned) => {
-    const child = spawn(command, args, options)
+    // Where nothing has set SHLVL, as under cron, bash takes a socket on its input for rsh, and reads ~/.bashrc first.
+    const child = spawn(command, args, { ...options, env: { SHLVL: '1', ...options.env } })
     // Nobody reads on, as in `.pipe` to a command that has ended: its exit code tells what there is to tell.
     child.stdin?.on('error', () => undefined)
     const end = (name: NodeJS.Signals) => {

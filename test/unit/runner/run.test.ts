@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arg } from '../../../runner/args.ts'
 import type { RunEvent } from '../../../runner/events.ts'
@@ -422,6 +425,17 @@ describe('local commands', () => {
     const { ended, of } = started(task('Where', { run: ({ $ }) => $`pwd`.then(() => undefined) }))
     await ended
     expect(of('output')).toMatchObject([{ line: import.meta.dirname }])
+  })
+
+  it('do not read the start-up file of a login, whatever started us', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'switchyard-home-'))
+    await writeFile(join(home, '.bashrc'), 'echo start-up file\n')
+    vi.stubEnv('HOME', home).stubEnv('SHLVL', undefined)
+    const { ended, of } = started(task('Hello', { run: ({ $ }) => $`echo hello`.then(() => undefined) }))
+    await ended
+    vi.unstubAllEnvs()
+    await rm(home, { recursive: true })
+    expect(of('output').map(({ line }) => line)).toEqual(['hello'])
   })
 
   it('survive a pipe into a command that does not read', async () => {
