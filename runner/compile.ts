@@ -1,5 +1,6 @@
 /** Makes one JavaScript module of a Taskfile and the files that it imports. Loads esbuild: import it only when needed. */
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, Plugin } from 'esbuild'
@@ -8,7 +9,7 @@ import { runnerFaults } from './runner-faults.ts'
 
 export interface Compiled {
   readonly code: string
-  /** Absolute paths of all that the code was made from, the Taskfile first. Also the package.json of each package that it imports. */
+  /** Absolute paths of all that the code was made from, the Taskfile first. Also the package.json of esbuild, and of each package that it imports. */
   readonly inputs: readonly string[]
 }
 
@@ -19,7 +20,7 @@ export interface Compiled {
  */
 export async function compile(file: string, index: URL): Promise<Compiled> {
   const { build } = await import('esbuild')
-  const manifests = new Set<string>()
+  const manifests = new Set([createRequire(import.meta.url).resolve('esbuild/package.json')])
   try {
     const { outputFiles, metafile } = await build({
       entryPoints: [file],

@@ -1,6 +1,5 @@
 /** Finds, compiles and loads a Taskfile. While nothing that it was made from has changed, esbuild is not even loaded. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
@@ -45,7 +44,7 @@ export function findTaskfile(cwd: string, named: string | undefined): string {
  */
 export async function loadTaskfile(file: string, env: Readonly<Record<string, string | undefined>>): Promise<Taskfile> {
   const folders = cacheFolders(dirname(file), env)
-  const key = sha256(JSON.stringify([file, index.href, versions()])).slice(0, 16)
+  const key = sha256(JSON.stringify([file, index.href, version(), process.version])).slice(0, 16)
   const entry = lookUp(folders, key) ?? (await compiled(file, folders, key))
   const files = entry.inputs.filter(path => !path.endsWith('/package.json'))
   // Frames of stacks are places in the Taskfile, not in what it was compiled to.
@@ -69,11 +68,6 @@ const index = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : './index
 /** The version of this package. */
 export const version = (): string =>
   JSON.parse(readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8')).version
-
-function versions(): string[] {
-  const esbuild = createRequire(import.meta.url).resolve('esbuild/package.json')
-  return [version(), JSON.parse(readFileSync(esbuild, 'utf8')).version, process.version]
-}
 
 const shown = (file: string) => relative(process.cwd(), file)
 

@@ -3,7 +3,7 @@
  * `EnvironmentFile=` and a shell's `.` see the same bytes. Both were measured, with systemd 252, dash and bash.
  */
 import { readFile } from 'node:fs/promises'
-import { parse } from 'dotenv'
+import type * as dotenv from 'dotenv'
 import { environmentFaults as faults } from './environment-faults.ts'
 
 export type Environment = Readonly<Record<string, string>>
@@ -22,14 +22,16 @@ export async function readEnvironment(file: string): Promise<Environment> {
       error,
     )
   })
-  return parseEnvironment(bytes.toString('utf8'), file)
+  // Most commands never read one, and each would load dotenv with the Taskfile.
+  const { parse } = await import('dotenv')
+  return parseEnvironment(bytes.toString('utf8'), file, parse)
 }
 
 /**
  * What dotenv reads in a text. dotenv passes over what it does not understand, and cuts some values short without a word;
  * each such line is an `ENV_LINE_INVALID` here, which names `file` and the line.
  */
-export function parseEnvironment(text: string, file: string): Environment {
+export function parseEnvironment(text: string, file: string, parse: typeof dotenv.parse): Environment {
   const seen = new Map<string, { value: string; line: number }>()
   for (const { name, line, source } of entries(text, file)) {
     const refuse = (problem: Problem): never => {

@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { cacheFolders, keep, lookUp } from '../../../runner/cache.ts'
@@ -238,9 +239,9 @@ describe('the cache', () => {
       'node_modules/pkg/m.js': '',
     })
     const { inputs } = await compile(join(project.folder, 'Taskfile.ts'), new URL('file:///index.js'))
-    expect(inputs).toEqual(
-      ['Taskfile.ts', 'a.ts', 'node_modules/pkg/package.json'].map(name => join(project.folder, name)),
-    )
+    const compiler = createRequire(import.meta.url).resolve('esbuild/package.json')
+    const own = (name: string) => join(project.folder, name)
+    expect(inputs).toEqual([own('Taskfile.ts'), own('a.ts'), compiler, own('node_modules/pkg/package.json')])
   })
 
   it('serves what is loaded in this process too', async () => {

@@ -37,7 +37,7 @@ describe('parseEnvironment', () => {
       '-----END-----"',
       'URL=postgres://u:p$w@h/db?a=b&c=d',
     ].join('\r\n')
-    expect(parseEnvironment(text, '.env')).toEqual({
+    expect(parseEnvironment(text, '.env', parse)).toEqual({
       PLAIN: 'value',
       SINGLE: '$HOME # " `',
       DOUBLE: 'a\nb',
@@ -74,7 +74,7 @@ describe('parseEnvironment', () => {
     ['a code that is no character', 'A=sesame\uffff'],
     ['a value longer than Linux passes on', `A=sesame${'x'.repeat(131_072)}`],
   ])('refuses %s, with the file and the line and never the value', (_, line) => {
-    const fault = faultOf(() => parseEnvironment(`FIRST=1\n\nLONG="2\n3"\n${line}\nLAST=4\n`, 'conf/.env'))
+    const fault = faultOf(() => parseEnvironment(`FIRST=1\n\nLONG="2\n3"\n${line}\nLAST=4\n`, 'conf/.env', parse))
     expect(fault).toMatchObject({ code: 'ENV_LINE_INVALID', exit: 2 })
     const at = line.includes('\0') && line.includes('\n') ? 6 : 5
     expect(fault.message).toMatch(new RegExp(`^conf/\\.env, line ${at}: `))
@@ -82,7 +82,7 @@ describe('parseEnvironment', () => {
   })
 
   it('refuses a name that stands there twice, and says where the first one is', () => {
-    const fault = faultOf(() => parseEnvironment('A=1\nB=2\nA=3\n', '.env'))
+    const fault = faultOf(() => parseEnvironment('A=1\nB=2\nA=3\n', '.env', parse))
     expect(fault.message).toBe('.env, line 3: A stands there a second time, after line 1.')
   })
 
@@ -118,7 +118,7 @@ describe('parseEnvironment', () => {
         const text = pieces.join('')
         let mine: Readonly<Record<string, string>>
         try {
-          mine = parseEnvironment(text, '.env')
+          mine = parseEnvironment(text, '.env', parse)
         } catch (error) {
           expect(error).toBeInstanceOf(Fault)
           return
