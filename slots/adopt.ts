@@ -48,6 +48,7 @@ export const adoptedRecord = (
   slot: slot.name,
   release: { name: `${version}-adopted`, version, sha256: '', dir: posix.normalize(found.folder) },
   revision: null,
+  state: 'ready',
   deploy: run.id,
   by: run.by,
   at,

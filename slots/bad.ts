@@ -10,7 +10,7 @@ const OWN: Partial<Record<Entry['event'], readonly string[]>> = {
   deploy: ['START_FAILED', 'RELEASE_WITHOUT_SCRIPT', 'SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
   check: ['SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
   migrate: ['MIGRATION_FAILED'],
-  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'PROMOTE_NOT_PROVEN'],
+  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'PROMOTE_NOT_PROVEN', 'PROBES_FAILED'],
 }
 
 /** How far back the journal is read. */

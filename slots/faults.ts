@@ -74,8 +74,17 @@ export const slotFaults = catalogue({
     exit: 3,
     what: d =>
       `It is not certain which slot is live: ${d.readings.map(([who, says]) => `${who} says ${says}`).join(', ')}.`,
-    next: () => 'Find out which is right with `npx task status` and the site itself. Nothing was touched.',
+    next: () =>
+      'Find out which is right with `npx task status` and the site itself; `npx task repair` makes the records follow the router. Nothing was touched.',
     detail: d => d.readings.map(([who, says]) => `${who.padEnd(14)} ${says}`).join('\n'),
+  }),
+  REPAIR_NOT_CONFIRMED: fault<{ live: string | undefined; named: string | undefined }>({
+    exit: 3,
+    what: d =>
+      d.named
+        ? `${d.named} is not the slot that the router sends the traffic to: that is ${d.live ?? 'none'}.`
+        : 'The repair was not confirmed; nothing was changed.',
+    next: d => `Confirm it in a terminal${d.live ? `, or run \`npx task repair --force ${d.live}\`` : ''}.`,
   }),
   SLOT_EMPTY: fault<{ slot: string }>({
     exit: 3,

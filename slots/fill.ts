@@ -39,6 +39,7 @@ export async function fillSlot(
     deploy: deploy.id,
     by: deploy.by,
     at: new Date().toISOString(),
+    state: 'starting',
     promoted: null,
     adopted: null,
   })

@@ -75,7 +75,7 @@ export async function takeBack({ router }: Ground, { before, to }: Pick<Move<str
 /** Writes into the slot's record and the journal that the traffic is there now. */
 export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>): Promise<void> {
   const promoted = { generation: move.generation, at: new Date().toISOString(), by: deploy.by }
-  await writeRecord(host, layout, { ...move.record, promoted })
+  await writeRecord(host, layout, { ...move.record, state: 'ready', promoted })
   await append(host, layout, deploy, {
     event: 'promote',
     slot: move.to.name,

@@ -18,6 +18,8 @@ export interface SlotRecord {
   readonly by: string
   /** ISO 8601, UTC. */
   readonly at: string
+  /** `starting` until it was seen healthy: a deploy that was cut leaves it so. `stopped` when the deploy was taken back. */
+  readonly state: 'starting' | 'ready' | 'stopped'
   /** When the traffic was last moved to it; the newest of all slots is the live one by the records. */
   readonly promoted: { readonly generation: string; readonly at: string; readonly by: string } | null
   /** A process that was there before us, and is not under the runtime's supervision. */

@@ -4,7 +4,7 @@ import { stopAdopted } from './adopt.ts'
 import type { Runtime, Slot } from './contracts.ts'
 import type { Layout } from './layout.ts'
 import { drain, type Left } from './port.ts'
-import { readRecord } from './record.ts'
+import { readRecord, type SlotRecord } from './record.ts'
 import { counted } from './words.ts'
 
 interface Ground {
@@ -41,6 +41,12 @@ export async function stopSlot(ground: Ground, slot: Slot, limit: number): Promi
 
 const leftWords = ({ left, milliseconds }: Left): string =>
   `${left === 0 ? 'no connection' : counted(left, 'connection')} left after ${(milliseconds / 1000).toFixed(1)} s`
+
+/** What there is to say about a slot whose deploy never came to its end; undefined when there is nothing. */
+export const cutWords = (record: SlotRecord | undefined, deploy: string): string | undefined =>
+  record?.state === 'starting' && record.deploy !== deploy
+    ? `the deploy of ${record.release.name} to ${record.slot} by ${record.by} (${record.deploy}) was cut before it was healthy`
+    : undefined
 
 /** What there is to say about a slot that was stopped. */
 export function retiredWords(slot: string, { was, killed, cut }: Omit<Retired, 'words'>): string {

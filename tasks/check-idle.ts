@@ -1,7 +1,7 @@
 import { slotFaults } from '../slots/faults.ts'
 import { assertHealthy } from '../slots/health.ts'
 import { append, recorded } from '../slots/journal.ts'
-import { readRecord } from '../slots/record.ts'
+import { readRecord, writeRecord } from '../slots/record.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 
@@ -27,6 +27,7 @@ export const checkIdle = <S extends string>({ task }: Parts<S>, detectLive: Dete
         assertHealthy({ host, runtime, health }, idle, release, record.adopted?.pid),
       )
       note(`${release.version}, process ${pid}, ${result.tries} tries`)
+      if (record.state !== 'ready') await writeRecord(host, layout, { ...record, state: 'ready' })
       await append(host, layout, deploy, { ...event, result: 'done' })
     },
   })

@@ -6,6 +6,7 @@ import type { DetectLive } from './detect-live.ts'
 import type { Preflight } from './preflight.ts'
 import type { StartIdle } from './start-idle.ts'
 import { switchTraffic } from './switch-traffic.ts'
+import { tidy } from './tidy.ts'
 
 export const deploy = <S extends string>(
   parts: Parts<S>,
@@ -26,9 +27,13 @@ export const deploy = <S extends string>(
     },
   })
   const promoting = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
-  return parts.flow('Deploy to the idle slot', [preflight, startIdle, checkIdle, planned, promoting], {
-    about:
-      'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
-    examples: ['deploy', 'deploy --promote'],
-  })
+  return parts.flow(
+    'Deploy to the idle slot',
+    [preflight, startIdle, checkIdle, planned, promoting, tidy(parts, checkIdle)],
+    {
+      about:
+        'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
+      examples: ['deploy', 'deploy --promote'],
+    },
+  )
 }

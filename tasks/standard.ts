@@ -11,6 +11,7 @@ import { lock, unlock } from './lock.ts'
 import { migrate } from './migrate.ts'
 import { preflight } from './preflight.ts'
 import { promote } from './promote.ts'
+import { repair } from './repair.ts'
 import { retire } from './retire.ts'
 import { rollback } from './rollback.ts'
 import { setup } from './setup.ts'
@@ -41,6 +42,7 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
     deploy: deploy(parts, checkedHost, detected, started, checked),
     promote: promote(parts, locked, detected),
     rollback: rollback(parts, locked, detected),
+    repair: repair(parts, locked),
     retire: retire(parts, locked, detected),
     migrate: migrate(parts, locked, detected),
     console: console(parts),

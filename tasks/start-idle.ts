@@ -1,5 +1,6 @@
 import { fillSlot } from '../slots/fill.ts'
 import { append, recorded } from '../slots/journal.ts'
+import { readRecord, writeRecord } from '../slots/record.ts'
 import type { Parts } from './context.ts'
 import type { StopIdle } from './stop-idle.ts'
 import type { Upload } from './upload.ts'
@@ -19,6 +20,8 @@ export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S
     },
     async undo({ host, layout, deploy, runtime, release, idle, note }) {
       await runtime.stop(idle)
+      const record = await readRecord(host, layout, idle)
+      if (record?.deploy === deploy.id) await writeRecord(host, layout, { ...record, state: 'stopped' })
       await append(host, layout, deploy, { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' })
       note(`${idle.name} is down`)
     },

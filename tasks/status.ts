@@ -1,13 +1,17 @@
+import { slotFaults } from '../slots/faults.ts'
 import { status as look, statusTable } from '../slots/status.ts'
 import type { Parts } from './context.ts'
 
 export const status = <S extends string>({ task }: Parts<S>) =>
   task('Show both slots, and which is live', {
-    about: 'Slot, live, release, state, process, uptime, health and connections. With --json the same as data.',
+    about:
+      'Slot, live, release, state, process, uptime, health and connections. With --json the same as data.\n' +
+      'Exits with 3 when it is not certain which slot is live.',
     examples: ['status', 'status --json'],
     async run({ note, show, ...seen }) {
       const found = await look(seen)
       note(found.agreed ? (found.live ?? 'no slot is live') : 'the readings do not agree')
       show(statusTable(found), found)
+      if (!found.agreed) throw slotFaults.LIVE_UNKNOWN({ readings: Object.entries(found.readings) })
     },
   })

@@ -1,4 +1,5 @@
-import { stopSlot } from '../slots/stop.ts'
+import { append } from '../slots/journal.ts'
+import { cutWords, stopSlot } from '../slots/stop.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 import type { TakeLock } from './take-lock.ts'
@@ -17,8 +18,15 @@ export const stopIdle = <S extends string>(
     about: 'Waits first until nobody is connected to it any more, at most as long as --drain says.',
     needs: [takeLock, detectLive],
     args: { drain },
-    async run({ idle, drain = DRAIN, dryRun, log, note, ...ground }) {
+    async run({ truth, idle, drain = DRAIN, dryRun, log, note, ...ground }) {
+      const { host, layout, deploy } = ground
+      const record = truth.records.find(found => found?.slot === idle.name)
+      const cut = cutWords(record, deploy.id)
       const { words } = await stopSlot({ ...ground, log }, idle, dryRun ? 0 : drain)
-      note(words)
+      note(cut ? `${cut}; ${words}` : words)
+      if (cut) {
+        const event = { event: 'deploy', slot: idle.name, release: record?.release.name } as const
+        await append(host, layout, deploy, { ...event, result: 'failed', why: 'CUT' })
+      }
     },
   })

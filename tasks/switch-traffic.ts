@@ -1,6 +1,6 @@
 import { arg } from '../runner/args.ts'
 import type { Task } from '../runner/task.ts'
-import { append } from '../slots/journal.ts'
+import { append, recorded } from '../slots/journal.ts'
 import { measureMove } from '../slots/measured-move.ts'
 import { type Move, proveMove, takeBack, writeMove } from '../slots/move.ts'
 import { measuredLine } from '../slots/probe.ts'
@@ -27,7 +27,9 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       const moved = await measureMove({ ...ground, log }, move, probing, () => proveMove(ground, move))
       if (moved.problem) {
         if (moved.measured) log(measuredLine(moved.measured))
-        throw moved.problem
+        const { to, from, record } = move
+        const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
+        await recorded(ground, event, () => Promise.reject(moved.problem))
       }
       await writeMove(ground, move)
       note(`${move.to.name} is live: ${moved.proof}`)

@@ -8,6 +8,7 @@ const record = (slot: string, promotedAt: string | null) => ({
   slot,
   release: { name: '1-abc', version: '1', sha256: 'abc', dir: '/srv/life/releases/1-abc' },
   revision: null,
+  state: 'ready' as const,
   deploy: 'd',
   by: 'me',
   at: '2026-01-01T00:00:00Z',

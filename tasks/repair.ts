@@ -1,0 +1,29 @@
+import { slotFaults } from '../slots/faults.ts'
+import { append } from '../slots/journal.ts'
+import { drift, repairRecords } from '../slots/repair.ts'
+import { readings } from '../slots/truth.ts'
+import type { Parts } from './context.ts'
+import type { TakeLock } from './take-lock.ts'
+
+export const repair = <S extends string>({ task, slot }: Parts<S>, takeLock: TakeLock<S>) =>
+  task("Make the records follow the router's truth", {
+    about:
+      'For when `status` says that the readings do not agree, because somebody moved the traffic by hand. Asks first;\n' +
+      'without a terminal it wants the name of the slot that is live. Traffic and slots are not touched.',
+    examples: ['repair', 'repair --force green'],
+    args: { force: slot.optional() },
+    needs: [takeLock],
+    async run({ force, confirm, log, note, ...ground }) {
+      const { host, layout, slots, deploy } = ground
+      const read = await readings(ground)
+      const found = drift(read, slots)
+      if (!found) return note('nothing to repair: all readings agree')
+      log(found.words)
+      const live = found.route.slot
+      const agreed = force ? force.name === live : await confirm(`${found.words}. Let the records follow the router?`)
+      if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
+      await repairRecords(ground, found.route, read)
+      await append(host, layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.words })
+      note(`the records say ${live ?? 'no slot'} now`)
+    },
+  })

@@ -1,0 +1,77 @@
+/** Somebody moved the traffic by hand, or a deploy was cut: the next run says what it found, and puts it in order. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+
+const run = async (code: number, ...words: string[]) => {
+  const ended = await site.task(...words)
+  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+  return ended.stdout + ended.stderr
+}
+const root = async (command: string) => {
+  const { code, stdout, stderr } = await site.host.exec(command)
+  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
+  return stdout
+}
+const pid = (slot: string) => root(`systemctl show -p MainPID --value life@${slot}.service`)
+const record = async (slot: string) => JSON.parse(await root(`cat /srv/life/slots/${slot}/slot.json`))
+
+beforeAll(async () => {
+  site = await startSite({ tasks: 'export const { repair, history } = tasks' })
+  await run(0, 'setup')
+  await run(0, 'deploy', '--promote')
+  await run(0, 'deploy')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+it('records that are wrong are seen by status, stop a deploy, and follow the router after a repair', async () => {
+  await root('cd /srv/life/router && mkdir -p green.by-hand && touch green.by-hand/green && ln -sfn green.by-hand live')
+  const pids = [await pid('blue'), await pid('green')]
+  expect(await run(3, 'status')).toMatch(/router +green\n.*public answer +green\n.*records +blue/s)
+  expect(await run(3, 'promote', 'blue')).toContain('npx task repair')
+  expect(await run(3, 'repair')).toContain('npx task repair --force green')
+  expect(await run(3, 'repair', '--force', 'blue')).toMatch(/blue is not the slot that the router sends the traffic to/)
+  expect(await run(0, 'repair', '--force', 'green')).toContain('the records say green now')
+  expect(await run(0, 'status')).toMatch(/green +live/)
+  expect(await run(0, 'repair', '--force', 'green')).toContain('nothing to repair')
+  expect([await pid('blue'), await pid('green')]).toEqual(pids)
+  expect(await run(0, 'history', '--last', '1')).toMatch(/repair +green/)
+})
+
+it('a record that was lost is made anew from what the slot holds', async () => {
+  const { release } = await record('green')
+  await root('rm /srv/life/slots/green/slot.json')
+  await run(3, 'status')
+  await run(0, 'repair', '--force', 'green')
+  expect(await record('green')).toMatchObject({ release, state: 'ready', promoted: { generation: 'by-hand' } })
+})
+
+it('a deploy whose client was killed is named by the next one, which completes', async () => {
+  const running = site.start({}, 'deploy', '--verbose')
+  await running.says(/> Wait until the idle slot is healthy/)
+  running.kill('SIGKILL')
+  await running.ended
+  const { deploy, state } = await record('blue')
+  expect(state).toBe('starting')
+  const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
+  await expect.poll(free, { timeout: 20_000 }).toBe(0)
+  expect(await run(0, 'deploy')).toMatch(
+    new RegExp(`the deploy of 0\\.1\\.0-\\w+ to blue by .* \\(${deploy}\\) was cut before`),
+  )
+  expect(await record('blue')).toMatchObject({ state: 'ready' })
+  expect(await site.live()).toBe('green')
+  expect(await run(0, 'history', '--last', '5')).toContain('failed: CUT')
+})
+
+it('old releases go, and what a slot runs stays', async () => {
+  await root(
+    'cd /srv/life/releases && for i in 1 2 3 4 5 6; do mkdir -p 0.0.$i-aaaaaa$i && touch 0.0.$i-aaaaaa$i/release.json; done; touch -d 2020-01-01 0.1.0-*; chown -R vagrant: .',
+  )
+  expect(await run(0, 'deploy')).toMatch(/1 old release removed, 5 kept/)
+  const left = (await root('ls /srv/life/releases')).trim().split('\n')
+  expect(left).toHaveLength(6)
+  expect(left).toContain((await record('green')).release.name)
+})
