@@ -9,4 +9,9 @@ export const probeFaults = catalogue({
     next: d =>
       `Ask ${d.path} in ${d.slot}, which is up and not live; \`probe: { tolerate }\` in the Taskfile allows some, \`--no-probe\` looks at none.`,
   }),
+  REPORT_UNWRITABLE: fault<{ path: string; why: string }>({
+    exit: 2,
+    what: d => `The report ${d.path} cannot be written: ${d.why}.`,
+    next: () => 'Name a file in a folder that is there, such as `--report promote.html`.',
+  }),
 })

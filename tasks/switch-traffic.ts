@@ -1,14 +1,17 @@
+import { resolve } from 'node:path'
 import { arg } from '../runner/args.ts'
 import type { Task } from '../runner/task.ts'
 import { append, recorded } from '../slots/journal.ts'
 import { measureMove } from '../slots/measured-move.ts'
 import { type Move, proveMove, takeBack, writeMove } from '../slots/move.ts'
 import { measuredLine } from '../slots/probe.ts'
+import { assertWritable, reportOf, writeReport } from '../slots/report.ts'
 import type { Parts } from './context.ts'
 
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
 export type Planned<S extends string> = Task<object, { move: Move<S> | undefined }>
 
+const report = arg.text('Write what was measured into this page, and as JSON beside it').optional()
 const noProbe = arg.flag('Do not ask the site for its health while the traffic moves')
 
 /** Moves the traffic, proves it and measures it; taken back by the runner when that, or anything after it, fails. */
@@ -16,15 +19,18 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
   task('Move the traffic and prove it', {
     about: 'Asks the site all the while, without retries; a request that fails after the switch takes it back.',
     needs: [planned],
-    args: { noProbe },
-    async run({ move, dryRun, probe, noProbe, note, log, show, ...ground }) {
+    args: { noProbe, report },
+    async run({ move, dryRun, probe, noProbe, report, note, log, show, ...ground }) {
       if (!move) return
       if (dryRun) {
         await ground.router.promote(move.to, move.generation)
         return note('not proven in a dry run')
       }
+      const page = report === undefined ? undefined : resolve(report)
+      if (page !== undefined) await assertWritable(page)
       const probing = noProbe ? undefined : probe
       const moved = await measureMove({ ...ground, log }, move, probing, () => proveMove(ground, move))
+      if (page !== undefined) await writeReport(page, reportOf(ground, move, moved))
       if (moved.problem) {
         if (moved.measured) log(measuredLine(moved.measured))
         const { to, from, record } = move

@@ -109,7 +109,7 @@ function turns({ report, switches }: Round) {
           .map(at => at - askedAt),
       ),
     )
-    if (olds.some(run => run.lastSentAt > returnedAt && run.lastSentAt < end)) stale += 1
+    if (olds.some(run => run.lastSentAt > returnedAt && run.lastAnsweredAt < end)) stale += 1
   })
   return { firstNew, lastOld, stale }
 }

@@ -1,0 +1,95 @@
+/** What a promote says of itself: on the terminal, in its report, in a browser; and that it goes back when requests fail. */
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PromoteReport } from '../../slots/report.ts'
+import { findChromium, look } from '../support/chromium.ts'
+import { type Site, startSite } from '../support/site.ts'
+
+const chromium = await findChromium()
+
+async function deployed(site: Site): Promise<void> {
+  for (const [version, ...words] of [
+    ['0.1.0', 'setup'],
+    ['0.1.0', 'deploy', '--promote', '--no-probe'],
+    ['0.1.1', 'deploy'],
+  ] as const) {
+    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: version }, ...words)
+    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  }
+}
+
+describe('a promote that is probed', () => {
+  let site: Site
+  let page: string
+  beforeAll(async () => {
+    site = await startSite()
+    await deployed(site)
+    page = join(site.folder, 'promote.html')
+  })
+  afterAll(() => site?.[Symbol.asyncDispose]())
+
+  it('refuses a report that cannot be written, before anything moves', async () => {
+    const { code, stdout, stderr } = await site.task('promote', 'green', '--report', 'nowhere/promote.html')
+    expect(code).toBe(2)
+    expect(stdout + stderr).toContain('nowhere/promote.html cannot be written')
+    expect(await site.live()).toBe('blue')
+  })
+
+  it('says what it saw, and writes it as a page and as data', async () => {
+    const { code, stdout, stderr } = await site.task('promote', 'green', '--report', 'promote.html')
+    expect(stdout + stderr).toSatisfy(() => code === 0)
+    expect(stdout).toMatch(/^\d+ probes, 0 failed, slowest \d+ ms, first new answer after \d+ ms, last old /m)
+    const report: PromoteReport = JSON.parse(await readFile(join(site.folder, 'promote.json'), 'utf8'))
+    expect(report).toMatchObject({
+      app: 'life',
+      from: { slot: 'blue', version: '0.1.0' },
+      to: { slot: 'green', version: '0.1.1' },
+      problem: null,
+      measured: { failures: 0, sent: report.probes.length },
+    })
+    for (const kind of ['fresh', 'kept', 'route']) {
+      const seen = report.probes.filter(probe => probe.kind === kind).map(probe => probe.by)
+      expect.soft(seen[0], kind).toBe('old')
+      expect.soft(seen.at(-1), kind).toBe('new')
+    }
+  })
+
+  it.skipIf('missing' in chromium)(
+    `shows the plot in a browser${'missing' in chromium ? ` (skipped: ${chromium.missing})` : ''}`,
+    async () => {
+      if (!('program' in chromium)) return
+      const report: PromoteReport = JSON.parse(await readFile(join(site.folder, 'promote.json'), 'utf8'))
+      const dom = await look(chromium.program, page, ['--dump-dom'])
+      expect(dom.match(/class="tick (blue|green)"/g)).toHaveLength(report.probes.length)
+      expect(dom).toContain('The traffic moved.')
+      const picture = join(site.folder, 'promote.png')
+      await look(chromium.program, page, [`--screenshot=${picture}`])
+      expect((await stat(picture)).size).toBeGreaterThan(20_000)
+    },
+  )
+
+  it('measures nothing with --no-probe', async () => {
+    const { code, stdout, stderr } = await site.task('rollback', '--no-probe')
+    expect(stdout + stderr).toSatisfy(() => code === 0)
+    expect(stdout).not.toContain('probes')
+    expect(await site.live()).toBe('blue')
+  })
+})
+
+describe('a promote whose probes fail', () => {
+  it('goes back, proves that, and says what failed', async () => {
+    // Longer than a probe waits for its answer, and watched for longer than that.
+    await using site = await startSite({ more: "probe: { paths: ['/slow?ms=8000'], watch: 7000 }," })
+    await deployed(site)
+    const { code, stdout, stderr } = await site.task('promote', 'green', '--report', 'promote.html')
+    expect(code).toBe(1)
+    expect(stdout + stderr).toMatch(
+      /requests through the router failed after the switch to green: .*(fresh|kept): timeout/,
+    )
+    expect(stdout + stderr).toContain('undone: Move the traffic and prove it')
+    expect(await site.live()).toBe('blue')
+    const report: PromoteReport = JSON.parse(await readFile(join(site.folder, 'promote.json'), 'utf8'))
+    expect(report.problem).toContain('failed after the switch to green')
+  })
+})

@@ -1,0 +1,74 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { jsonBeside, type PromoteReport } from '../../../slots/report.ts'
+import { esc, reportPage } from '../../../slots/report-page.ts'
+
+const base: PromoteReport = {
+  app: 'life',
+  host: 'deploy@web-1',
+  by: 'mara@laptop',
+  at: '2026-11-22T22:31:32.000Z',
+  generation: '20261122T223124Z-9b3f',
+  from: { slot: 'blue', version: '0.1.0' },
+  to: { slot: 'green', version: '0.1.1', release: '0.1.1-3fa9c21' },
+  problem: null,
+  steps: [{ title: 'Tell the router', at: 0, took: 14 }],
+  returnedAt: 12,
+  measured: { sent: 3, failed: {}, failures: 0, failedBefore: 0, slowest: 4, firstNew: 13.4, lastOld: 8.1 },
+  probes: [
+    { kind: 'fresh', at: -20, took: 4, status: 200, by: 'old', problem: undefined },
+    { kind: 'kept', at: 10, took: 2, status: 200, by: 'new', problem: undefined },
+    { kind: 'route', at: 40, took: 1, status: 200, by: undefined, problem: undefined },
+  ],
+}
+const shapes = (page: string, name: string) => page.match(new RegExp(`class="${name}"`, 'g'))?.length ?? 0
+
+describe('the page of a promote', () => {
+  it('shows each answer twice, by its latency and in its lane, in the colour of the slot that gave it', () => {
+    const page = reportPage(base)
+    for (const slot of ['blue', 'green', 'untold']) {
+      expect(shapes(page, `dot ${slot}`)).toBe(1)
+      expect(shapes(page, `tick ${slot}`)).toBe(1)
+    }
+    expect(page).toContain('<title>new connections: 200 by blue, sent at -20 ms, took 4.0 ms</title>')
+    expect(page).toContain('The traffic moved.')
+    expect(page).toContain('0.1.1-3fa9c21')
+  })
+
+  it('shows what failed, and why the traffic went back', () => {
+    const failed = { kind: 'kept', at: 60, took: 1, status: 502, by: undefined, problem: '502' } as const
+    const page = reportPage({ ...base, problem: '1 of 4 failed.', probes: [...base.probes, failed] })
+    expect(shapes(page, 'failed')).toBe(1)
+    expect(shapes(page, 'tick failed')).toBe(1)
+    expect(page).toContain('The traffic went back. 1 of 4 failed.')
+  })
+
+  it('stands without a slot before, without versions and without probes', () => {
+    const page = reportPage({ ...base, from: null, measured: null, probes: [], returnedAt: null, steps: [] })
+    expect(page).toContain('This promote was not probed.')
+    expect(page).not.toContain('undefined')
+    expect(page).not.toContain('NaN')
+  })
+
+  it('fetches nothing and runs nothing', () => {
+    expect(reportPage(base)).not.toMatch(/<script|<link|<img|url\(|@import|https?:/)
+  })
+
+  it('takes no text for markup, whatever a name or an error holds', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), text => {
+        const page = reportPage({ ...base, problem: `<script>${text}`, host: text, by: `"'><img src=x>${text}` })
+        expect(page).not.toMatch(/<script|<img/)
+        expect(esc(text)).not.toMatch(/[<>"']/)
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+it('the data is written beside the page, and never over it', () => {
+  expect(jsonBeside('promote.html')).toBe('promote.json')
+  expect(jsonBeside('/tmp/out/promote.html')).toBe('/tmp/out/promote.json')
+  expect(jsonBeside('/tmp/out/promote')).toBe('/tmp/out/promote.json')
+  expect(jsonBeside('promote.json')).toBe('promote.data.json')
+})
