@@ -54,7 +54,7 @@ async function containerHost(keep: boolean): Promise<RehearsalHost> {
 
 /** `vagrant up` with the provider that Vagrant would take, or the container where VirtualBox is not installed. */
 async function vagrantHost(): Promise<RehearsalHost> {
-  const provider = process.env['VAGRANT_DEFAULT_PROVIDER'] ?? 'docker'
+  const provider = process.env.VAGRANT_DEFAULT_PROVIDER ?? 'docker'
   if (provider === 'docker') await ensureBaseImage()
   const up = spawn('vagrant', ['up', `--provider=${provider}`], { cwd: HERE, stdio: 'inherit' })
   const [code] = await once(up, 'close')

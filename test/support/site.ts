@@ -1,10 +1,9 @@
 /** A project of its own for one test: a Taskfile in a temporary folder, a host, and the program run as a user runs it. */
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { startHost, type TestHost } from './host.ts'
 import { lifeTarball } from './life.ts'
 
@@ -144,7 +143,3 @@ export function runTask(folder: string, env: NodeJS.ProcessEnv, words: readonly 
       }),
   }
 }
-
-/** A plain `ssh` to the host, the measure of what a connection costs. */
-export const plainSsh = (host: TestHost, command: string) =>
-  promisify(execFile)('ssh', ['-F', host.sshConfigFile, host.alias, command])
