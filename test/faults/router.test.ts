@@ -86,7 +86,7 @@ describe('nginx without a reload', () => {
       const report = await load.stop()
       expect(report.failed, JSON.stringify(report.kinds)).toBe(0)
       expect(report.drops).toEqual([])
-      expect(report.kinds.fresh.seen.map(seen => seen.value)).toEqual(['life_blue', 'life_green', 'life_blue'])
+      expect(report.kinds.fresh.seen.map(seen => seen.value)).toEqual(['blue', 'green', 'blue'])
       times.push(1000 * Number(/done in (\d+\.\d) s/.exec(stdout)?.[1]))
     }
     expect(await site.host.exec('systemctl show -p MainPID --value life@blue.service')).toEqual(warm)

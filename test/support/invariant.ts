@@ -3,7 +3,9 @@
  * what to do, no secret is anywhere, and the next deploy finds nothing that it could stumble over.
  */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +13,8 @@ import { expect } from 'vitest'
 import { lifeTarball } from './life.ts'
 import { startLoad } from './load.ts'
 import { type Ended, type Site, type SiteOptions, startSite } from './site.ts'
+
+const run = promisify(execFile)
 
 /** The version that is live on a `faultSite`, and the one that the rows deploy. */
 export const LIVE_VERSION = '0.1.0'
@@ -41,7 +45,9 @@ export interface Expected {
   readonly silent?: boolean
   /** There is no load: the fault itself takes the site down. */
   readonly noLoad?: string
-  /** Takes the fault away again, before the deploy that has to work. */
+  /** The environment of the deploy that has to work afterwards, where it is not `next()`. */
+  readonly again?: Record<string, string>
+  /** Takes the fault away again, before that deploy. */
   readonly heal?: () => Promise<unknown>
   /** Another row of the same kind makes the deploy after it, or the row is about no deploy at all. */
   readonly noDeploy?: boolean
@@ -99,13 +105,31 @@ export async function succeeds(site: Site, ...words: string[]): Promise<Ended> {
   return ended
 }
 
-/** Takes `NEXT_VERSION` off the host, so that the next deploy has to send it. */
-export async function forgetNext(site: Site): Promise<void> {
-  const { code, stderr } = await site.host.exec(
-    `systemctl stop life@green.service && rm -rf /srv/life/releases/${NEXT_VERSION}-*`,
+/**
+ * `NEXT_VERSION` with so many bytes in it that no host has yet, so that there is something to send each time. Resolves to
+ * the environment in which a task deploys it.
+ */
+export async function heavyNext(site: Site, bytes = 8_000_000): Promise<Record<string, string>> {
+  const tar = join(site.folder, 'heavy.tar')
+  await writeFile(join(site.folder, 'ballast'), randomBytes(bytes))
+  await run(
+    'bash',
+    ['-c', 'gzip -dc "$1" > "$2" && tar -rf "$2" -C "$3" ballast && gzip -f1 "$2"'].concat(
+      'bash',
+      await lifeTarball(NEXT_VERSION),
+      tar,
+      site.folder,
+    ),
   )
-  expect(stderr).toSatisfy(() => code === 0)
+  const sha256 = createHash('sha256')
+    .update(await readFile(`${tar}.gz`))
+    .digest('hex')
+  const path = heavyPath(site, sha256)
+  await rename(`${tar}.gz`, path)
+  return { LIFE_VERSION: NEXT_VERSION, LIFE_TARBALL: path }
 }
+
+const heavyPath = (site: Site, sha256: string) => join(site.folder, `heavy-${sha256.slice(0, 7)}.tar.gz`)
 
 /** Runs the faulty command under load, and holds the world against the invariant, before and after it was healed. */
 export async function underFault(site: Site, work: () => Promise<Ended>, expected: Expected): Promise<Survived> {
@@ -130,7 +154,7 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
   await expected.heal?.()
   if (report !== undefined) expect.soft(await site.live()).toBe(before.slot)
   if (!expected.noDeploy) {
-    const after = await site.taskWith({ LIFE_VERSION: NEXT_VERSION }, 'deploy')
+    const after = await deployNext(site, expected.again)
     expect.soft(after, `the deploy after it:\n${after.stdout}${after.stderr}`).toMatchObject({ code: 0 })
     await assertReleasesWhole(site)
     await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
@@ -179,23 +203,35 @@ export const lockIsFree = (site: Site, within = 2_000): Promise<void> =>
     .poll(async () => (await site.host.exec('flock -n /srv/life/lock true')).code, { timeout: within, interval: 100 })
     .toBe(0)
 
-/** Every release that a deploy would trust is one that is all there: its record, its program, and as many files as its artifact. */
+/** Every release that a deploy would trust has its record, and each file of its artifact in its full size. */
 export async function assertReleasesWhole(site: Site): Promise<void> {
   const { stdout } = await site.host.exec(`cd /srv/life/releases
 for name in *; do
-  if [ -e "$name" ]; then printf '%s %s %s\\n' "$name" "$(find "$name" -type f | wc -l)" "$(tr -d '\\n' < "$name/release.json")"; fi
+  if [ -e "$name" ]; then printf '@ %s %s\\n' "$name" "$(tr -d '\\n' < "$name/release.json")"; find "$name" -type f -printf '%s %P\\n'; fi
 done`)
-  for (const line of stdout.split('\n').filter(Boolean)) {
-    const [, name, files, json] = /^(\S+) (\d+) (.*)$/.exec(line) ?? []
-    const record = json ? JSON.parse(json) : {}
-    expect.soft(name, line).toBe(`${record.version}-${String(record.sha256).slice(0, 7)}`)
-    expect.soft(Number(files), line).toBe((await fileCount(record.version)) + 1)
+  for (const release of stdout.split(/^@ /m).slice(1)) {
+    const [head = '', ...files] = release.split('\n')
+    const [, name = '', json = ''] = /^(\S+) (.*)$/.exec(head) ?? []
+    const { version, sha256 } = JSON.parse(json || '{}') as Record<string, string>
+    expect.soft(name, head).toBe(`${version}-${String(sha256).slice(0, 7)}`)
+    if (version === undefined || sha256 === undefined) continue
+    const wanted = await artifactFiles(site, version, sha256)
+    expect.soft(wanted.length, name).toBeGreaterThan(100)
+    expect
+      .soft(
+        wanted.filter(file => !files.includes(file)),
+        name,
+      )
+      .toEqual([])
   }
 }
 
-async function fileCount(version: string): Promise<number> {
-  const { stdout } = await promisify(execFile)('tar', ['-tzf', await lifeTarball(version)])
-  return stdout.split('\n').filter(name => name !== '' && !name.endsWith('/')).length
+/** Size and name of each file in the artifact of a release. */
+async function artifactFiles(site: Site, version: string, sha256: string): Promise<string[]> {
+  const heavy = heavyPath(site, sha256)
+  const artifact = existsSync(heavy) ? heavy : await lifeTarball(version)
+  const { stdout } = await run('tar', ['-tvzf', artifact])
+  return [...stdout.matchAll(/^-\S+ \S+ +(\d+) \S+ \S+ (?:\.\/)?(.+)$/gm)].map(([, size, name]) => `${size} ${name}`)
 }
 
 /** What was left half-written: only hidden names count as that. */

@@ -1,0 +1,193 @@
+/** Faults of the one who deploys: killed, interrupted, frozen, or one of ten. */
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { deployNext, faultSite, lockIsFree, next, throughPort, underFault } from '../support/invariant.ts'
+import type { Ended, Running, Site } from '../support/site.ts'
+import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts'
+
+/** Milliseconds: the host lets go of a lock that it hears nothing of, and looks at it a little later. */
+const TTL = 15_000
+const TTL_SEEN = TTL + 5_000
+
+let site: Site
+let proxy: SlowProxy
+let slowly: Record<string, string>
+beforeAll(async () => {
+  site = await faultSite({
+    tasks: `
+const gate = task('Wait for the gate', {
+  needs: [tasks.detectLive],
+  async run({ $ }) { await $\`until [ -e gate ]; do sleep 0.1; done\` },
+})
+export const gated = flow('Deploy with a gate', [tasks.stopIdle, gate, tasks.deploy])`,
+  })
+  // On this line each step takes long enough that a signal finds it at work.
+  proxy = await startSlowProxy(site.host.sshPort, { delayMs: 40 })
+  slowly = { ...(await next()), SSH_CONFIG: await throughPort(site, proxy.port) }
+})
+afterAll(async () => {
+  await proxy?.[Symbol.asyncDispose]()
+  await site?.[Symbol.asyncDispose]()
+})
+
+const gateFile = () => join(site.folder, 'gate')
+const openGate = () => writeFile(gateFile(), '')
+beforeEach(() => rm(gateFile(), { force: true }))
+
+const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+const begins = (title: string) => new RegExp(`^> ${escaped(title)}$`, 'm')
+const greenPid = async () =>
+  (await site.host.exec('systemctl show -p MainPID --value life@green.service')).stdout.trim()
+
+/** The steps of a deploy that changes the traffic, in order; the first test holds them against the program. */
+const STEPS = [
+  'Build the release',
+  'See whether the host is fit for the release',
+  'Upload the release',
+  'Take the lock',
+  'Find out which slot is live',
+  'Stop the idle slot',
+  'Start the new release in the idle slot',
+  'Wait until the idle slot is healthy',
+  'See what comes next',
+  'Move the traffic and prove it',
+]
+
+it('F10 the steps below are the steps of a deploy', async () => {
+  const { stdout } = await site.task('deploy', '--promote', '--dry-run', '--json')
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  expect(events.filter(event => event.type === 'start').map(event => event.title)).toEqual(STEPS)
+})
+
+describe('a client that is interrupted', () => {
+  it.each(STEPS)(
+    'F10 Ctrl-C while "%s": undone, the idle slot as it was or down and said so, exit 130',
+    async title => {
+      const running = await greenPid()
+      const { output } = await underFault(
+        site,
+        async () => {
+          const deploying = site.start(slowly, 'deploy', '--promote')
+          await deploying.says(begins(title))
+          deploying.kill('SIGINT')
+          return deploying.ended
+        },
+        {
+          exit: 130,
+          cause: /\[(?:INTERRUPTED|COMMAND_INTERRUPTED)\]/,
+          next: /next: ./,
+          noDeploy: title !== STEPS.at(-1),
+        },
+      )
+      if (begins('Start the new release in the idle slot').test(output))
+        expect(output).toMatch(/^undone: Start the new release in the idle slot/m)
+      else if (!begins('Stop the idle slot').test(output)) expect(await greenPid()).toBe(running)
+    },
+  )
+
+  it('F11 Ctrl-C twice: ends at once, and says what was left', async () => {
+    const { output } = await underFault(
+      site,
+      async () => {
+        const deploying = site.start({ ...slowly, LIFE_SOAK: '30000' }, 'deploy', '--promote')
+        await deploying.says(begins('Wait until the idle slot is healthy'))
+        deploying.kill('SIGINT')
+        await deploying.says(/Once more ends at once/)
+        deploying.kill('SIGINT')
+        return deploying.ended
+      },
+      { exit: 130, silent: true, lockWithin: TTL_SEEN },
+    )
+    expect(output).toMatch(/SIGINT again: ending at once\.\nLeft to undo, newest first:\n {2}- Start the new release/)
+  })
+})
+
+describe('a client that is gone', () => {
+  it.each(STEPS.slice(2, 8))(
+    'F09 killed while "%s": the lock is free within its TTL, a rerun completes',
+    async title => {
+      await underFault(
+        site,
+        async () => {
+          const deploying = site.start(slowly, 'deploy', '--promote')
+          await deploying.says(begins(title))
+          deploying.kill('SIGKILL')
+          return deploying.ended
+        },
+        { exit: 128, silent: true, lockWithin: TTL_SEEN },
+      )
+    },
+  )
+
+  it('F13 the holder of the lock is killed: free within the TTL, without a hand', async () => {
+    await underFault(
+      site,
+      async () => {
+        const holder = site.start(await next(), 'gated')
+        await holder.says(begins('Wait for the gate'))
+        expect((await site.host.exec('flock -n /srv/life/lock true')).code).toBe(1)
+        holder.kill('SIGKILL')
+        return holder.ended
+      },
+      { exit: 128, silent: true, lockWithin: TTL_SEEN },
+    )
+  })
+
+  it('F13 the holder is frozen: free within the TTL; when it thaws it changes nothing any more', async () => {
+    let frozen: Running | undefined
+    let filled = ''
+    await underFault(
+      site,
+      async () => {
+        frozen = site.start(await next(), 'gated')
+        await frozen.says(begins('Wait for the gate'))
+        frozen.kill('SIGSTOP')
+        await lockIsFree(site, TTL_SEEN)
+        const second = await deployNext(site)
+        expect(second, second.stdout + second.stderr).toMatchObject({ code: 0 })
+        filled = await greenPid()
+        await openGate()
+        frozen.kill('SIGCONT')
+        return frozen.ended
+      },
+      {
+        exit: 1,
+        cause: /\[(?:LOCK_LOST|OVERTAKEN)\]/,
+        next: /next: ./,
+        heal: async () => expect(await greenPid()).toBe(filled),
+      },
+    )
+  })
+})
+
+it('F12 ten deploys at once: one winner, and nine that say who holds the lock since when', async () => {
+  const losers: Ended[] = []
+  const { stdout } = await underFault(
+    site,
+    async () => {
+      const environment = await next()
+      const all = Array.from({ length: 10 }, () => site.start(environment, 'gated').ended)
+      // The winner waits at the gate, so that nobody comes too late.
+      const won: Ended[] = []
+      for (const one of all)
+        void one.then(async ended => {
+          ;(ended.code === 0 ? won : losers).push(ended)
+          if (losers.length === 9) await openGate()
+        })
+      await Promise.all(all)
+      expect(won).toHaveLength(1)
+      return won[0] as Ended
+    },
+    { exit: 0 },
+  )
+  expect(stdout).toContain('Deploy with a gate: done')
+  for (const { code, stdout, stderr } of losers) {
+    expect.soft(code, stdout + stderr).toBe(3)
+    expect.soft(stderr).toMatch(/^error: .+ is busy on life-test since \d{4}-\d\d-\d\dT.*: .*gated .*\[LOCK_TAKEN\]$/m)
+    expect.soft(stderr).toMatch(/^ {2}next: ./m)
+  }
+})
