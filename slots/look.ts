@@ -47,7 +47,7 @@ export function look(
   return sh.read`
 export LC_ALL=C
 echo '@@ clock'; date +%s%3N
-echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} | tail -n 1
+echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} 2>/dev/null | tail -n 1 || :
 echo '@@ listeners'; ss -Hltnp
 echo '@@ parents'; awk '/^Pid:/ { pid = $2 } /^PPid:/ { print pid, $2 }' /proc/[0-9]*/status 2>/dev/null || :
 echo '@@ sudo'; if [ "$(id -u)" = 0 ]; then echo root; else
