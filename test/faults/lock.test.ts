@@ -52,6 +52,7 @@ const STEPS = [
   'Wait until the idle slot is healthy',
   'See what comes next',
   'Move the traffic and prove it',
+  'Remove old releases',
 ]
 
 it('F10 the steps below are the steps of a deploy', async () => {
