@@ -38,19 +38,29 @@ export async function deployTime(ground: Ground): Promise<Row[]> {
 export async function promoteTime(ground: Ground): Promise<Row[]> {
   const promotes: number[] = []
   const plain: number[] = []
+  const bare: number[] = []
   for (let i = 0; i < ground.repeats * 3; i += 1) {
     plain.push((await ground.ssh(['-F', ground.host.sshConfigFile, ground.host.alias, 'true'])).ms)
     const idle = (await ground.live()) === 'blue' ? 'green' : 'blue'
+    const other = idle === 'blue' ? 'green' : 'blue'
     promotes.push((await ground.task(['promote', idle])).ms)
+    bare.push((await ground.task(['promote', other, '--no-probe'])).ms)
   }
   const ratio: Measured = { who: '`task promote` over `ssh host true`', unit: 'x', samples: ratios(promotes, plain) }
+  const unwatched: Measured = {
+    who: '`task promote --no-probe` over `ssh host true`',
+    unit: 'x',
+    samples: ratios(bare, plain),
+  }
   ground.say(`promote: ${promotes.map(Math.round).join(', ')} ms; ssh: ${plain.map(Math.round).join(', ')} ms`)
   return [
     {
       work: '`task promote`, proven, whole process',
       figures: [
         ratio,
+        unwatched,
         { who: '`task promote`', unit: 'ms', samples: promotes },
+        { who: '`task promote --no-probe`', unit: 'ms', samples: bare },
         { who: '`ssh host true`', unit: 'ms', samples: plain },
       ],
       goal: { of: ratio, limit: 2 },

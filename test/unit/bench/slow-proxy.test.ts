@@ -42,3 +42,23 @@ it('passes on what came, after its delay, in the order in which it came', async 
   socket.destroy()
   server.close()
 })
+
+it('counts the round trips that waited for each other, and not what is said at once', async () => {
+  const server = createServer(socket => socket.pipe(socket))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await using proxy = await startSlowProxy((server.address() as AddressInfo).port, { delayMs: 100 })
+  const sockets = [connect(proxy.port, '127.0.0.1'), connect(proxy.port, '127.0.0.1')] as const
+  for (const socket of sockets) await once(socket, 'connect')
+  const ask = async (socket: (typeof sockets)[number]) => {
+    socket.write('word')
+    await once(socket, 'data')
+  }
+  await Promise.all(sockets.map(ask))
+  expect(proxy.turns()).toBe(1)
+  await ask(sockets[0])
+  await ask(sockets[1])
+  expect(proxy.turns()).toBe(3)
+  for (const socket of sockets) socket.destroy()
+  server.close()
+})
