@@ -123,6 +123,8 @@ export interface Router {
    * measures itself. Contacts nothing.
    */
   curl?(path: string): readonly string[]
+  /** A switch closes kept connections, and can lose a request on one: then a promote reports that, and is not taken back for it. */
+  readonly dropsKept?: boolean
   /** A `Fault` when the router is down or its configuration is not valid: then nothing may be switched. */
   check(): Promise<void>
   /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `prove` tells whether it happened. */

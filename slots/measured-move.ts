@@ -4,7 +4,7 @@ import type { Router } from './contracts.ts'
 import { type Health, versionIn } from './health.ts'
 import type { Layout } from './layout.ts'
 import type { Move } from './move.ts'
-import { type Measured, measured, type Probed, type Prober, type Probing, startProbes } from './probe.ts'
+import { against, type Measured, measured, type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import { probeFaults } from './probe-faults.ts'
 import { readRecord } from './record.ts'
 
@@ -74,7 +74,7 @@ export async function measureMove(
     }
   }
   const result = probed && measured(probed, { first: !move.from, sameVersion: before === move.record.release.version })
-  if (result && probing && result.failures > probing.tolerate)
+  if (result && probing && against(result, router) > probing.tolerate)
     problem ??= probeFaults.PROBES_FAILED({
       slot: move.to.name,
       path: probing.paths[0] ?? '/',

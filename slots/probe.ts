@@ -221,6 +221,10 @@ export function measured(
   }
 }
 
+/** How many failures speak against the release or the router. */
+export const against = ({ failures, failed }: Measured, { dropsKept = false }: Pick<Router, 'dropsKept'>): number =>
+  failures - (dropsKept ? (failed['kept: reset'] ?? 0) : 0)
+
 /** One line for people. */
 export function measuredLine({ sent, failed, failures, failedBefore, slowest, firstNew, lastOld }: Measured): string {
   const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)

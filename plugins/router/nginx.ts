@@ -56,6 +56,7 @@ function router(kit: PluginKit, options: NginxOptions, values: Readonly<Record<s
       return code === 0 ? { status, body } : { status: 0, body: '' }
     },
     curl: path => reach(url, path),
+    dropsKept: options.mode === 'reload',
     check: () => check(host, way.files),
     promote: (slot, generation) => way.move({ slot: slot.name, generation }),
     restore: way.move,

@@ -112,7 +112,7 @@ describe('the default router', () => {
     const { model = 'unknown' } = cpus()[0] ?? {}
     const shape = Object.entries(CLIENTS).map(([kind, n]) => `${n} ${kind}`)
     versions = [
-      `${stderr.trim().replace('nginx version: ', '')}, Node ${process.version}, Linux ${release()}, ${availableParallelism()} cores (${model.trim()}); application, nginx and load on this one machine.`,
+      `${stderr.trim().replace('nginx version: ', '')}, Node ${process.version}, Linux ${release().split('-')[0]}, ${availableParallelism()} cores (${model.trim()}); application, nginx and load on this one machine.`,
       `Load: ${shape.join(', ')} clients, each with one request at a time; nothing is sent twice.`,
     ].join('\n')
   })

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { measured, measuredLine, type Probe, parseProbes, probeLoop, probingOf } from '../../../slots/probe.ts'
+import { against, measured, measuredLine, type Probe, parseProbes, probeLoop, probingOf } from '../../../slots/probe.ts'
 
 const telling = {
   to: 'green',
@@ -102,6 +102,13 @@ describe('what was measured', () => {
     const probes = [probe({ at: -5, took: 20, problem: '502', status: 502 })]
     expect(measured({ probes, returnedAt: 2 }, { first: false, sameVersion: false }).failures).toBe(1)
     expect(measured({ probes, returnedAt: 2 }, { first: true, sameVersion: false }).failures).toBe(0)
+  })
+
+  it('does not hold a lost connection against a router that is known to drop it', () => {
+    const { probes, returnedAt } = parseProbes(PRINTED, telling)
+    const result = measured({ probes, returnedAt }, { first: false, sameVersion: false })
+    expect(against(result, {})).toBe(3)
+    expect(against(result, { dropsKept: true })).toBe(1)
   })
 
   it('trusts only the router to tell two slots apart that run the same version', () => {
