@@ -125,18 +125,25 @@ function whole(items: Map<string, Item>): Manifest {
   return [...items.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
+/** How many digits of a sha256 travel: enough to find a file by. The digest of the whole manifest is what counts in the end. */
+export const HINT = 16
+
 /**
- * One line an item, its fields between tabs: type (f, d, l), mode, size, sha256, path, and where a link points. The host
- * reads it with awk.
+ * One line an item, its fields between tabs: type (f, d, l), mode, size, sha256 or its first digits, path, and where a link
+ * points. The host reads it with awk, and writes it with the full sha256 of what stands there.
  */
-export const manifestText = (manifest: Manifest): string =>
+export const manifestText = (manifest: Manifest, digits = 64): string =>
   manifest
     .map(item => {
       if (item.type === 'folder') return `d\t${octal(item.mode)}\t-\t-\t${item.path}\n`
       if (item.type === 'link') return `l\t-\t-\t-\t${item.path}\t${item.target}\n`
-      return `f\t${octal(item.mode)}\t${item.size}\t${item.sha256}\t${item.path}\n`
+      return `f\t${octal(item.mode)}\t${item.size}\t${item.sha256.slice(0, digits)}\t${item.path}\n`
     })
     .join('')
+
+/** sha256 of the manifest's text: two releases with the same one have the same content. */
+export const digestOf = (manifest: Manifest): string =>
+  createHash('sha256').update(manifestText(manifest)).digest('hex')
 
 const octal = (mode: number): string => mode.toString(8)
 

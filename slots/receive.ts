@@ -7,6 +7,7 @@ import { posix } from 'node:path'
 import { type Script, sh } from '../host/script.ts'
 import type { Release } from './contracts.ts'
 import type { Layout } from './layout.ts'
+import { HINT } from './manifest.ts'
 
 /** What the script says on standard output, one line each. */
 export const ANSWER = {
@@ -46,7 +47,7 @@ take() {
   if [ -f "$from/.manifest" ]; then known=$from/.manifest; fi
   find "$from" -type f -printf '%s\\t%P\\n' | awk -F '\\t' -v OFS='\\t' '
     part == 1 { path[++n] = $5; sha[n] = $4; size[$4] = $3; wants[$5] = $4; next }
-    part == 2 { told = 1; if ($1 == "f" && ($4 in size)) holds[$5] = $4; next }
+    part == 2 { told = 1; if ($1 == "f" && (substr($4, 1, ${HINT}) in size)) holds[$5] = substr($4, 1, ${HINT}); next }
     { s = ($2 in holds) ? holds[$2] : told ? "" : wants[$2] }
     s != "" && $1 == size[s] { have[$2] = s; if (!(s in any)) any[s] = $2 }
     END { for (i = 1; i <= n; i++) {
@@ -65,14 +66,14 @@ take() {
   done < <(awk -F '\\t' '$1 != $2' .upload/plan)
   copy
   cut -f 1 .upload/plan | tr '\\n' '\\0' | { xargs -0 -r sha256sum -z -- || :; } | tr '\\0' '\\n' > .upload/sums
-  awk -F '\\t' 'part == 1 { got[substr($0, 67)] = substr($0, 1, 64); next } got[$5] != $4' \
+  awk -F '\\t' 'part == 1 { got[substr($0, 67)] = substr($0, 1, ${HINT}); next } got[$5] != $4' \
     part=1 .upload/sums part=2 .upload/wanted > .upload/rest
   mv -f .upload/rest .upload/wanted
 } 2> /dev/null`
 
 /**
- * `record` is the text of the release's `release.json`. Input: a line with the length of the packed manifest, the manifest,
- * gzipped; then, when what is missing was said, a `.tar.gz` with the missing files under their names (or the whole artifact).
+ * `record` is the text of the release's `release.json`. Input: a line with the length of the packed manifest and the
+ * digest of the full one, the manifest, gzipped; then, when what is missing was said, a `.tar.gz` with the missing files under their names (or the whole artifact).
  * A run that was cut leaves its folder, and the next one takes from it.
  */
 export function receive(layout: Layout, release: Release, work: string, record: string): Script {
@@ -82,7 +83,7 @@ export LC_ALL=C
 if ! [ -w "$releases" ]; then exit ${RECEIVE_ENDED.notSetUp}; fi
 if [ -f "$final/release.json" ]; then echo ${ANSWER.there}; exit 0; fi
 umask 022
-IFS= read -r length
+IFS=' ' read -r length digest
 keep=
 trap '[ -n "$keep" ] || rm -rf -- "$work"' EXIT
 mkdir -- "$work" "$work/.upload"
@@ -101,6 +102,7 @@ find "$releases" -mindepth 1 -maxdepth 1 -name ${`.${release.name}.*`} ! -path "
   if [ -e "$old/.upload/lock" ] && flock -n "$old/.upload/lock" true; then rm -rf -- "$old"; fi
 done
 find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +${FORGOTTEN} -exec rm -rf -- {} +
+cut -f 5 .upload/wanted | tr '\\n' '\\0' | xargs -0 -r rm -f --
 keep=yes
 awk -F '\\t' -v ORS= 'BEGIN { print "${ANSWER.missing}" } part == 1 { want[$5]; next } $5 in want && !seen[$4]++ { print " " FNR } END { print "\\n" }' \
   part=1 .upload/wanted part=2 .manifest
@@ -121,18 +123,23 @@ for mode in $(awk -F '\\t' '$1 != "l" { print $2 }' .manifest | sort -u); do
   awk -F '\\t' -v mode="$mode" '$1 != "l" && $2 == mode { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r chmod "$mode" --
 done
 
-listed() { find . -mindepth 1 \\( -path ./.manifest -o -path ./.upload \\) -prune -o -printf '%y\\t%P\\t%l\\n' | sort; }
 if [ -n "$(find . ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; fi
 ${refuseOutside}
-awk -F '\\t' '$1 == "f" { print $4 "  " $5 }' .manifest > .upload/sums
-if [ -s .upload/sums ] && ! bad=$(sha256sum -c --strict --quiet .upload/sums 2> /dev/null); then
-  keep=yes bad=\${bad%%$'\\n'*}
-  bad=\${bad%%: FAILED*}
-  awk -F '\\t' -v OFS='\\t' -v path="$bad" -v arrived="$(stat -c %s -- "$bad") bytes, sha256 $(sha256sum < "$bad" | cut -c 1-12)" \\
-    '$5 == path { print "damaged " $5, $3 " bytes, sha256 " substr($4, 1, 12), arrived }' .manifest
+find . -mindepth 1 \\( -path ./.manifest -o -path ./.upload \\) -prune -o -printf '%y\\t%P\\t%l\\n' | sort > .upload/there
+if ! awk -F '\\t' -v OFS='\\t' '{ print $1, $5, $6 }' .manifest | sort | cmp -s - .upload/there; then exit 48; fi
+awk -F '\\t' '$1 == "f" { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r sha256sum -z -- | tr '\\0' '\\n' > .upload/sums
+awk -F '\\t' -v OFS='\\t' 'part == 1 { sum[substr($0, 67)] = substr($0, 1, 64); next }
+  $1 == "f" { if (substr(sum[$5], 1, ${HINT}) != $4) print $5, $3, $4, sum[$5] > ".upload/damaged"; $4 = sum[$5] }
+  { print }' part=1 .upload/sums part=2 .manifest > .upload/manifest
+if [ "$(sha256sum < .upload/manifest | cut -c 1-64)" != "$digest" ]; then
+  keep=yes
+  if [ -s .upload/damaged ]; then
+    IFS=$'\\t' read -r path size sent arrived < .upload/damaged
+    printf 'damaged %s\\t%s bytes, sha256 %s\\t%s bytes, sha256 %s\\n' "$path" "$size" "$sent" "$(stat -c %s -- "$path")" "\${arrived:0:${HINT}}"
+  fi
   exit ${RECEIVE_ENDED.damaged}
 fi
-if ! cmp -s <(listed) <(awk -F '\\t' -v OFS='\\t' '{ print $1, $5, $6 }' .manifest | sort); then exit 48; fi
+mv -f .upload/manifest .manifest
 rm -rf .upload
 printf '%s\\n' ${record} > release.json
 cd /

@@ -17,7 +17,16 @@ import type { Artifact, Release } from './contracts.ts'
 import { slotFaults } from './faults.ts'
 import type { Deploy } from './journal.ts'
 import type { Layout } from './layout.ts'
-import { type FileItem, type Manifest, manifestText, Refusal, readManifest, sizeOf } from './manifest.ts'
+import {
+  digestOf,
+  type FileItem,
+  HINT,
+  type Manifest,
+  manifestText,
+  Refusal,
+  readManifest,
+  sizeOf,
+} from './manifest.ts'
 import { progress, watched } from './progress.ts'
 import { ANSWER, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
 import { type ReleaseRecord, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
@@ -56,8 +65,8 @@ async function sendMissing(ground: Ground, artifact: Artifact, release: Release)
     try {
       manifest = await readManifest(artifact.path, given.signal)
       if (answer.heard() !== undefined) return
-      const packed = await promisify(gzip)(manifestText(manifest), { level: 9 })
-      yield Buffer.concat([Buffer.from(`${packed.length}\n`), packed])
+      const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
+      yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
       const missing = missingIn(manifest, await answer.line)
       if (missing !== undefined) yield* content(artifact.path, manifest, missing, log)
     } catch (error) {

@@ -20,10 +20,12 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
-import type { Script } from '../../../host/script.ts'
+import type { RunOptions, Script } from '../../../host/script.ts'
+import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 import { releaseOf } from '../../../slots/release.ts'
 import { uploadRelease } from '../../../slots/upload.ts'
+import { type Entry, handTar } from '../../support/hand-tar.ts'
 
 const exec = promisify(execFile)
 
@@ -41,7 +43,7 @@ beforeEach(async () => {
   await mkdir(folders.releases, { recursive: true })
   await mkdir(source)
   const open = await local().open({ signal: new AbortController().signal, confirm: async () => false })
-  const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
+  const counted = async function* (pieces: Pieces) {
     for await (const piece of pieces) {
       sent += piece.length
       yield piece
@@ -49,7 +51,7 @@ beforeEach(async () => {
   }
   host = {
     ...open,
-    run: (script: Script, options = {}) =>
+    run: (script: Script, options: RunOptions = {}) =>
       open.run(script, { ...options, ...(typeof options.input === 'object' && { input: counted(options.input) }) }),
     [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
   }
@@ -78,8 +80,9 @@ async function pack(version: string, ...options: string[]) {
   return { path, version, sha256 }
 }
 
-async function upload(version: string, on: Host = host) {
-  const artifact = await pack(version)
+const upload = async (version: string, on: Host = host) => send(await pack(version), on)
+
+async function send(artifact: Artifact, on: Host) {
   const release = releaseOf(artifact, folders)
   const lines: string[] = []
   sent = 0
@@ -148,8 +151,9 @@ describe('an upload', () => {
 
   it('finds out a file that was changed by hand in an old release, and sends it', async () => {
     await put({ a: noise(200_000), b: noise(300_000), c: noise(900_000) })
+    await cp(join(source, 'a'), join(source, 'twin of a'))
     const first = await upload('1.0')
-    await writeFile(join(first.release.dir, 'a'), noise(200_000))
+    for (const path of ['a', 'twin of a']) await writeFile(join(first.release.dir, path), noise(200_000))
     await put({ d: 'new' })
     const { release } = await upload('1.1')
     expect(sent).toBeGreaterThan(200_000)
@@ -159,14 +163,7 @@ describe('an upload', () => {
 
   it('takes what an upload that was cut has left, also a half-written file is no harm', async () => {
     await put(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`part${i}`, noise(200_000)])))
-    const cut = {
-      ...host,
-      run: (script: Script, options = {}) =>
-        host.run(script, {
-          ...options,
-          input: upTo(2_000_000, (options as { input: AsyncIterable<Uint8Array> }).input),
-        }),
-    }
+    const cut = through(pieces => upTo(2_000_000, pieces))
     await expect(upload('1.0', cut)).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' })
     expect(await readdir(folders.releases)).toEqual([expect.stringMatching(/^\.1\.0-/)])
     const { release } = await upload('1.0')
@@ -183,6 +180,50 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([one.release.name])
   })
 
+  it('whose bytes are changed on the way is found out, and the next one puts that right', async () => {
+    await put({ a: noise(100_000), b: noise(50_000) })
+    await upload('1.0')
+    await put({ c: noise(2_000) })
+    const other = handTar([{ name: 'c', text: 'x'.repeat(2_000) }])
+    await expect(upload('1.1', insteadOfFiles(other))).rejects.toMatchObject({
+      code: 'TRANSFER_DAMAGED',
+      message: expect.stringMatching(/\/c .*sent 2000 bytes, sha256 \w{16}, arrived 2000 bytes, sha256 \w{16}/),
+    })
+    const { release } = await upload('1.1')
+    await same(release.dir)
+    expect((await readdir(folders.releases)).filter(name => name.startsWith('.'))).toEqual([])
+  })
+
+  it.each<[string, readonly Entry[]]>([
+    ['a file that the manifest does not list', [{ name: 'other', text: 'x' }]],
+    ['a link that points outside', [{ name: 'bin', type: 'link', target: '/etc' }]],
+    ['a pipe', [{ name: 'pipe', type: 'pipe' }]],
+  ])('is refused by the host itself when what comes is not what was announced: %s', async (_, entries) => {
+    await put({ a: 'a' })
+    const forged = handTar([{ name: 'a', text: 'a' }, ...entries])
+    await expect(upload('1.0', insteadOfFiles(forged))).rejects.toMatchObject({ code: 'ARTIFACT_REFUSED' })
+    expect(await readdir(folders.releases)).toEqual([])
+    expect(await readdir(folders.root)).toEqual(['releases'])
+  })
+
+  it('writes nothing outside of its folder, whatever comes', async () => {
+    await put({ a: 'a' })
+    const forged = handTar([{ name: '../escaped', text: 'x' }])
+    await expect(upload('1.0', insteadOfFiles(forged))).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' })
+    expect(await readdir(folders.releases)).toEqual([expect.stringMatching(/^\.1\.0-/)])
+    expect(await readdir(folders.root)).toEqual(['releases'])
+  })
+
+  it('of an archive that is no .tar.gz is unpacked by the host', async () => {
+    await put({ 'bin/life': '#!/bin/sh\n' })
+    const path = join(dirname(source), 'plain.tar')
+    await exec('tar', ['-cf', path, '-C', source, '.'])
+    const { fresh, release } = await send({ path, version: '1.0', sha256: 'a'.repeat(64) }, host)
+    expect(fresh).toBe(true)
+    await same(release.dir)
+    expect(await readdir(folders.releases)).toEqual([release.name])
+  })
+
   it('without a set-up host says so', async () => {
     await rm(folders.releases, { recursive: true })
     await put({ a: 'b' })
@@ -190,7 +231,7 @@ describe('an upload', () => {
   })
 })
 
-async function* upTo(limit: number, pieces: AsyncIterable<Uint8Array>) {
+async function* upTo(limit: number, pieces: Pieces) {
   let count = 0
   for await (const piece of pieces) {
     yield piece
@@ -198,3 +239,22 @@ async function* upTo(limit: number, pieces: AsyncIterable<Uint8Array>) {
     if (count > limit) return
   }
 }
+
+type Pieces = AsyncIterable<Uint8Array>
+
+/** The host, with something in between that may change what is sent to it. */
+const through = (change: (pieces: Pieces) => Pieces): Host => ({
+  ...host,
+  run: (script: Script, options: RunOptions = {}) =>
+    host.run(script, typeof options.input === 'object' ? { ...options, input: change(options.input) } : options),
+})
+
+/** Lets the manifest through, and sends these bytes when it is the files' turn. */
+const insteadOfFiles = (bytes: Uint8Array): Host =>
+  through(async function* (pieces) {
+    let turn = 0
+    for await (const piece of pieces) {
+      yield turn === 0 ? piece : bytes
+      if (turn++ === 1) return
+    }
+  })
