@@ -15,19 +15,16 @@ import { type Lock, parseOwner } from './lock.ts'
 const REFUSED = 97
 const MARK = 'switchyard: the lock is not ours, it names '
 
-/** Exits, having done nothing, unless the lock names the deploy. What takes things back may also go on when it names nobody. */
-export const fence = (layout: Layout, deploy: string, undoing = false): Script => {
-  const ours = sh.read`grep -qF ${`"deploy":"${deploy}"`} ${layout.lock}`
-  const free = undoing ? sh.read`[ ! -s ${layout.lock} ] || ` : sh.read``
-  return sh.read`${free}${ours} || { printf '%s%s\\n' ${MARK} "$(cat ${layout.lock})" >&2; exit ${REFUSED}; }`
-}
+/** Exits, having done nothing, unless it is this deploy that had the lock last. */
+export const fence = (layout: Layout, deploy: string): Script =>
+  sh.read`grep -qF ${`"deploy":"${deploy}"`} ${layout.lock} || { printf '%s%s\\n' ${MARK} "$(cat ${layout.lock})" >&2; exit ${REFUSED}; }`
 
 interface Guard {
   readonly layout: Layout
   readonly deploy: string
   /** The lock that this run holds now, if any. */
   lock(): Lock | undefined
-  /** The run takes back what it did. */
+  /** The run takes back what it did: it may, also when its lock was lost, as long as nobody had it since. */
   readonly undoing: boolean
 }
 
@@ -37,7 +34,7 @@ export function fencedHost(host: Host, { layout, deploy, lock, undoing }: Guard)
     const held = lock()
     if (!held || !script.writes) return script
     if (!undoing) held.check()
-    return sh.lines(fence(layout, deploy, undoing), script)
+    return sh.lines(fence(layout, deploy), script)
   }
   const run: Host['run'] = async (script, options) => judge(host, await host.run(fenced(script), options))
   const ask: Host['ask'] = async (script, options) => {
@@ -80,5 +77,8 @@ export function fencedHost(host: Host, { layout, deploy, lock, undoing }: Guard)
 function judge(host: Host, output: Output): Output {
   const at = output.code === REFUSED ? output.stderr.lastIndexOf(MARK) : -1
   if (at < 0) return output
-  throw slotFaults.OVERTAKEN({ host: host.name, owner: parseOwner(output.stderr.slice(at + MARK.length)) })
+  throw slotFaults.OVERTAKEN({
+    host: host.name,
+    owner: parseOwner(output.stderr.slice(at + MARK.length).split('\n')[0]),
+  })
 }

@@ -22,6 +22,8 @@ export interface SlotLayout {
   readonly env: string
   readonly record: string
   readonly tmp: string
+  /** Output and results of steps that run detached. */
+  readonly tasks: string
 }
 
 export function layout(root: string): Layout {
@@ -40,6 +42,7 @@ export function layout(root: string): Layout {
       env: at('slots', name, 'env'),
       record: at('slots', name, 'slot.json'),
       tmp: at('slots', name, 'tmp'),
+      tasks: at('slots', name, 'tasks'),
     }),
   }
 }

@@ -23,14 +23,15 @@ export interface LockOwner {
 
 /**
  * The holder's script. The first line of its input says who takes the lock, each further line is a heartbeat. The same open
- * file carries the lock and the words about its owner, so they cannot be told apart by a crash. `wait`: seconds in line.
+ * file carries the lock and the words about its owner, so they cannot be told apart by a crash. They stay when it is let go:
+ * then they say who had it last. `wait`: seconds in line.
  */
 export const holdLock = (layout: Layout, wait = 0): Script => sh.write`
 exec 9>>${layout.lock}
 IFS= read -r owner
 end=$(( $(date +%s) + ${wait} )) said=
 until flock -n 9; do
-  now=$(cat ${layout.lock})
+  now=$(tr '\\n' ' ' < ${layout.lock})
   if [ "$(date +%s)" -ge "$end" ]; then printf 'taken %s\\n' "$now"; exit 0; fi
   if [ "$now" != "$said" ]; then printf 'waiting %s\\n' "$now"; said=$now; fi
   code=0; IFS= read -r -t 0.5 _ || code=$?
@@ -40,7 +41,7 @@ if [ -e ${layout.maintenance} ]; then printf 'closed %s\\n' "$(tr '\\n' ' ' < ${
 printf '%s\\n' "$owner" > ${layout.lock}
 printf 'held\\n'
 while IFS= read -r -t ${TTL} _; do :; done
-: > ${layout.lock}`
+printf 'released\\n' >&9`
 
 export interface Lock extends AsyncDisposable {
   /** Throws `LOCK_LOST` when the host let go of it. Asked before each script that changes something. */

@@ -22,6 +22,8 @@ export interface Context<S extends string> {
   /** This run of the program, as the host's records know it. */
   readonly deploy: Deploy
   readonly lock: RunLock
+  /** The runtime, but what it runs for a slot goes on when the connection is cut; `kind` names its result on the host. */
+  detached(slot: Slot, kind: string): Runtime
   /** Runs the project's build source. */
   build(): Promise<Artifact>
   /** The text of a slot's environment file: the project's environment, the runtime's, and the slot's own, the last wins. */

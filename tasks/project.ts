@@ -5,6 +5,7 @@ import type { Host, Transport } from '../host/host.ts'
 import { arg } from '../runner/args.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
+import { detachedHost } from '../slots/detached.ts'
 import { environmentFile, readEnvironment } from '../slots/environment.ts'
 import { fencedHost } from '../slots/fence.ts'
 import { type HealthCheck, healthOf } from '../slots/health.ts'
@@ -101,6 +102,11 @@ export function project<
             deploy,
             lock,
             environment,
+            detached: ({ name }, kind) =>
+              definition.runtime.create({
+                ...plugin,
+                host: detachedHost(host, folders.slot(name).tasks, deploy.id, kind),
+              }),
             build: (): Promise<Artifact> => definition.build.create(plugin).build(),
             provisions: facts => [runtime.provision(facts), router.provision(facts)],
           }

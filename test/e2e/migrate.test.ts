@@ -1,0 +1,42 @@
+/** A migration whose client is killed goes on, and is not run a second time by the next. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+
+const run = async (code: number, ...words: string[]) => {
+  const ended = await site.task(...words)
+  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+  return ended.stdout + ended.stderr
+}
+const count = async () => (await site.host.exec('cat /tmp/migrations | wc -l')).stdout.trim()
+
+beforeAll(async () => {
+  site = await startSite({
+    runtime: `beam({ migrate: 'File.write!("/tmp/migrations", "ran\\n", [:append]); Process.sleep(6000); IO.puts("all done")' })`,
+    tasks: 'export const { history } = tasks',
+  })
+  await run(0, 'setup')
+  await run(0, 'deploy', '--promote')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+it('the next run follows it to its end, and says so', async () => {
+  const cut = site.start({}, 'migrate', '--slot', 'blue', '--verbose')
+  await expect.poll(count, { timeout: 30_000 }).toBe('1')
+  cut.kill('SIGKILL')
+  await cut.ended
+  const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
+  await expect.poll(free, { timeout: 20_000 }).toBe(0)
+  const said = await run(0, 'migrate', '--slot', 'blue', '--verbose')
+  expect(said).toContain('had run them to their good end when it was cut off; not run again')
+  expect(await count()).toBe('1')
+  expect(await run(0, 'history', '--last', '1')).toMatch(/migrate +blue .*done/)
+})
+
+it('a migration that somebody saw the end of runs again when it is asked for', async () => {
+  expect(await run(0, 'migrate', '--slot', 'blue', '--verbose')).toContain('all done')
+  expect(await count()).toBe('2')
+})
