@@ -193,14 +193,15 @@ export interface Measured {
 }
 
 /**
- * `first`: there was no live slot before, so that what was sent before the switch had returned could only fail. Where both
+ * `first`: there was no live slot before, so that what was sent before the switch had returned could only fail, and a 503 is what
+ * the router says until then; a reload takes a moment after it has returned. Where both
  * slots run the same version, only the router's own answers tell them apart: `sameVersion`.
  */
 export function measured(
   { probes, returnedAt }: Probed,
   { first, sameVersion }: { first: boolean; sameVersion: boolean },
 ): Measured {
-  const since = (probe: Probe) => (first ? probe.at >= returnedAt : probe.at + probe.took >= 0)
+  const since = (probe: Probe) => (first ? probe.at >= returnedAt && probe.status !== 503 : probe.at + probe.took >= 0)
   const bad = probes.filter(probe => probe.problem !== undefined)
   const after = bad.filter(since)
   const failed: Record<string, number> = {}

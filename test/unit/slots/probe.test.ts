@@ -102,6 +102,8 @@ describe('what was measured', () => {
     const probes = [probe({ at: -5, took: 20, problem: '502', status: 502 })]
     expect(measured({ probes, returnedAt: 2 }, { first: false, sameVersion: false }).failures).toBe(1)
     expect(measured({ probes, returnedAt: 2 }, { first: true, sameVersion: false }).failures).toBe(0)
+    const later = [probe({ at: 5, problem: '503', status: 503 }), probe({ at: 6, problem: '502', status: 502 })]
+    expect(measured({ probes: later, returnedAt: 2 }, { first: true, sameVersion: false }).failures).toBe(1)
   })
 
   it('does not hold a lost connection against a router that is known to drop it', () => {
