@@ -75,21 +75,23 @@ take() {
  * `record` is the text of the release's `release.json`. Input: a line with the length of the packed manifest and the
  * digest of the full one, the manifest, gzipped; then, when what is missing was said, a `.tar.gz` with the missing files under their names (or the whole artifact).
  * A run that was cut leaves its folder, and the next one takes from it.
+ * A folder gets its name when it is locked, so that another upload never takes it for one that was left.
  */
 export function receive(layout: Layout, release: Release, work: string, record: string): Script {
   return sh.write`# upload of ${release.name}
-releases=${layout.releases} work=${work} final=${release.dir}
+releases=${layout.releases} work=${work} final=${release.dir} unlocked=${posix.join(layout.releases, `.new${posix.basename(work)}`)}
 export LC_ALL=C
 if ! [ -w "$releases" ]; then exit ${RECEIVE_ENDED.notSetUp}; fi
 if [ -f "$final/release.json" ]; then echo ${ANSWER.there}; exit 0; fi
 umask 022
 IFS=' ' read -r length digest
 keep=
-trap '[ -n "$keep" ] || rm -rf -- "$work"' EXIT
-mkdir -- "$work" "$work/.upload"
-cd -- "$work"
-exec 9> .upload/lock
+trap '[ -n "$keep" ] || rm -rf -- "$work" "$unlocked"' EXIT
+mkdir -- "$unlocked" "$unlocked/.upload"
+exec 9> "$unlocked/.upload/lock"
 flock -n 9
+mv -T -- "$unlocked" "$work"
+cd -- "$work"
 head -c "$length" | gzip -dc > .manifest
 awk -F '\\t' '$1 == "d" { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r mkdir -p --
 awk -F '\\t' '$1 == "f"' .manifest > .upload/wanted
@@ -98,10 +100,10 @@ newest() { find "$releases" -mindepth 1 -maxdepth 1 -type d "$@" ! -path "$work"
 while IFS= read -r old; do
   if [ -s .upload/wanted ]; then take "$old"; fi
 done < <(newest ! -name '.*' | sed -n '1,${RELEASES}p'; newest -name '.*' | sed -n '1,${LEFT}p')
-find "$releases" -mindepth 1 -maxdepth 1 -name ${`.${release.name}.*`} ! -path "$work" -print0 | while IFS= read -r -d '' old; do
+find "$releases" -mindepth 1 -maxdepth 1 -name ${`.${release.name}.*`} ! -path "$work" -print0 2> /dev/null | while IFS= read -r -d '' old; do
   if [ -e "$old/.upload/lock" ] && flock -n "$old/.upload/lock" true; then rm -rf -- "$old"; fi
-done
-find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +${FORGOTTEN} -exec rm -rf -- {} +
+done || :
+find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +${FORGOTTEN} -exec rm -rf -- {} + 2> /dev/null || :
 cut -f 5 .upload/wanted | tr '\\n' '\\0' | xargs -0 -r rm -f --
 keep=yes
 awk -F '\\t' -v ORS= 'BEGIN { print "${ANSWER.missing}" } part == 1 { want[$5]; next } $5 in want && !seen[$4]++ { print " " FNR } END { print "\\n" }' \

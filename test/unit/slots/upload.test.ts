@@ -174,7 +174,8 @@ describe('an upload', () => {
 
   it('is not disturbed by another of the same release at the same time', async () => {
     await put({ a: noise(2_000_000), b: noise(1000) })
-    const [one, two] = await Promise.all([upload('1.0'), upload('1.0')])
+    const artifact = await pack('1.0')
+    const [one, two] = await Promise.all([send(artifact, host), send(artifact, host)])
     await same(one.release.dir)
     expect(two.release).toEqual(one.release)
     expect(await readdir(folders.releases)).toEqual([one.release.name])
