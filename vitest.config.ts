@@ -41,7 +41,7 @@ export default defineConfig({
           name: 'switch',
           include: ['test/switch/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
-          testTimeout: 900_000,
+          testTimeout: 1_800_000,
           hookTimeout: 300_000,
         },
       },
