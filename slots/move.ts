@@ -63,8 +63,10 @@ export async function proveMove({ router, health }: Ground, { to, generation, re
 }
 
 /** Puts the route back that was there before, and proves that too. Throws `RESTORE_NOT_PROVEN`. */
-export async function takeBack({ router }: Ground, { before, to }: Pick<Move<string>, 'before' | 'to'>): Promise<void> {
+export async function takeBack({ host, layout, router }: Ground, { before, to, record }: Move<string>): Promise<void> {
   await router.restore(before)
+  // What failed may have come after the move was written down.
+  await writeRecord(host, layout, record)
   if (before.slot === undefined) return
   const proof = await router.prove(before, PROOF)
   const last = proof.last.problem ?? proof.last.slot ?? 'no slot'
