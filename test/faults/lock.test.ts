@@ -2,7 +2,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { deployNext, faultSite, lockIsFree, next, throughPort, underFault } from '../support/invariant.ts'
+import { deployNext, faultSite, lockIsFree, next, succeeds, throughPort, underFault } from '../support/invariant.ts'
+import { startLoad } from '../support/load.ts'
 import type { Ended, Running, Site } from '../support/site.ts'
 import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts'
 
@@ -123,6 +124,29 @@ describe('a client that is gone', () => {
       )
     },
   )
+
+  it('F09 killed when the traffic had moved: nothing is lost, the next run says what it found, and repair mends it', async () => {
+    const load = await startLoad({ url: site.url, clients: { idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 } })
+    await using slower = await startSlowProxy(site.host.sshPort, { delayMs: 200 })
+    const environment = { ...slowly, SSH_CONFIG: await throughPort(site, slower.port) }
+    const deploying = site.start(environment, 'deploy', '--promote')
+    const answer = async () => (await fetch(`${site.url}/deployment_id`)).text()
+    // Between the move and its record are several turns on this line.
+    await expect.poll(answer, { timeout: 120_000, interval: 5 }).toBe('green\n')
+    deploying.kill('SIGKILL')
+    await deploying.ended
+    await lockIsFree(site, TTL_SEEN)
+    const found = await deployNext(site)
+    expect(found.code, found.stdout + found.stderr).toBe(3)
+    expect(found.stderr).toMatch(/router says green, public answer says green, records says blue/)
+    expect(found.stderr).toMatch(/^ {2}next: .*npx task repair/m)
+    await succeeds(site, 'repair', '--force', 'green')
+    expect(await site.live()).toBe('green')
+    await succeeds(site, 'promote', 'blue')
+    const again = await deployNext(site)
+    expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 })
+    expect((await load.stop()).kinds.keepAlive.reasons).toEqual({})
+  })
 
   it('F13 the holder of the lock is killed: free within the TTL, without a hand', async () => {
     await underFault(

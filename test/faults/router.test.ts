@@ -47,7 +47,7 @@ describe('nginx without a reload', () => {
     const { output } = await underFault(site, () => deployNext(site, {}, '--promote'), {
       exit: 3,
       cause: /life-test is not fit.*sudo.*\[PREFLIGHT_FAILED\]/,
-      next: /Run `npx task setup`, or add to a file in \/etc\/sudoers\.d: vagrant ALL=/,
+      next: /Run `npx task setup`, or add to .*\/etc\/sudoers\.d: vagrant ALL=/,
       heal: async () => {
         expect(await site.host.exec('systemctl show -p MainPID --value life@green.service')).toEqual(before)
         await site.host.exec('mv /root/sudoers/* /etc/sudoers.d/')
@@ -82,15 +82,16 @@ describe('nginx without a reload', () => {
     for (let i = 0; i < 3; i += 1) {
       const load = await startLoad({ url: site.url, headers: ['life-slot'], clients: { slow: 0 } })
       expect(await site.taskWith({}, 'promote', 'green')).toMatchObject({ code: 0 })
-      const { stdout } = await succeeds(site, 'rollback')
+      const asked = Date.now()
+      await succeeds(site, 'rollback')
       const report = await load.stop()
       expect(report.failed, JSON.stringify(report.kinds)).toBe(0)
       expect(report.drops).toEqual([])
       expect(report.kinds.fresh.seen.map(seen => seen.value)).toEqual(['blue', 'green', 'blue'])
-      times.push(1000 * Number(/done in (\d+\.\d) s/.exec(stdout)?.[1]))
+      times.push(Math.round((report.kinds.fresh.seen[2]?.firstAnsweredAt ?? Number.NaN) - asked))
     }
     expect(await site.host.exec('systemctl show -p MainPID --value life@blue.service')).toEqual(warm)
-    process.stdout.write(`F39 rollbacks took ${times.join(', ')} ms\n`)
+    process.stdout.write(`F39 from the command to the first answer of the warm slot: ${times.join(', ')} ms\n`)
     // Other tests may have the processor for a while: what it can do is what it did at best.
     expect(Math.min(...times)).toBeLessThan(1_000)
   })

@@ -67,7 +67,7 @@ export async function faultSite(options: SiteOptions = {}): Promise<Site> {
   const site = await startSite({
     runtime: 'beam({ stopLimit: 3 })',
     ...options,
-    tasks: `export const { retire } = tasks\n${options.tasks ?? ''}`,
+    tasks: `export const { retire, repair } = tasks\n${options.tasks ?? ''}`,
     more: `env: '.env',
   health: { patience: 1_000, soak: Number(env.LIFE_SOAK ?? 0), within: Number(env.LIFE_WITHIN ?? 60_000) },
   ${options.more ?? ''}`,
