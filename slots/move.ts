@@ -28,8 +28,8 @@ interface Ground {
 
 /** Answers in a row on fresh connections that count as proof, and how long we wait for them. */
 const PROOF = { answers: 5, within: 10_000 }
-/** A slot that should take the traffic now is not given the time of a boot. */
-const READY_WITHIN = 10_000
+/** A slot that should take the traffic now is not given the time of a boot, and it is up: it can be asked faster. */
+const READY = { within: 10_000, every: 100 }
 
 /** `undefined` when the slot is live already. Throws when the slot is empty, down or ill, or the router could not switch. */
 export async function planMove<S extends string>(
@@ -41,7 +41,8 @@ export async function planMove<S extends string>(
   const { host, layout, router, runtime, deploy } = ground
   const record = await readRecord(host, layout, to)
   if (!record) throw slotFaults.SLOT_EMPTY({ slot: to.name })
-  const health = { ...ground.health, within: Math.min(ground.health.within, READY_WITHIN) }
+  const { within, every } = ground.health
+  const health = { ...ground.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
   await Promise.all([assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid), router.check()])
   return { from: truth.live, to, before: truth.router, generation: deploy.id, record }
 }
