@@ -148,7 +148,8 @@ describe('readEnvironment', () => {
     await expect(readEnvironment(folder)).rejects.toMatchObject({ message: expect.stringContaining('it is a folder') })
   })
 
-  it.skipIf(process.getuid?.() === 0)('says that a file may not be read', async () => {
+  const root = process.getuid?.() === 0
+  it.skipIf(root)(`says that a file may not be read${root ? ' (skipped: root may read every file)' : ''}`, async () => {
     const file = join(folder, 'closed')
     writeFileSync(file, 'A=1\n')
     chmodSync(file, 0)
