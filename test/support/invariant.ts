@@ -16,8 +16,7 @@ import { type Ended, type Site, type SiteOptions, startSite } from './site.ts'
 
 const run = promisify(execFile)
 
-/** The version that is live on a `faultSite`, and the one that the rows deploy. */
-export const LIVE_VERSION = '0.1.0'
+/** What the rows deploy, beside the 0.1.0 that is live. */
 export const NEXT_VERSION = '0.1.1'
 
 /** Stands in the environment file of every `faultSite`; none of its forms may come out anywhere. */
@@ -60,7 +59,7 @@ export interface Survived extends Ended {
 }
 
 /**
- * A host with blue live and green warm, both on `LIVE_VERSION`, with a secret in its environment file. Times of the health
+ * A host with blue live and green warm, both on 0.1.0, with a secret in its environment file. Times of the health
  * check come from LIFE_SOAK and LIFE_WITHIN, in milliseconds.
  */
 export async function faultSite(options: SiteOptions = {}): Promise<Site> {
