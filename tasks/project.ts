@@ -112,7 +112,8 @@ export function project<
           }
         },
         async [Symbol.asyncDispose]() {
-          await (await held)?.[Symbol.asyncDispose]()
+          // Who did not get it was told so when it was taken.
+          await (await held?.catch(() => undefined))?.[Symbol.asyncDispose]()
           await bare[Symbol.asyncDispose]()
         },
       }
