@@ -106,7 +106,8 @@ function sentence(what: string, { report, took }: { report: Report; took: number
   const { socket, ...requests } = report.kinds
   const sent = Object.values(requests).reduce((sum, kind) => sum + kind.sent, 0)
   const failed = Object.values(requests).reduce((sum, kind) => sum + kind.failed, 0)
-  const versions = requests.fresh.seen.map(seen => seen.value).join(' then ')
+  // Two clients ask at once, so that an answer of the old version can arrive after the first of the new one.
+  const versions = [...new Set(requests.fresh.seen.map(seen => seen.value))].join(' then ')
   const reasons = Object.values(requests).flatMap(kind => Object.entries(kind.reasons))
   return [
     `${what}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
