@@ -72,7 +72,8 @@ async function vagrantHost(): Promise<RehearsalHost> {
     about: `a machine of Vagrant's ${provider} provider`,
     alias: 'life-test',
     sshConfigFile,
-    url: 'http://192.168.33.40',
+    // The port that the Vagrantfile forwards: load is sent to this machine's own addresses only.
+    url: 'http://127.0.0.1:8040',
     enter: 'cd vagrant && vagrant ssh',
     remove: 'cd vagrant && vagrant destroy -f',
     async [Symbol.asyncDispose]() {
