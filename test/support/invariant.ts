@@ -91,12 +91,19 @@ export const next = async (): Promise<Record<string, string>> => ({
   LIFE_TARBALL: await lifeTarball(NEXT_VERSION),
 })
 
+/** Milliseconds after which a deploy has hung: it is killed, so that its output shows where. */
+const HUNG = 90_000
+
 /** Deploys `NEXT_VERSION`, in an environment that may differ. */
-export const deployNext = async (
+export async function deployNext(
   site: Site,
   environment: Record<string, string> = {},
   ...words: string[]
-): Promise<Ended> => site.taskWith({ ...(await next()), ...environment }, 'deploy', ...words)
+): Promise<Ended> {
+  const running = site.start({ ...(await next()), ...environment }, 'deploy', ...words)
+  const late = setTimeout(() => running.kill('SIGKILL'), HUNG)
+  return running.ended.finally(() => clearTimeout(late))
+}
 
 export async function succeeds(site: Site, ...words: string[]): Promise<Ended> {
   const ended = await site.task(...words)
