@@ -116,12 +116,29 @@ function sentence(what: string, { report, took }: { report: Report; took: number
   ].join('\n')
 }
 
+class Interrupted extends Error {}
+
+/** Rejects when we are interrupted, and the command that was running has ended: it unwinds by itself. */
+const interruption = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      const stop = () =>
+        reject(new Interrupted(flags.keep ? 'Interrupted.' : 'Interrupted: the throw-away host is gone.'))
+      if (!running) return stop()
+      running.once('close', stop)
+      // A Ctrl-C of a terminal reaches the command too; a second one would end it before it has unwound.
+      if (signal === 'SIGTERM' || !process.stdin.isTTY) running.kill(signal)
+    })
+})
+// Until somebody waits for it, its rejection is nobody's concern.
+interruption.catch(() => undefined)
+
 async function rehearse(): Promise<boolean> {
   say('A throw-away host is being made: sshd, systemd and nginx.')
   const host = await openRehearsalHost(flags)
   const folder = await copyProject()
   try {
-    return await play(host, folder)
+    return await Promise.race([play(host, folder), interruption])
   } finally {
     if (flags.keep) {
       say(`\nThe host was kept. Enter it:  ${host.enter}\nThrow it away: ${host.remove}\nThe project:   ${folder}`)
@@ -157,13 +174,11 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   return !lost
 }
 
-// A Ctrl-C reaches the running task too, which unwinds by itself; the host then goes with this process.
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
-    const stop = () => process.exit(130)
-    if (!running) return stop()
-    running.once('close', stop)
-    running.kill(signal)
-  })
-
-process.exitCode = (await rehearse()) ? 0 : 1
+try {
+  process.exitCode = (await rehearse()) ? 0 : 1
+} catch (error) {
+  if (!(error instanceof Interrupted)) throw error
+  say(`\n${error.message}`)
+  // What was running may have left handles behind; all that must not stay was removed.
+  process.exit(130)
+}
