@@ -8,7 +8,12 @@ export default defineConfig({
     // The tests on hosts mostly wait for hosts: three files at a time on two cores take half the time of one.
     maxWorkers: 3,
     projects: [
-      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        resolve: { alias },
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: ['test/unit/**/*.program.test.ts'] },
+      },
+      // What is tested as whole processes takes longer than the rest of the unit tests together.
+      { resolve: { alias }, test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'] } },
       {
         resolve: { alias },
         test: {
