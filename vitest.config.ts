@@ -10,10 +10,18 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: ['test/unit/**/*.program.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          exclude: ['test/unit/**/*.program.test.ts'],
+          testTimeout: 60_000,
+        },
       },
       // What is tested as whole processes takes longer than the rest of the unit tests together.
-      { resolve: { alias }, test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'] } },
+      {
+        resolve: { alias },
+        test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'], testTimeout: 60_000 },
+      },
       {
         resolve: { alias },
         test: {
