@@ -1,7 +1,30 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { defineConfig } from 'tsdown'
 
+const entry = { index: 'index.ts', cli: 'runner/cli.ts' }
+const next = 'dist.next'
+const dist = 'dist'
+
+/**
+ * A build takes seconds, and `npx task` in this repository starts one when npm's cache is new (npm runs `prepare`). A
+ * program that runs from dist/ meanwhile must find it whole: each file is renamed over the old one, the entries after
+ * what they import, and only then goes what no longer belongs there.
+ */
+async function moveIn() {
+  const names = await readdir(next)
+  const entries = Object.keys(entry).map(name => `${name}.js`)
+  await mkdir(dist, { recursive: true })
+  for (const name of [...names.filter(name => !entries.includes(name)), ...entries]) {
+    await rename(join(next, name), join(dist, name))
+  }
+  const left = (await readdir(dist)).filter(name => !names.includes(name))
+  await Promise.all(left.map(name => rm(join(dist, name), { recursive: true })))
+  await rm(next, { recursive: true })
+}
+
 export default defineConfig({
-  entry: { index: 'index.ts', cli: 'runner/cli.ts' },
+  entry,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
@@ -9,4 +32,6 @@ export default defineConfig({
   fixedExtension: false,
   clean: true,
   loader: { '.conf': 'text' },
+  outDir: next,
+  onSuccess: moveIn,
 })
