@@ -4,9 +4,9 @@ import { buildFaults } from './plugins/build/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { runtimeFaults } from './plugins/runtime/faults.ts'
 import { runnerFaults } from './runner/runner-faults.ts'
-import { environmentFaults } from './slots/environment-faults.ts'
+import { environmentFaults } from './slots/environment/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
-import { probeFaults } from './slots/probe-faults.ts'
+import { probeFaults } from './slots/promote/probe-faults.ts'
 
 export const rooms = {
   runner: runnerFaults,

@@ -32,9 +32,9 @@ export type {
   SlotProcess,
   Stopped,
 } from './slots/contracts.ts'
-export type { HealthCheck } from './slots/health.ts'
-export type { ProbeSetting } from './slots/probe.ts'
+export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
+export type { HealthCheck } from './slots/start/health.ts'
 export type { Context } from './tasks/context.ts'
 export { type ProjectDefinition, project } from './tasks/project.ts'
 

@@ -1,10 +1,10 @@
 /** What can go wrong with slots, releases and the truth about them. */
 import { catalogue, fault } from '../runner/faults.ts'
-import type { Check } from './checks.ts'
-import type { HealthResult } from './health.ts'
-import type { Entry } from './journal.ts'
-import type { LockOwner } from './lock.ts'
-import type { Maintenance } from './maintenance.ts'
+import type { Entry } from './journal/journal.ts'
+import type { LockOwner } from './lock/lock.ts'
+import type { Maintenance } from './lock/maintenance.ts'
+import type { Check } from './preflight/checks.ts'
+import type { HealthResult } from './start/health.ts'
 
 const list = (names: readonly string[]) => names.join(', ')
 

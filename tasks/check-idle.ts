@@ -1,7 +1,7 @@
 import { slotFaults } from '../slots/faults.ts'
-import { assertHealthy } from '../slots/health.ts'
-import { append, recorded } from '../slots/journal.ts'
-import { readRecord, writeRecord } from '../slots/record.ts'
+import { append, recorded } from '../slots/journal/journal.ts'
+import { assertHealthy } from '../slots/start/health.ts'
+import { readRecord, writeRecord } from '../slots/truth/record.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 

@@ -2,12 +2,12 @@
 import type { Host } from '../host/host.ts'
 import type { Arg, Definer } from '../runner/task.ts'
 import type { Artifact, HostFacts, Provision, Router, Runtime, Slot } from '../slots/contracts.ts'
-import type { Health } from '../slots/health.ts'
-import type { Deploy } from '../slots/journal.ts'
+import type { Deploy } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
-import type { InLine } from '../slots/lock.ts'
-import type { Probing } from '../slots/probe.ts'
+import type { InLine } from '../slots/lock/lock.ts'
+import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
+import type { Health } from '../slots/start/health.ts'
 
 export interface Context<S extends string> {
   readonly app: string

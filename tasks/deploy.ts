@@ -1,5 +1,5 @@
 import { arg } from '../runner/args.ts'
-import { planMove } from '../slots/move.ts'
+import { planMove } from '../slots/promote/move.ts'
 import type { CheckIdle } from './check-idle.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'

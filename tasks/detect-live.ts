@@ -1,4 +1,4 @@
-import { readingLines, truth } from '../slots/truth.ts'
+import { readingLines, truth } from '../slots/truth/truth.ts'
 import type { Parts } from './context.ts'
 
 export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>

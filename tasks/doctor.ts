@@ -1,5 +1,5 @@
-import { checkTable } from '../slots/checks.ts'
-import { assertFit, preflight as look } from '../slots/preflight.ts'
+import { checkTable } from '../slots/preflight/checks.ts'
+import { assertFit, preflight as look } from '../slots/preflight/preflight.ts'
 import type { Parts } from './context.ts'
 
 export const doctor = <S extends string>({ task }: Parts<S>) =>

@@ -1,6 +1,6 @@
 import { arg } from '../runner/args.ts'
-import { historyTable } from '../slots/history.ts'
-import { readJournal } from '../slots/journal.ts'
+import { historyTable } from '../slots/journal/history.ts'
+import { readJournal } from '../slots/journal/journal.ts'
 import type { Parts } from './context.ts'
 
 /** Entries that are shown unless --last says otherwise. */

@@ -1,6 +1,6 @@
 import { arg } from '../runner/args.ts'
-import { append } from '../slots/journal.ts'
-import { close, open } from '../slots/maintenance.ts'
+import { append } from '../slots/journal/journal.ts'
+import { close, open } from '../slots/lock/maintenance.ts'
 import type { Parts } from './context.ts'
 import type { TakeLock } from './take-lock.ts'
 

@@ -1,7 +1,7 @@
 import { slotFaults } from '../slots/faults.ts'
-import { append } from '../slots/journal.ts'
-import { drift, repairRecords } from '../slots/repair.ts'
-import { readings } from '../slots/truth.ts'
+import { append } from '../slots/journal/journal.ts'
+import { drift, repairRecords } from '../slots/truth/repair.ts'
+import { readings } from '../slots/truth/truth.ts'
 import type { Parts } from './context.ts'
 import type { TakeLock } from './take-lock.ts'
 

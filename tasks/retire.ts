@@ -1,5 +1,5 @@
-import { append } from '../slots/journal.ts'
-import { stopSlot } from '../slots/stop.ts'
+import { append } from '../slots/journal/journal.ts'
+import { stopSlot } from '../slots/start/stop.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 import { DRAIN } from './stop-idle.ts'

@@ -1,5 +1,5 @@
 import { slotFaults } from '../slots/faults.ts'
-import { planMove } from '../slots/move.ts'
+import { planMove } from '../slots/promote/move.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 import { switchTraffic } from './switch-traffic.ts'

@@ -1,8 +1,8 @@
 import { arg } from '../runner/args.ts'
-import { adopt } from '../slots/adopt.ts'
 import { slotFaults } from '../slots/faults.ts'
-import { append } from '../slots/journal.ts'
+import { append } from '../slots/journal/journal.ts'
 import { facts, install, plan } from '../slots/setup.ts'
+import { adopt } from '../slots/start/adopt.ts'
 import type { Parts } from './context.ts'
 
 export const setup = <S extends string>({ task }: Parts<S>) =>

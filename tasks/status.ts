@@ -1,5 +1,5 @@
 import { slotFaults } from '../slots/faults.ts'
-import { status as look, statusTable } from '../slots/status.ts'
+import { status as look, statusTable } from '../slots/truth/status.ts'
 import type { Parts } from './context.ts'
 
 export const status = <S extends string>({ task }: Parts<S>) =>

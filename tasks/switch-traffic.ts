@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import { arg } from '../runner/args.ts'
 import type { Task } from '../runner/task.ts'
-import { append, recorded } from '../slots/journal.ts'
-import { measureMove } from '../slots/measured-move.ts'
-import { type Move, proveMove, takeBack, writeMove } from '../slots/move.ts'
-import { measuredLine } from '../slots/probe.ts'
-import { assertWritable, reportOf, writeReport } from '../slots/report.ts'
+import { append, recorded } from '../slots/journal/journal.ts'
+import { measureMove } from '../slots/promote/measured-move.ts'
+import { type Move, proveMove, takeBack, writeMove } from '../slots/promote/move.ts'
+import { measuredLine } from '../slots/promote/probe.ts'
+import { assertWritable, reportOf, writeReport } from '../slots/promote/report.ts'
 import type { Parts } from './context.ts'
 
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */

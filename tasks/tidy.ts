@@ -1,5 +1,5 @@
 import { Fault } from '../runner/faults.ts'
-import { prune } from '../slots/release.ts'
+import { prune } from '../slots/upload/release.ts'
 import { counted } from '../slots/words.ts'
 import type { CheckIdle } from './check-idle.ts'
 import type { Parts } from './context.ts'

@@ -1,5 +1,5 @@
-import { releaseOf } from '../slots/release.ts'
-import { uploadRelease } from '../slots/upload.ts'
+import { releaseOf } from '../slots/upload/release.ts'
+import { uploadRelease } from '../slots/upload/upload.ts'
 import type { Build } from './build.ts'
 import type { Parts } from './context.ts'
 

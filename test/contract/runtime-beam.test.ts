@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sh } from '../../host/script.ts'
 import { beam } from '../../plugins/runtime/beam.ts'
 import type { Runtime } from '../../slots/contracts.ts'
-import { environmentFile } from '../../slots/environment.ts'
+import { environmentFile } from '../../slots/environment/environment.ts'
 import { faultOf, type Ground, prepare, runtimeContract, until } from './runtime.ts'
 
 runtimeContract('beam under systemd', beam({ stopLimit: 4 }))

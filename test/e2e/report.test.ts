@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { PromoteReport } from '../../slots/report.ts'
+import type { PromoteReport } from '../../slots/promote/report.ts'
 import { findChromium, look } from '../support/chromium.ts'
 import { type Site, startSite } from '../support/site.ts'
 

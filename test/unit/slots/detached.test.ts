@@ -5,7 +5,7 @@ import { beforeEach, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { type Script, sh } from '../../../host/script.ts'
-import { detachedHost, follow, newest, parseNewest } from '../../../slots/detached.ts'
+import { detachedHost, follow, newest, parseNewest } from '../../../slots/migration/detached.ts'
 
 let dir: string
 beforeEach(async () => {

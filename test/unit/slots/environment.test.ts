@@ -6,7 +6,7 @@ import { parse } from 'dotenv'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../../runner/faults.ts'
-import { environmentFile, parseEnvironment, readEnvironment } from '../../../slots/environment.ts'
+import { environmentFile, parseEnvironment, readEnvironment } from '../../../slots/environment/environment.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'switchyard-env-'))
 afterAll(() => rmSync(folder, { recursive: true }))

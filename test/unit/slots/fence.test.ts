@@ -7,11 +7,11 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { sh } from '../../../host/script.ts'
-import { fence, fencedHost } from '../../../slots/fence.ts'
-import { newDeploy } from '../../../slots/journal.ts'
+import { newDeploy } from '../../../slots/journal/journal.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
-import { type Lock, takeLock } from '../../../slots/lock.ts'
-import { close, open, parseMaintenance } from '../../../slots/maintenance.ts'
+import { fence, fencedHost } from '../../../slots/lock/fence.ts'
+import { type Lock, takeLock } from '../../../slots/lock/lock.ts'
+import { close, open, parseMaintenance } from '../../../slots/lock/maintenance.ts'
 
 const exec = promisify(execFile)
 let at: Layout

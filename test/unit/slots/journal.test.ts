@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { badness } from '../../../slots/bad.ts'
-import { historyTable } from '../../../slots/history.ts'
-import type { Entry } from '../../../slots/journal.ts'
+import { badness } from '../../../slots/journal/bad.ts'
+import { historyTable } from '../../../slots/journal/history.ts'
+import type { Entry } from '../../../slots/journal/journal.ts'
 
 const entry = (more: Partial<Entry>): Entry => ({
   at: '2026-11-22T20:55:41.123Z',

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { digestOf, manifestText, readManifest } from '../../../slots/manifest.ts'
-import { progress, progressLine } from '../../../slots/progress.ts'
-import { missingIn } from '../../../slots/upload.ts'
+import { digestOf, manifestText, readManifest } from '../../../slots/upload/manifest.ts'
+import { progress, progressLine } from '../../../slots/upload/progress.ts'
+import { missingIn } from '../../../slots/upload/upload.ts'
 import { type Entry, handTar } from '../../support/hand-tar.ts'
 
 let folder: string

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { checkTable, type Evidence, judge } from '../../../slots/checks.ts'
 import { slotFaults } from '../../../slots/faults.ts'
 import { layout } from '../../../slots/layout.ts'
-import { look, parseLook, type Seen } from '../../../slots/look.ts'
+import { checkTable, type Evidence, judge } from '../../../slots/preflight/checks.ts'
+import { look, parseLook, type Seen } from '../../../slots/preflight/look.ts'
+import { wantsPassword } from '../../../slots/preflight/sudo-list.ts'
 import { slotsOf } from '../../../slots/slot.ts'
-import { wantsPassword } from '../../../slots/sudo-list.ts'
-import { roomOf } from '../../../slots/tar.ts'
+import { roomOf } from '../../../slots/upload/tar.ts'
 
 const exec = promisify(execFile)
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })

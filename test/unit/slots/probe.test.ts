@@ -2,7 +2,15 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { against, measured, measuredLine, type Probe, parseProbes, probeLoop, probingOf } from '../../../slots/probe.ts'
+import {
+  against,
+  measured,
+  measuredLine,
+  type Probe,
+  parseProbes,
+  probeLoop,
+  probingOf,
+} from '../../../slots/promote/probe.ts'
 
 const telling = {
   to: 'green',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { jsonBeside, type PromoteReport } from '../../../slots/report.ts'
-import { esc, reportPage } from '../../../slots/report-page.ts'
+import { jsonBeside, type PromoteReport } from '../../../slots/promote/report.ts'
+import { esc, reportPage } from '../../../slots/promote/report-page.ts'
 
 const base: PromoteReport = {
   app: 'life',

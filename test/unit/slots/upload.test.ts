@@ -23,8 +23,8 @@ import { local } from '../../../host/local.ts'
 import type { RunOptions, Script } from '../../../host/script.ts'
 import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
-import { releaseOf } from '../../../slots/release.ts'
-import { uploadRelease } from '../../../slots/upload.ts'
+import { releaseOf } from '../../../slots/upload/release.ts'
+import { uploadRelease } from '../../../slots/upload/upload.ts'
 import { type Entry, handTar } from '../../support/hand-tar.ts'
 
 const exec = promisify(execFile)

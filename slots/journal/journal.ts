@@ -1,0 +1,115 @@
+/** The journal of an application on its host: one JSON line an event, only ever appended to. */
+import { hostname, userInfo } from 'node:os'
+import type { Host } from '../../host/host.ts'
+import { sh } from '../../host/script.ts'
+import { Fault } from '../../runner/faults.ts'
+import type { Layout } from '../layout.ts'
+
+/** One run of the program, as the host knows it. */
+export interface Deploy {
+  /** Sorts by time: `20261122T205541Z-3fa9`. Also the generation id of a promote. */
+  readonly id: string
+  readonly by: string
+  /** The machine, or the address of the CI job. */
+  readonly where: string
+  /** When it began, in milliseconds since 1970. */
+  readonly began: number
+}
+
+export interface Event {
+  readonly event:
+    | 'setup'
+    | 'adopt'
+    | 'deploy'
+    | 'check'
+    | 'migrate'
+    | 'promote'
+    | 'retire'
+    | 'repair'
+    | 'lock'
+    | 'unlock'
+  /** The slot that it was done to; of a promote the one that the traffic went to. */
+  readonly slot: string
+  /** Of a promote: the slot that was live before. */
+  readonly from?: string | undefined
+  readonly release?: string | undefined
+  /** Source revision of the release. */
+  readonly revision?: string | undefined
+  readonly result: 'done' | 'failed' | 'undone'
+  /** The code of the fault, or what there is to say. */
+  readonly why?: string | undefined
+}
+
+export interface Entry extends Event {
+  /** ISO 8601, UTC. */
+  readonly at: string
+  readonly by: string
+  readonly where: string
+  readonly deploy: string
+  /** Milliseconds since the run began. */
+  readonly ms: number
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Who we are, for records and locks: the person, or who started the CI job. */
+export function whoami(env: Env): string {
+  const actor = env.GITHUB_ACTOR ?? env.GITLAB_USER_LOGIN
+  return actor ? `${actor} in CI` : `${env.USER ?? userInfo().username}@${hostname()}`
+}
+
+/** Where we are: the address of the CI job, or the name of this machine. */
+export function whereabouts(env: Env): string {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run } = env
+  return env.CI_JOB_URL ?? (run ? `${server ?? ''}/${repository ?? ''}/actions/runs/${run}` : hostname())
+}
+
+export function newDeploy(by: string, now = new Date(), random = Math.random()): Deploy {
+  const time = now.toISOString().replace(/[-:]|\.\d+/g, '')
+  const suffix = Math.floor(random * 0x10000)
+    .toString(16)
+    .padStart(4, '0')
+  return { id: `${time}-${suffix}`, by, where: whereabouts(process.env), began: now.getTime() }
+}
+
+interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly deploy: Deploy
+}
+
+/** Adds one line. The line travels by standard input, and one `write` of the shell puts it there whole. */
+export async function append(host: Host, layout: Layout, deploy: Deploy, event: Event): Promise<void> {
+  const { by, where, id, began } = deploy
+  const now = new Date()
+  const entry: Entry = { at: now.toISOString(), by, where, deploy: id, ...event, ms: now.getTime() - began }
+  await host.ask(sh.write`cat >> ${layout.journal}`, { input: `${JSON.stringify(entry)}\n` })
+}
+
+/** Does the work; when it fails, that is an event too, with the fault's code. Its words may hold what no file should. */
+export async function recorded<T>(
+  { host, layout, deploy }: Ground,
+  event: Omit<Event, 'result' | 'why'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const why = error instanceof Fault ? error.code : 'FAILED'
+    // Where nothing can be written any more, the first error is still the one to tell.
+    await append(host, layout, deploy, { ...event, result: 'failed', why }).catch(() => undefined)
+    throw error
+  }
+}
+
+/** The newest entries, oldest first. A line that was cut by a full disk is left out. */
+export async function readJournal(host: Host, layout: Layout, newest: number): Promise<Entry[]> {
+  const text = await host.ask(sh.read`if [ -e ${layout.journal} ]; then tail -n ${newest} ${layout.journal}; fi`)
+  return text.split('\n').flatMap(line => {
+    try {
+      return [JSON.parse(line) as Entry]
+    } catch {
+      return []
+    }
+  })
+}

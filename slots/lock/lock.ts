@@ -1,0 +1,119 @@
+/**
+ * One lock an application a host. It is held by an open descriptor on the host and kept by a heartbeat, so that nothing is
+ * left behind when its holder is killed, and it is free within `TTL` when its holder is frozen.
+ */
+import type { Held, Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { slotFaults } from '../faults.ts'
+import type { Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import { parseMaintenance } from './maintenance.ts'
+
+/** Seconds without a heartbeat after which the host lets go of the lock. */
+export const TTL = 15
+const HEARTBEAT = 5_000
+
+export interface LockOwner {
+  readonly by: string
+  readonly deploy: string
+  readonly doing: string
+  /** ISO 8601, UTC. */
+  readonly since: string
+}
+
+/**
+ * The holder's script. The first line of its input says who takes the lock, each further line is a heartbeat. The same open
+ * file carries the lock and the words about its owner, so they cannot be told apart by a crash. They stay when it is let go:
+ * then they say who had it last. `wait`: seconds in line.
+ */
+export const holdLock = (layout: Layout, wait = 0): Script => sh.write`
+exec 9>>${layout.lock}
+IFS= read -r owner
+end=$(( $(date +%s) + ${wait} )) said=
+until flock -n 9; do
+  now=$(tr '\\n' ' ' < ${layout.lock})
+  if [ "$(date +%s)" -ge "$end" ]; then printf 'taken %s\\n' "$now"; exit 0; fi
+  if [ "$now" != "$said" ]; then printf 'waiting %s\\n' "$now"; said=$now; fi
+  code=0; IFS= read -r -t 0.5 _ || code=$?
+  if [ $code -gt 0 ] && [ $code -le 128 ]; then exit 0; fi
+done
+if [ -e ${layout.maintenance} ]; then printf 'closed %s\\n' "$(tr '\\n' ' ' < ${layout.maintenance})"; exit 0; fi
+printf '%s\\n' "$owner" > ${layout.lock}
+printf 'held\\n'
+while IFS= read -r -t ${TTL} _; do :; done
+printf 'released\\n' >&9`
+
+export interface Lock extends AsyncDisposable {
+  /** Throws `LOCK_LOST` when the host let go of it. Asked before each script that changes something. */
+  check(): void
+}
+
+export interface InLine {
+  /** How long to wait for it, in milliseconds; 0 is not at all. */
+  readonly wait: number
+  /** Ends the wait. */
+  readonly signal?: AbortSignal
+  /** Hears for whom, each time that it is somebody else. */
+  onWait?(owner: LockOwner): void
+}
+
+/** Takes the lock, or throws `LOCK_TAKEN`, which says by whom it is held and since when, or `CLOSED` during maintenance. */
+export async function takeLock(
+  host: Host,
+  layout: Layout,
+  deploy: Deploy,
+  doing: string,
+  { wait, signal, onWait }: InLine = { wait: 0 },
+): Promise<Lock> {
+  const owner: LockOwner = { by: deploy.by, deploy: deploy.id, doing, since: new Date().toISOString() }
+  const held: Held = await host.hold(holdLock(layout, Math.ceil(wait / 1000)))
+  const letGo = () => void held[Symbol.asyncDispose]()
+  signal?.addEventListener('abort', letGo, { once: true })
+  held.send(JSON.stringify(owner))
+  const answer = await outcome(held, onWait)
+  signal?.removeEventListener('abort', letGo)
+  if (answer !== 'held') {
+    await held[Symbol.asyncDispose]()
+    signal?.throwIfAborted()
+    const [, word, words = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
+    if (word === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(words) })
+    if (word === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(words) })
+    throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
+  }
+  let lost = false
+  const beat = setInterval(() => held.send('beat'), HEARTBEAT)
+  beat.unref()
+  void held.ended.then(() => {
+    lost = true
+    clearInterval(beat)
+  })
+  return {
+    check() {
+      if (lost) throw slotFaults.LOCK_LOST({ host: host.name, ttl: TTL })
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(beat)
+      await held[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The first line that is not about waiting. Not `for await`: leaving such a loop would end the lines, and with them the holder. */
+async function outcome(held: Held, onWait: InLine['onWait']): Promise<string | undefined> {
+  const lines = held.lines[Symbol.asyncIterator]()
+  for (;;) {
+    const { done, value } = await lines.next()
+    if (done) return undefined
+    if (!value.startsWith('waiting ')) return value
+    const owner = parseOwner(value.slice('waiting '.length))
+    if (owner) onWait?.(owner)
+  }
+}
+
+export function parseOwner(text: string | undefined): LockOwner | undefined {
+  try {
+    return JSON.parse(text ?? '') as LockOwner
+  } catch {
+    return undefined
+  }
+}

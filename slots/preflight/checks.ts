@@ -1,0 +1,170 @@
+/** Judges what was seen of a host: one check a subject, each with what to do when it is not good. Pure. */
+import type { Fault } from '../../runner/faults.ts'
+import type { SetupPlan } from '../setup.ts'
+import type { Slots } from '../slot.ts'
+import type { Room } from '../upload/tar.ts'
+import { counted, table } from '../words.ts'
+import type { Listener, Seen } from './look.ts'
+import { wantsPassword } from './sudo-list.ts'
+
+export interface Check {
+  readonly name: string
+  readonly result: 'ok' | 'warn' | 'fail'
+  readonly said: string
+  /** What to do about it; null when it is good. */
+  readonly next: string | null
+}
+
+export interface Evidence {
+  readonly user: string
+  readonly slots: Slots<string>
+  readonly sudo: readonly (readonly string[])[]
+  readonly seen: Seen
+  /** For each slot, the processes that are its own. */
+  readonly ours: readonly (readonly number[])[]
+  readonly setup: Pick<SetupPlan, 'folders' | 'files'>
+  /** What the router's own check threw. */
+  readonly router: Fault | undefined
+  readonly live: { readonly fault: Fault | undefined; readonly name: string | undefined }
+  readonly environment: Fault | undefined
+  /** Our clock before and after the host's was read, in milliseconds since 1970. */
+  readonly clock: { readonly began: number; readonly ended: number }
+  /** Our own deploy. */
+  readonly deploy: string
+  readonly load?: { readonly room: Room | undefined } | undefined
+}
+
+/** Seconds that the clocks may differ: journal and records of two people would else be in the wrong order. */
+const SKEW = 30
+/** Free bytes and inodes below which `doctor` warns, when it does not know what will be sent. */
+const LOW = { bytes: 200e6, inodes: 5_000 }
+
+const ok = (name: string, said: string): Check => ({ name, result: 'ok', said, next: null })
+const bad = (result: 'warn' | 'fail', name: string, said: string, next: string): Check => ({ name, result, said, next })
+const failed = (name: string, { message, next }: Fault): Check => bad('fail', name, message.replace(/\.$/, ''), next)
+
+export function judge(evidence: Evidence): readonly Check[] {
+  const { seen, router, live, environment, deploy } = evidence
+  const busy = seen.busy && seen.busy.deploy !== deploy ? seen.busy : undefined
+  const checks = [
+    live.fault ? failed('live slot', live.fault) : ok('live slot', live.name ?? 'none yet: the first deploy'),
+    router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
+    setupCheck(evidence),
+    sudoCheck(evidence),
+    ...room(evidence),
+    ...evidence.slots.all.map((_, i) => portCheck(evidence, i)),
+    loopback(evidence),
+    environment ? failed('environment', environment) : files(seen),
+    clock(evidence),
+  ]
+  if (!busy) return checks
+  // What somebody changes right now may look wrong for a moment.
+  const calm = checks.map(check =>
+    check.result === 'fail' && /^(?:live slot|port )/.test(check.name) ? { ...check, result: 'warn' as const } : check,
+  )
+  const said = `${busy.by} is busy since ${busy.since}: ${busy.doing} (${busy.deploy})`
+  return [...calm, bad('warn', 'lock', said, 'Wait until that has ended, or use --lock-wait.')]
+}
+
+function setupCheck({ setup: { folders, files } }: Evidence): Check {
+  // The sudoers file is root's alone to read; what it says is tried instead.
+  const seen = files.filter(({ file }) => !file.path.startsWith('/etc/sudoers.d/'))
+  const missing = [...folders, ...seen.filter(({ diff }) => /^@@ -0,0 /m.test(diff)).map(({ file }) => file.path)]
+  const next = 'Run `npx task setup`; `npx task setup --dry-run` shows the difference.'
+  if (missing.length > 0) return bad('fail', 'setup', `missing, or of another mode: ${missing.join(', ')}`, next)
+  if (seen.length > 0) return bad('warn', 'setup', `changed: ${seen.map(({ file }) => file.path).join(', ')}`, next)
+  return ok('setup', 'folders and files are as setup made them')
+}
+
+function sudoCheck({ user, sudo, seen }: Evidence): Check {
+  const { sudo: listing, denied } = seen
+  if (listing === undefined) return ok('sudo', 'not needed: this is root')
+  const refused = sudo.filter((words, i) => denied.includes(i) || wantsPassword(listing, words) === true)
+  const unique = [...new Set(refused.map(words => words.join(' ')))]
+  const [first] = unique
+  if (first === undefined) return ok('sudo', `${counted(sudo.length, 'command')} allowed without a password`)
+  const said = `\`sudo -n ${first}\` is refused to ${user}${unique.length > 1 ? `, and ${unique.length - 1} more` : ''}`
+  const lines = unique.map(line => `${user} ALL=(root) NOPASSWD: ${line.replace(/[\\,:=]/g, '\\$&')}`)
+  return bad('fail', 'sudo', said, `Run \`npx task setup\`, or add to a file in /etc/sudoers.d: ${lines.join('; ')}`)
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+
+function room({ seen: { disk, there }, load }: Evidence): Check[] {
+  const wanted = there ? undefined : load?.room
+  const need = wanted ? wanted.packed + wanted.unpacked : 0
+  const bytes = `${megabytes(disk.free)} free on ${disk.mount}`
+  const space = 'Make room there: old releases, logs, other applications.'
+  const checks = [
+    disk.free < need
+      ? bad('fail', 'disk', `${bytes}, ${megabytes(need)} needed for the artifact and what it holds`, space)
+      : disk.free < LOW.bytes
+        ? bad('warn', 'disk', bytes, space)
+        : ok('disk', wanted ? `${bytes}, ${megabytes(need)} needed` : bytes),
+  ]
+  if (disk.inodes === undefined) return checks
+  const inodes = `${disk.inodes} inodes free on ${disk.mount}`
+  const few = 'Remove files there: many small ones use them up.'
+  if (wanted && disk.inodes < wanted.entries + 2)
+    return [...checks, bad('fail', 'inodes', `${inodes}, ${wanted.entries + 2} needed`, few)]
+  return [...checks, disk.inodes < LOW.inodes ? bad('warn', 'inodes', inodes, few) : ok('inodes', inodes)]
+}
+
+/** A process and its parents. */
+function line(parents: ReadonlyMap<number, number>, pid: number | undefined): number[] {
+  const chain: number[] = []
+  for (let at = pid; at !== undefined && at > 1 && !chain.includes(at); at = parents.get(at)) chain.push(at)
+  return chain
+}
+
+const isOurs = ({ seen, ours }: Evidence, i: number, listener: Listener): boolean =>
+  line(seen.parents, listener.pid).some(pid => ours[i]?.includes(pid))
+
+function portCheck(evidence: Evidence, i: number): Check {
+  const slot = evidence.slots.all[i]
+  const name = `port ${slot?.port}`
+  const stranger = evidence.seen.listeners.find(
+    listener => listener.port === slot?.port && !isOurs(evidence, i, listener),
+  )
+  if (!stranger) {
+    const held = evidence.seen.listeners.some(listener => listener.port === slot?.port)
+    return ok(name, held ? `held by ${slot?.name}` : `free for ${slot?.name}`)
+  }
+  const holder = stranger.name ? `${stranger.name}, process ${stranger.pid}` : 'a process of another user'
+  const said = `the port ${slot?.port} of ${slot?.name} is held by ${holder}, which is not the slot's application`
+  return bad('fail', name, said, 'End that process on the host, or give the slot another port. Nothing was stopped.')
+}
+
+const LOOPBACK = /^(?:127\.|\[::1\]|\[::ffff:127\.)/
+
+function loopback(evidence: Evidence): Check {
+  const open = evidence.slots.all.flatMap((slot, i) =>
+    evidence.seen.listeners
+      .filter(listener => isOurs(evidence, i, listener) && !LOOPBACK.test(listener.address))
+      .map(({ address, port }) => `${slot.name} listens on ${address}:${port}`),
+  )
+  if (open.length === 0) return ok('loopback', 'no slot listens to the world')
+  const next = "Bind the application, and the BEAM's distribution, to 127.0.0.1: else the world gets past the router."
+  return bad('warn', 'loopback', open.join(', '), next)
+}
+
+function files({ environments }: Seen): Check {
+  if (environments.length === 0) return ok('environment', 'valid, and closed to others')
+  const said = `not readable, or not 0600: ${environments.join(', ')}`
+  return bad('warn', 'environment', said, 'The next deploy to that slot writes it anew; or `chmod 600` it.')
+}
+
+function clock({ seen, clock: { began, ended } }: Evidence): Check {
+  const skew = Math.max(began - seen.clock, seen.clock - ended, 0) / 1000
+  if (skew <= SKEW) return ok('clock', `within ${SKEW} s of ours`)
+  return bad(
+    'warn',
+    'clock',
+    `${Math.round(skew)} s from ours`,
+    'Set both clocks by NTP: the journal is in their order.',
+  )
+}
+
+/** The table for people: what is not good first in mind, all of it in sight. */
+export const checkTable = (checks: readonly Check[]): string =>
+  table(checks.map(({ result, name, said, next }) => [result, name, next === null ? said : `${said}. ${next}`]))

@@ -1,0 +1,87 @@
+/**
+ * What is looked at before anything is written: all at once, and judged together, so that a person mends it all at once.
+ * `task doctor` looks at the same at any time.
+ */
+import type { Host } from '../../host/host.ts'
+import { Fault } from '../../runner/faults.ts'
+import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import type { Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import { facts, plan } from '../setup.ts'
+import type { Slots } from '../slot.ts'
+import { judge as judgeTruth, readings } from '../truth/truth.ts'
+import type { Room } from '../upload/tar.ts'
+import { type Check, judge } from './checks.ts'
+import { look, parseLook } from './look.ts'
+
+interface Ground<S extends string> {
+  readonly app: string
+  readonly host: Host
+  readonly layout: Layout
+  readonly slots: Slots<S>
+  readonly router: Router
+  readonly runtime: Runtime
+  readonly deploy: Deploy
+  provisions(facts: HostFacts): readonly Provision[]
+  environment(slot: Slot): string
+}
+
+/** What a deploy wants to put on the host. `room` is undefined when the artifact cannot be read as a `.tar.gz`. */
+export interface Load {
+  readonly release: Release
+  readonly room: Room | undefined
+}
+
+/** Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `TOOLS_MISSING`. */
+export async function preflight<S extends string>(ground: Ground<S>, load?: Load): Promise<readonly Check[]> {
+  const { app, host, layout, slots, router, runtime, deploy, provisions, environment } = ground
+  const found = await facts(host, provisions)
+  const wants = provisions(found)
+  const sudo = wants.flatMap(want => want.sudo)
+  const began = Date.now()
+  const [read, look_, setup, route, processes] = await Promise.all([
+    caught(async () => readings(ground)),
+    host.ask(look(layout, slots, sudo, load?.release)).then(text => ({ text, at: Date.now() })),
+    plan(host, { app, layout, slots, provisions: wants, facts: found }),
+    caught(() => router.check()),
+    Promise.all(slots.all.map(slot => runtime.process(slot))),
+  ])
+  if (read.fault?.code === 'NOT_SET_UP') throw read.fault
+  const truth = read.value ? await caught(async () => judgeTruth(read.value, slots)) : read
+  return judge({
+    user: found.user,
+    slots,
+    sudo,
+    seen: parseLook(look_.text),
+    ours: slots.all.map((_, i) =>
+      [processes[i]?.pid, read.value?.records[i]?.adopted?.pid].filter(pid => pid !== undefined),
+    ),
+    setup,
+    router: route.fault,
+    live: { fault: truth.fault, name: read.value?.router.slot },
+    environment: (await caught(async () => slots.all.map(environment))).fault,
+    clock: { began, ended: look_.at },
+    deploy: deploy.id,
+    load,
+  })
+}
+
+/** Throws `PREFLIGHT_FAILED`, with the whole table, when a check failed. */
+export function assertFit(host: Host, checks: readonly Check[], table: string | undefined): void {
+  const failed = checks.filter(check => check.result === 'fail')
+  const [first] = failed
+  if (first) throw slotFaults.PREFLIGHT_FAILED({ host: host.name, first, failed: failed.length, table })
+}
+
+/** A `Fault` as a value; any other error is thrown. */
+async function caught<T>(
+  work: () => Promise<T>,
+): Promise<{ value: T; fault?: undefined } | { value?: undefined; fault: Fault }> {
+  try {
+    return { value: await work() }
+  } catch (error) {
+    if (error instanceof Fault) return { fault: error }
+    throw error
+  }
+}

@@ -1,0 +1,90 @@
+/** One move of the traffic: planned only to a slot that is fit for it, proven from outside, written down. */
+import type { Host } from '../../host/host.ts'
+import type { Route, Router, Runtime, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import { append, type Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import { assertHealthy, type Health, versionIn } from '../start/health.ts'
+import { readRecord, type SlotRecord, writeRecord } from '../truth/record.ts'
+import type { Truth } from '../truth/truth.ts'
+
+export interface Move<S extends string> {
+  readonly from: Slot<S> | undefined
+  readonly to: Slot<S>
+  /** The route that is put back when the move goes wrong. */
+  readonly before: Route
+  readonly generation: string
+  readonly record: SlotRecord
+}
+
+interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly router: Router
+  readonly runtime: Runtime
+  readonly health: Health
+  readonly deploy: Deploy
+}
+
+/** Answers in a row on fresh connections that count as proof, and how long we wait for them. */
+const PROOF = { answers: 5, within: 10_000 }
+/** A slot that should take the traffic now is not given the time of a boot, and it is up: it can be asked faster. */
+const READY = { within: 10_000, every: 100 }
+
+/** `undefined` when the slot is live already. Throws when the slot is empty, down or ill, or the router could not switch. */
+export async function planMove<S extends string>(
+  ground: Ground,
+  truth: Truth<S>,
+  to: Slot<S>,
+): Promise<Move<S> | undefined> {
+  if (truth.live?.name === to.name) return undefined
+  const { host, layout, router, runtime, deploy } = ground
+  const record = await readRecord(host, layout, to)
+  if (!record) throw slotFaults.SLOT_EMPTY({ slot: to.name })
+  const { within, every } = ground.health
+  const health = { ...ground.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
+  await Promise.all([assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid), router.check()])
+  return { from: truth.live, to, before: truth.router, generation: deploy.id, record }
+}
+
+/** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `PROMOTE_NOT_PROVEN`. */
+export async function proveMove({ router, health }: Ground, { to, generation, record }: Move<string>): Promise<string> {
+  const proof = await router.prove({ slot: to.name, generation }, PROOF)
+  const failed = (why: string) => slotFaults.PROMOTE_NOT_PROVEN({ slot: to.name, why })
+  if (!proof.proven)
+    throw failed(
+      `after ${proof.asked} questions the site still says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
+    )
+  const { status, body } = await router.fetch(health.path)
+  if (status !== 200) throw failed(`${health.path} answers ${status || 'nothing'} through the router`)
+  const said = health.version === false ? record.release.version : versionIn(body, health.version)
+  if (said !== record.release.version)
+    throw failed(`through the router it says ${said ?? 'no version'} and not ${record.release.version}`)
+  return `${proof.asked} answers, version ${record.release.version}`
+}
+
+/** Puts the route back that was there before, and proves that too. Throws `RESTORE_NOT_PROVEN`. */
+export async function takeBack({ host, layout, router }: Ground, { before, to, record }: Move<string>): Promise<void> {
+  await router.restore(before)
+  // What failed may have come after the move was written down.
+  await writeRecord(host, layout, record)
+  if (before.slot === undefined) return
+  const proof = await router.prove(before, PROOF)
+  const last = proof.last.problem ?? proof.last.slot ?? 'no slot'
+  if (!proof.proven)
+    throw slotFaults.RESTORE_NOT_PROVEN({ slot: before.slot, why: `the site says ${last} after ${to.name}` })
+}
+
+/** Writes into the slot's record and the journal that the traffic is there now. */
+export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>): Promise<void> {
+  const promoted = { generation: move.generation, at: new Date().toISOString(), by: deploy.by }
+  await writeRecord(host, layout, { ...move.record, state: 'ready', promoted })
+  await append(host, layout, deploy, {
+    event: 'promote',
+    slot: move.to.name,
+    from: move.from?.name,
+    release: move.record.release.name,
+    revision: move.record.revision ?? undefined,
+    result: 'done',
+  })
+}

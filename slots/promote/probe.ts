@@ -1,0 +1,280 @@
+/**
+ * What a promote measures of itself: bounded requests through the router while the traffic moves, never sent twice. They
+ * run on the host, in one script that we hold, so that they need no way from here to the site.
+ */
+import type { Held, Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { Router } from '../contracts.ts'
+
+export interface ProbeSetting {
+  /** What is asked of the site. Default: the health path. */
+  readonly paths?: readonly string[]
+  /** Requests a second of each kind. Default 20. */
+  readonly rate?: number
+  /** Failures after the switch, 5xx and connections without an answer, that do not switch back. Default 0. */
+  readonly tolerate?: number
+  /** Milliseconds that the site is watched after the switch, at least. Default 500. */
+  readonly watch?: number
+}
+
+export type Probing = Required<ProbeSetting>
+
+export const probingOf = (setting: ProbeSetting, healthPath: string): Probing => ({
+  paths: [healthPath],
+  rate: 20,
+  tolerate: 0,
+  watch: 500,
+  ...setting,
+})
+
+/**
+ * `fresh`: a connection for each request · `kept`: one after the other on a connection · `route`: which slot is live, asked
+ * of the router.
+ */
+export const KINDS = ['fresh', 'kept', 'route'] as const
+export type ProbeKind = (typeof KINDS)[number]
+
+/** One request that is over. */
+export interface Probe {
+  readonly kind: ProbeKind
+  /** Milliseconds since the router was told to switch: when it was sent, negative before, and how long it took. */
+  readonly at: number
+  readonly took: number
+  /** HTTP status; 0 without an answer. */
+  readonly status: number
+  /** Which release answered, where that could be told. */
+  readonly by: 'old' | 'new' | undefined
+  /** Why there was no good answer. */
+  readonly problem: string | undefined
+}
+
+export interface Probed {
+  /** In the order in which they ended. */
+  readonly probes: readonly Probe[]
+  /** When the router said that it was done, on the same clock. */
+  readonly returnedAt: number
+}
+
+/** No run of probes lasts longer, whatever happens to the one that holds it. In seconds. */
+const LONGEST = 60
+const PATIENCE = 5
+
+/**
+ * The held script. It says `probing` when each kind has its first answer, or `unable <why>` and ends. Then each line of its
+ * input is a word whose moment is kept, until `end`: then it says what was seen, for `parseProbes`.
+ */
+export function probeLoop(curl: (path: string) => readonly string[], { paths, rate }: Probing): Script {
+  const asked: Readonly<Record<ProbeKind, readonly string[]>> = { fresh: paths, kept: paths, route: ['/deployment_id'] }
+  const prepared = KINDS.map(kind => {
+    const options = curl('/').slice(0, -1)
+    const urls = asked[kind].map(path => `url = ${configText(curl(path).at(-1) ?? '')}`).join('\n')
+    const words = [
+      ...options,
+      ...['--silent', '--verbose', '--no-buffer', '--globoff', '--max-time', PATIENCE, '--max-filesize', 65_536],
+      ...['--rate', `${rate}/s`, '--write-out', SAID],
+      ...(kind === 'kept' ? [] : ['--header', 'Connection: close']),
+    ]
+    const rounds = Math.ceil((rate * LONGEST) / asked[kind].length)
+    return sh.read`start ${kind} ${rounds} ${urls} ${words}`
+  })
+  return sh.read`
+if ! curl --help all 2>/dev/null | grep -q -e '--rate '; then echo 'unable the curl there is older than 7.84'; exit 0; fi
+if [ -z "\${EPOCHREALTIME-}" ]; then echo 'unable the bash there is older than 5'; exit 0; fi
+export LC_ALL=C
+dir=$(mktemp -d) curls=()
+trap 'kill "\${curls[@]}" 2>/dev/null || :; rm -rf "$dir"' EXIT
+stamp() { printf '%s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" "$1"; }
+start() {
+  local name=$1 rounds=$2 urls=$3; shift 3
+  for ((; rounds > 0; rounds--)); do printf '%s\\n' "$urls"; done > "$dir/$name.urls"
+  mkfifo "$dir/$name.pipe"; : > "$dir/$name.said"
+  while IFS= read -r line; do
+    case $line in '@ '*|'* Connection died, '*) stamp "$line" ;; esac
+  done < "$dir/$name.pipe" > "$dir/$name.said" &
+  curl "$@" --config "$dir/$name.urls" > "$dir/$name.bodies" 2> "$dir/$name.pipe" < /dev/null &
+  curls+=($!)
+}
+${sh.lines(...prepared)}
+for ((i = 0; i < 100; i++)); do
+  if [ -s "$dir/fresh.said" ] && [ -s "$dir/kept.said" ] && [ -s "$dir/route.said" ]; then break; fi
+  sleep 0.02
+done
+echo probing
+moments=$(while IFS= read -r -t ${LONGEST} word; do stamp "$word"; if [ "$word" = end ]; then break; fi; done || :)
+kill "\${curls[@]}" 2>/dev/null || :
+wait
+printf 'moments\\n%s\\n' "$moments"
+for name in ${KINDS}; do
+  printf 'said %s\\n' "$name"; cat "$dir/$name.said"
+  printf 'bodies %s\\n' "$name"; head -c 1000000 "$dir/$name.bodies" | base64 -w 0; echo
+done
+echo over`
+}
+
+/** What curl says of each request, on its standard error, which it does not buffer. */
+const SAID = '%{stderr}@ %{http_code} %{exitcode} %{time_total} %{size_download}\\n'
+
+/** A value of curl's configuration. */
+const configText = (value: string) => `"${value.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`
+
+/** How to tell who answered. */
+export interface Telling {
+  readonly to: string
+  readonly from: string | undefined
+  /** The version in a body, if it tells one, and the versions that the two slots have. Equal ones tell nothing. */
+  readonly versionOf: (body: string) => string | undefined
+  readonly version: string
+}
+
+/** Reads what `probeLoop` printed. Throws an `Error` when it ended before its end. */
+export function parseProbes(lines: readonly string[], telling: Telling): Probed {
+  if (lines.at(-1) !== 'over') throw new Error('The probes ended before they had said what they saw')
+  const sections = new Map<string, string[]>()
+  for (const line of lines) {
+    if (/^(moments|said \w+|bodies \w+)$/.test(line)) sections.set(line, [])
+    else [...sections.values()].at(-1)?.push(line)
+  }
+  const moments = new Map(
+    (sections.get('moments') ?? []).map(line => {
+      const [at = '', word = ''] = line.split(' ')
+      return [word, Number(at) / 1000]
+    }),
+  )
+  const asked = moments.get('asked')
+  if (asked === undefined) return { probes: [], returnedAt: 0 }
+  const probes = KINDS.flatMap(kind => {
+    const bodies = Buffer.from((sections.get(`bodies ${kind}`) ?? [''])[0] ?? '', 'base64')
+    let read = 0
+    return (sections.get(`said ${kind}`) ?? []).map((line): Probe => {
+      const [at = '', mark, status = '', exit = '', seconds = '', size = ''] = line.split(' ')
+      const ended = Number(at) / 1000 - asked
+      if (mark !== '@') return { kind, at: ended, took: 0, status: 0, by: undefined, problem: 'reset' }
+      const body = bodies.subarray(read, read + Number(size)).toString()
+      read += Number(size)
+      const took = Number(seconds) * 1000
+      const code = Number(status)
+      const problem = exit === '0' ? (code >= 500 ? status : undefined) : (CURL[exit] ?? `curl ${exit}`)
+      return { kind, at: ended - took, took, status: code, by: who(kind, code, body, telling), problem }
+    })
+  })
+  const returnedAt = (moments.get('returned') ?? asked) - asked
+  return { probes: probes.toSorted((a, b) => a.at + a.took - (b.at + b.took)), returnedAt }
+}
+
+/** curl's exit codes, in words. */
+const CURL: Readonly<Record<string, string>> = {
+  7: 'refused',
+  18: 'cut off',
+  28: 'timeout',
+  52: 'empty answer',
+  55: 'reset',
+  56: 'reset',
+}
+
+function who(kind: ProbeKind, status: number, body: string, { to, from, versionOf, version }: Telling): Probe['by'] {
+  if (status !== 200) return undefined
+  if (kind === 'route') return body.trim() === to ? 'new' : body.trim() === from ? 'old' : undefined
+  const said = versionOf(body)
+  if (said === undefined) return undefined
+  return said === version ? 'new' : 'old'
+}
+
+/** What a person is told of it. Times are milliseconds since the router was told. */
+export interface Measured {
+  readonly sent: number
+  /** After the switch, by kind of failure such as `kept: 502`. */
+  readonly failed: Readonly<Record<string, number>>
+  readonly failures: number
+  /** Before it: the site was ill already. */
+  readonly failedBefore: number
+  readonly slowest: number
+  readonly firstNew: number | undefined
+  readonly lastOld: number | undefined
+}
+
+/**
+ * `first`: there was no live slot before, so that what was sent before the switch had returned could only fail, and a 503 is what
+ * the router says until then; a reload takes a moment after it has returned. Where both
+ * slots run the same version, only the router's own answers tell them apart: `sameVersion`.
+ */
+export function measured(
+  { probes, returnedAt }: Probed,
+  { first, sameVersion }: { first: boolean; sameVersion: boolean },
+): Measured {
+  const since = (probe: Probe) => (first ? probe.at >= returnedAt && probe.status !== 503 : probe.at + probe.took >= 0)
+  const bad = probes.filter(probe => probe.problem !== undefined)
+  const after = bad.filter(since)
+  const failed: Record<string, number> = {}
+  for (const { kind, problem } of after) failed[`${kind}: ${problem}`] = (failed[`${kind}: ${problem}`] ?? 0) + 1
+  const telling = probes.filter(probe => probe.kind === 'route' || !sameVersion)
+  const ends = (by: 'old' | 'new') =>
+    telling.filter(probe => probe.by === by && probe.at + probe.took >= 0).map(probe => probe.at + probe.took)
+  const news = ends('new')
+  const olds = ends('old')
+  return {
+    sent: probes.length,
+    failed,
+    failures: after.length,
+    failedBefore: first ? 0 : bad.length - after.length,
+    slowest: Math.max(0, ...probes.map(probe => probe.took)),
+    firstNew: news.length > 0 ? Math.min(...news) : undefined,
+    lastOld: olds.length > 0 ? Math.max(...olds) : undefined,
+  }
+}
+
+/** How many failures speak against the release or the router. */
+export const against = ({ failures, failed }: Measured, { dropsKept = false }: Pick<Router, 'dropsKept'>): number =>
+  failures - (dropsKept ? (failed['kept: reset'] ?? 0) : 0)
+
+/** One line for people. */
+export function measuredLine({ sent, failed, failures, failedBefore, slowest, firstNew, lastOld }: Measured): string {
+  const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)
+  return [
+    `${sent} probes, ${failures} failed${reasons.length ? ` (${reasons.join(', ')})` : ''}`,
+    ...(failedBefore ? [`${failedBefore} failed before the switch`] : []),
+    `slowest ${Math.round(slowest)} ms`,
+    `first new answer after ${firstNew === undefined ? 'none' : `${Math.round(firstNew)} ms`}`,
+    `last old ${lastOld === undefined ? 'none' : `after ${Math.round(lastOld)} ms`}`,
+  ].join(', ')
+}
+
+/** Probes that run. */
+export interface Prober extends AsyncDisposable {
+  /** Keeps this moment: just before the router is told, and just after it said that it was done. */
+  mark(moment: 'asked' | 'returned'): void
+  /** Ends them, not before the site was watched long enough. */
+  end(telling: Telling): Promise<Probed>
+}
+
+/** Starts them; `undefined` with a word to `log` where the router or the host cannot be probed. */
+export async function startProbes(
+  { host, router, log }: { readonly host: Host; readonly router: Router; log(line: string): void },
+  probing: Probing,
+): Promise<Prober | undefined> {
+  if (!router.curl) return undefined
+  const held: Held = await host.hold(probeLoop(path => router.curl?.(path) ?? [], probing))
+  // Not `for await`: leaving such a loop would end the lines.
+  const lines = held.lines[Symbol.asyncIterator]()
+  const { value: first = 'unable its script ended' } = await lines.next()
+  if (first !== 'probing') {
+    await held[Symbol.asyncDispose]()
+    log(`The switch is not probed: ${String(first).replace(/^unable /, '')}`)
+    return undefined
+  }
+  let returnedAt = performance.now()
+  return {
+    mark(moment) {
+      held.send(moment)
+      returnedAt = performance.now()
+    },
+    async end(telling) {
+      const left = probing.watch - (performance.now() - returnedAt)
+      await new Promise(resolve => setTimeout(resolve, Math.max(0, left)))
+      held.send('end')
+      const all: string[] = []
+      for (let next = await lines.next(); !next.done; next = await lines.next()) all.push(next.value)
+      return parseProbes(all, telling)
+    },
+    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+  }
+}

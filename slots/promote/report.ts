@@ -1,0 +1,81 @@
+/** The report of a promote, as data and as two files: a page for people, and the same as JSON beside it. */
+import { access, constants, writeFile } from 'node:fs/promises'
+import { dirname, parse } from 'node:path'
+import type { Deploy } from '../journal/journal.ts'
+import type { MeasuredMove, MoveStep } from './measured-move.ts'
+import type { Move } from './move.ts'
+import type { Measured, Probe } from './probe.ts'
+import { probeFaults } from './probe-faults.ts'
+import { reportPage } from './report-page.ts'
+
+/** All times are milliseconds since the router was told to switch, but `at`. */
+export interface PromoteReport {
+  readonly app: string
+  readonly host: string
+  readonly by: string
+  /** ISO 8601, UTC: when this was written down. */
+  readonly at: string
+  readonly generation: string
+  readonly from: { readonly slot: string; readonly version: string | null } | null
+  readonly to: { readonly slot: string; readonly version: string; readonly release: string }
+  /** Why the traffic goes back; null when it stays. */
+  readonly problem: string | null
+  readonly steps: readonly MoveStep[]
+  /** When the router said that it was done. */
+  readonly returnedAt: number | null
+  readonly measured: Measured | null
+  readonly probes: readonly Probe[]
+}
+
+interface About {
+  readonly app: string
+  readonly host: { readonly name: string }
+  readonly deploy: Deploy
+}
+
+export const reportOf = (
+  { app, host, deploy }: About,
+  { from, to, record, generation }: Move<string>,
+  { problem, steps, versionBefore, probed, measured }: MeasuredMove,
+  at = new Date(),
+): PromoteReport => ({
+  app,
+  host: host.name,
+  by: deploy.by,
+  at: at.toISOString(),
+  generation,
+  from: from ? { slot: from.name, version: versionBefore ?? null } : null,
+  to: { slot: to.name, version: record.release.version, release: record.release.name },
+  problem: problem === undefined ? null : problem instanceof Error ? problem.message : String(problem),
+  steps,
+  returnedAt: probed?.returnedAt ?? null,
+  measured: measured ?? null,
+  probes: probed?.probes ?? [],
+})
+
+/** Where the data of a page is written: `promote.html` has `promote.json` beside it. */
+export function jsonBeside(page: string): string {
+  const { dir, name, ext } = parse(page)
+  const base = ext === '.json' ? `${name}.data` : name
+  return dir === '' ? `${base}.json` : `${dir}/${base}.json`
+}
+
+/** Asked before anything moves, so that a mistyped folder does not take a good promote back. Throws `REPORT_UNWRITABLE`. */
+export async function assertWritable(page: string): Promise<void> {
+  await access(dirname(page), constants.W_OK).catch((error: unknown) => {
+    throw unwritable(page, error)
+  })
+}
+
+/** Writes both files. Throws `REPORT_UNWRITABLE`. */
+export async function writeReport(page: string, report: PromoteReport): Promise<void> {
+  try {
+    await writeFile(page, reportPage(report))
+    await writeFile(jsonBeside(page), `${JSON.stringify(report, undefined, 2)}\n`)
+  } catch (error) {
+    throw unwritable(page, error)
+  }
+}
+
+const unwritable = (path: string, error: unknown) =>
+  probeFaults.REPORT_UNWRITABLE({ path, why: error instanceof Error ? error.message : String(error) })

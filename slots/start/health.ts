@@ -1,0 +1,132 @@
+/**
+ * Whether a slot is fit for traffic: its health path answers 200 several times in a row, the same process from the first
+ * answer to the last, it says the version of the release, and it is that process which listens on the slot's port.
+ *
+ * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
+ */
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { Release, Runtime, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+
+export interface HealthCheck {
+  /** Default `/health`. */
+  readonly path?: string
+  /** The field of the JSON answer that holds the version; `false` when the application does not tell it. Default `version`. */
+  readonly version?: string | false
+  /** 200s in a row. Default 3. */
+  readonly passes?: number
+  /** Milliseconds between two questions. Default 250. */
+  readonly every?: number
+  /** Milliseconds for one answer. Default 2,000. */
+  readonly patience?: number
+  /** Milliseconds for all of it, the boot included. Default 60,000. */
+  readonly within?: number
+  /** Milliseconds that the passes in a row must span at least: an application that dies after 5 s is not healthy. Default 0. */
+  readonly soak?: number
+}
+
+export type Health = Required<HealthCheck>
+
+export const healthOf = (check: HealthCheck = {}): Health => ({
+  path: '/health',
+  version: 'version',
+  passes: 3,
+  every: 250,
+  patience: 2_000,
+  within: 60_000,
+  soak: 0,
+  ...check,
+})
+
+export interface HealthResult {
+  readonly outcome: 'passed' | 'late' | 'gone'
+  readonly tries: number
+  readonly failed: number
+  /** HTTP status of the last answer; 0 when there was none. */
+  readonly status: number
+  readonly body: string
+  /** Who listens on the port, and its parents up to the first process. */
+  readonly listener: readonly number[]
+}
+
+/** Asks until it has passed, the time is up, or the process is gone. Its output is for `parseHealth`. */
+export const healthLoop = (slot: Slot, pid: number, health: Health): Script => sh.read`
+now() { date +%s%3N; }
+start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 body=
+while :; do
+  if ! [ -d ${`/proc/${pid}`} ]; then outcome=gone; break; fi
+  tries=$((tries + 1))
+  answer=$(curl -s --max-time ${health.patience / 1000} -w '\\n%{http_code}' ${url(slot, health.path)}) || true
+  status=\${answer##*$'\\n'} body=\${answer%$'\\n'*}
+  if [ "$status" = 200 ]; then
+    if [ $passes = 0 ]; then since=$(now); fi
+    passes=$((passes + 1))
+    if [ $passes -ge ${health.passes} ] && [ $(( $(now) - since )) -ge ${health.soak} ]; then outcome=passed; break; fi
+  else
+    if [ $passes -gt 0 ] || [ "$status" != 000 ]; then failed=$((failed + 1)); fi
+    passes=0
+  fi
+  if [ $(( $(now) - start )) -ge ${health.within} ]; then break; fi
+  sleep ${health.every / 1000}
+done
+${listenerChain(slot)}
+printf '%s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$chain" "$body"`
+
+const url = (slot: Slot, path: string) => `http://127.0.0.1:${slot.port}${path}`
+
+/** Sets `$chain` to the pid that listens on a slot's port, and its parents. Empty when none does, or none that we may see. */
+export const listenerChain = (slot: Slot): Script => sh.read`
+chain= pid=$(ss -Hltnp ${`sport = :${slot.port}`} | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
+while [ "\${pid:-0}" -gt 1 ]; do chain="$chain $pid"; pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null || true); done`
+
+export function parseHealth(text: string): HealthResult {
+  const [head = '', chain = '', ...body] = text.split('\n')
+  const [outcome, tries, failed, status] = head.split(' ')
+  return {
+    outcome: outcome as HealthResult['outcome'],
+    tries: Number(tries),
+    failed: Number(failed),
+    status: Number(status),
+    listener: chain.split(' ').filter(Boolean).map(Number),
+    body: body.join('\n'),
+  }
+}
+
+/** The version in an answer; `undefined` when it has none. */
+export function versionIn(body: string, field: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(body)[field]
+    return typeof value === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface Patient {
+  readonly host: Host
+  readonly runtime: Runtime
+  readonly health: Health
+}
+
+/** Resolves to the pid when the slot is fit, else throws `SLOT_DOWN`, `SLOT_NOT_HEALTHY`, `SLOT_OTHER_VERSION` or `PORT_TAKEN`. */
+export async function assertHealthy(
+  { host, runtime, health }: Patient,
+  slot: Slot,
+  release: Pick<Release, 'name' | 'version'>,
+  adopted?: number,
+): Promise<{ readonly pid: number; readonly result: HealthResult }> {
+  const process = adopted === undefined ? await runtime.process(slot) : { state: 'running', pid: adopted }
+  const tail = () => (adopted === undefined ? runtime.log(slot, 15) : Promise.resolve(''))
+  if (process.state !== 'running' || process.pid === undefined)
+    throw slotFaults.SLOT_DOWN({ slot: slot.name, state: process.state, log: await tail() })
+  const result = parseHealth(await host.ask(healthLoop(slot, process.pid, health)))
+  if (result.outcome !== 'passed')
+    throw slotFaults.SLOT_NOT_HEALTHY({ slot: slot.name, result, path: health.path, log: await tail() })
+  if (result.listener.length > 0 && !result.listener.includes(process.pid))
+    throw slotFaults.PORT_TAKEN({ slot: slot.name, port: slot.port, holder: `process ${result.listener[0]}` })
+  const said = health.version === false ? release.version : versionIn(result.body, health.version)
+  if (said !== release.version)
+    throw slotFaults.SLOT_OTHER_VERSION({ slot: slot.name, wanted: release.version, said: said ?? 'no version' })
+  return { pid: process.pid, result }
+}

@@ -1,0 +1,48 @@
+/**
+ * What a host remembers of a slot, in `slot.json` beside the slot's `current` link. It stands on the host and not on a
+ * laptop: a second deployer, or CI, sees the same.
+ */
+import type { Host } from '../../host/host.ts'
+import { sh } from '../../host/script.ts'
+import type { Release, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import type { Layout } from '../layout.ts'
+
+export interface SlotRecord {
+  readonly slot: string
+  readonly release: Release
+  /** Source revision of the release, when known. */
+  readonly revision: string | null
+  /** The deploy that put it there. */
+  readonly deploy: string
+  readonly by: string
+  /** ISO 8601, UTC. */
+  readonly at: string
+  /** `starting` until it was seen healthy: a deploy that was cut leaves it so. `stopped` when the deploy was taken back. */
+  readonly state: 'starting' | 'ready' | 'stopped'
+  /** When the traffic was last moved to it; the newest of all slots is the live one by the records. */
+  readonly promoted: { readonly generation: string; readonly at: string; readonly by: string } | null
+  /** A process that was there before us, and is not under the runtime's supervision. */
+  readonly adopted: { readonly pid: number; readonly startTime: string } | null
+}
+
+/** The record of a slot; `undefined` when nothing was ever put there. A record that cannot be read is a `Fault`. */
+export async function readRecord(host: Host, layout: Layout, slot: Slot): Promise<SlotRecord | undefined> {
+  const path = layout.slot(slot.name).record
+  const text = await host.ask(sh.read`if [ -e ${path} ]; then cat ${path}; fi`)
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text) as SlotRecord
+  } catch (cause) {
+    throw slotFaults.RECORD_UNREADABLE({ path }, cause)
+  }
+}
+
+export const writeRecord = (host: Host, layout: Layout, record: SlotRecord): Promise<void> =>
+  host.write(layout.slot(record.slot).record, `${JSON.stringify(record, null, 2)}\n`)
+
+/** The slot that got the traffic last, by the records alone. */
+export function liveByRecords(records: readonly (SlotRecord | undefined)[]): string | undefined {
+  const promoted = records.flatMap(record => (record?.promoted ? [{ slot: record.slot, at: record.promoted.at }] : []))
+  return promoted.sort((a, b) => b.at.localeCompare(a.at))[0]?.slot
+}

@@ -1,0 +1,113 @@
+/** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
+import { type Script, sh } from '../../host/script.ts'
+import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
+import { type Health, healthLoop, parseHealth } from '../start/health.ts'
+import { connections } from '../start/port.ts'
+import { table } from '../words.ts'
+import type { SlotRecord } from './record.ts'
+import { agree, type Ground, readingLines, readings } from './truth.ts'
+
+export interface SlotStatus {
+  readonly slot: string
+  readonly live: boolean
+  /** Name of the release; null when nothing was ever put there. */
+  readonly release: string | null
+  readonly state: SlotProcess['state']
+  readonly pid: number | null
+  /** Seconds. */
+  readonly uptime: number | null
+  readonly health: 'healthy' | 'ill' | 'unknown'
+  /** Established connections to the slot's port. */
+  readonly connections: number
+}
+
+export interface Status {
+  readonly host: string
+  /** null when no slot is live, or when the readings do not agree. */
+  readonly live: string | null
+  readonly agreed: boolean
+  readonly readings: Readonly<Record<string, string>>
+  readonly slots: readonly SlotStatus[]
+}
+
+interface Seen<S extends string> extends Ground<S> {
+  readonly runtime: Runtime
+  readonly health: Health
+}
+
+/** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
+export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
+  const read = await readings(seen)
+  const live = agree(read) ? (read.router.slot ?? null) : null
+  const slots = await Promise.all(
+    seen.slots.all.map((slot, i) => slotStatus(seen, slot, read.records[i], live === slot.name)),
+  )
+  return { host: seen.host.name, live, agreed: agree(read), readings: Object.fromEntries(readingLines(read)), slots }
+}
+
+async function slotStatus(
+  { host, runtime, health }: Seen<string>,
+  slot: Slot,
+  record: SlotRecord | undefined,
+  live: boolean,
+): Promise<SlotStatus> {
+  const [supervised, connected, adopted] = await Promise.all([
+    runtime.process(slot),
+    host.ask(connections(slot)),
+    record?.adopted ? host.run(alive(record.adopted.pid)) : undefined,
+  ])
+  const process: SlotProcess =
+    adopted?.code === 0 && record?.adopted ? { state: 'running', pid: record.adopted.pid } : supervised
+  const asked =
+    process.state === 'running' && process.pid !== undefined
+      ? parseHealth(await host.ask(healthLoop(slot, process.pid, { ...health, passes: 1, soak: 0, within: 1 })))
+      : undefined
+  return {
+    slot: slot.name,
+    live,
+    release: record?.release.name ?? null,
+    state: process.state,
+    pid: process.pid ?? null,
+    uptime: process.uptime ?? null,
+    health: asked === undefined ? 'unknown' : asked.outcome === 'passed' ? 'healthy' : 'ill',
+    connections: Number(connected),
+  }
+}
+
+const alive = (pid: number): Script => sh.read`kill -0 ${pid} 2>/dev/null`
+
+const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
+
+/** The table for people. */
+export function statusTable(status: Status): string {
+  const rows = status.slots.map(slot => [
+    slot.slot,
+    slot.live ? 'live' : '',
+    slot.release ?? '-',
+    slot.state,
+    String(slot.pid ?? '-'),
+    slot.uptime === null ? '-' : duration(slot.uptime),
+    slot.health,
+    String(slot.connections),
+  ])
+  const lines = table([HEAD, ...rows])
+  if (status.agreed) return lines
+  const said = Object.entries(status.readings).map(([who, says]) => [who, says])
+  return `${lines}\n\nIt is not certain which slot is live:\n${table(said)}`
+}
+
+/** `3d 4h`, `12m 5s`: the two largest units. */
+export function duration(seconds: number): string {
+  const units = [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+    ['s', 1],
+  ] as const
+  const first = units.findIndex(([, size]) => seconds >= size)
+  if (first < 0) return '0s'
+  return units
+    .slice(first, first + 2)
+    .map(([unit, size], i) => `${Math.floor((i === 0 ? seconds : seconds % (units[first]?.[1] ?? 1)) / size)}${unit}`)
+    .join(' ')
+}

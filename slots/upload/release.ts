@@ -1,0 +1,71 @@
+/**
+ * Releases on a host: immutable folders, named by version and content. The same artifact always has the same name, so
+ * deploying it again finds the release that is there and never touches one that runs.
+ */
+import { type Script, sh } from '../../host/script.ts'
+import type { Artifact, Release } from '../contracts.ts'
+import type { Layout } from '../layout.ts'
+import { named } from '../names.ts'
+import { refuseOutside } from './receive.ts'
+
+/** What stands in a release's `release.json`. */
+export interface ReleaseRecord {
+  readonly version: string
+  readonly sha256: string
+  readonly revision: string | null
+  readonly by: string
+  /** ISO 8601, UTC. */
+  readonly at: string
+}
+
+export function releaseOf(artifact: Pick<Artifact, 'version' | 'sha256'>, layout: Layout): Release {
+  const name = `${named('version', artifact.version)}-${artifact.sha256.slice(0, 7)}`
+  return { name, version: artifact.version, sha256: artifact.sha256, dir: layout.release(name) }
+}
+
+/** Prints the release's record when the release is there and whole. The record is the last file that is written. */
+export const releaseRecord = (release: Release): Script =>
+  sh.read`cat ${`${release.dir}/release.json`} 2>/dev/null || true`
+
+/** Why an artifact was refused, by exit status of `unpack` and `receive`, and by the code of a `Refusal`. */
+export const UNPACK_REFUSED: Readonly<Record<number, string>> = {
+  41: 'it holds a name that is absolute or has ".." in it',
+  42: 'it holds a link that points outside of the release',
+  43: 'it holds something that is neither file, folder nor link',
+  44: 'it cannot be read as a tar archive',
+  46: 'it holds a name with a control character in it, or one that is not UTF-8',
+  47: 'it holds a name that is ours: release.json, .manifest and .upload at its top are written by us',
+  48: 'what came out of it is not what its list says',
+}
+
+/**
+ * Unpacks an archive that could not be read on this machine (`receive` is for all others): looks at what came out, and gives
+ * it its name with one rename. The record comes in by standard input. When the release is there by then, that one stays.
+ */
+export function unpack(release: Release, artifact: string, work: string): Script {
+  return sh.write`
+work=${work} artifact=${artifact} final=${release.dir}
+trap 'rm -rf -- "$work" "$artifact"' EXIT
+export LC_ALL=C; umask 022
+names=$(tar -tf "$artifact") || exit 44
+if printf '%s\\n' "$names" | grep -qE '^/|(^|/)\\.\\.(/|$)'; then exit 41; fi
+rm -rf -- "$work"
+mkdir -- "$work"
+tar -xf "$artifact" -C "$work" --no-same-owner
+cd -- "$work"
+if [ -n "$(find . ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; fi
+${refuseOutside}
+chmod -R u+rwX,go-w -- "$work"
+cat > "$work/release.json"
+cd /
+if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi`
+}
+
+/** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. */
+export const prune = (layout: Layout, keep: number): Script => sh.write`
+cd -P ${layout.releases}
+used=$(readlink -f ../slots/*/current 2>/dev/null || true)
+find . -mindepth 1 -maxdepth 1 -name '.*' -mmin +1440 -exec rm -rf -- {} +
+ls -1t | tail -n +${keep + 1} | while IFS= read -r name; do
+  if ! printf '%s\\n' "$used" | grep -qxF "$PWD/$name"; then rm -rf -- "$name"; printf '%s\\n' "$name"; fi
+done`

@@ -1,0 +1,176 @@
+/**
+ * An artifact becomes a release on the host. The host is told what the release consists of, says what it has not got, and
+ * is sent that. Two round trips: manifest and answer, files and end.
+ */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename, posix } from 'node:path'
+import { pipeline } from 'node:stream'
+import { promisify } from 'node:util'
+import { createGzip, gzip } from 'node:zlib'
+import { hostFaults } from '../../host/faults.ts'
+import type { Host } from '../../host/host.ts'
+import type { Output } from '../../host/script.ts'
+import type { Fault } from '../../runner/faults.ts'
+import type { Artifact, Release } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import type { Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import { assertSetUp } from '../setup.ts'
+import { filesAsTar, isGzip } from './archive.ts'
+import {
+  digestOf,
+  type FileItem,
+  HINT,
+  type Manifest,
+  manifestText,
+  Refusal,
+  readManifest,
+  sizeOf,
+} from './manifest.ts'
+import { progress, watched } from './progress.ts'
+import { ANSWER, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
+import { type ReleaseRecord, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
+
+interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly deploy: Deploy
+  readonly dryRun: boolean
+  log(line: string): void
+}
+
+/**
+ * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
+ * Throws `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
+ */
+export async function uploadRelease(ground: Ground, artifact: Artifact, release: Release): Promise<boolean> {
+  const gzipped = await isGzip(artifact.path)
+  // A dry run only prints the script that finds this out.
+  if (ground.dryRun || !gzipped) {
+    await assertSetUp(ground.host, ground.layout)
+    if ((await ground.host.ask(releaseRecord(release))) !== '') return false
+  }
+  return gzipped ? sendMissing(ground, artifact, release) : sendWhole(ground, artifact, release)
+}
+
+async function sendMissing(ground: Ground, artifact: Artifact, release: Release): Promise<boolean> {
+  const { host, layout, deploy, log } = ground
+  const work = workFolder(layout, release, deploy.id)
+  const given = new AbortController()
+  const answer = firstLine(/^(?:there|missing[ \d]*)$/)
+  let manifest: Manifest = []
+  let broken: unknown
+  const pieces = async function* () {
+    try {
+      manifest = await readManifest(artifact.path, given.signal)
+      if (answer.heard() !== undefined) return
+      const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
+      yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
+      const missing = missingIn(manifest, await answer.line)
+      if (missing !== undefined) yield* content(artifact.path, manifest, missing, log)
+    } catch (error) {
+      broken = error
+      throw error
+    }
+  }
+  const script = receive(layout, release, work, recordText(artifact, deploy))
+  const output = await host.run(script, { input: pieces(), onLine: answer.hear }).finally(() => {
+    answer.end()
+    given.abort()
+  })
+  if (output.code === 0) return answer.heard() !== ANSWER.there
+  if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
+  throw broken ?? failure(ground, artifact, release, output, sizeOf(manifest))
+}
+
+/** The items that the host named by the numbers of their lines; undefined when it wants nothing to be sent. */
+export function missingIn(manifest: Manifest, answer: string | undefined): readonly FileItem[] | undefined {
+  const [word, ...numbers] = (answer ?? '').split(' ')
+  if (word !== ANSWER.missing) return undefined
+  return numbers.map(number => {
+    const item = manifest[Number(number) - 1]
+    if (item?.type !== 'file') throw new Error(`the host asks for line ${number} of the manifest, which is no file`)
+    return item
+  })
+}
+
+/** The artifact as it is when most of it is missing: it is packed already. Else a `.tar.gz` of the missing files alone. */
+async function* content(
+  path: string,
+  manifest: Manifest,
+  missing: readonly FileItem[],
+  log: (line: string) => void,
+): AsyncGenerator<Buffer> {
+  const bytes = sizeOf(missing)
+  if (2 * bytes > sizeOf(manifest)) {
+    const { size } = await stat(path)
+    return yield* watched(createReadStream(path, { highWaterMark: CHUNK }), size, log)
+  }
+  const files = filesAsTar(path, new Map(missing.map(item => [item.position, item.path])))
+  // Whoever reads what is packed hears of what goes wrong.
+  yield* pipeline(watched(files, bytes, log), createGzip({ level: 9 }), () => undefined)
+}
+
+const CHUNK = 256 * 1024
+
+/** An archive that cannot be read here, such as a `.tar.xz`: the host unpacks it, if it can. */
+async function sendWhole(ground: Ground, artifact: Artifact, release: Release): Promise<true> {
+  const { host, layout, deploy, log } = ground
+  const work = workFolder(layout, release, deploy.id)
+  const incoming = `${work}.archive`
+  await host.put(artifact.path, incoming, { mode: 0o600, onProgress: progress(log) })
+  const output = await host.run(unpack(release, incoming, work), { input: `${recordText(artifact, deploy)}\n` })
+  if (output.code !== 0 && NO_ROOM.test(output.stderr))
+    throw slotFaults.RELEASE_NO_ROOM({ host: host.name, release: release.name, detail: lastLines(output.stderr) })
+  if (output.code !== 0) throw refused(artifact, output.code, output.stderr)
+  return true
+}
+
+function recordText(artifact: Artifact, { by }: Deploy): string {
+  const { version, sha256, revision = null } = artifact
+  const record: ReleaseRecord = { version, sha256, revision, by, at: new Date().toISOString() }
+  return JSON.stringify(record, null, 2)
+}
+
+/** Of all lines, the first that looks like this; undefined when no more come. */
+function firstLine(pattern: RegExp) {
+  let said: string | undefined
+  let resolve = (_: string | undefined) => {}
+  const line = new Promise<string | undefined>(done => {
+    resolve = done
+  })
+  const hear = (text: string) => {
+    if (said !== undefined || !pattern.test(text)) return
+    said = text
+    resolve(text)
+  }
+  return { line, hear, heard: () => said, end: () => resolve(undefined) }
+}
+
+const NO_ROOM = /No space left on device|Disk quota exceeded/
+const lastLines = (text: string) => text.trim().split('\n').slice(-3).join('\n')
+
+const refused = (artifact: Artifact, code: number, detail: string): Fault =>
+  slotFaults.ARTIFACT_REFUSED({
+    artifact: basename(artifact.path),
+    why: UNPACK_REFUSED[code] ?? `unpacking it ended with ${code}`,
+    detail,
+  })
+
+function failure({ host, layout }: Ground, artifact: Artifact, release: Release, output: Output, size: number): Fault {
+  const { code, stdout, stderr } = output
+  const about = { host: host.name, path: release.dir }
+  const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`
+  if (code === RECEIVE_ENDED.notSetUp) return slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
+  if (code === RECEIVE_ENDED.damaged) {
+    const [, path = '', sent = '', arrived = ''] = /^damaged (.*)\t(.*)\t(.*)$/m.exec(stdout) ?? []
+    return hostFaults.TRANSFER_DAMAGED({ host: host.name, path: posix.join(release.dir, path), sent, arrived })
+  }
+  if (code === RECEIVE_ENDED.diskFull || NO_ROOM.test(stderr)) {
+    const free = /^free (\d+)$/m.exec(stdout)?.[1]
+    return hostFaults.HOST_DISK_FULL({ ...about, size, free: free === undefined ? undefined : Number(free), reason })
+  }
+  if (UNPACK_REFUSED[code] !== undefined) return refused(artifact, code, stderr)
+  return hostFaults.HOST_WRITE_FAILED({ ...about, reason })
+}
