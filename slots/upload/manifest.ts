@@ -107,7 +107,7 @@ function safePath(name: string, code = 41): string {
 
 function safeTarget(path: string, target: string): string {
   const end = posix.join(posix.dirname(path), target)
-  if (target === '' || target.startsWith('/') || end === '..' || end.startsWith('../../'))
+  if (target === '' || target.startsWith('/') || end === '..' || end.startsWith('../'))
     throw new Refusal(42, `${path} -> ${target}`)
   if (UNWRITABLE.test(target)) throw new Refusal(46, JSON.stringify(target))
   return target
