@@ -47,8 +47,9 @@ export function judge(evidence: Evidence): readonly Check[] {
   const { seen, router, live, environment, deploy } = evidence
   const busy = seen.busy && seen.busy.deploy !== deploy ? seen.busy : undefined
   const checks = [
-    live.fault ? failed('live slot', live.fault) : ok('live slot', live.name ?? 'none yet: the first deploy'),
+    // A router that is down is why nobody can tell which slot is live: the cause comes before what follows from it.
     router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
+    live.fault ? failed('live slot', live.fault) : ok('live slot', live.name ?? 'none yet: the first deploy'),
     setupCheck(evidence),
     sudoCheck(evidence),
     ...room(evidence),

@@ -33,8 +33,8 @@ describe('nginx without a reload', () => {
     await site.host.exec('systemctl stop nginx')
     const { output } = await underFault(site, () => deployNext(site, {}, '--promote'), {
       exit: 3,
-      cause: /life-test is not fit.*\[PREFLIGHT_FAILED\]/,
-      next: /next: ./,
+      cause: /life-test is not fit, router: nginx does not run on life-test.*\[PREFLIGHT_FAILED\]/,
+      next: /next: .*it is never started silently/,
       noLoad: 'the fault is that nobody is served',
       heal: async () => {
         expect((await site.host.exec('systemctl is-active nginx')).stdout).toBe('inactive\n')

@@ -149,6 +149,12 @@ describe('the judgement of a host', () => {
     expect(findings({ deploy: 'd2' }, { busy })).toEqual([])
   })
 
+  it('says that the router is down before what follows from that', () => {
+    const live = { fault: slotFaults.LIVE_UNKNOWN({ readings: [] }), name: undefined }
+    const names = findings({ router: slotFaults.SLOT_EMPTY({ slot: 'x' }), live }).map(({ name }) => name)
+    expect(names).toEqual(['router', 'live slot'])
+  })
+
   it('needs no room for a release that is there', () => {
     expect(findings(room(1e12, 1e12, 1e9), { there: true })).toEqual([])
   })
