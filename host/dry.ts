@@ -1,9 +1,9 @@
 /** The dry run of a host, in one place: what only looks is done, what would change something is printed. */
 import { stat } from 'node:fs/promises'
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Shell } from '../runner/task.ts'
 import type { Held, Host } from './host.ts'
-import type { Process } from './process.ts'
+import { ended } from './process.ts'
 import { type Output, quote, type RunOptions, type Script } from './script.ts'
 import { shellOver } from './shell.ts'
 
@@ -23,7 +23,7 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
     say(input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`)
   const $: Shell = shellOver(host.name, ({ text, before }) => {
     say([...before, text].join('\n'))
-    return finished()
+    return ended({ code: 0, signal: null })
   })
   return {
     name: host.name,
@@ -60,19 +60,6 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
       return heldNothing()
     },
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
-  }
-}
-
-/** A command that said nothing and ended well. */
-function finished(): Process {
-  const empty = () => Readable.from([])
-  return {
-    stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
-    stdout: empty(),
-    stderr: empty(),
-    kill: () => undefined,
-    started: Promise.resolve(),
-    ended: Promise.resolve({ code: 0, signal: null }),
   }
 }
 

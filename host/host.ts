@@ -2,6 +2,7 @@
  * A machine that tasks work on, reached over SSH or this one. `test/contract/host.ts` proves each sentence of these
  * comments for any implementation.
  */
+import type { Fault } from '../runner/faults.ts'
 import type { RunSetting, Shell } from '../runner/task.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 
@@ -67,4 +68,17 @@ export interface Transport {
  * What a host needs of the run that it is opened for. Commands that run when `signal` is aborted are ended, and so is an
  * attempt to connect; what is started after that runs, because it takes things back.
  */
-export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {}
+export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {
+  readonly guard?: Guard
+}
+
+/**
+ * Asked before anything is changed on a machine, there and in the same script: before each script that writes, each command of
+ * `$`, and the rename of `put` and `write`. What only looks, a script that stays and a terminal are not guarded.
+ */
+export interface Guard {
+  /** One line of bash, which exits when nothing may be changed any more; undefined when there is nothing to ask. Throws a `Fault` to refuse at once. */
+  script(): Script | undefined
+  /** The fault for a script that ended so, when it was the guard's line that ended it. */
+  refusal(code: number, stderr: string): Fault | undefined
+}

@@ -1,26 +1,31 @@
 /** All that a `Host` promises, on top of the little that a `Machine` offers. */
 import { attach } from './attach.ts'
+import { guardedBy } from './guard.ts'
 import { hold } from './hold.ts'
-import type { Host, HostSetting } from './host.ts'
+import type { Guard, Host, HostSetting } from './host.ts'
 import type { Machine } from './machine.ts'
-import { interruptible, preamble } from './process.ts'
+import { interruptible, preamble, type Start } from './process.ts'
 import { ask, run } from './run.ts'
+import type { Script } from './script.ts'
 import { shellOver } from './shell.ts'
 import { put, write } from './transfer.ts'
 
-export function openHost(machine: Machine, { signal }: Pick<HostSetting, 'signal'>): Host {
+export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSetting, 'signal' | 'guard'>): Host {
   const { name } = machine
   const begin = interruptible(machine, signal)
-  const $ = shellOver(name, ({ text, before }) => begin(preamble(before) + text, text))
+  const { start, judged } = guardedBy(guard, begin)
+  const shell = (starting: Start) => shellOver(name, ({ text, before }) => starting(preamble(before) + text, text))
+  const starting = ({ writes }: Script) => (writes ? start : begin)
+  const way = () => ({ start: judged, guard: guard.script() })
   const held = new Set<AsyncDisposable>()
   return {
     name,
-    $,
-    read: $,
-    run: (script, options) => run(name, begin, script, options),
-    ask: (script, options) => ask(name, begin, script, options),
-    put: (file, remote, options) => put(name, begin, file, remote, options),
-    write: (path, text, mode) => write(name, begin, path, text, mode),
+    $: shell(start),
+    read: shell(begin),
+    run: (script, options) => run(name, starting(script), script, options),
+    ask: (script, options) => ask(name, starting(script), script, options),
+    put: async (file, remote, options) => put(name, way(), file, remote, options),
+    write: async (path, text, mode) => write(name, way(), path, text, mode),
     attach: command => attach(machine, command),
     async hold(script) {
       const it = await hold(machine, script)
@@ -34,3 +39,5 @@ export function openHost(machine: Machine, { signal }: Pick<HostSetting, 'signal
     },
   }
 }
+
+const NONE: Guard = { script: () => undefined, refusal: () => undefined }

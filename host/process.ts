@@ -3,7 +3,7 @@
  * what follows is the standard input of the script. So a command costs one round trip, and neither the script nor a
  * value in it ever stands in an argument of a process.
  */
-import { PassThrough, type Readable, Transform, type Writable } from 'node:stream'
+import { PassThrough, Readable, Transform, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
@@ -31,6 +31,19 @@ export interface Process {
   readonly started: Promise<void>
   /** Resolves when it has ended and its output was taken. A `Fault` comes as a value; a lost connection is one. */
   readonly ended: Promise<Known | Fault>
+}
+
+/** A process that was over before it began, and said nothing. */
+export function ended(ending: Known | Fault): Process {
+  const empty = () => Readable.from([])
+  return {
+    stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
+    stdout: empty(),
+    stderr: empty(),
+    kill: () => undefined,
+    started: Promise.resolve(),
+    ended: Promise.resolve(ending),
+  }
 }
 
 /** How long the account's start-up files may take before a script begins, in milliseconds. */

@@ -23,8 +23,9 @@ interface File {
   readonly sha256: string
 }
 
-/** The script that takes a file from its standard input. `stamp` makes the temporary name its own. */
-export function receive({ path, mode, size, sha256 }: File, stamp: string): Script {
+/** The script that takes a file from its standard input. `stamp` makes the temporary name its own, `guard` stands before the rename. */
+export function receive({ path, mode, size, sha256 }: File, stamp: string, guard?: Script): Script {
+  const rename = sh.write`mv -f -T -- "$tmp" ${path}`
   const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${stamp}`)
   return sh.write`export LC_ALL=C; umask 077
 tmp=${temporary}
@@ -34,25 +35,31 @@ cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- ${posix.dirname(path)} 
 arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
 [ "$arrived" = ${`${size} ${sha256}`} ] || { echo "arrived $arrived"; exit 65; }
 chmod ${mode.toString(8)} -- "$tmp"
-mv -f -T -- "$tmp" ${path}`
+${guard === undefined ? rename : sh.lines(guard, rename)}`
 }
 
-export async function write(host: string, start: Start, path: string, text: string, mode = 0o644): Promise<void> {
+/** How a file is sent: `start` tells when `guard` has refused the rename. */
+export interface Way {
+  readonly start: Start
+  readonly guard: Script | undefined
+}
+
+export async function write(host: string, way: Way, path: string, text: string, mode = 0o644): Promise<void> {
   const bytes = Buffer.from(text)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  await send(host, start, { path, mode, size: bytes.length, sha256 }, Readable.from([bytes]))
+  await send(host, way, { path, mode, size: bytes.length, sha256 }, Readable.from([bytes]))
 }
 
 export async function put(
   host: string,
-  start: Start,
+  way: Way,
   local: string,
   remote: string,
   options: PutOptions = {},
 ): Promise<void> {
   const { size, sha256 } = await measure(local)
   const file = { path: remote, mode: options.mode ?? 0o644, size, sha256 }
-  await send(host, start, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress)
+  await send(host, way, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress)
 }
 
 async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
@@ -68,7 +75,7 @@ async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
 
 async function send(
   host: string,
-  start: Start,
+  { start, guard }: Way,
   file: File,
   source: Readable,
   onProgress?: PutOptions['onProgress'],
@@ -82,7 +89,7 @@ async function send(
     },
   })
   let broken: unknown
-  const script = receive(file, randomBytes(6).toString('hex'))
+  const script = receive(file, randomBytes(6).toString('hex'), guard)
   // Whoever is told that it was cut wants to know what was on its way, not how.
   const sending: Start = text => start(text, `sending ${file.path}`)
   // When the machine stops reading, how the script ended tells why.

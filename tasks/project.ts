@@ -8,7 +8,7 @@ import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } 
 import { environmentFile, readEnvironment } from '../slots/environment/environment.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
-import { fencedHost } from '../slots/lock/fence.ts'
+import { fenceOf } from '../slots/lock/fence.ts'
 import { type InLine, type Lock, takeLock } from '../slots/lock/lock.ts'
 import { detachedHost } from '../slots/migration/detached.ts'
 import { named } from '../slots/names.ts'
@@ -70,10 +70,18 @@ export function project<
     async open(run: RunSetting): Promise<Opened> {
       const values = definition.env === undefined ? {} : await readEnvironment(resolve(run.folder, definition.env))
       run.hide(Object.values(values))
-      const bare = await definition.host.open(run)
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined
       let now: Lock | undefined
+      const fence = fenceOf({
+        host: definition.host.name,
+        layout: folders,
+        deploy: deploy.id,
+        lock: () => now,
+        // What begins after that takes something back.
+        undoing: () => run.signal.aborted,
+      })
+      const bare = await definition.host.open({ ...run, guard: fence })
       const lock = {
         take: async (line: InLine) => {
           if (run.dryRun) return
@@ -83,9 +91,7 @@ export function project<
       }
       return {
         context(kit: Kit): Context<Name> {
-          // When steps are taken back, the run's own signal was aborted before.
-          const guard = { layout: folders, deploy: deploy.id, lock: () => now, undoing: run.signal.aborted }
-          const host: Host = kit.dryRun ? dryHost(bare, kit.log) : fencedHost(bare, guard)
+          const host: Host = kit.dryRun ? dryHost(bare, kit.log) : bare
           const plugin: PluginKit = { ...kit, app, folder: run.folder, host, layout: folders, slots: slots.all }
           const runtime = definition.runtime.create(plugin)
           const router = definition.router.create(plugin)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sh } from '../../../host/script.ts'
 import { receive } from '../../../host/transfer.ts'
 
 test('one script takes a file from its input, checks it, and renames it last', () => {
@@ -15,4 +16,14 @@ arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
 chmod 600 -- "$tmp"
 mv -f -T -- "$tmp" '/srv/my app/env'`,
   })
+})
+
+test('a guard stands just before the rename: what arrived is thrown away when it refuses', () => {
+  const file = { path: '/srv/env', mode: 0o600, size: 12, sha256: 'abc123' }
+  const { text } = receive(file, '0f0f', sh.read`test -e lock || exit 97`)
+  expect(text.split('\n').slice(-3)).toEqual([
+    'chmod 600 -- "$tmp"',
+    'test -e lock || exit 97',
+    'mv -f -T -- "$tmp" /srv/env',
+  ])
 })

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { sh } from '../../../host/script.ts'
+import { report } from '../../../runner/report.ts'
+import { slotFaults } from '../../../slots/faults.ts'
 import { newDeploy } from '../../../slots/journal/journal.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
-import { fence, fencedHost } from '../../../slots/lock/fence.ts'
+import { fence, fenceOf } from '../../../slots/lock/fence.ts'
 import { type Lock, takeLock } from '../../../slots/lock/lock.ts'
 import { close, open, parseMaintenance } from '../../../slots/lock/maintenance.ts'
 
@@ -43,52 +45,100 @@ describe('a fence', () => {
 })
 
 describe('a host with a fence', () => {
-  const guarded = (host: Host, lock: Lock | undefined, undoing = false) =>
-    fencedHost(host, { layout: at, deploy: 'mine', lock: () => lock, undoing })
+  const guarded = (lock: Lock | undefined, undoing = false) =>
+    local().open({
+      signal: new AbortController().signal,
+      confirm: async () => false,
+      guard: fenceOf({ host: 'web-1', layout: at, deploy: 'mine', lock: () => lock, undoing: () => undoing }),
+    })
+  const hers = '{"by":"ann@desk","since":"noon","doing":"deploy","deploy":"hers"}\nreleased\n'
+  const overtaken = fault('OVERTAKEN', /^web-1 refused a late write.* ann@desk .* since noon \(hers\)/)
+  const inside = async () => (await readdir(at.root)).sort()
 
   it('writes while the lock is ours, and shows its own errors', async () => {
-    await using host = await here()
     await writeFile(at.lock, '{"deploy":"mine"}\n')
-    const ours = guarded(host, held)
+    await using ours = await guarded(held)
     await ours.write(join(at.root, 'file'), 'text', 0o600)
     expect(await readFile(join(at.root, 'file'), 'utf8')).toBe('text')
+    await ours.put(join(at.root, 'file'), join(at.root, 'copy'))
+    expect(await readFile(join(at.root, 'copy'), 'utf8')).toBe('text')
+    expect(await ours.$({ env: { A: 'b c' }, cwd: at.root })`echo "$A" > by-hand; cat by-hand`.text()).toBe('b c\n')
     expect(await ours.ask(sh.write`cat`, { input: 'whole\n' })).toBe('whole')
     await expect(ours.ask(sh.write`echo why >&2; exit 3`)).rejects.toThrowError(
       expect.objectContaining({ code: 'COMMAND_FAILED', detail: 'why', message: expect.not.stringContaining('grep') }),
     )
+    expect(await ours.run(sh.write`exit ${97}`)).toMatchObject({ code: 97 })
+    expect(await ours.run(sh.write`\n\nnone-such`)).toMatchObject({
+      stderr: expect.stringContaining('line 3: none-such'),
+    })
+    expect(await inside()).toEqual(['by-hand', 'copy', 'file', 'lock'])
   })
 
   it('refuses every write when another has taken over, and says who', async () => {
-    await using host = await here()
-    await writeFile(at.lock, '{"by":"ann@desk","since":"noon","doing":"deploy","deploy":"hers"}\nreleased\n')
-    const late = guarded(host, held)
-    await expect(late.run(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(
-      fault('OVERTAKEN', /ann@desk .* since noon \(hers\)/),
-    )
-    await expect(late.write(join(at.root, 'b'), 'text')).rejects.toThrowError(fault('OVERTAKEN'))
-    await expect(guarded(host, held, true).ask(sh.write`touch ${join(at.root, 'c')}`)).rejects.toThrowError(
-      fault('OVERTAKEN'),
-    )
-    expect((await host.ask(sh.read`ls -A ${at.root}`)).split('\n')).toEqual(['lock'])
+    await writeFile(at.lock, hers)
+    await using late = await guarded(held)
+    await using undoing = await guarded(held, true)
+    await expect(late.run(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(overtaken)
+    await expect(late.ask(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(overtaken)
+    await expect(late.write(join(at.root, 'b'), 'text')).rejects.toThrowError(overtaken)
+    await expect(late.put(at.lock, join(at.root, 'c'))).rejects.toThrowError(overtaken)
+    await expect(undoing.ask(sh.write`touch ${join(at.root, 'd')}`)).rejects.toThrowError(overtaken)
+    expect(await inside()).toEqual(['lock'])
     expect(await late.ask(sh.read`echo looked`)).toBe('looked')
   })
 
+  it("refuses a Taskfile's own command too, which rejects with that fault as its cause; what only looks goes on", async () => {
+    await writeFile(at.lock, hers)
+    await using late = await guarded(held)
+    const file = join(at.root, 'e')
+    const refused = await late.$`touch ${file}`.catch((reason: unknown) => reason)
+    expect(refused).toMatchObject({ exitCode: null, cause: overtaken })
+    expect(report(refused, { folder: at.root, files: [] })).toMatchObject({ code: 'OVERTAKEN' })
+    expect(await late.$({ nothrow: true })`touch ${file}`).toMatchObject({ ok: false, cause: overtaken })
+    expect(await inside()).toEqual(['lock'])
+    expect(await late.read`cat ${at.lock}`.text()).toBe(hers)
+  })
+
+  it('refuses a file when another takes over while it is on its way, and leaves nothing of it', async () => {
+    await writeFile(at.lock, '{"deploy":"mine"}\n')
+    await using late = await guarded(held)
+    const source = join(at.root, 'source')
+    await writeFile(source, 'x'.repeat(3_000_000))
+    let told = false
+    const onProgress = () => {
+      if (!told) writeFileSync(at.lock, hers)
+      told = true
+    }
+    await expect(late.put(source, join(at.root, 'target'), { onProgress })).rejects.toThrowError(overtaken)
+    expect(told).toBe(true)
+    expect(await inside()).toEqual(['lock', 'source'])
+  })
+
   it('refuses to write when the lock was lost, but takes things back while nobody else has it', async () => {
-    await using host = await here()
     await writeFile(at.lock, '{"deploy":"mine"}\nreleased\n')
     const lost: Lock = {
       ...held,
       check: () => {
-        throw new Error('lost')
+        throw slotFaults.LOCK_LOST({ host: 'web-1', ttl: 15 })
       },
     }
-    await expect(guarded(host, lost).ask(sh.write`true`)).rejects.toThrowError('lost')
-    expect(await guarded(host, lost, true).ask(sh.write`echo back`)).toBe('back')
+    await using host = await guarded(lost)
+    await using undoing = await guarded(lost, true)
+    const lock = fault('LOCK_LOST')
+    await expect(host.ask(sh.write`true`)).rejects.toThrowError(lock)
+    await expect(host.write(join(at.root, 'a'), 'text')).rejects.toThrowError(lock)
+    await expect(host.put(at.lock, join(at.root, 'b'))).rejects.toThrowError(lock)
+    expect(await host.$`touch ${join(at.root, 'c')}`.catch((reason: unknown) => reason)).toMatchObject({ cause: lock })
+    expect(await inside()).toEqual(['lock'])
+    expect(await undoing.ask(sh.write`echo back`)).toBe('back')
   })
 
   it('is no hindrance to a run without a lock', async () => {
-    await using host = await here()
-    expect(await guarded(host, undefined).ask(sh.write`echo done`)).toBe('done')
+    await using host = await guarded(undefined)
+    expect(await host.ask(sh.write`echo done`)).toBe('done')
+    expect(await host.$`echo done`.text()).toBe('done\n')
+    await host.write(join(at.root, 'file'), 'text')
+    expect(await inside()).toEqual(['file'])
   })
 })
 
