@@ -12,11 +12,12 @@ export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S
     needs: [upload, stopIdle],
     async run({ runtime, environment, release, artifact: { revision }, idle, note, ...ground }) {
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
-      await recorded(ground, event, async () => {
-        await fillSlot(ground, idle, { release, revision }, environment(idle))
+      const changed = await recorded(ground, event, async () => {
+        const words = await fillSlot(ground, idle, { release, revision }, environment(idle))
         await runtime.start(release, idle)
+        return words
       })
-      note(`${release.name} in ${idle.name}`)
+      note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
     },
     async undo({ host, layout, deploy, runtime, release, idle, note }) {
       await runtime.stop(idle)

@@ -2,6 +2,7 @@
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Slot } from '../contracts.ts'
+import { environmentChanges, environmentWords } from '../environment/changes.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { writeRecord } from '../truth/record.ts'
@@ -21,16 +22,23 @@ export const pointAt = (layout: Layout, slot: Slot, release: Release): Script =>
   return sh.write`mkdir -p ${tmp} && ln -sfn ${release.dir} ${`${current}.next`} && mv -T ${`${current}.next`} ${current}`
 }
 
-/** Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
+/**
+ * Resolves to what there is to say about the names of the slot's environment. Throws `PORT_TAKEN` when a stranger holds the slot's
+ * port; then nothing was changed.
+ */
 export async function fillSlot(
   ground: Ground,
   slot: Slot,
   { release, revision = null }: { readonly release: Release; readonly revision?: string | null | undefined },
   environment: string,
-): Promise<void> {
+): Promise<string> {
   const { host, layout, deploy, dryRun } = ground
-  if (!dryRun) await assertPortFree(host, slot)
-  await host.write(layout.slot(slot.name).env, environment, 0o600)
+  const { env } = layout.slot(slot.name)
+  const [changes] = await Promise.all([
+    host.ask(environmentChanges(env, '-'), { input: environment }),
+    dryRun || assertPortFree(host, slot),
+  ])
+  await host.write(env, environment, 0o600)
   await host.ask(pointAt(layout, slot, release))
   await writeRecord(host, layout, {
     slot: slot.name,
@@ -43,4 +51,5 @@ export async function fillSlot(
     promoted: null,
     adopted: null,
   })
+  return environmentWords(changes)
 }

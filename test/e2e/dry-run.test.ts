@@ -1,10 +1,14 @@
 /** A dry run looks, prints each write as it would be, and leaves the host as it is. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../support/site.ts'
 
 let site: Site
+const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
 beforeAll(async () => {
-  site = await startSite()
+  site = await startSite({ more: "env: '.env'," })
+  await dotenv("KEPT=same\nGONE=any\nCHANGED='the old one'\n")
 })
 afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
@@ -61,6 +65,17 @@ describe('a dry run', () => {
     const printed = await dry('promote', 'green')
     expect(printed).toMatch(/mv -T live\.next live/)
     expect(await site.live()).toBe('blue')
+  })
+
+  it('of a deploy says which variables of the environment are new, gone or changed, and so does the deploy', async () => {
+    await dotenv("KEPT=same\nNEW=any\nCHANGED='the new one'\n")
+    const words = 'in green; environment: new NEW, changed CHANGED, gone GONE'
+    const printed = await dry('deploy')
+    expect(printed).toContain(words)
+    expect(printed).not.toContain('new one')
+    const { stdout } = await site.task('deploy')
+    expect(stdout).toContain(words)
+    expect(await dry('deploy')).not.toContain('environment: ')
   })
 
   it('of a deploy over a slot that runs goes to its end too', async () => {
