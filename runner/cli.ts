@@ -4,6 +4,7 @@ import { type ReadTyped, readTyped } from './ask.ts'
 import { type Capture, capture } from './capture.ts'
 import { commandLine, type Globals, globalsOf, onlyGlobals } from './command-line.ts'
 import type { Renderer, Report, Sinks } from './events.ts'
+import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
 import { type Plan, planOf } from './plan.ts'
 import { type Redactor, redactor } from './redact.ts'
@@ -66,8 +67,9 @@ async function answer(argv: readonly string[]): Promise<number> {
   }
   if (globals.help) return print(commandText(planned(await loadTaskfile(file, process.env), command)))
 
-  const hidden = redactor()
-  const captured = capture(process.stdout, process.stderr, hidden)
+  const plain = redactor()
+  const captured = capture(process.stdout, process.stderr, plain)
+  const hidden = runnerListens(process.env, process.stderr) ? maskingInGithub(plain, captured.err) : plain
   try {
     const taskfile = await loadTaskfile(file, process.env)
     const plan = planned(taskfile, command)

@@ -70,21 +70,25 @@ export function redactor(): Redactor {
   }
 }
 
-/** Every way in which a value may come to be printed. */
-function formsOf(value: string): string[] {
+/** A value and its lines, as far as they are long enough to be hidden. */
+export function secretTexts(value: string): string[] {
   const lines = value.split(/\r?\n/)
   const plain = [value, value.trim(), ...(lines.length > 1 ? lines.flatMap(line => [line, line.trim()]) : [])]
-  return plain
-    .filter(text => text.length >= SHORTEST)
+  return plain.filter(text => text.length >= SHORTEST && text.trim() !== '')
+}
+
+/** Every way in which a value may come to be printed. */
+function formsOf(value: string): string[] {
+  return secretTexts(value)
     .flatMap(text => [text, ...escaped(text), ...encoded(text)])
     .filter(text => text.length >= SHORTEST)
 }
 
-/** As JSON has it, and as the quotes of a shell and of zx have it. */
+/** As JSON has it, and as the quotes of a shell, of zx and of an environment file have it. */
 function escaped(text: string): string[] {
   const json = JSON.stringify(text).slice(1, -1)
   const ansi = json.replaceAll('\\"', '"').replaceAll("'", "\\'")
-  return [json, ansi, text.replaceAll("'", `'\\''`)]
+  return [json, ansi, text.replaceAll("'", `'\\''`), text.replace(/["\\`$]/g, '\\$&')]
 }
 
 function encoded(text: string): string[] {

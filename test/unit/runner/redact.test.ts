@@ -23,6 +23,7 @@ describe('the redactor', () => {
 
   it('leaves values of fewer than four characters alone', () => {
     expect(hiding('1', 'on', 'abc', '').text('1 on abc 100')).toBe('1 on abc 100')
+    expect(hiding('      ').text('      indented')).toBe('      indented')
   })
 
   it('hides values of several lines whole and line by line', () => {
@@ -38,13 +39,14 @@ describe('the redactor', () => {
     expect(hiding('abcd', 'abcdefgh').text('abcdefgh')).toBe(MASK)
   })
 
-  const secret = `p"a's\\s/w?o r=d+\n&ünïcode`
+  const secret = `p"a's\\s/w?o$r=d+\n&ünïcode`
   it.each([
     ['JSON', (text: string) => JSON.stringify({ text })],
     ['a URL', (text: string) => `https://x.example/?q=${encodeURIComponent(text)}&r=1`],
     ['a form', (text: string) => new URLSearchParams({ q: text }).toString()],
     ['base64', (text: string) => Buffer.from(text).toString('base64')],
     ['base64 for URLs', (text: string) => Buffer.from(text).toString('base64url')],
+    ['an environment file', (text: string) => `A="${text.replace(/["\\`$]/g, '\\$&')}"`],
     ['single quotes of a shell', (text: string) => `echo '${text.replaceAll("'", `'\\''`)}'`],
   ])('hides a value as %s writes it', (_, write) => {
     const out = hiding(secret).text(write(secret))

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { buildProgram, type Program, projectWith, runTask, startInTerminal } from './program.ts'
+
+// Programs are started here, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const SECRETS = ['hunter2::100%25', '-----BEGIN KEY-----\nMIIE%vAIB\r\nab\n-----END KEY-----\n', '1', '']
+/** The lines of the second, but for `ab`: a mask of two letters would spoil the log, and hide nothing. */
+const MASKED = [SECRETS[0], SECRETS[1], SECRETS[1]?.trim(), '-----BEGIN KEY-----', 'MIIE%vAIB', '-----END KEY-----']
+
+const taskfile = `
+import { definer } from 'switchyard'
+const { task } = definer({
+  name: 'env',
+  async open({ hide }) {
+    hide(${JSON.stringify(SECRETS)})
+    hide(${JSON.stringify(SECRETS.slice(0, 1))})
+    return { context: () => ({}), async [Symbol.asyncDispose]() {} }
+  },
+})
+export const leak = task('Leak', { run: ({ show }) => { show('hunter2::100%25'); console.error('MIIE%vAIB'); throw new Error('hunter2::100%25') } })
+export const bare = definer().task('Need no scope', { run: () => undefined })
+`
+
+let program: Program
+let project: Awaited<ReturnType<typeof projectWith>>
+beforeAll(async () => {
+  program = await buildProgram()
+  project = await projectWith({ 'Taskfile.ts': taskfile })
+})
+afterAll(async () => {
+  await program[Symbol.asyncDispose]()
+  await project[Symbol.asyncDispose]()
+})
+
+const GITHUB = { GITHUB_ACTIONS: 'true', CI: 'true' }
+const inGithub = (...args: string[]) => runTask(program, project, args, { env: GITHUB })
+const COMMAND = '::add-mask::'
+/** As the runner takes a command apart: the percent sign last, else an escaped one would become another escape. */
+const masksIn = (text: string) =>
+  text
+    .split('\n')
+    .filter(line => line.startsWith(COMMAND))
+    .map(line => line.slice(COMMAND.length).replace(/%0D/g, '\r').replace(/%0A/g, '\n').replace(/%25/g, '%'))
+/** What the runner puts into its log. */
+const logged = (text: string) =>
+  text
+    .split('\n')
+    .filter(line => !line.startsWith(COMMAND))
+    .join('\n')
+
+describe("in GitHub's runner", () => {
+  it('each value and each of its lines is given to the runner, once, before anything else', async () => {
+    const { code, stdout, stderr } = await inGithub('leak')
+    expect(code).toBe(1)
+    expect(masksIn(stderr).toSorted()).toEqual(MASKED.toSorted())
+    const rest = logged(stderr)
+    expect(stderr.endsWith(rest)).toBe(true)
+    expect(rest).toContain('error: [hidden]')
+    // On standard output is what a user may send to a file.
+    expect(stdout).not.toContain('add-mask')
+    for (const secret of MASKED) expect(stdout + rest).not.toContain(secret)
+  })
+
+  it('standard output holds nothing but events with --json', async () => {
+    const { stdout, stderr } = await inGithub('leak', '--json')
+    const types = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line).type)
+    expect(types[0]).toBe('start')
+    expect(types.at(-1)).toBe('result')
+    expect(masksIn(stderr)).toHaveLength(MASKED.length)
+    expect(logged(stderr)).toBe('')
+  })
+
+  it('nothing is said where there is nothing to hide', async () => {
+    expect(await inGithub('bare')).toMatchObject({ code: 0, stderr: '' })
+    expect(await inGithub('leak', '--help')).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('a file that standard error is sent to gets no secret', async () => {
+    const path = join(project.folder, 'stderr.log')
+    await using file = await open(path, 'w')
+    const child = spawn(process.execPath, [program.bin, 'leak'], {
+      cwd: project.folder,
+      env: { ...project.env, ...GITHUB },
+      stdio: ['ignore', 'ignore', file.fd],
+    })
+    expect(await once(child, 'exit')).toEqual([1, null])
+    const text = await readFile(path, 'utf8')
+    expect(text).toContain('error: [hidden]')
+    expect(text).not.toContain('add-mask')
+  })
+
+  it('nor does a terminal', async () => {
+    const { stdout } = await startInTerminal(program, project, ['leak'], GITHUB).ended
+    expect(stdout).toContain('[hidden]')
+    expect(stdout).not.toContain('add-mask')
+  })
+})
+
+it.each([{}, { GITHUB_ACTIONS: 'false' }, { CI: 'true', GITLAB_CI: 'true' }])(
+  'elsewhere, with %j, no secret is given to anybody',
+  async env => {
+    const { stdout, stderr } = await runTask(program, project, ['leak'], { env: env as Record<string, string> })
+    expect(stdout + stderr).toContain('[hidden]')
+    expect(stdout + stderr).not.toContain('add-mask')
+    for (const secret of MASKED) expect(stdout + stderr).not.toContain(secret)
+  },
+)
