@@ -6,6 +6,7 @@ import { credentials } from './credentials.ts'
 import { hostFaults } from './faults.ts'
 import type { HostSetting } from './host.ts'
 import { algorithmsFor, knownLine, remember, type ShownKey, shownKey } from './known-hosts.ts'
+import type { Meter } from './meter.ts'
 import { direct, proxied } from './socket.ts'
 import { parseJump, resolve, type SshConfig } from './ssh-config.ts'
 import { type Knowledge, knowledge, question, unknownKey, verdict } from './trust.ts'
@@ -27,14 +28,19 @@ const GOODBYE = 2_000
 const SILENCE = 15_000
 const DEEPEST = 8
 
-export async function connect(target: string, setting: HostSetting, configFile?: string): Promise<Connection> {
-  // `ssh -G` reads `user@host` and `ssh://` itself.
-  return connectTo(await resolve({ host: target }, configFile), { setting, configFile, path: [] })
-}
-
-interface Way {
+export interface ConnectOptions {
   readonly setting: HostSetting
   readonly configFile: string | undefined
+  /** Counts what the connection costs, that to the jump hosts included. */
+  readonly meter: Meter
+}
+
+export async function connect(target: string, options: ConnectOptions): Promise<Connection> {
+  // `ssh -G` reads `user@host` and `ssh://` itself.
+  return connectTo(await resolve({ host: target }, options.configFile), { ...options, path: [] })
+}
+
+interface Way extends ConnectOptions {
   /** The servers on whose behalf this connection is made, for the fault about a circle. */
   readonly path: readonly string[]
 }
@@ -73,6 +79,7 @@ async function attempt(
   const who = await credentials(config)
   const { socket, below, said } = await reach(config, way)
   const client = new Client()
+  const answered = way.meter.handshake()
   const address = `${config.hostname}:${config.port}`
   const tried: string[] = []
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
@@ -103,7 +110,7 @@ async function attempt(
     await new Promise<void>((ready, failed) => {
       const interrupt = () => failed(hostFaults.COMMAND_INTERRUPTED({ host: config.target, command: 'connecting' }))
       if (!signal.aborted) signal.addEventListener('abort', interrupt, { signal: connected.signal })
-      client.once('ready', ready)
+      client.once('ready', ready).once('ready', answered)
       client.on('error', error => {
         // One key that the agent could not sign with; ssh2 goes on to the next.
         if (error.level !== 'agent' && !error.message.startsWith('Error while signing')) failed(error)
@@ -119,6 +126,8 @@ async function attempt(
         keepaliveCountMax: Number.MAX_SAFE_INTEGER,
         algorithms: { serverHostKey: algorithms as never },
         hostVerifier: (wire: Buffer, verify: (valid: boolean) => void) => {
+          // Asked again when keys are changed later: much may be on its way then.
+          if (!connected.signal.aborted) answered()
           refusal = verdict(config, known, shownKey(wire))
           verify(refusal === undefined)
         },
@@ -200,8 +209,11 @@ async function reach(config: SshConfig, way: Way): Promise<Reached> {
       return { socket: await through(below, config), below }
     }
   }
-  if (config.proxyCommand !== undefined) return proxied(config.proxyCommand)
-  return { socket: await direct(config, way.setting.signal) }
+  if (config.proxyCommand !== undefined) {
+    const { socket, said } = proxied(config.proxyCommand)
+    return { socket: way.meter.watch(socket), said }
+  }
+  return { socket: way.meter.watch(await direct(config, way.setting.signal)) }
 }
 
 async function through(below: Connection, config: SshConfig): Promise<ClientChannel> {

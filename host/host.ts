@@ -3,7 +3,7 @@
  * comments for any implementation.
  */
 import type { Fault } from '../runner/faults.ts'
-import type { RunSetting, Shell } from '../runner/task.ts'
+import type { RunSetting, Shell, Traffic } from '../runner/task.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 
 export interface Host extends AsyncDisposable {
@@ -39,6 +39,8 @@ export interface Host extends AsyncDisposable {
    * things back may need it.
    */
   hold(script: Script): Promise<Held>
+  /** What has gone over the line to it so far; missing where there is no line. */
+  traffic?(): Traffic
 }
 
 export interface PutOptions {

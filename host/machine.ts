@@ -3,6 +3,7 @@
  * and this machine behave alike.
  */
 import type { Readable, Writable } from 'node:stream'
+import type { Traffic } from '../runner/task.ts'
 
 export interface Machine extends AsyncDisposable {
   readonly name: string
@@ -10,6 +11,8 @@ export interface Machine extends AsyncDisposable {
   shell(): Promise<Session>
   /** Gives this program's terminal, or its plain standard streams where there is none, to a command. */
   attach(command: string): Promise<Ending>
+  /** As `Host.traffic`. */
+  traffic?(): Traffic
 }
 
 /** A process on a machine. */

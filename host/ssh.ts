@@ -4,6 +4,7 @@ import { connect } from './connect.ts'
 import { hostFaults } from './faults.ts'
 import type { HostSetting, Transport } from './host.ts'
 import type { Machine } from './machine.ts'
+import { meter as meterOf } from './meter.ts'
 import { openHost } from './open-host.ts'
 import { endingOf, type Sessions, sessionsOn } from './sessions.ts'
 
@@ -21,11 +22,12 @@ export function ssh(target: string, options: SshOptions = {}): Transport {
 }
 
 function machine(name: string, { configFile }: SshOptions, setting: HostSetting): Machine {
+  const meter = meterOf()
   let current: Promise<Opened> | undefined
   let letGo = false
 
   const open = async (): Promise<Opened> => {
-    const connection = await connect(name, setting, configFile)
+    const connection = await connect(name, { setting, configFile, meter })
     void connection.lost.then(forget)
     return { connection, sessions: sessionsOn(name, connection) }
   }
@@ -50,6 +52,7 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
         channel => endingOf(channel, connection),
       )
     },
+    traffic: meter.traffic,
     async [Symbol.asyncDispose]() {
       letGo = true
       const last = await current?.catch(() => undefined)

@@ -14,7 +14,7 @@ export const globalFlags = {
   json: { type: 'boolean', about: 'One event a line, as JSON, and nothing else on standard output' },
   verbose: { type: 'boolean', about: 'All output of all steps' },
   'dry-run': { type: 'boolean', about: 'Look, but change nothing: print each change instead' },
-  timings: { type: 'boolean', about: 'How long each step took' },
+  timings: { type: 'boolean', about: 'How long each step took, and what went over the line' },
 } as const satisfies Record<string, { type: 'boolean' | 'string'; short?: string; about: string; placeholder?: string }>
 
 /** The values of the flags that every command has. */

@@ -1,4 +1,5 @@
 /** What a run tells, in order. `--json` prints each as a line; the other renderers make it readable. */
+import type { Traffic } from './task.ts'
 
 /** What went wrong, in words. Made from anything that was thrown. */
 export interface Report {
@@ -17,11 +18,12 @@ export interface Report {
   readonly stack?: string
 }
 
-/** How long a step took, in milliseconds. */
+/** How long a step took, in milliseconds, and what travelled while it ran; that is missing where nothing can travel. */
 export interface Timing {
   readonly step: string
   readonly title: string
   readonly ms: number
+  readonly traffic?: Traffic
 }
 
 export type RunEvent =
@@ -30,14 +32,7 @@ export type RunEvent =
   | { readonly type: 'output'; readonly step: string; readonly line: string }
   | { readonly type: 'note'; readonly step: string; readonly note: string }
   /** A step ended. `note` is its last remark. */
-  | {
-      readonly type: 'end'
-      readonly step: string
-      readonly title: string
-      readonly ok: boolean
-      readonly ms: number
-      readonly note?: string
-    }
+  | ({ readonly type: 'end'; readonly ok: boolean; readonly note?: string } & Timing)
   /** `during` tells whether the run failed, or taking it back, or closing what it had opened. */
   | ({ readonly type: 'error'; readonly step?: string; readonly during: 'run' | 'undo' | 'close' } & Report)
   | {
@@ -66,6 +61,8 @@ export type RunEvent =
       readonly undone: readonly string[]
       readonly left: readonly string[]
       readonly data?: unknown
+      /** Of the whole run, taking back and closing included. */
+      readonly traffic?: Traffic
       readonly timings?: readonly Timing[]
     }
 

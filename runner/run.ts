@@ -13,6 +13,7 @@ import { runnerFaults } from './runner-faults.ts'
 import { scopesOf } from './scopes.ts'
 import type { AnyTask } from './task.ts'
 import { telling } from './telling.ts'
+import { since } from './traffic.ts'
 import { deferred, within } from './waiting.ts'
 
 export interface Run {
@@ -72,6 +73,7 @@ export async function run(setting: Run): Promise<number> {
     command: plan.command,
     signal: forward.signal,
     dryRun,
+    tasks: plan.steps.map(({ task }) => task),
     folder: source.folder,
     hide: redactor.hide,
     confirm: confirm(forward.signal),
@@ -126,6 +128,7 @@ export async function run(setting: Run): Promise<number> {
 
   const perform = async (step: Step): Promise<boolean> => {
     const start = performance.now()
+    const before = scopes.traffic()
     const about = { step: step.name, title: step.title }
     current = step
     if (step.task.interactive) await renderer.leave()
@@ -148,8 +151,11 @@ export async function run(setting: Run): Promise<number> {
     if (!outcome) tell({ type: 'stuck', ...about, ms })
     if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, outcome.value)
     const problem = halt ?? (outcome && 'error' in outcome ? outcome : undefined)
-    timings.push({ ...about, ms })
-    tell({ type: 'end', ...about, ok: !problem, ms })
+    // Steps come one after the other, so what travelled meanwhile is the step's own, or was begun for a later one.
+    const traffic = since(scopes.traffic(), before)
+    const timing: Timing = { ...about, ms, ...(traffic && { traffic }) }
+    timings.push(timing)
+    tell({ type: 'end', ...timing, ok: !problem })
     if (problem) fail(problem.error, 'run', step)
     current = undefined
     return !problem
@@ -188,6 +194,7 @@ export async function run(setting: Run): Promise<number> {
   over.abort()
 
   if (ok) exit = exitOf(plan, results)
+  const traffic = scopes.traffic()
   tell({
     type: 'result',
     command: plan.command,
@@ -199,6 +206,7 @@ export async function run(setting: Run): Promise<number> {
     undone: undone.map(({ title }) => title),
     left: left.map(({ title }) => title),
     ...(data !== undefined && { data }),
+    ...(traffic && { traffic }),
     ...(setting.timings && { timings }),
   })
   await renderer.close()

@@ -53,6 +53,18 @@ export interface Arg<T = unknown> {
 export interface Opened extends AsyncDisposable {
   /** The project's part of a step's context; called once a step, with that step's kit. */
   context(kit: Kit): object
+  /** What has travelled through it so far, also after it was closed; undefined or missing where nothing travels. */
+  traffic?(): Traffic | undefined
+}
+
+/** What has gone over a line to another machine. Each number only grows. */
+export interface Traffic {
+  /** Those that came one after the other: each waited for the one before it. */
+  readonly roundTrips: number
+  /** Bytes to there, all that the line itself needs included. */
+  readonly sent: number
+  /** Bytes from there. */
+  readonly received: number
 }
 
 /** Who supplies a task's context beyond the kit. Opened at most once a run, closed at its end. */
@@ -68,6 +80,8 @@ export interface RunSetting {
   /** Aborted by Ctrl-C and by the failure of the run. What was opened must go on working then: undo steps use it. */
   readonly signal: AbortSignal
   readonly dryRun: boolean
+  /** All that the run is going to do, in order. */
+  readonly tasks: readonly AnyTask[]
   /** The folder of the Taskfile: relative paths of a project are relative to it. */
   readonly folder: string
   /** Hides these values in everything that is printed from now on. */

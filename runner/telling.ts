@@ -3,14 +3,15 @@ import type { Renderer, RunEvent } from './events.ts'
 import { MASK, type Redactor } from './redact.ts'
 
 /** Words and numbers of our own, which can hold no secret: the vocabulary of the events themselves. */
-const ours = new Set(['type', 'step', 'command', 'code', 'during', 'state', 'signal', 'ms', 'exit'])
+const ours = new Set(['type', 'step', 'command', 'code', 'during', 'state', 'signal', 'ms', 'exit', 'traffic'])
 
 export function telling(renderer: Renderer, redactor: Redactor): (event: RunEvent) => void {
   return event => {
     // In an error, `command` is what was run, not what was typed.
     const plain = (name: string) => ours.has(name) && !(event.type === 'error' && name === 'command')
     const entries = Object.entries(event).map(([name, value]) => [name, plain(name) ? value : hidden(value, redactor)])
-    renderer.handle(Object.fromEntries(entries))
+    const timings = event.type === 'result' && event.timings?.map(one => ({ ...one, title: redactor.text(one.title) }))
+    renderer.handle({ ...Object.fromEntries(entries), ...(timings && { timings }) })
   }
 }
 

@@ -1,5 +1,6 @@
 /** How the renderers for people put things. */
 import type { RunEvent } from './events.ts'
+import type { Traffic } from './task.ts'
 
 /** `0.4 s`, `12 s`, `2 min 03 s`. */
 export function duration(ms: number): string {
@@ -53,10 +54,25 @@ export function abandonLines({ signal, left }: Of<'abandon'>): string[] {
   ]
 }
 
-/** A table of the steps and their times. */
-export function timingLines({ timings, ms }: Of<'result'>): string[] {
+const HEADS = ['time', 'round trips', 'up', 'down']
+
+/** A table of the steps and their times, and where a host was reached, of what travelled. */
+export function timingLines({ timings, ms, traffic }: Of<'result'>): string[] {
   if (!timings) return []
-  const rows = [...timings.map(one => [one.title, one.ms] as const), ['all', ms] as const]
-  const width = Math.max(...rows.map(([title]) => title.length))
-  return rows.map(([title, time]) => `  ${title.padEnd(width)}  ${duration(time).padStart(10)}`)
+  const all = { title: 'all', ms, ...(traffic && { traffic }) }
+  const rows = [...timings, all].map(one => [one.title, duration(one.ms), ...travelled(one.traffic, traffic)])
+  const table = traffic ? [['', ...HEADS], ...rows] : rows
+  const width = Math.max(...rows.map(([title = '']) => title.length))
+  const column = (cell: string, i: number) => cell.padStart(Math.max(10, HEADS[i]?.length ?? 0))
+  return table.map(([title = '', ...cells]) => `  ${title.padEnd(width)}  ${cells.map(column).join('  ')}`)
 }
+
+const travelled = (of: Traffic | undefined, all: Traffic | undefined): string[] => {
+  if (!all) return []
+  if (!of || of.sent + of.received === 0) return ['-', '-', '-']
+  return [String(of.roundTrips), bytes(of.sent), bytes(of.received)]
+}
+
+/** `812 B`, `8.1 kB`, `12.3 MB`. */
+const bytes = (count: number): string =>
+  count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`

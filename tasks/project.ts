@@ -117,6 +117,7 @@ export function project<
             provisions: facts => [runtime.provision(facts), router.provision(facts)],
           }
         },
+        traffic: () => bare.traffic?.(),
         async [Symbol.asyncDispose]() {
           // Who did not get it was told so when it was taken.
           await (await held?.catch(() => undefined))?.[Symbol.asyncDispose]()

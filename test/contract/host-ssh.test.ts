@@ -4,12 +4,13 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { $ as zx } from 'zx/core'
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh.ts'
 import { startHost, type TestHost } from '../support/host.ts'
+import { startSlowProxy } from '../support/slow-proxy.ts'
 import { faultOf, hostContract, rejection, setting } from './host.ts'
 
 const $ = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })
@@ -527,6 +528,29 @@ describe('SSH', () => {
     await host.write('one-connection', 'x')
     ports.push(await host.ask(sh.read`rm one-connection; echo "$SSH_CONNECTION"`))
     expect(new Set(ports).size).toBe(1)
+  })
+
+  test('what goes over the line is counted as a proxy on the line counts it', async () => {
+    await using proxy = await startSlowProxy(box.sshPort, { delayMs: 100 })
+    const known = await knownHosts((await realKeys()).replaceAll(`:${box.sshPort} `, `:${proxy.port} `))
+    const configFile = await config(`Port ${proxy.port}`, `UserKnownHostsFile ${known}`)
+    const host = await open(box.alias, configFile)
+    expect(host.traffic?.()).toEqual({ roundTrips: 0, sent: 0, received: 0 })
+    // What is under way is in one of them only.
+    const same = () =>
+      vi.waitFor(() => {
+        const { up, down } = proxy.bytes
+        expect(host.traffic?.()).toEqual({ roundTrips: proxy.turns(), sent: up, received: down })
+      }, 10_000)
+    await host.ask(hello)
+    await same()
+    const handshake = proxy.turns()
+    await Promise.all(Array.from({ length: 6 }, () => host.ask(hello)))
+    await same()
+    expect(proxy.turns() - handshake).toBeLessThan(6)
+    await host.ask(sh.read`wc -c`, { input: 'x'.repeat(300_000) })
+    await host.ask(sh.read`head -c 300000 /dev/zero | tr '\\0' x`)
+    await same()
   })
 
   test('a local command in a callback stays on this machine, whoever opened the connection', async () => {

@@ -334,6 +334,58 @@ describe('a scope', () => {
     expect(log).toEqual(['none', 'open it false', 'host of function', 'b', 'close'])
   })
 
+  it('has numbers that are shown, also where a secret is the same number', async () => {
+    const hiding = redactor()
+    hiding.hide(['1234'])
+    const traffic = { roundTrips: 1234, sent: 1234, received: 0 }
+    const own = definer<{ host: string }>(scopeWith([], { traffic: () => traffic }))
+    const { ended, of } = started(own.task('A', { run: () => undefined }), { timings: true, redactor: hiding })
+    await ended
+    expect(of('result')).toMatchObject([{ traffic, timings: [{ traffic }] }])
+  })
+
+  it('that something travels through is read before and after each step, and at the very end', async () => {
+    const so = { roundTrips: 0, sent: 0, received: 0 }
+    const travel = (roundTrips: number) => {
+      so.roundTrips += roundTrips
+      so.sent += 100 * roundTrips
+      so.received += 10 * roundTrips
+    }
+    const scope = scopeWith([], { traffic: () => ({ ...so }), [Symbol.asyncDispose]: async () => travel(1) })
+    const own = definer<{ host: string }>(scope)
+    const none = task('None', { run: () => undefined })
+    const a = own.task('A', { run: () => travel(2) })
+    const b = own.task('B', { run: () => undefined })
+    const c = own.task('C', { run: () => travel(3) })
+    const { ended, of } = started(flow('All', [none, a, b, c]), { timings: true })
+    expect(await ended).toBe(0)
+    const seen = (n: number) => ({ roundTrips: n, sent: 100 * n, received: 10 * n })
+    expect(of('end').map(({ traffic }) => traffic)).toEqual([undefined, seen(2), seen(0), seen(3)])
+    expect(of('result')).toMatchObject([{ traffic: seen(6) }])
+    expect(of('result')[0]?.timings?.map(({ traffic }) => traffic)).toEqual([undefined, seen(2), seen(0), seen(3)])
+  })
+
+  it('through which nothing travels says nothing about it', async () => {
+    const own = definer<{ host: string }>(scopeWith([], { traffic: () => undefined }))
+    const { ended, events } = started(own.task('A', { run: () => undefined }), { timings: true })
+    expect(await ended).toBe(0)
+    expect(JSON.stringify(events)).not.toContain('traffic')
+  })
+
+  it('knows all that the run is going to do', async () => {
+    const asked: (readonly AnyTask[])[] = []
+    const own = definer<{ host: string }>({
+      name: 'web-1',
+      async open({ tasks }) {
+        asked.push(tasks)
+        return { context: () => ({}), async [Symbol.asyncDispose]() {} }
+      },
+    })
+    const [a, b] = [own.task('A', { run: () => undefined }), task('B', { run: () => undefined })]
+    await started(flow('All', [a, b])).ended
+    expect(asked).toEqual([[a, b]])
+  })
+
   it('is closed after the undo steps, which can use it', async () => {
     const log: string[] = []
     const own = definer<{ host: string }>(scopeWith(log))

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { timingLines } from '../../../runner/words.ts'
+
+const result = {
+  type: 'result',
+  command: 'deploy',
+  title: 'Deploy',
+  ok: true,
+  exit: 0,
+  ms: 3_400,
+  dryRun: false,
+  undone: [],
+  left: [],
+} as const
+const traffic = { roundTrips: 12, sent: 8_149, received: 812 }
+
+it('shows no times that nobody asked for', () => {
+  expect(timingLines({ ...result, traffic })).toEqual([])
+})
+
+it('shows times alone where nothing can travel', () => {
+  const timings = [{ step: 'build', title: 'Build it', ms: 3_400 }]
+  expect(timingLines({ ...result, timings })).toEqual(['  Build it       3.4 s', '  all            3.4 s'])
+})
+
+it('shows what travelled beside the times, and in which step nothing did', () => {
+  const timings = [
+    { step: 'build', title: 'Build it', ms: 100 },
+    { step: 'look', title: 'Look', ms: 200, traffic: { roundTrips: 0, sent: 0, received: 0 } },
+    { step: 'upload', title: 'Upload', ms: 3_100, traffic },
+  ]
+  const lines = timingLines({ ...result, timings, traffic: { roundTrips: 20, sent: 12_300_000, received: 1_000 } })
+  expect(lines).toEqual([
+    '                  time  round trips          up        down',
+    '  Build it       0.1 s            -           -           -',
+    '  Look           0.2 s            -           -           -',
+    '  Upload         3.1 s           12      8.1 kB       812 B',
+    '  all            3.4 s           20     12.3 MB      1.0 kB',
+  ])
+})
