@@ -39,6 +39,11 @@ export interface Host extends AsyncDisposable {
    * things back may need it.
    */
   hold(script: Script): Promise<Held>
+  /**
+   * Begins to connect, so that the first command finds the way open. Whatever goes wrong is left for that command to tell, and
+   * a question to a person waits until there is one. Missing where there is no way to go.
+   */
+  connect?(): void
   /** What has gone over the line to it so far; missing where there is no line. */
   traffic?(): Traffic
 }
@@ -60,7 +65,7 @@ export interface Held extends AsyncDisposable {
   readonly ended: Promise<number | undefined>
 }
 
-/** How to reach a machine: what `ssh('web-1')` and `local()` return. Opening connects on first use, not before. */
+/** How to reach a machine: what `ssh('web-1')` and `local()` return. Opening connects to nothing. */
 export interface Transport {
   readonly name: string
   open(run: HostSetting): Promise<Host>

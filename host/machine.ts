@@ -11,7 +11,8 @@ export interface Machine extends AsyncDisposable {
   shell(): Promise<Session>
   /** Gives this program's terminal, or its plain standard streams where there is none, to a command. */
   attach(command: string): Promise<Ending>
-  /** As `Host.traffic`. */
+  /** As in `Host`. */
+  connect?(): void
   traffic?(): Traffic
 }
 

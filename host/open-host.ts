@@ -33,6 +33,7 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
       void it.ended.then(() => held.delete(it))
       return it
     },
+    ...(machine.connect && { connect: machine.connect }),
     ...(machine.traffic && { traffic: machine.traffic }),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled([...held].map(it => it[Symbol.asyncDispose]()))

@@ -11,6 +11,8 @@ import { READER } from './process.ts'
 import { quote } from './script.ts'
 
 export interface Sessions {
+  /** Opens shells for scripts that are yet to come. */
+  prepare(): void
   shell(): Promise<Session>
   /** A channel for a person; shells in advance give way to it. */
   terminal(command: string, options: ExecOptions): Promise<ClientChannel>
@@ -18,7 +20,8 @@ export interface Sessions {
 }
 
 const LIMIT = 8
-const SPARES = 2
+/** As many as are free beside a lock that is held and one script that runs: steps ask some six things at once. */
+const SPARES = 6
 /** Milliseconds in which a session that was let go has to end. */
 const PATIENCE = 5_000
 const ATTEMPTS = 25
@@ -132,6 +135,7 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
   })
 
   return {
+    prepare: refill,
     shell() {
       const [spare] = spares
       if (spare !== undefined) {

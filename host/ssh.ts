@@ -14,7 +14,7 @@ export interface SshOptions {
 }
 
 /**
- * `ssh('deploy@web-1')`, or any name that your ssh configuration knows. Nothing is contacted before the first command; then one
+ * `ssh('deploy@web-1')`, or any name that your ssh configuration knows. Nothing is contacted before the first command or `connect`; then one
  * connection serves the run, and is made anew when it was lost.
  */
 export function ssh(target: string, options: SshOptions = {}): Transport {
@@ -24,10 +24,16 @@ export function ssh(target: string, options: SshOptions = {}): Transport {
 function machine(name: string, { configFile }: SshOptions, setting: HostSetting): Machine {
   const meter = meterOf()
   let current: Promise<Opened> | undefined
+  let want = (_: boolean) => {}
+  /** Whether a command waits for the connection; false when none ever did. */
+  const wanted = new Promise<boolean>(resolve => {
+    want = resolve
+  })
   let letGo = false
 
+  const confirm = async (question: string) => (await wanted) && setting.confirm(question)
   const open = async (): Promise<Opened> => {
-    const connection = await connect(name, { setting, configFile, meter })
+    const connection = await connect(name, { setting: { ...setting, confirm }, configFile, meter })
     void connection.lost.then(forget)
     return { connection, sessions: sessionsOn(name, connection) }
   }
@@ -36,6 +42,10 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
   }
   const opened = (during: string): Promise<Opened> => {
     if (letGo) return Promise.reject(hostFaults.HOST_CLOSED({ host: name, during }))
+    want(true)
+    return begun()
+  }
+  const begun = (): Promise<Opened> => {
     current ??= open().catch((error: unknown) => {
       forget()
       throw error
@@ -52,9 +62,17 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
         channel => endingOf(channel, connection),
       )
     },
+    connect() {
+      if (letGo || setting.signal.aborted) return
+      begun().then(
+        ({ sessions }) => sessions.prepare(),
+        () => undefined,
+      )
+    },
     traffic: meter.traffic,
     async [Symbol.asyncDispose]() {
       letGo = true
+      want(false)
       const last = await current?.catch(() => undefined)
       if (last === undefined) return
       last.sessions.close()

@@ -82,6 +82,8 @@ export function project<
         undoing: () => run.signal.aborted,
       })
       const bare = await definition.host.open({ ...run, guard: fence })
+      // By the time that the release is built, the way to the host is open.
+      if (run.tasks.includes(tasks.upload)) bare.connect?.()
       const lock = {
         take: async (line: InLine) => {
           if (run.dryRun) return
@@ -128,7 +130,8 @@ export function project<
   }
 
   const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
-  return { ...own, slot, tasks: standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain }) }
+  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain })
+  return { ...own, slot, tasks }
 }
 
 const drain = arg

@@ -530,6 +530,58 @@ describe('SSH', () => {
     expect(new Set(ports).size).toBe(1)
   })
 
+  describe('connecting in advance', () => {
+    const unknown = async () => config(`UserKnownHostsFile ${await knownHosts('')}`, 'StrictHostKeyChecking ask')
+    /** The first key has been shown: whoever wants to ask about it could have asked. */
+    const shown = (host: Host) => vi.waitFor(() => expect(host.traffic?.().received).toBeGreaterThan(1_000), 10_000)
+
+    test('the first command then costs one round trip', async () => {
+      await using proxy = await startSlowProxy(box.sshPort, { delayMs: 100 })
+      const known = await knownHosts((await realKeys()).replaceAll(`:${box.sshPort} `, `:${proxy.port} `))
+      const host = await open(box.alias, await config(`Port ${proxy.port}`, `UserKnownHostsFile ${known}`))
+      host.connect?.()
+      await vi.waitFor(() => expect(proxy.turns()).toBe(7), 10_000)
+      expect(await host.ask(hello)).toBe('hello')
+      expect(proxy.turns()).toBe(8)
+    })
+
+    test('a question about an unknown key waits for the first command, and is asked once', async () => {
+      const { questions, confirm } = person(true)
+      const host = await open(box.alias, await unknown(), { confirm })
+      host.connect?.()
+      await shown(host)
+      expect(questions).toEqual([])
+      expect(await host.ask(hello)).toBe('hello')
+      expect(questions).toHaveLength(1)
+    })
+
+    test('nobody is asked when no command comes, and nothing keeps the run from ending', async () => {
+      const { questions, confirm } = person(true)
+      const host = await open(box.alias, await unknown(), { confirm })
+      host.connect?.()
+      await shown(host)
+      await host[Symbol.asyncDispose]()
+      expect(questions).toEqual([])
+    })
+
+    test('what goes wrong is told by the first command', async () => {
+      const host = await open('nowhere.invalid', await config())
+      host.connect?.()
+      expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
+      host.connect?.()
+      expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
+    })
+
+    test('what went wrong before the first command may be right by then', async () => {
+      const file = await knownHosts('')
+      const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`))
+      host.connect?.()
+      await shown(host)
+      await writeFile(file, await realKeys())
+      expect(await host.ask(hello)).toBe('hello')
+    })
+  })
+
   test('what goes over the line is counted as a proxy on the line counts it', async () => {
     await using proxy = await startSlowProxy(box.sshPort, { delayMs: 100 })
     const known = await knownHosts((await realKeys()).replaceAll(`:${box.sshPort} `, `:${proxy.port} `))

@@ -500,6 +500,23 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
     })
 
+    describe('connected in advance', () => {
+      test('it works as always, and once is as good as twice', async () => {
+        const early = await it.transport.open(setting())
+        early.connect?.()
+        early.connect?.()
+        expect(await early.ask(sh.read`echo here`)).toBe('here')
+        await early[Symbol.asyncDispose]()
+        early.connect?.()
+      })
+
+      test('it need not be used', async () => {
+        const early = await it.transport.open(setting())
+        early.connect?.()
+        await early[Symbol.asyncDispose]()
+      })
+    })
+
     describe('disposed of', () => {
       test('it takes no more commands', async () => {
         const other = await it.transport.open(setting())

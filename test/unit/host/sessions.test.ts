@@ -70,7 +70,7 @@ test('shells stand ready for the next commands', async () => {
   const sessions = sessionsOn('web', connection)
   await sessions.shell()
   await turns()
-  expect(seen.open).toBe(3)
+  expect(seen.open).toBe(7)
   const before = seen.asked
   let got: Session | undefined
   void sessions.shell().then(session => {
@@ -80,7 +80,30 @@ test('shells stand ready for the next commands', async () => {
   expect([got === undefined, seen.asked - before]).toEqual([false, 1])
 })
 
-test.each([1, 2, 3, 5])(
+test('shells can be opened before anything is asked for, and then nothing waits', async () => {
+  const { seen, connection } = server(10)
+  const sessions = sessionsOn('web', connection)
+  sessions.prepare()
+  sessions.prepare()
+  await turns()
+  expect(seen.open).toBe(6)
+  const got: Session[] = []
+  for (let i = 0; i < 6; i++) void sessions.shell().then(session => got.push(session))
+  await Promise.resolve()
+  expect(got).toHaveLength(6)
+  await turns()
+  expect(seen.open).toBe(8)
+})
+
+test('a server that allows none is told to who asks, also when shells were to be prepared', async () => {
+  const { connection } = server(0)
+  const sessions = sessionsOn('web', connection)
+  sessions.prepare()
+  await turns()
+  await expect(sessions.shell()).rejects.toMatchObject({ code: 'NO_SESSION' })
+})
+
+test.each([1, 2, 3, 5, 7])(
   'a server that allows %i serves all of them, and never fewer than one at a time',
   async allowed => {
     const { connection } = server(allowed)
@@ -91,6 +114,7 @@ test.each([1, 2, 3, 5])(
       session.close()
       return n
     }
+    sessions.prepare()
     const numbers = Array.from({ length: 20 }, (_, i) => i)
     expect(await Promise.all(numbers.map(use))).toEqual(numbers)
   },

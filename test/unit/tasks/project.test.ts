@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest'
+import type { Host, Transport } from '../../../host/host.ts'
+import { planOf } from '../../../runner/plan.ts'
+import type { AnyTask } from '../../../runner/task.ts'
+import type { BuildSource, Plugin, Router, Runtime } from '../../../slots/contracts.ts'
+import { project } from '../../../tasks/project.ts'
+
+/** A machine that only notes that somebody wants to reach it, and what travelled. */
+function listening() {
+  const seen = { connected: 0 }
+  const host = {
+    name: 'web-1',
+    connect: () => void seen.connected++,
+    traffic: () => ({ roundTrips: 3, sent: 2, received: 1 }),
+    async [Symbol.asyncDispose]() {},
+  } as Partial<Host> as Host
+  return { seen, transport: { name: 'web-1', open: async () => host } satisfies Transport }
+}
+
+const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
+
+function made() {
+  const { seen, transport } = listening()
+  const { tasks } = project({
+    app: 'life',
+    host: transport,
+    build: plugin<BuildSource>(),
+    runtime: plugin<Runtime>(),
+    router: plugin<Router>(),
+    slots: { blue: { port: 4000 }, green: { port: 5000 } },
+  })
+  const open = (command: string, root: AnyTask) => {
+    const steps = planOf(command, root).steps.map(({ task }) => task)
+    return steps[0]?.scope?.open({
+      command,
+      signal: new AbortController().signal,
+      dryRun: false,
+      tasks: steps,
+      folder: import.meta.dirname,
+      hide: () => undefined,
+      confirm: async () => false,
+    })
+  }
+  return { seen, tasks, open }
+}
+
+it('begins to connect when something is to be built and sent', async () => {
+  for (const name of ['upload', 'deploy'] as const) {
+    const { seen, tasks, open } = made()
+    await open(name, tasks[name])
+    expect(seen.connected).toBe(1)
+  }
+})
+
+it('contacts nothing to build alone, nor before a command of another task', async () => {
+  const { seen, tasks, open } = made()
+  await open('build', tasks.build)
+  await open('status', tasks.status)
+  expect(seen.connected).toBe(0)
+})
+
+it('says what travelled, as its host counts it', async () => {
+  const { tasks, open } = made()
+  const opened = await open('build', tasks.build)
+  expect(opened?.traffic?.()).toEqual({ roundTrips: 3, sent: 2, received: 1 })
+})
