@@ -1,6 +1,6 @@
 /** One verified, authenticated SSH connection, through as many jump hosts as the configuration asks for. */
 import type { Duplex } from 'node:stream'
-import type { Client, ClientChannel } from 'ssh2'
+import type { Client, ClientChannel, CompressionAlgorithm } from 'ssh2'
 import { Fault } from '../runner/faults.ts'
 import { credentials } from './credentials.ts'
 import { hostFaults } from './faults.ts'
@@ -27,6 +27,8 @@ const GOODBYE = 2_000
 /** How long a server may be silent before it counts as dead; it is asked for an answer three times in this time. */
 const SILENCE = 15_000
 const DEEPEST = 8
+/** Only when the configuration says so, as with ssh: it halves what a fast line carries. docs/performance.md has the numbers. */
+const COMPRESSED: CompressionAlgorithm[] = ['zlib@openssh.com', 'none']
 
 export interface ConnectOptions {
   readonly setting: HostSetting
@@ -124,7 +126,7 @@ async function attempt(
         keepaliveInterval: SILENCE / 3,
         // `watch` decides: answers can be late behind an upload on a slow line, and what comes instead is a sign of life.
         keepaliveCountMax: Number.MAX_SAFE_INTEGER,
-        algorithms: { serverHostKey: algorithms as never },
+        algorithms: { serverHostKey: algorithms as never, ...(config.compression && { compress: COMPRESSED }) },
         hostVerifier: (wire: Buffer, verify: (valid: boolean) => void) => {
           // Asked again when keys are changed later: much may be on its way then.
           if (!connected.signal.aborted) answered()

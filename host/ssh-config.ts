@@ -33,6 +33,8 @@ export interface SshConfig {
   readonly hostKeyAlgorithms: readonly string[]
   /** What to do about an unknown key. Never weaker than asking, except where the user chose `accept-new`. */
   readonly unknownKey: 'refuse' | 'ask' | 'accept'
+  /** Whether all that travels is compressed. */
+  readonly compression: boolean
   /** Seconds, when the user has set it. */
   readonly connectTimeout: number | undefined
 }
@@ -122,6 +124,7 @@ export function parse(target: string, text: string, env: NodeJS.ProcessEnv): Ssh
     aliased: one('hostkeyalias') !== undefined,
     hostKeyAlgorithms: one('hostkeyalgorithms')?.split(',') ?? [],
     unknownKey: UNKNOWN_KEY[one('stricthostkeychecking') ?? ''] ?? 'ask',
+    compression: one('compression') === 'yes',
     connectTimeout: Number(timeout ?? 0) || undefined,
   }
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -580,6 +581,29 @@ describe('SSH', () => {
       await writeFile(file, await realKeys())
       expect(await host.ask(hello)).toBe('hello')
     })
+  })
+
+  test('it is compressed where the configuration says so, also when keys are changed meanwhile', async () => {
+    const text = 'the same words again\n'.repeat(100_000)
+    const sentWith = async (...lines: string[]) => {
+      const host = await open(box.alias, await config(...lines))
+      expect(await host.ask(sh.read`sha256sum`, { input: text })).toMatch(
+        createHash('sha256').update(text).digest('hex'),
+      )
+      return host.traffic?.().sent ?? Number.NaN
+    }
+    expect(await sentWith()).toBeGreaterThan(text.length)
+    expect(await sentWith('Compression yes')).toBeLessThan(text.length / 20)
+    await box.exec('echo RekeyLimit 1M > /etc/ssh/sshd_config.d/rekey.conf && systemctl reload ssh')
+    try {
+      const file = join(folder, 'noise')
+      await writeFile(file, randomBytes(8_000_000))
+      const host = await open(box.alias, await config('Compression yes'))
+      await host.put(file, 'noise')
+      expect(await host.ask(sh.read`wc -c < noise; rm noise`)).toBe('8000000')
+    } finally {
+      await box.exec('rm /etc/ssh/sshd_config.d/rekey.conf && systemctl reload ssh')
+    }
   })
 
   test('what goes over the line is counted as a proxy on the line counts it', async () => {

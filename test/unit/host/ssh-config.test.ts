@@ -20,10 +20,12 @@ test('what ssh -G prints becomes a configuration', () => {
     'hostkeyalgorithms ssh-ed25519,rsa-sha2-512',
     'stricthostkeychecking accept-new',
     'connecttimeout 7',
+    'compression yes',
     'bindaddress none',
   )
   expect(parse('web', text, {})).toEqual({
     target: 'web',
+    compression: true,
     user: 'deploy',
     hostname: 'web-1.example',
     port: 2222,
