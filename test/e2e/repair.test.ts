@@ -1,4 +1,5 @@
 /** Somebody moved the traffic by hand, or a deploy was cut: the next run says what it found, and puts it in order. */
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../support/site.ts'
 
@@ -39,6 +40,38 @@ it('records that are wrong are seen by status, stop a deploy, and follow the rou
   expect(await run(0, 'repair', '--force', 'green')).toContain('nothing to repair')
   expect([await pid('blue'), await pid('green')]).toEqual(pids)
   expect(await run(0, 'history', '--last', '1')).toMatch(/repair +green/)
+})
+
+it('in a terminal a person is asked, and only a yes changes the records', async () => {
+  const byHand = (slot: string) =>
+    root(
+      `cd /srv/life/router && mkdir -p ${slot}.by-hand && touch ${slot}.by-hand/${slot} && ln -sfn ${slot}.by-hand live`,
+    )
+  const answer = async (keys: string) => {
+    const asking = site.inTerminal('repair')
+    await asking.says(/Let the records follow the router\? \[y\/N\]/)
+    asking.type(keys)
+    const { code, stdout } = await asking.ended
+    return { code, stdout: stripVTControlCharacters(stdout) }
+  }
+  const question = /router says blue, public answer says blue, records says green\. Let the records follow the router\?/
+  await byHand('blue')
+  const records = [await record('blue'), await record('green')]
+  for (const no of ['\r', 'n\r', 'yet\r']) {
+    const { code, stdout } = await answer(no)
+    expect(stdout).toMatch(question)
+    expect(stdout).toMatch(/The repair was not confirmed; nothing was changed\. \[REPAIR_NOT_CONFIRMED\]/)
+    expect(code).toBe(3)
+  }
+  const { code, stdout } = await answer('\x03')
+  expect(stdout).toContain('Interrupted by SIGINT')
+  expect(code).toBe(130)
+  expect([await record('blue'), await record('green')]).toEqual(records)
+
+  expect(await answer('y\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records say blue now') })
+  await run(0, 'status')
+  await byHand('green')
+  expect(await answer('yes\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records say green now') })
 })
 
 it('a record that was lost is made anew from what the slot holds', async () => {

@@ -1,8 +1,9 @@
 /** A project of its own for one test: a Taskfile in a temporary folder, a host, and the program run as a user runs it. */
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { startHost, type TestHost } from './host.ts'
 import { lifeTarball } from './life.ts'
@@ -27,6 +28,8 @@ export interface Site extends AsyncDisposable {
   taskWith(environment: Record<string, string>, ...words: string[]): Promise<Ended>
   /** Starts `task` and leaves it running, for signals. */
   start(environment: Record<string, string>, ...words: string[]): Running
+  /** As `start`, in a terminal of 160 columns in which a person may type. What is printed is all its `stdout`. */
+  inTerminal(...words: string[]): Running
   /** What `/deployment_id` says now; '' when it says nothing. */
   live(): Promise<string>
 }
@@ -34,6 +37,8 @@ export interface Site extends AsyncDisposable {
 export interface Running {
   readonly pid: number
   kill(signal: NodeJS.Signals): void
+  /** Only a terminal hears it. */
+  type(keys: string): void
   readonly ended: Promise<Ended>
   /** Resolves when a line of its output has matched. */
   says(pattern: RegExp): Promise<void>
@@ -94,6 +99,12 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     task: (...words) => taskWith({}, ...words),
     taskWith,
     start: (more, ...words) => runTask(folder, { ...prepared, ...more }, words),
+    inTerminal(...words) {
+      const line = ['stty cols 160 rows 40;', 'exec', process.execPath, BIN, ...words].join(' ')
+      const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
+      const env = { ...prepared, CI: '', TERM: 'xterm', SHELL: '/bin/bash' }
+      return watch(spawn('script', script, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }))
+    },
     async live() {
       const answer = await host.exec('curl -s --max-time 5 http://127.0.0.1/deployment_id')
       return answer.stdout.trim()
@@ -106,8 +117,10 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 }
 
 /** Runs the built program in a folder. */
-export function runTask(folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running {
-  const child = spawn(process.execPath, [BIN, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+export const runTask = (folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running =>
+  watch(spawn(process.execPath, [BIN, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+
+function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>): Running {
   let stdout = ''
   let stderr = ''
   const waiting = new Set<() => void>()
@@ -129,6 +142,7 @@ export function runTask(folder: string, env: NodeJS.ProcessEnv, words: readonly 
   return {
     pid: child.pid ?? -1,
     kill: signal => void child.kill(signal),
+    type: keys => void child.stdin?.write(keys),
     ended,
     says: pattern =>
       new Promise((resolve, reject) => {
