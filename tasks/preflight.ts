@@ -1,3 +1,4 @@
+import { recorded } from '../slots/journal/journal.ts'
 import { checkTable } from '../slots/preflight/checks.ts'
 import { assertFit, preflight as look } from '../slots/preflight/preflight.ts'
 import { releaseOf } from '../slots/upload/release.ts'
@@ -10,14 +11,17 @@ export type Preflight<S extends string> = ReturnType<typeof preflight<S>>
 
 export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
   task('See whether the host is fit for the release', {
-    about: 'All checks of `doctor`, and room for this artifact. Nothing was written yet when it refuses.',
+    about:
+      'All checks of `doctor`, and room for this artifact. When it refuses, a line of the journal is all that was written.',
     needs: [build],
     async run({ artifact, log, note, ...ground }) {
       const room = await roomOf(artifact.path).catch(() => undefined)
-      const checks = await look(ground, { release: releaseOf(artifact, ground.layout), room })
+      const release = releaseOf(artifact, ground.layout)
+      const checks = await look(ground, { release, room })
       const table = checkTable(checks)
       log(table)
-      assertFit(ground.host, checks, table)
+      const event = { event: 'deploy', slot: '', release: release.name, revision: artifact.revision } as const
+      await recorded(ground, event, async () => assertFit(ground.host, checks, table))
       const warned = checks.filter(check => check.result === 'warn')
       note(
         warned.length === 0

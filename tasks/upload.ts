@@ -1,3 +1,4 @@
+import { recorded } from '../slots/journal/journal.ts'
 import { releaseOf } from '../slots/upload/release.ts'
 import { uploadRelease } from '../slots/upload/upload.ts'
 import type { Build } from './build.ts'
@@ -11,7 +12,9 @@ export const upload = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
     needs: [build],
     async run({ host, layout, deploy, dryRun, artifact, log, note }) {
       const release = releaseOf(artifact, layout)
-      const sent = await uploadRelease({ host, layout, deploy, dryRun, log }, artifact, release)
+      const ground = { host, layout, deploy, dryRun, log }
+      const event = { event: 'deploy', slot: '', release: release.name, revision: artifact.revision } as const
+      const sent = await recorded(ground, event, () => uploadRelease(ground, artifact, release))
       note(sent ? release.name : `${release.name} is already there`)
       return { release }
     },

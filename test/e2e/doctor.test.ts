@@ -106,13 +106,21 @@ describe.each([
   beforeAll(() => root(inject))
   afterAll(() => root(heal))
 
-  it('is refused before anything is written, with the table', async () => {
+  it('is refused before anything but the journal is written, with the table', async () => {
     const before = await state()
     const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
     expect(code, stdout + stderr).toBe(3)
     expect(stdout + stderr).toMatch(said)
     expect(stdout + stderr).toMatch(/ok\s+clock/)
     expect(await state()).toBe(before)
+    const { stdout: line } = await site.host.exec('tail -n 1 /srv/life/journal.jsonl')
+    expect(JSON.parse(line)).toMatchObject({
+      event: 'deploy',
+      slot: '',
+      release: expect.stringMatching(/^0\.1\.1-/),
+      result: 'failed',
+      why: 'PREFLIGHT_FAILED',
+    })
   })
 
   // A doctor does not know what will be sent.

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { handTar } from '../support/hand-tar.ts'
 import { type Site, startSite } from '../support/site.ts'
 
 let site: Site
@@ -58,6 +59,20 @@ it('a deploy that failed is in the journal, with its cause, and that it was undo
     { event: 'deploy', slot: 'blue', result: 'failed', why: 'SLOT_NOT_HEALTHY' },
     { event: 'deploy', slot: 'blue', result: 'undone' },
   ])
+})
+
+it('so is one whose artifact was refused, before it came to any slot', async () => {
+  const path = join(site.folder, 'bad.tar.gz')
+  await writeFile(path, handTar([{ name: '../outside', text: 'x' }]))
+  const { code, stderr } = await site.taskWith({ LIFE_VERSION: '6.6.6', LIFE_TARBALL: path }, 'deploy')
+  expect(stderr).toSatisfy(() => code === 1)
+  expect((await entries()).at(-1)).toMatchObject({
+    event: 'deploy',
+    slot: '',
+    result: 'failed',
+    why: 'ARTIFACT_REFUSED',
+  })
+  expect(await run(0, 'history', '--last', '1')).toMatch(/deploy +- +6\.6\.6-\w+ +- +failed: ARTIFACT_REFUSED/)
 })
 
 it('a release that failed is not promoted until it was seen healthy, or is forced', async () => {
