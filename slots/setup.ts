@@ -35,6 +35,11 @@ export async function assertSetUp(host: Host, layout: Layout): Promise<void> {
   if (code !== 0) throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
 }
 
+/** Whether there is a lock to take: a setup of ours was here before. Root must not make the file, which it would own. */
+export async function mayLock(host: Host, { root, lock }: Layout): Promise<boolean> {
+  return (await host.run(sh.read`[ -O ${root} ] || [ -w ${lock} ]`)).code === 0
+}
+
 /** Throws `TOOLS_MISSING` with the line that installs them. */
 export async function facts(host: Host, provisions: (facts: HostFacts) => readonly Provision[]): Promise<Facts> {
   const wanted = provisions({ user: '', group: '' }).map(want => want.tools)

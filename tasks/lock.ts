@@ -7,7 +7,7 @@ import type { TakeLock } from './take-lock.ts'
 export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>) =>
   task('Close the host for maintenance', {
     about:
-      'From now on whoever wants to deploy, promote, migrate or retire is refused, and told the reason; until `unlock`.',
+      'From now on whoever wants to set up, deploy, promote, migrate or retire is refused, and told the reason; until `unlock`.',
     examples: ['lock --reason "new disks"'],
     args: { reason: arg.text('Why, in words for the others') },
     needs: [takeLock],

@@ -1,9 +1,10 @@
 import { arg } from '../runner/args.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { append } from '../slots/journal/journal.ts'
-import { facts, install, plan } from '../slots/setup.ts'
+import { facts, install, mayLock, plan } from '../slots/setup.ts'
 import { adopt } from '../slots/start/adopt.ts'
 import type { Parts } from './context.ts'
+import { inLine, lockWait } from './take-lock.ts'
 
 export const setup = <S extends string>({ task }: Parts<S>) =>
   task('Prepare the host', {
@@ -11,9 +12,14 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
       'Makes the folders, and installs the units, the site and the sudoers file. Does nothing the second time.\n' +
       'With --dry-run it prints the difference that it would make.',
     examples: ['setup --dry-run', 'setup --adopt'],
-    args: { adopt: arg.flag('Take over the application that runs on the port of the first slot, without a restart') },
-    async run({ app, provisions, dryRun, note, show, adopt: adopting, ...ground }) {
+    args: {
+      adopt: arg.flag('Take over the application that runs on the port of the first slot, without a restart'),
+      lockWait,
+    },
+    async run({ app, provisions, dryRun, note, show, lock, lockWait, adopt: adopting, ...ground }) {
       const { host, layout, slots, deploy } = ground
+      // The very first setup makes the folder that a lock stands in.
+      if (await mayLock(host, layout)) await lock.take(inLine(lockWait, ground))
       const found = await facts(host, provisions)
       const planned = await plan(host, { app, layout, slots, provisions: provisions(found), facts: found })
       const news = planned.folders.length + planned.files.length

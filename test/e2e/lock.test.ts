@@ -28,14 +28,56 @@ it('a host that is closed for maintenance tells everybody why, until it is opene
   await run(0, 'deploy')
 })
 
-it('with --lock-wait a run waits in line, and says for whom', async () => {
-  const held = site.start({}, 'promote', 'green', '--verbose')
-  await held.says(/> Find out which slot is live/)
-  const second = site.start({}, 'retire', '--lock-wait', '1m', '--verbose')
-  const [first, waited] = await Promise.all([held.ended, second.ended])
-  expect(first.code).toBe(0)
-  expect(waited.code, waited.stdout + waited.stderr).toBe(0)
-  expect(waited.stdout).toMatch(/blue ended/)
+/** Somebody else has the lock, until it is let go. */
+async function heldByAnn(): Promise<AsyncDisposable> {
+  const owner = { by: 'ann@desk', deploy: 'hers', doing: 'deploy', since: '2026-01-02T03:04:05.000Z' }
+  const hold = await site.host.exec(`printf '%s\\n' '${JSON.stringify(owner)}' > /srv/life/lock
+    systemd-run --quiet --unit=ann flock /srv/life/lock sleep 600
+    while flock -n /srv/life/lock true; do sleep 0.1; done`)
+  expect(hold).toMatchObject({ stderr: '' })
+  return { [Symbol.asyncDispose]: async () => void (await site.host.exec('systemctl stop ann')) }
+}
+const WAITING = 'Waiting for ann@desk, busy since 2026-01-02T03:04:05.000Z: deploy (hers).'
+
+it('with --lock-wait a run waits in line, says for whom, and goes on when that has ended', async () => {
+  const ann = await heldByAnn()
+  const waiting = site.start({}, 'retire', '--lock-wait', '1m', '--verbose')
+  try {
+    await waiting.says(/Waiting for/)
+  } finally {
+    await ann[Symbol.asyncDispose]()
+  }
+  const { code, stdout, stderr } = await waiting.ended
+  expect(stdout + stderr).toSatisfy(() => code === 0)
+  expect(stdout.split(WAITING)).toHaveLength(2)
+  expect(stdout).toMatch(/green ended/)
+})
+
+it('with a --lock-wait that is too short it is refused, and says for whom it has waited', async () => {
+  await using _ = await heldByAnn()
+  const began = performance.now()
+  const said = await run(3, 'retire', '--lock-wait', '2s')
+  expect(performance.now() - began).toBeGreaterThan(2_000)
+  expect(said).toContain(WAITING)
+  expect(said).toMatch(/ann@desk is busy on life-test since 2026-01-02T03:04:05.000Z: deploy \(hers\)\. \[LOCK_TAKEN\]/)
+})
+
+it('a setup waits for the lock as well, and changes nothing beside it or while the host is closed', async () => {
+  const unit = '/etc/systemd/system/life@.service'
+  const changed = async () => (await site.host.exec(`grep -c 'by hand' ${unit}`)).stdout
+  await site.host.exec(`echo '# by hand' >> ${unit}`)
+  {
+    await using _ = await heldByAnn()
+    expect(await run(3, 'setup')).toMatch(/ann@desk is busy .*\[LOCK_TAKEN\]/)
+    expect(await run(0, 'setup', '--dry-run')).toContain('-# by hand')
+    expect(await run(3, 'setup', '--lock-wait', '1s')).toContain(WAITING)
+  }
+  await run(0, 'lock', '--reason', 'new disks')
+  expect(await run(3, 'setup')).toMatch(/for maintenance .*: new disks/)
+  await run(0, 'unlock')
+  expect(await changed()).toBe('1\n')
+  await run(0, 'setup')
+  expect(await changed()).toBe('0\n')
 })
 
 it('a run that was frozen until another had taken over is refused, and disturbs nothing', async () => {
