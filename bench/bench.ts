@@ -4,7 +4,7 @@
  *     npm run bench                    all rows
  *     npm run bench -- --quick         without what is large
  *     npm run bench -- --only bytes    some of: round-trips bytes deploy promote start-up throughput growth
- *     npm run bench -- --docs          also writes the table into docs/performance.md, and the plots beside it
+ *     npm run bench -- --docs          also writes docs/performance.md: the plots, and when all rows were run the table
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -94,25 +94,35 @@ async function measure(): Promise<Required<Found>> {
   return { rows, plots }
 }
 
-/** Between the two marks, and nothing else. */
-async function intoDocs(text: string): Promise<void> {
+/** Between the two marks of that name, and nothing else. */
+async function intoDocs(mark: string, text: string): Promise<void> {
   const page = `${HOME}docs/performance.md`
   const before = await readFile(page, 'utf8')
+  const between = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*?(<!-- /${mark} -->)`)
+  if (!between.test(before)) throw new Error(`${page} has no place for ${mark}`)
   await writeFile(
     page,
-    before.replace(/(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/, (_, begin, end) => `${begin}${text}\n${end}`),
+    before.replace(between, (_, begin, end) => `${begin}${text}\n${end}`),
   )
+}
+
+async function drawn(plots: Readonly<Record<string, Plot>>, caption: string): Promise<void> {
+  await mkdir(`${HOME}docs/plots`, { recursive: true })
+  for (const [name, one] of Object.entries(plots)) await writeFile(`${HOME}docs/plots/${name}.svg`, plot(one))
+  const images = Object.entries(plots).map(
+    ([name, { title, x, y }]) => `![${title}: ${y} over ${x}](plots/${name}.svg)`,
+  )
+  await intoDocs('plots', [caption, ...images].join('\n\n'))
 }
 
 say('The program is being built.')
 await run('npm', ['run', 'build'], { cwd: HOME })
 const about = await machine()
 const { rows, plots } = await measure()
-const page = `${new Date().toISOString().slice(0, 10)}: ${about}.\n\n${table(rows)}`
+const caption = `${new Date().toISOString().slice(0, 10)}: ${about}.`
+const page = `${caption}\n\n${table(rows)}`
 process.stdout.write(`${page}\n`)
 await writeFile(`${HOME}bench/results.json`, `${JSON.stringify({ at: new Date(), about, rows, plots }, null, 2)}\n`)
-if (flags.docs) {
-  await mkdir(`${HOME}docs/plots`, { recursive: true })
-  for (const [name, one] of Object.entries(plots)) await writeFile(`${HOME}docs/plots/${name}.svg`, plot(one))
-  await intoDocs(page)
-}
+if (flags.docs && Object.keys(plots).length > 0) await drawn(plots, caption)
+// The table is of one run: some rows of another day are not put in its place.
+if (flags.docs && Object.keys(PARTS).every(name => flags.only.includes(name))) await intoDocs('bench', page)
