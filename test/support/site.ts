@@ -46,6 +46,7 @@ export interface Running {
 
 /** How the Taskfile of a site differs from the plain one; each is TypeScript text. */
 export interface SiteOptions {
+  readonly build?: string
   readonly router?: string
   readonly runtime?: string
   readonly more?: string
@@ -53,13 +54,13 @@ export interface SiteOptions {
   readonly ports?: readonly number[]
 }
 
-const taskfile = ({ router, runtime, more, tasks }: SiteOptions): string => `
+const taskfile = ({ build, router, runtime, more, tasks }: SiteOptions): string => `
 import { beam, docker, env, nginx, project, ssh, tarball } from 'switchyard'
 
 const { tasks, task, flow, slot } = project({
   app: 'life',
   host: ssh('life-test', { configFile: env.SSH_CONFIG }),
-  build: tarball({ path: env.LIFE_TARBALL ?? '', version: env.LIFE_VERSION ?? '' }),
+  build: ${build ?? "tarball({ path: env.LIFE_TARBALL ?? '', version: env.LIFE_VERSION ?? '' })"},
   runtime: ${runtime ?? 'beam()'},
   router: ${router ?? "nginx({ site: 'life.example' })"},
   slots: { blue: { port: 4000 }, green: { port: 5000 } },
