@@ -93,7 +93,10 @@ function escaped(text: string): string[] {
 
 function encoded(text: string): string[] {
   const whole = Buffer.from(text).toString()
-  const urls = [encodeURI(whole), encodeURIComponent(whole), new URLSearchParams([['', whole]]).toString().slice(1)]
+  const component = encodeURIComponent(whole)
+  // RFC 3986 wants more characters escaped than JavaScript does, and most other languages follow it.
+  const strict = component.replace(/[!'()*]/g, letter => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
+  const urls = [encodeURI(whole), component, strict, new URLSearchParams([['', whole]]).toString().slice(1)]
   return [...urls, Buffer.from(text).toString('base64').replace(/=+$/, ''), ...insideBase64(text)].flatMap(form => [
     form,
     form.replaceAll('+', '-').replaceAll('/', '_'),

@@ -48,7 +48,7 @@ it('in a terminal a person is asked, and only a yes changes the records', async 
       `cd /srv/life/router && mkdir -p ${slot}.by-hand && touch ${slot}.by-hand/${slot} && ln -sfn ${slot}.by-hand live`,
     )
   const answer = async (keys: string) => {
-    const asking = site.inTerminal('repair')
+    const asking = site.inTerminal({}, 'repair')
     await asking.says(/Let the records follow the router\? \[y\/N\]/)
     asking.type(keys)
     const { code, stdout } = await asking.ended

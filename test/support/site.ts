@@ -29,7 +29,7 @@ export interface Site extends AsyncDisposable {
   /** Starts `task` and leaves it running, for signals. */
   start(environment: Record<string, string>, ...words: string[]): Running
   /** As `start`, in a terminal of 160 columns in which a person may type. What is printed is all its `stdout`. */
-  inTerminal(...words: string[]): Running
+  inTerminal(environment: Record<string, string>, ...words: string[]): Running
   /** What `/deployment_id` says now; '' when it says nothing. */
   live(): Promise<string>
 }
@@ -100,10 +100,10 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     task: (...words) => taskWith({}, ...words),
     taskWith,
     start: (more, ...words) => runTask(folder, { ...prepared, ...more }, words),
-    inTerminal(...words) {
+    inTerminal(more, ...words) {
       const line = ['stty cols 160 rows 40;', 'exec', process.execPath, BIN, ...words].join(' ')
       const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
-      const env = { ...prepared, CI: '', TERM: 'xterm', SHELL: '/bin/bash' }
+      const env = { ...prepared, ...more, CI: '', TERM: 'xterm', SHELL: '/bin/bash' }
       return watch(spawn('script', script, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }))
     },
     async live() {

@@ -39,10 +39,11 @@ describe('the redactor', () => {
     expect(hiding('abcd', 'abcdefgh').text('abcdefgh')).toBe(MASK)
   })
 
-  const secret = `p"a's\\s/w?o$r=d+\n&ünïcode`
+  const secret = `p"a's\\s/w?o$(r=d+\n&ünïcode`
   it.each([
     ['JSON', (text: string) => JSON.stringify({ text })],
     ['a URL', (text: string) => `https://x.example/?q=${encodeURIComponent(text)}&r=1`],
+    ['a URL by RFC 3986', (text: string) => encodeURIComponent(text).replaceAll("'", '%27').replaceAll('(', '%28')],
     ['a form', (text: string) => new URLSearchParams({ q: text }).toString()],
     ['base64', (text: string) => Buffer.from(text).toString('base64')],
     ['base64 for URLs', (text: string) => Buffer.from(text).toString('base64url')],
