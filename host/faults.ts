@@ -75,6 +75,11 @@ export const hostFaults = catalogue({
       `authentication failed for ${d.who}, tried ${d.tried.join(', ') || 'nothing: there is no key and no agent'}`,
     next: d => d.advice,
   }),
+  COMMAND_SKIPPED: fault<{ host: string; command: string; after: string }>({
+    exit: 1,
+    what: d => `not run on ${d.host}, because what came before it failed: ${brief(d.command)}`,
+    next: d => `see why this failed: ${brief(d.after)}`,
+  }),
   CONNECTION_LOST: fault<{ host: string; during: string; reason: string }>({
     exit: 1,
     what: d => `the connection to ${d.host} was lost during: ${brief(d.during)} (${d.reason})`,

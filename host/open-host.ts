@@ -6,26 +6,28 @@ import type { Guard, Host, HostSetting } from './host.ts'
 import type { Machine } from './machine.ts'
 import { interruptible, preamble, type Start } from './process.ts'
 import { ask, run } from './run.ts'
-import type { Script } from './script.ts'
 import { shellOver } from './shell.ts'
 import { put, write } from './transfer.ts'
+import { inTurns } from './turn.ts'
 
 export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSetting, 'signal' | 'guard'>): Host {
   const { name } = machine
   const begin = interruptible(machine, signal)
   const { start, judged } = guardedBy(guard, begin)
   const shell = (starting: Start) => shellOver(name, ({ text, before }) => starting(preamble(before) + text, text))
-  const starting = ({ writes }: Script) => (writes ? start : begin)
+  const bare: Host['run'] = (script, options) => run(name, begin, script, options)
+  const guarded: Host['run'] = (script, options) => run(name, script.writes ? start : begin, script, options)
+  const together = inTurns(name, { bare, guarded, guard }, signal)
   const way = () => ({ start: judged, guard: guard.script() })
   const held = new Set<AsyncDisposable>()
   return {
     name,
     $: shell(start),
     read: shell(begin),
-    run: (script, options) => run(name, starting(script), script, options),
-    ask: (script, options) => ask(name, starting(script), script, options),
+    run: together,
+    ask: (script, options) => ask(name, together, script, options),
     put: async (file, remote, options) => put(name, way(), file, remote, options),
-    write: async (path, text, mode) => write(name, way(), path, text, mode),
+    write: (path, text, mode) => write(name, together, path, text, mode),
     attach: command => attach(machine, command),
     async hold(script) {
       const it = await hold(machine, script)

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
+import type { Host } from './host.ts'
 import type { Known } from './machine.ts'
 import { type Process, preamble, type Start } from './process.ts'
 import type { Output, RunOptions, Script } from './script.ts'
@@ -24,7 +25,7 @@ export async function run(
   options: RunOptions = {},
   feed: (process: Process) => unknown = process => give(process, options.input),
 ): Promise<Output> {
-  const process = start(scriptText(script), script.text)
+  const process = start(scriptText(script), script.label ?? script.text)
   const stdout = gather(process.stdout, options.onLine)
   const stderr = gather(process.stderr, options.onLine)
   feed(process)
@@ -48,8 +49,8 @@ function give({ stdin }: Process, input: RunOptions['input'] = ''): void {
   pieces.pipe(stdin)
 }
 
-export async function ask(host: string, start: Start, script: Script, options?: RunOptions): Promise<string> {
-  const { code, stdout, stderr } = await run(host, start, script, options)
+export async function ask(host: string, run: Host['run'], script: Script, options?: RunOptions): Promise<string> {
+  const { code, stdout, stderr } = await run(script, options)
   if (code === 0) return stdout.replace(/\r?\n$/, '')
   throw hostFaults.COMMAND_FAILED({ host, command: script.text, code, stderr: lastLines(stderr || stdout) })
 }

@@ -12,6 +12,8 @@ export interface Script {
   readonly text: string
   /** A dry run prints scripts that write, and runs those that only read. */
   readonly writes: boolean
+  /** What people see of it where it was cut short, when that is not its text. */
+  readonly label?: string
 }
 
 type Word = string | number | Script | readonly (string | number)[]

@@ -7,11 +7,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { Readable, Transform } from 'node:stream'
+import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Fault } from '../runner/faults.ts'
 import { hostFaults } from './faults.ts'
-import type { PutOptions } from './host.ts'
+import type { Host, PutOptions } from './host.ts'
 import type { Process, Start } from './process.ts'
 import { run } from './run.ts'
 import { type Script, sh } from './script.ts'
@@ -38,16 +38,17 @@ chmod ${mode.toString(8)} -- "$tmp"
 ${guard === undefined ? rename : sh.lines(guard, rename)}`
 }
 
-/** How a file is sent: `start` tells when `guard` has refused the rename. */
+/** How a large file is sent: `start` tells when `guard` has refused the rename. */
 export interface Way {
   readonly start: Start
   readonly guard: Script | undefined
 }
 
-export async function write(host: string, way: Way, path: string, text: string, mode = 0o644): Promise<void> {
-  const bytes = Buffer.from(text)
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
-  await send(host, way, { path, mode, size: bytes.length, sha256 }, Readable.from([bytes]))
+export async function write(host: string, run: Host['run'], path: string, text: string, mode = 0o644): Promise<void> {
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  const file = { path, mode, size: Buffer.byteLength(text), sha256 }
+  const { code, stdout, stderr } = await run(sending(file), { input: text })
+  if (code !== 0) throw failure(host, file, stdout, stderr)
 }
 
 export async function put(
@@ -89,21 +90,24 @@ async function send(
     },
   })
   let broken: unknown
-  const script = receive(file, randomBytes(6).toString('hex'), guard)
-  // Whoever is told that it was cut wants to know what was on its way, not how.
-  const sending: Start = text => start(text, `sending ${file.path}`)
   // When the machine stops reading, how the script ended tells why.
   const feed = ({ stdin }: Process) =>
     pipeline(source, count, stdin).catch((error: unknown) => {
       broken = error
       stdin.end()
     })
-  const output = await run(host, sending, script, {}, feed)
+  const output = await run(host, start, sending(file, guard), {}, feed)
   if (output.code === 0) return
   throw failure(host, file, output.stdout, output.stderr, broken)
 }
 
-function failure(host: string, file: File, stdout: string, stderr: string, cause: unknown): Fault {
+/** Whoever is told that it was cut wants to know what was on its way, not how. */
+const sending = (file: File, guard?: Script): Script => ({
+  ...receive(file, randomBytes(6).toString('hex'), guard),
+  label: `sending ${file.path}`,
+})
+
+function failure(host: string, file: File, stdout: string, stderr: string, cause?: unknown): Fault {
   const about = { host, path: file.path, reason: reason(stderr) }
   const arrived = /^arrived (\d+) (\w+)$/m.exec(stdout)
   if (arrived !== null) {

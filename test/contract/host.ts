@@ -330,6 +330,49 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
     })
 
+    describe('scripts that are begun in the same turn', () => {
+      test('run side by side when they read, each with its own output, errors and exit code', async () => {
+        const meet = (mine: string, other: string) =>
+          sh.read`cd ${folder}; : > ${mine}; until [ -e ${other} ]; do sleep 0.02; done`
+        const outputs = await Promise.all([
+          host.run(sh.read`${meet('a', 'b')}; printf 'one\r\n\n'; echo wrong >&2; exit 3`),
+          host.run(sh.read`${meet('b', 'a')}; printf two; cat`),
+          host.run(sh.read`false | true; echo never`),
+        ])
+        expect(outputs).toEqual([
+          { code: 3, stdout: 'one\r\n\n', stderr: 'wrong' },
+          { code: 0, stdout: 'two', stderr: '' },
+          { code: 1, stdout: '', stderr: '' },
+        ])
+      })
+
+      test('run in order when they write, each with its own input, read or not', async () => {
+        const lines: string[] = []
+        const outputs = await Promise.all([
+          host.run(sh.write`cat > ${`${folder}/file`}`, { input: 'first\n' }),
+          host.run(sh.write`true`, { input: 'x'.repeat(60_000) }),
+          host.write(`${folder}/other`, 'second\n', 0o600).then(() => undefined),
+          host.run(sh.write`cd ${folder}; cat file other; printf 'end'; echo err >&2`, {
+            onLine: line => lines.push(line),
+          }),
+        ])
+        expect(outputs.at(-1)).toEqual({ code: 0, stdout: 'first\nsecond\nend', stderr: 'err' })
+        expect(lines).toEqual(['first', 'second', 'end', 'err'])
+      })
+
+      test('are not run behind one that failed, when they write', async () => {
+        const [first, second, third] = await Promise.allSettled([
+          host.run(sh.write`exit 7`),
+          host.run(sh.write`touch ${`${folder}/touched`}`),
+          host.ask(sh.read`echo seen`),
+        ])
+        expect(first).toMatchObject({ value: { code: 7 } })
+        expect(second).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
+        expect(third).toMatchObject({ value: 'seen' })
+        expect(await left()).toBe('')
+      })
+    })
+
     describe('ask', () => {
       test('resolves to stdout without the last line break', async () => {
         expect(await host.ask(sh.read`printf 'a\n\nb\n\n'`)).toBe('a\n\nb\n')
@@ -497,6 +540,18 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await gone(await it.beside(`cat ${folder}/pid`))).toBe('gone\n')
         expect(await other.ask(sh.write`echo undone`)).toBe('undone')
         expect(await other.$`echo undone`.text()).toBe('undone\n')
+      })
+
+      test('tells each of the scripts that were begun in the same turn, also before any of them ran', async () => {
+        const controller = new AbortController()
+        await using other = await it.transport.open({ ...setting(), signal: controller.signal })
+        const both = ['1', '2'].map(n => faultOf(other.run(sh.write`touch ${`${folder}/${n}`}; sleep 600`)))
+        await seen(`${folder}/1`)
+        const early = faultOf(other.run(sh.write`touch ${folder}/never`))
+        controller.abort()
+        for (const fault of await Promise.all([...both, early]))
+          expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+        expect(await left()).toBe('1\n')
       })
     })
 

@@ -1,0 +1,188 @@
+/**
+ * Scripts that are begun in the same turn of the event loop travel together, as one script: over a long line it is round trips
+ * that a deploy waits for. Whoever runs a script need not know of it: each has its own output and exit code.
+ */
+import { randomBytes } from 'node:crypto'
+import { hostFaults } from './faults.ts'
+import type { Guard, Host } from './host.ts'
+import { lastLines } from './run.ts'
+import { type Output, type Script, sh } from './script.ts'
+
+type Run = Host['run']
+
+/** How scripts are run: behind the guard's line when they write, or without it. */
+interface Ways {
+  readonly bare: Run
+  readonly guarded: Run
+  readonly guard: Guard
+}
+
+/** Bytes of input that a script gets whole, whether it reads them or not: what a pipe of Linux holds, pipe(7). */
+const PIPE = 65_536
+
+interface Part {
+  readonly script: Script
+  readonly input: string
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+interface Waiting extends Part {
+  resolve(output: Output): void
+  reject(error: unknown): void
+}
+
+/**
+ * `Host.run`: what only reads runs side by side with what else reads, and what writes runs in the order in which it was begun. What
+ * comes behind one that failed is not run: it rejects with `COMMAND_SKIPPED`. A script travels alone when it has a timeout, when its input
+ * is long or comes in pieces, and when it reads and has an input or an `onLine`.
+ */
+export function inTurns(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Run {
+  let reads: Waiting[] = []
+  let writes: Waiting[] = []
+
+  const send = async (parts: readonly Waiting[], bundle: (parts: readonly Part[], mark: string) => Script) => {
+    const [first] = parts
+    if (first === undefined) return
+    if (parts.length === 1) {
+      const { script, input, onLine, resolve, reject } = first
+      return guarded(script, onLine ? { input, onLine } : { input }).then(resolve, reject)
+    }
+    const mark = randomBytes(9).toString('hex')
+    try {
+      const input = parts.map(part => part.input).join('')
+      const label = parts.map(({ script }) => script.label ?? script.text).join('\n')
+      const all = await bare(
+        { ...bundle(parts.map(behindGuard), mark), label },
+        { input, onLine: telling(parts, mark) },
+      )
+      const outputs = parse(all.stdout, mark)
+      const failed = parts[outputs.findIndex(({ code }) => code !== 0)]?.script.text
+      for (const [i, { script, resolve, reject }] of parts.entries()) {
+        const output = outputs[i]
+        const refused = output && script.writes && guard.refusal(output.code, output.stderr)
+        if (refused) reject(refused)
+        else if (output) resolve(output)
+        else if (failed !== undefined) reject(hostFaults.COMMAND_SKIPPED({ host, command: script.text, after: failed }))
+        else
+          reject(
+            hostFaults.COMMAND_FAILED({ host, command: script.text, code: all.code, stderr: lastLines(all.stderr) }),
+          )
+      }
+    } catch (error) {
+      for (const { reject } of parts) reject(error)
+    }
+  }
+
+  /** Each has it: a script may wait for long, and another may take over meanwhile. */
+  const behindGuard = <P extends Part>(part: P): P => {
+    const line = part.script.writes ? guard.script() : undefined
+    return line ? { ...part, script: sh.lines(line, part.script) } : part
+  }
+
+  const flush = (wasAborted: boolean) => {
+    const [looking, changing] = [reads, writes]
+    reads = []
+    writes = []
+    // What is begun after an interruption takes things back, and runs to its end. These were begun before it.
+    if (interruption.aborted && !wasAborted)
+      for (const { script, reject } of [...looking, ...changing])
+        reject(hostFaults.COMMAND_INTERRUPTED({ host, command: script.text }))
+    else {
+      void send(looking, sideBySide)
+      void send(changing, inOrder)
+    }
+  }
+
+  return (script, options = {}) => {
+    const { input = '', timeout, onLine } = options
+    const alone =
+      typeof input !== 'string' ||
+      Buffer.byteLength(input) > PIPE ||
+      timeout !== undefined ||
+      (!script.writes && (onLine !== undefined || input !== ''))
+    if (alone) return guarded(script, options)
+    return new Promise((resolve, reject) => {
+      // After all that promises of this turn begin.
+      if (reads.length + writes.length === 0) setImmediate(flush, interruption.aborted)
+      ;(script.writes ? writes : reads).push({ script, input, onLine, resolve, reject })
+    })
+  }
+}
+
+const raw = (text: string): Script => ({ writes: false, text })
+
+/** Each script as a function that runs in a shell of its own; `part NAME` prints its output, a mark with its exit code, and its errors. */
+const functions = (parts: readonly Part[], mark: string): Script =>
+  sh.lines(
+    ...parts.map(({ script }, i) => sh.read`part${i}() ( set -eu -o pipefail\n${script}\n)`),
+    sh.read`part() {
+  local said code
+  { said=$("$1" 2>&1 >&3 3>&-); code=$?; } 3>&1
+  printf '\\n%s %s\\n%s\\n%s\\n' ${mark} "$code" "$said" ${mark}
+  return "$code"
+}
+set +e`,
+  )
+
+/** All begin at once; what they print comes in their order. */
+export const sideBySide = (parts: readonly Part[], mark: string): Script =>
+  sh.lines(
+    functions(parts, mark),
+    raw(`exec ${parts.map((_, i) => `{f${i}}< <(part part${i} < /dev/null)`).join(' ')}`),
+    raw(`cat ${parts.map((_, i) => `/dev/fd/$f${i}`).join(' ')}`),
+  )
+
+/** One after the other, each with its own piece of the input, up to the first that fails. */
+export const inOrder = (parts: readonly Part[], mark: string): Script => {
+  const steps = parts.map(({ input }, i) =>
+    input === '' ? `part part${i} < /dev/null` : `head -c ${Buffer.byteLength(input)} | part part${i}`,
+  )
+  return sh.lines(functions(parts, mark), { writes: true, text: `${steps.join(' &&\n')} || :` })
+}
+
+/** Reads what `part` printed, one after the other. */
+export function parse(text: string, mark: string): Output[] {
+  const outputs: Output[] = []
+  let rest = text
+  for (;;) {
+    const out = rest.indexOf(`\n${mark} `)
+    const end = rest.indexOf(`\n${mark}\n`, out + 1)
+    if (out < 0 || end < 0) return outputs
+    const [code = '', ...said] = rest.slice(out + mark.length + 2, end).split('\n')
+    outputs.push({ code: Number(code), stdout: rest.slice(0, out), stderr: said.join('\n') })
+    rest = rest.slice(end + mark.length + 2)
+  }
+}
+
+/** Gives each part the lines that are its own, as they come. */
+function telling(parts: readonly Part[], mark: string): (line: string) => void {
+  let at = 0
+  let errors = false
+  let held: string | undefined
+  return line => {
+    const tell = (text: string | undefined) => text !== undefined && parts[at]?.onLine?.(text)
+    if (line === mark && errors) {
+      at += 1
+      errors = false
+    } else if (line.startsWith(`${mark} `)) {
+      // The line break before the mark ended a last line that had none, or is a line too many.
+      if (held !== '') tell(held)
+      errors = true
+      held = undefined
+    } else if (errors) {
+      if (line !== '') tell(line)
+    } else {
+      tell(held)
+      held = line
+    }
+  }
+}
+
+/**
+ * What was begun in the same turn, and has to come in that order: resolves when all is done. Rejects with what went wrong, and not with
+ * what was skipped because of it.
+ */
+export async function inThisOrder(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).filter(it => it.status === 'rejected').map(it => it.reason)
+  if (failed.length > 0) throw failed.find(reason => reason?.code !== 'COMMAND_SKIPPED') ?? failed[0]
+}
