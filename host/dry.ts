@@ -54,8 +54,8 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
       say(`${command} (with this terminal)`)
       return 0
     },
-    async hold(it) {
-      if (!it.writes) return host.hold(it)
+    async hold(it, first) {
+      if (!it.writes) return host.hold(it, first)
       script(it)
       return heldNothing()
     },

@@ -10,8 +10,9 @@ import type { Script } from './script.ts'
 /** How long a held script has to end by itself when its standard input has ended, in milliseconds. */
 const GRACE = 5_000
 
-export async function hold(machine: Machine, script: Script): Promise<Held> {
+export async function hold(machine: Machine, script: Script, first?: string): Promise<Held> {
   const process = start(machine, scriptText(script), script.text)
+  if (first !== undefined) process.stdin.write(`${first}\n`)
   // Lines wait here until they are asked for, so that a script that nobody reads from can still end.
   const lines = new Readable({ objectMode: true, read() {} })
   gather(process.stdout, line => lines.push(line))

@@ -20,6 +20,9 @@ export interface Host extends AsyncDisposable {
    * Runs a script. A non-zero exit is a result (`code`) for the caller to read; a lost connection is a `Fault`, never a
    * result. A script that a signal ended has the code that a shell would show, 128 and the signal's number. In a dry run
    * a script that writes is printed, and its result is `code` 0 with no output.
+   *
+   * Scripts that are begun in the same turn of the event loop travel together: those that only look side by side, those that write (or are
+   * `ordered`) in the order in which they were begun, and none behind one that failed: that rejects with `COMMAND_SKIPPED`.
    */
   run(script: Script, options?: RunOptions): Promise<Output>
   /** As `run`, and a non-zero exit is a `Fault` that shows the exact command and the end of its stderr. Resolves to stdout without the last line break. */
@@ -36,8 +39,9 @@ export interface Host extends AsyncDisposable {
   /**
    * Starts a script that stays, such as the holder of a lock: it can read lines from us and we from it. It ends when its
    * standard input ends, at the latest when this host is disposed of. The run's interruption does not end it: what takes
-   * things back may need it.
+   * things back may need it. `first`: a line that is sent along with it.
    */
+  hold(script: Script, first?: string): Promise<Held>
   hold(script: Script): Promise<Held>
   /**
    * Begins to connect, so that the first command finds the way open. Whatever goes wrong is left for that command to tell, and

@@ -29,8 +29,8 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
     put: async (file, remote, options) => put(name, way(), file, remote, options),
     write: (path, text, mode) => write(name, together, path, text, mode),
     attach: command => attach(machine, command),
-    async hold(script) {
-      const it = await hold(machine, script)
+    async hold(script, first) {
+      const it = await hold(machine, script, first)
       held.add(it)
       void it.ended.then(() => held.delete(it))
       return it

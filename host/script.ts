@@ -12,6 +12,8 @@ export interface Script {
   readonly text: string
   /** A dry run prints scripts that write, and runs those that only read. */
   readonly writes: boolean
+  /** It only looks, but at what others change: begun in one turn with scripts that write, it has its place in their order. */
+  readonly ordered?: boolean
   /** What people see of it where it was cut short, when that is not its text. */
   readonly label?: string
 }
@@ -41,6 +43,8 @@ export const sh = {
   read: template(false),
   /** Changes something; a script that holds one that writes also writes. */
   write: template(true),
+  /** A script that only looks, with a place in the order of those that write. */
+  ordered: (script: Script): Script => ({ ...script, ordered: true }),
   /** Several scripts, one a line. */
   lines: (...scripts: readonly Script[]): Script => ({
     writes: scripts.some(script => script.writes),

@@ -32,13 +32,13 @@ interface Waiting extends Part {
 }
 
 /**
- * `Host.run`: what only reads runs side by side with what else reads, and what writes runs in the order in which it was begun. What
- * comes behind one that failed is not run: it rejects with `COMMAND_SKIPPED`. A script travels alone when it has a timeout, when its input
- * is long or comes in pieces, and when it reads and has an input or an `onLine`.
+ * `Host.run`: what only reads runs side by side with what else reads, and what writes, or is `ordered`, runs in the order in which it was
+ * begun. What comes behind one that failed is not run: it rejects with `COMMAND_SKIPPED`. A script travels alone when it has a timeout, when its input
+ * is long or comes in pieces, and when it only reads and has an `onLine`.
  */
 export function inTurns(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Run {
-  let reads: Waiting[] = []
-  let writes: Waiting[] = []
+  let anyhow: Waiting[] = []
+  let ordered: Waiting[] = []
 
   const send = async (parts: readonly Waiting[], bundle: (parts: readonly Part[], mark: string) => Script) => {
     const [first] = parts
@@ -80,9 +80,9 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
   }
 
   const flush = (wasAborted: boolean) => {
-    const [looking, changing] = [reads, writes]
-    reads = []
-    writes = []
+    const [looking, changing] = [anyhow, ordered]
+    anyhow = []
+    ordered = []
     // What is begun after an interruption takes things back, and runs to its end. These were begun before it.
     if (interruption.aborted && !wasAborted)
       for (const { script, reject } of [...looking, ...changing])
@@ -99,15 +99,18 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
       typeof input !== 'string' ||
       Buffer.byteLength(input) > PIPE ||
       timeout !== undefined ||
-      (!script.writes && (onLine !== undefined || input !== ''))
+      (!inOrderOf(script) && onLine !== undefined)
     if (alone) return guarded(script, options)
     return new Promise((resolve, reject) => {
       // After all that promises of this turn begin.
-      if (reads.length + writes.length === 0) setImmediate(flush, interruption.aborted)
-      ;(script.writes ? writes : reads).push({ script, input, onLine, resolve, reject })
+      if (anyhow.length + ordered.length === 0) setImmediate(flush, interruption.aborted)
+      const queue = inOrderOf(script) ? ordered : anyhow
+      queue.push({ script, input, onLine, resolve, reject })
     })
   }
 }
+
+const inOrderOf = ({ writes, ordered = false }: Script): boolean => writes || ordered
 
 const raw = (text: string): Script => ({ writes: false, text })
 
@@ -124,13 +127,16 @@ const functions = (parts: readonly Part[], mark: string): Script =>
 set +e`,
   )
 
-/** All begin at once; what they print comes in their order. */
-export const sideBySide = (parts: readonly Part[], mark: string): Script =>
-  sh.lines(
-    functions(parts, mark),
-    raw(`exec ${parts.map((_, i) => `{f${i}}< <(part part${i} < /dev/null)`).join(' ')}`),
-    raw(`cat ${parts.map((_, i) => `/dev/fd/$f${i}`).join(' ')}`),
-  )
+/** All begin at once, each with its own piece of the input; what they print comes in their order. */
+export const sideBySide = (parts: readonly Part[], mark: string): Script => {
+  const begun = parts.map(({ input }, i) => {
+    // A variable, because the pieces come one after the other. The x keeps the line breaks at the end, which `$()` would take away.
+    const taken = input === '' ? '' : `in${i}=$(head -c ${Buffer.byteLength(input)}; printf x)\n`
+    const given = input === '' ? `part part${i} < /dev/null` : `printf %s "\${in${i}%x}" | part part${i}`
+    return raw(`${taken}exec {f${i}}< <(${given})`)
+  })
+  return sh.lines(functions(parts, mark), ...begun, raw(`cat ${parts.map((_, i) => `/dev/fd/$f${i}`).join(' ')}`))
+}
 
 /** One after the other, each with its own piece of the input, up to the first that fails. */
 export const inOrder = (parts: readonly Part[], mark: string): Script => {

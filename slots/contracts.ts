@@ -67,6 +67,11 @@ export interface SlotProcess {
 }
 
 export interface Runtime {
+  /**
+   * `start` and `stop` are one script each, begun in the turn in which they are called. Then they travel together with what must come before
+   * them, and are not run when that failed; else that is waited for.
+   */
+  readonly prompt?: boolean
   /** Environment that this runtime wants for a slot: port, node name, temporary folder. Contacts nothing. */
   environment(slot: Slot): Readonly<Record<string, string>>
   /** Starts the release that the slot's `current` names, with the slot's `env` file. Resolves when its process is there, healthy or not. */
@@ -74,6 +79,8 @@ export interface Runtime {
   /** Resolves only when the slot's process is gone; a slot that is down is fine. After the stop limit it kills, and says so. */
   stop(slot: Slot): Promise<Stopped>
   process(slot: Slot): Promise<SlotProcess>
+  /** Prints the pid of the slot's process, and nothing when there is none: for scripts that wait for it on the host. */
+  pid(slot: Slot): Script
   /** The last lines that the slot's application wrote. */
   log(slot: Slot, lines: number): Promise<string>
   /** Runs the migrations of a release beside the running application. A failure is a `Fault` with the end of the output. */
@@ -140,6 +147,8 @@ export interface ProofLimits {
   readonly answers: number
   /** Milliseconds. */
   readonly within: number
+  /** Asked of the application when the route was proven: what came is the proof's `answer`. */
+  readonly path?: string
 }
 
 export interface Proof {
@@ -149,6 +158,8 @@ export interface Proof {
   readonly last: PublicAnswer
   /** Milliseconds from the first question to the first answer of the new route. */
   readonly firstAfter: number | undefined
+  /** What the application said to `path`; undefined when that was not asked. */
+  readonly answer?: Answer | undefined
 }
 
 /** What `setup` found out about a host before it asks plugins for files. */

@@ -1,20 +1,34 @@
+import { inThisOrder } from '../host/turn.ts'
+import type { Task } from '../runner/task.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { append, recorded } from '../slots/journal/journal.ts'
 import { assertHealthy } from '../slots/start/health.ts'
-import { readRecord, writeRecord } from '../slots/truth/record.ts'
+import { type SlotRecord, writeRecord } from '../slots/truth/record.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 
 export type CheckIdle<S extends string> = ReturnType<typeof checkIdle<S>>
 
-export const checkIdle = <S extends string>({ task }: Parts<S>, detectLive: DetectLive<S>) =>
+/** The slot's record, when it was seen healthy. */
+interface Checked {
+  readonly healthy: SlotRecord | undefined
+}
+
+/** `source`: the step that says what is in the idle slot. A deploy has changed it by then. */
+export const checkIdle = <S extends string>(
+  { task }: Parts<S>,
+  detectLive: DetectLive<S>,
+  source: Task<object, { idleRecord: SlotRecord | undefined }>,
+) =>
   task('Wait until the idle slot is healthy', {
     about: 'Healthy is: its health path answers 200 several times in a row, from one process, which is this release.',
-    needs: [detectLive],
-    async run({ runtime, health, idle, dryRun, note, ...ground }) {
+    needs: [detectLive, source],
+    async run({ runtime, health, idle, idleRecord: record, dryRun, note, ...ground }): Promise<Checked> {
       const { host, layout, deploy } = ground
-      if (dryRun) return note(`${health.path} of ${idle.name}, not asked in a dry run`)
-      const record = await readRecord(host, layout, idle)
+      if (dryRun) {
+        note(`${health.path} of ${idle.name}, not asked in a dry run`)
+        return { healthy: undefined }
+      }
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: idle.name })
       const { release, revision } = record
       const event = {
@@ -27,7 +41,11 @@ export const checkIdle = <S extends string>({ task }: Parts<S>, detectLive: Dete
         assertHealthy({ host, runtime, health }, idle, release, record.adopted?.pid),
       )
       note(`${release.version}, process ${pid}, ${result.tries} tries`)
-      if (record.state !== 'ready') await writeRecord(host, layout, { ...record, state: 'ready' })
-      await append(host, layout, deploy, { ...event, result: 'done' })
+      const healthy = { ...record, state: 'ready' } as const
+      await inThisOrder([
+        ...(record.state === 'ready' ? [] : [writeRecord(host, layout, healthy)]),
+        append(host, layout, deploy, { ...event, result: 'done' }),
+      ])
+      return { healthy }
     },
   })

@@ -16,10 +16,10 @@ export const deploy = <S extends string>(
   checkIdle: CheckIdle<S>,
 ) => {
   const planned = parts.task('See what comes next', {
-    needs: [detectLive],
+    needs: [detectLive, checkIdle],
     args: { promote: arg.flag('Send the traffic to the new release when it is healthy') },
-    async run({ promote, dryRun, truth, live, idle, note, show, ...ground }) {
-      const move = promote && !dryRun ? await planMove(ground, truth, idle) : undefined
+    async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {
+      const move = promote && !dryRun ? await planMove(ground, truth, idle, healthy) : undefined
       note(move ? `the traffic moves to ${idle.name}` : `npx task promote ${idle.name}`)
       if (!promote)
         show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)

@@ -10,6 +10,7 @@ export const detectLive = <S extends string>({ task }: Parts<S>) =>
       const read = await truth({ host, layout, slots, router })
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       note(read.live ? read.live.name : `none yet, the first deploy goes to ${read.idle.name}`)
-      return { truth: read, live: read.live, idle: read.idle }
+      const idleRecord = read.records.find(found => found?.slot === read.idle.name)
+      return { truth: read, live: read.live, idle: read.idle, idleRecord }
     },
   })

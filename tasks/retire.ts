@@ -13,8 +13,9 @@ export const retire = <S extends string>({ task, drain }: Parts<S>, takeLock: Ta
     examples: ['retire', 'retire --drain 5m'],
     args: { drain },
     needs: [takeLock, detectLive],
-    async run({ idle, drain, log, note, ...ground }) {
-      const { was, cut, words } = await stopSlot({ ...ground, log }, idle, drain ?? DRAIN)
+    async run({ truth, idle, drain, log, note, ...ground }) {
+      const record = truth.records.find(found => found?.slot === idle.name)
+      const { was, cut, words } = await stopSlot({ ...ground, log }, idle, record, drain ?? DRAIN)
       note(words)
       if (was === 'stopped') return
       const { host, layout, deploy } = ground

@@ -29,7 +29,6 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
   const detected = detectLive(parts)
   const stopped = stopIdle(parts, locked, detected)
   const started = startIdle(parts, uploaded, stopped)
-  const checked = checkIdle(parts, detected)
   return {
     setup: setup(parts),
     build: built,
@@ -38,8 +37,8 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
     detectLive: detected,
     stopIdle: stopped,
     startIdle: started,
-    checkIdle: checked,
-    deploy: deploy(parts, checkedHost, detected, started, checked),
+    checkIdle: checkIdle(parts, detected, detected),
+    deploy: deploy(parts, checkedHost, detected, started, checkIdle(parts, detected, started)),
     promote: promote(parts, locked, detected),
     rollback: rollback(parts, locked, detected),
     repair: repair(parts, locked),

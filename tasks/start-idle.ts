@@ -1,5 +1,6 @@
+import { inThisOrder } from '../host/turn.ts'
 import { append, recorded } from '../slots/journal/journal.ts'
-import { fillSlot } from '../slots/start/fill.ts'
+import { startSlot } from '../slots/start/start.ts'
 import { readRecord, writeRecord } from '../slots/truth/record.ts'
 import type { Parts } from './context.ts'
 import type { StopIdle } from './stop-idle.ts'
@@ -10,20 +11,22 @@ export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
 export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S>, stopIdle: StopIdle<S>) =>
   task('Start the new release in the idle slot', {
     needs: [upload, stopIdle],
-    async run({ runtime, environment, release, artifact: { revision }, idle, note, ...ground }) {
+    async run({ environment, release, artifact: { revision }, idle, note, ...ground }) {
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
-      const changed = await recorded(ground, event, async () => {
-        const words = await fillSlot(ground, idle, { release, revision }, environment(idle))
-        await runtime.start(release, idle)
-        return words
-      })
+      const { record: idleRecord, changed } = await recorded(ground, event, () =>
+        startSlot(ground, idle, { release, revision }, environment(idle)),
+      )
       note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
+      return { idleRecord }
     },
     async undo({ host, layout, deploy, runtime, release, idle, note }) {
       await runtime.stop(idle)
       const record = await readRecord(host, layout, idle)
-      if (record?.deploy === deploy.id) await writeRecord(host, layout, { ...record, state: 'stopped' })
-      await append(host, layout, deploy, { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' })
+      const undone = { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' } as const
+      await inThisOrder([
+        ...(record?.deploy === deploy.id ? [writeRecord(host, layout, { ...record, state: 'stopped' })] : []),
+        append(host, layout, deploy, undone),
+      ])
       note(`${idle.name} is down`)
     },
   })

@@ -22,7 +22,7 @@ export const stopIdle = <S extends string>(
       const { host, layout, deploy } = ground
       const record = truth.records.find(found => found?.slot === idle.name)
       const cut = cutWords(record, deploy.id)
-      const { words } = await stopSlot({ ...ground, log }, idle, dryRun ? 0 : drain)
+      const { words } = await stopSlot({ ...ground, log }, idle, record, dryRun ? 0 : drain)
       note(cut ? `${cut}; ${words}` : words)
       if (cut) {
         const event = { event: 'deploy', slot: idle.name, release: record?.release.name } as const

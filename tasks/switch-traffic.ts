@@ -23,26 +23,30 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
     async run({ move, dryRun, probe, noProbe, report, note, log, show, ...ground }) {
       if (!move) return
       if (dryRun) {
+        await ground.router.check()
         await ground.router.promote(move.to, move.generation)
         return note('not proven in a dry run')
       }
       const page = report === undefined ? undefined : resolve(report)
       if (page !== undefined) await assertWritable(page)
       const probing = noProbe ? undefined : probe
-      const moved = await measureMove({ ...ground, log }, move, probing, () => proveMove(ground, move))
+      const { to, from, record } = move
+      const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
+      const moved = await recorded(ground, event, () =>
+        measureMove({ ...ground, log }, move, probing, () => proveMove(ground, move)),
+      )
       if (page !== undefined) await writeReport(page, reportOf(ground, move, moved))
       if (moved.problem) {
         if (moved.measured) log(measuredLine(moved.measured))
-        const { to, from, record } = move
-        const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
         await recorded(ground, event, () => Promise.reject(moved.problem))
       }
       await writeMove(ground, move)
-      note(`${move.to.name} is live: ${moved.proof}`)
+      note(`${to.name} is live: ${moved.proof}`)
       if (moved.measured) show(measuredLine(moved.measured), { ...moved.measured })
     },
     async undo({ move, note, host, layout, deploy, ...ground }) {
       if (!move) return
+      if (!move.told) return note('nothing was moved')
       await takeBack({ host, layout, deploy, ...ground }, move)
       const slot = move.to.name
       await append(host, layout, deploy, { event: 'promote', slot, from: move.from?.name, result: 'undone' })

@@ -54,10 +54,13 @@ export function parsePublic(printed: string, failure: string | undefined, slots:
 
 /**
  * Asks again and again, on the host itself, until `answers` in a row are the route's or `within` milliseconds are over.
- * Prints `<1 or 0> <questions> <ms until the first answer of the route, or -> <exit of the last curl>`, then the last answer.
+ * Prints `<1 or 0> <questions> <ms until the first answer of the route, or -> <exit of the last curl>`, a line with what the application
+ * says to `path`, in base64, when that is asked, and the last answer.
  */
-export function proveLoop(url: URL, { slot, generation }: Route, { answers, within }: ProofLimits): Script {
+export function proveLoop(url: URL, { slot, generation }: Route, { answers, within, path }: ProofLimits): Script {
   const [status, body] = slot === undefined ? ['503', NOBODY] : ['200', slot]
+  const application =
+    path === undefined ? sh.read`echo` : sh.read`${get(url, path)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
   const header = generation === undefined ? '' : `\nX-Deployment-Generation: ${generation}\n`
   return sh.read`
 now() { date +%s%N; }
@@ -75,8 +78,8 @@ while :; do
     *) row=0 ;;
   esac
   if [ $row = 1 ] && [ $first = - ]; then first=$passed; fi
-  if [ $row -ge ${answers} ]; then echo "1 $asked $first $code"; break; fi
-  if [ $passed -ge ${within} ]; then echo "0 $asked $first $code"; break; fi
+  if [ $row -ge ${answers} ]; then echo "1 $asked $first $code"; ${application}; break; fi
+  if [ $passed -ge ${within} ]; then echo "0 $asked $first $code"; echo; break; fi
   if [ $row = 0 ]; then sleep 0.05; fi
 done
 printf '%s\\n' "$answer"`
@@ -84,15 +87,23 @@ printf '%s\\n' "$answer"`
 
 /** Reads what `proveLoop` printed. */
 export function parseProof(printed: string, slots: readonly string[]): Proof {
-  const end = printed.indexOf('\n')
-  const [proven, asked, first, code] = printed.slice(0, end).split(' ')
-  const answer = printed.slice(end + 1)
+  const [head = '', application = '', ...lines] = printed.split('\n')
+  const [proven, asked, first, code] = head.split(' ')
+  const answer = lines.join('\n')
   return {
     proven: proven === '1',
     asked: Number(asked),
     firstAfter: first === '-' ? undefined : Number(first),
+    answer: application === '' ? undefined : applicationAnswer(application),
     last: parsePublic(answer, code === '0' ? undefined : curlSaid(answer), slots),
   }
+}
+
+function applicationAnswer(line: string): Answer {
+  const [encoded = '', failed] = line.split(' ')
+  if (failed) return { status: 0, body: '' }
+  const { status, body } = parseAnswer(Buffer.from(encoded, 'base64').toString())
+  return { status, body }
 }
 
 /** curl's own line about a failure, without its name. */

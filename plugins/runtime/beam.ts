@@ -47,6 +47,8 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
   }
 
   return {
+    prompt: true,
+
     environment: slot => environment(app, layout, slot, ports(slot)),
 
     async start(release, slot) {
@@ -69,6 +71,8 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
     },
 
     process: async slot => supervisor.parseProcess(await host.ask(supervisor.process(slot))),
+
+    pid: slot => supervisor.pid(slot),
 
     async log(slot, lines) {
       const { stdout } = await supervise(supervisor.log(slot), slot)

@@ -80,6 +80,8 @@ if [ -n "$pid" ]; then printf 'running %s %s' "$pid" "$(ps -o etimes= -p "$pid" 
 elif [ -e ${at(slot).started} ]; then echo failed
 else echo stopped; fi`,
     parseProcess,
+    pid: slot => sh.read`${functions(slot)}
+vms | head -n 1`,
     log: slot => sh.read`
 cd ${at(slot).log} 2>/dev/null || exit 0
 ls -tr | while IFS= read -r name; do cat -- "$name"; done`,

@@ -11,6 +11,8 @@ export interface Supervisor {
   stop(slot: Slot): Script
   process(slot: Slot): Script
   parseProcess(text: string): SlotProcess
+  /** Prints the pid of the slot's process; nothing when there is none. */
+  pid(slot: Slot): Script
   log(slot: Slot): Script
   /** The last lines of what the application wrote since its start. */
   parseLog(text: string, lines: number): string

@@ -59,6 +59,7 @@ ${show(slot, 'ActiveState,SubState,MainPID')}
 pid=$(${show(slot, 'MainPID')} --value)
 if [ "\${pid:-0}" != 0 ]; then printf 'Uptime=%s\\n' "$(ps -o etimes= -p "$pid" || true)"; fi`,
     parseProcess,
+    pid: slot => sh.read`${show(slot, 'MainPID')} --value | sed /^0$/d`,
     log: slot => sh.read`
 if [ -s ${started(slot)} ]; then cat ${started(slot)}; else echo 0; fi
 ${readAsRoot(journal(slot))}`,

@@ -66,10 +66,9 @@ export async function takeLock(
   { wait, signal, onWait }: InLine = { wait: 0 },
 ): Promise<Lock> {
   const owner: LockOwner = { by: deploy.by, deploy: deploy.id, doing, since: new Date().toISOString() }
-  const held: Held = await host.hold(holdLock(layout, Math.ceil(wait / 1000)))
+  const held: Held = await host.hold(holdLock(layout, Math.ceil(wait / 1000)), JSON.stringify(owner))
   const letGo = () => void held[Symbol.asyncDispose]()
   signal?.addEventListener('abort', letGo, { once: true })
-  held.send(JSON.stringify(owner))
   const answer = await outcome(held, onWait)
   signal?.removeEventListener('abort', letGo)
   if (answer !== 'held') {

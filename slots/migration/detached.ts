@@ -65,6 +65,6 @@ export const detachedHost = (host: Host, dir: string, deploy: string, kind: stri
   put: (...words) => host.put(...words),
   write: (...words) => host.write(...words),
   attach: command => host.attach(command),
-  hold: script => host.hold(script),
+  hold: (...words) => host.hold(...words),
   [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
 })

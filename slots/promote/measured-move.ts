@@ -1,16 +1,13 @@
 /** A move of the traffic that measures itself: what users would have seen of it, and when. */
 import type { Host } from '../../host/host.ts'
 import type { Router } from '../contracts.ts'
-import type { Layout } from '../layout.ts'
 import { type Health, versionIn } from '../start/health.ts'
-import { readRecord } from '../truth/record.ts'
 import type { Move } from './move.ts'
 import { against, type Measured, measured, type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import { probeFaults } from './probe-faults.ts'
 
 interface Ground {
   readonly host: Host
-  readonly layout: Layout
   readonly router: Router
   readonly health: Health
   log(line: string): void
@@ -29,22 +26,25 @@ export interface MeasuredMove {
   /** Why the traffic has to go back. */
   readonly problem: unknown
   readonly steps: readonly MoveStep[]
-  /** The version that was live before. */
-  readonly versionBefore: string | undefined
   readonly probed: Probed | undefined
   readonly measured: Measured | undefined
 }
 
-/** Moves and proves, by `prove`, while the site is probed. Never rejects once the router was told: the problem is a value. */
+/**
+ * Moves and proves, by `prove`, while the site is probed. Throws when the router could not switch; once it was told it never rejects: the
+ * problem is a value.
+ */
 export async function measureMove(
   ground: Ground,
   move: Move<string>,
   probing: Probing | undefined,
   prove: () => Promise<string>,
 ): Promise<MeasuredMove> {
-  const { router, host, layout } = ground
-  const before = move.from && (await readRecord(host, layout, move.from))?.release.version
+  const { router } = ground
+  const checked = router.check()
+  checked.catch(() => undefined)
   await using prober = await (probing ? startProbes(ground, probing) : undefined)
+  await checked
   const began = performance.now()
   const steps: MoveStep[] = []
   const step = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
@@ -59,6 +59,7 @@ export async function measureMove(
   let problem: unknown
   let probed: Probed | undefined
   try {
+    move.told = true
     prober?.mark('asked')
     await step('Tell the router', () => router.promote(move.to, move.generation))
     prober?.mark('returned')
@@ -73,7 +74,8 @@ export async function measureMove(
       problem ??= error
     }
   }
-  const result = probed && measured(probed, { first: !move.from, sameVersion: before === move.record.release.version })
+  const result =
+    probed && measured(probed, { first: !move.from, sameVersion: move.versionBefore === move.record.release.version })
   if (result && probing && against(result, router) > probing.tolerate)
     problem ??= probeFaults.PROBES_FAILED({
       slot: move.to.name,
@@ -82,7 +84,7 @@ export async function measureMove(
       sent: result.sent,
       reasons: Object.entries(result.failed).map(([why, n]) => `${n} ${why}`),
     })
-  return { proof, problem, steps, versionBefore: before, probed, measured: result }
+  return { proof, problem, steps, probed, measured: result }
 }
 
 const ended = (prober: Prober, { health }: Ground, { from, to, record }: Move<string>): Promise<Probed> =>

@@ -1,11 +1,12 @@
 /** One move of the traffic: planned only to a slot that is fit for it, proven from outside, written down. */
 import type { Host } from '../../host/host.ts'
+import { inThisOrder } from '../../host/turn.ts'
 import type { Route, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { append, type Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { assertHealthy, type Health, versionIn } from '../start/health.ts'
-import { readRecord, type SlotRecord, writeRecord } from '../truth/record.ts'
+import { type SlotRecord, writeRecord } from '../truth/record.ts'
 import type { Truth } from '../truth/truth.ts'
 
 export interface Move<S extends string> {
@@ -15,6 +16,10 @@ export interface Move<S extends string> {
   readonly before: Route
   readonly generation: string
   readonly record: SlotRecord
+  /** The version that is live before. */
+  readonly versionBefore: string | undefined
+  /** Whether the router was told: until then there is nothing to take back. */
+  told: boolean
 }
 
 interface Ground {
@@ -28,34 +33,39 @@ interface Ground {
 
 /** Answers in a row on fresh connections that count as proof, and how long we wait for them. */
 const PROOF = { answers: 5, within: 10_000 }
-/** A slot that should take the traffic now is not given the time of a boot, and it is up: it can be asked faster. */
-const READY = { within: 10_000, every: 100 }
+/** Milliseconds. A slot that should take the traffic now is not given the time of a boot. */
+const READY = 10_000
 
-/** `undefined` when the slot is live already. Throws when the slot is empty, down or ill, or the router could not switch. */
+/**
+ * `undefined` when the slot is live already. Throws when the slot is empty, down or ill. `seen`: its record, when this run has just found
+ * it healthy.
+ */
 export async function planMove<S extends string>(
   ground: Ground,
   truth: Truth<S>,
   to: Slot<S>,
+  seen?: SlotRecord,
 ): Promise<Move<S> | undefined> {
   if (truth.live?.name === to.name) return undefined
-  const { host, layout, router, runtime, deploy } = ground
-  const record = await readRecord(host, layout, to)
+  const { host, runtime, deploy } = ground
+  const recordOf = (slot: Slot | undefined) => truth.records.find(record => record?.slot === slot?.name)
+  const record = seen ?? recordOf(to)
   if (!record) throw slotFaults.SLOT_EMPTY({ slot: to.name })
-  const { within, every } = ground.health
-  const health = { ...ground.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
-  await Promise.all([assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid), router.check()])
-  return { from: truth.live, to, before: truth.router, generation: deploy.id, record }
+  const health = { ...ground.health, within: Math.min(ground.health.within, READY) }
+  if (!seen) await assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid)
+  const versionBefore = recordOf(truth.live)?.release.version
+  return { from: truth.live, to, before: truth.router, generation: deploy.id, record, versionBefore, told: false }
 }
 
 /** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `PROMOTE_NOT_PROVEN`. */
 export async function proveMove({ router, health }: Ground, { to, generation, record }: Move<string>): Promise<string> {
-  const proof = await router.prove({ slot: to.name, generation }, PROOF)
+  const proof = await router.prove({ slot: to.name, generation }, { ...PROOF, path: health.path })
   const failed = (why: string) => slotFaults.PROMOTE_NOT_PROVEN({ slot: to.name, why })
   if (!proof.proven)
     throw failed(
       `after ${proof.asked} questions the site still says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
     )
-  const { status, body } = await router.fetch(health.path)
+  const { status, body } = proof.answer ?? { status: 0, body: '' }
   if (status !== 200) throw failed(`${health.path} answers ${status || 'nothing'} through the router`)
   const said = health.version === false ? record.release.version : versionIn(body, health.version)
   if (said !== record.release.version)
@@ -78,13 +88,15 @@ export async function takeBack({ host, layout, router }: Ground, { before, to, r
 /** Writes into the slot's record and the journal that the traffic is there now. */
 export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>): Promise<void> {
   const promoted = { generation: move.generation, at: new Date().toISOString(), by: deploy.by }
-  await writeRecord(host, layout, { ...move.record, state: 'ready', promoted })
-  await append(host, layout, deploy, {
-    event: 'promote',
-    slot: move.to.name,
-    from: move.from?.name,
-    release: move.record.release.name,
-    revision: move.record.revision ?? undefined,
-    result: 'done',
-  })
+  await inThisOrder([
+    writeRecord(host, layout, { ...move.record, state: 'ready', promoted }),
+    append(host, layout, deploy, {
+      event: 'promote',
+      slot: move.to.name,
+      from: move.from?.name,
+      release: move.record.release.name,
+      revision: move.record.revision ?? undefined,
+      result: 'done',
+    }),
+  ])
 }

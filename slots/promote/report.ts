@@ -35,8 +35,8 @@ interface About {
 
 export const reportOf = (
   { app, host, deploy }: About,
-  { from, to, record, generation }: Move<string>,
-  { problem, steps, versionBefore, probed, measured }: MeasuredMove,
+  { from, to, record, generation, versionBefore }: Move<string>,
+  { problem, steps, probed, measured }: MeasuredMove,
   at = new Date(),
 ): PromoteReport => ({
   app,

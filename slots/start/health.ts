@@ -16,7 +16,7 @@ export interface HealthCheck {
   readonly version?: string | false
   /** 200s in a row. Default 3. */
   readonly passes?: number
-  /** Milliseconds between two questions. Default 250. */
+  /** Milliseconds between two questions. Default 100. */
   readonly every?: number
   /** Milliseconds for one answer. Default 2,000. */
   readonly patience?: number
@@ -32,7 +32,7 @@ export const healthOf = (check: HealthCheck = {}): Health => ({
   path: '/health',
   version: 'version',
   passes: 3,
-  every: 250,
+  every: 100,
   patience: 2_000,
   within: 60_000,
   soak: 0,
@@ -40,7 +40,9 @@ export const healthOf = (check: HealthCheck = {}): Health => ({
 })
 
 export interface HealthResult {
-  readonly outcome: 'passed' | 'late' | 'gone'
+  /** `down`: there was no process to begin with. */
+  readonly outcome: 'passed' | 'late' | 'gone' | 'down'
+  readonly pid: number
   readonly tries: number
   readonly failed: number
   /** HTTP status of the last answer; 0 when there was none. */
@@ -50,12 +52,17 @@ export interface HealthResult {
   readonly listener: readonly number[]
 }
 
-/** Asks until it has passed, the time is up, or the process is gone. Its output is for `parseHealth`. */
-export const healthLoop = (slot: Slot, pid: number, health: Health): Script => sh.read`
+/**
+ * Asks until it has passed, the time is up, or the process is gone. `pid`: of the process, or a script that prints it, and prints nothing when
+ * there is none. Its output is for `parseHealth`.
+ */
+export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script => sh.read`
 now() { date +%s%3N; }
 start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 body=
+process=${typeof pid === 'number' ? pid : sh.read`$(${pid})`}
 while :; do
-  if ! [ -d ${`/proc/${pid}`} ]; then outcome=gone; break; fi
+  if [ -z "$process" ]; then outcome=down; break; fi
+  if ! [ -d "/proc/$process" ]; then outcome=gone; break; fi
   tries=$((tries + 1))
   answer=$(curl -s --max-time ${health.patience / 1000} -w '\\n%{http_code}' ${url(slot, health.path)}) || true
   status=\${answer##*$'\\n'} body=\${answer%$'\\n'*}
@@ -71,7 +78,7 @@ while :; do
   sleep ${health.every / 1000}
 done
 ${listenerChain(slot)}
-printf '%s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$chain" "$body"`
+printf '%s %s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$chain" "$body"`
 
 const url = (slot: Slot, path: string) => `http://127.0.0.1:${slot.port}${path}`
 
@@ -82,9 +89,10 @@ while [ "\${pid:-0}" -gt 1 ]; do chain="$chain $pid"; pid=$(sed -n 's/^PPid:[[:s
 
 export function parseHealth(text: string): HealthResult {
   const [head = '', chain = '', ...body] = text.split('\n')
-  const [outcome, tries, failed, status] = head.split(' ')
+  const [outcome, tries, failed, status, pid] = head.split(' ')
   return {
     outcome: outcome as HealthResult['outcome'],
+    pid: Number(pid),
     tries: Number(tries),
     failed: Number(failed),
     status: Number(status),
@@ -116,17 +124,19 @@ export async function assertHealthy(
   release: Pick<Release, 'name' | 'version'>,
   adopted?: number,
 ): Promise<{ readonly pid: number; readonly result: HealthResult }> {
-  const process = adopted === undefined ? await runtime.process(slot) : { state: 'running', pid: adopted }
   const tail = () => (adopted === undefined ? runtime.log(slot, 15) : Promise.resolve(''))
-  if (process.state !== 'running' || process.pid === undefined)
-    throw slotFaults.SLOT_DOWN({ slot: slot.name, state: process.state, log: await tail() })
-  const result = parseHealth(await host.ask(healthLoop(slot, process.pid, health)))
-  if (result.outcome !== 'passed')
+  const result = parseHealth(await host.ask(healthLoop(slot, adopted ?? runtime.pid(slot), health)))
+  const { outcome, pid } = result
+  if (outcome === 'down') {
+    const { state } = await runtime.process(slot)
+    throw slotFaults.SLOT_DOWN({ slot: slot.name, state, log: await tail() })
+  }
+  if (outcome !== 'passed')
     throw slotFaults.SLOT_NOT_HEALTHY({ slot: slot.name, result, path: health.path, log: await tail() })
-  if (result.listener.length > 0 && !result.listener.includes(process.pid))
+  if (result.listener.length > 0 && !result.listener.includes(pid))
     throw slotFaults.PORT_TAKEN({ slot: slot.name, port: slot.port, holder: `process ${result.listener[0]}` })
   const said = health.version === false ? release.version : versionIn(result.body, health.version)
   if (said !== release.version)
     throw slotFaults.SLOT_OTHER_VERSION({ slot: slot.name, wanted: release.version, said: said ?? 'no version' })
-  return { pid: process.pid, result }
+  return { pid, result }
 }

@@ -1,4 +1,5 @@
 /** Who listens on a slot's port, and who is connected to it. Read from the kernel's own tables, through `ss`. */
+import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Slot } from '../contracts.ts'
@@ -7,10 +8,18 @@ import { slotFaults } from '../faults.ts'
 /** Prints the listeners of a slot's port: the process where we may see it. */
 const listeners = (slot: Slot): Script => sh.read`ss -Hltnp ${`sport = :${slot.port}`}`
 
+/** Exits with `TAKEN`, having printed who, when somebody listens: what is begun behind it in the same turn is not run then. */
+const portFree = (slot: Slot): Script =>
+  sh.ordered(sh.read`taken=$(${listeners(slot)}); if [ -n "$taken" ]; then printf '%s' "$taken"; exit ${TAKEN}; fi`)
+
+const TAKEN = 61
+
 /** Throws `PORT_TAKEN`, naming the process, when somebody listens on a port that should be free. Stops nothing. */
 export async function assertPortFree(host: Host, slot: Slot): Promise<void> {
-  const line = (await host.ask(listeners(slot))).split('\n')[0] ?? ''
-  if (line === '') return
+  const { code, stdout, stderr } = await host.run(portFree(slot))
+  if (code === 0) return
+  if (code !== TAKEN) throw hostFaults.COMMAND_FAILED({ host: host.name, command: portFree(slot).text, code, stderr })
+  const line = stdout.split('\n')[0] ?? ''
   const [, name, pid] = /\(\("([^"]+)",pid=(\d+)/.exec(line) ?? []
   const holder = name ? `${name}, process ${pid}` : 'a process of another user'
   throw slotFaults.PORT_TAKEN({ slot: slot.name, port: slot.port, holder })
@@ -20,10 +29,11 @@ export async function assertPortFree(host: Host, slot: Slot): Promise<void> {
 export const connections = (slot: Slot): Script => sh.read`ss -Htn state established ${`sport = :${slot.port}`} | wc -l`
 
 /**
- * Waits on the host until nobody is connected to a slot, at most `limit` milliseconds, and prints a line at each change:
- * milliseconds since the start, and how many are left.
+ * Waits on the host until nobody is connected to a slot, at most `limit` milliseconds, and prints a line at each change and one at the
+ * end: milliseconds since the start, and how many are left. What is begun behind it in the same turn comes when it has ended.
  */
-export const drainLoop = (slot: Slot, limit: number): Script => sh.read`
+export const drainLoop = (slot: Slot, limit: number): Script =>
+  sh.ordered(sh.read`
 start=$(date +%s%3N) before=
 while :; do
   left=$(${connections(slot)})
@@ -31,7 +41,8 @@ while :; do
   if [ "$left" != "$before" ]; then printf '%s %s\\n' "$passed" "$left"; before=$left; fi
   if [ "$left" = 0 ] || [ $passed -ge ${limit} ]; then break; fi
   sleep 0.1
-done`
+done
+printf '%s %s\\n' "$passed" "$left"`)
 
 /** How many connections are left, and when that was seen: milliseconds since the wait began. */
 export interface Left {
@@ -49,22 +60,33 @@ export function parseLeft(line: string): Left {
   return { left, milliseconds }
 }
 
-/**
- * Waits until a slot has no connection left, or `limit` milliseconds are over: then `left` says how many a stop will cut.
- * `onChange` hears each count but a zero at the very beginning.
- */
+interface Listener {
+  /** Hears each count but a zero at the very beginning. */
+  onChange?(now: Left): void
+  /** Hears how it ended, before what comes behind it in the same turn has run. */
+  onEnd?(drained: Drained): void
+}
+
+/** Waits until a slot has no connection left, or `limit` milliseconds are over: then `left` says how many a stop will cut. */
 export async function drain(
   host: Host,
   slot: Slot,
   limit: number,
-  onChange: (now: Left) => void = () => undefined,
+  { onChange, onEnd }: Listener = {},
 ): Promise<Drained> {
-  let before: number | undefined
+  let first: Left | undefined
+  let last: Left | undefined
+  let told = false
   const onLine = (line: string) => {
     const now = parseLeft(line)
-    if (before !== undefined || now.left > 0) onChange(now)
-    before ??= now.left
+    if (now.left !== (last?.left ?? 0)) onChange?.(now)
+    first ??= now
+    last = now
+    if (!told && (now.left === 0 || now.milliseconds >= limit)) {
+      told = true
+      onEnd?.({ before: first.left, ...now })
+    }
   }
-  const lines = (await host.ask(drainLoop(slot, limit), { onLine })).split('\n').map(parseLeft)
-  return { before: lines[0]?.left ?? 0, ...(lines.at(-1) ?? { left: 0, milliseconds: 0 }) }
+  await host.ask(drainLoop(slot, limit), { onLine })
+  return { before: first?.left ?? 0, ...(last ?? { left: 0, milliseconds: 0 }) }
 }

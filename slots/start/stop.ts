@@ -1,15 +1,14 @@
 /** Stops a slot that is not live, gently: first nobody is connected to it, then it ends. */
 import type { Host } from '../../host/host.ts'
+import { inThisOrder } from '../../host/turn.ts'
 import type { Runtime, Slot } from '../contracts.ts'
-import type { Layout } from '../layout.ts'
-import { readRecord, type SlotRecord } from '../truth/record.ts'
+import type { SlotRecord } from '../truth/record.ts'
 import { counted } from '../words.ts'
 import { stopAdopted } from './adopt.ts'
-import { drain, type Left } from './port.ts'
+import { type Drained, drain, type Left } from './port.ts'
 
 interface Ground {
   readonly host: Host
-  readonly layout: Layout
   readonly runtime: Runtime
   log(line: string): void
 }
@@ -26,16 +25,31 @@ export interface Retired {
 /** While a slot stops, its application may close its last connections in batches: they are counted for so long, in milliseconds. */
 const WATCH = 300_000
 
-/** Resolves when the slot's process is gone. `limit`: of the drain, in milliseconds. The count is told at each change. */
-export async function stopSlot(ground: Ground, slot: Slot, limit: number): Promise<Retired> {
-  const { host, layout, runtime, log } = ground
-  const record = await readRecord(host, layout, slot)
+/**
+ * Resolves when the slot's process is gone. `record`: the slot's, as it was read under the lock. `limit`: of the drain, in milliseconds.
+ * The count is told at each change.
+ */
+export async function stopSlot(
+  ground: Ground,
+  slot: Slot,
+  record: SlotRecord | undefined,
+  limit: number,
+): Promise<Retired> {
+  const { host, runtime, log } = ground
   const tell = (during: string) => (now: Left) => log(`${slot.name}, ${during}: ${leftWords(now)}`)
-  const { before, left: cut } = await drain(host, slot, limit, tell('drain'))
-  if (cut > 0)
-    log(`${slot.name} still has ${cut} of ${counted(before, 'connection')} after ${limit} ms: the stop ends them.`)
-  const stop = () => (record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot))
-  const [{ was, killed }] = await Promise.all([stop(), cut > 0 && drain(host, slot, WATCH, tell('stop'))])
+  let watch: Promise<unknown> | undefined
+  const onEnd = ({ before, left }: Drained) => {
+    if (left === 0) return
+    log(`${slot.name} still has ${left} of ${counted(before, 'connection')} after ${limit} ms: the stop ends them.`)
+    watch = drain(host, slot, WATCH, { onChange: tell('stop') }).catch(() => undefined)
+  }
+  const drained = drain(host, slot, limit, { onChange: tell('drain'), onEnd })
+  if (!runtime.prompt) await drained
+  const stopped = record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot)
+  await inThisOrder([drained, stopped])
+  await watch
+  const { left: cut } = await drained
+  const { was, killed } = await stopped
   return { was, killed, cut, words: retiredWords(slot.name, { was, killed, cut }) }
 }
 

@@ -33,12 +33,15 @@ export interface Ground<S extends string> {
 /** Asks all three at once. Throws `NOT_SET_UP` where there is nothing to ask. */
 export async function readings(ground: Ground<string>): Promise<Readings> {
   const { host, layout, slots, router } = ground
-  await assertSetUp(host, layout)
-  const [route, answer, ...records] = await Promise.all([
+  const read = Promise.all([
     router.live(),
     router.answer(),
-    ...slots.all.map(slot => readRecord(host, layout, slot)),
+    Promise.all(slots.all.map(slot => readRecord(host, layout, slot))),
   ])
+  // Where nothing is set up, that is what is wrong, whatever else could not be read.
+  read.catch(() => undefined)
+  await assertSetUp(host, layout)
+  const [route, answer, records] = await read
   return { router: route, answer, records }
 }
 

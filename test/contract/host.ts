@@ -338,11 +338,15 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           host.run(sh.read`${meet('a', 'b')}; printf 'one\r\n\n'; echo wrong >&2; exit 3`),
           host.run(sh.read`${meet('b', 'a')}; printf two; cat`),
           host.run(sh.read`false | true; echo never`),
+          host.run(sh.read`cat`, { input: 'mine\n\n' }),
+          host.run(sh.read`wc -c`, { input: 'x'.repeat(50_000) }),
         ])
         expect(outputs).toEqual([
           { code: 3, stdout: 'one\r\n\n', stderr: 'wrong' },
           { code: 0, stdout: 'two', stderr: '' },
           { code: 1, stdout: '', stderr: '' },
+          { code: 0, stdout: 'mine\n\n', stderr: '' },
+          { code: 0, stdout: '50000\n', stderr: '' },
         ])
       })
 

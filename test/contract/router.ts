@@ -84,6 +84,8 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       const proof = await router.prove(route, { answers: 3, within: 20_000 })
       expect(proof.asked).toBe(3)
       expect(proof.firstAfter).toBeGreaterThanOrEqual(0)
+      const asked = await router.prove(route, { ...LIMITS, path: '/where?x=1' })
+      expect(asked.answer).toEqual({ status: 200, body: 'blue /where?x=1\n' })
       const wrong = await router.prove({ slot: green.name, generation: 'g1' }, { answers: 1, within: 300 })
       expect(wrong).toMatchObject({ proven: false, firstAfter: undefined, last: { ...route, problem: undefined } })
       expect(wrong.asked).toBeGreaterThan(0)

@@ -229,13 +229,23 @@ describe('an answer of the site', () => {
   })
 
   test('of a proof stands below its summary', () => {
-    expect(parseProof(`1 7 120 0\n${answer('200 OK', 'green')}\n`, names)).toMatchObject({
+    expect(parseProof(`1 7 120 0\n\n${answer('200 OK', 'green')}\n`, names)).toMatchObject({
       proven: true,
       asked: 7,
       firstAfter: 120,
       last: { slot: 'green' },
+      answer: undefined,
     })
-    expect(parseProof('0 3 - 7\ncurl: (7) Failed to connect\n', names)).toMatchObject({
+    const application = Buffer.from('HTTP/1.1 404 Not Found\r\n\r\nnothing\nhere').toString('base64')
+    expect(parseProof(`1 5 9 0\n${application}\n${answer('200 OK', 'green')}\n`, names).answer).toEqual({
+      status: 404,
+      body: 'nothing\nhere',
+    })
+    expect(parseProof(`1 5 9 0\n${application} failed\n${answer('200 OK', 'green')}\n`, names).answer).toEqual({
+      status: 0,
+      body: '',
+    })
+    expect(parseProof('0 3 - 7\n\ncurl: (7) Failed to connect\n', names)).toMatchObject({
       proven: false,
       firstAfter: undefined,
       last: { problem: 'Failed to connect' },

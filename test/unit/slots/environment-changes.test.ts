@@ -18,7 +18,11 @@ function printed(before: string | undefined, after: string): string {
   if (before !== undefined) writeFileSync(path, before)
   const { text, writes } = environmentChanges(path, '-')
   expect(writes).toBe(false)
-  return execFileSync('bash', ['-c', `set -eu -o pipefail\n${text}`], { input: after, encoding: 'utf8' })
+  // What nobody reads would break the pipe.
+  return execFileSync('bash', ['-c', `set -eu -o pipefail\n${text}\ncat > /dev/null`], {
+    input: after,
+    encoding: 'utf8',
+  })
 }
 const words = (before: Environment, after: Environment) =>
   environmentWords(printed(environmentFile(before), environmentFile(after)))

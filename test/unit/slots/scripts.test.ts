@@ -8,8 +8,8 @@ import type { Script } from '../../../host/script.ts'
 import { newDeploy, whereabouts, whoami } from '../../../slots/journal/journal.ts'
 import { layout } from '../../../slots/layout.ts'
 import { sudoersFile } from '../../../slots/setup.ts'
-import { pointAt } from '../../../slots/start/fill.ts'
 import { parseHealth, versionIn } from '../../../slots/start/health.ts'
+import { pointAt } from '../../../slots/start/start.ts'
 import { liveByRecords } from '../../../slots/truth/record.ts'
 import { duration, statusTable } from '../../../slots/truth/status.ts'
 import { prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
@@ -120,8 +120,9 @@ describe('a slot', () => {
 
 describe('the text of', () => {
   it('a health answer is read back, the body whole', () => {
-    expect(parseHealth('passed 4 1 200\n 812 800\n{"a":\n1}')).toEqual({
+    expect(parseHealth('passed 4 1 200 812\n 812 800\n{"a":\n1}')).toEqual({
       outcome: 'passed',
+      pid: 812,
       tries: 4,
       failed: 1,
       status: 200,

@@ -1,0 +1,64 @@
+/** Starts a release in a slot that was made ready for it: its environment, its folder for temporary files, its link, its record. */
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { inThisOrder } from '../../host/turn.ts'
+import type { Release, Runtime, Slot } from '../contracts.ts'
+import { environmentChanges, environmentWords } from '../environment/changes.ts'
+import type { Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import { type SlotRecord, writeRecord } from '../truth/record.ts'
+import { assertPortFree } from './port.ts'
+
+interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly runtime: Runtime
+  readonly deploy: Deploy
+  /** Then the slot was not stopped, and its port is not free. */
+  readonly dryRun: boolean
+}
+
+/** Points a slot at a release with one rename. */
+export const pointAt = (layout: Layout, slot: Slot, release: Release): Script => {
+  const { current, tmp } = layout.slot(slot.name)
+  return sh.write`mkdir -p ${tmp} && ln -sfn ${release.dir} ${`${current}.next`} && mv -T ${`${current}.next`} ${current}`
+}
+
+interface Started {
+  readonly record: SlotRecord
+  /** What there is to say about the names of the slot's environment; '' when nothing. */
+  readonly changed: string
+}
+
+/** Resolves when the process is there. Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
+export async function startSlot(
+  ground: Ground,
+  slot: Slot,
+  { release, revision = null }: { readonly release: Release; readonly revision?: string | null | undefined },
+  environment: string,
+): Promise<Started> {
+  const { host, layout, runtime, deploy, dryRun } = ground
+  const { env } = layout.slot(slot.name)
+  const record: SlotRecord = {
+    slot: slot.name,
+    release,
+    revision,
+    deploy: deploy.id,
+    by: deploy.by,
+    at: new Date().toISOString(),
+    state: 'starting',
+    promoted: null,
+    adopted: null,
+  }
+  const changes = host.ask(sh.ordered(environmentChanges(env, '-')), { input: environment })
+  const filled = [
+    ...(dryRun ? [] : [assertPortFree(host, slot)]),
+    changes,
+    host.write(env, environment, 0o600),
+    host.ask(pointAt(layout, slot, release)),
+    writeRecord(host, layout, record),
+  ]
+  if (!runtime.prompt) await inThisOrder(filled)
+  await inThisOrder([...filled, runtime.start(release, slot)])
+  return { record, changed: environmentWords(await changes) }
+}
