@@ -42,7 +42,6 @@ export interface Host extends AsyncDisposable {
    * things back may need it. `first`: a line that is sent along with it.
    */
   hold(script: Script, first?: string): Promise<Held>
-  hold(script: Script): Promise<Held>
   /**
    * Begins to connect, so that the first command finds the way open. Whatever goes wrong is left for that command to tell, and
    * a question to a person waits until there is one. Missing where there is no way to go.
