@@ -124,7 +124,7 @@ const functions = (parts: readonly Part[], mark: string): Script =>
   printf '\\n%s %s\\n%s\\n%s\\n' ${mark} "$code" "$said" ${mark}
   return "$code"
 }
-set +e`,
+set +e +o pipefail`,
   )
 
 /** All begin at once, each with its own piece of the input; what they print comes in their order. */
@@ -164,22 +164,22 @@ export function parse(text: string, mark: string): Output[] {
 function telling(parts: readonly Part[], mark: string): (line: string) => void {
   let at = 0
   let errors = false
-  let held: string | undefined
+  /** An empty line may be the break before the mark, which is ours. */
+  let empty = false
   return line => {
-    const tell = (text: string | undefined) => text !== undefined && parts[at]?.onLine?.(text)
+    const tell = (text: string) => parts[at]?.onLine?.(text)
     if (line === mark && errors) {
       at += 1
       errors = false
     } else if (line.startsWith(`${mark} `)) {
-      // The line break before the mark ended a last line that had none, or is a line too many.
-      if (held !== '') tell(held)
       errors = true
-      held = undefined
+      empty = false
     } else if (errors) {
       if (line !== '') tell(line)
     } else {
-      tell(held)
-      held = line
+      if (empty) tell('')
+      empty = line === ''
+      if (!empty) tell(line)
     }
   }
 }

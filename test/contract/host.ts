@@ -356,12 +356,12 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           host.run(sh.write`cat > ${`${folder}/file`}`, { input: 'first\n' }),
           host.run(sh.write`true`, { input: 'x'.repeat(60_000) }),
           host.write(`${folder}/other`, 'second\n', 0o600).then(() => undefined),
-          host.run(sh.write`cd ${folder}; cat file other; printf 'end'; echo err >&2`, {
+          host.run(sh.write`cd ${folder}; cat file other; printf '\n\nend'; echo err >&2`, {
             onLine: line => lines.push(line),
           }),
         ])
-        expect(outputs.at(-1)).toEqual({ code: 0, stdout: 'first\nsecond\nend', stderr: 'err' })
-        expect(lines).toEqual(['first', 'second', 'end', 'err'])
+        expect(outputs.at(-1)).toEqual({ code: 0, stdout: 'first\nsecond\n\n\nend', stderr: 'err' })
+        expect(lines).toEqual(['first', 'second', '', '', 'end', 'err'])
       })
 
       test('are not run behind one that failed, when they write', async () => {
