@@ -67,6 +67,8 @@ export const makeFolders = (layout: Layout, wanted: readonly HostFolder[], { use
   sh.lines(
     sh.write`[ -O ${layout.root} ] || ${asRoot(['install', '-d', '-o', user, '-g', group, '-m', '0711', layout.root])}`,
     ...wanted.map(({ path, mode }) => sh.write`mkdir -p ${path} && chmod ${octal(mode)} ${path}`),
+    // So that a later setup, which takes the lock, makes nothing new.
+    sh.write`: >> ${layout.lock}`,
   )
 
 /** Prints `missing` for each folder that is not there or has another mode. */
