@@ -39,7 +39,8 @@ done`
 
 /**
  * `take FOLDER` copies what is wanted from another folder: by its manifest, or by the same name and size where it has none.
- * What was copied is hashed: only what is right is wanted no more. One process for many files, not one a file.
+ * What was copied is hashed: only what is right is wanted no more. A folder may vanish meanwhile: then what was not copied is sent. One
+ * process for many files, not one a file.
  */
 const take = sh.write`
 take() {
@@ -54,7 +55,7 @@ take() {
       s = sha[i]
       if (have[path[i]] == s) print path[i], path[i]
       else if (s in any) print path[i], any[s]
-    } }' part=1 .upload/wanted part=2 "$known" part=3 - > .upload/plan
+    } }' part=1 .upload/wanted part=2 "$known" part=3 - > .upload/plan || :
   awk -F '\\t' '$1 == $2 { print $1 }' .upload/plan | tr '\\n' '\\0' |
     (cd "$from" && xargs -0 -r cp -f --parents --preserve=timestamps -t "$work" --) || :
   copy() { if [ "\${#batch[@]}" -gt 0 ]; then cp -f --preserve=timestamps -t "$into" -- "\${batch[@]}" || :; fi; batch=(); }
