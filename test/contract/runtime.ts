@@ -198,6 +198,26 @@ export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
         expect((await runtime.process(on.blue)).pid).toBe(process.pid)
       })
 
+      test('gives its process a pid that a script can ask for, and a slot that is down none', async () => {
+        const { pid } = await start(on.blue, on.old)
+        expect(await on.host.ask(runtime.pid(on.blue))).toBe(String(pid))
+        expect(await on.host.ask(runtime.pid(on.green))).toBe('')
+      })
+
+      test('and stop are not run behind what failed in the same turn, when the runtime is prompt', async () => {
+        if (!runtime.prompt) return expect(runtime.prompt).toBeFalsy()
+        const { pid } = await start(on.blue, on.old)
+        await on.fill(on.green, on.fresh)
+        const stopping = await Promise.allSettled([on.host.run(sh.write`exit 1`), runtime.stop(on.blue)])
+        const starting = await Promise.allSettled([on.host.run(sh.write`exit 1`), runtime.start(on.fresh, on.green)])
+        for (const [first, second] of [stopping, starting]) {
+          expect(first).toMatchObject({ value: { code: 1 } })
+          expect(second).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
+        }
+        expect((await runtime.process(on.blue)).pid).toBe(pid)
+        expect(await runtime.process(on.green)).toEqual({ state: 'stopped' })
+      })
+
       test('starts nothing over a slot that runs', async () => {
         const before = await start(on.blue, on.old)
         expect(await faultOf(runtime.start(on.old, on.blue))).toMatchObject({ code: 'SLOT_RUNS_ALREADY', exit: 3 })
