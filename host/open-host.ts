@@ -27,7 +27,7 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
     run: together,
     ask: (script, options) => ask(name, together, script, options),
     put: async (file, remote, options) => put(name, way(), file, remote, options),
-    write: (path, text, mode) => write(name, together, path, text, mode),
+    write: async (path, text, mode) => write(name, { run: together, guard: guard.script() }, path, text, mode),
     attach: command => attach(machine, command),
     async hold(script, first) {
       const it = await hold(machine, script, first)

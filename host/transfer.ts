@@ -44,10 +44,16 @@ export interface Way {
   readonly guard: Script | undefined
 }
 
-export async function write(host: string, run: Host['run'], path: string, text: string, mode = 0o644): Promise<void> {
+export async function write(
+  host: string,
+  { run, guard }: { readonly run: Host['run']; readonly guard: Script | undefined },
+  path: string,
+  text: string,
+  mode = 0o644,
+): Promise<void> {
   const sha256 = createHash('sha256').update(text).digest('hex')
   const file = { path, mode, size: Buffer.byteLength(text), sha256 }
-  const { code, stdout, stderr } = await run(sending(file), { input: text })
+  const { code, stdout, stderr } = await run(sending(file, guard), { input: text })
   if (code !== 0) throw failure(host, file, stdout, stderr)
 }
 
