@@ -20,8 +20,8 @@ export interface Sessions {
 }
 
 const LIMIT = 8
-/** As many as are free beside a lock that is held and one script that runs: steps ask some six things at once. */
-const SPARES = 6
+/** What a step begins in one turn travels as one script: a lock, the probes and a check beside them are the most that a deploy has at once. */
+const SPARES = 3
 /** Milliseconds in which a session that was let go has to end. */
 const PATIENCE = 5_000
 const ATTEMPTS = 25

@@ -160,6 +160,8 @@ describe('what is printed', () => {
       expect.soft(lines, name).toEqual([])
       expect.soft(found(stdout + stderr), name).toEqual([])
     }
+    const hits = [...outputs.values()].flatMap(({ stdout, stderr }) => found(stdout + stderr)).length
+    console.log(`${Object.keys(SECRETS).length} planted secrets: found ${hits} times in ${outputs.size} outputs`)
   })
 
   it.each(['telltale', 'telltale, verbose', 'telltale, json', 'migrate', 'migrate, verbose'])(
