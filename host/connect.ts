@@ -134,6 +134,7 @@ async function attempt(
           verify(refusal === undefined)
         },
         authHandler: (_left, _partial, next) => {
+          answered()
           const following = attempts.shift()
           if (following === undefined) return next(false as never)
           tried.push(following.label)

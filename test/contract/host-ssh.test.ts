@@ -607,7 +607,8 @@ describe('SSH', () => {
   })
 
   test('what goes over the line is counted as a proxy on the line counts it', async () => {
-    await using proxy = await startSlowProxy(box.sshPort, { delayMs: 100 })
+    // Long, so that a busy machine, which answers late, is not taken for a longer line.
+    await using proxy = await startSlowProxy(box.sshPort, { delayMs: 200 })
     const known = await knownHosts((await realKeys()).replaceAll(`:${box.sshPort} `, `:${proxy.port} `))
     const configFile = await config(`Port ${proxy.port}`, `UserKnownHostsFile ${known}`)
     const host = await open(box.alias, configFile)
