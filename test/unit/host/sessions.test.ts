@@ -70,7 +70,7 @@ test('shells stand ready for the next commands', async () => {
   const sessions = sessionsOn('web', connection)
   await sessions.shell()
   await turns()
-  expect(seen.open).toBe(7)
+  expect(seen.open).toBe(4)
   const before = seen.asked
   let got: Session | undefined
   void sessions.shell().then(session => {
@@ -86,13 +86,13 @@ test('shells can be opened before anything is asked for, and then nothing waits'
   sessions.prepare()
   sessions.prepare()
   await turns()
-  expect(seen.open).toBe(6)
+  expect(seen.open).toBe(3)
   const got: Session[] = []
-  for (let i = 0; i < 6; i++) void sessions.shell().then(session => got.push(session))
+  for (let i = 0; i < 3; i++) void sessions.shell().then(session => got.push(session))
   await Promise.resolve()
-  expect(got).toHaveLength(6)
+  expect(got).toHaveLength(3)
   await turns()
-  expect(seen.open).toBe(8)
+  expect(seen.open).toBe(6)
 })
 
 test('a server that allows none is told to who asks, also when shells were to be prepared', async () => {
