@@ -70,6 +70,7 @@ take() {
   awk -F '\\t' 'part == 1 { got[substr($0, 67)] = substr($0, 1, ${HINT}); next } got[$5] != $4' \
     part=1 .upload/sums part=2 .upload/wanted > .upload/rest
   mv -f .upload/rest .upload/wanted
+  cat .upload/sums >> .upload/hashed
 } 2> /dev/null`
 
 /**
@@ -96,6 +97,7 @@ cd -- "$work"
 head -c "$length" | gzip -dc > .manifest
 awk -F '\\t' '$1 == "d" { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r mkdir -p --
 awk -F '\\t' '$1 == "f"' .manifest > .upload/wanted
+for name in hashed received unhashed; do : > ".upload/$name"; done
 ${take}
 newest() { find "$releases" -mindepth 1 -maxdepth 1 -type d "$@" ! -path "$work" -printf '%T@\\t%p\\n' | sort -rn | cut -f 2; }
 while IFS= read -r old; do
@@ -110,7 +112,7 @@ keep=yes
 awk -F '\\t' -v ORS= 'BEGIN { print "${ANSWER.missing}" } part == 1 { want[$5]; next } $5 in want && !seen[$4]++ { print " " FNR } END { print "\\n" }' \
   part=1 .upload/wanted part=2 .manifest
 
-if ! said=$(tar -xzf - --no-same-owner 2>&1); then
+if ! said=$(tar -xzvf - --no-same-owner --quoting-style=literal 2>&1 > .upload/received); then
   printf '%s\\n' "$said" >&2
   case "$said" in *'No space left'*|*'quota exceeded'*) ;; *) exit ${RECEIVE_ENDED.cut} ;; esac
   keep=
@@ -130,7 +132,12 @@ if [ -n "$(find . ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; 
 ${refuseOutside}
 find . -mindepth 1 \\( -path ./.manifest -o -path ./.upload \\) -prune -o -printf '%y\\t%P\\t%l\\n' | sort > .upload/there
 if ! awk -F '\\t' -v OFS='\\t' '{ print $1, $5, $6 }' .manifest | sort | cmp -s - .upload/there; then exit 48; fi
-awk -F '\\t' '$1 == "f" { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r sha256sum -z -- | tr '\\0' '\\n' > .upload/sums
+: > .upload/sums
+# What was taken from the host was hashed when it was, unless it has arrived as well since then.
+awk -F '\\t' 'part == 1 { sum[substr($0, 67)] = $0; next } part == 2 { sub(/^(\\.\\/)+/, ""); delete sum[$0]; next }
+  $1 == "f" { if ($5 in sum) print sum[$5] > ".upload/sums"; else print $5 > ".upload/unhashed" }' \
+  part=1 .upload/hashed part=2 .upload/received part=3 .manifest
+tr '\\n' '\\0' < .upload/unhashed | xargs -0 -r sha256sum -z -- | tr '\\0' '\\n' >> .upload/sums
 awk -F '\\t' -v OFS='\\t' 'part == 1 { sum[substr($0, 67)] = substr($0, 1, 64); next }
   $1 == "f" { if (substr(sum[$5], 1, ${HINT}) != $4) print $5, $3, $4, sum[$5] > ".upload/damaged"; $4 = sum[$5] }
   { print }' part=1 .upload/sums part=2 .manifest > .upload/manifest
