@@ -1,3 +1,4 @@
+import { contentsOf } from '../slots/upload/contents.ts'
 import type { Parts } from './context.ts'
 
 export type Build<S extends string> = ReturnType<typeof build<S>>
@@ -7,6 +8,6 @@ export const build = <S extends string>({ task }: Parts<S>) =>
     async run({ build, note }) {
       const artifact = await build()
       note(`${artifact.version}, sha256 ${artifact.sha256.slice(0, 7)}`)
-      return { artifact }
+      return { artifact, contents: contentsOf(artifact) }
     },
   })

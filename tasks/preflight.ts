@@ -2,7 +2,6 @@ import { recorded } from '../slots/journal/journal.ts'
 import { checkTable } from '../slots/preflight/checks.ts'
 import { assertFit, preflight as look } from '../slots/preflight/preflight.ts'
 import { releaseOf } from '../slots/upload/release.ts'
-import { roomOf } from '../slots/upload/tar.ts'
 import { counted } from '../slots/words.ts'
 import type { Build } from './build.ts'
 import type { Parts } from './context.ts'
@@ -14,10 +13,9 @@ export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>)
     about:
       'All checks of `doctor`, and room for this artifact. When it refuses, a line of the journal is all that was written.',
     needs: [build],
-    async run({ artifact, log, note, ...ground }) {
-      const room = await roomOf(artifact.path).catch(() => undefined)
+    async run({ artifact, contents, log, note, ...ground }) {
       const release = releaseOf(artifact, ground.layout)
-      const checks = await look(ground, { release, room })
+      const checks = await look(ground, { release, room: contents.room() })
       const table = checkTable(checks)
       log(table)
       const event = { event: 'deploy', slot: '', release: release.name, revision: artifact.revision } as const

@@ -10,11 +10,11 @@ export const upload = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
   task('Upload the release', {
     about: 'A release that is already on the host, by version and content, is left as it is.',
     needs: [build],
-    async run({ host, layout, deploy, dryRun, artifact, log, note }) {
+    async run({ host, layout, deploy, dryRun, artifact, contents, log, note }) {
       const release = releaseOf(artifact, layout)
       const ground = { host, layout, deploy, dryRun, log }
       const event = { event: 'deploy', slot: '', release: release.name, revision: artifact.revision } as const
-      const sent = await recorded(ground, event, () => uploadRelease(ground, artifact, release))
+      const sent = await recorded(ground, event, () => uploadRelease(ground, artifact, contents, release))
       note(sent ? release.name : `${release.name} is already there`)
       return { release }
     },

@@ -2,7 +2,7 @@
 import type { Fault } from '../../runner/faults.ts'
 import type { SetupPlan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
-import type { Room } from '../upload/tar.ts'
+import type { Room } from '../upload/contents.ts'
 import { counted, table } from '../words.ts'
 import type { Listener, Seen } from './look.ts'
 import { wantsPassword } from './sudo-list.ts'

@@ -11,7 +11,7 @@ import type { Layout } from '../layout.ts'
 import { facts, plan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
 import { judge as judgeTruth, readings } from '../truth/truth.ts'
-import type { Room } from '../upload/tar.ts'
+import type { Room } from '../upload/contents.ts'
 import { type Check, judge } from './checks.ts'
 import { look, parseLook } from './look.ts'
 
@@ -27,10 +27,10 @@ interface Ground<S extends string> {
   environment(slot: Slot): string
 }
 
-/** What a deploy wants to put on the host. `room` is undefined when the artifact cannot be read as a `.tar.gz`. */
+/** What a deploy wants to put on the host, and how much room that takes; undefined when it cannot be read here. */
 export interface Load {
   readonly release: Release
-  readonly room: Room | undefined
+  readonly room: Promise<Room | undefined>
 }
 
 /** Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `TOOLS_MISSING`. */
@@ -63,7 +63,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
     environment: (await caught(async () => slots.all.map(environment))).fault,
     clock: { began, ended: look_.at },
     deploy: deploy.id,
-    load,
+    load: load && { room: await load.room },
   })
 }
 

@@ -39,7 +39,7 @@ export class Refusal extends Error {
 const OURS = new Set(['release.json', '.manifest', '.upload'])
 
 /** Reads every entry. Rejects with a `Refusal` when the artifact holds what no release may hold, or is no whole `.tar.gz`. */
-export async function readManifest(artifact: string, signal?: AbortSignal): Promise<Manifest> {
+export async function readManifest(artifact: string): Promise<Manifest> {
   const items = new Map<string, Item>()
   let refusal: Refusal | undefined
   const visit = (entry: ReadEntry, position: number) => {
@@ -51,7 +51,7 @@ export async function readManifest(artifact: string, signal?: AbortSignal): Prom
     }
   }
   try {
-    await eachEntry(artifact, visit, signal)
+    await eachEntry(artifact, visit)
   } catch (error) {
     throw refusal ?? new Refusal(44, (error as Error).message)
   }

@@ -18,16 +18,8 @@ import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { assertSetUp } from '../setup.ts'
 import { filesAsTar, isGzip } from './archive.ts'
-import {
-  digestOf,
-  type FileItem,
-  HINT,
-  type Manifest,
-  manifestText,
-  Refusal,
-  readManifest,
-  sizeOf,
-} from './manifest.ts'
+import type { Contents } from './contents.ts'
+import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
 import { progress, watched } from './progress.ts'
 import { ANSWER, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
 import { type ReleaseRecord, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
@@ -44,26 +36,30 @@ interface Ground {
  * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
  * Throws `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
  */
-export async function uploadRelease(ground: Ground, artifact: Artifact, release: Release): Promise<boolean> {
+export async function uploadRelease(
+  ground: Ground,
+  artifact: Artifact,
+  contents: Contents,
+  release: Release,
+): Promise<boolean> {
   const gzipped = await isGzip(artifact.path)
   // A dry run only prints the script that finds this out.
   if (ground.dryRun || !gzipped) {
     await assertSetUp(ground.host, ground.layout)
     if ((await ground.host.ask(releaseRecord(release))) !== '') return false
   }
-  return gzipped ? sendMissing(ground, artifact, release) : sendWhole(ground, artifact, release)
+  return gzipped ? sendMissing(ground, artifact, contents, release) : sendWhole(ground, artifact, release)
 }
 
-async function sendMissing(ground: Ground, artifact: Artifact, release: Release): Promise<boolean> {
+async function sendMissing(ground: Ground, artifact: Artifact, contents: Contents, release: Release): Promise<boolean> {
   const { host, layout, deploy, log } = ground
   const work = workFolder(layout, release, deploy.id)
-  const given = new AbortController()
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
   let manifest: Manifest = []
   let broken: unknown
   const pieces = async function* () {
     try {
-      manifest = await readManifest(artifact.path, given.signal)
+      manifest = await contents.manifest()
       if (answer.heard() !== undefined) return
       const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
       yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
@@ -75,10 +71,7 @@ async function sendMissing(ground: Ground, artifact: Artifact, release: Release)
     }
   }
   const script = receive(layout, release, work, recordText(artifact, deploy))
-  const output = await host.run(script, { input: pieces(), onLine: answer.hear }).finally(() => {
-    answer.end()
-    given.abort()
-  })
+  const output = await host.run(script, { input: pieces(), onLine: answer.hear }).finally(answer.end)
   if (output.code === 0) return answer.heard() !== ANSWER.there
   if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
   throw broken ?? failure(ground, artifact, release, output, sizeOf(manifest))

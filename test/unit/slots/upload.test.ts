@@ -23,6 +23,7 @@ import { local } from '../../../host/local.ts'
 import type { RunOptions, Script } from '../../../host/script.ts'
 import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
+import { contentsOf } from '../../../slots/upload/contents.ts'
 import { releaseOf } from '../../../slots/upload/release.ts'
 import { uploadRelease } from '../../../slots/upload/upload.ts'
 import { type Entry, handTar } from '../../support/hand-tar.ts'
@@ -91,6 +92,7 @@ async function send(artifact: Artifact, on: Host) {
   const fresh = await uploadRelease(
     { host: on, layout: folders, deploy: deploy as never, dryRun: false, log },
     artifact,
+    contentsOf(artifact),
     release,
   )
   return { fresh, release, lines, artifact }
