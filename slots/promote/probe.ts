@@ -2,6 +2,7 @@
  * What a promote measures of itself: bounded requests through the router while the traffic moves, never sent twice. They
  * run on the host, in one script that we hold, so that they need no way from here to the site.
  */
+import { gunzipSync } from 'node:zlib'
 import type { Held, Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router } from '../contracts.ts'
@@ -61,7 +62,7 @@ const PATIENCE = 5
 
 /**
  * The held script. It says `probing` when each kind has its first answer, or `unable <why>` and ends. Then each line of its
- * input is a word whose moment is kept, until `end`: then it says what was seen, for `parseProbes`.
+ * input is a word whose moment is kept, until `end`: then it says what was seen, packed, for `unpacked` and `parseProbes`.
  */
 export function probeLoop(curl: (path: string) => readonly string[], { paths, rate }: Probing): Script {
   const asked: Readonly<Record<ProbeKind, readonly string[]>> = { fresh: paths, kept: paths, route: ['/deployment_id'] }
@@ -103,12 +104,14 @@ echo probing
 moments=$(while IFS= read -r -t ${LONGEST} word; do stamp "$word"; if [ "$word" = end ]; then break; fi; done || :)
 kill "\${curls[@]}" 2>/dev/null || :
 wait
-printf 'moments\\n%s\\n' "$moments"
-for name in ${KINDS}; do
-  printf 'said %s\\n' "$name"; cat "$dir/$name.said"
-  printf 'bodies %s\\n' "$name"; head -c 1000000 "$dir/$name.bodies" | base64 -w 0; echo
-done
-echo over`
+{
+  printf 'moments\\n%s\\n' "$moments"
+  for name in ${KINDS}; do
+    printf 'said %s\\n' "$name"; cat "$dir/$name.said"
+    printf 'bodies %s\\n' "$name"; head -c 1000000 "$dir/$name.bodies" | base64 -w 0; echo
+  done
+} | gzip -c | base64 -w 0
+printf '\\nover\\n'`
 }
 
 /** What curl says of each request, on its standard error, which it does not buffer. */
@@ -125,6 +128,12 @@ export interface Telling {
   readonly versionOf: (body: string) => string | undefined
   readonly version: string
 }
+
+/** The lines that the host has packed: most of their bytes say the same again and again. */
+export const unpacked = ([packed = '', ...rest]: readonly string[]): readonly string[] =>
+  rest.at(-1) === 'over'
+    ? [...gunzipSync(Buffer.from(packed, 'base64')).toString().split('\n').slice(0, -1), ...rest]
+    : rest
 
 /** Reads what `probeLoop` printed. Throws an `Error` when it ended before its end. */
 export function parseProbes(lines: readonly string[], telling: Telling): Probed {
@@ -273,7 +282,7 @@ export async function startProbes(
       held.send('end')
       const all: string[] = []
       for (let next = await lines.next(); !next.done; next = await lines.next()) all.push(next.value)
-      return parseProbes(all, telling)
+      return parseProbes(unpacked(all), telling)
     },
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   }

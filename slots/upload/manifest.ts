@@ -126,7 +126,7 @@ function whole(items: Map<string, Item>): Manifest {
 }
 
 /** How many digits of a sha256 travel: enough to find a file by. The digest of the whole manifest is what counts in the end. */
-export const HINT = 16
+export const HINT = 12
 
 /**
  * One line an item, its fields between tabs: type (f, d, l), mode, size, sha256 or its first digits, path, and where a link

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -10,6 +11,7 @@ import {
   parseProbes,
   probeLoop,
   probingOf,
+  unpacked,
 } from '../../../slots/promote/probe.ts'
 
 const telling = {
@@ -46,6 +48,11 @@ const PRINTED = [
   'over',
 ]
 
+it('is packed on its way', () => {
+  const text = PRINTED.slice(0, -1).join('\n')
+  expect(unpacked([gzipSync(`${text}\n`).toString('base64'), 'over'])).toEqual(PRINTED)
+})
+
 const probe = (parts: Partial<Probe>): Probe => ({
   kind: 'fresh',
   at: 0,
@@ -75,6 +82,7 @@ describe('what the probes printed', () => {
   it('is an error when the script was cut, and nothing when the router was never told', () => {
     expect(() => parseProbes(PRINTED.slice(0, -1), telling)).toThrow('ended before')
     expect(parseProbes(['moments', 'over'], telling)).toEqual({ probes: [], returnedAt: 0 })
+    expect(() => parseProbes(unpacked(['H4sIAAAA']), telling)).toThrow('ended before')
   })
 
   it('never throws at a body or a line that nobody expected', () => {
