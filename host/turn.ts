@@ -51,10 +51,9 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     try {
       const input = parts.map(part => part.input).join('')
       const label = parts.map(({ script }) => script.label ?? script.text).join('\n')
-      const all = await bare(
-        { ...bundle(parts.map(behindGuard), mark), label },
-        { input, onLine: telling(parts, mark) },
-      )
+      const guarding = behindGuard(parts)
+      const script = sh.lines(...guarding.before, bundle(guarding.parts, mark))
+      const all = await bare({ ...script, label }, { input, onLine: telling(parts, mark) })
       const outputs = parse(all.stdout, mark)
       const failed = parts[outputs.findIndex(({ code }) => code !== 0)]?.script.text
       for (const [i, { script, resolve, reject }] of parts.entries()) {
@@ -73,10 +72,13 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     }
   }
 
-  /** Each has it: a script may wait for long, and another may take over meanwhile. */
-  const behindGuard = <P extends Part>(part: P): P => {
-    const line = part.script.writes ? guard.script() : undefined
-    return line ? { ...part, script: sh.lines(line, part.script) } : part
+  /** Each that writes asks the guard: a script may wait for long, and another may take over meanwhile. */
+  const behindGuard = (parts: readonly Part[]): { before: readonly Script[]; parts: readonly Part[] } => {
+    const line = parts.some(({ script }) => script.writes) ? guard.script() : undefined
+    if (!line) return { before: [], parts }
+    const behind = (part: Part) =>
+      part.script.writes ? { ...part, script: sh.lines(raw('guard'), part.script) } : part
+    return { before: [raw(`guard() {\n${line.text}\n}`)], parts: parts.map(behind) }
   }
 
   const flush = (wasAborted: boolean) => {

@@ -74,9 +74,9 @@ export const makeFolders = (layout: Layout, wanted: readonly HostFolder[], { use
 /** Prints `missing` for each folder that is not there or has another mode. */
 export const missingFolders = (layout: Layout, wanted: readonly HostFolder[]): Script =>
   sh.lines(
+    sh.read`look() { [ "$(stat -c %a "$2" 2>/dev/null)" = "$1" ] && [ -O "$2" ] || printf '%s\\n' "$2"; }`,
     ...[{ path: layout.root, mode: 0o711 }, ...wanted].map(
-      ({ path, mode }) =>
-        sh.read`[ "$(stat -c %a ${path} 2>/dev/null)" = ${mode.toString(8)} ] && [ -O ${path} ] || printf '%s\\n' ${path}`,
+      ({ path, mode }) => sh.read`look ${mode.toString(8)} ${path}`,
     ),
   )
 

@@ -42,7 +42,7 @@ export function look(
   sudo: readonly (readonly string[])[],
   release?: Release,
 ): Script {
-  const asked = sudo.map((words, i) => sh.read`sudo -n -l ${words} > /dev/null 2>&1 || echo ${i}`)
+  const asked = sudo.map((words, i) => sh.read`asked ${i} ${words}`)
   const files = slots.names.map(name => layout.slot(name).env)
   return sh.read`
 export LC_ALL=C
@@ -52,6 +52,7 @@ echo '@@ listeners'; ss -Hltnp
 echo '@@ parents'; awk '/^Pid:/ { pid = $2 } /^PPid:/ { print pid, $2 }' /proc/[0-9]*/status 2>/dev/null || :
 echo '@@ sudo'; if [ "$(id -u)" = 0 ]; then echo root; else
 sudo -n -l 2>/dev/null || :
+asked() { sudo -n -l "\${@:2}" > /dev/null 2>&1 || echo "$1"; }
 echo '@@ denied'
 ${sh.lines(...asked)}
 fi

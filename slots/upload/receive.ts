@@ -76,6 +76,7 @@ take() {
 /**
  * `record` is the text of the release's `release.json`. Input: a line with the length of the packed manifest and the
  * digest of the full one, the manifest, gzipped; then, when what is missing was said, a `.tar.gz` with the missing files under their names (or the whole artifact).
+ * What was taken from the host was hashed when it was; what arrives, or arrives again, is hashed in the end.
  * A run that was cut leaves its folder, and the next one takes from it.
  * A folder gets its name when it is locked, so that another upload never takes it for one that was left.
  */
@@ -133,7 +134,6 @@ ${refuseOutside}
 find . -mindepth 1 \\( -path ./.manifest -o -path ./.upload \\) -prune -o -printf '%y\\t%P\\t%l\\n' | sort > .upload/there
 if ! awk -F '\\t' -v OFS='\\t' '{ print $1, $5, $6 }' .manifest | sort | cmp -s - .upload/there; then exit 48; fi
 : > .upload/sums
-# What was taken from the host was hashed when it was, unless it has arrived as well since then.
 awk -F '\\t' 'part == 1 { sum[substr($0, 67)] = $0; next } part == 2 { sub(/^(\\.\\/)+/, ""); delete sum[$0]; next }
   $1 == "f" { if ($5 in sum) print sum[$5] > ".upload/sums"; else print $5 > ".upload/unhashed" }' \
   part=1 .upload/hashed part=2 .upload/received part=3 .manifest
