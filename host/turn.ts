@@ -32,9 +32,9 @@ interface Waiting extends Part {
 }
 
 /**
- * `Host.run`: what only reads runs side by side with what else reads, and what writes, or is `ordered`, runs in the order in which it was
- * begun. What comes behind one that failed is not run: it rejects with `COMMAND_SKIPPED`. A script travels alone when it has a timeout, when its input
- * is long or comes in pieces, and when it only reads and has an `onLine`.
+ * `Host.run`: what only reads runs side by side with what else reads, and what writes, or is `ordered`, runs in the order in
+ * which it was begun. What comes behind one that failed is not run: it rejects with `COMMAND_SKIPPED`. A script travels alone
+ * when it has a timeout, when its input is long, comes in pieces or holds a NUL, and when it only reads and has an `onLine`.
  */
 export function inTurns(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Run {
   let anyhow: Waiting[] = []
@@ -99,6 +99,8 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     const { input = '', timeout, onLine } = options
     const alone =
       typeof input !== 'string' ||
+      // No variable of a shell can hold it.
+      input.includes('\0') ||
       Buffer.byteLength(input) > PIPE ||
       timeout !== undefined ||
       (!inOrderOf(script) && onLine !== undefined)

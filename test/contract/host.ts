@@ -340,6 +340,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           host.run(sh.read`false | true; echo never`),
           host.run(sh.read`cat`, { input: 'mine\n\n' }),
           host.run(sh.read`wc -c`, { input: 'x'.repeat(50_000) }),
+          host.run(sh.read`od -An -c`, { input: 'a\0b' }),
         ])
         expect(outputs).toEqual([
           { code: 3, stdout: 'one\r\n\n', stderr: 'wrong' },
@@ -347,6 +348,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           { code: 1, stdout: '', stderr: '' },
           { code: 0, stdout: 'mine\n\n', stderr: '' },
           { code: 0, stdout: '50000\n', stderr: '' },
+          { code: 0, stdout: '   a  \\0   b\n', stderr: '' },
         ])
       })
 
