@@ -24,15 +24,15 @@ export interface LockOwner {
 /**
  * The holder's script. The first line of its input says who takes the lock, each further line is a heartbeat. The same open
  * file carries the lock and the words about its owner, so they cannot be told apart by a crash. They stay when it is let go:
- * then they say who had it last. `wait`: seconds in line.
+ * then they say who had it last. `wait`: milliseconds in line.
  */
 export const holdLock = (layout: Layout, wait = 0): Script => sh.write`
 exec 9>>${layout.lock}
 IFS= read -r owner
-end=$(( $(date +%s) + ${wait} )) said=
+end=$(( $(date +%s%3N) + ${wait} )) said=
 until flock -n 9; do
   now=$(tr '\\n' ' ' < ${layout.lock})
-  if [ "$(date +%s)" -ge "$end" ]; then printf 'taken %s\\n' "$now"; exit 0; fi
+  if [ "$(date +%s%3N)" -ge "$end" ]; then printf 'taken %s\\n' "$now"; exit 0; fi
   if [ "$now" != "$said" ]; then printf 'waiting %s\\n' "$now"; said=$now; fi
   code=0; IFS= read -r -t 0.5 _ || code=$?
   if [ $code -gt 0 ] && [ $code -le 128 ]; then exit 0; fi
@@ -66,7 +66,7 @@ export async function takeLock(
   { wait, signal, onWait }: InLine = { wait: 0 },
 ): Promise<Lock> {
   const owner: LockOwner = { by: deploy.by, deploy: deploy.id, doing, since: new Date().toISOString() }
-  const held: Held = await host.hold(holdLock(layout, Math.ceil(wait / 1000)), JSON.stringify(owner))
+  const held: Held = await host.hold(holdLock(layout, Math.ceil(wait)), JSON.stringify(owner))
   const letGo = () => void held[Symbol.asyncDispose]()
   signal?.addEventListener('abort', letGo, { once: true })
   const answer = await outcome(held, onWait)
