@@ -133,6 +133,7 @@ describe('nginx with a reload', () => {
       exit: 1,
       cause: /The traffic did not provably move to green: after \d+ questions the site still says blue/,
       next: /The route before it was put back/,
+      resets: 'a reload, with which the link is put back, closes connections that wait for their next request',
       heal,
     })
     expect(output).toMatch(/undone: .*Move the traffic/)

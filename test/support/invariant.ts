@@ -44,6 +44,8 @@ export interface Expected {
   readonly silent?: boolean
   /** There is no load: the fault itself takes the site down. */
   readonly noLoad?: string
+  /** Why connections that are kept may be reset; nothing else may fail. */
+  readonly resets?: string
   /** The environment of the deploy that has to work afterwards, where it is not `next()`. */
   readonly again?: Record<string, string>
   /** Takes the fault away again, before that deploy. */
@@ -150,7 +152,9 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
   assertWords(ended, expected)
   if (expected.within !== undefined) expect.soft(milliseconds, output).toBeLessThan(expected.within)
   if (report !== undefined) {
-    expect.soft(report.kinds.keepAlive.reasons, output).toEqual({})
+    const { ECONNRESET: resets = 0, ...others } = report.kinds.keepAlive.reasons
+    expect.soft(others, output).toEqual({})
+    if (expected.resets === undefined) expect.soft(resets, output).toBe(0)
     expect.soft(report.endedBy).toBe('stop')
     expect.soft(report.kinds.keepAlive.ok).toBeGreaterThan(10)
   }
