@@ -144,8 +144,11 @@ export const sideBySide = (parts: readonly Part[], mark: string): Script => {
 
 /** One after the other, each with its own piece of the input, up to the first that fails. */
 export const inOrder = (parts: readonly Part[], mark: string): Script => {
+  // What a script leaves of its piece is read to the end, or the next one would find it in its own.
   const steps = parts.map(({ input }, i) =>
-    input === '' ? `part part${i} < /dev/null` : `head -c ${Buffer.byteLength(input)} | part part${i}`,
+    input === ''
+      ? `part part${i} < /dev/null`
+      : `head -c ${Buffer.byteLength(input)} | { part part${i}; code=$?; cat > /dev/null; exit $code; }`,
   )
   return sh.lines(functions(parts, mark), { writes: true, text: `${steps.join(' &&\n')} || :` })
 }

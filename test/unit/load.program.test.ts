@@ -164,7 +164,8 @@ describe('an application that fails', () => {
     const report = await loadFor(600, { clients: { ...none, post: 1 }, timeoutMs: 200 })
     expect(report.kinds.post.failures.slice(0, 4).map(({ reason }) => reason)).toEqual([
       '502',
-      'ECONNRESET',
+      // Which of the two depends on whether the upload had been read by then.
+      expect.stringMatching(/^(?:ECONNRESET|cut off)$/),
       'not echoed',
       'timeout',
     ])
