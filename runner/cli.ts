@@ -6,6 +6,7 @@ import { commandLine, type Globals, globalsOf, onlyGlobals } from './command-lin
 import type { Renderer, Report, Sinks } from './events.ts'
 import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
+import { COMPLETION } from './names.ts'
 import { type Plan, planOf } from './plan.ts'
 import { type Redactor, redactor } from './redact.ts'
 import { jsonRenderer } from './render-json.ts'
@@ -52,6 +53,7 @@ function failure({ exit, ...words }: Report): string {
 }
 
 async function answer(argv: readonly string[]): Promise<number> {
+  if (argv[0] === COMPLETION && argv[1] === '--') return offer(argv.slice(2))
   const { globals, command } = globalsOf(argv)
   const print = (text: string) => {
     process.stdout.write(`${text}\n`)
@@ -59,6 +61,11 @@ async function answer(argv: readonly string[]): Promise<number> {
   }
   if (command === undefined) onlyGlobals(argv)
   if (globals.version) return print(version())
+  if (command === COMPLETION) {
+    const { printScript } = await import('./completion-command.ts')
+    printScript(argv, globals.help, print)
+    return 0
+  }
   const cwd = process.cwd()
   const file = findTaskfile(cwd, globals.taskfile)
   if (command === undefined) {
@@ -79,9 +86,20 @@ async function answer(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** What the scripts of `task completion` ask. */
+async function offer(words: readonly string[]): Promise<number> {
+  const { printCandidates } = await import('./completion-command.ts')
+  await printCandidates(words, async named => {
+    const { commands } = await loadTaskfile(findTaskfile(process.cwd(), named), process.env)
+    return commands
+  })
+  return 0
+}
+
 function planned({ commands }: Taskfile, command: string): Plan {
   const task = commands.get(command)
-  if (!task) throw runnerFaults.UNKNOWN_TASK({ name: command, near: nearest(command, commands.keys()) })
+  if (!task)
+    throw runnerFaults.UNKNOWN_TASK({ name: command, near: nearest(command, [...commands.keys(), COMPLETION]) })
   return planOf(command, task, commands)
 }
 

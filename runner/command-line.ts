@@ -40,7 +40,7 @@ type Token =
   | { kind: 'option-terminator' }
 
 /** Node's parser cuts the line; what a flag may be is decided here, for the sake of the messages. */
-function tokens(argv: readonly string[], flags: Readonly<Record<string, Flag>>): Token[] {
+export function tokens(argv: readonly string[], flags: Readonly<Record<string, Flag>>): Token[] {
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]),
   )

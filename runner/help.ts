@@ -15,6 +15,7 @@ export function listText(commands: Commands, file: string): string {
     ...table(Object.entries(globalFlags).map(([name, flag]) => [spelled(name, flag), flag.about])),
     '',
     `npx task <command> --help tells more. The tasks are in ${file}.`,
+    'npx task completion <shell> prints what makes Tab complete all this, in bash, zsh and fish.',
   ].join('\n')
 }
 

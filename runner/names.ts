@@ -11,6 +11,9 @@ export const kebab = (name: string): string =>
     .replace(/^-+|-+$/g, '')
     .toLowerCase()
 
+/** The command that every Taskfile has. Shells ask for it when they start, so no Taskfile is read to answer. */
+export const COMPLETION = 'completion'
+
 /** The tasks of a Taskfile by the names that a person types. */
 export type Commands = ReadonlyMap<string, AnyTask>
 
@@ -23,6 +26,7 @@ export function commandsOf(exported: object, source: string): Commands {
   for (const [from, value] of inOrder(exported, source)) {
     if (from === 'default' || !isTask(value)) continue
     const name = kebab(from)
+    if (name === COMPLETION) throw runnerFaults.TASK_RESERVED({ name, from })
     const other = found.get(name)
     if (other) throw runnerFaults.TASKS_OF_ONE_NAME({ name, exports: [other.from, from] })
     found.set(name, { task: value, from })

@@ -97,6 +97,11 @@ export const runnerFaults = catalogue({
     what: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,
     next: () => 'Rename one of them.',
   }),
+  TASK_RESERVED: fault<{ name: string; from: string }>({
+    exit: 2,
+    what: d => `The export \`${d.from}\` would be the command \`${d.name}\`, which every Taskfile has already.`,
+    next: () => 'Rename it.',
+  }),
   CYCLE: fault<{ titles: readonly string[] }>({
     exit: 2,
     what: d => `Tasks need each other in a circle: ${d.titles.join(' -> ')}.`,

@@ -20,6 +20,10 @@ describe('the list', () => {
     ])
     expect(listText(commands, 'ops/Taskfile.ts')).toContain('The tasks are in ops/Taskfile.ts.')
   })
+
+  it('ends with the one command that is in no Taskfile', () => {
+    expect(listText(new Map(), 'Taskfile.ts').split('\n').at(-1)).toMatch(/^npx task completion <shell> /)
+  })
 })
 
 describe('the help of a command', () => {

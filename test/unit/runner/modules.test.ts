@@ -53,7 +53,14 @@ describe('what is loaded', () => {
     expect(await loaded('hello')).toEqual(['esbuild', 'zx'])
   })
 
-  it.each([[[]], [['hello', '--help']], [['--help']]])('from then on for %j: nothing heavy', async args => {
+  it.each([
+    [[]],
+    [['hello', '--help']],
+    [['--help']],
+    [['completion', 'bash']],
+    [['completion', '--', 'hel']],
+    [['completion', '--', 'hello', '--']],
+  ])('from then on for %j: nothing heavy', async args => {
     expect(await loaded(...args)).toEqual([])
   })
 

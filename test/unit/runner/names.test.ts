@@ -38,6 +38,12 @@ export const both = flow('Both', [])
       expect.objectContaining({ code: 'TASKS_OF_ONE_NAME', exit: 2, message: expect.stringContaining('`foo-bar`') }),
     )
   })
+
+  it('may not be that of the command which every Taskfile has', () => {
+    expect(() => commandsOf({ completion: one }, '')).toThrow(
+      expect.objectContaining({ code: 'TASK_RESERVED', exit: 2, message: expect.stringContaining('`completion`') }),
+    )
+  })
 })
 
 describe('the nearest name', () => {

@@ -1,0 +1,50 @@
+/** `task completion <shell>`, the one command that every Taskfile has, and what its scripts ask when Tab is pressed. */
+import { readFileSync } from 'node:fs'
+import { arg } from './args.ts'
+import { capture } from './capture.ts'
+import { commandLine, globalsOf } from './command-line.ts'
+import { candidateLines, candidates } from './completion.ts'
+import { commandText } from './help.ts'
+import { COMPLETION, type Commands } from './names.ts'
+import { planOf } from './plan.ts'
+import { redactor } from './redact.ts'
+import { definer } from './task.ts'
+import { within } from './waiting.ts'
+
+const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
+  about:
+    'It says in its first lines how to install it. Tab loads the Taskfile, as the list does, and contacts nothing.',
+  examples: ['completion bash', 'completion zsh', 'completion fish'],
+  args: { shell: arg.choice(['bash', 'zsh', 'fish'], 'Which shell') },
+  run: ({ shell, show }) =>
+    show(readFileSync(new URL(`../bin/completion.${shell}`, import.meta.url), 'utf8').trimEnd()),
+})
+
+/** Prints the script and nothing else; it wants no Taskfile, as a shell may ask for it from any folder. */
+export function printScript(argv: readonly string[], help: boolean, print: (text: string) => void): void {
+  const plan = planOf(COMPLETION, completion)
+  if (help) print(commandText(plan))
+  else completion.run?.({ ...commandLine(argv, plan), show: print })
+}
+
+/** How long a Tab may take, in milliseconds: a Taskfile can wait for something while it is read. */
+const PATIENCE = 10_000
+
+/**
+ * Prints what could stand in the place of the last word. Whatever is wrong with the words or with the Taskfile, and
+ * whatever that prints, a Tab says nothing of it: nothing is printed then.
+ */
+export async function printCandidates(
+  words: readonly string[],
+  load: (taskfile: string | undefined) => Promise<Commands>,
+): Promise<void> {
+  process.on('uncaughtException', () => undefined)
+  const { out, onLine } = capture(process.stdout, process.stderr, redactor())
+  onLine(() => undefined)
+  try {
+    const commands = await within(PATIENCE, load(globalsOf(words.slice(0, -1)).globals.taskfile))
+    if (commands) out(candidateLines(candidates(words, new Map([...commands, [COMPLETION, completion]]))))
+  } catch {
+    // The command itself tells what is wrong.
+  }
+}
