@@ -28,7 +28,7 @@ export function printScript(argv: readonly string[], help: boolean, print: (text
 }
 
 /** How long a Tab may take, in milliseconds: a Taskfile can wait for something while it is read. */
-const PATIENCE = 10_000
+const PATIENCE = 5000
 
 /**
  * Prints what could stand in the place of the last word. Whatever is wrong with the words or with the Taskfile, and

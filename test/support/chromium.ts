@@ -1,33 +1,15 @@
 /** Debian's chromium, to look at a page as a person would. */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { findProgram } from './install.ts'
 
 const run = promisify(execFile)
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
-const installed = (): string | undefined =>
-  (process.env.PATH ?? '')
-    .split(delimiter)
-    .flatMap(folder => NAMES.map(name => join(folder, name)))
-    .find(existsSync)
-
-/** The program, installed when that is possible here, or why there is none. */
-export async function findChromium(): Promise<{ readonly program: string } | { readonly missing: string }> {
-  const found = installed()
-  if (found) return { program: found }
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
-    return { missing: 'no chromium, and it can be installed only as root on Debian' }
-  await run('apt-get', ['update', '-q']).catch(() => undefined)
-  const words = ['install', '-y', '-q', '--no-install-recommends', 'chromium']
-  await run('apt-get', words, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).catch(() => undefined)
-  const now = installed()
-  return now ? { program: now } : { missing: 'no chromium, and apt-get did not install it' }
-}
+export const findChromium = () => findProgram('chromium', 'chromium-browser', 'google-chrome')
 
 /** Looks at a page without a network; `dump` gives the document after layout, else a screenshot is written. */
 export async function look(program: string, page: string, words: readonly string[]): Promise<string> {

@@ -96,9 +96,18 @@ export function startInTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Running {
-  const line = ['stty cols 100 rows 40;', 'exec', process.execPath, program.bin, ...args].join(' ')
+  return startLineInTerminal([process.execPath, program.bin, ...args].join(' '), project, env)
+}
+
+/** A command line of a shell in such a terminal. */
+export function startLineInTerminal(
+  line: string,
+  project: Project,
+  env: Readonly<Record<string, string>> = {},
+): Running {
+  const command = `stty cols 100 rows 40; exec ${line}`
   return watch(
-    spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'], {
+    spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', command, '/dev/null'], {
       cwd: project.folder,
       env: { ...project.env, ...env, SHELL: '/bin/bash' },
       stdio: ['pipe', 'pipe', 'pipe'],
