@@ -1,13 +1,16 @@
-/** The name that was probably meant, for "did you mean": at most a third of its letters differ. */
+/** The name that was probably meant, for "did you mean": at most a third of its letters differ, or it alone begins so. */
 export function nearest(typed: string, names: Iterable<string>): string | undefined {
+  const all = [...names]
   let best: { name: string; distance: number } | undefined
-  for (const name of names) {
+  for (const name of all) {
     const distance = edits(typed.toLowerCase(), name.toLowerCase())
     if (distance < (best?.distance ?? Number.POSITIVE_INFINITY)) best = { name, distance }
   }
   if (!best) return undefined
   const allowed = Math.max(1, Math.ceil(Math.max(typed.length, best.name.length) / 3))
-  return best.distance <= allowed && best.distance < best.name.length ? best.name : undefined
+  if (best.distance <= allowed && best.distance < best.name.length) return best.name
+  const [begun, other] = all.filter(name => typed !== '' && name.toLowerCase().startsWith(typed.toLowerCase()))
+  return other === undefined ? begun : undefined
 }
 
 /** Optimal string alignment: letters put in, left out, changed, or two neighbours swapped. */

@@ -53,6 +53,8 @@ describe('the nearest name', () => {
     ['DEPLOY', 'deploy'],
     ['rolback', 'rollback'],
     ['statsu', 'status'],
+    ['dep', 'deploy'],
+    ['ROLL', 'rollback'],
   ])('%s is probably %s', (typed, meant) => {
     expect(nearest(typed, ['deploy', 'promote', 'rollback', 'status', 'up'])).toBe(meant)
   })
@@ -61,5 +63,7 @@ describe('the nearest name', () => {
     expect(nearest('xyzzy', ['deploy', 'promote'])).toBeUndefined()
     expect(nearest('ab', ['up'])).toBeUndefined()
     expect(nearest('deploy', [])).toBeUndefined()
+    expect(nearest('', ['deploy'])).toBeUndefined()
+    expect(nearest('upd', ['update-cache', 'update-index'])).toBeUndefined()
   })
 })
