@@ -2,7 +2,7 @@
 import { relative } from 'node:path'
 import { type ReadTyped, readTyped } from './ask.ts'
 import { type Capture, capture } from './capture.ts'
-import { commandLine, type Globals, globalsOf, onlyGlobals } from './command-line.ts'
+import { commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals } from './command-line.ts'
 import type { Renderer, Report, Sinks } from './events.ts'
 import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
@@ -72,7 +72,11 @@ async function answer(argv: readonly string[]): Promise<number> {
     const { commands } = await loadTaskfile(file, process.env)
     return print(listText(commands, relative(cwd, file)))
   }
-  if (globals.help) return print(commandText(planned(await loadTaskfile(file, process.env), command)))
+  if (globals.help) {
+    const plan = planned(await loadTaskfile(file, process.env), command)
+    onlyFlagsOf(argv, plan)
+    return print(commandText(plan))
+  }
 
   const plain = redactor()
   const captured = capture(process.stdout, process.stderr, plain)

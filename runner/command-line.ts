@@ -77,6 +77,13 @@ export function onlyGlobals(argv: readonly string[]): void {
   for (const token of tokens(argv, globalFlags)) if (token.kind === 'option') check(token, globalFlags, undefined)
 }
 
+/** Who asks for help need give no argument yet; a flag that there is not is told all the same. */
+export function onlyFlagsOf(argv: readonly string[], plan: Plan): void {
+  const flags = flagsOf(plan)
+  for (const token of tokens(argv, flags))
+    if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) check(token, flags, plan.command)
+}
+
 /**
  * The values of a command's arguments, by their names in the task.
  *

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { arg } from './args.ts'
 import { capture } from './capture.ts'
-import { commandLine, globalsOf } from './command-line.ts'
+import { commandLine, globalsOf, onlyFlagsOf } from './command-line.ts'
 import { candidateLines, candidates } from './completion.ts'
 import { commandText } from './help.ts'
 import { COMPLETION, type Commands } from './names.ts'
@@ -23,8 +23,10 @@ const completion = definer().task('Print the script that makes Tab complete `tas
 /** Prints the script and nothing else; it wants no Taskfile, as a shell may ask for it from any folder. */
 export function printScript(argv: readonly string[], help: boolean, print: (text: string) => void): void {
   const plan = planOf(COMPLETION, completion)
-  if (help) print(commandText(plan))
-  else completion.run?.({ ...commandLine(argv, plan), show: print })
+  if (help) {
+    onlyFlagsOf(argv, plan)
+    print(commandText(plan))
+  } else completion.run?.({ ...commandLine(argv, plan), show: print })
 }
 
 /** How long a Tab may take, in milliseconds: a Taskfile can wait for something while it is read. */

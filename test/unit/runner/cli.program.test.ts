@@ -172,6 +172,16 @@ describe('the help of a command', () => {
     expect(promote).toContain('--drain <duration>')
     expect(promote).toContain('Examples:\n  npx task promote green\n  npx task promote blue\n')
   })
+
+  it('does not pass over a flag that there is not, and wants no argument', async () => {
+    expect(await task('promote', '--slto', '--help')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('Did you mean --slot?'),
+    })
+    expect(await task('promote', '--slot', '--help')).toMatchObject({ code: 0, stderr: '' })
+    expect(await task('completion', '--shel', '--help')).toMatchObject({ code: 2, stdout: '' })
+  })
 })
 
 describe('plain output', () => {
