@@ -36,7 +36,7 @@ export async function localShell(options: LocalShellOptions): Promise<LocalShell
   const settings: Partial<ZxOptions> = {
     cwd: options.cwd,
     signal: options.signal,
-    spawn: (options.dryRun ? printing(options.log) : running(options)) as unknown as ZxOptions['spawn'],
+    spawn: (options.dryRun ? printing(options, zx.quote) : running(options)) as unknown as ZxOptions['spawn'],
     log: logging(options),
     verbose: true,
     quiet: false,
@@ -118,11 +118,16 @@ function running({ signal, over }: LocalShellOptions) {
   }
 }
 
-/** What zx takes for a process that ended well at once. */
-function printing(log: (line: string) => void) {
-  return (command: string) => {
+/** What zx takes for a process that ended well at once. What the caller set for the command stands before it. */
+function printing({ cwd, log }: LocalShellOptions, quote: (word: string) => string) {
+  return (command: string, _args: string[], options: Spawned) => {
     const plain = command.replace(/^set -euo pipefail;/, '')
-    log(`would run: ${plain}`)
+    const changed = Object.entries(options.env ?? {}).filter(([name, value]) => value !== undefined && value !== process.env[name])
+    const before = [
+      ...changed.map(([name, value = '']) => `export ${name}=${quote(value)}; `),
+      ...(options.cwd === undefined || options.cwd === cwd ? [] : [`cd ${quote(options.cwd)}; `]),
+    ]
+    log(`would run: ${before.join('')}${plain}`)
     const stdin = new PassThrough()
     stdin.resume()
     const child = Object.assign(new EventEmitter(), {

@@ -422,7 +422,7 @@ describe('a dry run', () => {
     const root = task('Write', {
       async run({ $, dryRun }) {
         const output = await $`touch ${'/nonexistent/a b'}`.pipe`cat > /nonexistent/c`
-        const text = await $({ nothrow: true, cwd: '/' })`false`.text()
+        const text = await $({ nothrow: true, cwd: '/', env: { ...process.env, MODE: 'a b' } })`false`.text()
         return { all: [dryRun, output.exitCode, text] }
       },
     })
@@ -434,7 +434,7 @@ describe('a dry run', () => {
     expect(of('output').map(({ line }) => line)).toEqual([
       "would run: touch $'/nonexistent/a b'",
       'would run: cat > /nonexistent/c',
-      'would run: false',
+      "would run: export MODE=$'a b'; cd /; false",
     ])
   })
 
