@@ -30,10 +30,11 @@ export function shellOver(host: string, run: (command: Command) => Process): She
   const withOptions = (options: ShellOptions): Shell => {
     const { cwd, env, ...rest } = options
     const before = preambleOf(cwd, env)
-    const made = once(() =>
+    // Made anew for each command: zx would keep what it found in the first one's step, which may be over and aborted by now.
+    const made = () =>
       zx().$({
-        quiet: true,
-        verbose: false,
+        // In a step all output is the step's, as that of local commands is; elsewhere nobody asked for it.
+        quiet: !zx().$.verbose,
         ...defined(rest),
         quote,
         shell: true,
@@ -42,8 +43,7 @@ export function shellOver(host: string, run: (command: Command) => Process): She
         detached: false,
         spawn: ((text: string, _args: unknown, { signal }: { signal?: AbortSignal }) =>
           childOf(outside({ text, before }), signal)) as unknown as ZxOptions['spawn'],
-      }),
-    )
+      })
     const shell = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): ProcessPromise | Shell => {
       if (!isPieces(first)) return withOptions({ ...options, ...first })
       const promise = made()(first, ...values)
@@ -55,14 +55,6 @@ export function shellOver(host: string, run: (command: Command) => Process): She
     return shell as Shell
   }
   return withOptions({})
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
 
 const isPieces = (first: object): first is TemplateStringsArray => Array.isArray(first)

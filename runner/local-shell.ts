@@ -122,7 +122,9 @@ function running({ signal, over }: LocalShellOptions) {
 function printing({ cwd, log }: LocalShellOptions, quote: (word: string) => string) {
   return (command: string, _args: string[], options: Spawned) => {
     const plain = command.replace(/^set -euo pipefail;/, '')
-    const changed = Object.entries(options.env ?? {}).filter(([name, value]) => value !== undefined && value !== process.env[name])
+    const changed = Object.entries(options.env ?? {}).filter(
+      ([name, value]) => value !== undefined && value !== process.env[name],
+    )
     const before = [
       ...changed.map(([name, value = '']) => `export ${name}=${quote(value)}; `),
       ...(options.cwd === undefined || options.cwd === cwd ? [] : [`cd ${quote(options.cwd)}; `]),
