@@ -20,8 +20,10 @@ export interface Credentials {
 
 interface KeyFile {
   readonly path: string
-  /** Undefined when it has a passphrase. */
+  /** Undefined when it cannot be used without the agent. */
   readonly key: ParsedKey | undefined
+  /** Whether that is because it has a passphrase, and not because only its public half is here. */
+  readonly locked: boolean
   /** The public half, from the file itself or from `.pub` beside it: to find the key in the agent. */
   readonly public: Buffer | undefined
 }
@@ -44,7 +46,8 @@ export async function credentials(config: SshConfig): Promise<Credentials> {
   const inAgent = (file: KeyFile) => agentKeys.some(key => file.public?.equals(key.getPublicSSH()))
 
   const plain = files.filter(file => file.key?.isPrivateKey() === true && !inAgent(file))
-  const locked = files.filter(file => file.key === undefined && !inAgent(file))
+  const unheld = files.filter(file => file.key === undefined && !inAgent(file))
+  const locked = unheld.filter(file => file.locked)
   const attempts: Attempt[] = [
     ...(agent !== undefined && agentKeys.length > 0
       ? [
@@ -71,7 +74,11 @@ export async function credentials(config: SshConfig): Promise<Credentials> {
       : agent !== undefined && agentKeys.length === 0
         ? [`agent (holds ${held.length === 0 ? 'no key' : 'none of these keys'})`]
         : []),
-    ...locked.map(file => `key ${tilde(file.path)} (has a passphrase and is not in the agent)`),
+    ...unheld.map(({ path, locked }) =>
+      locked
+        ? `key ${tilde(path)} (has a passphrase and is not in the agent)`
+        : `key ${tilde(path)} (its private half is neither here nor in the agent)`,
+    ),
     ...config.certificateFiles.map(path => `certificate ${tilde(path)} (not supported)`),
   ]
   const [lock] = locked
@@ -89,16 +96,14 @@ const tilde = (path: string): string => (path.startsWith(`${homedir()}/`) ? `~${
 async function keyFile(path: string, parse: (data: Buffer) => ParsedKey | Error): Promise<KeyFile | undefined> {
   const read = (name: string) => readFile(name).catch(() => undefined)
   const [data, beside] = await Promise.all([read(path), read(`${path}.pub`)])
-  if (data === undefined) return undefined
-  const key = parse(data)
-  if (!(key instanceof Error)) return { path, key, public: key.getPublicSSH() }
-  if (!/encrypted|passphrase/i.test(key.message)) return undefined
   const half = beside === undefined ? undefined : parse(beside)
-  return {
-    path,
-    key: undefined,
-    public: half === undefined || half instanceof Error ? publicHalf(data) : half.getPublicSSH(),
-  }
+  const fromBeside = half === undefined || half instanceof Error ? undefined : half.getPublicSSH()
+  // The private half may live in the agent alone.
+  if (data === undefined) return fromBeside && { path, key: undefined, locked: false, public: fromBeside }
+  const key = parse(data)
+  if (!(key instanceof Error)) return { path, key, locked: false, public: key.getPublicSSH() }
+  if (!/encrypted|passphrase/i.test(key.message)) return undefined
+  return { path, key: undefined, locked: true, public: fromBeside ?? publicHalf(data) }
 }
 
 /** OpenSSH's own format keeps the public key in the clear: after a magic word come three strings, a count, and it. */

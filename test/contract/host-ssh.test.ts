@@ -243,6 +243,24 @@ describe('SSH', () => {
       }
     })
 
+    test('a key of which only the public half is here is used through the agent, as ssh does', async () => {
+      const [elsewhere, nowhere, socket] = ['elsewhere', 'nowhere', 'agent'].map(name => join(folder, name))
+      await $`ssh-keygen -y -f ${box.keyFile} > ${`${elsewhere}.pub`}; cp ${`${await makeKey('other')}.pub`} ${`${nowhere}.pub`}`
+      const agent = spawn('ssh-agent', ['-D', '-a', String(socket)], { stdio: 'ignore' })
+      try {
+        await $`until [ -S ${socket} ]; do sleep 0.05; done`
+        await $({ env: { ...process.env, SHLVL: '2', SSH_AUTH_SOCK: socket } })`ssh-add -q ${box.keyFile}`
+        const lines = (file: unknown) => [`IdentityFile ${file}`, `IdentityAgent ${socket}`, 'IdentitiesOnly yes']
+        const configFile = await without(...lines(elsewhere))
+        expect(await $`ssh -F ${configFile} ${box.alias} echo hello`.text()).toBe('hello\n')
+        expect(await (await open(box.alias, configFile)).ask(hello)).toBe('hello')
+        const fault = await faultOf((await open(box.alias, await without(...lines(nowhere)))).ask(hello))
+        expect(fault.message).toContain(`key ${nowhere} (its private half is neither here nor in the agent)`)
+      } finally {
+        agent.kill()
+      }
+    })
+
     /** The host's entry with other keys than its own. */
     const without = async (...lines: string[]): Promise<string> => {
       const file = join(folder, 'ssh_config')
