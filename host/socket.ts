@@ -7,6 +7,8 @@ import type { SshConfig } from './ssh-config.ts'
 
 /** Milliseconds. */
 const REACH = 8_000
+/** How long a ProxyCommand has to end by itself, and to say why, when its output has ended. */
+const LAST_WORDS = 1_000
 
 /**
  * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of a low level takes such
@@ -24,12 +26,17 @@ export function proxied(command: string): { socket: Duplex; said: () => Promise<
   child.on('error', error => {
     said = error.message
   })
-  const ended = new Promise(resolve => child.once('close', resolve).once('error', resolve))
+  const kill = () => void child.kill()
+  process.once('exit', kill)
+  const ended = new Promise(resolve => child.once('close', resolve).once('error', resolve)).finally(() =>
+    process.off('exit', kill),
+  )
   const socket = Duplex.from({ readable: child.stdout, writable: child.stdin })
-  socket.on('close', () => child.kill())
+  socket.on('close', () => setTimeout(kill, LAST_WORDS).unref())
   const lastWords = async () => {
-    child.kill()
+    const late = setTimeout(kill, LAST_WORDS)
     await ended
+    clearTimeout(late)
     return said.trim().split('\n').at(-1) ?? ''
   }
   return { socket, said: lastWords }

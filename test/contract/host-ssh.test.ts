@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -391,6 +392,15 @@ describe('SSH', () => {
       const fault = await faultOf(host.ask(hello))
       expect(fault.code).toBe('SSH_HANDSHAKE_FAILED')
       expect(fault.message).toMatch(/: no way through$/)
+    })
+
+    test('so are those of one that takes its time, and one that stays is ended', async () => {
+      const slow = await config(`ProxyCommand sh -c 'exec >&-; sleep 0.3; echo no way through >&2'`)
+      expect((await faultOf((await open(box.alias, slow)).ask(hello))).message).toMatch(/: no way through$/)
+      const staying = await config(`ProxyCommand sh -c 'exec >&-; echo $$ >&2; exec sleep 60'`)
+      const { message } = await faultOf((await open(box.alias, staying)).ask(hello))
+      const [, pid] = /: (\d+)$/.exec(message) ?? []
+      expect(existsSync(`/proc/${pid}`), message).toBe(false)
     })
 
     test('what would change whom we talk to, and is not supported, is said', async () => {
