@@ -50,7 +50,8 @@ export function capture(stdout: Output, stderr: Output, redactor: Redactor): Cap
         lines.end()
         release()
       }
-      for (const line of early.splice(0)) streams[1]?.write(`${line}\n`)
+      // It came before the values to hide were known.
+      for (const line of early.splice(0)) streams[1]?.write(`${redactor.text(line)}\n`)
     },
   }
 }

@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import { type ReadTyped, readTyped } from './ask.ts'
 import { type Capture, capture } from './capture.ts'
 import { commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals } from './command-line.ts'
-import type { Renderer, Report, Sinks } from './events.ts'
+import type { Renderer, Report, RunEvent, Sinks } from './events.ts'
 import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
 import { COMPLETION } from './names.ts'
@@ -14,6 +14,7 @@ import { plainRenderer } from './render-plain.ts'
 import { report } from './report.ts'
 import type { Outside } from './run.ts'
 import { runnerFaults } from './runner-faults.ts'
+import { hideSecrets } from './secrets.ts'
 import { nearest } from './suggest.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from './taskfile.ts'
 import { errorLines } from './words.ts'
@@ -34,20 +35,27 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** The events of a command that could not begin. */
-function failure({ exit, ...words }: Report): string {
+const failure = (words: Report): string => events({ type: 'error', during: 'run', ...words }, words.exit)
+
+/** What was asked for where no task ran, as its events. */
+const answered = (text: string, data: unknown): string =>
+  events({ type: 'show', text, ...(data !== undefined && { data }) }, 0, data)
+
+function events(only: RunEvent, exit: number, data?: unknown): string {
   const lines: string[] = []
   const json = jsonRenderer({ out: text => lines.push(text), err: () => undefined })
-  json.handle({ type: 'error', during: 'run', exit, ...words })
+  json.handle(only)
   json.handle({
     type: 'result',
     command: '',
     title: '',
-    ok: false,
+    ok: exit === 0,
     exit,
     ms: 0,
     dryRun: false,
     undone: [],
     left: [],
+    ...(data !== undefined && { data }),
   })
   return lines.join('')
 }
@@ -55,8 +63,9 @@ function failure({ exit, ...words }: Report): string {
 async function answer(argv: readonly string[]): Promise<number> {
   if (argv[0] === COMPLETION && argv[1] === '--') return offer(argv.slice(2))
   const { globals, command } = globalsOf(argv)
+  const said = (text: string, data?: unknown) => (globals.json ? answered(text, data) : `${text}\n`)
   const print = (text: string) => {
-    process.stdout.write(`${text}\n`)
+    process.stdout.write(said(text))
     return 0
   }
   if (command === undefined) onlyGlobals(argv)
@@ -68,23 +77,23 @@ async function answer(argv: readonly string[]): Promise<number> {
   }
   const cwd = process.cwd()
   const file = findTaskfile(cwd, globals.taskfile)
-  if (command === undefined) {
-    const { commands } = await loadTaskfile(file, process.env)
-    return print(listText(commands, relative(cwd, file)))
-  }
-  if (globals.help) {
-    const plan = planned(await loadTaskfile(file, process.env), command)
-    onlyFlagsOf(argv, plan)
-    return print(commandText(plan))
-  }
-
   const plain = redactor()
   const captured = capture(process.stdout, process.stderr, plain)
   const hidden = runnerListens(process.env, process.stderr) ? maskingInGithub(plain, captured.err) : plain
   try {
     const taskfile = await loadTaskfile(file, process.env)
+    const { commands } = taskfile
+    await hideSecrets(taskfile, hidden)
+    if (command === undefined) {
+      const list = [...commands].map(([name, { title }]) => ({ name, title }))
+      captured.out(said(listText(commands, relative(cwd, file)), list))
+      return 0
+    }
     const plan = planned(taskfile, command)
-    return await perform(plan, argv, globals, taskfile, captured, hidden)
+    if (!globals.help) return await perform(plan, argv, globals, taskfile, captured, hidden)
+    onlyFlagsOf(argv, plan)
+    captured.out(said(commandText(plan)))
+    return 0
   } finally {
     captured.release()
   }

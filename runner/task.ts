@@ -70,6 +70,8 @@ export interface Traffic {
 /** Who supplies a task's context beyond the kit. Opened at most once a run, closed at its end. */
 export interface Scope {
   readonly name: string
+  /** The values to hide in all that is printed, asked for before anything is, whether the scope will be opened or not. */
+  secrets?(folder: string): Promise<Iterable<string>>
   open(run: RunSetting): Promise<Opened>
 }
 

@@ -65,10 +65,13 @@ export function project<
   const health = healthOf(definition.health)
   const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
 
+  const valuesIn = async (folder: string) =>
+    definition.env === undefined ? {} : readEnvironment(resolve(folder, definition.env))
   const scope: Scope = {
     name: app,
+    secrets: async folder => Object.values(await valuesIn(folder)),
     async open(run: RunSetting): Promise<Opened> {
-      const values = definition.env === undefined ? {} : await readEnvironment(resolve(run.folder, definition.env))
+      const values = await valuesIn(run.folder)
       run.hide(Object.values(values))
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined

@@ -299,6 +299,21 @@ describe('--json', () => {
     ])
   })
 
+  it('is what is asked for without a task, too', async () => {
+    const data = expect.arrayContaining([{ name: 'deploy', title: 'Deploy it' }])
+    expect(events(await task('--json'))).toMatchObject([
+      { type: 'show', text: expect.stringMatching(/^npx task <command>/), data },
+      { type: 'result', ok: true, exit: 0, data },
+    ])
+    for (const words of [['deploy', '--help'], ['--version'], ['completion', 'bash']]) {
+      const { stdout } = await task(...words)
+      expect(events(await task(...words, '--json'))).toMatchObject([
+        { type: 'show', text: stdout.trimEnd() },
+        { type: 'result', ok: true, exit: 0 },
+      ])
+    }
+  })
+
   it('takes what the code prints by itself as output of its step', async () => {
     const all = events(await task('leak', '--json'))
     expect(all.find(({ line }) => line === 'console [hidden]')).toMatchObject({ type: 'output', step: 'leak' })
@@ -336,6 +351,41 @@ describe('secrets', () => {
       )
     },
   )
+})
+
+describe('the values that a scope wants hidden', () => {
+  const early = `
+import { readFile } from 'node:fs/promises'
+import { definer } from 'switchyard'
+console.log('read with early-secret')
+const { task } = definer({
+  name: 'app',
+  secrets: async folder => [(await readFile(folder + '/.env', 'utf8')).trim()],
+  async open() {
+    return { context: () => ({}), async [Symbol.asyncDispose]() {} }
+  },
+})
+export const other = definer().task('Other', { run: ({ $ }) => $\`cat .env\`.then(() => undefined) })
+export const both = task('Both', { needs: [other], run: () => undefined })
+`
+  it.each<string[][]>([
+    [[]],
+    [['other', '--help']],
+    [['other', '--verbose']],
+    [['both', '--verbose']],
+    [['both', '--json']],
+  ])('are hidden before anything is printed, also by what is outside of it: %j', async words => {
+    await using own = await projectWith({ 'Taskfile.ts': early, '.env': 'early-secret\n' })
+    const { code, stdout, stderr } = await runTask(program, own, words)
+    expect(code).toBe(0)
+    expect(stdout + stderr).toContain('read with [hidden]')
+    expect(stdout + stderr).not.toContain('early-secret')
+  })
+
+  it('are not missed by who does not need them', async () => {
+    await using own = await projectWith({ 'Taskfile.ts': early })
+    expect(await runTask(program, own, ['other', '--help'])).toMatchObject({ code: 0 })
+  })
 })
 
 describe('Ctrl-C', () => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Host, Transport } from '../../../host/host.ts'
 import { planOf } from '../../../runner/plan.ts'
@@ -19,7 +22,7 @@ function listening() {
 
 const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
 
-function made() {
+function made(env?: string) {
   const { seen, transport } = listening()
   const { tasks } = project({
     app: 'life',
@@ -28,6 +31,7 @@ function made() {
     runtime: plugin<Runtime>(),
     router: plugin<Router>(),
     slots: { blue: { port: 4000 }, green: { port: 5000 } },
+    ...(env !== undefined && { env }),
   })
   const open = (command: string, root: AnyTask) => {
     const steps = planOf(command, root).steps.map(({ task }) => task)
@@ -63,4 +67,13 @@ it('says what travelled, as its host counts it', async () => {
   const { tasks, open } = made()
   const opened = await open('build', tasks.build)
   expect(opened?.traffic?.()).toEqual({ roundTrips: 3, sent: 2, received: 1 })
+})
+
+it('knows the values to hide, whatever is opened later', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-project-'))
+  await writeFile(join(folder, '.env'), 'TOKEN=hunter2-hunter2\n')
+  const secrets = async (env?: string) => [...((await made(env).tasks.status.scope?.secrets?.(folder)) ?? [])]
+  expect(await secrets('.env')).toEqual(['hunter2-hunter2'])
+  expect(await secrets()).toEqual([])
+  await rm(folder, { recursive: true })
 })
