@@ -184,5 +184,9 @@ const outside: Omit<Outside, 'onLine'> = {
       process.off('uncaughtException', listener).on('uncaughtException', () => undefined)
     }
   },
+  onStarved(listener) {
+    process.on('beforeExit', listener)
+    return () => process.off('beforeExit', listener)
+  },
   exit: code => process.exit(code),
 }

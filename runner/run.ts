@@ -36,6 +36,8 @@ export interface Outside {
   onSignal(listener: (signal: string) => void): () => void
   /** Errors that nobody catches, such as a rejection without a handler. */
   onStray(listener: (error: unknown) => void): () => void
+  /** That nothing is left to happen, although the run has not ended. */
+  onStarved(listener: () => void): () => void
   /** Lines that something in this process printed past the kit, such as with `console.log`. */
   onLine(listener: (line: string) => void): () => void
   /** Ends the program at once. */
@@ -43,6 +45,8 @@ export interface Outside {
 }
 
 const GRACE = 10_000
+/** The same for a step that waits for nothing: only what the end of its signal sets going can still come. */
+const STARVED_GRACE = 1_000
 
 /** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
 export async function run(setting: Run): Promise<number> {
@@ -64,6 +68,8 @@ export async function run(setting: Run): Promise<number> {
   let phase: 'run' | 'undo' | 'close' = 'run'
   let current: Step | undefined
   let interrupted = false
+  let starved = deferred<never>()
+  let patience = grace
   let halt: { readonly error: unknown } | undefined
   let exit = 0
   let data: unknown
@@ -123,6 +129,13 @@ export async function run(setting: Run): Promise<number> {
       if (phase === 'run') stop(runnerFaults.INTERRUPTED({ signal }))
     }),
     outside.onStray(error => (phase === 'run' && !halt ? stop(error) : fail(error, 'undo', current))),
+    outside.onStarved(() => {
+      const error = runnerFaults.WAITS_FOR_NOTHING({ doing: current ? `\`${current.title}\`` : 'The run' })
+      if (phase === 'undo') return starved.reject(error)
+      if (phase === 'close' || halt) return
+      patience = Math.min(grace, STARVED_GRACE)
+      stop(error)
+    }),
     outside.onLine(line => tell({ type: 'output', step: current?.name ?? '', line })),
   ]
 
@@ -146,7 +159,7 @@ export async function run(setting: Run): Promise<number> {
     let outcome = await Promise.race([ended, halted.promise])
     // A Ctrl-C may first end what the step was waiting for, and be told to us in the next turn.
     if (outcome && 'error' in outcome) await nextTurn()
-    outcome ??= await within(grace, ended)
+    outcome ??= await within(patience, ended)
     const ms = Math.round(performance.now() - start)
     if (!outcome) tell({ type: 'stuck', ...about, ms })
     if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, outcome.value)
@@ -167,9 +180,12 @@ export async function run(setting: Run): Promise<number> {
     const ended = (state: 'done' | 'failed') => tell({ ...about, state, ms: Math.round(performance.now() - start) })
     current = step
     tell({ ...about, state: 'start' })
+    starved = deferred()
     try {
-      const { context, shell } = await hands(step, back)
-      await shell.inside(() => step.task.undo?.({ ...context, ...results.get(step.task) }))
+      const undoing = hands(step, back).then(({ context, shell }) =>
+        shell.inside(() => step.task.undo?.({ ...context, ...results.get(step.task) })),
+      )
+      await Promise.race([undoing, starved.promise])
       undone.push(step)
       ended('done')
     } catch (error) {

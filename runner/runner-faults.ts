@@ -122,6 +122,11 @@ export const runnerFaults = catalogue({
     what: d => `\`${d.title}\` takes the terminal, and --json wants it for its events.`,
     next: () => 'Leave out --json.',
   }),
+  WAITS_FOR_NOTHING: fault<{ doing: string }>({
+    exit: 1,
+    what: d => `${d.doing} waits for what never comes: nothing is left that could happen.`,
+    next: () => 'Look for a promise that nothing resolves or rejects.',
+  }),
   INTERRUPTED: fault<{ signal: string }>({
     exit: 130,
     what: d => `Interrupted by ${d.signal}.`,

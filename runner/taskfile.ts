@@ -1,12 +1,14 @@
 /** Finds, compiles and loads a Taskfile. While nothing that it was made from has changed, esbuild is not even loaded. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
 import { isFault } from './faults.ts'
 import { type Commands, commandsOf } from './names.ts'
 import { runnerFaults } from './runner-faults.ts'
+import { deferred } from './waiting.ts'
 
 export interface Taskfile {
   /** Absolute path. */
@@ -49,7 +51,7 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   const files = entry.inputs.filter(path => !path.endsWith('/package.json'))
   // Frames of stacks are places in the Taskfile, not in what it was compiled to.
   process.setSourceMapsEnabled(true)
-  const exported = await import(pathToFileURL(entry.module).href).catch((error: unknown) => {
+  const exported = await watched(import(pathToFileURL(entry.module).href), file).catch((error: unknown) => {
     throw failure(error, file, files)
   })
   const commands = commandsOf(exported, readFileSync(file, 'utf8'))
@@ -70,6 +72,21 @@ export const version = (): string =>
   JSON.parse(readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8')).version
 
 const shown = (file: string) => relative(process.cwd(), file)
+
+/** A Taskfile that begins what it does not wait for, or waits for what never comes, would end the program without our words. */
+async function watched<T>(loading: Promise<T>, file: string): Promise<T> {
+  const stray = deferred<never>()
+  const starve = () =>
+    stray.reject(runnerFaults.TASKFILE_FAILED({ file: shown(file), said: 'it waits for what never comes' }))
+  process.on('uncaughtException', stray.reject).on('beforeExit', starve)
+  try {
+    const loaded = await Promise.race([loading, stray.promise])
+    // A rejection that nobody handles is told in the next turn.
+    return await Promise.race([nextTurn(loaded), stray.promise])
+  } finally {
+    process.off('uncaughtException', stray.reject).off('beforeExit', starve)
+  }
+}
 
 /** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say. */
 function failure(error: unknown, file: string, files: readonly string[]): unknown {

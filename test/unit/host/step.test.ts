@@ -33,7 +33,13 @@ async function performed(root: AnyTask) {
       ask: async () => undefined,
       close: async () => undefined,
     },
-    outside: { onSignal: () => () => {}, onStray: () => () => {}, onLine: () => () => {}, exit: () => {} },
+    outside: {
+      onSignal: () => () => {},
+      onStray: () => () => {},
+      onStarved: () => () => {},
+      onLine: () => () => {},
+      exit: () => {},
+    },
   })
   const lines = events.flatMap(event => (event.type === 'output' ? [`${event.step}: ${event.line}`] : []))
   return { exit, events, lines }

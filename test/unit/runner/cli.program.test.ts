@@ -92,6 +92,7 @@ export const float = task('Float', {
     await $\`sleep 60\`
   },
 })
+export const never = task('Wait for nothing', { run: () => new Promise(() => {}), undo: ({ log }) => log('taken back') })
 export const console_ = task('Enter', { needs: [build], interactive: true, run: () => (process.stdout.write('raw'), { exitCode: 42 }) })
 export const noisy = task('Talk', { run: ({ log }) => { for (let i = 1; i <= 30; i++) log('line ' + i); throw new Error('too much') } })
 export const daemon = task('Leave something behind', { run: ({ $, note }) => { const left = $\`sleep 60\`; note('pid ' + left.pid) } })
@@ -439,6 +440,13 @@ describe('what goes past the engine', () => {
     const { code, stderr } = await task('float')
     expect(code).toBe(1)
     expect(stderr).toMatch(/^error: nobody waits for me \[FAILED\]\n/)
+  })
+
+  it('such as a step that waits for nothing fails, and is undone', async () => {
+    const { code, stdout, stderr } = await task('never', '--verbose')
+    expect(code).toBe(1)
+    expect(stderr).toContain('error: `Wait for nothing` waits for what never comes')
+    expect(stdout).toContain('  | taken back\n')
   })
 
   it('such as a command that nobody waited for ends with the run', async () => {

@@ -50,12 +50,14 @@ interface World {
   readonly exits: number[]
   signal(name: string): void
   stray(error: unknown): void
+  starve(): void
   print(line: string): void
 }
 
 function outsideWorld(): World {
   const signals = new Set<(signal: string) => void>()
   const strays = new Set<(error: unknown) => void>()
+  const starved = new Set<() => void>()
   const lines = new Set<(line: string) => void>()
   const exits: number[] = []
   const on =
@@ -66,8 +68,15 @@ function outsideWorld(): World {
     }
   return {
     exits,
-    outside: { onSignal: on(signals), onStray: on(strays), onLine: on(lines), exit: code => void exits.push(code) },
+    outside: {
+      onSignal: on(signals),
+      onStray: on(strays),
+      onStarved: on(starved),
+      onLine: on(lines),
+      exit: code => void exits.push(code),
+    },
     signal: name => signals.forEach(listener => void listener(name)),
+    starve: () => starved.forEach(listener => void listener()),
     stray: error => strays.forEach(listener => void listener(error)),
     print: line => lines.forEach(listener => void listener(line)),
   }
@@ -205,6 +214,35 @@ describe('a failure', () => {
     expect(await ended).toBe(1)
     expect(of('error')).toMatchObject([{ step: 'wait', during: 'run', message: 'floating' }])
     expect(of('result')).toMatchObject([{ undone: ['Wait'] }])
+  })
+})
+
+describe('what waits for nothing', () => {
+  const never = () => new Promise<undefined>(() => {})
+
+  it('fails its step, and the ones before it are undone', async () => {
+    const undone: string[] = []
+    const a = task('A', { run: () => undefined, undo: () => void undone.push('a') })
+    const b = task('B', { needs: [a], run: never, undo: () => void undone.push('b') })
+    const { ended, of } = started(b, { grace: 20 }, (event, world) => {
+      if (event.type === 'start' && event.step === 'b') setTimeout(world.starve, 10)
+    })
+    expect(await ended).toBe(1)
+    expect(of('error')).toMatchObject([{ code: 'WAITS_FOR_NOTHING', step: 'b' }])
+    expect(undone).toEqual(['b', 'a'])
+  })
+
+  it('is an undo that failed, and the others are called', async () => {
+    const undone: string[] = []
+    const a = task('A', { run: () => undefined, undo: () => void undone.push('a') })
+    const b = task('B', { needs: [a], run: () => Promise.reject(new Error('no')), undo: never })
+    const { ended, of } = started(b, {}, (event, world) => {
+      if (event.type === 'undo' && event.step === 'b' && event.state === 'start') setTimeout(world.starve, 10)
+    })
+    expect(await ended).toBe(1)
+    expect(of('error').map(({ code, during }) => `${during} ${code}`)).toEqual(['run FAILED', 'undo WAITS_FOR_NOTHING'])
+    expect(undone).toEqual(['a'])
+    expect(of('result')).toMatchObject([{ undone: ['A'], left: ['B'] }])
   })
 })
 

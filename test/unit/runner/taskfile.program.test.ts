@@ -132,6 +132,20 @@ describe('a broken Taskfile', () => {
     expect(said).toContain('> 4 |   throw new TypeError("no luck")')
   })
 
+  it.each([
+    ["void Promise.reject(new Error('nobody waits for me'))", 'Taskfile.ts:2:21  Error: nobody waits for me'],
+    ['await new Promise(() => {})', 'Taskfile.ts  it waits for what never comes'],
+  ])('says what it does not wait for, and what never comes: %s', async (line, said) => {
+    await using project = await projectWith({
+      'Taskfile.ts': `import { definer } from 'switchyard'\n${line}\nexport const a = definer().task('A', { run: () => {} })\n`,
+    })
+    for (const words of [[], ['a']]) {
+      const { code, stdout, stderr } = await runTask(program, project, words)
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toContain(`error: ${said} [TASKFILE_FAILED]`)
+    }
+  })
+
   it('shows the line of a name that a package does not export', async () => {
     const said = await failing({ 'Taskfile.ts': `${hello}\n\nimport { nothing } from 'switchyard'\nnothing()\n` })
     expect(said).toMatch(/Taskfile\.ts:7:10 {2}SyntaxError: .*'nothing'/)
