@@ -73,6 +73,31 @@ describe('the packed package in another folder', () => {
     expect(code).toBe(0)
   })
 
+  it('gives a Taskfile its types', async () => {
+    const typed = `
+import { definer } from 'switchyard'
+const { task } = definer()
+const list = task('List', { run: async ({ $ }) => ({ names: await $\`ls\`.lines() }) })
+export const count = task('Count', { needs: [list], run: ({ names, show }) => show(String(names.length)) })
+// @ts-expect-error It does not need what would give it names.
+export const none = task('None', { run: ({ names }) => void names })
+// @ts-expect-error Names are texts.
+export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: names.map(name => name.toFixed()) }) })
+`
+    const compilerOptions = {
+      ...{ target: 'es2023', module: 'nodenext', noEmit: true, strict: true, exactOptionalPropertyTypes: true },
+      ...{ skipLibCheck: true, types: ['node'], typeRoots: [join(HOME, 'node_modules/@types')] },
+    }
+    await writeFile(join(folder, 'typed.mts'), typed)
+    await writeFile(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['Taskfile.ts', 'typed.mts'] }),
+    )
+    const tsc = join(HOME, 'node_modules/typescript/bin/tsc')
+    const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => ({ stdout }))
+    expect(stdout).toBe('')
+  })
+
   it.each([
     [['promot', 'green'], 'promote'],
     [['promote', 'red'], 'green'],
