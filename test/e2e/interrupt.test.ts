@@ -4,7 +4,8 @@ import { type Site, startSite } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {
-  site = await startSite()
+  // Such a deploy is still at work when the signal comes, however late that is.
+  site = await startSite({ more: 'health: { soak: Number(env.LIFE_SOAK ?? 0) },' })
   for (const words of [['setup'], ['deploy', '--promote']]) {
     const { code, stdout, stderr } = await site.task(...words)
     expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
@@ -25,7 +26,7 @@ describe('Ctrl-C during a deploy', () => {
     'Wait until the idle slot is healthy',
   ])('while "%s" leaves the live slot as it was, the idle one down, the lock free, and exits 130', async title => {
     const before = await livePid()
-    const running = site.start({}, 'deploy')
+    const running = site.start({ LIFE_SOAK: '60000' }, 'deploy')
     await running.says(new RegExp(title))
     running.kill('SIGINT')
     const { code } = await running.ended

@@ -109,10 +109,10 @@ export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: 
   })
 
   it('ends with 1 when the host cannot be found, within 10 s', async () => {
+    // Without npx, whose own start is not ours to answer for.
     const began = performance.now()
-    const { code, stdout, stderr } = await npx('promote', 'green')
-    expect(code).toBe(1)
-    expect(stdout + stderr).toContain('nowhere.invalid')
+    const failed = run(join(folder, 'node_modules/.bin/task'), ['promote', 'green'], { cwd: folder, env })
+    await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere.invalid') })
     expect(performance.now() - began).toBeLessThan(10_000)
   })
 })

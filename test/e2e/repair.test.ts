@@ -19,7 +19,10 @@ const pid = (slot: string) => root(`systemctl show -p MainPID --value life@${slo
 const record = async (slot: string) => JSON.parse(await root(`cat /srv/life/slots/${slot}/slot.json`))
 
 beforeAll(async () => {
-  site = await startSite({ tasks: 'export const { repair, history } = tasks' })
+  site = await startSite({
+    more: 'health: { soak: Number(env.LIFE_SOAK ?? 0), within: 120_000 },',
+    tasks: 'export const { repair, history } = tasks',
+  })
   await run(0, 'setup')
   await run(0, 'deploy', '--promote')
   await run(0, 'deploy')
@@ -83,7 +86,7 @@ it('a record that was lost is made anew from what the slot holds', async () => {
 })
 
 it('a deploy whose client was killed is named by the next one, which completes', async () => {
-  const running = site.start({}, 'deploy', '--verbose')
+  const running = site.start({ LIFE_SOAK: '60000' }, 'deploy', '--verbose')
   await running.says(/> Wait until the idle slot is healthy/)
   running.kill('SIGKILL')
   await running.ended

@@ -27,6 +27,11 @@ beforeAll(async () => {
     more: "env: '.env',",
     tasks: `
 import { arg } from 'switchyard'
+const gate = task('Wait for the gate', {
+  needs: [tasks.stopIdle],
+  async run({ $ }) { await $\`until [ -e gate ]; do sleep 0.1; done\` },
+})
+export const gated = flow('Deploy with a gate', [gate, tasks.deploy])
 export const evalIn = task('Evaluate an expression in a slot', {
   args: { slot, expression: arg.text('Elixir') },
   async run({ runtime, slot, expression, show }) { show(await runtime.rpc(slot, expression)) },
@@ -141,11 +146,12 @@ describe('the ten faults of the script', () => {
     expect(down.stdout + down.stderr).toContain('not running')
     expect(await site.live()).toBe('blue')
 
-    const first = site.start({ LIFE_VERSION: '0.1.0' }, 'deploy', '--verbose')
-    await first.says(/Stop the idle slot/)
+    const first = site.start({ LIFE_VERSION: '0.1.0' }, 'gated')
+    await first.says(/^> Wait for the gate$/m)
     const second = await site.task('promote', 'green')
+    await writeFile(join(site.folder, 'gate'), '')
     expect(second.code).toBe(3)
-    expect(second.stdout + second.stderr).toMatch(/is busy on .* since .*: deploy/)
+    expect(second.stdout + second.stderr).toMatch(/is busy on .* since .*: gated/)
     expect((await first.ended).code).toBe(0)
 
     const journal = (await site.host.exec('cat /srv/life/journal.jsonl')).stdout

@@ -241,7 +241,7 @@ describe('on the host', () => {
     expect(Number(await root('wc -l < /root/rounds'))).toBeGreaterThan(50)
     expect(await root('cat /root/arguments')).toBe('')
     // The control: one that has, for a moment.
-    await root('bash -c "exec -a Pl4nt3d sleep 1"')
+    await root('bash -c "exec -a Pl4nt3d sleep 30" & until [ -s /root/arguments ]; do sleep 0.1; done; kill $!')
     expect(await root('sort -u /root/arguments')).toBe('Pl4nt3d\n')
   })
 

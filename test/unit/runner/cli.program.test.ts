@@ -453,7 +453,7 @@ describe('what goes past the engine', () => {
     const { code, stdout } = await task('daemon')
     const pid = Number(/pid (\d+)/.exec(stdout)?.[1])
     expect(code).toBe(0)
-    await expect.poll(() => alive(pid)).toBe(false)
+    await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
   })
 
   it('such as the exit code of a program that had the terminal is ours', async () => {
