@@ -2,7 +2,16 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { deployNext, faultSite, lockIsFree, next, succeeds, throughPort, underFault } from '../support/invariant.ts'
+import {
+  assertCleanAfter,
+  deployNext,
+  faultSite,
+  lockIsFree,
+  next,
+  succeeds,
+  throughPort,
+  underFault,
+} from '../support/invariant.ts'
 import { startLoad } from '../support/load.ts'
 import type { Ended, Running, Site } from '../support/site.ts'
 import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts'
@@ -12,8 +21,10 @@ const TTL = 15_000
 const TTL_SEEN = TTL + 5_000
 
 let site: Site
-let proxy: SlowProxy
+const proxies: SlowProxy[] = []
 let slowly: Record<string, string>
+/** For steps of one round trip, and for the moment before the traffic moves. */
+let slower: Record<string, string>
 beforeAll(async () => {
   site = await faultSite({
     tasks: `
@@ -24,11 +35,16 @@ const gate = task('Wait for the gate', {
 export const gated = flow('Deploy with a gate', [tasks.stopIdle, gate, tasks.deploy])`,
   })
   // On this line each step takes long enough that a signal finds it at work.
-  proxy = await startSlowProxy(site.host.sshPort, { delayMs: 40 })
-  slowly = { ...(await next()), SSH_CONFIG: await throughPort(site, proxy.port) }
+  slowly = await over(40)
+  slower = await over(250)
 })
+const over = async (delayMs: number) => {
+  const proxy = await startSlowProxy(site.host.sshPort, { delayMs })
+  proxies.push(proxy)
+  return { ...(await next()), SSH_CONFIG: await throughPort(site, proxy.port) }
+}
 afterAll(async () => {
-  await proxy?.[Symbol.asyncDispose]()
+  for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
   await site?.[Symbol.asyncDispose]()
 })
 
@@ -73,7 +89,7 @@ describe('a client that is interrupted', () => {
       const { output } = await underFault(
         site,
         async () => {
-          const deploying = site.start(slowly, 'deploy', '--promote')
+          const deploying = site.start(title === STEPS.at(-1) ? slower : slowly, 'deploy', '--promote')
           await deploying.says(begins(title))
           deploying.kill('SIGINT')
           return deploying.ended
@@ -109,32 +125,54 @@ describe('a client that is interrupted', () => {
 })
 
 describe('a client that is gone', () => {
-  it.each(STEPS.slice(2, 8))(
-    'F09 killed while "%s": the lock is free within its TTL, a rerun completes',
+  it.each(STEPS.slice(0, -1))(
+    'F09 killed while "%s": the lock is free within its TTL, a rerun says what it finds and completes',
     async title => {
+      const waits = title === 'Wait until the idle slot is healthy'
       await underFault(
         site,
         async () => {
-          const deploying = site.start(slowly, 'deploy', '--promote')
+          const environment = STEPS.indexOf(title) < 8 ? slowly : slower
+          const soaking = { ...environment, ...(waits && { LIFE_SOAK: '20000' }) }
+          const deploying = site.start(soaking, 'deploy', '--promote')
           await deploying.says(begins(title))
           deploying.kill('SIGKILL')
           return deploying.ended
         },
-        { exit: 128, silent: true, lockWithin: TTL_SEEN },
+        {
+          exit: 128,
+          silent: true,
+          lockWithin: TTL_SEEN,
+          ...(waits && { found: /the deploy of 0\.1\.1-\w+ to green by .* was cut before it was healthy/ }),
+        },
       )
     },
   )
 
+  it('F09 killed when all but the tidying was done: the deploy stands, and the next one goes on from there', async () => {
+    const load = await startLoad({ url: site.url, clients: { idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 } })
+    const deploying = site.start(slower, 'deploy', '--promote')
+    await deploying.says(begins('Remove old releases'))
+    deploying.kill('SIGKILL')
+    const killed = await deploying.ended
+    await lockIsFree(site, TTL_SEEN)
+    expect(await site.live()).toBe('green')
+    const again = await deployNext(site)
+    expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 })
+    expect(again.stdout).toMatch(/ in blue/)
+    const back = await succeeds(site, 'promote', 'blue')
+    expect((await load.stop()).kinds.keepAlive.reasons).toEqual({})
+    await assertCleanAfter(site, killed, again, back)
+  })
+
   it('F09 killed when the traffic had moved: nothing is lost, the next run says what it found, and repair mends it', async () => {
     const load = await startLoad({ url: site.url, clients: { idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 } })
-    await using slower = await startSlowProxy(site.host.sshPort, { delayMs: 200 })
-    const environment = { ...slowly, SSH_CONFIG: await throughPort(site, slower.port) }
-    const deploying = site.start(environment, 'deploy', '--promote')
+    const deploying = site.start(slower, 'deploy', '--promote')
     const answer = async () => (await fetch(`${site.url}/deployment_id`)).text()
     // Between the move and its record are several turns on this line.
     await expect.poll(answer, { timeout: 120_000, interval: 5 }).toBe('green\n')
     deploying.kill('SIGKILL')
-    await deploying.ended
+    const killed = await deploying.ended
     await lockIsFree(site, TTL_SEEN)
     const found = await deployNext(site)
     expect(found.code, found.stdout + found.stderr).toBe(3)
@@ -146,6 +184,7 @@ describe('a client that is gone', () => {
     const again = await deployNext(site)
     expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 })
     expect((await load.stop()).kinds.keepAlive.reasons).toEqual({})
+    await assertCleanAfter(site, killed, found, again)
   })
 
   it('F13 the holder of the lock is killed: free within the TTL, without a hand', async () => {

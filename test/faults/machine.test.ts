@@ -1,7 +1,7 @@
 /** The machine itself: it reboots, or nobody was ever there. */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { deployNext, faultSite, liveState, next, succeeds } from '../support/invariant.ts'
+import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next, succeeds } from '../support/invariant.ts'
 import { type Site, startSite } from '../support/site.ts'
 
 describe('F44 a host that reboots', () => {
@@ -25,6 +25,7 @@ describe('F44 a host that reboots', () => {
     await comesBack('blue')
     await expect.poll(() => healthy(5000), { timeout: 30_000 }).toBe(true)
     expect((await liveState(site)).link).toBe(link)
+    await assertCleanAfter(site, await succeeds(site, 'status'))
   })
 
   it('F44 host loses power with the idle slot down: that stays down, the live one is up again', async () => {
@@ -37,27 +38,35 @@ describe('F44 a host that reboots', () => {
     const deployed = await deployNext(site, {}, '--promote')
     expect(deployed, deployed.stdout + deployed.stderr).toMatchObject({ code: 0 })
     expect(await site.live()).toBe('green')
+    await assertCleanAfter(site, deployed)
   })
 
   it('F44 host loses power in the middle of a deploy: the live slot is up again, and a rerun completes', async () => {
     const { slot, link } = await liveState(site)
     const deploying = site.start({ ...(await next()), LIFE_SOAK: '30000' }, 'deploy', '--promote')
     await deploying.says(/^> Wait until the idle slot is healthy$/m)
-    const [, { code }] = await Promise.all([site.host.restart({ powerLoss: true }), deploying.ended])
-    expect(code).toBe(1)
+    const [, cut] = await Promise.all([site.host.restart({ powerLoss: true }), deploying.ended])
+    expect(cut, cut.stdout + cut.stderr).toMatchObject({ code: 1 })
+    expect(cut.stderr).toMatch(/^error: the connection to .* was lost during: .*\[CONNECTION_LOST\]$/m)
+    expect(cut.stderr).toMatch(/^ {2}next: it may or may not have ended there/m)
     await comesBack(slot)
     expect((await liveState(site)).link).toBe(link)
     const again = await deployNext(site)
     expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 })
+    // Whether the host is up again soon enough for the cut run to take its step back is up to the two machines.
+    if (!/^undone: Start the new release/m.test(cut.stdout))
+      expect(again.stdout).toMatch(/was cut before it was healthy/)
+    await assertCleanAfter(site, cut, again)
   })
 })
 
-test.skip('F46 HAProxy restarts after a runtime switch: the same slot as before (skipped: the HAProxy router does not exist yet)', () => {})
+test.skip('F46 HAProxy restarts after a runtime switch: the same slot as before (skipped: this package has no router for HAProxy; for nginx, its router, the row is in router.test.ts)', () => {})
 
 describe('F49 the very first deploy', () => {
   let site: Site
   beforeAll(async () => {
-    site = await startSite()
+    site = await startSite({ more: "env: '.env'," })
+    await dotenv(site)
   })
   afterAll(async () => {
     await site?.[Symbol.asyncDispose]()
@@ -111,8 +120,8 @@ describe('F49 the very first deploy', () => {
     await succeeds(site, 'promote', 'green')
     expect(await watching.stop()).toEqual(['503', '200'])
 
-    const back = await site.task('rollback')
-    expect(back).toMatchObject({ code: 0 })
+    const back = await succeeds(site, 'rollback')
     expect(await site.live()).toBe('blue')
+    await assertCleanAfter(site, early, nothing, back)
   })
 })

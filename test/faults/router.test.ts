@@ -1,11 +1,24 @@
 /** Faults of the router, and promotes that ought not to happen. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
 import { startLoad } from '../support/load.ts'
-import type { Site } from '../support/site.ts'
+import type { Ended, Site } from '../support/site.ts'
 
 /** Of each kind a few: more would take the time of the program that is measured. */
 const CLIENTS = { keepAlive: 2, idle: 2, post: 1, fresh: 1, slow: 0, socket: 10 }
+
+/** What F46 asks of a router, of this one. */
+const restarted = async (site: Site) => {
+  const [{ slot: first }, promoted] = [await liveState(site), await succeeds(site, 'promote', 'green')]
+  const before = await liveState(site)
+  expect([first, before.slot]).toEqual(['blue', 'green'])
+  await site.host.exec('systemctl restart nginx')
+  await expect.poll(() => site.live(), { timeout: 20_000 }).toBe('green')
+  expect(await liveState(site)).toEqual(before)
+  const back = await succeeds(site, 'rollback')
+  expect(await site.live()).toBe('blue')
+  await assertCleanAfter(site, promoted, back)
+}
 
 const nginxProcesses = async (site: Site) => (await site.host.exec('pgrep -x nginx | sort')).stdout
 
@@ -79,23 +92,30 @@ describe('nginx without a reload', () => {
     expect(await nginxProcesses(site)).toBe(before)
   })
 
+  it('F46 nginx restarts after a switch: the same slot as before', async () => {
+    await restarted(site)
+  })
+
   it('F39 rollback right after a promote: the warm slot answers within a second of the switch, and no request failed', async () => {
     const switches: number[] = []
     const commands: number[] = []
+    const ended: Ended[] = []
     const warm = await site.host.exec('systemctl show -p MainPID --value life@blue.service')
     for (let i = 0; i < 3; i += 1) {
       const load = await startLoad({ url: site.url, headers: ['life-slot'], clients: CLIENTS })
-      expect(await site.task('promote', 'green')).toMatchObject({ code: 0 })
+      ended.push(await succeeds(site, 'promote', 'green'))
       const asked = Date.now()
-      const { stdout } = await succeeds(site, 'rollback')
+      const back = await succeeds(site, 'rollback')
+      ended.push(back)
       const report = await load.stop()
       expect(report.failed, JSON.stringify(report.kinds)).toBe(0)
       expect(report.drops).toEqual([])
       expect(report.kinds.fresh.seen.map(seen => seen.value)).toEqual(['blue', 'green', 'blue'])
       commands.push(Math.round((report.kinds.fresh.seen[2]?.firstAnsweredAt ?? Number.NaN) - asked))
-      switches.push(Number(/first new answer after (\d+) ms/.exec(stdout)?.[1]))
+      switches.push(Number(/first new answer after (\d+) ms/.exec(back.stdout)?.[1]))
     }
     expect(await site.host.exec('systemctl show -p MainPID --value life@blue.service')).toEqual(warm)
+    await assertCleanAfter(site, ...ended)
     process.stdout.write(
       `F39 first answer of the warm slot: ${switches.join(', ')} ms after the router was told, ${commands.join(', ')} ms after the command\n`,
     )
@@ -115,6 +135,10 @@ describe('nginx with a reload', () => {
     await site?.[Symbol.asyncDispose]()
   })
   const heal = () => site.host.exec(`mv /root/green.conf ${green}`)
+
+  it('F46 nginx restarts after a switch: the same slot as before', async () => {
+    await restarted(site)
+  })
 
   it('F31 the configuration of the new slot invalid: the config test stops it, the link is restored', async () => {
     await site.host.exec(`cp ${green} /root/green.conf; sed -i 's/listen 80;/listen;/' ${green}`)

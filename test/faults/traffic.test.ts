@@ -1,13 +1,19 @@
 /** What is in flight while the traffic moves and while the old slot is retired. */
 import { get } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { deployNext, dotenv, faultSite, liveState, next } from '../support/invariant.ts'
+import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next } from '../support/invariant.ts'
 import { type Kind, type Report, startLoad } from '../support/load.ts'
 import type { Ended, Site } from '../support/site.ts'
 
+/** The commands of this row so far. */
+let commands: Ended[] = []
+beforeEach(() => {
+  commands = []
+})
 const succeeded = (ended: Ended): Ended => {
   expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })
+  commands.push(ended)
   return ended
 }
 /** Retires the slot that is not live. */
@@ -32,6 +38,7 @@ describe('the router that does not reload', () => {
   afterAll(async () => {
     await site?.[Symbol.asyncDispose]()
   })
+  afterEach(() => assertCleanAfter(site, ...commands))
 
   /** Requests of 20 s are always in flight while the traffic leaves a slot and that slot is retired. */
   async function retireUnderLoad(...words: string[]): Promise<{ report: Report; retired: Ended }> {
@@ -143,6 +150,7 @@ describe('the router that reloads', () => {
   afterAll(async () => {
     await site?.[Symbol.asyncDispose]()
   })
+  afterEach(() => assertCleanAfter(site, ...commands))
 
   it('F42 POST storm over keep-alive, 64 KiB bodies: the figure of six reloads is told', async () => {
     succeeded(await deployNext(site))

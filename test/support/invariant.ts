@@ -50,6 +50,8 @@ export interface Expected {
   readonly again?: Record<string, string>
   /** Takes the fault away again, before that deploy. */
   readonly heal?: () => Promise<unknown>
+  /** What the deploy after it says of what it finds. */
+  readonly found?: RegExp
   /** Another row of the same kind makes the deploy after it, or the row is about no deploy at all. */
   readonly noDeploy?: boolean
 }
@@ -166,12 +168,24 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
   if (!expected.noDeploy) {
     const after = await deployNext(site, expected.again)
     expect.soft(after, `the deploy after it:\n${after.stdout}${after.stderr}`).toMatchObject({ code: 0 })
+    if (expected.found !== undefined) expect.soft(after.stdout).toMatch(expected.found)
     await assertReleasesWhole(site)
     await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
     expect.soft(await liveState(site), after.stdout).toEqual(before)
   }
   await assertNoSecret(site, output)
   return { ...ended, output, milliseconds }
+}
+
+/**
+ * The part of the invariant that holds after a row in which all may go well and the traffic may move: the lock is free, nothing
+ * is left half-written, and no secret is in what was printed or written down. `ended`: the commands of the row.
+ */
+export async function assertCleanAfter(site: Site, ...ended: readonly Ended[]): Promise<void> {
+  await lockIsFree(site)
+  await assertReleasesWhole(site)
+  await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
+  await assertNoSecret(site, ended.map(({ stdout, stderr }) => stdout + stderr).join('\n'))
 }
 
 const ONLY_KEEP_ALIVE = { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
