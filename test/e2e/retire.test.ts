@@ -9,9 +9,10 @@ const ok = async (...words: string[]) => {
   expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
   return ended.stdout
 }
-/** Opens connections to a port on the host, which stay for ten minutes; resolves to the pids that hold them. */
-const connect = async (port: number, count: number) => {
-  const one = `(exec 3<>/dev/tcp/127.0.0.1/${port}; exec sleep 600) > /dev/null 2>&1 & echo $!`
+/** Opens connections to a port on the host, which stay for ten minutes; resolves to the pids that hold them. `asking`: a path that each asks for. */
+const connect = async (port: number, count: number, asking = '') => {
+  const request = asking === '' ? '' : `printf 'GET ${asking} HTTP/1.1\\r\\nHost: life\\r\\n\\r\\n' >&3;`
+  const one = `(exec 3<>/dev/tcp/127.0.0.1/${port}; ${request} exec sleep 600) > /dev/null 2>&1 & echo $!`
   const { stdout } = await site.host.exec(`for i in $(seq ${count}); do ${one}; done`)
   const open = async () => (await site.host.exec(`ss -Htn state established 'sport = :${port}' | wc -l`)).stdout.trim()
   await expect.poll(open, { timeout: 10_000 }).toBe(String(count))
@@ -33,7 +34,8 @@ afterAll(async () => {
 })
 
 it('a drain shows the count at each change, and what is left when it is over is cut, and said', async () => {
-  const [first, second] = await connect(4000, 5)
+  // An answer that takes longer than the drain keeps them through the beginning of the stop, so that somebody can see them there.
+  const [first, second] = await connect(4000, 5, '/slow?ms=20000')
   const retiring = site.start({}, 'retire', '--drain', '8s', '--verbose')
   await retiring.says(/blue, drain: 5 connections left after \d\.\d s/)
   await site.host.exec(`kill ${first} ${second}`)
@@ -41,6 +43,7 @@ it('a drain shows the count at each change, and what is left when it is over is 
   expect(code, said).toBe(0)
   expect(said).toMatch(/blue, drain: 3 connections left after \d\.\d s/)
   expect(said).toContain('blue still has 3 of 5 connections after 8000 ms')
+  expect(said).toMatch(/blue, stop: 3 connections left/)
   expect(said).toMatch(/blue, stop: no connection left/)
   expect(said).toContain('blue ended, 3 connections were cut: the application closed them as it ended')
   expect(await site.live()).toBe('green')
