@@ -41,6 +41,15 @@ export async function readRecord(host: Host, layout: Layout, slot: Slot): Promis
 export const writeRecord = (host: Host, layout: Layout, record: SlotRecord): Promise<void> =>
   host.write(layout.slot(record.slot).record, `${JSON.stringify(record, null, 2)}\n`)
 
+/**
+ * A time for the slot that gets the traffic now: ours, or just after the newest in the records. People's clocks differ, and
+ * whose clock is behind must not write down a move that came before the last one.
+ */
+export function promotedAt(records: readonly (SlotRecord | undefined)[], now = new Date()): string {
+  const newest = Math.max(0, ...records.map(record => Date.parse(record?.promoted?.at ?? '') || 0))
+  return new Date(Math.max(now.getTime(), newest + 1)).toISOString()
+}
+
 /** The slot that got the traffic last, by the records alone. */
 export function liveByRecords(records: readonly (SlotRecord | undefined)[]): string | undefined {
   const promoted = records.flatMap(record => (record?.promoted ? [{ slot: record.slot, at: record.promoted.at }] : []))

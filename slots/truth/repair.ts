@@ -8,7 +8,7 @@ import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
 import type { ReleaseRecord } from '../upload/release.ts'
-import { type SlotRecord, writeRecord } from './record.ts'
+import { promotedAt, type SlotRecord, writeRecord } from './record.ts'
 import { agree, type Readings, readingLines } from './truth.ts'
 
 /** What is wrong, or undefined. Throws `LIVE_UNKNOWN` when router and site themselves do not agree: no record mends that. */
@@ -42,7 +42,7 @@ interface Ground {
 /** Writes the records so that they name the route's slot, and no other. Throws `SLOT_EMPTY` when nothing is in that slot. */
 export async function repairRecords(ground: Ground, { slot: name, generation }: Route, read: Readings): Promise<void> {
   const { host, layout, slots, deploy } = ground
-  const at = new Date().toISOString()
+  const at = promotedAt(read.records)
   for (const [i, slot] of slots.all.entries()) {
     const record = read.records[i]
     if (slot.name === name) {

@@ -91,8 +91,8 @@ export function statusTable(status: Status): string {
     String(slot.connections),
   ])
   const lines = table([HEAD, ...rows])
-  if (status.agreed) return lines
-  const said = Object.entries(status.readings).map(([who, says]) => [who, says])
+  const said = Object.entries(status.readings)
+  if (status.agreed) return `${lines}\n\nAll agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
   return `${lines}\n\nIt is not certain which slot is live:\n${table(said)}`
 }
 

@@ -77,6 +77,14 @@ it('in a terminal a person is asked, and only a yes changes the records', async 
   expect(await answer('yes\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records say green now') })
 })
 
+it('a repair holds, also when the records say that the other slot gets the traffic tomorrow', async () => {
+  const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
+  await root(`cd /srv/life/slots/blue && sed -i 's/"at": "[^"]*"/"at": "${tomorrow}"/' slot.json`)
+  expect(await run(3, 'status')).toMatch(/router +green\n.*records +blue/s)
+  expect(await run(0, 'repair', '--force', 'green')).toContain('the records say green now')
+  expect(await run(0, 'status')).toContain('All agree: router green, public answer green, records green')
+})
+
 it('a record that was lost is made anew from what the slot holds', async () => {
   const { release } = await record('green')
   await root('rm /srv/life/slots/green/slot.json')

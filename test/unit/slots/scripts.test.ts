@@ -10,7 +10,7 @@ import { layout } from '../../../slots/layout.ts'
 import { sudoersFile } from '../../../slots/setup.ts'
 import { parseHealth, versionIn } from '../../../slots/start/health.ts'
 import { pointAt } from '../../../slots/start/start.ts'
-import { liveByRecords } from '../../../slots/truth/record.ts'
+import { liveByRecords, promotedAt } from '../../../slots/truth/record.ts'
 import { duration, statusTable } from '../../../slots/truth/status.ts'
 import { prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
 
@@ -158,7 +158,7 @@ describe('the text of', () => {
     ])
   })
 
-  it('the status is a table, and says the three readings when they do not agree', () => {
+  it('the status is a table, and has the three readings, whether they agree or not', () => {
     const slot = {
       slot: 'blue',
       live: true,
@@ -173,13 +173,14 @@ describe('the text of', () => {
       host: 'h',
       live: 'blue',
       agreed: true,
-      readings: { router: 'blue', 'public answer': 'green' },
+      readings: { router: 'blue', 'public answer': 'blue', records: 'blue' },
       slots: [slot],
     }
     expect(statusTable(status)).toBe(
-      'slot  live  release  state    pid  uptime  health   connections\nblue  live  1-abc    running  7    1h 1m   healthy  2',
+      'slot  live  release  state    pid  uptime  health   connections\nblue  live  1-abc    running  7    1h 1m   healthy  2\n\nAll agree: router blue, public answer blue, records blue',
     )
-    expect(statusTable({ ...status, agreed: false })).toMatch(/router\s+blue\npublic answer\s+green$/)
+    const readings = { router: 'blue', 'public answer': 'green' }
+    expect(statusTable({ ...status, readings, agreed: false })).toMatch(/router\s+blue\npublic answer\s+green$/)
   })
 
   it.each([
@@ -198,5 +199,13 @@ describe('the records', () => {
       ({ slot, promoted: time === null ? null : { generation: 'g', at: time, by: 'me' } }) as never
     expect(liveByRecords([at('blue', '2026-01-02'), at('green', '2026-01-01')])).toBe('blue')
     expect(liveByRecords([at('blue', null), undefined])).toBeUndefined()
+  })
+
+  it('have the moves in their order, also when the clock of one who moved the traffic is ahead', () => {
+    const at = (time: string) => ({ promoted: { generation: 'g', at: time, by: 'me' } }) as never
+    const now = new Date('2026-01-02T03:04:05.000Z')
+    expect(promotedAt([undefined, at('2026-01-02T03:00:00.000Z')], now)).toBe('2026-01-02T03:04:05.000Z')
+    expect(promotedAt([at('2026-01-02T04:00:00.000Z'), undefined], now)).toBe('2026-01-02T04:00:00.001Z')
+    expect(promotedAt([at('who knows')], now)).toBe('2026-01-02T03:04:05.000Z')
   })
 })
