@@ -35,7 +35,15 @@ const state = async () =>
   ).stdout
 
 beforeAll(async () => {
-  site = await startSite({ tasks: 'export const { doctor } = tasks' })
+  site = await startSite({
+    tasks: `
+import { arg } from 'switchyard'
+export const { doctor } = tasks
+export const evalIn = task('Evaluate an expression in a slot', {
+  args: { slot, expression: arg.text('Elixir') },
+  async run({ runtime, slot, expression, show }) { show(await runtime.rpc(slot, expression)) },
+})`,
+  })
   await ok('setup')
   await ok('deploy', '--promote')
 })
@@ -130,6 +138,17 @@ describe.each([
     expect(found.code).toBe(3)
     expect(found.checks[check]).toMatchObject({ result: 'fail', said: expect.stringMatching(said) })
   })
+})
+
+it('a slot that listens to the world beside its port is seen', async () => {
+  expect((await doctor()).checks.loopback).toMatchObject({ result: 'ok' })
+  const listen = 'fn -> {:ok, _} = :gen_tcp.listen(15999, ip: {0, 0, 0, 0}); receive(do: (:close -> :ok)) end'
+  await ok('eval-in', 'blue', `Process.register(spawn(${listen}), :open_to_all)`)
+  await root("until ss -Hltn 'sport = :15999' | grep -q .; do sleep 0.1; done")
+  const { code, checks } = await doctor()
+  expect(checks.loopback).toMatchObject({ result: 'warn', said: 'blue listens on 0.0.0.0:15999' })
+  expect(code).toBe(0)
+  await ok('eval-in', 'blue', 'send(:open_to_all, :close)')
 })
 
 it('the smallest sudoers file is enough: without any other rule every command is allowed', async () => {

@@ -1,11 +1,16 @@
 /** What was done on a host is remembered there: by whom, from where, how it ended; and a release that failed is not promoted. */
+import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { handTar } from '../support/hand-tar.ts'
 import { type Site, startSite } from '../support/site.ts'
 
+const exec = promisify(execFile)
 let site: Site
+/** Of the project, in which there are files that it does not know. */
+let revision: string
 
 const run = async (code: number, ...words: string[]) => {
   const ended = await site.task(...words)
@@ -27,6 +32,21 @@ beforeAll(async () => {
     tasks: 'export const { history } = tasks',
   })
   await dotenv('')
+  const git = async (...words: string[]) => (await exec('git', words, { cwd: site.folder })).stdout.trim()
+  await git('init', '-q')
+  await git('add', 'Taskfile.ts')
+  await git(
+    '-c',
+    'user.name=t',
+    '-c',
+    'user.email=t@example.org',
+    '-c',
+    'commit.gpgsign=false',
+    'commit',
+    '-qm',
+    'first',
+  )
+  revision = `${await git('rev-parse', 'HEAD')}-dirty`
   await run(0, 'setup')
   await run(0, 'deploy', '--promote')
 })
@@ -44,11 +64,14 @@ it('the journal tells who did what, from where, from which slot to which, how lo
     slot: 'green',
     result: 'done',
     release: expect.stringMatching(/^0\.1\.0-/),
+    revision,
     by: expect.stringMatching(/./),
     where: expect.stringMatching(/./),
   })
   expect(promote?.ms).toBeGreaterThan(0)
-  expect(await run(0, 'history', '--last', '1')).toMatch(/promote +blue -> green +0\.1\.0-\w+ +\S+ +done/)
+  expect(await run(0, 'history', '--last', '1')).toMatch(
+    new RegExp(`promote +blue -> green +0\\.1\\.0-\\w+ +${revision.slice(0, 10)} +done`),
+  )
 })
 
 it('a deploy that failed is in the journal, with its cause, and that it was undone', async () => {
