@@ -33,7 +33,8 @@ it('setup --adopt makes what runs on the blue port the live slot, without a rest
   const back = await site.task('rollback')
   expect(back, back.stdout + back.stderr).toMatchObject({ code: 0 })
   expect(await site.live()).toBe('blue')
-  await site.task('promote', 'green')
+  expect(await site.task('promote', 'green')).toMatchObject({ code: 0 })
+  expect(await site.live()).toBe('green')
 
   const last = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
   expect(last, last.stdout + last.stderr).toMatchObject({ code: 0 })

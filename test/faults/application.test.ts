@@ -57,7 +57,7 @@ describe('a release that is not fit', () => {
 
   it('F24 health flaps: not ready, and the counts are shown', async () => {
     await dotenv(site, 'LIFE_FAULT=health_flaps\n')
-    const { output } = await underFault(site, () => deployNext(site, { LIFE_WITHIN: '6000' }, '--promote'), {
+    const { output } = await underFault(site, () => deployNext(site, { LIFE_WITHIN: '10000' }, '--promote'), {
       exit: 3,
       cause: /\/health of green was not healthy in time: \d+ tries, \d+ failed, last status [25]00/,
       next: /deploy again/,
