@@ -103,6 +103,7 @@ describe('in a terminal', () => {
     const running = inTerminal(['wait'])
     // Only a step that takes long has something behind its title, namely its time.
     await running.said('Wait  ')
+    await running.said('waiting')
     running.child.stdin?.write('\x03')
     await running.said('Undo: Wait')
     running.child.stdin?.write('\x03')
