@@ -1,5 +1,5 @@
 /** What a promote says of itself: on the terminal, in its report, in a browser; and that it goes back when requests fail. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PromoteReport } from '../../slots/promote/report.ts'
@@ -91,5 +91,34 @@ describe('a promote whose probes fail', () => {
     expect(await site.live()).toBe('blue')
     const report: PromoteReport = JSON.parse(await readFile(join(site.folder, 'promote.json'), 'utf8'))
     expect(report.problem).toContain('failed after the switch to green')
+  })
+
+  it('goes back for a 500 too, remembers that, and bears as many as the Taskfile allows', async () => {
+    await using site = await startSite({
+      more: `env: '.env',
+  health: { path: '/', version: false },
+  probe: { paths: ['/health'], tolerate: Number(env.TOLERATE ?? 0) },`,
+    })
+    const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
+    const run = async (code: number, environment: Record<string, string>, ...words: string[]) => {
+      const { stdout, stderr, ...ended } = await site.taskWith(environment, ...words)
+      expect(stdout + stderr, words.join(' ')).toSatisfy(() => ended.code === code)
+      return stdout + stderr
+    }
+    await dotenv('')
+    await run(0, {}, 'setup')
+    await run(0, {}, 'deploy', '--promote')
+    await dotenv('LIFE_FAULT=health_500\n')
+    await run(0, { LIFE_VERSION: '0.1.1' }, 'deploy')
+
+    const failed = await run(1, {}, 'promote', 'green')
+    expect(failed).toMatch(/\d+ of \d+ requests through the router failed after the switch to green: .*\d+ fresh: 500/)
+    expect(failed).toContain('undone: Move the traffic and prove it')
+    expect(await site.live()).toBe('blue')
+    expect(await run(3, {}, 'promote', 'green')).toMatch(/in green is bad: its promote failed at .*PROBES_FAILED/)
+
+    const borne = await run(0, { TOLERATE: '100000' }, 'promote', 'green', '--force')
+    expect(borne).toMatch(/^\d+ probes, [1-9]\d* failed \(.*fresh: 500/m)
+    expect(await site.live()).toBe('green')
   })
 })
