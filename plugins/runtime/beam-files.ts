@@ -55,6 +55,8 @@ export const environment = (
   PORT: String(slot.port),
   // Without a UTF-8 locale the VM takes each byte of the environment for a character.
   LANG: 'C.UTF-8',
+  // Without it a release of Phoenix boots and listens nowhere; its own `bin/server` says the same.
+  PHX_SERVER: 'true',
   SWITCHYARD_SLOT: slot.name,
   RELEASE_DISTRIBUTION: 'name',
   RELEASE_NODE: `${app}_${slot.name}@127.0.0.1`,

@@ -35,6 +35,7 @@ describe('environment', () => {
     expect(environment('life', folders, blue, 14_000)).toEqual({
       PORT: '4000',
       LANG: 'C.UTF-8',
+      PHX_SERVER: 'true',
       SWITCHYARD_SLOT: 'blue',
       RELEASE_DISTRIBUTION: 'name',
       RELEASE_NODE: 'life_blue@127.0.0.1',
