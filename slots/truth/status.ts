@@ -54,10 +54,12 @@ async function slotStatus(
   const [supervised, connected, adopted] = await Promise.all([
     runtime.process(slot),
     host.ask(connections(slot)),
-    record?.adopted ? host.run(alive(record.adopted.pid)) : undefined,
+    record?.adopted ? host.run(adoptedUptime(record.adopted)) : undefined,
   ])
   const process: SlotProcess =
-    adopted?.code === 0 && record?.adopted ? { state: 'running', pid: record.adopted.pid } : supervised
+    adopted?.code === 0 && record?.adopted
+      ? { state: 'running', pid: record.adopted.pid, uptime: Number(adopted.stdout) }
+      : supervised
   const asked =
     process.state === 'running' && process.pid !== undefined
       ? parseHealth(await host.ask(healthLoop(slot, process.pid, { ...health, passes: 1, soak: 0, within: 1 })))
@@ -74,7 +76,10 @@ async function slotStatus(
   }
 }
 
-const alive = (pid: number): Script => sh.read`kill -0 ${pid} 2>/dev/null`
+/** Prints the seconds since an adopted process was started. Fails when it is gone, also when another one has got its pid. */
+const adoptedUptime = ({ pid, startTime }: NonNullable<SlotRecord['adopted']>): Script => sh.read`
+[ "$(sed 's/.*) //' ${`/proc/${pid}/stat`} 2>/dev/null | cut -d' ' -f20)" = ${startTime} ] || exit 1
+ps -o etimes= -p ${pid}`
 
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 

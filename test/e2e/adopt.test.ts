@@ -22,6 +22,24 @@ it('setup --adopt makes what runs on the blue port the live slot, without a rest
   expect(await pid()).toBe(before)
   expect(await site.live()).toBe('blue')
 
+  const blue = async () => {
+    const { stdout } = await site.task('status', '--json')
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    return events.find(event => event.data?.slots)?.data.slots[0]
+  }
+  const seen = await blue()
+  expect(`pid=${seen.pid}`).toBe(before)
+  expect(seen).toMatchObject({ live: true, state: 'running', health: 'healthy', release: '0.1.0-adopted' })
+  expect(seen.uptime).toBeGreaterThanOrEqual(0)
+  // As after a reboot, when somebody else may have got the pid.
+  const record = '/srv/life/slots/blue/slot.json'
+  await site.host.exec(`sed -i.kept 's/"startTime": "/&1/' ${record}`)
+  expect(await blue()).toMatchObject({ state: 'stopped', pid: null, uptime: null })
+  await site.host.exec(`mv ${record}.kept ${record}`)
+
   const again = await site.task('setup', '--adopt')
   expect(again.stdout).toContain('0 folders and 0 files changed')
 
