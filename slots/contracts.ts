@@ -179,8 +179,10 @@ export interface Provision {
   readonly folders: readonly HostFolder[]
   /** The command lines that the deploying user may run as root, exactly as `sudo -n` will be given them. */
   readonly sudo: readonly (readonly string[])[]
-  /** Run as root after a file changed, in order; each must be harmless when run again. */
+  /** Run as root after a file changed or when a link is not there, in order; each must be harmless when run again. */
   readonly apply: readonly Script[]
+  /** Paths of links of root's that `apply` makes. Where they lead is the plugin's own concern. */
+  readonly links?: readonly string[]
   /** What is left for a person to do by hand, one line each; `setup` shows it. */
   readonly notes?: readonly string[]
 }

@@ -109,6 +109,10 @@ function place({ path, mode }: HostFile): Script {
   )
 }
 
+/** Prints those of the links that are not there, as when somebody disabled the site. */
+export const missingLinks = (links: readonly string[]): Script =>
+  sh.read`for link in ${links}; do [ -L "$link" ] || printf '%s\\n' "$link"; done`
+
 interface Change {
   readonly file: HostFile
   readonly diff: string
@@ -130,7 +134,9 @@ export interface SetupPlan {
   /** Paths of the folders that are not there, or not as they should be. */
   readonly folders: readonly string[]
   readonly files: readonly Change[]
-  /** For people: the new folders, and the files as a diff; empty when nothing would change. */
+  /** Paths of the links that are not there. */
+  readonly links: readonly string[]
+  /** For people: the new folders and links, and the files as a diff; empty when nothing would change. */
   readonly text: string
   /** What is left for a person to do. */
   readonly notes: readonly string[]
@@ -154,15 +160,22 @@ export async function plan(host: Host, { app, layout, slots, provisions, facts }
     provisions.flatMap(want => want.sudo),
   )
   // The sudoers file comes last: when it stands there, all that comes before it was done.
-  const [missing, files] = await Promise.all([
+  const [missing, unlinked, files] = await Promise.all([
     host.ask(missingFolders(layout, wanted)),
+    host.ask(missingLinks(provisions.flatMap(want => want.links ?? []))),
     changes(host, facts.root, [...provisions.flatMap(want => want.files), sudoers]),
   ])
   const paths = missing.split('\n').filter(Boolean)
+  const links = unlinked.split('\n').filter(Boolean)
   return {
     folders: paths,
     files,
-    text: [...paths.map(path => `new folder ${path}`), ...files.map(({ diff }) => diff.trimEnd())].join('\n'),
+    links,
+    text: [
+      ...paths.map(path => `new folder ${path}`),
+      ...files.map(({ diff }) => diff.trimEnd()),
+      ...links.map(path => `new link ${path}`),
+    ].join('\n'),
     notes: provisions.flatMap(want => want.notes ?? []),
     makeFolders: makeFolders(layout, wanted, facts),
     apply: provisions.flatMap(want => want.apply),
@@ -174,14 +187,14 @@ export async function plan(host: Host, { app, layout, slots, provisions, facts }
  * when the router first sees its site goes there.
  */
 export async function install(host: Host, planned: SetupPlan, before: () => Promise<void> | undefined): Promise<void> {
-  const { folders, files, makeFolders, apply } = planned
+  const { folders, files, links, makeFolders, apply } = planned
   if (folders.length > 0) await host.ask(makeFolders)
   const put = async ({ file }: Change) => {
     await host.ask(place(file), { input: file.text })
   }
   for (const change of files.slice(0, -1)) await put(change)
   await before()
-  if (files.length > 0)
+  if (files.length > 0 || links.length > 0)
     for (const { text } of apply) await host.ask(asRoot(['bash', '-c', `set -eu -o pipefail; ${text}`]))
   for (const change of files.slice(-1)) await put(change)
 }

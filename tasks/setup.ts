@@ -22,12 +22,12 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
       if (await mayLock(host, layout)) await lock.take(inLine(lockWait, ground))
       const found = await facts(host, provisions)
       const planned = await plan(host, { app, layout, slots, provisions: provisions(found), facts: found })
-      const news = planned.folders.length + planned.files.length
+      const news = planned.folders.length + planned.files.length + planned.links.length
       for (const line of planned.notes) show(line)
       if (dryRun) return show(planned.text || 'Nothing would change.')
       if (!found.root && news > 0) throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user })
       await install(host, planned, () => (adopting ? adopt(ground) : undefined))
-      note(`${planned.folders.length} folders and ${planned.files.length} files changed`)
+      note(`${planned.folders.length} folders and ${planned.files.length + planned.links.length} files changed`)
       if (news > 0) await append(host, layout, deploy, { event: 'setup', slot: '', result: 'done' })
     },
   })

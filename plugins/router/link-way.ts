@@ -13,7 +13,7 @@ export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
   const link = linkPath(router)
   const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
   return {
-    files: [at.include],
+    files: include ? [at.include] : [at.include, at.enabled],
     generations: true,
     async live() {
       const target = await linkName(kit, link)
@@ -35,6 +35,7 @@ export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
         folders: [{ path: router, mode: 0o755 }],
         sudo: [TEST],
         apply: [include ? refresh : enable(posix.relative(posix.dirname(at.enabled), at.available), at.enabled)],
+        ...(!include && { links: [at.enabled] }),
         ...(include && { notes: [`Your own server block of nginx needs this line: include ${at.include};`] }),
       }
     },

@@ -7,7 +7,7 @@ import { type Site, startSite } from '../support/site.ts'
 let site: Site
 const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
 beforeAll(async () => {
-  site = await startSite({ more: "env: '.env'," })
+  site = await startSite({ more: "env: '.env',", tasks: 'export const { doctor } = tasks' })
   await dotenv("KEPT=same\nGONE=any\nCHANGED='the old one'\n")
 })
 afterAll(async () => {
@@ -50,6 +50,18 @@ describe('a dry run', () => {
     const before = await state()
     await wet('setup')
     expect(await state()).toBe(before)
+  })
+
+  it('of a setup after somebody disabled the site says so, doctor too, and the setup enables it again', async () => {
+    const enabled = '/etc/nginx/sites-enabled/life.conf'
+    await site.host.exec(`rm ${enabled}; systemctl reload nginx`)
+    expect(await dry('setup')).toContain(`new link ${enabled}`)
+    const doctor = await site.task('doctor')
+    expect(doctor.code).toBe(3)
+    expect(doctor.stdout).toMatch(/router +fail .*sites-enabled\/life\.conf is not there/)
+    await wet('setup')
+    expect(await dry('setup')).toContain('Nothing would change.')
+    expect((await site.host.exec('curl -s http://127.0.0.1/deployment_id')).stdout).toBe('no slot is live\n')
   })
 
   it('of a deploy prints each write on the host', async () => {

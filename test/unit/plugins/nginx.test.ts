@@ -61,25 +61,29 @@ describe('what nginx wants on a host', () => {
   const provision = (options: Parameters<typeof nginx>[0]) => nginx(options).create(pluginKit()).provision(FACTS)
 
   test('by a live link: an include and a site, a folder for the link, and one command as root', () => {
-    const { files, folders, sudo, notes } = provision({ site: 'life.example' })
+    const { files, folders, links, sudo, notes } = provision({ site: 'life.example' })
     expect(files.map(file => file.path)).toEqual([
       '/etc/nginx/switchyard/life.conf',
       '/etc/nginx/sites-available/life.conf',
     ])
     expect(files[1]?.text).toContain('    include /etc/nginx/switchyard/life.conf;')
     expect(folders).toEqual([{ path: '/srv/life/router', mode: 0o755 }])
+    expect(links).toEqual(['/etc/nginx/sites-enabled/life.conf'])
     expect(sudo).toEqual([['/usr/sbin/nginx', '-t']])
     expect(notes).toBeUndefined()
   })
 
   test("with a server block of the user's own: the include alone, and the line for it", () => {
-    const { files, notes } = provision({ site: 'life.example', include: true })
+    const { files, links, notes } = provision({ site: 'life.example', include: true })
+    expect(links).toBeUndefined()
     expect(files.map(file => file.path)).toEqual(['/etc/nginx/switchyard/life.conf'])
     expect(notes).toEqual([expect.stringContaining('include /etc/nginx/switchyard/life.conf;')])
   })
 
   test('by reload: a site for each slot and for none, and the exact commands as root, without a wildcard', () => {
-    const { files, sudo } = provision({ site: 'life.example', mode: 'reload' })
+    const { files, links, sudo } = provision({ site: 'life.example', mode: 'reload' })
+    // Which slot is live is what the link says: a setup that made it anew would say that none is.
+    expect(links).toBeUndefined()
     expect(files.map(file => file.path)).toEqual([
       '/etc/nginx/switchyard/life.no-slot.conf',
       '/etc/nginx/switchyard/life.blue.conf',
