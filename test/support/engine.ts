@@ -1,6 +1,6 @@
 /**
- * Brings up what the host tests stand on: a Docker engine, the Debian base image, and the image of the rehearsal host.
- * Where all three are there already, that takes a tenth of a second. Where nothing is there, and this is Debian and
+ * Brings up what the host tests stand on: some programs, a Docker engine, the Debian base image, and the image of the
+ * rehearsal host. Where all of it is there already, that takes a tenth of a second. Where nothing is there, and this is Debian and
  * root, they are made; elsewhere the error says what to install.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -18,6 +18,8 @@ const run = promisify(execFile)
 const context = fileURLToPath(new URL('../../vagrant/', import.meta.url))
 /** What the image is made of: the files that vagrant/.dockerignore lets through, and the Dockerfile. */
 const contextFiles = ['Dockerfile', 'init.sh', 'provision.sh']
+/** What the host tests and the rehearsal run on this machine beside Docker, with the Debian package that has each. */
+const tools = { git: 'git', ps: 'procps', script: 'bsdutils', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
 const baseImage = 'debian:bookworm-slim'
 const engineLog = join(tmpdir(), 'switchyard-dockerd.log')
 const enginePid = join(tmpdir(), 'switchyard-dockerd.pid')
@@ -42,6 +44,17 @@ export async function ensureEngine(): Promise<void> {
     await install({ docker: 'docker.io', dockerd: 'docker.io', iptables: 'iptables' })
     await startEngine()
   })
+}
+
+/** Makes sure that the other programs of this machine are there. Throws with what to install where that cannot be done. */
+async function ensureTools(): Promise<void> {
+  const missing = Object.keys(tools).filter(name => !onPath(name))
+  if (missing.length === 0) return
+  if (!canInstall())
+    throw new Error(
+      `Not found: ${missing.join(', ')}. Install them; as root on Debian 12 they are installed by themselves.`,
+    )
+  await withLock(() => install(tools))
 }
 
 /** Makes sure that `debian:bookworm-slim` is there: pulled, or, as root on Debian, bootstrapped from Debian's packages (20 s). */
@@ -75,6 +88,7 @@ export async function ensureHostImage(): Promise<string> {
     hash.update(`${name}\0`).update(await readFile(join(context, name)))
   }
   const image = `switchyard-host:${hash.digest('hex').slice(0, 12)}`
+  await ensureTools()
   await ensureEngine()
   if (await imageExists(image)) return image
   await ensureBaseImage()
