@@ -6,7 +6,7 @@
  *     npm run rehearse -- --vagrant on the machine of vagrant/Vagrantfile
  *     npm run rehearse -- --keep    leaves the host, and prints how to enter it
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { on, once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,11 +20,19 @@ const HOME = fileURLToPath(new URL('..', import.meta.url))
 const TASK = join(HOME, 'bin', 'task.mjs')
 const CLIENTS = { keepAlive: 4, post: 2, fresh: 2, slow: 2, socket: 50 }
 
-const { values: flags } = parseArgs({
-  options: { keep: { type: 'boolean', default: false }, vagrant: { type: 'boolean', default: false } },
-})
-
 const say = (text: string) => process.stdout.write(`${text}\n`)
+
+const flags = readFlags()
+
+function readFlags() {
+  try {
+    const options = { keep: { type: 'boolean', default: false }, vagrant: { type: 'boolean', default: false } } as const
+    return parseArgs({ options }).values
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\nnpm run rehearse -- [--vagrant] [--keep]\n`)
+    process.exit(2)
+  }
+}
 
 /** The Taskfile and the application in a folder of their own, so that a version can be changed without touching the checkout. */
 async function copyProject(): Promise<string> {
@@ -67,13 +75,16 @@ async function typeInto(folder: string, host: RehearsalHost, slot: string, line:
   }
   await says(/iex\([^)]*\)\d*>/)
   console.stdin?.write(`${line}\n`)
-  await says(/"[^"\n]*"\s*(?:\x1b\[\d*m)*\s*$|"[^"\n]*"[\s\S]*iex\([^)]*\)2>/)
+  // The line itself comes back first; only the next prompt says that the answer is whole.
+  await says(/iex\([^)]*\)2>/)
   console.stdin?.write('\x03')
   await says(/\(a\)bort/)
   console.stdin?.write('a\n')
   await once(console, 'close')
   running = undefined
-  return /^"(.*)"/m.exec(stripVTControlCharacters(seen).replaceAll('\r', ''))?.[1] ?? ''
+  const [, answer] = /^"(.*)"$/m.exec(stripVTControlCharacters(seen).replaceAll('\r', '')) ?? []
+  if (answer === undefined) throw new Error(`the console gave no answer:\n${seen}`)
+  return answer
 }
 
 /** A command in the project's folder; the host of the rehearsal stands in its environment. */
@@ -88,7 +99,8 @@ function start(
   return spawn(command, words, { cwd: folder, env, stdio })
 }
 
-let running: ReturnType<typeof start> | undefined
+/** The command that an interruption lets come to its own end. */
+let running: ChildProcess | undefined
 
 /** Load on the site while something is done, and a second more on each side of it. */
 async function underLoad(url: string, work: () => Promise<number>): Promise<{ report: Report; took: number }> {
@@ -109,19 +121,27 @@ function sentence(what: string, { report, took }: { report: Report; took: number
   // Two clients ask at once, so that an answer of the old version can arrive after the first of the new one.
   const versions = [...new Set(requests.fresh.seen.map(seen => seen.value))].join(' then ')
   const reasons = Object.values(requests).flatMap(kind => Object.entries(kind.reasons))
+  const [before = '', after = ''] = [requests.fresh.seen.at(0)?.value, requests.fresh.seen.at(-1)?.value]
+  const of = (version: string) => requests.fresh.seen.filter(seen => seen.value === version)
+  const lastOld = Math.max(...of(before).map(seen => seen.lastAnsweredAt))
+  const firstNew = Math.min(...of(after).map(seen => seen.firstAnsweredAt))
   return [
     `${what}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
     `  WebSockets: ${CLIENTS.socket - report.drops.length} of ${CLIENTS.socket} kept, ${socket.sent} messages sent, ${socket.failed} failed`,
-    `  fresh connections saw ${versions}; the whole command took ${Math.round(took)} ms`,
+    `  fresh connections saw ${versions}, the last answer of one and the first of the other ${Math.round(Math.abs(firstNew - lastOld))} ms apart`,
+    `  switched at ${new Date(firstNew).toISOString().slice(11, 23)} UTC; the whole command took ${Math.round(took)} ms`,
   ].join('\n')
 }
 
 class Interrupted extends Error {}
 
+let interrupted = false
+
 /** Rejects when we are interrupted, and the command that was running has ended: it unwinds by itself. */
 const interruption = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
+      interrupted = true
       const stop = () =>
         reject(new Interrupted(flags.keep ? 'Interrupted.' : 'Interrupted: the throw-away host is gone.'))
       if (!running) return stop()
@@ -135,16 +155,27 @@ interruption.catch(() => undefined)
 
 async function rehearse(): Promise<boolean> {
   say('A throw-away host is being made: sshd, systemd and nginx.')
-  const host = await openRehearsalHost(flags)
-  const folder = await copyProject()
+  const host = await openRehearsalHost({
+    ...flags,
+    watch(child) {
+      running = child
+      child.once('close', () => {
+        running = undefined
+      })
+    },
+  })
+  let folder: string | undefined
   try {
+    if (interrupted) return await interruption
+    folder = await copyProject()
     return await Promise.race([play(host, folder), interruption])
   } finally {
     if (flags.keep) {
-      say(`\nThe host was kept. Enter it:  ${host.enter}\nThrow it away: ${host.remove}\nThe project:   ${folder}`)
+      say(`\nThe host was kept. Enter it:  ${host.enter}\nThrow it away: ${host.remove}`)
+      if (folder) say(`The project:   ${folder}`)
     } else {
       await host[Symbol.asyncDispose]()
-      await rm(folder, { recursive: true, force: true })
+      if (folder) await rm(folder, { recursive: true, force: true })
     }
   }
 }
@@ -177,8 +208,13 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
 try {
   process.exitCode = (await rehearse()) ? 0 : 1
 } catch (error) {
-  if (!(error instanceof Interrupted)) throw error
-  say(`\n${error.message}`)
+  // What a Ctrl-C ended fails in its own words; the host that it was making is gone by now.
+  const message = messageOf(error)
+  say(`\n${interrupted && !(error instanceof Interrupted) ? `Interrupted: ${message}` : message}`)
   // What was running may have left handles behind; all that must not stay was removed.
-  process.exit(130)
+  process.exit(interrupted ? 130 : 1)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
