@@ -119,7 +119,11 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 
 /** Runs the built program in a folder. */
 export const runTask = (folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running =>
-  watch(spawn(process.execPath, [BIN, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+  runProgram(folder, env, [BIN, ...words])
+
+/** Runs a program of Node's in a folder. */
+export const runProgram = (folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running =>
+  watch(spawn(process.execPath, [...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
 
 function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>): Running {
   let stdout = ''

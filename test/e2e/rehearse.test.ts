@@ -1,0 +1,91 @@
+/** `npm run rehearse` as the README has it: what it says at its end, what it leaves behind, and that it can be interrupted. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { runProgram } from '../support/site.ts'
+
+const run = promisify(execFile)
+const HOME = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A temporary folder of the rehearsal's own: what it leaves behind can be seen there. */
+let temporary: string
+beforeAll(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'switchyard-rehearse-'))
+})
+afterAll(() => rm(temporary, { recursive: true, force: true }))
+
+const rehearse = (...flags: string[]) =>
+  runProgram(HOME, { ...process.env, CI: '1', TMPDIR: temporary }, [
+    join(HOME, 'node_modules', '.bin', 'tsx'),
+    join(HOME, 'vagrant', 'rehearse.ts'),
+    ...flags,
+  ])
+
+/** The container of the rehearsal that runs now: its key bears its name. */
+async function container(): Promise<string> {
+  const [folder = ''] = (await readdir(temporary)).filter(name => name.startsWith('switchyard-host-'))
+  const key = await readFile(join(temporary, folder, 'id_ed25519.pub'), 'utf8')
+  return key.trim().split(' ').at(-1) ?? ''
+}
+const isThere = async (name: string) =>
+  (await run('docker', ['ps', '--all', '--format', '{{.Names}}'])).stdout.split('\n').includes(name)
+const left = async () => (await readdir(temporary)).filter(name => /^switchyard-(?:host|rehearsal)/.test(name))
+
+it('deploys, promotes under load, rolls back and enters the console, loses nothing, and cleans up', async () => {
+  const rehearsal = rehearse()
+  await rehearsal.says(/npx task setup/)
+  const name = await container()
+  expect(await isThere(name)).toBe(true)
+  const { code, stdout, stderr } = await rehearsal.ended
+  expect(code, stdout + stderr).toBe(0)
+  expect(stdout).toMatch(/^promote green \(0\.1\.0 to 0\.1\.1\): \d+ requests sent, 0 failed$/m)
+  expect(stdout).toMatch(/^rollback \(0\.1\.1 to 0\.1\.0\): \d+ requests sent, 0 failed$/m)
+  expect(stdout.match(/^ {2}WebSockets: 50 of 50 kept, \d+ messages sent, 0 failed$/gm)).toHaveLength(2)
+  expect(stdout).toMatch(/^ {2}fresh connections saw 0\.1\.0 then 0\.1\.1, .* \d+ ms apart$/m)
+  expect(stdout.match(/^ {2}switched at [\d:.]+ UTC; the whole command took \d+ ms$/gm)).toHaveLength(2)
+  expect(stdout).toContain('\nthis is life_green@127.0.0.1, version 0.1.1\n')
+  expect(stdout).toMatch(/^Nothing was lost: 0 requests failed, 0 WebSockets cut\.$/m)
+  expect(await isThere(name)).toBe(false)
+  expect(await left()).toEqual([])
+})
+
+it('cleans up when Ctrl-C comes', async () => {
+  const rehearsal = rehearse()
+  await rehearsal.says(/npx task deploy/)
+  const name = await container()
+  rehearsal.kill('SIGINT')
+  const { code, stdout } = await rehearsal.ended
+  expect(stdout).toContain('Interrupted: the throw-away host is gone.')
+  expect(code).toBe(130)
+  expect(await isThere(name)).toBe(false)
+  expect(await left()).toEqual([])
+})
+
+it('leaves the host with --keep, also when it is interrupted, and prints how to enter it and how to throw it away', async () => {
+  const rehearsal = rehearse('--keep')
+  await rehearsal.says(/npx task deploy/)
+  const name = await container()
+  rehearsal.kill('SIGTERM')
+  const { stdout } = await rehearsal.ended
+  const [, enter = ''] = /^The host was kept\. Enter it: +(.+)$/m.exec(stdout) ?? []
+  const [, remove = ''] = /^Throw it away: (.+)$/m.exec(stdout) ?? []
+  const [, project = ''] = /^The project: +(.+)$/m.exec(stdout) ?? []
+  try {
+    expect((await run('bash', ['-c', `${enter} ls /srv/life`])).stdout).toContain('releases')
+    expect(await readdir(project)).toContain('Taskfile.ts')
+  } finally {
+    await run('bash', ['-c', remove])
+  }
+  expect(await isThere(name)).toBe(false)
+})
+
+it('refuses a flag that it does not know, and contacts nothing', async () => {
+  const { code, stdout, stderr } = await rehearse('--kepe').ended
+  expect(code).toBe(2)
+  expect(stderr).toContain('npm run rehearse -- [--vagrant] [--keep]')
+  expect(stdout).toBe('')
+})
