@@ -1,0 +1,95 @@
+/** The daily commands as the README spells them: what they print is what stands there, but for numbers. And each step by itself. */
+import { readFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../support/site.ts'
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+
+/** The output that the README shows below a command. */
+function shown(command: string): string[] {
+  const [, after = ''] = readme.split(`    $ npx task ${command}\n`)
+  const lines = after.split('\n')
+  return lines.slice(0, lines.indexOf('')).map(line => line.replace(/^ {4}/, ''))
+}
+
+/** Without what differs from run to run: hashes, numbers, and whether an old answer came after the switch. */
+const plain = (line: string) =>
+  line
+    .replace(/(sha256 |0\.1\.1-)[0-9a-f]{7}\b/g, '$1#')
+    .replace(/last old (?:none|after \d+ ms)/, 'last old #')
+    .replace(/1 (try|tries)\b|\d+ tries\b/g, '# tries')
+    .replace(/\d+(?:\.\d+)?(?= (?:s|ms|probes)\b)|(?<=process )\d+/g, '#')
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+  for (const words of [['setup'], ['deploy', '--promote']]) {
+    const { code, stdout, stderr } = await site.task(...words)
+    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  }
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+const next = (...words: string[]) => site.taskWith({ LIFE_VERSION: '0.1.1' }, ...words)
+
+describe('the daily commands of the README', () => {
+  it.each(['deploy', 'migrate --slot green', 'promote green'])(
+    'npx task %s prints what stands there',
+    async command => {
+      const { code, stdout, stderr } = await next(...command.split(' '))
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+      expect(stdout.trim().split('\n').map(plain)).toEqual(shown(command).map(plain))
+    },
+  )
+
+  it('npx task console --slot green answers what stands there', async () => {
+    const [typed = '', answer = ''] = shown('console --slot green')
+    const [, prompt = '', line = ''] = /^(iex\(.+\)1> )(.*)$/.exec(typed) ?? []
+    const console = site.inTerminal({}, 'console', '--slot', 'green')
+    await console.says(new RegExp(prompt.replace(/[()]/g, '\\$&')))
+    console.type(`${line}\n`)
+    await console.says(new RegExp(`^(?:\\x1b\\[[0-9;]*m)*${answer}`, 'm'))
+    console.type('\x03')
+    await console.says(/\(a\)bort/)
+    console.type('a\n')
+    await console.ended
+  })
+})
+
+describe('each step by itself', () => {
+  it.each([
+    ['build', 'Build the release  0.1.1'],
+    ['upload', '0.1.1-'],
+    ['detect-live', 'Find out which slot is live  green'],
+    ['stop-idle', 'blue ended'],
+    ['start-idle', 'in blue'],
+    ['check-idle', '0.1.1, process'],
+  ])('task %s', async (step, says) => {
+    const { code, stdout, stderr } = await next(step)
+    expect(stdout, stderr).toContain(says)
+    expect(code).toBe(0)
+    expect(await site.live()).toBe('green')
+  })
+})
+
+it('an application without a health page of its own is deployed with one line more, and refused without that', async () => {
+  const path = join(site.folder, 'Taskfile.ts')
+  const text = await readFile(path, 'utf8')
+  const withHealth = (health: string) => writeFile(path, text.replace('  slots: {', `  health: ${health},\n  slots: {`))
+  await withHealth("{ path: '/' }")
+  const refused = await next('check-idle')
+  expect(refused.stderr).toContain('what answers there says no version. [SLOT_OTHER_VERSION]')
+  expect(refused.stderr).toContain('set `health: { version: false }`')
+  expect(refused.code).toBe(3)
+  await withHealth("{ path: '/', version: false }")
+  for (const words of [['check-idle'], ['promote', 'blue']]) {
+    const { code, stdout, stderr } = await next(...words)
+    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  }
+  expect(await site.live()).toBe('blue')
+})
