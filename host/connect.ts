@@ -1,5 +1,6 @@
 /** One verified, authenticated SSH connection, through as many jump hosts as the configuration asks for. */
 import type { Duplex } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Client, ClientChannel, CompressionAlgorithm } from 'ssh2'
 import { Fault } from '../runner/faults.ts'
 import { credentials } from './credentials.ts'
@@ -17,8 +18,11 @@ export interface Connection {
   readonly lost: Promise<string>
   /** The reason, once it has ended. */
   ended(): string | undefined
-  /** Ends it and the connections to the jump hosts below. */
-  close(): void
+  /**
+   * Ends it and the connections to the jump hosts below. Resolves when our last word is on its way: nobody needs to wait until the other side has
+   * heard it, unless it goes through something of ours that would end with us.
+   */
+  close(): Promise<void>
 }
 
 /** Milliseconds. */
@@ -37,10 +41,8 @@ export interface ConnectOptions {
   readonly meter: Meter
 }
 
-export async function connect(target: string, options: ConnectOptions): Promise<Connection> {
-  // `ssh -G` reads `user@host` and `ssh://` itself.
-  return connectTo(await resolve({ host: target }, options.configFile), { ...options, path: [] })
-}
+export const connect = (config: SshConfig, options: ConnectOptions): Promise<Connection> =>
+  connectTo(config, { ...options, path: [] })
 
 interface Way extends ConnectOptions {
   /** The servers on whose behalf this connection is made, for the fault about a circle. */
@@ -86,10 +88,12 @@ async function attempt(
   const tried: string[] = []
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
   const { lost, ended } = watch(client, socket)
-  const close = () => {
+  const close = async () => {
     client.end()
     // A frozen server does not say goodbye.
     setTimeout(() => socket.destroy(), GOODBYE).unref()
+    if (below || said) await lost
+    else await Promise.race([lost, finished(socket, { readable: false }).catch(() => undefined)])
   }
   const explain = async (error: Error & { level?: string }): Promise<Fault> => {
     if (error instanceof Fault) return error
@@ -145,14 +149,14 @@ async function attempt(
   } catch (error) {
     client.destroy()
     socket.destroy()
-    below?.close()
+    void below?.close()
     if (refusal === undefined) throw await explain(error as Error)
     if ('unknown' in refusal) return refusal
     throw refusal
   } finally {
     connected.abort()
   }
-  void lost.then(() => below?.close())
+  void lost.then(() => void below?.close())
   return { client, lost, ended, close }
 }
 
@@ -223,7 +227,7 @@ async function through(below: Connection, config: SshConfig): Promise<ClientChan
   return new Promise((resolve, reject) => {
     below.client.forwardOut('127.0.0.1', 0, config.hostname, config.port, (error, channel) => {
       if (error === undefined) return resolve(channel)
-      below.close()
+      void below.close()
       const address = `${config.hostname}:${config.port}`
       reject(
         hostFaults.HOST_UNREACHABLE(

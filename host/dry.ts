@@ -59,6 +59,7 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
       script(it)
       return heldNothing()
     },
+    account: host.account,
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   }
 }

@@ -22,7 +22,8 @@ export interface Host extends AsyncDisposable {
    * a script that writes is printed, and its result is `code` 0 with no output.
    *
    * Scripts that are begun in the same turn of the event loop travel together: those that only look side by side, those that write (or are
-   * `ordered`) in the order in which they were begun, and none behind one that failed: that rejects with `COMMAND_SKIPPED`.
+   * `ordered`) in the order in which they were begun, and none behind one that failed: that rejects with `COMMAND_SKIPPED`. Each resolves when
+   * it has ended, and not with the last. In `$begun` a script finds the `$EPOCHREALTIME` of when they all began there, if it did not travel alone.
    */
   run(script: Script, options?: RunOptions): Promise<Output>
   /** As `run`, and a non-zero exit is a `Fault` that shows the exact command and the end of its stderr. Resolves to stdout without the last line break. */
@@ -47,6 +48,8 @@ export interface Host extends AsyncDisposable {
    * a question to a person waits until there is one. Missing where there is no way to go.
    */
   connect?(): void
+  /** The user that commands run as, as far as this machine can tell; contacts nothing. Only the other machine knows for certain. */
+  account(): Promise<string | undefined>
   /** What has gone over the line to it so far; missing where there is no line. */
   traffic?(): Traffic
 }

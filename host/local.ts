@@ -1,7 +1,7 @@
 /** This machine, for a runner that lives on the server itself. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { hostFaults } from './faults.ts'
 import type { HostSetting, Transport } from './host.ts'
 import type { Ending, Machine, Session } from './machine.ts'
@@ -39,6 +39,7 @@ function machine(name: string): Machine {
       return session
     },
     attach: command => attachLocal(name, command),
+    account: async () => userInfo().username,
     async [Symbol.asyncDispose]() {
       letGo = true
       for (const session of living) session.close()

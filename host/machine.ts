@@ -13,6 +13,7 @@ export interface Machine extends AsyncDisposable {
   attach(command: string): Promise<Ending>
   /** As in `Host`. */
   connect?(): void
+  account(): Promise<string | undefined>
   traffic?(): Traffic
 }
 

@@ -5,7 +5,8 @@ import { hold } from './hold.ts'
 import type { Guard, Host, HostSetting } from './host.ts'
 import type { Machine } from './machine.ts'
 import { interruptible, preamble, type Start } from './process.ts'
-import { ask, run } from './run.ts'
+import { ask, run, type Tapped } from './run.ts'
+import type { Script } from './script.ts'
 import { shellOver } from './shell.ts'
 import { put, write } from './transfer.ts'
 import { inTurns } from './turn.ts'
@@ -15,7 +16,7 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
   const begin = interruptible(machine, signal)
   const { start, judged } = guardedBy(guard, begin)
   const shell = (starting: Start) => shellOver(name, ({ text, before }) => starting(preamble(before) + text, text))
-  const bare: Host['run'] = (script, options) => run(name, begin, script, options)
+  const bare = (script: Script, options: Tapped) => run(name, begin, script, options)
   const guarded: Host['run'] = (script, options) => run(name, script.writes ? start : begin, script, options)
   const together = inTurns(name, { bare, guarded, guard }, signal)
   const way = () => ({ start: judged, guard: guard.script() })
@@ -35,6 +36,7 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
       void it.ended.then(() => held.delete(it))
       return it
     },
+    account: machine.account,
     ...(machine.connect && { connect: machine.connect }),
     ...(machine.traffic && { traffic: machine.traffic }),
     async [Symbol.asyncDispose]() {

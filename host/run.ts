@@ -18,15 +18,21 @@ export const scriptText = (script: Script): string => preamble() + script.text
 /** How long a process group has to go after SIGTERM, in milliseconds. */
 const GRACE = 5_000
 
+export interface Tapped extends RunOptions {
+  /** Each piece of the standard output while it runs. */
+  readonly onChunk?: (chunk: Buffer) => void
+}
+
 export async function run(
   host: string,
   start: Start,
   script: Script,
-  options: RunOptions = {},
+  options: Tapped = {},
   feed: (process: Process) => unknown = process => give(process, options.input),
 ): Promise<Output> {
   const process = start(scriptText(script), script.label ?? script.text)
   const stdout = gather(process.stdout, options.onLine)
+  if (options.onChunk) process.stdout.on('data', options.onChunk)
   const stderr = gather(process.stderr, options.onLine)
   feed(process)
   const late = options.timeout === undefined ? undefined : limit(process, options.timeout)

@@ -16,7 +16,7 @@ export interface Sessions {
   shell(): Promise<Session>
   /** A channel for a person; shells in advance give way to it. */
   terminal(command: string, options: ExecOptions): Promise<ClientChannel>
-  close(): void
+  close(): Promise<void>
 }
 
 const LIMIT = 8

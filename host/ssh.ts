@@ -7,6 +7,7 @@ import type { Machine } from './machine.ts'
 import { meter as meterOf } from './meter.ts'
 import { openHost } from './open-host.ts'
 import { endingOf, type Sessions, sessionsOn } from './sessions.ts'
+import { resolve as resolveConfig, type SshConfig } from './ssh-config.ts'
 
 export interface SshOptions {
   /** Another file than `~/.ssh/config`, as with `ssh -F`. */
@@ -31,9 +32,15 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
   })
   let letGo = false
 
+  let read: Promise<SshConfig> | undefined
+  const config = () => {
+    // `ssh -G` reads `user@host` and `ssh://` itself.
+    read ??= resolveConfig({ host: name }, configFile)
+    return read
+  }
   const confirm = async (question: string) => (await wanted) && setting.confirm(question)
   const open = async (): Promise<Opened> => {
-    const connection = await connect(name, { setting: { ...setting, confirm }, configFile, meter })
+    const connection = await connect(await config(), { setting: { ...setting, confirm }, configFile, meter })
     void connection.lost.then(forget)
     return { connection, sessions: sessionsOn(name, connection) }
   }
@@ -69,14 +76,16 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
         () => undefined,
       )
     },
+    account: () =>
+      config().then(
+        ({ user }) => user,
+        () => undefined,
+      ),
     traffic: meter.traffic,
     async [Symbol.asyncDispose]() {
       letGo = true
       want(false)
-      const last = await current?.catch(() => undefined)
-      if (last === undefined) return
-      last.sessions.close()
-      await last.connection.lost
+      await (await current?.catch(() => undefined))?.sessions.close()
     },
   }
 }

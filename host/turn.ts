@@ -5,14 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import { hostFaults } from './faults.ts'
 import type { Guard, Host } from './host.ts'
-import { lastLines } from './run.ts'
+import { lastLines, type Tapped } from './run.ts'
 import { type Output, type Script, sh } from './script.ts'
 
 type Run = Host['run']
 
 /** How scripts are run: behind the guard's line when they write, or without it. */
 interface Ways {
-  readonly bare: Run
+  bare(script: Script, options: Tapped): Promise<Output>
   readonly guarded: Run
   readonly guard: Guard
 }
@@ -53,20 +53,25 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
       const label = parts.map(({ script }) => script.label ?? script.text).join('\n')
       const guarding = behindGuard(parts)
       const script = sh.lines(...guarding.before, bundle(guarding.parts, mark))
-      const all = await bare({ ...script, label }, { input, onLine: telling(parts, mark) })
-      const outputs = parse(all.stdout, mark)
-      const failed = parts[outputs.findIndex(({ code }) => code !== 0)]?.script.text
-      for (const [i, { script, resolve, reject }] of parts.entries()) {
-        const output = outputs[i]
-        const refused = output && script.writes && guard.refusal(output.code, output.stderr)
-        if (refused) reject(refused)
-        else if (output) resolve(output)
-        else if (failed !== undefined) reject(hostFaults.COMMAND_SKIPPED({ host, command: script.text, after: failed }))
-        else
-          reject(
-            hostFaults.COMMAND_FAILED({ host, command: script.text, code: all.code, stderr: lastLines(all.stderr) }),
-          )
+      let failed: string | undefined
+      const waiting = [...parts]
+      // Each hears of its end when it comes, and not when all have ended.
+      const settle = (output: Output) => {
+        const part = waiting.shift()
+        if (!part) return
+        if (output.code !== 0) failed ??= part.script.text
+        const refused = part.script.writes && guard.refusal(output.code, output.stderr)
+        if (refused) part.reject(refused)
+        else part.resolve(output)
       }
+      const onLine = telling(parts, mark)
+      const { code, stderr } = await bare({ ...script, label }, { input, onLine, onChunk: outputs(mark, settle) })
+      for (const { script, reject } of waiting)
+        reject(
+          failed === undefined
+            ? hostFaults.COMMAND_FAILED({ host, command: script.text, code, stderr: lastLines(stderr) })
+            : hostFaults.COMMAND_SKIPPED({ host, command: script.text, after: failed }),
+        )
     } catch (error) {
       for (const { reject } of parts) reject(error)
     }
@@ -121,6 +126,7 @@ const raw = (text: string): Script => ({ writes: false, text })
 /** Each script as a function that runs in a shell of its own; `part NAME` prints its output, a mark with its exit code, and its errors. */
 const functions = (parts: readonly Part[], mark: string): Script =>
   sh.lines(
+    sh.read`begun=\${EPOCHREALTIME-}`,
     ...parts.map(({ script }, i) => sh.read`part${i}() ( set -eu -o pipefail\n${script}\n)`),
     sh.read`part() {
   local said code
@@ -153,17 +159,21 @@ export const inOrder = (parts: readonly Part[], mark: string): Script => {
   return sh.lines(functions(parts, mark), { writes: true, text: `${steps.join(' &&\n')} || :` })
 }
 
-/** Reads what `part` printed, one after the other. */
-export function parse(text: string, mark: string): Output[] {
-  const outputs: Output[] = []
-  let rest = text
-  for (;;) {
-    const out = rest.indexOf(`\n${mark} `)
-    const end = rest.indexOf(`\n${mark}\n`, out + 1)
-    if (out < 0 || end < 0) return outputs
-    const [code = '', ...said] = rest.slice(out + mark.length + 2, end).split('\n')
-    outputs.push({ code: Number(code), stdout: rest.slice(0, out), stderr: said.join('\n') })
-    rest = rest.slice(end + mark.length + 2)
+/** Reads what `part` printed, one after the other, as it comes in pieces. */
+export function outputs(mark: string, ended: (output: Output) => void): (chunk: Buffer) => void {
+  let rest = Buffer.alloc(0)
+  return chunk => {
+    rest = Buffer.concat([rest, chunk])
+    for (;;) {
+      const end = rest.indexOf(`\n${mark}\n`)
+      const out = end < 0 ? -1 : rest.lastIndexOf(`\n${mark} `, end - 1)
+      if (out < 0) return
+      const text = rest.toString('utf8', out + mark.length + 2, end)
+      const [code = '', ...said] = text.split('\n')
+      const stdout = rest.toString('utf8', 0, out)
+      rest = rest.subarray(end + mark.length + 2)
+      ended({ code: Number(code), stdout, stderr: said.join('\n') })
+    }
   }
 }
 
@@ -190,6 +200,13 @@ function telling(parts: readonly Part[], mark: string): (line: string) => void {
     }
   }
 }
+
+/** The same host, on which also what only looks has its place in the order of its turn. */
+export const orderly = (host: Host): Host => ({
+  ...host,
+  run: (script, options) => host.run(sh.ordered(script), options),
+  ask: (script, options) => host.ask(sh.ordered(script), options),
+})
 
 /**
  * What was begun in the same turn, and has to come in that order: resolves when all is done. Rejects with what went wrong, and not with

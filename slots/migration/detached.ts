@@ -66,5 +66,6 @@ export const detachedHost = (host: Host, dir: string, deploy: string, kind: stri
   write: (...words) => host.write(...words),
   attach: command => host.attach(command),
   hold: (...words) => host.hold(...words),
+  account: host.account,
   [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
 })

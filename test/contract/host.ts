@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { ProcessOutput, ProcessPromise, $ as zx } from 'zx/core'
 import type { Host, HostSetting, Transport } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
+import { orderly } from '../../host/turn.ts'
 import { Fault } from '../../runner/faults.ts'
 
 /** One implementation to be tested. */
@@ -366,6 +367,32 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(lines).toEqual(['first', 'second', '', '', 'end', 'err'])
       })
 
+      test('each tells its end when it comes, and not with the last', async () => {
+        const go = `${folder}/go`
+        const ends = [sh.write`echo first`, sh.write`until [ -e ${go} ]; do sleep 0.05; done; echo second`].map(
+          script => host.ask(script),
+        )
+        expect(await ends[0]).toBe('first')
+        await it.beside(`touch '${go}'`)
+        expect(await ends[1]).toBe('second')
+      })
+
+      test('find out there when they all began', async () => {
+        const waited = sh.read`echo $(( (\${EPOCHREALTIME//[!0-9]/} - \${begun//[!0-9]/}) / 1000 ))`
+        const [, behind] = await Promise.all([host.ask(sh.write`sleep 0.3`), host.ask(sh.ordered(waited))])
+        expect(Number(behind)).toBeGreaterThanOrEqual(300)
+        expect(await host.ask(sh.read`echo "\${begun-alone}"`)).toBe('alone')
+      })
+
+      test('that only look have a place in the order as well, when they are told so', async () => {
+        const file = `${folder}/file`
+        const [, seen] = await Promise.all([
+          host.ask(sh.write`sleep 0.2; echo written > ${file}`),
+          orderly(host).ask(sh.read`cat ${file}`),
+        ])
+        expect(seen).toBe('written')
+      })
+
       test('are not run behind one that failed, when they write', async () => {
         const [first, second, third] = await Promise.allSettled([
           host.run(sh.write`exit 7`),
@@ -475,6 +502,10 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         })
         expect(await left()).toBe('')
       })
+    })
+
+    test('account is the user that commands run as', async () => {
+      expect(await host.account()).toBe(await host.ask(sh.read`id -un`))
     })
 
     describe('hold', () => {

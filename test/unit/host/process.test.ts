@@ -27,6 +27,7 @@ function puppet() {
     name: 'puppet',
     shell: async () => session,
     attach: async () => ({ lost: 'no terminal' }),
+    account: async () => undefined,
     async [Symbol.asyncDispose]() {},
   }
   const end = (ending: Ending) => {

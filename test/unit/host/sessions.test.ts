@@ -44,7 +44,7 @@ function server(allowed: number, slowToEnd = false) {
     client: { exec } as unknown as Client,
     lost,
     ended: () => reason,
-    close: () => cut('closed'),
+    close: async () => cut('closed'),
   }
   return { seen, connection, cut }
 }
