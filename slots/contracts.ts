@@ -119,6 +119,11 @@ export interface Answer {
 }
 
 export interface Router {
+  /**
+   * `check`, `promote` and `prove` are one script each, begun in the turn in which they are called. Then a move is checked, made and proven in one
+   * turn; else each waits for the one before.
+   */
+  readonly prompt?: boolean
   /** Reads its own state. No route yet is `slot: undefined`; state that cannot be read or understood is a `Fault`. Never a guess. */
   live(): Promise<Route>
   /** Asks `/deployment_id` once on a fresh connection. No answer is a value with `problem`, not an error. */

@@ -8,6 +8,7 @@ import type { InLine } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 import type { Health } from '../slots/start/health.ts'
+import type { Readings } from '../slots/truth/truth.ts'
 
 export interface Context<S extends string> {
   readonly app: string
@@ -15,6 +16,8 @@ export interface Context<S extends string> {
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly router: Router
+  /** The same router, for a move: what it asks keeps its place behind what was begun before it in the same turn. */
+  readonly mover: Router
   readonly runtime: Runtime
   readonly health: Health
   /** How a promote measures itself; undefined where the project does not want that. */
@@ -24,6 +27,8 @@ export interface Context<S extends string> {
   readonly lock: RunLock
   /** The runtime, but what it runs for a slot goes on when the connection is cut; `kind` names its result on the host. */
   detached(slot: Slot, kind: string): Runtime
+  /** Which slot is live, as router, public answer and records say it; as they said it under the lock when it was just taken. */
+  readings(): Promise<Readings>
   /** Runs the project's build source. */
   build(): Promise<Artifact>
   /** The text of a slot's environment file: the project's environment, the runtime's, and the slot's own, the last wins. */

@@ -1,4 +1,4 @@
-import { readingLines, truth } from '../slots/truth/truth.ts'
+import { judge, readingLines } from '../slots/truth/truth.ts'
 import type { Parts } from './context.ts'
 
 export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>
@@ -6,8 +6,8 @@ export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>
 export const detectLive = <S extends string>({ task }: Parts<S>) =>
   task('Find out which slot is live', {
     about: 'The router, the public answer and the records on the host must agree; if they do not, nothing goes ahead.',
-    async run({ host, layout, slots, router, log, note }) {
-      const read = await truth({ host, layout, slots, router })
+    async run({ readings, slots, log, note }) {
+      const read = judge(await readings(), slots)
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       note(read.live ? read.live.name : `none yet, the first deploy goes to ${read.idle.name}`)
       const idleRecord = read.records.find(found => found?.slot === read.idle.name)

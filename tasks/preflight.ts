@@ -1,7 +1,6 @@
 import { recorded } from '../slots/journal/journal.ts'
 import { checkTable } from '../slots/preflight/checks.ts'
 import { assertFit, preflight as look } from '../slots/preflight/preflight.ts'
-import { releaseOf } from '../slots/upload/release.ts'
 import { counted } from '../slots/words.ts'
 import type { Build } from './build.ts'
 import type { Parts } from './context.ts'
@@ -13,8 +12,10 @@ export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>)
     about:
       'All checks of `doctor`, and room for this artifact. When it refuses, a line of the journal is all that was written.',
     needs: [build],
-    async run({ artifact, contents, log, note, ...ground }) {
-      const release = releaseOf(artifact, ground.layout)
+    async run({ artifact, contents, sending, log, note, ...ground }) {
+      const { release } = sending
+      // The host looks meanwhile what it has of it, so that an upload costs no more round trip for that.
+      sending.announce()
       const checks = await look(ground, { release, room: contents.room() })
       const table = checkTable(checks)
       log(table)

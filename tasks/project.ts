@@ -1,20 +1,23 @@
 /** Ties an application, its host, its plugins and its slots together, and makes the standard tasks for them. */
 import { resolve } from 'node:path'
 import { dryHost } from '../host/dry.ts'
-import type { Host, Transport } from '../host/host.ts'
+import type { Guard, Host, Transport } from '../host/host.ts'
+import { orderly } from '../host/turn.ts'
 import { arg } from '../runner/args.ts'
+import { Fault } from '../runner/faults.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { environmentFile, readEnvironment } from '../slots/environment/environment.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
-import { type InLine, type Lock, takeLock } from '../slots/lock/lock.ts'
+import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
 import { detachedHost } from '../slots/migration/detached.ts'
 import { named } from '../slots/names.ts'
 import { type ProbeSetting, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotsOf } from '../slots/slot.ts'
 import { type HealthCheck, healthOf } from '../slots/start/health.ts'
+import { type Readings, readings } from '../slots/truth/truth.ts'
 import type { Context } from './context.ts'
 import { standardTasks } from './standard.ts'
 
@@ -76,6 +79,7 @@ export function project<
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined
       let now: Lock | undefined
+      let asked: Promise<Readings> | undefined
       const fence = fenceOf({
         host: definition.host.name,
         layout: folders,
@@ -84,22 +88,41 @@ export function project<
         // What begins after that takes something back.
         undoing: () => run.signal.aborted,
       })
-      const bare = await definition.host.open({ ...run, guard: fence })
-      // By the time that the release is built, the way to the host is open.
-      if (run.tasks.includes(tasks.upload)) bare.connect?.()
-      const lock = {
-        take: async (line: InLine) => {
-          if (run.dryRun) return
-          held ??= takeLock(bare, folders, deploy, run.command, line)
-          now = await held
+      const guard: Guard = {
+        ...fence,
+        script() {
+          // What was read is not true any more when something was changed.
+          asked = undefined
+          return fence.script()
         },
       }
+      const bare = await definition.host.open({ ...run, guard })
+      // By the time that the release is built, the way to the host is open.
+      if (run.tasks.includes(tasks.upload)) bare.connect?.()
       return {
         context(kit: Kit): Context<Name> {
           const host: Host = kit.dryRun ? dryHost(bare, kit.log) : bare
           const plugin: PluginKit = { ...kit, app, folder: run.folder, host, layout: folders, slots: slots.all }
           const runtime = definition.runtime.create(plugin)
           const router = definition.router.create(plugin)
+          const ground = { layout: folders, slots }
+          const readingsNow = () => readings({ ...ground, host, router })
+          const behind = orderly(host)
+          const mover = definition.router.create({ ...plugin, host: behind })
+          /** In one turn with the lock, which costs no round trip then. */
+          const askUnderLock = () => {
+            behind.ask(underLock(folders, deploy)).catch(() => undefined)
+            const told = readings({ ...ground, host: behind, router: mover })
+            told.catch(() => undefined)
+            return told
+          }
+          const take = async (line: InLine) => {
+            if (kit.dryRun) return
+            const first = held === undefined
+            held ??= takeLock(bare, folders, deploy, run.command, line)
+            if (first && line.wait === 0) asked = askUnderLock()
+            now = await held
+          }
           const environment = (of: Slot) => environmentFile({ ...values, ...runtime.environment(of), ...of.env })
           return {
             app,
@@ -107,11 +130,17 @@ export function project<
             layout: folders,
             slots,
             router,
+            mover,
             runtime,
             health,
             probe,
             deploy,
-            lock,
+            lock: { take },
+            readings: async () => {
+              const told = asked
+              asked = undefined
+              return (await told?.catch(skipped)) ?? readingsNow()
+            },
             environment,
             detached: ({ name }, kind) =>
               definition.runtime.create({
@@ -135,6 +164,11 @@ export function project<
   const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
   const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain })
   return { ...own, slot, tasks }
+}
+
+/** What was not asked because the lock was not ours in time is no failure. */
+function skipped(error: unknown): undefined {
+  if (!(error instanceof Fault) || error.code !== 'COMMAND_SKIPPED') throw error
 }
 
 const drain = arg

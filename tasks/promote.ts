@@ -23,8 +23,11 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
         from: truth.live?.name,
         release: record?.release.name,
       } as const
-      if (!force && truth.live?.name !== slot.name) await assertNotBad(host, layout, record)
-      const move = await recorded(ground, event, () => planMove(ground, truth, slot))
+      const known = force || truth.live?.name === slot.name ? undefined : assertNotBad(host, layout, record)
+      const planned = planMove(ground, truth, slot)
+      planned.catch(() => undefined)
+      await known
+      const move = await recorded(ground, event, () => planned)
       note(move ? move.record.release.name : 'already live')
       if (!move) show(`${slot.name} is already live; nothing was touched.`)
       return { move }

@@ -1,7 +1,6 @@
 import { slotFaults } from '../slots/faults.ts'
 import { append } from '../slots/journal/journal.ts'
 import { drift, repairRecords } from '../slots/truth/repair.ts'
-import { readings } from '../slots/truth/truth.ts'
 import type { Parts } from './context.ts'
 import type { TakeLock } from './take-lock.ts'
 
@@ -15,7 +14,7 @@ export const repair = <S extends string>({ task, slot }: Parts<S>, takeLock: Tak
     needs: [takeLock],
     async run({ force, confirm, log, note, ...ground }) {
       const { host, layout, slots, deploy } = ground
-      const read = await readings(ground)
+      const read = await ground.readings()
       const found = drift(read, slots)
       if (!found) return note('nothing to repair: all readings agree')
       log(found.words)

@@ -13,11 +13,13 @@ export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S
     needs: [upload, stopIdle],
     async run({ environment, release, artifact: { revision }, idle, note, ...ground }) {
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
-      const { record: idleRecord, changed } = await recorded(ground, event, () =>
-        startSlot(ground, idle, { release, revision }, environment(idle)),
-      )
+      const {
+        record: idleRecord,
+        changed,
+        early,
+      } = await recorded(ground, event, () => startSlot(ground, idle, { release, revision }, environment(idle)))
       note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
-      return { idleRecord }
+      return { idleRecord, early }
     },
     async undo({ host, layout, deploy, runtime, release, idle, note }) {
       await runtime.stop(idle)

@@ -20,15 +20,16 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
     about: 'Asks the site all the while, without retries; a request that fails after the switch takes it back.',
     needs: [planned],
     args: { noProbe, report },
-    async run({ move, dryRun, probe, noProbe, report, note, log, show, ...ground }) {
+    async run({ move, mover: router, dryRun, probe, noProbe, report, note, log, show, ...seen }) {
       if (!move) return
       if (dryRun) {
-        await ground.router.check()
-        await ground.router.promote(move.to, move.generation)
+        await router.check()
+        await router.promote(move.to, move.generation)
         return note('not proven in a dry run')
       }
       const page = report === undefined ? undefined : resolve(report)
       if (page !== undefined) await assertWritable(page)
+      const ground = { ...seen, router }
       const probing = noProbe ? undefined : probe
       const { to, from, record } = move
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const

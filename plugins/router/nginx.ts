@@ -45,6 +45,7 @@ function router(kit: PluginKit, options: NginxOptions, values: Readonly<Record<s
   const way = (options.mode === 'reload' ? reloadWay : linkWay)(kit, { at, include, values })
   const names = kit.slots.map(slot => slot.name)
   return {
+    prompt: options.mode !== 'reload',
     live: way.live,
     async answer() {
       const { code, stdout, stderr } = await host.run(get(url, '/deployment_id'))

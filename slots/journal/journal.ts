@@ -1,7 +1,7 @@
 /** The journal of an application on its host: one JSON line an event, only ever appended to. */
 import { hostname, userInfo } from 'node:os'
 import type { Host } from '../../host/host.ts'
-import { sh } from '../../host/script.ts'
+import { type Script, sh } from '../../host/script.ts'
 import { Fault } from '../../runner/faults.ts'
 import type { Layout } from '../layout.ts'
 
@@ -78,13 +78,25 @@ interface Ground {
   readonly deploy: Deploy
 }
 
-/** Adds one line. The line travels by standard input, and one `write` of the shell puts it there whole. */
+/**
+ * Adds one line. It travels by standard input, and one `write` of the shell puts it there whole. What it waited for on the host, behind what
+ * was begun with it, is added to its time.
+ */
 export async function append(host: Host, layout: Layout, deploy: Deploy, event: Event): Promise<void> {
   const { by, where, id, began } = deploy
-  const now = new Date()
-  const entry: Entry = { at: now.toISOString(), by, where, deploy: id, ...event, ms: now.getTime() - began }
-  await host.ask(sh.write`cat >> ${layout.journal}`, { input: `${JSON.stringify(entry)}\n` })
+  const entry: Omit<Entry, 'at' | 'ms'> = { by, where, deploy: id, ...event }
+  const now = Date.now()
+  await host.ask(appendLine(layout, now, now - began), { input: `${JSON.stringify(entry).slice(1, -1)}\n` })
 }
+
+/** Reads an entry without its braces. `now`: milliseconds since 1970 when it was sent; `since`: milliseconds since the run began. */
+export const appendLine = (layout: Layout, now: number, since: number): Script => sh.write`
+IFS= read -r entry
+from=\${begun-} to=\${EPOCHREALTIME-} waited=0
+if [ -n "$from" ] && [ -n "$to" ]; then waited=$(( (\${to//[!0-9]/} - \${from//[!0-9]/}) / 1000 )); fi
+at=$(( ${now} + waited ))
+at=$(date -u -d "@$(( at / 1000 )).$(printf %03d $(( at % 1000 )))" +%Y-%m-%dT%H:%M:%S.%3NZ)
+printf '{"at":"%s",%s,"ms":%s}\\n' "$at" "$entry" $(( ${since} + waited )) >> ${layout.journal}`
 
 /** Does the work; when it fails, that is an event too, with the fault's code. Its words may hold what no file should. */
 export async function recorded<T>(

@@ -43,6 +43,20 @@ printf 'held\\n'
 while IFS= read -r -t ${TTL} _; do :; done
 printf 'released\\n' >&9`
 
+/**
+ * Ends well when the lock names this deploy, and else, after a while, with `NOT_OURS`: what is begun behind it in the same turn as the lock is
+ * taken is done under the lock, or not at all.
+ */
+export const underLock = (layout: Layout, deploy: Deploy): Script =>
+  sh.ordered(sh.read`
+for ((i = 0; i < 200; i++)); do
+  if grep -qsF ${`"deploy":"${deploy.id}"`} ${layout.lock}; then exit 0; fi
+  sleep 0.01
+done
+exit ${NOT_OURS}`)
+
+const NOT_OURS = 76
+
 export interface Lock extends AsyncDisposable {
   /** Throws `LOCK_LOST` when the host let go of it. Asked before each script that changes something. */
   check(): void

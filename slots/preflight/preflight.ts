@@ -8,12 +8,12 @@ import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../co
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import { facts, plan } from '../setup.ts'
+import { type Facts, facts, plan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
 import { judge as judgeTruth, readings } from '../truth/truth.ts'
 import type { Room } from '../upload/contents.ts'
 import { type Check, judge } from './checks.ts'
-import { look, parseLook } from './look.ts'
+import { look as lookScript, parseLook } from './look.ts'
 
 interface Ground<S extends string> {
   readonly app: string
@@ -33,27 +33,29 @@ export interface Load {
   readonly room: Promise<Room | undefined>
 }
 
-/** Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `TOOLS_MISSING`. */
+/**
+ * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `TOOLS_MISSING`. Who we are there is asked in the
+ * same turn: all is looked at as for the user that we expect to be, with a group of the same name, and again when we are another.
+ */
 export async function preflight<S extends string>(ground: Ground<S>, load?: Load): Promise<readonly Check[]> {
-  const { app, host, layout, slots, router, runtime, deploy, provisions, environment } = ground
-  const found = await facts(host, provisions)
-  const wants = provisions(found)
-  const sudo = wants.flatMap(want => want.sudo)
-  const began = Date.now()
-  const [read, look_, setup, route, processes] = await Promise.all([
-    caught(async () => readings(ground)),
-    host.ask(look(layout, slots, sudo, load?.release)).then(text => ({ text, at: Date.now() })),
-    plan(host, { app, layout, slots, provisions: wants, facts: found }),
-    caught(() => router.check()),
-    Promise.all(slots.all.map(slot => runtime.process(slot))),
-  ])
+  const { host, slots, provisions, environment, deploy } = ground
+  const account = (await host.account()) ?? ''
+  const expected: Facts = { user: account, group: account, root: account === 'root', missing: [] }
+  const asked = facts(host, provisions)
+  const early = lookAround(ground, expected, load)
+  early.catch(() => undefined)
+  const found = await asked
+  const asExpected = sees(expected, found, provisions(found))
+  const { wants, began, read, look, setup, route, processes } = await (asExpected
+    ? early
+    : lookAround(ground, found, load))
   if (read.fault?.code === 'NOT_SET_UP') throw read.fault
   const truth = read.value ? await caught(async () => judgeTruth(read.value, slots)) : read
   return judge({
     user: found.user,
     slots,
-    sudo,
-    seen: parseLook(look_.text),
+    sudo: wants.flatMap(want => want.sudo),
+    seen: parseLook(look.text),
     ours: slots.all.map((_, i) =>
       [processes[i]?.pid, read.value?.records[i]?.adopted?.pid].filter(pid => pid !== undefined),
     ),
@@ -61,11 +63,38 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
     router: route.fault,
     live: { fault: truth.fault, name: read.value?.router.slot },
     environment: (await caught(async () => slots.all.map(environment))).fault,
-    clock: { began, ended: look_.at },
+    clock: { began, ended: look.at },
     deploy: deploy.id,
     load: load && { room: await load.room },
   })
 }
+
+/** All at once: what is begun in one turn travels together. */
+async function lookAround<S extends string>(ground: Ground<S>, found: Facts, load: Load | undefined) {
+  const { app, host, layout, slots, router, runtime, provisions } = ground
+  const wants = provisions(found)
+  const script = lookScript(
+    layout,
+    slots,
+    wants.flatMap(want => want.sudo),
+    load?.release,
+  )
+  const began = Date.now()
+  const [read, look, setup, route, processes] = await Promise.all([
+    caught(async () => readings(ground)),
+    host.ask(script).then(text => ({ text, at: Date.now() })),
+    plan(host, { app, layout, slots, provisions: wants, facts: found }),
+    caught(() => router.check()),
+    Promise.all(slots.all.map(slot => runtime.process(slot))),
+  ])
+  return { wants, began, read, look, setup, route, processes }
+}
+
+/** Whether one sees as the other does: the same user, who can read all that setup made, or can become root in the same way. */
+const sees = (expected: Facts, found: Facts, wants: readonly Provision[]): boolean =>
+  expected.user === found.user &&
+  expected.group === found.group &&
+  (expected.root === found.root || wants.every(want => want.files.every(({ mode }) => (mode & 0o004) !== 0)))
 
 /** Throws `PREFLIGHT_FAILED`, with the whole table, when a check failed. */
 export function assertFit(host: Host, checks: readonly Check[], table: string | undefined): void {

@@ -1,6 +1,8 @@
 /** A move of the traffic that measures itself: what users would have seen of it, and when. */
 import type { Host } from '../../host/host.ts'
+import { Fault } from '../../runner/faults.ts'
 import type { Router } from '../contracts.ts'
+import type { Layout } from '../layout.ts'
 import { type Health, versionIn } from '../start/health.ts'
 import type { Move } from './move.ts'
 import { against, type Measured, measured, type Probed, type Prober, type Probing, startProbes } from './probe.ts'
@@ -8,6 +10,8 @@ import { probeFaults } from './probe-faults.ts'
 
 interface Ground {
   readonly host: Host
+  readonly layout: Layout
+  /** On a host that keeps its order. */
   readonly router: Router
   readonly health: Health
   log(line: string): void
@@ -31,8 +35,8 @@ export interface MeasuredMove {
 }
 
 /**
- * Moves and proves, by `prove`, while the site is probed. Throws when the router could not switch; once it was told it never rejects: the
- * problem is a value.
+ * Moves and proves, by `prove`, while the site is probed: all in one turn where the router is prompt, so that it takes one round trip. Throws when the
+ * router could not switch; once it was told it never rejects: the problem is a value.
  */
 export async function measureMove(
   ground: Ground,
@@ -40,36 +44,57 @@ export async function measureMove(
   probing: Probing | undefined,
   prove: () => Promise<string>,
 ): Promise<MeasuredMove> {
-  const { router } = ground
-  const checked = router.check()
-  checked.catch(() => undefined)
-  await using prober = await (probing ? startProbes(ground, probing) : undefined)
-  await checked
-  const began = performance.now()
+  const { router, layout } = ground
+  const dir = `${layout.slot(move.to.name).tmp}/probes.${move.generation}`
+  await using prober = probing && startProbes(ground, probing, dir)
   const steps: MoveStep[] = []
-  const step = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
-    const at = performance.now() - began
-    try {
-      return await work()
-    } finally {
-      steps.push({ title, at, took: performance.now() - began - at })
-    }
+  let began = 0
+  let last = 0
+  const step = <T>(title: string, work: Promise<T>): Promise<T> =>
+    work.finally(() => {
+      const at = last
+      last = performance.now() - began
+      steps.push({ title, at, took: last - at })
+    })
+  // From now on only the host knows.
+  move.told = true
+  const [checked, asked, told, returned, proven, watched] = inTurn(
+    router.prompt === true,
+    () => router.check(),
+    async () => prober?.asked(),
+    () => router.promote(move.to, move.generation),
+    async () => prober?.returned(),
+    prove,
+    async () => prober?.watched(),
+  )
+  try {
+    await checked
+    await asked
+  } catch (error) {
+    // Only what was certainly not run needs not be taken back.
+    await told.catch((reason: unknown) => {
+      const skipped = reason instanceof Fault && reason.code === 'COMMAND_SKIPPED'
+      if (skipped || (reason === error && !router.prompt)) move.told = false
+    })
+    throw error
   }
+  began = performance.now()
   let proof: string | undefined
   let problem: unknown
   let probed: Probed | undefined
   try {
-    move.told = true
-    prober?.mark('asked')
-    await step('Tell the router', () => router.promote(move.to, move.generation))
-    prober?.mark('returned')
-    proof = await step('Prove that the traffic moved', prove)
+    await step('Tell the router', told)
+    await returned
+    proof = await step('Prove that the traffic moved', proven)
   } catch (error) {
     problem = error
   }
   if (prober) {
     try {
-      probed = await step('Watch the site', () => ended(prober, ground, move))
+      probed = await step(
+        'Watch the site',
+        watched.catch(() => undefined).then(() => ended(prober, ground, move)),
+      )
     } catch (error) {
       problem ??= error
     }
@@ -87,7 +112,21 @@ export async function measureMove(
   return { proof, problem, steps, probed, measured: result }
 }
 
-const ended = (prober: Prober, { health }: Ground, { from, to, record }: Move<string>): Promise<Probed> =>
+type Works = readonly (() => Promise<unknown>)[]
+type Begun<W extends Works> = { [K in keyof W]: ReturnType<W[K]> }
+
+/** Begins all of it at once, for a host that keeps its order; or each when the one before has ended well. */
+function inTurn<const W extends Works>(prompt: boolean, ...works: W): Begun<W> {
+  let before: Promise<unknown> = Promise.resolve()
+  const begun = works.map(work => {
+    before = prompt ? work() : before.then(work)
+    before.catch(() => undefined)
+    return before
+  })
+  return begun as Begun<W>
+}
+
+const ended = (prober: Prober, { health }: Ground, { from, to, record }: Move<string>): Promise<Probed | undefined> =>
   prober.end({
     to: to.name,
     from: from?.name,

@@ -3,7 +3,7 @@
  * run on the host, in one script that we hold, so that they need no way from here to the site.
  */
 import { gunzipSync } from 'node:zlib'
-import type { Held, Host } from '../../host/host.ts'
+import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router } from '../contracts.ts'
 
@@ -61,10 +61,11 @@ const LONGEST = 60
 const PATIENCE = 5
 
 /**
- * The held script. It says `probing` when each kind has its first answer, or `unable <why>` and ends. Then each line of its
- * input is a word whose moment is kept, until `end`: then it says what was seen, packed, for `unpacked` and `parseProbes`.
+ * The held script. It works in a folder that it makes, where it says that each kind has its first answer; or it says `unable <why>` and ends.
+ * Until its input says `end`, or `watched` does, `stamp` may keep moments there. Then it says what was seen, packed, for `unpacked` and
+ * `parseProbes`.
  */
-export function probeLoop(curl: (path: string) => readonly string[], { paths, rate }: Probing): Script {
+export function probeLoop(curl: (path: string) => readonly string[], { paths, rate }: Probing, dir: string): Script {
   const asked: Readonly<Record<ProbeKind, readonly string[]>> = { fresh: paths, kept: paths, route: ['/deployment_id'] }
   const prepared = KINDS.map(kind => {
     const options = curl('/').slice(0, -1)
@@ -79,18 +80,19 @@ export function probeLoop(curl: (path: string) => readonly string[], { paths, ra
     return sh.read`start ${kind} ${rounds} ${urls} ${words}`
   })
   return sh.read`
-if ! curl --help all 2>/dev/null | grep -q -e '--rate '; then echo 'unable the curl there is older than 7.84'; exit 0; fi
-if [ -z "\${EPOCHREALTIME-}" ]; then echo 'unable the bash there is older than 5'; exit 0; fi
+dir=${dir} curls=()
+unable() { printf 'unable %s\\n' "$1"; : > "$dir".unable || :; exit 0; }
+if ! curl --help all 2>/dev/null | grep -q -e '--rate '; then unable 'the curl there is older than 7.84'; fi
+if [ -z "\${EPOCHREALTIME-}" ]; then unable 'the bash there is older than 5'; fi
 export LC_ALL=C
-dir=$(mktemp -d) curls=()
-trap 'kill "\${curls[@]}" 2>/dev/null || :; rm -rf "$dir"' EXIT
-stamp() { printf '%s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" "$1"; }
+mkdir -m 0700 -- "$dir" || unable "$dir cannot be made"
+trap 'kill "\${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
 start() {
   local name=$1 rounds=$2 urls=$3; shift 3
   for ((; rounds > 0; rounds--)); do printf '%s\\n' "$urls"; done > "$dir/$name.urls"
   mkfifo "$dir/$name.pipe"; : > "$dir/$name.said"
   while IFS= read -r line; do
-    case $line in '@ '*|'* Connection died, '*) stamp "$line" ;; esac
+    case $line in '@ '*|'* Connection died, '*) printf '%s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" "$line" ;; esac
   done < "$dir/$name.pipe" > "$dir/$name.said" &
   curl "$@" --config "$dir/$name.urls" > "$dir/$name.bodies" 2> "$dir/$name.pipe" < /dev/null &
   curls+=($!)
@@ -100,8 +102,13 @@ for ((i = 0; i < 100; i++)); do
   if [ -s "$dir/fresh.said" ] && [ -s "$dir/kept.said" ] && [ -s "$dir/route.said" ]; then break; fi
   sleep 0.02
 done
-echo probing
-moments=$(while IFS= read -r -t ${LONGEST} word; do stamp "$word"; if [ "$word" = end ]; then break; fi; done || :)
+: > "$dir/probing"
+end=$(( SECONDS + ${LONGEST} )) word=
+until [ -e "$dir/end" ] || [ "$word" = end ] || [ $SECONDS -ge $end ]; do
+  code=0; IFS= read -r -t 0.02 word || code=$?
+  if [ $code -gt 0 ] && [ $code -le 128 ]; then break; fi
+done
+moments=$(cat "$dir/moments" 2>/dev/null || :)
 kill "\${curls[@]}" 2>/dev/null || :
 wait
 {
@@ -113,6 +120,30 @@ wait
 } | gzip -c | base64 -w 0
 printf '\\nover\\n'`
 }
+
+/** Keeps this moment, when the probes run. */
+const stamp = (dir: string, moment: Moment): Script => sh.read`
+if [ -d ${dir} ]; then printf '%s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" ${moment} >> ${`${dir}/moments`}; fi`
+
+/** `asked`: just before the router is told; `returned`: just after it said that it was done. */
+type Moment = 'asked' | 'returned'
+
+/** Waits until the probes run, or cannot. */
+const probing = (dir: string): Script => sh.read`
+for ((i = 0; i < 500; i++)); do
+  if [ -e ${`${dir}/probing`} ]; then break; fi
+  if [ -e ${`${dir}.unable`} ]; then rm -f -- ${`${dir}.unable`}; break; fi
+  sleep 0.01
+done`
+
+/** Ends the probes, not before the site was watched so many milliseconds since the router was done. */
+const watched = (dir: string, watch: number): Script => sh.read`
+if [ -d ${dir} ]; then
+  since=$(sed -n 's/ returned$//p' ${`${dir}/moments`})
+  left=$(( since + ${watch * 1000} - \${EPOCHREALTIME//[!0-9]/} ))
+  if [ $left -gt 0 ]; then sleep "$(printf '%d.%06d' $(( left / 1000000 )) $(( left % 1000000 )))"; fi
+  : > ${`${dir}/end`}
+fi`
 
 /** What curl says of each request, on its standard error, which it does not buffer. */
 const SAID = '%{stderr}@ %{http_code} %{exitcode} %{time_total} %{size_download}\\n'
@@ -247,43 +278,49 @@ export function measuredLine({ sent, failed, failures, failedBefore, slowest, fi
   ].join(', ')
 }
 
-/** Probes that run. */
+/** Probes that run, or are about to. What it asks of the host keeps its place in the order of a turn. */
 export interface Prober extends AsyncDisposable {
-  /** Keeps this moment: just before the router is told, and just after it said that it was done. */
-  mark(moment: 'asked' | 'returned'): void
-  /** Ends them, not before the site was watched long enough. */
-  end(telling: Telling): Promise<Probed>
+  /** Waits until they run, and keeps the moment: the router is told next. */
+  asked(): Promise<void>
+  /** The router said that it was done. */
+  returned(): Promise<void>
+  /** Waits until the site was watched for long enough since then, and ends them. */
+  watched(): Promise<void>
+  /** Ends them, if they run still, and resolves to what they saw; undefined, with a word to the log, where nothing can be probed. */
+  end(telling: Telling): Promise<Probed | undefined>
 }
 
-/** Starts them; `undefined` with a word to `log` where the router or the host cannot be probed. */
-export async function startProbes(
-  { host, router, log }: { readonly host: Host; readonly router: Router; log(line: string): void },
-  probing: Probing,
-): Promise<Prober | undefined> {
+interface Ground {
+  readonly host: Host
+  readonly router: Router
+  log(line: string): void
+}
+
+/**
+ * Begins to start them, in this turn; undefined where the router cannot be probed. `dir`: a folder on the host that is not there yet, in one that
+ * is nobody else's.
+ */
+export function startProbes({ host, router, log }: Ground, setting: Probing, dir: string): Prober | undefined {
   if (!router.curl) return undefined
-  const held: Held = await host.hold(probeLoop(path => router.curl?.(path) ?? [], probing))
-  // Not `for await`: leaving such a loop would end the lines.
-  const lines = held.lines[Symbol.asyncIterator]()
-  const { value: first = 'unable its script ended' } = await lines.next()
-  if (first !== 'probing') {
-    await held[Symbol.asyncDispose]()
-    log(`The switch is not probed: ${String(first).replace(/^unable /, '')}`)
-    return undefined
-  }
-  let returnedAt = performance.now()
+  const held = host.hold(probeLoop(path => router.curl?.(path) ?? [], setting, dir))
+  held.catch(() => undefined)
+  const inOrder = async (...scripts: Script[]) => void (await host.ask(sh.ordered(sh.lines(...scripts))))
   return {
-    mark(moment) {
-      held.send(moment)
-      returnedAt = performance.now()
-    },
+    asked: () => inOrder(probing(dir), stamp(dir, 'asked')),
+    returned: () => inOrder(stamp(dir, 'returned')),
+    watched: () => inOrder(watched(dir, setting.watch)),
     async end(telling) {
-      const left = probing.watch - (performance.now() - returnedAt)
-      await new Promise(resolve => setTimeout(resolve, Math.max(0, left)))
-      held.send('end')
+      const { send, lines } = await held
+      send('end')
       const all: string[] = []
-      for (let next = await lines.next(); !next.done; next = await lines.next()) all.push(next.value)
-      return parseProbes(unpacked(all), telling)
+      for await (const line of lines) all.push(line)
+      const [, why] = /^unable (.*)$/.exec(all[0] ?? '') ?? []
+      if (why === undefined) return parseProbes(unpacked(all), telling)
+      log(`The switch is not probed: ${why}`)
+      return undefined
     },
-    [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await (await held.catch(() => undefined))?.[Symbol.asyncDispose]()
+    },
   }
 }

@@ -4,7 +4,9 @@
  *
  * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
  */
+import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
+import { lastLines } from '../../host/run.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
@@ -117,15 +119,53 @@ interface Patient {
   readonly health: Health
 }
 
-/** Resolves to the pid when the slot is fit, else throws `SLOT_DOWN`, `SLOT_NOT_HEALTHY`, `SLOT_OTHER_VERSION` or `PORT_TAKEN`. */
-export async function assertHealthy(
+type Expected = Pick<Release, 'name' | 'version'>
+
+const UNFIT = 62
+
+/**
+ * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what is begun behind it in the same
+ * turn is not run for another. `judged` has the last word.
+ */
+const verdict = ({ version }: Expected, health: Health): Script => {
+  const field = JSON.stringify(health.version)
+  const said = [':', ': '].map(colon => `${field}${colon}${JSON.stringify(version)}`)
+  const tells = sh.read`case "$body" in *${said[0] ?? ''}*|*${said[1] ?? ''}*) ;; *) exit ${UNFIT}; esac`
+  return sh.lines(
+    sh.read`if [ "$outcome" != passed ]; then exit ${UNFIT}; fi`,
+    sh.read`case "$chain " in ' '|*" $process "*) ;; *) exit ${UNFIT}; esac`,
+    ...(health.version === false ? [] : [tells]),
+  )
+}
+
+/** Begins to ask in this turn, behind what was begun in it before, and before what is begun behind it. */
+export async function askHealth(
   { host, runtime, health }: Patient,
   slot: Slot,
-  release: Pick<Release, 'name' | 'version'>,
+  release: Expected,
   adopted?: number,
+): Promise<HealthResult> {
+  const script = sh.ordered(sh.lines(healthLoop(slot, adopted ?? runtime.pid(slot), health), verdict(release, health)))
+  const { code, stdout, stderr } = await host.run(script)
+  if (code !== 0 && code !== UNFIT)
+    throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr: lastLines(stderr) })
+  return parseHealth(stdout)
+}
+
+/**
+ * Resolves to the pid when the slot is fit, else throws `SLOT_DOWN`, `SLOT_NOT_HEALTHY`, `SLOT_OTHER_VERSION` or `PORT_TAKEN`. `asked`: an answer
+ * that is on its way already.
+ */
+export async function assertHealthy(
+  patient: Patient,
+  slot: Slot,
+  release: Expected,
+  adopted?: number,
+  asked = askHealth(patient, slot, release, adopted),
 ): Promise<{ readonly pid: number; readonly result: HealthResult }> {
+  const { runtime, health } = patient
   const tail = () => (adopted === undefined ? runtime.log(slot, 15) : Promise.resolve(''))
-  const result = parseHealth(await host.ask(healthLoop(slot, adopted ?? runtime.pid(slot), health)))
+  const result = await asked
   const { outcome, pid } = result
   if (outcome === 'down') {
     const { state } = await runtime.process(slot)

@@ -4,15 +4,17 @@ import { type Script, sh } from '../../host/script.ts'
 import { inThisOrder } from '../../host/turn.ts'
 import type { Release, Runtime, Slot } from '../contracts.ts'
 import { environmentChanges, environmentWords } from '../environment/changes.ts'
-import type { Deploy } from '../journal/journal.ts'
+import { append, type Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { type SlotRecord, writeRecord } from '../truth/record.ts'
+import { askHealth, type Health, type HealthResult } from './health.ts'
 import { assertPortFree } from './port.ts'
 
 interface Ground {
   readonly host: Host
   readonly layout: Layout
   readonly runtime: Runtime
+  readonly health: Health
   readonly deploy: Deploy
   /** Then the slot was not stopped, and its port is not free. */
   readonly dryRun: boolean
@@ -28,6 +30,15 @@ interface Started {
   readonly record: SlotRecord
   /** What there is to say about the names of the slot's environment; '' when nothing. */
   readonly changed: string
+  /** Whether it is fit, when that was asked behind the start. */
+  readonly early: Early | undefined
+}
+
+/** What was begun in one turn with a start, and goes on when that has ended. */
+export interface Early {
+  readonly health: Promise<HealthResult>
+  /** Whether record and journal say by now that the slot is ready; else somebody has to look closer first. */
+  readonly written: Promise<boolean>
 }
 
 /** Resolves when the process is there. Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
@@ -59,6 +70,35 @@ export async function startSlot(
     writeRecord(host, layout, record),
   ]
   if (!runtime.prompt) await inThisOrder(filled)
-  await inThisOrder([...filled, runtime.start(release, slot)])
-  return { record, changed: environmentWords(await changes) }
+  const started = runtime.start(release, slot)
+  const early = runtime.prompt && !dryRun ? askEarly(ground, slot, record) : undefined
+  await inThisOrder([...filled, started])
+  return { record, changed: environmentWords(await changes), early }
 }
+
+function askEarly(ground: Ground, slot: Slot, record: SlotRecord): Early {
+  const health = askHealth(ground, slot, record.release)
+  const written = writeReady(ground, record).then(
+    () => true,
+    () => false,
+  )
+  // The start may fail first.
+  health.catch(() => undefined)
+  return { health, written }
+}
+
+/** Writes down that a slot was seen healthy. */
+export const writeReady = ({ host, layout, deploy }: Pick<Ground, 'host' | 'layout' | 'deploy'>, record: SlotRecord) =>
+  inThisOrder([
+    ...(record.state === 'ready' ? [] : [writeRecord(host, layout, { ...record, state: 'ready' })]),
+    append(host, layout, deploy, { ...checkOf(record, deploy), result: 'done' }),
+  ])
+
+/** Of a slot's health check, as the journal knows it: the end of a deploy, or a look at what is there. */
+export const checkOf = ({ slot, release, revision, deploy }: SlotRecord, { id }: Deploy) =>
+  ({
+    event: deploy === id ? 'deploy' : 'check',
+    slot,
+    release: release.name,
+    revision: revision ?? undefined,
+  }) as const

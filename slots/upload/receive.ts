@@ -1,7 +1,7 @@
 /**
  * The one script of an upload, as it stands on the host from the first byte to the last: it takes the manifest, finds what is
- * there already, says what is missing, takes that, puts the release together, and compares all of it with the manifest
- * before the release gets its name. Bash, GNU coreutils and findutils, awk, tar, gzip and flock are all that it needs.
+ * there already, says what is missing, waits for the word to go, takes that, puts the release together, and compares all of it
+ * with the manifest before the release gets its name. Before the word it writes nothing. Bash, GNU coreutils and findutils, awk, tar, gzip and flock are all that it needs.
  */
 import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
@@ -18,7 +18,16 @@ export const ANSWER = {
 } as const
 
 /** How the script ends when something is wrong; what it refuses is in `UNPACK_REFUSED`. */
-export const RECEIVE_ENDED = { notSetUp: 40, damaged: 50, diskFull: 51, cut: 52 } as const
+export const RECEIVE_ENDED = { notSetUp: 40, damaged: 50, diskFull: 51, cut: 52, more: 53 } as const
+
+/** The line after which the host may write. */
+export const GO = 'go'
+
+/**
+ * How the host finds out what is missing: from the manifests of what is there, before it writes anything, or from the contents, as it copies and
+ * hashes them. The first says the same as the second unless somebody changed a file by hand: then the script ends with `more`.
+ */
+export type Knowing = 'by manifests' | 'by contents'
 
 /** How many releases, newest first, and how many folders that uploads left behind are looked through. */
 const RELEASES = 4
@@ -73,14 +82,44 @@ take() {
   cat .upload/sums >> .upload/hashed
 } 2> /dev/null`
 
+/** `newest FIND-OPTIONS` prints folders of releases, the newest first; `sources` prints those that are looked through. */
+const sources = sh.read`
+newest() { find "$releases" -mindepth 1 -maxdepth 1 -type d "$@" ! -path "$work" -printf '%T@\\t%p\\n' | sort -rn | cut -f 2; }
+sources() { newest ! -name '.*' | sed -n '1,${RELEASES}p'; newest -name '.*' | sed -n '1,${LEFT}p'; }`
+
+/** Answers with the lines whose content no manifest tells of, or only for a file that has gone or has another size. */
+const answerByManifests = sh.read`
+while IFS= read -r old; do
+  if [ -f "$old/.manifest" ]; then
+    find "$old" -type f -printf '%s\\t%P\\n' | awk -F '\\t' '
+      part == 1 { size[$2] = $1; next }
+      $1 == "f" && ($5 in size) && size[$5] == $3 { print substr($4, 1, ${HINT}) }' part=1 - part=2 "$old/.manifest" || :
+  fi
+done < <(sources) 2> /dev/null | awk -F '\\t' -v ORS= 'BEGIN { print "${ANSWER.missing}" }
+  part == 1 { have[$1]; next }
+  $1 == "f" && !($4 in have) && !said[$4]++ { print " " FNR }
+  END { print "\\n" }' part=1 - part=2 <(manifest)`
+
+/** Answers with the lines that are still wanted, when all was copied that could be. */
+const answerByContents = sh.read`
+awk -F '\\t' -v ORS= 'BEGIN { print "${ANSWER.missing}" } part == 1 { want[$5]; next } $5 in want && !seen[$4]++ { print " " FNR } END { print "\\n" }' \
+  part=1 .upload/wanted part=2 .manifest`
+
+/** Somebody changed a file of an old release by hand: what is here by now is kept for the next try. */
+const stillMissing = sh.read`if [ -s .upload/wanted ]; then keep=yes; exit ${RECEIVE_ENDED.more}; fi`
+
+const nothing = sh.read``
+
 /**
  * `record` is the text of the release's `release.json`. Input: a line with the length of the packed manifest and the
- * digest of the full one, the manifest, gzipped; then, when what is missing was said, a `.tar.gz` with the missing files under their names (or the whole artifact).
+ * digest of the full one, the manifest, gzipped; the line `GO`; then, when it was said what is missing, a `.tar.gz` with the missing files under their
+ * names (or the whole artifact).
  * What was taken from the host was hashed when it was; what arrives, or arrives again, is hashed in the end.
  * A run that was cut leaves its folder, and the next one takes from it.
  * A folder gets its name when it is locked, so that another upload never takes it for one that was left.
  */
-export function receive(layout: Layout, release: Release, work: string, record: string): Script {
+export function receive(layout: Layout, release: Release, work: string, record: string, knowing: Knowing): Script {
+  const early = knowing === 'by manifests'
   return sh.write`# upload of ${release.name}
 releases=${layout.releases} work=${work} final=${release.dir} unlocked=${posix.join(layout.releases, `.new${posix.basename(work)}`)}
 export LC_ALL=C
@@ -88,6 +127,12 @@ if ! [ -w "$releases" ]; then exit ${RECEIVE_ENDED.notSetUp}; fi
 if [ -f "$final/release.json" ]; then echo ${ANSWER.there}; exit 0; fi
 umask 022
 IFS=' ' read -r length digest
+packed=$(head -c "$length" | base64 -w 0)
+manifest() { printf %s "$packed" | base64 -d | gzip -dc; }
+${sources}
+${early ? answerByManifests : nothing}
+IFS= read -r word || exit 0
+if [ "$word" != ${GO} ]; then exit 0; fi
 keep=
 trap '[ -n "$keep" ] || rm -rf -- "$work" "$unlocked"' EXIT
 mkdir -- "$unlocked" "$unlocked/.upload"
@@ -95,23 +140,21 @@ exec 9> "$unlocked/.upload/lock"
 flock -n 9
 mv -T -- "$unlocked" "$work"
 cd -- "$work"
-head -c "$length" | gzip -dc > .manifest
+manifest > .manifest
 awk -F '\\t' '$1 == "d" { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r mkdir -p --
 awk -F '\\t' '$1 == "f"' .manifest > .upload/wanted
 for name in hashed received unhashed; do : > ".upload/$name"; done
 ${take}
-newest() { find "$releases" -mindepth 1 -maxdepth 1 -type d "$@" ! -path "$work" -printf '%T@\\t%p\\n' | sort -rn | cut -f 2; }
 while IFS= read -r old; do
   if [ -s .upload/wanted ]; then take "$old"; fi
-done < <(newest ! -name '.*' | sed -n '1,${RELEASES}p'; newest -name '.*' | sed -n '1,${LEFT}p')
+done < <(sources)
 find "$releases" -mindepth 1 -maxdepth 1 -name ${`.${release.name}.*`} ! -path "$work" -print0 2> /dev/null | while IFS= read -r -d '' old; do
   if [ -e "$old/.upload/lock" ] && flock -n "$old/.upload/lock" true; then rm -rf -- "$old"; fi
 done || :
 find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +${FORGOTTEN} -exec rm -rf -- {} + 2> /dev/null || :
 cut -f 5 .upload/wanted | tr '\\n' '\\0' | xargs -0 -r rm -f --
 keep=yes
-awk -F '\\t' -v ORS= 'BEGIN { print "${ANSWER.missing}" } part == 1 { want[$5]; next } $5 in want && !seen[$4]++ { print " " FNR } END { print "\\n" }' \
-  part=1 .upload/wanted part=2 .manifest
+${early ? nothing : answerByContents}
 
 if ! said=$(tar -xzvf - --no-same-owner --quoting-style=literal 2>&1 > .upload/received); then
   printf '%s\\n' "$said" >&2
@@ -124,6 +167,7 @@ keep=
 find . -type f -printf '%P\\n' | awk -F '\\t' 'part == 1 { have[$1]; next } !($5 in have)' part=1 - part=2 .upload/wanted > .upload/rest
 mv -f .upload/rest .upload/wanted
 if [ -s .upload/wanted ]; then take "$work"; fi
+${early ? stillMissing : nothing}
 while IFS=$'\\t' read -r path target; do ln -sfn -- "$target" "$path"; done < <(awk -F '\\t' -v OFS='\\t' '$1 == "l" { print $5, $6 }' .manifest)
 for mode in $(awk -F '\\t' '$1 != "l" { print $2 }' .manifest | sort -u); do
   awk -F '\\t' -v mode="$mode" '$1 != "l" && $2 == mode { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r chmod "$mode" --
@@ -157,5 +201,5 @@ if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/releas
 }
 
 /** The folder of one upload: its own, whoever else uploads the same. */
-export const workFolder = (layout: Layout, release: Release, id: string): string =>
-  posix.join(layout.releases, `.${release.name}.${id}`)
+export const workFolder = (layout: Layout, release: Release, id: string, attempt = 1): string =>
+  posix.join(layout.releases, `.${release.name}.${id}${attempt === 1 ? '' : `.${attempt}`}`)

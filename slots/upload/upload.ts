@@ -1,6 +1,6 @@
 /**
  * An artifact becomes a release on the host. The host is told what the release consists of, says what it has not got, and
- * is sent that. Two round trips: manifest and answer, files and end.
+ * is sent that. Two round trips: manifest and answer, which can come before anything may be written, files and end.
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -21,40 +21,78 @@ import { filesAsTar, isGzip } from './archive.ts'
 import type { Contents } from './contents.ts'
 import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
 import { progress, watched } from './progress.ts'
-import { ANSWER, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
-import { type ReleaseRecord, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
+import { ANSWER, GO, type Knowing, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
+import { type ReleaseRecord, releaseOf, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
 
 interface Ground {
   readonly host: Host
   readonly layout: Layout
   readonly deploy: Deploy
   readonly dryRun: boolean
-  log(line: string): void
 }
 
-/**
- * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
- * Throws `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
- */
-export async function uploadRelease(
-  ground: Ground,
-  artifact: Artifact,
-  contents: Contents,
-  release: Release,
-): Promise<boolean> {
-  const gzipped = await isGzip(artifact.path)
-  // A dry run only prints the script that finds this out.
-  if (ground.dryRun || !gzipped) {
-    await assertSetUp(ground.host, ground.layout)
-    if ((await ground.host.ask(releaseRecord(release))) !== '') return false
+type Log = (line: string) => void
+
+/** The upload of one artifact. Making it contacts nothing. */
+export interface Sending {
+  readonly release: Release
+  /** Tells the host what the release consists of, so that it can look what it has of that. Nothing is written there before `complete`. */
+  announce(): void
+  /**
+   * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
+   * Rejects with `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
+   */
+  complete(log: Log): Promise<boolean>
+}
+
+export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents): Sending {
+  const release = releaseOf(artifact, ground.layout)
+  const missing = { ...ground, artifact, contents, release }
+  let packed: Promise<boolean> | undefined
+  const gzipped = () => {
+    packed ??= isGzip(artifact.path)
+    return packed
   }
-  return gzipped ? sendMissing(ground, artifact, contents, release) : sendWhole(ground, artifact, release)
+  let begun: Promise<Try | undefined> | undefined
+  const begin = () => {
+    begun ??= gzipped().then(is => (is && !ground.dryRun ? sendMissing(missing, 'by manifests') : undefined))
+    begun.catch(() => undefined)
+    return begun
+  }
+  return {
+    release,
+    announce: () => void begin(),
+    async complete(log) {
+      const first = await begin()
+      if (first) return (await first.go(log)) ?? (await sendMissing(missing, 'by contents').go(log)) === true
+      // A dry run only prints the script that finds this out.
+      await assertSetUp(ground.host, ground.layout)
+      if ((await ground.host.ask(releaseRecord(release))) !== '') return false
+      if (!(await gzipped())) return sendWhole(ground, artifact, release, log)
+      return (await sendMissing(missing, 'by manifests').go(log)) === true
+    },
+  }
 }
 
-async function sendMissing(ground: Ground, artifact: Artifact, contents: Contents, release: Release): Promise<boolean> {
-  const { host, layout, deploy, log } = ground
-  const work = workFolder(layout, release, deploy.id)
+interface Missing extends Ground {
+  readonly artifact: Artifact
+  readonly contents: Contents
+  readonly release: Release
+}
+
+/** One run of the script that waits for its word. */
+interface Try {
+  /** Resolves to whether anything was sent; to undefined when more is missing than the host had thought. */
+  go(log: Log): Promise<boolean | undefined>
+}
+
+function sendMissing({ host, layout, deploy, artifact, contents, release }: Missing, knowing: Knowing): Try {
+  const work = workFolder(layout, release, deploy.id, knowing === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
+  let mayWrite = (_: Log) => {}
+  const word = new Promise<Log>(resolve => {
+    mayWrite = resolve
+  })
   let manifest: Manifest = []
   let broken: unknown
   const pieces = async function* () {
@@ -63,6 +101,8 @@ async function sendMissing(ground: Ground, artifact: Artifact, contents: Content
       if (answer.heard() !== undefined) return
       const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
       yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
+      const log = await word
+      yield Buffer.from(`${GO}\n`)
       const missing = missingIn(manifest, await answer.line)
       if (missing !== undefined) yield* content(artifact.path, manifest, missing, log)
     } catch (error) {
@@ -70,11 +110,20 @@ async function sendMissing(ground: Ground, artifact: Artifact, contents: Content
       throw error
     }
   }
-  const script = receive(layout, release, work, recordText(artifact, deploy))
-  const output = await host.run(script, { input: pieces(), onLine: answer.hear }).finally(answer.end)
-  if (output.code === 0) return answer.heard() !== ANSWER.there
-  if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
-  throw broken ?? failure(ground, artifact, release, output, sizeOf(manifest))
+  const script = receive(layout, release, work, recordText(artifact, deploy), knowing)
+  const ended = host.run(script, { input: pieces(), onLine: answer.hear }).finally(answer.end)
+  ended.catch(() => undefined)
+  return {
+    async go(log) {
+      mayWrite(log)
+      const output = await ended
+      if (output.code === 0) return answer.heard() !== ANSWER.there
+      if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
+      if (broken) throw broken
+      if (output.code === RECEIVE_ENDED.more && knowing === 'by manifests') return undefined
+      throw failure(host, layout, release, artifact, output, sizeOf(manifest))
+    },
+  }
 }
 
 /** The items that the host named by the numbers of their lines; undefined when it wants nothing to be sent. */
@@ -93,7 +142,7 @@ async function* content(
   path: string,
   manifest: Manifest,
   missing: readonly FileItem[],
-  log: (line: string) => void,
+  log: Log,
 ): AsyncGenerator<Buffer> {
   const bytes = sizeOf(missing)
   if (2 * bytes > sizeOf(manifest)) {
@@ -108,8 +157,8 @@ async function* content(
 const CHUNK = 256 * 1024
 
 /** An archive that cannot be read here, such as a `.tar.xz`: the host unpacks it, if it can. */
-async function sendWhole(ground: Ground, artifact: Artifact, release: Release): Promise<true> {
-  const { host, layout, deploy, log } = ground
+async function sendWhole(ground: Ground, artifact: Artifact, release: Release, log: Log): Promise<true> {
+  const { host, layout, deploy } = ground
   const work = workFolder(layout, release, deploy.id)
   const incoming = `${work}.archive`
   await host.put(artifact.path, incoming, { mode: 0o600, onProgress: progress(log) })
@@ -151,7 +200,14 @@ const refused = (artifact: Artifact, code: number, detail: string): Fault =>
     detail,
   })
 
-function failure({ host, layout }: Ground, artifact: Artifact, release: Release, output: Output, size: number): Fault {
+function failure(
+  host: Host,
+  layout: Layout,
+  release: Release,
+  artifact: Artifact,
+  output: Output,
+  size: number,
+): Fault {
   const { code, stdout, stderr } = output
   const about = { host: host.name, path: release.dir }
   const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`

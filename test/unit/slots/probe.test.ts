@@ -140,7 +140,7 @@ describe('the script', () => {
   const curl = (path: string) => ['-q', '--http1.1', `http://life.example${path}`]
 
   it('is valid bash, holds each path a round, and bounds what it sends', async () => {
-    const { text, writes } = probeLoop(curl, probingOf({ paths: ['/health', '/other'], rate: 5 }, '/'))
+    const { text, writes } = probeLoop(curl, probingOf({ paths: ['/health', '/other'], rate: 5 }, '/'), '/tmp/probes')
     expect(writes).toBe(false)
     expect(text).toContain(`start fresh 150 'url = "http://life.example/health"\nurl = "http://life.example/other"' -q`)
     expect(text).toContain(`start route 300 'url = "http://life.example/deployment_id"'`)
@@ -154,7 +154,7 @@ describe('the script', () => {
 
   it('runs nothing that a path holds', async () => {
     const path = `/$(touch pwned)\`touch pwned\`'"\\\nurl = "file:///etc/passwd`
-    const { text } = probeLoop(curl, probingOf({ paths: [path] }, '/'))
+    const { text } = probeLoop(curl, probingOf({ paths: [path] }, '/'), '/tmp/probes')
     const start = text.slice(text.indexOf('start fresh'), text.indexOf('start kept'))
     const { stdout } = await promisify(execFile)('bash', ['-c', `start() { printf '%s' "$3"; }\n${start}`])
     expect(stdout).toBe(

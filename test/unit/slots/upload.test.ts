@@ -25,7 +25,7 @@ import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
 import { releaseOf } from '../../../slots/upload/release.ts'
-import { uploadRelease } from '../../../slots/upload/upload.ts'
+import { sendingOf } from '../../../slots/upload/upload.ts'
 import { type Entry, handTar } from '../../support/hand-tar.ts'
 
 const exec = promisify(execFile)
@@ -89,12 +89,8 @@ async function send(artifact: Artifact, on: Host) {
   sent = 0
   const deploy = { id: `d${ids++}`, by: 'me' }
   const log = (line: string) => void lines.push(line)
-  const fresh = await uploadRelease(
-    { host: on, layout: folders, deploy: deploy as never, dryRun: false, log },
-    artifact,
-    contentsOf(artifact),
-    release,
-  )
+  const ground = { host: on, layout: folders, deploy: deploy as never, dryRun: false }
+  const fresh = await sendingOf(ground, artifact, contentsOf(artifact)).complete(log)
   return { fresh, release, lines, artifact }
 }
 const same = (dir: string) =>
@@ -227,6 +223,32 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([release.name])
   })
 
+  it('that was announced writes nothing before it may, and then sends what is missing', async () => {
+    await put({ a: noise(100_000), b: noise(50_000) })
+    const first = await upload('1.0')
+    await put({ c: 'c' })
+    const artifact = await pack('1.1')
+    let answered = () => {}
+    const asked = new Promise<void>(resolve => {
+      answered = resolve
+    })
+    const onLine = (told: RunOptions['onLine']) => (line: string) => {
+      told?.(line)
+      answered()
+    }
+    const listening: Host = {
+      ...host,
+      run: (script, options = {}) => host.run(script, { ...options, onLine: onLine(options.onLine) }),
+    }
+    const ground = { host: listening, layout: folders, deploy: { id: 'd', by: 'me' } as never, dryRun: false }
+    const sending = sendingOf(ground, artifact, contentsOf(artifact))
+    sending.announce()
+    await asked
+    expect(await readdir(folders.releases)).toEqual([first.release.name])
+    expect(await sending.complete(() => undefined)).toBe(true)
+    await same(sending.release.dir)
+  })
+
   it('without a set-up host says so', async () => {
     await rm(folders.releases, { recursive: true })
     await put({ a: 'b' })
@@ -252,12 +274,12 @@ const through = (change: (pieces: Pieces) => Pieces): Host => ({
     host.run(script, typeof options.input === 'object' ? { ...options, input: change(options.input) } : options),
 })
 
-/** Lets the manifest through, and sends these bytes when it is the files' turn. */
+/** Lets the manifest and the word to go through, and sends these bytes when it is the files' turn. */
 const insteadOfFiles = (bytes: Uint8Array): Host =>
   through(async function* (pieces) {
     let turn = 0
     for await (const piece of pieces) {
-      yield turn === 0 ? piece : bytes
-      if (turn++ === 1) return
+      yield turn < 2 ? piece : bytes
+      if (turn++ === 2) return
     }
   })
