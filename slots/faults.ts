@@ -115,11 +115,18 @@ export const slotFaults = catalogue({
     next: () =>
       'Run `npx task status`; if the application does not tell its version, set `health: { version: false }`.',
   }),
-  RELEASE_BAD: fault<{ slot: string; release: string; bad: Entry }>({
+  ADOPTED_STUCK: fault<{ pid: number }>({
+    exit: 1,
+    what: d => `The adopted process ${d.pid} is still there, although it was killed.`,
+    next: () => 'Look at it on the host: a process that waits for a disk cannot end. Nothing was started in its place.',
+  }),
+  RELEASE_BAD: fault<{ release: string; bad: Entry }>({
     exit: 3,
-    what: d => `${d.release} in ${d.slot} is bad: its ${d.bad.event} failed at ${d.bad.at} (${d.bad.why}).`,
+    what: d => `${d.release} is bad: its ${d.bad.event} to ${d.bad.slot} failed at ${d.bad.at} (${d.bad.why}).`,
     next: d =>
-      `Deploy another release; or clear it with \`npx task check-idle\` if it is healthy now; or \`npx task promote ${d.slot} --force\`.`,
+      d.bad.event === 'promote'
+        ? 'Promote another release; or say --force to promote this one all the same.'
+        : 'Promote another release; or clear it with `npx task check-idle` if it is healthy now; or say --force.',
   }),
   PORT_TAKEN: fault<{ slot: string; port: number; holder: string }>({
     exit: 3,

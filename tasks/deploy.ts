@@ -1,11 +1,10 @@
-import { arg } from '../runner/args.ts'
 import { planMove } from '../slots/promote/move.ts'
 import type { CheckIdle } from './check-idle.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 import type { Preflight } from './preflight.ts'
 import type { StartIdle } from './start-idle.ts'
-import { switchTraffic } from './switch-traffic.ts'
+import { promoting, switchTraffic } from './switch-traffic.ts'
 import { tidy } from './tidy.ts'
 
 export const deploy = <S extends string>(
@@ -17,7 +16,7 @@ export const deploy = <S extends string>(
 ) => {
   const planned = parts.task('See what comes next', {
     needs: [detectLive, checkIdle],
-    args: { promote: arg.flag('Send the traffic to the new release when it is healthy') },
+    args: { promote: promoting },
     async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {
       const move = promote && !dryRun ? await planMove(ground, truth, idle, healthy) : undefined
       note(move ? `the traffic moves to ${idle.name}` : `npx task promote ${idle.name}`)
@@ -26,10 +25,10 @@ export const deploy = <S extends string>(
       return { move }
     },
   })
-  const promoting = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
+  const moving = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
   return parts.flow(
     'Deploy to the idle slot',
-    [preflight, startIdle, checkIdle, planned, promoting, tidy(parts, checkIdle)],
+    [preflight, startIdle, checkIdle, planned, moving, tidy(parts, checkIdle)],
     {
       about:
         'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',

@@ -1,10 +1,9 @@
-import { arg } from '../runner/args.ts'
 import { assertNotBad } from '../slots/journal/bad.ts'
 import { recorded } from '../slots/journal/journal.ts'
 import { planMove } from '../slots/promote/move.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
-import { switchTraffic } from './switch-traffic.ts'
+import { force, switchTraffic } from './switch-traffic.ts'
 import type { TakeLock } from './take-lock.ts'
 
 export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
@@ -12,7 +11,7 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
     needs: [takeLock, detectLive],
     args: {
       slot: parts.slot,
-      force: arg.flag('Promote a release that failed its health check, its migrations or an earlier promote'),
+      force,
     },
     async run({ slot, force, truth, note, show, ...ground }) {
       const { host, layout } = ground
@@ -23,7 +22,8 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
         from: truth.live?.name,
         release: record?.release.name,
       } as const
-      const known = force || truth.live?.name === slot.name ? undefined : assertNotBad(host, layout, record)
+      const known =
+        force || !record || truth.live?.name === slot.name ? undefined : assertNotBad(host, layout, record.release.name)
       const planned = planMove(ground, truth, slot)
       planned.catch(() => undefined)
       await known
@@ -35,8 +35,8 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
   })
   return parts.flow('Send the traffic to a slot', [planned, switchTraffic(parts, planned)], {
     about:
-      'Refused unless the slot is healthy and runs its release, and when that release failed before and was not seen\n' +
-      'healthy since. Switched back when the proof does not come.',
+      'Refused unless the slot is healthy and runs its release, and when that release failed before and did not make that\n' +
+      'good since. Switched back when the proof does not come.',
     examples: ['promote green', 'promote --slot green --dry-run'],
   })
 }

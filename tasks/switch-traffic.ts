@@ -11,6 +11,10 @@ import type { Parts } from './context.ts'
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
 export type Planned<S extends string> = Task<object, { move: Move<S> | undefined }>
 
+/** For each command that can promote. */
+export const force = arg.flag('Promote a release that failed its health check, its migrations or an earlier promote')
+/** For a deploy: its checks want to know it, too. */
+export const promoting = arg.flag('Send the traffic to the new release when it is healthy')
 const report = arg.text('Write what was measured into this page, and as JSON beside it').optional()
 const noProbe = arg.flag('Do not ask the site for its health while the traffic moves')
 

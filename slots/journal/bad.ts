@@ -2,7 +2,6 @@
 import type { Host } from '../../host/host.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import type { SlotRecord } from '../truth/record.ts'
 import { type Entry, readJournal } from './journal.ts'
 
 /** Failures that are the release's own, and not those of the network, the router or the person, by event. */
@@ -13,25 +12,32 @@ const OWN: Partial<Record<Entry['event'], readonly string[]>> = {
   promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'PROMOTE_NOT_PROVEN', 'PROBES_FAILED'],
 }
 
+/** What only the router's side shows: a slot that is healthy by itself says nothing against it. */
+const THROUGH_THE_ROUTER: readonly (string | undefined)[] = ['PROMOTE_NOT_PROVEN', 'PROBES_FAILED']
+
 /** How far back the journal is read. */
 const FAR = 1_000
 
-/** What a release failed at and never made good; undefined when there is nothing. A later success clears it. */
+/** What a release failed at and never made good; undefined when there is nothing. A later success at the same, or at what comes after it, clears it. */
 export function badness(entries: readonly Entry[], release: string): Entry | undefined {
   let bad: Entry | undefined
   for (const entry of entries) {
     if (entry.release !== release || !OWN[entry.event]) continue
     if (entry.result === 'failed' && OWN[entry.event]?.includes(entry.why ?? '')) bad = entry
-    // Migrations that work now say nothing of an application that did not.
-    if (entry.result === 'done' && (entry.event !== 'migrate' || bad?.event === 'migrate')) bad = undefined
+    if (bad && entry.result === 'done' && clears(entry, bad)) bad = undefined
   }
   return bad
 }
 
-/** Throws `RELEASE_BAD` for a release that proved unfit and was not seen healthy since. */
-export async function assertNotBad(host: Host, layout: Layout, record: SlotRecord | undefined): Promise<void> {
-  if (!record) return
-  const release = record.release.name
+function clears({ event }: Entry, bad: Entry): boolean {
+  if (event === 'promote') return true
+  // Migrations that work now say nothing of an application that did not.
+  if (event === 'migrate') return bad.event === 'migrate'
+  return !THROUGH_THE_ROUTER.includes(bad.why)
+}
+
+/** Throws `RELEASE_BAD` for a release that proved unfit and did not make that good since. */
+export async function assertNotBad(host: Host, layout: Layout, release: string): Promise<void> {
   const bad = badness(await readJournal(host, layout, FAR), release)
-  if (bad) throw slotFaults.RELEASE_BAD({ slot: record.slot, release, bad })
+  if (bad) throw slotFaults.RELEASE_BAD({ release, bad })
 }

@@ -6,7 +6,7 @@ import { slotFaults } from '../faults.ts'
 import { append, type Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { assertHealthy, type Health, versionIn } from '../start/health.ts'
-import { type SlotRecord, writeRecord } from '../truth/record.ts'
+import { promotedAt, type SlotRecord, writeRecord } from '../truth/record.ts'
 import type { Truth } from '../truth/truth.ts'
 
 export interface Move<S extends string> {
@@ -16,6 +16,8 @@ export interface Move<S extends string> {
   readonly before: Route
   readonly generation: string
   readonly record: SlotRecord
+  /** All slots' records, as they were before. */
+  readonly records: readonly (SlotRecord | undefined)[]
   /** The version that is live before. */
   readonly versionBefore: string | undefined
   /** Whether the router was told: until then there is nothing to take back. */
@@ -55,7 +57,8 @@ export async function planMove<S extends string>(
   const health = { ...ground.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
   if (!seen) await assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid)
   const versionBefore = recordOf(truth.live)?.release.version
-  return { from: truth.live, to, before: truth.router, generation: deploy.id, record, versionBefore, told: false }
+  const { live: from, router: before, records } = truth
+  return { from, to, before, generation: deploy.id, record, records, versionBefore, told: false }
 }
 
 /** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `PROMOTE_NOT_PROVEN`. */
@@ -88,7 +91,7 @@ export async function takeBack({ host, layout, router }: Ground, { before, to, r
 
 /** Writes into the slot's record and the journal that the traffic is there now. */
 export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>): Promise<void> {
-  const promoted = { generation: move.generation, at: new Date().toISOString(), by: deploy.by }
+  const promoted = { generation: move.generation, at: promotedAt(move.records), by: deploy.by }
   await inThisOrder([
     writeRecord(host, layout, { ...move.record, state: 'ready', promoted }),
     append(host, layout, deploy, {

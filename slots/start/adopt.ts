@@ -1,5 +1,6 @@
 /** A process that ran on the host before us: how it becomes the live slot without a restart, and how it ends. */
 import { posix } from 'node:path'
+import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router, Slot, Stopped } from '../contracts.ts'
@@ -56,27 +57,44 @@ export const adoptedRecord = (
   adopted: { pid: found.pid, startTime: found.startTime },
 })
 
-/** Ends an adopted process: SIGTERM, and SIGKILL after the limit. Another process that got its pid is left alone. */
+/** Seconds that a killed process may take to go. */
+const PATIENCE = 10
+const STUCK = 43
+
+/**
+ * Ends an adopted process: SIGTERM, and SIGKILL after the limit. Another process that got its pid is left alone, and so is a zombie, which nobody
+ * has asked about yet. Ends with `STUCK` when even the kill has not ended it.
+ */
 const stopScript = (adopted: NonNullable<SlotRecord['adopted']>, seconds: number): Script => sh.write`
 pid=${adopted.pid} was=stopped killed=no
-same() { [ "$(${startTime('$pid')} 2>/dev/null)" = ${adopted.startTime} ]; }
+same() {
+  case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in [ZX]*|'') return 1 ;; esac
+  [ "$(${startTime('$pid')} 2>/dev/null)" = ${adopted.startTime} ]
+}
 if same; then
   was=running
   kill -TERM "$pid"
   end=$(( $(date +%s) + ${seconds} ))
   while same; do
-    if [ "$(date +%s)" -ge "$end" ]; then kill -KILL "$pid"; killed=yes; fi
+    now=$(date +%s)
+    if [ "$now" -ge "$end" ]; then kill -KILL "$pid" || :; killed=yes; fi
+    if [ "$now" -ge $(( end + ${PATIENCE} )) ]; then exit ${STUCK}; fi
     sleep 0.05
   done
 fi
 printf '%s %s' "$was" "$killed"`
 
+/** Resolves when it is gone. Throws `ADOPTED_STUCK` when it does not go. */
 export async function stopAdopted(
   host: Host,
   adopted: NonNullable<SlotRecord['adopted']>,
   seconds = 30,
 ): Promise<Stopped> {
-  const [was, killed] = (await host.ask(stopScript(adopted, seconds))).split(' ')
+  const script = stopScript(adopted, seconds)
+  const { code, stdout, stderr } = await host.run(script)
+  if (code === STUCK) throw slotFaults.ADOPTED_STUCK({ pid: adopted.pid })
+  if (code !== 0) throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr })
+  const [was, killed] = stdout.split(' ')
   return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
 }
 

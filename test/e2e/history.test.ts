@@ -95,7 +95,7 @@ it('so is one whose artifact was refused, before it came to any slot', async () 
     result: 'failed',
     why: 'ARTIFACT_REFUSED',
   })
-  expect(await run(0, 'history', '--last', '1')).toMatch(/deploy +- +6\.6\.6-\w+ +- +failed: ARTIFACT_REFUSED/)
+  expect(await run(0, 'history', '--last', '1')).toMatch(/deploy +- +6\.6\.6-\w+ +\w+ +failed: ARTIFACT_REFUSED/)
 })
 
 it('a release that failed is not promoted until it was seen healthy, or is forced', async () => {
@@ -104,8 +104,8 @@ it('a release that failed is not promoted until it was seen healthy, or is force
   const healthy = async () => (await site.host.exec('curl -sf http://127.0.0.1:4000/health')).code
   await expect.poll(healthy, { timeout: 20_000 }).toBe(0)
   const refused = await run(3, 'promote', 'blue')
-  expect(refused).toMatch(/0\.1\.0-\w+ in blue is bad: its deploy failed at .*SLOT_NOT_HEALTHY/)
-  expect(refused).toContain('npx task promote blue --force')
+  expect(refused).toMatch(/0\.1\.0-\w+ is bad: its deploy to blue failed at .*SLOT_NOT_HEALTHY/)
+  expect(refused).toContain('or say --force')
   expect(await site.live()).toBe('green')
 
   await run(0, 'promote', 'blue', '--force')

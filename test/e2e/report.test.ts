@@ -115,7 +115,13 @@ describe('a promote whose probes fail', () => {
     expect(failed).toMatch(/\d+ of \d+ requests through the router failed after the switch to green: .*\d+ fresh: 500/)
     expect(failed).toContain('undone: Move the traffic and prove it')
     expect(await site.live()).toBe('blue')
-    expect(await run(3, {}, 'promote', 'green')).toMatch(/in green is bad: its promote failed at .*PROBES_FAILED/)
+    const isBad = /is bad: its promote to green failed at .*PROBES_FAILED/
+    expect(await run(3, {}, 'promote', 'green')).toMatch(isBad)
+    // By itself it is healthy, and that changes nothing; a deploy that would promote it is refused before it touches a slot.
+    await run(0, {}, 'check-idle')
+    const refused = await run(3, { LIFE_VERSION: '0.1.1' }, 'deploy', '--promote')
+    expect(refused).toMatch(isBad)
+    expect(refused).not.toContain('> Stop the idle slot')
 
     const borne = await run(0, { TOLERATE: '100000' }, 'promote', 'green', '--force')
     expect(borne).toMatch(/^\d+ probes, [1-9]\d* failed \(.*fresh: 500/m)

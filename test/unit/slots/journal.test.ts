@@ -26,6 +26,7 @@ describe('a release', () => {
     ['failed its migrations, healthy as it was before', [entry({}), unmigrated], unmigrated],
     ['failed, and only the undo of that is newer', [sick, entry({ result: 'undone' })], sick],
     ['failed, and its migrations work', [sick, entry({ event: 'migrate' })], sick],
+    ['failed through the router, and is healthy by itself', [unproven, entry({}), entry({ event: 'check' })], unproven],
   ])('is bad when it %s', (_, entries, bad) => {
     expect(badness(entries, '1-abc')).toBe(bad)
   })
@@ -33,7 +34,8 @@ describe('a release', () => {
   it.each([
     ['nothing is known of it', []],
     ['a later deploy saw it healthy', [sick, entry({})]],
-    ['a later check saw it healthy', [unproven, entry({ event: 'check' })]],
+    ['a later check saw it healthy', [sick, entry({ event: 'check' })]],
+    ['somebody promoted it all the same, and that went well', [unproven, entry({ event: 'promote' })]],
     ['its migrations work now', [unmigrated, entry({ event: 'migrate' })]],
     ['another release failed', [{ ...sick, release: '2-def' }]],
     ['the network failed, or a person stopped it', [entry({ result: 'failed', why: 'CONNECTION_LOST' })]],

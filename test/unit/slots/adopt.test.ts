@@ -1,0 +1,50 @@
+/** A process that was there before us, and how it ends: real ones, on this machine. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Host } from '../../../host/host.ts'
+import { local } from '../../../host/local.ts'
+import { stopAdopted } from '../../../slots/start/adopt.ts'
+
+let host: Host
+let child: ChildProcess
+beforeEach(async () => {
+  host = await local().open({ signal: new AbortController().signal, confirm: async () => false })
+})
+afterEach(async () => {
+  child.kill('SIGKILL')
+  await host[Symbol.asyncDispose]()
+})
+
+async function adopted(script: string) {
+  child = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  if (child.stdout) await once(child.stdout, 'data')
+  const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8')
+  return { pid: child.pid ?? 0, startTime: stat.replace(/.*\) /, '').split(' ')[19] ?? '' }
+}
+
+it('ends on SIGTERM', async () => {
+  expect(await stopAdopted(host, await adopted('echo up; exec sleep 60'))).toEqual({ was: 'running', killed: false })
+})
+
+it('is killed when it does not, and that is said', async () => {
+  const stubborn = await adopted(`trap '' TERM; echo up; while :; do sleep 0.1; done`)
+  expect(await stopAdopted(host, stubborn, 1)).toEqual({ was: 'running', killed: true })
+})
+
+it('is gone when another process has its number', async () => {
+  const { pid, startTime } = await adopted('echo up; exec sleep 60')
+  expect(await stopAdopted(host, { pid, startTime: `${startTime}1` })).toEqual({ was: 'stopped', killed: false })
+  expect(child.exitCode).toBeNull()
+})
+
+it('is gone when only a zombie is left of it, which nobody has asked about', async () => {
+  const parent = await adopted('sleep 0.1 & echo $!; exec sleep 60')
+  const { stdout } = await host.run({
+    writes: false,
+    text: `pid=$(pgrep -P ${parent.pid}); until grep -q '^State:.Z' /proc/$pid/status; do sleep 0.05; done; sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f20; echo $pid`,
+  })
+  const [startTime = '', pid] = stdout.split('\n')
+  expect(await stopAdopted(host, { pid: Number(pid), startTime })).toEqual({ was: 'stopped', killed: false })
+})
