@@ -39,7 +39,7 @@ export interface Host extends AsyncDisposable {
   attach(command: string): Promise<number>
   /**
    * Starts a script that stays, such as the holder of a lock: it can read lines from us and we from it. It ends when its
-   * standard input ends, at the latest when this host is disposed of. The run's interruption does not end it: what takes
+   * standard input ends, and that is at the latest when this host is disposed of. The run's interruption does not end it: what takes
    * things back may need it. `first`: a line that is sent along with it.
    */
   hold(script: Script, first?: string): Promise<Held>

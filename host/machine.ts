@@ -11,6 +11,8 @@ export interface Machine extends AsyncDisposable {
   shell(): Promise<Session>
   /** Gives this program's terminal, or its plain standard streams where there is none, to a command. */
   attach(command: string): Promise<Ending>
+  /** What is held here loses its input when we say goodbye, wherever that is by then: nobody has to wait until it has ended. */
+  readonly hangsUp?: boolean
   /** As in `Host`. */
   connect?(): void
   account(): Promise<string | undefined>

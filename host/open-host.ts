@@ -40,7 +40,8 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
     ...(machine.connect && { connect: machine.connect }),
     ...(machine.traffic && { traffic: machine.traffic }),
     async [Symbol.asyncDispose]() {
-      await Promise.allSettled([...held].map(it => it[Symbol.asyncDispose]()))
+      const ending = Promise.allSettled([...held].map(it => it[Symbol.asyncDispose]()))
+      if (!machine.hangsUp) await ending
       await machine[Symbol.asyncDispose]()
     },
   }

@@ -81,6 +81,7 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
         ({ user }) => user,
         () => undefined,
       ),
+    hangsUp: true,
     traffic: meter.traffic,
     async [Symbol.asyncDispose]() {
       letGo = true

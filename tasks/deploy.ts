@@ -28,7 +28,7 @@ export const deploy = <S extends string>(
   const moving = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
   return parts.flow(
     'Deploy to the idle slot',
-    [preflight, startIdle, checkIdle, planned, moving, tidy(parts, checkIdle)],
+    [preflight, startIdle, checkIdle, tidy(parts, startIdle, checkIdle), planned, moving],
     {
       about:
         'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',

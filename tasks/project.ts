@@ -40,7 +40,7 @@ export interface ProjectDefinition<
   /** The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. */
   readonly env?: string
   readonly health?: HealthCheck
-  /** How a promote asks the site while the traffic moves; `false`: not at all. Default: its health path, 20 times a second of each kind. */
+  /** How a promote asks the site while the traffic moves; `false`: not at all. Default: its health path, 40 times a second of each kind. */
   readonly probe?: ProbeSetting | false
 }
 
@@ -153,8 +153,7 @@ export function project<
         },
         traffic: () => bare.traffic?.(),
         async [Symbol.asyncDispose]() {
-          // Who did not get it was told so when it was taken.
-          await (await held?.catch(() => undefined))?.[Symbol.asyncDispose]()
+          // That lets go of the lock, too.
           await bare[Symbol.asyncDispose]()
         },
       }

@@ -42,7 +42,8 @@ export function look(
   sudo: readonly (readonly string[])[],
   release?: Release,
 ): Script {
-  const asked = sudo.map((words, i) => sh.read`asked ${i} ${words}`)
+  // Side by side: each takes some ten milliseconds.
+  const asked = sudo.map((words, i) => sh.read`asked ${i} ${words} &`)
   const files = slots.names.map(name => layout.slot(name).env)
   return sh.read`
 export LC_ALL=C
@@ -55,6 +56,7 @@ sudo -n -l 2>/dev/null || :
 asked() { sudo -n -l "\${@:2}" > /dev/null 2>&1 || echo "$1"; }
 echo '@@ denied'
 ${sh.lines(...asked)}
+wait
 fi
 echo '@@ environments'; for file in ${files}; do
   if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi

@@ -10,21 +10,20 @@ import type { Router } from '../contracts.ts'
 export interface ProbeSetting {
   /** What is asked of the site. Default: the health path. */
   readonly paths?: readonly string[]
-  /** Requests a second of each kind. Default 20. */
+  /** Requests a second of each kind. Default 40. */
   readonly rate?: number
   /** Failures after the switch, 5xx and connections without an answer, that do not switch back. Default 0. */
   readonly tolerate?: number
-  /** Milliseconds that the site is watched after the switch, at least. Default 500. */
+  /** Milliseconds that the site is watched after the switch, at least. Default 250, and 500 where a switch closes kept connections. */
   readonly watch?: number
 }
 
-export type Probing = Required<ProbeSetting>
+export type Probing = Required<Omit<ProbeSetting, 'watch'>> & Pick<ProbeSetting, 'watch'>
 
 export const probingOf = (setting: ProbeSetting, healthPath: string): Probing => ({
   paths: [healthPath],
-  rate: 20,
+  rate: 40,
   tolerate: 0,
-  watch: 500,
   ...setting,
 })
 
@@ -55,6 +54,9 @@ export interface Probed {
   /** When the router said that it was done, on the same clock. */
   readonly returnedAt: number
 }
+
+/** Milliseconds. What a reload loses, it loses in the third of a second in which its old workers still answer. */
+const WATCH = { link: 250, reload: 500 }
 
 /** No run of probes lasts longer, whatever happens to the one that holds it. In seconds. */
 const LONGEST = 60
@@ -308,7 +310,7 @@ export function startProbes({ host, router, log }: Ground, setting: Probing, dir
   return {
     asked: () => inOrder(probing(dir), stamp(dir, 'asked')),
     returned: () => inOrder(stamp(dir, 'returned')),
-    watched: () => inOrder(watched(dir, setting.watch)),
+    watched: () => inOrder(watched(dir, setting.watch ?? (router.dropsKept ? WATCH.reload : WATCH.link))),
     async end(telling) {
       const { send, lines } = await held
       send('end')

@@ -18,7 +18,7 @@ export interface HealthCheck {
   readonly version?: string | false
   /** 200s in a row. Default 3. */
   readonly passes?: number
-  /** Milliseconds between two questions. Default 100. */
+  /** Milliseconds between two questions. Default 50. */
   readonly every?: number
   /** Milliseconds for one answer. Default 2,000. */
   readonly patience?: number
@@ -34,7 +34,7 @@ export const healthOf = (check: HealthCheck = {}): Health => ({
   path: '/health',
   version: 'version',
   passes: 3,
-  every: 100,
+  every: 50,
   patience: 2_000,
   within: 60_000,
   soak: 0,

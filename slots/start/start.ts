@@ -7,6 +7,7 @@ import { environmentChanges, environmentWords } from '../environment/changes.ts'
 import { append, type Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { type SlotRecord, writeRecord } from '../truth/record.ts'
+import { prune } from '../upload/release.ts'
 import { askHealth, type Health, type HealthResult } from './health.ts'
 import { assertPortFree } from './port.ts'
 
@@ -39,6 +40,8 @@ export interface Early {
   readonly health: Promise<HealthResult>
   /** Whether record and journal say by now that the slot is ready; else somebody has to look closer first. */
   readonly written: Promise<boolean>
+  /** What the removal of old releases printed; undefined when it did not come to that. */
+  readonly pruned: Promise<string | undefined>
 }
 
 /** Resolves when the process is there. Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
@@ -82,9 +85,10 @@ function askEarly(ground: Ground, slot: Slot, record: SlotRecord): Early {
     () => true,
     () => false,
   )
+  const pruned = ground.host.ask(prune(ground.layout)).catch(() => undefined)
   // The start may fail first.
   health.catch(() => undefined)
-  return { health, written }
+  return { health, written, pruned }
 }
 
 /** Writes down that a slot was seen healthy. */

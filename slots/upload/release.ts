@@ -61,8 +61,11 @@ cd /
 if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi`
 }
 
+/** Releases that stay on a host; those that a slot runs stay as well. */
+export const KEPT = 5
+
 /** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. */
-export const prune = (layout: Layout, keep: number): Script => sh.write`
+export const prune = (layout: Layout, keep = KEPT): Script => sh.write`
 cd -P ${layout.releases}
 used=$(readlink -f ../slots/*/current 2>/dev/null || true)
 find . -mindepth 1 -maxdepth 1 -name '.*' -mmin +1440 -exec rm -rf -- {} +

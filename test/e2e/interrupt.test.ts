@@ -1,5 +1,6 @@
 /** Ctrl-C in the middle of things: undone newest first, the live slot as it was, the lock free. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lockIsFree } from '../support/invariant.ts'
 import { type Site, startSite } from '../support/site.ts'
 
 let site: Site
@@ -34,7 +35,7 @@ describe('Ctrl-C during a deploy', () => {
     expect(await site.live()).toBe('blue')
     expect(await livePid()).toBe(before)
     expect((await site.host.exec('ss -Hltn "sport = :5000"')).stdout).toBe('')
-    expect((await site.host.exec('flock -n /srv/life/lock true')).code).toBe(0)
+    await lockIsFree(site)
     expect((await site.host.exec('ls -A /srv/life/releases')).stdout.trim().split('\n')).toHaveLength(1)
   })
 

@@ -148,8 +148,9 @@ describe('the script', () => {
     await promisify(execFile)('bash', ['-n', '-c', text])
   })
 
-  it('asks the health path twenty times a second unless it is told otherwise', () => {
-    expect(probingOf({}, '/up')).toEqual({ paths: ['/up'], rate: 20, tolerate: 0, watch: 500 })
+  it('asks the health path forty times a second unless it is told otherwise', () => {
+    expect(probingOf({}, '/up')).toEqual({ paths: ['/up'], rate: 40, tolerate: 0 })
+    expect(probingOf({ watch: 2_000, rate: 5 }, '/up')).toMatchObject({ rate: 5, watch: 2_000 })
   })
 
   it('runs nothing that a path holds', async () => {
