@@ -1,7 +1,7 @@
 /**
- * Sequential round trips, in two ways: counted by the proxy on the longest line, and as the slope of time over the length of
- * the line. In the slope, what does not depend on the network, such as the application's stop and boot, falls out; on a
- * busy machine it is some round trips off, which the count is not. The proxy cannot hold back the first packets of
+ * Sequential round trips, in two ways: as the slope of time over the length of the line, and counted by the proxy on the longest
+ * line. In the slope, what does not depend on the network, such as the application's stop and boot, falls out; on a
+ * busy machine it is some round trips off, which the count is not. The count also has what nobody waits for, such as opening a shell for later. The proxy cannot hold back the first packets of
  * TCP, so one more comes on top for each connection, here and in all others.
  */
 import { type Measured, type Row, slope } from '../figures.ts'
@@ -19,6 +19,7 @@ export async function roundTrips(ground: Ground, rivals: Rivals): Promise<Row[]>
   const { say, repeats } = ground
   const { alias } = ground.host
   const slopes: Measured[] = []
+  let oursBySlope: Measured | undefined
   const figure = async (who: string, opened: Pick<Ground, 'line'>, work: (line: Line) => Promise<number>) => {
     const counted: number[] = []
     const slopeOf: number[] = []
@@ -34,7 +35,9 @@ export async function roundTrips(ground: Ground, rivals: Rivals): Promise<Row[]>
       const times = points.map(({ y }) => Math.round(y)).join(', ')
       say(`round trips, ${who}: ${counted.at(-1)} counted, ${slopeOf.at(-1)?.toFixed(1)} by slope from ${times} ms`)
     }
-    slopes.push({ who, unit: 'round trips', samples: slopeOf })
+    const bySlope = { who, unit: 'round trips', samples: slopeOf } satisfies Measured
+    slopes.push(bySlope)
+    oursBySlope ??= bySlope
     return { who, unit: 'round trips', samples: counted } satisfies Measured
   }
   const { rsync, capistrano } = rivals
@@ -68,10 +71,13 @@ export async function roundTrips(ground: Ground, rivals: Rivals): Promise<Row[]>
   ]
   return [
     {
-      work: 'sequential round trips of deploy + promote, counted on a line of 100 ms each way',
-      figures: [ours, apart, plain, script, ...others],
-      goal: { of: ours, limit: 13 },
+      work: 'sequential round trips of deploy + promote, as the slope of time over latency',
+      figures: slopes,
+      ...(oursBySlope && { goal: { of: oursBySlope, limit: 13 } }),
     },
-    { work: 'the same as the slope of time over latency', figures: slopes },
+    {
+      work: 'the same counted on a line of 100 ms each way, with what nobody waits for',
+      figures: [ours, apart, plain, script, ...others],
+    },
   ]
 }
