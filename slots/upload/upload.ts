@@ -7,10 +7,10 @@ import { stat } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
 import { pipeline } from 'node:stream'
 import { promisify } from 'node:util'
-import { createGzip, gzip } from 'node:zlib'
+import { createGzip, gzip, gzipSync } from 'node:zlib'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
-import type { Output } from '../../host/script.ts'
+import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/faults.ts'
 import type { Artifact, Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
@@ -86,7 +86,7 @@ interface Try {
   go(log: Log): Promise<boolean | undefined>
 }
 
-function sendMissing({ host, layout, deploy, artifact, contents, release }: Missing, knowing: Knowing): Try {
+function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release }: Missing, knowing: Knowing): Try {
   const work = workFolder(layout, release, deploy.id, knowing === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
   let mayWrite = (_: Log) => {}
@@ -100,7 +100,7 @@ function sendMissing({ host, layout, deploy, artifact, contents, release }: Miss
       manifest = await contents.manifest()
       if (answer.heard() !== undefined) return
       const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
-      yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
+      yield Buffer.concat([body, Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
       const log = await word
       yield Buffer.from(`${GO}\n`)
       const missing = missingIn(manifest, await answer.line)
@@ -110,7 +110,9 @@ function sendMissing({ host, layout, deploy, artifact, contents, release }: Miss
       throw error
     }
   }
-  const script = receive(layout, release, work, recordText(artifact, deploy), knowing)
+  const text = receive(layout, release, work, recordText(artifact, deploy), knowing)
+  // A dry run prints what a person can read.
+  const { script, body } = dryRun ? { script: text, body: Buffer.alloc(0) } : packedScript(text, release)
   const ended = host.run(script, { input: pieces(), onLine: answer.hear }).finally(answer.end)
   ended.catch(() => undefined)
   return {
@@ -124,6 +126,13 @@ function sendMissing({ host, layout, deploy, artifact, contents, release }: Miss
       throw failure(host, layout, release, artifact, output, sizeOf(manifest))
     },
   }
+}
+
+/** A script that reads its own text, packed, from the beginning of its input: on a slow line it would take longer than most manifests. */
+function packedScript({ text }: Script, release: Release): { readonly script: Script; readonly body: Buffer } {
+  const body = gzipSync(text, { level: 9 })
+  const script = sh.write`text=$(head -c ${body.length} | gzip -dc) && eval "$text"`
+  return { script: { ...script, label: `upload of ${release.name}` }, body }
 }
 
 /** The items that the host named by the numbers of their lines; undefined when it wants nothing to be sent. */
