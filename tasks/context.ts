@@ -39,7 +39,8 @@ export interface Context<S extends string> {
 
 /** The lock of this run: taken once, kept to the end. */
 export interface RunLock {
-  take(line: InLine): Promise<void>
+  /** Not waiting for anybody unless told. */
+  take(line?: InLine): Promise<void>
 }
 
 /** With what a standard task is made. */

@@ -116,7 +116,7 @@ export function project<
             told.catch(() => undefined)
             return told
           }
-          const take = async (line: InLine) => {
+          const take = async (line: InLine = { wait: 0 }) => {
             if (kit.dryRun) return
             const first = held === undefined
             held ??= takeLock(bare, folders, deploy, run.command, line)
