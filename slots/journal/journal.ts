@@ -90,7 +90,7 @@ export async function append(host: Host, layout: Layout, deploy: Deploy, event: 
 }
 
 /** Reads an entry without its braces. `now`: milliseconds since 1970 when it was sent; `since`: milliseconds since the run began. */
-export const appendLine = (layout: Layout, now: number, since: number): Script => sh.write`
+const appendLine = (layout: Layout, now: number, since: number): Script => sh.write`
 IFS= read -r entry
 from=\${begun-} to=\${EPOCHREALTIME-} waited=0
 if [ -n "$from" ] && [ -n "$to" ]; then waited=$(( (\${to//[!0-9]/} - \${from//[!0-9]/}) / 1000 )); fi

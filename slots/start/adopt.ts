@@ -20,7 +20,7 @@ if [ $# = 0 ]; then exit 0; fi
 printf '%s\\n%s\\n%s' "$1" "$(${startTime('$1')})" "$(readlink "/proc/$1/cwd")"`
 
 /** Field 22 of `/proc/PID/stat`: with the pid it names one process for as long as the machine is up (proc(5)). */
-const startTime = (pid: string): Script => ({
+export const startTime = (pid: string | number): Script => ({
   writes: false,
   text: `sed 's/.*) //' "/proc/${pid}/stat" | cut -d' ' -f20`,
 })

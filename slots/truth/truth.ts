@@ -67,6 +67,3 @@ export function judge<S extends string>(read: Readings, slots: Slots<S>): Truth<
   const live = name === undefined ? undefined : slots.get(name)
   return { ...read, live, idle: slots.other(live) }
 }
-
-export const truth = async <S extends string>(ground: Ground<S>): Promise<Truth<S>> =>
-  judge(await readings(ground), ground.slots)

@@ -9,7 +9,7 @@ import { slotsOf } from '../../slots/slot.ts'
 import { healthOf } from '../../slots/start/health.ts'
 import { drain } from '../../slots/start/port.ts'
 import { readRecord } from '../../slots/truth/record.ts'
-import { truth } from '../../slots/truth/truth.ts'
+import { judge, readings } from '../../slots/truth/truth.ts'
 import type { TestHost } from '../support/host.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
 
@@ -42,7 +42,7 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
   const kit = pluginKit({ host, slots: slots.all, signal })
   const router = plugin.create(kit)
   const runtime: Runtime = beam().create(kit)
-  const read = () => truth({ host, layout: folders, slots, router })
+  const read = async () => judge(await readings({ host, layout: folders, slots, router }), slots)
   return {
     async promote(then = async () => undefined) {
       const deploy = newDeploy('the switch suite')

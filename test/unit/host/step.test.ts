@@ -3,10 +3,9 @@ import { expect, test } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import type { RunEvent } from '../../../runner/events.ts'
-import { planOf } from '../../../runner/plan.ts'
-import { redactor } from '../../../runner/redact.ts'
 import { run } from '../../../runner/run.ts'
 import { type AnyTask, definer, type RunSetting } from '../../../runner/task.ts'
+import { runOf } from '../../support/run.ts'
 
 const { task } = definer<{ host: Host }>({
   name: 'here',
@@ -20,19 +19,7 @@ const { task } = definer<{ host: Host }>({
 async function performed(root: AnyTask) {
   const events: RunEvent[] = []
   const exit = await run({
-    plan: planOf('it', root),
-    values: {},
-    source: { folder: import.meta.dirname, files: [import.meta.filename] },
-    dryRun: false,
-    timings: false,
-    redactor: redactor(),
-    renderer: {
-      handle: event => void events.push(event),
-      unwind: async () => undefined,
-      leave: async () => undefined,
-      ask: async () => undefined,
-      close: async () => undefined,
-    },
+    ...runOf(root, import.meta.filename, event => void events.push(event)),
     outside: {
       onSignal: () => () => {},
       onStray: () => () => {},

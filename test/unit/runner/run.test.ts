@@ -5,10 +5,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arg } from '../../../runner/args.ts'
 import type { RunEvent } from '../../../runner/events.ts'
 import { catalogue, fault } from '../../../runner/faults.ts'
-import { planOf } from '../../../runner/plan.ts'
 import { MASK, redactor } from '../../../runner/redact.ts'
 import { type Outside, type Run, run } from '../../../runner/run.ts'
 import { type AnyTask, definer, type Opened, type RunSetting, type Scope } from '../../../runner/task.ts'
+import { runOf } from '../../support/run.ts'
 
 // Programs are started here, and the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -21,22 +21,10 @@ function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEve
   const events: RunEvent[] = []
   const world = outsideWorld()
   const ended = run({
-    plan: planOf('it', root),
-    values: {},
-    source: { folder: import.meta.dirname, files: [import.meta.filename] },
-    dryRun: false,
-    timings: false,
-    redactor: redactor(),
-    renderer: {
-      handle(event) {
-        events.push(event)
-        onEvent(event, world)
-      },
-      unwind: async () => undefined,
-      leave: async () => undefined,
-      ask: async () => undefined,
-      close: async () => undefined,
-    },
+    ...runOf(root, import.meta.filename, event => {
+      events.push(event)
+      onEvent(event, world)
+    }),
     outside: world.outside,
     ...more,
   })

@@ -1,0 +1,24 @@
+/** What the runner's tests tell a run, but for what happens to it from outside. */
+import { dirname } from 'node:path'
+import type { RunEvent } from '../../runner/events.ts'
+import { planOf } from '../../runner/plan.ts'
+import { redactor } from '../../runner/redact.ts'
+import type { Run } from '../../runner/run.ts'
+import type { AnyTask } from '../../runner/task.ts'
+
+/** A run of a task that stands in `file`; its renderer only hands on the events. */
+export const runOf = (root: AnyTask, file: string, handle: (event: RunEvent) => void): Omit<Run, 'outside'> => ({
+  plan: planOf('it', root),
+  values: {},
+  source: { folder: dirname(file), files: [file] },
+  dryRun: false,
+  timings: false,
+  redactor: redactor(),
+  renderer: {
+    handle,
+    unwind: async () => undefined,
+    leave: async () => undefined,
+    ask: async () => undefined,
+    close: async () => undefined,
+  },
+})
