@@ -50,6 +50,17 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      // What real hosts, accounts and applications do, as one more part: each part of `npm run test:faults` ends in 15 minutes.
+      {
+        resolve: { alias },
+        test: {
+          name: 'situations',
+          include: ['test/situations/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         resolve: { alias },
         test: {
