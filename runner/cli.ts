@@ -1,8 +1,10 @@
 /** The program `task`: words in, exit code out. */
+import { writeSync } from 'node:fs'
 import { relative } from 'node:path'
 import { type ReadTyped, readTyped } from './ask.ts'
 import { type Capture, capture } from './capture.ts'
-import { commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals } from './command-line.ts'
+import { commandAfterHelp, commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals } from './command-line.ts'
+import { whatIsLost, whenCutShort } from './ending.ts'
 import type { Renderer, Report, RunEvent, Sinks } from './events.ts'
 import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
@@ -22,15 +24,47 @@ import { errorLines } from './words.ts'
 /** Resolves to the exit code, when everything that was printed has been written. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdout, stderr } = process
-  // Who reads our output may leave, as `head` does. A deploy goes on to its end.
-  for (const stream of [stdout, stderr]) stream.on('error', () => undefined)
-  const exit = await answer(argv).catch((error: unknown) => {
-    const words = report(error, { folder: process.cwd(), files: [] })
-    if (argv.includes('--json')) stdout.write(failure(words))
-    else stderr.write(`${errorLines({ type: 'error', during: 'run', ...words }, false).join('\n')}\n`)
-    return words.exit
+  const lost = [stdout, stderr].map(whatIsLost)
+  let began = false
+  const write = (fd: 1 | 2, text: string) => void [stdout, stderr][fd - 1]?.write(text)
+  const cutShort = whenCutShort(fault => {
+    // A Tab says nothing of what goes wrong.
+    return asksForTab(argv) ? fault.exit : told(fault, argv, { began, write: writeNow })
   })
-  for (const stream of [stdout, stderr]) await new Promise<void>(resolve => stream.write('', () => resolve()))
+  const exit = await answer(argv, () => {
+    began = true
+  }).catch((error: unknown) => told(error, argv, { began, write }))
+  const [unsaid] = await Promise.all(lost.map(waiting => waiting()))
+  cutShort.settled()
+  if (!unsaid || exit !== 0) return exit
+  const fault = runnerFaults.OUTPUT_LOST({ why: unsaid.code === 'EPIPE' ? 'its reader has left' : unsaid.message })
+  // Who reads a list through `head` has seen enough; of a run, how it ended is worth a word.
+  return unsaid.code === 'EPIPE' && !began ? fault.exit : told(fault, [], { began: true, write: writeNow })
+}
+
+/** What the scripts of `task completion` ask when Tab is pressed. */
+const asksForTab = (argv: readonly string[]): boolean => argv[0] === COMPLETION && argv[1] === '--'
+
+/** Where no later turn comes to write in. */
+function writeNow(fd: 1 | 2, text: string): void {
+  try {
+    writeSync(fd, text)
+  } catch {
+    // Nobody is there to read it.
+  }
+}
+
+/** Writes an error that no run has told, to the file descriptor where it belongs. Returns its exit code. */
+function told(
+  error: unknown,
+  argv: readonly string[],
+  { began, write }: { readonly began: boolean; write(fd: 1 | 2, text: string): void },
+): number {
+  const words = report(error, { folder: '.', files: [] })
+  // Before a task runs nothing was contacted, whatever it was that went wrong.
+  const exit = began || words.exit !== 1 ? words.exit : 2
+  if (argv.includes('--json')) write(1, failure({ ...words, exit }))
+  else write(2, `${errorLines({ type: 'error', during: 'run', ...words }, false).join('\n')}\n`)
   return exit
 }
 
@@ -60,8 +94,9 @@ function events(only: RunEvent, exit: number, data?: unknown): string {
   return lines.join('')
 }
 
-async function answer(argv: readonly string[]): Promise<number> {
-  if (argv[0] === COMPLETION && argv[1] === '--') return offer(argv.slice(2))
+/** @param begin called before a task runs: until then nothing was contacted */
+async function answer(argv: readonly string[], begin: () => void): Promise<number> {
+  if (asksForTab(argv)) return offer(argv.slice(2))
   const { globals, command } = globalsOf(argv)
   const said = (text: string, data?: unknown) => (globals.json ? answered(text, data) : `${text}\n`)
   const print = (text: string) => {
@@ -75,7 +110,7 @@ async function answer(argv: readonly string[]): Promise<number> {
     printScript(argv, globals.help, print)
     return 0
   }
-  const cwd = process.cwd()
+  const cwd = workingFolder()
   const file = findTaskfile(cwd, globals.taskfile)
   const plain = redactor()
   const captured = capture(process.stdout, process.stderr, plain)
@@ -84,18 +119,39 @@ async function answer(argv: readonly string[]): Promise<number> {
     const taskfile = await loadTaskfile(file, process.env)
     const { commands } = taskfile
     await hideSecrets(taskfile, hidden)
-    if (command === undefined) {
-      const list = [...commands].map(([name, { title }]) => ({ name, title }))
-      captured.out(said(listText(commands, relative(cwd, file)), list))
+    const list = () => {
+      const data = [...commands].map(([name, { title }]) => ({ name, title }))
+      captured.out(said(listText(commands, relative(cwd, file)), data))
       return 0
     }
+    const explain = (name: string) => {
+      const plan = planned(taskfile, name)
+      onlyFlagsOf(argv, plan)
+      captured.out(said(commandText(plan)))
+      return 0
+    }
+    if (command === undefined) return list()
+    if (command === HELP && !commands.has(HELP)) {
+      const about = commandAfterHelp(argv)
+      return about === undefined ? list() : explain(about)
+    }
+    if (globals.help) return explain(command)
     const plan = planned(taskfile, command)
-    if (!globals.help) return await perform(plan, argv, globals, taskfile, captured, hidden)
-    onlyFlagsOf(argv, plan)
-    captured.out(said(commandText(plan)))
-    return 0
+    return await perform(plan, argv, globals, { taskfile, captured, hidden, begin })
   } finally {
     captured.release()
+  }
+}
+
+/** What a person types who does not know yet that it is `--help`. A Taskfile may have a task of that name. */
+const HELP = 'help'
+
+/** Where we are; also a folder that somebody has removed meanwhile is an answer. */
+function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch (error) {
+    throw runnerFaults.FOLDER_GONE(undefined, error)
   }
 }
 
@@ -116,13 +172,18 @@ function planned({ commands }: Taskfile, command: string): Plan {
   return planOf(command, task, commands)
 }
 
+interface Ground {
+  readonly taskfile: Taskfile
+  readonly captured: Capture
+  readonly hidden: Redactor
+  begin(): void
+}
+
 async function perform(
   whole: Plan,
   argv: readonly string[],
   globals: Globals,
-  { folder, files }: Taskfile,
-  captured: Capture,
-  hidden: Redactor,
+  { taskfile: { folder, files }, captured, hidden, begin }: Ground,
 ): Promise<number> {
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
@@ -133,6 +194,7 @@ async function perform(
     await renderer.leave()
     captured.release()
   }
+  begin()
   return run({
     plan,
     values,

@@ -9,7 +9,7 @@ import type { Arg } from './task.ts'
 /** The flags that every command has. */
 export const globalFlags = {
   help: { type: 'boolean', short: 'h', about: 'What a command does, its steps, flags and examples' },
-  version: { type: 'boolean', about: 'The version of switchyard' },
+  version: { type: 'boolean', short: 'v', about: 'The version of switchyard' },
   taskfile: { type: 'string', about: 'Another Taskfile', placeholder: 'path' },
   json: { type: 'boolean', about: 'One event a line, as JSON, and nothing else on standard output' },
   verbose: { type: 'boolean', about: 'All output of all steps' },
@@ -71,6 +71,10 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
     command: found.find(token => token.kind === 'positional')?.value,
   }
 }
+
+/** What `task help deploy` asks about. */
+export const commandAfterHelp = (argv: readonly string[]): string | undefined =>
+  tokens(argv, globalFlags).filter(token => token.kind === 'positional')[1]?.value
 
 /** Without a command only the flags that every command has make sense. */
 export function onlyGlobals(argv: readonly string[]): void {

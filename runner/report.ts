@@ -1,9 +1,10 @@
 /** Words for anything that a task may throw. */
-import { relative } from 'node:path'
+import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Report } from './events.ts'
-import { isFault } from './faults.ts'
+import { type Fault, isFault } from './faults.ts'
+import { runnerFaults } from './runner-faults.ts'
 
 /** What is known of the Taskfile when an error is put into words. */
 export interface Source {
@@ -18,6 +19,8 @@ export function report(thrown: unknown, source: Source): Report {
     const { code, exit, message, next, detail } = thrown
     return { code, exit, message, next, ...(detail !== undefined && { detail }) }
   }
+  const lacking = missingPackage(thrown)
+  if (lacking) return report(lacking, source)
   if (isProcessOutput(thrown)) return reportCommand(thrown, source)
   if (!(thrown instanceof Error))
     return {
@@ -41,6 +44,16 @@ export function report(thrown: unknown, source: Source): Report {
     ...(at !== undefined && { at }),
     ...(thrown.stack !== undefined && { stack: thrown.stack }),
   }
+}
+
+const here = dirname(fileURLToPath(import.meta.url))
+
+/** The fault for an import of our own that found no package, as where nobody has installed any; undefined for every other error. */
+export function missingPackage(thrown: unknown): Fault | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || thrown.code !== 'ERR_MODULE_NOT_FOUND') return undefined
+  const [, name, importer] = /^Cannot find package '([^']+)' imported from (.+)$/.exec(thrown.message) ?? []
+  if (name === undefined || !importer?.startsWith(`${here}/`)) return undefined
+  return runnerFaults.PACKAGE_MISSING({ name, folder: dirname(here) }, thrown)
 }
 
 /** What this needs of zx's error. zx itself is not imported here: this room must be able to speak without it. */

@@ -168,7 +168,7 @@ export async function run(setting: Run): Promise<number> {
     const traffic = since(scopes.traffic(), before)
     const timing: Timing = { ...about, ms, ...(traffic && { traffic }) }
     timings.push(timing)
-    tell({ type: 'end', ...timing, ok: !problem })
+    tell({ type: 'end', ...timing, ok: !problem && programExit(step.task, results) === 0 })
     if (problem) fail(problem.error, 'run', step)
     current = undefined
     return !problem
@@ -230,8 +230,10 @@ export async function run(setting: Run): Promise<number> {
 }
 
 /** A program that had the terminal ends us with its own exit code. */
-function exitOf({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number {
-  const last = steps.at(-1)?.task
-  const result = last?.interactive ? results.get(last) : undefined
+const exitOf = ({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number =>
+  programExit(steps.at(-1)?.task, results)
+
+function programExit(task: AnyTask | undefined, results: ReadonlyMap<AnyTask, object>): number {
+  const result = task?.interactive ? results.get(task) : undefined
   return result && 'exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : 0
 }

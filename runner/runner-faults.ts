@@ -22,6 +22,17 @@ export const runnerFaults = catalogue({
     what: d => (d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`),
     next: d => (d.named ? 'Check the path given to --taskfile.' : 'Write one, or name it: npx task --taskfile <path>'),
   }),
+  FOLDER_GONE: fault<undefined>({
+    exit: 2,
+    what: () => 'The folder that you are in does not exist any more.',
+    next: () => 'Change to one that does, such as with `cd`, and run the command there.',
+  }),
+  PACKAGE_MISSING: fault<{ name: string; folder: string }>({
+    exit: 2,
+    what: d => `The package ${d.name}, which switchyard needs, is not installed.`,
+    next: d =>
+      `Install the packages again: run \`npm install\` in the folder whose package.json names them (${d.folder}).`,
+  }),
   TASKFILE_BROKEN: fault<{ place: Place; said: string; frame: string }>({
     exit: 2,
     what: d => `${at(d.place)}  ${d.said}`,
@@ -126,6 +137,17 @@ export const runnerFaults = catalogue({
     exit: 1,
     what: d => `${d.doing} waits for what never comes: nothing is left that could happen.`,
     next: () => 'Look for a promise that nothing resolves or rejects.',
+  }),
+  NO_RESULT: fault<undefined>({
+    exit: 1,
+    what: () => 'The program was ended before it had a result.',
+    next: () =>
+      'Look for a `process.exit()` in the Taskfile and in what it imports, and for a promise that nothing settles.',
+  }),
+  OUTPUT_LOST: fault<{ why: string }>({
+    exit: 1,
+    what: d => `The command itself succeeded, but its result could not be written to standard output: ${d.why}.`,
+    next: () => 'Do not repeat what changes something: ask for the result again, with somewhere to write it.',
   }),
   INTERRUPTED: fault<{ signal: string }>({
     exit: 130,

@@ -7,6 +7,7 @@ import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
 import { isFault } from './faults.ts'
 import { type Commands, commandsOf } from './names.ts'
+import { missingPackage } from './report.ts'
 import { runnerFaults } from './runner-faults.ts'
 import { deferred } from './waiting.ts'
 
@@ -91,6 +92,8 @@ async function watched<T>(loading: Promise<T>, file: string): Promise<T> {
 /** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say. */
 function failure(error: unknown, file: string, files: readonly string[]): unknown {
   if (isFault(error)) return error
+  const lacking = missingPackage(error)
+  if (lacking) return lacking
   if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
   const said = `${error.name}: ${error.message}`
   const place = placeIn(error.stack ?? '', files) ?? importPlace(error.message, files)

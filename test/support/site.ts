@@ -121,9 +121,13 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 export const runTask = (folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running =>
   runProgram(folder, env, [BIN, ...words])
 
-/** Runs a program of Node's in a folder. */
-export const runProgram = (folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running =>
-  watch(spawn(process.execPath, [...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+/** Runs a program of Node's in a folder; by this Node unless another one is named. */
+export const runProgram = (
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  words: readonly string[],
+  node = process.execPath,
+): Running => watch(spawn(node, [...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
 
 function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>): Running {
   let stdout = ''

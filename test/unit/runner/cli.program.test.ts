@@ -244,7 +244,9 @@ describe('plain output', () => {
   it('is whole where its reader leaves early, and the run goes on', async () => {
     const running = start(program, project, ['upload', '--verbose'])
     running.child.stdout?.destroy()
-    expect(await running.ended).toMatchObject({ code: 0, stderr: '' })
+    const { code, stderr } = await running.ended
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^error: The command itself succeeded, .*its reader has left\. \[OUTPUT_LOST\]/)
   })
 
   it('has no terminal codes', async () => {

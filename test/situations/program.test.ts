@@ -1,0 +1,245 @@
+/** The program on a person's own machine: its Node, its packages, its disk, and who reads what it prints. No host is needed. */
+import { spawn } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nodes } from '../support/nodes.ts'
+import { type Ended, runProgram } from '../support/site.ts'
+
+const HOME = fileURLToPath(new URL('../..', import.meta.url))
+const BIN = join(HOME, 'bin/task.mjs')
+
+/** Makes a folder with these files; removed after the last test. */
+const folders: string[] = []
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'switchyard-program-')))
+  folders.push(folder)
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+  }
+  return folder
+}
+afterAll(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))))
+
+const envOf = (folder: string) => ({ ...process.env, CI: '1', HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') })
+const task = (folder: string, words: readonly string[], node?: string, bin = BIN): Promise<Ended> =>
+  runProgram(folder, envOf(folder), [bin, ...words], node).ended
+
+/** A line of bash in which `task` is the program. */
+function shell(folder: string, line: string): Promise<Ended> {
+  const env = { ...envOf(folder), NODE: process.execPath, BIN }
+  const child = spawn('bash', ['-c', `task() { "$NODE" "$BIN" "$@"; }; ${line}`], { cwd: folder, env })
+  const [stdout, stderr] = [child.stdout, child.stderr].map(stream => stream.setEncoding('utf8').toArray())
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', async code =>
+      resolve({ code: code ?? 128, stdout: ((await stdout) ?? []).join(''), stderr: ((await stderr) ?? []).join('') }),
+    )
+  })
+}
+
+const TASKFILE = `
+import { beam, definer, local, nginx, project, tarball } from 'switchyard'
+import { answer } from './helper.cjs'
+import greeting from 'common-greeting'
+
+const { tasks } = project({
+  app: 'life',
+  host: local(),
+  build: tarball({ path: 'life.tar.gz', version: '1.0.0' }),
+  runtime: beam(),
+  router: nginx({ site: 'life.example' }),
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+})
+export const { deploy, promote, status } = tasks
+export const hello = definer().task('Say hello', {
+  run: async ({ $, show }) => show(await $\`echo \${greeting.hello} \${answer} from \${import.meta.url}\`.text()),
+})
+`
+const COMMONJS = {
+  'package.json': '{ "name": "team", "private": true, "type": "commonjs" }',
+  'helper.cjs': 'exports.answer = 42',
+  'node_modules/common-greeting/package.json': '{ "name": "common-greeting", "version": "1.0.0", "main": "index.js" }',
+  'node_modules/common-greeting/index.js': "module.exports = { hello: 'hello' }",
+  'Taskfile.ts': TASKFILE,
+}
+
+describe('F77 Node and its packages', () => {
+  const OLD = ['16', '18', '20.18'] as const
+  const GOOD = ['20.19', '22', '24'] as const
+  let node: Readonly<Record<(typeof OLD)[number] | (typeof GOOD)[number], string>>
+  let commonJs: string
+
+  beforeAll(async () => {
+    ;[node, commonJs] = await Promise.all([nodes([...OLD, ...GOOD]), folderWith(COMMONJS)])
+  })
+
+  it.each(OLD)('F77 Node %s ends with one line and 2, whatever was asked', async version => {
+    for (const words of [
+      [],
+      ['--help'],
+      ['deploy'],
+      ['promote', 'green'],
+      ['status', '--json'],
+      ['completion', 'bash'],
+    ]) {
+      const { code, stdout, stderr } = await task(commonJs, words, node[version])
+      expect([code, stdout], words.join(' ')).toEqual([2, ''])
+      expect(stderr).toMatch(
+        /^switchyard needs Node 20\.19 or later, and this is v\d+\.\d+\.\d+: install a newer Node\.\n$/,
+      )
+    }
+  })
+
+  it('F77 the oldest Node is the one of package.json', async () => {
+    const { engines } = JSON.parse(await readFile(join(HOME, 'package.json'), 'utf8'))
+    const [, major, minor] = /OLDEST = \[(\d+), (\d+)\]/.exec(await readFile(BIN, 'utf8')) ?? []
+    expect(engines.node).toBe(`>=${major}.${minor}`)
+  })
+
+  it.each(GOOD)('F77 Node %s runs a Taskfile in a CommonJS package, and what it imports', async version => {
+    const list = await task(commonJs, [], node[version])
+    expect(list, list.stderr).toMatchObject({ code: 0, stderr: '' })
+    expect(list.stdout).toMatch(/hello +Say hello/)
+    const hello = await task(commonJs, ['hello'], node[version])
+    expect(hello, hello.stderr).toMatchObject({ code: 0, stderr: '' })
+    expect(hello.stdout).toContain(`hello 42 from file://${commonJs}/Taskfile.ts`)
+  })
+
+  it.each(GOOD)('F77 on Node %s a run that ends without a result ends with 1', async version => {
+    const folder = await folderWith({
+      'Taskfile.ts': `
+import { definer } from 'switchyard'
+const { task } = definer()
+const leave = task('Leave', { run: () => process.exit(0) })
+const empty = task('Wait without anything to wait for', {
+  run: () => (process.removeAllListeners('beforeExit'), new Promise<void>(() => {})),
+})
+export { leave, empty }
+`,
+    })
+    for (const words of [['leave'], ['leave', '--json'], ['empty']]) {
+      const { code, stdout, stderr } = await task(folder, words, node[version])
+      expect(code, stdout + stderr).toBe(1)
+      expect(stdout + stderr).toContain('NO_RESULT')
+    }
+  })
+
+  it('F77 a Taskfile that leaves while it is read ends with 2, as nothing was contacted', async () => {
+    const folder = await folderWith({ 'Taskfile.ts': 'process.exit(0)' })
+    const ended = await task(folder, ['deploy'])
+    expect(ended).toMatchObject({ code: 2, stdout: '' })
+    expect(ended.stderr).toMatch(/^error: .* \[NO_RESULT\]\n {2}next: .*process\.exit/)
+    expect(await task(folder, ['completion', '--', 'dep'])).toMatchObject({ stdout: '', stderr: '' })
+  })
+
+  it('F77 without node_modules the missing package is named, with 2', async () => {
+    const copy = await folderWith({})
+    for (const part of ['bin', 'dist', 'nginx', 'package.json'])
+      await cp(join(HOME, part), join(copy, part), { recursive: true })
+    const plain =
+      "import { definer } from 'switchyard'\nexport const hello = definer().task('Say hello', { run: async ({ $ }) => void (await $`true`) })\n"
+    const folder = await folderWith({ 'Taskfile.ts': plain })
+    const missing = async (words: readonly string[]) => {
+      const { code, stderr } = await task(folder, words, undefined, join(copy, 'bin/task.mjs'))
+      expect(code, stderr).toBe(2)
+      expect(stderr).not.toMatch(/^ +at /m)
+      expect(stderr).toMatch(/^ {2}next: .*npm install/m)
+      return /The package (\S+), which switchyard needs, is not installed\. \[PACKAGE_MISSING\]/.exec(stderr)?.[1]
+    }
+    expect(await missing([])).toBe('esbuild')
+    // With each package that is there, the next one is what is missing.
+    const add = async (name: string) => {
+      await mkdir(join(copy, 'node_modules'), { recursive: true })
+      await symlink(join(HOME, 'node_modules', name), join(copy, 'node_modules', name))
+    }
+    await add('esbuild')
+    const next = await missing(['hello'])
+    expect(next).toMatch(/^(?:ssh2|zx|tar)$/)
+    // Without the Taskfile nothing is needed.
+    expect(await task(folder, ['--version'], undefined, join(copy, 'bin/task.mjs'))).toMatchObject({ code: 0 })
+  })
+
+  it('F77 a working folder that is gone ends with 2 and no stack', async () => {
+    const gone = await folderWith({})
+    for (const words of ['', 'deploy', '--help', 'status --json']) {
+      const ended = await shell(gone, `mkdir -p there && cd there && rmdir ../there && task ${words}`)
+      expect(ended, words).toMatchObject({ code: 2 })
+      expect(ended.stdout + ended.stderr).toContain('FOLDER_GONE')
+      expect(ended.stderr).not.toMatch(/^ +at /m)
+    }
+  })
+})
+
+describe('F79 output that is lost', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await folderWith({
+      'Taskfile.ts': `
+import { definer } from 'switchyard'
+const { task } = definer()
+export const short = task('Say a word', { run: ({ show }) => show('it is done', { done: true }) })
+export const long = task('Say much', {
+  async run({ $, show }) {
+    await $\`seq 30000\`
+    await $\`touch went-on\`
+    show('it is done')
+  },
+})
+export const fail = task('Go wrong', { run: () => Promise.reject(new Error('went wrong')) })
+`,
+    })
+    expect(await task(folder, [])).toMatchObject({ code: 0 })
+  })
+
+  it.each([
+    '',
+    '--version',
+    '--help',
+    'short',
+    'short --json',
+    'short --verbose',
+    'long --verbose',
+    'completion bash',
+    'help short',
+  ])('F79 `task %s` on a full disk is no success, and says so', async words => {
+    const ended = await shell(folder, `task ${words} > /dev/full`)
+    expect(ended, ended.stderr).toMatchObject({ code: 1 })
+    expect(ended.stderr).toMatch(
+      /^error: The command itself succeeded, but its result .* ENOSPC.*\[OUTPUT_LOST\]\n {2}next: /,
+    )
+    expect(ended.stderr).not.toMatch(/^ +at /m)
+  })
+
+  it.each(['short', 'short --json', 'long --verbose'])(
+    'F79 `task %s` says so when its reader has left',
+    async words => {
+      const ended = await shell(folder, `set -o pipefail; rm -f went-on; (sleep 0.1; task ${words}) | true`)
+      expect(ended, ended.stderr).toMatchObject({ code: 1 })
+      expect(ended.stderr).toMatch(/^error: .*its reader has left\. \[OUTPUT_LOST\]\n {2}next: /)
+      if (words.startsWith('long')) expect(await shell(folder, 'ls went-on')).toMatchObject({ code: 0 })
+    },
+  )
+
+  it.each(['', 'help', '--version'])(
+    'F79 `task %s` whose reader has left is no success, without words about it',
+    async words => {
+      const ended = await shell(folder, `set -o pipefail; (sleep 0.1; task ${words}) | true`)
+      expect(ended).toMatchObject({ code: 1, stderr: '' })
+    },
+  )
+
+  it('F79 a failure keeps its exit code and its words, and one with nobody to read it its exit code', async () => {
+    const ended = await shell(folder, 'task fail > /dev/full')
+    expect(ended).toMatchObject({ code: 1 })
+    expect(ended.stderr).toMatch(/^error: went wrong \[FAILED\]/)
+    expect(ended.stderr).not.toContain('OUTPUT_LOST')
+    for (const line of ['task fail > /dev/full 2>&1', 'task fail 2> /dev/full', 'task nothing 2> /dev/full'])
+      expect(await shell(folder, `${line}; exit $?`), line).toMatchObject({ code: line.includes('nothing') ? 2 : 1 })
+    // What succeeded without standard error has lost nothing.
+    expect(await shell(folder, 'task short 2> /dev/full')).toMatchObject({ code: 0 })
+  })
+})
