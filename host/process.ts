@@ -13,9 +13,10 @@ import { isLost, type Known, type Machine, type Session } from './machine.ts'
  * The marks tell our output from what the account's own shell start-up files print before it, and bring the pid of the
  * process group's leader. A `TMOUT` of the account would end a shell that waits for its script. Run it with `--norc`: a bash
  * whose input is a socket reads the account's start-up file, which may want that input.
+ * `inherit_errexit`: without it a `$( )` goes on behind a command that failed, although `set -e` is on.
  */
 export const READER =
-  'unset TMOUT; IFS= read -r -d "" s || exit 0; printf "\\0%s\\n" $$ >&2; printf "\\0\\n"; eval "$s"'
+  'unset TMOUT; shopt -s inherit_errexit; IFS= read -r -d "" s || exit 0; printf "\\0%s\\n" $$ >&2; printf "\\0\\n"; eval "$s"'
 
 /** Text that stands before a script, on its first line, so that bash's line numbers are the script's. */
 export const preamble = (commands: readonly string[] = []): string =>

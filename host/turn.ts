@@ -82,8 +82,8 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     const line = parts.some(({ script }) => script.writes) ? guard.script() : undefined
     if (!line) return { before: [], parts }
     const behind = (part: Part) =>
-      part.script.writes ? { ...part, script: sh.lines(raw('guard'), part.script) } : part
-    return { before: [raw(`guard() {\n${line.text}\n}`)], parts: parts.map(behind) }
+      part.script.writes ? { ...part, script: sh.lines(raw('_guard'), part.script) } : part
+    return { before: [raw(`_guard() {\n${line.text}\n}`)], parts: parts.map(behind) }
   }
 
   const flush = (wasAborted: boolean) => {
@@ -123,29 +123,34 @@ const inOrderOf = ({ writes, ordered = false }: Script): boolean => writes || or
 
 const raw = (text: string): Script => ({ writes: false, text })
 
-/** Each script as a function that runs in a shell of its own; `part NAME` prints its output, a mark with its exit code, and its errors. */
+/**
+ * Each script as a function that runs in a shell of its own; `_part NAME` prints its output, a mark with its exit code, and its errors.
+ *
+ * Bash ignores `set -e` inside all that stands before `&&` or `||`, after `!`, or in a condition, in subshells and substitutions too: so each
+ * call of `_part` has to be a plain command. It keeps what it knows in positional parameters: a variable of it would be seen by the script.
+ */
 const functions = (parts: readonly Part[], mark: string): Script =>
   sh.lines(
     sh.read`begun=\${EPOCHREALTIME-}`,
-    ...parts.map(({ script }, i) => sh.read`part${i}() ( set -eu -o pipefail\n${script}\n)`),
-    sh.read`part() {
-  local said code
-  { said=$("$1" 2>&1 >&3 3>&-); code=$?; } 3>&1
-  printf '\\n%s %s\\n%s\\n%s\\n' ${mark} "$code" "$said" ${mark}
-  return "$code"
+    ...parts.map(({ script }, i) => sh.read`_part${i}() ( set -eu -o pipefail\n${script}\n)`),
+    sh.read`_part() {
+  { set -- "$("$1" 2>&1 >&3 3>&-)" "$?"; } 3>&1
+  printf '\\n%s %s\\n%s\\n%s\\n' ${mark} "$2" "$1" ${mark}
+  return "$2"
 }
 set +e +o pipefail`,
   )
 
 /** All begin at once, each with its own piece of the input; what they print comes in their order. */
 export const sideBySide = (parts: readonly Part[], mark: string): Script => {
-  const begun = parts.map(({ input }, i) => {
-    // A variable, because the pieces come one after the other. The x keeps the line breaks at the end, which `$()` would take away.
-    const taken = input === '' ? '' : `in${i}=$(head -c ${Buffer.byteLength(input)}; printf x)\n`
-    const given = input === '' ? `part part${i} < /dev/null` : `printf %s "\${in${i}%x}" | part part${i}`
-    return raw(`${taken}exec {f${i}}< <(${given})`)
-  })
-  return sh.lines(functions(parts, mark), ...begun, raw(`cat ${parts.map((_, i) => `/dev/fd/$f${i}`).join(' ')}`))
+  const inputs = parts.map(({ input }) => Buffer.byteLength(input)).filter(bytes => bytes > 0)
+  // Taken first, because the pieces come one after the other. The x keeps the line breaks at the end, which `$()` would take away.
+  const taken = inputs.map(bytes => `"$(head -c ${bytes}; printf x)"`)
+  let piece = 0
+  const begun = parts.map(({ input }, i) =>
+    input === '' ? `<(_part _part${i} < /dev/null)` : `<(printf %s "\${${++piece}%x}" | _part _part${i})`,
+  )
+  return sh.lines(functions(parts, mark), raw(`set -- ${taken.join(' ')}`), raw(`cat ${begun.join(' ')}`))
 }
 
 /** One after the other, each with its own piece of the input, up to the first that fails. */
@@ -153,13 +158,13 @@ export const inOrder = (parts: readonly Part[], mark: string): Script => {
   // What a script leaves of its piece is read to the end, or the next one would find it in its own.
   const steps = parts.map(({ input }, i) =>
     input === ''
-      ? `part part${i} < /dev/null`
-      : `head -c ${Buffer.byteLength(input)} | { part part${i}; code=$?; cat > /dev/null; exit $code; }`,
+      ? `_part _part${i} < /dev/null`
+      : `head -c ${Buffer.byteLength(input)} | { _part _part${i}; set -- $?; cat > /dev/null; exit $1; }`,
   )
-  return sh.lines(functions(parts, mark), { writes: true, text: `${steps.join(' &&\n')} || :` })
+  return sh.lines(functions(parts, mark), { writes: true, text: steps.join('\n[ $? = 0 ] || exit 0\n') }, raw('exit 0'))
 }
 
-/** Reads what `part` printed, one after the other, as it comes in pieces. */
+/** Reads what `_part` printed, one after the other, as it comes in pieces. */
 export function outputs(mark: string, ended: (output: Output) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0)
   return chunk => {

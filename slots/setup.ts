@@ -66,7 +66,7 @@ const octal = (mode: number) => mode.toString(8).padStart(4, '0')
 export const makeFolders = (layout: Layout, wanted: readonly HostFolder[], { user, group }: HostFacts): Script =>
   sh.lines(
     sh.write`[ -O ${layout.root} ] || ${asRoot(['install', '-d', '-o', user, '-g', group, '-m', '0711', layout.root])}`,
-    ...wanted.map(({ path, mode }) => sh.write`mkdir -p ${path} && chmod ${octal(mode)} ${path}`),
+    ...wanted.map(({ path, mode }) => sh.write`mkdir -p ${path}\nchmod ${octal(mode)} ${path}`),
     // So that a later setup, which takes the lock, makes nothing new.
     sh.write`: >> ${layout.lock}`,
   )

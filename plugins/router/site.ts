@@ -37,4 +37,4 @@ fi
 ${RELOAD}`
 
 /** The same where a server block of the user's own includes our file. */
-export const refresh: Script = sh.write`${TEST} && ${RELOAD}`
+export const refresh: Script = sh.write`${TEST}\n${RELOAD}`

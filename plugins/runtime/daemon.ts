@@ -54,13 +54,13 @@ if [ -n "$(ours)" ]; then exit ${ALREADY}; fi
 rm -rf -- ${at(slot).log}
 : > ${at(slot).started}
 said=$(mktemp)
-trap 'rm -f -- "$said"' EXIT
+trap '[ $? = 0 ] || cat "$said" >&2; rm -f -- "$said"' EXIT
 (
 ${withEnvironment(layout, slot)}
 export SWITCHYARD_DAEMON=${at(slot).dir}
 cd ${at(slot).current}
 exec ./bin/${release} daemon < /dev/null > "$said" 2>&1
-) || { code=$?; cat "$said" >&2; exit $code; }
+)
 within ${PATIENCE} '[ -n "$(vms)" ]' || true`,
     stop: slot => sh.write`${functions(slot)}
 was=stopped killed=no

@@ -24,7 +24,7 @@ interface Ground {
 /** Points a slot at a release with one rename. */
 export const pointAt = (layout: Layout, slot: Slot, release: Release): Script => {
   const { current, tmp } = layout.slot(slot.name)
-  return sh.write`mkdir -p ${tmp} && ln -sfn ${release.dir} ${`${current}.next`} && mv -T ${`${current}.next`} ${current}`
+  return sh.write`mkdir -p ${tmp}\nln -sfn ${release.dir} ${`${current}.next`}\nmv -T ${`${current}.next`} ${current}`
 }
 
 interface Started {

@@ -169,11 +169,13 @@ mv -f .upload/rest .upload/wanted
 if [ -s .upload/wanted ]; then take "$work"; fi
 ${early ? stillMissing : nothing}
 while IFS=$'\\t' read -r path target; do ln -sfn -- "$target" "$path"; done < <(awk -F '\\t' -v OFS='\\t' '$1 == "l" { print $5, $6 }' .manifest)
-for mode in $(awk -F '\\t' '$1 != "l" { print $2 }' .manifest | sort -u); do
+modes=$(awk -F '\\t' '$1 != "l" { print $2 }' .manifest | sort -u)
+for mode in $modes; do
   awk -F '\\t' -v mode="$mode" '$1 != "l" && $2 == mode { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r chmod "$mode" --
 done
 
-if [ -n "$(find . ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; fi
+odd=$(find . ! -type f ! -type d ! -type l -print -quit)
+if [ -n "$odd" ]; then exit 43; fi
 ${refuseOutside}
 find . -mindepth 1 \\( -path ./.manifest -o -path ./.upload \\) -prune -o -printf '%y\\t%P\\t%l\\n' | sort > .upload/there
 if ! awk -F '\\t' -v OFS='\\t' '{ print $1, $5, $6 }' .manifest | sort | cmp -s - .upload/there; then exit 48; fi

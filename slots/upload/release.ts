@@ -41,6 +41,7 @@ export const UNPACK_REFUSED: Readonly<Record<number, string>> = {
 /**
  * Unpacks an archive that could not be read on this machine (`receive` is for all others): looks at what came out, and gives
  * it its name with one rename. The record comes in by standard input. When the release is there by then, that one stays.
+ * The names are compared by the shell: `grep -q` behind a pipe ends with its first match, and with many names that would count as none.
  */
 export function unpack(release: Release, artifact: string, work: string): Script {
   return sh.write`
@@ -48,12 +49,13 @@ work=${work} artifact=${artifact} final=${release.dir}
 trap 'rm -rf -- "$work" "$artifact"' EXIT
 export LC_ALL=C; umask 022
 names=$(tar -tf "$artifact") || exit 44
-if printf '%s\\n' "$names" | grep -qE '^/|(^|/)\\.\\.(/|$)'; then exit 41; fi
+case $'\\n'"$names"$'\\n' in *$'\\n/'*|*$'\\n../'*|*/../*|*/..$'\\n'*|*$'\\n..\\n'*) exit 41 ;; esac
 rm -rf -- "$work"
 mkdir -- "$work"
 tar -xf "$artifact" -C "$work" --no-same-owner
 cd -- "$work"
-if [ -n "$(find . ! -type f ! -type d ! -type l -print -quit)" ]; then exit 43; fi
+odd=$(find . ! -type f ! -type d ! -type l -print -quit)
+if [ -n "$odd" ]; then exit 43; fi
 ${refuseOutside}
 chmod -R u+rwX,go-w -- "$work"
 cat > "$work/release.json"
@@ -64,11 +66,14 @@ if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/releas
 /** Releases that stay on a host; those that a slot runs stay as well. */
 export const KEPT = 5
 
-/** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. */
+/** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. A link that cannot be read ends it before anything is removed. */
 export const prune = (layout: Layout, keep = KEPT): Script => sh.write`
 cd -P ${layout.releases}
-used=$(readlink -f ../slots/*/current 2>/dev/null || true)
+used=$(for link in ../slots/*/current; do if [ -L "$link" ]; then readlink -f -- "$link"; fi; done)
 find . -mindepth 1 -maxdepth 1 -name '.*' -mmin +1440 -exec rm -rf -- {} +
 ls -1t | tail -n +${keep + 1} | while IFS= read -r name; do
-  if ! printf '%s\\n' "$used" | grep -qxF "$PWD/$name"; then rm -rf -- "$name"; printf '%s\\n' "$name"; fi
+  case $'\\n'"$used"$'\\n' in
+    *$'\\n'"$PWD/$name"$'\\n'*) ;;
+    *) rm -rf -- "$name"; printf '%s\\n' "$name" ;;
+  esac
 done`

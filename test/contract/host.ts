@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ProcessOutput, ProcessPromise, $ as zx } from 'zx/core'
 import type { Host, HostSetting, Transport } from '../../host/host.ts'
-import { sh } from '../../host/script.ts'
+import { type Output, type Script, sh } from '../../host/script.ts'
 import { orderly } from '../../host/turn.ts'
 import { Fault } from '../../runner/faults.ts'
 
@@ -36,6 +36,9 @@ export const faultOf = async (promise: PromiseLike<unknown>): Promise<Fault> => 
   expect(reason).toBeInstanceOf(Fault)
   return reason as Fault
 }
+
+const isFailure = (output: Output | undefined) =>
+  output?.code === 1 && output.stdout === '' && !/^(in|on)$/m.test(output.stderr)
 
 /** With an `SHLVL`, or bash takes its piped input for a remote shell's and reads the account's start-up file. */
 const localZx = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })
@@ -391,6 +394,80 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           orderly(host).ask(sh.read`cat ${file}`),
         ])
         expect(seen).toBe('written')
+      })
+
+      /** Each has to end at once with code 1, and to print nothing. */
+      const failing: Record<string, string> = {
+        'a command': 'false; echo on',
+        'a function': 'f() { false; echo in; }; f; echo on',
+        'a function in a function': 'g() { false; echo in; }; f() { g; echo in; }; f; echo on',
+        'a substitution': 'x=$(false; echo in); echo on; echo "$x"',
+        'a subshell': '( false; echo in ); echo on',
+        'a group': '{ false; echo in; }; echo on',
+        'the first part of a pipe': 'false | true; echo on',
+        'a function in a pipe': 'f() { false; echo in >&2; }; f | cat; echo on',
+        'a loop': 'for n in 1 2; do false; echo in; done; echo on',
+        'an unset variable': 'echo "$UNSET_HERE"; echo on',
+        'a variable of the batch': 'echo "$said$code"; echo on',
+      }
+      const ways: Record<string, (script: Script, input: string) => Promise<Output>[]> = {
+        alone: (script, input) => [host.run(script, { input })],
+        'side by side': (script, input) => [host.run(script, { input }), host.run(sh.read`true`)],
+        'side by side, behind one with an input': (script, input) => [
+          host.run(sh.read`true`, { input: 'more' }),
+          host.run(script, { input }),
+        ],
+        'in order': (script, input) => [host.run({ ...script, writes: true }, { input })],
+        'in order, before others': (script, input) => [
+          host.run({ ...script, writes: true }, { input }),
+          host.run(sh.write`touch ${`${folder}/on`}`),
+        ],
+        'in order, behind others': (script, input) => [
+          host.run(sh.write`true`, { input: 'more' }),
+          host.run({ ...script, writes: true }, { input }),
+        ],
+        'in order, and looks only': (script, input) => [
+          host.run(sh.write`true`),
+          orderly(host).run(script, { input }),
+          host.run(sh.write`touch ${`${folder}/on`}`),
+        ],
+        'in order, behind a guard': (script, input) => [
+          guarded.run({ ...script, writes: true }, { input }),
+          guarded.run(sh.write`touch ${`${folder}/on`}`),
+        ],
+      }
+      let guarded: Host
+      beforeAll(async () => {
+        const guard = { script: () => sh.read`[ -d / ] || exit 77`, refusal: () => undefined }
+        guarded = await it.transport.open({ ...setting(), guard })
+      })
+      afterAll(() => guarded?.[Symbol.asyncDispose]())
+
+      test.each(Object.keys(ways))('F51 stop at the first command that fails: %s', async way => {
+        const seen: Record<string, Output | undefined> = {}
+        for (const input of ['', 'its input\n'])
+          for (const [what, text] of Object.entries(failing).slice(input === '' ? 0 : -4)) {
+            const ends = await Promise.allSettled(ways[way]?.({ writes: false, text }, input) ?? [])
+            const outputs = ends.map(end => (end.status === 'fulfilled' ? end.value : undefined))
+            seen[`${what} ${input}`] = outputs.find(output => output?.code !== 0)
+          }
+        const wrong = Object.entries(seen).filter(([, output]) => !isFailure(output))
+        expect(wrong).toEqual([])
+        expect(await left()).toBe('')
+      })
+
+      test('F51 see no variable and no function of the batch that carries them', async () => {
+        const names = sh.read`compgen -v | grep -vxE 'begun|BASH_.*|EPOCH.*|FUNCNAME|PIPESTATUS|RANDOM|SECONDS|SRANDOM|_'; echo "$#:$*"`
+        const known = sh.read`echo "\${code-}\${said-}\${i-}\${s-}"`
+        const alone = await host.ask(names)
+        const reading = () => host.ask(names, { input: 'x' })
+        expect(await Promise.all([reading(), reading(), host.ask(known)])).toEqual([alone, alone, ''])
+        const writing = () => host.ask({ ...names, writes: true }, { input: 'x' })
+        expect(await Promise.all([writing(), writing(), host.ask({ ...known, writes: true })])).toEqual([
+          alone,
+          alone,
+          '',
+        ])
       })
 
       test('are not run behind one that failed, when they write', async () => {
