@@ -4,6 +4,7 @@
  */
 import type { Host } from '../host/host.ts'
 import type { Script } from '../host/script.ts'
+import type { Fault } from '../runner/faults.ts'
 import type { Kit } from '../runner/task.ts'
 import type { Layout } from './layout.ts'
 
@@ -143,8 +144,17 @@ export interface Router {
   promote(slot: Slot, generation: string): Promise<void>
   /** Puts back what `live` returned before a promote. */
   restore(route: Route): Promise<void>
-  /** Asks on fresh connections until `answers` in a row carry the slot (and generation, where the router has one), at most `within` ms. */
+  /**
+   * Asks `/deployment_id` on fresh connections until `answers` in a row carry the slot, at most `within` ms, and then only while they do. An answer
+   * is 200 with the slot's name as its body, and the generation in the header `X-Deployment-Generation`, whose name may be written in any case, where
+   * the router has one; or 503 with `no slot is live`.
+   */
   prove(route: Route, limits: ProofLimits): Promise<Proof>
+  /**
+   * What stands on the host, besides ours, that would get requests of this site, or would lose its own to it: one fault each, which names the place.
+   * `setup` changes nothing while there is one, and `doctor` tells them.
+   */
+  conflicts?(): Promise<readonly Fault[]>
   provision(facts: HostFacts): Provision
 }
 
@@ -186,8 +196,8 @@ export interface Provision {
   readonly sudo: readonly (readonly string[])[]
   /** Run as root after a file changed or when a link is not there, in order; each must be harmless when run again. */
   readonly apply: readonly Script[]
-  /** Paths of links of root's that `apply` makes. Where they lead is the plugin's own concern. */
-  readonly links?: readonly string[]
+  /** Links of root's that `apply` makes, each at one of several paths. Where they lead is the plugin's own concern. */
+  readonly links?: readonly (readonly string[])[]
   /** What is left for a person to do by hand, one line each; `setup` shows it. */
   readonly notes?: readonly string[]
 }

@@ -109,9 +109,12 @@ function place({ path, mode }: HostFile): Script {
   )
 }
 
-/** Prints those of the links that are not there, as when somebody disabled the site. */
-export const missingLinks = (links: readonly string[]): Script =>
-  sh.read`for link in ${links}; do [ -L "$link" ] || printf '%s\\n' "$link"; done`
+/** Prints those of the links that are at none of their paths, as when somebody disabled the site; the first path of each. */
+export const missingLinks = (links: readonly (readonly string[])[]): Script =>
+  sh.lines(
+    sh.read`look() { for link; do if [ -L "$link" ]; then return 0; fi; done; printf '%s\\n' "$1"; }`,
+    ...links.map(paths => sh.read`look ${paths}`),
+  )
 
 interface Change {
   readonly file: HostFile

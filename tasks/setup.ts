@@ -21,7 +21,11 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
       // The very first setup makes the folder that a lock stands in.
       if (await mayLock(host, layout)) await lock.take(inLine(lockWait, ground))
       const found = await facts(host, provisions)
-      const planned = await plan(host, { app, layout, slots, provisions: provisions(found), facts: found })
+      const [planned, [conflict] = []] = await Promise.all([
+        plan(host, { app, layout, slots, provisions: provisions(found), facts: found }),
+        ground.router.conflicts?.(),
+      ])
+      if (conflict) throw conflict
       const news = planned.folders.length + planned.files.length + planned.links.length
       for (const line of planned.notes) show(line)
       if (dryRun) return show(planned.text || 'Nothing would change.')

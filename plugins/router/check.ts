@@ -3,32 +3,35 @@ import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { readAsRoot } from '../../slots/root.ts'
 import { routerFaults } from './faults.ts'
-import { TEST } from './site.ts'
+import type { Program } from './site.ts'
 
 const MISSING = 80
 const DOWN = 81
 const INVALID = 82
 
 /** Prints the user, then what nginx says. Exit codes of its own tell what is wrong. */
-export const checkScript = (files: readonly string[]): Script => sh.read`
+export const checkScript = ({ path, service, test }: Program, files: readonly (readonly string[])[]): Script => sh.read`
 export LC_ALL=C
 id -un
-if ! systemctl is-active --quiet nginx 2>/dev/null; then
-  pid=$(cat /run/nginx.pid 2>/dev/null || :)
+if ! systemctl is-active --quiet ${service} 2>/dev/null; then
+  pid=$(cat "$(${path} -V 2>&1 | tr ' ' '\n' | sed -n 's/^--pid-path=//p')" 2>/dev/null || :)
   if [ "$(cat "/proc/$pid/comm" 2>/dev/null || :)" != nginx ]; then exit ${DOWN}; fi
 fi
-for file in ${files}; do
-  if ! [ -e "$file" ]; then echo "$file"; exit ${MISSING}; fi
-done
-${readAsRoot(TEST)} 2>&1 || exit ${INVALID}`
+known() {
+  for file; do if [ -e "$file" ]; then return 0; fi; done
+  echo "$1"
+  exit ${MISSING}
+}
+${sh.lines(...files.map(paths => sh.read`known ${paths}`))}
+${readAsRoot(test)} 2>&1 || exit ${INVALID}`
 
 /** Whether sudo, and not the command, said this. */
 export const sudoRefused = (said: string): boolean =>
   /(?:^|: )sudo: |^Sorry, user |is not in the sudoers file|is not allowed to run sudo/m.test(said)
 
 /** Throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED` or `NGINX_CONFIG_INVALID`. */
-export async function check(host: Host, files: readonly string[]): Promise<void> {
-  const { code, stdout, stderr } = await host.run(checkScript(files))
+export async function check(host: Host, program: Program, files: readonly (readonly string[])[]): Promise<void> {
+  const { code, stdout, stderr } = await host.run(checkScript(program, files))
   if (code === 0) return
   const [user = '', ...lines] = stdout.split('\n')
   const said = lines.join('\n').trim()
@@ -38,7 +41,7 @@ export async function check(host: Host, files: readonly string[]): Promise<void>
     throw routerFaults.NGINX_SUDO_REFUSED({
       host: host.name,
       user,
-      command: TEST.join(' '),
+      command: program.test.join(' '),
       said: said || stderr.trim(),
     })
   throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })

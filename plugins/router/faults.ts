@@ -18,6 +18,20 @@ export const routerFaults = catalogue({
     what: d => `nginx on ${d.host} does not know this site: ${d.path} is not there.`,
     next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
   }),
+  NGINX_NAME_TAKEN: fault<{ host: string; site: string; at: string; listen: string }>({
+    exit: 3,
+    what: d =>
+      `Another site of nginx on ${d.host} has the name ${d.site} too, on ${d.listen}: ${d.at}. One of the two would get no requests.`,
+    next: d =>
+      `Disable that site or take ${d.site} out of its server_name; or keep it as yours, with \`nginx({ ..., include: true })\` in the Taskfile and the include line in its block.`,
+  }),
+  NGINX_ADDRESS_TAKEN: fault<{ host: string; at: string; listen: string }>({
+    exit: 3,
+    what: d =>
+      `Another site of nginx on ${d.host} gets all requests to ${d.listen}, whatever their name: ${d.at}. This site could not be asked there.`,
+    next: () =>
+      "Name an address first that is this site's alone, such as `nginx({ ..., listen: ['127.0.0.2:80', '*:80', '[::]:80'] })`; or change the `listen` of the other.",
+  }),
   NGINX_CONFIG_INVALID: fault<{ host: string; said: string }>({
     exit: 3,
     what: d => `nginx on ${d.host} refuses its configuration: ${firstProblem(d.said)}`,

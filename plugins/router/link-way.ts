@@ -1,19 +1,19 @@
 /** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
-import { posix } from 'node:path'
 import type { PluginKit } from '../../slots/contracts.ts'
 import { routerFaults } from './faults.ts'
 import { linkPath, moveLink, removeLink, routeOf } from './link.ts'
 import { plain, render, shipped } from './nginx-files.ts'
-import { enable, refresh, TEST } from './site.ts'
+import { enable, refresh } from './site.ts'
 import { linkName, type Site, type Way } from './way.ts'
 
-export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
+export function linkWay(kit: PluginKit, { at, program, listening, include, values }: Site): Way {
   const { host, slots } = kit
   const router = plain('folder', kit.layout.router)
   const link = linkPath(router)
   const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
   return {
-    files: include ? [at.include] : [at.include, at.enabled],
+    files: include ? [[at.include]] : [[at.include], at.enabled],
+    own: [at.include, at.available, ...at.enabled],
     generations: true,
     async live() {
       const target = await linkName(kit, link)
@@ -28,13 +28,14 @@ export function linkWay(kit: PluginKit, { at, include, values }: Site): Way {
       else await host.ask(moveLink(router, slot, generation ?? ''))
     },
     provision() {
+      const lenient = listening.lenient ? [at.available] : []
       const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }
       return {
-        tools: { nginx: 'nginx', curl: 'curl' },
+        tools: { [program.path]: program.service, curl: 'curl' },
         files: include ? [inner] : [inner, { path: at.available, text: fill('site'), mode: 0o644 }],
         folders: [{ path: router, mode: 0o755 }],
-        sudo: [TEST],
-        apply: [include ? refresh : enable(posix.relative(posix.dirname(at.enabled), at.available), at.enabled)],
+        sudo: [program.test],
+        apply: [include ? refresh(program) : enable({ program, target: at.available, enabled: at.enabled, lenient })],
         ...(!include && { links: [at.enabled] }),
         ...(include && { notes: [`Your own server block of nginx needs this line: include ${at.include};`] }),
       }

@@ -24,10 +24,21 @@ export function routeOf(target: string): Route | undefined {
   return slot === undefined || generation === undefined ? undefined : { slot, generation }
 }
 
-/** Prints what a link names, or nothing when it is not there. Fails when its folder cannot be searched, or it is no link. */
-export const readLink = (path: string): Script => sh.read`
-cd ${posix.dirname(path)}
-if [ -L ${posix.basename(path)} ] || [ -e ${posix.basename(path)} ]; then readlink -v ${posix.basename(path)}; fi`
+/**
+ * Prints what a link names, the first of these paths that is there, or nothing when none is. Fails when a folder cannot be searched, when not even
+ * a folder is there, and when it is no link.
+ */
+export const readLink = (...paths: readonly string[]): Script => sh.read`
+there=
+for link in ${paths}; do
+  name=\${link##*/} folder=\${link%/*}
+  if [ -e "$folder" ]; then
+    cd "$folder"
+    there=yes
+    if [ -L "$name" ] || [ -e "$name" ]; then readlink -v "$name"; break; fi
+  fi
+done
+if [ -z "$there" ]; then cd ${posix.dirname(paths[0] ?? '')}; fi`
 
 /** Makes a route live with one rename, then removes the folders of old generations, but not the one that was live before. */
 export const moveLink = (router: string, slot: string, generation: string): Script => {

@@ -1,21 +1,44 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
 import type { Plugin, PluginKit, Router } from '../../slots/contracts.ts'
 import { check } from './check.ts'
-import { curlSaid, get, parseAnswer, parseProof, parsePublic, proveLoop, reach } from './http.ts'
+import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
+import {
+  get,
+  getFollowing,
+  type Place,
+  parseAnswer,
+  parseProof,
+  parsePublicFollowed,
+  portOf,
+  proveLoop,
+  reach,
+} from './http.ts'
 import { linkWay } from './link-way.ts'
+import { type Listen, listening, listenLines } from './listen.ts'
 import { plain } from './nginx-files.ts'
 import { reloadWay } from './reload-way.ts'
-import { type Paths, paths } from './site.ts'
+import { type Paths, paths, programOf } from './site.ts'
+import type { Site } from './way.ts'
 
 interface Common {
   /** The name of the site, as in `server_name`. */
   readonly site: string
-  /** The port of the server block that is installed; 80 unless told. */
-  readonly listen?: number
-  /** Where the site is asked, always on the host's own 127.0.0.1: `https://life.example` for a block of your own with TLS. */
+  /**
+   * Where the server block that is installed listens: a port, such as `8080`, for all addresses; an address with its port, such as
+   * `'10.0.0.5:8080'`, `'[::1]:80'`, `'*:80'` (IPv4 alone) or `'[::]:80'` (IPv6 alone); or a list of these. The site is asked at the first of them. With
+   * `include`: where your own block listens. Default 80.
+   */
+  readonly listen?: Listen
+  /** Under which URL the site is asked, always on the host itself: `https://life.example` for a block of your own with TLS. Default: `http://`, the site, and the port. */
   readonly url?: string
-  /** Where the files stand, if not where Debian has them. */
-  readonly paths?: Partial<Paths>
+  /** The program, by its full path, such as `/usr/bin/openresty`. Default `/usr/sbin/nginx`. */
+  readonly program?: string
+  /** The systemd unit that runs it, such as `openresty`. Default `nginx`. */
+  readonly service?: string
+  /** The folder of its configuration. Default `/etc/nginx`. */
+  readonly folder?: string
+  /** Where single files stand, if not where they belong in that folder. Default of `enabled`: in `sites-enabled` or `conf.d`, as nginx reads it. */
+  readonly paths?: Partial<Omit<Paths, 'enabled'>> & { readonly enabled?: string }
 }
 
 export type NginxOptions = Common &
@@ -33,37 +56,70 @@ export type NginxOptions = Common &
   )
 
 export function nginx(options: NginxOptions): Plugin<Router> {
-  const { listen = 80, url = `http://${options.site}${listen === 80 ? '' : `:${listen}`}` } = options
-  const values = { site: plain('site name', options.site), listen: plain('port', String(listen)) }
-  return { name: 'nginx', create: kit => router(kit, options, values, new URL(url)) }
+  const { site, program, service, folder, paths: own = {}, mode } = options
+  const listen = listening(options.listen ?? 80)
+  const { port } = listen.ask
+  const values = { site: plain('site name', site), listen: listenLines(listen.listeners) }
+  const url = new URL(options.url ?? `http://${site}${port === 80 ? '' : `:${port}`}`)
+  const moved = new Map<string, URL>()
+  const create = (kit: PluginKit): Router => {
+    const { enabled, ...others } = own
+    const at = {
+      ...paths(plain('application name', kit.app), folder),
+      ...others,
+      ...(enabled && { enabled: [enabled] }),
+    }
+    const include = mode !== 'reload' && options.include === true
+    const parts = { at, include, values, program: programOf(program, service), listening: listen }
+    return router(kit, mode, parts, { url, moved })
+  }
+  return { name: 'nginx', create }
 }
 
-function router(kit: PluginKit, options: NginxOptions, values: Readonly<Record<string, string>>, url: URL): Router {
-  const { app, host } = kit
-  const at = { ...paths(plain('application name', app)), ...options.paths }
-  const include = options.mode !== 'reload' && options.include === true
-  const way = (options.mode === 'reload' ? reloadWay : linkWay)(kit, { at, include, values })
+interface Asking {
+  readonly url: URL
+  /** Where a host's site sends whoever asks it at `url`: once that was seen it is asked there, by the other routers of the same run as well. */
+  readonly moved: Map<string, URL>
+}
+
+function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, moved }: Asking): Router {
+  const { host } = kit
+  const place = (): Place => ({ url: moved.get(host.name) ?? url, address: parts.listening.ask.address })
+  const { at, include, listening: listen, program } = parts
+  const way = (mode === 'reload' ? reloadWay : linkWay)(kit, parts)
   const names = kit.slots.map(slot => slot.name)
   return {
-    prompt: options.mode !== 'reload',
+    prompt: mode !== 'reload',
     live: way.live,
     async answer() {
-      const { code, stdout, stderr } = await host.run(get(url, '/deployment_id'))
-      return parsePublic(stdout, code === 0 ? undefined : curlSaid(stderr), names)
+      const found = parsePublicFollowed(await host.run(getFollowing(place(), '/deployment_id')), place().url, names)
+      if (found.url) moved.set(host.name, found.url)
+      return found.answer
     },
     async fetch(path) {
-      const { code, stdout } = await host.run(get(url, path))
+      const { code, stdout } = await host.run(get(place(), path))
       const { status, body } = parseAnswer(stdout)
       return code === 0 ? { status, body } : { status: 0, body: '' }
     },
-    curl: path => reach(url, path),
-    dropsKept: options.mode === 'reload',
-    check: () => check(host, way.files),
+    curl: path => reach(place(), path),
+    dropsKept: mode === 'reload',
+    check: () => check(host, program, way.files),
     promote: (slot, generation) => way.move({ slot: slot.name, generation }),
     restore: way.move,
     async prove({ slot, generation }, limits) {
       const route = { slot, generation: way.generations ? generation : undefined }
-      return parseProof(await host.ask(proveLoop(url, route, limits)), names)
+      return parseProof(await host.ask(proveLoop(place(), route, limits)), names)
+    },
+    async conflicts() {
+      const ours = {
+        site: parts.values.site,
+        listeners: include ? [] : listen.listeners,
+        ask: { address: listen.ask.address, port: portOf(url) },
+        files: include ? [] : way.own,
+        include: at.include,
+      }
+      const found = conflicts(await host.ask(readConfiguration(program.path)), ours)
+      return found.map(conflict => conflictFault(host.name, ours.site, conflict))
     },
     provision: way.provision,
   }

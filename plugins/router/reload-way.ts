@@ -8,22 +8,24 @@ import { sudoRefused } from './check.ts'
 import { routerFaults } from './faults.ts'
 import { render, shipped } from './nginx-files.ts'
 import { aim, moveSite, NOT_RELOADED, REFUSED, slotFile, slotOf, swap } from './reload.ts'
-import { enable, RELOAD, TEST } from './site.ts'
+import { enable } from './site.ts'
 import { linkName, type Site, type Way } from './way.ts'
 
-export function reloadWay(kit: PluginKit, { at, values }: Site): Way {
+export function reloadWay(kit: PluginKit, { at, program, listening, values }: Site): Way {
   const { app, host, slots } = kit
   const none = slotFile(at, app, undefined)
   const names = slots.map(slot => slot.name)
+  const files = [none, ...names.map(name => slotFile(at, app, name))]
   const live = async () => {
-    const target = await linkName(kit, at.enabled)
+    const target = await linkName(kit, ...at.enabled)
     const slot = target === undefined ? undefined : slotOf(at, app, target, names)
     if (slot === null)
-      throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${at.enabled} names ${JSON.stringify(target)}` })
+      throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${at.enabled[0]} names ${JSON.stringify(target)}` })
     return { slot, generation: undefined }
   }
   return {
-    files: [none, ...names.map(name => slotFile(at, app, name))],
+    files: files.map(file => [file]),
+    own: [...files, ...at.enabled],
     generations: false,
     live,
     async move({ slot }) {
@@ -34,7 +36,7 @@ export function reloadWay(kit: PluginKit, { at, values }: Site): Way {
       kit.log(
         'nginx reloads: a request on a kept-alive connection can be lost (measured: 180 of 101,313 in 50 switches).',
       )
-      const { code, stderr } = await host.run(moveSite(at, app, file, before))
+      const { code, stderr } = await host.run(moveSite(program, at, app, file, before))
       const said = stderr.trim()
       if (code === REFUSED && !sudoRefused(said)) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
       if (code === NOT_RELOADED)
@@ -44,7 +46,7 @@ export function reloadWay(kit: PluginKit, { at, values }: Site): Way {
     provision() {
       const text = (name: 'reload-slot' | 'reload-none', of: typeof slots) => render(shipped(name), values, of)
       return {
-        tools: { nginx: 'nginx', curl: 'curl' },
+        tools: { [program.path]: program.service, curl: 'curl' },
         files: [
           { path: none, text: text('reload-none', []), mode: 0o644 },
           ...slots.map(slot => ({
@@ -55,12 +57,12 @@ export function reloadWay(kit: PluginKit, { at, values }: Site): Way {
         ],
         folders: [],
         sudo: [
-          TEST,
-          RELOAD,
-          swap(at, app),
-          ...[undefined, ...names].map(name => aim(at, app, slotFile(at, app, name))),
+          program.test,
+          program.reload,
+          ...at.enabled.map(path => swap(at, app, path)),
+          ...files.map(file => aim(at, app, file)),
         ],
-        apply: [enable(none, at.enabled)],
+        apply: [enable({ program, target: none, enabled: at.enabled, lenient: listening.lenient ? files : [] })],
       }
     },
   }

@@ -5,7 +5,7 @@
 import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot, readAsRoot } from '../../slots/root.ts'
-import { type Paths, RELOAD, TEST } from './site.ts'
+import type { Paths, Program } from './site.ts'
 
 /** The site file of a slot, or the one that says that no slot is live. A slot's name has no dash in it. */
 export const slotFile = ({ folder }: Paths, app: string, slot: string | undefined): string =>
@@ -26,7 +26,23 @@ export const aim = (at: Paths, app: string, file: string): readonly string[] => 
   next(at, app),
 ]
 /** Makes the temporary link the enabled site, with one rename; for root. */
-export const swap = (at: Paths, app: string): readonly string[] => ['/usr/bin/mv', '-T', next(at, app), at.enabled]
+export const swap = (at: Paths, app: string, enabled: string): readonly string[] => [
+  '/usr/bin/mv',
+  '-T',
+  next(at, app),
+  enabled,
+]
+
+/** The same where the site is enabled; for the first time that is the first of the places. */
+function swapped(at: Paths, app: string): Script {
+  const [first = '', ...others] = at.enabled
+  const there = others.map(path => sh.write`elif [ -L ${path} ]; then ${asRoot(swap(at, app, path))}`)
+  return sh.lines(
+    sh.write`if [ -L ${first} ]; then ${asRoot(swap(at, app, first))}`,
+    ...there,
+    sh.write`else ${asRoot(swap(at, app, first))}; fi`,
+  )
+}
 
 /** Exit codes of `moveSite` that are its own. */
 export const REFUSED = 82
@@ -36,15 +52,15 @@ export const NOT_RELOADED = 83
  * Moves the link, tests the configuration and reloads. Puts the link back, before any reload, when the test fails, and
  * also when nginx cannot be told: its next start must not bring what was never announced.
  */
-export function moveSite(at: Paths, app: string, file: string, before: string): Script {
-  const move = (to: string) => sh.lines(asRoot(aim(at, app, to)), asRoot(swap(at, app)))
+export function moveSite({ test, reload }: Program, at: Paths, app: string, file: string, before: string): Script {
+  const move = (to: string) => sh.lines(asRoot(aim(at, app, to)), swapped(at, app))
   return sh.write`
 ${move(file)}
-if ! ${readAsRoot(TEST)} >&2; then
+if ! ${readAsRoot(test)} >&2; then
 ${move(before)}
 exit ${REFUSED}
 fi
-if ! ${asRoot(RELOAD)} >&2; then
+if ! ${asRoot(reload)} >&2; then
 ${move(before)}
 exit ${NOT_RELOADED}
 fi`

@@ -1,10 +1,22 @@
-/** Where an application's nginx files stand on a host, and how they are put into force. Debian's layout. */
+/** Where an application's nginx files stand on a host, and how they are put into force. */
 import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
 
-export const NGINX = '/usr/sbin/nginx'
-export const TEST = [NGINX, '-t'] as const
-export const RELOAD = ['/usr/bin/systemctl', 'reload', 'nginx'] as const
+/** The commands of one nginx, as sudo is told of them. */
+export interface Program {
+  readonly path: string
+  readonly service: string
+  /** Tests the whole configuration. */
+  readonly test: readonly string[]
+  readonly reload: readonly string[]
+}
+
+export const programOf = (path = '/usr/sbin/nginx', service = 'nginx'): Program => ({
+  path,
+  service,
+  test: [path, '-t'],
+  reload: ['/usr/bin/systemctl', 'reload', service],
+})
 
 export interface Paths {
   /** Ours alone: nginx reads nothing here unless it is told to. */
@@ -12,29 +24,79 @@ export interface Paths {
   /** The file for the inside of a server block. */
   readonly include: string
   readonly available: string
-  /** What nginx reads by itself. */
-  readonly enabled: string
+  /** What nginx reads by itself: the site is enabled at the first of these that it really reads. */
+  readonly enabled: readonly string[]
 }
 
-export const paths = (app: string): Paths => ({
-  folder: '/etc/nginx/switchyard',
-  include: `/etc/nginx/switchyard/${app}.conf`,
-  available: `/etc/nginx/sites-available/${app}.conf`,
-  enabled: `/etc/nginx/sites-enabled/${app}.conf`,
+/** Where files go in the folder of nginx's configuration: Debian reads `sites-enabled`, nginx.org and Fedora read `conf.d` alone. */
+export const paths = (app: string, folder = '/etc/nginx'): Paths => ({
+  folder: `${folder}/switchyard`,
+  include: `${folder}/switchyard/${app}.conf`,
+  available: `${folder}/sites-available/${app}.conf`,
+  enabled: [`${folder}/sites-enabled/${app}.conf`, `${folder}/conf.d/${app}.conf`],
 })
 
+interface Enabling {
+  readonly program: Program
+  /** The file that is enabled. */
+  readonly target: string
+  readonly enabled: readonly string[]
+  /** Site files that do without their lines for all of IPv6 where the machine has none. */
+  readonly lenient: readonly string[]
+}
+
 /**
- * For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. When the
- * test fails, a link that was just made is taken away again, so that the next start of nginx does not stumble over it.
+ * For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. Whether nginx reads the link is
+ * asked of nginx. When that or the test fails, a link that was just made is taken away again, so that the next start of nginx does not stumble over it.
  */
-export const enable = (target: string, enabled: string): Script => sh.write`
-made=
-if ! [ -L ${enabled} ]; then mkdir -p ${posix.dirname(enabled)}; ln -s ${target} ${enabled}; made=yes; fi
-if ! ${TEST}; then
-  if [ -n "$made" ]; then rm -f ${enabled}; fi
-  exit 1
+export function enable({ program, target, enabled, lenient }: Enabling): Script {
+  const relative = enabled.map(path => posix.relative(posix.dirname(path), target))
+  const without = lenient.length === 0 ? sh.write`:` : withoutIpv6(program, lenient)
+  const unread =
+    `nginx does not read ${enabled.join(' or ')}. ` +
+    `Put the line "include ${posix.dirname(enabled.at(-1) ?? '')}/*.conf;" into the http block of its main file.`
+  return sh.write`
+made= found=
+refuse() { if [ -n "$made" ]; then rm -f -- "$made"; fi; exit 1; }
+valid() {
+  local said
+  if said=$(${program.test} 2>&1); then return 0; fi
+  ${without}
+  printf '%s\\n' "$said" >&2
+  return 1
+}
+reads() { ${[program.path, '-T']} 2>/dev/null | grep -xF -e "# configuration file $1:" > /dev/null; }
+for link in ${enabled}; do
+  if [ -L "$link" ]; then found=$link; break; fi
+done
+if [ -n "$found" ]; then
+  valid || exit 1
+else
+  targets=(${relative}) i=0
+  for link in ${enabled}; do
+    target=\${targets[$i]} i=$((i + 1))
+    if [ ${enabled.length} = 1 ]; then mkdir -p -- "\${link%/*}"; elif ! [ -d "\${link%/*}" ]; then continue; fi
+    ln -s -- "$target" "$link"
+    made=$link
+    valid || refuse
+    if reads "$link"; then found=$link; break; fi
+    rm -f -- "$link"
+    made=
+  done
 fi
-${RELOAD}`
+if [ -z "$found" ] || ! reads "$found"; then
+  printf '%s\\n' ${unread} >&2
+  refuse
+fi
+${program.reload}`
+}
+
+/** The kernel says 97 (EAFNOSUPPORT) where it has no IPv6 at all; where that is merely switched off, nginx can listen all the same. */
+const withoutIpv6 = (program: Program, files: readonly string[]): Script => sh.write`
+  case $said in *'socket() [::]:'*'failed (97:'*)
+    sed -i '/^ *listen \\[::]:[0-9]*;$/d' ${files}
+    if said=$(${program.test} 2>&1); then return 0; fi ;;
+  esac`
 
 /** The same where a server block of the user's own includes our file. */
-export const refresh: Script = sh.write`${TEST}\n${RELOAD}`
+export const refresh = ({ test, reload }: Program): Script => sh.write`${test}\n${reload}`

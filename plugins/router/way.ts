@@ -2,11 +2,14 @@
 import type { PluginKit, Provision, Route } from '../../slots/contracts.ts'
 import { routerFaults } from './faults.ts'
 import { readLink } from './link.ts'
-import type { Paths } from './site.ts'
+import type { Listening } from './listen.ts'
+import type { Paths, Program } from './site.ts'
 
 export interface Way {
-  /** Files without which nginx does not know this site. */
-  readonly files: readonly string[]
+  /** Without one file of each of these lists nginx does not know this site. */
+  readonly files: readonly (readonly string[])[]
+  /** All files of this site, wherever they may stand. */
+  readonly own: readonly string[]
   /** Whether `/deployment_id` carries the generation of a promote. */
   readonly generations: boolean
   live(): Promise<Route>
@@ -18,15 +21,17 @@ export interface Way {
 /** What a Taskfile said of its site, in full. */
 export interface Site {
   readonly at: Paths
+  readonly program: Program
+  readonly listening: Listening
   /** A server block of the user's own includes ours. */
   readonly include: boolean
-  readonly values: Readonly<Record<string, string | number>>
+  readonly values: Readonly<Record<'site' | 'listen', string>>
 }
 
-/** The name that a link holds; undefined when there is no link. Throws `ROUTE_UNREADABLE`. */
-export async function linkName({ host }: PluginKit, path: string): Promise<string | undefined> {
-  const { code, stdout, stderr } = await host.run(readLink(path))
+/** The name that a link holds, the first of these that is there; undefined when none is. Throws `ROUTE_UNREADABLE`. */
+export async function linkName({ host }: PluginKit, ...paths: readonly string[]): Promise<string | undefined> {
+  const { code, stdout, stderr } = await host.run(readLink(...paths))
   if (code !== 0)
-    throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: stderr.trim() || `${path}: exit ${code}` })
+    throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: stderr.trim() || `${paths[0]}: exit ${code}` })
   return stdout.trimEnd() || undefined
 }

@@ -25,6 +25,8 @@ export interface Evidence {
   readonly setup: Pick<SetupPlan, 'folders' | 'files'>
   /** What the router's own check threw. */
   readonly router: Fault | undefined
+  /** What it says of other sites, where that was asked. */
+  readonly conflicts?: readonly Fault[]
   readonly live: { readonly fault: Fault | undefined; readonly name: string | undefined }
   readonly environment: Fault | undefined
   /** Our clock before and after the host's was read, in milliseconds since 1970. */
@@ -49,6 +51,7 @@ export function judge(evidence: Evidence): readonly Check[] {
   const checks = [
     // A router that is down is why nobody can tell which slot is live: the cause comes before what follows from it.
     router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
+    ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
     live.fault ? failed('live slot', live.fault) : ok('live slot', live.name ?? 'none yet: the first deploy'),
     setupCheck(evidence),
     sudoCheck(evidence),

@@ -46,7 +46,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   early.catch(() => undefined)
   const found = await asked
   const asExpected = sees(expected, found, provisions(found))
-  const { wants, began, read, look, setup, route, processes } = await (asExpected
+  const { wants, began, read, look, setup, route, processes, conflicts } = await (asExpected
     ? early
     : lookAround(ground, found, load))
   if (read.fault?.code === 'NOT_SET_UP') throw read.fault
@@ -61,6 +61,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
     ),
     setup,
     router: route.fault,
+    conflicts,
     live: { fault: truth.fault, name: read.value?.router.slot },
     environment: (await caught(async () => slots.all.map(environment))).fault,
     clock: { began, ended: look.at },
@@ -80,14 +81,16 @@ async function lookAround<S extends string>(ground: Ground<S>, found: Facts, loa
     load?.release,
   )
   const began = Date.now()
-  const [read, look, setup, route, processes] = await Promise.all([
+  const [read, look, setup, route, processes, conflicts = []] = await Promise.all([
     caught(async () => readings(ground)),
     host.ask(script).then(text => ({ text, at: Date.now() })),
     plan(host, { app, layout, slots, provisions: wants, facts: found }),
     caught(() => router.check()),
     Promise.all(slots.all.map(slot => runtime.process(slot))),
+    // The whole configuration of a router is much to read: only `doctor` does.
+    load ? [] : router.conflicts?.(),
   ])
-  return { wants, began, read, look, setup, route, processes }
+  return { wants, began, read, look, setup, route, processes, conflicts }
 }
 
 /** Whether one sees as the other does: the same user, who can read all that setup made, or can become root in the same way. */

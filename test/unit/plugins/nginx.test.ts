@@ -9,7 +9,7 @@ import { moveLink, readLink, removeLink, routeOf, targetOf } from '../../../plug
 import { nginx } from '../../../plugins/router/nginx.ts'
 import { plain, render, shipped } from '../../../plugins/router/nginx-files.ts'
 import { moveSite, slotFile, slotOf } from '../../../plugins/router/reload.ts'
-import { enable, paths } from '../../../plugins/router/site.ts'
+import { enable, paths, programOf } from '../../../plugins/router/site.ts'
 import { Fault } from '../../../runner/faults.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
@@ -19,6 +19,8 @@ const SLOTS = [
 ]
 const FACTS = { user: 'deploy', group: 'deploy' }
 const at = paths('life')
+const program = programOf()
+const local = (url: string) => ({ url: new URL(url), address: '127.0.0.1' })
 const bash = (text: string) => execFileSync('bash', ['-euo', 'pipefail', '-c', text], { stdio: 'pipe' }).toString()
 
 describe('the nginx files', () => {
@@ -45,7 +47,7 @@ describe('the nginx files', () => {
   })
 
   test('a slot of the way with a reload has a site of its own', () => {
-    const text = render(shipped('reload-slot'), { site: 'life.example', listen: 80 }, SLOTS.slice(1))
+    const text = render(shipped('reload-slot'), { site: 'life.example', listen: 'listen 80;' }, SLOTS.slice(1))
     expect(text).toContain('server_name life.example;')
     expect(text).toContain('return 200 "green\\n";')
     expect(text).toContain('proxy_pass http://127.0.0.1:5000;')
@@ -68,7 +70,7 @@ describe('what nginx wants on a host', () => {
     ])
     expect(files[1]?.text).toContain('    include /etc/nginx/switchyard/life.conf;')
     expect(folders).toEqual([{ path: '/srv/life/router', mode: 0o755 }])
-    expect(links).toEqual(['/etc/nginx/sites-enabled/life.conf'])
+    expect(links).toEqual([['/etc/nginx/sites-enabled/life.conf', '/etc/nginx/conf.d/life.conf']])
     expect(sudo).toEqual([['/usr/sbin/nginx', '-t']])
     expect(notes).toBeUndefined()
   })
@@ -93,6 +95,7 @@ describe('what nginx wants on a host', () => {
       '/usr/sbin/nginx -t',
       '/usr/bin/systemctl reload nginx',
       '/usr/bin/mv -T /etc/nginx/switchyard/life.next /etc/nginx/sites-enabled/life.conf',
+      '/usr/bin/mv -T /etc/nginx/switchyard/life.next /etc/nginx/conf.d/life.conf',
       '/usr/bin/ln -sfn /etc/nginx/switchyard/life.no-slot.conf /etc/nginx/switchyard/life.next',
       '/usr/bin/ln -sfn /etc/nginx/switchyard/life.blue.conf /etc/nginx/switchyard/life.next',
       '/usr/bin/ln -sfn /etc/nginx/switchyard/life.green.conf /etc/nginx/switchyard/life.next',
@@ -101,9 +104,9 @@ describe('what nginx wants on a host', () => {
 
   test('every command as root of a reload is one that sudo was told of', () => {
     const { sudo } = provision({ site: 'life.example', mode: 'reload' })
-    const script = moveSite(at, 'life', slotFile(at, 'life', 'green'), slotFile(at, 'life', undefined)).text
+    const script = moveSite(program, at, 'life', slotFile(at, 'life', 'green'), slotFile(at, 'life', undefined)).text
     const asked = [...script.matchAll(/echo sudo -n\) ([^;>\n]+)/g)].map(([, words = '']) => words.trim())
-    expect(asked).toHaveLength(8)
+    expect(asked).toHaveLength(14)
     for (const words of asked) expect(sudo.map(line => line.join(' '))).toContain(words)
   })
 
@@ -112,10 +115,39 @@ describe('what nginx wants on a host', () => {
   })
 
   test('a site is enabled once, and a link that was just made is taken away again when nginx refuses', () => {
-    const { text } = enable('../sites-available/life.conf', '/etc/nginx/sites-enabled/life.conf')
-    expect(text.indexOf('ln -s')).toBeLessThan(text.indexOf('/usr/sbin/nginx -t'))
-    expect(text.indexOf('/usr/sbin/nginx -t')).toBeLessThan(text.indexOf('/usr/bin/systemctl reload nginx'))
-    expect(text).toContain('if [ -n "$made" ]; then rm -f /etc/nginx/sites-enabled/life.conf; fi\n  exit 1')
+    const folder = mkdtempSync(join(tmpdir(), 'switchyard-enable-'))
+    const there = paths('life', folder)
+    mkdirSync(join(folder, 'conf.d'))
+    mkdirSync(join(folder, 'sites-enabled'))
+    /** An nginx that reads these files, and ends its test with this code. */
+    const stub = (code: number, ...reads: string[]) => {
+      const path = join(folder, 'nginx')
+      const lines = reads.map(file => `# configuration file ${file}:`).join('\\n')
+      writeFileSync(
+        path,
+        `#!/bin/sh\nif [ "$1" = -T ]; then printf '${lines}\\n'; fi\necho "$1" >> ${folder}/said\nexit ${code}\n`,
+        { mode: 0o755 },
+      )
+      return { ...programOf(path), reload: ['touch', join(folder, 'reloaded')] }
+    }
+    const run = (of: ReturnType<typeof stub>) =>
+      bash(enable({ program: of, target: there.available, enabled: there.enabled, lenient: [] }).text)
+    const [debian = '', fedora = ''] = there.enabled
+    try {
+      expect(() => run(stub(1, debian))).toThrow()
+      expect(() => run(stub(0, '/else'))).toThrow(/nginx does not read .*life\.conf/)
+      expect(readdirSync(join(folder, 'sites-enabled'))).toEqual([])
+      expect(readdirSync(join(folder, 'conf.d'))).toEqual([])
+      expect(readdirSync(folder)).not.toContain('reloaded')
+      run(stub(0, fedora))
+      expect(readlinkSync(fedora)).toBe('../sites-available/life.conf')
+      expect(readdirSync(join(folder, 'sites-enabled'))).toEqual([])
+      run(stub(0, fedora, debian))
+      expect(readdirSync(join(folder, 'sites-enabled'))).toEqual([])
+      expect(readdirSync(folder)).toContain('reloaded')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 
@@ -257,10 +289,10 @@ describe('an answer of the site', () => {
   })
 
   test('is always asked for on this machine, under the name of the site', () => {
-    expect(get(new URL('https://life.example'), '/a?b=c d').text).toMatch(
+    expect(get(local('https://life.example'), '/a?b=c d').text).toMatch(
       /--connect-to life\.example:443:127\.0\.0\.1:443 'https:\/\/life\.example\/a\?b=c d'$/,
     )
-    expect(get(new URL('http://life.example:8080'), '//evil.example').text).toMatch(
+    expect(get(local('http://life.example:8080'), '//evil.example').text).toMatch(
       / http:\/\/life\.example:8080\/\/evil\.example$/,
     )
   })
@@ -268,7 +300,7 @@ describe('an answer of the site', () => {
 
 describe('the check', () => {
   test('only looks, also as root', () => {
-    expect(checkScript(['/etc/nginx/switchyard/life.conf']).writes).toBe(false)
+    expect(checkScript(program, [['/etc/nginx/switchyard/life.conf']]).writes).toBe(false)
   })
 
   test.each([

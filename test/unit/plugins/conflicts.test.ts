@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest'
+import { conflicts } from '../../../plugins/router/conflicts.ts'
+import { parseDump } from '../../../plugins/router/dump.ts'
+import { type Listen, listenersOf, listening, listenLines } from '../../../plugins/router/listen.ts'
+import { nginx } from '../../../plugins/router/nginx.ts'
+import { Fault } from '../../../runner/faults.ts'
+
+const MAIN = `user www-data;
+http {
+    include mime.types;
+    include /etc/nginx/conf.d/*.conf;
+    include sites-enabled/*;
+}`
+const INCLUDE = '/etc/nginx/switchyard/life.conf'
+const OWN = '/etc/nginx/sites-enabled/life.conf'
+
+/** What `nginx -T` prints of these files. */
+const dump = (files: Record<string, string>) =>
+  Object.entries({ '/etc/nginx/nginx.conf': MAIN, ...files })
+    .map(([path, text]) => `# configuration file ${path}:\n${text}\n`)
+    .join('\n')
+
+const of = (files: Record<string, string>, listen: Listen = 80, include = false) => {
+  const { listeners, ask } = listening(listen)
+  const site = { site: 'life.example', include: INCLUDE, ask }
+  return conflicts(dump(files), { ...site, listeners: include ? [] : listeners, files: include ? [] : [OWN] })
+}
+const other = (text: string, path = '/etc/nginx/sites-enabled/shop') => ({ [path]: text })
+
+describe('another site', () => {
+  test.each([
+    ['of the same name', 'server {\n  listen 80;\n  server_name life.example;\n}', 'name', '*:80', 3],
+    ['without a listen line', 'server { server_name life.example; }', 'name', '*:80', 1],
+    ['on IPv6 alone', 'server { listen [::]:80;\nserver_name life.example; }', 'name', '[::]:80', 2],
+    ['that is the default', 'server { listen 80 default_server;server_name life.example; }', 'name', '*:80', 1],
+    ['with several names', 'server {\nlisten 80;\nserver_name a.b\n  "Life.Example" c.d;\n}', 'name', '*:80', 3],
+    ['with a dot before it', 'server { listen 80; server_name .life.example; }', 'name', '*:80', 1],
+    ['at one address', 'server { listen 10.0.0.5:80; server_name life.example; }', 'name', '10.0.0.5:80', 1],
+    [
+      'on IPv6 that takes IPv4',
+      'server { listen [::]:80 ipv6only=off; server_name life.example; }',
+      'name',
+      '[::]:80',
+      1,
+    ],
+    ['that takes our address', 'server { listen 127.0.0.1:80; server_name stub; }', 'address', '127.0.0.1:80', 1],
+  ])('%s is found, with file and line', (_, text, kind, listen, line) => {
+    expect(of(other(text))).toEqual([{ kind, listen, at: `/etc/nginx/sites-enabled/shop:${line}` }])
+  })
+
+  test.each([
+    ['a default server of any name', 'server { listen 80 default_server; server_name _; }'],
+    ['another port', 'server { listen 443 ssl; server_name life.example; }'],
+    ['a wildcard, which loses', 'server { listen 80; server_name *.example; }'],
+    ['a regular expression, which loses', 'server { listen 80; server_name "~^life\\.ex{1}ample$"; }'],
+    ['another name', 'server { listen 80; server_name www.life.example life.example.org; }'],
+    ['a socket of the file system', 'server { listen unix:/run/x.sock; server_name life.example; }'],
+    ['a comment', '# server { server_name life.example; }\nserver { server_name a; # life.example;\n}'],
+    ['another address of its own', 'server { listen 10.0.0.5:80; server_name stub; }'],
+  ])('%s is no conflict', (_, text) => {
+    expect(of(other(text))).toEqual([])
+  })
+
+  test('is found wherever it is included from, and what is not read is not', () => {
+    const text = 'server { include snippets/names.conf; }'
+    const names = { '/etc/nginx/snippets/names.conf': '\nserver_name life.example;' }
+    expect(of({ ...other(text, '/etc/nginx/conf.d/a.conf'), ...names })).toMatchObject([
+      { at: '/etc/nginx/snippets/names.conf:2' },
+    ])
+    expect(of({ ...other(text, '/etc/nginx/conf.d/a.off'), ...names })).toEqual([])
+    expect(of({ ...other(text, '/etc/nginx/sites-enabled/.hidden'), ...names })).toEqual([])
+  })
+
+  test('is never our own one, also where certbot has made it two', () => {
+    const text = `server { server_name life.example; include ${INCLUDE}; listen 443 ssl; }
+      server { if ($host = life.example) { return 301 https://$host$request_uri; } listen 80; server_name life.example; }`
+    expect(of({ ...other(text, OWN), [INCLUDE]: 'location / {}' })).toEqual([])
+    expect(of({ ...other(text), [INCLUDE]: 'location / {}' })).toHaveLength(1)
+  })
+
+  test("beside a server block of the user's own is one that does not include our file", () => {
+    const mine = {
+      '/etc/nginx/conf.d/mine.conf': `server { listen 80; server_name life.example; include switchyard/*.conf; }`,
+    }
+    const inner = { [INCLUDE]: 'location / {}' }
+    expect(of({ ...mine, ...inner }, 80, true)).toEqual([])
+    expect(of({ ...mine, ...inner, ...other('server { server_name life.example; }') }, 80, true)).toHaveLength(1)
+    // The line is not in it yet: which block is meant cannot be known.
+    expect(of(other('server { server_name life.example; }'), 80, true)).toEqual([])
+  })
+
+  test('of another address is none of ours, unless ours takes all addresses', () => {
+    const there = other('server { listen 10.0.0.5:80; server_name life.example; }')
+    expect(of(there, '10.0.0.6:80')).toEqual([])
+    expect(of(there, '10.0.0.5:80')).toHaveLength(1)
+    expect(of(other('server { listen 80; server_name life.example; }'), '10.0.0.6:80')).toHaveLength(1)
+    expect(of(other('server { listen 127.0.0.1:80; server_name stub; }'), ['127.0.0.2:80', '*:80'])).toEqual([])
+  })
+
+  test('is read past programs, quoted words and braces in words', () => {
+    const text = `map $a $b { "~^a;{2}" 'x;y'; default \${a}b; }
+server { content_by_lua_block { if x then return { server_name } end } listen 80; server_name life.example; }`
+    expect(of(other(text))).toEqual([{ kind: 'name', listen: '*:80', at: '/etc/nginx/sites-enabled/shop:2' }])
+    expect(parseDump('')).toEqual([])
+  })
+})
+
+describe('listen', () => {
+  test.each([
+    [80, 'listen 80;\n    listen [::]:80;', '127.0.0.1', 80],
+    ['8080', 'listen 8080;\n    listen [::]:8080;', '127.0.0.1', 8080],
+    ['10.0.0.5:8080', 'listen 10.0.0.5:8080;', '10.0.0.5', 8080],
+    ['10.0.0.5', 'listen 10.0.0.5:80;', '10.0.0.5', 80],
+    ['[::1]:81', 'listen [::1]:81;', '[::1]', 81],
+    ['*:80', 'listen 80;', '127.0.0.1', 80],
+    ['[::]:80', 'listen [::]:80;', '[::1]', 80],
+    [['127.0.0.2:80', '*:80'], 'listen 127.0.0.2:80;\n    listen 80;', '127.0.0.2', 80],
+  ])('%j is written as nginx wants it, and asked where it listens', (given, lines, address, port) => {
+    const { listeners, ask } = listening(given)
+    expect(listenLines(listeners)).toBe(lines)
+    expect(ask).toEqual({ address, port })
+  })
+
+  test.each(['', '80 ssl', '80;', 'a b:80', '0', 70_000, 'unix:/run/x', []])(
+    '%j is refused before anything is contacted',
+    given => {
+      expect(() => nginx({ site: 'life.example', listen: given })).toThrow(Fault)
+    },
+  )
+
+  test.each([
+    ['80', '*', 80],
+    ['0.0.0.0:81', '*', 81],
+    ['127.0.0.1', '127.0.0.1', 80],
+    ['localhost:8080', '127.0.0.1', 8080],
+    ['[::]:80', '[::]', 80],
+    ['[2001:DB8::1]', '[2001:db8::1]', 80],
+  ])('a line of anybody, %s, is read as nginx reads it', (word, address, port) => {
+    expect(listenersOf([word, 'default_server'])).toEqual([{ address, port }])
+  })
+})
