@@ -1,5 +1,6 @@
 /** What was typed after `npx task`, turned into values. */
 import { parseArgs } from 'node:util'
+import { Fault } from './faults.ts'
 import { kebab } from './names.ts'
 import type { Plan } from './plan.ts'
 import { runnerFaults } from './runner-faults.ts'
@@ -164,6 +165,8 @@ function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | undef
   try {
     return arg.parse(raw)
   } catch (error) {
+    // It has words of its own, and says what to do.
+    if (error instanceof Fault) throw error
     const value = String(raw)
     const near = arg.choices && nearest(value, arg.choices)
     throw runnerFaults.ARGUMENT_INVALID({ argument: kebab(name), value, said: (error as Error).message, near }, error)

@@ -30,6 +30,8 @@ export function plainRenderer(
   const out = (...lines: readonly string[]) => sinks.out(lines.map(line => `${line}\n`).join(''))
   const err = (...lines: readonly string[]) => sinks.err(lines.map(line => `${line}\n`).join(''))
 
+  const remark = (step: string) => (notes.has(step) ? `  ${notes.get(step)}` : '')
+
   const handle = (event: RunEvent): void => {
     switch (event.type) {
       case 'start':
@@ -42,15 +44,18 @@ export function plainRenderer(
       case 'note':
         notes.set(event.step, event.note)
         break
-      case 'end': {
-        const note = notes.get(event.step)
-        const remark = note === undefined ? '' : `  ${note}`
-        out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${remark} (${duration(event.ms)})`)
+      case 'end':
+        out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${remark(event.step)} (${duration(event.ms)})`)
         break
-      }
       case 'undo':
-        if (event.state === 'start') out(`< undo: ${event.title}`)
-        else out(`${event.state === 'done' ? 'undone' : 'not undone'}: ${event.title} (${duration(event.ms ?? 0)})`)
+        if (event.state === 'start') {
+          // What the step said of itself is not what its undo says.
+          notes.delete(event.step)
+          out(`< undo: ${event.title}`)
+        } else {
+          const state = event.state === 'done' ? 'undone' : 'not undone'
+          out(`${state}: ${event.title}${remark(event.step)} (${duration(event.ms ?? 0)})`)
+        }
         break
       case 'interrupt':
         err(interruptLine(event))

@@ -145,11 +145,6 @@ export const slotFaults = catalogue({
     next: () => 'Make room there: old releases, logs, other applications. Nothing of it was kept on the host.',
     detail: d => d.detail || undefined,
   }),
-  PROMOTE_NOT_PROVEN: fault<{ slot: string; why: string }>({
-    exit: 1,
-    what: d => `The traffic did not provably move to ${d.slot}: ${d.why}.`,
-    next: () => 'The route before it was put back. Look at the router, then promote again.',
-  }),
   RESTORE_NOT_PROVEN: fault<{ slot: string; why: string }>({
     exit: 1,
     what: d => `The route back to ${d.slot} could not be proven: ${d.why}.`,
@@ -160,10 +155,18 @@ export const slotFaults = catalogue({
     what: d => `The runtime of this project has no ${d.verb}.`,
     next: () => 'Leave this task out of the Taskfile, or write one of your own.',
   }),
-  ROLLBACK_NOWHERE: fault<{ slot: string }>({
+  ROLLBACK_NOWHERE: fault<{ slot: string; why: string; next: string }>({
     exit: 3,
-    what: d => `There is nothing to roll back to: ${d.slot} never was live.`,
-    next: () => 'Deploy an older version, and promote it.',
+    what: d => `There is nothing to roll back to: ${d.why}.`,
+    next: d => d.next,
+  }),
+  SLOT_STOPPED: fault<{ slot: string; release: string; by: Entry }>({
+    exit: 3,
+    what: ({ slot, release, by }) =>
+      by.event === 'retire'
+        ? `${slot} is not running: ${by.by} retired it at ${by.at}.`
+        : `${slot} is not running: the deploy of ${release} to it was taken back at ${by.at}, by ${by.by}.`,
+    next: d => `Nothing is broken there. Deploy ${d.release} again with \`npx task deploy\`, then promote it.`,
   }),
   ADOPT_NOTHING: fault<{ slot: string; port: number }>({
     exit: 3,

@@ -19,8 +19,9 @@ export const deploy = <S extends string>(
     args: { promote: promoting },
     async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {
       const move = promote && !dryRun ? await planMove(ground, truth, idle, healthy) : undefined
-      note(move ? `the traffic moves to ${idle.name}` : `npx task promote ${idle.name}`)
-      if (!promote)
+      if (promote) note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
+      else note(`npx task promote ${idle.name}`)
+      if (!promote && !dryRun)
         show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
       return { move }
     },

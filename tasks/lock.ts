@@ -11,19 +11,20 @@ export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>
     examples: ['lock --reason "new disks"'],
     args: { reason: arg.text('Why, in words for the others') },
     needs: [takeLock],
-    async run({ host, layout, deploy, reason, note }) {
+    async run({ host, layout, deploy, reason, dryRun, note }) {
       await close(host, layout, deploy, reason)
       await append(host, layout, deploy, { event: 'lock', slot: '', result: 'done', why: reason })
-      note(reason)
+      note(dryRun ? 'not closed in a dry run' : reason)
     },
   })
 
 export const unlock = <S extends string>({ task }: Parts<S>) =>
   task('Open the host again after maintenance', {
-    async run({ host, layout, deploy, note }) {
+    async run({ host, layout, deploy, dryRun, note }) {
       const was = await open(host, layout)
       if (!was) return note('it was open')
       await append(host, layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason })
-      note(`${was.by} had closed it at ${was.since}: ${was.reason}`)
+      const closed = `${was.by} ${dryRun ? 'has' : 'had'} closed it at ${was.since}: ${was.reason}`
+      note(dryRun ? `${closed}; not opened in a dry run` : closed)
     },
   })

@@ -14,7 +14,7 @@ export const migrate = <S extends string>({ task, slot }: Parts<S>, takeLock: Ta
     examples: ['migrate --slot green', 'migrate'],
     args: { slot: slot.optional() },
     needs: [takeLock, detectLive],
-    async run({ detached, slot, idle, note, log, ...ground }) {
+    async run({ detached, slot, idle, dryRun, note, log, ...ground }) {
       const { host, layout, deploy } = ground
       const chosen = slot ?? idle
       if (!slot) log(`No --slot was given: the idle slot, ${idle.name}.`)
@@ -33,7 +33,7 @@ export const migrate = <S extends string>({ task, slot }: Parts<S>, takeLock: Ta
       const cut = unseen ? `${unseen.deploy} was cut off and ${words(unseen.state)}: run again` : ''
       if (cut) log(cut)
       await recorded(ground, event, () => migrate(record.release, chosen))
-      note(cut ? `${where}; ${cut}` : where)
+      note([where, cut, dryRun && 'not run in a dry run'].filter(Boolean).join('; '))
       await append(host, layout, deploy, { ...event, result: 'done' })
     },
   })

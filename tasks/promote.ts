@@ -1,5 +1,6 @@
 import { assertNotBad } from '../slots/journal/bad.ts'
 import { recorded } from '../slots/journal/journal.ts'
+import { explained } from '../slots/journal/story.ts'
 import { planMove } from '../slots/promote/move.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
@@ -24,7 +25,9 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
       } as const
       const known =
         force || !record || truth.live?.name === slot.name ? undefined : assertNotBad(host, layout, record.release.name)
-      const planned = planMove(ground, truth, slot)
+      const planned = planMove(ground, truth, slot).catch(async (error: unknown) => {
+        throw await explained(ground, slot.name, record, error)
+      })
       planned.catch(() => undefined)
       await known
       const move = await recorded(ground, event, () => planned)

@@ -12,13 +12,17 @@ export const repair = <S extends string>({ task, slot }: Parts<S>, takeLock: Tak
     examples: ['repair', 'repair --force green'],
     args: { force: slot.optional() },
     needs: [takeLock],
-    async run({ force, confirm, log, note, ...ground }) {
+    async run({ force, confirm, dryRun, log, note, ...ground }) {
       const { host, layout, slots, deploy } = ground
       const read = await ground.readings()
       const found = drift(read, slots)
       if (!found) return note('nothing to repair: all readings agree')
       log(found.words)
       const live = found.route.slot
+      if (dryRun) {
+        await repairRecords(ground, found.route, read)
+        return note(`${found.words}; the records would say ${live ?? 'no slot'}`)
+      }
       const agreed = force ? force.name === live : await confirm(`${found.words}. Let the records follow the router?`)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
       await repairRecords(ground, found.route, read)

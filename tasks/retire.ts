@@ -1,5 +1,5 @@
 import { append } from '../slots/journal/journal.ts'
-import { stopSlot } from '../slots/start/stop.ts'
+import { stopSlot, wouldStop } from '../slots/start/stop.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 import { DRAIN } from './stop-idle.ts'
@@ -13,8 +13,9 @@ export const retire = <S extends string>({ task, drain }: Parts<S>, takeLock: Ta
     examples: ['retire', 'retire --drain 5m'],
     args: { drain },
     needs: [takeLock, detectLive],
-    async run({ truth, idle, drain, log, note, ...ground }) {
+    async run({ truth, idle, drain, dryRun, log, note, ...ground }) {
       const record = truth.records.find(found => found?.slot === idle.name)
+      if (dryRun) return note(await wouldStop({ ...ground, log }, idle, record))
       const { was, cut, words } = await stopSlot({ ...ground, log }, idle, record, drain ?? DRAIN)
       note(words)
       if (was === 'stopped') return

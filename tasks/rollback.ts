@@ -1,4 +1,4 @@
-import { slotFaults } from '../slots/faults.ts'
+import { explained, nowhere } from '../slots/journal/story.ts'
 import { planMove } from '../slots/promote/move.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
@@ -10,8 +10,10 @@ export const rollback = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S
     needs: [takeLock, detectLive],
     async run({ truth, idle, note, ...ground }) {
       const record = truth.records.find(found => found?.slot === idle.name)
-      if (!truth.live || !record?.promoted) throw slotFaults.ROLLBACK_NOWHERE({ slot: idle.name })
-      const move = await planMove(ground, truth, idle)
+      if (!truth.live || !record?.promoted) throw await nowhere(ground, idle.name, record, truth.live !== undefined)
+      const move = await planMove(ground, truth, idle).catch(async (error: unknown) => {
+        throw await explained(ground, idle.name, record, error)
+      })
       note(`${record.release.name} in ${idle.name}`)
       return { move }
     },

@@ -1,5 +1,7 @@
 import { inThisOrder } from '../host/turn.ts'
 import { append, recorded } from '../slots/journal/journal.ts'
+import { neededBy } from '../slots/promote/judge-move.ts'
+import { probeFaults } from '../slots/promote/probe-faults.ts'
 import { startSlot } from '../slots/start/start.ts'
 import { readRecord, writeRecord } from '../slots/truth/record.ts'
 import type { Parts } from './context.ts'
@@ -21,7 +23,10 @@ export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S
       note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
       return { idleRecord, early }
     },
-    async undo({ host, layout, deploy, runtime, release, idle, note }) {
+    async undo({ release, idle, note, ...ground }) {
+      const { host, layout, deploy, runtime } = ground
+      const why = await neededBy(ground, idle)
+      if (why !== undefined) throw probeFaults.SLOT_RUNS_ON({ slot: idle.name, why })
       await runtime.stop(idle)
       const record = await readRecord(host, layout, idle)
       const undone = { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' } as const

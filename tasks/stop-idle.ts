@@ -1,5 +1,5 @@
 import { append } from '../slots/journal/journal.ts'
-import { cutWords, stopSlot } from '../slots/start/stop.ts'
+import { cutWords, stopSlot, wouldStop } from '../slots/start/stop.ts'
 import type { Parts } from './context.ts'
 import type { DetectLive } from './detect-live.ts'
 import type { TakeLock } from './take-lock.ts'
@@ -22,7 +22,10 @@ export const stopIdle = <S extends string>(
       const { host, layout, deploy } = ground
       const record = truth.records.find(found => found?.slot === idle.name)
       const cut = cutWords(record, deploy.id)
-      const { words } = await stopSlot({ ...ground, log }, idle, record, dryRun ? 0 : drain)
+      const stopping = { ...ground, log }
+      const words = dryRun
+        ? await wouldStop(stopping, idle, record)
+        : (await stopSlot(stopping, idle, record, drain)).words
       note(cut ? `${cut}; ${words}` : words)
       if (cut) {
         const event = { event: 'deploy', slot: idle.name, release: record?.release.name } as const

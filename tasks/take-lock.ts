@@ -18,5 +18,8 @@ export const inLine = (wait: number | undefined, { log, signal }: Pick<Kit, 'log
 export const takeLock = <S extends string>({ task }: Parts<S>) =>
   task('Take the lock', {
     args: { lockWait },
-    run: ({ lock, lockWait, ...kit }) => lock.take(inLine(lockWait, kit)),
+    async run({ lock, lockWait, ...kit }) {
+      await lock.take(inLine(lockWait, kit))
+      if (kit.dryRun) kit.note('not taken in a dry run')
+    },
   })

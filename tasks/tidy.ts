@@ -9,9 +9,10 @@ import type { StartIdle } from './start-idle.ts'
 export const tidy = <S extends string>({ task }: Parts<S>, startIdle: StartIdle<S>, checkIdle: CheckIdle<S>) =>
   task('Remove old releases', {
     needs: [startIdle, checkIdle],
-    async run({ host, layout, early, log, note }) {
+    async run({ host, layout, early, dryRun, log, note }) {
       try {
         const said = (await early?.pruned) ?? (await host.ask(prune(layout)))
+        if (dryRun) return note('not known in a dry run')
         const removed = said.split('\n').filter(Boolean)
         for (const name of removed) log(`removed ${name}`)
         note(removed.length === 0 ? 'none' : `${counted(removed.length, 'old release')} removed, ${KEPT} kept`)

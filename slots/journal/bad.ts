@@ -4,16 +4,16 @@ import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { type Entry, readJournal } from './journal.ts'
 
-/** Failures that are the release's own, and not those of the network, the router or the person, by event. */
+/** Failures that are the release's own, and not those of the network, the router, the host or the person, by event. */
 const OWN: Partial<Record<Entry['event'], readonly string[]>> = {
   deploy: ['START_FAILED', 'RELEASE_WITHOUT_SCRIPT', 'SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
   check: ['SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
   migrate: ['MIGRATION_FAILED'],
-  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'PROMOTE_NOT_PROVEN', 'PROBES_FAILED'],
+  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'RELEASE_NOT_PROVEN', 'PROBES_FAILED'],
 }
 
 /** What only the router's side shows: a slot that is healthy by itself says nothing against it. */
-const THROUGH_THE_ROUTER: readonly (string | undefined)[] = ['PROMOTE_NOT_PROVEN', 'PROBES_FAILED']
+const THROUGH_THE_ROUTER: readonly (string | undefined)[] = ['RELEASE_NOT_PROVEN', 'PROBES_FAILED']
 
 /** How far back the journal is read. */
 const FAR = 1_000

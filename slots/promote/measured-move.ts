@@ -4,9 +4,9 @@ import { Fault } from '../../runner/faults.ts'
 import type { Router } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { type Health, versionIn } from '../start/health.ts'
+import { type Measured, measured } from './measured.ts'
 import type { Move } from './move.ts'
-import { against, type Measured, measured, type Probed, type Prober, type Probing, startProbes } from './probe.ts'
-import { probeFaults } from './probe-faults.ts'
+import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 
 interface Ground {
   readonly host: Host
@@ -27,7 +27,7 @@ export interface MoveStep {
 export interface MeasuredMove {
   /** What the proof said; undefined when something failed. */
   readonly proof: string | undefined
-  /** Why the traffic has to go back. */
+  /** What went wrong; whether too many probes failed is not looked at here. */
   readonly problem: unknown
   readonly steps: readonly MoveStep[]
   readonly probed: Probed | undefined
@@ -99,16 +99,8 @@ export async function measureMove(
       problem ??= error
     }
   }
-  const result =
-    probed && measured(probed, { first: !move.from, sameVersion: move.versionBefore === move.record.release.version })
-  if (result && probing && against(result, router) > probing.tolerate)
-    problem ??= probeFaults.PROBES_FAILED({
-      slot: move.to.name,
-      path: probing.paths[0] ?? '/',
-      failures: result.failures,
-      sent: result.sent,
-      reasons: Object.entries(result.failed).map(([why, n]) => `${n} ${why}`),
-    })
+  const sameVersion = move.versionBefore === move.record.release.version
+  const result = probed && measured(probed, { first: !move.from, sameVersion, dropsKept: router.dropsKept ?? false })
   return { proof, problem, steps, probed, measured: result }
 }
 

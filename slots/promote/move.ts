@@ -22,9 +22,11 @@ export interface Move<S extends string> {
   readonly versionBefore: string | undefined
   /** Whether the router was told: until then there is nothing to take back. */
   told: boolean
+  /** Why the traffic stays where it went although the run failed: the slot before serves worse. */
+  stays?: string | undefined
 }
 
-interface Ground {
+export interface Ground {
   readonly host: Host
   readonly layout: Layout
   readonly router: Router
@@ -61,36 +63,48 @@ export async function planMove<S extends string>(
   return { from, to, before, generation: deploy.id, record, records, versionBefore, told: false }
 }
 
-/** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `PROMOTE_NOT_PROVEN`. */
+/** The proof did not come; its message says what came instead. What that means is for `judgeMove`. */
+export class NotProven extends Error {
+  override readonly name = 'NotProven'
+}
+
+/** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `NotProven`. */
 export async function proveMove({ router, health }: Ground, { to, generation, record }: Move<string>): Promise<string> {
   const proof = await router.prove({ slot: to.name, generation }, { ...PROOF, path: health.path })
-  const failed = (why: string) => slotFaults.PROMOTE_NOT_PROVEN({ slot: to.name, why })
   if (!proof.proven)
-    throw failed(
+    throw new NotProven(
       `after ${proof.asked} questions the site still says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
     )
   const { status, body } = proof.answer ?? { status: 0, body: '' }
-  if (status !== 200) throw failed(`${health.path} answers ${status || 'nothing'} through the router`)
+  if (status !== 200) throw new NotProven(`${health.path} answers ${status || 'nothing'} through the router`)
   const said = health.version === false ? record.release.version : versionIn(body, health.version)
   if (said !== record.release.version)
-    throw failed(`through the router it says ${said ?? 'no version'} and not ${record.release.version}`)
+    throw new NotProven(`through the router it says ${said ?? 'no version'} and not ${record.release.version}`)
   return `${proof.asked} answers, version ${record.release.version}`
 }
 
-/** Puts the route back that was there before, and proves that too. Throws `RESTORE_NOT_PROVEN`. */
+/**
+ * Puts the route back that was there before, and proves that too. Where the router never moved, nothing is asked of a host that may be full. Throws
+ * `RESTORE_NOT_PROVEN`.
+ */
 export async function takeBack({ host, layout, router }: Ground, { before, to, record }: Move<string>): Promise<void> {
-  await router.restore(before)
-  // What failed may have come after the move was written down.
+  const back = () => (before.slot === undefined ? undefined : router.prove(before, PROOF))
+  const now = await router.live().catch(() => undefined)
+  const moved = now?.slot !== before.slot || now?.generation !== before.generation
+  let proof = moved ? undefined : await back()
+  if (!proof?.proven) {
+    await router.restore(before)
+    proof = await back()
+  }
+  // What failed may have come after the move was written down. Where nothing can be written, the route is back all the same.
   await writeRecord(host, layout, record)
-  if (before.slot === undefined) return
-  const proof = await router.prove(before, PROOF)
+  if (proof === undefined || proof.proven) return
   const last = proof.last.problem ?? proof.last.slot ?? 'no slot'
-  if (!proof.proven)
-    throw slotFaults.RESTORE_NOT_PROVEN({ slot: before.slot, why: `the site says ${last} after ${to.name}` })
+  throw slotFaults.RESTORE_NOT_PROVEN({ slot: before.slot ?? '', why: `the site says ${last} after ${to.name}` })
 }
 
-/** Writes into the slot's record and the journal that the traffic is there now. */
-export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>): Promise<void> {
+/** Writes into the slot's record and the journal that the traffic is there now. `why`: what there is to say of it. */
+export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>, why?: string): Promise<void> {
   const promoted = { generation: move.generation, at: promotedAt(move.records), by: deploy.by }
   await inThisOrder([
     writeRecord(host, layout, { ...move.record, state: 'ready', promoted }),
@@ -101,6 +115,7 @@ export async function writeMove({ host, layout, deploy }: Ground, move: Move<str
       release: move.record.release.name,
       revision: move.record.revision ?? undefined,
       result: 'done',
+      why,
     }),
   ])
 }

@@ -14,7 +14,10 @@ export interface ProbeSetting {
   readonly rate?: number
   /** Failures after the switch, 5xx and connections without an answer, that do not switch back. Default 0. */
   readonly tolerate?: number
-  /** Milliseconds that the site is watched after the switch, at least. Default 250, and 500 where a switch closes kept connections. */
+  /**
+   * Milliseconds that the site is watched after the switch, at least: until each kind has been answered once since then, too. Default 250, and 500
+   * where a switch closes kept connections.
+   */
   readonly watch?: number
 }
 
@@ -61,6 +64,8 @@ const WATCH = { link: 250, reload: 500 }
 /** No run of probes lasts longer, whatever happens to the one that holds it. In seconds. */
 const LONGEST = 60
 const PATIENCE = 5
+/** Requests of a kind that have ended since the router was done, one of which began after it. */
+const TWO = 2
 
 /**
  * The held script. It works in a folder that it makes, where it says that each kind has its first answer; or it says `unable <why>` and ends.
@@ -74,7 +79,8 @@ export function probeLoop(curl: (path: string) => readonly string[], { paths, ra
     const urls = asked[kind].map(path => `url = ${configText(curl(path).at(-1) ?? '')}`).join('\n')
     const words = [
       ...options,
-      ...['--silent', '--verbose', '--no-buffer', '--globoff', '--max-time', PATIENCE, '--max-filesize', 65_536],
+      ...['--silent', '--verbose', '--trace-time', '--no-buffer', '--globoff', '--max-time', PATIENCE],
+      ...['--max-filesize', 65_536],
       ...['--rate', `${rate}/s`, '--write-out', SAID],
       ...(kind === 'kept' ? [] : ['--header', 'Connection: close']),
     ]
@@ -86,15 +92,19 @@ dir=${dir} curls=()
 unable() { printf 'unable %s\\n' "$1"; : > "$dir".unable || :; exit 0; }
 if ! curl --help all 2>/dev/null | grep -q -e '--rate '; then unable 'the curl there is older than 7.84'; fi
 if [ -z "\${EPOCHREALTIME-}" ]; then unable 'the bash there is older than 5'; fi
-export LC_ALL=C
+export LC_ALL=C TZ=UTC0
 mkdir -m 0700 -- "$dir" || unable "$dir cannot be made"
 trap 'kill "\${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
 start() {
-  local name=$1 rounds=$2 urls=$3; shift 3
+  local name=$1 rounds=$2 urls=$3 first=; shift 3
   for ((; rounds > 0; rounds--)); do printf '%s\\n' "$urls"; done > "$dir/$name.urls"
   mkfifo "$dir/$name.pipe"; : > "$dir/$name.said"
   while IFS= read -r line; do
-    case $line in '@ '*|'* Connection died, '*) printf '%s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" "$line" ;; esac
+    case $line in
+      '@ '*) printf '%s %s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" "$line" "$first"; first= ;;
+      ??:??:??.??????' * Connection died, '*) printf '%s *\\n' "\${EPOCHREALTIME//[!0-9]/}" ;;
+      ??:??:??.??????' '*) if [ -z "$first" ]; then first="\${EPOCHREALTIME//[!0-9]/} \${line%% *}"; fi ;;
+    esac
   done < "$dir/$name.pipe" > "$dir/$name.said" &
   curl "$@" --config "$dir/$name.urls" > "$dir/$name.bodies" 2> "$dir/$name.pipe" < /dev/null &
   curls+=($!)
@@ -138,12 +148,25 @@ for ((i = 0; i < 500; i++)); do
   sleep 0.01
 done`
 
-/** Ends the probes, not before the site was watched so many milliseconds since the router was done. */
+/**
+ * Ends the probes, not before the site was watched so many milliseconds since the router was done, and each kind has the answer of a request that
+ * began after that: one that waits for a slot that hangs is waited for, or the new slot would never be asked.
+ */
 const watched = (dir: string, watch: number): Script => sh.read`
 if [ -d ${dir} ]; then
   since=$(sed -n 's/ returned$//p' ${`${dir}/moments`})
   left=$(( since + ${watch * 1000} - \${EPOCHREALTIME//[!0-9]/} ))
   if [ $left -gt 0 ]; then sleep "$(printf '%d.%06d' $(( left / 1000000 )) $(( left % 1000000 )))"; fi
+  count() {
+    n=0
+    while read -r at mark _; do
+      if [ "$mark" = @ ] && [ "$at" -gt "$since" ]; then n=$(( n + 1 )); fi
+    done < "$1"
+  }
+  late=$(( SECONDS + ${2 * PATIENCE + 1} ))
+  for name in ${KINDS}; do
+    while count ${`${dir}/`}"$name.said"; [ $n -lt ${TWO} ] && [ $SECONDS -lt $late ]; do sleep 0.05; done
+  done
   : > ${`${dir}/end`}
 fi`
 
@@ -186,21 +209,54 @@ export function parseProbes(lines: readonly string[], telling: Telling): Probed 
   if (asked === undefined) return { probes: [], returnedAt: 0 }
   const probes = KINDS.flatMap(kind => {
     const bodies = Buffer.from((sections.get(`bodies ${kind}`) ?? [''])[0] ?? '', 'base64')
+    const said = sections.get(`said ${kind}`) ?? []
+    const ahead = aheadOf(said)
     let read = 0
-    return (sections.get(`said ${kind}`) ?? []).map((line): Probe => {
-      const [at = '', mark, status = '', exit = '', seconds = '', size = ''] = line.split(' ')
+    return said.map((line): Probe => {
+      const [at = '', mark, status = '', exit = '', seconds = '', size = '', ...began] = line.split(' ')
       const ended = Number(at) / 1000 - asked
       if (mark !== '@') return { kind, at: ended, took: 0, status: 0, by: undefined, problem: 'reset' }
       const body = bodies.subarray(read, read + Number(size)).toString()
       read += Number(size)
       const took = Number(seconds) * 1000
       const code = Number(status)
+      const start = startedAt(began, ahead) ?? Number(at) / 1000 - took
       const problem = exit === '0' ? (code >= 500 ? status : undefined) : (CURL[exit] ?? `curl ${exit}`)
-      return { kind, at: ended - took, took, status: code, by: who(kind, code, body, telling), problem }
+      return { kind, at: start - asked, took, status: code, by: who(kind, code, body, telling), problem }
     })
   })
   const returnedAt = (moments.get('returned') ?? asked) - asked
   return { probes: probes.toSorted((a, b) => a.at + a.took - (b.at + b.took)), returnedAt }
+}
+
+/** Milliseconds of a day, from curl's own stamp; NaN when it is none. */
+function timeOfDay(stamp = ''): number {
+  const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d\.\d{6})$/.exec(stamp) ?? []
+  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
+}
+
+const DAY = 86_400_000
+/** The nearest to zero of times that differ by whole days. */
+const withinADay = (ms: number): number => ms - Math.round(ms / DAY) * DAY
+
+/**
+ * How many milliseconds curl's stamps are behind the host's clock. They are exact among themselves, but curl makes them from another clock, up to a
+ * second off. The shell that hears of them is late by an unknown time, on a busy host by many milliseconds: what it heard soonest tells.
+ */
+function aheadOf(said: readonly string[]): number {
+  const differences = said.flatMap(line => {
+    const [heard = '', stamp] = line.split(' ').slice(6)
+    const difference = withinADay(Number(heard) / 1000 - timeOfDay(stamp))
+    return Number.isFinite(difference) ? [difference] : []
+  })
+  return Math.min(...differences)
+}
+
+/** When a request began, by curl's stamp, in milliseconds of the host's clock; undefined when it left none. */
+function startedAt([heard = '', stamp]: readonly string[], ahead: number): number | undefined {
+  const at = Number(heard) / 1000
+  const late = withinADay(at - timeOfDay(stamp)) - ahead
+  return Number.isFinite(late) ? at - late : undefined
 }
 
 /** curl's exit codes, in words. */
@@ -219,65 +275,6 @@ function who(kind: ProbeKind, status: number, body: string, { to, from, versionO
   const said = versionOf(body)
   if (said === undefined) return undefined
   return said === version ? 'new' : 'old'
-}
-
-/** What a person is told of it. Times are milliseconds since the router was told. */
-export interface Measured {
-  readonly sent: number
-  /** After the switch, by kind of failure such as `kept: 502`. */
-  readonly failed: Readonly<Record<string, number>>
-  readonly failures: number
-  /** Before it: the site was ill already. */
-  readonly failedBefore: number
-  readonly slowest: number
-  readonly firstNew: number | undefined
-  readonly lastOld: number | undefined
-}
-
-/**
- * `first`: there was no live slot before, so that what was sent before the switch had returned could only fail, and a 503 is what
- * the router says until then; a reload takes a moment after it has returned. Where both
- * slots run the same version, only the router's own answers tell them apart: `sameVersion`.
- */
-export function measured(
-  { probes, returnedAt }: Probed,
-  { first, sameVersion }: { first: boolean; sameVersion: boolean },
-): Measured {
-  const since = (probe: Probe) => (first ? probe.at >= returnedAt && probe.status !== 503 : probe.at + probe.took >= 0)
-  const bad = probes.filter(probe => probe.problem !== undefined)
-  const after = bad.filter(since)
-  const failed: Record<string, number> = {}
-  for (const { kind, problem } of after) failed[`${kind}: ${problem}`] = (failed[`${kind}: ${problem}`] ?? 0) + 1
-  const telling = probes.filter(probe => probe.kind === 'route' || !sameVersion)
-  const ends = (by: 'old' | 'new') =>
-    telling.filter(probe => probe.by === by && probe.at + probe.took >= 0).map(probe => probe.at + probe.took)
-  const news = ends('new')
-  const olds = ends('old')
-  return {
-    sent: probes.length,
-    failed,
-    failures: after.length,
-    failedBefore: first ? 0 : bad.length - after.length,
-    slowest: Math.max(0, ...probes.map(probe => probe.took)),
-    firstNew: news.length > 0 ? Math.min(...news) : undefined,
-    lastOld: olds.length > 0 ? Math.max(...olds) : undefined,
-  }
-}
-
-/** How many failures speak against the release or the router. */
-export const against = ({ failures, failed }: Measured, { dropsKept = false }: Pick<Router, 'dropsKept'>): number =>
-  failures - (dropsKept ? (failed['kept: reset'] ?? 0) : 0)
-
-/** One line for people. */
-export function measuredLine({ sent, failed, failures, failedBefore, slowest, firstNew, lastOld }: Measured): string {
-  const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)
-  return [
-    `${sent} probes, ${failures} failed${reasons.length ? ` (${reasons.join(', ')})` : ''}`,
-    ...(failedBefore ? [`${failedBefore} failed before the switch`] : []),
-    `slowest ${Math.round(slowest)} ms`,
-    `first new answer after ${firstNew === undefined ? 'none' : `${Math.round(firstNew)} ms`}`,
-    `last old ${lastOld === undefined ? 'none' : `after ${Math.round(lastOld)} ms`}`,
-  ].join(', ')
 }
 
 /** Probes that run, or are about to. What it asks of the host keeps its place in the order of a turn. */

@@ -44,7 +44,7 @@ export function reportPage(report: PromoteReport): string {
 <header>
 <p class="app">${esc(app)}</p>
 <h1>${from ? `${tag(report, 'old')}<span class="arrow">&rarr;</span>` : ''}${tag(report, 'new')}</h1>
-<p class="outcome ${problem === null ? 'good' : 'bad'}">${problem === null ? 'The traffic moved.' : `The traffic went back. ${esc(problem)}`}</p>
+<p class="outcome ${problem === null ? 'good' : 'bad'}">${esc(outcome(report))}</p>
 </header>
 ${cards(report)}
 ${report.probes.length > 0 ? figure(report) : '<p class="none">This promote was not probed.</p>'}
@@ -58,6 +58,11 @@ ${steps(report)}
 
 export const esc = (text: string): string =>
   text.replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`).replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '\ufffd')
+
+const outcome = ({ problem, stays }: PromoteReport): string =>
+  [problem === null || stays !== null ? 'The traffic moved.' : 'The traffic went back.', problem, stays && `${stays}.`]
+    .filter(Boolean)
+    .join(' ')
 
 const named = (slot: string, version: string | null) => (version === null ? slot : `${slot} ${version}`)
 
@@ -76,9 +81,10 @@ function tag(report: PromoteReport, part: 'old' | 'new'): string {
 
 function cards({ measured }: PromoteReport): string {
   if (!measured) return ''
-  const { sent, failures, failedBefore, failed, slowest, firstNew, lastOld } = measured
+  const { sent, failures, failedBefore, failedBetween, failed, slowest, firstNew, lastOld } = measured
   const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)
   if (failedBefore > 0) reasons.push(`${failedBefore} before the switch`)
+  if (failedBetween > 0) reasons.push(`${failedBetween} during it`)
   const all: readonly (readonly [string, string, string, string])[] = [
     [count(sent), 'requests sent', 'none of them twice', ''],
     [count(failures), 'failed', reasons.join(', ') || 'after the switch', failures > 0 ? 'bad' : 'good'],

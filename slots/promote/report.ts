@@ -1,10 +1,12 @@
 /** The report of a promote, as data and as two files: a page for people, and the same as JSON beside it. */
-import { access, constants, writeFile } from 'node:fs/promises'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { dirname, parse } from 'node:path'
 import type { Deploy } from '../journal/journal.ts'
+import type { Measured } from './measured.ts'
 import type { MeasuredMove, MoveStep } from './measured-move.ts'
 import type { Move } from './move.ts'
-import type { Measured, Probe } from './probe.ts'
+import type { Probe } from './probe.ts'
 import { probeFaults } from './probe-faults.ts'
 import { reportPage } from './report-page.ts'
 
@@ -18,8 +20,10 @@ export interface PromoteReport {
   readonly generation: string
   readonly from: { readonly slot: string; readonly version: string | null } | null
   readonly to: { readonly slot: string; readonly version: string; readonly release: string }
-  /** Why the traffic goes back; null when it stays. */
+  /** What went wrong; null when the promote succeeded. */
   readonly problem: string | null
+  /** Why the traffic stays although not all went well: the slot before served worse. Null when there is nothing to say, or it goes back. */
+  readonly stays: string | null
   readonly steps: readonly MoveStep[]
   /** When the router said that it was done. */
   readonly returnedAt: number | null
@@ -36,7 +40,8 @@ interface About {
 export const reportOf = (
   { app, host, deploy }: About,
   { from, to, record, generation, versionBefore }: Move<string>,
-  { problem, steps, probed, measured }: MeasuredMove,
+  { problem, steps, probed, measured }: Omit<MeasuredMove, 'proof'>,
+  stays?: string | undefined,
   at = new Date(),
 ): PromoteReport => ({
   app,
@@ -47,6 +52,7 @@ export const reportOf = (
   from: from ? { slot: from.name, version: versionBefore ?? null } : null,
   to: { slot: to.name, version: record.release.version, release: record.release.name },
   problem: problem === undefined ? null : problem instanceof Error ? problem.message : String(problem),
+  stays: stays ?? null,
   steps,
   returnedAt: probed?.returnedAt ?? null,
   measured: measured ?? null,
@@ -60,11 +66,18 @@ export function jsonBeside(page: string): string {
   return dir === '' ? `${base}.json` : `${dir}/${base}.json`
 }
 
-/** Asked before anything moves, so that a mistyped folder does not take a good promote back. Throws `REPORT_UNWRITABLE`. */
-export async function assertWritable(page: string): Promise<void> {
-  await access(dirname(page), constants.W_OK).catch((error: unknown) => {
+/** Asked before anything is contacted: a folder that is there, and files that are ours to write. Throws `REPORT_UNWRITABLE`. */
+export function assertWritable(page: string): void {
+  try {
+    accessSync(dirname(page), constants.W_OK | constants.X_OK)
+    for (const file of [page, jsonBeside(page)]) {
+      if (!existsSync(file)) continue
+      if (!statSync(file).isFile()) throw new Error(`${file} is no file`)
+      accessSync(file, constants.W_OK)
+    }
+  } catch (error) {
     throw unwritable(page, error)
-  })
+  }
 }
 
 /** Writes both files. Throws `REPORT_UNWRITABLE`. */

@@ -57,6 +57,11 @@ export const adoptedRecord = (
   adopted: { pid: found.pid, startTime: found.startTime },
 })
 
+/** Prints the seconds since an adopted process was started. Fails when it is gone, also when another one has got its pid. */
+export const adoptedUptime = ({ pid, startTime: began }: NonNullable<SlotRecord['adopted']>): Script => sh.read`
+[ "$(${startTime(pid)} 2>/dev/null)" = ${began} ] || exit 1
+ps -o etimes= -p ${pid}`
+
 /** Seconds that a killed process may take to go. */
 const PATIENCE = 10
 const STUCK = 43

@@ -4,8 +4,8 @@ import { inThisOrder } from '../../host/turn.ts'
 import type { Runtime, Slot } from '../contracts.ts'
 import type { SlotRecord } from '../truth/record.ts'
 import { counted } from '../words.ts'
-import { stopAdopted } from './adopt.ts'
-import { type Drained, drain, type Left } from './port.ts'
+import { adoptedUptime, stopAdopted } from './adopt.ts'
+import { connections, type Drained, drain, type Left } from './port.ts'
 
 interface Ground {
   readonly host: Host
@@ -51,6 +51,23 @@ export async function stopSlot(
   const { left: cut } = await drained
   const { was, killed } = await stopped
   return { was, killed, cut, words: retiredWords(slot.name, { was, killed, cut }) }
+}
+
+/** What a dry run can say of a slot that it does not stop: what was seen of it. Prints how it would be stopped. */
+export async function wouldStop(
+  { host, runtime }: Ground,
+  slot: Slot,
+  record: SlotRecord | undefined,
+): Promise<string> {
+  const [process, connected, adopted] = await Promise.all([
+    runtime.process(slot),
+    host.ask(connections(slot)),
+    record?.adopted ? host.run(adoptedUptime(record.adopted)) : undefined,
+  ])
+  await (record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot))
+  const runs = process.state === 'running' || adopted?.code === 0
+  if (!runs) return `${slot.name} is down: there is nothing to stop`
+  return `${slot.name} runs, with ${counted(Number(connected), 'connection')}: it would be drained and stopped`
 }
 
 const leftWords = ({ left, milliseconds }: Left): string =>

@@ -1,7 +1,6 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
-import { type Script, sh } from '../../host/script.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
-import { startTime } from '../start/adopt.ts'
+import { adoptedUptime } from '../start/adopt.ts'
 import { type Health, healthLoop, parseHealth } from '../start/health.ts'
 import { connections } from '../start/port.ts'
 import { table } from '../words.ts'
@@ -76,11 +75,6 @@ async function slotStatus(
     connections: Number(connected),
   }
 }
-
-/** Prints the seconds since an adopted process was started. Fails when it is gone, also when another one has got its pid. */
-const adoptedUptime = ({ pid, startTime: began }: NonNullable<SlotRecord['adopted']>): Script => sh.read`
-[ "$(${startTime(pid)} 2>/dev/null)" = ${began} ] || exit 1
-ps -o etimes= -p ${pid}`
 
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 

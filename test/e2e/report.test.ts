@@ -1,5 +1,5 @@
 /** What a promote says of itself: on the terminal, in its report, in a browser; and that it goes back when requests fail. */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PromoteReport } from '../../slots/promote/report.ts'
@@ -29,11 +29,40 @@ describe('a promote that is probed', () => {
   })
   afterAll(() => site?.[Symbol.asyncDispose]())
 
-  it('refuses a report that cannot be written, before anything moves', async () => {
-    const { code, stdout, stderr } = await site.task('promote', 'green', '--report', 'nowhere/promote.html')
-    expect(code).toBe(2)
-    expect(stdout + stderr).toContain('nowhere/promote.html cannot be written')
+  it('refuses a report that cannot be written, before anything is contacted', async () => {
+    await mkdir(join(site.folder, 'folder.html'))
+    const journal = async () => (await site.host.exec('cat /srv/life/journal.jsonl')).stdout
+    const before = await journal()
+    for (const [words, report] of [
+      [['promote', 'green'], 'nowhere/promote.html'],
+      [['rollback'], 'nowhere/promote.html'],
+      [['deploy', '--promote'], '/nowhere/promote.html'],
+      [['promote', 'green', '--dry-run'], 'folder.html'],
+    ] as const) {
+      // A host that nobody can reach.
+      const { code, stdout, stderr } = await site.taskWith({ SSH_CONFIG: '/dev/null' }, ...words, '--report', report)
+      expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 2)
+      expect(stderr).toContain(`error: The report ${report} cannot be written: `)
+      expect(stderr).toContain('[REPORT_UNWRITABLE]')
+      expect(stdout).not.toContain('> ')
+    }
     expect(await site.live()).toBe('blue')
+    expect(await journal()).toBe(before)
+  })
+
+  it('is not taken back when its report cannot be written after all', async () => {
+    // The folder is there when the words are read, and gone when the traffic has moved.
+    const folder = join(site.folder, 'reports')
+    await mkdir(folder)
+    const running = site.start({}, 'promote', 'green', '--report', 'reports/promote.html')
+    await running.says(/^> Take the lock/m)
+    await rm(folder, { recursive: true })
+    const { code, stdout, stderr } = await running.ended
+    expect(stdout + stderr).toSatisfy(() => code === 0)
+    expect(stdout).toContain('The report ')
+    expect(stdout).toMatch(/reports\/promote\.html cannot be written: /)
+    expect(await site.live()).toBe('green')
+    expect((await site.task('rollback')).code).toBe(0)
   })
 
   it('says what it saw, and writes it as a page and as data', async () => {

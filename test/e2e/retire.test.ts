@@ -56,6 +56,19 @@ it('a drain shows the count at each change, and what is left when it is over is 
   })
 })
 
+it('a promote or rollback to a slot that was retired says so, and not that something is broken', async () => {
+  for (const words of [['rollback'], ['promote', 'blue']]) {
+    const { code, stdout, stderr } = await site.task(...words)
+    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 3)
+    expect(stderr).toMatch(/error: blue is not running: \S+ retired it at \S+Z\. \[SLOT_STOPPED\]/)
+    expect(stderr).toMatch(
+      /next: Nothing is broken there\. Deploy 0\.1\.0-\w+ again with `npx task deploy`, then promote it\./,
+    )
+    expect(stdout + stderr).not.toContain('mend')
+  }
+  expect(await site.live()).toBe('green')
+})
+
 it('a slot that is down is left alone', async () => {
   const events = (await journal()).length
   expect(await ok('retire')).toContain('blue was down')
@@ -67,4 +80,37 @@ it('a deploy retires in the same way what still runs there', async () => {
   await connect(4000, 1)
   const said = await ok('deploy', '--drain', '1s')
   expect(said).toContain('blue ended, 1 connection was cut')
+})
+
+it('a dry run says what it saw of the slot, and stops nothing', async () => {
+  const pid = async () => (await site.host.exec('systemctl show -p MainPID --value life@blue.service')).stdout
+  await connect(4000, 2)
+  const before = await pid()
+  for (const words of [['retire'], ['deploy']])
+    expect(await ok(...words, '--dry-run')).toContain('blue runs, with 2 connections: it would be drained and stopped')
+  expect(await pid()).toBe(before)
+  await ok('retire', '--drain', '0s')
+  for (const words of [['retire'], ['deploy', '--promote']]) {
+    const said = await ok(...words, '--dry-run')
+    expect(said).toContain('blue is down: there is nothing to stop')
+    expect(said).toContain('ok: Take the lock  not taken in a dry run')
+    expect(said).not.toMatch(/was down|blue ended/)
+  }
+})
+
+it('a rollback after a deploy says what was live in the slot, and what is there now', async () => {
+  const nowhere = async (environment: Record<string, string>, words: RegExp) => {
+    const { code, stdout, stderr } = await site.taskWith(environment, 'rollback')
+    expect(stdout + stderr).toSatisfy(() => code === 3)
+    expect(stderr).toMatch(words)
+    expect(stderr).toMatch(/next: `npx task promote blue` sends the traffic to 0\.1\.[01]-\w+/)
+  }
+  await ok('deploy')
+  await nowhere({}, /deployed 0\.1\.0-\w+ to blue at \S+Z again, and it has not been live since\. \[ROLLBACK_NOWHERE\]/)
+  const { code } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
+  expect(code).toBe(0)
+  await nowhere(
+    {},
+    /deployed 0\.1\.1-\w+ to blue at \S+Z, in the place of 0\.1\.0-\w+, which was live there\. \[ROLLBACK_NOWHERE\]/,
+  )
 })

@@ -16,7 +16,7 @@ const entry = (more: Partial<Entry>): Entry => ({
   ...more,
 })
 const sick = entry({ result: 'failed', why: 'SLOT_NOT_HEALTHY' })
-const unproven = entry({ event: 'promote', result: 'failed', why: 'PROMOTE_NOT_PROVEN' })
+const unproven = entry({ event: 'promote', result: 'failed', why: 'RELEASE_NOT_PROVEN' })
 const unmigrated = entry({ event: 'migrate', result: 'failed', why: 'MIGRATION_FAILED' })
 
 describe('a release', () => {
@@ -39,6 +39,13 @@ describe('a release', () => {
     ['its migrations work now', [unmigrated, entry({ event: 'migrate' })]],
     ['another release failed', [{ ...sick, release: '2-def' }]],
     ['the network failed, or a person stopped it', [entry({ result: 'failed', why: 'CONNECTION_LOST' })]],
+    ...[
+      ...['PROMOTE_NOT_PROVEN', 'ROUTE_FAILED', 'NGINX_DOWN', 'NGINX_CONFIG_INVALID', 'NGINX_SWITCH_FAILED'],
+      ...['COMMAND_FAILED', 'CONNECTION_LOST', 'RESTORE_NOT_PROVEN', 'LOCK_LOST', 'INTERRUPTED', 'FAILED'],
+    ].map((why): [string, Entry[]] => [
+      `the router, the host or the line was at fault: ${why}`,
+      [entry({ event: 'promote', result: 'failed', why }), entry({ event: 'deploy', result: 'failed', why })],
+    ]),
     [
       'it was down when somebody wanted to promote it',
       [entry({ event: 'promote', result: 'failed', why: 'SLOT_DOWN' })],

@@ -12,9 +12,21 @@ const base: PromoteReport = {
   from: { slot: 'blue', version: '0.1.0' },
   to: { slot: 'green', version: '0.1.1', release: '0.1.1-3fa9c21' },
   problem: null,
+  stays: null,
   steps: [{ title: 'Tell the router', at: 0, took: 14 }],
   returnedAt: 12,
-  measured: { sent: 3, failed: {}, failures: 0, failedBefore: 0, slowest: 4, firstNew: 13.4, lastOld: 8.1 },
+  measured: {
+    sent: 3,
+    failed: {},
+    failures: 0,
+    failedBefore: 0,
+    failedBetween: 0,
+    before: { sent: 1, failed: 0 },
+    after: { sent: 1, failed: 0 },
+    slowest: 4,
+    firstNew: 13.4,
+    lastOld: 8.1,
+  },
   probes: [
     { kind: 'fresh', at: -20, took: 4, status: 200, by: 'old', problem: undefined },
     { kind: 'kept', at: 10, took: 2, status: 200, by: 'new', problem: undefined },
@@ -41,6 +53,12 @@ describe('the page of a promote', () => {
     expect(shapes(page, 'failed')).toBe(1)
     expect(shapes(page, 'tick failed')).toBe(1)
     expect(page).toContain('The traffic went back. 1 of 4 failed.')
+  })
+
+  it('says why the traffic stays although not all went well', () => {
+    const stays = 'blue failed 9 of 9 requests, so the traffic stays on green'
+    expect(reportPage({ ...base, stays })).toContain(`The traffic moved. ${stays}.`)
+    expect(reportPage({ ...base, problem: 'Not proven.', stays })).toContain(`The traffic moved. Not proven. ${stays}.`)
   })
 
   it('stands without a slot before, without versions and without probes', () => {

@@ -1,0 +1,109 @@
+/** A live slot that does not serve any more, in the ways in which that happens, and a host on which it does. */
+import { expect } from 'vitest'
+import { dotenv, succeeds } from './invariant.ts'
+import { type Site, type SiteOptions, startSite } from './site.ts'
+
+/** How a live slot is ill. One that was killed comes back by itself; one that crashes does so again and again. */
+export const ILLS = ['stopped', 'killed', 'crashing', 'frozen', 'answering 500'] as const
+export type Ill = (typeof ILLS)[number]
+
+export const other = (slot: string): string => (slot === 'blue' ? 'green' : 'blue')
+export const portOf = (slot: string): number => (slot === 'blue' ? 4000 : 5000)
+
+/**
+ * A host with green live and blue warm, both on 0.1.0. HEALTH in the environment moves the health check to another path, away from that which
+ * is probed: then a release can pass for healthy, and fail all the same.
+ */
+export async function outageSite({ more = '', tasks = '', ...options }: SiteOptions = {}): Promise<Site> {
+  const site = await startSite({
+    runtime: 'beam({ stopLimit: 3 })',
+    router: "behindTheSwitch(nginx({ site: 'life.example' }))",
+    ...options,
+    tasks: `
+import { arg } from 'switchyard'
+export const { retire, repair, history } = tasks
+export const sicken = task('Make a running slot ill', {
+  args: { slot, fault: arg.text('As LIFE_FAULT') },
+  async run({ runtime, slot, fault }) { await runtime.rpc(slot, \`Application.put_env(:life, :fault, "\${fault}")\`) },
+})
+/** The router, and what BEHIND says is done on the host as soon as the traffic was sent elsewhere. */
+function behindTheSwitch(plugin) {
+  const create = kit => {
+    const router = plugin.create(kit)
+    if (!env.BEHIND) return router
+    const promote = async (slot, generation) => {
+      await router.promote(slot, generation)
+      await kit.host.run({ writes: true, text: env.BEHIND })
+    }
+    return { ...router, prompt: false, promote }
+  }
+  return { ...plugin, create }
+}
+${tasks}`,
+    more: `env: '.env',
+  health: { path: env.HEALTH ?? '/health', version: env.HEALTH ? false : 'version', patience: 10_000, within: 300_000 },
+  probe: { paths: ['/health'] },
+  ${more}`,
+  })
+  try {
+    await dotenv(site)
+    // Both have been live, so that there is a way back.
+    for (const words of [['setup'], ['deploy', '--promote'], ['deploy', '--promote']]) await succeeds(site, ...words)
+    return site
+  } catch (error) {
+    await site[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Makes a slot ill, and sees that it is. */
+export async function sicken(site: Site, slot: string, ill: Ill): Promise<void> {
+  const unit = `life@${slot}.service`
+  if (ill === 'answering 500') await succeeds(site, 'sicken', slot, 'health_500')
+  if (ill === 'stopped') await site.host.exec(`systemctl stop ${unit}`)
+  if (ill === 'killed') await site.host.exec(`systemctl kill --signal=KILL --kill-whom=all ${unit}`)
+  if (ill === 'frozen') await site.host.exec(`systemctl kill --signal=STOP --kill-whom=all ${unit}`)
+  if (ill === 'crashing')
+    await site.host.exec(
+      `systemd-run --quiet --unit=crash-${slot} bash -c 'while :; do systemctl kill --signal=KILL --kill-whom=all ${unit}; sleep 0.05; done'`,
+    )
+  // One that was killed may be up again by now.
+  if (ill !== 'killed') await expect.poll(() => statusOf(site, slot), { timeout: 20_000 }).not.toBe('200')
+}
+
+/** Brings a slot back, whatever was done to it, as a process of its own. */
+export async function mend(site: Site, slot: string): Promise<void> {
+  const unit = `life@${slot}.service`
+  await site.host.exec(`
+systemctl stop crash-${slot}.service 2>/dev/null
+systemctl kill --signal=CONT --kill-whom=all ${unit} 2>/dev/null
+systemctl kill --signal=KILL --kill-whom=all ${unit} 2>/dev/null
+systemctl reset-failed ${unit} 2>/dev/null
+systemctl restart ${unit}`)
+  // One whose environment makes it ill is up all the same.
+  await expect.poll(() => statusOf(site, slot), { timeout: 60_000 }).not.toBe('000')
+}
+
+/** What a slot itself says of its health; 000 when it says nothing in a second. */
+export const statusOf = async (site: Site, slot: string): Promise<string> =>
+  (
+    await site.host.exec(
+      `curl -s -o /dev/null --max-time 1 -w '%{http_code}' http://127.0.0.1:${portOf(slot)}/health || printf ''`,
+    )
+  ).stdout.trim()
+
+/** The slot that the router sends the traffic to. */
+export const liveSlot = async (site: Site): Promise<string> => {
+  const { stdout } = await site.host.exec('readlink /srv/life/router/live')
+  return stdout.split('.')[0] ?? ''
+}
+
+export const pidOf = async (site: Site, slot: string): Promise<string> =>
+  (await site.host.exec(`systemctl show -p MainPID --value life@${slot}.service`)).stdout.trim()
+
+/** The newest lines of the journal, the newest last. */
+export const journal = async (site: Site, lines = 50): Promise<readonly Record<string, unknown>[]> =>
+  (await site.host.exec(`tail -n ${lines} /srv/life/journal.jsonl`)).stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { against, measured, measuredLine } from '../../../slots/promote/measured.ts'
+import type { Probe } from '../../../slots/promote/probe.ts'
+
+const probe = (parts: Partial<Probe>): Probe => ({
+  kind: 'fresh',
+  at: 0,
+  took: 1,
+  status: 200,
+  by: undefined,
+  problem: undefined,
+  ...parts,
+})
+const ill = (at: number, parts: Partial<Probe> = {}) => probe({ at, status: 502, problem: '502', ...parts })
+const route = (at: number, by: Probe['by']) => probe({ kind: 'route', at, by })
+const second = { first: false, sameVersion: false }
+
+describe('what was measured', () => {
+  const probes = [
+    ill(-90),
+    probe({ at: -20 }),
+    route(-15, 'old'),
+    ill(-5, { took: 20 }),
+    ill(1),
+    route(9, 'new'),
+    probe({ at: 10, by: 'new' }),
+    ill(27, { kind: 'kept' }),
+    probe({ kind: 'kept', at: 30, took: 0, status: 0, problem: 'reset' }),
+  ]
+
+  it('counts against the new route only what began when the switch was in force', () => {
+    const result = measured({ probes, returnedAt: 2 }, second)
+    expect(result).toEqual({
+      sent: 9,
+      failed: { 'kept: 502': 1, 'kept: reset': 1 },
+      failures: 2,
+      failedBefore: 2,
+      failedBetween: 1,
+      before: { sent: 3, failed: 2 },
+      after: { sent: 3, failed: 2 },
+      slowest: 20,
+      firstNew: 10,
+      lastOld: undefined,
+    })
+    expect(measuredLine(result)).toBe(
+      '9 probes, 2 failed (1 kept: 502, 1 kept: reset), 2 failed before the switch, 1 failed during it, slowest 20 ms, first new answer after 10 ms, last old none',
+    )
+  })
+
+  it.each([
+    ['in flight at the switch', [ill(-5, { took: 20 })]],
+    ['sent before the router was done', [ill(1)]],
+    [
+      'sent after it was done, and before the last answer of the old route',
+      [ill(10), route(20, 'old'), route(31, 'new')],
+    ],
+    [
+      'sent between the last answer of the old route and the first of the new',
+      [route(5, 'old'), ill(10), route(15, 'new')],
+    ],
+  ])('holds nothing against the new route that was %s', (_, sent) => {
+    expect(measured({ probes: sent, returnedAt: 2 }, second).failures).toBe(0)
+  })
+
+  it('counts from when the router was done where its own answers tell nothing', () => {
+    expect(measured({ probes: [ill(1), ill(3)], returnedAt: 2 }, second).failures).toBe(1)
+  })
+
+  it('takes no 503 for a failure, and nothing before, where no slot was live', () => {
+    const sent = [ill(-5), ill(1, { status: 503, problem: '503' }), ill(5, { status: 503, problem: '503' }), ill(6)]
+    expect(measured({ probes: sent, returnedAt: 2 }, { first: true, sameVersion: false })).toMatchObject({
+      failures: 1,
+      failedBefore: 0,
+      failedBetween: 0,
+      before: { sent: 0, failed: 0 },
+    })
+  })
+
+  it('does not hold a lost connection against a router that is known to drop it', () => {
+    const result = measured({ probes, returnedAt: 2 }, { ...second, dropsKept: true })
+    expect(against(result, {})).toBe(2)
+    expect(against(result, { dropsKept: true })).toBe(1)
+    expect(result.after).toEqual({ sent: 3, failed: 1 })
+  })
+
+  it('trusts only the router to tell two slots apart that run the same version', () => {
+    const sent = [probe({ at: 5, by: 'new' }), route(9, 'new')]
+    expect(measured({ probes: sent, returnedAt: 2 }, { first: false, sameVersion: true }).firstNew).toBe(10)
+    expect(measured({ probes: sent, returnedAt: 2 }, second).firstNew).toBe(6)
+  })
+})
