@@ -3,7 +3,7 @@
  * in force, compared with what failed before; the traffic never goes back to a route that fails more. And whose fault it was: a release that is
  * healthy is not held to account for router, disk or line.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { assertCleanAfter, dotenv, next, succeeds } from '../support/invariant.ts'
 import {
   ILLS,
@@ -18,6 +18,9 @@ import {
   statusOf,
 } from '../support/outage.ts'
 import type { Ended, Site } from '../support/site.ts'
+
+// Each row is some commands, and on a busy machine each of them takes its time.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 900_000 })
 
 let site: Site
 let live: string
