@@ -10,6 +10,7 @@ import { slotFaults } from './faults.ts'
 import type { Layout } from './layout.ts'
 import { asRoot, readAsRoot } from './root.ts'
 import type { Slots } from './slot.ts'
+import { sudoLine } from './sudo/refusal.ts'
 
 /** The tools that every host needs, whatever the plugins, with the Debian packages that have them. */
 const TOOLS = { bash: 'bash', curl: 'curl', flock: 'util-linux', ss: 'iproute2', sha256sum: 'coreutils', tar: 'tar' }
@@ -82,12 +83,11 @@ export const missingFolders = (layout: Layout, wanted: readonly HostFolder[]): S
 
 /** The sudoers file: exactly these command lines, nothing with a wildcard. Format: sudoers(5). */
 export function sudoersFile(app: string, { user }: HostFacts, commands: readonly (readonly string[])[]): HostFile {
-  const escaped = (word: string) => word.replace(/[\\,:=*?[\]!()"' #]/g, '\\$&')
-  const lines = [...new Set(commands.map(words => words.map(escaped).join(' ')))]
+  const lines = [...new Set(commands.map(words => sudoLine(user, [words])))]
   return {
     path: `/etc/sudoers.d/switchyard-${app}`,
     mode: 0o440,
-    text: `# What deploying ${app} may do as root. Made by \`task setup\`.\n${lines.map(line => `${user} ALL=(root) NOPASSWD: ${line}\n`).join('')}`,
+    text: `# What deploying ${app} may do as root. Made by \`task setup\`.\n${lines.map(line => `${line}\n`).join('')}`,
   }
 }
 

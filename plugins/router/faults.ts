@@ -1,5 +1,6 @@
 /** What can go wrong with the router. */
 import { catalogue, fault } from '../../runner/faults.ts'
+import type { Refusal } from '../../slots/sudo/refusal.ts'
 
 export const routerFaults = catalogue({
   NGINX_WORD_INVALID: fault<{ what: string; value: string }>({
@@ -38,11 +39,12 @@ export const routerFaults = catalogue({
     next: () => 'Put that right, see that `sudo nginx -t` succeeds, and run the command again. Nothing was switched.',
     detail: d => d.said,
   }),
-  NGINX_SUDO_REFUSED: fault<{ host: string; user: string; command: string; said: string }>({
+  NGINX_SUDO_REFUSED: fault<{ host: string; refusal: Refusal }>({
     exit: 3,
-    what: d => `sudo on ${d.host} does not let ${d.user} run \`${d.command}\` without a password.`,
-    next: d => `Run \`npx task setup\`, or add to /etc/sudoers.d: ${d.user} ALL=(root) NOPASSWD: ${d.command}`,
-    detail: d => d.said,
+    what: ({ host, refusal: { user, command } }) =>
+      `sudo on ${host} does not let ${user} run \`${command}\` without a password.`,
+    next: d => d.refusal.next,
+    detail: d => d.refusal.said || undefined,
   }),
   NGINX_SWITCH_FAILED: fault<{ host: string; said: string }>({
     exit: 1,

@@ -4,7 +4,7 @@
  * 1.22), none with the way that does not reload.
  */
 import type { PluginKit } from '../../slots/contracts.ts'
-import { sudoRefused } from './check.ts'
+import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { routerFaults } from './faults.ts'
 import { render, shipped } from './nginx-files.ts'
 import { aim, moveSite, NOT_RELOADED, REFUSED, slotFile, slotOf, swap } from './reload.ts'
@@ -37,11 +37,14 @@ export function reloadWay(kit: PluginKit, { at, program, listening, values }: Si
         'nginx reloads: a request on a kept-alive connection can be lost (measured: 180 of 101,313 in 50 switches).',
       )
       const { code, stderr } = await host.run(moveSite(program, at, app, file, before))
+      if (code === 0) return
+      const refusal = await sudoRefusal(host, [aim(at, app, file), swap(at, app), program.test, program.reload])
+      if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
       const said = stderr.trim()
-      if (code === REFUSED && !sudoRefused(said)) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+      if (code === REFUSED) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
       if (code === NOT_RELOADED)
         throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said: `${said}\nThe link was put back.` })
-      if (code !== 0) throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said })
+      throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said })
     },
     provision() {
       const text = (name: 'reload-slot' | 'reload-none', of: typeof slots) => render(shipped(name), values, of)

@@ -2,6 +2,7 @@
 import { lastLines } from '../../host/run.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Plugin, PluginKit, Runtime, Slot } from '../../slots/contracts.ts'
+import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import * as commands from './beam-commands.ts'
 import { distributionPorts, environment, moduleName, unitFile } from './beam-files.ts'
 import { daemon } from './daemon.ts'
@@ -26,6 +27,9 @@ export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
   return { name: 'beam', create: kit => create(kit, options) }
 }
 
+/** Exit codes of our own scripts that have another reason than sudo. */
+const OWN: readonly number[] = [ALREADY, commands.NO_SCRIPT, commands.OTHER_RELEASE]
+
 function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
   const { app, host, layout, slots } = kit
   const { release: name = app, stopLimit = 60, migrate = `${moduleName(app)}.Release.migrate()` } = options
@@ -39,10 +43,9 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
   async function supervise(script: Script, slot: Slot): Promise<Output> {
     const output = await host.run(script)
     if (output.code === MISSING) throw faults.UNIT_MISSING({ host: host.name, unit: supervisor.unit(slot) })
-    if (output.code !== 0 && /^(?:sudo: |Sorry, user )/m.test(output.stderr)) {
-      const lines = supervisor.provision({ user: '', group: '' }).sudo.map(words => words.join(' '))
-      throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), lines, said: output.stderr })
-    }
+    if (output.code === 0 || OWN.includes(output.code)) return output
+    const refusal = await sudoRefusal(host, supervisor.provision({ user: '', group: '' }).sudo)
+    if (refusal) throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), refusal })
     return output
   }
 

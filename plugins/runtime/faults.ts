@@ -1,5 +1,6 @@
 /** What can go wrong with a slot's process. */
 import { catalogue, fault } from '../../runner/faults.ts'
+import type { Refusal } from '../../slots/sudo/refusal.ts'
 
 export const runtimeFaults = catalogue({
   DISTRIBUTION_PORT_INVALID: fault<{ slot: string; port: number; why: string }>({
@@ -12,11 +13,12 @@ export const runtimeFaults = catalogue({
     what: d => `${d.host} does not know the unit ${d.unit}.`,
     next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
   }),
-  UNIT_SUDO_REFUSED: fault<{ host: string; unit: string; lines: readonly string[]; said: string }>({
+  UNIT_SUDO_REFUSED: fault<{ host: string; unit: string; refusal: Refusal }>({
     exit: 3,
-    what: d => `sudo on ${d.host} does not let this user control ${d.unit} without a password.`,
-    next: () => 'Run `npx task setup`, or add the lines below to a file in /etc/sudoers.d, with the name of the user.',
-    detail: d => `${d.said.trimEnd()}\n${d.lines.map(line => `USER ALL=(root) NOPASSWD: ${line}`).join('\n')}`,
+    what: ({ host, unit, refusal: { user, command } }) =>
+      `sudo on ${host} does not let ${user} control ${unit} without a password: \`${command}\`.`,
+    next: d => d.refusal.next,
+    detail: d => d.refusal.said || undefined,
   }),
   SLOT_RUNS_ALREADY: fault<{ slot: string }>({
     exit: 3,

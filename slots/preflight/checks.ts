@@ -2,10 +2,10 @@
 import type { Fault } from '../../runner/faults.ts'
 import type { SetupPlan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
+import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
 import { counted, table } from '../words.ts'
 import type { Listener, Seen } from './look.ts'
-import { wantsPassword } from './sudo-list.ts'
 
 export interface Check {
   readonly name: string
@@ -81,15 +81,16 @@ function setupCheck({ setup: { folders, files } }: Evidence): Check {
 }
 
 function sudoCheck({ user, sudo, seen }: Evidence): Check {
-  const { sudo: listing, denied } = seen
-  if (listing === undefined) return ok('sudo', 'not needed: this is root')
-  const refused = sudo.filter((words, i) => denied.includes(i) || wantsPassword(listing, words) === true)
-  const unique = [...new Set(refused.map(words => words.join(' ')))]
-  const [first] = unique
-  if (first === undefined) return ok('sudo', `${counted(sudo.length, 'command')} allowed without a password`)
-  const said = `\`sudo -n ${first}\` is refused to ${user}${unique.length > 1 ? `, and ${unique.length - 1} more` : ''}`
-  const lines = unique.map(line => `${user} ALL=(root) NOPASSWD: ${line.replace(/[\\,:=]/g, '\\$&')}`)
-  return bad('fail', 'sudo', said, `Run \`npx task setup\`, or add to a file in /etc/sudoers.d: ${lines.join('; ')}`)
+  if (seen.sudo.listing === undefined) return ok('sudo', 'not needed: this is root')
+  const refusal = refusalOf(user, sudo, seen.sudo)
+  if (refusal === undefined) return ok('sudo', `${counted(sudo.length, 'command')} allowed without a password`)
+  const { command, others, next } = refusal
+  return bad(
+    'fail',
+    'sudo',
+    `\`sudo -n ${command}\` is refused to ${user}${others > 0 ? `, and ${others} more` : ''}`,
+    next,
+  )
 }
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`

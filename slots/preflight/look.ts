@@ -4,6 +4,7 @@ import type { Release } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { type LockOwner, parseOwner } from '../lock/lock.ts'
 import type { Slots } from '../slot.ts'
+import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
 
 /** A TCP socket that listens. `name` and `pid` are missing for processes of other users. */
 export interface Listener {
@@ -21,10 +22,7 @@ export interface Seen {
   readonly listeners: readonly Listener[]
   /** Parent of each process. */
   readonly parents: ReadonlyMap<number, number>
-  /** What `sudo -l` prints; `undefined` for root, who needs none. */
-  readonly sudo: string | undefined
-  /** Positions of the commands that sudo refuses. */
-  readonly denied: readonly number[]
+  readonly sudo: SudoAnswer
   /** Environment files of slots that cannot be read, or that others can read. */
   readonly environments: readonly string[]
   /** Who holds the lock now. */
@@ -42,8 +40,6 @@ export function look(
   sudo: readonly (readonly string[])[],
   release?: Release,
 ): Script {
-  // Side by side: each takes some ten milliseconds.
-  const asked = sudo.map((words, i) => sh.read`asked ${i} ${words} &`)
   const files = slots.names.map(name => layout.slot(name).env)
   return sh.read`
 export LC_ALL=C
@@ -51,13 +47,7 @@ echo '@@ clock'; date +%s%3N
 echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} 2>/dev/null | tail -n 1 || :
 echo '@@ listeners'; ss -Hltnp
 echo '@@ parents'; awk '/^Pid:/ { pid = $2 } /^PPid:/ { print pid, $2 }' /proc/[0-9]*/status 2>/dev/null || :
-echo '@@ sudo'; if [ "$(id -u)" = 0 ]; then echo root; else
-sudo -n -l 2>/dev/null || :
-asked() { sudo -n -l "\${@:2}" > /dev/null 2>&1 || echo "$1"; }
-echo '@@ denied'
-${sh.lines(...asked)}
-wait
-fi
+${askSudo(sudo)}
 echo '@@ environments'; for file in ${files}; do
   if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi
 done
@@ -80,8 +70,7 @@ export function parseLook(text: string): Seen {
     disk: { free: Number(free), inodes: Number(itotal) > 0 ? Number(inodes) : undefined, mount },
     listeners: lines('listeners').map(listener),
     parents: new Map(lines('parents').map(line => line.split(' ').map(Number) as [number, number])),
-    sudo: lines('sudo')[0] === 'root' ? undefined : lines('sudo').join('\n'),
-    denied: lines('denied').map(Number),
+    sudo: sudoAnswer(lines('sudo'), lines('denied')),
     environments: lines('environments'),
     busy: parseOwner(lines('busy').join('\n')),
     there: lines('there')[0] === 'yes',

@@ -168,14 +168,14 @@ ${on.old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
     })
 
-    test('is refused without its sudo lines, and the fault has the lines to add', async () => {
+    test('is refused without its sudo lines, and the fault has the line to add', async () => {
       await runtime.stop(on.blue)
       await on.fill(on.blue, on.old)
       await asRoot('mv /etc/sudoers.d/switchyard-life /root')
       const fault = await faultOf(runtime.start(on.old, on.blue))
       await asRoot('mv /root/switchyard-life /etc/sudoers.d')
       expect(fault).toMatchObject({ code: 'UNIT_SUDO_REFUSED', exit: 3 })
-      expect(fault.detail).toContain('USER ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service')
+      expect(fault.next).toContain('vagrant ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service, ')
       expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
     })
 

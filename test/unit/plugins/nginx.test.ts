@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { checkScript, sudoRefused } from '../../../plugins/router/check.ts'
+import { checkScript } from '../../../plugins/router/check.ts'
 import { get, parseAnswer, parseProof, parsePublic } from '../../../plugins/router/http.ts'
 import { moveLink, readLink, removeLink, routeOf, targetOf } from '../../../plugins/router/link.ts'
 import { nginx } from '../../../plugins/router/nginx.ts'
@@ -301,18 +301,5 @@ describe('an answer of the site', () => {
 describe('the check', () => {
   test('only looks, also as root', () => {
     expect(checkScript(program, [['/etc/nginx/switchyard/life.conf']]).writes).toBe(false)
-  })
-
-  test.each([
-    'sudo: a password is required',
-    'bash: line 9: sudo: command not found',
-    "Sorry, user deploy is not allowed to execute '/usr/sbin/nginx -t' as root on web-1.",
-    'deploy is not in the sudoers file.',
-  ])('knows sudo by its words: %s', said => {
-    expect(sudoRefused(said)).toBe(true)
-  })
-
-  test('does not take the words of nginx for those of sudo', () => {
-    expect(sudoRefused('nginx: [emerg] unknown directive "sudo" in /etc/nginx/conf.d/sudo.conf:1')).toBe(false)
   })
 })

@@ -8,12 +8,14 @@ import { slotFaults } from '../../../slots/faults.ts'
 import { layout } from '../../../slots/layout.ts'
 import { checkTable, type Evidence, judge } from '../../../slots/preflight/checks.ts'
 import { look, parseLook, type Seen } from '../../../slots/preflight/look.ts'
-import { wantsPassword } from '../../../slots/preflight/sudo-list.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
 
 const exec = promisify(execFile)
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+
+const ALLOWED = '    (root) NOPASSWD: /usr/sbin/nginx -t'
+const DENIED = { sudo: { listing: '', denied: [{ command: 0, said: 'sudo: a password is required' }] } }
 
 const seen: Seen = {
   clock: 1_000_500,
@@ -23,8 +25,7 @@ const seen: Seen = {
     [12, 10],
     [10, 1],
   ]),
-  sudo: '    (root) NOPASSWD: /usr/sbin/nginx -t',
-  denied: [],
+  sudo: { listing: ALLOWED, denied: [] },
   environments: [],
   busy: undefined,
   there: false,
@@ -97,14 +98,14 @@ describe('the judgement of a host', () => {
       /missing.*\/etc\/u/,
     ],
     ['a missing folder', { setup: { folders: ['/srv/life'], files: [] } }, {}, 'setup', /\/srv\/life/],
+    ['a command that sudo refuses', {}, DENIED, 'sudo', /`sudo -n \/usr\/sbin\/nginx -t` is refused to deploy/],
     [
-      'a command that sudo refuses',
+      'a command for which sudo asks for a password',
       {},
-      { denied: [0] },
+      { sudo: { listing: '    (ALL) ALL', denied: [] } },
       'sudo',
-      /`sudo -n \/usr\/sbin\/nginx -t` is refused to deploy/,
+      /is refused to deploy/,
     ],
-    ['a command for which sudo asks for a password', {}, { sudo: '    (ALL) ALL' }, 'sudo', /is refused to deploy/],
   ] as const)('fails for %s', (_, more, what, name, said) => {
     const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
     expect(found).toEqual([expect.objectContaining({ name, result: 'fail', said: expect.stringMatching(said) })])
@@ -135,7 +136,7 @@ describe('the judgement of a host', () => {
   })
 
   it('gives the exact line of sudoers', () => {
-    const [check] = findings({ sudo: [['/usr/bin/journalctl', '--unit=life@blue.service']] }, { denied: [0] })
+    const [check] = findings({ sudo: [['/usr/bin/journalctl', '--unit=life@blue.service']] }, DENIED)
     expect(check?.next).toContain('deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service')
   })
 
@@ -160,7 +161,7 @@ describe('the judgement of a host', () => {
   })
 
   it('is a table with what to do', () => {
-    const lines = checkTable(judge({ ...evidence, seen: { ...seen, denied: [0] } })).split('\n')
+    const lines = checkTable(judge({ ...evidence, seen: { ...seen, ...DENIED } })).split('\n')
     expect(lines).toContain('ok    live slot    blue')
     expect(lines.find(line => line.startsWith('fail'))).toMatch(
       /^fail {2}sudo .*refused to deploy\. Run `npx task setup`/,
@@ -191,24 +192,6 @@ describe('what the host prints', () => {
       { address: '0.0.0.0', port: 22, name: undefined, pid: undefined },
       { address: '[::1]', port: 4000, name: 'beam.smp', pid: 61 },
     ])
-  })
-})
-
-describe('the rules of sudo', () => {
-  const command = ['/usr/bin/journalctl', '--unit=life@blue.service']
-  it.each([
-    ['    (root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service', false],
-    ['    (root) NOPASSWD: /usr/bin/true, /usr/bin/journalctl --unit\\=life@blue.service', false],
-    ['    (root) NOPASSWD: /usr/bin/journalctl', false],
-    ['    (ALL) NOPASSWD: ALL', false],
-    ['    (ALL) ALL', true],
-    ['    (ALL) NOPASSWD: ALL\n    (ALL) ALL', true],
-    ['    (ALL) ALL\n    (root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service', false],
-    ['    (root) NOPASSWD: /usr/bin/true, PASSWD: /usr/bin/journalctl', true],
-    ['    (root) NOPASSWD: /usr/bin/journalctl *', undefined],
-    ['', undefined],
-  ])('%s', (listing, wanted) => {
-    expect(wantsPassword(listing, command)).toBe(wanted)
   })
 })
 
