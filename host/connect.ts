@@ -3,8 +3,10 @@ import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { Client, ClientChannel, CompressionAlgorithm } from 'ssh2'
 import { Fault } from '../runner/faults.ts'
+import { login } from './authenticate.ts'
 import { credentials } from './credentials.ts'
 import { hostFaults } from './faults.ts'
+import { forwardAgent } from './forward-agent.ts'
 import type { HostSetting } from './host.ts'
 import { algorithmsFor, knownLine, remember, type ShownKey, shownKey } from './known-hosts.ts'
 import type { Meter } from './meter.ts'
@@ -85,9 +87,9 @@ async function attempt(
   const client = new Client()
   const answered = way.meter.handshake()
   const address = `${config.hostname}:${config.port}`
-  const tried: string[] = []
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
   const { lost, ended } = watch(client, socket)
+  const authentication = login(client, config, who, answered)
   const close = async () => {
     client.end()
     // A frozen server does not say goodbye.
@@ -97,16 +99,8 @@ async function attempt(
   }
   const explain = async (error: Error & { level?: string }): Promise<Fault> => {
     if (error instanceof Fault) return error
-    if (error.level === 'client-authentication' || /authentication failures/i.test(error.message))
-      return hostFaults.SSH_AUTHENTICATION_FAILED(
-        {
-          target: config.target,
-          who: `${config.user}@${config.hostname}`,
-          tried: [...tried, ...who.unusable],
-          advice: who.advice,
-        },
-        error,
-      )
+    const denied = authentication.explain(error)
+    if (denied) return denied
     const reason = [error.message, await said?.()].filter(Boolean).join(': ')
     return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
   }
@@ -122,7 +116,6 @@ async function attempt(
         if (error.level !== 'agent' && !error.message.startsWith('Error while signing')) failed(error)
       })
       void lost.then(reason => failed(new Error(reason)))
-      const attempts = [...who.attempts]
       client.connect({
         sock: socket,
         username: config.user,
@@ -137,14 +130,10 @@ async function attempt(
           refusal = verdict(config, known, shownKey(wire))
           verify(refusal === undefined)
         },
-        authHandler: (_left, _partial, next) => {
-          answered()
-          const following = attempts.shift()
-          if (following === undefined) return next(false as never)
-          tried.push(following.label)
-          next(following.method)
-        },
+        authHandler: authentication.handler,
+        ...(config.forwardAgent !== undefined && { agent: config.forwardAgent }),
       })
+      authentication.listen(client)
     })
   } catch (error) {
     client.destroy()
@@ -157,6 +146,7 @@ async function attempt(
     connected.abort()
   }
   void lost.then(() => void below?.close())
+  if (config.forwardAgent !== undefined) forwardAgent(client)
   return { client, lost, ended, close }
 }
 

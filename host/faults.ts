@@ -75,6 +75,30 @@ export const hostFaults = catalogue({
       `authentication failed for ${d.who}, tried ${d.tried.join(', ') || 'nothing: there is no key and no agent'}`,
     next: d => d.advice,
   }),
+  SSH_TOO_MANY_KEYS: fault<{ target: string; who: string; tried: readonly string[]; count: number }>({
+    exit: 1,
+    what: d =>
+      `${d.who} ended the login after ${d.count} keys ("Too many authentication failures"): ${d.tried.join(', ')}`,
+    next: d =>
+      `let the Host block of ${d.target} name the one key, with these two lines: IdentityFile ~/.ssh/KEY, IdentitiesOnly yes`,
+  }),
+  SSH_SECOND_FACTOR: fault<{
+    target: string
+    who: string
+    user: string
+    accepted: string
+    wanted: readonly string[]
+    question: string | undefined
+    tried: readonly string[]
+  }>({
+    exit: 1,
+    what: d =>
+      `${d.who} accepted ${d.accepted}, and wants more than that: ${d.wanted.join(' or ')}${d.question ? ` ("${d.question}")` : ''}; tried ${d.tried.join(', ')}`,
+    next: d =>
+      d.wanted.includes('publickey')
+        ? `give the other key too, in the Host block of ${d.target} (IdentityFile) or in the agent, until this works: ssh ${d.target} true`
+        : `a deploy answers no questions: let this account log in by its key alone, in sshd_config there: Match User ${d.user}, AuthenticationMethods publickey`,
+  }),
   COMMAND_SKIPPED: fault<{ host: string; command: string; after: string }>({
     exit: 1,
     what: d => `not run on ${d.host}, because what came before it failed: ${brief(d.command)}`,

@@ -21,6 +21,10 @@ export interface SshConfig {
   readonly identitiesOnly: boolean
   /** Socket of the agent. */
   readonly agent: string | undefined
+  /** Socket of the agent that commands on the host may use, as `ForwardAgent` says. */
+  readonly forwardAgent: string | undefined
+  /** A library for smart cards. */
+  readonly pkcs11: string | undefined
   /** In the order of the connections, the first one is reached first. */
   readonly jumps: readonly string[]
   readonly proxyCommand: string | undefined
@@ -115,6 +119,8 @@ export function parse(target: string, text: string, env: NodeJS.ProcessEnv): Ssh
     certificateFiles: (all.get('certificatefile') ?? []).filter(file => file !== 'none').map(path),
     identitiesOnly: one('identitiesonly') === 'yes',
     agent: agentSocket(identityAgent, env, path),
+    forwardAgent: forwarded(one('forwardagent'), agentSocket(identityAgent, env, path), env, path),
+    pkcs11: one('pkcs11provider'),
     jumps,
     proxyCommand: proxy === undefined ? undefined : path(proxy),
     userKnownHosts: paths(one('userknownhostsfile')).map(path),
@@ -156,6 +162,17 @@ function agentSocket(
   if (configured === 'none') return undefined
   if (configured === undefined || configured === 'SSH_AUTH_SOCK') return env.SSH_AUTH_SOCK || undefined
   return /^\$\w/.test(configured) ? env[configured.slice(1)] : path(configured)
+}
+
+/** `ForwardAgent` is yes, no, the path of a socket, or a variable that holds one. */
+function forwarded(
+  configured: string | undefined,
+  agent: string | undefined,
+  env: NodeJS.ProcessEnv,
+  path: (value: string) => string,
+): string | undefined {
+  if (configured === undefined || configured === 'no') return undefined
+  return configured === 'yes' ? agent : agentSocket(configured, env, path)
 }
 
 interface Tokens {

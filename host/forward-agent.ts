@@ -1,0 +1,17 @@
+/** `ForwardAgent` of the ssh configuration: commands on the host may use our agent, as for `git clone` there. */
+import type { Client, ClientChannel, ExecOptions } from 'ssh2'
+
+type Opened = (error: Error | undefined, channel: ClientChannel) => void
+
+/** Sessions that are opened from now on ask for it. Where the server allows none they go on without, as with ssh. */
+export function forwardAgent(client: Client): void {
+  const exec = client.exec.bind(client)
+  let allowed = true
+  const forwarding = (command: string, options: ExecOptions, opened: Opened): Client =>
+    exec(command, { ...options, ...(allowed && { agentForward: true }) } as ExecOptions, (error, channel) => {
+      if (!allowed || error === undefined || !error.message.includes('agent forwarding')) return opened(error, channel)
+      allowed = false
+      exec(command, options, opened)
+    })
+  Object.assign(client, { exec: forwarding })
+}
