@@ -11,9 +11,7 @@ import type { Layout } from './layout.ts'
 import { asRoot, readAsRoot } from './root.ts'
 import type { Slots } from './slot.ts'
 import { sudoLine } from './sudo/refusal.ts'
-
-/** The tools that every host needs, whatever the plugins, with the Debian packages that have them. */
-const TOOLS = { bash: 'bash', curl: 'curl', flock: 'util-linux', ss: 'iproute2', sha256sum: 'coreutils', tar: 'tar' }
+import { missingTools, parseMissing, TOOLS } from './tools.ts'
 
 export interface Facts extends HostFacts {
   /** Root, or able to become root without a password. */
@@ -26,9 +24,7 @@ export const lookAt = (tools: readonly string[]): Script => sh.read`
 id -un
 id -gn
 if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
-for tool in ${tools}; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" > /dev/null || printf '%s\\n' "$tool"
-done`
+${missingTools(tools)}`
 
 /** Throws `NOT_SET_UP` when the application's folders are not there, or are not ours to write. */
 export async function assertSetUp(host: Host, layout: Layout): Promise<void> {
@@ -46,8 +42,8 @@ export async function facts(host: Host, provisions: (facts: HostFacts) => readon
   const wanted = provisions({ user: '', group: '' }).map(want => want.tools)
   const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...wanted)
   const [user = '', group = '', root, ...missing] = (await host.ask(lookAt(Object.keys(tools)))).split('\n')
-  const packages = [...new Set(missing.map(tool => tools[tool] ?? tool))]
-  if (missing.length > 0) throw slotFaults.TOOLS_MISSING({ tools: missing, packages })
+  const lacking = parseMissing(missing, tools)
+  if (lacking) throw slotFaults.TOOLS_MISSING(lacking)
   return { user, group, root: root === 'root', missing }
 }
 

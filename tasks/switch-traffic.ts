@@ -53,7 +53,7 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       const { to, from, record } = move
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const moved = await recorded(ground, event, () =>
-        measureMove({ ...ground, log }, move, probing, () => proveMove(ground, move)),
+        measureMove({ ...ground, log: show }, move, probing, () => proveMove(ground, move)),
       )
       const { problem, stays } = await judgeMove(ground, move, moved, probing)
       if (problem === undefined) await writeMove(ground, move, stays)

@@ -3,6 +3,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Release } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { type LockOwner, parseOwner } from '../lock/lock.ts'
+import { probeTrouble } from '../promote/probe.ts'
 import type { Slots } from '../slot.ts'
 import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
 
@@ -29,11 +30,13 @@ export interface Seen {
   readonly busy: LockOwner | undefined
   /** Whether the release is on the host already. */
   readonly there: boolean
+  /** Why a promote cannot measure itself there; undefined when it can, and when that was not asked. */
+  readonly unmeasured: string | undefined
 }
 
 const MARK = '@@ '
 
-/** Takes no lock, not even for a moment: the kernel's own list tells whether somebody has it. */
+/** Without a release, as for `doctor`, it also asks what only a person wants to know. Takes no lock, not even for a moment: the kernel's own list tells whether somebody has it. */
 export function look(
   layout: Layout,
   slots: Slots<string>,
@@ -52,7 +55,8 @@ echo '@@ environments'; for file in ${files}; do
   if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi
 done
 echo '@@ busy'; if [ -s ${layout.lock} ] && grep -q ":$(stat -c %i ${layout.lock}) " /proc/locks; then cat ${layout.lock}; fi
-echo '@@ there'; if [ -e ${`${release?.dir ?? layout.root}/release.json`} ]; then echo yes; fi`
+echo '@@ there'; if [ -e ${`${release?.dir ?? layout.root}/release.json`} ]; then echo yes; fi
+${release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`}`
 }
 
 export function parseLook(text: string): Seen {
@@ -74,6 +78,7 @@ export function parseLook(text: string): Seen {
     environments: lines('environments'),
     busy: parseOwner(lines('busy').join('\n')),
     there: lines('there')[0] === 'yes',
+    unmeasured: lines('unmeasured').join(', ') || undefined,
   }
 }
 

@@ -67,6 +67,14 @@ const PATIENCE = 5
 /** Requests of a kind that have ended since the router was done, one of which began after it. */
 const TWO = 2
 
+/** Prints why a host cannot measure a promote; nothing when it can. */
+export const probeTrouble: Script = sh.read`
+case "$(curl --help all 2>/dev/null)" in
+  *' --rate '*) if [ -z "\${EPOCHREALTIME-}" ]; then echo 'the bash there is older than 5'; fi ;;
+  *) echo 'the curl there is older than 7.84' ;;
+esac
+for tool in base64 gzip mkfifo; do command -v "$tool" > /dev/null || echo "$tool is not there"; done`
+
 /**
  * The held script. It works in a folder that it makes, where it says that each kind has its first answer; or it says `unable <why>` and ends.
  * Until its input says `end`, or `watched` does, `stamp` may keep moments there. Then it says what was seen, packed, for `unpacked` and
@@ -90,8 +98,8 @@ export function probeLoop(curl: (path: string) => readonly string[], { paths, ra
   return sh.read`
 dir=${dir} curls=()
 unable() { printf 'unable %s\\n' "$1"; : > "$dir".unable || :; exit 0; }
-if ! curl --help all 2>/dev/null | grep -q -e '--rate '; then unable 'the curl there is older than 7.84'; fi
-if [ -z "\${EPOCHREALTIME-}" ]; then unable 'the bash there is older than 5'; fi
+trouble=$(${probeTrouble})
+if [ -n "$trouble" ]; then unable "\${trouble//$'\\n'/, }"; fi
 export LC_ALL=C TZ=UTC0
 mkdir -m 0700 -- "$dir" || unable "$dir cannot be made"
 trap 'kill "\${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
@@ -315,7 +323,7 @@ export function startProbes({ host, router, log }: Ground, setting: Probing, dir
       for await (const line of lines) all.push(line)
       const [, why] = /^unable (.*)$/.exec(all[0] ?? '') ?? []
       if (why === undefined) return parseProbes(unpacked(all), telling)
-      log(`The switch is not probed: ${why}`)
+      log(`The switch was not measured: ${why}. It was proven all the same.`)
       return undefined
     },
     async [Symbol.asyncDispose]() {

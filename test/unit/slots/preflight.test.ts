@@ -29,6 +29,7 @@ const seen: Seen = {
   environments: [],
   busy: undefined,
   there: false,
+  unmeasured: undefined,
 }
 const evidence: Evidence = {
   user: 'deploy',
@@ -129,6 +130,7 @@ describe('the judgement of a host', () => {
       /blue listens on 0\.0\.0\.0:14000/,
     ],
     ['an open environment file', {}, { environments: ['/srv/life/slots/blue/env'] }, 'environment', /0600/],
+    ['a host that cannot measure', {}, { unmeasured: 'the curl there is older' }, 'measuring', /older/],
     ['little room, with nothing to send', {}, { disk: { ...seen.disk, free: 1e6 } }, 'disk', /1\.0 MB free/],
   ] as const)('warns of %s', (_, more, what, name, said) => {
     const found = findings(more as Partial<Evidence>, what as Partial<Seen>)

@@ -1,0 +1,108 @@
+/** F65: hosts that are older, or have less, than the rehearsal host. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import type { Site } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await faultSite({ tasks: 'export const { doctor } = tasks' })
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+const root = async (command: string) => {
+  const done = await site.host.exec(command)
+  expect(done, command).toMatchObject({ code: 0 })
+  return done.stdout
+}
+/** Another program in front of the one of the same name. */
+const inFront = (name: string, text: string) =>
+  root(`cat > /usr/local/bin/${name} <<'END'
+#!/bin/bash
+${text}
+END
+chmod 0755 /usr/local/bin/${name}`)
+
+describe('F65 programs that are missing', () => {
+  it('F65 no gzip, no awk, no ss, no mkfifo: all named, with their packages, before anything is written; then it works', async () => {
+    const missing = ['gzip', 'awk', 'ss', 'mkfifo']
+    await root(`mkdir /root/away && for tool in ${missing.join(' ')}; do mv "$(type -P $tool)" /root/away/; done`)
+    const before = await root('ls -A /srv/life/releases; systemctl show -p MainPID --value life@green')
+    const { output } = await underFault(site, () => deployNext(site), {
+      exit: 3,
+      cause: /The host lacks .*\[TOOLS_MISSING\]/,
+      next: /apt-get install -y .*coreutils/,
+      heal: async () => {
+        expect(await root('ls -A /srv/life/releases; systemctl show -p MainPID --value life@green')).toBe(before)
+        const doctor = await site.task('doctor')
+        expect(doctor).toMatchObject({ code: 3, stderr: expect.stringMatching(/\[TOOLS_MISSING\]/) })
+        await root('mv /root/away/* /usr/bin/ && rmdir /root/away')
+      },
+    })
+    for (const tool of missing) expect.soft(output).toMatch(new RegExp(`lacks .*\\b${tool}\\b`))
+    for (const name of ['gzip', 'mawk', 'iproute2'])
+      expect.soft(output).toMatch(new RegExp(`install -y .*\\b${name}\\b`))
+  })
+
+  it('F65 tools that know fewer options, as those of busybox: named as not those that are needed', async () => {
+    // As busybox's: the applet is there, and refuses the long options of GNU's.
+    const less = (name: string) =>
+      inFront(
+        name,
+        `case " $* " in *' --'[a-z]*) echo "${name}: unrecognized option" >&2; exit 1 ;; esac; exec /usr/bin/${name} "$@"`,
+      )
+    await Promise.all(['tar', 'df', 'cp'].map(less))
+    const { output } = await underFault(site, () => deployNext(site), {
+      exit: 3,
+      cause: /The host lacks .*\[TOOLS_MISSING\]/,
+      next: /apt-get install -y/,
+      heal: () => root('rm /usr/local/bin/tar /usr/local/bin/df /usr/local/bin/cp'),
+      noDeploy: true,
+    })
+    for (const tool of ['tar', 'df', 'cp']) expect.soft(output).toMatch(new RegExp(`${tool} \\(GNU's`))
+    for (const name of ['tar', 'coreutils']) expect.soft(output).toMatch(new RegExp(`install -y .*\\b${name}\\b`))
+  })
+})
+
+describe('F65 a host that cannot measure', () => {
+  it.each([
+    [
+      'a curl as that of Ubuntu 22.04 and Debian 11, without --rate',
+      // The real ones are in no archive that would stay: this one has their options.
+      () =>
+        inFront(
+          'curl',
+          `for word; do if [ "$word" = --rate ]; then echo 'curl: option --rate: is unknown' >&2; exit 2; fi; done
+if [ "$1" = --help ]; then /usr/bin/curl "$@" | grep -v -e --rate; else exec /usr/bin/curl "$@"; fi`,
+        ),
+      () => root('rm /usr/local/bin/curl'),
+      'the curl there is older than 7.84',
+    ],
+    [
+      'a bash 4, without EPOCHREALTIME',
+      () =>
+        root(`echo 'unset EPOCHREALTIME' > /etc/bash4 && chmod 0644 /etc/bash4
+echo 'SetEnv BASH_ENV=/etc/bash4' > /etc/ssh/sshd_config.d/bash4.conf && systemctl reset-failed ssh && systemctl restart ssh`),
+      () => root('rm /etc/ssh/sshd_config.d/bash4.conf && systemctl reset-failed ssh && systemctl restart ssh'),
+      'the bash there is older than 5',
+    ],
+  ])(
+    'F65 %s: the promote is proven, and says in plain output that it was not measured; so does doctor',
+    async (_, age, heal, why) => {
+      await age()
+      const doctor = await succeeds(site, 'doctor')
+      expect(doctor.stdout).toMatch(new RegExp(`^warn +measuring +${why}`, 'm'))
+      const [from, to] = (await site.live()) === 'blue' ? ['blue', 'green'] : ['green', 'blue']
+      const promoted = await succeeds(site, 'promote', to ?? '')
+      expect(promoted.stdout).toContain(`The switch was not measured: ${why}.`)
+      expect(promoted.stdout).toMatch(new RegExp(`${to} is live: 5 answers`))
+      expect(await site.live()).toBe(to)
+      await heal()
+      const back = await succeeds(site, 'promote', from ?? '')
+      expect(back.stdout).toMatch(/^\d+ probes, 0 failed/m)
+      expect((await succeeds(site, 'doctor')).stdout).not.toContain('measuring')
+      await assertCleanAfter(site, doctor, promoted, back)
+    },
+  )
+})
