@@ -20,14 +20,14 @@ export interface Agent {
   sign(blob: Buffer, data: Buffer, hash: Hash | undefined): Promise<Buffer>
 }
 
-/** For RSA keys; all others have but one. */
-export type Hash = 'sha256' | 'sha512'
+/** For RSA keys; all others have but one. SHA-1 is what an agent takes unless told. */
+export type Hash = 'sha1' | 'sha256' | 'sha512'
 
 const REQUEST_KEYS = 11
 const KEYS = 12
 const REQUEST_SIGNATURE = 13
 const SIGNATURE = 14
-const FLAGS = { sha256: 2, sha512: 4 } as const
+const FLAGS: Readonly<Record<string, number>> = { sha256: 2, sha512: 4 }
 /** Milliseconds. A signature may wait for a person who touches a key; a list waits for nobody. */
 const PATIENCE = 5_000
 
@@ -60,7 +60,7 @@ export function agentOver(agent: Pick<BaseAgent, 'getStream'>): Agent {
     },
     async sign(blob, data, hash) {
       const flags = Buffer.alloc(4)
-      flags.writeUInt32BE(hash === undefined ? 0 : FLAGS[hash])
+      flags.writeUInt32BE(FLAGS[hash ?? ''] ?? 0)
       const message = Buffer.concat([Buffer.from([REQUEST_SIGNATURE]), field(blob), field(data), flags])
       return (await request(message, SIGNATURE)).next()
     },

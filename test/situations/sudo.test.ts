@@ -1,0 +1,144 @@
+/** F68: what sudo refuses, and what it only warns of, on hosts whose administrators have set it up in their own way. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import type { Ended, Site } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await faultSite({ tasks: 'export const { doctor } = tasks' })
+  // Only what `setup` wrote is allowed from now on, as for an account that is there for deploys alone.
+  await root('mv /etc/sudoers.d/vagrant /root/everything && cp -a /etc/sudoers.d /root/sudoers.d')
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+const root = async (command: string) => {
+  const done = await site.host.exec(command)
+  expect(done, command).toMatchObject({ code: 0 })
+  return done.stdout
+}
+/** Puts a file into /etc/sudoers.d. */
+const sudoers = (name: string, ...lines: readonly string[]) =>
+  root(`cat > /etc/sudoers.d/${name} <<'END'
+${lines.join('\n')}
+END
+chmod 0440 /etc/sudoers.d/${name} && visudo -c -q`)
+const asBefore = () => root('rm -f /etc/sudoers.d/* && cp -a /root/sudoers.d/. /etc/sudoers.d/')
+
+/** Does to the letter what the program says: the line into the file that it names. */
+async function followAdvice({ stderr }: Ended): Promise<void> {
+  const [, file = '', line = ''] = /^ {2}next: .*`visudo -f (\S+)`: (.+)$/m.exec(stderr) ?? []
+  expect(file, stderr).toMatch(/^\/etc\/sudoers\.d\/\S+$/)
+  await sudoers(file.replace('/etc/sudoers.d/', ''), line)
+}
+
+const refused = async (cause: RegExp, next: RegExp): Promise<Ended> => {
+  const ended = await site.task('doctor')
+  expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 3 })
+  expect(ended.stderr).toMatch(cause)
+  expect(ended.stderr).toMatch(next)
+  return ended
+}
+
+describe('F68 a sudo that refuses: the advice is the line that helps', () => {
+  afterEach(asBefore)
+
+  it('F68 a rule that is missing: refused before anything is changed, and the line that is shown lets the deploy through', async () => {
+    await root("sed -i '/stop life@green/d; /--unit.*life@blue/d' /etc/sudoers.d/switchyard-life")
+    let said: Ended | undefined
+    await underFault(
+      site,
+      async () => {
+        said = await deployNext(site)
+        return said
+      },
+      {
+        exit: 3,
+        cause: /not fit, sudo: `sudo -n \/usr\/bin\/.*` is refused to vagrant, and 1 more/,
+        next: /: vagrant ALL=\(root\) NOPASSWD: \/usr\/bin\/.*life@green\.service/,
+        heal: async () => said && followAdvice(said),
+      },
+    )
+  })
+
+  it('F68 a later rule that asks for a password, requiretty, and a broken file: each has its own line', async () => {
+    await sudoers('vagrant', 'vagrant ALL=(ALL) ALL')
+    const later = await refused(/is refused to vagrant/, /next: A later rule asks for a password again/)
+    await followAdvice(later)
+    const fit = [await succeeds(site, 'doctor')]
+    await asBefore()
+
+    await sudoers('00-terminal', 'Defaults requiretty')
+    await followAdvice(await refused(/is refused to vagrant/, /next: .*requiretty.*: Defaults:vagrant !requiretty$/m))
+    fit.push(await succeeds(site, 'doctor'))
+    await asBefore()
+
+    await root('chmod 0666 /etc/sudoers.d/switchyard-life')
+    await refused(/is refused to vagrant/, /next: Mend sudo itself .*switchyard-life is world writable/)
+    await assertCleanAfter(site, later, ...fit)
+  })
+
+  it('F68 a rule for everything without NOPASSWD, but with !authenticate, is no refusal', async () => {
+    await root('rm /etc/sudoers.d/switchyard-life')
+    await sudoers('vagrant', 'Defaults:vagrant !authenticate', 'vagrant ALL=(ALL) ALL')
+    const { stdout } = await succeeds(site, 'doctor')
+    expect(stdout).toMatch(/^ok {4}sudo +\d+ commands allowed without a password/m)
+  })
+
+  it('F68 a step by itself, which no preflight came before: refused with the line, and nothing was stopped', async () => {
+    await root("sed -i '/life@green/d' /etc/sudoers.d/switchyard-life")
+    const pid = await root('systemctl show -p MainPID --value life@green.service')
+    const ended = await site.task('stop-idle')
+    expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 3 })
+    expect(ended.stderr).toMatch(/^error.*does not let vagrant control life@green\.service .*\[UNIT_SUDO_REFUSED\]$/m)
+    expect(await root('systemctl show -p MainPID --value life@green.service')).toBe(pid)
+    await followAdvice(ended)
+    await assertCleanAfter(site, ended, await succeeds(site, 'stop-idle'))
+    await asBefore()
+    await succeeds(site, 'deploy')
+  })
+})
+
+describe('F68 a sudo that talks, and writes down, but allows', () => {
+  beforeEach(async () => {
+    await sudoers('00-noise', 'Defaults lecture=always, use_pty, log_output, log_input')
+    // Not renamed: the file is mounted into the container.
+    await root("sed '/life-test/d' /etc/hosts > /root/hosts && cat /root/hosts > /etc/hosts && hostname web-nowhere")
+    const noise = await root("runuser -u vagrant -- bash -c 'sudo -n /usr/sbin/nginx -t' 2>&1")
+    expect(noise).toMatch(/^sudo: unable to resolve host web-nowhere/m)
+  })
+  afterEach(async () => {
+    await asBefore()
+    await root('hostname life-test && echo "127.0.0.1 life-test" >> /etc/hosts')
+  })
+
+  it('F68 setup and deploy work, to the byte, and no secret is in what sudo has recorded', async () => {
+    await sudoers('00-everything', 'vagrant ALL=(ALL) NOPASSWD: ALL')
+    const unit = await root('cat /etc/systemd/system/life@.service && rm /etc/systemd/system/life@.service')
+    const done = [await succeeds(site, 'setup')]
+    expect(await root('cat /etc/systemd/system/life@.service')).toBe(unit)
+    await root('rm /etc/sudoers.d/00-everything')
+    done.push(await succeeds(site, 'deploy'))
+    await root('[ -e /var/log/sudo-io ] && ! grep -rqF Pl4nted /var/log/sudo-io')
+    await assertCleanAfter(site, ...done)
+  })
+
+  it('F68 what fails for another reason is told as that, and not as a missing rule', async () => {
+    await root("echo 'no_such_directive on;' > /etc/nginx/conf.d/broken.conf")
+    const invalid = await site.task('promote', 'green')
+    await root('rm /etc/nginx/conf.d/broken.conf')
+    expect(invalid.stderr).toMatch(/^error.*unknown directive "no_such_directive".*\[NGINX_CONFIG_INVALID\]$/m)
+    expect(invalid.code).toBe(3)
+
+    await root(`mkdir -p /etc/systemd/system/life@green.service.d
+printf '[Service]\\nExecStartPre=/bin/false\\n' > /etc/systemd/system/life@green.service.d/broken.conf
+systemctl daemon-reload`)
+    const { output } = await underFault(site, () => deployNext(site), {
+      exit: 1,
+      cause: /The release in green did not start\. \[START_FAILED\]/,
+      heal: () => root('rm -r /etc/systemd/system/life@green.service.d && systemctl daemon-reload'),
+    })
+    expect(output).not.toMatch(/sudoers|NOPASSWD/)
+  })
+})
