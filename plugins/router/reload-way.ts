@@ -38,7 +38,8 @@ export function reloadWay(kit: PluginKit, { at, program, listening, values }: Si
       )
       const { code, stderr } = await host.run(moveSite(program, at, app, file, before))
       if (code === 0) return
-      const refusal = await sudoRefusal(host, [aim(at, app, file), swap(at, app), program.test, program.reload])
+      const swaps = at.enabled.map(path => swap(at, app, path))
+      const refusal = await sudoRefusal(host, [aim(at, app, file), ...swaps, program.test, program.reload])
       if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
       const said = stderr.trim()
       if (code === REFUSED) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
