@@ -62,7 +62,9 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
         throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: `bin/${name}` })
       if (code === commands.OTHER_RELEASE)
         throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
-      if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said: lastLines(stderr) })
+      const said = lastLines(stderr)
+      if (code !== 0 && hostIsAtFault(stderr)) throw faults.START_PREVENTED({ slot: slot.name, host: host.name, said })
+      if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said })
     },
 
     async stop(slot) {
@@ -100,3 +102,9 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
     provision: facts => supervisor.provision(facts),
   }
 }
+
+/** Whether it was the host that could not start anything: no room, no memory, a systemd that does not answer. */
+const hostIsAtFault = (said: string): boolean =>
+  /No space left on device|Disk quota exceeded|Read-only file system|Cannot allocate memory|Too many open files|unavailable resources|Failed to connect to bus/.test(
+    said,
+  )

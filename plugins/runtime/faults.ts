@@ -41,6 +41,12 @@ export const runtimeFaults = catalogue({
     next: () => 'Read below what was said, mend that, and deploy again.',
     detail: d => d.said || undefined,
   }),
+  START_PREVENTED: fault<{ slot: string; host: string; said: string }>({
+    exit: 1,
+    what: d => `${d.host} could not start the release in ${d.slot}: ${d.said.split('\n').at(-1) || 'no reason given'}`,
+    next: () => 'Mend that on the host, then deploy again; nothing is held against the release.',
+    detail: d => d.said || undefined,
+  }),
   STOP_FAILED: fault<{ slot: string; said: string }>({
     exit: 1,
     what: d => `${d.slot} could not be stopped: its process is still there.`,

@@ -1,0 +1,38 @@
+/** Who is to blame for a start that failed: the release, or the host that could not start anything. */
+import { expect, it } from 'vitest'
+import { beam } from '../../../plugins/runtime/beam.ts'
+import { badness } from '../../../slots/journal/bad.ts'
+import type { Entry } from '../../../slots/journal/journal.ts'
+import { slotsOf } from '../../../slots/slot.ts'
+import { pluginKit } from '../../support/plugin-kit.ts'
+
+const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+const release = { name: '1-abc', version: '1', sha256: '', dir: '/srv/life/releases/1-abc' }
+
+async function started(stderr: string): Promise<{ code: string; bad: boolean }> {
+  const host = { name: 'web-1', run: async () => ({ code: 1, stdout: '', stderr }) } as never
+  const runtime = beam().create(pluginKit({ host, slots: slots.all, signal: new AbortController().signal }))
+  const fault = await runtime.start(release, slots.get('green')).then(
+    () => ({ code: 'none' }),
+    (error: { code: string }) => error,
+  )
+  const entry = { event: 'deploy', result: 'failed', release: '1-abc', why: fault.code } as Entry
+  return { code: fault.code, bad: badness([entry], '1-abc') !== undefined }
+}
+
+it.each([
+  'bash: line 7: /srv/life/slots/green/started: No space left on device',
+  'bash: line 7: /srv/life/slots/green/started: Read-only file system',
+  'bash: fork: Cannot allocate memory',
+  'Job for life@green.service failed because of unavailable resources or another system error.',
+  'Failed to connect to bus: Connection refused',
+])('F53 a start that the host prevents is not held against the release: %s', async said => {
+  expect(await started(said)).toEqual({ code: 'START_PREVENTED', bad: false })
+})
+
+it.each([
+  'Job for life@green.service failed because the control process exited with error code.',
+  'bin/life: 12: exec: not found',
+])('F53 the control, a start that the release fails: %s', async said => {
+  expect(await started(said)).toEqual({ code: 'START_FAILED', bad: true })
+})
