@@ -1,4 +1,5 @@
 /** A machine that is reached over SSH, as plain `ssh` would reach it. */
+import { checked, fields, optional, text, worded } from '../runner/shape.ts'
 import { attachChannel } from './attach.ts'
 import { connect } from './connect.ts'
 import { hostFaults } from './faults.ts'
@@ -18,7 +19,15 @@ export interface SshOptions {
  * `ssh('deploy@web-1')`, or any name that your ssh configuration knows. Nothing is contacted before the first command or `connect`; then one
  * connection serves the run, and is made anew when it was lost.
  */
+const TARGET = worded(
+  'the name of a machine, such as `ssh("deploy@web-1")`; a variable of the environment may not be set',
+  text,
+)
+const OPTIONS = fields<SshOptions>({ configFile: optional(text) })
+
 export function ssh(target: string, options: SshOptions = {}): Transport {
+  checked('ssh()', TARGET, target)
+  checked('ssh()', OPTIONS, options)
   return { name: target, open: async setting => openHost(machine(target, options, setting), setting) }
 }
 

@@ -15,6 +15,8 @@ export class Fault extends Error {
   readonly next: string
   /** More lines to show below the cause: the end of a log, a table of readings. Never needed to understand `message`. */
   readonly detail: string | undefined
+  /** Which field of a Taskfile it is about: the names that lead there. */
+  readonly field?: readonly string[]
 
   constructor(
     code: string,

@@ -45,6 +45,22 @@ export const runnerFaults = catalogue({
     next: d => `${d.file} failed while it was read, before any task ran; correct that first.`,
     detail: d => d.frame,
   }),
+  OPTION_UNKNOWN: fault<{ factory: string; field: string; near: string | undefined; known: readonly string[] }>({
+    exit: 2,
+    what: d => `${d.factory} has no option \`${d.field}\`.`,
+    next: d => meant(d.near && `\`${d.near}\``, `It takes ${d.known.map(name => `\`${name}\``).join(', ') || 'none'}.`),
+  }),
+  OPTION_MISSING: fault<{ factory: string; field: string; words: string }>({
+    exit: 2,
+    what: d => `${d.factory} needs \`${d.field}\`, and it is missing.`,
+    next: d => `Write \`${d.field}\` in the Taskfile: ${d.words}.`,
+  }),
+  OPTION_INVALID: fault<{ factory: string; field: string; got: string; words: string }>({
+    exit: 2,
+    what: d =>
+      `${d.field === '' ? `What ${d.factory} is given` : `\`${d.field}\` of ${d.factory}`} cannot be ${d.got}.`,
+    next: d => `It is ${d.words}.`,
+  }),
   TASKFILE_EMPTY: fault<{ file: string }>({
     exit: 2,
     what: d => `${d.file} exports no task.`,

@@ -6,6 +6,8 @@
  */
 import type { ProcessPromise, Options as ZxOptions } from 'zx/core'
 
+import { call, checked, fields, flag, list, optional, record, text, thing, worded } from './shape.ts'
+
 /** zx's `$`, local or remote: a template whose values are quoted, or options that make another such shell. */
 export interface Shell {
   (pieces: TemplateStringsArray, ...values: unknown[]): ProcessPromise
@@ -158,14 +160,56 @@ export interface Definer<C> {
   ): Task<Simple<Wanted<T>>, Simple<Given<T>>>
 }
 
+/** What a definition may hold, as far as a look at it can tell. */
+interface Definition
+  extends Readonly<Record<keyof TaskDefinition<object, undefined, readonly AnyTask[], Record<string, Arg>>, unknown>> {
+  readonly about: string
+  readonly examples: readonly string[]
+  readonly needs: readonly AnyTask[]
+  readonly args: Readonly<Record<string, Arg>>
+  readonly interactive: boolean
+  readonly when: Function
+  readonly run: Function
+  readonly undo: Function
+}
+type More = Pick<Definition, 'about' | 'examples'>
+
+// A circle of imports leaves holes among the needs; which, the plan tells.
+const tasks = list<AnyTask>(thing('a task', value => value === undefined || isTask(value)))
+const more = { about: optional(text), examples: optional(list(text)) }
+const FLOW = fields<Partial<More>>(more)
+const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
+  ...more,
+  needs: optional(tasks),
+  args: optional(record(thing<Arg>('an argument, such as `arg.text("...")`', isArg))),
+  interactive: optional(flag),
+  when: optional(call('a function')),
+  run: call('a function, such as `run: async ({ $ }) => { ... }`'),
+  undo: optional(call('a function')),
+})
+
 /** Makes `task` and `flow` for a scope, or for tasks that need none. */
 export function definer<C = {}>(scope?: Scope): Definer<C> {
   const made = (kind: 'task' | 'flow', title: string, more: object): never =>
     ({ kind, title, about: undefined, examples: [], needs: [], args: {}, interactive: false, scope, ...more }) as never
   return {
-    task: (title, definition) => made('task', title, definition),
-    flow: (title, tasks, more) => made('flow', title, { ...more, needs: tasks }),
+    task(title, definition) {
+      checked(`task(${JSON.stringify(checked('task()', TITLE, title))})`, TASK, definition)
+      return made('task', title, definition)
+    },
+    flow(title, needs, more = {}) {
+      const name = `flow(${JSON.stringify(checked('flow()', TITLE, title))})`
+      checked(name, tasks, needs)
+      checked(name, FLOW, more)
+      return made('flow', title, { ...more, needs })
+    },
   }
+}
+
+const TITLE = worded('a title, such as "Warm the caches"', text)
+
+function isArg(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'parse' in value && typeof value.parse === 'function'
 }
 
 /** Whether a value that a Taskfile exports is a task. */

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
-import { isFault } from './faults.ts'
+import { Fault, isFault } from './faults.ts'
 import { type Commands, commandsOf } from './names.ts'
 import { missingPackage } from './report.ts'
 import { runnerFaults } from './runner-faults.ts'
@@ -89,9 +89,9 @@ async function watched<T>(loading: Promise<T>, file: string): Promise<T> {
   }
 }
 
-/** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say. */
+/** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say, but not where. */
 function failure(error: unknown, file: string, files: readonly string[]): unknown {
-  if (isFault(error)) return error
+  if (isFault(error)) return placed(error, files)
   const lacking = missingPackage(error)
   if (lacking) return lacking
   if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
@@ -105,10 +105,55 @@ function failure(error: unknown, file: string, files: readonly string[]): unknow
   )
 }
 
-interface Found {
-  readonly file: string
+/** The same fault with the place of the call that it came from, or of the field that it is about. */
+function placed(fault: Fault, files: readonly string[]): Fault {
+  const called = placeIn(fault.stack ?? '', files)
+  if (!called) return fault
+  const source = readFileSync(called.file, 'utf8')
+  const { line, column } = fieldPlace(source, called, fault.field ?? [])
+  const detail = [codeFrame(source, line, column), fault.detail].filter(part => part !== undefined).join('\n')
+  const message = `${shown(called.file)}:${line}:${column}  ${fault.message}`
+  return new Fault(fault.code, fault.exit, message, fault.next, { detail, cause: fault })
+}
+
+/** Where a field is written, from the call on; the call itself where it is not found, as when the options were made elsewhere. */
+function fieldPlace(source: string, call: Position, field: readonly string[]): Position {
+  const lines = source.split('\n')
+  let at = lines.slice(0, call.line - 1).join('\n').length + call.column - 1
+  const end = endOfCall(source, at)
+  let found = false
+  for (const name of field) {
+    const word = name.replace(/[^\w]/g, '\\$&')
+    const next = new RegExp(`(?<![\\w$.])(?:${word}|'${word}'|"${word}")\\s*[:,}(]`).exec(source.slice(at, end))
+    if (!next) continue
+    at += next.index
+    found = true
+  }
+  if (!found) return call
+  const before = source.slice(0, at).split('\n')
+  return { line: before.length, column: (before.at(-1) ?? '').length + 1 }
+}
+
+/** Where the parenthesis closes that the call opens; brackets in its texts and comments are not counted. */
+function endOfCall(source: string, call: number): number {
+  const parts = /(["'`])(?:\\[\s\S]|(?!\1)[^\\])*\1|\/\/.*|\/\*[\s\S]*?\*\/|([([{])|([)\]}])/g
+  parts.lastIndex = call
+  let depth = 0
+  for (let part = parts.exec(source); part; part = parts.exec(source)) {
+    if (part[2]) depth += 1
+    if (part[3]) depth -= 1
+    if (part[3] && depth <= 0) return part.index
+  }
+  return source.length
+}
+
+interface Position {
   readonly line: number
   readonly column: number
+}
+
+interface Found extends Position {
+  readonly file: string
 }
 
 function placeIn(stack: string, files: readonly string[]): Found | undefined {

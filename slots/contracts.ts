@@ -51,6 +51,8 @@ export interface PluginKit extends Kit {
 /** A factory that returns a named object: `nginx({ site })` is a `Plugin<Router>`. Making one contacts nothing. */
 export interface Plugin<T> {
   readonly name: string
+  /** What it is, so that one in the wrong place of a Taskfile is refused. */
+  readonly kind?: 'build' | 'runtime' | 'router'
   create(kit: PluginKit): T
 }
 

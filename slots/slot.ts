@@ -1,4 +1,5 @@
 /** The slots of a project: looked up by name, and the other one of two. */
+import { anyText, fields, number, optional, record } from '../runner/shape.ts'
 import type { Slot } from './contracts.ts'
 import { slotFaults } from './faults.ts'
 import { named, port } from './names.ts'
@@ -9,6 +10,13 @@ export interface SlotSpec {
   readonly port: number
   readonly env?: Readonly<Record<string, string>>
 }
+
+export const slotRules = record(
+  fields<SlotSpec>({
+    port: number('a port, a whole number from 1024 to 65535', () => true),
+    env: optional(record(anyText)),
+  }),
+)
 
 export interface Slots<S extends string> {
   readonly all: readonly Slot<S>[]

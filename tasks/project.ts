@@ -5,6 +5,7 @@ import type { Guard, Host, Transport } from '../host/host.ts'
 import { orderly } from '../host/turn.ts'
 import { arg } from '../runner/args.ts'
 import { Fault } from '../runner/faults.ts'
+import { checked, either, fields, oneOf, optional, type Rule, text, thing } from '../runner/shape.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { environmentFile, readEnvironment } from '../slots/environment/environment.ts'
@@ -14,9 +15,9 @@ import { fenceOf } from '../slots/lock/fence.ts'
 import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
 import { detachedHost } from '../slots/migration/detached.ts'
 import { named } from '../slots/names.ts'
-import { type ProbeSetting, probingOf } from '../slots/promote/probe.ts'
-import { type SlotSpec, slotsOf } from '../slots/slot.ts'
-import { type HealthCheck, healthOf } from '../slots/start/health.ts'
+import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
+import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'
+import { type HealthCheck, healthOf, healthRules } from '../slots/start/health.ts'
 import { type Readings, readings } from '../slots/truth/truth.ts'
 import type { Context } from './context.ts'
 import { standardTasks } from './standard.ts'
@@ -44,6 +45,32 @@ export interface ProjectDefinition<
   readonly probe?: ProbeSetting | false
 }
 
+const pluginOf = <T>(kind: Exclude<Plugin<T>['kind'], undefined>, examples: string): Rule<Plugin<T>> => {
+  const fits = (value: unknown) => isPlugin(value) && (value.kind ?? kind) === kind
+  return thing(`a plugin that is a ${kind === 'build' ? 'build source' : kind}, such as ${examples}`, fits)
+}
+
+const isPlugin = (value: unknown): value is Plugin<unknown> =>
+  typeof value === 'object' && value !== null && 'create' in value && typeof value.create === 'function'
+
+const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSource>, Plugin<Router>, Plugin<Runtime>>>(
+  {
+    app: text,
+    host: thing(
+      'a machine, such as `ssh("deploy@web-1")` or `local()`',
+      value => typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function',
+    ),
+    build: pluginOf('build', '`docker()`, `command({ run })` or `tarball({ path })`'),
+    runtime: pluginOf('runtime', '`beam()`'),
+    router: pluginOf('router', '`nginx({ site })`'),
+    slots: slotRules,
+    root: optional(text),
+    env: optional(text),
+    health: optional(healthRules),
+    probe: optional(either(oneOf(false), probeRules, 'an object with its options, or false')),
+  },
+)
+
 type Made<P> = P extends Plugin<infer T> ? T : never
 
 /** What a task of a project has in its context, with the project's own plugins. */
@@ -60,6 +87,7 @@ export function project<
   U extends Plugin<Runtime>,
 >(definition: ProjectDefinition<S, B, R, U>) {
   type Name = Extract<keyof S, string>
+  checked('project()', RULES, definition)
   const app = named('app', definition.app)
   const folders = layout(named('root', definition.root ?? `/srv/${app}`))
   const slots = slotsOf<Name>(definition.slots)

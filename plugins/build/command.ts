@@ -1,10 +1,11 @@
 /** A build by a command on this machine, such as `mix release`. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { BuildSource, Plugin } from '../../slots/contracts.ts'
+import { checked, fields, optional, text } from '../../runner/shape.ts'
+import type { BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
 import { artifactAt, NOT_MADE, theOne } from './artifact.ts'
 import { visibly } from './process.ts'
-import { type VersionSource, versionOf } from './version.ts'
+import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface CommandOptions {
   /** A line of bash: `MIX_ENV=prod mix release --overwrite`. A secret comes from the environment, and never stands in it. */
@@ -17,21 +18,30 @@ export interface CommandOptions {
   readonly cwd?: string
 }
 
-export const command = (options: CommandOptions): Plugin<BuildSource> => ({
-  name: 'command',
-  create: kit => ({
-    async build() {
-      const cwd = resolve(kit.folder, options.cwd ?? '.')
-      const version = await versionOf(cwd, options.version)
-      const path = resolve(cwd, options.artifact ?? `_build/prod/${kit.app}-${version}.tar.gz`)
-      const begin = Date.now()
-      await visibly(kit, ['bash', '-euo', 'pipefail', '-c', options.run], cwd)
-      if (kit.dryRun) return { path, version, sha256: NOT_MADE }
-      const made = await artifactAt(await theOne(path), version, cwd)
-      const { mtime } = await stat(made.path)
-      if (mtime.getTime() < begin - 2_000)
-        kit.log(`${made.path} was not made by this build, but at ${mtime.toISOString()}.`)
-      return made
-    },
-  }),
+const OPTIONS = fields<CommandOptions>({
+  run: text,
+  artifact: optional(text),
+  version: optional(versionRule),
+  cwd: optional(text),
+})
+
+export function command(options: CommandOptions): Plugin<BuildSource> {
+  checked('command()', OPTIONS, options)
+  return { name: 'command', kind: 'build', create: kit => source(kit, options) }
+}
+
+const source = (kit: PluginKit, options: CommandOptions): BuildSource => ({
+  async build() {
+    const cwd = resolve(kit.folder, options.cwd ?? '.')
+    const version = await versionOf(cwd, options.version)
+    const path = resolve(cwd, options.artifact ?? `_build/prod/${kit.app}-${version}.tar.gz`)
+    const begin = Date.now()
+    await visibly(kit, ['bash', '-euo', 'pipefail', '-c', options.run], cwd)
+    if (kit.dryRun) return { path, version, sha256: NOT_MADE }
+    const made = await artifactAt(await theOne(path), version, cwd)
+    const { mtime } = await stat(made.path)
+    if (mtime.getTime() < begin - 2_000)
+      kit.log(`${made.path} was not made by this build, but at ${mtime.toISOString()}.`)
+    return made
+  },
 })

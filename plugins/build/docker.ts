@@ -5,12 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { anyText, checked, fields, list, optional, record, text } from '../../runner/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
 import { artifactAt, keep, NOT_MADE, storeOf } from './artifact.ts'
 import { buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
 import { buildFaults } from './faults.ts'
 import { type Ended, steadily, visibly } from './process.ts'
-import { type VersionSource, versionOf } from './version.ts'
+import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface DockerOptions {
   /** The folder of the application, relative to the Taskfile; there unless told. */
@@ -32,10 +33,20 @@ export interface DockerOptions {
   readonly version?: VersionSource
 }
 
-export const docker = (options: DockerOptions = {}): Plugin<BuildSource> => ({
-  name: 'docker',
-  create: kit => ({ build: () => buildIn(kit, options) }),
+const OPTIONS = fields<DockerOptions>({
+  context: optional(text),
+  dockerfile: optional(text),
+  target: optional(text),
+  buildArgs: optional(record(anyText)),
+  secrets: optional(list(text)),
+  artifact: optional(text),
+  version: optional(versionRule),
 })
+
+export function docker(options: DockerOptions = {}): Plugin<BuildSource> {
+  checked('docker()', OPTIONS, options)
+  return { name: 'docker', kind: 'build', create: kit => ({ build: () => buildIn(kit, options) }) }
+}
 
 async function buildIn(kit: PluginKit, options: DockerOptions): Promise<Artifact> {
   const context = resolve(kit.folder, options.context ?? '.')

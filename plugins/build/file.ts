@@ -1,8 +1,9 @@
 /** A build that was made elsewhere: a ready tarball, such as the artifact of a CI job. */
 import { resolve } from 'node:path'
+import { anyText, checked, either, fields, optional } from '../../runner/shape.ts'
 import type { BuildSource, Plugin } from '../../slots/contracts.ts'
 import { artifactAt, theOne } from './artifact.ts'
-import { type VersionSource, versionOf } from './version.ts'
+import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface TarballOptions {
   /** A `.tar.gz` on this machine, relative to the Taskfile. Its name may hold `*` and `?`, when that means one file. */
@@ -11,11 +12,21 @@ export interface TarballOptions {
   readonly version?: VersionSource
 }
 
-export const tarball = ({ path, version }: TarballOptions): Plugin<BuildSource> => ({
-  name: 'tarball',
-  create: ({ folder }) => ({
-    async build() {
-      return artifactAt(await theOne(resolve(folder, path)), await versionOf(folder, version), folder)
-    },
-  }),
+const OPTIONS = fields<TarballOptions>({
+  // `env.TARBALL ?? ''` is for the commands that build nothing.
+  path: anyText,
+  version: optional(either(anyText, versionRule)),
 })
+
+export function tarball(options: TarballOptions): Plugin<BuildSource> {
+  const { path, version } = checked('tarball()', OPTIONS, options)
+  return {
+    name: 'tarball',
+    kind: 'build',
+    create: ({ folder }) => ({
+      async build() {
+        return artifactAt(await theOne(resolve(folder, path)), await versionOf(folder, version), folder)
+      },
+    }),
+  }
+}

@@ -1,11 +1,18 @@
 /** The version of a project, as its own files say it. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { call, either, text } from '../../runner/shape.ts'
 import { named } from '../../slots/names.ts'
 import { buildFaults } from './faults.ts'
 
 /** A version, or what makes it when the build begins. */
 export type VersionSource = string | (() => string | Promise<string>)
+
+export const versionRule = either(
+  text,
+  call<() => string | Promise<string>>('a function that returns it'),
+  'a version such as "1.2.3", or a function that returns one',
+)
 
 /** The version in a `mix.exs`: `version: "1.2.3"`, or `version: @version` with `@version "1.2.3"`. */
 export function mixVersion(text: string): string | undefined {

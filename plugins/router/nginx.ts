@@ -1,4 +1,5 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
+import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../runner/shape.ts'
 import type { Plugin, PluginKit, Router } from '../../slots/contracts.ts'
 import { check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
@@ -55,7 +56,34 @@ export type NginxOptions = Common &
       }
   )
 
+const address = (value: unknown) => typeof value === 'number' || typeof value === 'string'
+
+const OPTIONS = fields<NginxOptions>({
+  site: text,
+  listen: optional(
+    thing<Listen>(
+      'a port such as 8080, an address with its port such as "10.0.0.5:8080", or a list of these',
+      value => !Number.isNaN(value) && (address(value) || (Array.isArray(value) && value.every(address))),
+    ),
+  ),
+  url: optional(thing('a URL such as "https://life.example"', isUrl)),
+  program: optional(text),
+  service: optional(text),
+  folder: optional(text),
+  paths: optional(
+    fields<NonNullable<NginxOptions['paths']>>({
+      folder: optional(text),
+      include: optional(text),
+      available: optional(text),
+      enabled: optional(text),
+    }),
+  ),
+  mode: optional(oneOf('link', 'reload')),
+  include: optional(flag),
+})
+
 export function nginx(options: NginxOptions): Plugin<Router> {
+  checked('nginx()', OPTIONS, options)
   const { site, program, service, folder, paths: own = {}, mode } = options
   const listen = listening(options.listen ?? 80)
   const { port } = listen.ask
@@ -73,7 +101,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     const parts = { at, include, values, program: programOf(program, service), listening: listen }
     return router(kit, mode, parts, { url, moved })
   }
-  return { name: 'nginx', create }
+  return { name: 'nginx', kind: 'router', create }
 }
 
 interface Asking {

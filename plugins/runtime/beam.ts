@@ -1,6 +1,7 @@
 /** Elixir releases, one a slot: a process of systemd or of the release's own script, with migrations and a remote console. */
 import { lastLines } from '../../host/run.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
+import { atLeast, call, checked, fields, oneOf, optional, text } from '../../runner/shape.ts'
 import type { Plugin, PluginKit, Runtime, Slot } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import * as commands from './beam-commands.ts'
@@ -23,8 +24,17 @@ export interface BeamOptions {
   readonly distributionPort?: (slot: Slot) => number
 }
 
+const OPTIONS = fields<BeamOptions>({
+  release: optional(text),
+  supervisor: optional(oneOf('systemd', 'daemon')),
+  migrate: optional(text),
+  stopLimit: optional(atLeast(1, 'seconds')),
+  distributionPort: optional(call('a function that returns the port of a slot, such as `slot => slot.port + 10000`')),
+})
+
 export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
-  return { name: 'beam', create: kit => create(kit, options) }
+  checked('beam()', OPTIONS, options)
+  return { name: 'beam', kind: 'runtime', create: kit => create(kit, options) }
 }
 
 /** Exit codes of our own scripts that have another reason than sudo. */

@@ -5,6 +5,7 @@
 import { gunzipSync } from 'node:zlib'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { atLeast, count, fields, list, number, optional, path } from '../../runner/shape.ts'
 import type { Router } from '../contracts.ts'
 
 export interface ProbeSetting {
@@ -20,6 +21,13 @@ export interface ProbeSetting {
    */
   readonly watch?: number
 }
+
+export const probeRules = fields<ProbeSetting>({
+  paths: optional(list(path)),
+  rate: optional(number('a number of requests a second, from 1 to 1000', value => value >= 1 && value <= 1000)),
+  tolerate: optional(count(0)),
+  watch: optional(atLeast(0, 'milliseconds')),
+})
 
 export type Probing = Required<Omit<ProbeSetting, 'watch'>> & Pick<ProbeSetting, 'watch'>
 

@@ -8,6 +8,7 @@ import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { lastLines } from '../../host/run.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { atLeast, count, either, fields, oneOf, optional, path, text } from '../../runner/shape.ts'
 import type { Release, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 
@@ -27,6 +28,16 @@ export interface HealthCheck {
   /** Milliseconds that the passes in a row must span at least: an application that dies after 5 s is not healthy. Default 0. */
   readonly soak?: number
 }
+
+export const healthRules = fields<HealthCheck>({
+  path: optional(path),
+  version: optional(either(text, oneOf(false), 'the name of a field such as "version", or false')),
+  passes: optional(count(1)),
+  every: optional(atLeast(0, 'milliseconds')),
+  patience: optional(atLeast(1, 'milliseconds')),
+  within: optional(atLeast(1, 'milliseconds')),
+  soak: optional(atLeast(0, 'milliseconds')),
+})
 
 export type Health = Required<HealthCheck>
 

@@ -174,6 +174,103 @@ export { leave, empty }
   })
 })
 
+describe('F78 wrong fields', () => {
+  const options = {
+    'ssh(': "ssh('web-1', { configFile: 'x' })",
+    'tarball(': "tarball({ path: 'life.tar.gz', version: '1.0.0' })",
+    'beam(': 'beam({ stopLimit: 5 })',
+    'nginx(': "nginx({ site: 'life.example' })",
+  }
+  const taskfile = (change: (text: string) => string) =>
+    change(`import { arg, beam, command, docker, nginx, project, ssh, tarball } from 'switchyard'
+
+const { tasks, task } = project({
+  app: 'life',
+  host: ${options['ssh(']},
+  build: ${options['tarball(']},
+  runtime: ${options['beam(']},
+  router: ${options['nginx(']},
+  env: '.env',
+  health: { path: '/health', passes: 3 },
+  probe: { rate: 40 },
+  slots: {
+    blue: { port: 4000 },
+    green: { port: 5000, env: { POOL: '5' } },
+  },
+})
+export const { deploy, status } = tasks
+export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: () => undefined })
+`)
+
+  it.each<[string, string, string, string, string]>([
+    ['env', "env: '.env'", "enviroment: '.env'", '9:3', 'has no option `enviroment`'],
+    ['env', "env: '.env'", "evn: '.env'", '9:3', 'Did you mean `env`?'],
+    ['app', "app: 'life'", 'app: 5', '4:3', '`app` of project() cannot be 5'],
+    ['app', "app: 'life'", "app: 'Life!'", '3:25', '"Life!" is no application name'],
+    [
+      'host',
+      "host: ssh('web-1', { configFile: 'x' })",
+      "host: 'web-1'",
+      '5:3',
+      '`host` of project() cannot be "web-1"',
+    ],
+    ['ssh', "ssh('web-1'", 'ssh(process.env.NOT_SET', '5:9', 'ssh() is given cannot be undefined'],
+    ['ssh', 'configFile', 'config', '5:24', 'Did you mean `configFile`?'],
+    ['tarball', "path: 'life.tar.gz', ", '', '6:10', 'needs `path`'],
+    ['tarball', 'path:', 'paht:', '6:20', 'Did you mean `path`?'],
+    ['docker', options['tarball('], "docker({ contxt: '.' })", '6:19', 'Did you mean `context`?'],
+    ['command', options['tarball('], "command({ run: ['make'] })", '6:20', '`run` of command() cannot be a list'],
+    ['beam', 'stopLimit: 5', "stopLimit: '5'", '7:19', '`stopLimit` of beam() cannot be "5"'],
+    ['runtime', 'beam({ stopLimit: 5 })', 'beam', '7:3', '`runtime` of project() cannot be a function'],
+    ['router', options['nginx('], 'beam()', '8:3', '`router` of project() cannot be an object'],
+    ['nginx', "site: 'life.example'", "sites: 'life.example'", '8:19', 'Did you mean `site`?'],
+    ['health', 'passes: 3', 'passes: 0', '10:30', '`health.passes` of project() cannot be 0'],
+    ['health', "path: '/health'", "pth: '/health'", '10:13', 'Did you mean `path`?'],
+    ['probe', 'rate: 40', 'rates: 40', '11:12', 'Did you mean `rate`?'],
+    ['slots', 'blue: { port: 4000 }', 'blue: { prt: 4000 }', '13:13', 'Did you mean `port`?'],
+    [
+      'slots',
+      'green: { port: 5000',
+      "green: { port: '5000'",
+      '14:14',
+      '`slots.green.port` of project() cannot be "5000"',
+    ],
+    ['slots', 'port: 5000', 'port: 4000', '3:25', 'have the same port'],
+    ['task', 'needs:', 'need:', '18:47', 'Did you mean `needs`?'],
+    ['task', 'run: () => undefined', 'rnu: () => undefined', '18:74', 'Did you mean `run`?'],
+  ])('F78 %s: %s written as %s is told with its place', async (_, from, to, place, words) => {
+    const folder = await folderWith({ 'Taskfile.ts': taskfile(text => text.replace(from, to)) })
+    const { code, stdout, stderr } = await task(folder, ['deploy'])
+    expect([code, stdout], stderr).toEqual([2, ''])
+    expect(stderr).toContain(words)
+    expect(stderr).toContain(`error: Taskfile.ts:${place}  `)
+    expect(stderr).toMatch(new RegExp(`^ +> +${place.split(':')[0]} \\| `, 'm'))
+  })
+
+  it.each(['', '--help', 'status --json', 'nothing'])('F78 `task %s` tells it too, and nothing else', async words => {
+    const folder = await folderWith({ 'Taskfile.ts': taskfile(text => text.replace('env:', 'evn:')) })
+    const { code, stdout, stderr } = await task(folder, words.split(' ').filter(Boolean))
+    expect(code).toBe(2)
+    const told = words.includes('--json') ? JSON.parse(stdout.split('\n')[0] ?? '').message : stderr
+    expect(told).toContain('Taskfile.ts:9:3  project() has no option `evn`.')
+  })
+
+  it('F78 the place is in the file that was written wrong, when there are several', async () => {
+    const parts =
+      "import { beam } from 'switchyard'\n\nconst options = {\n  stopLimt: 5,\n}\nexport const runtime = beam(options as {})\n"
+    const folder = await folderWith({
+      'parts/runtime.ts': parts,
+      'Taskfile.ts': taskfile(
+        text => `import { runtime } from './parts/runtime.ts'\n${text.replace(options['beam('], 'runtime')}`,
+      ),
+    })
+    const { code, stderr } = await task(folder, ['deploy'])
+    expect(code, stderr).toBe(2)
+    // The field stands before the call, which is the place that is known.
+    expect(stderr).toContain('parts/runtime.ts:6:24  beam() has no option `stopLimt`.')
+  })
+})
+
 describe('F79 output that is lost', () => {
   let folder: string
   beforeAll(async () => {

@@ -1,0 +1,251 @@
+/** F78: wrong fields, in every factory that a Taskfile calls, and in every field of each. */
+import { describe, expect, it } from 'vitest'
+import { beam, command, definer, docker, nginx, project, ssh, tarball } from '../../index.ts'
+import { isFault } from '../../runner/faults.ts'
+
+type Options = Record<string, unknown>
+
+/** The types forbid all this; a Taskfile is not checked for them. */
+const given = (options: unknown) => options as never
+const task = () => definer().task('One', { run: () => undefined })
+
+const parts = (): Options => ({
+  app: 'life',
+  host: ssh('web-1'),
+  build: docker(),
+  runtime: beam(),
+  router: nginx({ site: 'life.example' }),
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+})
+const within = (name: string) => (options: unknown) => project(given({ ...parts(), [name]: options }))
+const inBlue = (options: unknown) => within('slots')({ blue: options, green: { port: 5000 } })
+
+interface Factory {
+  readonly name: string
+  make(options: unknown): unknown
+  /** Options that are good, each field of the factory among them. */
+  readonly good: Options
+  readonly needed: readonly string[]
+  /** Where its fields stand, from the factory that complains. */
+  readonly path?: readonly string[]
+}
+
+const factories: readonly Factory[] = [
+  {
+    name: 'project()',
+    make: options => project(given(options)),
+    good: { ...parts(), root: '/srv/life', env: '.env', health: {}, probe: false },
+    needed: ['app', 'host', 'build', 'runtime', 'router', 'slots'],
+  },
+  {
+    name: 'project()',
+    path: ['health'],
+    make: within('health'),
+    good: { path: '/up', version: false, passes: 1, every: 0, patience: 100, within: 1000, soak: 0 },
+    needed: [],
+  },
+  {
+    name: 'project()',
+    path: ['probe'],
+    make: within('probe'),
+    good: { paths: ['/up'], rate: 10, tolerate: 0, watch: 0 },
+    needed: [],
+  },
+  { name: 'project()', path: ['slots', 'blue'], make: inBlue, good: { port: 4000, env: { A: '' } }, needed: ['port'] },
+  {
+    name: 'beam()',
+    make: options => beam(given(options)),
+    good: { release: 'life', supervisor: 'daemon', migrate: 'A.b()', stopLimit: 5, distributionPort: () => 14000 },
+    needed: [],
+  },
+  {
+    name: 'nginx()',
+    make: options => nginx(given(options)),
+    good: {
+      site: 'a.example',
+      listen: 80,
+      url: 'https://a.example',
+      paths: { folder: '/x' },
+      program: '/usr/bin/openresty',
+      service: 'openresty',
+      folder: '/x',
+      mode: 'link',
+      include: true,
+    },
+    needed: ['site'],
+  },
+  {
+    name: 'docker()',
+    make: options => docker(given(options)),
+    good: {
+      context: '.',
+      dockerfile: 'Dockerfile',
+      target: 'build',
+      buildArgs: { A: '' },
+      secrets: ['id=a,env=A'],
+      artifact: '/a.tar.gz',
+      version: () => '1.0.0',
+    },
+    needed: [],
+  },
+  {
+    name: 'command()',
+    make: options => command(given(options)),
+    good: { run: 'make', artifact: 'a.tar.gz', version: '1.0.0', cwd: '.' },
+    needed: ['run'],
+  },
+  {
+    name: 'tarball()',
+    make: options => tarball(given(options)),
+    good: { path: 'a.tar.gz', version: '1.0.0' },
+    needed: ['path'],
+  },
+  { name: 'ssh()', make: options => ssh('web-1', given(options)), good: { configFile: 'x' }, needed: [] },
+  {
+    name: 'task("Two")',
+    make: options => definer().task('Two', given(options)),
+    good: {
+      about: 'a',
+      examples: ['two'],
+      needs: [task()],
+      args: {},
+      interactive: false,
+      run: () => {},
+      undo: () => {},
+    },
+    needed: ['run'],
+  },
+  {
+    name: 'flow("Two")',
+    make: options => definer().flow('Two', [task()], given(options)),
+    good: { about: 'a', examples: ['two'] },
+    needed: [],
+  },
+]
+
+function faultOf(work: () => unknown) {
+  try {
+    work()
+  } catch (error) {
+    if (isFault(error)) return error
+    throw error
+  }
+  return expect.fail('it was accepted')
+}
+
+const cases = factories.map(factory => [[factory.name, ...(factory.path ?? [])].join(' '), factory] as const)
+
+describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
+  const at = (field: string) => [...path, field].join('.')
+  const fields = Object.keys(good)
+
+  it('takes all its options together, and those that it needs alone', () => {
+    make(good)
+    make(Object.fromEntries(needed.map(field => [field, good[field]])))
+    make({
+      ...Object.fromEntries(fields.filter(field => !needed.includes(field)).map(field => [field, undefined])),
+      ...Object.fromEntries(needed.map(field => [field, good[field]])),
+    })
+  })
+
+  it.each(needed)('needs %s', field => {
+    for (const missing of [{ [field]: undefined }, {}]) {
+      const { [field]: _, ...rest } = good
+      expect(faultOf(() => make({ ...rest, ...missing }))).toMatchObject({
+        code: 'OPTION_MISSING',
+        exit: 2,
+        message: `${name} needs \`${at(field)}\`, and it is missing.`,
+        next: expect.stringMatching(/^Write `.*` in the Taskfile: \S/),
+        field: path,
+      })
+    }
+  })
+
+  it.each(fields)('knows the name %s from one that is nearly it', field => {
+    const { [field]: value, ...rest } = good
+    const misspelt = `${field.slice(0, -1)}${field.at(-1)}${field.at(-1)}`
+    expect(faultOf(() => make({ ...rest, [misspelt]: value }))).toMatchObject({
+      code: 'OPTION_UNKNOWN',
+      exit: 2,
+      message: `${name} has no option \`${at(misspelt)}\`.`,
+      next: `Did you mean \`${field}\`?`,
+    })
+    const strange = faultOf(() => make({ ...good, quiteAnotherThing: 1 }))
+    expect(strange).toMatchObject({ code: 'OPTION_UNKNOWN', next: expect.stringContaining(`\`${field}\``) })
+  })
+
+  it.each(fields)('refuses another type for %s', field => {
+    // Nothing takes all of these; what takes one of them is named by what else it refuses.
+    const refused = [Symbol('none'), null, 5n, Number.NaN].map(value =>
+      faultOf(() => make({ ...good, [field]: value })),
+    )
+    for (const fault of refused)
+      expect(fault).toMatchObject({
+        code: 'OPTION_INVALID',
+        exit: 2,
+        message: expect.stringContaining(`\`${at(field)}\` of ${name} cannot be `),
+        next: expect.stringMatching(/^It is .*\w/),
+        field: [...path, field],
+      })
+    const others = ['text', 12, true, [], {}, () => undefined].filter(value => typeof value !== typeof good[field])
+    const accepted = others.filter(value => {
+      try {
+        make({ ...good, [field]: value })
+        return true
+      } catch (error) {
+        return !isFault(error)
+      }
+    })
+    expect(accepted.length, `${field} takes ${accepted.map(String)}`).toBeLessThanOrEqual(field === 'version' ? 2 : 1)
+  })
+
+  it.each([5, 'text', null, []])('refuses %j for all of it', value => {
+    expect(faultOf(() => make(value))).toMatchObject({ exit: 2, code: 'OPTION_INVALID' })
+  })
+})
+
+describe('F78 what people write', () => {
+  it.each<[string, () => unknown, RegExp, RegExp]>([
+    [
+      'a port as text',
+      () => inBlue({ port: '4000' }),
+      /`slots.blue.port` of project\(\) cannot be "4000"/,
+      /whole number/,
+    ],
+    ['a host as text', () => within('host')('deploy@web-1'), /`host` .* "deploy@web-1"/, /`ssh\("deploy@web-1"\)`/],
+    ['a factory that was not called', () => within('runtime')(beam), /`runtime` .* a function/, /`beam\(\)`/],
+    ['a plugin in the wrong place', () => within('router')(beam()), /`router` .* an object/, /`nginx\(\{ site \}\)`/],
+    [
+      'a variable that is not set',
+      () => ssh(given(undefined)),
+      /What ssh\(\) is given cannot be undefined/,
+      /may not be set/,
+    ],
+    [
+      'an environment with a number',
+      () => inBlue({ port: 4000, env: { POOL: 5 } }),
+      /`slots.blue.env.POOL` .* a number/,
+      /text/,
+    ],
+    ['a health path without its slash', () => within('health')({ path: 'up' }), /"up"/, /begins with a slash/],
+    ['no passes', () => within('health')({ passes: 0 }), /`health.passes` .* 0/, /at least 1/],
+    ['an unknown supervisor', () => beam(given({ supervisor: 'runit' })), /"runit"/, /"systemd" or "daemon"/],
+    ['a URL without http', () => nginx({ site: 'a', url: 'a.example' }), /"a.example"/, /https:/],
+    [
+      'needs by name',
+      () => definer().task('Two', given({ needs: ['one'], run() {} })),
+      /`needs.0` of task\("Two"\)/,
+      /a task/,
+    ],
+  ])('%s', (_, make, message, next) => {
+    const fault = faultOf(make)
+    expect(fault.exit).toBe(2)
+    expect(fault.message).toMatch(message)
+    expect(fault.next).toMatch(next)
+  })
+
+  it('no value of an environment stands in a message', () => {
+    expect(faultOf(() => inBlue({ port: 4000, env: { PIN: 483_920 } })).message).not.toContain('483')
+    expect(faultOf(() => docker(given({ buildArgs: { PIN: 483_920 } }))).message).not.toContain('483')
+  })
+})
