@@ -36,7 +36,7 @@ export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export type { HealthCheck } from './slots/start/health.ts'
 export type { Context } from './tasks/context.ts'
-export { type ProjectDefinition, project } from './tasks/project.ts'
+export { type EnvironmentFile, type ProjectDefinition, project } from './tasks/project.ts'
 
 /** The environment of this process, for a Taskfile: `ssh(env.HOST ?? 'deploy@web-1')`. */
 export const env: Readonly<Record<string, string | undefined>> = process.env

@@ -15,6 +15,9 @@ export function telling(renderer: Renderer, redactor: Redactor): (event: RunEven
   }
 }
 
+/** A key that is made of words: whoever reads our JSON looks for it. */
+const KEY = /^[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*$/
+
 /** The value without secrets, at any depth; as JSON would have it. */
 function hidden(value: unknown, redactor: Redactor): unknown {
   if (typeof value === 'string') return redactor.text(value)
@@ -23,5 +26,7 @@ function hidden(value: unknown, redactor: Redactor): unknown {
   if (typeof value !== 'object' || value === null) return value
   if ('toJSON' in value && typeof value.toJSON === 'function') return hidden(value.toJSON(), redactor)
   if (Array.isArray(value)) return value.map(one => hidden(one, redactor))
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [redactor.text(name), hidden(one, redactor)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [KEY.test(name) ? name : redactor.text(name), hidden(one, redactor)]),
+  )
 }

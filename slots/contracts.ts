@@ -53,6 +53,8 @@ export interface Plugin<T> {
   readonly name: string
   /** What it is, so that one in the wrong place of a Taskfile is refused. */
   readonly kind?: 'build' | 'runtime' | 'router'
+  /** What of its settings stands in our output, and so is no secret when the environment holds the same, such as the site's name. */
+  readonly shown?: readonly string[]
   create(kit: PluginKit): T
 }
 

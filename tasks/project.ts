@@ -5,10 +5,11 @@ import type { Guard, Host, Transport } from '../host/host.ts'
 import { orderly } from '../host/turn.ts'
 import { arg } from '../runner/args.ts'
 import { Fault } from '../runner/faults.ts'
-import { checked, either, fields, oneOf, optional, type Rule, text, thing } from '../runner/shape.ts'
+import { checked, either, fields, list, oneOf, optional, type Rule, text, thing } from '../runner/shape.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
-import { environmentFile, readEnvironment } from '../slots/environment/environment.ts'
+import { type Environment, environmentFile, readEnvironment } from '../slots/environment/environment.ts'
+import { secretsOf } from '../slots/environment/secrets.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
@@ -38,11 +39,21 @@ export interface ProjectDefinition<
   readonly slots: S
   /** The application's folder on the host. Default `/srv/<app>`. */
   readonly root?: string
-  /** The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. */
-  readonly env?: string
+  /**
+   * The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. With names of
+   * those that may be printed: `{ file: '.env.production', plain: ['STRIPE_MODE'] }`.
+   */
+  readonly env?: string | EnvironmentFile
   readonly health?: HealthCheck
   /** How a promote asks the site while the traffic moves; `false`: not at all. Default: its health path, 40 times a second of each kind. */
   readonly probe?: ProbeSetting | false
+}
+
+export interface EnvironmentFile {
+  /** Relative to the Taskfile. */
+  readonly file: string
+  /** Names of variables whose values are no secrets: they are printed as they are. */
+  readonly plain?: readonly string[]
 }
 
 const pluginOf = <T>(kind: Exclude<Plugin<T>['kind'], undefined>, examples: string): Rule<Plugin<T>> => {
@@ -52,6 +63,8 @@ const pluginOf = <T>(kind: Exclude<Plugin<T>['kind'], undefined>, examples: stri
 
 const isPlugin = (value: unknown): value is Plugin<unknown> =>
   typeof value === 'object' && value !== null && 'create' in value && typeof value.create === 'function'
+
+const ENVIRONMENT = 'the name of a file, or `{ file, plain: [...] }` with the names of variables that are no secrets'
 
 const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSource>, Plugin<Router>, Plugin<Runtime>>>(
   {
@@ -65,7 +78,7 @@ const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSou
     router: pluginOf('router', '`nginx({ site })`'),
     slots: slotRules,
     root: optional(text),
-    env: optional(text),
+    env: optional(either(text, fields<EnvironmentFile>({ file: text, plain: optional(list(text)) }), ENVIRONMENT)),
     health: optional(healthRules),
     probe: optional(either(oneOf(false), probeRules, 'an object with its options, or false')),
   },
@@ -96,14 +109,18 @@ export function project<
   const health = healthOf(definition.health)
   const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
 
-  const valuesIn = async (folder: string) =>
-    definition.env === undefined ? {} : readEnvironment(resolve(folder, definition.env))
+  const env = typeof definition.env === 'string' ? { file: definition.env } : definition.env
+  const valuesIn = async (folder: string) => (env ? readEnvironment(resolve(folder, env.file)) : {})
+  const { build, runtime, router } = definition
+  const known = [app, folders.root, definition.host.name, definition.host.name.replace(/^.*@/, ''), ...slots.names]
+  const shown = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
+  const secrets = (values: Environment) => secretsOf(values, { ...env, known: [...known, ...shown] })
   const scope: Scope = {
     name: app,
-    secrets: async folder => Object.values(await valuesIn(folder)),
+    secrets: async folder => secrets(await valuesIn(folder)),
     async open(run: RunSetting): Promise<Opened> {
       const values = await valuesIn(run.folder)
-      run.hide(Object.values(values))
+      run.hide(secrets(values))
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined
       let now: Lock | undefined

@@ -101,7 +101,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     const parts = { at, include, values, program: programOf(program, service), listening: listen }
     return router(kit, mode, parts, { url, moved })
   }
-  return { name: 'nginx', kind: 'router', create }
+  return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
 
 interface Asking {
