@@ -9,6 +9,7 @@ import type { Renderer, Report, RunEvent, Sinks } from './events.ts'
 import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
 import { COMPLETION } from './names.ts'
+import { forPeople, visible } from './plain-text.ts'
 import { type Plan, planOf } from './plan.ts'
 import { type Redactor, redactor } from './redact.ts'
 import { jsonRenderer } from './render-json.ts'
@@ -64,7 +65,7 @@ function told(
   // Before a task runs nothing was contacted, whatever it was that went wrong.
   const exit = began || words.exit !== 1 ? words.exit : 2
   if (argv.includes('--json')) write(1, failure({ ...words, exit }))
-  else write(2, `${errorLines({ type: 'error', during: 'run', ...words }, false).join('\n')}\n`)
+  else write(2, `${visible(errorLines({ type: 'error', during: 'run', ...words }, false).join('\n'))}\n`)
   return exit
 }
 
@@ -119,15 +120,16 @@ async function answer(argv: readonly string[], begin: () => void): Promise<numbe
     const taskfile = await loadTaskfile(file, process.env)
     const { commands } = taskfile
     await hideSecrets(taskfile, hidden)
+    const columns = globals.json ? undefined : terminalColumns()
     const list = () => {
       const data = [...commands].map(([name, { title }]) => ({ name, title }))
-      captured.out(said(listText(commands, relative(cwd, file)), data))
+      captured.out(said(listText(commands, relative(cwd, file), columns), data))
       return 0
     }
     const explain = (name: string) => {
       const plan = planned(taskfile, name)
       onlyFlagsOf(argv, plan)
-      captured.out(said(commandText(plan)))
+      captured.out(said(commandText(plan, columns)))
       return 0
     }
     if (command === undefined) return list()
@@ -207,7 +209,10 @@ async function perform(
   })
 }
 
-/** Columns below which a tree is no tree. A terminal that does not know its width says 0. */
+/** A terminal that does not know its width says 0. */
+const terminalColumns = (): number | undefined => (process.stdout.isTTY && process.stdout.columns) || undefined
+
+/** Columns below which a tree is no tree. */
 const NARROW = 40
 
 /** A tree where a person watches; a dry run and `--verbose` are read line by line. */
@@ -216,13 +221,14 @@ async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<
   const { CI, NO_COLOR, TERM } = process.env
   const person = process.stdin.isTTY && process.stdout.isTTY && !CI
   const read: ReadTyped | undefined = person ? (echo, signal) => readTyped(process.stdin, echo, signal) : undefined
+  const columns = terminalColumns()
   const tree = process.stdout.isTTY && process.stdout.columns >= NARROW && !CI && !NO_COLOR && TERM !== 'dumb'
   if (!tree || globals.verbose || globals.dryRun)
-    return plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read })
+    return forPeople(plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read, columns }))
   const { treeRenderer } = await import('./render-tree.ts')
   const steps = plan.steps.filter(({ task }) => !task.interactive).map(({ name, title }) => ({ step: name, title }))
   const terminal = Object.assign(Object.create(process.stdout), { write: writeTo(sinks) })
-  return treeRenderer(sinks, { steps, terminal, read })
+  return forPeople(treeRenderer(sinks, { steps, terminal, read, columns }))
 }
 
 const writeTo = (sinks: Sinks) => (text: string) => {

@@ -68,6 +68,8 @@ export type RunEvent =
 
 /** A way to show a run. It gets no secret: what it is handed has been through the redactor. */
 export interface Renderer {
+  /** Of the terminal that it draws on; undefined where there is none. */
+  readonly columns?: number | undefined
   handle(event: RunEvent): void
   /** Called before steps are undone, in this order. Resolves when what comes next stands below what was shown. */
   unwind(steps: readonly { readonly step: string; readonly title: string }[]): Promise<void>

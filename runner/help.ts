@@ -2,25 +2,28 @@
 import { commandLine, globalFlags, usage } from './command-line.ts'
 import { type Commands, kebab } from './names.ts'
 import type { Plan } from './plan.ts'
+import { table, wrapped } from './table.ts'
 import type { Arg } from './task.ts'
 
 /** All commands with their titles. */
-export function listText(commands: Commands, file: string): string {
+export function listText(commands: Commands, file: string, columns?: number): string {
+  const lines = (rows: Rows) => tableLines(rows, columns)
   return [
     'npx task <command> [flags]',
     '',
-    ...table([...commands].map(([name, { title }]) => [name, title])),
+    ...lines([...commands].map(([name, { title }]) => [name, title])),
     '',
     'Flags of every command:',
-    ...table(Object.entries(globalFlags).map(([name, flag]) => [spelled(name, flag), flag.about])),
+    ...lines(Object.entries(globalFlags).map(([name, flag]) => [spelled(name, flag), flag.about])),
     '',
-    `npx task <command> --help tells more. The tasks are in ${file}.`,
-    'npx task completion <shell> prints what makes Tab complete all this, in bash, zsh and fish.',
+    ...wrapped(`npx task <command> --help tells more. The tasks are in ${file}.`, columns),
+    ...wrapped('npx task completion <shell> prints what makes Tab complete all this, in bash, zsh and fish.', columns),
   ].join('\n')
 }
 
 /** What a command does, its steps, its arguments and flags, and examples. */
-export function commandText(plan: Plan): string {
+export function commandText(plan: Plan, columns?: number): string {
+  const lines = (rows: Rows) => tableLines(rows, columns)
   const { task } = plan
   const rows = [...plan.args]
   const required = rows.filter(([, arg]) => arg.required)
@@ -30,18 +33,18 @@ export function commandText(plan: Plan): string {
     `npx task ${usage(plan)}${flags.length > 0 ? ' [flags]' : ''}`,
     '',
     task.title,
-    ...(task.about === undefined ? [] : task.about.split('\n')),
+    ...(task.about?.split('\n') ?? []).flatMap(line => wrapped(line, columns)),
     ...section(
       'Steps',
       plan.steps.map(({ title }, i) => `  ${String(i + 1).padStart(String(plan.steps.length).length)}. ${title}`),
     ),
     ...section(
       'Arguments',
-      table(required.map(([argument, arg]) => [`<${kebab(argument)}>, --${kebab(argument)}`, aboutOf(arg)])),
+      lines(required.map(([argument, arg]) => [`<${kebab(argument)}>, --${kebab(argument)}`, aboutOf(arg)])),
     ),
     ...section(
       'Flags',
-      table([
+      lines([
         ...flags.map(
           ([argument, arg]) => [spelled(kebab(argument), { ...arg, type: arg.kind }), aboutOf(arg)] as const,
         ),
@@ -111,7 +114,12 @@ function spelled(name: string, flag: { type: string; short?: string; placeholder
   return `${short}--${name}${flag.type === 'boolean' || flag.type === 'flag' ? '' : ` <${flag.placeholder ?? name}>`}`
 }
 
-function table(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(0, ...rows.map(([left]) => left.length))
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd())
-}
+type Rows = readonly (readonly [string, string])[]
+
+/** Two columns behind an indent, in lines. */
+const tableLines = (rows: Rows, columns: number | undefined): string[] =>
+  rows.length === 0
+    ? []
+    : table(rows, { columns: columns && columns - 2 })
+        .split('\n')
+        .map(line => `  ${line}`)

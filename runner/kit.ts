@@ -18,6 +18,8 @@ export interface HandsOptions {
   readonly scopes: Scopes
   readonly values: Readonly<Record<string, unknown>>
   readonly results: ReadonlyMap<AnyTask, object>
+  /** Of the terminal, for what has to fit. */
+  readonly columns: number | undefined
   /** Tells that the run is over. */
   readonly over: AbortSignal
   confirm: ReturnType<typeof confirming>
@@ -44,7 +46,10 @@ export async function handsFor(step: Step, signal: AbortSignal, options: HandsOp
     dryRun,
     log,
     note: note => tell({ type: 'note', step: step.name, note }),
-    show: (text, data) => tell({ type: 'show', text, ...(data !== undefined && { data }) }),
+    show(text, data) {
+      const made = typeof text === 'string' ? text : text(options.columns)
+      tell({ type: 'show', text: made, ...(data !== undefined && { data }) })
+    },
     confirm: options.confirm(signal),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))

@@ -23,6 +23,8 @@ export function plainRenderer(
     readonly verbose: boolean
     /** Reads what a person types; missing where there is none. */
     readonly read: ReadTyped | undefined
+    /** Of the terminal; undefined where there is none. */
+    readonly columns?: number | undefined
   },
 ): Renderer {
   const notes = new Map<string, string>()
@@ -74,12 +76,13 @@ export function plainRenderer(
         kept.errors.push(...errorLines(event, options.verbose))
         break
       case 'result':
-        out(resultLine(event), ...timingLines(event))
+        out(resultLine(event), ...timingLines(event, options.columns))
         kept.errors.push(...leftLines(event))
     }
   }
 
   return {
+    columns: options.columns,
     handle,
     unwind: async () => kept.forget(),
     leave: async () => undefined,

@@ -37,6 +37,8 @@ export interface TreeOptions {
   /** The terminal. Its `write` is the one that really writes. */
   readonly terminal: NodeJS.WriteStream
   readonly read: ReadTyped | undefined
+  /** Of the terminal. */
+  readonly columns: number | undefined
 }
 
 const SHOW_CURSOR = '\x1b[?25h'
@@ -81,12 +83,13 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
         kept.errors.push(...kept.tailOf(event), ...errorLines(event, false))
         break
       case 'result':
-        kept.shown.push(...timingLines(event))
+        kept.shown.push(...timingLines(event, options.columns))
         if (!event.ok) kept.errors.push(...leftLines(event), resultLine(event))
     }
   }
 
   return {
+    columns: options.columns,
     handle,
     async unwind(steps) {
       await end()

@@ -96,6 +96,7 @@ export async function run(setting: Run): Promise<number> {
       scopes,
       values: setting.values,
       results,
+      columns: renderer.columns,
       over: over.signal,
       confirm,
       tell,

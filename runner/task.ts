@@ -28,8 +28,11 @@ export interface Kit {
   log(line: string): void
   /** The remark that stays behind the step's title when it has ended: `Ask nginx which slot is live  blue`. */
   note(remark: string): void
-  /** A result for the person who called: `text` after the tree, `data` in the result event of `--json`. */
-  show(text: string, data?: unknown): void
+  /**
+   * A result for the person who called: `text` after the tree, `data` in the result event of `--json`. A text that has to fit is made
+   * for the columns of the terminal, which are undefined where there is none.
+   */
+  show(text: string | ((columns: number | undefined) => string), data?: unknown): void
   /** Asks a person a yes-or-no question; `false` where there is no terminal. */
   confirm(question: string): Promise<boolean>
 }

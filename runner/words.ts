@@ -1,5 +1,6 @@
 /** How the renderers for people put things. */
 import type { RunEvent } from './events.ts'
+import { table } from './table.ts'
 import type { Traffic } from './task.ts'
 
 /** `0.4 s`, `12 s`, `2 min 03 s`. */
@@ -57,14 +58,16 @@ export function abandonLines({ signal, left }: Of<'abandon'>): string[] {
 const HEADS = ['time', 'round trips', 'up', 'down']
 
 /** A table of the steps and their times, and where a host was reached, of what travelled. */
-export function timingLines({ timings, ms, traffic }: Of<'result'>): string[] {
+export function timingLines({ timings, ms, traffic }: Of<'result'>, columns?: number): string[] {
   if (!timings) return []
-  const all = { title: 'all', ms, ...(traffic && { traffic }) }
-  const rows = [...timings, all].map(one => [one.title, duration(one.ms), ...travelled(one.traffic, traffic)])
-  const table = traffic ? [['', ...HEADS], ...rows] : rows
+  const whole = { title: 'all', ms, ...(traffic && { traffic }) }
+  const rows = [...timings, whole].map(one => [one.title, duration(one.ms), ...travelled(one.traffic, traffic)])
+  const all = traffic ? [['', ...HEADS], ...rows] : rows
   const width = Math.max(...rows.map(([title = '']) => title.length))
   const column = (cell: string, i: number) => cell.padStart(Math.max(10, HEADS[i]?.length ?? 0))
-  return table.map(([title = '', ...cells]) => `  ${title.padEnd(width)}  ${cells.map(column).join('  ')}`)
+  const lines = all.map(([title = '', ...cells]) => `  ${title.padEnd(width)}  ${cells.map(column).join('  ')}`)
+  if (columns === undefined || lines.every(line => line.length <= columns)) return lines
+  return table(rows, { columns, head: ['step', ...HEADS].slice(0, rows[0]?.length) }).split('\n')
 }
 
 const travelled = (of: Traffic | undefined, all: Traffic | undefined): string[] => {

@@ -12,7 +12,7 @@ export const doctor = <S extends string>({ task }: Parts<S>) =>
       const checks = await look(ground)
       const count = (result: string) => checks.filter(check => check.result === result).length
       note(`${count('ok')} good, ${count('warn')} to look at, ${count('fail')} failed`)
-      show(checkTable(checks), { checks })
+      show(columns => checkTable(checks, columns), { checks })
       assertFit(ground.host, checks, undefined)
     },
   })

@@ -13,6 +13,6 @@ export const history = <S extends string>({ task }: Parts<S>) =>
     args: { last: arg.integer(`How many entries; ${LAST} unless told`).optional() },
     async run({ host, layout, last, show }) {
       const entries = await readJournal(host, layout, last ?? LAST)
-      show(historyTable(entries), { entries })
+      show(columns => historyTable(entries, columns), { entries })
     },
   })

@@ -11,7 +11,7 @@ export const status = <S extends string>({ task }: Parts<S>) =>
     async run({ note, show, ...seen }) {
       const found = await look(seen)
       note(found.agreed ? (found.live ?? 'no slot is live') : 'the readings do not agree')
-      show(statusTable(found), found)
+      show(columns => statusTable(found, columns), found)
       if (!found.agreed) throw slotFaults.LIVE_UNKNOWN({ readings: Object.entries(found.readings) })
     },
   })

@@ -1,17 +1,15 @@
 /** The journal for people. */
-
-import { table } from '../words.ts'
+import { table } from '../../runner/table.ts'
 import type { Entry } from './journal.ts'
 
 const HEAD = ['when', 'what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
 
 /** One row an event, the newest last. Times are UTC. */
-export const historyTable = (entries: readonly Entry[]): string =>
+export const historyTable = (entries: readonly Entry[], columns?: number): string =>
   entries.length === 0
     ? 'The journal is empty.'
-    : table([
-        HEAD,
-        ...entries.map(entry => [
+    : table(
+        entries.map(entry => [
           entry.at.replace('T', ' ').replace(/\.\d+Z$/, 'Z'),
           entry.event,
           entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
@@ -22,4 +20,5 @@ export const historyTable = (entries: readonly Entry[]): string =>
           entry.by,
           entry.where ?? '-',
         ]),
-      ])
+        { columns, head: HEAD },
+      )

@@ -1,10 +1,11 @@
 /** Judges what was seen of a host: one check a subject, each with what to do when it is not good. Pure. */
 import type { Fault } from '../../runner/faults.ts'
+import { table } from '../../runner/table.ts'
 import type { SetupPlan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
 import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
-import { counted, table } from '../words.ts'
+import { counted } from '../words.ts'
 import type { Listener, Seen } from './look.ts'
 
 export interface Check {
@@ -178,5 +179,8 @@ function measuring({ unmeasured }: Seen): Check[] {
 }
 
 /** The table for people: what is not good first in mind, all of it in sight. */
-export const checkTable = (checks: readonly Check[]): string =>
-  table(checks.map(({ result, name, said, next }) => [result, name, next === null ? said : `${said}. ${next}`]))
+export const checkTable = (checks: readonly Check[], columns?: number): string =>
+  table(
+    checks.map(({ result, name, said, next }) => [result, name, next === null ? said : `${said}. ${next}`]),
+    { columns },
+  )

@@ -1,9 +1,9 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
+import { table, wrapped } from '../../runner/table.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
 import { adoptedUptime } from '../start/adopt.ts'
 import { type Health, healthLoop, parseHealth } from '../start/health.ts'
 import { connections } from '../start/port.ts'
-import { table } from '../words.ts'
 import type { SlotRecord } from './record.ts'
 import { agree, type Ground, readingLines, readings } from './truth.ts'
 
@@ -79,7 +79,7 @@ async function slotStatus(
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 
 /** The table for people. */
-export function statusTable(status: Status): string {
+export function statusTable(status: Status, columns?: number): string {
   const rows = status.slots.map(slot => [
     slot.slot,
     slot.live ? 'live' : '',
@@ -90,10 +90,11 @@ export function statusTable(status: Status): string {
     slot.health,
     String(slot.connections),
   ])
-  const lines = table([HEAD, ...rows])
+  const lines = table(rows, { columns, head: HEAD })
   const said = Object.entries(status.readings)
-  if (status.agreed) return `${lines}\n\nAll agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
-  return `${lines}\n\nIt is not certain which slot is live:\n${table(said)}`
+  if (!status.agreed) return `${lines}\n\nIt is not certain which slot is live:\n${table(said, { columns })}`
+  const agreed = `All agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
+  return [lines, '', ...wrapped(agreed, columns)].join('\n')
 }
 
 /** `3d 4h`, `12m 5s`: the two largest units. */

@@ -1,0 +1,81 @@
+/** Text from a host or from another person never moves the cursor of a terminal, and never passes for a line of ours. */
+import { expect, it } from 'vitest'
+import type { RunEvent } from '../../../runner/events.ts'
+import { forPeople, visible } from '../../../runner/plain-text.ts'
+import { jsonRenderer } from '../../../runner/render-json.ts'
+import { plainRenderer } from '../../../runner/render-plain.ts'
+
+const EVIL = 'new\x1b[2J\x1b]0;title\x07 disks\x9b31m\x07\b\x7f\r\u202egnp.exe\u2069'
+
+it.each([
+  ['new\x1b[2J disks', 'new disks'],
+  ['\x1b[31mred\x1b[0m', 'red'],
+  ['bell\x07', 'bell\\x07'],
+  ['back\b\b', 'back\\x08\\x08'],
+  ['over\rwrite', 'over\\x0dwrite'],
+  ['turned \u202egnp.exe', 'turned \\u202egnp.exe'],
+  ['del\x7f nel\x85', 'del\\x7f nel\\x85'],
+  ['two\nlines\tand a tab, ü and 漢', 'two\nlines\tand a tab, ü and 漢'],
+])('%j is shown as %j', (text, shown) => {
+  expect(visible(text)).toBe(shown)
+})
+
+const events: RunEvent[] = [
+  { type: 'start', step: 'a', title: EVIL },
+  { type: 'output', step: '', line: EVIL },
+  { type: 'note', step: 'a', note: EVIL },
+  { type: 'end', step: 'a', title: EVIL, ms: 1, ok: false },
+  { type: 'interrupt', signal: 'SIGINT', title: EVIL },
+  { type: 'stuck', step: 'a', title: EVIL, ms: 1 },
+  { type: 'abandon', signal: 'SIGINT', left: [EVIL] },
+  { type: 'undo', step: 'a', title: EVIL, state: 'done', ms: 1 },
+  { type: 'show', text: EVIL, data: { reason: EVIL } },
+  {
+    type: 'error',
+    step: 'a',
+    during: 'run',
+    code: 'CLOSED',
+    exit: 3,
+    message: `closed: ${EVIL}\nerror: another one [LOCK_TAKEN]`,
+    next: EVIL,
+    detail: EVIL,
+    stack: EVIL,
+    command: EVIL,
+    at: EVIL,
+  },
+  {
+    type: 'result',
+    command: 'it',
+    title: EVIL,
+    ok: false,
+    exit: 3,
+    ms: 1,
+    dryRun: false,
+    undone: [EVIL],
+    left: [EVIL],
+    timings: [{ step: 'a', title: EVIL, ms: 1 }],
+  },
+]
+
+it('no renderer for people writes what a terminal obeys', async () => {
+  let printed = ''
+  const sink = (text: string) => {
+    printed += text
+  }
+  const renderer = forPeople(plainRenderer({ out: sink, err: sink }, { verbose: true, read: undefined }))
+  for (const event of events) renderer.handle(event)
+  await renderer.close()
+  expect(printed).toContain('disks')
+  expect(printed).not.toMatch(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/u)
+  // A line break in a reason makes no line of ours.
+  expect(printed.match(/^error: /gm)).toHaveLength(1)
+  expect(printed).not.toContain('undefined')
+})
+
+it('JSON tells the text as it is, and holds nothing that a terminal obeys', () => {
+  const lines: string[] = []
+  const json = jsonRenderer({ out: text => lines.push(text), err: () => undefined })
+  for (const event of events) json.handle(event)
+  for (const line of lines) expect(line.trimEnd()).not.toMatch(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u)
+  expect(JSON.parse(lines[8] ?? '').data).toEqual({ reason: EVIL })
+})

@@ -1,0 +1,115 @@
+/** F79: tables fit the terminal. */
+import { describe, expect, it } from 'vitest'
+import { table, wrapped } from '../../../runner/table.ts'
+import { historyTable } from '../../../slots/journal/history.ts'
+import { type Check, checkTable } from '../../../slots/preflight/checks.ts'
+import { type Status, statusTable } from '../../../slots/truth/status.ts'
+
+const slot = (name: string, live: boolean) => ({
+  slot: name,
+  live,
+  release: '2026.11.25-rc1-3fa9c21',
+  state: 'running' as const,
+  pid: 4_194_303,
+  uptime: 100_000,
+  health: 'healthy' as const,
+  connections: 123,
+})
+const status: Status = {
+  host: 'web-1',
+  live: 'blue',
+  agreed: true,
+  readings: { router: 'blue', 'public answer': 'blue', records: 'blue' },
+  slots: [slot('blue', true), slot('green', false)],
+} as Status
+const checks: Check[] = [
+  { name: 'router', result: 'ok', said: 'it runs, and accepts its configuration', next: null },
+  {
+    name: 'sudo',
+    result: 'fail',
+    said: '`sudo -n /usr/bin/systemctl start life@blue.service` is refused to deploy, and 7 more',
+    next: 'Run `npx task setup`, or add to a file in /etc/sudoers.d: deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service',
+  },
+]
+const entry = {
+  at: '2026-11-25T12:00:00.000Z',
+  by: 'anna',
+  where: 'laptop.example',
+  deploy: '20261125T120000Z-3fa9',
+  ms: 61_234,
+  event: 'promote' as const,
+  slot: 'green',
+  from: 'blue',
+  release: '2026.11.25-rc1-3fa9c21',
+  revision: '0123456789abcdef',
+  result: 'failed' as const,
+  why: 'PROMOTE_NOT_PROVEN',
+}
+
+const tables: [string, (columns?: number) => string][] = [
+  ['status', columns => statusTable(status, columns)],
+  ['status without agreement', columns => statusTable({ ...status, agreed: false }, columns)],
+  ['doctor', columns => checkTable(checks, columns)],
+  ['history', columns => historyTable([entry, { ...entry, result: 'done' }], columns)],
+]
+
+describe.each(tables)('F79 the table of %s', (_, make) => {
+  it.each([40, 60, 80, 120])('fits %d columns, and every word is there', columns => {
+    const text = make(columns)
+    for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
+    const words = (of: string) => of.split(/\s+/).filter(Boolean)
+    const pieces = text.replace(/\s+/g, '')
+    for (const word of words(make())) expect(pieces).toContain(word)
+  })
+
+  it('is one line a row where it fits, or where there is no terminal', () => {
+    const wide = make()
+    expect(make(1_000)).toBe(wide)
+    expect(wide.split('\n')[0]).toMatch(/ {2}/)
+  })
+})
+
+describe('a table', () => {
+  it('goes on below its column of sentences', () => {
+    const rows = [
+      ['ok', 'one', 'a few words'],
+      ['fail', 'another', 'many words that do not fit in what is left of the line'],
+    ]
+    expect(table(rows, { columns: 42 })).toBe(
+      [
+        'ok    one      a few words',
+        'fail  another  many words that do not fit',
+        '               in what is left of the line',
+      ].join('\n'),
+    )
+    expect(table(rows, { columns: 30 })).toBe(
+      [
+        'ok  one',
+        '  a few words',
+        'fail  another',
+        '  many words that do not fit',
+        '  in what is left of the line',
+      ].join('\n'),
+    )
+  })
+
+  it('with a head has the names beside the cells where it does not fit', () => {
+    const rows = [
+      ['blue', 'running'],
+      ['green', 'stopped'],
+    ]
+    expect(table(rows, { head: ['slot', 'state'], columns: 14 })).toBe('slot   state\nblue   running\ngreen  stopped')
+    expect(table(rows, { head: ['slot', 'what it does'], columns: 20 })).toBe(
+      table(rows, { head: ['slot', 'what it does'] }),
+    )
+    expect(table(rows, { head: ['slot', 'state'], columns: 12 })).toBe(
+      ['slot   blue', 'state  runni', '       ng', '', 'slot   green', 'state  stopp', '       ed'].join('\n'),
+    )
+  })
+
+  it('cuts a word only where it is longer than a line', () => {
+    expect(wrapped('one two three', 7)).toEqual(['one two', 'three'])
+    expect(wrapped('abcdefghij kl', 4)).toEqual(['abcd', 'efgh', 'ij', 'kl'])
+    expect(wrapped('', 4, '  ')).toEqual(['  '])
+  })
+})
