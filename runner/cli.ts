@@ -1,14 +1,23 @@
 /** The program `task`: words in, exit code out. */
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { relative } from 'node:path'
 import { type ReadTyped, readTyped } from './ask.ts'
 import { type Capture, capture } from './capture.ts'
-import { commandAfterHelp, commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals } from './command-line.ts'
+import {
+  commandAfterHelp,
+  commandLine,
+  type Globals,
+  globalsOf,
+  onlyFlagsOf,
+  onlyGlobals,
+  taskfileIn,
+} from './command-line.ts'
+import { exportLine, type Naming, namingOf, programWords } from './command-names.ts'
 import { whatIsLost, whenCutShort } from './ending.ts'
 import type { Renderer, Report, RunEvent, Sinks } from './events.ts'
 import { maskingInGithub, runnerListens } from './github-masks.ts'
 import { commandText, listText } from './help.ts'
-import { COMPLETION } from './names.ts'
+import { COMPLETION, kebab } from './names.ts'
 import { forPeople, visible } from './plain-text.ts'
 import { type Plan, planOf } from './plan.ts'
 import { type Redactor, redactor } from './redact.ts'
@@ -17,7 +26,7 @@ import { plainRenderer } from './render-plain.ts'
 import { report } from './report.ts'
 import type { Outside } from './run.ts'
 import { runnerFaults } from './runner-faults.ts'
-import { hideSecrets } from './secrets.ts'
+import { hideSecrets, scopesOf } from './secrets.ts'
 import { nearest } from './suggest.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from './taskfile.ts'
 import { errorLines } from './words.ts'
@@ -61,13 +70,18 @@ function told(
   argv: readonly string[],
   { began, write }: { readonly began: boolean; write(fd: 1 | 2, text: string): void },
 ): number {
-  const words = report(error, { folder: '.', files: [] })
+  const plain = report(error, { folder: '.', files: [] })
+  const names = namingOf({ ...BARE, program: programWords(taskfileIn(argv)) })
+  const words = { ...plain, message: names(plain.message), next: names(plain.next) }
   // Before a task runs nothing was contacted, whatever it was that went wrong.
   const exit = began || words.exit !== 1 ? words.exit : 2
   if (argv.includes('--json')) write(1, failure({ ...words, exit }))
   else write(2, `${visible(errorLines({ type: 'error', during: 'run', ...words }, false).join('\n'))}\n`)
   return exit
 }
+
+/** For what names the commands of the Taskfile already. */
+const BARE: Omit<Naming, 'program'> = { commands: new Map(), scope: undefined, source: '' }
 
 /** The events of a command that could not begin. */
 const failure = (words: Report): string => events({ type: 'error', during: 'run', ...words }, words.exit)
@@ -121,15 +135,16 @@ async function answer(argv: readonly string[], begin: () => void): Promise<numbe
     const { commands } = taskfile
     await hideSecrets(taskfile, hidden)
     const columns = globals.json ? undefined : terminalColumns()
+    const program = namingOf({ ...BARE, program: programWords(globals.taskfile) })
     const list = () => {
       const data = [...commands].map(([name, { title }]) => ({ name, title }))
-      captured.out(said(listText(commands, relative(cwd, file), columns), data))
+      captured.out(said(program(listText(commands, relative(cwd, file), columns)), data))
       return 0
     }
     const explain = (name: string) => {
       const plan = planned(taskfile, name)
       onlyFlagsOf(argv, plan)
-      captured.out(said(commandText(plan, columns)))
+      captured.out(said(program(commandText(plan, columns))))
       return 0
     }
     if (command === undefined) return list()
@@ -167,11 +182,13 @@ async function offer(words: readonly string[]): Promise<number> {
   return 0
 }
 
-function planned({ commands }: Taskfile, command: string): Plan {
+function planned({ commands, file }: Taskfile, command: string): Plan {
   const task = commands.get(command)
-  if (!task)
-    throw runnerFaults.UNKNOWN_TASK({ name: command, near: nearest(command, [...commands.keys(), COMPLETION]) })
-  return planOf(command, task, commands)
+  if (task) return planOf(command, task, commands)
+  const offered = [...scopesOf(commands.values())].flatMap(scope => Object.keys(scope.tasks?.() ?? {}))
+  const name = offered.find(one => one === command || kebab(one) === command)
+  const line = name && exportLine(name, readFileSync(file, 'utf8'))
+  throw runnerFaults.UNKNOWN_TASK({ name: command, near: nearest(command, [...commands.keys(), COMPLETION]), line })
 }
 
 interface Ground {
@@ -185,7 +202,7 @@ async function perform(
   whole: Plan,
   argv: readonly string[],
   globals: Globals,
-  { taskfile: { folder, files }, captured, hidden, begin }: Ground,
+  { taskfile: { file, folder, files, commands }, captured, hidden, begin }: Ground,
 ): Promise<number> {
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
@@ -205,6 +222,12 @@ async function perform(
     timings: globals.timings,
     redactor: hidden,
     renderer: { ...renderer, leave },
+    names: namingOf({
+      program: programWords(globals.taskfile),
+      commands,
+      scope: [...scopesOf([plan.task])].find(scope => scope.tasks),
+      source: readFileSync(file, 'utf8'),
+    }),
     outside: { ...outside, onLine: captured.onLine },
   })
 }

@@ -73,6 +73,12 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
   }
 }
 
+/** The Taskfile that was named, if any; also where the rest of the line is wrong. */
+export const taskfileIn = (argv: readonly string[]): string | undefined =>
+  tokens(argv, globalFlags)
+    .flatMap(token => (token.kind === 'option' && token.name === 'taskfile' && token.value ? [token.value] : []))
+    .at(-1)
+
 /** What `task help deploy` asks about. */
 export const commandAfterHelp = (argv: readonly string[]): string | undefined =>
   tokens(argv, globalFlags).filter(token => token.kind === 'positional')[1]?.value

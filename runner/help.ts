@@ -76,7 +76,12 @@ export function examplesOf(plan: Plan): string[] {
     .filter(([, arg]) => !arg.required)
     .map(([name, arg]) => `${plain} --${kebab(name)}${arg.kind === 'flag' ? '' : ` ${sample(arg)}`}`)
   const made = [plain, ...flags, `${plain} --dry-run`, `${plain} --verbose`]
-  const own = plan.task.examples.filter(parses)
+  // Its examples name it as its scope does.
+  const standard = Object.entries(plan.task.scope?.tasks?.() ?? {}).find(([, task]) => task === plan.task)?.[0]
+  const renamed = plan.task.examples.map(example =>
+    example.replace(/^\S+/, name => (standard !== undefined && name === kebab(standard) ? plan.command : name)),
+  )
+  const own = renamed.filter(parses)
   return [...own, ...made.filter(example => parses(example) && !own.includes(example))].slice(
     0,
     Math.max(2, own.length),

@@ -25,6 +25,8 @@ export interface Run {
   readonly timings: boolean
   readonly redactor: Redactor
   readonly renderer: Renderer
+  /** Gives the commands in a message the names that they have in the Taskfile. */
+  names?(text: string): string
   readonly outside: Outside
   /** How long a step may take to stop when it is interrupted, and a scope to close, in milliseconds. */
   readonly grace?: number
@@ -51,7 +53,7 @@ const STARVED_GRACE = 1_000
 /** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
 export async function run(setting: Run): Promise<number> {
   const { plan, source, dryRun, redactor, renderer, outside, grace = GRACE } = setting
-  const hiddenTell = telling(renderer, redactor)
+  const hiddenTell = telling(renderer, redactor, setting.names)
   const began = performance.now()
   /** Undo steps get a signal of their own: the run's is aborted when they start. */
   const forward = new AbortController()

@@ -66,10 +66,13 @@ export const runnerFaults = catalogue({
     what: d => `${d.file} exports no task.`,
     next: () => "Export one: export const hello = task('Say hello', { run: ({ log }) => log('hello') })",
   }),
-  UNKNOWN_TASK: fault<{ name: string; near: string | undefined }>({
+  UNKNOWN_TASK: fault<{ name: string; near: string | undefined; line?: string | undefined }>({
     exit: 2,
-    what: d => `There is no task \`${d.name}\`.`,
-    next: d => meant(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.'),
+    what: d => `There is no task \`${d.name}\`${d.line === undefined ? '' : ': the Taskfile does not export it'}.`,
+    next: d =>
+      d.line === undefined
+        ? meant(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.')
+        : `Add this line to the Taskfile: ${d.line}`,
   }),
   UNKNOWN_FLAG: fault<{ flag: string; near: string | undefined; command: string | undefined }>({
     exit: 2,

@@ -12,7 +12,8 @@ export async function hideSecrets({ commands, folder }: Pick<Taskfile, 'commands
   for (const one of asked) if (one.status === 'fulfilled' && one.value) redactor.hide(one.value)
 }
 
-function scopesOf(tasks: Iterable<AnyTask>): Set<Scope> {
+/** The scopes of some tasks and of all that they need. */
+export function scopesOf(tasks: Iterable<AnyTask>): Set<Scope> {
   const seen = new Set<AnyTask>()
   const visit = (task: AnyTask | undefined) => {
     // A circle of imports leaves holes; which, the plan tells.

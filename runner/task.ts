@@ -77,6 +77,8 @@ export interface Scope {
   readonly name: string
   /** The values to hide in all that is printed, asked for before anything is, whether the scope will be opened or not. */
   secrets?(folder: string): Promise<Iterable<string>>
+  /** All tasks that it offers, by the names that its messages have for them: a Taskfile may export them under others, or not at all. */
+  tasks?(): Readonly<Record<string, AnyTask>>
   open(run: RunSetting): Promise<Opened>
 }
 

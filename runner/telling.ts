@@ -5,21 +5,33 @@ import { MASK, type Redactor } from './redact.ts'
 /** Words and numbers of our own, which can hold no secret: the vocabulary of the events themselves. */
 const ours = new Set(['type', 'step', 'command', 'code', 'during', 'state', 'signal', 'ms', 'exit', 'traffic'])
 
-export function telling(renderer: Renderer, redactor: Redactor): (event: RunEvent) => void {
+/** @param names gives the commands in a message the names that they have in the Taskfile */
+export function telling(
+  renderer: Renderer,
+  redactor: Redactor,
+  names: (text: string) => string = text => text,
+): (event: RunEvent) => void {
+  const named = { text: (text: string) => names(redactor.text(text)) }
   return event => {
     // In an error, `command` is what was run, not what was typed.
     const plain = (name: string) => ours.has(name) && !(event.type === 'error' && name === 'command')
-    const entries = Object.entries(event).map(([name, value]) => [name, plain(name) ? value : hidden(value, redactor)])
+    const entries = Object.entries(event).map(([name, value]) => [
+      name,
+      plain(name) ? value : hidden(value, FOREIGN.has(name) ? redactor : named),
+    ])
     const timings = event.type === 'result' && event.timings?.map(one => ({ ...one, title: redactor.text(one.title) }))
     renderer.handle({ ...Object.fromEntries(entries), ...(timings && { timings }) })
   }
 }
 
+/** What others wrote is shown as they wrote it. */
+const FOREIGN = new Set(['line', 'command', 'stack'])
+
 /** A key that is made of words: whoever reads our JSON looks for it. */
 const KEY = /^[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*$/
 
 /** The value without secrets, at any depth; as JSON would have it. */
-function hidden(value: unknown, redactor: Redactor): unknown {
+function hidden(value: unknown, redactor: Pick<Redactor, 'text'>): unknown {
   if (typeof value === 'string') return redactor.text(value)
   if (typeof value === 'number' || typeof value === 'bigint')
     return redactor.text(String(value)) === String(value) ? value : MASK

@@ -117,6 +117,7 @@ export function project<
   const secrets = (values: Environment) => secretsOf(values, { ...env, known: [...known, ...shown] })
   const scope: Scope = {
     name: app,
+    tasks: () => tasks,
     secrets: async folder => secrets(await valuesIn(folder)),
     async open(run: RunSetting): Promise<Opened> {
       const values = await valuesIn(run.folder)
