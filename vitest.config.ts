@@ -14,7 +14,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           exclude: ['test/unit/**/*.program.test.ts'],
-          testTimeout: 60_000,
+          // Some start a hundred shells, and the machine may be busy.
+          testTimeout: 240_000,
         },
       },
       // What is tested as whole processes takes longer than the rest of the unit tests together.
