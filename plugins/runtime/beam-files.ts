@@ -12,6 +12,22 @@ interface UnitOptions {
   readonly stopLimit: number
 }
 
+/** Seconds that a run has to last, so that the pauses begin anew after it; also about the longest pause. */
+const CALM = 60
+
+/**
+ * Waits before a try, for a shell: not before the first five in a row, then 2, 4, 8, 16, 32 and 59 s. systemd counts the restarts, but can make
+ * the pauses grow only from version 254 on. The folder that holds the number stays from restart to restart, and goes with a stop or a reboot.
+ */
+export const growingPause = [
+  'cd "$RUNTIME_DIRECTORY" || exit',
+  'now=$(date +%s) n=0',
+  `if read tries began 2>/dev/null < tries && [ $((now - began)) -lt ${CALM} ]; then n=$((tries + 1)); fi`,
+  `pause=$((n < 5 ? 0 : n > 9 ? ${CALM - 1} : 1 << (n - 4)))`,
+  'echo $n $((now + pause)) > tries',
+  'exec sleep $pause',
+].join('; ')
+
 /** The template unit of all slots. Its words: systemd.unit(5), systemd.service(5), systemd.exec(5). */
 export function unitFile({ app, layout, release, stopLimit }: UnitOptions, { user, group }: HostFacts): string {
   const slot = layout.slot('%i')
@@ -20,8 +36,8 @@ export function unitFile({ app, layout, release, stopLimit }: UnitOptions, { use
 Description=${app}, slot %i
 Wants=network-online.target
 After=network-online.target
-StartLimitIntervalSec=60
-StartLimitBurst=5
+# A slot is never given up: what it needs may come up long after it.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
@@ -29,9 +45,14 @@ User=${user}
 Group=${group}
 WorkingDirectory=${slot.current}
 EnvironmentFile=${slot.env}
+RuntimeDirectory=switchyard-${app}-%i
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=restart
+ExecStartPre=-/bin/sh -c '${growingPause.replaceAll('%', '%%').replaceAll('$', '$$$$')}'
 ExecStart=${slot.current}/bin/${release} start
-Restart=on-failure
-RestartSec=2
+Restart=always
+RestartSec=1
+TimeoutStartSec=2min
 KillMode=mixed
 TimeoutStopSec=${stopLimit}
 LimitNOFILE=65536

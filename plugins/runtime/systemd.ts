@@ -80,12 +80,12 @@ ${readAsRoot(journal(slot))}`,
 
 const VERBS = ['start', 'stop', 'enable', 'disable', 'reset-failed'] as const
 
-/** Reads `systemctl show`. A unit between two tries (`auto-restart`) has no process: that is failed, not running. */
+/** Reads `systemctl show`. A unit between two tries (`auto-restart`, and then `start-pre`) has no process: that is failed, not running. */
 export function parseProcess(text: string): SlotProcess {
   const value = (name: string) => new RegExp(`^${name}=\\s*(.*)$`, 'm').exec(text)?.[1] ?? ''
   const pid = Number(value('MainPID'))
   const active = value('ActiveState')
-  if (active === 'failed' || value('SubState') === 'auto-restart') return { state: 'failed' }
+  if (active === 'failed' || /^(?:auto-restart|start-pre)/.test(value('SubState'))) return { state: 'failed' }
   if (active === 'inactive' || active === '' || !(pid > 0)) return { state: 'stopped' }
   const uptime = value('Uptime')
   return { state: 'running', pid, ...(uptime === '' ? {} : { uptime: Number(uptime) }) }

@@ -1,8 +1,17 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
 import { assertStartable, evaluate, makeCookie, remote, rpc } from '../../../plugins/runtime/beam-commands.ts'
-import { distributionPorts, environment, moduleName, unitFile } from '../../../plugins/runtime/beam-files.ts'
+import {
+  distributionPorts,
+  environment,
+  growingPause,
+  moduleName,
+  unitFile,
+} from '../../../plugins/runtime/beam-files.ts'
 import { daemon, parseProcess as parseDaemon, parseLog as parseDaemonLog } from '../../../plugins/runtime/daemon.ts'
 import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/systemd.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
@@ -27,6 +36,29 @@ describe('the unit of a release', () => {
     expect(text).toContain('\nTimeoutStopSec=30\n')
     expect(text).toContain('\nWantedBy=multi-user.target\n')
     expect(text).not.toMatch(/blue|green/)
+  })
+
+  it('never gives a slot up, also where systemd is older than the pauses that grow', () => {
+    const text = unitFile(unit, facts)
+    expect(text).toMatch(/\nStartLimitIntervalSec=0\n/)
+    expect(text).toMatch(/\nRestart=always\nRestartSec=1\n/)
+    // systemd takes `$$` for `$`, and `%%` for `%`.
+    const [, inUnit = ''] = /^ExecStartPre=-\/bin\/sh -c '(.*)'$/m.exec(text) ?? []
+    expect(inUnit.replaceAll('$$', '$').replaceAll('%%', '%')).toBe(growingPause)
+    expect(inUnit.replaceAll('$$', '').replaceAll('%%', '')).not.toMatch(/['$%]/)
+  })
+
+  it('waits longer from try to try, and anew after a run that lasted', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'switchyard-pause-'))
+    await writeFile(join(folder, 'sleep'), '#!/bin/sh\necho "$1"\n', { mode: 0o755 })
+    const env = { PATH: `${folder}:${process.env.PATH}`, RUNTIME_DIRECTORY: folder }
+    const next = () => Number(execFileSync('sh', ['-c', growingPause], { env, encoding: 'utf8' }))
+    expect(Array.from({ length: 13 }, next)).toEqual([0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 59, 59, 59])
+    const began = Math.floor(Date.now() / 1000)
+    await writeFile(join(folder, 'tries'), `12 ${began - 3600}\n`)
+    expect(next()).toBe(0)
+    expect(await readFile(join(folder, 'tries'), 'utf8')).toMatch(/^0 \d+\n$/)
+    await rm(folder, { recursive: true })
   })
 })
 
