@@ -121,6 +121,8 @@ export interface Answer {
   /** HTTP status; 0 when there was no answer. */
   readonly status: number
   readonly body: string
+  /** Where a redirect leads, as it says it. */
+  readonly location?: string
 }
 
 export interface Router {
@@ -140,6 +142,8 @@ export interface Router {
    * measures itself. Contacts nothing.
    */
   curl?(path: string): readonly string[]
+  /** The site as its visitors know it: the value of `Host`, and whether the router ends TLS. Health is asked in the same way. */
+  readonly site?: { readonly host: string; readonly https: boolean }
   /** A switch closes kept connections, and can lose a request on one: then a promote reports that, and is not taken back for it. */
   readonly dropsKept?: boolean
   /** A `Fault` when the router is down or its configuration is not valid: then nothing may be switched. */
@@ -168,6 +172,8 @@ export interface ProofLimits {
   readonly within: number
   /** Asked of the application when the route was proven: what came is the proof's `answer`. */
   readonly path?: string
+  /** Further headers of that one question. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Proof {

@@ -4,7 +4,11 @@ import type { Entry } from './journal/journal.ts'
 import type { LockOwner } from './lock/lock.ts'
 import type { Maintenance } from './lock/maintenance.ts'
 import type { Check } from './preflight/checks.ts'
-import type { HealthResult } from './start/health.ts'
+import { answerWords, type Unwell, whatIsWrong, whatItSaid, whatToDo } from './start/health-words.ts'
+
+/** The holder may be the live slot of somebody else, so nobody is told to end it. */
+export const PORT_ADVICE =
+  'Find out whose it is. Then give the slot a port of its own in the Taskfile and run `npx task setup`, or have its owner move it. Nothing was stopped.'
 
 const list = (names: readonly string[]) => names.join(', ')
 
@@ -78,6 +82,15 @@ export const slotFaults = catalogue({
       'Find out which is right with `npx task status` and the site itself; `npx task repair` makes the records follow the router. Nothing was touched.',
     detail: d => d.readings.map(([who, says]) => `${who.padEnd(14)} ${says}`).join('\n'),
   }),
+  LIVE_ILL: fault<{ slot: string; state: string; health: string; path: string }>({
+    exit: 3,
+    what: d =>
+      d.state === 'running'
+        ? `${d.slot} is live, but its application does not answer ${d.path} with 200 and as this slot's own.`
+        : `${d.slot} is live, but its application is not running (${d.state}).`,
+    next: d =>
+      `Look at the application in ${d.slot}. \`npx task rollback\` goes back to the release before; \`npx task deploy --promote\` brings another one.`,
+  }),
   REPAIR_NOT_CONFIRMED: fault<{ live: string | undefined; named: string | undefined }>({
     exit: 3,
     what: d =>
@@ -97,23 +110,18 @@ export const slotFaults = catalogue({
     next: d => (d.log ? 'The end of its log is above; mend that, then deploy again.' : 'Run `npx task deploy`.'),
     detail: d => d.log || undefined,
   }),
-  SLOT_NOT_HEALTHY: fault<{ slot: string; path: string; result: HealthResult; log: string }>({
-    exit: 3,
-    what: ({ slot, path, result }) =>
-      result.outcome === 'gone'
-        ? `The application in ${slot} ended while its health was asked for (${result.tries} tries, ${result.failed} failed).`
-        : `${path} of ${slot} was not healthy in time: ${result.tries} tries, ${result.failed} failed, last status ${result.status || 'none'}.`,
-    next: d =>
-      d.log
-        ? 'The end of its log is above; mend that, then deploy again.'
-        : 'Look at the application, then deploy again.',
-    detail: d => d.log || undefined,
-  }),
-  SLOT_OTHER_VERSION: fault<{ slot: string; wanted: string; said: string }>({
+  SLOT_NOT_HEALTHY: fault<Unwell>({ exit: 3, what: whatIsWrong, next: whatToDo, detail: whatItSaid }),
+  SLOT_OTHER_VERSION: fault<{ slot: string; wanted: string; said: string; body: string }>({
     exit: 3,
     what: d => `${d.slot} should run ${d.wanted}, but what answers there says ${d.said}.`,
     next: () =>
-      'Run `npx task status`; if the application does not tell its version, set `health: { version: false }`.',
+      "Run `npx task status`. Where the version is told in another field, set `health: { version: '...' }`; where it is not told, `false`.",
+    detail: d => answerWords(200, d.body),
+  }),
+  HEALTH_HEADER_INVALID: fault<{ name: string; why: string }>({
+    exit: 2,
+    what: d => `The header ${JSON.stringify(d.name)} in \`health.headers\` cannot be sent: ${d.why}.`,
+    next: () => "Write it in the Taskfile as `health: { headers: { 'X-Name': 'value' } }`.",
   }),
   ADOPTED_STUCK: fault<{ pid: number }>({
     exit: 1,
@@ -131,7 +139,7 @@ export const slotFaults = catalogue({
   PORT_TAKEN: fault<{ slot: string; port: number; holder: string }>({
     exit: 3,
     what: d => `The port ${d.port} of ${d.slot} is held by ${d.holder}, which is not the slot's application.`,
-    next: () => 'End that process on the host, or give the slot another port. Nothing was stopped.',
+    next: () => PORT_ADVICE,
   }),
   ARTIFACT_REFUSED: fault<{ artifact: string; why: string; detail: string }>({
     exit: 1,

@@ -19,6 +19,7 @@ import { named } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'
 import { type HealthCheck, healthOf, healthRules } from '../slots/start/health.ts'
+import { secretsIn } from '../slots/start/health-headers.ts'
 import { type Readings, readings } from '../slots/truth/truth.ts'
 import type { Context } from './context.ts'
 import { standardTasks } from './standard.ts'
@@ -122,6 +123,7 @@ export function project<
     async open(run: RunSetting): Promise<Opened> {
       const values = await valuesIn(run.folder)
       run.hide(secrets(values))
+      run.hide(secretsIn(health.headers))
       const deploy = newDeploy(whoami(process.env))
       let held: Promise<Lock> | undefined
       let now: Lock | undefined
@@ -178,7 +180,7 @@ export function project<
             router,
             mover,
             runtime,
-            health,
+            health: healthOf(definition.health, router.site),
             probe,
             deploy,
             lock: { take },

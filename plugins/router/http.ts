@@ -1,6 +1,7 @@
 /** Asking a site from its own host, with curl, on a connection of its own each time. */
 import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Answer, Proof, ProofLimits, PublicAnswer, Route } from '../../slots/contracts.ts'
+import { headerInput } from '../../slots/start/health-headers.ts'
 
 /** Seconds that one answer may take. */
 const PATIENCE = 5
@@ -16,9 +17,10 @@ export interface Place {
  * One GET; prints the answer with its headers. It goes to this machine, whatever the DNS says of the name, and past any
  * proxy and .curlrc. A certificate is not looked at: it is the name's, and who answers is not in question.
  */
-export function get(place: Place, path: string, patience: number | Script = PATIENCE): Script {
+export function get(place: Place, path: string, patience: number | Script = PATIENCE, headers: Headers = {}): Script {
   const options = ['-q', '-sS', '-i', ...REACH, '--no-keepalive']
-  return sh.read`curl ${options} --max-time ${patience} ${target(place, path)}`
+  const one = sh.read`curl ${options} --max-time ${patience} ${target(place, path)}`
+  return Object.keys(headers).length === 0 ? one : sh.read`${headerInput(headers)} | ${one} --config -`
 }
 
 /**
@@ -41,6 +43,8 @@ export function getFollowing({ url, address }: Place, path: string): Script {
   ]
   return sh.read`curl ${options} --max-time ${PATIENCE} ${hosts} ${url.origin + path}`
 }
+
+type Headers = NonNullable<ProofLimits['headers']>
 
 /** The same as words for a curl of somebody else's making, the URL last: on HTTP/1.1, to this machine. */
 export const reach = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]
@@ -128,12 +132,16 @@ export function parsePublicFollowed(
  * Prints `<1 or 0> <questions> <ms until the first answer of the route, or -> <exit of the last curl>`, a line with what the application
  * says to `path`, in base64, when that is asked, and the last answer.
  */
-export function proveLoop(place: Place, { slot, generation }: Route, { answers, within, path }: ProofLimits): Script {
+export function proveLoop(
+  place: Place,
+  { slot, generation }: Route,
+  { answers, within, path, headers }: ProofLimits,
+): Script {
   const [status, body] = slot === undefined ? ['503', NOBODY] : ['200', slot]
   const application =
     path === undefined
       ? sh.read`echo`
-      : sh.read`${get(place, path)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
+      : sh.read`${get(place, path, PATIENCE, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
   const same = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
   return sh.read`
 now() { date +%s%N; }
@@ -179,8 +187,9 @@ export function parseProof(printed: string, slots: readonly string[]): Proof {
 function applicationAnswer(line: string): Answer {
   const [encoded = '', failed] = line.split(' ')
   if (failed) return { status: 0, body: '' }
-  const { status, body } = parseAnswer(Buffer.from(encoded, 'base64').toString())
-  return { status, body }
+  const { status, headers, body } = parseAnswer(Buffer.from(encoded, 'base64').toString())
+  const location = headers.get('location')
+  return { status, body, ...(location !== undefined && { location }) }
 }
 
 /** curl's own line about a failure, without its name. */

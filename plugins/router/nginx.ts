@@ -129,6 +129,10 @@ function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, 
       const { status, body } = parseAnswer(stdout)
       return code === 0 ? { status, body } : { status: 0, body: '' }
     },
+    get site() {
+      const { host: name, protocol } = place().url
+      return { host: name, https: protocol === 'https:' }
+    },
     curl: path => reach(place(), path),
     dropsKept: mode === 'reload',
     check: () => check(host, program, way.files),

@@ -29,10 +29,13 @@ export function daemon({ layout, release, stopLimit }: DaemonOptions): Superviso
   }
   /**
    * Functions of the script: `ours` prints the pids of all that was started here, `vms` those of the Erlang VM. A process
-   * that is ending loses its environment before it lets go of its port, so `gone` looks at `$seen` as well.
+   * that is ending loses its environment before it lets go of its port, so `gone` looks at `$seen` as well. The list of processes is as long as
+   * it is, which one command may not take: 123 says that a `grep` of several found nothing, or that a process was gone by then.
    */
   const functions = (slot: Slot): Script => sh.read`
-ours() { grep -lzxF -- ${`SWITCHYARD_DAEMON=${at(slot).dir}`} /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 || true; }
+ours() {
+  { printf '%s\\0' /proc/[0-9]*/environ | xargs -0 grep -slzxF -- ${`SWITCHYARD_DAEMON=${at(slot).dir}`} || [ $? = 123 ]; } | cut -d/ -f3
+}
 gone() {
   [ -z "$(ours)" ] || return 1
   for pid in $seen; do

@@ -1,12 +1,16 @@
 /** Judges what was seen of a host: one check a subject, each with what to do when it is not good. Pure. */
 import type { Fault } from '../../runner/faults.ts'
 import { table } from '../../runner/table.ts'
+import { PORT_ADVICE } from '../faults.ts'
 import type { SetupPlan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
+import type { Health } from '../start/health.ts'
+import { answerWords } from '../start/health-words.ts'
+import { holderWords } from '../start/sockets.ts'
 import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
 import { counted } from '../words.ts'
-import type { Listener, Seen } from './look.ts'
+import type { Seen } from './look.ts'
 
 export interface Check {
   readonly name: string
@@ -19,10 +23,9 @@ export interface Check {
 export interface Evidence {
   readonly user: string
   readonly slots: Slots<string>
+  readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
   readonly seen: Seen
-  /** For each slot, the processes that are its own. */
-  readonly ours: readonly (readonly number[])[]
   readonly setup: Pick<SetupPlan, 'folders' | 'files'>
   /** What the router's own check threw. */
   readonly router: Fault | undefined
@@ -34,6 +37,7 @@ export interface Evidence {
   readonly clock: { readonly began: number; readonly ended: number }
   /** Our own deploy. */
   readonly deploy: string
+  /** What a deploy wants to put there; undefined when the host is only looked at. */
   readonly load?: { readonly room: Room | undefined } | undefined
 }
 
@@ -53,7 +57,7 @@ export function judge(evidence: Evidence): readonly Check[] {
     // A router that is down is why nobody can tell which slot is live: the cause comes before what follows from it.
     router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
     ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
-    live.fault ? failed('live slot', live.fault) : ok('live slot', live.name ?? 'none yet: the first deploy'),
+    live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
     sudoCheck(evidence),
     ...room(evidence),
@@ -70,6 +74,20 @@ export function judge(evidence: Evidence): readonly Check[] {
   )
   const said = `${busy.by} is busy since ${busy.since}: ${busy.doing} (${busy.deploy})`
   return [...calm, bad('warn', 'lock', said, 'Wait until that has ended, or use --lock-wait.')]
+}
+
+/** A live slot that is ill is no reason to refuse the deploy that mends it. */
+function liveCheck({ seen, slots, live: { name }, health, load }: Evidence): Check {
+  if (name === undefined) return ok('live slot', 'none yet: the first deploy')
+  const { status, body } = seen.answers[slots.names.indexOf(name)] ?? { status: 0, body: '' }
+  if (status === 200) return ok('live slot', name)
+  const said = status === 0 ? 'it gave no answer' : answerWords(status, body)
+  return bad(
+    load ? 'warn' : 'fail',
+    'live slot',
+    `${name} is live, but asked for ${health.path} ${said}`,
+    `Look at the application in ${name}. \`npx task rollback\` goes back to the release before; \`npx task deploy --promote\` brings another one.`,
+  )
 }
 
 function setupCheck({ setup: { folders, files } }: Evidence): Check {
@@ -117,42 +135,30 @@ function room({ seen: { disk, there }, load }: Evidence): Check[] {
   return [...checks, disk.inodes < LOW.inodes ? bad('warn', 'inodes', inodes, few) : ok('inodes', inodes)]
 }
 
-/** A process and its parents. */
-function line(parents: ReadonlyMap<number, number>, pid: number | undefined): number[] {
-  const chain: number[] = []
-  for (let at = pid; at !== undefined && at > 1 && !chain.includes(at); at = parents.get(at)) chain.push(at)
-  return chain
-}
-
-const isOurs = ({ seen, ours }: Evidence, i: number, listener: Listener): boolean =>
-  line(seen.parents, listener.pid).some(pid => ours[i]?.includes(pid))
-
-function portCheck(evidence: Evidence, i: number): Check {
-  const slot = evidence.slots.all[i]
-  const name = `port ${slot?.port}`
-  const stranger = evidence.seen.listeners.find(
-    listener => listener.port === slot?.port && !isOurs(evidence, i, listener),
+function portCheck({ seen, slots }: Evidence, i: number): Check {
+  const { name: slot, port } = slots.all[i] ?? {}
+  const name = `port ${port}`
+  const there = seen.sockets.filter(socket => socket.port === port)
+  const strangers = there.filter(({ owner }) => owner !== i)
+  if (strangers.length === 0) return ok(name, there.length > 0 ? `held by ${slot}` : `free for ${slot}`)
+  const holder = strangers.map(holderWords).join('; ')
+  return bad(
+    'fail',
+    name,
+    `the port ${port} of ${slot} is held by ${holder}, which is not the slot's application`,
+    PORT_ADVICE,
   )
-  if (!stranger) {
-    const held = evidence.seen.listeners.some(listener => listener.port === slot?.port)
-    return ok(name, held ? `held by ${slot?.name}` : `free for ${slot?.name}`)
-  }
-  const holder = stranger.name ? `${stranger.name}, process ${stranger.pid}` : 'a process of another user'
-  const said = `the port ${slot?.port} of ${slot?.name} is held by ${holder}, which is not the slot's application`
-  return bad('fail', name, said, 'End that process on the host, or give the slot another port. Nothing was stopped.')
 }
 
 const LOOPBACK = /^(?:127\.|\[::1\]|\[::ffff:127\.)/
 
-function loopback(evidence: Evidence): Check {
-  const open = evidence.slots.all.flatMap((slot, i) =>
-    evidence.seen.listeners
-      .filter(listener => isOurs(evidence, i, listener) && !LOOPBACK.test(listener.address))
-      .map(({ address, port }) => `${slot.name} listens on ${address}:${port}`),
-  )
+function loopback({ seen, slots }: Evidence): Check {
+  const open = seen.sockets
+    .filter(({ owner, address }) => owner !== undefined && !LOOPBACK.test(address))
+    .map(({ owner = 0, address, port }) => `${slots.all[owner]?.name} listens on ${address}:${port}`)
   if (open.length === 0) return ok('loopback', 'no slot listens to the world')
   const next = "Bind the application, and the BEAM's distribution, to 127.0.0.1: else the world gets past the router."
-  return bad('warn', 'loopback', open.join(', '), next)
+  return bad('warn', 'loopback', [...new Set(open)].join(', '), next)
 }
 
 function files({ environments }: Seen): Check {

@@ -1,28 +1,24 @@
 /** One script that reads of a host all that the preflight wants to know, and how its output is read. */
 import { type Script, sh } from '../../host/script.ts'
-import type { Release } from '../contracts.ts'
+import type { Answer, Release, Runtime } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { type LockOwner, parseOwner } from '../lock/lock.ts'
 import { probeTrouble } from '../promote/probe.ts'
 import type { Slots } from '../slot.ts'
+import { adoptedPid } from '../start/adopt.ts'
+import { askOnce, type Health } from '../start/health.ts'
+import { parseSockets, type Socket, whose } from '../start/sockets.ts'
 import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
-
-/** A TCP socket that listens. `name` and `pid` are missing for processes of other users. */
-export interface Listener {
-  readonly address: string
-  readonly port: number
-  readonly name: string | undefined
-  readonly pid: number | undefined
-}
 
 export interface Seen {
   /** Milliseconds since 1970, by the host's clock. */
   readonly clock: number
   /** Of the releases' file system: bytes and inodes that are free, undefined where it has no fixed number, and where it is mounted. */
   readonly disk: { readonly free: number; readonly inodes: number | undefined; readonly mount: string }
-  readonly listeners: readonly Listener[]
-  /** Parent of each process. */
-  readonly parents: ReadonlyMap<number, number>
+  /** All sockets that listen; the owner is the position of the slot. */
+  readonly sockets: readonly Socket[]
+  /** What each slot's application answered to one question for its health; status 0 when it gave no answer. */
+  readonly answers: readonly Answer[]
   readonly sudo: SudoAnswer
   /** Environment files of slots that cannot be read, or that others can read. */
   readonly environments: readonly string[]
@@ -35,22 +31,40 @@ export interface Seen {
 }
 
 const MARK = '@@ '
+/** Milliseconds that an application has to answer: it is asked once, while everything else is looked at. */
+const PATIENCE = 2_000
+
+interface Ground {
+  readonly layout: Layout
+  readonly slots: Slots<string>
+  readonly runtime: Runtime
+  readonly health: Health
+}
 
 /** Without a release, as for `doctor`, it also asks what only a person wants to know. Takes no lock, not even for a moment: the kernel's own list tells whether somebody has it. */
 export function look(
-  layout: Layout,
-  slots: Slots<string>,
+  { layout, slots, runtime, health }: Ground,
   sudo: readonly (readonly string[])[],
   release?: Release,
 ): Script {
+  const healthy = slots.all.map((slot, i) => sh.read`healthy ${i} "$(${askOnce(slot, health, PATIENCE)})" &`)
+  const processes = slots.all.map(
+    slot => sh.read`pid=$(${runtime.pid(slot)}); pids+=("\${pid:-$(${adoptedPid(layout, slot)})}")`,
+  )
   const files = slots.names.map(name => layout.slot(name).env)
   return sh.read`
 export LC_ALL=C
+${whose}
 echo '@@ clock'; date +%s%3N
 echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} 2>/dev/null | tail -n 1 || :
-echo '@@ listeners'; ss -Hltnp
-echo '@@ parents'; awk '/^Pid:/ { pid = $2 } /^PPid:/ { print pid, $2 }' /proc/[0-9]*/status 2>/dev/null || :
-${askSudo(sudo)}
+echo '@@ sockets'; pids=()
+${sh.lines(...processes)}
+whose '' "\${pids[@]}"
+echo; ${askSudo(sudo)}
+echo '@@ answers'
+healthy() { local status=\${2##*$'\\n'} body; status=\${status%% *} body=\${2:0:1500}; printf '%s %s %s\\n' "$1" "$status" "\${body//$'\\n'/ }"; }
+${sh.lines(...healthy)}
+wait
 echo '@@ environments'; for file in ${files}; do
   if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi
 done
@@ -72,8 +86,8 @@ export function parseLook(text: string): Seen {
   return {
     clock: Number(lines('clock')[0]),
     disk: { free: Number(free), inodes: Number(itotal) > 0 ? Number(inodes) : undefined, mount },
-    listeners: lines('listeners').map(listener),
-    parents: new Map(lines('parents').map(line => line.split(' ').map(Number) as [number, number])),
+    sockets: parseSockets(lines('sockets')),
+    answers: answersIn(lines('answers')),
     sudo: sudoAnswer(lines('sudo'), lines('denied')),
     environments: lines('environments'),
     busy: parseOwner(lines('busy').join('\n')),
@@ -82,15 +96,12 @@ export function parseLook(text: string): Seen {
   }
 }
 
-/** One line of `ss -Hltnp`: state, two queues, the local address, the peer's, the processes. */
-function listener(line: string): Listener {
-  const [, , , local = '', , ...users] = line.trim().split(/\s+/)
-  const colon = local.lastIndexOf(':')
-  const [, name, pid] = /\(\("([^"]+)",pid=(\d+)/.exec(users.join(' ')) ?? []
-  return {
-    address: local.slice(0, colon),
-    port: Number(local.slice(colon + 1)),
-    name,
-    pid: pid === undefined ? undefined : Number(pid),
+/** `<position of the slot> <status> <body in one line>`, in the order in which they came. */
+function answersIn(lines: readonly string[]): readonly Answer[] {
+  const answers: Answer[] = []
+  for (const line of lines) {
+    const [, slot, status, body = ''] = /^(\d+) (\d+) (.*)$/.exec(line) ?? []
+    if (slot !== undefined) answers[Number(slot)] = { status: Number(status), body }
   }
+  return answers
 }

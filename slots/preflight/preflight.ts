@@ -10,6 +10,7 @@ import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { type Facts, facts, plan } from '../setup.ts'
 import type { Slots } from '../slot.ts'
+import type { Health } from '../start/health.ts'
 import { judge as judgeTruth, readings } from '../truth/truth.ts'
 import type { Room } from '../upload/contents.ts'
 import { type Check, judge } from './checks.ts'
@@ -22,6 +23,7 @@ interface Ground<S extends string> {
   readonly slots: Slots<S>
   readonly router: Router
   readonly runtime: Runtime
+  readonly health: Health
   readonly deploy: Deploy
   provisions(facts: HostFacts): readonly Provision[]
   environment(slot: Slot): string
@@ -46,7 +48,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   early.catch(() => undefined)
   const found = await asked
   const asExpected = sees(expected, found, provisions(found))
-  const { wants, began, read, look, setup, route, processes, conflicts } = await (asExpected
+  const { wants, began, read, look, setup, route, conflicts } = await (asExpected
     ? early
     : lookAround(ground, found, load))
   if (read.fault?.code === 'NOT_SET_UP') throw read.fault
@@ -54,11 +56,9 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   return judge({
     user: found.user,
     slots,
+    health: ground.health,
     sudo: wants.flatMap(want => want.sudo),
     seen: parseLook(look.text),
-    ours: slots.all.map((_, i) =>
-      [processes[i]?.pid, read.value?.records[i]?.adopted?.pid].filter(pid => pid !== undefined),
-    ),
     setup,
     router: route.fault,
     conflicts,
@@ -72,25 +72,23 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
 
 /** All at once: what is begun in one turn travels together. */
 async function lookAround<S extends string>(ground: Ground<S>, found: Facts, load: Load | undefined) {
-  const { app, host, layout, slots, router, runtime, provisions } = ground
+  const { app, host, layout, slots, router, provisions } = ground
   const wants = provisions(found)
   const script = lookScript(
-    layout,
-    slots,
+    ground,
     wants.flatMap(want => want.sudo),
     load?.release,
   )
   const began = Date.now()
-  const [read, look, setup, route, processes, conflicts = []] = await Promise.all([
+  const [read, look, setup, route, conflicts = []] = await Promise.all([
     caught(async () => readings(ground)),
     host.ask(script).then(text => ({ text, at: Date.now() })),
     plan(host, { app, layout, slots, provisions: wants, facts: found }),
     caught(() => router.check()),
-    Promise.all(slots.all.map(slot => runtime.process(slot))),
     // The whole configuration of a router is much to read: only `doctor` does.
     load ? [] : router.conflicts?.(),
   ])
-  return { wants, began, read, look, setup, route, processes, conflicts }
+  return { wants, began, read, look, setup, route, conflicts }
 }
 
 /** Whether one sees as the other does: the same user, who can read all that setup made, or can become root in the same way. */

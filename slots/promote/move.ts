@@ -1,11 +1,12 @@
 /** One move of the traffic: planned only to a slot that is fit for it, proven from outside, written down. */
 import type { Host } from '../../host/host.ts'
 import { inThisOrder } from '../../host/turn.ts'
-import type { Route, Router, Runtime, Slot } from '../contracts.ts'
+import type { Answer, Route, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { append, type Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { assertHealthy, type Health, versionIn } from '../start/health.ts'
+import { answerWords } from '../start/health-words.ts'
 import { promotedAt, type SlotRecord, writeRecord } from '../truth/record.ts'
 import type { Truth } from '../truth/truth.ts'
 
@@ -70,13 +71,18 @@ export class NotProven extends Error {
 
 /** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `NotProven`. */
 export async function proveMove({ router, health }: Ground, { to, generation, record }: Move<string>): Promise<string> {
-  const proof = await router.prove({ slot: to.name, generation }, { ...PROOF, path: health.path })
+  const proof = await router.prove(
+    { slot: to.name, generation },
+    { ...PROOF, path: health.path, headers: health.headers },
+  )
   if (!proof.proven)
     throw new NotProven(
       `after ${proof.asked} questions the site still says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
     )
-  const { status, body } = proof.answer ?? { status: 0, body: '' }
-  if (status !== 200) throw new NotProven(`${health.path} answers ${status || 'nothing'} through the router`)
+  const { status, body, location }: Answer = proof.answer ?? { status: 0, body: '' }
+  if (status === 0) throw new NotProven(`${health.path} answers nothing through the router`)
+  if (status !== 200)
+    throw new NotProven(`asked for ${health.path} through the router, ${answerWords(status, body, location)}`)
   const said = health.version === false ? record.release.version : versionIn(body, health.version)
   if (said !== record.release.version)
     throw new NotProven(`through the router it says ${said ?? 'no version'} and not ${record.release.version}`)

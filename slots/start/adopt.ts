@@ -10,12 +10,21 @@ import type { Layout } from '../layout.ts'
 import { named } from '../names.ts'
 import type { Slots } from '../slot.ts'
 import { type SlotRecord, writeRecord } from '../truth/record.ts'
-import { type Health, healthLoop, listenerChain, parseHealth, versionIn } from './health.ts'
+import { type Health, healthLoop, parseHealth, versionIn } from './health.ts'
+import { portTaken } from './port.ts'
+import { onPort } from './sockets.ts'
 
-/** Prints pid, start time and working folder of the process that listens on a slot's port. */
+/**
+ * Prints pid, start time and working folder of the process that listens on a slot's port; of a server that forks that is the one whose parent
+ * does not listen there.
+ */
 const holder = (slot: Slot): Script => sh.read`
-${listenerChain(slot)}
-set -- $chain
+pids=" $(ss -Hltnp ${onPort(slot.port)} | sed 's/pid=/\\n/g' | sed -n 's/^\\([0-9]*\\),fd=.*/\\1/p' | sort -nu | tr '\\n' ' ')"
+set --
+for pid in $pids; do
+  parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+  case "$pids" in *" $parent "*) ;; *) set -- "$pid"; break ;; esac
+done
 if [ $# = 0 ]; then exit 0; fi
 printf '%s\\n%s\\n%s' "$1" "$(${startTime('$1')})" "$(readlink "/proc/$1/cwd")"`
 
@@ -37,6 +46,10 @@ export async function findRunning(host: Host, slot: Slot): Promise<Found> {
   if (!pid || !startTime || !folder) throw slotFaults.ADOPT_NOTHING({ slot: slot.name, port: slot.port })
   return { pid: Number(pid), startTime, folder }
 }
+
+/** Prints the pid of a slot's adopted process, as `writeRecord` has written it; nothing where there is none. */
+export const adoptedPid = (layout: Layout, slot: Slot): Script => sh.read`
+sed -n '/^  "adopted": {/,/}/ s/^ *"pid": \\([0-9]*\\).*/\\1/p' ${layout.slot(slot.name).record} 2>/dev/null || :`
 
 /** What the records say of an adopted process: its folder stands for its release. */
 export const adoptedRecord = (
@@ -120,8 +133,8 @@ export async function adopt({ host, layout, slots, router, health, deploy, log }
   const slot = slots.other(undefined)
   const found = await findRunning(host, slot)
   const result = parseHealth(await host.ask(healthLoop(slot, found.pid, { ...health, soak: 0 })))
-  if (result.outcome !== 'passed')
-    throw slotFaults.SLOT_NOT_HEALTHY({ slot: slot.name, path: health.path, result, log: '' })
+  if (result.outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, health, result, log: '' })
+  if (result.sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, result.sockets, '')
   const version = (health.version && versionIn(result.body, health.version)) || 'unknown'
   await writeRecord(
     host,

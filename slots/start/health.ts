@@ -1,6 +1,6 @@
 /**
  * Whether a slot is fit for traffic: its health path answers 200 several times in a row, the same process from the first
- * answer to the last, it says the version of the release, and it is that process which listens on the slot's port.
+ * answer to the last, it says the version of the release, and all sockets on the slot's port are that process's own.
  *
  * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
  */
@@ -8,13 +8,23 @@ import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { lastLines } from '../../host/run.ts'
 import { type Script, sh } from '../../host/script.ts'
-import { atLeast, count, either, fields, oneOf, optional, path, text } from '../../runner/shape.ts'
-import type { Release, Runtime, Slot } from '../contracts.ts'
+import { anyText, atLeast, count, either, fields, oneOf, optional, path, record, text } from '../../runner/shape.ts'
+import type { Release, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
+import { headerInput, headersOf } from './health-headers.ts'
+import { portTaken } from './port.ts'
+import { onPort, parseSockets, type Socket, whose } from './sockets.ts'
 
 export interface HealthCheck {
   /** Default `/health`. */
   readonly path?: string
+  /** The `Host` that the application is asked for. Default: the name of the router's site, so that a list of allowed hosts lets it pass. */
+  readonly host?: string
+  /**
+   * Further headers of each question, such as `{ Authorization: 'Basic ...' }`. Default: `X-Forwarded-Proto: https` when the router's site has
+   * TLS, and none else. What names a secret is hidden in all output, and never an argument of a process.
+   */
+  readonly headers?: Readonly<Record<string, string>>
   /** The field of the JSON answer that holds the version; `false` when the application does not tell it. Default `version`. */
   readonly version?: string | false
   /** 200s in a row. Default 3. */
@@ -31,6 +41,8 @@ export interface HealthCheck {
 
 export const healthRules = fields<HealthCheck>({
   path: optional(path),
+  host: optional(text),
+  headers: optional(record(anyText)),
   version: optional(either(text, oneOf(false), 'the name of a field such as "version", or false')),
   passes: optional(count(1)),
   every: optional(atLeast(0, 'milliseconds')),
@@ -41,8 +53,11 @@ export const healthRules = fields<HealthCheck>({
 
 export type Health = Required<HealthCheck>
 
-export const healthOf = (check: HealthCheck = {}): Health => ({
+/** `site`: what the router says of the site, so that the application is asked as the router asks it. */
+export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: Router['site']): Health => ({
   path: '/health',
+  host: host ?? site?.host ?? '',
+  headers: headersOf({ ...(site?.https && { 'X-Forwarded-Proto': 'https' }) }, headers),
   version: 'version',
   passes: 3,
   every: 50,
@@ -61,8 +76,12 @@ export interface HealthResult {
   /** HTTP status of the last answer; 0 when there was none. */
   readonly status: number
   readonly body: string
-  /** Who listens on the port, and its parents up to the first process. */
-  readonly listener: readonly number[]
+  /** Exit code of curl at the last try. */
+  readonly curl: number
+  /** Where a redirect of the last answer leads; '' when it is none. */
+  readonly redirect: string
+  /** All sockets that listen on the port; owner 0 is the slot's process. */
+  readonly sockets: readonly Socket[]
 }
 
 /**
@@ -70,15 +89,16 @@ export interface HealthResult {
  * there is none. Its output is for `parseHealth`.
  */
 export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script => sh.read`
+${whose}
 now() { date +%s%3N; }
-start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 body=
+start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect= body= code=0
 process=${typeof pid === 'number' ? pid : sh.read`$(${pid})`}
 while :; do
   if [ -z "$process" ]; then outcome=down; break; fi
   if ! [ -d "/proc/$process" ]; then outcome=gone; break; fi
-  tries=$((tries + 1))
-  answer=$(curl -s --max-time ${health.patience / 1000} -w '\\n%{http_code}' ${url(slot, health.path)}) || true
-  status=\${answer##*$'\\n'} body=\${answer%$'\\n'*}
+  tries=$((tries + 1)) code=0
+  answer=$(${askOnce(slot, health, health.patience)}) || code=$?
+  body=\${answer%$'\\n'*} status=\${answer##*$'\\n'} redirect=\${status#* } status=\${status%% *}
   if [ "$status" = 200 ]; then
     if [ $passes = 0 ]; then since=$(now); fi
     passes=$((passes + 1))
@@ -90,27 +110,37 @@ while :; do
   if [ $(( $(now) - start )) -ge ${health.within} ]; then break; fi
   sleep ${health.every / 1000}
 done
-${listenerChain(slot)}
-printf '%s %s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$chain" "$body"`
+sockets=$(whose ${onPort(slot.port)} "$process")
+if [ -n "$sockets" ]; then sockets+=$'\\n'; fi
+if [ -z "$sockets" ] && [ $outcome = passed ] && ! [ -d "/proc/$process" ]; then outcome=gone; fi
+printf '%s %s %s %s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$code" "$redirect" "$sockets" "$body"`
 
-const url = (slot: Slot, path: string) => `http://127.0.0.1:${slot.port}${path}`
-
-/** Sets `$chain` to the pid that listens on a slot's port, and its parents. Empty when none does, or none that we may see. */
-export const listenerChain = (slot: Slot): Script => sh.read`
-chain= pid=$(ss -Hltnp ${`sport = :${slot.port}`} | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1)
-while [ "\${pid:-0}" -gt 1 ]; do chain="$chain $pid"; pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null || true); done`
+/**
+ * Asks a slot's application once, as the router would, past any proxy and .curlrc of the account. Prints the answer's body, and on a line of its
+ * own the status and where a redirect leads.
+ */
+export function askOnce(slot: Slot, { path, host, headers }: Health, patience: number): Script {
+  const words = ['-q', '-s', '--noproxy', '*', '--max-time', patience / 1000, '-w', '\\n%{http_code} %{redirect_url}']
+  const url = `http://127.0.0.1:${slot.port}${path}`
+  const said = { ...(host !== '' && { Host: host }), ...headers }
+  if (Object.keys(said).length === 0) return sh.read`curl ${words} ${url}`
+  return sh.read`${headerInput(said)} | curl ${words} --config - ${url}`
+}
 
 export function parseHealth(text: string): HealthResult {
-  const [head = '', chain = '', ...body] = text.split('\n')
-  const [outcome, tries, failed, status, pid] = head.split(' ')
+  const [head = '', ...rest] = text.split('\n')
+  const [outcome, tries, failed, status, pid, code, redirect = ''] = head.split(' ')
+  const blank = rest.indexOf('')
   return {
     outcome: outcome as HealthResult['outcome'],
     pid: Number(pid),
     tries: Number(tries),
     failed: Number(failed),
     status: Number(status),
-    listener: chain.split(' ').filter(Boolean).map(Number),
-    body: body.join('\n'),
+    curl: Number(code),
+    redirect,
+    sockets: parseSockets(rest.slice(0, blank)),
+    body: rest.slice(blank + 1).join('\n'),
   }
 }
 
@@ -144,7 +174,7 @@ const verdict = ({ version }: Expected, health: Health): Script => {
   const tells = sh.read`case "$body" in *${said[0] ?? ''}*|*${said[1] ?? ''}*) ;; *) exit ${UNFIT}; esac`
   return sh.lines(
     sh.read`if [ "$outcome" != passed ]; then exit ${UNFIT}; fi`,
-    sh.read`case "$chain " in ' '|*" $process "*) ;; *) exit ${UNFIT}; esac`,
+    sh.read`case $'\\n'"$sockets" in $'\\n'|*$'\\n-'*) exit ${UNFIT}; esac`,
     ...(health.version === false ? [] : [tells]),
   )
 }
@@ -177,17 +207,22 @@ export async function assertHealthy(
   const { runtime, health } = patient
   const tail = () => (adopted === undefined ? runtime.log(slot, 15) : Promise.resolve(''))
   const result = await asked
-  const { outcome, pid } = result
+  const { outcome, pid, sockets } = result
+  if (sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, sockets, '')
   if (outcome === 'down') {
     const { state } = await runtime.process(slot)
     throw slotFaults.SLOT_DOWN({ slot: slot.name, state, log: await tail() })
   }
-  if (outcome !== 'passed')
-    throw slotFaults.SLOT_NOT_HEALTHY({ slot: slot.name, result, path: health.path, log: await tail() })
-  if (result.listener.length > 0 && !result.listener.includes(pid))
-    throw slotFaults.PORT_TAKEN({ slot: slot.name, port: slot.port, holder: `process ${result.listener[0]}` })
+  if (outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, result, health, log: await tail() })
+  if (sockets.length === 0)
+    throw portTaken(slot, sockets, 'somebody who has no socket on this host: a rule of its firewall may lead there')
   const said = health.version === false ? release.version : versionIn(result.body, health.version)
   if (said !== release.version)
-    throw slotFaults.SLOT_OTHER_VERSION({ slot: slot.name, wanted: release.version, said: said ?? 'no version' })
+    throw slotFaults.SLOT_OTHER_VERSION({
+      slot: slot.name,
+      wanted: release.version,
+      said: said ?? 'no version',
+      body: result.body,
+    })
   return { pid, result }
 }

@@ -2,31 +2,34 @@
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import type { Fault } from '../../runner/faults.ts'
 import type { Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
+import { holderWords, onPort, parseSockets, type Socket, whose } from './sockets.ts'
 
-/** Prints the listeners of a slot's port: the process where we may see it. */
-const listeners = (slot: Slot): Script => sh.read`ss -Hltnp ${`sport = :${slot.port}`}`
-
-/** Exits with `TAKEN`, having printed who, when somebody listens: what is begun behind it in the same turn is not run then. */
+/** Exits with `TAKEN` when somebody listens on a slot's port: what is begun behind it in the same turn is not run then. */
 const portFree = (slot: Slot): Script =>
-  sh.ordered(sh.read`taken=$(${listeners(slot)}); if [ -n "$taken" ]; then printf '%s' "$taken"; exit ${TAKEN}; fi`)
+  sh.ordered(sh.read`taken=$(ss -Hltn ${onPort(slot.port)}); if [ -n "$taken" ]; then exit ${TAKEN}; fi`)
 
 const TAKEN = 61
 
-/** Throws `PORT_TAKEN`, naming the process, when somebody listens on a port that should be free. Stops nothing. */
+/** Throws `PORT_TAKEN`, naming who it is, when somebody listens on a port that should be free. Stops nothing. */
 export async function assertPortFree(host: Host, slot: Slot): Promise<void> {
-  const { code, stdout, stderr } = await host.run(portFree(slot))
+  const { code, stderr } = await host.run(portFree(slot))
   if (code === 0) return
   if (code !== TAKEN) throw hostFaults.COMMAND_FAILED({ host: host.name, command: portFree(slot).text, code, stderr })
-  const line = stdout.split('\n')[0] ?? ''
-  const [, name, pid] = /\(\("([^"]+)",pid=(\d+)/.exec(line) ?? []
-  const holder = name ? `${name}, process ${pid}` : 'a process of another user'
-  throw slotFaults.PORT_TAKEN({ slot: slot.name, port: slot.port, holder })
+  const seen = await host.ask(sh.lines(whose, sh.read`whose ${onPort(slot.port)}`))
+  throw portTaken(slot, parseSockets(seen.split('\n')), 'somebody who has let go of it since')
+}
+
+/** The fault for a slot whose port is held by the strangers among these sockets, or else by `nobody`. */
+export function portTaken({ name, port }: Slot, sockets: readonly Socket[], nobody: string): Fault {
+  const strangers = sockets.filter(({ owner }) => owner === undefined)
+  return slotFaults.PORT_TAKEN({ slot: name, port, holder: strangers.map(holderWords).join('; ') || nobody })
 }
 
 /** Prints how many connections to a slot's port are established. */
-export const connections = (slot: Slot): Script => sh.read`ss -Htn state established ${`sport = :${slot.port}`} | wc -l`
+export const connections = (slot: Slot): Script => sh.read`ss -Htn state established ${onPort(slot.port)} | wc -l`
 
 /**
  * Waits on the host until nobody is connected to a slot, at most `limit` milliseconds, and prints a line at each change and one at the

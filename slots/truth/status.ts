@@ -2,7 +2,7 @@
 import { table, wrapped } from '../../runner/table.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
 import { adoptedUptime } from '../start/adopt.ts'
-import { type Health, healthLoop, parseHealth } from '../start/health.ts'
+import { type Health, type HealthResult, healthLoop, parseHealth } from '../start/health.ts'
 import { connections } from '../start/port.ts'
 import type { SlotRecord } from './record.ts'
 import { agree, type Ground, readingLines, readings } from './truth.ts'
@@ -62,7 +62,7 @@ async function slotStatus(
       : supervised
   const asked =
     process.state === 'running' && process.pid !== undefined
-      ? parseHealth(await host.ask(healthLoop(slot, process.pid, { ...health, passes: 1, soak: 0, within: 1 })))
+      ? parseHealth(await host.ask(healthLoop(slot, process.pid, { ...health, passes: 1, soak: 0, within: WITHIN })))
       : undefined
   return {
     slot: slot.name,
@@ -71,10 +71,20 @@ async function slotStatus(
     state: process.state,
     pid: process.pid ?? null,
     uptime: process.uptime ?? null,
-    health: asked === undefined ? 'unknown' : asked.outcome === 'passed' ? 'healthy' : 'ill',
+    health: asked === undefined ? 'unknown' : isHealthy(asked) ? 'healthy' : 'ill',
     connections: Number(connected),
   }
 }
+
+/** Milliseconds after which a slot that has not answered with 200 yet is asked no more. */
+const WITHIN = 500
+
+const isHealthy = ({ outcome, sockets }: HealthResult): boolean =>
+  outcome === 'passed' && sockets.length > 0 && sockets.every(({ owner }) => owner !== undefined)
+
+/** The row of the live slot, when its application does not answer as it should. */
+export const illLive = ({ slots }: Status): SlotStatus | undefined =>
+  slots.find(({ live, health }) => live && health !== 'healthy')
 
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 

@@ -96,7 +96,7 @@ systemctl show -p MainPID --value stranger.service`
     await underFault(site, () => deployNext(site, {}, '--promote'), {
       exit: 3,
       cause: new RegExp(`port 5000 of green is held by perl, process ${pid}\\b`),
-      next: /End that process on the host, or give the slot another port/,
+      next: /give the slot a port of its own in the Taskfile/,
       heal: async () => {
         const { stdout } = await site.host.exec('systemctl show -p MainPID --value stranger.service')
         expect(stdout.trim()).toBe(pid)

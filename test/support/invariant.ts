@@ -64,7 +64,7 @@ export interface Survived extends Ended {
 
 /**
  * A host with blue live and green warm, both on 0.1.0, with a secret in its environment file. Times of the health
- * check come from LIFE_SOAK and LIFE_WITHIN, in milliseconds.
+ * check come from LIFE_SOAK and LIFE_WITHIN, in milliseconds; LIFE_HEALTH is more of its options, as JSON.
  */
 export async function faultSite(options: SiteOptions = {}): Promise<Site> {
   const site = await startSite({
@@ -72,7 +72,7 @@ export async function faultSite(options: SiteOptions = {}): Promise<Site> {
     ...options,
     tasks: `export const { retire, repair } = tasks\n${options.tasks ?? ''}`,
     more: `env: '.env',
-  health: { patience: 1_000, soak: Number(env.LIFE_SOAK ?? 0), within: Number(env.LIFE_WITHIN ?? 60_000) },
+  health: { patience: 1_000, soak: Number(env.LIFE_SOAK ?? 0), within: Number(env.LIFE_WITHIN ?? 60_000), ...JSON.parse(env.LIFE_HEALTH ?? '{}') },
   ${options.more ?? ''}`,
   })
   try {

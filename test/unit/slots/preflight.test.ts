@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { sh } from '../../../host/script.ts'
+import type { Runtime } from '../../../slots/contracts.ts'
 import { slotFaults } from '../../../slots/faults.ts'
 import { layout } from '../../../slots/layout.ts'
 import { checkTable, type Evidence, judge } from '../../../slots/preflight/checks.ts'
 import { look, parseLook, type Seen } from '../../../slots/preflight/look.ts'
 import { slotsOf } from '../../../slots/slot.ts'
+import { healthOf } from '../../../slots/start/health.ts'
+import type { Socket } from '../../../slots/start/sockets.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
 
 const exec = promisify(execFile)
@@ -16,15 +20,22 @@ const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 
 const ALLOWED = '    (root) NOPASSWD: /usr/sbin/nginx -t'
 const DENIED = { sudo: { listing: '', denied: [{ command: 0, said: 'sudo: a password is required' }] } }
+const socket = (more: Partial<Socket>): Socket => ({
+  owner: undefined,
+  address: '127.0.0.1',
+  port: 4000,
+  user: 'deploy',
+  unit: undefined,
+  pid: undefined,
+  name: undefined,
+  ...more,
+})
 
 const seen: Seen = {
   clock: 1_000_500,
   disk: { free: 1e9, inodes: 100_000, mount: '/srv' },
-  listeners: [{ address: '127.0.0.1', port: 4000, name: 'beam.smp', pid: 12 }],
-  parents: new Map([
-    [12, 10],
-    [10, 1],
-  ]),
+  sockets: [socket({ owner: 0 })],
+  answers: [{ status: 200, body: '' }],
   sudo: { listing: ALLOWED, denied: [] },
   environments: [],
   busy: undefined,
@@ -36,7 +47,7 @@ const evidence: Evidence = {
   slots,
   sudo: [['/usr/sbin/nginx', '-t']],
   seen,
-  ours: [[10], []],
+  health: { path: '/health' },
   setup: { folders: [], files: [] },
   router: undefined,
   live: { fault: undefined, name: 'blue' },
@@ -73,16 +84,44 @@ describe('the judgement of a host', () => {
     [
       'a stranger on a port',
       {},
-      { listeners: [{ address: '0.0.0.0', port: 5000, name: 'nc', pid: 99 }] },
+      { sockets: [socket({ address: '0.0.0.0', port: 5000, name: 'nc', pid: 99 })] },
       'port 5000',
-      /of green is held by nc, process 99/,
+      /of green is held by nc, process 99, run by deploy on 0\.0\.0\.0/,
+    ],
+    [
+      'the other slot on a port',
+      {},
+      { sockets: [socket({ owner: 0, port: 5000, unit: 'life@blue.service' })] },
+      'port 5000',
+      /of green is held by .* of life@blue\.service/,
+    ],
+    [
+      'a stranger beside the slot on its port',
+      {},
+      { sockets: [socket({ owner: 0 }), socket({ name: 'nc', pid: 99 })] },
+      'port 4000',
+      /of blue is held by nc, process 99/,
+    ],
+    [
+      'a live slot that answers something else',
+      {},
+      { answers: [{ status: 500, body: 'no database' }] },
+      'live slot',
+      /^blue is live, but asked for \/health it answered 500: no database$/,
+    ],
+    [
+      'a live slot that gives no answer',
+      {},
+      { answers: [] },
+      'live slot',
+      /^blue is live, but asked for \/health it gave no answer$/,
     ],
     [
       'a process of another user on a port',
       {},
-      { listeners: [{ address: '*', port: 5000, name: undefined, pid: undefined }] },
+      { sockets: [socket({ address: '*', port: 5000, user: 'nobody', unit: 'shop@blue.service' })] },
       'port 5000',
-      /a process of another user/,
+      /held by a process that we may not see, of shop@blue\.service, run by nobody on \*/,
     ],
     [
       'a router that is down',
@@ -125,7 +164,7 @@ describe('the judgement of a host', () => {
     [
       'a slot that listens to the world',
       {},
-      { listeners: [{ address: '0.0.0.0', port: 14000, name: 'beam.smp', pid: 12 }] },
+      { sockets: [socket({ owner: 0, address: '0.0.0.0', port: 14000 })] },
       'loopback',
       /blue listens on 0\.0\.0\.0:14000/,
     ],
@@ -137,6 +176,18 @@ describe('the judgement of a host', () => {
     expect(found).toEqual([expect.objectContaining({ name, result: 'warn', said: expect.stringMatching(said) })])
   })
 
+  it('lets a deploy mend a live slot that is ill', () => {
+    expect(findings(room(1, 1, 1), { answers: [{ status: 500, body: '' }] })).toEqual([
+      expect.objectContaining({ name: 'live slot', result: 'warn' }),
+    ])
+  })
+
+  it('never says to end a process, which may be the live slot of somebody else', () => {
+    const [check] = findings({}, { sockets: [socket({ owner: 0 }), socket({ name: 'nc', pid: 99 })] })
+    expect(check?.next).toMatch(/give the slot a port of its own/)
+    expect(check?.next).not.toMatch(/\b(?:end|kill|stop) (?:it|that|the process)/i)
+  })
+
   it('gives the exact line of sudoers', () => {
     const [check] = findings({ sudo: [['/usr/bin/journalctl', '--unit=life@blue.service']] }, DENIED)
     expect(check?.next).toContain('deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service')
@@ -144,8 +195,8 @@ describe('the judgement of a host', () => {
 
   it('does not refuse what somebody else changes at this moment', () => {
     const busy = { by: 'ann@desk', since: 'noon', doing: 'deploy', deploy: 'd2' }
-    const listeners = [{ address: '127.0.0.1', port: 5000, name: 'beam.smp', pid: 99 }]
-    expect(findings({}, { busy, listeners }).map(({ name, result }) => [name, result])).toEqual([
+    const sockets = [socket({ port: 5000, name: 'beam.smp', pid: 99 })]
+    expect(findings({}, { busy, sockets }).map(({ name, result }) => [name, result])).toEqual([
       ['port 5000', 'warn'],
       ['lock', 'warn'],
     ])
@@ -176,24 +227,15 @@ describe('what the host prints', () => {
     const root = await mkdtemp(join(tmpdir(), 'switchyard-look-'))
     const at = layout(root)
     await mkdir(at.releases)
-    const script = look(at, slots, [['/usr/sbin/nginx', '-t']])
+    const runtime = { pid: () => sh.read`echo` } as unknown as Runtime
+    const script = look({ layout: at, slots, runtime, health: healthOf() }, [['/usr/sbin/nginx', '-t']])
     const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
     const read = parseLook(stdout)
     expect(Math.abs(read.clock - Date.now())).toBeLessThan(60_000)
     expect(read.disk.free).toBeGreaterThan(0)
     expect(read.disk.mount).toMatch(/^\//)
-    expect(read.parents.get(process.pid)).toBe(process.ppid)
+    expect(read.answers.map(({ status }) => status)).toEqual([0, 0])
     expect([read.busy, read.there, read.environments]).toEqual([undefined, false, []])
-  })
-
-  it('names who listens', () => {
-    const { listeners } = parseLook(
-      '@@ listeners\nLISTEN 0      128    0.0.0.0:22 0.0.0.0:*\nLISTEN 0 1024 [::1]:4000 [::]:* users:(("beam.smp",pid=61,fd=4))\n@@ sudo\nroot',
-    )
-    expect(listeners).toEqual([
-      { address: '0.0.0.0', port: 22, name: undefined, pid: undefined },
-      { address: '[::1]', port: 4000, name: 'beam.smp', pid: 61 },
-    ])
   })
 })
 

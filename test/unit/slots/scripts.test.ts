@@ -120,14 +120,34 @@ describe('a slot', () => {
 
 describe('the text of', () => {
   it('a health answer is read back, the body whole', () => {
-    expect(parseHealth('passed 4 1 200 812\n 812 800\n{"a":\n1}')).toEqual({
+    const head = 'passed 4 1 200 812 0 '
+    const sockets = '0 127.0.0.1:4000 deploy life@blue.service - \n- [::1]:4000 nobody - 99 a b'
+    expect(parseHealth(`${head}\n${sockets}\n\n{"a":\n\n1}`)).toEqual({
       outcome: 'passed',
       pid: 812,
       tries: 4,
       failed: 1,
       status: 200,
-      listener: [812, 800],
-      body: '{"a":\n1}',
+      curl: 0,
+      redirect: '',
+      sockets: [
+        {
+          owner: 0,
+          address: '127.0.0.1',
+          port: 4000,
+          user: 'deploy',
+          unit: 'life@blue.service',
+          pid: undefined,
+          name: undefined,
+        },
+        { owner: undefined, address: '[::1]', port: 4000, user: 'nobody', unit: undefined, pid: 99, name: 'a b' },
+      ],
+      body: '{"a":\n\n1}',
+    })
+    expect(parseHealth('late 1 1 301 812 0 https://x/health\n\n')).toMatchObject({
+      redirect: 'https://x/health',
+      sockets: [],
+      body: '',
     })
     expect(versionIn('{"version":"1"}', 'version')).toBe('1')
     expect(versionIn('{"version":1}', 'version')).toBeUndefined()
