@@ -75,6 +75,8 @@ export interface Held extends AsyncDisposable {
 export interface Transport {
   readonly name: string
   open(run: HostSetting): Promise<Host>
+  /** The same machine, logged in as somebody else. Missing where one does not log in. */
+  as?(user: string): Transport
 }
 
 /**

@@ -28,10 +28,17 @@ const OPTIONS = fields<SshOptions>({ configFile: optional(text) })
 export function ssh(target: string, options: SshOptions = {}): Transport {
   checked('ssh()', TARGET, target)
   checked('ssh()', OPTIONS, options)
-  return { name: target, open: async setting => openHost(machine(target, options, setting), setting) }
+  return loggedIn(target, options, undefined)
 }
 
-function machine(name: string, { configFile }: SshOptions, setting: HostSetting): Machine {
+/** `user`: who logs in, whoever the target names. */
+const loggedIn = (target: string, options: SshOptions, user: string | undefined): Transport => ({
+  name: target,
+  open: async setting => openHost(machine(target, user, options, setting), setting),
+  as: other => loggedIn(target, options, other),
+})
+
+function machine(name: string, user: string | undefined, { configFile }: SshOptions, setting: HostSetting): Machine {
   const meter = meterOf()
   let current: Promise<Opened> | undefined
   let want = (_: boolean) => {}
@@ -43,8 +50,8 @@ function machine(name: string, { configFile }: SshOptions, setting: HostSetting)
 
   let read: Promise<SshConfig> | undefined
   const config = () => {
-    // `ssh -G` reads `user@host` and `ssh://` itself.
-    read ??= resolveConfig({ host: name }, configFile)
+    // `ssh -G` reads `user@host` and `ssh://` itself; the name that it is told beside that wins.
+    read ??= resolveConfig({ host: name, ...(user === undefined ? {} : { user }) }, configFile)
     return read
   }
   const confirm = async (question: string) => (await wanted) && setting.confirm(question)

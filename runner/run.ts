@@ -82,6 +82,7 @@ export async function run(setting: Run): Promise<number> {
     signal: forward.signal,
     dryRun,
     tasks: plan.steps.map(({ task }) => task),
+    values: setting.values,
     folder: source.folder,
     hide: redactor.hide,
     confirm: confirm(forward.signal),

@@ -91,6 +91,8 @@ export interface RunSetting {
   readonly dryRun: boolean
   /** All that the run is going to do, in order. */
   readonly tasks: readonly AnyTask[]
+  /** The values of the command line's arguments, by name. */
+  readonly values: Readonly<Record<string, unknown>>
   /** The folder of the Taskfile: relative paths of a project are relative to it. */
   readonly folder: string
   /** Hides these values in everything that is printed from now on. */

@@ -204,10 +204,20 @@ export interface Provision {
   readonly folders: readonly HostFolder[]
   /** The command lines that the deploying user may run as root, exactly as `sudo -n` will be given them. */
   readonly sudo: readonly (readonly string[])[]
-  /** Run as root after a file changed or when a link is not there, in order; each must be harmless when run again. */
+  /**
+   * Run as root after one of `files` changed or when one of `links` is not there, in order: then what stands there must be in force. One that fails has
+   * every file of the setup put back. Each must be harmless when run again.
+   */
   readonly apply: readonly Script[]
   /** Links of root's that `apply` makes, each at one of several paths. Where they lead is the plugin's own concern. */
   readonly links?: readonly (readonly string[])[]
+  /** Paths of files that are not ours and would take the place of one of `files`, or lose theirs to it; `setup` refuses while there is one. */
+  readonly rivals?: readonly string[]
+  /**
+   * Exits with another code than 0, and prints why, when what is in a slot that runs could not be started again under `files`. Asked, as root where that can be
+   * had, before one of them changes.
+   */
+  readonly restarts?: (slot: Slot) => Script
   /** What is left for a person to do by hand, one line each; `setup` shows it. */
   readonly notes?: readonly string[]
 }
@@ -217,6 +227,8 @@ export interface HostFile {
   readonly text: string
   /** As in `chmod`. */
   readonly mode: number
+  /** Words of a command that reads a new version of the file, whose path is added to them, before it takes its place: not 0 when it is not valid. */
+  readonly check?: readonly string[]
 }
 
 export interface HostFolder {

@@ -12,6 +12,12 @@ export const PORT_ADVICE =
 
 const list = (names: readonly string[]) => names.join(', ')
 
+/** The line of a command's output that says what is wrong: what is called so, or else the last one. */
+const worst = (said: string): string => {
+  const lines = said.split('\n').filter(Boolean)
+  return lines.find(line => /\[emerg\]|error/i.test(line)) ?? lines.at(-1) ?? 'no reason given'
+}
+
 export const slotFaults = catalogue({
   NAME_INVALID: fault<{ what: string; value: string; words: string }>({
     exit: 2,
@@ -37,6 +43,12 @@ export const slotFaults = catalogue({
     exit: 3,
     what: d => `${d.host} is not set up for this application: ${d.root} is not there, or is not ours.`,
     next: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+  }),
+  NOT_OURS: fault<{ host: string; root: string; owner: string; user: string }>({
+    exit: 3,
+    what: d => `${d.root} on ${d.host} belongs to ${d.owner}, and this is ${d.user}.`,
+    next: d =>
+      `Deploy as ${d.owner}: name that account in the Taskfile, such as \`ssh('${d.owner}@...')\`. Where ${d.user} may become root, \`npx task setup --user ${d.owner}\` lets your keys in there. Nothing was changed.`,
   }),
   PREFLIGHT_FAILED: fault<{ host: string; first: Check; failed: number; table: string | undefined }>({
     exit: 3,
@@ -186,9 +198,83 @@ export const slotFaults = catalogue({
     what: d => `The host lacks ${list(d.tools)}.`,
     next: d => `As root on the host: apt-get install -y ${d.packages.join(' ')}`,
   }),
+  APP_TAKEN: fault<{ host: string; app: string; path: string; root: string }>({
+    exit: 3,
+    what: d => `${d.path} on ${d.host} belongs to the application in ${d.root}, whose name is ${d.app} too.`,
+    next: d => `Give this one another name in its Taskfile, such as \`app: '${d.app}_staging'\`. Nothing was changed.`,
+  }),
+  ROOT_TAKEN: fault<{ host: string; root: string; path: string }>({
+    exit: 3,
+    what: d => `${d.root} on ${d.host} is the folder of another application: ${d.path} names it.`,
+    next: () => 'Give this one another `root` in its Taskfile. Nothing was changed.',
+  }),
+  PORT_CLAIMED: fault<{ host: string; slot: string; port: number; path: string }>({
+    exit: 3,
+    what: d => `The port ${d.port} of ${d.slot} is one of another application's on ${d.host}: ${d.path} names it.`,
+    next: d => `Give ${d.slot} another port in the Taskfile. Nothing was changed.`,
+  }),
+  FILE_NOT_OURS: fault<{ host: string; path: string; app: string }>({
+    exit: 3,
+    what: d => `${d.path} is on ${d.host} already, and no setup made it.`,
+    next: d =>
+      `Give the application another name than ${d.app} in its Taskfile; or move that file away where nothing needs it. Nothing was changed.`,
+  }),
+  SETUP_FORGETS_LIVE: fault<{ host: string; slot: string; names: readonly string[] }>({
+    exit: 3,
+    what: d => `${d.slot} is live on ${d.host}, and the Taskfile has no slot of that name, only ${list(d.names)}.`,
+    next: d => `Keep the name ${d.slot} in the Taskfile: with other names nobody would be served. Nothing was changed.`,
+  }),
+  SETUP_MOVES_LIVE: fault<{ host: string; slot: string; from: number | undefined; to: number; idle: string }>({
+    exit: 3,
+    what: d =>
+      `${d.slot} is live on ${d.host} and listens on port ${d.from ?? 'another'}, where the Taskfile has ${d.to}: nobody would reach it.`,
+    next: d =>
+      `Leave the port of ${d.slot} as it is for now: change that of ${d.idle} alone, then \`setup\` and \`deploy --promote\`; then do the same for ${d.slot}. Nothing was changed.`,
+  }),
+  SETUP_STRANDS_LIVE: fault<{ host: string; slot: string; why: string }>({
+    exit: 3,
+    what: d => `${d.slot} is live on ${d.host}, and would not start again under the new files: ${d.why}.`,
+    next: d =>
+      `Deploy and promote a release that fits under the old files first, or take back what changed in the Taskfile: a reboot would leave ${d.slot} down. Nothing was changed.`,
+  }),
   SETUP_NEEDS_ROOT: fault<{ user: string }>({
     exit: 3,
     what: d => `Setting up needs root, and ${d.user} may not use sudo without a password.`,
-    next: () => 'Run `npx task setup` once as a user who may (`HOST=root@...`), or do what `--dry-run` prints by hand.',
+    next: d =>
+      `Log in once as root, or as an account that may: \`npx task setup --login root --user ${d.user}\` prepares the host for ${d.user}; or do what \`--dry-run\` prints by hand.`,
+  }),
+  SETUP_AS_ROOT: fault<{ host: string }>({
+    exit: 3,
+    what: d => `Set up so, the application on ${d.host} would run as root.`,
+    next: () =>
+      'Name the account that deploys, which is made if need be: `npx task setup --user deploy`. Where it has to be root, say `--user root`. Nothing was changed.',
+  }),
+  SETUP_ADOPT_OTHER: fault<{ user: string; login: string }>({
+    exit: 3,
+    what: d => `${d.login} sets the host up for ${d.user}, and only ${d.user} can adopt what runs there.`,
+    next: d => `Run \`npx task setup\` without --adopt now, and then, logged in as ${d.user}, with it.`,
+  }),
+  LOGIN_IMPOSSIBLE: fault<{ host: string }>({
+    exit: 2,
+    what: d => `Nobody logs in on ${d.host}, so --login has no meaning there.`,
+    next: () => 'Run the command as that user itself, such as with `sudo`.',
+  }),
+  SETUP_REFUSED: fault<{ host: string; said: string }>({
+    exit: 1,
+    what: d => `${d.host} did not take what setup wants there: ${worst(d.said)}`,
+    next: () => 'Put that right, and run `npx task setup` again. No file was changed.',
+    detail: d => d.said || undefined,
+  }),
+  SETUP_TAKEN_BACK: fault<{ host: string; said: string }>({
+    exit: 1,
+    what: d => `What setup wrote could not be put in force on ${d.host}: ${worst(d.said)}`,
+    next: () => 'Put that right, and run `npx task setup` again. Every file was put back as it was.',
+    detail: d => d.said || undefined,
+  }),
+  SETUP_NOT_TAKEN_BACK: fault<{ host: string; said: string }>({
+    exit: 1,
+    what: d => `What setup wrote on ${d.host} is not in force, and could not be put back either.`,
+    next: () => 'Put right what is said above, and run `npx task setup` again: it puts the files back first.',
+    detail: d => d.said || undefined,
   }),
 })

@@ -4,6 +4,8 @@ import { posix } from 'node:path'
 export interface Layout {
   readonly root: string
   readonly releases: string
+  /** A folder a slot. */
+  readonly slots: string
   readonly journal: string
   readonly lock: string
   /** Stands there while the host is closed for maintenance. */
@@ -31,6 +33,7 @@ export function layout(root: string): Layout {
   return {
     root,
     releases: at('releases'),
+    slots: at('slots'),
     journal: at('journal.jsonl'),
     lock: at('lock'),
     maintenance: at('maintenance.json'),

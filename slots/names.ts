@@ -21,6 +21,11 @@ const RULES = {
     pattern: /^[a-z][a-z0-9_]{0,15}$/,
     words: 'a small letter, then at most 15 small letters, digits or underscores',
   },
+  user: {
+    what: 'user name',
+    pattern: /^[a-z_][a-z0-9_-]{0,30}$/,
+    words: 'a small letter, then at most 30 small letters, digits, dashes or underscores',
+  },
   version: {
     what: 'version',
     pattern: /^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$/,

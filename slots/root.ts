@@ -11,3 +11,7 @@ export const asRoot = (words: readonly string[]): Script => sh.write`${prefix} $
 
 /** As `asRoot`, for a command that only looks: a dry run runs it. */
 export const readAsRoot = (words: readonly string[]): Script => sh.read`${prefix} ${words}`
+
+/** A script that only looks, run as root where that can be had: some files and folders are closed to others. */
+export const asReader = (root: boolean, script: Script): Script =>
+  root ? readAsRoot(['bash', '-eu', '-o', 'pipefail', '-c', script.text]) : script

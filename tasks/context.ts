@@ -25,6 +25,8 @@ export interface Context<S extends string> {
   /** This run of the program, as the host's records know it. */
   readonly deploy: Deploy
   readonly lock: RunLock
+  /** The account that the Taskfile logs in as, where the command line has named another one for this run. */
+  taskfileUser(): Promise<string | undefined>
   /** The runtime, but what it runs for a slot goes on when the connection is cut; `kind` names its result on the host. */
   detached(slot: Slot, kind: string): Runtime
   /** Which slot is live, as router, public answer and records say it; as they said it under the lock when it was just taken. */

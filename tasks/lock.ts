@@ -1,6 +1,7 @@
 import { arg } from '../runner/args.ts'
 import { append } from '../slots/journal/journal.ts'
 import { close, open } from '../slots/lock/maintenance.ts'
+import { assertSetUp } from '../slots/setup/owner.ts'
 import type { Parts } from './context.ts'
 import type { TakeLock } from './take-lock.ts'
 
@@ -12,6 +13,7 @@ export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>
     args: { reason: arg.text('Why, in words for the others') },
     needs: [takeLock],
     async run({ host, layout, deploy, reason, dryRun, note }) {
+      await assertSetUp(host, layout)
       await close(host, layout, deploy, reason)
       await append(host, layout, deploy, { event: 'lock', slot: '', result: 'done', why: reason })
       note(dryRun ? 'not closed in a dry run' : reason)
@@ -21,6 +23,7 @@ export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>
 export const unlock = <S extends string>({ task }: Parts<S>) =>
   task('Open the host again after maintenance', {
     async run({ host, layout, deploy, dryRun, note }) {
+      await assertSetUp(host, layout)
       const was = await open(host, layout)
       if (!was) return note('it was open')
       await append(host, layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason })

@@ -10,6 +10,7 @@ import { type Definer, definer, type Kit, type Opened, type RunSetting, type Sco
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { type Environment, environmentFile, readEnvironment } from '../slots/environment/environment.ts'
 import { secretsOf } from '../slots/environment/secrets.ts'
+import { slotFaults } from '../slots/faults.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
@@ -144,7 +145,10 @@ export function project<
           return fence.script()
         },
       }
-      const bare = await definition.host.open({ ...run, guard })
+      const login = run.tasks.includes(tasks.setup) ? run.values.login : undefined
+      const transport = typeof login === 'string' ? definition.host.as?.(login) : definition.host
+      if (!transport) throw slotFaults.LOGIN_IMPOSSIBLE({ host: definition.host.name })
+      const bare = await transport.open({ ...run, guard })
       // By the time that the release is built, the way to the host is open.
       if (run.tasks.includes(tasks.upload)) bare.connect?.()
       return {
@@ -184,6 +188,8 @@ export function project<
             probe,
             deploy,
             lock: { take },
+            taskfileUser: async () =>
+              transport === definition.host ? undefined : (await definition.host.open({ ...run, guard })).account(),
             readings: async () => {
               const told = asked
               asked = undefined

@@ -30,6 +30,15 @@ export const assertStartable = (layout: Layout, release: Release, slot: Slot, na
 [ -x ${program(release.dir, name)} ] || exit ${NO_SCRIPT}
 [ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`
 
+/** Prints why a unit of this release's name could not start what is in a slot, and exits with `NO_SCRIPT` then. */
+export const startable = (layout: Layout, slot: Slot, name: string): Script => {
+  const { current } = layout.slot(slot.name)
+  return sh.read`
+if [ -x ${program(current, name)} ]; then exit 0; fi
+printf 'its release has no %s\\n' ${`bin/${name}`}
+exit ${NO_SCRIPT}`
+}
+
 export const NO_SCRIPT = 51
 export const OTHER_RELEASE = 52
 

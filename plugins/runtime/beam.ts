@@ -47,7 +47,13 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
   const supervisor =
     options.supervisor === 'daemon'
       ? daemon({ layout, release: name, stopLimit })
-      : systemd({ app, layout, slots, unitFile: facts => unitFile({ app, layout, release: name, stopLimit }, facts) })
+      : systemd({
+          app,
+          layout,
+          slots,
+          startable: slot => commands.startable(layout, slot, name),
+          unitFile: facts => unitFile({ app, layout, release: name, stopLimit }, facts),
+        })
 
   /** Runs a script of the supervisor's; what its exit code means is for the caller to say. */
   async function supervise(script: Script, slot: Slot): Promise<Output> {

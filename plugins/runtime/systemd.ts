@@ -15,11 +15,13 @@ interface SystemdOptions {
   readonly app: string
   readonly layout: Layout
   readonly slots: readonly Slot[]
+  /** Exits with another code than 0, and prints why, when the unit could not start what is in a slot. */
+  startable(slot: Slot): Script
   /** The text of the template unit. */
   unitFile(facts: HostFacts): string
 }
 
-export function systemd({ app, layout, slots, unitFile }: SystemdOptions): Supervisor {
+export function systemd({ app, layout, slots, startable, unitFile }: SystemdOptions): Supervisor {
   const unit = (slot: Slot) => `${app}@${slot.name}.service`
   /** When we last started it: systemd's own times change with each restart after a crash. */
   const started = (slot: Slot) => posix.join(layout.slot(slot.name).dir, 'started')
@@ -68,6 +70,12 @@ ${readAsRoot(journal(slot))}`,
       tools: { systemctl: 'systemd', journalctl: 'systemd', ps: 'procps' },
       files: [{ path: template, text: unitFile(facts), mode: 0o644 }],
       folders: [],
+      // A unit of the system's own, such as getty@, and one of a slot alone that somebody made: systemd would take one for the other.
+      rivals: [
+        ...['/usr/lib', '/lib', '/run'].map(folder => `${folder}/systemd/system/${app}@.service`),
+        ...slots.map(slot => `${UNITS}/${unit(slot)}`),
+      ],
+      restarts: startable,
       sudo: slots.flatMap(slot => [...VERBS.map(verb => control(verb, slot)), journal(slot)]),
       apply: [asRoot([SYSTEMCTL, 'daemon-reload'])],
     }),

@@ -7,6 +7,7 @@ import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
+import { assertSetUp } from '../setup/owner.ts'
 import { parseMaintenance } from './maintenance.ts'
 
 /** Seconds without a heartbeat after which the host lets go of the lock. */
@@ -91,6 +92,7 @@ export async function takeLock(
     const [, word, words = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
     if (word === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(words) })
     if (word === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(words) })
+    await assertSetUp(host, layout)
     throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
   }
   let lost = false

@@ -2,7 +2,7 @@
 import type { Fault } from '../../runner/faults.ts'
 import { table } from '../../runner/table.ts'
 import { PORT_ADVICE } from '../faults.ts'
-import type { SetupPlan } from '../setup.ts'
+import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import type { Health } from '../start/health.ts'
 import { answerWords } from '../start/health-words.ts'
@@ -22,11 +22,13 @@ export interface Check {
 
 export interface Evidence {
   readonly user: string
+  /** The application's folder. */
+  readonly root: string
   readonly slots: Slots<string>
   readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
   readonly seen: Seen
-  readonly setup: Pick<SetupPlan, 'folders' | 'files'>
+  readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'cut'>
   /** What the router's own check threw. */
   readonly router: Fault | undefined
   /** What it says of other sites, where that was asked. */
@@ -59,6 +61,7 @@ export function judge(evidence: Evidence): readonly Check[] {
     ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
     live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
+    ...account(evidence),
     sudoCheck(evidence),
     ...room(evidence),
     ...evidence.slots.all.map((_, i) => portCheck(evidence, i)),
@@ -90,12 +93,31 @@ function liveCheck({ seen, slots, live: { name }, health, load }: Evidence): Che
   )
 }
 
-function setupCheck({ setup: { folders, files } }: Evidence): Check {
+function account({ user, root }: Evidence): Check[] {
+  if (user !== 'root') return []
+  const next = `For an account of its own, as root there: \`chown -R deploy: ${root}\`, then \`npx task setup --login root --user deploy\`, and deploy as deploy.`
+  return [bad('warn', 'account', 'the application runs as root', next)]
+}
+
+/** A slot's port that only our version of a file names: the site sends its traffic elsewhere. */
+const movedPort = ({ slots, setup: { files } }: Evidence) =>
+  files.flatMap(({ file, diff }) => {
+    const names = (sign: string, port: number) => new RegExp(`^\\${sign}(?!\\${sign}).*\\b${port}\\b`, 'm').test(diff)
+    const slot = slots.all.find(({ port }) => names('+', port) && !names('-', port) && /^@@ -[1-9]/m.test(diff))
+    return slot ? [`${file.path} does not send the traffic of ${slot.name} to its port ${slot.port}`] : []
+  })
+
+function setupCheck(evidence: Evidence): Check {
+  const { folders, files, cut } = evidence.setup
   // The sudoers file is root's alone to read; what it says is tried instead.
   const seen = files.filter(({ file }) => !file.path.startsWith('/etc/sudoers.d/'))
   const missing = [...folders, ...seen.filter(({ diff }) => /^@@ -0,0 /m.test(diff)).map(({ file }) => file.path)]
   const next = 'Run `npx task setup`; `npx task setup --dry-run` shows the difference.'
+  if (cut)
+    return bad('fail', 'setup', 'a setup was cut before its end, or is at work just now', 'Run `npx task setup`.')
   if (missing.length > 0) return bad('fail', 'setup', `missing, or of another mode: ${missing.join(', ')}`, next)
+  const [moved] = movedPort(evidence)
+  if (moved) return bad('fail', 'setup', moved, next)
   if (seen.length > 0) return bad('warn', 'setup', `changed: ${seen.map(({ file }) => file.path).join(', ')}`, next)
   return ok('setup', 'folders and files are as setup made them')
 }

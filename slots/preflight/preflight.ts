@@ -8,7 +8,8 @@ import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../co
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import { type Facts, facts, plan } from '../setup.ts'
+import { type Facts, facts } from '../setup/facts.ts'
+import { plan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import type { Health } from '../start/health.ts'
 import { judge as judgeTruth, readings } from '../truth/truth.ts'
@@ -55,6 +56,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   const truth = read.value ? await caught(async () => judgeTruth(read.value, slots)) : read
   return judge({
     user: found.user,
+    root: ground.layout.root,
     slots,
     health: ground.health,
     sudo: wants.flatMap(want => want.sudo),

@@ -6,7 +6,7 @@ import type { Host } from '../../host/host.ts'
 import type { PublicAnswer, Route, Router, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import { assertSetUp } from '../setup.ts'
+import { assertSetUp } from '../setup/owner.ts'
 import type { Slots } from '../slot.ts'
 import { liveByRecords, readRecord, type SlotRecord } from './record.ts'
 

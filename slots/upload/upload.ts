@@ -16,7 +16,7 @@ import type { Artifact, Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import { assertSetUp } from '../setup.ts'
+import { assertSetUp } from '../setup/owner.ts'
 import { filesAsTar, isGzip } from './archive.ts'
 import type { Contents } from './contents.ts'
 import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
@@ -123,6 +123,7 @@ function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release
       if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
       if (broken) throw broken
       if (output.code === RECEIVE_ENDED.more && knowing === 'by manifests') return undefined
+      if (output.code === RECEIVE_ENDED.notSetUp) await assertSetUp(host, layout)
       throw failure(host, layout, release, artifact, output, sizeOf(manifest))
     },
   }

@@ -12,7 +12,7 @@ import { Fault } from '../../runner/faults.ts'
 import type { Plugin, PluginKit, Provision, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
 import { environmentFile } from '../../slots/environment/environment.ts'
 import { layout } from '../../slots/layout.ts'
-import { sudoersFile } from '../../slots/setup.ts'
+import { sudoersFile } from '../../slots/setup/sudoers.ts'
 import { startHost, type TestHost } from '../support/host.ts'
 import { lifeTarball } from '../support/life.ts'
 
@@ -98,7 +98,7 @@ export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
 /** What `task setup` does with a provision. From then on the user may do as root what it lists, and nothing else. */
 async function install(provision: Provision, host: Host, asRoot: (command: string) => Promise<void>): Promise<void> {
   for (const tool of Object.keys(provision.tools)) await host.ask(sh.read`command -v ${tool}`)
-  for (const file of [...provision.files, sudoersFile(APP, USER, provision.sudo)]) {
+  for (const file of [...provision.files, sudoersFile(APP, '/srv/life', USER, provision.sudo)]) {
     const text = Buffer.from(file.text).toString('base64')
     await asRoot(
       `echo ${text} | base64 -d > /tmp/file && install -D -m ${file.mode.toString(8)} /tmp/file ${file.path}`,

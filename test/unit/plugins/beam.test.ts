@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
-import { assertStartable, evaluate, makeCookie, remote, rpc } from '../../../plugins/runtime/beam-commands.ts'
+import {
+  assertStartable,
+  evaluate,
+  makeCookie,
+  remote,
+  rpc,
+  startable,
+} from '../../../plugins/runtime/beam-commands.ts'
 import {
   distributionPorts,
   environment,
@@ -23,7 +30,13 @@ const folders = layout('/srv/life')
 const release: Release = { name: '1.0-abc', version: '1.0', sha256: '', dir: '/srv/life/releases/1.0-abc' }
 const facts = { user: 'deploy', group: 'www' }
 const unit = { app: 'life', layout: folders, release: 'life', stopLimit: 30 }
-const supervised = systemd({ app: 'life', layout: folders, slots: [blue, green], unitFile: who => unitFile(unit, who) })
+const supervised = systemd({
+  app: 'life',
+  layout: folders,
+  slots: [blue, green],
+  startable: slot => startable(folders, slot, 'life'),
+  unitFile: who => unitFile(unit, who),
+})
 const unsupervised = daemon({ layout: folders, release: 'life', stopLimit: 30 })
 
 describe('the unit of a release', () => {

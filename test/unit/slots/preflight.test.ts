@@ -44,11 +44,12 @@ const seen: Seen = {
 }
 const evidence: Evidence = {
   user: 'deploy',
+  root: '/srv/life',
   slots,
   sudo: [['/usr/sbin/nginx', '-t']],
   seen,
   health: { path: '/health' },
-  setup: { folders: [], files: [] },
+  setup: { folders: [], files: [], cut: false },
   router: undefined,
   live: { fault: undefined, name: 'blue' },
   environment: undefined,
@@ -137,6 +138,19 @@ describe('the judgement of a host', () => {
       'setup',
       /missing.*\/etc\/u/,
     ],
+    [
+      'a slot whose port the site on the host does not name',
+      {
+        setup: {
+          folders: [],
+          files: [file('/etc/s', '--- /etc/s\n+++ /etc/s\n@@ -1 +1 @@\n-port 5100;\n+port 5000;')],
+        },
+      },
+      {},
+      'setup',
+      /\/etc\/s does not send the traffic of green to its port 5000/,
+    ],
+    ['a setup that was cut', { setup: { folders: [], files: [], cut: true } }, {}, 'setup', /was cut before its end/],
     ['a missing folder', { setup: { folders: ['/srv/life'], files: [] } }, {}, 'setup', /\/srv\/life/],
     ['a command that sudo refuses', {}, DENIED, 'sudo', /`sudo -n \/usr\/sbin\/nginx -t` is refused to deploy/],
     [
@@ -160,6 +174,7 @@ describe('the judgement of a host', () => {
       'setup',
       /changed: \/etc\/u/,
     ],
+    ['an application that runs as root', { user: 'root' }, {}, 'account', /runs as root/],
     ['a clock that is off', {}, { clock: 1_000_000 - 90_000 }, 'clock', /90 s from ours/],
     [
       'a slot that listens to the world',

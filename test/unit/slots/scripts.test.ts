@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Script } from '../../../host/script.ts'
 import { newDeploy, whereabouts, whoami } from '../../../slots/journal/journal.ts'
 import { layout } from '../../../slots/layout.ts'
-import { sudoersFile } from '../../../slots/setup.ts'
+import { sudoersFile } from '../../../slots/setup/sudoers.ts'
 import { parseHealth, versionIn } from '../../../slots/start/health.ts'
 import { pointAt } from '../../../slots/start/start.ts'
 import { liveByRecords, promotedAt } from '../../../slots/truth/record.ts'
@@ -169,7 +169,7 @@ describe('the text of', () => {
       ['/usr/bin/systemctl', 'start', 'life@blue.service'],
       ['/usr/sbin/nginx', '-t', '-g', 'a,b:c=d'],
     ]
-    const { text, path, mode } = sudoersFile('life', { user: 'deploy', group: 'deploy' }, commands)
+    const { text, path, mode } = sudoersFile('life', '/srv/life', { user: 'deploy', group: 'deploy' }, commands)
     expect([path, mode]).toEqual(['/etc/sudoers.d/switchyard-life', 0o440])
     expect(text.split('\n').slice(1)).toEqual([
       'deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service',

@@ -41,6 +41,7 @@ function made(env?: string) {
       dryRun: false,
       tasks: steps,
       folder: import.meta.dirname,
+      values: {},
       hide: () => undefined,
       confirm: async () => false,
     })

@@ -1,0 +1,97 @@
+/**
+ * What stands on a host already where a setup would write, or beside it: files of another application of the same name, in the same folder or
+ * on the same ports, and files that no setup made. Found by what is in them, so that those of earlier versions are known too.
+ */
+import { posix } from 'node:path'
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { Provision, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import type { Layout } from '../layout.ts'
+import { asReader } from '../root.ts'
+import { SUDOERS } from './sudoers.ts'
+
+/** What each file that any version of setup made has in it, or in its path. */
+const MADE = /switchyard|`task setup`|for the way with a reload/
+
+export interface Claims {
+  readonly app: string
+  readonly layout: Layout
+  readonly slots: readonly Slot[]
+  readonly provisions: readonly Pick<Provision, 'files' | 'rivals'>[]
+}
+
+/** A file as it stands on the host. */
+export interface Standing {
+  readonly path: string
+  readonly text: string
+}
+
+const pathsOf = ({ app, provisions }: Claims): readonly string[] => [
+  ...provisions.flatMap(({ files }) => files.map(({ path }) => path)),
+  posix.join(SUDOERS, `switchyard-${app}`),
+]
+
+const MARK = '@@ switchyard '
+
+/** For root: prints each file where ours go, those of setup beside them, and each rival that is there, all as `Standing`. */
+const standing = (claims: Claims): Script => {
+  const paths = pathsOf(claims)
+  const beside = [...new Set(paths.map(path => posix.join(posix.dirname(path), `*${posix.extname(path)}`)))]
+  return sh.read`
+shopt -s nullglob
+print() { printf '%s%s\\n' ${MARK} "$1"; cat -- "$1"; echo; }
+for path in ${paths} ${claims.provisions.flatMap(({ rivals = [] }) => rivals)}; do
+  if [ -f "$path" ]; then print "$path"; fi
+done
+for path in ${{ writes: false, text: beside.map(glob).join(' ') }}; do
+  if [ -f "$path" ] && grep -qE 'switchyard|[\`]task setup[\`]' "$path"; then print "$path"; fi
+done`
+}
+
+/** Only the star is a pattern. */
+const glob = (pattern: string) =>
+  pattern
+    .split('*')
+    .map(part => (part === '' ? '' : sh.read`${part}`.text))
+    .join('*')
+
+export function parseStanding(text: string): readonly Standing[] {
+  const files = text
+    .split(new RegExp(`^${MARK}`, 'm'))
+    .slice(1)
+    .map(part => ({ path: part.slice(0, part.indexOf('\n')), text: part.slice(part.indexOf('\n') + 1) }))
+  return [...new Map(files.map(file => [file.path, file])).values()]
+}
+
+/** The application's folders that a file speaks of. */
+const rootsIn = (text: string): readonly string[] => [
+  ...new Set([...text.matchAll(/(\/[\w./-]*\w)\/(?:slots|router)\//g)].map(([, root = '']) => root)),
+]
+
+/** Throws when what stands there is somebody else's, or somebody else has what is wanted. */
+export function assertUnclaimed(host: string, claims: Claims, found: readonly Standing[]): void {
+  const { app, layout, slots } = claims
+  const paths = pathsOf(claims)
+  const rivals = claims.provisions.flatMap(({ rivals = [] }) => rivals)
+  for (const { path, text } of found) {
+    const roots = rootsIn(text)
+    const ours = roots.includes(layout.root)
+    if (paths.includes(path)) {
+      const [other] = roots
+      if (other !== undefined && !ours) throw slotFaults.APP_TAKEN({ host, app, path, root: other })
+      if (!MADE.test(path) && !MADE.test(text) && text.trim() !== '')
+        throw slotFaults.FILE_NOT_OURS({ host, path, app })
+    } else if (rivals.includes(path)) throw slotFaults.FILE_NOT_OURS({ host, path, app })
+    else {
+      if (ours) throw slotFaults.ROOT_TAKEN({ host, root: layout.root, path })
+      const slot = slots.find(({ port }) => new RegExp(`(?:127\\.0\\.0\\.1:|_port )${port}\\b`).test(text))
+      if (slot) throw slotFaults.PORT_CLAIMED({ host, slot: slot.name, port: slot.port, path })
+    }
+  }
+}
+
+/** Looks, and throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`. `root`: whether we can become root. */
+export async function assertFree(host: Host, claims: Claims, root: boolean): Promise<void> {
+  assertUnclaimed(host.name, claims, parseStanding(await host.ask(asReader(root, standing(claims)))))
+}

@@ -1,0 +1,122 @@
+/**
+ * What a setup would do: folders of the deploying user, files of root. What stands there already is left alone, so that a second
+ * setup does nothing, and a dry run shows what would change as a diff.
+ */
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { HostFile, Provision } from '../contracts.ts'
+import type { Layout } from '../layout.ts'
+import { asReader, readAsRoot } from '../root.ts'
+import type { Slots } from '../slot.ts'
+import { type Account, accountLines, makeAccount } from './account.ts'
+import type { Facts } from './facts.ts'
+import { folders, makeFolders, missingFolders } from './folders.ts'
+import { sudoersFile } from './sudoers.ts'
+import { type Group, leftOver } from './transaction.ts'
+
+/** Prints how a file of root differs from what it should be; exit 0 when it does not. The new text comes by standard input. */
+const difference = ({ path }: HostFile, root: boolean): Script => {
+  const diff = ['diff', '-u', '-N', '--label', path, '--label', path, path, '-']
+  return root ? readAsRoot(diff) : sh.read`${diff}`
+}
+
+/** Prints those of the links that are at none of their paths, as when somebody disabled the site; the first path of each. */
+const missingLinks = (links: readonly (readonly string[])[]): Script =>
+  sh.lines(
+    sh.read`look() { for link; do if [ -L "$link" ]; then return 0; fi; done; printf '%s\\n' "$1"; }`,
+    ...links.map(paths => sh.read`look ${paths}`),
+  )
+
+export interface Change {
+  readonly file: HostFile
+  /** '' when the file is as it should be, and is written again because a setup was cut. */
+  readonly diff: string
+}
+
+/** Which of the files differ from what they should be, and how. */
+async function changes(host: Host, root: boolean, files: readonly HostFile[]): Promise<readonly Change[]> {
+  return Promise.all(
+    files.map(async file => {
+      const { code, stdout, stderr } = await host.run(difference(file, root), { input: file.text })
+      return { file, diff: code === 0 ? '' : stdout || stderr }
+    }),
+  )
+}
+
+/** What a setup would do. */
+export interface SetupPlan {
+  /** Paths of the folders that are not there, or not as they should be. */
+  readonly folders: readonly string[]
+  /** Those that differ. */
+  readonly files: readonly Change[]
+  /** Paths of the links that are not there. */
+  readonly links: readonly string[]
+  /** A setup before this one did not come to its end. */
+  readonly cut: boolean
+  /** For people: the new folders and links, and the files as a diff; empty when nothing would change. */
+  readonly text: string
+  /** What is left for a person to do. */
+  readonly notes: readonly string[]
+  readonly prepare: Script
+  /** What is written and put in force together. */
+  readonly groups: readonly Group[]
+}
+
+export interface SetupWishes {
+  readonly app: string
+  readonly layout: Layout
+  readonly slots: Slots<string>
+  readonly provisions: readonly Provision[]
+  /** Its user is the one that deploys. */
+  readonly facts: Facts
+  /** That user, where it is another than the one that we are. */
+  readonly account?: Account | undefined
+}
+
+type Part = Pick<Provision, 'files' | 'links' | 'apply'>
+
+export async function plan(
+  host: Host,
+  { app, layout, slots, provisions, facts, account }: SetupWishes,
+): Promise<SetupPlan> {
+  const wanted = folders(layout, slots, provisions)
+  const commands = provisions.flatMap(want => want.sudo)
+  // sudo reads its files each time: nothing has to be told of them.
+  const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout.root, facts, commands)], apply: [] }]
+  const [missing, unlinked, compared, left] = await Promise.all([
+    host.ask(asReader(account !== undefined && facts.root, missingFolders(layout, wanted, facts))),
+    host.ask(missingLinks(parts.flatMap(({ links = [] }) => links))),
+    Promise.all(parts.map(({ files }) => changes(host, facts.root, files))),
+    host.ask(leftOver(app)),
+  ])
+  const paths = missing.split('\n').filter(Boolean)
+  const links = unlinked.split('\n').filter(Boolean)
+  const files = compared.flat().filter(({ diff }) => diff !== '')
+  const cut = left !== ''
+  const groups = parts.map(
+    (part, i): Group => ({
+      files: (compared[i] ?? []).filter(({ diff }) => cut || diff !== '').map(({ file }) => file),
+      links: (part.links ?? []).filter(([first = '']) => links.includes(first)).flat(),
+      apply: part.apply,
+    }),
+  )
+  return {
+    folders: paths,
+    files,
+    links,
+    cut,
+    text: [
+      ...(cut ? ['An earlier setup was cut: what it had written is put back first, then all of this is done.'] : []),
+      ...(account ? accountLines(account) : []),
+      ...paths.map(path => `new folder ${path}`),
+      ...files.map(({ diff }) => diff.trimEnd()),
+      ...links.map(path => `new link ${path}`),
+    ].join('\n'),
+    notes: provisions.flatMap(want => want.notes ?? []),
+    prepare: sh.lines(
+      account ? makeAccount(account) : sh.read`:`,
+      paths.length > 0 ? makeFolders(layout, wanted, facts) : sh.read`:`,
+    ),
+    groups: groups.filter(group => group.files.length + group.links.length > 0),
+  }
+}

@@ -1,0 +1,21 @@
+/** What the deploying user may do as root. */
+import type { HostFacts, HostFile } from '../contracts.ts'
+import { sudoLine } from '../sudo/refusal.ts'
+
+export const SUDOERS = '/etc/sudoers.d'
+
+/** The sudoers file: exactly these command lines, nothing with a wildcard. Format: sudoers(5). */
+export function sudoersFile(
+  app: string,
+  root: string,
+  { user }: HostFacts,
+  commands: readonly (readonly string[])[],
+): HostFile {
+  const lines = [...new Set(commands.map(words => sudoLine(user, [words])))]
+  return {
+    path: `${SUDOERS}/switchyard-${app}`,
+    mode: 0o440,
+    text: `# What deploying ${app} to ${root}/slots/ may do as root. Made by \`task setup\`.\n${lines.map(line => `${line}\n`).join('')}`,
+    check: ['/usr/sbin/visudo', '-c', '-q', '-f'],
+  }
+}
