@@ -8,9 +8,12 @@ export interface Tally {
 
 export const NOTHING: Tally = { sent: 0, failed: 0 }
 
+/** One request that failed may be chance, on a busy host more than elsewhere: a slot that serves is not left for it. */
+const CHANCE = 1
+
 /** Whether the first fails less, of what it was asked, than the second. Nothing asked is nothing known. */
 export const failsLess = (one: Tally, other: Tally): boolean =>
-  one.sent > 0 && one.failed * other.sent < other.failed * one.sent
+  one.sent > 0 && other.failed > CHANCE && one.failed * other.sent < other.failed * one.sent
 
 export const sum = (...tallies: readonly (Tally | undefined)[]): Tally =>
   tallies.reduce<Tally>(

@@ -129,6 +129,7 @@ describe('a move that is judged', () => {
 describe('a run that failed after its move', () => {
   it.each([
     ['goes back to a slot that serves', { blue: 0, green: 0 }, undefined],
+    ['goes back to a slot that failed once', { blue: 1, green: 0 }, undefined],
     ['goes back to a slot that fails as much', { blue: 5, green: 5 }, undefined],
     ['goes back where nobody can be asked', {}, undefined],
     [
