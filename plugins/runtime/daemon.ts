@@ -89,7 +89,7 @@ vms | head -n 1`,
 cd ${at(slot).log} 2>/dev/null || exit 0
 ls -tr | while IFS= read -r name; do cat -- "$name"; done`,
     parseLog,
-    provision: () => ({ tools: { ps: 'procps' }, files: [], folders: [], sudo: [], apply: [] }),
+    provision: () => ({ tools: { ps: 'procps', xargs: 'findutils' }, files: [], folders: [], sudo: [], apply: [] }),
   }
 }
 

@@ -30,10 +30,10 @@ export const whose: Script = sh.read`
 unit_of() {
   local names path; unit=
   while IFS=: read -r _ names path; do
-    case $names:$path in
-      :*/user@*.service/*.service|name=systemd:*/user@*.service/*.service) unit=$path; return ;;
-      :*/user@*|name=systemd:*/user@*) ;;
-      :*.service*|name=systemd:*.service*) unit=\${path%%.service*}.service; return ;;
+    case \${names#name=systemd}:$path in
+      :*/user@*.service/*.service) unit=$path; return ;;
+      :*/user@*) ;;
+      :*.service*) unit=\${path%%.service*}.service; return ;;
     esac
   done < "/proc/$1/cgroup"
 }
