@@ -55,14 +55,18 @@ const failed = (name: string, { message, next }: Fault): Check => bad('fail', na
 export function judge(evidence: Evidence): readonly Check[] {
   const { seen, router, live, environment, deploy } = evidence
   const busy = seen.busy && seen.busy.deploy !== deploy ? seen.busy : undefined
+  const sudo = sudoCheck(evidence)
+  // It names every command that sudo refuses, and the line for all of them; the router's own check knows but its own.
+  const refused = sudo.result === 'fail' && router !== undefined && /SUDO_REFUSED$/.test(router.code)
   const checks = [
+    ...(refused ? [sudo] : []),
     // A router that is down is why nobody can tell which slot is live: the cause comes before what follows from it.
     router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
     ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
     live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
     ...account(evidence),
-    sudoCheck(evidence),
+    ...(refused ? [] : [sudo]),
     ...room(evidence),
     ...evidence.slots.all.map((_, i) => portCheck(evidence, i)),
     loopback(evidence),

@@ -35,7 +35,7 @@ export interface Refusal {
 /** Prints two sections, `@@ sudo` and `@@ denied`, for `sudoAnswer`. All commands are asked about at the same time: each takes some ten milliseconds. */
 export const askSudo = (commands: readonly Command[]): Script => sh.read`
 echo '@@ sudo'; if [ "$(id -u)" = 0 ]; then echo root; else
-sudo -n -l 2>/dev/null || :
+sudo -n -l 2>/dev/null || if sudo -n -v 2>/dev/null; then echo unlisted; fi
 asked() { local said; said=$(sudo -n -l "\${@:2}" 2>&1 > /dev/null) || printf '%s %s\\n' "$1" "\${said//$'\\n'/; }"; }
 echo '@@ denied'
 ${sh.lines(...commands.map((words, i) => sh.read`asked ${i} ${words} &`))}
@@ -64,13 +64,16 @@ export const sudoLine = (user: string, commands: readonly Command[]): string =>
 
 const escaped = (word: string) => word.replace(/[\\,:=*?[\]!()"' #]/g, '\\$&')
 
+/** Where `listpw=always` keeps the list behind a password, although the account needs none for any command: then only a try can tell. */
+const UNLISTED = 'unlisted'
+
 /** Undefined when sudo allows every one of the commands without a password. */
 export function refusalOf(
   user: string,
   commands: readonly Command[],
   { listing, denied }: SudoAnswer,
 ): Refusal | undefined {
-  if (listing === undefined) return undefined
+  if (listing === undefined || listing === UNLISTED) return undefined
   const saidOf = new Map(denied.map(({ command, said }) => [command, said]))
   const refused = commands.filter((words, i) => saidOf.has(i) || wantsPassword(listing, words) === true)
   const unique = [...new Map(refused.map(words => [words.join(' '), words])).values()]

@@ -79,11 +79,16 @@ describe('F68 a sudo that refuses: the advice is the line that helps', () => {
     await assertCleanAfter(site, later, ...fit)
   })
 
-  it('F68 a rule for everything without NOPASSWD, but with !authenticate, is no refusal', async () => {
+  it('F68 a rule without NOPASSWD but with !authenticate, and a list behind a password, are no refusal', async () => {
     await root('rm /etc/sudoers.d/switchyard-life')
     await sudoers('vagrant', 'Defaults:vagrant !authenticate', 'vagrant ALL=(ALL) ALL')
     const { stdout } = await succeeds(site, 'doctor')
-    expect(stdout).toMatch(/^ok {4}sudo +\d+ commands allowed without a password/m)
+    expect(stdout).toMatch(/^ok +sudo +\d+ commands allowed without a password/m)
+    await asBefore()
+    // Nor is a list that needs a password, where the commands need none.
+    await sudoers('00-list', 'Defaults listpw=always')
+    expect(await root('runuser -u vagrant -- sudo -n -l 2>&1 || echo refused')).toMatch(/refused$/m)
+    await succeeds(site, 'doctor')
   })
 
   it('F68 a step by itself, which no preflight came before: refused with the line, and nothing was stopped', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
+import { routerFaults } from '../../../plugins/router/faults.ts'
 import type { Runtime } from '../../../slots/contracts.ts'
 import { slotFaults } from '../../../slots/faults.ts'
 import { layout } from '../../../slots/layout.ts'
@@ -222,6 +223,12 @@ describe('the judgement of a host', () => {
     const live = { fault: slotFaults.LIVE_UNKNOWN({ readings: [] }), name: undefined }
     const names = findings({ router: slotFaults.SLOT_EMPTY({ slot: 'x' }), live }).map(({ name }) => name)
     expect(names).toEqual(['router', 'live slot'])
+  })
+
+  it('says that sudo refuses before what follows from that for the router', () => {
+    const refusal = { user: 'deploy', command: '/usr/sbin/nginx -t', others: 0, said: '', next: 'x' }
+    const router = routerFaults.NGINX_SUDO_REFUSED({ host: 'web-1', refusal })
+    expect(findings({ router }, DENIED).map(({ name }) => name)).toEqual(['sudo', 'router'])
   })
 
   it('needs no room for a release that is there', () => {

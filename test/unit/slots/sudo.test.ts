@@ -38,6 +38,10 @@ describe('a refusal of sudo', () => {
     expect(of('    (ALL) NOPASSWD: ALL')).toBeUndefined()
   })
 
+  test('is none where only the list needs a password (listpw=always)', () => {
+    expect(of('unlisted', '0 sudo: a password is required', '1 sudo: a password is required')).toBeUndefined()
+  })
+
   test('names the first command, how many more, and one line that allows them all', () => {
     expect(of('', '1 sudo: a password is required', '0 sudo: a password is required')).toEqual({
       user: 'deploy',
