@@ -1,6 +1,7 @@
 /** One verified, authenticated SSH connection, through as many jump hosts as the configuration asks for. */
 import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client, ClientChannel, CompressionAlgorithm } from 'ssh2'
 import { Fault } from '../runner/faults.ts'
 import { login } from './authenticate.ts'
@@ -69,8 +70,34 @@ async function connectTo(config: SshConfig, way: Way): Promise<Connection> {
   return again
 }
 
+/** The server let nobody in just then: it closed the connection before it said that it is one, as sshd does beyond `MaxStartups`. */
+class TurnedAway extends Error {}
+const CLOSED = /other side closed|Connection lost before handshake|ECONNRESET|ended by other party/i
+/** Milliseconds before each further try. */
+const PAUSES = [300, 700, 1_500, 3_000]
+
+/** Tries again after a while when the server was too busy to speak. */
+async function attempt(config: SshConfig, known: Knowledge, way: Way, pauses = PAUSES): ReturnType<typeof attemptOnce> {
+  try {
+    return await attemptOnce(config, known, way)
+  } catch (error) {
+    if (!(error instanceof TurnedAway)) throw error
+    const [pause, ...more] = pauses
+    if (pause === undefined) {
+      const address = `${config.hostname}:${config.port}`
+      const reason = `${error.message} before it said that it is an SSH server, ${PAUSES.length + 1} times; perhaps it has too many connections at once (MaxStartups in sshd_config)`
+      throw hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
+    }
+    const { signal } = way.setting
+    await sleep(pause, undefined, signal.aborted ? {} : { signal }).catch(() => {
+      throw hostFaults.COMMAND_INTERRUPTED({ host: config.target, command: 'connecting' })
+    })
+    return attempt(config, known, way, more)
+  }
+}
+
 /** One try. An unknown key ends it without having shown who we are: the question to a person takes longer than a handshake may. */
-async function attempt(
+async function attemptOnce(
   config: SshConfig,
   known: Knowledge,
   way: Way,
@@ -88,7 +115,7 @@ async function attempt(
   const answered = way.meter.handshake()
   const address = `${config.hostname}:${config.port}`
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
-  const { lost, ended } = watch(client, socket)
+  const { lost, ended, greeted } = watch(client, socket)
   const authentication = login(client, config, who, answered)
   const close = async () => {
     client.end()
@@ -102,6 +129,7 @@ async function attempt(
     const denied = authentication.explain(error)
     if (denied) return denied
     const reason = [error.message, await said?.()].filter(Boolean).join(': ')
+    if (said === undefined && !greeted() && CLOSED.test(error.message)) throw new TurnedAway(reason)
     return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
   }
   const { signal } = way.setting
@@ -151,12 +179,14 @@ async function attempt(
 }
 
 /** Resolves when the connection has ended, with the reason. A server that is silent for too long is cut off. */
-function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended'> {
+function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended'> & { greeted(): boolean } {
   // Flowing before ssh2 listens would lose the first words.
   socket.pause()
   let heard = Date.now()
   let problem = 'the other side closed it'
-  socket.on('data', () => {
+  let first: Buffer | undefined
+  socket.on('data', (chunk: Buffer) => {
+    first ??= chunk
     heard = Date.now()
   })
   const timer = setInterval(() => {
@@ -177,7 +207,7 @@ function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended
       resolve(problem)
     })
   })
-  return { lost, ended: () => reason }
+  return { lost, ended: () => reason, greeted: () => first?.includes('SSH-') === true }
 }
 
 interface Reached {

@@ -4,10 +4,13 @@ import { catalogue, fault } from '../runner/faults.ts'
 const bytes = (count: number): string =>
   count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
 
-/** A script has many lines, a cause has one: the first stands there, and all of them below. */
-const brief = (command: string): string => command.trim().replace(/\n[\s\S]*$/, ' ...')
-const below = (command: string, said = ''): string | undefined =>
-  [said, ...(command.trim().includes('\n') ? [command.trim()] : [])].filter(Boolean).join('\n') || undefined
+/** A script has many lines, a cause has one short one. */
+const LONGEST = 120
+export const brief = (command: string): string => {
+  const [first = '', ...more] = command.trim().split('\n')
+  if (first.length > LONGEST) return `${first.slice(0, LONGEST)} ...`
+  return more.length > 0 ? `${first} ...` : first
+}
 
 export const hostFaults = catalogue({
   SSH_TOOL_MISSING: fault<{ tool: string }>({
@@ -108,17 +111,19 @@ export const hostFaults = catalogue({
     exit: 1,
     what: d => `the connection to ${d.host} was lost during: ${brief(d.during)} (${d.reason})`,
     next: () => 'it may or may not have ended there: look at the state of the host before you try again',
-    detail: d => below(d.during),
   }),
   HOST_CLOSED: fault<{ host: string; during: string }>({
     exit: 1,
     what: d => `${d.host} was already let go when this was asked of it: ${brief(d.during)}`,
     next: () => 'await every command before the task ends',
   }),
-  NO_BASH: fault<{ host: string; said: string }>({
+  NO_BASH: fault<{ host: string; why: string; said: string }>({
     exit: 1,
-    what: d => `${d.host} does not start bash for us${d.said === '' ? '' : `: ${d.said}`}`,
-    next: () => 'the account needs bash on its PATH and a login shell that runs commands: apt-get install bash',
+    what: d => `${d.host} does not start bash for us: ${d.why}${d.said === '' ? '' : `; it said: ${d.said}`}`,
+    next: d =>
+      /not found|No such file|not available/.test(d.said)
+        ? 'the account needs bash on its PATH and a login shell that runs commands: apt-get install bash; usermod --shell /bin/bash USER'
+        : "correct the start-up file that the account's login shell reads for each command (~/.bashrc, ~/.zshenv, ~/.tcshrc, ~/.cshrc or ~/.config/fish/config.fish), so that it does this in a terminal only",
   }),
   NO_SESSION: fault<{ host: string; reason: string }>({
     exit: 1,
@@ -129,13 +134,13 @@ export const hostFaults = catalogue({
     exit: 1,
     what: d => `exit code ${d.code} on ${d.host} from: ${brief(d.command)}`,
     next: () => 'read what it said below, and run it by hand on the host',
-    detail: d => below(d.command, d.stderr),
+    detail: d => d.stderr || undefined,
   }),
   COMMAND_TIMED_OUT: fault<{ host: string; command: string; timeout: number; stderr: string }>({
     exit: 1,
     what: d => `no end within ${d.timeout / 1000} s on ${d.host} of: ${brief(d.command)}`,
     next: () => 'it was ended; run it by hand on the host to see what it waits for',
-    detail: d => below(d.command, d.stderr),
+    detail: d => d.stderr || undefined,
   }),
   COMMAND_INTERRUPTED: fault<{ host: string; command: string }>({
     exit: 130,

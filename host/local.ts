@@ -6,7 +6,7 @@ import { hostFaults } from './faults.ts'
 import type { HostSetting, Transport } from './host.ts'
 import type { Ending, Machine, Session } from './machine.ts'
 import { openHost } from './open-host.ts'
-import { READER } from './process.ts'
+import { BASH, READER, ready } from './ready.ts'
 
 /** A host that is this machine. Commands start in the home folder, as they do over SSH. */
 export function local(): Transport {
@@ -21,14 +21,15 @@ function machine(name: string): Machine {
     name,
     async shell() {
       if (letGo) throw hostFaults.HOST_CLOSED({ host: name, during: 'a command' })
-      const child = spawn('bash', ['--norc', '-c', READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
+      const [program, ...words] = BASH
+      const child = spawn(program, [...words, READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
       await started(name, child)
       const session: Session = {
         stdin: child.stdin,
         stdout: child.stdout,
         stderr: child.stderr,
         closed: ending(child),
-        kill: (pid, signal) => signalGroup(pid, signal),
+        kill: signal => signalGroup(child.pid, signal),
         close() {
           for (const stream of child.stdio) stream?.destroy()
           child.unref()
@@ -36,6 +37,7 @@ function machine(name: string): Machine {
       }
       living.add(session)
       void session.closed.then(() => living.delete(session))
+      await ready(name, session)
       return session
     },
     attach: command => attachLocal(name, command),
@@ -64,7 +66,7 @@ async function attachLocal(name: string, command: string): Promise<Ending> {
 
 async function started(name: string, child: ChildProcess): Promise<void> {
   await once(child, 'spawn').catch((error: Error) => {
-    throw hostFaults.NO_BASH({ host: name, said: error.message }, error)
+    throw hostFaults.NO_BASH({ host: name, why: 'it could not be started', said: error.message }, error)
   })
 }
 
@@ -76,9 +78,9 @@ const ending = (child: ChildProcess): Promise<Ending> =>
     })
   })
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, signal)
+    if (leader !== undefined) process.kill(-leader, signal)
   } catch {
     // It ended in the meantime.
   }

@@ -7,7 +7,7 @@ import type { Traffic } from '../runner/task.ts'
 
 export interface Machine extends AsyncDisposable {
   readonly name: string
-  /** A bash that runs `READER` and waits for its one script. Rejects with a `Fault`. */
+  /** A bash that runs `READER` and has said that it waits for its one script. Rejects with a `Fault`. */
   shell(): Promise<Session>
   /** Gives this program's terminal, or its plain standard streams where there is none, to a command. */
   attach(command: string): Promise<Ending>
@@ -26,8 +26,8 @@ export interface Session {
   readonly stderr: Readable
   /** How it ended; never rejects. */
   readonly closed: Promise<Ending>
-  /** Sends a signal to the process group that `pid` leads. */
-  kill(pid: number, signal: NodeJS.Signals): void
+  /** Sends a signal to its process group. */
+  kill(signal: NodeJS.Signals): void
   /** Lets go of it without waiting. */
   close(): void
 }
@@ -40,6 +40,8 @@ export type Known =
 /** Why nobody knows how it ended. */
 export interface Lost {
   readonly lost: string
+  /** Whether the whole connection is gone, and not this process alone. */
+  readonly cut?: boolean
 }
 
 export type Ending = Known | Lost

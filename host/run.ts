@@ -39,7 +39,7 @@ export async function run(
   const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
   late?.clear()
   if (late?.fired() === true) {
-    const about = { host, command: script.text, stderr: lastLines(stderr()) }
+    const about = { host, command: script.label ?? script.text, stderr: lastLines(stderr()) }
     throw hostFaults.COMMAND_TIMED_OUT({ ...about, timeout: options.timeout ?? 0 })
   }
   if (ending instanceof Fault) throw ending
@@ -58,7 +58,12 @@ function give({ stdin }: Process, input: RunOptions['input'] = ''): void {
 export async function ask(host: string, run: Host['run'], script: Script, options?: RunOptions): Promise<string> {
   const { code, stdout, stderr } = await run(script, options)
   if (code === 0) return stdout.replace(/\r?\n$/, '')
-  throw hostFaults.COMMAND_FAILED({ host, command: script.text, code, stderr: lastLines(stderr || stdout) })
+  throw hostFaults.COMMAND_FAILED({
+    host,
+    command: script.label ?? script.text,
+    code,
+    stderr: lastLines(stderr || stdout),
+  })
 }
 
 export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')

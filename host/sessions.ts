@@ -1,13 +1,15 @@
 /**
- * The sessions of one connection. sshd allows `MaxSessions` at a time, 10 unless told: at most 8 are used for scripts, so that
- * one is left to end a script from beside it and one for a terminal. Shells are opened in advance: opening one takes
- * two round trips, giving one its script takes none.
+ * The sessions of a machine. sshd allows `MaxSessions` at a time on one connection, 10 unless told: at most 8 are used for scripts, so that
+ * one is left to end a script from beside it and one for a terminal. Where a server allows fewer and all of them are busy, as with the holder of
+ * a lock and the probes, a further connection is made. Shells are opened in advance: opening one takes two round trips, giving one its script takes none.
  */
 import type { ClientChannel, ExecOptions } from 'ssh2'
+import { Fault } from '../runner/faults.ts'
 import type { Connection } from './connect.ts'
 import { hostFaults } from './faults.ts'
-import type { Ending, Session } from './machine.ts'
-import { READER } from './process.ts'
+import { exec, type Line, lineOn, sessionOf } from './line.ts'
+import type { Session } from './machine.ts'
+import { BASH, EARLY, READER, ready } from './ready.ts'
 import { quote } from './script.ts'
 
 export interface Sessions {
@@ -22,40 +24,53 @@ export interface Sessions {
 const LIMIT = 8
 /** What a step begins in one turn travels as one script: a lock, the probes and a check beside them are the most that a deploy has at once. */
 const SPARES = 3
-/** Milliseconds in which a session that was let go has to end. */
-const PATIENCE = 5_000
+/** How often a server that refuses even a single session is asked again, and for how many milliseconds in all. */
 const ATTEMPTS = 25
+const PATIENCE = 5_000
+/** Milliseconds that somebody waits for a session to end before a further connection is made. */
+const SOON = 100
+
+const [program, ...words] = BASH
+const shellWords = [...words, quote(READER)].join(' ')
+/** The usual one, which no function can come before; and one for a shell that forbids `exec`, as rbash does, or has an alias of that name. */
+const COMMAND = { exec: `exec ${program} ${shellWords}`, plain: `"${program}" ${shellWords}` }
 
 interface Waiter {
   resolve(session: Session): void
   reject(reason: unknown): void
 }
 
-export function sessionsOn(host: string, connection: Connection): Sessions {
+/** `another` makes a further connection to the same server. */
+export function sessionsOn(host: string, first: Connection, another?: () => Promise<Connection>): Sessions {
+  const lines: Line[] = [lineOn(first, LIMIT)]
   const spares = new Set<Session>()
   const waiting: Waiter[] = []
-  let limit = LIMIT
   let wantedSpares = SPARES
-  let open = 0
   let opening = 0
-  let refusals = 0
-  // Before the first session was opened, a refusal is final.
-  let attempts = 1
+  let closed = false
+  let plainly = false
+  let joining: Promise<Line> | undefined
+  let crowded = false
   let killing: Promise<unknown> = Promise.resolve()
 
-  const exec = (command: string, options: ExecOptions = {}) =>
-    new Promise<ClientChannel>((resolve, reject) => {
-      connection.client.exec(command, options, (error, channel) =>
-        error === undefined ? resolve(channel) : reject(error),
-      )
-    })
+  /** A channel on any connection that allows one, with a further one as the last resort. */
+  const anywhere = async (line: Line, command: string, options?: ExecOptions): Promise<ClientChannel> => {
+    for (const each of [line, ...lines.filter(other => other !== line)])
+      try {
+        return await exec(each, command, options)
+      } catch (error) {
+        if (!another || closed || first.ended() !== undefined) throw error
+      }
+    return exec(await join(), command, options)
+  }
 
   /** `channel.signal()` is ignored for root logins, so a second channel runs kill. */
-  const kill = (beside: ClientChannel, pid: number, signal: NodeJS.Signals) => {
+  const kill = (line: Line, beside: ClientChannel, pid: number | undefined, signal: NodeJS.Signals) => {
+    if (pid === undefined) return void beside.close()
     const name = signal.replace('SIG', '')
-    const command = `exec bash -c 'kill -s ${name} -- -${pid} 2>/dev/null || kill -s ${name} ${pid}'`
+    const command = `bash -c 'kill -s ${name} -- -${pid} 2>/dev/null || kill -s ${name} ${pid}'`
     killing = killing
-      .then(() => exec(command))
+      .then(() => anywhere(line, command))
       .then(
         channel => new Promise(resolve => channel.once('close', resolve).resume().stderr.resume()),
         // No session is left to do it with: at least it loses its streams.
@@ -63,75 +78,123 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
       )
   }
 
-  const sessionOf = (channel: ClientChannel): Session => ({
-    stdin: channel,
-    stdout: channel,
-    stderr: channel.stderr,
-    closed: endingOf(channel, connection),
-    kill: (pid, signal) => kill(channel, pid, signal),
-    close: () => {
-      channel.end()
-      drain(channel)
-      setTimeout(() => channel.close(), PATIENCE).unref()
-    },
-  })
-
-  const openOne = async () => {
-    const alone = open === 0
-    open++
+  const openOn = async (line: Line) => {
+    const alone = line.open === 0
+    const plain = plainly
+    line.open++
     opening++
+    const channel = await exec(line, plain ? COMMAND.plain : COMMAND.exec).catch((error: Error) => error)
+    if (channel instanceof Error) {
+      opening--
+      line.open--
+      return refused(line, channel, alone)
+    }
+    line.refusals = 0
+    line.attempts = ATTEMPTS
+    let pid: number | undefined
+    const session = sessionOf(channel, line.connection, signal => kill(line, channel, pid, signal))
+    void session.closed.then(() => {
+      line.open--
+      spares.delete(session)
+      refill()
+    })
     try {
-      const channel = await exec(`exec bash --norc -c ${quote(READER)}`)
+      pid = await ready(host, session)
       opening--
-      refusals = 0
-      attempts = ATTEMPTS
-      const session = sessionOf(channel)
-      void session.closed.then(() => {
-        open--
-        spares.delete(session)
-        refill()
-      })
-      channel.once('exit', () => spares.delete(session) && drain(channel))
-      const first = waiting.shift()
-      if (first === undefined) spares.add(session)
-      else first.resolve(session)
+      const waiter = waiting.shift()
+      if (waiter === undefined) spares.add(session)
+      else waiter.resolve(session)
     } catch (error) {
-      open--
       opening--
-      refused(error as Error, alone)
+      if (!plain && error instanceof Fault && EARLY.test(error.message)) plainly = true
+      else {
+        wantedSpares = 0
+        waiting.shift()?.reject(error)
+      }
+      refill()
     }
   }
 
-  /**
-   * This server allows less than usual: make do with what is open, less one for `kill`. One that refuses even a single session may
-   * still count one that has just ended.
-   */
-  const refused = (error: Error, alone: boolean) => {
-    if (connection.ended() !== undefined) return
-    limit = Math.max(1, open - 1)
-    for (const spare of [...spares].slice(0, Math.max(0, open - limit))) drop(spare)
-    if (alone && ++refusals < attempts) {
-      setTimeout(refill, PATIENCE / attempts)
-      return
-    }
-    if (alone) {
-      wantedSpares = 0
-      waiting.shift()?.reject(hostFaults.NO_SESSION({ host, reason: error.message }, error))
-    }
+  /** This server allows less than usual. One that refuses even a single session may still count one that has just ended. */
+  const refused = (line: Line, error: Error, alone: boolean) => {
+    if (line.connection.ended() !== undefined) return refill()
+    line.limit = Math.max(1, line.open)
+    if (!alone) return refill()
+    if (++line.refusals < line.attempts) return void setTimeout(refill, PATIENCE / ATTEMPTS)
+    wantedSpares = 0
+    waiting.shift()?.reject(hostFaults.NO_SESSION({ host, reason: error.message }, error))
     refill()
   }
-  const drop = (spare: Session) => {
-    spares.delete(spare)
-    spare.close()
-  }
+
+  const total = () => lines.reduce((sum, { open }) => sum + open, 0)
   const refill = () => {
-    if (connection.ended() !== undefined) return
+    if (closed || first.ended() !== undefined) return
     const wanted = waiting.length + wantedSpares - spares.size
-    while (open < limit && opening < wanted) void openOne()
+    while (opening < wanted) {
+      const line = lines.find(({ open, limit }) => open < limit)
+      if (line === undefined || total() >= LIMIT) break
+      void openOn(line)
+    }
+    if (waiting.length > opening && total() < LIMIT) crowd()
   }
-  void connection.lost.then(reason => {
+
+  /** All that this server allows is in use, perhaps for long. */
+  const crowd = () => {
+    if (!another || crowded) return
+    crowded = true
+    setTimeout(() => {
+      const late = waiting.slice(opening)
+      if (late.length === 0 || closed) {
+        crowded = false
+        return refill()
+      }
+      join().then(
+        () => {
+          crowded = false
+          refill()
+        },
+        (error: Error) => {
+          const reason = `all sessions that it allows on one connection are in use, and a further connection failed: ${error.message}`
+          // One may end meanwhile.
+          setTimeout(() => {
+            for (const waiter of late.filter(it => waiting.includes(it))) {
+              waiting.splice(waiting.indexOf(waiter), 1)
+              waiter.reject(hostFaults.NO_SESSION({ host, reason }, error))
+            }
+            crowded = false
+            refill()
+          }, PATIENCE)
+        },
+      )
+    }, SOON)
+  }
+  const join = (): Promise<Line> => {
+    if (!another) return Promise.reject(new Error('there is one connection only'))
+    joining ??= another()
+      .then(connection => {
+        const line = lineOn(connection, LIMIT)
+        if (closed) void connection.close()
+        else lines.push(line)
+        void connection.lost.then(() => {
+          if (lines.includes(line)) lines.splice(lines.indexOf(line), 1)
+          refill()
+        })
+        return line
+      })
+      .finally(() => {
+        joining = undefined
+      })
+    return joining
+  }
+
+  const close = async () => {
+    closed = true
+    await Promise.all(lines.map(({ connection }) => connection.close()))
+  }
+  void first.lost.then(reason => {
     for (const { reject } of waiting.splice(0))
       reject(hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason }))
+    void close()
   })
 
   return {
@@ -143,7 +206,7 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
         refill()
         return Promise.resolve(spare)
       }
-      const reason = connection.ended()
+      const reason = first.ended()
       if (reason !== undefined)
         return Promise.reject(hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason }))
       return new Promise((resolve, reject) => {
@@ -154,9 +217,11 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
     async terminal(command, options) {
       wantedSpares = 0
       const given = [...spares]
-      given.forEach(drop)
+      for (const spare of given) spare.close()
+      spares.clear()
       await Promise.all(given.map(spare => spare.closed))
-      const channel = await exec(command, options).catch((error: Error) => {
+      const [line = lineOn(first, LIMIT)] = lines
+      const channel = await anywhere(line, command, options).catch((error: Error) => {
         throw hostFaults.NO_SESSION({ host, reason: error.message }, error)
       })
       channel.once('close', () => {
@@ -164,22 +229,6 @@ export function sessionsOn(host: string, connection: Connection): Sessions {
       })
       return channel
     },
-    close: connection.close,
+    close,
   }
 }
-
-/** A channel that nobody reads would never tell that it was closed. */
-const drain = (channel: ClientChannel) => {
-  channel.resume()
-  channel.stderr.resume()
-}
-
-/** After a lost connection ssh2 closes a channel without a code: that is never a success. */
-export const endingOf = (channel: ClientChannel, connection: Connection): Promise<Ending> =>
-  new Promise(resolve => {
-    channel.once('close', (code: number | null | undefined, signal?: NodeJS.Signals) => {
-      if (typeof code === 'number') resolve({ code, signal: null })
-      else if (signal) resolve({ code: null, signal })
-      else resolve({ lost: connection.ended() ?? 'it ended without an exit status' })
-    })
-  })

@@ -4,10 +4,11 @@ import { attachChannel } from './attach.ts'
 import { connect } from './connect.ts'
 import { hostFaults } from './faults.ts'
 import type { HostSetting, Transport } from './host.ts'
+import { endingOf } from './line.ts'
 import type { Machine } from './machine.ts'
 import { meter as meterOf } from './meter.ts'
 import { openHost } from './open-host.ts'
-import { endingOf, type Sessions, sessionsOn } from './sessions.ts'
+import { type Sessions, sessionsOn } from './sessions.ts'
 import { resolve as resolveConfig, type SshConfig } from './ssh-config.ts'
 
 export interface SshOptions {
@@ -56,9 +57,10 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
   }
   const confirm = async (question: string) => (await wanted) && setting.confirm(question)
   const open = async (): Promise<Opened> => {
-    const connection = await connect(await config(), { setting: { ...setting, confirm }, configFile, meter })
+    const another = async () => connect(await config(), { setting: { ...setting, confirm }, configFile, meter })
+    const connection = await another()
     void connection.lost.then(forget)
-    return { connection, sessions: sessionsOn(name, connection) }
+    return { connection, sessions: sessionsOn(name, connection, another) }
   }
   const forget = () => {
     current = undefined

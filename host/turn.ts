@@ -3,7 +3,7 @@
  * that a deploy waits for. Whoever runs a script need not know of it: each has its own output and exit code.
  */
 import { randomBytes } from 'node:crypto'
-import { hostFaults } from './faults.ts'
+import { brief, hostFaults } from './faults.ts'
 import type { Guard, Host } from './host.ts'
 import { lastLines, type Tapped } from './run.ts'
 import { type Output, type Script, sh } from './script.ts'
@@ -50,7 +50,7 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     const mark = randomBytes(9).toString('hex')
     try {
       const input = parts.map(part => part.input).join('')
-      const label = parts.map(({ script }) => script.label ?? script.text).join('\n')
+      const label = `${brief(nameOf(first.script))} and ${parts.length - 1} more`
       const guarding = behindGuard(parts)
       const script = sh.lines(...guarding.before, bundle(guarding.parts, mark))
       let failed: string | undefined
@@ -59,7 +59,7 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
       const settle = (output: Output) => {
         const part = waiting.shift()
         if (!part) return
-        if (output.code !== 0) failed ??= part.script.text
+        if (output.code !== 0) failed ??= nameOf(part.script)
         const refused = part.script.writes && guard.refusal(output.code, output.stderr)
         if (refused) part.reject(refused)
         else part.resolve(output)
@@ -69,8 +69,8 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
       for (const { script, reject } of waiting)
         reject(
           failed === undefined
-            ? hostFaults.COMMAND_FAILED({ host, command: script.text, code, stderr: lastLines(stderr) })
-            : hostFaults.COMMAND_SKIPPED({ host, command: script.text, after: failed }),
+            ? hostFaults.COMMAND_FAILED({ host, command: nameOf(script), code, stderr: lastLines(stderr) })
+            : hostFaults.COMMAND_SKIPPED({ host, command: nameOf(script), after: failed }),
         )
     } catch (error) {
       for (const { reject } of parts) reject(error)
@@ -93,7 +93,7 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     // What is begun after an interruption takes things back, and runs to its end. These were begun before it.
     if (interruption.aborted && !wasAborted)
       for (const { script, reject } of [...looking, ...changing])
-        reject(hostFaults.COMMAND_INTERRUPTED({ host, command: script.text }))
+        reject(hostFaults.COMMAND_INTERRUPTED({ host, command: nameOf(script) }))
     else {
       void send(looking, sideBySide)
       void send(changing, inOrder)
@@ -118,6 +118,9 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
     })
   }
 }
+
+/** What people see of a script. */
+const nameOf = ({ label, text }: Script): string => label ?? text
 
 const inOrderOf = ({ writes, ordered = false }: Script): boolean => writes || ordered
 

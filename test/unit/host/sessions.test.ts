@@ -1,13 +1,13 @@
 import { type Duplex, PassThrough } from 'node:stream'
 import type { Client, ClientChannel } from 'ssh2'
-import { expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Connection } from '../../../host/connect.ts'
 import type { Session } from '../../../host/machine.ts'
 import { sessionsOn } from '../../../host/sessions.ts'
 
 /** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. */
-function server(allowed: number, slowToEnd = false) {
-  const seen = { asked: 0, open: 0, most: 0, commands: [] as string[] }
+function server(allowed: number, slowToEnd = false, refuses = (_: string): string | undefined => undefined) {
+  const seen = { asked: 0, open: 0, most: 0, commands: [] as string[], ran: [] as string[] }
   let cut = (_: string) => {}
   let reason: string | undefined
   const lost = new Promise<string>(resolve => {
@@ -25,11 +25,13 @@ function server(allowed: number, slowToEnd = false) {
     seen.commands.push(command)
     const refused = seen.open >= allowed
     if (!refused) seen.open++
+    if (!refused) seen.ran.push(command)
     seen.most = Math.max(seen.most, seen.open)
-    setImmediate(() => (refused ? done(new Error('open failed')) : done(undefined, channel())))
+    setImmediate(() => (refused ? done(new Error('open failed')) : done(undefined, channel(refuses(command)))))
   }
-  const channel = () => {
+  const channel = (refusal?: string) => {
     const duplex = new PassThrough()
+    const stderr = new PassThrough()
     const close = () => {
       if (duplex.destroyed) return
       if (slowToEnd) setTimeout(() => seen.open--, 500)
@@ -37,8 +39,11 @@ function server(allowed: number, slowToEnd = false) {
       duplex.destroy()
       duplex.emit('close', 0)
     }
+    duplex.write(refusal ?? '\0\n')
+    stderr.write(refusal ?? '\x0042\n')
+    if (refusal !== undefined) setImmediate(() => close())
     // Its shell ends when its input does.
-    return Object.assign(duplex as Duplex, { stderr: new PassThrough(), close, end: close }) as unknown as ClientChannel
+    return Object.assign(duplex as Duplex, { stderr, close, end: close }) as unknown as ClientChannel
   }
   const connection: Connection = {
     client: { exec } as unknown as Client,
@@ -158,7 +163,88 @@ test('who waits when the connection is lost is told', async () => {
 test('the signal for a process group is sent beside it', async () => {
   const { seen, connection } = server(10)
   const session = await sessionsOn('web', connection).shell()
-  session.kill(42, 'SIGTERM')
+  session.kill('SIGTERM')
   await turns(2)
-  expect(seen.commands.at(-1)).toBe(`exec bash -c 'kill -s TERM -- -42 2>/dev/null || kill -s TERM 42'`)
+  expect(seen.commands.at(-1)).toBe(`bash -c 'kill -s TERM -- -42 2>/dev/null || kill -s TERM 42'`)
+})
+
+describe('F66 a server that allows few sessions', () => {
+  /** Several connections to one server, each of which allows so many. */
+  const servers = (allowed: number, fails = false) => {
+    const made = [server(allowed)]
+    const another = async () => {
+      if (fails) throw new Error('a second factor is wanted')
+      const one = server(allowed)
+      made.push(one)
+      return one.connection
+    }
+    const sessions = sessionsOn('web', server0(made), another)
+    return { made, sessions }
+  }
+  const server0 = (made: ReturnType<typeof server>[]) => {
+    const [first] = made
+    if (!first) throw new Error('there is none')
+    return first.connection
+  }
+
+  test.each([1, 2, 3])(
+    '%i on a connection: three stay open, others come and go beside them, and one can be ended',
+    async allowed => {
+      const { made, sessions } = servers(allowed)
+      sessions.prepare()
+      const stay = [await sessions.shell(), await sessions.shell(), await sessions.shell()]
+      for (let i = 0; i < 5; i++) {
+        const session = await sessions.shell()
+        await turns(2)
+        session.close()
+      }
+      stay[0]?.kill('SIGTERM')
+      await vi.waitFor(() =>
+        expect(made.flatMap(({ seen }) => seen.ran).filter(it => it.includes('kill'))).toHaveLength(1),
+      )
+      expect(made.every(({ seen }) => seen.most <= allowed)).toBe(true)
+      expect(made.length).toBeLessThanOrEqual(Math.ceil(4 / allowed) + 1)
+    },
+  )
+
+  test('no further connection is made where none is needed', async () => {
+    const { made, sessions } = servers(10)
+    await Promise.all(Array.from({ length: 8 }, () => sessions.shell()))
+    const ninth = sessions.shell()
+    await new Promise(resolve => setTimeout(resolve, 300))
+    expect(made).toHaveLength(1)
+    await sessions.close()
+    await expect(ninth).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  test('and lets nobody in a second time is told within seconds, and one that ends meanwhile is used', async () => {
+    const { sessions } = servers(1, true)
+    const first = await sessions.shell()
+    const second = sessions.shell()
+    setTimeout(first.close, 500)
+    await second
+    await expect(sessions.shell()).rejects.toMatchObject({
+      code: 'NO_SESSION',
+      message: expect.stringContaining('a second factor is wanted'),
+    })
+  }, 15_000)
+
+  test('a further connection that is lost takes only its own sessions with it', async () => {
+    const { made, sessions } = servers(1)
+    await sessions.shell()
+    await sessions.shell()
+    made[1]?.cut('cable cut')
+    await sessions.shell()
+    expect(made).toHaveLength(3)
+  })
+})
+
+test('F69 where the login shell forbids exec, shells are started without it', async () => {
+  const { seen, connection } = server(10, false, command =>
+    command.startsWith('exec ') ? 'rbash: exec: restricted' : undefined,
+  )
+  const sessions = sessionsOn('web', connection)
+  sessions.prepare()
+  await Promise.all([sessions.shell(), sessions.shell()])
+  expect(seen.commands.at(-1)).toMatch(/^"bash" --norc -p -c /)
 })
