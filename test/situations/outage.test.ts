@@ -203,7 +203,7 @@ sed -i ${sed} ${include}
     task(code, environment, 'promote', other(live))
 
   it('F53 the router does not say that it has moved', async () => {
-    await nginxSays(`'/return 200 "\\$switchyard_live/i if ($switchyard_live = ${other(live)}) { return 500; }'`)
+    await nginxSays(`'/default_type text/i if ($switchyard_slot = ${other(live)}) { return 500; }'`)
     const output = await promote(1)
     expect(output).toMatch(/did not provably move to .*the site answers 500.*\[PROMOTE_NOT_PROVEN\]/)
     await innocent(output, nginxHeals)
@@ -219,7 +219,7 @@ sed -i ${sed} ${include}
 
   it('F53 one page does not come through, which the slot itself answers', async () => {
     await nginxSays(
-      `'/^location / {/i location = /health { if ($switchyard_slot = ${other(live)}) { return 502; } proxy_pass http://127.0.0.1:$switchyard_port; }'`,
+      `'\\,^location / {,i location = /health { if ($switchyard_slot = ${other(live)}) { return 502; } proxy_pass http://127.0.0.1:$switchyard_port; }'`,
     )
     const output = await promote(1, { HEALTH: '/' })
     expect(output).toMatch(
