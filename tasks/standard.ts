@@ -17,7 +17,7 @@ import { rollback } from './rollback.ts'
 import { setup } from './setup.ts'
 import { startIdle } from './start-idle.ts'
 import { status } from './status.ts'
-import { stopIdle } from './stop-idle.ts'
+import { makeWay, stopIdle } from './stop-idle.ts'
 import { takeLock } from './take-lock.ts'
 import { upload } from './upload.ts'
 
@@ -28,7 +28,7 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
   const uploaded = upload(parts, built)
   const detected = detectLive(parts)
   const stopped = stopIdle(parts, locked, detected)
-  const started = startIdle(parts, uploaded, stopped)
+  const started = startIdle(parts, uploaded, makeWay(parts, uploaded, locked, detected))
   return {
     setup: setup(parts),
     build: built,

@@ -5,14 +5,14 @@ import { probeFaults } from '../slots/promote/probe-faults.ts'
 import { startSlot } from '../slots/start/start.ts'
 import { readRecord, writeRecord } from '../slots/truth/record.ts'
 import type { Parts } from './context.ts'
-import type { StopIdle } from './stop-idle.ts'
+import type { MakeWay } from './stop-idle.ts'
 import type { Upload } from './upload.ts'
 
 export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
 
-export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S>, stopIdle: StopIdle<S>) =>
+export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S>, makeWay: MakeWay<S>) =>
   task('Start the new release in the idle slot', {
-    needs: [upload, stopIdle],
+    needs: [upload, makeWay],
     async run({ environment, release, artifact: { revision }, idle, note, ...ground }) {
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
       const {

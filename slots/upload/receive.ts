@@ -35,6 +35,9 @@ const LEFT = 3
 /** What nobody came back for is removed after so many minutes. */
 const FORGOTTEN = 24 * 60
 
+/** `remove FOLDER ...` removes releases: nothing in one can be written, and what is in a folder that cannot be written cannot be removed. */
+export const removing = sh.write`remove() { chmod -R u+w -- "$@" 2> /dev/null || :; rm -rf -- "$@"; }`
+
 /**
  * Prints each link below the current folder that points out of it, and ends with 42 when there is one. A link to a link
  * counts as what it leads to.

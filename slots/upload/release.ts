@@ -6,7 +6,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Artifact, Release } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { named } from '../names.ts'
-import { refuseOutside } from './receive.ts'
+import { refuseOutside, removing } from './receive.ts'
 
 /** What stands in a release's `release.json`. */
 export interface ReleaseRecord {
@@ -63,17 +63,36 @@ cd /
 if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi`
 }
 
+/**
+ * Ends with `GONE` when the release is not there, or not whole. It has its place in the order of its turn: what is begun behind it in the
+ * same turn is not run then.
+ */
+export const releaseThere = (release: Release): Script =>
+  sh.ordered(sh.read`[ -f ${`${release.dir}/release.json`} ] || exit ${GONE}`)
+
+export const GONE = 62
+
+/** What the name of a release begins with while it is being removed. */
+const REMOVED = '.removed.'
+
 /** Releases that stay on a host; those that a slot runs stay as well. */
 export const KEPT = 5
 
-/** Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. A link that cannot be read ends it before anything is removed. */
+/**
+ * Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. A release loses
+ * its name first: one that is half removed, because the host lost power meanwhile, is never taken for a whole one. One whose migrations were the
+ * last to begin stays: they may still run. A link that cannot be read ends it before anything is removed.
+ */
 export const prune = (layout: Layout, keep = KEPT): Script => sh.write`
 cd -P ${layout.releases}
+${removing}
 used=$(for link in ../slots/*/current; do if [ -L "$link" ]; then readlink -f -- "$link"; fi; done)
-find . -mindepth 1 -maxdepth 1 -name '.*' -mmin +1440 -exec rm -rf -- {} +
+migrating=$(if [ -s ${layout.migration} ]; then head -n 1 ${layout.migration}; fi)
+find . -mindepth 1 -maxdepth 1 \\( -name ${`${REMOVED}*`} -o -name '.*' -mmin +1440 \\) -print0 | while IFS= read -r -d '' old; do remove "$old"; done
 ls -1t | tail -n +${keep + 1} | while IFS= read -r name; do
+  case "$migrating" in *-migrate-"$name") continue ;; esac
   case $'\\n'"$used"$'\\n' in
     *$'\\n'"$PWD/$name"$'\\n'*) ;;
-    *) rm -rf -- "$name"; printf '%s\\n' "$name" ;;
+    *) mv -T -- "$name" ${REMOVED}"$name"; remove ${REMOVED}"$name"; printf '%s\\n' "$name" ;;
   esac
 done`

@@ -43,6 +43,8 @@ export interface Sending {
    * Rejects with `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
    */
   complete(log: Log): Promise<boolean>
+  /** Sends it once more: somebody may remove a release while we wait for the lock. */
+  again(log: Log): Promise<boolean>
 }
 
 export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents): Sending {
@@ -59,17 +61,22 @@ export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents
     begun.catch(() => undefined)
     return begun
   }
+  const complete = async (log: Log) => {
+    const first = await begin()
+    if (first) return (await first.go(log)) ?? (await sendMissing(missing, 'by contents').go(log)) === true
+    // A dry run only prints the script that finds this out.
+    await assertSetUp(ground.host, ground.layout)
+    if ((await ground.host.ask(releaseRecord(release))) !== '') return false
+    if (!(await gzipped())) return sendWhole(ground, artifact, release, log)
+    return (await sendMissing(missing, 'by manifests').go(log)) === true
+  }
   return {
     release,
     announce: () => void begin(),
-    async complete(log) {
-      const first = await begin()
-      if (first) return (await first.go(log)) ?? (await sendMissing(missing, 'by contents').go(log)) === true
-      // A dry run only prints the script that finds this out.
-      await assertSetUp(ground.host, ground.layout)
-      if ((await ground.host.ask(releaseRecord(release))) !== '') return false
-      if (!(await gzipped())) return sendWhole(ground, artifact, release, log)
-      return (await sendMissing(missing, 'by manifests').go(log)) === true
+    complete,
+    again(log) {
+      begun = undefined
+      return complete(log)
     },
   }
 }

@@ -1,0 +1,29 @@
+/**
+ * A release is uploaded before the lock is taken, and another deploy, which we may wait for, removes old releases while it has the lock. So
+ * under the lock the release is looked for again, and sent again when it is gone.
+ */
+import type { Host } from '../../host/host.ts'
+import { GONE, releaseThere } from './release.ts'
+import type { Sending } from './upload.ts'
+
+interface Ground {
+  readonly host: Host
+  log(line: string): void
+}
+
+/**
+ * Does the work when the release is there. `work` begins its scripts in the turn in which it is called: they travel with the look, and are not
+ * run when the release is gone. Then it is sent, and `work` is done after that.
+ */
+export async function whileThere<T>({ host, log }: Ground, sending: Sending, work: () => Promise<T>): Promise<T> {
+  const { release } = sending
+  const look = host.run(releaseThere(release))
+  const early = work()
+  early.catch(() => undefined)
+  const { code } = await look
+  if (code !== GONE) return early
+  await early.catch(() => undefined)
+  log(`${release.name} was removed while this deploy waited for the lock: it is sent again.`)
+  await sending.again(log)
+  return work()
+}
