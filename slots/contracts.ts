@@ -88,7 +88,10 @@ export interface Runtime {
   pid(slot: Slot): Script
   /** The last lines that the slot's application wrote. */
   log(slot: Slot, lines: number): Promise<string>
-  /** Runs the migrations of a release beside the running application. A failure is a `Fault` with the end of the output. */
+  /**
+   * Runs the migrations of a release beside the running application. Resolves only when they came to their own end: an exit code of 0 may be that of
+   * a program that somebody ended. A failure is a `Fault` with the end of the output.
+   */
   migrate?(release: Release, slot: Slot): Promise<void>
   /** The command line of an interactive console in the slot's running application, for `Host.attach`. */
   console?(slot: Slot): string

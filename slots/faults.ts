@@ -142,11 +142,31 @@ export const slotFaults = catalogue({
   }),
   RELEASE_BAD: fault<{ release: string; bad: Entry }>({
     exit: 3,
-    what: d => `${d.release} is bad: its ${d.bad.event} to ${d.bad.slot} failed at ${d.bad.at} (${d.bad.why}).`,
+    what: d =>
+      d.bad.result === 'begun'
+        ? `The migrations of ${d.release} in ${d.bad.slot} began at ${d.bad.at}, and ${d.bad.why}.`
+        : `${d.release} is bad: its ${d.bad.event} to ${d.bad.slot} failed at ${d.bad.at} (${d.bad.why}).`,
     next: d =>
-      d.bad.event === 'promote'
-        ? 'Promote another release; or say --force to promote this one all the same.'
-        : 'Promote another release; or clear it with `npx task check-idle` if it is healthy now; or say --force.',
+      d.bad.event === 'migrate'
+        ? `Run \`npx task migrate --slot ${d.bad.slot}\`, which says how they ended; or say --force to promote it all the same.`
+        : d.bad.event === 'promote'
+          ? 'Promote another release; or say --force to promote this one all the same.'
+          : 'Promote another release; or clear it with `npx task check-idle` if it is healthy now; or say --force.',
+  }),
+  MIGRATION_RUNNING: fault<{ host: string; release: string | undefined; slot?: string; by?: string; since?: string }>({
+    exit: 3,
+    what: d =>
+      d.slot
+        ? `The migrations of ${d.release} in ${d.slot} still run on ${d.host}: ${d.by} began them at ${d.since}.`
+        : `Another migration still runs on ${d.host}.`,
+    next: d =>
+      `Follow them to their end with \`npx task migrate${d.slot ? ` --slot ${d.slot}` : ''}\`. Nothing was begun.`,
+  }),
+  MIGRATION_LOST: fault<{ host: string; release: string }>({
+    exit: 1,
+    what: d =>
+      `The migrations of ${d.release} left no result on ${d.host}: they were killed, or the host was restarted.`,
+    next: () => 'Look at what they did to the database, then run `npx task migrate` again. Nothing was promoted.',
   }),
   PORT_TAKEN: fault<{ slot: string; port: number; holder: string }>({
     exit: 3,

@@ -8,6 +8,8 @@ export interface Layout {
   readonly slots: string
   readonly journal: string
   readonly lock: string
+  /** Names the newest migration of all slots; `.lock` behind it is held while one begins. */
+  readonly migration: string
   /** Stands there while the host is closed for maintenance. */
   readonly maintenance: string
   /** What the router plugin owns. */
@@ -36,6 +38,7 @@ export function layout(root: string): Layout {
     slots: at('slots'),
     journal: at('journal.jsonl'),
     lock: at('lock'),
+    migration: at('migration'),
     maintenance: at('maintenance.json'),
     router: at('router'),
     release: name => at('releases', name),

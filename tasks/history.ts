@@ -1,6 +1,7 @@
 import { arg } from '../runner/args.ts'
 import { historyTable } from '../slots/journal/history.ts'
 import { readJournal } from '../slots/journal/journal.ts'
+import { askNewest } from '../slots/migration/migration.ts'
 import { assertSetUp } from '../slots/setup/owner.ts'
 import type { Parts } from './context.ts'
 
@@ -13,7 +14,11 @@ export const history = <S extends string>({ task }: Parts<S>) =>
     examples: ['history', 'history --last 100 --json'],
     args: { last: arg.integer(`How many entries; ${LAST} unless told`).optional() },
     async run({ host, layout, last, show }) {
-      const [entries] = await Promise.all([readJournal(host, layout, last ?? LAST), assertSetUp(host, layout)])
-      show(columns => historyTable(entries, columns), { entries })
+      const [entries, migration] = await Promise.all([
+        readJournal(host, layout, last ?? LAST),
+        askNewest(host, layout),
+        assertSetUp(host, layout),
+      ])
+      show(columns => historyTable(entries, columns, migration), { entries })
     },
   })

@@ -199,7 +199,7 @@ export function project<
             detached: ({ name }, kind) =>
               definition.runtime.create({
                 ...plugin,
-                host: detachedHost(host, folders.slot(name).tasks, deploy.id, kind),
+                host: detachedHost(host, folders, { slot: name, kind, deploy: deploy.id, by: deploy.by }),
               }),
             build: (): Promise<Artifact> => definition.build.create(plugin).build(),
             provisions: facts => [runtime.provision(facts), router.provision(facts)],

@@ -42,12 +42,45 @@ exit ${NO_SCRIPT}`
 export const NO_SCRIPT = 51
 export const OTHER_RELEASE = 52
 
-/** Evaluates an expression in a VM of its own, without the application and without a node name. */
-export const evaluate = (layout: Layout, release: Release, slot: Slot, name: string, expression: string): Script =>
+interface Migration {
+  readonly layout: Layout
+  readonly release: Release
+  readonly slot: Slot
+  /** Name of the release's program. */
+  readonly name: string
+  readonly expression: string
+  /** Seconds. */
+  readonly limit: number
+}
+
+/** The variable that names the file which the last line of a migration writes. */
+const DONE = 'SWITCHYARD_MIGRATED'
+
+/**
+ * Evaluates an expression in a VM of its own, without the application and without a node name. Exits with 0 only when that came to its end and
+ * said so in a file: a VM that is told to end by SIGTERM exits with 0 too, and so does one that calls `System.halt`. Exits with `CUT_SHORT` or
+ * `TIMED_OUT`.
+ */
+export const evaluate = ({ layout, release, slot, name, expression, limit }: Migration): Script =>
   sh.write`${withEnvironment(layout, slot)}
 cd ${release.dir}
 export RELEASE_DISTRIBUTION=none
-exec ${program(release.dir, name)} eval ${expression} 2>&1 </dev/null`
+${DONE}=$(mktemp ${`${layout.slot(slot.name).tmp}/migrated.XXXXXX`})
+export ${DONE}
+trap 'rm -f -- "$${DONE}"' EXIT
+code=0 SECONDS=0
+timeout -k ${GRACE} ${limit} ${program(release.dir, name)} eval ${`${expression}\n${sayDone}`} 2>&1 </dev/null || code=$?
+if [ $code != 0 ] && [ $SECONDS -ge ${limit} ]; then exit ${TIMED_OUT}; fi
+if [ $code = 0 ] && ! [ -s "$${DONE}" ]; then exit ${CUT_SHORT}; fi
+exit $code`
+
+/** Erlang's own modules: an alias of the expression may mean something else by Elixir's. */
+const sayDone = `:ok = :file.write_file(:os.getenv(:erlang.binary_to_list("${DONE}")), "done")`
+
+/** Seconds from SIGTERM to SIGKILL when a migration has reached its limit. */
+const GRACE = 10
+export const CUT_SHORT = 94
+export const TIMED_OUT = 95
 
 /** Evaluates an expression in the running application. */
 export const rpc = (layout: Layout, slot: Slot, name: string, expression: string): Script =>

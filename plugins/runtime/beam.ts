@@ -18,6 +18,8 @@ export interface BeamOptions {
   readonly supervisor?: 'systemd' | 'daemon'
   /** The expression that runs the migrations; `MyApp.Release.migrate()` unless told. */
   readonly migrate?: string
+  /** Seconds that the migrations may take, then they are ended; 6 hours (21600) unless told. */
+  readonly migrateLimit?: number
   /** Seconds that a slot has from SIGTERM to SIGKILL; 60 unless told. */
   readonly stopLimit?: number
   /** The port, on loopback, for `console` and `rpc`; 10000 above the slot's own unless told. There is no epmd. */
@@ -42,7 +44,8 @@ const OWN: readonly number[] = [ALREADY, commands.NO_SCRIPT, commands.OTHER_RELE
 
 function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
   const { app, host, layout, slots } = kit
-  const { release: name = app, stopLimit = 60, migrate = `${moduleName(app)}.Release.migrate()` } = options
+  const { release: name = app, stopLimit = 60, migrateLimit = 21_600 } = options
+  const { migrate: expression = `${moduleName(app)}.Release.migrate()` } = options
   const ports = distributionPorts(slots, options.distributionPort)
   const supervisor =
     options.supervisor === 'daemon'
@@ -101,10 +104,12 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
     },
 
     async migrate(release, slot) {
-      const script = commands.evaluate(layout, release, slot, name, migrate)
+      const script = commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit })
       const { code, stdout } = await host.run(script, { onLine: kit.log })
-      if (code !== 0)
-        throw faults.MIGRATION_FAILED({ slot: slot.name, release: release.name, code, output: lastLines(stdout) })
+      const about = { slot: slot.name, release: release.name, output: lastLines(stdout) }
+      if (code === commands.TIMED_OUT) throw faults.MIGRATION_TIMED_OUT({ ...about, limit: migrateLimit })
+      if (code === commands.CUT_SHORT) throw faults.MIGRATION_CUT_SHORT(about)
+      if (code !== 0) throw faults.MIGRATION_FAILED({ ...about, code })
     },
 
     console: slot => commands.remote(layout, slot, name),

@@ -59,6 +59,20 @@ export const runtimeFaults = catalogue({
     next: () => 'Read below which one failed and why. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
+  MIGRATION_CUT_SHORT: fault<{ slot: string; release: string; output: string }>({
+    exit: 1,
+    what: d => `The migrations of ${d.release}, run for ${d.slot}, were ended before they had come to their end.`,
+    next: () =>
+      'Look for who ended them (SIGTERM, or `System.halt` in `beam({ migrate })`), then migrate again. Nothing was promoted.',
+    detail: d => d.output || undefined,
+  }),
+  MIGRATION_TIMED_OUT: fault<{ slot: string; release: string; limit: number; output: string }>({
+    exit: 1,
+    what: d => `The migrations of ${d.release}, run for ${d.slot}, had no end within ${d.limit} s, and were ended.`,
+    next: () =>
+      'See below what they waited for, such as a lock in the database; or raise `beam({ migrateLimit })`. Nothing was promoted.',
+    detail: d => d.output || undefined,
+  }),
   RPC_FAILED: fault<{ slot: string; code: number; output: string }>({
     exit: 1,
     what: d => `The expression in ${d.slot} ended with exit code ${d.code}.`,

@@ -8,7 +8,7 @@ import { type Entry, readJournal } from './journal.ts'
 const OWN: Partial<Record<Entry['event'], readonly string[]>> = {
   deploy: ['START_FAILED', 'RELEASE_WITHOUT_SCRIPT', 'SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
   check: ['SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
-  migrate: ['MIGRATION_FAILED'],
+  migrate: ['MIGRATION_FAILED', 'MIGRATION_CUT_SHORT', 'MIGRATION_TIMED_OUT', 'MIGRATION_LOST'],
   promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'RELEASE_NOT_PROVEN', 'PROBES_FAILED'],
 }
 
@@ -21,18 +21,27 @@ const FAR = 1_000
 /** What a release failed at and never made good; undefined when there is nothing. A later success at the same, or at what comes after it, clears it. */
 export function badness(entries: readonly Entry[], release: string): Entry | undefined {
   let bad: Entry | undefined
-  for (const entry of entries) {
+  for (const [i, entry] of entries.entries()) {
     if (entry.release !== release || !OWN[entry.event]) continue
+    if (entry.result === 'begun' && !ended(entry, entries.slice(i + 1))) bad = { ...entry, why: 'its end was not seen' }
     if (entry.result === 'failed' && OWN[entry.event]?.includes(entry.why ?? '')) bad = entry
     if (bad && entry.result === 'done' && clears(entry, bad)) bad = undefined
   }
   return bad
 }
 
+/** Whether a migration that began has an end in the journal; one that was refused says nothing of the release. */
+const ended = (begun: Entry, later: readonly Entry[]): boolean =>
+  later.some(
+    ({ event, deploy, release }) => event === 'migrate' && deploy === begun.deploy && release === begun.release,
+  )
+
 function clears({ event }: Entry, bad: Entry): boolean {
   if (event === 'promote') return true
+  // An application that is healthy says nothing of a database that is half migrated.
+  if (bad.event === 'migrate') return event === 'migrate'
   // Migrations that work now say nothing of an application that did not.
-  if (event === 'migrate') return bad.event === 'migrate'
+  if (event === 'migrate') return false
   return !THROUGH_THE_ROUTER.includes(bad.why)
 }
 

@@ -1,24 +1,31 @@
 /** The journal for people. */
 import { table } from '../../runner/table.ts'
+import type { Detached } from '../migration/detached.ts'
 import type { Entry } from './journal.ts'
 
 const HEAD = ['when', 'what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
 
-/** One row an event, the newest last. Times are UTC. */
-export const historyTable = (entries: readonly Entry[], columns?: number): string =>
+/** One row an event, the newest last. Times are UTC. `newest`: how the newest migration stands on the host. */
+export const historyTable = (entries: readonly Entry[], columns?: number, newest?: Detached): string =>
   entries.length === 0
     ? 'The journal is empty.'
     : table(
-        entries.map(entry => [
+        entries.map((entry, i) => [
           entry.at.replace('T', ' ').replace(/\.\d+Z$/, 'Z'),
           entry.event,
           entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
           entry.release ?? '-',
           entry.revision?.slice(0, 10) ?? '-',
-          entry.result === 'failed' ? `failed: ${entry.why ?? 'no reason'}` : entry.result,
+          resultWords(entry, entries.slice(i + 1), newest),
           `${((entry.ms ?? 0) / 1000).toFixed(1)} s`,
           entry.by,
           entry.where ?? '-',
         ]),
         { columns, head: HEAD },
       )
+
+function resultWords({ result, why, deploy }: Entry, later: readonly Entry[], newest: Detached | undefined): string {
+  if (result === 'failed') return `failed: ${why ?? 'no reason'}`
+  if (result !== 'begun' || later.some(entry => entry.event === 'migrate' && entry.deploy === deploy)) return result
+  return newest?.deploy === deploy && newest.state === 'running' ? 'running' : 'begun, its end was not seen'
+}

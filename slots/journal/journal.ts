@@ -35,7 +35,8 @@ export interface Event {
   readonly release?: string | undefined
   /** Source revision of the release. */
   readonly revision?: string | undefined
-  readonly result: 'done' | 'failed' | 'undone'
+  /** `begun` is of a migration: its end, if anybody saw it, stands in a later line of the same deploy. */
+  readonly result: 'begun' | 'done' | 'failed' | 'undone'
   /** The code of the fault, or what there is to say. */
   readonly why?: string | undefined
 }

@@ -1,66 +1,123 @@
 /**
- * A step that must not run twice, such as a migration: it runs detached on the host, with its output and its result in files,
- * so that a cut connection does not end it, and the next run can ask how it ended.
+ * A step that must not run twice, and never two of it at once, such as a migration: it runs detached on the host, with its output and its
+ * result in files, so that a cut connection does not end it, and the next run can ask how it ended.
+ *
+ * The order is the host's: who begins one holds `<root>/migration.lock` until the step holds a lock of its own, and `<root>/migration` names
+ * the newest. No clock of anybody is asked. A step runs as long as its own lock is held, by its shell or by what that started: so neither a
+ * pid that was given to another process nor a shell that was killed can be mistaken for its end.
  */
 import { posix } from 'node:path'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { slotFaults } from '../faults.ts'
+import type { Layout } from '../layout.ts'
 
-/** How the newest detached step of a kind stands. */
-export interface Detached {
-  /** The deploy that began it. */
+/** What is written down of a detached step when it begins. */
+export interface Begun {
+  readonly slot: string
+  /** What it does, as `migrate-0.1.1-3fa9c21`. */
+  readonly kind: string
+  /** The deploy that began it, and whose that is. */
   readonly deploy: string
-  /** `lost`: its process is gone and left no result, as after a reboot. */
+  readonly by: string
+}
+
+/** What a step that migrates a release is called. */
+export const migrationOf = (release: string): string => `migrate-${release}`
+
+/** The release that a step migrates. */
+export const releaseIn = ({ kind }: Begun): string => kind.replace(/^migrate-/, '')
+
+/** How the newest detached step stands. */
+export interface Detached extends Begun {
+  /** When it began, ISO 8601, UTC, by the host's clock. */
+  readonly since: string
+  /** An exit code; `lost`: its processes are gone and left no result, as after a reboot. */
   readonly state: 'running' | 'lost' | number
 }
 
+/** How scripts that begin or follow a step end when it left no result. */
 const LOST = 98
+/** Another step runs; nothing was begun. */
+const BUSY = 99
 
-const at = (dir: string, deploy: string, kind: string) => posix.join(dir, `${deploy}-${kind}`)
+const at = (layout: Layout, { slot, deploy, kind }: Begun) => posix.join(layout.slot(slot).tasks, `${deploy}-${kind}`)
+
+/** Succeeds when the step of `$base` has ended, or never began. `newest` can be removed by hand, and so can what it names. */
+const ended = sh.read`{ [ -s "$base.exit" ] || ! [ -e "$base.lock" ] || flock -n -s "$base.lock" true; }`
 
 /** Follows a step's output to its end and exits with its code; `LOST` when it left none. */
-export const follow = (dir: string, deploy: string, kind: string): Script => sh.read`
-base=${at(dir, deploy, kind)}
-tail -n +1 -s 0.1 --pid="$(cat "$base.pid")" -f "$base.log" 2>/dev/null || :
+export const follow = (layout: Layout, step: Begun): Script => sh.read`
+base=${at(layout, step)}
+{ until ${ended}; do sleep 0.2; done; } &
+tail -n +1 -s 0.1 --pid=$! -f "$base.log" 2>/dev/null || :
 [ -s "$base.exit" ] || exit ${LOST}
 exit "$(cat "$base.exit")"`
 
-/** Begins the step whose script comes by standard input, in a session of its own, and follows it. */
-export const launch = (dir: string, deploy: string, kind: string): Script => sh.write`
+/**
+ * Begins the step whose script comes by standard input, in a session of its own, and follows it. Exits with `BUSY` when the one before it still
+ * runs. The step inherits its lock, descriptor 8, so there is no moment in which it runs without.
+ */
+export const launch = (layout: Layout, step: Begun): Script => sh.write`
 umask 077
-mkdir -p ${dir}
-find ${dir} -mindepth 1 -mtime +30 -delete
-base=${at(dir, deploy, kind)}
+base=${at(layout, step)} newest=${layout.migration}
+mkdir -p ${posix.dirname(at(layout, step))}
+find ${posix.dirname(at(layout, step))} -mindepth 1 -mtime +30 -delete
+exec 9>> "$newest.lock"
+flock 9
+this=$base
+if [ -s "$newest" ]; then
+  base=$(head -n 1 "$newest")
+  if ! ${ended}; then exit ${BUSY}; fi
+fi
+base=$this
+rm -f -- "$base.exit" "$base.lock"
 { echo 'set -eu -o pipefail'; cat; } > "$base.sh"
 : > "$base.log"
-setsid -f bash --norc -c 'echo $$ > "$1.pid"; bash --norc "$1.sh" > "$1.log" 2>&1; echo $? > "$1.exit.part"; mv "$1.exit.part" "$1.exit"' bash "$base" < /dev/null > /dev/null 2>&1
-until [ -s "$base.pid" ]; do sleep 0.05; done
-${follow(dir, deploy, kind)}`
+printf '%s\\n' "$base" ${JSON.stringify(words(step))} > "$newest.next"
+mv -T -- "$newest.next" "$newest"
+exec 8> "$base.lock"
+flock 8
+setsid -f bash --norc -c 'bash --norc "$1.sh" > "$1.log" 2>&1; echo $? > "$1.exit.part"; mv "$1.exit.part" "$1.exit"' \\
+  bash "$base" 9>&- < /dev/null > /dev/null 2>&1
+exec 8>&- 9>&-
+${follow(layout, step)}`
 
-/** Prints the deploy and the state of the newest step of a kind; nothing when there never was one. */
-export const newest = (dir: string, kind: string): Script => sh.read`
-last=$({ ls -1 ${dir} 2>/dev/null || :; } | sed -n ${`s/-${kind}\\.pid$//p`} | sort | tail -n 1)
-if [ -n "$last" ]; then
-  base=${dir}/$last-${kind}
+const words = ({ slot, kind, deploy, by }: Begun): Begun => ({ slot, kind, deploy, by })
+
+/** Prints the state of the newest step, when it began, and what was written down of it; nothing when there never was one. */
+export const newest = (layout: Layout): Script => sh.read`
+if [ -s ${layout.migration} ]; then
+  { read -r base; read -r about; } < ${layout.migration}
   if [ -s "$base.exit" ]; then state=$(cat "$base.exit")
-  elif tr '\\0' ' ' < "/proc/$(cat "$base.pid")/cmdline" 2>/dev/null | grep -qF -- "$base"; then state=running
-  else state=lost; fi
-  printf '%s %s' "$last" "$state"
+  elif ${ended}; then state=lost
+  else state=running; fi
+  if [ -e "$base.log" ]; then printf '%s %s %s' "$state" "$(date -u -r "$base.sh" +%Y-%m-%dT%H:%M:%SZ)" "$about"; fi
 fi`
 
 export function parseNewest(text: string): Detached | undefined {
-  const [deploy, state] = text.trim().split(' ')
-  if (!deploy || !state) return undefined
-  return { deploy, state: state === 'running' || state === 'lost' ? state : Number(state) }
+  const [, state, since = '', about = ''] = /^(running|lost|\d+) (\S+) (.*)$/.exec(text.trim()) ?? []
+  if (state === undefined) return undefined
+  const step = JSON.parse(about) as Begun
+  return { ...words(step), since, state: state === 'running' || state === 'lost' ? state : Number(state) }
 }
 
-/** A host whose writing scripts run detached. For a plugin that does one thing with it. */
-export const detachedHost = (host: Host, dir: string, deploy: string, kind: string): Host => ({
+/**
+ * A host whose writing scripts run detached. For a plugin that does one thing with it. They reject with `MIGRATION_RUNNING` when another one
+ * runs, and with `MIGRATION_LOST` when one left no result.
+ */
+export const detachedHost = (host: Host, layout: Layout, step: Begun): Host => ({
   name: host.name,
   $: host.$,
   read: host.read,
-  run: (script, options) =>
-    script.writes ? host.run(launch(dir, deploy, kind), { ...options, input: script.text }) : host.run(script, options),
+  async run(script, options) {
+    if (!script.writes) return host.run(script, options)
+    const output = await host.run(launch(layout, step), { ...options, input: script.text })
+    if (output.code === LOST) throw slotFaults.MIGRATION_LOST({ host: host.name, release: releaseIn(step) })
+    if (output.code !== BUSY) return output
+    const other = parseNewest(await host.ask(newest(layout)))
+    throw slotFaults.MIGRATION_RUNNING({ host: host.name, release: other && releaseIn(other), ...other })
+  },
   ask: (script, options) => host.ask(script, options),
   put: (...words) => host.put(...words),
   write: (...words) => host.write(...words),

@@ -1,40 +1,54 @@
 /** Migrations must not run twice: what became of one whose client was cut off is asked before another is begun. */
 import type { Host } from '../../host/host.ts'
-import { readJournal } from '../journal/journal.ts'
+import { append, type Deploy, type Entry, readJournal } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import type { SlotRecord } from '../truth/record.ts'
-import { type Detached, follow, newest, parseNewest } from './detached.ts'
-
-/** The kind of a detached step: of one release only, whatever ran in the slot before it. */
-export const migrationOf = ({ release }: SlotRecord): string => `migrate-${release.name}`
+import { type Detached, follow, newest, parseNewest, releaseIn } from './detached.ts'
 
 interface Ground {
   readonly host: Host
   readonly layout: Layout
+  readonly deploy: Deploy
   log(line: string): void
 }
 
+export const askNewest = async (host: Host, layout: Layout): Promise<Detached | undefined> =>
+  parseNewest(await host.ask(newest(layout)))
+
+/** Whether the journal knows how it ended. */
+const settled = (entries: readonly Entry[], { deploy }: Detached): boolean =>
+  entries.some(({ event, deploy: by, result }) => event === 'migrate' && by === deploy && result !== 'begun')
+
 /**
- * The migration of this release that nobody saw the end of, with its exit code; `lost` when the host has no result of it.
- * One that still runs is followed to its end first.
+ * The newest migration, whatever its slot and release, when nobody saw its end: `lost` when the host has no result of it. One that still runs is
+ * followed to its end first. Then the journal knows its end too.
  */
-export async function unseenMigration(
-  { host, layout, log }: Ground,
-  record: SlotRecord,
-): Promise<Detached | undefined> {
-  const kind = migrationOf(record)
-  const { tasks } = layout.slot(record.slot)
-  const [found, entries] = await Promise.all([
-    host.ask(newest(tasks, kind)).then(parseNewest),
-    readJournal(host, layout, 500),
-  ])
-  const seen = entries.some(
-    ({ event, deploy, result, why }) =>
-      event === 'migrate' && deploy === found?.deploy && (result === 'done' || why === 'MIGRATION_FAILED'),
+export async function unseenMigration({ host, layout, deploy, log }: Ground): Promise<Detached | undefined> {
+  const [newest, entries] = await Promise.all([askNewest(host, layout), readJournal(host, layout, 500)])
+  let found = newest
+  if (!found || settled(entries, found)) return undefined
+  if (found.state === 'running') {
+    log(`The migrations of ${releaseIn(found)} that ${found.by} began still run: they are followed to their end.`)
+    await host.run(follow(layout, found), { onLine: log })
+    found = await askNewest(host, layout)
+  }
+  if (!found || found.state === 'running') return found
+  const event = { event: 'migrate', slot: found.slot, release: releaseIn(found) } as const
+  const why = found.state === 'lost' ? 'MIGRATION_LOST' : 'MIGRATION_FAILED'
+  await append(
+    host,
+    layout,
+    { ...deploy, id: found.deploy },
+    found.state === 0 ? { ...event, result: 'done' } : { ...event, result: 'failed', why },
   )
-  if (!found || seen) return undefined
-  if (found.state !== 'running') return found
-  log(`The migration that ${found.deploy} began still runs: it is followed to its end.`)
-  await host.run(follow(tasks, found.deploy, kind), { onLine: log })
-  return parseNewest(await host.ask(newest(tasks, kind)))
+  return found
 }
+
+/** What there is to say of the newest migration; undefined when it came to its good end. */
+export function migrationWords(found: Detached): string | undefined {
+  if (found.state === 0) return undefined
+  const which = `those of ${releaseIn(found)} in ${found.slot}, which ${found.by} began at ${found.since},`
+  return `${which} ${stateWords(found.state)}`
+}
+
+export const stateWords = (state: Detached['state']): string =>
+  state === 'running' ? 'still run' : state === 'lost' ? 'left no result' : `ended with exit code ${state}`

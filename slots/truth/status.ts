@@ -1,6 +1,8 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
 import { table, wrapped } from '../../runner/table.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
+import type { Detached } from '../migration/detached.ts'
+import { askNewest, migrationWords } from '../migration/migration.ts'
 import { adoptedUptime } from '../start/adopt.ts'
 import { type Health, type HealthResult, healthLoop, parseHealth } from '../start/health.ts'
 import { connections } from '../start/port.ts'
@@ -28,6 +30,8 @@ export interface Status {
   readonly agreed: boolean
   readonly readings: Readonly<Record<string, string>>
   readonly slots: readonly SlotStatus[]
+  /** The newest migration, and how it stands: `running`, `lost` when it left no result, or its exit code. */
+  readonly migration: Detached | null
 }
 
 interface Seen<S extends string> extends Ground<S> {
@@ -37,12 +41,13 @@ interface Seen<S extends string> extends Ground<S> {
 
 /** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
 export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
-  const read = await readings(seen)
+  const [read, migration] = await Promise.all([readings(seen), askNewest(seen.host, seen.layout)])
   const live = agree(read) ? (read.router.slot ?? null) : null
   const slots = await Promise.all(
     seen.slots.all.map((slot, i) => slotStatus(seen, slot, read.records[i], live === slot.name)),
   )
-  return { host: seen.host.name, live, agreed: agree(read), readings: Object.fromEntries(readingLines(read)), slots }
+  const said = Object.fromEntries(readingLines(read))
+  return { host: seen.host.name, live, agreed: agree(read), readings: said, slots, migration: migration ?? null }
 }
 
 async function slotStatus(
@@ -100,7 +105,8 @@ export function statusTable(status: Status, columns?: number): string {
     slot.health,
     String(slot.connections),
   ])
-  const lines = table(rows, { columns, head: HEAD })
+  const unfinished = status.migration ? migrationWords(status.migration) : undefined
+  const lines = `${table(rows, { columns, head: HEAD })}${unfinished ? `\n\nMigrations: ${unfinished}` : ''}`
   const said = Object.entries(status.readings)
   if (!status.agreed) return `${lines}\n\nIt is not certain which slot is live:\n${table(said, { columns })}`
   const agreed = `All agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`

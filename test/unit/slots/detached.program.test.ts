@@ -1,21 +1,32 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { type Script, sh } from '../../../host/script.ts'
-import { detachedHost, follow, newest, parseNewest } from '../../../slots/migration/detached.ts'
+import { type Layout, layout } from '../../../slots/layout.ts'
+import { type Begun, detachedHost, follow, newest, parseNewest } from '../../../slots/migration/detached.ts'
 
-let dir: string
+let folders: Layout
 beforeEach(async () => {
-  dir = join(await mkdtemp(join(tmpdir(), 'switchyard-detached-')), 'tasks')
+  folders = layout(join(await mkdtemp(join(tmpdir(), 'switchyard-detached-')), 'app'))
+  await mkdir(folders.root)
 })
 
+const step: Begun = { slot: 'blue', kind: 'migrate-1.0', deploy: 'd1', by: 'ann' }
 const open = (signal = new AbortController().signal) => local().open({ signal, confirm: async () => false })
-const state = async (host: Host) => parseNewest(await host.ask(newest(dir, 'migrate')))
-const run = (host: Host, script: Script, onLine?: (line: string) => void) =>
-  detachedHost(host, dir, 'd1', 'migrate').run(script, onLine ? { onLine } : {})
+const state = async (host: Host) => parseNewest(await host.ask(newest(folders)))
+const run = (host: Host, script: Script, onLine?: (line: string) => void, of = step) =>
+  detachedHost(host, folders, of).run(script, onLine ? { onLine } : {})
+/** Runs until somebody makes the file. */
+const waiting = (go: string) => sh.write`echo begun; until [ -e ${go} ]; do sleep 0.05; done; echo ended`
+/** Begins a step, and lets go of it. */
+async function leave(script: Script, of = step): Promise<void> {
+  const interruption = new AbortController()
+  await using host = await open(interruption.signal)
+  await expect(run(host, script, () => interruption.abort(), of)).rejects.toThrowError()
+}
 
 it('a detached step gives its output and its code, as if it were not', async () => {
   await using host = await open()
@@ -24,28 +35,69 @@ it('a detached step gives its output and its code, as if it were not', async () 
   const done = await run(host, sh.write`echo one; echo two >&2; (exit 3)`, line => lines.push(line))
   expect(done.code).toBe(3)
   expect(lines).toEqual(['one', 'two'])
-  expect(await state(host)).toEqual({ deploy: 'd1', state: 3 })
+  expect(await state(host)).toEqual({ ...step, state: 3, since: expect.stringMatching(/^\d{4}-.*Z$/) })
 })
 
 it('a detached step goes on when the one who began it is gone, and can be followed to its end', async () => {
-  const interruption = new AbortController()
-  const go = join(dir, 'go')
-  {
-    await using host = await open(interruption.signal)
-    const script = sh.write`echo begun; until [ -e ${go} ]; do sleep 0.05; done; echo ended`
-    await expect(run(host, script, () => interruption.abort())).rejects.toThrowError()
-  }
+  const go = join(folders.root, 'go')
+  await leave(waiting(go))
   await using host = await open()
-  expect(await state(host)).toEqual({ deploy: 'd1', state: 'running' })
-  const following = host.run(follow(dir, 'd1', 'migrate'))
+  expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'running' })
+  const following = host.run(follow(folders, step))
   await host.ask(sh.write`touch ${go}`)
   expect(await following).toMatchObject({ code: 0, stdout: 'begun\nended\n' })
-  expect(await state(host)).toEqual({ deploy: 'd1', state: 0 })
+  expect(await state(host)).toMatchObject({ deploy: 'd1', state: 0 })
 })
 
-it('a step that left no result, as after a reboot, is known as lost', async () => {
+it.each([
+  ['of the same release', { ...step, deploy: 'd2' }],
+  ['of another release, in the other slot', { slot: 'green', kind: 'migrate-2.0', deploy: 'd2', by: 'bob' }],
+  ['of one whose clock is behind', { ...step, kind: 'migrate-2.0', deploy: 'd0' }],
+])('only one runs at a time: a second is refused, and begins nothing: %s', async (_, second) => {
+  const go = join(folders.root, 'go')
+  await leave(waiting(go))
   await using host = await open()
-  await host.ask(sh.write`mkdir -p ${dir}; echo 999999999 > ${join(dir, 'd1-migrate.pid')}`)
-  expect(await state(host)).toEqual({ deploy: 'd1', state: 'lost' })
-  expect((await host.run(follow(dir, 'd1', 'migrate'))).code).toBe(98)
+  const refused = run(host, sh.write`touch ${join(folders.root, 'second')}`, undefined, second)
+  await expect(refused).rejects.toMatchObject({ code: 'MIGRATION_RUNNING', message: expect.stringContaining('ann') })
+  expect((await host.run(sh.read`test -e ${join(folders.root, 'second')}`)).code).toBe(1)
+  expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'running' })
+  await host.ask(sh.write`touch ${go}`)
+  await host.run(follow(folders, step))
+  await run(host, sh.write`true`, undefined, second)
+  expect(await state(host)).toMatchObject({ deploy: second.deploy, state: 0 })
+})
+
+it('of many that begin at the same moment none runs beside another', async () => {
+  await using host = await open()
+  const alone = join(folders.root, 'alone')
+  const ended = await Promise.allSettled(
+    [1, 2, 3].map(i =>
+      run(host, sh.write`mkdir ${alone}; sleep 0.5; rmdir ${alone}`, () => undefined, { ...step, deploy: `d${i}` }),
+    ),
+  )
+  const codes = ended.map(it => (it.status === 'fulfilled' ? it.value.code : it.reason.code))
+  expect(codes).toContain(0)
+  expect(codes.filter(code => code !== 0 && code !== 'MIGRATION_RUNNING')).toEqual([])
+})
+
+it('its shell was killed and its program goes on: it still runs, and then it left no result', async () => {
+  const [go, shell] = [join(folders.root, 'go'), join(folders.root, 'shell')]
+  await leave(sh.write`echo $PPID > ${shell}; ${waiting(go)}`)
+  await using host = await open()
+  await host.ask(sh.write`kill -KILL "$(cat ${shell})"`)
+  expect(await state(host)).toMatchObject({ state: 'running' })
+  await host.ask(sh.write`touch ${go}`)
+  await expect.poll(() => state(host), { timeout: 10_000 }).toMatchObject({ state: 'lost' })
+  expect((await host.run(follow(folders, step))).code).toBe(98)
+})
+
+it('a step that left no result, as after a reboot, is known as lost; a file of its kind that names nothing, as none', async () => {
+  await using host = await open()
+  await run(host, sh.write`true`)
+  const base = join(folders.slot('blue').tasks, 'd1-migrate-1.0')
+  await host.ask(sh.write`rm ${`${base}.exit`}`)
+  expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'lost' })
+  await writeFile(folders.migration, `${join(folders.root, 'nothing')}\n{}\n`)
+  expect(await state(host)).toBeUndefined()
+  expect((await run(host, sh.write`true`)).code).toBe(0)
 })

@@ -193,6 +193,7 @@ describe('the text of', () => {
       host: 'h',
       live: 'blue',
       agreed: true,
+      migration: null,
       readings: { router: 'blue', 'public answer': 'blue', records: 'blue' },
       slots: [slot],
     }

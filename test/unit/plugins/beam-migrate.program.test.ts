@@ -1,0 +1,53 @@
+/** The script of a migration, run with a program in the place of a release's: done is only what came to its own end. */
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, it } from 'vitest'
+import { local } from '../../../host/local.ts'
+import { CUT_SHORT, evaluate, TIMED_OUT } from '../../../plugins/runtime/beam-commands.ts'
+import { type Layout, layout } from '../../../slots/layout.ts'
+
+let folders: Layout
+const slot = { name: 'blue', port: 4000, env: {} }
+
+beforeEach(async () => {
+  folders = layout(join(await mkdtemp(join(tmpdir(), 'switchyard-migrate-')), 'app'))
+  await mkdir(folders.slot('blue').tmp, { recursive: true })
+  await mkdir(join(folders.release('1'), 'bin'), { recursive: true })
+  await writeFile(folders.slot('blue').env, 'A="1"\n')
+})
+
+async function migrate(program: string, limit = 60): Promise<number> {
+  const dir = folders.release('1')
+  await writeFile(join(dir, 'bin', 'life'), `#!/bin/bash\n${program}\n`, { mode: 0o755 })
+  await using host = await local().open({ signal: new AbortController().signal, confirm: async () => false })
+  const release = { name: '1', version: '1', sha256: '', dir }
+  const script = evaluate({ layout: folders, release, slot, name: 'life', expression: 'migrate() # all', limit })
+  const { code } = await host.run(script)
+  expect(await readdir(folders.slot('blue').tmp)).toEqual([])
+  return code
+}
+
+const sayDone = 'echo done > "$SWITCHYARD_MIGRATED"'
+
+it.each([
+  ['came to its end', sayDone, 0],
+  ['was told to end, and ended well', 'trap "exit 0" TERM; kill -TERM $$; sleep 9', CUT_SHORT],
+  ['ended itself early', 'exit 0', CUT_SHORT],
+  ['failed', 'exit 3', 3],
+  ['failed after its end, as it closed', `${sayDone}; exit 4`, 4],
+  ['was killed', 'kill -KILL $$', 137],
+])('a migration that %s', async (_, program, code) => {
+  expect(await migrate(program)).toBe(code)
+})
+
+it.each([
+  ['ends well when it is told to', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
+  ['ends with an error when it is told to', 'exec sleep 60'],
+])('a migration that hangs is ended at its limit, and that is no success: one that %s', async (_, program) => {
+  expect(await migrate(program, 1)).toBe(TIMED_OUT)
+})
+
+it('the line that says so stands on a line of its own, whatever the expression ends with', async () => {
+  expect(await migrate(`[ "$1" = eval ] && [ "\${2%%$'\\n'*}" = 'migrate() # all' ] && ${sayDone}`)).toBe(0)
+})
