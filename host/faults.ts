@@ -156,7 +156,10 @@ export const hostFaults = catalogue({
     exit: 1,
     what: d =>
       `no room on ${d.host} for ${d.path}: it needs ${bytes(d.size)}, ${d.free === undefined ? 'free space unknown' : `${bytes(d.free)} free`} (${d.reason})`,
-    next: d => `make room there, nothing was left behind: df -h; ls of old releases beside ${d.path}`,
+    next: d =>
+      /quota/i.test(d.reason)
+        ? 'the quota of the deploying user is used up, nothing was left behind: see `quota -s` there, and raise it or remove files'
+        : `make room there, nothing was left behind: df -h; ls of old releases beside ${d.path}`,
   }),
   HOST_WRITE_DENIED: fault<{ host: string; path: string; reason: string }>({
     exit: 1,

@@ -1,5 +1,6 @@
 /** What can go wrong with slots, releases and the truth about them. */
 import { catalogue, fault } from '../runner/faults.ts'
+import type { Release } from './contracts.ts'
 import type { Entry } from './journal/journal.ts'
 import type { LockOwner } from './lock/lock.ts'
 import type { Maintenance } from './lock/maintenance.ts'
@@ -178,6 +179,20 @@ export const slotFaults = catalogue({
     what: d => `The artifact ${d.artifact} was refused: ${d.why}.`,
     next: () => 'Look at how it is built. Nothing of it was kept on the host.',
     detail: d => d.detail || undefined,
+  }),
+  RELEASE_NOT_SHARED: fault<{ release: Release; path: string }>({
+    exit: 3,
+    what: d =>
+      `${d.release.name} came to the host before \`shared\` named ${d.path}: there it has its own, and no link.`,
+    next: d =>
+      `Build it as another version; or remove ${d.release.dir} on the host, when no slot runs it. Nothing was stopped.`,
+  }),
+  ROOT_NOT_WRITABLE: fault<{ host: string; root: string }>({
+    exit: 3,
+    what: d =>
+      `${d.root} on ${d.host} is ours, and cannot be written: its file system is mounted read-only, or its mode is wrong.`,
+    next: d =>
+      `See \`findmnt -T ${d.root}\` and \`dmesg\` on the host: a disk with errors becomes read-only. Then \`mount -o remount,rw\`. Nothing was changed.`,
   }),
   RELEASE_NO_ROOM: fault<{ host: string; release: string; detail: string }>({
     exit: 1,

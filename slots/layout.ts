@@ -6,6 +6,8 @@ export interface Layout {
   readonly releases: string
   /** A folder a slot. */
   readonly slots: string
+  /** What outlives releases stands in this folder, under the same paths as in a release, which has links to it. */
+  readonly shared: { readonly dir: string; readonly paths: readonly string[] }
   readonly journal: string
   readonly lock: string
   /** Names the newest migration of all slots; `.lock` behind it is held while one begins. */
@@ -30,12 +32,14 @@ export interface SlotLayout {
   readonly tasks: string
 }
 
-export function layout(root: string): Layout {
+/** `shared`: paths in a release that are links to what outlives it. */
+export function layout(root: string, shared: readonly string[] = []): Layout {
   const at = (...parts: string[]) => posix.join(root, ...parts)
   return {
     root,
     releases: at('releases'),
     slots: at('slots'),
+    shared: { dir: at('shared'), paths: shared },
     journal: at('journal.jsonl'),
     lock: at('lock'),
     migration: at('migration'),

@@ -31,6 +31,12 @@ const RULES = {
     pattern: /^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$/,
     words: 'a letter or digit, then at most 63 letters, digits, or any of . _ + -',
   },
+  shared: {
+    what: 'shared path of a release',
+    pattern: /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/,
+    words:
+      'a path in the release, such as `storage` or `priv/uploads`, of letters, digits, dots, underscores and dashes',
+  },
   root: {
     what: 'folder on the host',
     pattern: /^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*){2,}$/,
@@ -54,4 +60,14 @@ export function port(slot: string, value: number): number {
       words: 'a whole number from 1024 to 65535',
     })
   return value
+}
+
+/** Returns the paths when each is one, and none lies in another, else throws `NAME_INVALID`. */
+export function sharedPaths(paths: readonly string[]): readonly string[] {
+  const plain = paths.map(path => named('shared', path.replace(/\/$/, '')))
+  const { what } = RULES.shared
+  for (const value of plain)
+    if (plain.filter(other => `${value}/`.startsWith(`${other}/`)).length > 1)
+      throw slotFaults.NAME_INVALID({ what, value, words: 'one path for each, none inside another' })
+  return plain
 }

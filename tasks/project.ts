@@ -16,7 +16,7 @@ import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
 import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
 import { detachedHost } from '../slots/migration/detached.ts'
-import { named } from '../slots/names.ts'
+import { named, sharedPaths } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'
 import { type HealthCheck, healthOf, healthRules } from '../slots/start/health.ts'
@@ -41,6 +41,12 @@ export interface ProjectDefinition<
   readonly slots: S
   /** The application's folder on the host. Default `/srv/<app>`. */
   readonly root?: string
+  /**
+   * Paths in a release that outlive it, such as `storage` or `priv/uploads`: what the application writes must stand there, a release itself cannot
+   * be written. Each is a link to `<root>/shared/<path>`: a folder, made with what the artifact has there, when it is not there yet; a file when
+   * a file is there, or in the artifact. Default none.
+   */
+  readonly shared?: readonly string[]
   /**
    * The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. With names of
    * those that may be printed: `{ file: '.env.production', plain: ['STRIPE_MODE'] }`.
@@ -80,6 +86,7 @@ const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSou
     router: pluginOf('router', '`nginx({ site })`'),
     slots: slotRules,
     root: optional(text),
+    shared: optional(list(text)),
     env: optional(either(text, fields<EnvironmentFile>({ file: text, plain: optional(list(text)) }), ENVIRONMENT)),
     health: optional(healthRules),
     probe: optional(either(oneOf(false), probeRules, 'an object with its options, or false')),
@@ -104,7 +111,7 @@ export function project<
   type Name = Extract<keyof S, string>
   checked('project()', RULES, definition)
   const app = named('app', definition.app)
-  const folders = layout(named('root', definition.root ?? `/srv/${app}`))
+  const folders = layout(named('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
   const slots = slotsOf<Name>(definition.slots)
   const slot = arg.from('slot', slots.names, name => slots.get(name))
 

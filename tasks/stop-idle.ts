@@ -55,7 +55,7 @@ async function stop<S extends string>(context: Hands<S>, sending?: Sending): Pro
   const words = dryRun
     ? await wouldStop(stopping, idle, record)
     : sending
-      ? await whileThere({ host, log }, sending, stopped)
+      ? await whileThere({ host, layout, log }, sending, stopped)
       : await stopped()
   note(cut ? `${cut}; ${words}` : words)
   if (cut) {

@@ -59,6 +59,7 @@ LimitNOFILE=65536
 UMask=0027
 NoNewPrivileges=yes
 ProtectSystem=full
+ReadOnlyPaths=${layout.releases}
 RestrictSUIDSGID=yes
 
 [Install]

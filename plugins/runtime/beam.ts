@@ -30,6 +30,7 @@ const OPTIONS = fields<BeamOptions>({
   release: optional(text),
   supervisor: optional(oneOf('systemd', 'daemon')),
   migrate: optional(text),
+  migrateLimit: optional(atLeast(1, 'seconds')),
   stopLimit: optional(atLeast(1, 'seconds')),
   distributionPort: optional(call('a function that returns the port of a slot, such as `slot => slot.port + 10000`')),
 })

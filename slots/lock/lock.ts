@@ -28,6 +28,7 @@ export interface LockOwner {
  * then they say who had it last. `wait`: milliseconds in line.
  */
 export const holdLock = (layout: Layout, wait = 0): Script => sh.write`
+if [ -O ${layout.lock} ] && ! [ -w ${layout.lock} ]; then echo unwritable; exit 0; fi
 exec 9>>${layout.lock}
 IFS= read -r owner
 end=$(( $(date +%s%3N) + ${wait} )) said=
@@ -92,6 +93,7 @@ export async function takeLock(
     const [, word, words = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
     if (word === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(words) })
     if (word === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(words) })
+    if (word === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
     await assertSetUp(host, layout)
     throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
   }

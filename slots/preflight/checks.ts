@@ -11,6 +11,7 @@ import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
 import { counted } from '../words.ts'
 import type { Seen } from './look.ts'
+import { mountCheck } from './mounts.ts'
 
 export interface Check {
   readonly name: string
@@ -29,6 +30,8 @@ export interface Evidence {
   readonly sudo: readonly (readonly string[])[]
   readonly seen: Seen
   readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'cut'>
+  /** Files of the releases in use that are not as they were uploaded; undefined when that was not looked at. */
+  readonly changed?: readonly string[] | undefined
   /** What the router's own check threw. */
   readonly router: Fault | undefined
   /** What it says of other sites, where that was asked. */
@@ -59,6 +62,7 @@ export function judge(evidence: Evidence): readonly Check[] {
   // It names every command that sudo refuses, and the line for all of them; the router's own check knows but its own.
   const refused = sudo.result === 'fail' && router !== undefined && /SUDO_REFUSED$/.test(router.code)
   const checks = [
+    mountCheck(seen.mounts),
     ...(refused ? [sudo] : []),
     // A router that is down is why nobody can tell which slot is live: the cause comes before what follows from it.
     router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
@@ -68,6 +72,7 @@ export function judge(evidence: Evidence): readonly Check[] {
     ...account(evidence),
     ...(refused ? [] : [sudo]),
     ...room(evidence),
+    ...releasesCheck(evidence),
     ...evidence.slots.all.map((_, i) => portCheck(evidence, i)),
     loopback(evidence),
     environment ? failed('environment', environment) : files(seen),
@@ -124,6 +129,14 @@ function setupCheck(evidence: Evidence): Check {
   if (moved) return bad('fail', 'setup', moved, next)
   if (seen.length > 0) return bad('warn', 'setup', `changed: ${seen.map(({ file }) => file.path).join(', ')}`, next)
   return ok('setup', 'folders and files are as setup made them')
+}
+
+function releasesCheck({ changed }: Evidence): Check[] {
+  if (changed === undefined) return []
+  if (changed.length === 0) return [ok('releases', 'those in use are as they were uploaded')]
+  const next =
+    'Deploy again for a clean one; what the application writes belongs into a path of `shared` in the Taskfile, or outside of the release.'
+  return [bad('warn', 'releases', `not as they were uploaded: ${changed.join(', ')}`, next)]
 }
 
 function sudoCheck({ user, sudo, seen }: Evidence): Check {

@@ -7,6 +7,7 @@ import { probeTrouble } from '../promote/probe.ts'
 import type { Slots } from '../slot.ts'
 import { adoptedPid } from '../start/adopt.ts'
 import { askOnce, type Health } from '../start/health.ts'
+import { mountLines, type Mount, parseMounts } from './mounts.ts'
 import { parseSockets, type Socket, whose } from '../start/sockets.ts'
 import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
 
@@ -15,6 +16,8 @@ export interface Seen {
   readonly clock: number
   /** Of the releases' file system: bytes and inodes that are free, undefined where it has no fixed number, and where it is mounted. */
   readonly disk: { readonly free: number; readonly inodes: number | undefined; readonly mount: string }
+  /** How the file systems are mounted of the releases, of the application's folder and of `/tmp`. */
+  readonly mounts: readonly Mount[]
   /** All sockets that listen; the owner is the position of the slot. */
   readonly sockets: readonly Socket[]
   /** What each slot's application answered to one question for its health; status 0 when it gave no answer. */
@@ -57,6 +60,7 @@ export LC_ALL=C
 ${whose}
 echo '@@ clock'; date +%s%3N
 echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} 2>/dev/null | tail -n 1 || :
+echo '@@ mounts'; ${mountLines(layout)}
 echo '@@ sockets'; pids=()
 ${sh.lines(...processes)}
 whose '' "\${pids[@]}"
@@ -86,6 +90,7 @@ export function parseLook(text: string): Seen {
   return {
     clock: Number(lines('clock')[0]),
     disk: { free: Number(free), inodes: Number(itotal) > 0 ? Number(inodes) : undefined, mount },
+    mounts: parseMounts(lines('mounts')),
     sockets: parseSockets(lines('sockets')),
     answers: answersIn(lines('answers')),
     sudo: sudoAnswer(lines('sudo'), lines('denied')),

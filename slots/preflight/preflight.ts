@@ -14,6 +14,7 @@ import type { Slots } from '../slot.ts'
 import type { Health } from '../start/health.ts'
 import { judge as judgeTruth, readings } from '../truth/truth.ts'
 import type { Room } from '../upload/contents.ts'
+import { changedFiles, parseChanged } from './changed.ts'
 import { type Check, judge } from './checks.ts'
 import { look as lookScript, parseLook } from './look.ts'
 
@@ -49,7 +50,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   early.catch(() => undefined)
   const found = await asked
   const asExpected = sees(expected, found, provisions(found))
-  const { wants, began, read, look, setup, route, conflicts } = await (asExpected
+  const { wants, began, read, look, setup, route, conflicts, changed } = await (asExpected
     ? early
     : lookAround(ground, found, load))
   if (read.fault?.code === 'NOT_SET_UP') throw read.fault
@@ -62,6 +63,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
     sudo: wants.flatMap(want => want.sudo),
     seen: parseLook(look.text),
     setup,
+    changed,
     router: route.fault,
     conflicts,
     live: { fault: truth.fault, name: read.value?.router.slot },
@@ -82,15 +84,17 @@ async function lookAround<S extends string>(ground: Ground<S>, found: Facts, loa
     load?.release,
   )
   const began = Date.now()
-  const [read, look, setup, route, conflicts = []] = await Promise.all([
+  const [read, look, setup, route, conflicts = [], changed] = await Promise.all([
     caught(async () => readings(ground)),
     host.ask(script).then(text => ({ text, at: Date.now() })),
     plan(host, { app, layout, slots, provisions: wants, facts: found }),
     caught(() => router.check()),
     // The whole configuration of a router is much to read: only `doctor` does.
     load ? [] : router.conflicts?.(),
+    // A deploy does not wait for that either: it reads every file.
+    load ? undefined : host.ask(changedFiles(layout, slots)).then(parseChanged),
   ])
-  return { wants, began, read, look, setup, route, conflicts }
+  return { wants, began, read, look, setup, route, conflicts, changed }
 }
 
 /** Whether one sees as the other does: the same user, who can read all that setup made, or can become root in the same way. */

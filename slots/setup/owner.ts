@@ -4,10 +4,10 @@ import { sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 
-/** Throws `NOT_SET_UP` when the application's folders are not there, and `NOT_OURS` when they belong to another account. */
+/** Throws `NOT_SET_UP` when the application's folders are not there, and `NOT_OURS` when they belong to another account. Ours may be mounted read-only: they can be looked at. */
 export async function assertSetUp(host: Host, { root, releases }: Layout): Promise<void> {
   const { code, stdout } = await host.run(sh.read`
-[ -O ${root} ] && [ -w ${releases} ] && exit 0
+if [ -O ${root} ] && { [ -w ${releases} ] || [ -O ${releases} ]; }; then exit 0; fi
 stat -L -c %U ${root} 2>/dev/null || echo
 id -un
 exit 1`)

@@ -66,7 +66,7 @@ function take(items: Map<string, Item>, entry: ReadEntry, position: number): voi
   switch (entry.type) {
     case 'Directory':
     case 'GNUDumpDir':
-      if (path !== '.') set({ type: 'folder', path, mode: mode | 0o700 })
+      if (path !== '.') set({ type: 'folder', path, mode: mode | 0o500 })
       return void entry.resume()
     case 'SymbolicLink':
       set({ type: 'link', path, target: safeTarget(path, entry.linkpath ?? '') })
@@ -91,8 +91,8 @@ function take(items: Map<string, Item>, entry: ReadEntry, position: number): voi
   }
 }
 
-/** As the owner could always read and write it, and nobody else write; a bit that changes the user is not kept. */
-const modeOf = (mode = 0o644): number => (mode & 0o755) | 0o600 | ((mode & 0o111) === 0 ? 0 : 0o100)
+/** As the owner can always read it, and nobody write: a release never changes. A bit that changes the user is not kept. */
+const modeOf = (mode = 0o644): number => (mode & 0o555) | 0o400 | ((mode & 0o111) === 0 ? 0 : 0o100)
 
 /** What no line of a manifest can hold; U+FFFD stands for bytes that are no UTF-8. */
 const UNWRITABLE = /[\0-\x1f\x7f\ufffd]/
@@ -118,7 +118,7 @@ function whole(items: Map<string, Item>): Manifest {
   for (const path of [...items.keys()]) {
     for (let above = posix.dirname(path); above !== '.'; above = posix.dirname(above)) {
       const there = items.get(above)
-      if (there === undefined) items.set(above, { type: 'folder', path: above, mode: 0o755 })
+      if (there === undefined) items.set(above, { type: 'folder', path: above, mode: 0o555 })
       else if (there.type !== 'folder') throw new Refusal(42, `${path} is below ${above}, which is no folder`)
     }
   }

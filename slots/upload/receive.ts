@@ -18,7 +18,7 @@ export const ANSWER = {
 } as const
 
 /** How the script ends when something is wrong; what it refuses is in `UNPACK_REFUSED`. */
-export const RECEIVE_ENDED = { notSetUp: 40, damaged: 50, diskFull: 51, cut: 52, more: 53 } as const
+export const RECEIVE_ENDED = { notSetUp: 40, notWritable: 54, damaged: 50, diskFull: 51, cut: 52, more: 53 } as const
 
 /** The line after which the host may write. */
 export const GO = 'go'
@@ -113,6 +113,36 @@ const stillMissing = sh.read`if [ -s .upload/wanted ]; then keep=yes; exit ${REC
 
 const nothing = sh.read``
 
+/** Takes away what is left of a release that somebody removed in part: it has no record, so nothing was to trust it. */
+export const makeWayFor = (layout: Layout, { name, dir }: Release): Script => {
+  const left = posix.join(layout.releases, `.removed.${name}`)
+  return sh.write`if [ -d ${dir} ] && ! [ -f ${`${dir}/release.json`} ]; then remove ${left}; mv -T -- ${dir} ${left}; remove ${left}; fi`
+}
+
+/** Puts links in the place of what outlives releases, in the folder of a release that is being made. */
+export const linkShared = ({ shared: { dir, paths } }: Layout): Script =>
+  paths.length === 0
+    ? nothing
+    : sh.write`for path in ${paths}; do
+  into=${dir}/$path
+  if ! [ -e "$into" ]; then
+    rm -rf -- "$into.new"
+    mkdir -p -- "$(dirname -- "$into")"
+    if [ -e "$path" ]; then cp -a -- "$path" "$into.new"; else mkdir -- "$into.new"; fi
+    chmod -R u+w -- "$into.new"
+    mv -T -n -- "$into.new" "$into"
+  fi
+  rm -rf -- "$path"
+  mkdir -p -- "$(dirname -- "$path")"
+  ln -s -- "$into" "$path"
+done`
+
+/** A condition of awk: whether a variable of it names what outlives releases, or what is in that. The paths were checked by their rule. */
+export const isShared = ({ shared: { paths } }: Layout, variable: string): Script => ({
+  writes: false,
+  text: paths.map(path => `${variable} == "${path}" || index(${variable}, "${path}/") == 1`).join(' || ') || '0',
+})
+
 /**
  * `record` is the text of the release's `release.json`. Input: a line with the length of the packed manifest and the
  * digest of the full one, the manifest, gzipped; the line `GO`; then, when it was said what is missing, a `.tar.gz` with the missing files under their
@@ -126,7 +156,7 @@ export function receive(layout: Layout, release: Release, work: string, record: 
   return sh.write`# upload of ${release.name}
 releases=${layout.releases} work=${work} final=${release.dir} unlocked=${posix.join(layout.releases, `.new${posix.basename(work)}`)}
 export LC_ALL=C
-if ! [ -w "$releases" ]; then exit ${RECEIVE_ENDED.notSetUp}; fi
+if ! [ -w "$releases" ]; then if [ -O "$releases" ]; then exit ${RECEIVE_ENDED.notWritable}; else exit ${RECEIVE_ENDED.notSetUp}; fi; fi
 if [ -f "$final/release.json" ]; then echo ${ANSWER.there}; exit 0; fi
 umask 022
 IFS=' ' read -r length digest
@@ -137,7 +167,8 @@ ${early ? answerByManifests : nothing}
 IFS= read -r word || exit 0
 if [ "$word" != ${GO} ]; then exit 0; fi
 keep=
-trap '[ -n "$keep" ] || rm -rf -- "$work" "$unlocked"' EXIT
+${removing}
+trap '[ -n "$keep" ] || remove "$work" "$unlocked"' EXIT
 mkdir -- "$unlocked" "$unlocked/.upload"
 exec 9> "$unlocked/.upload/lock"
 flock -n 9
@@ -152,9 +183,9 @@ while IFS= read -r old; do
   if [ -s .upload/wanted ]; then take "$old"; fi
 done < <(sources)
 find "$releases" -mindepth 1 -maxdepth 1 -name ${`.${release.name}.*`} ! -path "$work" -print0 2> /dev/null | while IFS= read -r -d '' old; do
-  if [ -e "$old/.upload/lock" ] && flock -n "$old/.upload/lock" true; then rm -rf -- "$old"; fi
+  if [ -e "$old/.upload/lock" ] && flock -n "$old/.upload/lock" true; then remove "$old"; fi
 done || :
-find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +${FORGOTTEN} -exec rm -rf -- {} + 2> /dev/null || :
+find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +${FORGOTTEN} -print0 2> /dev/null | while IFS= read -r -d '' old; do remove "$old"; done || :
 cut -f 5 .upload/wanted | tr '\\n' '\\0' | xargs -0 -r rm -f --
 keep=yes
 ${early ? nothing : answerByContents}
@@ -172,10 +203,6 @@ mv -f .upload/rest .upload/wanted
 if [ -s .upload/wanted ]; then take "$work"; fi
 ${early ? stillMissing : nothing}
 while IFS=$'\\t' read -r path target; do ln -sfn -- "$target" "$path"; done < <(awk -F '\\t' -v OFS='\\t' '$1 == "l" { print $5, $6 }' .manifest)
-modes=$(awk -F '\\t' '$1 != "l" { print $2 }' .manifest | sort -u)
-for mode in $modes; do
-  awk -F '\\t' -v mode="$mode" '$1 != "l" && $2 == mode { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r chmod "$mode" --
-done
 
 odd=$(find . ! -type f ! -type d ! -type l -print -quit)
 if [ -n "$odd" ]; then exit 43; fi
@@ -200,8 +227,15 @@ if [ "$(sha256sum < .upload/manifest | cut -c 1-64)" != "$digest" ]; then
 fi
 mv -f .upload/manifest .manifest
 rm -rf .upload
+${linkShared(layout)}
+modes=$(awk -F '\\t' '$1 != "l" { print $2 }' .manifest | sort -u)
+for mode in $modes; do
+  awk -F '\\t' -v mode="$mode" '$1 != "l" && $2 == mode && !(${isShared(layout, '$5')}) { print $5 }' .manifest | tr '\\n' '\\0' | xargs -0 -r chmod "$mode" --
+done
 printf '%s\\n' ${record} > release.json
+chmod a-w . .manifest release.json
 cd /
+${makeWayFor(layout, release)}
 if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi`
 }
 

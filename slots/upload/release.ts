@@ -6,7 +6,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Artifact, Release } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { named } from '../names.ts'
-import { refuseOutside, removing } from './receive.ts'
+import { linkShared, makeWayFor, refuseOutside, removing } from './receive.ts'
 
 /** What stands in a release's `release.json`. */
 export interface ReleaseRecord {
@@ -43,10 +43,11 @@ export const UNPACK_REFUSED: Readonly<Record<number, string>> = {
  * it its name with one rename. The record comes in by standard input. When the release is there by then, that one stays.
  * The names are compared by the shell: `grep -q` behind a pipe ends with its first match, and with many names that would count as none.
  */
-export function unpack(release: Release, artifact: string, work: string): Script {
+export function unpack(layout: Layout, release: Release, artifact: string, work: string): Script {
   return sh.write`
 work=${work} artifact=${artifact} final=${release.dir}
-trap 'rm -rf -- "$work" "$artifact"' EXIT
+${removing}
+trap 'remove "$work" "$artifact"' EXIT
 export LC_ALL=C; umask 022
 names=$(tar -tf "$artifact") || exit 44
 case $'\\n'"$names"$'\\n' in *$'\\n/'*|*$'\\n../'*|*/../*|*/..$'\\n'*|*$'\\n..\\n'*) exit 41 ;; esac
@@ -58,19 +59,28 @@ odd=$(find . ! -type f ! -type d ! -type l -print -quit)
 if [ -n "$odd" ]; then exit 43; fi
 ${refuseOutside}
 chmod -R u+rwX,go-w -- "$work"
+${linkShared(layout)}
 cat > "$work/release.json"
+find . ! -type l -exec chmod a-w -- {} +
 cd /
+${makeWayFor(layout, release)}
 if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi`
 }
 
 /**
- * Ends with `GONE` when the release is not there, or not whole. It has its place in the order of its turn: what is begun behind it in the
- * same turn is not run then.
+ * Ends with `GONE` when the release is not there, or not whole, and with `NOT_SHARED`, having printed the path, when it was made before the Taskfile
+ * named a shared path. It has its place in the order of its turn: what is begun behind it in the same turn is not run then.
  */
-export const releaseThere = (release: Release): Script =>
-  sh.ordered(sh.read`[ -f ${`${release.dir}/release.json`} ] || exit ${GONE}`)
+export const releaseThere = ({ shared }: Layout, { dir }: Release): Script =>
+  sh.ordered(
+    sh.lines(
+      sh.read`[ -f ${`${dir}/release.json`} ] || exit ${GONE}`,
+      ...shared.paths.map(path => sh.read`[ -L ${`${dir}/${path}`} ] || { echo ${path}; exit ${NOT_SHARED}; }`),
+    ),
+  )
 
 export const GONE = 62
+export const NOT_SHARED = 63
 
 /** What the name of a release begins with while it is being removed. */
 const REMOVED = '.removed.'

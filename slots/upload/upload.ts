@@ -179,7 +179,7 @@ async function sendWhole(ground: Ground, artifact: Artifact, release: Release, l
   const work = workFolder(layout, release, deploy.id)
   const incoming = `${work}.archive`
   await host.put(artifact.path, incoming, { mode: 0o600, onProgress: progress(log) })
-  const output = await host.run(unpack(release, incoming, work), { input: `${recordText(artifact, deploy)}\n` })
+  const output = await host.run(unpack(layout, release, incoming, work), { input: `${recordText(artifact, deploy)}\n` })
   if (output.code !== 0 && NO_ROOM.test(output.stderr))
     throw slotFaults.RELEASE_NO_ROOM({ host: host.name, release: release.name, detail: lastLines(output.stderr) })
   if (output.code !== 0) throw refused(artifact, output.code, output.stderr)
@@ -229,6 +229,7 @@ function failure(
   const about = { host: host.name, path: release.dir }
   const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`
   if (code === RECEIVE_ENDED.notSetUp) return slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
+  if (code === RECEIVE_ENDED.notWritable) return slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
   if (code === RECEIVE_ENDED.damaged) {
     const [, path = '', sent = '', arrived = ''] = /^damaged (.*)\t(.*)\t(.*)$/m.exec(stdout) ?? []
     return hostFaults.TRANSFER_DAMAGED({ host: host.name, path: posix.join(release.dir, path), sent, arrived })

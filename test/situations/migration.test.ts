@@ -7,7 +7,7 @@ let site: Site
 beforeAll(async () => {
   site = await faultSite({
     runtime:
-      "beam({ stopLimit: 3, migrate: env.LIFE_MIGRATE ?? 'IO.puts(1)', migrateLimit: Number(env.LIFE_LIMIT ?? 60) })",
+      "beam({ stopLimit: 3, migrate: env.LIFE_MIGRATE ?? 'IO.puts(1)', migrateLimit: Number(env.LIFE_LIMIT ?? 600) })",
     tasks: 'export const { history } = tasks',
   })
 })

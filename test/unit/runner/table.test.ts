@@ -21,6 +21,7 @@ const status: Status = {
   agreed: true,
   readings: { router: 'blue', 'public answer': 'blue', records: 'blue' },
   slots: [slot('blue', true), slot('green', false)],
+  migration: null,
 } as Status
 const checks: Check[] = [
   { name: 'router', result: 'ok', said: 'it runs, and accepts its configuration', next: null },

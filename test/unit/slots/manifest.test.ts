@@ -35,13 +35,13 @@ describe('the manifest of an artifact', () => {
       ]),
     )
     expect(manifestText(manifest, 16).split('\n')).toEqual([
-      'd\t755\t-\t-\tbin',
+      'd\t555\t-\t-\tbin',
       'l\t-\t-\t-\tbin/also\tlife',
-      `f\t644\t10\t${sha256('#!/bin/sh\n').slice(0, 16)}\tbin/life`,
-      `f\t644\t10\t${sha256('#!/bin/sh\n').slice(0, 16)}\tbin/same`,
-      'd\t755\t-\t-\tlib',
-      'd\t755\t-\t-\tlib/a',
-      `f\t644\t5\t${sha256('hello').slice(0, 16)}\tlib/a/b`,
+      `f\t444\t10\t${sha256('#!/bin/sh\n').slice(0, 16)}\tbin/life`,
+      `f\t444\t10\t${sha256('#!/bin/sh\n').slice(0, 16)}\tbin/same`,
+      'd\t555\t-\t-\tlib',
+      'd\t555\t-\t-\tlib/a',
+      `f\t444\t5\t${sha256('hello').slice(0, 16)}\tlib/a/b`,
       '',
     ])
     expect(digestOf(manifest)).toBe(sha256(manifestText(manifest)))
@@ -54,7 +54,7 @@ describe('the manifest of an artifact', () => {
         { name: 'a', text: 'new' },
       ]),
     )
-    expect(manifest).toEqual([{ type: 'file', path: 'a', mode: 0o644, size: 3, sha256: sha256('new'), position: 1 }])
+    expect(manifest).toEqual([{ type: 'file', path: 'a', mode: 0o444, size: 3, sha256: sha256('new'), position: 1 }])
   })
 
   it.each<[string, number, readonly Entry[]]>([

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { named, port } from '../../../slots/names.ts'
+import { named, port, sharedPaths } from '../../../slots/names.ts'
 
 describe('names', () => {
   it.each([
@@ -47,5 +47,25 @@ describe('names', () => {
 
   it.each([80, 65_536, 4000.5, Number.NaN])('refuses the port %d', value => {
     expect(() => port('blue', value)).toThrowError(expect.objectContaining({ code: 'NAME_INVALID' }))
+  })
+})
+
+describe('sharedPaths', () => {
+  it('takes paths in a release, with or without a slash at the end', () => {
+    expect(sharedPaths(['storage', 'priv/uploads/'])).toEqual(['storage', 'priv/uploads'])
+  })
+
+  it.each([
+    [['/etc']],
+    [['../x']],
+    [['a/../b']],
+    [['.']],
+    [['']],
+    [['a b']],
+    [['-rf']],
+    [['storage', 'storage/a']],
+    [['storage', 'storage']],
+  ])('refuses %j', paths => {
+    expect(() => sharedPaths(paths)).toThrow(expect.objectContaining({ code: 'NAME_INVALID', exit: 2 }))
   })
 })

@@ -35,6 +35,11 @@ const socket = (more: Partial<Socket>): Socket => ({
 const seen: Seen = {
   clock: 1_000_500,
   disk: { free: 1e9, inodes: 100_000, mount: '/srv' },
+  mounts: [
+    { path: '/srv/life/releases', options: ['rw'], free: 1e9, on: '/srv' },
+    { path: '/srv/life', options: ['rw'], free: 1e9, on: '/srv' },
+    { path: '/tmp', options: ['rw', 'noexec'], free: 1e9, on: '/tmp' },
+  ],
   sockets: [socket({ owner: 0 })],
   answers: [{ status: 200, body: '' }],
   sudo: { listing: ALLOWED, denied: [] },
@@ -161,6 +166,27 @@ describe('the judgement of a host', () => {
       'sudo',
       /is refused to deploy/,
     ],
+    [
+      'a root that is mounted read-only',
+      {},
+      { mounts: [{ path: '/srv/life', options: ['ro', 'nosuid'], free: 1e9, on: '/srv' }] },
+      'mounts',
+      /^\/srv is mounted read-only, and \/srv\/life is on it$/,
+    ],
+    [
+      'releases that are mounted noexec',
+      {},
+      { mounts: [{ path: '/srv/life/releases', options: ['rw', 'noexec'], free: 1e9, on: '/data' }] },
+      'mounts',
+      /^\/data is mounted noexec: no program of a release can be started/,
+    ],
+    [
+      'a root without room for a record, although the releases have some',
+      {},
+      { mounts: [{ path: '/srv/life', options: ['rw'], free: 4096, on: '/' }] },
+      'mounts',
+      /^\/ is full, and \/srv\/life is on it$/,
+    ],
   ] as const)('fails for %s', (_, more, what, name, said) => {
     const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
     expect(found).toEqual([expect.objectContaining({ name, result: 'fail', said: expect.stringMatching(said) })])
@@ -186,6 +212,13 @@ describe('the judgement of a host', () => {
     ],
     ['an open environment file', {}, { environments: ['/srv/life/slots/blue/env'] }, 'environment', /0600/],
     ['a host that cannot measure', {}, { unmeasured: 'the curl there is older' }, 'measuring', /older/],
+    [
+      'a release that was changed',
+      { changed: ['1.0-abc/lib/x'] },
+      {},
+      'releases',
+      /not as they were.*1\.0-abc\/lib\/x$/,
+    ],
     ['little room, with nothing to send', {}, { disk: { ...seen.disk, free: 1e6 } }, 'disk', /1\.0 MB free/],
   ] as const)('warns of %s', (_, more, what, name, said) => {
     const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
@@ -257,6 +290,10 @@ describe('what the host prints', () => {
     expect(read.disk.free).toBeGreaterThan(0)
     expect(read.disk.mount).toMatch(/^\//)
     expect(read.answers.map(({ status }) => status)).toEqual([0, 0])
+    expect(read.mounts.map(({ path }) => path)).toEqual([at.releases, root, '/tmp'])
+    expect(read.mounts.every(({ free, on, options }) => free > 0 && /^\//.test(on) && options.includes('rw'))).toBe(
+      true,
+    )
     expect([read.busy, read.there, read.environments]).toEqual([undefined, false, []])
   })
 })

@@ -52,7 +52,7 @@ const beside = () => join(folders.releases, '.work')
 describe('unpacking an artifact', () => {
   it('gives the release its name, and its record comes last', async () => {
     const release = releaseOf(artifact, folders)
-    expect(await bash(unpack(release, await pack(), beside()), '{"version":"0.1.0"}')).toBe(0)
+    expect(await bash(unpack(folders, release, await pack(), beside()), '{"version":"0.1.0"}')).toBe(0)
     expect(await readdir(folders.releases)).toEqual(['0.1.0-3fa9c21'])
     expect((await readdir(release.dir)).sort()).toEqual(['bin', 'release.json'])
     expect(await readFile(join(release.dir, 'release.json'), 'utf8')).toBe('{"version":"0.1.0"}')
@@ -60,9 +60,9 @@ describe('unpacking an artifact', () => {
 
   it('never touches a release that is there', async () => {
     const release = releaseOf(artifact, folders)
-    await bash(unpack(release, await pack(), beside()), 'first')
+    await bash(unpack(folders, release, await pack(), beside()), 'first')
     await writeFile(join(work, 'bin', 'life'), 'changed')
-    expect(await bash(unpack(release, await pack(), beside()), 'second')).toBe(0)
+    expect(await bash(unpack(folders, release, await pack(), beside()), 'second')).toBe(0)
     expect(await readFile(join(release.dir, 'release.json'), 'utf8')).toBe('first')
     expect(await readFile(join(release.dir, 'bin', 'life'), 'utf8')).toBe('#!/bin/sh\n')
     expect(await readdir(folders.releases)).toEqual([release.name])
@@ -77,21 +77,21 @@ describe('unpacking an artifact', () => {
   ] as const)('refuses %s and keeps nothing', async (_, code, prepare, options) => {
     await prepare()
     const path = await pack(...options)
-    expect(await bash(unpack(releaseOf(artifact, folders), path, beside()), '{}')).toBe(code)
+    expect(await bash(unpack(folders, releaseOf(artifact, folders), path, beside()), '{}')).toBe(code)
     expect(await readdir(folders.releases)).toEqual([])
   })
 
   it('keeps a link that stays inside', async () => {
     await symlink('life', join(work, 'bin', 'also'))
     const release = releaseOf(artifact, folders)
-    expect(await bash(unpack(release, await pack(), beside()), '{}')).toBe(0)
+    expect(await bash(unpack(folders, release, await pack(), beside()), '{}')).toBe(0)
     expect(await readlink(join(release.dir, 'bin', 'also'))).toBe('life')
   })
 
   it('refuses what is no tarball', async () => {
     const path = join(folders.root, 'artifact.tar.gz')
     await writeFile(path, 'not a tarball')
-    expect(await bash(unpack(releaseOf(artifact, folders), path, beside()), '{}')).toBe(44)
+    expect(await bash(unpack(folders, releaseOf(artifact, folders), path, beside()), '{}')).toBe(44)
     expect(await readdir(folders.releases)).toEqual([])
   })
 })

@@ -60,6 +60,8 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await host[Symbol.asyncDispose]()
+  // Nothing in a release can be written, and so not removed either.
+  await exec('chmod', ['-R', 'u+w', dirname(source)])
   await rm(dirname(source), { recursive: true, force: true })
 })
 
@@ -114,12 +116,47 @@ describe('an upload', () => {
         async path => (await stat(join(release.dir, path))).mode & 0o7777,
       ),
     )
-    expect(modes).toEqual([0o755, 0o755, 0o600, 0o644, 0o755])
+    expect(modes).toEqual([0o555, 0o555, 0o400, 0o444, 0o555])
     expect(JSON.parse(await readFile(join(release.dir, 'release.json'), 'utf8'))).toMatchObject({
       version: '1.0',
       by: 'me',
     })
     expect(await readdir(folders.releases)).toEqual([release.name])
+  })
+
+  it('takes the place of what is left of a release that was removed in part', async () => {
+    await put({ 'bin/life': noise(1_000) })
+    const { release } = await upload('1.0')
+    await exec('chmod', ['-R', 'u+w', release.dir])
+    await rm(join(release.dir, 'release.json'))
+    await rm(join(release.dir, 'bin/life'))
+    await upload('1.0')
+    await same(release.dir)
+    expect(await readdir(folders.releases)).toEqual([release.name])
+  })
+
+  it('what is shared outlives a release: it begins with what the first artifact has there', async () => {
+    folders = layout(folders.root, ['storage', 'priv/key'])
+    await put({ 'bin/life': '1', 'storage/first': '1', 'priv/key': 'k', 'priv/more': 'm' })
+    const { release } = await upload('1.0')
+    expect(await readlink(join(release.dir, 'storage'))).toBe(join(folders.root, 'shared/storage'))
+    expect(await readFile(join(release.dir, 'priv/key'), 'utf8')).toBe('k')
+    await writeFile(join(release.dir, 'storage/upload'), 'u')
+    await writeFile(join(release.dir, 'priv/key'), 'other')
+    await put({ 'bin/life': '2', 'storage/first': '2' })
+    const { release: second } = await upload('2.0')
+    expect((await readdir(join(second.dir, 'storage'))).sort()).toEqual(['first', 'upload'])
+    expect(await readFile(join(second.dir, 'storage/first'), 'utf8')).toBe('1')
+    expect(await readFile(join(second.dir, 'priv/key'), 'utf8')).toBe('other')
+    expect(await readFile(join(second.dir, 'priv/more'), 'utf8')).toBe('m')
+    expect((await readdir(folders.releases)).sort()).toEqual([release.name, second.name])
+  })
+
+  it('what is shared and not in the artifact is a folder', async () => {
+    folders = layout(folders.root, ['var/uploads'])
+    await put({ 'bin/life': '1' })
+    const { release } = await upload('1.0')
+    expect((await stat(join(release.dir, 'var/uploads'))).isDirectory()).toBe(true)
   })
 
   it('sends nothing when the release is there', async () => {

@@ -1,0 +1,244 @@
+/** Releases on a host: somebody removes them, the application writes into them, and their file system is not as it should be. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { layout } from '../../slots/layout.ts'
+import { prune } from '../../slots/upload/release.ts'
+import { handTar } from '../support/hand-tar.ts'
+import { assertCleanAfter, faultSite, next, succeeds, underFault } from '../support/invariant.ts'
+import type { Ended, Site } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await faultSite({
+    more: "shared: ['storage', 'config/extra.json'],",
+    tasks: 'export const { doctor } = tasks',
+  })
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+const releases = '/srv/life/releases'
+const output = ({ stdout, stderr }: Ended) => stdout + stderr
+const sh = async (command: string) => {
+  const ended = await site.host.exec(command)
+  expect(ended, command + ended.stderr).toMatchObject({ code: 0 })
+  return ended.stdout
+}
+const asDeployer = (command: string) => sh(`runuser -u vagrant -- bash -c ${JSON.stringify(command)}`)
+/** What runs in the idle slot. */
+const green = () => sh('systemctl show -p MainPID --value life@green.service; readlink /srv/life/slots/green/current')
+const doctor = async () => {
+  const { stdout } = await site.task('doctor', '--json')
+  const lines = stdout.trim().split('\n')
+  const { data } = JSON.parse(lines.at(-1) ?? '{}')
+  return data.checks as { name: string; result: string; said: string; next: string | null }[]
+}
+
+describe('F72 a deploy waits for the lock while another one prunes', () => {
+  /** Holds the lock as another deploy does, until the deploy waits for it, does what that would do meanwhile, and lets go. */
+  async function meanwhile(environment: Record<string, string>, work: string): Promise<Ended> {
+    const holding = site.host.exec(`rm -f /tmp/let-go
+      runuser -u vagrant -- flock /srv/life/lock bash -euc 'echo {} > /srv/life/lock; until [ -e /tmp/let-go ]; do sleep 0.1; done'`)
+    await expect.poll(async () => (await site.host.exec('flock -n /srv/life/lock true')).code).toBe(1)
+    const deploying = site.start(environment, 'deploy', '--lock-wait', '5m', '--verbose')
+    await deploying.says(/^> Take the lock$/m)
+    await asDeployer(work)
+    await sh('touch /tmp/let-go')
+    await holding
+    return deploying.ended
+  }
+  const olderThanOthers = `cd ${releases}; touch -d 2020-01-01 0.1.1-*; for i in 1 2 3 4 5; do mkdir 0.0.$i-aaaaaaa; done`
+  const pruned = `${olderThanOthers}; ${prune(layout('/srv/life')).text}; rm -rf 0.0.*`
+
+  it.each([
+    ['it had just been sent', pruned],
+    ['it had been there before', pruned],
+    [
+      'half of it is left, as when the host lost power meanwhile',
+      `cd ${releases}; chmod -R u+w 0.1.1-*; rm -rf 0.1.1-*/bin 0.1.1-*/release.json`,
+    ],
+  ])('F72 its release is looked for again under the lock, and sent again: %s', async (_, work) => {
+    if (work !== pruned)
+      await sh(`rm -rf ${releases}/0.1.1-*; ln -sfn "$(ls -d ${releases}/0.1.0-*)" /srv/life/slots/green/current`)
+    const ended = await underFault(site, async () => meanwhile(await next(), work), { exit: 0, noDeploy: true })
+    expect(ended.stdout).toMatch(/0\.1\.1-\w+ was removed while this deploy waited for the lock: it is sent again/)
+    expect(await green()).toContain('/0.1.1-')
+    await sh(`ln -sfn "$(ls -d ${releases}/0.1.0-*)" /srv/life/slots/green/current`)
+  })
+})
+
+describe('F76 the application and its release', () => {
+  it('F76 a release cannot be written, not by its own user and not by the application; a prune can remove it', async () => {
+    const dir = (await sh(`ls -d ${releases}/0.1.1-*`)).trim()
+    for (const path of ['upload.png', 'bin/upload.png', 'bin/life', 'lib/new', 'release.json']) {
+      const written = await site.host.exec(`runuser -u vagrant -- bash -c 'echo x > ${dir}/${path}'`)
+      expect(written, path).toMatchObject({ code: 1, stderr: expect.stringMatching(/Permission denied/) })
+    }
+    // Whoever it is that runs it: its unit sees the releases mounted read-only.
+    const pid = (await sh('systemctl show -p MainPID --value life@blue.service')).trim()
+    const seen = await site.host.exec(`nsenter --mount --target ${pid} touch ${releases}/upload`)
+    expect(seen, seen.stderr).toMatchObject({ code: 1, stderr: expect.stringMatching(/Read-only file system/) })
+    await asDeployer(`cp -a ${dir} ${releases}/0.0.9-bbbbbbb; ${prune(layout('/srv/life'), 0).text}`)
+    expect(await sh(`ls -A ${releases}`)).not.toMatch(/0\.0\.9|removed/)
+  })
+
+  it('F76 shared folders and files outlive releases, and are no part of what is compared', async () => {
+    await asDeployer('echo 1 > /srv/life/shared/storage/upload.png')
+    const deployed = await site.taskWith(await next(), 'deploy')
+    expect(deployed, output(deployed)).toMatchObject({ code: 0 })
+    const [blue, current] = ['blue', 'green'].map(slot => `/srv/life/slots/${slot}/current`)
+    await asDeployer(
+      `echo 2 > ${current}/storage/other.png; cat ${blue}/storage/other.png ${current}/storage/upload.png`,
+    )
+    expect((await doctor()).find(({ name }) => name === 'releases')).toMatchObject({ result: 'ok' })
+    await assertCleanAfter(site, deployed)
+  })
+
+  it('F76 a file of a shared path comes from the artifact once, and then stays as it is', async () => {
+    const artifact = join(site.folder, 'small.tar.gz')
+    const upload = async (text: string) => {
+      await writeFile(
+        artifact,
+        handTar([
+          { name: 'bin/life', text: '' },
+          { name: 'config/extra.json', text },
+          { name: 'storage/.keep', text: '' },
+        ]),
+      )
+      const ended = await site.taskWith({ LIFE_VERSION: '7.0.0', LIFE_TARBALL: artifact }, 'upload')
+      expect(ended, output(ended)).toMatchObject({ code: 0 })
+    }
+    await sh('rm -rf /srv/life/shared/config')
+    await upload('{"first":1}')
+    await upload('{"second":1}')
+    expect(await sh(`cat ${releases}/7.0.0-*/config/extra.json`)).toBe('{"first":1}{"first":1}')
+    await asDeployer(`echo changed > "$(ls -d ${releases}/7.0.0-* | head -n 1)/config/extra.json"`)
+    expect(await sh(`cat ${releases}/7.0.0-*/config/extra.json`)).toBe('changed\nchanged\n')
+    await sh(`rm -rf ${releases}/7.0.0-*`)
+  })
+
+  it('F76 a release from before a path was shared is not started: said before the idle slot is stopped', async () => {
+    const dir = (await sh(`readlink -f /srv/life/slots/blue/current`)).trim()
+    await sh(`rm ${dir}/storage; mkdir ${dir}/storage`)
+    const before = await green()
+    await underFault(site, () => site.task('deploy'), {
+      exit: 3,
+      cause: /0\.1\.0-\w+ came to the host before `shared` named storage.*\[RELEASE_NOT_SHARED\]/,
+      next: /Build it as another version/,
+      heal: () => sh(`rmdir ${dir}/storage; ln -s /srv/life/shared/storage ${dir}/storage`),
+      noDeploy: true,
+    })
+    expect(await green()).toBe(before)
+  })
+
+  it('F76 doctor names the files that were changed by hand, are gone, or are new', async () => {
+    const dir = (await sh(`readlink -f /srv/life/slots/blue/current`)).trim()
+    await sh(
+      `cp -a ${dir} /root/kept; echo '# x' >> ${dir}/bin/life; mv ${dir}/releases/COOKIE /root/; mkdir ${dir}/uploads; echo > ${dir}/uploads/a.png`,
+    )
+    const check = (await doctor()).find(({ name }) => name === 'releases')
+    expect(check).toMatchObject({ result: 'warn', next: expect.stringContaining('`shared`') })
+    expect(
+      check?.said
+        .match(/0\.1\.0-\w+\/[\w/.]+/g)
+        ?.map(path => path.replace(/^[^/]*\//, ''))
+        .sort(),
+    ).toEqual(['bin/life', 'releases/COOKIE', 'uploads/a.png'])
+    await sh(
+      `rm -r ${dir}/uploads; mv /root/COOKIE ${dir}/releases/; cp -a /root/kept/bin/life ${dir}/bin/life; rm -r /root/kept`,
+    )
+    expect((await doctor()).find(({ name }) => name === 'releases')).toMatchObject({ result: 'ok' })
+  })
+})
+
+describe('F80 mounts', () => {
+  let mounted: string | undefined
+  /** Lays a mount over a folder; its options are those of this mount alone. */
+  const mount = async (folder: string, options: string) => {
+    await sh(`mount --bind ${folder} ${folder}`)
+    mounted = folder
+    await sh(`mount -o remount,bind,${options} ${folder}`)
+  }
+  const unmount = async () => {
+    if (mounted) await sh(`umount -l ${mounted}`)
+    mounted = undefined
+  }
+  afterEach(unmount)
+
+  it.each([
+    [
+      'the application folder read-only',
+      '/srv/life',
+      'ro',
+      /mounts: \/srv\/life is mounted read-only/,
+      /mount -o remount,rw \/srv\/life/,
+    ],
+    [
+      'the releases noexec',
+      releases,
+      'noexec',
+      /mounts: .*noexec: no program of a release/,
+      /remount,exec .*or set `root`/,
+    ],
+    ['all of /srv noexec', '/srv', 'noexec', /mounts: \/srv is mounted noexec/, /remount,exec \/srv/],
+  ])('F80 %s: named before the idle slot is stopped', async (_, folder, options, cause, todo) => {
+    const before = await green()
+    await mount(folder, options)
+    await underFault(site, async () => site.taskWith(await next(), 'deploy', '--promote'), {
+      exit: 3,
+      cause,
+      next: todo,
+      heal: unmount,
+      noDeploy: true,
+    })
+    expect(await green()).toBe(before)
+  })
+
+  it('F80 a folder that became read-only can be looked at, and everything that would change it says why it does not', async () => {
+    await mount('/srv/life', 'ro')
+    expect((await succeeds(site, 'status')).stdout).toContain('All agree')
+    for (const words of [['promote', 'green'], ['migrate'], ['upload']]) {
+      const ended = await site.taskWith(await heavy(), ...words)
+      expect(ended.code, words + output(ended)).toBe(3)
+      expect(ended.stderr).toMatch(/\/srv\/life on life-test is ours, and cannot be written: .*\[ROOT_NOT_WRITABLE\]$/m)
+      expect(ended.stderr).toMatch(/^ {2}next: See `findmnt -T \/srv\/life`/m)
+    }
+    await unmount()
+    await assertCleanAfter(site)
+  })
+
+  /** Something that is not on the host. */
+  const heavy = async () => {
+    const artifact = join(site.folder, 'other.tar.gz')
+    await writeFile(artifact, handTar([{ name: 'bin/life', text: 'other' }]))
+    return { LIFE_VERSION: '8.0.0', LIFE_TARBALL: artifact }
+  }
+
+  it('F80 /tmp noexec: doctor says so, and a deploy works', async () => {
+    await mount('/tmp', 'noexec')
+    const check = (await doctor()).find(({ name }) => name === 'mounts')
+    expect(check).toMatchObject({ result: 'ok', said: expect.stringContaining('/tmp is noexec') })
+    const deployed = await site.taskWith(await next(), 'deploy')
+    expect(deployed, output(deployed)).toMatchObject({ code: 0 })
+  })
+
+  it('F80 a quota that is used up: named before the idle slot is stopped', async () => {
+    const quota = await site.host.exec(
+      `mount -t tmpfs -o usrquota,usrquota_block_hardlimit=1m,uid=$(id -u vagrant),gid=$(id -g vagrant),mode=755 tmpfs ${releases}`,
+    )
+    mounted = quota.code === 0 ? releases : undefined
+    // A kernel without quotas on tmpfs cannot show this.
+    if (quota.code !== 0) return expect(quota.stderr).toMatch(/unknown|bad|wrong|Unknown|not supported/i)
+    const before = await green()
+    await underFault(site, async () => site.taskWith(await next(), 'deploy'), {
+      exit: 1,
+      cause: /no room on life-test for .*quota exceeded/i,
+      next: /quota of the deploying user is used up.*`quota -s`/,
+      heal: unmount,
+      noDeploy: true,
+    })
+    expect(await green()).toBe(before)
+  })
+})
