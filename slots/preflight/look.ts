@@ -7,9 +7,9 @@ import { probeTrouble } from '../promote/probe.ts'
 import type { Slots } from '../slot.ts'
 import { adoptedPid } from '../start/adopt.ts'
 import { askOnce, type Health } from '../start/health.ts'
-import { mountLines, type Mount, parseMounts } from './mounts.ts'
 import { parseSockets, type Socket, whose } from '../start/sockets.ts'
 import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
+import { type Mount, mountLines, parseMounts } from './mounts.ts'
 
 export interface Seen {
   /** Milliseconds since 1970, by the host's clock. */

@@ -45,8 +45,7 @@ export function mountCheck(mounts: readonly Mount[]): Check {
       `Take \`noexec\` out of /etc/fstab for ${noexec.on} and \`mount -o remount,exec ${noexec.on}\`; or set \`root\` in the Taskfile to a folder elsewhere.`,
     )
   const full = ours.find(({ free }) => free < LEAST)
-  if (full)
-    return fail(`${full.on} is full, and ${full.path} is on it`, 'Make room there: logs, other applications.')
+  if (full) return fail(`${full.on} is full, and ${full.path} is on it`, 'Make room there: logs, other applications.')
   const tmp = mounts.some(({ path, options }) => path === '/tmp' && options.includes('noexec'))
   const said = `releases can be written and run${tmp ? '; /tmp is noexec, an application cannot run programs from there' : ''}`
   return { name: 'mounts', result: 'ok', said, next: null }
