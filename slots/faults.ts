@@ -272,11 +272,12 @@ export const slotFaults = catalogue({
     next: d =>
       `Deploy and promote a release that fits under the old files first, or take back what changed in the Taskfile: a reboot would leave ${d.slot} down. Nothing was changed.`,
   }),
-  SETUP_NEEDS_ROOT: fault<{ user: string }>({
+  SETUP_NEEDS_ROOT: fault<{ user: string; said: string | undefined }>({
     exit: 3,
     what: d => `Setting up needs root, and ${d.user} may not use sudo without a password.`,
     next: d =>
       `Log in once as root, or as an account that may: \`npx task setup --login root --user ${d.user}\` prepares the host for ${d.user}; or do what \`--dry-run\` prints by hand.`,
+    detail: d => d.said || undefined,
   }),
   SETUP_AS_ROOT: fault<{ host: string }>({
     exit: 3,

@@ -10,6 +10,7 @@ import { mayLock } from '../slots/setup/owner.ts'
 import { plan } from '../slots/setup/plan.ts'
 import { assertKeepsLive } from '../slots/setup/running.ts'
 import { adopt } from '../slots/start/adopt.ts'
+import { sudoRefusal } from '../slots/sudo/refusal.ts'
 import type { Parts } from './context.ts'
 import { inLine, lockWait } from './take-lock.ts'
 
@@ -59,7 +60,10 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
       const before = adopting ? () => adopt(ground) : undefined
       if (planned.text === '') await before?.()
       else {
-        if (!found.root) throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user })
+        if (!found.root) {
+          const refusal = await sudoRefusal(host, [['true']])
+          throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, said: refusal?.said })
+        }
         await install(host, planned, { app, deploy: deploy.id, before, log })
         await append(host, layout, deploy, { event: 'setup', slot: '', result: 'done' })
       }
