@@ -47,7 +47,7 @@ pid=$(${show(slot, 'MainPID')} --value)
 if [ "$pid" = 0 ]; then pid=; fi
 case "$(${show(slot, 'ActiveState')} --value)" in inactive|failed) was=stopped ;; esac
 ${asRoot(control('disable', slot))}
-${insisting(sh.read`"$pid"`, asRoot(control('stop', slot)))}
+${insisting(sh.read`"$(${show(slot, 'MainPID')} --value | sed s/^0$//)"`, asRoot(control('stop', slot)))}
 if [ "$(${show(slot, 'Result')} --value)" = timeout ] && [ $was = running ]; then killed=yes; fi
 case "$(${show(slot, 'ActiveState')} --value)" in
   inactive) ;;

@@ -153,7 +153,7 @@ ${on.old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       await start()
       const { pid } = await runtime.process(on.blue)
       await asRoot(`kill -KILL ${pid}`)
-      // For a second it is failed; a busy machine may look only after that.
+      // For two seconds it is failed; a busy machine may look only after that.
       const now = async () => (await runtime.process(on.blue)).pid ?? pid
       await expect.poll(now, { timeout: 60_000 }).not.toBe(pid)
       await on.answers(on.blue)

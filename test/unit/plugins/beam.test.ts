@@ -54,7 +54,7 @@ describe('the unit of a release', () => {
   it('never gives a slot up, also where systemd is older than the pauses that grow', () => {
     const text = unitFile(unit, facts)
     expect(text).toMatch(/\nStartLimitIntervalSec=0\n/)
-    expect(text).toMatch(/\nRestart=always\nRestartSec=1\n/)
+    expect(text).toMatch(/\nRestart=always\nRestartSec=2\n/)
     // systemd takes `$$` for `$`, and `%%` for `%`.
     const [, inUnit = ''] = /^ExecStartPre=-\/bin\/sh -c '(.*)'$/m.exec(text) ?? []
     expect(inUnit.replaceAll('$$', '$').replaceAll('%%', '%')).toBe(growingPause)
