@@ -7,9 +7,11 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { anyText, checked, fields, list, optional, record, text } from '../../runner/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
-import { artifactAt, keep, NOT_MADE, storeOf } from './artifact.ts'
+import { keep, NOT_MADE, storeOf } from './artifact.ts'
 import { buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
 import { buildFaults } from './faults.ts'
+import { artifactOf } from './folder.ts'
+import { assertPacks } from './mix.ts'
 import { type Ended, steadily, visibly } from './process.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
@@ -27,7 +29,7 @@ export interface DockerOptions {
    * one with `RUN --mount=type=secret,id=npm`. Needs BuildKit.
    */
   readonly secrets?: readonly string[]
-  /** The tarball in the image, an absolute path; `*` and `?` may mean one file. `/app/_build/prod/<app>-<version>.tar.gz` unless told. */
+  /** The tarball, or the folder of the release, in the image, an absolute path; `*` and `?` may mean one file. `/app/_build/prod/<app>-<version>.tar.gz` unless told. */
   readonly artifact?: string
   /** Unless told, what `mix.exs` or `package.json` in `context` says. */
   readonly version?: VersionSource
@@ -52,6 +54,10 @@ async function buildIn(kit: PluginKit, options: DockerOptions): Promise<Artifact
   const context = resolve(kit.folder, options.context ?? '.')
   const version = await versionOf(context, options.version)
   const artifact = options.artifact ?? `/app/_build/prod/${kit.app}-${version}.tar.gz`
+  if (options.artifact === undefined) {
+    const file = await readFile(resolve(context, options.dockerfile ?? 'Dockerfile'), 'utf8').catch(() => '')
+    await assertPacks(context, file, "`docker({ artifact: '/app/...' })`")
+  }
   const container = `switchyard-${kit.app}-${randomBytes(6).toString('hex')}`
   if (kit.dryRun) {
     await visibly(kit, ['docker', 'build', ...buildArguments(kit.app, options, process.env), '.'], context)
@@ -72,7 +78,8 @@ async function buildIn(kit: PluginKit, options: DockerOptions): Promise<Artifact
     const copy = join(work, 'release.tar.gz')
     await copyOut(kit, { image, container, artifact, copy })
     await steadily(['docker', ...pruneArguments(kit.app)])
-    return await keep(await artifactAt(copy, version, context), kit.app)
+    const made = await artifactOf(kit.app, copy, version, context)
+    return made.path === copy ? await keep(made, kit.app) : made
   } finally {
     await rm(work, { recursive: true, force: true })
   }

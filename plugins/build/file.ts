@@ -2,11 +2,13 @@
 import { resolve } from 'node:path'
 import { anyText, checked, either, fields, optional } from '../../runner/shape.ts'
 import type { BuildSource, Plugin } from '../../slots/contracts.ts'
-import { artifactAt, theOne } from './artifact.ts'
+import { theOne } from './artifact.ts'
+import { buildFaults } from './faults.ts'
+import { artifactOf } from './folder.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface TarballOptions {
-  /** A `.tar.gz` on this machine, relative to the Taskfile. Its name may hold `*` and `?`, when that means one file. */
+  /** A `.tar.gz`, or a folder that becomes one, on this machine, relative to the Taskfile. Its name may hold `*` and `?`, when that means one file. */
   readonly path: string
   /** Unless told, what `mix.exs` or `package.json` beside the Taskfile says. */
   readonly version?: VersionSource
@@ -23,9 +25,10 @@ export function tarball(options: TarballOptions): Plugin<BuildSource> {
   return {
     name: 'tarball',
     kind: 'build',
-    create: ({ folder }) => ({
+    create: ({ app, folder }) => ({
       async build() {
-        return artifactAt(await theOne(resolve(folder, path)), await versionOf(folder, version), folder)
+        if (path === '') throw buildFaults.ARTIFACT_MISSING({ path: '""' })
+        return artifactOf(app, await theOne(resolve(folder, path)), await versionOf(folder, version), folder)
       },
     }),
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { call, either, text } from '../../runner/shape.ts'
 import { named } from '../../slots/names.ts'
 import { buildFaults } from './faults.ts'
+import { isUmbrella, withoutComments } from './mix.ts'
 
 /** A version, or what makes it when the build begins. */
 export type VersionSource = string | (() => string | Promise<string>)
@@ -16,7 +17,7 @@ export const versionRule = either(
 
 /** The version in a `mix.exs`: `version: "1.2.3"`, or `version: @version` with `@version "1.2.3"`. */
 export function mixVersion(text: string): string | undefined {
-  const code = text.replace(/^\s*#.*$/gm, '')
+  const code = withoutComments(text)
   const project = code.slice(Math.max(0, code.search(/\bdef\s+project\b/)))
   const [, literal, attribute] = /\bversion:\s*(?:"([^"]+)"|@(\w+))/.exec(project) ?? []
   if (attribute === undefined) return literal
@@ -33,13 +34,13 @@ export function packageVersion(text: string): string | undefined {
   }
 }
 
-/** What the Taskfile says, else `mix.exs`, else `package.json` in this folder. Throws `VERSION_UNKNOWN` or `NAME_INVALID`. */
+/** What the Taskfile says, else `mix.exs`, else, where there is none, `package.json` in this folder. Throws `VERSION_UNKNOWN` or `NAME_INVALID`. */
 export async function versionOf(folder: string, said: VersionSource | undefined): Promise<string> {
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
-  const version =
-    typeof said === 'function'
-      ? await said()
-      : (said ?? mixVersion(await read('mix.exs')) ?? packageVersion(await read('package.json')))
-  if (version === undefined) throw buildFaults.VERSION_UNKNOWN({ folder })
-  return named('version', version)
+  if (said !== undefined) return named('version', typeof said === 'function' ? await said() : said)
+  const mix = await read('mix.exs')
+  // The package.json of a project of Elixir's is that of its assets.
+  const version = mix === '' ? packageVersion(await read('package.json')) : mixVersion(mix)
+  if (version !== undefined) return named('version', version)
+  throw buildFaults.VERSION_UNKNOWN({ folder, mix: mix === '' ? 'none' : isUmbrella(mix) ? 'umbrella' : 'computed' })
 }

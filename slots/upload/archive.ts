@@ -1,6 +1,7 @@
 /** Reads a `.tar.gz` entry by entry, in bounded memory. Only this file knows the tar library. */
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
@@ -40,6 +41,17 @@ export async function eachEntry(
     createGunzip({ chunkSize: CHUNK }),
     parser as unknown as Writable,
     { ...(signal && { signal }) },
+  )
+}
+
+/** Packs a folder as a `.tar.gz`: in the order of the names and without owners and times, so that the same content is the same file. */
+export async function packFolder(folder: string, target: string): Promise<void> {
+  const { create } = await import('tar')
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const names = entries.map(({ parentPath, name }) => relative(folder, join(parentPath, name))).sort()
+  await create(
+    { file: target, cwd: folder, gzip: true, portable: true, noDirRecurse: true, mtime: new Date(0) },
+    names.map(name => `./${name}`),
   )
 }
 

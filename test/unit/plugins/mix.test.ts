@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { artifactOf } from '../../../plugins/build/folder.ts'
+import { assertPacks } from '../../../plugins/build/mix.ts'
+import { versionOf } from '../../../plugins/build/version.ts'
+import { faultOf } from '../../support/plugin-kit.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'switchyard-mix-'))
+  vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'))
+})
+afterEach(() => vi.unstubAllEnvs())
+const mix = (text: string) => writeFile(join(folder, 'mix.exs'), `def project do\n  [${text}]\nend`)
+
+it.each([
+  ['is computed', 'app: :life, version: version()', /computes its version/],
+  ['is read from a file', 'app: :life, version: File.read!("VERSION")', /computes its version/],
+  ['is an attribute that is computed', 'app: :life, version: @version', /computes its version/],
+  ['is that of an umbrella without one', 'apps_path: "apps", deps: []', /is an umbrella's/],
+])('a version of mix.exs that %s is asked of the Taskfile, and not taken from the assets', async (_, text, what) => {
+  await mix(text)
+  await writeFile(join(folder, 'package.json'), '{"version":"9.9.9"}')
+  const fault = await faultOf(versionOf(folder, undefined))
+  expect(fault).toMatchObject({ code: 'VERSION_UNKNOWN', exit: 2, message: expect.stringMatching(what) })
+  expect(fault.next).toContain('version: () =>')
+  expect(await versionOf(folder, () => '1.2.3')).toBe('1.2.3')
+})
+
+it.each([
+  ['a plain project', 'app: :life', '', false],
+  ['a step that is in a comment', 'app: :life,\n# steps: [:assemble, :tar]\n', '', false],
+  ['an umbrella', 'apps_path: "apps"', '', true],
+])('%s makes no tarball: said before the build, with what to add', async (_, text, runner, umbrella) => {
+  await mix(text)
+  const fault = await faultOf(assertPacks(folder, runner, 'here'))
+  expect(fault).toMatchObject({ code: 'RELEASE_NOT_PACKED', exit: 2 })
+  expect(fault.next).toContain('`steps: [:assemble, :tar]`')
+  expect(fault.next.includes('applications:')).toBe(umbrella)
+})
+
+it.each([
+  ['has the step', 'releases: [life: [steps: [:assemble, :tar]]]', ''],
+  ['is packed by the Dockerfile', 'app: :life', 'RUN tar -czf /app/life.tgz -C _build/prod/rel/life .'],
+])('nothing is said of one that %s', async (_, text, runner) => {
+  await mix(text)
+  await assertPacks(folder, runner, 'here')
+})
+
+it('a folder is an artifact: the same content is the same file, whenever it was made', async () => {
+  const make = async (name: string) => {
+    const dir = join(folder, name)
+    await mkdir(join(dir, 'bin'), { recursive: true })
+    await writeFile(join(dir, 'bin/life'), '#!/bin/sh\n')
+    await chmod(join(dir, 'bin/life'), 0o755)
+    await writeFile(join(dir, '@odd'), 'x')
+    await symlink('life', join(dir, 'bin/also'))
+    await utimes(join(dir, 'bin/life'), new Date(), new Date(1e12 + name.length * 1e9))
+    return artifactOf('life', dir, '1.0', folder)
+  }
+  const [one, other] = [await make('one'), await make('other')]
+  expect(one.sha256).toBe(other.sha256)
+  const { stdout } = await promisify(execFile)('tar', ['-tvzf', one.path])
+  expect(stdout).toMatch(/^-rwxr-xr-x .* \.\/bin\/life$/m)
+  expect(stdout).toMatch(/^l.* \.\/bin\/also -> life$/m)
+  expect(stdout).toMatch(/ \.\/@odd$/m)
+})
