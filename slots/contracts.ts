@@ -149,8 +149,11 @@ export interface Router {
   readonly site?: { readonly host: string; readonly https: boolean }
   /** A switch closes kept connections, and can lose a request on one: then a promote reports that, and is not taken back for it. */
   readonly dropsKept?: boolean
-  /** A `Fault` when the router is down or its configuration is not valid: then nothing may be switched. */
-  check(): Promise<void>
+  /**
+   * A `Fault` when the router is down, when its configuration is not valid, and when it answers requests for `path` itself, as with a question for a
+   * password: then nothing may be switched. What is wrong and does not keep the traffic from moving is returned, for people to hear of.
+   */
+  check(path?: string): Promise<readonly Fault[]>
   /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `prove` tells whether it happened. */
   promote(slot: Slot, generation: string): Promise<void>
   /** Puts back what `live` returned before a promote. */
@@ -228,6 +231,13 @@ export interface Provision {
 export interface HostFile {
   readonly path: string
   readonly text: string
+  /** Others may edit it as well: what they have added stays. Without it the file is ours alone. */
+  readonly edits?: {
+    /** Whether a line that differs from ours was written by us with other settings, and can be replaced. */
+    ours(line: string): boolean
+    /** Whether a line of ours that is not there is not needed, because of lines that only theirs has. */
+    satisfied(line: string, theirs: readonly string[]): boolean
+  }
   /** As in `chmod`. */
   readonly mode: number
   /** Words of a command that reads a new version of the file, whose path is added to them, before it takes its place: not 0 when it is not valid. */

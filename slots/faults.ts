@@ -91,8 +91,12 @@ export const slotFaults = catalogue({
     exit: 3,
     what: d =>
       `It is not certain which slot is live: ${d.readings.map(([who, says]) => `${who} says ${says}`).join(', ')}.`,
-    next: () =>
-      'Find out which is right with `npx task status` and the site itself; `npx task repair` makes the records follow the router. Nothing was touched.',
+    next: ({ readings: [router, answer, records] }) =>
+      answer?.[1] === 'no slot' && records && records[1] !== 'no slot'
+        ? `\`npx task repair --force ${records[1]}\` sends the traffic to ${records[1]} again, or name the other slot. Nothing was touched.`
+        : router?.[1] === answer?.[1]
+          ? 'Find out which is right with `npx task status` and the site itself; `npx task repair` makes the records follow the router. Nothing was touched.'
+          : 'Find out why the site does not answer what the router says, with `npx task doctor`. Nothing was touched.',
     detail: d => d.readings.map(([who, says]) => `${who.padEnd(14)} ${says}`).join('\n'),
   }),
   LIVE_ILL: fault<{ slot: string; state: string; health: string; path: string }>({
@@ -110,7 +114,8 @@ export const slotFaults = catalogue({
       d.named
         ? `${d.named} is not the slot that the router sends the traffic to: that is ${d.live ?? 'none'}.`
         : 'The repair was not confirmed; nothing was changed.',
-    next: d => `Confirm it in a terminal${d.live ? `, or run \`npx task repair --force ${d.live}\`` : ''}.`,
+    next: d =>
+      `Confirm it in a terminal, or run \`npx task repair --force ${d.live ?? 'SLOT'}\`${d.live ? '' : ', with the name of the slot that shall get the traffic'}.`,
   }),
   SLOT_EMPTY: fault<{ slot: string }>({
     exit: 3,
@@ -222,6 +227,12 @@ export const slotFaults = catalogue({
         ? `${slot} is not running: ${by.by} retired it at ${by.at}.`
         : `${slot} is not running: the deploy of ${release} to it was taken back at ${by.at}, by ${by.by}.`,
     next: d => `Nothing is broken there. Deploy ${d.release} again with \`npx task deploy\`, then promote it.`,
+  }),
+  FILE_EDITED: fault<{ host: string; path: string; missing: readonly string[] }>({
+    exit: 3,
+    what: d => `${d.path} on ${d.host} was edited by others, and does not say \`${d.missing.join('` and `')}\`.`,
+    next: d =>
+      `Put ${d.missing.length === 1 ? 'that line' : 'those lines'} into it by hand; or move it away, and \`npx task setup\` writes it anew. Nothing was changed.`,
   }),
   ADOPT_NOTHING: fault<{ slot: string; port: number }>({
     exit: 3,

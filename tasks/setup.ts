@@ -52,7 +52,8 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
         plan(host, { app, layout, slots, provisions: wants, facts: found, account }),
         ground.router.conflicts?.(),
       ])
-      if (conflict) throw conflict
+      const [refused = conflict] = planned.refused
+      if (refused) throw refused
       const files = planned.files.map(({ file }) => file)
       const running = await assertKeepsLive(ground, { provisions: wants, files, root: found.root })
       for (const line of [...planned.notes, ...running]) show(line)

@@ -44,7 +44,7 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
     async run({ move, mover: router, dryRun, probe, noProbe, report, note, log, show, ...seen }) {
       if (!move) return dryRun ? note('nothing to move in a dry run') : undefined
       if (dryRun) {
-        await router.check()
+        await router.check(seen.health.path)
         await router.promote(move.to, move.generation)
         return note('not proven in a dry run')
       }
@@ -55,6 +55,7 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       const moved = await recorded(ground, event, () =>
         measureMove({ ...ground, log: show }, move, probing, () => proveMove(ground, move)),
       )
+      for (const { message, next } of moved.warnings) show(`warning: ${message} ${next}`)
       const { problem, stays } = await judgeMove(ground, move, moved, probing)
       if (problem === undefined) await writeMove(ground, move, stays)
       else move.stays = stays

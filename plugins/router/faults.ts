@@ -39,6 +39,19 @@ export const routerFaults = catalogue({
     next: () => 'Put that right, see that `sudo nginx -t` succeeds, and run the command again. Nothing was switched.',
     detail: d => d.said,
   }),
+  NGINX_OTHERS_INVALID: fault<{ host: string; said: string }>({
+    exit: 3,
+    what: d => `nginx on ${d.host} refuses the configuration of another site: ${firstProblem(d.said)}`,
+    next: () =>
+      'The traffic can be moved, which reloads nothing; but put that right before nginx is reloaded or restarted: `sudo nginx -t`.',
+    detail: d => d.said,
+  }),
+  NGINX_GUARDED: fault<{ host: string; path: string; status: string }>({
+    exit: 3,
+    what: d => `nginx on ${d.host} answers ${d.status} to ${d.path} and does not ask the application, which answers.`,
+    next: () =>
+      'Beside `auth_basic` or `deny` write `satisfy any; allow 127.0.0.1; allow ::1;`, so that this host itself needs no password. Nothing was switched.',
+  }),
   NGINX_SUDO_REFUSED: fault<{ host: string; refusal: Refusal }>({
     exit: 3,
     what: ({ host, refusal: { user, command } }) =>
@@ -55,12 +68,13 @@ export const routerFaults = catalogue({
   ROUTE_UNREADABLE: fault<{ host: string; why: string }>({
     exit: 3,
     what: d => `Which slot nginx on ${d.host} sends the traffic to cannot be read: ${d.why}`,
-    next: () => 'Look at it on the host. Until it is understood, nothing is started, stopped or switched.',
+    next: () =>
+      '`npx task repair --force SLOT`, with the name of the slot that is to be live, puts the route back. Until then nothing is started, stopped or switched.',
   }),
 })
 
 /** nginx names what is wrong in its first line that is no mere warning. */
-const firstProblem = (said: string): string =>
+export const firstProblem = (said: string): string =>
   said
     .split('\n')
     .find(line => /\[(?:emerg|alert|crit|error)\]/.test(line))

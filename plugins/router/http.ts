@@ -45,6 +45,14 @@ export function getFollowing({ url, address }: Place, path: string): Script {
 }
 
 type Headers = NonNullable<ProofLimits['headers']>
+const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 1]
+
+/** Prints the HTTP status of a path; who refuses answers at once. */
+export const status = (place: Place, path: string): Script => sh.read`curl ${STATUS} ${REACH} ${target(place, path)}`
+
+/** The same of a slot itself, whose port the script prints. */
+export const statusOf = ({ url }: Place, path: string, port: Script): Script =>
+  sh.read`port=$(${port}) && curl ${STATUS} ${REACH} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
 
 /** The same as words for a curl of somebody else's making, the URL last: on HTTP/1.1, to this machine. */
 export const reach = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]

@@ -1,10 +1,19 @@
 /** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
-import type { PluginKit } from '../../slots/contracts.ts'
+import { sh } from '../../host/script.ts'
+import type { HostFile, PluginKit } from '../../slots/contracts.ts'
 import { routerFaults } from './faults.ts'
 import { linkPath, moveLink, removeLink, routeOf } from './link.ts'
 import { plain, render, shipped } from './nginx-files.ts'
 import { enable, refresh } from './site.ts'
 import { linkName, type Site, type Way } from './way.ts'
+
+/** What certbot and people add to the site file is theirs. */
+const edits: NonNullable<HostFile['edits']> = {
+  ours: line => /^(?:server \{|\}|(?:listen|server_name|include) [^ ;]+;)$/.test(line),
+  satisfied: (line, theirs) =>
+    /^listen \[::\]:\d+;$/.test(line) ||
+    (line.startsWith('server_name ') && theirs.some(other => other.split(/[ ;]+/).includes(line.slice(12, -1)))),
+}
 
 export function linkWay(kit: PluginKit, { at, program, listening, include, values }: Site): Way {
   const { host, slots } = kit
@@ -15,6 +24,7 @@ export function linkWay(kit: PluginKit, { at, program, listening, include, value
     files: include ? [[at.include]] : [[at.include], at.enabled],
     own: [at.include, at.available, ...at.enabled],
     generations: true,
+    livePort: sh.read`case $(readlink ${link}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`${name}.*) echo ${port} ;;`))} *) false ;; esac`,
     async live() {
       const target = await linkName(kit, link)
       if (target === undefined) return { slot: undefined, generation: undefined }
@@ -32,7 +42,7 @@ export function linkWay(kit: PluginKit, { at, program, listening, include, value
       const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }
       return {
         tools: { [program.path]: program.service, curl: 'curl' },
-        files: include ? [inner] : [inner, { path: at.available, text: fill('site'), mode: 0o644 }],
+        files: include ? [inner] : [inner, { path: at.available, text: fill('site'), mode: 0o644, edits }],
         folders: [{ path: router, mode: 0o755 }],
         sudo: [program.test],
         apply: [include ? refresh(program) : enable({ program, target: at.available, enabled: at.enabled, lenient })],

@@ -44,7 +44,11 @@ if [ -z "$there" ]; then cd ${posix.dirname(paths[0] ?? '')}; fi`
 export const moveLink = (router: string, slot: string, generation: string): Script => {
   const target = targetOf(slot, generation)
   return sh.write`
+mkdir -p -m 0755 ${router}
 cd ${router}
+for odd in live live.next; do
+  if [ -e $odd ] && ! [ -L $odd ]; then mv -T $odd "$odd.lost-$(date +%s%N)"; fi
+done
 was=$(readlink live || :)
 mkdir -p -m 0755 ${target}
 (umask 022; : > ${`${target}/${slot}`})

@@ -13,6 +13,8 @@ import {
   portOf,
   proveLoop,
   reach,
+  status,
+  statusOf,
 } from './http.ts'
 import { linkWay } from './link-way.ts'
 import { type Listen, listening, listenLines } from './listen.ts'
@@ -135,7 +137,16 @@ function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, 
     },
     curl: path => reach(place(), path),
     dropsKept: mode === 'reload',
-    check: () => check(host, program, way.files),
+    check: path =>
+      check(host, {
+        program,
+        files: way.files,
+        own: mode === 'reload' ? undefined : way.own,
+        guard:
+          path === undefined
+            ? undefined
+            : { path, through: status(place(), path), slot: statusOf(place(), path, way.livePort) },
+      }),
     promote: (slot, generation) => way.move({ slot: slot.name, generation }),
     restore: way.move,
     async prove({ slot, generation }, limits) {

@@ -3,13 +3,21 @@
  * request, and a client that was just sending one loses it: 180 of 101,313 requests in 50 switches under load (nginx
  * 1.22), none with the way that does not reload.
  */
+import { sh } from '../../host/script.ts'
+import { Fault } from '../../runner/faults.ts'
 import type { PluginKit } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { routerFaults } from './faults.ts'
+import { readLink } from './link.ts'
 import { render, shipped } from './nginx-files.ts'
 import { aim, moveSite, NOT_RELOADED, REFUSED, slotFile, slotOf, swap } from './reload.ts'
 import { enable } from './site.ts'
 import { linkName, type Site, type Way } from './way.ts'
+
+function lost(error: unknown): { slot: undefined } {
+  if (error instanceof Fault && error.code === 'ROUTE_UNREADABLE') return { slot: undefined }
+  throw error
+}
 
 export function reloadWay(kit: PluginKit, { at, program, listening, values }: Site): Way {
   const { app, host, slots } = kit
@@ -27,9 +35,11 @@ export function reloadWay(kit: PluginKit, { at, program, listening, values }: Si
     files: files.map(file => [file]),
     own: [...files, ...at.enabled],
     generations: false,
+    livePort: sh.read`${readLink(...at.enabled)} | ( read -r file; case $file in ${sh.lines(...slots.map(({ name, port }) => sh.read`${slotFile(at, app, name)}) echo ${port} ;;`))} *) false ;; esac )`,
     live,
     async move({ slot }) {
-      const before = slotFile(at, app, (await live()).slot)
+      // A route that cannot be read is put right by a repair: then there is none to go back to.
+      const before = slotFile(at, app, (await live().catch(lost)).slot)
       const file = slotFile(at, app, slot)
       // After a refusal the link was put back before any reload: one now would cost requests for nothing.
       if (file === before) return

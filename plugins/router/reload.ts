@@ -55,6 +55,9 @@ export const NOT_RELOADED = 83
 export function moveSite({ test, reload }: Program, at: Paths, app: string, file: string, before: string): Script {
   const move = (to: string) => sh.lines(asRoot(aim(at, app, to)), swapped(at, app))
   return sh.write`
+for link in ${at.enabled}; do
+  if [ -e "$link" ] && ! [ -L "$link" ]; then echo "$link is no link: move it away first" >&2; exit 1; fi
+done
 ${move(file)}
 if ! ${readAsRoot(test)} >&2; then
 ${move(before)}

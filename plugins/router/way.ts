@@ -1,4 +1,5 @@
 /** The two ways in which nginx can be told which slot is live have this in common. */
+import type { Script } from '../../host/script.ts'
 import type { PluginKit, Provision, Route } from '../../slots/contracts.ts'
 import { routerFaults } from './faults.ts'
 import { readLink } from './link.ts'
@@ -12,6 +13,8 @@ export interface Way {
   readonly own: readonly string[]
   /** Whether `/deployment_id` carries the generation of a promote. */
   readonly generations: boolean
+  /** Prints the port of the live slot; fails when none is. */
+  readonly livePort: Script
   live(): Promise<Route>
   /** Makes a route live; without a slot, none. */
   move(route: Route): Promise<void>

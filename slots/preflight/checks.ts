@@ -34,6 +34,8 @@ export interface Evidence {
   readonly changed?: readonly string[] | undefined
   /** What the router's own check threw. */
   readonly router: Fault | undefined
+  /** What it found that does not keep the traffic from moving. */
+  readonly warned?: readonly Fault[]
   /** What it says of other sites, where that was asked. */
   readonly conflicts?: readonly Fault[]
   readonly live: { readonly fault: Fault | undefined; readonly name: string | undefined }
@@ -56,7 +58,7 @@ const bad = (result: 'warn' | 'fail', name: string, said: string, next: string):
 const failed = (name: string, { message, next }: Fault): Check => bad('fail', name, message.replace(/\.$/, ''), next)
 
 export function judge(evidence: Evidence): readonly Check[] {
-  const { seen, router, live, environment, deploy } = evidence
+  const { seen, live, environment, deploy } = evidence
   const busy = seen.busy && seen.busy.deploy !== deploy ? seen.busy : undefined
   const sudo = sudoCheck(evidence)
   // It names every command that sudo refuses, and the line for all of them; the router's own check knows but its own.
@@ -65,7 +67,7 @@ export function judge(evidence: Evidence): readonly Check[] {
     mountCheck(seen.mounts),
     ...(refused ? [sudo] : []),
     // A router that is down is why nobody can tell which slot is live: the cause comes before what follows from it.
-    router ? failed('router', router) : ok('router', 'it runs, and accepts its configuration'),
+    ...routerChecks(evidence),
     ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
     live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
@@ -86,6 +88,12 @@ export function judge(evidence: Evidence): readonly Check[] {
   )
   const said = `${busy.by} is busy since ${busy.since}: ${busy.doing} (${busy.deploy})`
   return [...calm, bad('warn', 'lock', said, 'Wait until that has ended, or use --lock-wait.')]
+}
+
+function routerChecks({ router, warned = [] }: Evidence): Check[] {
+  if (router) return [failed('router', router)]
+  if (warned.length === 0) return [ok('router', 'it runs, and accepts its configuration')]
+  return warned.map(fault => ({ ...failed('router', fault), result: 'warn' }))
 }
 
 /** A live slot that is ill is no reason to refuse the deploy that mends it. */

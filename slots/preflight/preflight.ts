@@ -65,6 +65,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
     setup,
     changed,
     router: route.fault,
+    warned: route.value ?? [],
     conflicts,
     live: { fault: truth.fault, name: read.value?.router.slot },
     environment: (await caught(async () => slots.all.map(environment))).fault,
@@ -76,7 +77,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
 
 /** All at once: what is begun in one turn travels together. */
 async function lookAround<S extends string>(ground: Ground<S>, found: Facts, load: Load | undefined) {
-  const { app, host, layout, slots, router, provisions } = ground
+  const { app, host, layout, slots, router, health, provisions } = ground
   const wants = provisions(found)
   const script = lookScript(
     ground,
@@ -88,7 +89,7 @@ async function lookAround<S extends string>(ground: Ground<S>, found: Facts, loa
     caught(async () => readings(ground)),
     host.ask(script).then(text => ({ text, at: Date.now() })),
     plan(host, { app, layout, slots, provisions: wants, facts: found }),
-    caught(() => router.check()),
+    caught(() => router.check(health.path)),
     // The whole configuration of a router is much to read: only `doctor` does.
     load ? [] : router.conflicts?.(),
     // A deploy does not wait for that either: it reads every file.

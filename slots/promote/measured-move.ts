@@ -29,6 +29,8 @@ export interface MeasuredMove {
   readonly proof: string | undefined
   /** What went wrong; whether too many probes failed is not looked at here. */
   readonly problem: unknown
+  /** What is wrong with the router, and has not kept the traffic from moving. */
+  readonly warnings: readonly Fault[]
   readonly steps: readonly MoveStep[]
   readonly probed: Probed | undefined
   readonly measured: Measured | undefined
@@ -60,15 +62,16 @@ export async function measureMove(
   move.told = true
   const [checked, asked, told, returned, proven, watched] = inTurn(
     router.prompt === true,
-    () => router.check(),
+    () => router.check(ground.health.path),
     async () => prober?.asked(),
     () => router.promote(move.to, move.generation),
     async () => prober?.returned(),
     prove,
     async () => prober?.watched(),
   )
+  let warnings: readonly Fault[]
   try {
-    await checked
+    warnings = await checked
     await asked
   } catch (error) {
     // Only what was certainly not run needs not be taken back.
@@ -101,7 +104,7 @@ export async function measureMove(
   }
   const sameVersion = move.versionBefore === move.record.release.version
   const result = probed && measured(probed, { first: !move.from, sameVersion, dropsKept: router.dropsKept ?? false })
-  return { proof, problem, steps, probed, measured: result }
+  return { proof, problem, warnings, steps, probed, measured: result }
 }
 
 type Works = readonly (() => Promise<unknown>)[]

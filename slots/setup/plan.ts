@@ -4,7 +4,10 @@
  */
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import type { Fault } from '../../runner/faults.ts'
 import type { HostFile, Provision } from '../contracts.ts'
+import { verdict } from '../edited.ts'
+import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { asReader, readAsRoot } from '../root.ts'
 import type { Slots } from '../slot.ts'
@@ -31,6 +34,8 @@ export interface Change {
   readonly file: HostFile
   /** '' when the file is as it should be, and is written again because a setup was cut. */
   readonly diff: string
+  /** Others have edited it, and it is good as it is; or the lines that it needs and has not. */
+  readonly edited?: 'kept' | readonly string[]
 }
 
 /** Which of the files differ from what they should be, and how. */
@@ -38,7 +43,10 @@ async function changes(host: Host, root: boolean, files: readonly HostFile[]): P
   return Promise.all(
     files.map(async file => {
       const { code, stdout, stderr } = await host.run(difference(file, root), { input: file.text })
-      return { file, diff: code === 0 ? '' : stdout || stderr }
+      const diff = code === 0 ? '' : stdout || stderr
+      const judged = verdict(file, diff)
+      if (judged === 'write') return { file, diff }
+      return judged === 'keep' ? { file, diff: '', edited: 'kept' } : { file, diff, edited: judged }
     }),
   )
 }
@@ -57,6 +65,8 @@ export interface SetupPlan {
   readonly text: string
   /** What is left for a person to do. */
   readonly notes: readonly string[]
+  /** Why it must not be done: files that others have edited lack what is needed now. */
+  readonly refused: readonly Fault[]
   readonly prepare: Script
   /** What is written and put in force together. */
   readonly groups: readonly Group[]
@@ -95,7 +105,9 @@ export async function plan(
   const cut = left !== ''
   const groups = parts.map(
     (part, i): Group => ({
-      files: (compared[i] ?? []).filter(({ diff }) => cut || diff !== '').map(({ file }) => file),
+      files: (compared[i] ?? [])
+        .filter(({ diff, edited }) => diff !== '' || (cut && edited !== 'kept'))
+        .map(({ file }) => file),
       links: (part.links ?? []).filter(([first = '']) => links.includes(first)).flat(),
       apply: part.apply,
     }),
@@ -112,7 +124,17 @@ export async function plan(
       ...files.map(({ diff }) => diff.trimEnd()),
       ...links.map(path => `new link ${path}`),
     ].join('\n'),
-    notes: provisions.flatMap(want => want.notes ?? []),
+    notes: [
+      ...compared
+        .flat()
+        .flatMap(({ file, edited }) =>
+          edited === 'kept' ? [`${file.path} was edited by others, and stays as it is.`] : [],
+        ),
+      ...provisions.flatMap(want => want.notes ?? []),
+    ],
+    refused: files.flatMap(({ file, edited }) =>
+      typeof edited === 'object' ? [slotFaults.FILE_EDITED({ host: host.name, path: file.path, missing: edited })] : [],
+    ),
     prepare: sh.lines(
       account ? makeAccount(account) : sh.read`:`,
       paths.length > 0 ? makeFolders(layout, wanted, facts) : sh.read`:`,

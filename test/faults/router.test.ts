@@ -31,14 +31,14 @@ describe('nginx without a reload', () => {
     await site?.[Symbol.asyncDispose]()
   })
 
-  it('F31 router configuration invalid: the config test stops the promote', async () => {
-    const broken = '/etc/nginx/sites-enabled/broken.conf'
-    await site.host.exec(`echo 'server { listen; }' > ${broken}`)
+  it("F31 the site's own configuration invalid: the config test stops the promote", async () => {
+    const own = '/etc/nginx/switchyard/life.conf'
+    await site.host.exec(`cp ${own} /root/life.conf; echo 'listen;' >> ${own}`)
     await underFault(site, () => site.task('promote', 'green'), {
       exit: 3,
-      cause: /nginx on life-test refuses its configuration: .*broken\.conf/,
+      cause: /nginx on life-test refuses its configuration: .*switchyard\/life\.conf/,
       next: /Put that right, see that `sudo nginx -t` succeeds/,
-      heal: () => site.host.exec(`rm ${broken}`),
+      heal: () => site.host.exec(`cat /root/life.conf > ${own}`),
     })
   })
 

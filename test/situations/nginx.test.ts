@@ -1,6 +1,7 @@
 /** What else stands on an nginx that people really have: sites of the same name, broken files of others, passwords, a link that was lost. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
+import { startLoad } from '../support/load.ts'
 import type { Ended, Site } from '../support/site.ts'
 
 const SITES = '/etc/nginx/sites-enabled'
@@ -79,5 +80,124 @@ describe('F56 another site has the same name', () => {
     const ended = [await succeeds(site, 'setup'), await succeeds(site, 'doctor')]
     await root(`rm ${SITES}/00-shop`)
     await assertCleanAfter(site, ...ended)
+  })
+})
+
+describe("F73 another site's file is broken", () => {
+  it.each([
+    ['a mistake', 'server { listen; }'],
+    [
+      'a certificate that is gone',
+      'server { listen 8443 ssl; ssl_certificate /gone.pem; ssl_certificate_key /gone.key; }',
+    ],
+    ['an upstream without an address', 'server { listen 8444; location / { proxy_pass http://no.such.invalid; } }'],
+  ])('%s: a promote says so and moves the traffic, as nothing is reloaded', async (_, text) => {
+    await put(`${SITES}/broken`, text)
+    const processes = await root('pgrep -x nginx | sort')
+    const load = await startLoad({
+      url: site.url,
+      clients: { keepAlive: 2, idle: 0, post: 0, fresh: 1, slow: 0, socket: 0 },
+    })
+    const ended = [await succeeds(site, 'promote', 'green'), await succeeds(site, 'rollback')]
+    const report = await load.stop()
+    for (const { stdout } of ended)
+      expect(stdout).toMatch(/warning: nginx on life-test refuses the configuration of another site/)
+    expect(report.failed, JSON.stringify(report.kinds)).toBe(0)
+    expect(await root('pgrep -x nginx | sort')).toBe(processes)
+    const doctor = await succeeds(site, 'doctor')
+    expect(doctor.stdout).toMatch(/warn +router +nginx on life-test refuses the configuration of another site/)
+    await root(`rm ${SITES}/broken`)
+    await assertCleanAfter(site, ...ended, doctor)
+  })
+})
+
+describe('a password or a list of addresses before the whole site', () => {
+  it.each([
+    ['auth_basic "closed"; auth_basic_user_file /etc/nginx/htpasswd;', 401],
+    ['deny all;', 403],
+  ])('%s is found before the traffic moves, and with what the message says all goes on', async (lines, status) => {
+    const guard = (text: string) =>
+      put('/etc/nginx/conf.d/guard.conf', text).then(() => root('nginx -t 2>&1 && systemctl reload nginx'))
+    await put('/etc/nginx/htpasswd', 'me:x')
+    await guard(lines)
+    const asked = () => root("curl -s -o /dev/null -w '%{http_code}' -H 'Host: life.example' http://127.0.0.1/health")
+    await expect.poll(asked).toBe(String(status))
+    const before = await liveState(site)
+    const refused = await site.task('promote', 'green')
+    expect(refused.code, words(refused)).toBe(3)
+    expect(words(refused)).toMatch(new RegExp(`answers ${status} to /health .*\\[NGINX_GUARDED\\]`))
+    expect(await liveState(site)).toEqual(before)
+    const [, advice = ''] = /write `([^`]+)`/.exec(words(refused)) ?? []
+    await guard(`${advice} ${lines}`)
+    await expect.poll(asked).toBe('200')
+    const ended = [await succeeds(site, 'promote', 'green'), await succeeds(site, 'rollback')]
+    await root('rm /etc/nginx/conf.d/guard.conf && systemctl reload nginx')
+    await assertCleanAfter(site, refused, ...ended)
+  })
+})
+
+describe('F74 the live link', () => {
+  const router = '/srv/life/router'
+  it.each([
+    ['was removed', `rm ${router}/live`],
+    ['dangles', `rm -r ${router}/blue.*`],
+    ['names something that is not ours', `ln -sfn /tmp ${router}/live`],
+    ['is a folder', `rm ${router}/live && mkdir ${router}/live && touch ${router}/live/x`],
+    ['is gone with its folder', `rm -r ${router}`],
+  ])('%s: every command names the repair, which puts it back, proven', async (_, spoil) => {
+    const { pid } = await liveState(site)
+    await root(spoil)
+    for (const command of [['status'], ['promote', 'green'], ['doctor']]) {
+      const ended = await site.task(...command)
+      expect(ended.code, words(ended)).toBe(3)
+      expect(words(ended)).toMatch(/npx task repair --force (?:blue|SLOT)/)
+    }
+    const unnamed = await site.task('repair')
+    expect(unnamed.code, words(unnamed)).toBe(3)
+    expect(words(unnamed)).toContain('npx task repair --force blue')
+    const repaired = await succeeds(site, 'repair', '--force', 'blue')
+    expect(repaired.stdout).toMatch(/blue is live again: \d+ answers, \/health answers 200/)
+    expect(await liveState(site)).toMatchObject({ slot: 'blue', pid })
+    const status = await succeeds(site, 'status')
+    expect(status.stdout).toContain('All agree: router blue, public answer blue, records blue')
+    await assertCleanAfter(site, unnamed, repaired, status)
+  })
+
+  it('that is lost can be put back to the other slot, whose records follow', async () => {
+    await root(`rm ${router}/live`)
+    const repaired = await succeeds(site, 'repair', '--force', 'green')
+    expect(await site.live()).toBe('green')
+    const ended = [repaired, await succeeds(site, 'status'), await succeeds(site, 'promote', 'blue')]
+    await assertCleanAfter(site, ...ended)
+  })
+})
+
+describe('F58 the site file was edited by others', () => {
+  const own = '/etc/nginx/sites-available/life.conf'
+  it('what was added stays, and is no difference', async () => {
+    await root(
+      `sed -i 's/server_name life.example;/server_name life.example www.life.example;\\n    client_max_body_size 20m; # mine/' ${own}`,
+    )
+    const before = await root(`cat ${own}`)
+    const { output } = await underFault(site, () => site.task('setup'), { exit: 0, noDeploy: true })
+    expect(output).toContain(`${own} was edited by others, and stays as it is.`)
+    expect(await root(`cat ${own}`)).toBe(before)
+    expect((await succeeds(site, 'doctor')).stdout).toMatch(/ok +setup/)
+  })
+
+  it('and a setting that it lacks then is refused, with the line', async () => {
+    const before = await root(`cat ${own}`)
+    const running = site.start({ NGINX: '{"listen":8080,"url":"http://life.example"}' }, 'setup')
+    const { output } = await underFault(site, () => running.ended, {
+      exit: 3,
+      cause: /was edited by others, and does not say `listen 8080;`.*\[FILE_EDITED\]/,
+      next: /Put that line into it by hand/,
+      noDeploy: true,
+    })
+    expect(output).not.toContain('[::]')
+    expect(await root(`cat ${own}`)).toBe(before)
+    await root(`rm ${own}`)
+    await succeeds(site, 'setup')
+    expect(await root(`cat ${own}`)).not.toContain('mine')
   })
 })

@@ -300,6 +300,8 @@ describe('an answer of the site', () => {
 
 describe('the check', () => {
   test('only looks, also as root', () => {
-    expect(checkScript(program, [['/etc/nginx/switchyard/life.conf']]).writes).toBe(false)
+    expect(
+      checkScript({ program, files: [['/etc/nginx/switchyard/life.conf']], own: undefined, guard: undefined }).writes,
+    ).toBe(false)
   })
 })
