@@ -78,4 +78,4 @@ export const firstProblem = (said: string): string =>
   said
     .split('\n')
     .find(line => /\[(?:emerg|alert|crit|error)\]/.test(line))
-    ?.replace(/^nginx: \[\w+\] /, '') ?? 'see below.'
+    ?.replace(/^(?:nginx: \[\w+\]|\d{4}\/\S+ \S+ \[\w+\] \d+#\d+:) /, '') ?? 'see below.'

@@ -45,7 +45,7 @@ export function getFollowing({ url, address }: Place, path: string): Script {
 }
 
 type Headers = NonNullable<ProofLimits['headers']>
-const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 1]
+const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 2]
 
 /** Prints the HTTP status of a path; who refuses answers at once. */
 export const status = (place: Place, path: string): Script => sh.read`curl ${STATUS} ${REACH} ${target(place, path)}`

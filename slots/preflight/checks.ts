@@ -58,7 +58,7 @@ const bad = (result: 'warn' | 'fail', name: string, said: string, next: string):
 const failed = (name: string, { message, next }: Fault): Check => bad('fail', name, message.replace(/\.$/, ''), next)
 
 export function judge(evidence: Evidence): readonly Check[] {
-  const { seen, live, environment, deploy } = evidence
+  const { seen, router, live, environment, deploy } = evidence
   const busy = seen.busy && seen.busy.deploy !== deploy ? seen.busy : undefined
   const sudo = sudoCheck(evidence)
   // It names every command that sudo refuses, and the line for all of them; the router's own check knows but its own.
