@@ -2,7 +2,7 @@
 import { type Script, sh } from '../host/script.ts'
 
 const COREUTILS =
-  'base64 cat chmod cp cut date df env head id install ln mkdir mkfifo mktemp mv od readlink rm sha256sum sleep sort stat tail tee test tr wc'
+  'base64 cat chmod cp cut date df dirname env head id install ln mkdir mkfifo mktemp mv od readlink rm sha256sum sleep sort stat sync tail tee test tr wc'
 
 /** What every host needs, whatever the plugins, with the Debian packages that have them. */
 export const TOOLS: Readonly<Record<string, string>> = {
@@ -14,8 +14,10 @@ export const TOOLS: Readonly<Record<string, string>> = {
   diff: 'diffutils',
   find: 'findutils',
   flock: 'util-linux',
+  getent: 'libc-bin',
   grep: 'grep',
   gzip: 'gzip',
+  runuser: 'util-linux',
   sed: 'sed',
   setsid: 'util-linux',
   ss: 'iproute2',

@@ -10,7 +10,8 @@ const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const release = { name: '1-abc', version: '1', sha256: '', dir: '/srv/life/releases/1-abc' }
 
 async function started(stderr: string): Promise<{ code: string; bad: boolean }> {
-  const host = { name: 'web-1', run: async () => ({ code: 1, stdout: '', stderr }) } as never
+  // sudo, when it is asked about, refuses nothing.
+  const host = { name: 'web-1', run: async () => ({ code: 1, stdout: '', stderr }), ask: async () => '' } as never
   const runtime = beam().create(pluginKit({ host, slots: slots.all, signal: new AbortController().signal }))
   const fault = await runtime.start(release, slots.get('green')).then(
     () => ({ code: 'none' }),
