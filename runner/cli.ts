@@ -185,10 +185,12 @@ async function offer(words: readonly string[]): Promise<number> {
 function planned({ commands, file }: Taskfile, command: string): Plan {
   const task = commands.get(command)
   if (task) return planOf(command, task, commands)
-  const offered = [...scopesOf(commands.values())].flatMap(scope => Object.keys(scope.tasks?.() ?? {}))
-  const name = offered.find(one => one === command || kebab(one) === command)
-  const line = name && exportLine(name, readFileSync(file, 'utf8'))
-  throw runnerFaults.UNKNOWN_TASK({ name: command, near: nearest(command, [...commands.keys(), COMPLETION]), line })
+  const offered = [...scopesOf(commands.values())].flatMap(scope => Object.entries(scope.tasks?.() ?? {}))
+  const [name, meant] = offered.find(([one]) => one === command || kebab(one) === command) ?? []
+  const other = [...commands].find(([, one]) => one === meant)?.[0]
+  const line = name && other === undefined ? exportLine(name, readFileSync(file, 'utf8')) : undefined
+  const near = other ?? nearest(command, [...commands.keys(), COMPLETION])
+  throw runnerFaults.UNKNOWN_TASK({ name: command, near, line })
 }
 
 interface Ground {

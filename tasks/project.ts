@@ -15,6 +15,7 @@ import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
 import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
+import { unlessClosed } from '../slots/lock/maintenance.ts'
 import { detachedHost } from '../slots/migration/detached.ts'
 import { named, sharedPaths } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
@@ -208,7 +209,12 @@ export function project<
                 ...plugin,
                 host: detachedHost(host, folders, { slot: name, kind, deploy: deploy.id, by: deploy.by }),
               }),
-            build: (): Promise<Artifact> => definition.build.create(plugin).build(),
+            build: (): Promise<Artifact> => {
+              const built = (more: Partial<PluginKit>) => definition.build.create({ ...plugin, ...more }).build()
+              if (!run.tasks.includes(tasks.upload)) return built({})
+              const { signal } = kit
+              return unlessClosed({ host, layout: folders, signal }, signal => built({ signal, $: kit.$({ signal }) }))
+            },
             provisions: facts => [runtime.provision(facts), router.provision(facts)],
           }
         },

@@ -1,6 +1,8 @@
 /** A host that is closed for maintenance: a file beside the lock says by whom, since when and why, and nobody gets the lock. */
 import type { Host } from '../../host/host.ts'
-import { sh } from '../../host/script.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { Fault } from '../../runner/faults.ts'
+import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 
@@ -14,6 +16,41 @@ export interface Maintenance {
 export async function close(host: Host, layout: Layout, { by }: Deploy, reason: string): Promise<void> {
   const words: Maintenance = { by, since: new Date().toISOString(), reason }
   await host.write(layout.maintenance, `${JSON.stringify(words)}\n`)
+}
+
+/** Prints what is said there behind `closed`, on one line; nothing while the host is open. */
+export const closedWords = ({ maintenance }: Layout): Script =>
+  sh.read`if [ -e ${maintenance} ]; then echo "closed $(tr '\\n' ' ' < ${maintenance} 2> /dev/null || :)"; fi`
+
+/** Reads what `closedWords` printed. */
+export const parseClosed = (printed: string): Maintenance | undefined =>
+  printed.startsWith('closed') ? parseMaintenance(printed.slice('closed'.length)) : undefined
+
+/**
+ * Asks whether the host is closed while something is done that takes long and needs no lock, such as a build, which is told to stop when it is.
+ * Throws `CLOSED` then. A host that cannot be asked is no hindrance here.
+ */
+export async function unlessClosed<T>(
+  { host, layout, signal }: { readonly host: Host; readonly layout: Layout; readonly signal: AbortSignal },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController()
+  let closed: Fault | undefined
+  const ask = async () => {
+    const found = parseClosed(await host.ask(closedWords(layout)))
+    if (found) {
+      closed = slotFaults.CLOSED({ host: host.name, ...found })
+      stop.abort(closed)
+    }
+  }
+  ask().catch(() => undefined)
+  try {
+    const done = await work(AbortSignal.any([signal, stop.signal]))
+    if (closed) throw closed
+    return done
+  } catch (error) {
+    throw closed ?? error
+  }
 }
 
 /** Resolves to what was said there; undefined when it was not closed. */

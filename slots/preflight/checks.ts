@@ -80,6 +80,7 @@ export function judge(evidence: Evidence): readonly Check[] {
     environment ? failed('environment', environment) : files(seen),
     clock(evidence),
     ...measuring(seen),
+    ...maintenance(seen),
   ]
   if (!busy) return checks
   // What somebody changes right now may look wrong for a moment.
@@ -94,6 +95,12 @@ function routerChecks({ router, warned = [] }: Evidence): Check[] {
   if (router) return [failed('router', router)]
   if (warned.length === 0) return [ok('router', 'it runs, and accepts its configuration')]
   return warned.map(fault => ({ ...failed('router', fault), result: 'warn' }))
+}
+
+function maintenance({ closed }: Seen): Check[] {
+  if (!closed) return []
+  const said = `closed by ${closed.by} at ${closed.since}: ${closed.reason}`
+  return [bad('fail', 'maintenance', said, 'Wait until it is open again, or open it with `npx task unlock`.')]
 }
 
 /** A live slot that is ill is no reason to refuse the deploy that mends it. */

@@ -3,6 +3,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Answer, Release, Runtime } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { type LockOwner, parseOwner } from '../lock/lock.ts'
+import { closedWords, type Maintenance, parseClosed } from '../lock/maintenance.ts'
 import { probeTrouble } from '../promote/probe.ts'
 import type { Slots } from '../slot.ts'
 import { adoptedPid } from '../start/adopt.ts'
@@ -27,6 +28,8 @@ export interface Seen {
   readonly environments: readonly string[]
   /** Who holds the lock now. */
   readonly busy: LockOwner | undefined
+  /** Who closed it for maintenance. */
+  readonly closed?: Maintenance | undefined
   /** Whether the release is on the host already. */
   readonly there: boolean
   /** Why a promote cannot measure itself there; undefined when it can, and when that was not asked. */
@@ -73,6 +76,7 @@ echo '@@ environments'; for file in ${files}; do
   if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi
 done
 echo '@@ busy'; if [ -s ${layout.lock} ] && grep -q ":$(stat -c %i ${layout.lock}) " /proc/locks; then cat ${layout.lock}; fi
+echo '@@ closed'; ${closedWords(layout)}
 echo '@@ there'; if [ -e ${`${release?.dir ?? layout.root}/release.json`} ]; then echo yes; fi
 ${release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`}`
 }
@@ -96,6 +100,7 @@ export function parseLook(text: string): Seen {
     sudo: sudoAnswer(lines('sudo'), lines('denied')),
     environments: lines('environments'),
     busy: parseOwner(lines('busy').join('\n')),
+    closed: parseClosed(lines('closed').join('\n')),
     there: lines('there')[0] === 'yes',
     unmeasured: lines('unmeasured').join(', ') || undefined,
   }

@@ -1,6 +1,7 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
 import { table, wrapped } from '../../runner/table.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
+import { closedWords, type Maintenance, parseClosed } from '../lock/maintenance.ts'
 import type { Detached } from '../migration/detached.ts'
 import { askNewest, migrationWords } from '../migration/migration.ts'
 import { adoptedUptime } from '../start/adopt.ts'
@@ -32,6 +33,8 @@ export interface Status {
   readonly slots: readonly SlotStatus[]
   /** The newest migration, and how it stands: `running`, `lost` when it left no result, or its exit code. */
   readonly migration: Detached | null
+  /** Who closed the host for deploys, since when and why; null while it is open. */
+  readonly maintenance?: Maintenance | null
 }
 
 interface Seen<S extends string> extends Ground<S> {
@@ -41,13 +44,24 @@ interface Seen<S extends string> extends Ground<S> {
 
 /** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
 export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
-  const [read, migration] = await Promise.all([readings(seen), askNewest(seen.host, seen.layout)])
+  const [read, migration, closed] = await Promise.all([
+    readings(seen),
+    askNewest(seen.host, seen.layout),
+    seen.host.ask(closedWords(seen.layout)),
+  ])
   const live = agree(read) ? (read.router.slot ?? null) : null
   const slots = await Promise.all(
     seen.slots.all.map((slot, i) => slotStatus(seen, slot, read.records[i], live === slot.name)),
   )
-  const said = Object.fromEntries(readingLines(read))
-  return { host: seen.host.name, live, agreed: agree(read), readings: said, slots, migration: migration ?? null }
+  return {
+    host: seen.host.name,
+    live,
+    agreed: agree(read),
+    readings: Object.fromEntries(readingLines(read)),
+    slots,
+    migration: migration ?? null,
+    maintenance: parseClosed(closed) ?? null,
+  }
 }
 
 async function slotStatus(
@@ -108,9 +122,17 @@ export function statusTable(status: Status, columns?: number): string {
   const unfinished = status.migration ? migrationWords(status.migration) : undefined
   const lines = `${table(rows, { columns, head: HEAD })}${unfinished ? `\n\nMigrations: ${unfinished}` : ''}`
   const said = Object.entries(status.readings)
-  if (!status.agreed) return `${lines}\n\nIt is not certain which slot is live:\n${table(said, { columns })}`
   const agreed = `All agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
-  return [lines, '', ...wrapped(agreed, columns)].join('\n')
+  const certain = status.agreed
+    ? wrapped(agreed, columns)
+    : ['It is not certain which slot is live:', table(said, { columns })]
+  return [lines, '', ...certain, ...closedLines(status, columns)].join('\n')
+}
+
+function closedLines({ host, maintenance }: Status, columns: number | undefined): string[] {
+  if (!maintenance) return []
+  const { by, since, reason } = maintenance
+  return ['', ...wrapped(`${host} is closed for deploys, by ${by} at ${since}: ${reason}`, columns)]
 }
 
 /** `3d 4h`, `12m 5s`: the two largest units. */
