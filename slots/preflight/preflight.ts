@@ -38,7 +38,7 @@ export interface Load {
 }
 
 /**
- * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `TOOLS_MISSING`. Who we are there is asked in the
+ * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `NOT_OURS`, `TOOLS_MISSING`. Who we are there is asked in the
  * same turn: all is looked at as for the user that we expect to be, with a group of the same name, and again when we are another.
  */
 export async function preflight<S extends string>(ground: Ground<S>, load?: Load): Promise<readonly Check[]> {
@@ -53,7 +53,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   const { wants, began, read, look, setup, route, conflicts, changed } = await (asExpected
     ? early
     : lookAround(ground, found, load))
-  if (read.fault?.code === 'NOT_SET_UP') throw read.fault
+  if (read.fault?.code === 'NOT_SET_UP' || read.fault?.code === 'NOT_OURS') throw read.fault
   const truth = read.value ? await caught(async () => judgeTruth(read.value, slots)) : read
   return judge({
     user: found.user,

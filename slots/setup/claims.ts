@@ -40,7 +40,7 @@ const standing = (claims: Claims): Script => {
   const beside = [...new Set(paths.map(path => posix.join(posix.dirname(path), `*${posix.extname(path)}`)))]
   return sh.read`
 shopt -s nullglob
-print() { printf '%s%s\\n' ${MARK} "$1"; cat -- "$1"; echo; }
+print() { printf '%s%s\\n' ${MARK} "$1"; cat -- "$1" 2>/dev/null || :; echo; }
 for path in ${paths} ${claims.provisions.flatMap(({ rivals = [] }) => rivals)}; do
   if [ -f "$path" ]; then print "$path"; fi
 done

@@ -1,0 +1,281 @@
+/** Several projects, several people and a fresh server: whose a host's application is, and for whom it is set up. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
+import { lifeTarball } from '../support/life.ts'
+import { type Ended, runTask, type Site } from '../support/site.ts'
+
+let site: Site
+let folder: string
+beforeAll(async () => {
+  site = await faultSite({ tasks: 'export const { doctor, history, lock, unlock, preflight } = tasks' })
+  folder = await mkdtemp(join(tmpdir(), 'switchyard-owners-'))
+  await root(`sed -i 's/^PermitRootLogin no/PermitRootLogin prohibit-password/' /etc/ssh/sshd_config.d/*.conf
+mkdir -p -m 700 /root/.ssh; cp /home/vagrant/.ssh/authorized_keys /root/.ssh/; systemctl reload ssh
+useradd --create-home --shell /bin/bash --password '*' bob
+install -d -o bob -g bob -m 700 /home/bob/.ssh; install -o bob -g bob /root/.ssh/authorized_keys /home/bob/.ssh/
+echo 'bob ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/bob`)
+})
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const root = async (command: string): Promise<string> => {
+  const { code, stdout, stderr } = await site.host.exec(`set -eu\n${command}`)
+  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
+  return stdout.trimEnd()
+}
+
+interface Project {
+  readonly app: string
+  readonly root?: string
+  readonly user?: string
+  readonly ports?: readonly [number, number]
+  readonly release?: string
+  readonly slots?: readonly [string, string]
+}
+
+/** Runs a command of another project on the same host. */
+async function task({ app, ports: [a, b] = [6000, 7000], ...more }: Project, ...words: string[]): Promise<Ended> {
+  const { root = `/srv/${app}`, user = 'vagrant', release = 'life', slots = ['blue', 'green'] } = more
+  const at = await mkdtemp(join(folder, 'project-'))
+  await mkdir(at, { recursive: true })
+  const config = join(at, 'ssh_config')
+  await writeFile(config, (await readFile(site.host.sshConfigFile, 'utf8')).replace(/^ *User .*\n/m, ''))
+  await writeFile(
+    join(at, 'Taskfile.ts'),
+    `import { beam, env, nginx, project, ssh, tarball } from 'switchyard'
+const { tasks } = project({
+  app: '${app}', root: '${root}', host: ssh('${user}@life-test', { configFile: ${JSON.stringify(config)} }),
+  build: tarball({ path: env.LIFE_TARBALL ?? '', version: '0.1.0' }),
+  runtime: beam({ release: '${release}', stopLimit: 3 }), router: nginx({ site: '${app}.example' }),
+  slots: { ${slots[0]}: { port: ${a} }, ${slots[1]}: { port: ${b} } },
+  health: { patience: 1_000, soak: 0, within: 60_000 },
+})
+export const { setup, deploy, promote, rollback, migrate, console, status, doctor, history, lock, unlock, retire, repair, upload } = tasks
+`,
+  )
+  return runTask(at, { ...process.env, CI: '1', LIFE_TARBALL: await lifeTarball('0.1.0') }, words).ended
+}
+
+const ours = { app: 'life', ports: [4000, 5000] } as const
+/** All that a setup may touch, and who owns the application. */
+const state = () =>
+  root(`find /etc/nginx /etc/sudoers.d /etc/systemd/system /var/lib/switchyard -printf '%p %m %u %l\\n' | sort
+find /etc/nginx /etc/sudoers.d /etc/systemd/system -type f | sort | xargs sha256sum
+find /srv -not -name lock -printf '%p %m %u %g %l\\n' | grep -v journal | sort`)
+
+async function isRefused(work: () => Promise<Ended>, cause: RegExp, next: RegExp): Promise<void> {
+  const before = await state()
+  await underFault(site, work, { exit: 3, cause, next, noDeploy: true })
+  expect(await state()).toBe(before)
+}
+
+describe('F55 a setup that would cut what runs', () => {
+  it('F55 the port of the live slot: refused, and a reload of nginx by anybody breaks nothing', async () => {
+    await isRefused(
+      () => task({ ...ours, ports: [4100, 5000] }, 'setup'),
+      /blue is live on .* and listens on port 4000, where the Taskfile has 4100.*\[SETUP_MOVES_LIVE\]/,
+      /change that of green alone/,
+    )
+    await root('systemctl reload nginx')
+    await expect.poll(() => site.live()).toBe('blue')
+    expect((await fetch(site.url)).status).toBe(200)
+  })
+
+  it('F55 the name of the live slot: refused', () =>
+    isRefused(
+      () => task({ ...ours, slots: ['red', 'green'] }, 'setup'),
+      /blue is live on .*, and the Taskfile has no slot of that name.*\[SETUP_FORGETS_LIVE\]/,
+      /Keep the name blue/,
+    ))
+
+  it('F55 a unit under which the live slot would not start again: refused', () =>
+    isRefused(
+      () => task({ ...ours, release: 'other' }, 'setup'),
+      /would not start again under the new files: its release has no bin\/other.*\[SETUP_STRANDS_LIVE\]/,
+      /Nothing was changed/,
+    ))
+
+  it('F55 the port of the idle slot: a deploy is refused before the setup; that says when it counts, and a deploy with a promote works', async () => {
+    const moved = { ...ours, ports: [4000, 5100] } as const
+    const early = await task(moved, 'deploy')
+    expect(early.code, early.stdout + early.stderr).toBe(3)
+    expect(early.stderr).toMatch(/does not send the traffic of green to its port 5100/)
+    const setup = await underFault(site, () => task(moved, 'setup'), {
+      exit: 0,
+      resets: 'nginx reloads',
+      noDeploy: true,
+    })
+    expect(setup.stdout).toMatch(/green runs on port 5000 until its next deploy, and then on 5100/)
+    const deployed = await task(moved, 'deploy', '--promote')
+    expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
+    expect(await site.live()).toBe('green')
+    // And back, so that the other rows find blue live on its old port.
+    const back = await task(moved, 'rollback')
+    expect(back.code, back.stdout + back.stderr).toBe(0)
+    expect(await site.live()).toBe('blue')
+    await succeeds(site, 'setup')
+    await assertCleanAfter(site, early, setup, deployed)
+  })
+})
+
+describe('F57 two projects on one host', () => {
+  it.each([
+    {
+      what: 'the same name and another folder',
+      other: { app: 'life', root: '/srv/staging' },
+      cause: /\/etc\/\S+ on .* belongs to the application in \/srv\/life, whose name is life too.*\[APP_TAKEN\]/,
+      next: /app: 'life_staging'/,
+    },
+    {
+      what: 'another name and the same folder',
+      other: { app: 'second', root: '/srv/life' },
+      cause: /\/srv\/life on .* is the folder of another application: \/etc\/\S*life\S* names it.*\[ROOT_TAKEN\]/,
+      next: /another `root`/,
+    },
+    {
+      what: 'the same port',
+      other: { app: 'second', ports: [6000, 5000] as const },
+      cause: /The port 5000 of green is one of another application's .*life\.conf names it.*\[PORT_CLAIMED\]/,
+      next: /another port/,
+    },
+    {
+      what: "the name of one of the system's own units",
+      other: { app: 'getty' },
+      cause: /systemd\/system\/getty@\.service is on .* already, and no setup made it.*\[FILE_NOT_OURS\]/,
+      next: /another name than getty/,
+    },
+  ])('F57 $what: the second setup is refused, and says whose', ({ other, cause, next }) =>
+    isRefused(() => task(other, 'setup'), cause, next),
+  )
+
+  it('F57 a site and a unit that somebody wrote by hand are not written over', async () => {
+    const site = '/etc/nginx/sites-available/second.conf'
+    await root(`echo 'server { listen 8080; }' > ${site}`)
+    await isRefused(
+      () => task({ app: 'second' }, 'setup'),
+      /second\.conf is on .* already.*\[FILE_NOT_OURS\]/,
+      /another name/,
+    )
+    await root(
+      `rm ${site}; mkdir -p /etc/systemd/system; printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/second@blue.service`,
+    )
+    await isRefused(
+      () => task({ app: 'second' }, 'setup'),
+      /second@blue\.service is on .*\[FILE_NOT_OURS\]/,
+      /another name/,
+    )
+    await root('rm /etc/systemd/system/second@blue.service')
+  })
+})
+
+describe('F70 a colleague with an account of their own', () => {
+  const bob = { ...ours, user: 'bob' }
+  it.each([
+    ['setup'],
+    ['deploy'],
+    ['promote', 'green'],
+    ['rollback'],
+    ['status'],
+    ['doctor'],
+    ['history'],
+    ['migrate'],
+    ['retire'],
+    ['repair'],
+    ['upload'],
+    ['lock', '--reason', 'mine'],
+    ['unlock'],
+  ])('F70 %s %s: says whose application it is and what to do, and changes no owner', (...words) =>
+    isRefused(
+      () => task(bob, ...words),
+      /\/srv\/life on .* belongs to vagrant, and this is bob.*\[NOT_OURS\]/,
+      /Deploy as vagrant: .*npx task setup --user vagrant/,
+    ),
+  )
+
+  it('F70 root is told the same, and setup goes on for the owner', async () => {
+    const as = { ...ours, user: 'root' }
+    for (const words of [['status'], ['deploy']])
+      await isRefused(
+        () => task(as, ...words),
+        /belongs to vagrant, and this is root.*\[NOT_OURS\]/,
+        /Deploy as vagrant/,
+      )
+    const before = await state()
+    const setup = await task(as, 'setup')
+    expect(setup.code, setup.stdout + setup.stderr).toBe(0)
+    expect(await state()).toBe(before)
+  })
+
+  it('F70 a colleague who may become root lets their keys in to the account, and deploys as that', async () => {
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC0Gq0Zb6mZ3mQp2r1c0W0m8m3o1bM0s9m1Jm0dG2k3B bob@desk'
+    await root(`echo '${key}' >> /home/bob/.ssh/authorized_keys`)
+    const { slot } = await liveState(site)
+    const setup = await task({ ...ours, user: 'bob' }, 'setup', '--user', 'vagrant')
+    expect(setup.code, setup.stdout + setup.stderr).toBe(0)
+    expect(await root('cat /home/vagrant/.ssh/authorized_keys')).toContain(key)
+    expect((await root('stat -c "%U %a" /home/vagrant/.ssh/authorized_keys /srv/life')).split('\n')).toEqual([
+      'vagrant 600',
+      'vagrant 711',
+    ])
+    expect(await site.live()).toBe(slot)
+  })
+})
+
+describe('F71 a server on which only root exists', () => {
+  const fresh = { app: 'fresh', user: 'deploy', ports: [6100, 7100] as const }
+
+  it('F71 root alone is not taken for the user of the application, and is told what to do', async () => {
+    await isRefused(
+      () => task({ ...fresh, user: 'root' }, 'setup'),
+      /would run as root.*\[SETUP_AS_ROOT\]/,
+      /setup --user deploy/,
+    )
+  })
+
+  it('F71 a user without sudo is led to the command that helps', async () => {
+    await root('mv /etc/sudoers.d/bob /root/bob')
+    await isRefused(
+      () => task({ ...fresh, user: 'bob' }, 'setup'),
+      /bob may not use sudo without a password.*\[SETUP_NEEDS_ROOT\]/,
+      /npx task setup --login root --user bob/,
+    )
+    await root('mv /root/bob /etc/sudoers.d/bob')
+  })
+
+  it('F71 one command makes the account of the Taskfile and prepares the host; that account deploys, and the application is its', async () => {
+    const dry = await task(fresh, 'setup', '--login', 'root', '--dry-run')
+    expect(dry.stdout).toMatch(/^new user deploy$/m)
+    expect(dry.stdout).toMatch(/^new key of deploy: ssh-ed25519 \.\.\./m)
+    expect((await site.host.exec('id deploy')).code).not.toBe(0)
+    const setup = await underFault(site, () => task(fresh, 'setup', '--login', 'root'), {
+      exit: 0,
+      resets: 'nginx reloads',
+      noDeploy: true,
+    })
+    const deployed = await task(fresh, 'deploy', '--promote')
+    expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
+    expect(await root('ps -o user= -p "$(systemctl show --value -p MainPID fresh@blue.service)"')).toBe('deploy')
+    expect(await root('find /srv/fresh ! -user deploy')).toBe('')
+    expect(await root('sudo -l -U deploy | grep -c "NOPASSWD: ALL" || true')).toBe('0')
+    const again = await task(fresh, 'setup', '--login', 'root')
+    expect(again.stdout).toMatch(/^ok: Prepare the host {2}0 folders and 0 files changed/m)
+    await assertCleanAfter(site, dry, setup, deployed, again)
+  })
+
+  it('F71 an administrator with sudo prepares it for another account too; root when it is asked for, and doctor warns', async () => {
+    const admin = await task({ app: 'third', user: 'bob', ports: [6200, 7200] }, 'setup', '--user', 'deploy')
+    expect(admin.code, admin.stdout + admin.stderr).toBe(0)
+    expect(admin.stdout).toContain("ssh('deploy@...')")
+    expect(await root('find /srv/third ! -user deploy')).toBe('')
+    const asRoot = { app: 'fourth', user: 'root', ports: [6300, 7300] as const }
+    const asked = await task(asRoot, 'setup', '--user', 'root')
+    expect(asked.code, asked.stdout + asked.stderr).toBe(0)
+    const doctor = await task(asRoot, 'doctor')
+    expect(doctor.stdout).toMatch(/warn +account +the application runs as root/)
+  })
+})

@@ -1,0 +1,229 @@
+/** Setup on hosts where something stands already: what it writes is in force, or every file is as it was. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import type { Site } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await faultSite({
+    runtime: 'beam({ stopLimit: Number(env.STOP_LIMIT ?? 3) })',
+    router: "nginx({ site: env.SITE ?? 'life.example' })",
+    tasks: 'export const { doctor, history } = tasks',
+  })
+})
+afterAll(() => site?.[Symbol.asyncDispose]())
+
+const root = async (command: string): Promise<string> => {
+  const { code, stdout, stderr } = await site.host.exec(`set -eu\n${command}`)
+  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
+  return stdout.trimEnd()
+}
+
+const INCLUDE = '/etc/nginx/switchyard/life.conf'
+const AVAILABLE = '/etc/nginx/sites-available/life.conf'
+const ENABLED = '/etc/nginx/sites-enabled/life.conf'
+const UNIT = '/etc/systemd/system/life@.service'
+const SUDOERS = '/etc/sudoers.d/switchyard-life'
+
+/** Every file that a setup may touch, with its content, mode and owner; and what of a cut one would be left. */
+const files = () =>
+  root(`find /etc/nginx /etc/sudoers.d /etc/systemd/system /var/lib/switchyard -printf '%p %m %u %l\\n' | sort
+find /etc/nginx /etc/sudoers.d /etc/systemd/system -type f | sort | xargs sha256sum`)
+const reloads = async () => (await root('journalctl --no-pager -u nginx | grep -c "Reloaded nginx" || true')).trim()
+const shown = (property: string) => root(`systemctl show --value -p ${property} life@blue.service`)
+/** What only a reload of nginx is a reason for: connections that were idle may be closed. */
+const RELOAD = 'nginx is reloaded'
+
+const changedLine = /^ok: Prepare the host {2}0 folders and 1 files changed/m
+const sameLine = /^ok: Prepare the host {2}0 folders and 0 files changed/m
+
+describe('F54 setup with exactly one changed file', () => {
+  const changes: { kind: string; mutate: string; inForce: () => Promise<unknown>; reloaded: boolean }[] = [
+    {
+      kind: 'the site',
+      mutate: `sed -i 's/server_name life.example;/server_name life.example old.example;/' ${AVAILABLE}; systemctl reload nginx`,
+      inForce: async () => (await root('nginx -T 2>/dev/null | grep -c old.example || true')) === '0',
+      reloaded: true,
+    },
+    { kind: 'the site, removed', mutate: `rm ${AVAILABLE}`, inForce: () => root('nginx -t'), reloaded: true },
+    {
+      kind: 'the include',
+      mutate: `sed -i 's/^set .switchyard_slot "";/& add_header X-Old yes;/' ${INCLUDE}; systemctl reload nginx`,
+      inForce: async () =>
+        !(await root('curl -sD - -o /dev/null -H "Host: life.example" http://127.0.0.1/')).includes('X-Old'),
+      reloaded: true,
+    },
+    { kind: 'the include, removed', mutate: `rm ${INCLUDE}`, inForce: () => root('nginx -t'), reloaded: true },
+    { kind: 'the link of the site, removed', mutate: `rm ${ENABLED}`, inForce: () => root('nginx -t'), reloaded: true },
+    {
+      kind: 'the unit',
+      mutate: `sed -i s/LimitNOFILE=65536/LimitNOFILE=4321/ ${UNIT}; systemctl daemon-reload`,
+      inForce: async () => (await shown('LimitNOFILE')) === '65536',
+      reloaded: false,
+    },
+    {
+      kind: 'the unit, removed',
+      mutate: `rm ${UNIT}`,
+      inForce: async () => (await shown('LoadState')) === 'loaded',
+      reloaded: false,
+    },
+    {
+      kind: 'the sudoers file',
+      mutate: `sed -i '/reset-failed/d' ${SUDOERS}`,
+      inForce: () => root('sudo -l -U vagrant | grep -F "reset-failed life@blue.service"'),
+      reloaded: false,
+    },
+    {
+      kind: 'the sudoers file, removed',
+      mutate: `rm ${SUDOERS}`,
+      inForce: () => root('sudo -l -U vagrant | grep -F "reset-failed life@blue.service"'),
+      reloaded: false,
+    },
+  ]
+  it.each(changes)(
+    'F54 $kind: it is in force, nothing else is touched, and a second setup changes nothing',
+    async change => {
+      const before = await files()
+      await root(change.mutate)
+      const told = await reloads()
+      const first = await underFault(site, () => site.task('setup'), { exit: 0, resets: RELOAD, noDeploy: true })
+      expect(first.stdout).toMatch(changedLine)
+      await expect.poll(() => change.inForce(), { timeout: 10_000 }).toBeTruthy()
+      expect(await shown('NeedDaemonReload')).toBe('no')
+      expect(await files()).toBe(before)
+      const then = await reloads()
+      expect(Number(await reloads()) - Number(told)).toBe(change.reloaded ? 1 : 0)
+      const second = await succeeds(site, 'setup')
+      expect(second.stdout).toMatch(sameLine)
+      expect(await reloads()).toBe(then)
+      await assertCleanAfter(site, first, second)
+    },
+  )
+})
+
+describe('F54 a setup that the host does not want', () => {
+  /** Changes unit, site and, because the file there lacks a line, sudoers. */
+  const all = { STOP_LIMIT: '7', SITE: 'other.example' }
+
+  it('F54 nginx refuses its configuration: unit, site and sudoers are put back, and what is in force is as it was', async () => {
+    await root(
+      `sed -i '/reset-failed/d' ${SUDOERS}; echo 'server { listen 81; nonsense; }' > /etc/nginx/conf.d/broken.conf`,
+    )
+    const before = await files()
+    const loaded = [await shown('TimeoutStopUSec'), await reloads()]
+    const refused = await underFault(site, () => site.taskWith(all, 'setup'), {
+      exit: 1,
+      cause: /could not be put in force on .*nginx.*\[SETUP_TAKEN_BACK\]/,
+      next: /Every file was put back as it was/,
+      noDeploy: true,
+    })
+    expect(refused.output).toContain('unknown directive "nonsense"')
+    expect(await files()).toBe(before)
+    expect([await shown('TimeoutStopUSec'), await reloads()]).toEqual(loaded)
+    expect(await shown('NeedDaemonReload')).toBe('no')
+    await root('rm /etc/nginx/conf.d/broken.conf')
+    const mended = await succeeds(site, 'setup')
+    expect(mended.stdout).toMatch(changedLine)
+  })
+
+  it.each([
+    {
+      fault: 'sudo would refuse the new file',
+      inject:
+        'mv /usr/sbin/visudo /usr/sbin/visudo.real; printf "#!/bin/sh\\necho syntax error near line 1; exit 1\\n" > /usr/sbin/visudo; chmod 755 /usr/sbin/visudo',
+      heal: 'mv /usr/sbin/visudo.real /usr/sbin/visudo',
+      said: /syntax error near line 1/,
+    },
+    {
+      fault: 'a folder of root is read-only',
+      inject: 'mount --bind /etc/systemd/system /etc/systemd/system; mount -o remount,ro,bind /etc/systemd/system',
+      heal: 'umount /etc/systemd/system',
+      said: /Read-only file system/,
+    },
+  ])('F54 $fault: no file is changed', async ({ inject, heal, said }) => {
+    await root(`sed -i '/reset-failed/d' ${SUDOERS}`)
+    const before = await files()
+    await root(inject)
+    const refused = await underFault(site, () => site.taskWith(all, 'setup'), {
+      exit: 1,
+      cause: /did not take what setup wants there: .*\[SETUP_REFUSED\]/,
+      next: /No file was changed/,
+      heal: () => root(heal),
+      noDeploy: true,
+    })
+    expect(refused.output).toMatch(said)
+    expect(await files()).toBe(before)
+    await succeeds(site, 'setup')
+  })
+})
+
+describe('F54 a setup that is cut', () => {
+  const MARK = '/run/testing'
+  const HOLD = '/run/hold'
+  /** nginx waits with a test until it is let go, so that what comes meanwhile comes in the middle. */
+  const slow = `touch ${HOLD}; mv /usr/sbin/nginx /usr/sbin/nginx.real
+printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; do sleep 0.1; done; fi\\nexec /usr/sbin/nginx.real "$@"\\n' > /usr/sbin/nginx; chmod 755 /usr/sbin/nginx`
+  const letGo = `rm -f ${HOLD}`
+  const swift = `rm -f ${MARK}; mv /usr/sbin/nginx.real /usr/sbin/nginx`
+  const inTheMiddle = async () => {
+    const setup = site.start({ STOP_LIMIT: '7', SITE: 'other.example' }, 'setup')
+    await expect.poll(async () => (await site.host.exec(`test -e ${MARK}`)).code, { timeout: 30_000 }).toBe(0)
+    return setup
+  }
+  /** All of the old files in force, or all of the new. */
+  const isWhole = async (before: string) => {
+    await expect.poll(() => root('ls -A /var/lib/switchyard'), { timeout: 20_000 }).toBe('')
+    const old = (await files()) === before
+    expect(await root(`cat ${AVAILABLE}`)).toContain(old ? 'life.example;' : 'other.example;')
+    expect(await root(`cat ${UNIT}`)).toContain(`TimeoutStopSec=${old ? 3 : 7}`)
+    expect(await shown('TimeoutStopUSec')).toBe(old ? '3s' : '7s')
+    expect(await shown('NeedDaemonReload')).toBe('no')
+    await expect
+      .poll(() => root('nginx -T 2>/dev/null | grep -c "server_name life.example;" || true'))
+      .toBe(old ? '1' : '0')
+  }
+
+  it.each([
+    { how: 'Ctrl-C', signal: 'SIGINT', code: 130 },
+    { how: 'the end of its process', signal: 'SIGKILL', code: 128 },
+  ] as const)('F54 $how in the middle: all of it is there, or none', async ({ signal, code }) => {
+    const before = await files()
+    await root(slow)
+    const ended = await underFault(
+      site,
+      async () => {
+        const setup = await inTheMiddle()
+        setup.kill(signal)
+        await root(letGo)
+        return setup.ended
+      },
+      { exit: code, silent: true, resets: RELOAD, lockWithin: 20_000, noDeploy: true },
+    )
+    await expect.poll(() => root('ls -A /var/lib/switchyard'), { timeout: 20_000 }).toBe('')
+    await root(swift)
+    await isWhole(before)
+    await succeeds(site, 'setup')
+    expect(await files()).toBe(before)
+    await assertCleanAfter(site, ended)
+  })
+
+  it('F54 the host itself ends it in the middle: doctor says so, and the next setup puts it back and does it all', async () => {
+    const before = await files()
+    await root(slow)
+    const setup = await inTheMiddle()
+    await root(`kill -9 $(pgrep -f '^bash -c set -eu -o pipefail; eval') $(pgrep -f '^sudo -n bash -c')`)
+    await root(letGo)
+    const cut = await setup.ended
+    expect(cut.code, cut.stdout + cut.stderr).not.toBe(0)
+    await root(swift)
+    expect(await root('ls -A /var/lib/switchyard')).toBe('life.setup')
+    const doctor = await site.task('doctor')
+    expect(doctor.code).toBe(3)
+    expect(doctor.stdout).toMatch(/fail +setup +a setup was cut before its end/)
+    const next = await succeeds(site, 'setup')
+    expect(await files()).toBe(before)
+    expect(await shown('TimeoutStopUSec')).toBe('3s')
+    expect((await succeeds(site, 'setup')).stdout).toMatch(sameLine)
+    await assertCleanAfter(site, cut, next)
+  })
+})
