@@ -197,7 +197,6 @@ sed -i ${sed} ${include}
     await heal()
     await agreedOn(live)
     await movedTo(other(live), await task(0, {}, 'promote', other(live)))
-    await movedTo(live, await task(0, {}, 'rollback'))
   }
   const promote = (code: number, environment: Record<string, string> = {}) =>
     task(code, environment, 'promote', other(live))
@@ -207,6 +206,7 @@ sed -i ${sed} ${include}
     const output = await promote(1)
     expect(output).toMatch(/did not provably move to .*the site answers 500.*\[PROMOTE_NOT_PROVEN\]/)
     await innocent(output, nginxHeals)
+    await movedTo(live, await task(0, {}, 'rollback'))
   })
 
   it('F53 what stands between router and slot does not let it through', async () => {
