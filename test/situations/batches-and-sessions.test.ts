@@ -1,0 +1,108 @@
+/** Scripts that fail half way, and servers that grant few sessions: what a host makes of them. */
+import { connect as dial } from 'node:net'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Host } from '../../host/host.ts'
+import { sh } from '../../host/script.ts'
+import { ssh } from '../../host/ssh.ts'
+import { moveLink } from '../../plugins/router/link.ts'
+import { faultOf, setting } from '../contract/host.ts'
+import { startHost, type TestHost } from '../support/host.ts'
+
+let box: TestHost
+beforeAll(async () => {
+  box = await startHost()
+})
+afterAll(() => box?.stop())
+
+/** sshd with these lines in its configuration, until the test has ended. */
+async function sshd(...lines: string[]): Promise<void> {
+  const file = '/etc/ssh/sshd_config.d/00-test.conf'
+  onTestFinished(async () => void (await box.exec(`rm -f ${file} && systemctl restart ssh`)))
+  const { code, stderr } = await box.exec(`printf '%s\n' ${sh.read`${lines}`.text} > ${file} && systemctl restart ssh`)
+  expect(code, stderr).toBe(0)
+}
+
+const open = async (): Promise<Host> => {
+  const host = await ssh(box.alias, { configFile: box.sshConfigFile }).open(setting())
+  onTestFinished(() => host[Symbol.asyncDispose]())
+  return host
+}
+
+describe('F51 a script that is batched with others', () => {
+  test.each([0, 1])('moves no route where its folder has %i inodes left', async left => {
+    const router = '/home/vagrant/router'
+    // The live route takes four: the folder itself, the link, and a folder with a file.
+    const { code, stderr } = await box.exec(`set -e
+mkdir ${router}
+mount -t tmpfs -o nr_inodes=${4 + left},mode=0755,uid=$(id -u vagrant) tmpfs ${router}`)
+    onTestFinished(async () => void (await box.exec(`umount ${router} && rmdir ${router}`)))
+    expect(code, stderr).toBe(0)
+    const host = await open()
+    const before = sh.write`cd ${router}; mkdir blue.1; : > blue.1/blue; ln -s blue.1 live`
+    expect(await host.run(before)).toMatchObject({ code: 0 })
+    const [, moved, told] = await Promise.allSettled([
+      host.run(sh.write`true`),
+      host.run(moveLink(router, 'green', '2')),
+      host.run(sh.write`touch told`),
+    ])
+    expect(moved).toMatchObject({ value: { code: 1, stderr: expect.stringContaining('No space left on device') } })
+    expect(told).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
+    expect((await box.exec(`readlink ${router}/live; ls /home/vagrant/told`)).stdout).toBe('blue.1\n')
+  })
+})
+
+describe('F66 a server that grants few sessions', () => {
+  test.each([1, 2, 3])(
+    'MaxSessions %i: scripts that stay leave room for others, and each can be ended',
+    async allowed => {
+      await sshd(`MaxSessions ${allowed}`)
+      const host = await open()
+      const held = [await host.hold(sh.read`cat`), await host.hold(sh.read`cat`)]
+      expect(await host.ask(sh.read`echo beside`)).toBe('beside')
+      expect(await faultOf(host.run(sh.read`sleep 617`, { timeout: 500 }))).toMatchObject({ code: 'COMMAND_TIMED_OUT' })
+      await expect.poll(async () => (await box.exec('pgrep -fx "sleep 617"')).stdout, { timeout: 10_000 }).toBe('')
+      for (const it of held) await it[Symbol.asyncDispose]()
+    },
+  )
+
+  test('MaxSessions 0 is told at once', async () => {
+    await sshd('MaxSessions 0')
+    const fault = await faultOf((await open()).ask(sh.read`true`))
+    expect(fault).toMatchObject({ code: 'NO_SESSION', exit: 1, next: expect.stringContaining('MaxSessions') })
+  })
+
+  /** As many connections that nobody logs in on as a server takes before it turns others away. */
+  const strangers = async (count: number) => {
+    const sockets = Array.from({ length: count }, () => dial(box.sshPort, '127.0.0.1'))
+    const end = () => {
+      for (const socket of sockets) socket.destroy()
+    }
+    onTestFinished(end)
+    await Promise.all(sockets.map(socket => new Promise(resolve => socket.once('data', resolve))))
+    return end
+  }
+
+  test('MaxStartups: who is turned away tries again, and is told what it may be', async () => {
+    await sshd('MaxStartups 2:100:2')
+    const end = await strangers(2)
+    const fault = await faultOf((await open()).ask(sh.read`true`))
+    expect(fault).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED', message: expect.stringContaining('MaxStartups') })
+    const host = await open()
+    const asked = host.ask(sh.read`echo in`)
+    setTimeout(end, 1_500)
+    expect(await asked).toBe('in')
+  })
+
+  test('ChannelTimeout: shells in advance may be closed at any time, and who loses a script is told why', async () => {
+    await sshd('ChannelTimeout session:*=6s')
+    const host = await open()
+    host.connect?.()
+    expect(await host.ask(sh.read`echo first`)).toBe('first')
+    const held = await host.hold(sh.read`cat`)
+    await held.ended
+    expect(await host.ask(sh.read`echo later`)).toBe('later')
+    const lost = await faultOf(host.run(sh.write`sleep 618`))
+    expect(lost).toMatchObject({ code: 'CONNECTION_LOST', message: expect.stringContaining('ChannelTimeout') })
+    expect(await host.ask(sh.read`echo still`)).toBe('still')
+  })
+})
