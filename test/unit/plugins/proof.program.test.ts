@@ -1,0 +1,40 @@
+/** The proof as it runs on a host: against servers that write their answers as other routers do. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { parseProof, portOf, proveLoop } from '../../../plugins/router/http.ts'
+
+const run = promisify(execFile)
+
+/** What the proof of blue.Gen-1 says of a server that gives this answer each time. */
+async function proven(answer: string): Promise<boolean> {
+  const server = createServer(socket => void socket.once('data', () => socket.end(answer))).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const place = {
+    url: new URL(`http://life.example:${typeof address === 'object' ? address?.port : 0}`),
+    address: '127.0.0.1',
+  }
+  expect(portOf(place.url)).toBeGreaterThan(0)
+  try {
+    const script = proveLoop(place, { slot: 'blue', generation: 'Gen-1' }, { answers: 2, within: 300 })
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script.text])
+    return parseProof(stdout, ['blue', 'green']).proven
+  } finally {
+    server.close()
+  }
+}
+
+test.each([
+  ['lower case, as HAProxy writes it', 'HTTP/1.1 200 OK\r\nx-deployment-generation: Gen-1\r\n\r\nblue\n', true],
+  ['upper case, and no space', 'HTTP/1.1 200 OK\r\nX-DEPLOYMENT-GENERATION:Gen-1\r\n\r\nblue', true],
+  ['no words behind the status', 'HTTP/1.1 200 \r\nA: b\r\nX-Deployment-Generation:  Gen-1 \r\n\r\nblue\n', true],
+  ['another generation, by case alone', 'HTTP/1.1 200 OK\r\nx-deployment-generation: gen-1\r\n\r\nblue\n', false],
+  ['no generation', 'HTTP/1.1 200 OK\r\nA: X-Deployment-Generation: Gen-1\r\n\r\nblue\n', false],
+  ['another status', 'HTTP/1.1 500 200 \r\nx-deployment-generation: Gen-1\r\n\r\nblue\n', false],
+  ['another slot', 'HTTP/1.1 200 OK\r\nx-deployment-generation: Gen-1\r\n\r\ngreen\n', false],
+])('a proof reads the header in any case: %s', async (_, answer, expected) => {
+  expect(await proven(answer)).toBe(expected)
+})
