@@ -115,7 +115,7 @@ describe('docker', () => {
         'ARG WORD',
         'WORKDIR /out',
         `RUN ${PACK} life-1.2.3.tar.gz VERSION && cp life-1.2.3.tar.gz other-1.tar.gz && cp life-1.2.3.tar.gz other-2.tar.gz`,
-        `RUN echo "${app}: word is $WORD" && echo plain > text.tar.gz && mkdir dir.tar.gz`,
+        `RUN echo "${app}: word is $WORD" && echo plain > text.tar.gz && mkdir -p rel/bin && touch rel/bin/life`,
         'FROM debian:bookworm-slim',
         '',
       ].join('\n'),
@@ -150,6 +150,22 @@ describe('docker', () => {
 
   test('takes nothing that is not a gzipped tarball', async () => {
     expect(await faultOf(build({ artifact: '/out/text.tar.gz' }))).toMatchObject({ code: 'ARTIFACT_NO_TARBALL' })
-    expect(await faultOf(build({ artifact: '/out/dir.tar.gz' }))).toMatchObject({ code: 'ARTIFACT_MISSING' })
+  })
+
+  test('a folder is an artifact too: the same content has the same name', async () => {
+    const [one, other] = [await build({ artifact: '/out/rel' }), await build({ artifact: '/out/rel' })]
+    expect(one.sha256).toBe(other.sha256)
+    expect((await run('tar', ['-tzf', one.path])).stdout).toBe('./bin/\n./bin/life\n')
+    expect(one.path).toBe(join(made.store, `${made.app}-1.2.3-${one.sha256.slice(0, 7)}.tar.gz`))
+  })
+
+  test('a release without the step :tar is told before anything is built', async () => {
+    await writeFile(join(made.folder, 'Dockerfile.release'), 'FROM debian:bookworm-slim\nRUN mix release\n')
+    const lines: string[] = []
+    expect(await faultOf(build({ dockerfile: 'Dockerfile.release' }, lines))).toMatchObject({
+      code: 'RELEASE_NOT_PACKED',
+      next: expect.stringContaining('steps: [:assemble, :tar]'),
+    })
+    expect(lines).toEqual([])
   })
 })
