@@ -41,8 +41,8 @@ describe('F54 setup with exactly one changed file', () => {
   const changes: { kind: string; mutate: string; inForce: () => Promise<unknown>; reloaded: boolean }[] = [
     {
       kind: 'the site',
-      mutate: `sed -i 's/server_name life.example;/server_name life.example old.example;/' ${AVAILABLE}; systemctl reload nginx`,
-      inForce: async () => (await root('nginx -T 2>/dev/null | grep -c old.example || true')) === '0',
+      mutate: `sed -i '/server_name/d' ${AVAILABLE}; systemctl reload nginx`,
+      inForce: () => root('nginx -T 2>/dev/null | grep "server_name life.example;"'),
       reloaded: true,
     },
     { kind: 'the site, removed', mutate: `rm ${AVAILABLE}`, inForce: () => root('nginx -t'), reloaded: true },
