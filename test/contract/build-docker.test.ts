@@ -138,7 +138,8 @@ describe('docker', () => {
   test('says that the image has no such tarball', async () => {
     expect(await faultOf(build({}))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE', exit: 1 })
     expect(await faultOf(build({ artifact: '/out/none-*.tar.gz' }))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE' })
-    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: '' }))).toMatchObject({ exit: 1 })
+    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: 'none' }))).toMatchObject({ exit: 1 })
+    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: '' }))).toMatchObject({ exit: 2 })
   })
 
   test('says which tarballs a pattern means when there is more than one', async () => {
