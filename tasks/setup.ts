@@ -66,7 +66,7 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
           throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, said: refusal?.said })
         }
         await install(host, planned, { app, deploy: deploy.id, before, log })
-        await append(host, layout, deploy, { event: 'setup', slot: '', result: 'done' })
+        await append(host, layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user)
       }
       note(`${planned.folders.length} folders and ${files.length + planned.links.length} files changed`)
       if (account && deploying !== ofTaskfile)

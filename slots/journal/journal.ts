@@ -4,6 +4,7 @@ import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { Fault } from '../../runner/faults.ts'
 import type { Layout } from '../layout.ts'
+import { asRoot } from '../root.ts'
 
 /** One run of the program, as the host knows it. */
 export interface Deploy {
@@ -81,13 +82,18 @@ interface Ground {
 
 /**
  * Adds one line. It travels by standard input, and one `write` of the shell puts it there whole. What it waited for on the host, behind what
- * was begun with it, is added to its time.
+ * was begun with it, is added to its time. `owner`: the account that the journal belongs to, where that is not ours; root writes it as that then.
  */
-export async function append(host: Host, layout: Layout, deploy: Deploy, event: Event): Promise<void> {
+export async function append(host: Host, layout: Layout, deploy: Deploy, event: Event, owner?: string): Promise<void> {
   const { by, where, id, began } = deploy
   const entry: Omit<Entry, 'at' | 'ms'> = { by, where, deploy: id, ...event }
   const now = Date.now()
-  await host.ask(appendLine(layout, now, now - began), { input: `${JSON.stringify(entry).slice(1, -1)}\n` })
+  const line = appendLine(layout, now, now - began)
+  const script =
+    owner === undefined
+      ? line
+      : asRoot(['runuser', '-u', owner, '--', 'bash', '-eu', '-o', 'pipefail', '-c', line.text])
+  await host.ask(script, { input: `${JSON.stringify(entry).slice(1, -1)}\n` })
 }
 
 /** Reads an entry without its braces. `now`: milliseconds since 1970 when it was sent; `since`: milliseconds since the run began. */
