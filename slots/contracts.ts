@@ -220,10 +220,10 @@ export interface Provision {
   /** Paths of files that are not ours and would take the place of one of `files`, or lose theirs to it; `setup` refuses while there is one. */
   readonly rivals?: readonly string[]
   /**
-   * Exits with another code than 0, and prints why, when what is in a slot that runs could not be started again under `files`. Asked, as root where that can be
-   * had, before one of them changes.
+   * By the name of a slot: exits with another code than 0, and prints why, when what is in it and runs could not be started again under `files`. Asked, as
+   * root where that can be had, before one of them changes.
    */
-  readonly restarts?: (slot: Slot) => Script
+  readonly restarts?: Readonly<Record<string, Script>>
   /** What is left for a person to do by hand, one line each; `setup` shows it. */
   readonly notes?: readonly string[]
 }

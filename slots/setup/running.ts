@@ -104,8 +104,9 @@ async function stranded(host: Host, slot: Slot, live: boolean, { provisions, fil
   const notes: string[] = []
   for (const { files: own, restarts } of provisions) {
     const changed = own.filter(({ path }) => files.some(file => file.path === path))
-    if (!restarts || changed.length === 0) continue
-    const { code, stdout } = await host.run(asReader(root, restarts(slot)))
+    const restart = restarts?.[slot.name]
+    if (!restart || changed.length === 0) continue
+    const { code, stdout } = await host.run(asReader(root, restart))
     if (code !== 0 && live)
       throw slotFaults.SETUP_STRANDS_LIVE({ host: host.name, slot: slot.name, why: stdout.trim() })
     notes.push(
