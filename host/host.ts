@@ -33,7 +33,7 @@ export interface Host extends AsyncDisposable {
   /** Writes a text file in the same careful way. The text never stands in an argument of a process. Mode as in `chmod`, 0o644 unless told. */
   write(path: string, text: string, mode?: number): Promise<void>
   /**
-   * Gives the terminal to a command: raw mode, resizes passed on, Ctrl-C goes to that side. Where our input is a pipe or a
+   * Gives the terminal to a command of bash: raw mode, resizes passed on, Ctrl-C goes to that side. Where our input is a pipe or a
    * file, the command reads that instead. Resolves to its exit code. The command stands in an argument there: no secrets.
    */
   attach(command: string): Promise<number>

@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream'
 import { hostFaults } from './faults.ts'
 import { type Ending, isLost, type Session } from './machine.ts'
+import { quote } from './script.ts'
 
 /**
  * The marks tell our output from what the account's own start-up files print before it, and bring the pid of the process group's
@@ -23,6 +24,21 @@ export const READER =
  * (`SHELLOPTS`) or start-up file (`BASH_ENV`) from its environment.
  */
 export const BASH = ['bash', '--norc', '-p', '-c'] as const
+
+/**
+ * A command line for an account's login shell, whichever that is. With `exec` no function of the account can come before the program; the plain one
+ * is for a shell that forbids `exec`, as rbash does, or has an alias of that name. A quoted word is no alias.
+ */
+export function startBash(text: string, way: 'exec' | 'plain'): string {
+  const [program, ...words] = BASH
+  return `${way === 'exec' ? `exec ${program}` : `"${program}"`} ${words.join(' ')} ${quote(inOneLine(text))}`
+}
+
+/** tcsh ends a quoted word where its line ends, and takes a `!` in it for a command of before. */
+const inOneLine = (text: string): string =>
+  /[\n!]/.test(text)
+    ? `eval $'${text.replace(/[\\'\n!]/g, it => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`)}'`
+    : text
 
 /** How long the account's start-up files may take, and what they still do when their input has ended, in milliseconds. */
 const START = 15_000

@@ -9,8 +9,7 @@ import type { Connection } from './connect.ts'
 import { hostFaults } from './faults.ts'
 import { exec, type Line, lineOn, sessionOf } from './line.ts'
 import type { Session } from './machine.ts'
-import { BASH, EARLY, READER, ready } from './ready.ts'
-import { quote } from './script.ts'
+import { EARLY, READER, ready, startBash } from './ready.ts'
 
 export interface Sessions {
   /** Opens shells for scripts that are yet to come. */
@@ -30,11 +29,6 @@ const PATIENCE = 5_000
 /** Milliseconds that somebody waits for a session to end before a further connection is made. */
 const SOON = 100
 
-const [program, ...words] = BASH
-const shellWords = [...words, quote(READER)].join(' ')
-/** The usual one, which no function can come before; and one for a shell that forbids `exec`, as rbash does, or has an alias of that name. */
-const COMMAND = { exec: `exec ${program} ${shellWords}`, plain: `"${program}" ${shellWords}` }
-
 interface Waiter {
   resolve(session: Session): void
   reject(reason: unknown): void
@@ -48,7 +42,8 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   let wantedSpares = SPARES
   let opening = 0
   let closed = false
-  let plainly = false
+  /** How this account's login shell starts bash. */
+  let way: 'exec' | 'plain' = 'exec'
   let joining: Promise<Line> | undefined
   let crowded = false
   let killing: Promise<unknown> = Promise.resolve()
@@ -68,9 +63,9 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   const kill = (line: Line, beside: ClientChannel, pid: number | undefined, signal: NodeJS.Signals) => {
     if (pid === undefined) return void beside.close()
     const name = signal.replace('SIG', '')
-    const command = `bash -c 'kill -s ${name} -- -${pid} 2>/dev/null || kill -s ${name} ${pid}'`
+    const text = `kill -s ${name} -- -${pid} 2>/dev/null || kill -s ${name} ${pid}`
     killing = killing
-      .then(() => anywhere(line, command))
+      .then(() => anywhere(line, startBash(text, way)))
       .then(
         channel => new Promise(resolve => channel.once('close', resolve).resume().stderr.resume()),
         // No session is left to do it with: at least it loses its streams.
@@ -80,10 +75,10 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
 
   const openOn = async (line: Line) => {
     const alone = line.open === 0
-    const plain = plainly
+    const tried = way
     line.open++
     opening++
-    const channel = await exec(line, plain ? COMMAND.plain : COMMAND.exec).catch((error: Error) => error)
+    const channel = await exec(line, startBash(READER, tried)).catch((error: Error) => error)
     if (channel instanceof Error) {
       opening--
       line.open--
@@ -106,7 +101,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       else waiter.resolve(session)
     } catch (error) {
       opening--
-      if (!plain && error instanceof Fault && EARLY.test(error.message)) plainly = true
+      if (tried === 'exec' && error instanceof Fault && EARLY.test(error.message)) way = 'plain'
       else {
         wantedSpares = 0
         waiting.shift()?.reject(error)
@@ -221,7 +216,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       spares.clear()
       await Promise.all(given.map(spare => spare.closed))
       const [line = lineOn(first, LIMIT)] = lines
-      const channel = await anywhere(line, command, options).catch((error: Error) => {
+      const channel = await anywhere(line, startBash(command, way), options).catch((error: Error) => {
         throw hostFaults.NO_SESSION({ host, reason: error.message }, error)
       })
       channel.once('close', () => {

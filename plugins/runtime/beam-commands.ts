@@ -1,5 +1,5 @@
 /** The scripts that ask a release's own program for something: evaluate, rpc, remote console. */
-import { quote, type Script, sh } from '../../host/script.ts'
+import { type Script, sh } from '../../host/script.ts'
 import type { Release, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 
@@ -87,15 +87,13 @@ export const rpc = (layout: Layout, slot: Slot, name: string, expression: string
   sh.write`${client(layout, slot)}
 exec ${program(layout.slot(slot.name).current, name)} rpc ${expression} </dev/null`
 
-/** A command line, for a login shell, that becomes a remote console. Without a terminal iex would quietly stay on its own side. */
-export const remote = (layout: Layout, slot: Slot, name: string): string => {
-  const script = sh.write`set -eu
+/** Bash that becomes a remote console. Without a terminal iex would quietly stay on its own side. */
+export const remote = (layout: Layout, slot: Slot, name: string): string =>
+  sh.write`set -eu
 if ! [ -t 0 ]; then echo 'The console needs a terminal.' >&2; exit 2; fi
 ${client(layout, slot)}
 case "\${TERM:-dumb}" in dumb) export TERM=xterm ;; esac
-exec ${program(layout.slot(slot.name).current, name)} remote`
-  return `exec bash -c ${quote(script.text)}`
-}
+exec ${program(layout.slot(slot.name).current, name)} remote`.text
 
 /** A program that talks to the slot's VM listens nowhere itself: the port is taken. */
 const client = (layout: Layout, slot: Slot): Script => sh.write`${withEnvironment(layout, slot)}

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { describe, expect, test, vi } from 'vitest'
 import { hold } from '../../../host/hold.ts'
 import type { Ending, Machine, Session } from '../../../host/machine.ts'
 import { interruptible, preamble, start } from '../../../host/process.ts'
-import { BASH, READER, ready } from '../../../host/ready.ts'
+import { BASH, READER, ready, startBash } from '../../../host/ready.ts'
 import { gather } from '../../../host/run.ts'
 import { Fault } from '../../../runner/faults.ts'
 
@@ -239,6 +240,29 @@ test('F69 the reader heeds nothing that the environment brings: options, functio
   const direct = spawn(BASH[0], [...BASH.slice(1), READER], { env })
   direct.stdin.end(`${preamble()}echo /etc/host?; cat <<< text\0`)
   expect(await ended(direct)).toEqual({ code: 0, stdout: '\0\n/etc/hosts\ntext\n' })
+})
+
+/** With an `SHLVL`, or bash takes its piped input for a remote shell's and reads the start-up file of whoever runs the tests. */
+const quiet = { PATH: process.env.PATH, SHLVL: '2' }
+const shells = ['/bin/sh', '/bin/bash', '/bin/rbash', '/bin/dash', '/bin/tcsh', '/bin/zsh'].filter(existsSync)
+
+test.each(shells)('F69 %s as a login shell starts bash with a text of any characters', async shell => {
+  const text = `set -eu\nit='is! \\n "$0"'\nif ! false; then printf '%s|é' "$it" \\\\; exit 7; fi`
+  for (const way of ['exec', 'plain'] as const) {
+    if (way === 'exec' && shell === '/bin/rbash') continue
+    expect(await ended(spawn(shell, ['-c', startBash(text, way)], { env: quiet })), way).toEqual({
+      code: 7,
+      stdout: 'is! \\n "$0"|é\\|é',
+    })
+  }
+})
+
+test('F69 bash is started whatever the account has made of that word', async () => {
+  const said = (text: string, more = {}) => ended(spawn('bash', ['-c', text], { env: { ...quiet, ...more } }))
+  const ours = { code: 0, stdout: 'ours\n' }
+  expect(await said(startBash('echo ours', 'exec'), { 'BASH_FUNC_bash%%': '() { echo mine; }' })).toEqual(ours)
+  const aliases = "shopt -s expand_aliases; alias exec='echo mine' bash='echo mine'"
+  expect(await said(`${aliases}\n${startBash('echo ours', 'plain')}`)).toEqual(ours)
 })
 
 test("the line numbers of bash's errors are those of the script", async () => {

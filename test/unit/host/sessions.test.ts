@@ -3,6 +3,7 @@ import type { Client, ClientChannel } from 'ssh2'
 import { describe, expect, test, vi } from 'vitest'
 import type { Connection } from '../../../host/connect.ts'
 import type { Session } from '../../../host/machine.ts'
+import { startBash } from '../../../host/ready.ts'
 import { sessionsOn } from '../../../host/sessions.ts'
 
 /** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. */
@@ -160,12 +161,12 @@ test('who waits when the connection is lost is told', async () => {
   await expect(sessions.shell()).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
 })
 
-test('the signal for a process group is sent beside it', async () => {
+test('the signal for a process group is sent beside it, by a bash that is started as those of scripts are', async () => {
   const { seen, connection } = server(10)
   const session = await sessionsOn('web', connection).shell()
   session.kill('SIGTERM')
   await turns(2)
-  expect(seen.commands.at(-1)).toBe(`bash -c 'kill -s TERM -- -42 2>/dev/null || kill -s TERM 42'`)
+  expect(seen.commands.at(-1)).toBe(startBash('kill -s TERM -- -42 2>/dev/null || kill -s TERM 42', 'exec'))
 })
 
 describe('F66 a server that allows few sessions', () => {
@@ -245,6 +246,11 @@ test('F69 where the login shell forbids exec, shells are started without it', as
   )
   const sessions = sessionsOn('web', connection)
   sessions.prepare()
-  await Promise.all([sessions.shell(), sessions.shell()])
+  const [session] = await Promise.all([sessions.shell(), sessions.shell()])
   expect(seen.commands.at(-1)).toMatch(/^"bash" --norc -p -c /)
+  session.kill('SIGTERM')
+  await turns(2)
+  expect(seen.commands.at(-1)).toMatch(/^"bash" --norc -p -c 'kill /)
+  await sessions.terminal('iex', {})
+  expect(seen.commands.at(-1)).toBe(startBash('iex', 'plain'))
 })

@@ -132,7 +132,7 @@ describe('scripts', () => {
       limit: 60,
     }),
     rpc: rpc(folders, blue, 'life', 'IO.puts("it\'s $HOME")'),
-    remote: sh.read`bash -c ${remote(folders, blue, 'life')}`,
+    remote: { ...sh.read`true`, text: remote(folders, blue, 'life') },
     ...Object.fromEntries(
       Object.entries({ supervised, unsupervised }).flatMap(([who, it]) => [
         [`${who}.start`, it.start(blue)],
