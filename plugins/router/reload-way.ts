@@ -76,7 +76,15 @@ export function reloadWay(kit: PluginKit, { at, program, listening, values }: Si
           ...at.enabled.map(path => swap(at, app, path)),
           ...files.map(file => aim(at, app, file)),
         ],
-        apply: [enable({ program, target: none, enabled: at.enabled, lenient: listening.lenient ? files : [] })],
+        apply: [
+          enable({
+            program,
+            target: none,
+            absolute: true,
+            enabled: at.enabled,
+            lenient: listening.lenient ? files : [],
+          }),
+        ],
       }
     },
   }

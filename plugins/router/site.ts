@@ -40,6 +40,8 @@ interface Enabling {
   readonly program: Program
   /** The file that is enabled. */
   readonly target: string
+  /** The link names the target by its whole path: then what is live can be told from the link alone. */
+  readonly absolute?: boolean
   readonly enabled: readonly string[]
   /** Site files that do without their lines for all of IPv6 where the machine has none. */
   readonly lenient: readonly string[]
@@ -49,8 +51,8 @@ interface Enabling {
  * For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. Whether nginx reads the link is
  * asked of nginx. When that or the test fails, a link that was just made is taken away again, so that the next start of nginx does not stumble over it.
  */
-export function enable({ program, target, enabled, lenient }: Enabling): Script {
-  const relative = enabled.map(path => posix.relative(posix.dirname(path), target))
+export function enable({ program, target, absolute = false, enabled, lenient }: Enabling): Script {
+  const targets = enabled.map(path => (absolute ? target : posix.relative(posix.dirname(path), target)))
   const without = lenient.length === 0 ? sh.write`:` : withoutIpv6(program, lenient)
   const unread =
     `nginx does not read ${enabled.join(' or ')}. ` +
@@ -72,7 +74,7 @@ done
 if [ -n "$found" ]; then
   valid || exit 1
 else
-  targets=(${relative}) i=0
+  targets=(${targets}) i=0
   for link in ${enabled}; do
     target=\${targets[$i]} i=$((i + 1))
     if [ ${enabled.length} = 1 ]; then mkdir -p -- "\${link%/*}"; elif ! [ -d "\${link%/*}" ]; then continue; fi
