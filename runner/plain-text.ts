@@ -13,9 +13,10 @@ const written = (letter: string): string => {
   return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`
 }
 
-const oneLine = (text: string): string => visible(text).replace(/\s*\n\s*/g, ' ')
+/** In one line: a line break in what others wrote could pass for a line of ours. */
+export const oneLine = (text: string): string => visible(text).replace(/\s*\n\s*/g, ' ')
 
-/** What is one line in what we print: a line break in it could pass for a line of ours. */
+/** What is one line in what we print. */
 const LINES = new Set(['title', 'line', 'note', 'message', 'next', 'at', 'signal'])
 
 /** A renderer for people which is handed nothing that a terminal would obey. */

@@ -1,4 +1,5 @@
-/** Tables for people, that fit the terminal which they are for. */
+/** Tables for people, that fit the terminal which they are for. What stands in them may be other people's words: each cell is one line, and is measured as it is printed. */
+import { oneLine } from './plain-text.ts'
 
 export interface Fit {
   /** Of the terminal; undefined where there is none: then a row is a line, however long. */
@@ -16,7 +17,8 @@ export function table(
   rows: readonly (readonly string[])[],
   { columns = Number.POSITIVE_INFINITY, head }: Fit = {},
 ): string {
-  const all = head ? [head, ...rows] : rows
+  const cleaned = rows.map(row => row.map(oneLine))
+  const all = head ? [head, ...cleaned] : cleaned
   const widths = (all[0] ?? []).map((_, i) => Math.max(...all.map(row => row[i]?.length ?? 0)))
   const aligned = all.map(row =>
     row
@@ -25,9 +27,9 @@ export function table(
       .trimEnd(),
   )
   if (aligned.every(line => line.length <= columns)) return aligned.join('\n')
-  if (head) return rows.map(row => record(head, row, columns)).join('\n\n')
+  if (head) return cleaned.map(row => record(head, row, columns)).join('\n\n')
   const left = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0)
-  return rows
+  return cleaned
     .map(row => {
       const cells = row.slice(0, -1)
       if (columns - left < LEAST)
@@ -58,10 +60,11 @@ function record(head: readonly string[], row: readonly string[], columns: number
 
 /** The text in lines of at most so many columns, each behind `indent`. A word that is longer than a line is cut. */
 export function wrapped(text: string, columns: number | undefined, indent = ''): string[] {
-  if (columns === undefined) return [indent + text]
+  const clean = oneLine(text)
+  if (columns === undefined) return [indent + clean]
   const room = Math.max(1, columns - indent.length)
   const lines: string[] = ['']
-  for (const word of text.split(' ')) {
+  for (const word of clean.split(' ')) {
     const line = lines.at(-1) ?? ''
     if (line !== '' && line.length + 1 + word.length <= room) lines[lines.length - 1] = `${line} ${word}`
     else if (line === '' && lines.length === 1) lines[0] = word

@@ -120,13 +120,14 @@ export function statusTable(status: Status, columns?: number): string {
     String(slot.connections),
   ])
   const unfinished = status.migration ? migrationWords(status.migration) : undefined
-  const lines = `${table(rows, { columns, head: HEAD })}${unfinished ? `\n\nMigrations: ${unfinished}` : ''}`
+  const migrations = unfinished ? ['', ...wrapped(`Migrations: ${unfinished}`, columns)] : []
   const said = Object.entries(status.readings)
   const agreed = `All agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
   const certain = status.agreed
     ? wrapped(agreed, columns)
     : ['It is not certain which slot is live:', table(said, { columns })]
-  return [lines, '', ...certain, ...closedLines(status, columns)].join('\n')
+  const slots = table(rows, { columns, head: HEAD })
+  return [slots, ...migrations, '', ...certain, ...closedLines(status, columns)].join('\n')
 }
 
 function closedLines({ host, maintenance }: Status, columns: number | undefined): string[] {

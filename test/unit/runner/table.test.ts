@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { table, wrapped } from '../../../runner/table.ts'
 import { historyTable } from '../../../slots/journal/history.ts'
+import type { Detached } from '../../../slots/migration/detached.ts'
 import { type Check, checkTable } from '../../../slots/preflight/checks.ts'
 import { type Status, statusTable } from '../../../slots/truth/status.ts'
 
@@ -23,6 +24,15 @@ const status: Status = {
   slots: [slot('blue', true), slot('green', false)],
   migration: null,
 } as Status
+const migration: Detached = {
+  slot: 'green',
+  deploy: '20261125T120000Z-3fa9',
+  kind: 'migrate-2026.11.25-rc1-3fa9c21',
+  by: 'anna@laptop.example',
+  since: '2026-11-25T12:00:00.000Z',
+  state: 1,
+}
+const maintenance = { by: 'anna@laptop.example', since: '2026-11-25T12:00:00.000Z', reason: 'new disks\nerror: none' }
 const checks: Check[] = [
   { name: 'router', result: 'ok', said: 'it runs, and accepts its configuration', next: null },
   {
@@ -50,6 +60,8 @@ const entry = {
 const tables: [string, (columns?: number) => string][] = [
   ['status', columns => statusTable(status, columns)],
   ['status without agreement', columns => statusTable({ ...status, agreed: false }, columns)],
+  ['status with migrations that failed', columns => statusTable({ ...status, migration }, columns)],
+  ['status of a closed host', columns => statusTable({ ...status, maintenance }, columns)],
   ['doctor', columns => checkTable(checks, columns)],
   ['history', columns => historyTable([entry, { ...entry, result: 'done' }], columns)],
 ]
@@ -67,6 +79,13 @@ describe.each(tables)('F79 the table of %s', (_, make) => {
     const wide = make()
     expect(make(1_000)).toBe(wide)
     expect(wide.split('\n')[0]).toMatch(/ {2}/)
+  })
+})
+
+describe('status', () => {
+  it('says nothing of migrations that went well', () => {
+    expect(statusTable({ ...status, migration: { ...migration, state: 0 } })).toBe(statusTable(status))
+    expect(statusTable({ ...status, migration })).toContain('\n\nMigrations: those of ')
   })
 })
 
@@ -106,6 +125,19 @@ describe('a table', () => {
     expect(table(rows, { head: ['slot', 'state'], columns: 12 })).toBe(
       ['slot   blue', 'state  runni', '       ng', '', 'slot   green', 'state  stopp', '       ed'].join('\n'),
     )
+  })
+
+  it("puts other people's words on one line, however they were written, and measures them as they are printed", () => {
+    const reason = 'new\x1b[2J disks\x07\nerror: all is well [DONE]'
+    const shown = 'new disks\\x07 error: all is well [DONE]'
+    expect(wrapped(reason, undefined)).toEqual([shown])
+    expect(table([['closed', reason]])).toBe(`closed  ${shown}`)
+    expect(table([['web', reason]], { head: ['host', 'why'] })).toBe(`host  why\nweb   ${shown}`)
+    for (const columns of [12, 24, 40])
+      for (const text of [table([['closed', reason]], { columns }), wrapped(reason, columns).join('\n')]) {
+        expect(text.split('\n').every(line => line.length <= columns)).toBe(true)
+        expect(text.replace(/\s/g, '')).toContain('newdisks\\x07error:alliswell')
+      }
   })
 
   it('cuts a word only where it is longer than a line', () => {
