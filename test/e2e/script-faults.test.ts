@@ -132,12 +132,12 @@ describe('the ten faults of the script', () => {
   })
 
   it('8. there is a config test, a health check before the switch, a lock, a record and a drain', async () => {
-    const broken = '/etc/nginx/sites-enabled/broken.conf'
-    await site.host.exec(`echo 'server { listen; }' > ${broken}`)
+    const own = '/etc/nginx/switchyard/life.conf'
+    await site.host.exec(`cp ${own} /root/life.conf; echo 'listen;' >> ${own}`)
     const invalid = await site.task('promote', 'green')
-    await site.host.exec(`rm ${broken}`)
-    expect(invalid.code).not.toBe(0)
-    expect(invalid.stdout + invalid.stderr).toContain('broken.conf')
+    await site.host.exec(`cat /root/life.conf > ${own}`)
+    expect(invalid.code).toBe(3)
+    expect(invalid.stdout + invalid.stderr).toContain(own)
     expect(await site.live()).toBe('blue')
 
     await site.host.exec('systemctl stop life@green.service')
