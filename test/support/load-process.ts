@@ -2,11 +2,13 @@
 import { setMaxListeners } from 'node:events'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { type ClientHttp2Session, connect } from 'node:http2'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { Answer, Drop, Kind, Message, Plan, RawKindReport, RawReport } from './load.ts'
 
 const plan = JSON.parse(process.argv[2] ?? '') as Plan
+const secure = plan.url.startsWith('https:')
 const kinds = ['keepAlive', 'idle', 'post', 'fresh', 'slow', 'http2', 'socket'] as const satisfies readonly Kind[]
 const upload = Buffer.alloc(64 * 1024, 'switchyard ')
 const stopping = new AbortController()
@@ -116,7 +118,7 @@ function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Prom
       else tally.succeed(sentAt, outcome)
       resolve()
     }
-    const sent = request(new URL(path, plan.url), {
+    const sent = (secure ? secureRequest : request)(new URL(path, plan.url), {
       agent,
       method: body ? 'POST' : 'GET',
       headers: body ? { 'content-type': 'application/octet-stream', 'content-length': body.length } : {},
@@ -151,7 +153,8 @@ async function httpClient(
   tally: Tally,
   started: () => void,
 ): Promise<void> {
-  const agent = new Agent({ keepAlive: kind !== 'fresh' && kind !== 'slow', maxSockets: 1 })
+  const options = { keepAlive: kind !== 'fresh' && kind !== 'slow', maxSockets: 1 }
+  const agent = secure ? new SecureAgent({ ...options, rejectUnauthorized: false }) : new Agent(options)
   const path = kind === 'slow' ? plan.paths.slow : kind === 'post' ? plan.paths.post : plan.paths.get
   if (kind === 'slow') started()
   for (let first = true; mayStart(); first = false) {
@@ -231,6 +234,7 @@ function socketClient(name: number, tally: Tally, started: () => void): Promise<
     const socket = new WebSocket(new URL(plan.paths.socket, plan.url.replace('http', 'ws')), {
       handshakeTimeout: plan.timeoutMs,
       perMessageDeflate: false,
+      rejectUnauthorized: false,
     })
     const waiting = new Map<string, number>()
     const answer: Answer = { headers: {}, body: '' }

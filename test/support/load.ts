@@ -17,7 +17,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export type Kind = 'keepAlive' | 'idle' | 'post' | 'fresh' | 'slow' | 'http2' | 'socket'
 
 export interface LoadOptions {
-  /** Where to send it, such as `http://127.0.0.1:8080`. Anything but this machine is refused. */
+  /** Where to send it, such as `http://127.0.0.1:8080`, or `https://`, its certificate not looked at. Anything but this machine is refused. */
   url: string
   /** Where HTTP/2 is spoken: `https://127.0.0.1:8443`, its certificate not looked at, or `http://` where both sides know. */
   http2Url?: string
@@ -145,8 +145,8 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
 }
 
 function toPlan({ parse: _, ...options }: LoadOptions): Plan {
-  assertOurs(options.url, ['http:'])
-  if (options.http2Url !== undefined) assertOurs(options.http2Url, ['http:', 'https:'])
+  assertOurs(options.url)
+  if (options.http2Url !== undefined) assertOurs(options.http2Url)
   const plan: Plan = {
     http2Url: options.url,
     maxSeconds: 120,
@@ -174,10 +174,10 @@ function toPlan({ parse: _, ...options }: LoadOptions): Plan {
   return plan
 }
 
-function assertOurs(url: string, protocols: readonly string[]): void {
+function assertOurs(url: string): void {
   const { protocol, hostname } = new URL(url)
-  if (protocols.includes(protocol) && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return
-  throw new RangeError(`Load goes to this machine only, over http, not to ${url}`)
+  if (/^https?:$/.test(protocol) && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return
+  throw new RangeError(`Load goes to this machine only, over HTTP or HTTPS, not to ${url}`)
 }
 
 function messageFrom<T extends Message['type']>(child: ChildProcess, type: T): Promise<Extract<Message, { type: T }>> {

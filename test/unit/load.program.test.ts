@@ -234,7 +234,12 @@ describe('HTTP/2', () => {
 
 describe('limits', () => {
   it('goes to this machine only', async () => {
-    for (const elsewhere of ['http://192.0.2.1/', 'https://127.0.0.1/', 'http://127.0.0.1.example/']) {
+    for (const elsewhere of [
+      'http://192.0.2.1/',
+      'https://192.0.2.1/',
+      'ftp://127.0.0.1/',
+      'http://127.0.0.1.example/',
+    ]) {
       await expect(startLoad({ url: elsewhere })).rejects.toThrow(RangeError)
     }
     await expect(startLoad({ url, maxSeconds: 601 })).rejects.toThrow(RangeError)
