@@ -1,0 +1,178 @@
+/**
+ * certbot has made the installed site HTTPS alone: Debian's certbot with its plug-in for nginx, and pebble, the ACME server that Let's
+ * Encrypt's own people test with. All of it is on the test's host, so no name and no certificate of the world is touched.
+ */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
+import { startLoad } from '../support/load.ts'
+import type { Ended, Site } from '../support/site.ts'
+
+const OWN = '/etc/nginx/sites-available/life.conf'
+const INCLUDE = '/etc/nginx/switchyard/life.conf'
+const LINK = '/srv/life/router/live'
+const DIRECTORY = 'https://localhost:14000/dir'
+
+/** Debian's packages. Only the test renews: the timer that comes with certbot is kept still. */
+const INSTALL = `export DEBIAN_FRONTEND=noninteractive
+systemctl mask --quiet certbot.timer
+apt-get update -q -o Acquire::Languages=none
+apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io certbot python3-certbot-nginx pebble`
+
+/** The certificate is for pebble's own API. It proves the name each time, at the ports where the site really is, and makes none of the trouble that it is there for. */
+const PEBBLE = `mkdir /root/pebble && cd /root/pebble
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout key.pem -out cert.pem \
+  -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1'
+cat > pebble.json <<'JSON'
+{ "pebble": {
+  "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+  "certificate": "/root/pebble/cert.pem", "privateKey": "/root/pebble/key.pem",
+  "httpPort": 80, "tlsPort": 443
+} }
+JSON
+echo '127.0.0.1 life.example' >> /etc/hosts
+systemd-run --quiet --unit pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=0 -E PEBBLE_AUTHZREUSE=0 \
+  pebble -config /root/pebble/pebble.json`
+
+let site: Site
+/** The same site as its users reach it. */
+let secure: Site
+beforeAll(async () => {
+  site = await faultSite({
+    ports: [443],
+    router: "nginx({ site: 'life.example', ...JSON.parse(env.NGINX ?? '{}') })",
+    tasks: 'export const { doctor } = tasks',
+  })
+  secure = { ...site, url: `https://127.0.0.1:${site.host.port(443)}` }
+  await root(INSTALL)
+  await root(PEBBLE)
+  const patient = 'curl -sSf --retry 60 --retry-connrefused --retry-delay 1 --cacert /root/pebble/cert.pem'
+  await root(`${patient} ${DIRECTORY} && ${patient} https://localhost:15000/roots/0 > /root/pebble/root.pem`)
+  await reloads(() =>
+    certbot(
+      `--nginx --agree-tos --email me@life.example --no-eff-email --server ${DIRECTORY} -d life.example --redirect --hsts`,
+    ),
+  )
+}, 600_000)
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+})
+
+const root = async (command: string) => {
+  const { code, stdout, stderr } = await site.host.exec(`set -e\n${command}`)
+  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
+  return stdout.trimEnd()
+}
+const certbot = (words: string) =>
+  root(`REQUESTS_CA_BUNDLE=/root/pebble/cert.pem certbot --non-interactive ${words} 2>&1`)
+const words = ({ stdout, stderr }: Ended) => stdout + stderr
+/** One answer, its certificate looked at: it has to be of the test's authority, and for this name. */
+const asked = (url: string) => root(`curl -sS -i --cacert /root/pebble/root.pem ${url}`)
+const serial = () =>
+  root(
+    'openssl s_client -connect 127.0.0.1:443 -servername life.example < /dev/null 2> /dev/null | openssl x509 -noout -serial',
+  )
+
+/** Does what has nginx reload, and waits until none of its workers is from before: their kept connections are closed, which is not what is counted here. */
+async function reloads<T>(work: () => Promise<T>): Promise<T> {
+  const workers = async () => (await root('ps --no-headers -o pid,args --ppid "$(cat /run/nginx.pid)"')).split('\n')
+  const before = (await workers()).map(line => Number.parseInt(line, 10))
+  const done = await work()
+  const old = (line: string) => before.includes(Number.parseInt(line, 10)) || line.includes('shutting down')
+  await vi.waitFor(async () => expect((await workers()).filter(old)).toEqual([]), { timeout: 30_000, interval: 200 })
+  return done
+}
+
+/** Load over HTTPS while the traffic moves there and back. */
+async function underLoad(work: () => Promise<Ended[]>): Promise<Ended[]> {
+  await using load = await startLoad({
+    url: secure.url,
+    clients: { keepAlive: 3, idle: 0, post: 1, fresh: 1, slow: 0, socket: 0 },
+    headers: ['life-slot'],
+    maxSeconds: 240,
+  })
+  const ended = await work()
+  const { failed, endedBy, kinds } = await load.stop()
+  expect(failed, JSON.stringify(kinds)).toBe(0)
+  expect(endedBy).toBe('stop')
+  expect(new Set(kinds.keepAlive.seen.map(({ value }) => value))).toEqual(new Set(['blue', 'green']))
+  return ended
+}
+
+describe('F58 certbot has edited the site: a redirect to https, and HSTS', () => {
+  it('is really what stands before the site: plain http is a 301, and https has its certificate', async () => {
+    const plain = await asked('http://life.example/deployment_id')
+    expect(plain).toMatch(/^HTTP\/1\.1 301 [\s\S]*^Location: https:\/\/life\.example\/deployment_id\r$/m)
+    expect(await asked('https://life.example/health')).toMatch(
+      /^HTTP\/1\.1 200 [\s\S]*^Strict-Transport-Security: max-age=\d+\r$/m,
+    )
+    expect(await root(`cat ${OWN}`)).toMatch(/listen 443 ssl; # managed by Certbot/)
+  })
+
+  it('status and doctor follow the redirect', async () => {
+    const { stdout } = await underFault(secure, () => site.task('status'), { exit: 0, noDeploy: true })
+    expect(stdout).toContain('All agree: router blue, public answer blue, records blue')
+    const doctor = await succeeds(site, 'doctor')
+    expect(doctor.stdout).toMatch(/ok +setup/)
+    await assertCleanAfter(site, doctor)
+  })
+
+  it('promotes lose no request, before and after the certificate was renewed', async () => {
+    const thereAndBack = async () => [await succeeds(site, 'promote', 'green'), await succeeds(site, 'rollback')]
+    const before = { file: await root(`cat ${OWN}`), serial: await serial() }
+    const ended = await underLoad(thereAndBack)
+    const renewed = await reloads(() => certbot('renew --force-renewal --no-random-sleep-on-renew'))
+    expect(renewed).toContain('all renewals succeeded')
+    expect(await serial()).not.toBe(before.serial)
+    expect(await root(`cat ${OWN}`)).toBe(before.file)
+    ended.push(...(await underLoad(thereAndBack)))
+    expect(await asked('https://life.example/health')).toMatch(/^HTTP\/1\.1 200 /)
+    await assertCleanAfter(site, ...ended)
+  })
+
+  it('setup keeps every byte of the site, also where another of its files has to be written', async () => {
+    const before = await root(`cat ${OWN}`)
+    const { output } = await underFault(secure, () => site.task('setup'), { exit: 0, noDeploy: true })
+    expect(output).toContain(`${OWN} was edited by others, and stays as it is.`)
+    expect(await root(`cat ${OWN}`)).toBe(before)
+    await root(`sed -i 's/^open_file_cache off;/# &/' ${INCLUDE}`)
+    const ended = await reloads(() => succeeds(site, 'setup'))
+    expect(await root(`cat ${OWN}`)).toBe(before)
+    expect(await root(`cat ${INCLUDE}`)).toMatch(/^open_file_cache off;$/m)
+    expect(await asked('https://life.example/health')).toMatch(/^HTTP\/1\.1 200 /)
+    await assertCleanAfter(site, ended)
+  })
+
+  it('a deploy, its promote, a rollback and a repair go on', async () => {
+    const ended = await underLoad(async () => {
+      const deployed = await deployNext(site, {}, '--promote')
+      expect(deployed, words(deployed)).toMatchObject({ code: 0 })
+      return [deployed, await succeeds(site, 'rollback')]
+    })
+    const { slot, pid } = await liveState(site)
+    await root(`rm ${LINK}`)
+    const status = await site.task('status')
+    expect(status.code, words(status)).toBe(3)
+    const repaired = await succeeds(site, 'repair', '--force', slot)
+    expect(await liveState(site)).toMatchObject({ slot, pid })
+    expect(await asked('https://life.example/deployment_id')).toMatch(new RegExp(`\\s${slot}$`))
+    await assertCleanAfter(site, ...ended, status, repaired)
+  })
+
+  it('a redirect to another name is not followed: the message names the option, and with it all goes on', async () => {
+    const before = await liveState(site)
+    const reload = 'nginx -t 2>&1 && systemctl reload nginx'
+    await reloads(() =>
+      root(`cp ${OWN} /root/site && sed -i 's#301 https://$host#301 https://www.life.example#' ${OWN} && ${reload}`),
+    )
+    expect(await asked('http://life.example/deployment_id')).toContain('https://www.life.example/deployment_id')
+    const refused = await site.task('promote', 'green')
+    expect(refused.code, words(refused)).toBe(3)
+    expect(words(refused)).toContain('set `url` of nginx() in the Taskfile')
+    expect(await liveState(site)).toEqual(before)
+    const url = { NGINX: '{"url":"https://life.example"}' }
+    const ended = [await site.taskWith(url, 'promote', 'green'), await site.taskWith(url, 'rollback')]
+    for (const one of ended) expect(one.code, words(one)).toBe(0)
+    await root(`cp /root/site ${OWN} && ${reload}`)
+    await assertCleanAfter(site, refused, ...ended)
+  })
+})
