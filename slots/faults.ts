@@ -133,7 +133,7 @@ export const slotFaults = catalogue({
     exit: 3,
     what: d => `${d.slot} should run ${d.wanted}, but what answers there says ${d.said}.`,
     next: () =>
-      "Run `npx task status`. Where the version is told in another field, set `health: { version: '...' }`; where it is not told, `false`.",
+      "Run `npx task status`. Where the version is told in another field, set `health: { version: '...' }`; where it is not told, set `health: { version: false }`.",
     detail: d => answerWords(200, d.body),
   }),
   HEALTH_HEADER_INVALID: fault<{ name: string; why: string }>({
