@@ -1,5 +1,7 @@
-/** Scripts that fail half way, and servers that grant few sessions: what a host makes of them. */
+/** Servers that grant few sessions, and accounts that are not like the one at home: what a host makes of them. */
+import { existsSync, realpathSync } from 'node:fs'
 import { connect as dial } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
@@ -104,5 +106,94 @@ describe('F66 a server that grants few sessions', () => {
     const lost = await faultOf(host.run(sh.write`sleep 618`))
     expect(lost).toMatchObject({ code: 'CONNECTION_LOST', message: expect.stringContaining('ChannelTimeout') })
     expect(await host.ask(sh.read`echo still`)).toBe('still')
+  })
+})
+
+describe('F69 the account', () => {
+  const home = '/home/vagrant'
+  /** The account with this start-up file, until the test has ended. */
+  const startUp = async (lines: string, file = '.bashrc') => {
+    onTestFinished(async () => {
+      const old = await box.exec(`cd ${home} && rm -f ${file} && { [ ! -e ${file}.old ] || mv ${file}.old ${file}; }`)
+      expect(old.code, old.stderr).toBe(0)
+    })
+    const { code, stderr } = await box.exec(
+      `cd ${home} && { [ ! -e ${file} ] || mv ${file} ${file}.old; } && printf '%s\n' ${sh.read`${lines}`.text} > ${file} && chown vagrant: ${file}`,
+    )
+    expect(code, stderr).toBe(0)
+  }
+  const loginShell = async (path: string) => {
+    onTestFinished(async () => void (await box.exec('usermod --shell /bin/bash vagrant')))
+    const { code, stderr } = await box.exec(`usermod --shell ${path} vagrant`)
+    expect(code, stderr).toBe(0)
+  }
+  /** All kinds of commands work as they always do. */
+  const works = async () => {
+    onTestFinished(async () => void (await box.exec('pkill -KILL -fx "sleep 619"')))
+    const host = await open()
+    const text = `${'line\n'.repeat(50_000)}end`
+    await host.write('file', text)
+    expect(await host.run(sh.read`wc -c < file; echo err >&2; false | true; echo never`)).toEqual({
+      code: 1,
+      stdout: `${text.length}\n`,
+      stderr: 'err\n',
+    })
+    expect(await Promise.all(['a', 'b'].map(word => host.ask(sh.read`cat <(echo ${word}); rm -f file`)))).toEqual([
+      'a',
+      'b',
+    ])
+    expect((await host.$`echo ${'it"s $HOME'}`).stdout).toBe('it"s $HOME\n')
+    const lines = ['set -eu', `it='is! \\n "$HOME'`, `if ! [ "$it" = 'is! \\n "$HOME' ]; then exit 8; fi; exit 7`]
+    expect(await host.attach(lines.join('\n'))).toBe(7)
+    expect(await faultOf(host.run(sh.read`sleep 619`, { timeout: 300 }))).toMatchObject({ code: 'COMMAND_TIMED_OUT' })
+    await expect.poll(async () => (await box.exec('pgrep -fx "sleep 619"')).stdout, { timeout: 10_000 }).toBe('')
+  }
+
+  test.each([
+    ['an alias', "shopt -s expand_aliases; alias exec='echo mine' bash='echo mine' cat='echo mine'"],
+    [
+      'exported functions',
+      'for f in bash cat printf eval head kill mv; do eval "$f() { echo mine; }"; export -f "$f"; done',
+    ],
+    ['POSIXLY_CORRECT', 'export POSIXLY_CORRECT=1'],
+    [
+      'options and a start-up file for each bash',
+      "echo 'exit 9' > ~/each; export BASH_ENV=~/each SHELLOPTS; set -o noclobber; set -o posix",
+    ],
+    ['a banner', 'printf "Welcome\\0 to \\0\\n the host"; echo "do not disturb" >&2'],
+    ['what reads input, where there is none to wait for', 'read -r -t 0.1 line || :'],
+  ])('%s: works', async (_, lines) => {
+    await startUp(lines)
+    await works()
+  })
+
+  test('rbash: works', async () => {
+    await loginShell('/bin/rbash')
+    await works()
+  })
+
+  test('a POSIX shell without bash in its start: works', async () => {
+    await loginShell('/bin/dash')
+    await works()
+  })
+
+  test.each(['/bin/tcsh', '/bin/zsh'].filter(existsSync))('%s: works', async shell => {
+    await box.copyIn(realpathSync(shell), shell)
+    await loginShell(shell)
+    await works()
+  })
+
+  test.each([
+    ['starts another shell', 'exec sh', /another program in its place/],
+    ['reads the input', 'cat > ~/stolen; . ~/stolen', /reads the standard input/],
+    ['ends', 'echo "closed today"; exit 1', /ended with code 1 .*closed today/],
+  ])('a start-up file that %s is told, and gets and runs nothing of ours', async (_, lines, cause) => {
+    await startUp(lines)
+    const host = await open()
+    const fault = await faultOf(host.run(sh.write`touch ${join(home, 'ran')}; exit`))
+    expect(fault).toMatchObject({ code: 'NO_BASH', exit: 1, next: expect.stringContaining('~/.bashrc') })
+    expect(fault.message).toMatch(cause)
+    expect(fault.message).not.toContain('\n')
+    expect((await box.exec(`ls ${home}/ran; cat ${home}/stolen; rm -f ${home}/stolen`)).stdout).toBe('')
   })
 })
