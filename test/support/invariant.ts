@@ -188,7 +188,7 @@ export async function assertCleanAfter(site: Site, ...ended: readonly Ended[]): 
   await assertNoSecret(site, ended.map(({ stdout, stderr }) => stdout + stderr).join('\n'))
 }
 
-const ONLY_KEEP_ALIVE = { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
+export const ONLY_KEEP_ALIVE = { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
 
 interface LiveState {
   readonly slot: string
