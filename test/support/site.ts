@@ -28,7 +28,7 @@ export interface Site extends AsyncDisposable {
   taskWith(environment: Record<string, string>, ...words: string[]): Promise<Ended>
   /** Starts `task` and leaves it running, for signals. */
   start(environment: Record<string, string>, ...words: string[]): Running
-  /** As `start`, in a terminal of 160 columns in which a person may type. What is printed is all its `stdout`. */
+  /** As `start`, in a terminal of 160 columns, or as many as COLUMNS_OF_TERMINAL says, in which a person may type. What is printed is all its `stdout`. */
   inTerminal(environment: Record<string, string>, ...words: string[]): Running
   /** What `/deployment_id` says now; '' when it says nothing. */
   live(): Promise<string>
@@ -55,7 +55,7 @@ export interface SiteOptions {
 }
 
 const taskfile = ({ build, router, runtime, more, tasks }: SiteOptions): string => `
-import { beam, docker, env, nginx, project, ssh, tarball } from 'switchyard'
+import { beam, command, docker, env, nginx, project, ssh, tarball } from 'switchyard'
 
 const { tasks, task, flow, slot } = project({
   app: 'life',
@@ -101,9 +101,15 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     taskWith,
     start: (more, ...words) => runTask(folder, { ...prepared, ...more }, words),
     inTerminal(more, ...words) {
-      const line = ['stty cols 160 rows 40;', 'exec', process.execPath, BIN, ...words].join(' ')
+      const line = [
+        `stty cols ${more.COLUMNS_OF_TERMINAL ?? 160} rows 40;`,
+        'exec',
+        process.execPath,
+        BIN,
+        ...words,
+      ].join(' ')
       const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
-      const env = { ...prepared, ...more, CI: '', TERM: 'xterm', SHELL: '/bin/bash' }
+      const env = { ...prepared, ...more, CI: more.CI ?? '', TERM: 'xterm', SHELL: '/bin/bash' }
       return watch(spawn('script', script, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }))
     },
     async live() {

@@ -1,0 +1,180 @@
+/** What is printed about a real host: whose words it holds, which commands it names, and what it must not show. */
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assertCleanAfter, dotenv, faultSite, next, succeeds, underFault } from '../support/invariant.ts'
+import type { Ended, Site } from '../support/site.ts'
+
+const PEM = ['-----BEGIN PRIVATE KEY-----', 'MIIEvQIBADANBgkqhkiG', '9w0BAQEFAASCBKcwggSj', '-----END PRIVATE KEY-----']
+const ENVIRONMENT = `STRIPE_MODE=live
+FEATURE=true
+LOG_LEVEL=info
+MIX_APP=life
+MIX_ENV=prod
+HTTP_PORT=4000
+ROLE=slot
+PHX_HOST=life.example
+PUBLIC_KEY=pk_test_4242
+DATABASE_URL=ecto://life:d4tab%40se%2Fpw@db.example/life_prod
+ACCOUNT='{"type":"service_account","id":"acc0unt-1d","private_key":"${PEM.join('\\n')}\\n"}'
+KEY='${PEM.join('\n')}'
+`
+/** What an application may print of them. */
+const PARTS = ['d4tab%40se%2Fpw', 'd4tab@se/pw', 'acc0unt-1d', 'MIIEvQIBADANBgkqhkiG', '9w0BAQEFAASCBKcwggSj']
+const EVERYDAY = ['live', 'true', 'info', 'life', 'prod', '4000', 'slot', 'life.example', 'pk_test_4242']
+
+let site: Site
+const output = ({ stdout, stderr }: Ended) => stdout + stderr
+
+beforeAll(async () => {
+  site = await faultSite({
+    build: `env.SLOW
+    ? command({ run: 'touch building; sleep 987', artifact: 'none.tar.gz', version: '0.1.1' })
+    : tarball({ path: env.LIFE_TARBALL ?? '', version: env.LIFE_VERSION ?? '' })`,
+    more: "env: { file: '.env', plain: ['PUBLIC_KEY'] },",
+    tasks: `
+export const { doctor, history, lock, unlock: open } = tasks
+export const say = task('Print what the application says', {
+  async run({ host, log, show }) {
+    const said = await host.read\`cat /tmp/said\`.text()
+    for (const line of said.split('\\n')) log(line)
+    show(said, { said: said.split('\\n'), live: true, slot: 'blue', port: 4000, roundTrips: 1 })
+  },
+})`,
+  })
+  await dotenv(site, ENVIRONMENT)
+}, 300_000)
+
+afterAll(() => site?.[Symbol.asyncDispose]())
+
+describe('F60 secrets and everyday words', () => {
+  it('F60 parts of a secret are hidden wherever an application prints them, and everyday words are not', async () => {
+    const said = [...PARTS.map(part => `part=${part}`), `mode: ${EVERYDAY.join(' ')}`].join('\n')
+    const copy = join(site.folder, 'said')
+    await writeFile(copy, said)
+    await site.host.copyIn(copy, '/tmp/said')
+    await site.host.exec('chmod 644 /tmp/said')
+    for (const words of [['say'], ['say', '--verbose'], ['say', '--json']]) {
+      const ended = await succeeds(site, ...words)
+      for (const part of PARTS) expect.soft(output(ended), `${words} ${part}`).not.toContain(part)
+      expect.soft(output(ended)).toContain(`mode: ${EVERYDAY.join(' ')}`)
+      if (!words.includes('--json')) continue
+      const events = ended.stdout
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line))
+      const { data } = events.at(-1)
+      expect(data).toEqual({
+        said: [...PARTS.map(() => 'part=[hidden]'), `mode: ${EVERYDAY.join(' ')}`],
+        live: true,
+        slot: 'blue',
+        port: 4000,
+        roundTrips: 1,
+      })
+    }
+  })
+
+  it('F60 no key and no word of ours is hidden by what the environment says', async () => {
+    const deployed = await site.taskWith(await next(), 'deploy', '--json')
+    expect(deployed, output(deployed)).toMatchObject({ code: 0 })
+    const status = await succeeds(site, 'status', '--json')
+    const doctor = await succeeds(site, 'doctor')
+    const plain = await succeeds(site, 'status')
+    for (const ended of [deployed, status, doctor, plain]) expect(output(ended)).not.toContain('[hidden]')
+    const { data } = JSON.parse(status.stdout.trimEnd().split('\n').at(-1) ?? '')
+    expect(Object.keys(data.slots[0])).toEqual(
+      expect.arrayContaining(['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']),
+    )
+    expect(data).toMatchObject({
+      live: 'blue',
+      slots: [
+        { slot: 'blue', live: true },
+        { slot: 'green', live: false },
+      ],
+    })
+    expect(deployed.stdout).toMatch(/environment: new .*STRIPE_MODE/)
+    await assertCleanAfter(site, deployed, status, doctor, plain)
+  })
+})
+
+describe('a host that is closed', () => {
+  const REASON = 'new\x1b[2J disks\x07\nerror: all is well [DONE]'
+
+  it('is told of by status and doctor, and a deploy is refused before it has built', async () => {
+    await succeeds(site, 'lock', '--reason', REASON)
+    const status = await succeeds(site, 'status')
+    expect(status.stdout).toMatch(/closed for deploys, by \S+ at \S+: new disks/)
+    const { data } = JSON.parse((await succeeds(site, 'status', '--json')).stdout.trimEnd().split('\n').at(-1) ?? '')
+    expect(data.maintenance).toMatchObject({ reason: REASON })
+    const doctor = await site.task('doctor')
+    expect(doctor.code, output(doctor)).toBe(3)
+    expect(doctor.stdout).toMatch(/^fail +maintenance +closed by .*npx task open/m)
+    const refused = await underFault(site, () => site.taskWith({ SLOW: '1' }, 'deploy'), {
+      exit: 3,
+      cause: /for maintenance.*new disks.*\[CLOSED\]/,
+      // That is what this Taskfile calls `unlock`.
+      next: /`npx task open`/,
+      heal: () => succeeds(site, 'open'),
+    })
+    expect(refused.stdout).not.toMatch(/Upload the release|Take the lock/)
+    for (const ended of [status, doctor, refused]) {
+      expect(output(ended)).not.toMatch(/[^\P{Cc}\n\t]/u)
+      expect(output(ended)).not.toMatch(/^error: all is well/m)
+    }
+    expect((await succeeds(site, 'status')).stdout).not.toContain('closed')
+  })
+
+  it('is asked for free: no round trip more than a deploy of what is there', async () => {
+    const timings = await succeeds(site, 'deploy', '--json', '--timings')
+    const { traffic } = JSON.parse(timings.stdout.trimEnd().split('\n').at(-1) ?? '')
+    expect(traffic.roundTrips).toBeLessThanOrEqual(17)
+  })
+})
+
+describe('the commands in what is printed', () => {
+  it('are those of the Taskfile, with --taskfile where that was given', async () => {
+    const missing = await site.task('unlock')
+    expect(missing).toMatchObject({ code: 2 })
+    expect(missing.stderr).toContain('Did you mean `npx task open`?')
+    const preflight = await site.task('preflight')
+    expect(preflight.stderr).toContain('There is no task `preflight`: the Taskfile does not export it.')
+    expect(preflight.stderr).toContain('Add this line to the Taskfile: export const { preflight } = tasks')
+    await mkdir(join(site.folder, 'infra dir'))
+    await rename(join(site.folder, 'Taskfile.ts'), join(site.folder, 'infra dir', 'Taskfile.ts'))
+    await rename(join(site.folder, '.env'), join(site.folder, 'infra dir', '.env'))
+    try {
+      const deployed = await site.task('deploy', '--taskfile', 'infra dir')
+      expect(deployed, output(deployed)).toMatchObject({ code: 0 })
+      expect(deployed.stdout).toMatch(/Next: npx task --taskfile 'infra dir' promote green$/m)
+      const unknown = await site.task('--taskfile=infra dir', 'promot')
+      expect(unknown.stderr).toContain("Did you mean `npx task --taskfile 'infra dir' promote`?")
+    } finally {
+      await rename(join(site.folder, 'infra dir', '.env'), join(site.folder, '.env'))
+      await rename(join(site.folder, 'infra dir', 'Taskfile.ts'), join(site.folder, 'Taskfile.ts'))
+    }
+  })
+})
+
+describe('F79 tables in a terminal', () => {
+  it.each([40, 60, 80])('F79 of %d columns: status, history, doctor and the list fit it', async columns => {
+    for (const words of [['status'], ['history'], ['doctor'], []]) {
+      const ended = await site.inTerminal({ CI: '1', COLUMNS_OF_TERMINAL: String(columns) }, ...words).ended
+      expect(ended, output(ended)).toMatchObject({ code: 0 })
+      const lines = ended.stdout.replaceAll('\r', '').split('\n')
+      // What comes before are the lines of the steps, which a terminal breaks where it likes.
+      const shown = lines.slice(lines.findIndex(line => /: done in /.test(line)) + 1)
+      expect(shown.length).toBeGreaterThan(3)
+      for (const line of shown) expect.soft(line.length, `${words}: ${line}`).toBeLessThanOrEqual(columns)
+    }
+  })
+})
+
+describe('console', () => {
+  it('without a terminal does not say ok before it fails', async () => {
+    const ended = await site.task('console', 'green')
+    const good = ended.code === 0
+    expect(/^ok: Open a remote console/m.test(ended.stdout), output(ended)).toBe(good)
+    expect(/^failed: Open a remote console/m.test(ended.stdout), output(ended)).toBe(!good)
+    await assertCleanAfter(site, ended)
+  })
+})
