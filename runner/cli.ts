@@ -44,6 +44,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const exit = await answer(argv, () => {
     began = true
   }).catch((error: unknown) => told(error, argv, { began, write }))
+  // It is told how this ended. What is left over, such as a timer of the Taskfile's, cannot change that any more.
+  process.on('uncaughtException', () => undefined)
   const [unsaid] = await Promise.all(lost.map(waiting => waiting()))
   cutShort.settled()
   if (!unsaid || exit !== 0) return exit

@@ -461,7 +461,7 @@ describe('what goes past the engine', () => {
   it('such as the exit code of a program that had the terminal is ours', async () => {
     const { code, stdout } = await task('console')
     expect(code).toBe(42)
-    expect(stdout).toMatch(/> Enter\nrawok: Enter \(/)
+    expect(stdout).toMatch(/> Enter\nrawfailed: Enter \(/)
   })
 })
 
