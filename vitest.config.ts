@@ -51,7 +51,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      // What real hosts, accounts and applications do, as one more part: each part of `npm run test:faults` ends in 15 minutes.
+      // What real hosts, accounts and applications do: the second part of `npm run test:faults`.
       {
         resolve: { alias },
         test: {
