@@ -98,7 +98,10 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       opening--
       const waiter = waiting.shift()
       if (waiter === undefined) spares.add(session)
-      else waiter.resolve(session)
+      else {
+        waiter.resolve(session)
+        refill()
+      }
     } catch (error) {
       opening--
       if (tried === 'exec' && error instanceof Fault && EARLY.test(error.message)) way = 'plain'
@@ -124,7 +127,8 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   const total = () => lines.reduce((sum, { open }) => sum + open, 0)
   const refill = () => {
     if (closed || first.ended() !== undefined) return
-    const wanted = waiting.length + wantedSpares - spares.size
+    // What is being opened serves those who wait; what replaces it is begun when they have it, not ahead of their script on the line.
+    const wanted = Math.max(waiting.length, wantedSpares - spares.size)
     while (opening < wanted) {
       const line = lines.find(({ open, limit }) => open < limit)
       if (line === undefined || total() >= LIMIT) break
