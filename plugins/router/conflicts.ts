@@ -1,4 +1,5 @@
 /** Other sites of the same nginx that would get requests of ours, or would lose theirs to us. Found out from what nginx itself reads. */
+import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/faults.ts'
 import { readAsRoot } from '../../slots/root.ts'
@@ -8,7 +9,7 @@ import { type Listener, listenersOf, overlap, shownListener, taken } from './lis
 
 /** A server block of the configuration. */
 interface Server {
-  readonly listeners: readonly Listener[]
+  readonly listeners: readonly (Listener & { readonly isDefault: boolean })[]
   readonly file: string
   readonly line: number
   readonly ours: boolean
@@ -22,14 +23,20 @@ export interface OurSite {
   readonly listeners: readonly Listener[]
   /** Where we ask it. */
   readonly ask: Listener
+  /** The site is enabled at the first of these whose folder nginx reads. */
+  readonly enabled: readonly string[]
   /** Server blocks in these files are ours, and so are those that include `include`. */
   readonly files: readonly string[]
   readonly include: string
 }
 
 export interface Conflict {
-  /** `name`: two sites have the same name. `address`: the other one gets all that comes to the address at which the site is asked. */
-  readonly kind: 'name' | 'address'
+  /**
+   * - `name`: two sites have the same name.
+   * - `address`: the other one gets all that comes to the address at which the site is asked.
+   * - `default`: the other one gets what names no site, because nginx reads it first; the new one would be read before it.
+   */
+  readonly kind: 'name' | 'address' | 'default'
   /** `file:line`. */
   readonly at: string
   readonly listen: string
@@ -51,7 +58,10 @@ if ! whole; then
   done
 fi`
 
-export function conflicts(dump: string, { site, listeners, ask, files, include }: OurSite): readonly Conflict[] {
+export function conflicts(
+  dump: string,
+  { site, listeners, ask, enabled, files, include }: OurSite,
+): readonly Conflict[] {
   const all = servers(parseDump(dump), { site, files, include })
   // Before our own block stands there, it is as if it did.
   const ours = [...listeners, ...all.flatMap(server => (server.ours ? server.listeners : []))]
@@ -64,10 +74,34 @@ export function conflicts(dump: string, { site, listeners, ask, files, include }
   const asked = taken([...ours.map(our => ({ ...our, server: undefined })), ...theirs], ask)
   const [first] = asked
   const lost = first?.server && ours.some(our => overlap(our, ask)) && asked.every(({ server }) => server !== undefined)
-  return [
+  const found = [
     ...named,
     ...(lost && first.server ? [{ kind: 'address' as const, at: at(first.server), listen: shownListener(ask) }] : []),
   ]
+  return found.length > 0 || all.some(server => server.ours)
+    ? found
+    : usurped(others, listeners, enabledAt(dump, enabled))
+}
+
+const enabledAt = (dump: string, enabled: readonly string[]): string | undefined =>
+  enabled.find(path =>
+    dump.match(/^[^#\n]*\binclude\s[^;]*;/gm)?.some(line => line.includes(`${posix.basename(posix.dirname(path))}/*`)),
+  )
+
+/** Which listeners have no default but the first site that nginx reads, and would have another one with a site in `file`. */
+function usurped(others: readonly Server[], listeners: readonly Listener[], file = ''): readonly Conflict[] {
+  return listeners.flatMap((our): Conflict[] => {
+    const there = others.flatMap(server =>
+      server.listeners
+        .filter(({ address, port }) => address === our.address && port === our.port)
+        .map(({ isDefault }) => ({ isDefault, server })),
+    )
+    const [first] = there
+    if (!first || there.some(({ isDefault }) => isDefault)) return []
+    // A folder is read by the bytes of its names. What order the folders have is left alone: ours is read late as Debian and nginx.org have it.
+    const before = posix.dirname(first.server.file) === posix.dirname(file) && file < first.server.file
+    return before ? [{ kind: 'default', at: at(first.server), listen: shownListener(our) }] : []
+  })
 }
 
 const at = ({ file, line }: { file: string; line: number }) => `${file}:${line}`
@@ -81,7 +115,9 @@ function servers(
   return blocks.map(({ block = [], file, line }) => {
     const listens = inside(block, 'listen')
     return {
-      listeners: listens.length > 0 ? listens.flatMap(it => listenersOf(it.args)) : [{ address: '*', port: 80 }],
+      listeners: (listens.length > 0 ? listens : [{ args: ['80'] }]).flatMap(({ args }) =>
+        listenersOf(args).map(listener => ({ ...listener, isDefault: /^default(?:_server)?$/m.test(args.join('\n')) })),
+      ),
       file,
       line,
       ours: files.includes(file) || block.some(it => it.file === include),
@@ -94,6 +130,8 @@ function servers(
 const isSame = (name: string, site: string) => name.toLowerCase().replace(/^\./, '') === site.toLowerCase()
 
 export const conflictFault = (host: string, site: string, { kind, at, listen }: Conflict): Fault =>
-  kind === 'name'
-    ? routerFaults.NGINX_NAME_TAKEN({ host, site, at, listen })
-    : routerFaults.NGINX_ADDRESS_TAKEN({ host, at, listen })
+  ({
+    name: () => routerFaults.NGINX_NAME_TAKEN({ host, site, at, listen }),
+    address: () => routerFaults.NGINX_ADDRESS_TAKEN({ host, at, listen }),
+    default: () => routerFaults.NGINX_DEFAULT_TAKEN({ host, at, listen }),
+  })[kind]()

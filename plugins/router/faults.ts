@@ -33,6 +33,13 @@ export const routerFaults = catalogue({
     next: () =>
       "Name an address first that is this site's alone, such as `nginx({ ..., listen: ['127.0.0.2:80', '*:80', '[::]:80'] })`; or change the `listen` of the other.",
   }),
+  NGINX_DEFAULT_TAKEN: fault<{ host: string; at: string; listen: string }>({
+    exit: 3,
+    what: d =>
+      `Requests to ${d.listen} on ${d.host} that name no site which nginx knows go to ${d.at}, the first site that it reads. The new one would be read before it, and get them.`,
+    next: () =>
+      'Add `default_server` to the `listen` line of that site, see that `sudo nginx -t` succeeds, reload nginx, and run the command again.',
+  }),
   NGINX_CONFIG_INVALID: fault<{ host: string; said: string }>({
     exit: 3,
     what: d => `nginx on ${d.host} refuses its configuration: ${firstProblem(d.said)}`,

@@ -12,6 +12,8 @@ const edits: NonNullable<HostFile['edits']> = {
   ours: line => /^(?:server \{|\}|(?:listen|server_name|include) [^ ;]+;)$/.test(line),
   satisfied: (line, theirs) =>
     /^listen \[::\]:\d+;$/.test(line) ||
+    // `default_server`, say.
+    (line.startsWith('listen ') && theirs.some(other => other.startsWith(`${line.slice(0, -1)} `))) ||
     (line.startsWith('server_name ') && theirs.some(other => other.split(/[ ;]+/).includes(line.slice(12, -1)))),
 }
 

@@ -158,6 +158,7 @@ function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, 
         site: parts.values.site,
         listeners: include ? [] : listen.listeners,
         ask: { address: listen.ask.address, port: portOf(url) },
+        enabled: at.enabled,
         files: include ? [] : way.own,
         include: at.include,
       }

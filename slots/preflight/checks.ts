@@ -1,7 +1,7 @@
 /** Judges what was seen of a host: one check a subject, each with what to do when it is not good. Pure. */
 import type { Fault } from '../../runner/faults.ts'
 import { table } from '../../runner/table.ts'
-import { PORT_ADVICE } from '../faults.ts'
+import { PORT_ADVICE, slotFaults } from '../faults.ts'
 import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import type { Health } from '../start/health.ts'
@@ -22,6 +22,8 @@ export interface Check {
 }
 
 export interface Evidence {
+  /** Its name. */
+  readonly host: string
   readonly user: string
   /** The application's folder. */
   readonly root: string
@@ -80,7 +82,7 @@ export function judge(evidence: Evidence): readonly Check[] {
     environment ? failed('environment', environment) : files(seen),
     clock(evidence),
     ...measuring(seen),
-    ...maintenance(seen),
+    ...maintenance(evidence),
   ]
   if (!busy) return checks
   // What somebody changes right now may look wrong for a moment.
@@ -97,11 +99,9 @@ function routerChecks({ router, warned = [] }: Evidence): Check[] {
   return warned.map(fault => ({ ...failed('router', fault), result: 'warn' }))
 }
 
-function maintenance({ closed }: Seen): Check[] {
-  if (!closed) return []
-  const said = `closed by ${closed.by} at ${closed.since}: ${closed.reason}`
-  return [bad('fail', 'maintenance', said, 'Wait until it is open again, or open it with `npx task unlock`.')]
-}
+/** In the words that a run hears as well which asked before its build. */
+const maintenance = ({ host, seen: { closed } }: Evidence): Check[] =>
+  closed ? [failed('maintenance', slotFaults.CLOSED({ host, ...closed }))] : []
 
 /** A live slot that is ill is no reason to refuse the deploy that mends it. */
 function liveCheck({ seen, slots, live: { name }, health, load }: Evidence): Check {

@@ -56,6 +56,7 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
   if (read.fault?.code === 'NOT_SET_UP' || read.fault?.code === 'NOT_OURS') throw read.fault
   const truth = read.value ? await caught(async () => judgeTruth(read.value, slots)) : read
   return judge({
+    host: ground.host.name,
     user: found.user,
     root: ground.layout.root,
     slots,

@@ -237,6 +237,20 @@ describe('F71 a server on which only root exists', () => {
     )
   })
 
+  it('F57 a site that nginx would read before ours does not take what names no site', async () => {
+    await isRefused(
+      () => task(fresh, 'setup', '--login', 'root'),
+      /that name no site .* go to \S+life.conf:\d+, the first .*\[NGINX_DEFAULT_TAKEN\]/,
+      /`default_server` to the `listen` line/,
+    )
+    await root(`sed -i -E 's/^( *listen .*80);/\\1 default_server;/' /etc/nginx/sites-available/life.conf
+nginx -t 2>&1 && systemctl reload nginx`)
+    // Which is no drift of ours.
+    const setup = await task(ours, 'setup')
+    expect(setup.stdout).toMatch(/^ok: Prepare the host {2}0 folders and 0 files changed/m)
+    expect(await root('grep -c default_server /etc/nginx/sites-available/life.conf')).toBe('2')
+  })
+
   it('F71 a user without sudo is led to the command that helps', async () => {
     await root('mv /etc/sudoers.d/bob /root/bob')
     await isRefused(

@@ -108,7 +108,7 @@ describe('a host that is closed', () => {
     expect(data.maintenance).toMatchObject({ reason: REASON })
     const doctor = await site.task('doctor')
     expect(doctor.code, output(doctor)).toBe(3)
-    expect(doctor.stdout).toMatch(/^fail +maintenance +closed by .*npx task open/m)
+    expect(doctor.stdout).toMatch(/^fail +maintenance +\S+ has closed .* for maintenance since .*npx task open/m)
     const refused = await underFault(site, () => site.taskWith({ SLOW: '1' }, 'deploy'), {
       exit: 3,
       cause: /for maintenance.*new disks.*\[CLOSED\]/,

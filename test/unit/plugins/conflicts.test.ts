@@ -22,10 +22,11 @@ const dump = (files: Record<string, string>) =>
 
 const of = (files: Record<string, string>, listen: Listen = 80, include = false) => {
   const { listeners, ask } = listening(listen)
-  const site = { site: 'life.example', include: INCLUDE, ask }
+  const enabled = [OWN, '/etc/nginx/conf.d/life.conf']
+  const site = { site: 'life.example', include: INCLUDE, ask, enabled }
   return conflicts(dump(files), { ...site, listeners: include ? [] : listeners, files: include ? [] : [OWN] })
 }
-const other = (text: string, path = '/etc/nginx/sites-enabled/shop') => ({ [path]: text })
+const other = (text: string, path = '/etc/nginx/sites-enabled/bank') => ({ [path]: text })
 
 describe('another site', () => {
   test.each([
@@ -45,7 +46,7 @@ describe('another site', () => {
     ],
     ['that takes our address', 'server { listen 127.0.0.1:80; server_name stub; }', 'address', '127.0.0.1:80', 1],
   ])('%s is found, with file and line', (_, text, kind, listen, line) => {
-    expect(of(other(text))).toEqual([{ kind, listen, at: `/etc/nginx/sites-enabled/shop:${line}` }])
+    expect(of(other(text))).toEqual([{ kind, listen, at: `/etc/nginx/sites-enabled/bank:${line}` }])
   })
 
   test.each([
@@ -97,10 +98,37 @@ describe('another site', () => {
     expect(of(other('server { listen 127.0.0.1:80; server_name stub; }'), ['127.0.0.2:80', '*:80'])).toEqual([])
   })
 
+  test('that gets what names no site keeps that beside a new one, which would be read first', () => {
+    const first = (text: string, path = '/etc/nginx/sites-enabled/shop') => of(other(text, path))
+    const shop = 'server { listen 80; server_name shop.example; }'
+    expect(first(shop)).toEqual([{ kind: 'default', listen: '*:80', at: '/etc/nginx/sites-enabled/shop:1' }])
+    expect(first('server { server_name shop.example; }')).toMatchObject([{ kind: 'default' }])
+    expect(first('server { listen [::]:80; server_name shop.example; }')).toMatchObject([{ listen: '[::]:80' }])
+    // One that is read before ours stays the first, one that is called the default is so anywhere, and another port is no matter.
+    expect(first(shop, '/etc/nginx/sites-enabled/bank')).toEqual([])
+    expect(first(shop, '/etc/nginx/conf.d/shop.conf')).toEqual([])
+    expect(first(shop.replace('80', '80 default_server'))).toEqual([])
+    // nginx.org's, which knows no sites-enabled.
+    const main = 'http { include /etc/nginx/conf.d/*.conf; }'
+    const [conf, site] = ['/etc/nginx/conf.d/shop.conf', '/etc/nginx/sites-enabled/shop']
+    expect(of({ '/etc/nginx/nginx.conf': main, [conf]: shop })).toEqual([
+      { kind: 'default', listen: '*:80', at: `${conf}:1` },
+    ])
+    expect(of({ '/etc/nginx/nginx.conf': main, [site]: shop })).toEqual([])
+    expect(first(shop.replace('80', '8080'))).toEqual([])
+    // Ours is there already: what it gets now it keeps.
+    expect(
+      of({
+        ...other('server { listen 80; server_name life.example; }', OWN),
+        ...other(shop, '/etc/nginx/sites-enabled/shop'),
+      }),
+    ).toEqual([])
+  })
+
   test('is read past programs, quoted words and braces in words', () => {
     const text = `map $a $b { "~^a;{2}" 'x;y'; default \${a}b; }
 server { content_by_lua_block { if x then return { server_name } end } listen 80; server_name life.example; }`
-    expect(of(other(text))).toEqual([{ kind: 'name', listen: '*:80', at: '/etc/nginx/sites-enabled/shop:2' }])
+    expect(of(other(text))).toEqual([{ kind: 'name', listen: '*:80', at: '/etc/nginx/sites-enabled/bank:2' }])
     expect(parseDump('')).toEqual([])
   })
 })

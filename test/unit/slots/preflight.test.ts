@@ -49,6 +49,7 @@ const seen: Seen = {
   unmeasured: undefined,
 }
 const evidence: Evidence = {
+  host: 'web-1',
   user: 'deploy',
   root: '/srv/life',
   slots,
