@@ -4,8 +4,8 @@ import {
   assertCleanAfter,
   deployNext,
   faultSite,
+  LIGHT,
   liveState,
-  ONLY_KEEP_ALIVE,
   succeeds,
   underFault,
 } from '../support/invariant.ts'
@@ -52,7 +52,7 @@ cp -a /root/router/. ${router}/`)
 describe('F66 a server that grants few sessions', () => {
   test.each([1, 2, 3])('MaxSessions %i: a deploy with its promote, and a rollback, under load', async allowed => {
     await sshd(`MaxSessions ${allowed}`)
-    const load = await startLoad({ url: site.url, clients: ONLY_KEEP_ALIVE })
+    const load = await startLoad({ url: site.url, ...LIGHT })
     const ended = [await deployNext(site, {}, '--promote'), await site.task('rollback')]
     const report = await load.stop()
     for (const { code, stdout, stderr } of ended) expect.soft(code, stdout + stderr).toBe(0)
@@ -88,7 +88,7 @@ describe('F69 the account', () => {
   }
   test.each(['077', '027'])('umask %s: what nginx has to read it can read', async mask => {
     await startUp(`umask ${mask}`)
-    const load = await startLoad({ url: site.url, clients: ONLY_KEEP_ALIVE })
+    const load = await startLoad({ url: site.url, ...LIGHT })
     const ended = await deployNext(site, {}, '--promote')
     const report = await load.stop()
     expect.soft(ended.code, ended.stdout + ended.stderr).toBe(0)

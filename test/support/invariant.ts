@@ -144,7 +144,7 @@ const heavyPath = (site: Site, sha256: string) => join(site.folder, `heavy-${sha
 /** Runs the faulty command under load, and holds the world against the invariant, before and after it was healed. */
 export async function underFault(site: Site, work: () => Promise<Ended>, expected: Expected): Promise<Survived> {
   const before = await liveState(site)
-  const load = expected.noLoad === undefined ? await startLoad({ url: site.url, clients: ONLY_KEEP_ALIVE }) : undefined
+  const load = expected.noLoad === undefined ? await startLoad({ url: site.url, ...LIGHT }) : undefined
   const began = performance.now()
   const ended = await work()
   const milliseconds = performance.now() - began
@@ -188,7 +188,11 @@ export async function assertCleanAfter(site: Site, ...ended: readonly Ended[]): 
   await assertNoSecret(site, ended.map(({ stdout, stderr }) => stdout + stderr).join('\n'))
 }
 
-export const ONLY_KEEP_ALIVE = { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 }
+/** Enough to see a request that is lost, and not so much that host and program have no processor left. */
+export const LIGHT = {
+  clients: { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 },
+  pauseMs: { keepAlive: 25 },
+}
 
 interface LiveState {
   readonly slot: string
@@ -251,9 +255,18 @@ done`)
 }
 
 /** Size and name of each file in the artifact of a release. */
-async function artifactFiles(site: Site, version: string, sha256: string): Promise<string[]> {
+async function artifactFiles(site: Site, version: string, sha256: string): Promise<readonly string[]> {
   const heavy = heavyPath(site, sha256)
   const artifact = existsSync(heavy) ? heavy : await lifeTarball(version)
+  const known = listed.get(artifact) ?? filesIn(artifact)
+  listed.set(artifact, known)
+  return known
+}
+
+/** An artifact is listed once: its path says what is in it. */
+const listed = new Map<string, Promise<readonly string[]>>()
+
+async function filesIn(artifact: string): Promise<readonly string[]> {
   const { stdout } = await run('tar', ['-tvzf', artifact])
   return [...stdout.matchAll(/^-\S+ \S+ +(\d+) \S+ \S+ (?:\.\/)?(.+)$/gm)].map(([, size, name]) => `${size} ${name}`)
 }
