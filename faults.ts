@@ -1,9 +1,9 @@
 /** The whole catalogue of errors, put together from the rooms; for whoever wants to know what can be thrown. */
 import { hostFaults } from './host/faults.ts'
-import { buildFaults } from './plugins/build/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { runtimeFaults } from './plugins/runtime/faults.ts'
-import { runnerFaults } from './runner/runner-faults.ts'
+import { buildFaults } from './plugins/source/faults.ts'
+import { runnerFaults } from './runner/faults.ts'
 import { environmentFaults } from './slots/environment/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
 import { probeFaults } from './slots/promote/probe-faults.ts'

@@ -2,14 +2,14 @@
 export type { Held, Host, HostSetting, PutOptions, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
-export { type SshOptions, ssh } from './host/ssh.ts'
-export { type CommandOptions, command } from './plugins/build/command.ts'
-export { type DockerOptions, docker } from './plugins/build/docker.ts'
-export { type TarballOptions, tarball } from './plugins/build/file.ts'
-export { type NginxOptions, nginx } from './plugins/router/nginx.ts'
-export { type BeamOptions, beam } from './plugins/runtime/beam.ts'
-export { arg } from './runner/args.ts'
-export { catalogue, Fault, fault } from './runner/faults.ts'
+export { type SshOptions, ssh } from './host/ssh/transport.ts'
+export { type NginxOptions, nginx } from './plugins/router/nginx/nginx.ts'
+export { type BeamOptions, beam } from './plugins/runtime/beam/beam.ts'
+export { type CommandOptions, command } from './plugins/source/command.ts'
+export { type DockerOptions, docker } from './plugins/source/docker.ts'
+export { type TarballOptions, tarball } from './plugins/source/file.ts'
+export { arg } from './runner/cli/args.ts'
+export { catalogue, Fault, fault } from './runner/fault.ts'
 export { type AnyTask, type Arg, definer, type Kit, type Shell, type Task } from './runner/task.ts'
 export type {
   Answer,
@@ -32,9 +32,9 @@ export type {
   SlotProcess,
   Stopped,
 } from './slots/contracts.ts'
+export type { HealthCheck } from './slots/health/health.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
-export type { HealthCheck } from './slots/start/health.ts'
 export type { Context } from './tasks/context.ts'
 export { type EnvironmentFile, type ProjectDefinition, project } from './tasks/project.ts'
 

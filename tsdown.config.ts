@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig } from 'tsdown'
 
-const entry = { index: 'index.ts', cli: 'runner/cli.ts' }
+const entry = { index: 'index.ts', cli: 'runner/cli/main.ts' }
 const next = 'dist.next'
 const dist = 'dist'
 
@@ -34,7 +34,7 @@ export default defineConfig({
   loader: { '.conf': 'text' },
   // What the entries and the parts that are loaded later share is one file: each file more delays the first word.
   outputOptions: {
-    codeSplitting: { groups: [{ name: 'runner', test: /\/(?:runner\/[^/]+|faults)\.ts$/, minShareCount: 2 }] },
+    codeSplitting: { groups: [{ name: 'runner', test: /\/(?:runner\/.+|faults)\.ts$/, minShareCount: 2 }] },
   },
   outDir: next,
   onSuccess: moveIn,

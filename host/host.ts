@@ -2,7 +2,7 @@
  * A machine that tasks work on, reached over SSH or this one. `test/contract/host.ts` proves each sentence of these
  * comments for any implementation.
  */
-import type { Fault } from '../runner/faults.ts'
+import type { Fault } from '../runner/fault.ts'
 import type { RunSetting, Shell, Traffic } from '../runner/task.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { homedir, userInfo } from 'node:os'
+import { BASH, READER, ready } from './exec/ready.ts'
 import { hostFaults } from './faults.ts'
 import type { HostSetting, Transport } from './host.ts'
 import type { Ending, Machine, Session } from './machine.ts'
 import { openHost } from './open-host.ts'
-import { BASH, READER, ready } from './ready.ts'
 
 /** A host that is this machine. Commands start in the home folder, as they do over SSH. */
 export function local(): Transport {

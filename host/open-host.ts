@@ -1,15 +1,15 @@
 /** All that a `Host` promises, on top of the little that a `Machine` offers. */
-import { attach } from './attach.ts'
-import { guardedBy } from './guard.ts'
-import { hold } from './hold.ts'
+import { attach } from './exec/attach.ts'
+import { inTurns } from './exec/batch.ts'
+import { hold } from './exec/hold.ts'
+import { interruptible, preamble, type Start } from './exec/process.ts'
+import { ask, run, type Tapped } from './exec/run.ts'
+import { shellOver } from './exec/shell.ts'
+import { put, write } from './exec/transfer.ts'
+import { guardedBy } from './exec/write-guard.ts'
 import type { Guard, Host, HostSetting } from './host.ts'
 import type { Machine } from './machine.ts'
-import { interruptible, preamble, type Start } from './process.ts'
-import { ask, run, type Tapped } from './run.ts'
 import type { Script } from './script.ts'
-import { shellOver } from './shell.ts'
-import { put, write } from './transfer.ts'
-import { inTurns } from './turn.ts'
 
 export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSetting, 'signal' | 'guard'>): Host {
   const { name } = machine

@@ -1,67 +1,176 @@
-/**
- * The form of the error catalogue. Each room keeps its own entries in its `faults.ts`; `faults.ts` at the top
- * puts them together, for the docs and for the test that holds codes apart.
- */
+/** What can be wrong with the words that were typed, with the Taskfile, and with a run as such. */
+import { catalogue, fault } from './fault.ts'
 
-/** 1 failed, the live slot is as it was · 2 the words or the Taskfile are wrong, nothing was contacted · 3 refused · 130 interrupted. */
-export type ExitCode = 1 | 2 | 3 | 130
-
-/** An error that a person can act on: a code, one line of what happened, one line of what to do next. */
-export class Fault extends Error {
-  override readonly name = 'Fault'
-  readonly code: string
-  readonly exit: ExitCode
-  /** What to do next, one line. */
-  readonly next: string
-  /** More lines to show below the cause: the end of a log, a table of readings. Never needed to understand `message`. */
-  readonly detail: string | undefined
-  /** Which field of a Taskfile it is about: the names that lead there. */
-  readonly field?: readonly string[]
-
-  constructor(
-    code: string,
-    exit: ExitCode,
-    what: string,
-    next: string,
-    options: { detail?: string | undefined; cause?: unknown } = {},
-  ) {
-    super(what, options.cause === undefined ? undefined : { cause: options.cause })
-    this.code = code
-    this.exit = exit
-    this.next = next
-    this.detail = options.detail
-  }
+/** One place in a file, as editors understand it. */
+export interface Place {
+  /** Path as a person would type it, from the working folder. */
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+  /** From 1. */
+  readonly column: number
 }
 
-/** Whether something that was thrown is a fault; also one of another copy of this package, as a plugin may have. */
-export const isFault = (thrown: unknown): thrown is Fault =>
-  thrown instanceof Error && thrown.name === 'Fault' && 'code' in thrown && 'next' in thrown && 'exit' in thrown
+const at = ({ file, line, column }: Place) => `${file}:${line}:${column}`
+const meant = (near: string | undefined, otherwise: string) =>
+  near === undefined ? otherwise : `Did you mean ${near}?`
+const listed = (names: readonly string[]) => names.map(name => `\`${name}\``).join(' and ')
 
-/** How one entry of the catalogue turns its data into words. */
-export interface FaultEntry<D> {
-  readonly exit: ExitCode
-  what(data: D): string
-  next(data: D): string
-  detail?(data: D): string | undefined
-}
-
-/** Makes a `Fault` from an entry's data; `cause` is what was caught, if anything. */
-export type MakeFault<D> = (data: D, cause?: unknown) => Fault
-
-/**
- * Turns a table of entries into functions that make the errors: `throw hostFaults.HOST_KEY_CHANGED({ ... })`.
- * The key of an entry is its code.
- */
-export function catalogue<T extends Record<string, FaultEntry<never>>>(
-  entries: T,
-): { readonly [K in keyof T]: T[K] extends FaultEntry<infer D> ? MakeFault<D> : never } {
-  const made = Object.entries(entries as unknown as Record<string, FaultEntry<unknown>>).map(([code, entry]) => [
-    code,
-    (data: unknown, cause?: unknown) =>
-      new Fault(code, entry.exit, entry.what(data), entry.next(data), { detail: entry.detail?.(data), cause }),
-  ])
-  return Object.fromEntries(made) as never
-}
-
-/** Types one entry: `fault<{ host: string }>({ exit: 1, what: d => ..., next: d => ... })`. */
-export const fault = <D>(entry: FaultEntry<D>): FaultEntry<D> => entry
+export const runnerFaults = catalogue({
+  TASKFILE_MISSING: fault<{ from: string; named: boolean }>({
+    exit: 2,
+    what: d => (d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`),
+    next: d => (d.named ? 'Check the path given to --taskfile.' : 'Write one, or name it: npx task --taskfile <path>'),
+  }),
+  FOLDER_GONE: fault<undefined>({
+    exit: 2,
+    what: () => 'The folder that you are in does not exist any more.',
+    next: () => 'Change to one that does, such as with `cd`, and run the command there.',
+  }),
+  PACKAGE_MISSING: fault<{ name: string; folder: string }>({
+    exit: 2,
+    what: d => `The package ${d.name}, which switchyard needs, is not installed.`,
+    next: d =>
+      `Install the packages again: run \`npm install\` in the folder whose package.json names them (${d.folder}).`,
+  }),
+  TASKFILE_BROKEN: fault<{ place: Place; said: string; frame: string }>({
+    exit: 2,
+    what: d => `${at(d.place)}  ${d.said}`,
+    next: d => `Correct line ${d.place.line} of ${d.place.file}.`,
+    detail: d => d.frame,
+  }),
+  TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; said: string; frame?: string | undefined }>({
+    exit: 2,
+    what: d => `${d.place ? at(d.place) : d.file}  ${d.said}`,
+    next: d => `${d.file} failed while it was read, before any task ran; correct that first.`,
+    detail: d => d.frame,
+  }),
+  OPTION_UNKNOWN: fault<{ factory: string; field: string; near: string | undefined; known: readonly string[] }>({
+    exit: 2,
+    what: d => `${d.factory} has no option \`${d.field}\`.`,
+    next: d => meant(d.near && `\`${d.near}\``, `It takes ${d.known.map(name => `\`${name}\``).join(', ') || 'none'}.`),
+  }),
+  OPTION_MISSING: fault<{ factory: string; field: string; words: string }>({
+    exit: 2,
+    what: d => `${d.factory} needs \`${d.field}\`, and it is missing.`,
+    next: d => `Write \`${d.field}\` in the Taskfile: ${d.words}.`,
+  }),
+  OPTION_INVALID: fault<{ factory: string; field: string; got: string; words: string }>({
+    exit: 2,
+    what: d =>
+      `${d.field === '' ? `What ${d.factory} is given` : `\`${d.field}\` of ${d.factory}`} cannot be ${d.got}.`,
+    next: d => `It is ${d.words}.`,
+  }),
+  TASKFILE_EMPTY: fault<{ file: string }>({
+    exit: 2,
+    what: d => `${d.file} exports no task.`,
+    next: () => "Export one: export const hello = task('Say hello', { run: ({ log }) => log('hello') })",
+  }),
+  UNKNOWN_TASK: fault<{ name: string; near: string | undefined; line?: string | undefined }>({
+    exit: 2,
+    what: d => `There is no task \`${d.name}\`${d.line === undefined ? '' : ': the Taskfile does not export it'}.`,
+    next: d =>
+      d.line === undefined
+        ? meant(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.')
+        : `Add this line to the Taskfile: ${d.line}`,
+  }),
+  UNKNOWN_FLAG: fault<{ flag: string; near: string | undefined; command: string | undefined }>({
+    exit: 2,
+    what: d => (d.command === undefined ? `There is no flag ${d.flag}.` : `\`${d.command}\` has no flag ${d.flag}.`),
+    next: d =>
+      meant(d.near, `Run \`npx task ${d.command === undefined ? '' : `${d.command} `}--help\` to see its flags.`),
+  }),
+  FLAG_WITHOUT_VALUE: fault<{ flag: string; placeholder: string; got: string | undefined }>({
+    exit: 2,
+    what: d => `${d.flag} wants a value${d.got === undefined ? '' : `, and ${d.got} looks like another flag`}.`,
+    next: d =>
+      `Write ${d.flag} <${d.placeholder}>${d.got === undefined ? '' : `, or ${d.flag}=${d.got} if that is the value`}.`,
+  }),
+  FLAG_WITH_VALUE: fault<{ flag: string; value: string }>({
+    exit: 2,
+    what: d => `${d.flag} is a switch and takes no value, but got \`${d.value}\`.`,
+    next: d => `Write ${d.flag} alone, or leave it out.`,
+  }),
+  ARGUMENT_MISSING: fault<{ command: string; argument: string; allowed: string; usage: string }>({
+    exit: 2,
+    what: d => `\`${d.command}\` wants <${d.argument}>: ${d.allowed}.`,
+    next: d => `Write: npx task ${d.usage}`,
+  }),
+  ARGUMENT_UNEXPECTED: fault<{ command: string; value: string; usage: string }>({
+    exit: 2,
+    what: d => `\`${d.command}\` does not know what to do with \`${d.value}\`.`,
+    next: d => `Write: npx task ${d.usage}`,
+  }),
+  ARGUMENT_TWICE: fault<{ argument: string; first: string; second: string }>({
+    exit: 2,
+    what: d => `<${d.argument}> was given twice: \`${d.first}\` and \`${d.second}\`.`,
+    next: () => 'Give it once.',
+  }),
+  ARGUMENT_INVALID: fault<{ argument: string; value: string; said: string; near: string | undefined }>({
+    exit: 2,
+    what: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.said}.`,
+    next: d => meant(d.near && `\`${d.near}\``, 'Give one of the values that it takes.'),
+  }),
+  ARGUMENT_CLASH: fault<{ argument: string; titles: readonly string[]; command: string }>({
+    exit: 2,
+    what: d =>
+      `Two tasks of \`${d.command}\` use the argument name \`${d.argument}\` for different things: ${listed(d.titles)}.`,
+    next: () => 'Give both the same argument object, or rename one.',
+  }),
+  ARGUMENT_RESERVED: fault<{ argument: string; title: string }>({
+    exit: 2,
+    what: d => `The argument \`${d.argument}\` of \`${d.title}\` has the name of a flag that every command has.`,
+    next: () => 'Rename it.',
+  }),
+  TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({
+    exit: 2,
+    what: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,
+    next: () => 'Rename one of them.',
+  }),
+  TASK_RESERVED: fault<{ name: string; from: string }>({
+    exit: 2,
+    what: d => `The export \`${d.from}\` would be the command \`${d.name}\`, which every Taskfile has already.`,
+    next: () => 'Rename it.',
+  }),
+  CYCLE: fault<{ titles: readonly string[] }>({
+    exit: 2,
+    what: d => `Tasks need each other in a circle: ${d.titles.join(' -> ')}.`,
+    next: () => 'Take one of these needs away.',
+  }),
+  NEED_UNDEFINED: fault<{ title: string; position: number }>({
+    exit: 2,
+    what: d => `Need number ${d.position} of \`${d.title}\` is not a task.`,
+    next: () => 'It is used before it is made, as when two files import each other: move it to a file of its own.',
+  }),
+  INTERACTIVE_NOT_LAST: fault<{ title: string; command: string }>({
+    exit: 2,
+    what: d => `\`${d.title}\` takes the terminal, so nothing can come after it in \`${d.command}\`.`,
+    next: () => 'Let no task need it, and put it last in its flow.',
+  }),
+  INTERACTIVE_JSON: fault<{ title: string }>({
+    exit: 2,
+    what: d => `\`${d.title}\` takes the terminal, and --json wants it for its events.`,
+    next: () => 'Leave out --json.',
+  }),
+  WAITS_FOR_NOTHING: fault<{ doing: string }>({
+    exit: 1,
+    what: d => `${d.doing} waits for what never comes: nothing is left that could happen.`,
+    next: () => 'Look for a promise that nothing resolves or rejects.',
+  }),
+  NO_RESULT: fault<undefined>({
+    exit: 1,
+    what: () => 'The program was ended before it had a result.',
+    next: () =>
+      'Look for a `process.exit()` in the Taskfile and in what it imports, and for a promise that nothing settles.',
+  }),
+  OUTPUT_LOST: fault<{ why: string }>({
+    exit: 1,
+    what: d => `The command itself succeeded, but its result could not be written to standard output: ${d.why}.`,
+    next: () => 'Do not repeat what changes something: ask for the result again, with somewhere to write it.',
+  }),
+  INTERRUPTED: fault<{ signal: string }>({
+    exit: 130,
+    what: d => `Interrupted by ${d.signal}.`,
+    next: () => 'Run it again when you are ready; what had been done is told above.',
+  }),
+})

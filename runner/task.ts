@@ -6,7 +6,7 @@
  */
 import type { ProcessPromise, Options as ZxOptions } from 'zx/core'
 
-import { call, checked, fields, flag, list, optional, record, text, thing, worded } from './shape.ts'
+import { call, checked, fields, flag, list, optional, record, text, thing, worded } from './taskfile/shape.ts'
 
 /** zx's `$`, local or remote: a template whose values are quoted, or options that make another such shell. */
 export interface Shell {

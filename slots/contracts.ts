@@ -4,7 +4,7 @@
  */
 import type { Host } from '../host/host.ts'
 import type { Script } from '../host/script.ts'
-import type { Fault } from '../runner/faults.ts'
+import type { Fault } from '../runner/fault.ts'
 import type { Kit } from '../runner/task.ts'
 import type { Layout } from './layout.ts'
 

@@ -1,5 +1,5 @@
 /** The slots of a project: looked up by name, and the other one of two. */
-import { anyText, fields, number, optional, record } from '../runner/shape.ts'
+import { anyText, fields, number, optional, record } from '../runner/taskfile/shape.ts'
 import type { Slot } from './contracts.ts'
 import { slotFaults } from './faults.ts'
 import { named, port } from './names.ts'

@@ -1,5 +1,5 @@
 /** What can go wrong with a slot's process. */
-import { catalogue, fault } from '../../runner/faults.ts'
+import { catalogue, fault } from '../../runner/fault.ts'
 import type { Refusal } from '../../slots/sudo/refusal.ts'
 
 export const runtimeFaults = catalogue({

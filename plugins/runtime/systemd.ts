@@ -1,9 +1,9 @@
 /** A slot as an instance of a systemd unit: `life@blue.service`. It comes back after a crash and after a reboot. */
 import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
+import { asRoot, readAsRoot } from '../../host/sudo.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
-import { asRoot, readAsRoot } from '../../slots/root.ts'
 import { ALREADY, insisting, MISSING, STUCK, type Supervisor } from './supervisor.ts'
 
 const SYSTEMCTL = '/usr/bin/systemctl'

@@ -1,5 +1,5 @@
 /** What can be wrong with a project's environment file. A value never stands in a message. */
-import { catalogue, fault } from '../../runner/faults.ts'
+import { catalogue, fault } from '../../runner/fault.ts'
 
 export const environmentFaults = catalogue({
   ENV_FILE_UNREADABLE: fault<{ file: string; why: string }>({

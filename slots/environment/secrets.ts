@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { CODE } from '../../runner/package.ts'
 import type { Environment } from './environment.ts'
 
 export interface Shown {
@@ -128,16 +128,9 @@ let own: string | undefined
 
 /** All that we could say: the text of this program, read when a value is a mere word. */
 function ownText(): string {
-  own ??= SOURCES.flatMap(folder => textsIn(fileURLToPath(new URL(folder, import.meta.url))))
-    .join('\n')
-    .toLowerCase()
+  own ??= CODE.flatMap(textsIn).join('\n').toLowerCase()
   return own
 }
-
-/** Once built, all of it stands beside this file. */
-const SOURCES = import.meta.url.endsWith('.ts')
-  ? ['runner', 'host', 'slots', 'tasks', 'plugins'].map(room => `../../${room}/`)
-  : ['./']
 
 const textsIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })

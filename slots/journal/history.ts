@@ -1,5 +1,5 @@
 /** The journal for people. */
-import { table } from '../../runner/table.ts'
+import { table } from '../../runner/output/table.ts'
 import type { Detached } from '../migration/detached.ts'
 import type { Entry } from './journal.ts'
 

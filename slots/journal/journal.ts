@@ -2,9 +2,9 @@
 import { hostname, userInfo } from 'node:os'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
-import { Fault } from '../../runner/faults.ts'
+import { asRoot } from '../../host/sudo.ts'
+import { Fault } from '../../runner/fault.ts'
 import type { Layout } from '../layout.ts'
-import { asRoot } from '../root.ts'
 
 /** One run of the program, as the host knows it. */
 export interface Deploy {

@@ -1,10 +1,10 @@
 /** What the journal tells of a slot, where the slot's record alone leaves a question open. */
 
 import type { Host } from '../../host/host.ts'
-import { Fault } from '../../runner/faults.ts'
+import { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import type { SlotRecord } from '../truth/record.ts'
+import type { SlotRecord } from '../state/slot-record.ts'
 import { type Entry, readJournal } from './journal.ts'
 
 /** How far back the journal is read. */

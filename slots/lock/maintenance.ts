@@ -1,7 +1,7 @@
 /** A host that is closed for maintenance: a file beside the lock says by whom, since when and why, and nobody gets the lock. */
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
-import type { Fault } from '../../runner/faults.ts'
+import type { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'

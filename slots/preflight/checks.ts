@@ -1,16 +1,16 @@
 /** Judges what was seen of a host: one check a subject, each with what to do when it is not good. Pure. */
-import type { Fault } from '../../runner/faults.ts'
-import { table } from '../../runner/table.ts'
+import type { Fault } from '../../runner/fault.ts'
+import { table } from '../../runner/output/table.ts'
 import { PORT_ADVICE, slotFaults } from '../faults.ts'
+import { counted } from '../format.ts'
+import { answerWords } from '../health/format.ts'
+import type { Health } from '../health/health.ts'
+import { holderWords } from '../lifecycle/sockets.ts'
 import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
-import type { Health } from '../start/health.ts'
-import { answerWords } from '../start/health-words.ts'
-import { holderWords } from '../start/sockets.ts'
 import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
-import { counted } from '../words.ts'
-import type { Seen } from './look.ts'
+import type { Seen } from './inspect.ts'
 import { mountCheck } from './mounts.ts'
 
 export interface Check {

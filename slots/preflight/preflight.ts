@@ -3,20 +3,20 @@
  * `task doctor` looks at the same at any time.
  */
 import type { Host } from '../../host/host.ts'
-import { Fault } from '../../runner/faults.ts'
+import { Fault } from '../../runner/fault.ts'
 import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
+import type { Health } from '../health/health.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import { type Facts, facts } from '../setup/facts.ts'
 import { plan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
-import type { Health } from '../start/health.ts'
-import { judge as judgeTruth, readings } from '../truth/truth.ts'
+import { judge as judgeTruth, readings } from '../state/readings.ts'
 import type { Room } from '../upload/contents.ts'
 import { changedFiles, parseChanged } from './changed.ts'
 import { type Check, judge } from './checks.ts'
-import { look as lookScript, parseLook } from './look.ts'
+import { look as lookScript, parseLook } from './inspect.ts'
 
 interface Ground<S extends string> {
   readonly app: string

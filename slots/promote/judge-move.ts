@@ -5,11 +5,11 @@
 import type { Slot } from '../contracts.ts'
 import type { Slots } from '../slot.ts'
 import { against, type Measured } from './measured.ts'
-import type { MeasuredMove } from './measured-move.ts'
-import { type Ground, type Move, NotProven } from './move.ts'
 import type { Probing } from './probe.ts'
 import { probeFaults } from './probe-faults.ts'
+import type { MeasuredMove } from './probed-switch.ts'
 import { serving } from './serving.ts'
+import { type Ground, type Move, NotProven } from './switch.ts'
 import { failedOf, failsLess, sum, type Tally } from './tally.ts'
 
 export interface Outcome {

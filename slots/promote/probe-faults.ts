@@ -1,5 +1,5 @@
 /** What a promote's own measuring can find. */
-import { catalogue, fault } from '../../runner/faults.ts'
+import { catalogue, fault } from '../../runner/fault.ts'
 import { failedOf, type Tally } from './tally.ts'
 
 interface Failed {

@@ -5,7 +5,7 @@
 import { gunzipSync } from 'node:zlib'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
-import { atLeast, count, fields, list, number, optional, path } from '../../runner/shape.ts'
+import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
 import type { Router } from '../contracts.ts'
 
 export interface ProbeSetting {

@@ -1,9 +1,9 @@
 /** The account that deploys, where it is another than the one that sets up: made when it is not there, with the keys of the latter. */
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { asReader } from '../../host/sudo.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import { asReader } from '../root.ts'
 import type { Facts } from './facts.ts'
 
 export interface Account {

@@ -5,10 +5,10 @@
 import { posix } from 'node:path'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { asReader } from '../../host/sudo.ts'
 import type { Provision, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import { asReader } from '../root.ts'
 import { SUDOERS } from './sudoers.ts'
 
 /** What each file that any version of setup made has in it, or in its path. */

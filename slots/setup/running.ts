@@ -1,12 +1,12 @@
 /** What runs on a host already, and whether a setup would cut its way there: the site names the ports of the slots. */
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { asReader } from '../../host/sudo.ts'
 import type { HostFile, Provision, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import { asReader } from '../root.ts'
 import type { Slots } from '../slot.ts'
-import { liveByRecords, type SlotRecord } from '../truth/record.ts'
+import { liveByRecords, type SlotRecord } from '../state/slot-record.ts'
 
 /** A slot as it stands on the host, whether the Taskfile knows it or not. */
 export interface StandingSlot {

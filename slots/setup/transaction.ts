@@ -4,8 +4,8 @@
  */
 import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
+import { asRoot } from '../../host/sudo.ts'
 import type { HostFile } from '../contracts.ts'
-import { asRoot } from '../root.ts'
 import { octal } from './folders.ts'
 
 /** Others may pass through, and see whether a setup was cut; only root reads it. */

@@ -4,7 +4,7 @@
  */
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
-import { Fault } from '../../runner/faults.ts'
+import { Fault } from '../../runner/fault.ts'
 import { wantsPassword } from './list.ts'
 
 export type Command = readonly string[]

@@ -1,6 +1,6 @@
 /** A program that gives its terminal to a command: `attach-driver.ts local <command>`, or `... ssh <target> <config file> <command>`. */
 import { local } from '../../host/local.ts'
-import { ssh } from '../../host/ssh.ts'
+import { ssh } from '../../host/ssh/transport.ts'
 
 const [kind, ...words] = process.argv.slice(2)
 const command = words.pop() ?? ''

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { $ as zx } from 'zx/core'
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
-import { ssh } from '../../host/ssh.ts'
+import { ssh } from '../../host/ssh/transport.ts'
 import { startHost, type TestHost } from '../support/host.ts'
 import { startSlowProxy } from '../support/slow-proxy.ts'
 import { faultOf, hostContract, rejection, setting } from './host.ts'

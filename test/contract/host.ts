@@ -8,10 +8,10 @@ import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ProcessOutput, ProcessPromise, $ as zx } from 'zx/core'
+import { orderly } from '../../host/exec/batch.ts'
 import type { Host, HostSetting, Transport } from '../../host/host.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
-import { orderly } from '../../host/turn.ts'
-import { Fault } from '../../runner/faults.ts'
+import { Fault } from '../../runner/fault.ts'
 
 /** One implementation to be tested. */
 export interface HostUnderTest extends AsyncDisposable {

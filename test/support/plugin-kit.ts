@@ -1,7 +1,7 @@
 /** What a plugin gets to work with, for its contract suite. */
 import { expect } from 'vitest'
 import type { Host } from '../../host/host.ts'
-import { Fault } from '../../runner/faults.ts'
+import { Fault } from '../../runner/fault.ts'
 import type { PluginKit } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 

@@ -1,9 +1,9 @@
 /** What the runner's tests tell a run, but for what happens to it from outside. */
 import { dirname } from 'node:path'
+import { planOf } from '../../runner/engine/plan.ts'
+import type { Run } from '../../runner/engine/run.ts'
 import type { RunEvent } from '../../runner/events.ts'
-import { planOf } from '../../runner/plan.ts'
-import { redactor } from '../../runner/redact.ts'
-import type { Run } from '../../runner/run.ts'
+import { redactor } from '../../runner/secrets/redact.ts'
 import type { AnyTask } from '../../runner/task.ts'
 
 /** A run of a task that stands in `file`; its renderer only hands on the events. */

@@ -1,7 +1,7 @@
 import { describe, expectTypeOf, it } from 'vitest'
 import type { ProcessPromise } from 'zx/core'
-import { arg } from '../../runner/args.ts'
-import { catalogue, type Fault, fault } from '../../runner/faults.ts'
+import { arg } from '../../runner/cli/args.ts'
+import { catalogue, type Fault, fault } from '../../runner/fault.ts'
 import { type Arg, definer, type Kit, type Scope, type Task } from '../../runner/task.ts'
 
 interface Slot {

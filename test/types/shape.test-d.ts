@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { fields, number, optional, text } from '../../runner/shape.ts'
+import { fields, number, optional, text } from '../../runner/taskfile/shape.ts'
 
 interface One {
   readonly name: string

@@ -1,7 +1,7 @@
 /** F78: wrong fields, in every factory that a Taskfile calls, and in every field of each. */
 import { describe, expect, it } from 'vitest'
 import { beam, command, definer, docker, nginx, project, ssh, tarball } from '../../index.ts'
-import { isFault } from '../../runner/faults.ts'
+import { isFault } from '../../runner/fault.ts'
 
 type Options = Record<string, unknown>
 

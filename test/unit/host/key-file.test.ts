@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import { beforeAll, describe, expect, it, test } from 'vitest'
-import { blobOf, certificateOf, isCertificate } from '../../../host/certificate.ts'
-import { keyFile } from '../../../host/key-file.ts'
-import { Fields, field, typeOf } from '../../../host/wire.ts'
+import { blobOf, certificateOf, isCertificate } from '../../../host/ssh/certificate.ts'
+import { keyFile } from '../../../host/ssh/key-file.ts'
+import { Fields, field, typeOf } from '../../../host/ssh/wire.ts'
 
 let folder: string
 beforeAll(async () => {

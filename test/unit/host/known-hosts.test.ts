@@ -13,7 +13,7 @@ import {
   parseFound,
   remember,
   shownKey,
-} from '../../../host/known-hosts.ts'
+} from '../../../host/ssh/known-hosts.ts'
 
 /** A public key as it comes over the wire, of a made-up value. */
 const wire = (type: string, value: string) => {

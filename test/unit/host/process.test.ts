@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { describe, expect, test, vi } from 'vitest'
-import { hold } from '../../../host/hold.ts'
+import { hold } from '../../../host/exec/hold.ts'
+import { interruptible, preamble, start } from '../../../host/exec/process.ts'
+import { BASH, READER, ready, startBash } from '../../../host/exec/ready.ts'
+import { gather } from '../../../host/exec/run.ts'
 import type { Ending, Machine, Session } from '../../../host/machine.ts'
-import { interruptible, preamble, start } from '../../../host/process.ts'
-import { BASH, READER, ready, startBash } from '../../../host/ready.ts'
-import { gather } from '../../../host/run.ts'
-import { Fault } from '../../../runner/faults.ts'
+import { Fault } from '../../../runner/fault.ts'
 
 /** A machine whose one process is made of streams that the test holds. */
 function puppet() {

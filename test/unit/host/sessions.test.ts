@@ -1,10 +1,10 @@
 import { type Duplex, PassThrough } from 'node:stream'
 import type { Client, ClientChannel } from 'ssh2'
 import { describe, expect, test, vi } from 'vitest'
-import type { Connection } from '../../../host/connect.ts'
+import { startBash } from '../../../host/exec/ready.ts'
 import type { Session } from '../../../host/machine.ts'
-import { startBash } from '../../../host/ready.ts'
-import { sessionsOn } from '../../../host/sessions.ts'
+import { sessionsOn } from '../../../host/ssh/channels.ts'
+import type { Connection } from '../../../host/ssh/connection.ts'
 
 /** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. */
 function server(allowed: number, slowToEnd = false, refuses = (_: string): string | undefined => undefined) {

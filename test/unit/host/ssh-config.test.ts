@@ -1,6 +1,6 @@
 import { homedir, userInfo } from 'node:os'
 import { expect, test } from 'vitest'
-import { parse, parseJump } from '../../../host/ssh-config.ts'
+import { parse, parseJump } from '../../../host/ssh/config.ts'
 
 const printed = (...lines: string[]) =>
   ['host web', 'user deploy', 'hostname web-1.example', 'port 2222', ...lines, ''].join('\n')

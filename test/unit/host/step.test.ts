@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
+import { run } from '../../../runner/engine/run.ts'
 import type { RunEvent } from '../../../runner/events.ts'
-import { run } from '../../../runner/run.ts'
 import { type AnyTask, definer, type RunSetting } from '../../../runner/task.ts'
 import { runOf } from '../../support/run.ts'
 

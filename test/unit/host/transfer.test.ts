@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { receive } from '../../../host/exec/transfer.ts'
 import { sh } from '../../../host/script.ts'
-import { receive } from '../../../host/transfer.ts'
 
 test('one script takes a file from its input, checks it, and renames it last', () => {
   const file = { path: '/srv/my app/env', mode: 0o600, size: 12, sha256: 'abc123' }

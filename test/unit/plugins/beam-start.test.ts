@@ -1,6 +1,6 @@
 /** Who is to blame for a start that failed: the release, or the host that could not start anything. */
 import { expect, it } from 'vitest'
-import { beam } from '../../../plugins/runtime/beam.ts'
+import { beam } from '../../../plugins/runtime/beam/beam.ts'
 import { badness } from '../../../slots/journal/bad.ts'
 import type { Entry } from '../../../slots/journal/journal.ts'
 import { slotsOf } from '../../../slots/slot.ts'

@@ -11,15 +11,19 @@ import {
   remote,
   rpc,
   startable,
-} from '../../../plugins/runtime/beam-commands.ts'
+} from '../../../plugins/runtime/beam/commands.ts'
+import {
+  daemon,
+  parseProcess as parseDaemon,
+  parseLog as parseDaemonLog,
+} from '../../../plugins/runtime/beam/daemon.ts'
 import {
   distributionPorts,
   environment,
   growingPause,
   moduleName,
   unitFile,
-} from '../../../plugins/runtime/beam-files.ts'
-import { daemon, parseProcess as parseDaemon, parseLog as parseDaemonLog } from '../../../plugins/runtime/daemon.ts'
+} from '../../../plugins/runtime/beam/files.ts'
 import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/systemd.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import { layout } from '../../../slots/layout.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { conflicts } from '../../../plugins/router/conflicts.ts'
-import { parseDump } from '../../../plugins/router/dump.ts'
-import { type Listen, listenersOf, listening, listenLines } from '../../../plugins/router/listen.ts'
-import { nginx } from '../../../plugins/router/nginx.ts'
-import { Fault } from '../../../runner/faults.ts'
+import { conflicts } from '../../../plugins/router/nginx/conflicts.ts'
+import { parseDump } from '../../../plugins/router/nginx/dump.ts'
+import { type Listen, listenersOf, listening, listenLines } from '../../../plugins/router/nginx/listen.ts'
+import { nginx } from '../../../plugins/router/nginx/nginx.ts'
+import { Fault } from '../../../runner/fault.ts'
 
 const MAIN = `user www-data;
 http {

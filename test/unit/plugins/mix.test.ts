@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { artifactOf } from '../../../plugins/build/folder.ts'
-import { assertPacks } from '../../../plugins/build/mix.ts'
-import { versionOf } from '../../../plugins/build/version.ts'
+import { artifactOf } from '../../../plugins/source/folder.ts'
+import { assertPacks } from '../../../plugins/source/mix.ts'
+import { versionOf } from '../../../plugins/source/version.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
 let folder: string

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { parseProof, portOf, proveLoop } from '../../../plugins/router/http.ts'
+import { parseProof, portOf, proveLoop } from '../../../plugins/router/site-request.ts'
 
 const run = promisify(execFile)
 

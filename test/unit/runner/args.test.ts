@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arg } from '../../../runner/args.ts'
+import { arg } from '../../../runner/cli/args.ts'
 
 describe('arguments', () => {
   it('take their kind of value', () => {

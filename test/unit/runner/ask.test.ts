@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { readTyped } from '../../../runner/ask.ts'
+import { readTyped } from '../../../runner/output/prompt.ts'
 
 function terminal() {
   const raw: boolean[] = []

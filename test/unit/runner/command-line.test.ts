@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { arg } from '../../../runner/args.ts'
-import { commandLine, globalsOf, onlyGlobals, usage } from '../../../runner/command-line.ts'
-import { planOf } from '../../../runner/plan.ts'
+import { arg } from '../../../runner/cli/args.ts'
+import { commandLine, globalsOf, onlyGlobals, usage } from '../../../runner/cli/flags.ts'
+import { planOf } from '../../../runner/engine/plan.ts'
 import { definer } from '../../../runner/task.ts'
 
 const { task } = definer()

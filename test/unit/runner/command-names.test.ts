@@ -1,7 +1,7 @@
 /** Messages name commands as the Taskfile exports them. */
 import { describe, expect, it } from 'vitest'
 import { rooms } from '../../../faults.ts'
-import { exportLine, namingOf, programWords } from '../../../runner/command-names.ts'
+import { exportLine, namingOf, programWords } from '../../../runner/cli/command-names.ts'
 import { definer, type Scope } from '../../../runner/task.ts'
 import { project } from '../../../tasks/project.ts'
 

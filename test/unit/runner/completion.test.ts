@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { arg } from '../../../runner/args.ts'
-import { candidateLines, candidates } from '../../../runner/completion.ts'
+import { arg } from '../../../runner/cli/args.ts'
+import { candidateLines, candidates } from '../../../runner/cli/completion.ts'
 import { type AnyTask, definer } from '../../../runner/task.ts'
 
 const { task, flow } = definer()

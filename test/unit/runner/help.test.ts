@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { arg } from '../../../runner/args.ts'
-import { commandText, examplesOf, listText } from '../../../runner/help.ts'
-import { planOf } from '../../../runner/plan.ts'
+import { arg } from '../../../runner/cli/args.ts'
+import { commandText, examplesOf, listText } from '../../../runner/cli/help.ts'
+import { planOf } from '../../../runner/engine/plan.ts'
 import { type Arg, definer } from '../../../runner/task.ts'
 
 const { task, flow } = definer()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { commandsOf, kebab } from '../../../runner/names.ts'
-import { nearest } from '../../../runner/suggest.ts'
+import { commandsOf, kebab } from '../../../runner/cli/commands-of.ts'
+import { nearest } from '../../../runner/cli/suggest.ts'
 import { definer } from '../../../runner/task.ts'
 
 const { task, flow } = definer()

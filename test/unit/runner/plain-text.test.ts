@@ -1,9 +1,9 @@
 /** Text from a host or from another person never moves the cursor of a terminal, and never passes for a line of ours. */
 import { expect, it } from 'vitest'
 import type { RunEvent } from '../../../runner/events.ts'
-import { forPeople, visible } from '../../../runner/plain-text.ts'
-import { jsonRenderer } from '../../../runner/render-json.ts'
-import { plainRenderer } from '../../../runner/render-plain.ts'
+import { jsonRenderer } from '../../../runner/output/json.ts'
+import { plainRenderer } from '../../../runner/output/plain.ts'
+import { forPeople, visible } from '../../../runner/output/plain-text.ts'
 
 const EVIL = 'new\x1b[2J\x1b]0;title\x07 disks\x9b31m\x07\b\x7f\r\u202egnp.exe\u2069'
 

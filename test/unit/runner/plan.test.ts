@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { arg } from '../../../runner/args.ts'
-import { planOf } from '../../../runner/plan.ts'
+import { arg } from '../../../runner/cli/args.ts'
+import { planOf } from '../../../runner/engine/plan.ts'
 import { type AnyTask, definer } from '../../../runner/task.ts'
 
 const { task, flow } = definer()

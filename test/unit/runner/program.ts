@@ -19,7 +19,7 @@ export async function buildProgram(): Promise<Program> {
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'runner-test-'))
   await build({
-    entryPoints: { cli: join(root, 'runner/cli.ts'), index: join(root, 'test/unit/runner/index.ts') },
+    entryPoints: { cli: join(root, 'runner/cli/main.ts'), index: join(root, 'test/unit/runner/index.ts') },
     outdir: join(folder, 'dist'),
     bundle: true,
     splitting: true,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lineCutter } from '../../../runner/lines.ts'
-import { MASK, redactor } from '../../../runner/redact.ts'
+import { lineCutter } from '../../../runner/output/lines.ts'
+import { MASK, redactor } from '../../../runner/secrets/redact.ts'
 
 const hiding = (...values: string[]) => {
   const made = redactor()

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
-import { codeFrame } from '../../../runner/code-frame.ts'
-import { catalogue, fault } from '../../../runner/faults.ts'
-import { localShell } from '../../../runner/local-shell.ts'
-import { redactor } from '../../../runner/redact.ts'
-import { report } from '../../../runner/report.ts'
+import { report } from '../../../runner/engine/error-report.ts'
+import { localShell } from '../../../runner/engine/local-shell.ts'
+import { catalogue, fault } from '../../../runner/fault.ts'
+import { redactor } from '../../../runner/secrets/redact.ts'
+import { codeFrame } from '../../../runner/taskfile/code-frame.ts'
 
 // Programs are started here, and the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -2,9 +2,9 @@ import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { cacheFolders, keep, lookUp } from '../../../runner/cache.ts'
-import { compile } from '../../../runner/compile.ts'
-import { findTaskfile, loadTaskfile } from '../../../runner/taskfile.ts'
+import { cacheFolders, keep, lookUp } from '../../../runner/taskfile/cache.ts'
+import { compile } from '../../../runner/taskfile/compile.ts'
+import { findTaskfile, loadTaskfile } from '../../../runner/taskfile/load.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './program.ts'
 
 // Programs are started here, and the machine may be busy.

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { timingLines } from '../../../runner/words.ts'
+import { timingLines } from '../../../runner/output/format.ts'
 
 const result = {
   type: 'result',

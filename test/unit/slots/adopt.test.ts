@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
-import { stopAdopted } from '../../../slots/start/adopt.ts'
+import { stopAdopted } from '../../../slots/lifecycle/adopt.ts'
 
 let host: Host
 let child: ChildProcess

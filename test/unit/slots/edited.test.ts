@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nginx } from '../../../plugins/router/nginx.ts'
+import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import type { HostFile } from '../../../slots/contracts.ts'
 import { editsIn, verdict } from '../../../slots/edited.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'

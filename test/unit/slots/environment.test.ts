@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parse } from 'dotenv'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { Fault } from '../../../runner/faults.ts'
+import { Fault } from '../../../runner/fault.ts'
 import { environmentFile, parseEnvironment, readEnvironment } from '../../../slots/environment/environment.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'switchyard-env-'))

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { slotFaults } from '../../../slots/faults.ts'
+import { firstWords } from '../../../slots/health/format.ts'
+import { headersOf, secretsIn } from '../../../slots/health/headers.ts'
 import {
   askOnce,
   type HealthCheck,
@@ -14,9 +16,7 @@ import {
   healthLoop,
   healthOf,
   parseHealth,
-} from '../../../slots/start/health.ts'
-import { headersOf, secretsIn } from '../../../slots/start/health-headers.ts'
-import { firstWords } from '../../../slots/start/health-words.ts'
+} from '../../../slots/health/health.ts'
 
 const exec = promisify(execFile)
 const SITE = { host: 'life.example', https: true }

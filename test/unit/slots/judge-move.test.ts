@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Router, Runtime, Slot } from '../../../slots/contracts.ts'
+import { healthOf } from '../../../slots/health/health.ts'
 import { judgeMove, neededBy, staysNow } from '../../../slots/promote/judge-move.ts'
 import type { Measured } from '../../../slots/promote/measured.ts'
-import { type Move, NotProven } from '../../../slots/promote/move.ts'
 import { probingOf } from '../../../slots/promote/probe.ts'
 import { askSlots, parseAsked } from '../../../slots/promote/serving.ts'
+import { type Move, NotProven } from '../../../slots/promote/switch.ts'
 import { slotsOf } from '../../../slots/slot.ts'
-import { healthOf } from '../../../slots/start/health.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const [blue, green] = [slots.get('blue'), slots.get('green')]

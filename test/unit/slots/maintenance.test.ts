@@ -2,7 +2,7 @@
 import { setTimeout as later } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
-import { deferred } from '../../../runner/waiting.ts'
+import { deferred } from '../../../runner/promises.ts'
 import { layout } from '../../../slots/layout.ts'
 import { closedWords, parseClosed, unlessClosed } from '../../../slots/lock/maintenance.ts'
 

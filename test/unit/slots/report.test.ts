@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { jsonBeside, type PromoteReport } from '../../../slots/promote/report.ts'
-import { esc, reportPage } from '../../../slots/promote/report-page.ts'
+import { esc, reportPage } from '../../../slots/promote/report/page.ts'
+import { jsonBeside, type PromoteReport } from '../../../slots/promote/report/write.ts'
 
 const base: PromoteReport = {
   app: 'life',

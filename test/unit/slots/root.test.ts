@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
-import { asRoot, readAsRoot } from '../../../slots/root.ts'
+import { asRoot, readAsRoot } from '../../../host/sudo.ts'
 
 /** Runs a script as `user` would, with an `id` and a `sudo` that only say what they are asked. */
 const runAs = (uid: number, text: string) =>

@@ -1,7 +1,7 @@
 /** F60: what of an environment is hidden, and what is not. */
 import { describe, expect, it } from 'vitest'
-import { redactor } from '../../../runner/redact.ts'
-import { telling } from '../../../runner/telling.ts'
+import { telling } from '../../../runner/engine/emit.ts'
+import { redactor } from '../../../runner/secrets/redact.ts'
 import { isEveryday, partsOf, secretsOf } from '../../../slots/environment/secrets.ts'
 
 const hiding = (values: Record<string, string>, known: string[] = [], plain: string[] = []) => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { startable } from '../../../plugins/runtime/beam-commands.ts'
+import { startable } from '../../../plugins/runtime/beam/commands.ts'
 import { layout } from '../../../slots/layout.ts'
 import { accountLines, deployingUser } from '../../../slots/setup/account.ts'
 import { assertUnclaimed, type Claims, parseStanding } from '../../../slots/setup/claims.ts'

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { holderWords, onPort, parseSockets, type Socket, whose } from '../../../slots/start/sockets.ts'
+import { holderWords, onPort, parseSockets, type Socket, whose } from '../../../slots/lifecycle/sockets.ts'
 
 const exec = promisify(execFile)
 

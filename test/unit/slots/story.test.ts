@@ -4,7 +4,7 @@ import { slotFaults } from '../../../slots/faults.ts'
 import type { Entry } from '../../../slots/journal/journal.ts'
 import { explained, nowhere, stoppedBy, wasLive } from '../../../slots/journal/story.ts'
 import { layout } from '../../../slots/layout.ts'
-import type { SlotRecord } from '../../../slots/truth/record.ts'
+import type { SlotRecord } from '../../../slots/state/slot-record.ts'
 
 const entry = (more: Partial<Entry>): Entry => ({
   at: '2026-11-22T20:55:41.123Z',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { slotsOf } from '../../../slots/slot.ts'
-import { judge, type Readings } from '../../../slots/truth/truth.ts'
+import { judge, type Readings } from '../../../slots/state/readings.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 

@@ -1,0 +1,79 @@
+/** The dry run of a host, in one place: what only looks is done, what would change something is printed. */
+import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type { Shell } from '../runner/task.ts'
+import { ended } from './exec/process.ts'
+import { shellOver } from './exec/shell.ts'
+import type { Held, Host } from './host.ts'
+import { type Output, quote, type RunOptions, type Script } from './script.ts'
+
+const amount = (input: NonNullable<RunOptions['input']>): string =>
+  typeof input === 'string' ? `${Buffer.byteLength(input)} bytes` : 'a stream'
+
+const DONE: Output = { code: 0, stdout: '', stderr: '' }
+
+/** Each call of `print` is one line; whoever prints it hides the secrets, as everywhere. */
+export function dryHost(host: Host, print: (line: string) => void): Host {
+  const say = (text: string) => {
+    const [first = '', ...rest] = text.trimEnd().split('\n')
+    print(`${host.name}$ ${first}`)
+    for (const line of rest) print(`  ${line}`)
+  }
+  const script = ({ text }: Script, { input }: RunOptions = {}) =>
+    say(input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`)
+  const $: Shell = shellOver(host.name, ({ text, before }) => {
+    say([...before, text].join('\n'))
+    return ended({ code: 0, signal: null })
+  })
+  return {
+    name: host.name,
+    $,
+    read: host.read,
+    async run(it, options) {
+      if (!it.writes) return host.run(it, options)
+      script(it, options)
+      return DONE
+    },
+    async ask(it, options) {
+      if (!it.writes) return host.ask(it, options)
+      script(it, options)
+      return ''
+    },
+    async put(local, remote, { mode = 0o644 } = {}) {
+      // In a dry run nothing was built.
+      const size = await stat(local).then(
+        it => `${it.size} bytes`,
+        () => 'not made yet',
+      )
+      say(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size})`)
+    },
+    async write(path, text, mode = 0o644) {
+      say(`write ${quote(path)} (mode ${mode.toString(8)}, ${Buffer.byteLength(text)} bytes)\n${text}`)
+    },
+    async attach(command) {
+      say(`${command} (with this terminal)`)
+      return 0
+    },
+    async hold(it, first) {
+      if (!it.writes) return host.hold(it, first)
+      script(it)
+      return heldNothing()
+    },
+    account: host.account,
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  }
+}
+
+/** Ends when it is let go, like a holder whose script went well. */
+function heldNothing(): Held {
+  let end = (_: number) => {}
+  const ended = new Promise<number>(resolve => {
+    end = resolve
+  })
+  return {
+    lines: Readable.from([]),
+    send: () => undefined,
+    ended,
+    [Symbol.asyncDispose]: async () => end(0),
+  }
+}

@@ -1,0 +1,38 @@
+/** A script that stays, such as the holder of a lock. */
+import { Readable } from 'node:stream'
+import { Fault } from '../../runner/fault.ts'
+import type { Held } from '../host.ts'
+import type { Machine } from '../machine.ts'
+import type { Script } from '../script.ts'
+import { start } from './process.ts'
+import { exitCode, gather, scriptText } from './run.ts'
+
+/** How long a held script has to end by itself when its standard input has ended, in milliseconds. */
+const GRACE = 5_000
+
+export async function hold(machine: Machine, script: Script, first?: string): Promise<Held> {
+  const process = start(machine, scriptText(script), script.text)
+  if (first !== undefined) process.stdin.write(`${first}\n`)
+  // Lines wait here until they are asked for, so that a script that nobody reads from can still end.
+  const lines = new Readable({ objectMode: true, read() {} })
+  gather(process.stdout, line => lines.push(line))
+  process.stdout.on('end', () => lines.push(null))
+  process.stderr.resume()
+  const end = process.ended
+  await process.started
+  const early = await Promise.race([end, undefined])
+  if (early instanceof Fault) throw early
+
+  const ended = end.then(ending => (ending instanceof Fault ? undefined : exitCode(ending)))
+  return {
+    lines: { [Symbol.asyncIterator]: () => lines.iterator({ destroyOnReturn: false }) },
+    send: line => void process.stdin.write(`${line}\n`),
+    ended,
+    async [Symbol.asyncDispose]() {
+      process.stdin.end()
+      const late = (['SIGTERM', 'SIGKILL'] as const).map((name, i) => setTimeout(process.kill, GRACE * (i + 1), name))
+      await ended
+      for (const timer of late) clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,116 @@
+/** Runs one script to its end and gathers what it left behind: `Host.run` and `Host.ask`. */
+import { constants } from 'node:os'
+import { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+import { Fault } from '../../runner/fault.ts'
+import { hostFaults } from '../faults.ts'
+import type { Host } from '../host.ts'
+import type { Known } from '../machine.ts'
+import type { Output, RunOptions, Script } from '../script.ts'
+import { type Process, preamble, type Start } from './process.ts'
+
+/** What a shell would say in `$?`. */
+export const exitCode = ({ code, signal }: Known): number => code ?? 128 + constants.signals[signal]
+
+/** The text as a whole bash script. */
+export const scriptText = (script: Script): string => preamble() + script.text
+
+/** How long a process group has to go after SIGTERM, in milliseconds. */
+const GRACE = 5_000
+
+export interface Tapped extends RunOptions {
+  /** Each piece of the standard output while it runs. */
+  readonly onChunk?: (chunk: Buffer) => void
+}
+
+export async function run(
+  host: string,
+  start: Start,
+  script: Script,
+  options: Tapped = {},
+  feed: (process: Process) => unknown = process => give(process, options.input),
+): Promise<Output> {
+  const process = start(scriptText(script), script.label ?? script.text)
+  const stdout = gather(process.stdout, options.onLine)
+  if (options.onChunk) process.stdout.on('data', options.onChunk)
+  const stderr = gather(process.stderr, options.onLine)
+  feed(process)
+  const late = options.timeout === undefined ? undefined : limit(process, options.timeout)
+  const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
+  late?.clear()
+  if (late?.fired() === true) {
+    const about = { host, command: script.label ?? script.text, stderr: lastLines(stderr()) }
+    throw hostFaults.COMMAND_TIMED_OUT({ ...about, timeout: options.timeout ?? 0 })
+  }
+  if (ending instanceof Fault) throw ending
+  return { code: exitCode(ending), stdout: stdout(), stderr: stderr() }
+}
+
+function give({ stdin }: Process, input: RunOptions['input'] = ''): void {
+  if (typeof input === 'string') return void stdin.end(input)
+  const pieces = Readable.from(input)
+  // Whoever made the pieces knows why they broke off; the script sees the end of its input.
+  pieces.on('error', () => stdin.end())
+  stdin.on('close', () => pieces.destroy())
+  pieces.pipe(stdin)
+}
+
+export async function ask(host: string, run: Host['run'], script: Script, options?: RunOptions): Promise<string> {
+  const { code, stdout, stderr } = await run(script, options)
+  if (code === 0) return stdout.replace(/\r?\n$/, '')
+  throw hostFaults.COMMAND_FAILED({
+    host,
+    command: script.label ?? script.text,
+    code,
+    stderr: lastLines(stderr || stdout),
+  })
+}
+
+export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')
+
+/** Ends the process group when the time is over; `overdue` comes when even SIGKILL has not ended it. */
+function limit(process: Process, timeout: number) {
+  let fired = false
+  let timer: NodeJS.Timeout
+  let giveUp = (_: Known) => {}
+  const overdue = new Promise<Known>(resolve => {
+    giveUp = resolve
+  })
+  const kill = () => {
+    process.kill('SIGKILL')
+    timer = setTimeout(() => giveUp({ code: null, signal: 'SIGKILL' }), GRACE)
+  }
+  const end = () => {
+    fired = true
+    process.kill('SIGTERM')
+    timer = setTimeout(kill, GRACE)
+  }
+  let over = false
+  void process.started.then(() => {
+    if (!over) timer = setTimeout(end, timeout)
+  })
+  const clear = () => {
+    over = true
+    clearTimeout(timer)
+  }
+  return { overdue, fired: () => fired, clear }
+}
+
+/** Takes all of a stream as text, and its lines as they come. */
+export function gather(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
+  const chunks: Buffer[] = []
+  const decoder = new StringDecoder()
+  let rest = ''
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    if (onLine === undefined) return
+    const lines = (rest + decoder.write(chunk)).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line.replace(/\r$/, ''))
+  })
+  stream.on('end', () => {
+    rest += decoder.end()
+    if (rest !== '') onLine?.(rest)
+  })
+  return () => Buffer.concat(chunks).toString()
+}

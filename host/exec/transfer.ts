@@ -1,0 +1,142 @@
+/**
+ * Files to a machine: `Host.put` and `Host.write`. The bytes are the standard input of one script that does all the rest
+ * there: temporary name, mode, size and sha256, rename. So one round trip is enough, and the machine itself cleans up
+ * when the connection is lost half way.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { posix } from 'node:path'
+import { type Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Fault } from '../../runner/fault.ts'
+import { hostFaults } from '../faults.ts'
+import type { Host, PutOptions } from '../host.ts'
+import { type Script, sh } from '../script.ts'
+import type { Process, Start } from './process.ts'
+import { run } from './run.ts'
+
+interface File {
+  readonly path: string
+  readonly mode: number
+  readonly size: number
+  readonly sha256: string
+}
+
+/** The script that takes a file from its standard input. `stamp` makes the temporary name its own, `guard` stands before the rename. */
+export function receive({ path, mode, size, sha256 }: File, stamp: string, guard?: Script): Script {
+  const rename = sh.write`mv -f -T -- "$tmp" ${path}`
+  const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${stamp}`)
+  return sh.write`export LC_ALL=C; umask 077
+tmp=${temporary}
+trap 'rm -f -- "$tmp"' EXIT
+set -C
+cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- ${posix.dirname(path)} | awk 'NR == 2 { print "free " $4 }'; exit $code; }
+arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
+[ "$arrived" = ${`${size} ${sha256}`} ] || { echo "arrived $arrived"; exit 65; }
+chmod ${mode.toString(8)} -- "$tmp"
+${guard === undefined ? rename : sh.lines(guard, rename)}`
+}
+
+/** How a large file is sent: `start` tells when `guard` has refused the rename. */
+export interface Way {
+  readonly start: Start
+  readonly guard: Script | undefined
+}
+
+export async function write(
+  host: string,
+  { run, guard }: { readonly run: Host['run']; readonly guard: Script | undefined },
+  path: string,
+  text: string,
+  mode = 0o644,
+): Promise<void> {
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  const file = { path, mode, size: Buffer.byteLength(text), sha256 }
+  const { code, stdout, stderr } = await run(sending(file, guard), { input: text })
+  if (code !== 0) throw failure(host, file, stdout, stderr)
+}
+
+export async function put(
+  host: string,
+  way: Way,
+  local: string,
+  remote: string,
+  options: PutOptions = {},
+): Promise<void> {
+  const { size, sha256 } = await measure(local)
+  const file = { path: remote, mode: options.mode ?? 0o644, size, sha256 }
+  await send(host, way, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress)
+}
+
+async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
+  try {
+    const { size } = await stat(path)
+    const hash = createHash('sha256')
+    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk)
+    return { size, sha256: hash.digest('hex') }
+  } catch (error) {
+    throw hostFaults.LOCAL_FILE_UNREADABLE({ path, reason: (error as Error).message }, error)
+  }
+}
+
+async function send(
+  host: string,
+  { start, guard }: Way,
+  file: File,
+  source: Readable,
+  onProgress?: PutOptions['onProgress'],
+): Promise<void> {
+  let sent = 0
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sent += chunk.length
+      onProgress?.(sent, file.size)
+      done(null, chunk)
+    },
+  })
+  let broken: unknown
+  // When the machine stops reading, how the script ended tells why.
+  const feed = ({ stdin }: Process) =>
+    pipeline(source, count, stdin).catch((error: unknown) => {
+      broken = error
+      stdin.end()
+    })
+  const output = await run(host, start, sending(file, guard), {}, feed)
+  if (output.code === 0) return
+  throw failure(host, file, output.stdout, output.stderr, broken)
+}
+
+/** Whoever is told that it was cut wants to know what was on its way, not how. */
+const sending = (file: File, guard?: Script): Script => ({
+  ...receive(file, randomBytes(6).toString('hex'), guard),
+  label: `sending ${file.path}`,
+})
+
+function failure(host: string, file: File, stdout: string, stderr: string, cause?: unknown): Fault {
+  const about = { host, path: file.path, reason: reason(stderr) }
+  const arrived = /^arrived (\d+) (\w+)$/m.exec(stdout)
+  if (arrived !== null) {
+    const named = (size: string | number, sha256 = '') => `${size} bytes, sha256 ${sha256.slice(0, 12)}`
+    return hostFaults.TRANSFER_DAMAGED(
+      { host, path: file.path, sent: named(file.size, file.sha256), arrived: named(arrived[1] ?? '', arrived[2]) },
+      cause,
+    )
+  }
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+    const free = /^free (\d+)$/m.exec(stdout)?.[1]
+    return hostFaults.HOST_DISK_FULL({ ...about, size: file.size, free: free === undefined ? undefined : Number(free) })
+  }
+  return /Permission denied|Operation not permitted|Read-only file system/.test(stderr)
+    ? hostFaults.HOST_WRITE_DENIED(about)
+    : hostFaults.HOST_WRITE_FAILED(about)
+}
+
+/** The last thing that bash or a tool said, without the name of the temporary file. */
+const reason = (stderr: string): string =>
+  stderr
+    .trim()
+    .split('\n')
+    .at(-1)
+    ?.replace(/^bash: line \d+: /, '')
+    .replace(/^.*: (?=[A-Z][\w -]+$)/, '') || 'no reason given'

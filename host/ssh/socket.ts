@@ -1,0 +1,85 @@
+/** The stream below an SSH connection: TCP, or a ProxyCommand. */
+import { spawn } from 'node:child_process'
+import { type Socket, connect as tcp } from 'node:net'
+import { Duplex } from 'node:stream'
+import { hostFaults } from '../faults.ts'
+import type { SshConfig } from './config.ts'
+
+/** Milliseconds. */
+const REACH = 8_000
+/** How long a ProxyCommand has to end by itself, and to say why, when its output has ended. */
+const LAST_WORDS = 1_000
+
+/**
+ * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of a low level takes such
+ * an input for that of a remote shell, and would read its start-up file.
+ */
+export function proxied(command: string): { socket: Duplex; said: () => Promise<string> } {
+  const child = spawn(process.env.SHELL || '/bin/sh', ['-c', `exec ${command}`], {
+    env: { ...process.env, SHLVL: '2' },
+    stdio: 'pipe',
+  })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk).slice(-1_000)
+  })
+  child.on('error', error => {
+    said = error.message
+  })
+  const kill = () => void child.kill()
+  process.once('exit', kill)
+  const ended = new Promise(resolve => child.once('close', resolve).once('error', resolve)).finally(() =>
+    process.off('exit', kill),
+  )
+  const socket = Duplex.from({ readable: child.stdout, writable: child.stdin })
+  socket.on('close', () => setTimeout(kill, LAST_WORDS).unref())
+  const lastWords = async () => {
+    const late = setTimeout(kill, LAST_WORDS)
+    await ended
+    clearTimeout(late)
+    return said.trim().split('\n').at(-1) ?? ''
+  }
+  return { socket, said: lastWords }
+}
+
+export function direct(config: SshConfig, signal: AbortSignal): Promise<Socket> {
+  const { target, hostname: host, port, family, bindAddress } = config
+  const limit = config.connectTimeout === undefined ? REACH : config.connectTimeout * 1000
+  return new Promise((resolve, reject) => {
+    const socket = tcp({ host, port, family, ...(bindAddress === undefined ? {} : { localAddress: bindAddress }) })
+    const address = `${host}:${port}`
+    const stop = (reason: Error) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', interrupt)
+      socket.destroy()
+      reject(reason)
+    }
+    const interrupt = () => stop(hostFaults.COMMAND_INTERRUPTED({ host: target, command: 'connecting' }))
+    const unreachable = (reason: string) => hostFaults.HOST_UNREACHABLE({ target, address, reason })
+    const timer = setTimeout(() => stop(unreachable(`no answer within ${limit / 1000} s`)), limit)
+    if (!signal.aborted) signal.addEventListener('abort', interrupt, { once: true })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      const unknown = error.syscall === 'getaddrinfo'
+      stop(
+        unknown
+          ? hostFaults.HOST_NAME_UNKNOWN({ target, name: host }, error)
+          : unreachable(REASONS[error.code ?? ''] ?? (error.message || String(error.code))),
+      )
+    })
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', interrupt)
+      socket.removeAllListeners('error').on('error', () => undefined)
+      socket.setNoDelay(true)
+      resolve(socket)
+    })
+  })
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused, nothing listens on that port',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ETIMEDOUT: 'no answer',
+}

@@ -1,0 +1,85 @@
+/** Whether nginx runs, knows the site, and accepts its whole configuration; and whether the application is asked at all. */
+import { hostFaults } from '../../../host/faults.ts'
+import type { Host } from '../../../host/host.ts'
+import { type Script, sh } from '../../../host/script.ts'
+import { readAsRoot } from '../../../host/sudo.ts'
+import type { Fault } from '../../../runner/fault.ts'
+import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { firstProblem, routerFaults } from '../faults.ts'
+import type { Program } from './site.ts'
+
+const MISSING = 80
+const DOWN = 81
+const INVALID = 82
+const GUARDED = 84
+
+/** Prints the HTTP status of a path, asked through the site, and of the live slot itself; fails when no slot is live. */
+export interface Guard {
+  readonly path: string
+  readonly through: Script
+  readonly slot: Script
+}
+
+export interface Checking {
+  readonly program: Program
+  /** Without one file of each of these lists nginx does not know this site. */
+  readonly files: readonly (readonly string[])[]
+  /** Where nothing is reloaded, only an error in these files keeps the traffic from moving. */
+  readonly own: readonly string[] | undefined
+  readonly guard: Guard | undefined
+}
+
+/** Prints what nginx says. Exit codes of its own tell what is wrong. */
+export const checkScript = ({ program, files, guard }: Checking): Script => sh.read`
+export LC_ALL=C
+if ! systemctl is-active --quiet ${program.service} 2>/dev/null; then
+  pid=$(cat "$(${program.path} -V 2>&1 | tr ' ' '\\n' | sed -n 's/^--pid-path=//p')" 2>/dev/null || :)
+  if [ "$(cat "/proc/$pid/comm" 2>/dev/null || :)" != nginx ]; then exit ${DOWN}; fi
+fi
+known() {
+  for file; do if [ -e "$file" ]; then return 0; fi; done
+  echo "$1"
+  exit ${MISSING}
+}
+${sh.lines(...files.map(paths => sh.read`known ${paths}`))}
+${guard ? sh.read`exec {through}< <(${guard.through})` : sh.read`:`}
+invalid=
+${readAsRoot(program.test)} 2>&1 || invalid=yes
+${guard ? guardScript(guard) : sh.read`:`}
+if [ -n "$invalid" ]; then exit ${INVALID}; fi`
+
+/** Asked meanwhile, so that it costs no time; the slot itself is asked only when it was refused. */
+const guardScript = ({ slot }: Guard): Script => sh.read`
+read -r status <&"$through" || :
+case $status in 401|403)
+  own=$(${slot}) || own=000
+  case $own in 401|403|000) ;; *) if [ -z "$invalid" ]; then echo "$status"; exit ${GUARDED}; fi ;; esac ;;
+esac`
+
+/**
+ * Throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID` or `NGINX_GUARDED`. Returns what is wrong with
+ * others' files where that keeps nothing from moving.
+ */
+export async function check(host: Host, checking: Checking): Promise<readonly Fault[]> {
+  const script = checkScript(checking)
+  const { code, stdout, stderr } = await host.run(script)
+  if (code === 0) return []
+  const said = stdout.trim()
+  if (code === DOWN) throw routerFaults.NGINX_DOWN({ host: host.name })
+  if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: said })
+  if (code === GUARDED)
+    throw routerFaults.NGINX_GUARDED({
+      host: host.name,
+      path: checking.guard?.path ?? '/',
+      status: said.split('\n').at(-1) ?? '',
+    })
+  const refusal = await sudoRefusal(host, [checking.program.test])
+  if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
+  if (code !== INVALID) throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr })
+  if (checking.own && !isIn(checking.own, said)) return [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, said })]
+  throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+}
+
+/** Whether what nginx complains of stands in one of these files. */
+const isIn = (files: readonly string[], said: string): boolean =>
+  files.some(file => firstProblem(said).includes(` in ${file}:`))

@@ -1,0 +1,170 @@
+/** The router on nginx, on the host itself. Its files are in `nginx/`. */
+import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
+import type { Plugin, PluginKit, Router } from '../../../slots/contracts.ts'
+import {
+  get,
+  getFollowing,
+  type Place,
+  parseAnswer,
+  parseProof,
+  parsePublicFollowed,
+  portOf,
+  proveLoop,
+  reach,
+  status,
+  statusOf,
+} from '../site-request.ts'
+import { check } from './check.ts'
+import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
+import { type Listen, listening, listenLines } from './listen.ts'
+import { reloadWay } from './reload-strategy.ts'
+import { type Paths, paths, programOf } from './site.ts'
+import type { Site } from './strategy.ts'
+import { linkWay } from './symlink-strategy.ts'
+import { plain } from './templates.ts'
+
+interface Common {
+  /** The name of the site, as in `server_name`. */
+  readonly site: string
+  /**
+   * Where the server block that is installed listens: a port, such as `8080`, for all addresses; an address with its port, such as
+   * `'10.0.0.5:8080'`, `'[::1]:80'`, `'*:80'` (IPv4 alone) or `'[::]:80'` (IPv6 alone); or a list of these. The site is asked at the first of them. With
+   * `include`: where your own block listens. Default 80.
+   */
+  readonly listen?: Listen
+  /** Under which URL the site is asked, always on the host itself: `https://life.example` for a block of your own with TLS. Default: `http://`, the site, and the port. */
+  readonly url?: string
+  /** The program, by its full path, such as `/usr/bin/openresty`. Default `/usr/sbin/nginx`. */
+  readonly program?: string
+  /** The systemd unit that runs it, such as `openresty`. Default `nginx`. */
+  readonly service?: string
+  /** The folder of its configuration. Default `/etc/nginx`. */
+  readonly folder?: string
+  /** Where single files stand, if not where they belong in that folder. Default of `enabled`: in `sites-enabled` or `conf.d`, as nginx reads it. */
+  readonly paths?: Partial<Omit<Paths, 'enabled'>> & { readonly enabled?: string }
+}
+
+export type NginxOptions = Common &
+  (
+    | {
+        /** The default: nginx looks at a link at each request; nothing is reloaded and no request is lost. */
+        readonly mode?: 'link'
+        /** A server block of your own includes ours; `setup` prints the line for it, and installs no site. */
+        readonly include?: boolean
+      }
+    | {
+        /** A site file for each slot, and a reload, which can lose requests. */
+        readonly mode: 'reload'
+      }
+  )
+
+const address = (value: unknown) => typeof value === 'number' || typeof value === 'string'
+
+const OPTIONS = fields<NginxOptions>({
+  site: text,
+  listen: optional(
+    thing<Listen>(
+      'a port such as 8080, an address with its port such as "10.0.0.5:8080", or a list of these',
+      value => !Number.isNaN(value) && (address(value) || (Array.isArray(value) && value.every(address))),
+    ),
+  ),
+  url: optional(thing('a URL such as "https://life.example"', isUrl)),
+  program: optional(text),
+  service: optional(text),
+  folder: optional(text),
+  paths: optional(
+    fields<NonNullable<NginxOptions['paths']>>({
+      folder: optional(text),
+      include: optional(text),
+      available: optional(text),
+      enabled: optional(text),
+    }),
+  ),
+  mode: optional(oneOf('link', 'reload')),
+  include: optional(flag),
+})
+
+export function nginx(options: NginxOptions): Plugin<Router> {
+  checked('nginx()', OPTIONS, options)
+  const { site, program, service, folder, paths: own = {}, mode } = options
+  const listen = listening(options.listen ?? 80)
+  const { port } = listen.ask
+  const values = { site: plain('site name', site), listen: listenLines(listen.listeners) }
+  const url = new URL(options.url ?? `http://${site}${port === 80 ? '' : `:${port}`}`)
+  const moved = new Map<string, URL>()
+  const create = (kit: PluginKit): Router => {
+    const { enabled, ...others } = own
+    const at = {
+      ...paths(plain('application name', kit.app), folder),
+      ...others,
+      ...(enabled && { enabled: [enabled] }),
+    }
+    const include = mode !== 'reload' && options.include === true
+    const parts = { at, include, values, program: programOf(program, service), listening: listen }
+    return router(kit, mode, parts, { url, moved })
+  }
+  return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
+}
+
+interface Asking {
+  readonly url: URL
+  /** Where a host's site sends whoever asks it at `url`: once that was seen it is asked there, by the other routers of the same run as well. */
+  readonly moved: Map<string, URL>
+}
+
+function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, moved }: Asking): Router {
+  const { host } = kit
+  const place = (): Place => ({ url: moved.get(host.name) ?? url, address: parts.listening.ask.address })
+  const { at, include, listening: listen, program } = parts
+  const way = (mode === 'reload' ? reloadWay : linkWay)(kit, parts)
+  const names = kit.slots.map(slot => slot.name)
+  return {
+    prompt: mode !== 'reload',
+    live: way.live,
+    async answer() {
+      const found = parsePublicFollowed(await host.run(getFollowing(place(), '/deployment_id')), place().url, names)
+      if (found.url) moved.set(host.name, found.url)
+      return found.answer
+    },
+    async fetch(path) {
+      const { code, stdout } = await host.run(get(place(), path))
+      const { status, body } = parseAnswer(stdout)
+      return code === 0 ? { status, body } : { status: 0, body: '' }
+    },
+    get site() {
+      const { host: name, protocol } = place().url
+      return { host: name, https: protocol === 'https:' }
+    },
+    curl: path => reach(place(), path),
+    dropsKept: mode === 'reload',
+    check: path =>
+      check(host, {
+        program,
+        files: way.files,
+        own: mode === 'reload' ? undefined : way.own,
+        guard:
+          path === undefined
+            ? undefined
+            : { path, through: status(place(), path), slot: statusOf(place(), path, way.livePort) },
+      }),
+    promote: (slot, generation) => way.move({ slot: slot.name, generation }),
+    restore: way.move,
+    async prove({ slot, generation }, limits) {
+      const route = { slot, generation: way.generations ? generation : undefined }
+      return parseProof(await host.ask(proveLoop(place(), route, limits)), names)
+    },
+    async conflicts() {
+      const ours = {
+        site: parts.values.site,
+        listeners: include ? [] : listen.listeners,
+        ask: { address: listen.ask.address, port: portOf(url) },
+        enabled: at.enabled,
+        files: include ? [] : way.own,
+        include: at.include,
+      }
+      const found = conflicts(await host.ask(readConfiguration(program.path)), ours)
+      return found.map(conflict => conflictFault(host.name, ours.site, conflict))
+    },
+    provision: way.provision,
+  }
+}

@@ -1,0 +1,56 @@
+/** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
+import { sh } from '../../../host/script.ts'
+import type { HostFile, PluginKit } from '../../../slots/contracts.ts'
+import { routerFaults } from '../faults.ts'
+import { enable, refresh } from './site.ts'
+import { linkName, type Site, type Way } from './strategy.ts'
+import { linkPath, moveLink, removeLink, routeOf } from './symlink.ts'
+import { plain, render, shipped } from './templates.ts'
+
+/** What certbot and people add to the site file is theirs. */
+const edits: NonNullable<HostFile['edits']> = {
+  ours: line => /^(?:server \{|\}|(?:listen|server_name|include) [^ ;]+;)$/.test(line),
+  satisfied: (line, theirs) =>
+    /^listen \[::\]:\d+;$/.test(line) ||
+    // `default_server`, say.
+    (line.startsWith('listen ') && theirs.some(other => other.startsWith(`${line.slice(0, -1)} `))) ||
+    (line.startsWith('server_name ') && theirs.some(other => other.split(/[ ;]+/).includes(line.slice(12, -1)))),
+}
+
+export function linkWay(kit: PluginKit, { at, program, listening, include, values }: Site): Way {
+  const { host, slots } = kit
+  const router = plain('folder', kit.layout.router)
+  const link = linkPath(router)
+  const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
+  return {
+    files: include ? [[at.include]] : [[at.include], at.enabled],
+    own: [at.include, at.available, ...at.enabled],
+    generations: true,
+    livePort: sh.read`case $(readlink ${link}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`${name}.*) echo ${port} ;;`))} *) false ;; esac`,
+    async live() {
+      const target = await linkName(kit, link)
+      if (target === undefined) return { slot: undefined, generation: undefined }
+      const route = routeOf(target)
+      if (!route || !slots.some(slot => slot.name === route.slot))
+        throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${link} names ${JSON.stringify(target)}` })
+      return route
+    },
+    async move({ slot, generation }) {
+      if (slot === undefined) await host.ask(removeLink(router))
+      else await host.ask(moveLink(router, slot, generation ?? ''))
+    },
+    provision() {
+      const lenient = listening.lenient ? [at.available] : []
+      const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }
+      return {
+        tools: { [program.path]: program.service, curl: 'curl' },
+        files: include ? [inner] : [inner, { path: at.available, text: fill('site'), mode: 0o644, edits }],
+        folders: [{ path: router, mode: 0o755 }],
+        sudo: [program.test],
+        apply: [include ? refresh(program) : enable({ program, target: at.available, enabled: at.enabled, lenient })],
+        ...(!include && { links: [at.enabled] }),
+        ...(include && { notes: [`Your own server block of nginx needs this line: include ${at.include};`] }),
+      }
+    },
+  }
+}

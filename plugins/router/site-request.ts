@@ -1,0 +1,204 @@
+/** Asking a site from its own host, with curl, on a connection of its own each time. */
+import { type Output, type Script, sh } from '../../host/script.ts'
+import type { Answer, Proof, ProofLimits, PublicAnswer, Route } from '../../slots/contracts.ts'
+import { headerInput } from '../../slots/health/headers.ts'
+
+/** Seconds that one answer may take. */
+const PATIENCE = 5
+
+/** Where a site is asked: under a URL, at an address of this machine. */
+export interface Place {
+  readonly url: URL
+  /** As in nginx, with IPv6 in brackets. */
+  readonly address: string
+}
+
+/**
+ * One GET; prints the answer with its headers. It goes to this machine, whatever the DNS says of the name, and past any
+ * proxy and .curlrc. A certificate is not looked at: it is the name's, and who answers is not in question.
+ */
+export function get(place: Place, path: string, patience: number | Script = PATIENCE, headers: Headers = {}): Script {
+  const options = ['-q', '-sS', '-i', ...REACH, '--no-keepalive']
+  const one = sh.read`curl ${options} --max-time ${patience} ${target(place, path)}`
+  return Object.keys(headers).length === 0 ? one : sh.read`${headerInput(headers)} | ${one} --config -`
+}
+
+/**
+ * The same, and once more where the answer sends it to another port of the same name, as where certbot has made a site HTTPS alone: prints
+ * both answers. It never leaves this machine.
+ */
+export function getFollowing({ url, address }: Place, path: string): Script {
+  const hosts = ['--connect-to', `${url.hostname}::${address}:`, '--connect-to', '::127.0.0.1:1']
+  const options = [
+    '-q',
+    '-sS',
+    '-i',
+    ...REACH,
+    '--no-keepalive',
+    '--location',
+    '--max-redirs',
+    1,
+    '--proto-redir',
+    '=https',
+  ]
+  return sh.read`curl ${options} --max-time ${PATIENCE} ${hosts} ${url.origin + path}`
+}
+
+type Headers = NonNullable<ProofLimits['headers']>
+const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 2]
+
+/** Prints the HTTP status of a path; who refuses answers at once. */
+export const status = (place: Place, path: string): Script => sh.read`curl ${STATUS} ${REACH} ${target(place, path)}`
+
+/** The same of a slot itself, whose port the script prints. */
+export const statusOf = ({ url }: Place, path: string, port: Script): Script =>
+  sh.read`port=$(${port}) && curl ${STATUS} ${REACH} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
+
+/** The same as words for a curl of somebody else's making, the URL last: on HTTP/1.1, to this machine. */
+export const reach = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]
+
+const REACH = ['--http1.1', '--insecure', '--noproxy', '*']
+
+export const portOf = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+
+function target({ url, address }: Place, path: string): readonly string[] {
+  const port = portOf(url)
+  return ['--connect-to', `${url.hostname}:${port}:${address}:${port}`, url.origin + path]
+}
+
+type Headed = Answer & { readonly headers: ReadonlyMap<string, string> }
+
+/** Splits what `get` printed. Interim answers (1xx) are left out. */
+export function parseAnswer(printed: string): Headed {
+  const text = printed.replace(/^(?:HTTP\/\S+ 1\d\d.*\r?\n(?:.+\r?\n)*\r?\n)+/, '')
+  const [head = ''] = /^[\s\S]*?\r?\n\r?\n/.exec(text) ?? [text]
+  const [first = '', ...lines] = head.trimEnd().split(/\r?\n/)
+  const headers = lines.map((line): [string, string] => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+  })
+  const status = Number(/^HTTP\/\S+ (\d{3})\b/.exec(first)?.[1] ?? 0)
+  return { status, headers: new Map(headers), body: text.slice(head.length) }
+}
+
+/**
+ * Splits what `getFollowing` printed: the text of the last answer, and the URL to which the first one sent us; `undefined` when there was one answer.
+ * Where it was sent elsewhere than to the same name by HTTPS, there is no last answer.
+ */
+export function parseFollowed(printed: string, asked: URL): { readonly text: string; readonly to: URL | undefined } {
+  const { status, headers, body } = parseAnswer(printed)
+  const location = headers.get('location')
+  if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, asked.href))
+    return { text: printed, to: undefined }
+  const to = new URL(location, asked)
+  return { text: to.hostname === asked.hostname && /^HTTP\//.test(body) ? body : '', to }
+}
+
+export const NOBODY = 'no slot is live'
+
+/** What an answer of `/deployment_id` says. `failure` is curl's own word when there was no whole answer. */
+export function parsePublic(printed: string, failure: string | undefined, slots: readonly string[]): PublicAnswer {
+  const none = { slot: undefined, generation: undefined }
+  if (failure !== undefined) return { ...none, status: undefined, problem: failure }
+  const { status, headers, body } = parseAnswer(printed)
+  const said = body.trim()
+  if (status === 503 && said === NOBODY) return { ...none, status, problem: undefined }
+  if (status !== 200) return { ...none, status, problem: notOk(status, headers) }
+  if (!slots.includes(said))
+    return { ...none, status, problem: `/deployment_id names no slot: ${JSON.stringify(said.slice(0, 80))}` }
+  return { slot: said, generation: headers.get('x-deployment-generation'), status, problem: undefined }
+}
+
+function notOk(status: number, headers: ReadonlyMap<string, string>): string {
+  const said = `the site answers ${status || 'no HTTP'} to /deployment_id`
+  const location = headers.get('location')
+  if (status >= 300 && status <= 399 && location) return `${said}, and sends to ${location}: ${SET_URL}`
+  return said
+}
+
+const SET_URL = 'set `url` of nginx() in the Taskfile to where the site itself answers'
+
+/** As `parsePublic`, for what `getFollowing` printed; `url` is where it was answered, when that was somewhere else. */
+export function parsePublicFollowed(
+  { stdout, code, stderr }: Output,
+  asked: URL,
+  slots: readonly string[],
+): { readonly answer: PublicAnswer; readonly url: URL | undefined } {
+  const { text, to } = parseFollowed(stdout, asked)
+  if (to === undefined)
+    return { answer: parsePublic(stdout, code === 0 ? undefined : curlSaid(stderr), slots), url: undefined }
+  if (text !== '' && code === 0) return { answer: parsePublic(text, undefined, slots), url: new URL(to.origin) }
+  const { status } = parseAnswer(stdout)
+  const why = to.hostname === asked.hostname ? `, where there is no answer (${curlSaid(stderr)})` : ''
+  const problem = `the site answers ${status} to /deployment_id, and sends to ${to.href}${why}: ${SET_URL}`
+  return { answer: { slot: undefined, generation: undefined, status, problem }, url: undefined }
+}
+
+/**
+ * Asks again and again, on the host itself, until `answers` in a row are the route's or `within` milliseconds are over. A slow host that has begun
+ * to give the right answers then is asked to the end.
+ * Prints `<1 or 0> <questions> <ms until the first answer of the route, or -> <exit of the last curl>`, a line with what the application
+ * says to `path`, in base64, when that is asked, and the last answer.
+ */
+export function proveLoop(
+  place: Place,
+  { slot, generation }: Route,
+  { answers, within, path, headers }: ProofLimits,
+): Script {
+  const [status, body] = slot === undefined ? ['503', NOBODY] : ['200', slot]
+  const application =
+    path === undefined
+      ? sh.read`echo`
+      : sh.read`${get(place, path, PATIENCE, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
+  const same = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
+  return sh.read`
+now() { date +%s%N; }
+generation() {
+  local name value
+  while IFS=: read -r name value; do
+    if [ "\${name,,}" = x-deployment-generation ]; then read -r value <<< "$value"; printf %s "$value"; fi
+  done <<< "$head"
+}
+begin=$(now) passed=0 asked=0 row=0 first=-
+while :; do
+  limit=$(( (${within} - passed) / 1000 + 1 ))
+  if [ $limit -lt 1 ] || [ $limit -gt ${PATIENCE} ]; then limit=${PATIENCE}; fi
+  asked=$((asked + 1)) code=0
+  answer=$(${get(place, '/deployment_id', sh.read`$limit`)} 2>&1) || code=$?
+  passed=$(( ($(now) - begin) / 1000000 ))
+  answer=\${answer//$'\\r'/}
+  head=\${answer%%$'\\n\\n'*} body=\${answer#*$'\\n\\n'}
+  said=\${head#HTTP/* } said=\${said%%[[:space:]]*}
+  if [ "$code $said $body" = ${`0 ${status} ${body}`} ] && ${same}; then row=$((row + 1)); else row=0; fi
+  if [ $row = 1 ] && [ $first = - ]; then first=$passed; fi
+  if [ $row -ge ${answers} ]; then echo "1 $asked $first $code"; ${application}; break; fi
+  if [ $row = 0 ] && [ $passed -ge ${within} ]; then echo "0 $asked $first $code"; echo; break; fi
+  if [ $row = 0 ]; then sleep 0.05; fi
+done
+printf '%s\\n' "$answer"`
+}
+
+/** Reads what `proveLoop` printed. */
+export function parseProof(printed: string, slots: readonly string[]): Proof {
+  const [head = '', application = '', ...lines] = printed.split('\n')
+  const [proven, asked, first, code] = head.split(' ')
+  const answer = lines.join('\n')
+  return {
+    proven: proven === '1',
+    asked: Number(asked),
+    firstAfter: first === '-' ? undefined : Number(first),
+    answer: application === '' ? undefined : applicationAnswer(application),
+    last: parsePublic(answer, code === '0' ? undefined : curlSaid(answer), slots),
+  }
+}
+
+function applicationAnswer(line: string): Answer {
+  const [encoded = '', failed] = line.split(' ')
+  if (failed) return { status: 0, body: '' }
+  const { status, headers, body } = parseAnswer(Buffer.from(encoded, 'base64').toString())
+  const location = headers.get('location')
+  return { status, body, ...(location !== undefined && { location }) }
+}
+
+/** curl's own line about a failure, without its name. */
+export const curlSaid = (text: string): string => /^curl: \(\d+\) (.*)$/m.exec(text)?.[1] ?? 'curl gave no answer'

@@ -1,0 +1,46 @@
+/** The version of a project, as its own files say it. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { call, either, text } from '../../runner/taskfile/shape.ts'
+import { named } from '../../slots/names.ts'
+import { buildFaults } from './faults.ts'
+import { isUmbrella, withoutComments } from './mix.ts'
+
+/** A version, or what makes it when the build begins. */
+export type VersionSource = string | (() => string | Promise<string>)
+
+export const versionRule = either(
+  text,
+  call<() => string | Promise<string>>('a function that returns it'),
+  'a version such as "1.2.3", or a function that returns one',
+)
+
+/** The version in a `mix.exs`: `version: "1.2.3"`, or `version: @version` with `@version "1.2.3"`. */
+export function mixVersion(text: string): string | undefined {
+  const code = withoutComments(text)
+  const project = code.slice(Math.max(0, code.search(/\bdef\s+project\b/)))
+  const [, literal, attribute] = /\bversion:\s*(?:"([^"]+)"|@(\w+))/.exec(project) ?? []
+  if (attribute === undefined) return literal
+  return new RegExp(`^\\s*@${attribute}\\s+"([^"]+)"`, 'm').exec(code)?.[1]
+}
+
+/** The version in a `package.json`. */
+export function packageVersion(text: string): string | undefined {
+  try {
+    const { version } = JSON.parse(text)
+    return typeof version === 'string' ? version : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What the Taskfile says, else `mix.exs`, else, where there is none, `package.json` in this folder. Throws `VERSION_UNKNOWN` or `NAME_INVALID`. */
+export async function versionOf(folder: string, said: VersionSource | undefined): Promise<string> {
+  const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
+  if (said !== undefined) return named('version', typeof said === 'function' ? await said() : said)
+  const mix = await read('mix.exs')
+  // The package.json of a project of Elixir's is that of its assets.
+  const version = mix === '' ? packageVersion(await read('package.json')) : mixVersion(mix)
+  if (version !== undefined) return named('version', version)
+  throw buildFaults.VERSION_UNKNOWN({ folder, mix: mix === '' ? 'none' : isUmbrella(mix) ? 'umbrella' : 'computed' })
+}

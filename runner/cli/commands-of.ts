@@ -1,0 +1,49 @@
+/** Export names are the names of commands. */
+import { runnerFaults } from '../faults.ts'
+import { type AnyTask, isTask } from '../task.ts'
+
+/** `detectLive` is `detect-live`, `sendToHTTP` is `send-to-http`. */
+export const kebab = (name: string): string =>
+  name
+    .replace(/([a-z\d])([A-Z])/g, '$1-$2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1-$2')
+    .replace(/[_$]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .toLowerCase()
+
+/** The command that every Taskfile has. Shells ask for it when they start, so no Taskfile is read to answer. */
+export const COMPLETION = 'completion'
+
+/** The tasks of a Taskfile by the names that a person types. */
+export type Commands = ReadonlyMap<string, AnyTask>
+
+/**
+ * The exported tasks, in the order in which the Taskfile's text exports them, flows first. Exports that are no tasks,
+ * and a default export, are not commands.
+ */
+export function commandsOf(exported: object, source: string): Commands {
+  const found = new Map<string, { task: AnyTask; from: string }>()
+  for (const [from, value] of inOrder(exported, source)) {
+    if (from === 'default' || !isTask(value)) continue
+    const name = kebab(from)
+    if (name === COMPLETION) throw runnerFaults.TASK_RESERVED({ name, from })
+    const other = found.get(name)
+    if (other) throw runnerFaults.TASKS_OF_ONE_NAME({ name, exports: [other.from, from] })
+    found.set(name, { task: value, from })
+  }
+  const all = [...found].map(([name, { task }]) => [name, task] as const)
+  return new Map([...all.filter(([, task]) => task.kind === 'flow'), ...all.filter(([, task]) => task.kind === 'task')])
+}
+
+/** A module lists its exports by the alphabet; a reader knows them by their place in the file. */
+function inOrder(exported: object, source: string): [string, unknown][] {
+  const place = (name: string) => {
+    const found = source.search(new RegExp(`^export\\b[^=]*?(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])`, 'm'))
+    if (found < 0) return Number.POSITIVE_INFINITY
+    return source.indexOf(name, found)
+  }
+  return Object.entries(exported)
+    .map(([name, value]) => ({ name, value, place: place(name) }))
+    .sort((a, b) => (a.place === b.place ? 0 : a.place - b.place))
+    .map(({ name, value }) => [name, value])
+}

@@ -1,0 +1,52 @@
+/** `task completion <shell>`, the one command that every Taskfile has, and what its scripts ask when Tab is pressed. */
+import { readFileSync } from 'node:fs'
+import { planOf } from '../engine/plan.ts'
+import { capture } from '../output/capture.ts'
+import { packageUrl } from '../package.ts'
+import { within } from '../promises.ts'
+import { redactor } from '../secrets/redact.ts'
+import { definer } from '../task.ts'
+import { arg } from './args.ts'
+import { COMPLETION, type Commands } from './commands-of.ts'
+import { candidateLines, candidates } from './completion.ts'
+import { commandLine, globalsOf, onlyFlagsOf } from './flags.ts'
+import { commandText } from './help.ts'
+
+const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
+  about:
+    'It says in its first lines how to install it. Tab loads the Taskfile, as the list does, and contacts nothing.',
+  examples: ['completion bash', 'completion zsh', 'completion fish'],
+  args: { shell: arg.choice(['bash', 'zsh', 'fish'], 'Which shell') },
+  run: ({ shell, show }) => show(readFileSync(packageUrl(`bin/completion.${shell}`), 'utf8').trimEnd()),
+})
+
+/** Prints the script and nothing else; it wants no Taskfile, as a shell may ask for it from any folder. */
+export function printScript(argv: readonly string[], help: boolean, print: (text: string) => void): void {
+  const plan = planOf(COMPLETION, completion)
+  if (help) {
+    onlyFlagsOf(argv, plan)
+    print(commandText(plan))
+  } else completion.run?.({ ...commandLine(argv, plan), show: print })
+}
+
+/** How long a Tab may take, in milliseconds: a Taskfile can wait for something while it is read. */
+const PATIENCE = 5000
+
+/**
+ * Prints what could stand in the place of the last word. Whatever is wrong with the words or with the Taskfile, and
+ * whatever that prints, a Tab says nothing of it: nothing is printed then.
+ */
+export async function printCandidates(
+  words: readonly string[],
+  load: (taskfile: string | undefined) => Promise<Commands>,
+): Promise<void> {
+  process.on('uncaughtException', () => undefined)
+  const { out, onLine } = capture(process.stdout, process.stderr, redactor())
+  onLine(() => undefined)
+  try {
+    const commands = await within(PATIENCE, load(globalsOf(words.slice(0, -1)).globals.taskfile))
+    if (commands) out(candidateLines(candidates(words, new Map([...commands, [COMPLETION, completion]]))))
+  } catch {
+    // The command itself tells what is wrong.
+  }
+}

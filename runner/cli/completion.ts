@@ -1,0 +1,74 @@
+/** What Tab offers: the words that may stand where the cursor is, from the commands of a Taskfile. */
+
+import { type Plan, planOf } from '../engine/plan.ts'
+import type { Arg } from '../task.ts'
+import { type Commands, kebab } from './commands-of.ts'
+import { globalFlags, tokens } from './flags.ts'
+
+/** A word, whole as it would be typed, and what a shell may show beside it. */
+export interface Candidate {
+  readonly word: string
+  readonly about: string
+}
+
+interface Flag {
+  readonly type: 'boolean' | 'string'
+  readonly about: string
+  readonly choices?: readonly string[] | undefined
+}
+
+/**
+ * All that could stand in the place of the last word; shells choose what fits to what is typed of it. Nothing where
+ * any text may stand, as a path.
+ *
+ * @param words what was typed behind `task`; the last one, at the cursor, may be empty or half
+ * @throws the faults of `planOf`
+ */
+export function candidates(words: readonly string[], commands: Commands): Candidate[] {
+  const typed = words.at(-1) ?? ''
+  const before = words.slice(0, -1)
+  const command = tokens(before, globalFlags).find(token => token.kind === 'positional')?.value
+  const task = command === undefined ? undefined : commands.get(command)
+  if (command !== undefined && !task) return []
+  const plan = command !== undefined && task ? planOf(command, task, commands) : undefined
+
+  const flags: Readonly<Record<string, Flag>> = { ...(plan && flagsOf(plan)), ...globalFlags }
+  const parsed = tokens(before, flags)
+  const last = parsed.at(-1)
+  if (last?.kind === 'option' && last.value === undefined && flags[last.name]?.type === 'string')
+    return choicesOf(flags[last.name])
+
+  const given = new Set(parsed.flatMap(token => (token.kind === 'option' ? [token.name] : [])))
+  const values = parsed.filter(token => token.kind === 'positional').length - 1
+  const required = plan ? [...plan.args].filter(([name, arg]) => arg.required && !given.has(kebab(name))) : []
+  for (const [name] of required.slice(0, values)) given.add(kebab(name))
+  const ended = parsed.some(({ kind }) => kind === 'option-terminator')
+  const free = ended ? [] : Object.entries(flags).filter(([name]) => !given.has(name))
+  const freeFlags = free.map(([name, { about }]) => ({ word: `--${name}`, about }))
+
+  const name = /^--([^=]+)=/.exec(typed)?.[1]
+  if (name !== undefined && !ended)
+    return choicesOf(flags[name]).map(({ word, about }) => ({ word: `--${name}=${word}`, about }))
+  if (typed.startsWith('-') && !ended) return freeFlags
+  if (!plan) return [...commands].map(([name, { title }]) => ({ word: name, about: title }))
+  const next = required[values]
+  return next ? choicesOf(next[1]) : freeFlags
+}
+
+/** One a line, with a tab before what it is about. */
+export const candidateLines = (found: readonly Candidate[]): string =>
+  found.map(({ word, about }) => `${word}\t${about.replace(/[\s\p{Cc}]+/gu, ' ').trim()}\n`).join('')
+
+const flagsOf = (plan: Plan): Readonly<Record<string, Flag>> =>
+  Object.fromEntries(
+    [...plan.args].map(([name, { kind, about, choices }]) => [
+      kebab(name),
+      { type: kind === 'flag' ? 'boolean' : 'string', about, choices },
+    ]),
+  )
+
+/** Without those that a line of their own cannot hold. */
+const choicesOf = (of: Flag | Arg | undefined): Candidate[] =>
+  (of?.choices ?? [])
+    .filter(word => word !== '' && !/\p{Cc}/u.test(word))
+    .map(word => ({ word, about: of?.about ?? '' }))

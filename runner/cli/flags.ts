@@ -1,0 +1,180 @@
+/** What was typed after `npx task`, turned into values. */
+import { parseArgs } from 'node:util'
+import type { Plan } from '../engine/plan.ts'
+import { Fault } from '../fault.ts'
+import { runnerFaults } from '../faults.ts'
+import type { Arg } from '../task.ts'
+import { kebab } from './commands-of.ts'
+import { nearest } from './suggest.ts'
+
+/** The flags that every command has. */
+export const globalFlags = {
+  help: { type: 'boolean', short: 'h', about: 'What a command does, its steps, flags and examples' },
+  version: { type: 'boolean', short: 'v', about: 'The version of switchyard' },
+  taskfile: { type: 'string', about: 'Another Taskfile', placeholder: 'path' },
+  json: { type: 'boolean', about: 'One event a line, as JSON, and nothing else on standard output' },
+  verbose: { type: 'boolean', about: 'All output of all steps' },
+  'dry-run': { type: 'boolean', about: 'Look, but change nothing: print each change instead' },
+  timings: { type: 'boolean', about: 'How long each step took, and what went over the line' },
+} as const satisfies Record<string, { type: 'boolean' | 'string'; short?: string; about: string; placeholder?: string }>
+
+/** The values of the flags that every command has. */
+export interface Globals {
+  readonly help: boolean
+  readonly version: boolean
+  readonly taskfile: string | undefined
+  readonly json: boolean
+  readonly verbose: boolean
+  readonly dryRun: boolean
+  readonly timings: boolean
+}
+
+interface Flag {
+  readonly type: 'boolean' | 'string'
+  readonly short?: string
+  readonly placeholder?: string
+}
+
+type Token =
+  | { kind: 'positional'; value: string }
+  | { kind: 'option'; name: string; rawName: string; value: string | undefined; inlineValue: boolean | undefined }
+  | { kind: 'option-terminator' }
+
+/** Node's parser cuts the line; what a flag may be is decided here, for the sake of the messages. */
+export function tokens(argv: readonly string[], flags: Readonly<Record<string, Flag>>): Token[] {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]),
+  )
+  return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens
+}
+
+/**
+ * The flags that every command has, and the command's name, if any. Flags of the command itself are left for
+ * `commandLine`: which there are is not known before the Taskfile is read.
+ */
+export function globalsOf(argv: readonly string[]): { globals: Globals; command: string | undefined } {
+  const found = tokens(argv, globalFlags)
+  const options = found.flatMap(token => (token.kind === 'option' ? [token] : []))
+  const has = (name: keyof typeof globalFlags) => options.some(option => option.name === name)
+  const taskfile = options.findLast(({ name }) => name === 'taskfile')
+  if (taskfile && (taskfile.value === undefined || taskfile.value === ''))
+    throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: '--taskfile', placeholder: 'path', got: undefined })
+  return {
+    globals: {
+      help: has('help'),
+      version: has('version'),
+      taskfile: taskfile?.value,
+      json: has('json'),
+      verbose: has('verbose'),
+      dryRun: has('dry-run'),
+      timings: has('timings'),
+    },
+    command: found.find(token => token.kind === 'positional')?.value,
+  }
+}
+
+/** The Taskfile that was named, if any; also where the rest of the line is wrong. */
+export const taskfileIn = (argv: readonly string[]): string | undefined =>
+  tokens(argv, globalFlags)
+    .flatMap(token => (token.kind === 'option' && token.name === 'taskfile' && token.value ? [token.value] : []))
+    .at(-1)
+
+/** What `task help deploy` asks about. */
+export const commandAfterHelp = (argv: readonly string[]): string | undefined =>
+  tokens(argv, globalFlags).filter(token => token.kind === 'positional')[1]?.value
+
+/** Without a command only the flags that every command has make sense. */
+export function onlyGlobals(argv: readonly string[]): void {
+  for (const token of tokens(argv, globalFlags)) if (token.kind === 'option') check(token, globalFlags, undefined)
+}
+
+/** Who asks for help need give no argument yet; a flag that there is not is told all the same. */
+export function onlyFlagsOf(argv: readonly string[], plan: Plan): void {
+  const flags = flagsOf(plan)
+  for (const token of tokens(argv, flags))
+    if (token.kind === 'option' && !Object.hasOwn(flags, token.name)) check(token, flags, plan.command)
+}
+
+/**
+ * The values of a command's arguments, by their names in the task.
+ *
+ * @throws UNKNOWN_FLAG, FLAG_WITHOUT_VALUE, FLAG_WITH_VALUE and the ARGUMENT_ faults
+ */
+export function commandLine(argv: readonly string[], plan: Plan): Readonly<Record<string, unknown>> {
+  const flags = flagsOf(plan)
+  const raw = new Map<string, string | true>()
+  const give = (name: string, given: string | true) => {
+    const before = raw.get(name)
+    if (before !== undefined && before !== given)
+      throw runnerFaults.ARGUMENT_TWICE({ argument: kebab(name), first: String(before), second: String(given) })
+    raw.set(name, given)
+  }
+
+  const positionals: string[] = []
+  for (const token of tokens(argv, flags)) {
+    if (token.kind === 'positional') positionals.push(token.value)
+    if (token.kind !== 'option') continue
+    check(token, flags, plan.command)
+    const own = [...plan.args.keys()].find(name => kebab(name) === token.name)
+    if (own !== undefined) give(own, token.value ?? true)
+  }
+
+  const waiting = [...plan.args].filter(([, arg]) => arg.required).map(([name]) => name)
+  for (const value of positionals.slice(1)) {
+    const name = waiting.find(one => !raw.has(one)) ?? waiting[0]
+    if (name === undefined) throw runnerFaults.ARGUMENT_UNEXPECTED({ command: plan.command, value, usage: usage(plan) })
+    give(name, value)
+  }
+  return Object.fromEntries([...plan.args].map(([name, arg]) => [name, valueFor(plan, name, arg, raw.get(name))]))
+}
+
+/** The command with its required arguments: `promote <slot>`. */
+export const usage = (plan: Plan): string =>
+  [plan.command, ...[...plan.args].filter(([, arg]) => arg.required).map(([name]) => `<${kebab(name)}>`)].join(' ')
+
+function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
+  const own: Record<string, Flag> = {}
+  for (const [name, arg] of plan.args) {
+    const flag = kebab(name)
+    if (Object.hasOwn(globalFlags, flag)) {
+      const title = plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
+      throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title })
+    }
+    own[flag] = { type: arg.kind === 'flag' ? 'boolean' : 'string', placeholder: arg.placeholder ?? flag }
+  }
+  return { ...globalFlags, ...own }
+}
+
+function check(
+  { name, rawName, value, inlineValue }: Extract<Token, { kind: 'option' }>,
+  flags: Readonly<Record<string, Flag>>,
+  command: string | undefined,
+): void {
+  const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
+  if (!flag) {
+    const near = nearest(name, Object.keys(flags))
+    throw runnerFaults.UNKNOWN_FLAG({ flag: rawName, command, near: near && `--${near}` })
+  }
+  if (flag.type === 'boolean' && value !== undefined) throw runnerFaults.FLAG_WITH_VALUE({ flag: rawName, value })
+  if (flag.type !== 'string') return
+  const placeholder = flag.placeholder ?? name
+  const another = !inlineValue && value !== undefined && /^-(?!\d)./.test(value)
+  if (value === undefined || another)
+    throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: rawName, placeholder, got: another ? value : undefined })
+}
+
+function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | undefined): unknown {
+  if (raw === undefined && arg.required) {
+    const allowed = arg.choices?.join(' or ') ?? arg.about
+    throw runnerFaults.ARGUMENT_MISSING({ command: plan.command, argument: kebab(name), allowed, usage: usage(plan) })
+  }
+  try {
+    return arg.parse(raw)
+  } catch (error) {
+    // It has words of its own, and says what to do.
+    if (error instanceof Fault) throw error
+    const value = String(raw)
+    const near = arg.choices && nearest(value, arg.choices)
+    throw runnerFaults.ARGUMENT_INVALID({ argument: kebab(name), value, said: (error as Error).message, near }, error)
+  }
+}

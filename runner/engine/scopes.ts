@@ -1,0 +1,50 @@
+/** The resources of a run: each scope is opened when it is first wanted, once, and closed at the end. */
+
+import { within } from '../promises.ts'
+import type { Opened, RunSetting, Scope, Traffic } from '../task.ts'
+import { sumOf } from '../traffic.ts'
+
+export interface Scopes {
+  open(scope: Scope): Promise<Opened>
+  /** Of all of them together so far. */
+  traffic(): Traffic | undefined
+  /** Closes them, the last one first, each in at most `grace` ms. Resolves to what went wrong. */
+  close(grace: number): Promise<readonly unknown[]>
+}
+
+export function scopesOf(setting: RunSetting): Scopes {
+  const opened = new Map<Scope, Promise<Opened>>()
+  const meters: (() => Traffic | undefined)[] = []
+  const open = async (scope: Scope) => {
+    const made = await scope.open(setting)
+    meters.push(() => made.traffic?.())
+    return made
+  }
+  return {
+    open(scope) {
+      const known = opened.get(scope) ?? open(scope)
+      opened.set(scope, known)
+      return known
+    },
+    traffic: () => sumOf(meters.map(read => read())),
+    async close(grace) {
+      const errors: unknown[] = []
+      for (const [scope, opening] of [...opened].reverse()) {
+        try {
+          if (!(await within(grace, closed(opening))))
+            errors.push(new Error(`${scope.name} did not close within ${grace / 1000} s`))
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+      return errors
+    },
+  }
+}
+
+/** What could not be opened has told so to the step that wanted it, and needs no closing. */
+async function closed(opening: Promise<Opened>): Promise<true> {
+  const opened = await opening.catch(() => undefined)
+  await opened?.[Symbol.asyncDispose]()
+  return true
+}

@@ -1,0 +1,62 @@
+/**
+ * While a run draws the screen or prints events, what the code of a Taskfile prints by itself, as with `console.log`,
+ * becomes output of its step: hidden values are hidden in it, and `--json` stays JSON.
+ */
+import type { Sinks } from '../events.ts'
+import type { Redactor } from '../secrets/redact.ts'
+import { lineCutter } from './lines.ts'
+
+export interface Capture extends Sinks {
+  /** Lines that were printed before are given at once. */
+  onLine(listener: (line: string) => void): () => void
+  /** Everybody writes for themselves again. What nobody listened to comes out on standard error. */
+  release(): void
+}
+
+type Output = Pick<NodeJS.WriteStream, 'write'>
+
+export function capture(stdout: Output, stderr: Output, redactor: Redactor): Capture {
+  const early: string[] = []
+  let listening: ((line: string) => void) | undefined
+  const give = (line: string) => (listening ? listening(line) : early.push(line))
+  const streams = [stdout, stderr].map(stream => {
+    const write = stream.write.bind(stream) as (text: string) => boolean
+    const lines = lineCutter(redactor, give)
+    const own = Object.getOwnPropertyDescriptor(stream, 'write')
+    stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown) => {
+      lines.write(chunk)
+      const called = typeof encoding === 'function' ? encoding : done
+      if (typeof called === 'function') process.nextTick(called as () => void)
+      return true
+    }) as Output['write']
+    return { write, lines, release: () => restore(stream, own) }
+  })
+  let open = true
+  return {
+    out: text => void streams[0]?.write(text),
+    err: text => void streams[1]?.write(text),
+    onLine(listener) {
+      listening = listener
+      for (const line of early.splice(0)) listener(line)
+      return () => {
+        for (const { lines } of streams) lines.end()
+        listening = undefined
+      }
+    },
+    release() {
+      if (!open) return
+      open = false
+      for (const { lines, release } of streams) {
+        lines.end()
+        release()
+      }
+      // It came before the values to hide were known.
+      for (const line of early.splice(0)) streams[1]?.write(`${redactor.text(line)}\n`)
+    },
+  }
+}
+
+function restore(stream: Output, own: PropertyDescriptor | undefined): void {
+  if (own) Object.defineProperty(stream, 'write', own)
+  else Reflect.deleteProperty(stream, 'write')
+}

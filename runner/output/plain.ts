@@ -1,0 +1,103 @@
+/**
+ * Plain lines, for pipes, logs and `--verbose`. Progress goes to standard output, so that `npx task deploy > log` is the
+ * log of a deploy; errors go to standard error.
+ */
+
+import type { Renderer, RunEvent, Sinks } from '../events.ts'
+import {
+  abandonLines,
+  duration,
+  errorLines,
+  interruptLine,
+  leftLines,
+  resultLine,
+  stuckLine,
+  timingLines,
+} from './format.ts'
+import type { ReadTyped } from './prompt.ts'
+import { keeping } from './summary.ts'
+
+export function plainRenderer(
+  sinks: Sinks,
+  options: {
+    /** All output of all steps. */
+    readonly verbose: boolean
+    /** Reads what a person types; missing where there is none. */
+    readonly read: ReadTyped | undefined
+    /** Of the terminal; undefined where there is none. */
+    readonly columns?: number | undefined
+  },
+): Renderer {
+  const notes = new Map<string, string>()
+  const kept = keeping()
+  const out = (...lines: readonly string[]) => sinks.out(lines.map(line => `${line}\n`).join(''))
+  const err = (...lines: readonly string[]) => sinks.err(lines.map(line => `${line}\n`).join(''))
+
+  const remark = (step: string) => (notes.has(step) ? `  ${notes.get(step)}` : '')
+
+  const handle = (event: RunEvent): void => {
+    switch (event.type) {
+      case 'start':
+        out(`> ${event.title}`)
+        break
+      case 'output':
+        if (options.verbose || event.step === '') out(`  | ${event.line}`)
+        else kept.output(event.step, event.line)
+        break
+      case 'note':
+        notes.set(event.step, event.note)
+        break
+      case 'end':
+        out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${remark(event.step)} (${duration(event.ms)})`)
+        break
+      case 'undo':
+        if (event.state === 'start') {
+          // What the step said of itself is not what its undo says.
+          notes.delete(event.step)
+          out(`< undo: ${event.title}`)
+        } else {
+          const state = event.state === 'done' ? 'undone' : 'not undone'
+          out(`${state}: ${event.title}${remark(event.step)} (${duration(event.ms ?? 0)})`)
+        }
+        break
+      case 'interrupt':
+        err(interruptLine(event))
+        break
+      case 'stuck':
+        err(stuckLine(event))
+        break
+      case 'abandon':
+        err(...abandonLines(event))
+        break
+      case 'show':
+        kept.shown.push(event.text)
+        break
+      case 'error':
+        out(...kept.tailOf(event))
+        kept.errors.push(...errorLines(event, options.verbose))
+        break
+      case 'result':
+        out(resultLine(event), ...timingLines(event, options.columns))
+        kept.errors.push(...leftLines(event))
+    }
+  }
+
+  return {
+    columns: options.columns,
+    handle,
+    unwind: async () => kept.forget(),
+    leave: async () => undefined,
+    async ask(question, signal) {
+      if (!options.read) return undefined
+      const last = `${question.split('\n').at(-1)} [y/N] `
+      sinks.out(`${question} [y/N] `)
+      const answer = await options.read(typed => sinks.out(`\r${last}${typed} \b`), signal)
+      sinks.out('\n')
+      return answer
+    },
+    async close() {
+      out(...kept.shown)
+      err(...kept.errors)
+    },
+  }
+}

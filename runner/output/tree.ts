@@ -1,0 +1,227 @@
+/**
+ * A tree with timers and the last line of output, for terminals. The only file that imports Listr2, which only draws: its
+ * tasks wait for the events of the engine.
+ */
+import {
+  Listr,
+  ListrLogger,
+  ListrPromptAdapter,
+  ListrTaskEventType,
+  type ListrTaskWrapper,
+  PRESET_TIMER,
+  ProcessOutput,
+} from 'listr2'
+import type { Renderer, RunEvent, Sinks } from '../events.ts'
+import { deferred } from '../promises.ts'
+import {
+  abandonLines,
+  duration,
+  errorLines,
+  interruptLine,
+  leftLines,
+  resultLine,
+  stuckLine,
+  timingLines,
+} from './format.ts'
+import type { ReadTyped } from './prompt.ts'
+import { keeping } from './summary.ts'
+
+interface Leaf {
+  readonly step: string
+  readonly title: string
+}
+
+export interface TreeOptions {
+  /** The steps that are drawn: all but an interactive one. */
+  readonly steps: readonly Leaf[]
+  /** The terminal. Its `write` is the one that really writes. */
+  readonly terminal: NodeJS.WriteStream
+  readonly read: ReadTyped | undefined
+  /** Of the terminal. */
+  readonly columns: number | undefined
+}
+
+const SHOW_CURSOR = '\x1b[?25h'
+
+export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
+  const { read } = options
+  const kept = keeping()
+  let tree = grow(options.steps, options.terminal, true)
+  const end = async () => {
+    tree.cut()
+    await tree.done
+  }
+
+  const handle = (event: RunEvent): void => {
+    switch (event.type) {
+      case 'output':
+        kept.output(event.step, event.line)
+        tree.output(event.step, event.line)
+        break
+      case 'note':
+        tree.note(event.step, event.note)
+        break
+      case 'end':
+        tree.end(event.step, event.ok)
+        break
+      case 'undo':
+        if (event.state !== 'start') tree.end(event.step, event.state === 'done')
+        break
+      case 'interrupt':
+        tree.output(event.step, interruptLine(event))
+        break
+      case 'stuck':
+        kept.errors.push(stuckLine(event))
+        break
+      case 'abandon':
+        sinks.err(`${SHOW_CURSOR}\n${abandonLines(event).join('\n')}\n`)
+        break
+      case 'show':
+        kept.shown.push(event.text)
+        break
+      case 'error':
+        kept.errors.push(...kept.tailOf(event), ...errorLines(event, false))
+        break
+      case 'result':
+        kept.shown.push(...timingLines(event, options.columns))
+        if (!event.ok) kept.errors.push(...leftLines(event), resultLine(event))
+    }
+  }
+
+  return {
+    columns: options.columns,
+    handle,
+    async unwind(steps) {
+      await end()
+      kept.forget()
+      const leaves = steps.map(({ step, title }) => ({ step, title: `Undo: ${title}` }))
+      tree = grow(leaves, options.terminal, false)
+    },
+    leave: end,
+    ask: async (question, signal) => read && tree.ask(question, echo => read(echo, signal)),
+    async close() {
+      await end()
+      if (kept.shown.length > 0) sinks.out(`${options.steps.length > 0 ? '\n' : ''}${kept.shown.join('\n')}\n`)
+      if (kept.errors.length > 0) sinks.err(`\n${kept.errors.join('\n')}\n`)
+    },
+  }
+}
+
+type Typing = (echo: (typed: string) => void) => Promise<string | undefined>
+
+interface Tree {
+  /** Without a step: the one that is being done. */
+  output(step: string | undefined, line: string): void
+  note(step: string, note: string): void
+  end(step: string, ok: boolean): void
+  ask(question: string, read: Typing): Promise<string | undefined>
+  /** Ends what has not ended. */
+  cut(): void
+  readonly done: Promise<unknown>
+}
+
+function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError: boolean): Tree {
+  type Wrapper = ListrTaskWrapper<object, never, never>
+  const grown = new Map(
+    leaves.map(({ step, title }) => [
+      step,
+      {
+        title,
+        note: '',
+        line: '',
+        open: true,
+        wrapper: undefined as Wrapper | undefined,
+        begun: deferred(),
+        ended: deferred<boolean>(),
+      },
+    ]),
+  )
+  const first = () => [...grown.values()].find(({ open }) => open)
+  // What Listr hides from its drawing it takes from this object, so that nothing else is held back.
+  const stream = Object.assign(Object.create(terminal), {
+    columns: terminal.columns,
+    rows: terminal.rows,
+    isTTY: true,
+    write: terminal.write.bind(terminal),
+  })
+  const list = new Listr<object>(
+    [...grown.values()].map(leaf => ({
+      title: leaf.title,
+      task: async (_: object, wrapper: unknown) => {
+        const own = wrapper as Wrapper
+        leaf.wrapper = own
+        if (leaf.line !== '') own.output = leaf.line
+        leaf.begun.resolve()
+        const ok = await ticking(leaf.ended.promise, time => {
+          own.title = `${leaf.title}  ${time}`
+        })
+        own.title = leaf.note === '' ? leaf.title : `${leaf.title}  ${leaf.note}`
+        if (!ok) throw new Error(leaf.title)
+      },
+    })),
+    {
+      concurrent: false,
+      exitOnError: stopAtError,
+      registerSignalListeners: false,
+      renderer: 'default',
+      fallbackRendererCondition: false,
+      silentRendererCondition: false,
+      rendererOptions: {
+        timer: PRESET_TIMER,
+        showErrorMessage: false,
+        collapseErrors: false,
+        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(stream, stream) }),
+      },
+    },
+  )
+  const done = leaves.length === 0 ? Promise.resolve() : list.run().catch(() => undefined)
+  return {
+    done,
+    output(step, line) {
+      const leaf = step === undefined ? first() : grown.get(step)
+      if (!leaf) return
+      leaf.line = line.slice(0, Math.max(20, (terminal.columns ?? 80) - 8))
+      if (leaf.wrapper) leaf.wrapper.output = leaf.line
+    },
+    note(step, note) {
+      const leaf = grown.get(step)
+      if (leaf) leaf.note = note
+    },
+    end(step, ok) {
+      const leaf = grown.get(step)
+      if (!leaf) return
+      leaf.open = false
+      leaf.ended.resolve(ok)
+    },
+    async ask(question, read) {
+      const leaf = first()
+      await leaf?.begun.promise
+      return leaf?.wrapper?.prompt(Typed).run<string | undefined>(question, read)
+    },
+    cut() {
+      for (const leaf of grown.values()) leaf.ended.resolve(false)
+    },
+  }
+}
+
+/** Listr tells how long a task took when it has ended; a step that takes long tells so while it runs. */
+async function ticking<T>(promise: Promise<T>, show: (time: string) => void): Promise<T> {
+  const start = performance.now()
+  const timer = setInterval(() => show(duration(performance.now() - start)), 1000)
+  return promise.finally(() => clearInterval(timer))
+}
+
+/** Listr wants a class for what it shows below the tree as a question. */
+class Typed extends ListrPromptAdapter {
+  override async run<T>(question: string, read: (echo: (typed: string) => void) => Promise<T>): Promise<T> {
+    this.reportStarted()
+    const below = this.wrapper.stdout(ListrTaskEventType.PROMPT)
+    const draw = (typed: string) => below.write(`${question} [y/N] ${typed}`)
+    draw('')
+    try {
+      return await read(draw)
+    } finally {
+      this.reportCompleted()
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/** Where this package stands. This file lies one folder below its root, and so does the bundle that it becomes a part of. */
+import { fileURLToPath } from 'node:url'
+
+/** A file of this package, by its path from the root. */
+export const packageUrl = (path: string): URL => new URL(`../${path}`, import.meta.url)
+
+export const packagePath = (path: string): string => fileURLToPath(packageUrl(path))
+
+/** The tests run the source; users run the bundle. */
+export const isSource: boolean = import.meta.url.endsWith('.ts')
+
+/** The folders that hold our own code, each with a slash at its end. */
+export const CODE: readonly string[] = (isSource ? ['runner', 'host', 'slots', 'tasks', 'plugins'] : ['dist']).map(
+  folder => packagePath(`${folder}/`),
+)
+
+/** Whether a path, or a line of a stack, names a file of our own code. */
+export const isOwnCode = (place: string): boolean => CODE.some(folder => place.includes(folder))

@@ -1,0 +1,135 @@
+/** Makes one JavaScript module of a Taskfile and the files that it imports. Loads esbuild: import it only when needed. */
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { BuildFailure, Message, Plugin } from 'esbuild'
+import { runnerFaults } from '../faults.ts'
+import { codeFrame } from './code-frame.ts'
+
+export interface Compiled {
+  readonly code: string
+  /** Absolute paths of all that the code was made from, the Taskfile first. Also the package.json of esbuild, and of each package that it imports. */
+  readonly inputs: readonly string[]
+}
+
+/**
+ * @param file absolute path of the Taskfile
+ * @param index the module that the Taskfile gets when it imports `switchyard`: our own, so that there is one
+ * @throws TASKFILE_BROKEN with the place and a code frame
+ */
+export async function compile(file: string, index: URL): Promise<Compiled> {
+  const { build } = await import('esbuild')
+  const manifests = new Set([createRequire(import.meta.url).resolve('esbuild/package.json')])
+  try {
+    const { outputFiles, metafile } = await build({
+      entryPoints: [file],
+      absWorkingDir: dirname(file),
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      platform: 'node',
+      target: `node${process.versions.node}`,
+      // As Node resolves, not as bundlers do.
+      mainFields: ['main'],
+      conditions: [],
+      tsconfigRaw: {},
+      sourcemap: 'external',
+      outfile: join(dirname(file), 'Taskfile.mjs'),
+      sourcesContent: true,
+      logLevel: 'silent',
+      define: {
+        'import.meta.url': META.url,
+        'import.meta.dirname': META.dirname,
+        'import.meta.filename': META.filename,
+      },
+      plugins: [ownIndex(index), packages(manifests), importMeta],
+    })
+    const inputs = Object.keys(metafile.inputs)
+      .filter(input => !input.startsWith('import-meta:'))
+      .map(input => resolve(dirname(file), input))
+    const text = (end: string) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? ''
+    return {
+      code: text('.mjs') + inlineMap(text('.map'), dirname(file)),
+      inputs: [file, ...inputs.filter(input => input !== file), ...manifests],
+    }
+  } catch (error) {
+    const [first] = (error as Partial<BuildFailure>).errors ?? []
+    if (!first) throw error
+    throw await broken(first, file, error)
+  }
+}
+
+/** The map's sources as absolute places: the module will stand in another folder. */
+function inlineMap(text: string, folder: string): string {
+  const map: { sources: string[] } = JSON.parse(text)
+  const absolute = { ...map, sources: map.sources.map(source => pathToFileURL(resolve(folder, source)).href) }
+  return `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(absolute)).toString('base64')}\n`
+}
+
+async function broken({ text, location }: Message, taskfile: string, cause: unknown) {
+  const file = location ? resolve(dirname(taskfile), location.file) : taskfile
+  const shown = relative(process.cwd(), file)
+  const place = { file: shown, line: location?.line ?? 1, column: (location?.column ?? 0) + 1 }
+  const source = await readFile(file, 'utf8').catch(() => location?.lineText ?? '')
+  const frame = codeFrame(source, place.line, place.column, location?.length)
+  return runnerFaults.TASKFILE_BROKEN({ place, said: text, frame }, cause)
+}
+
+const ownIndex = (index: URL): Plugin => ({
+  name: 'switchyard',
+  setup(build) {
+    build.onResolve({ filter: /^switchyard$/ }, () => ({ path: index.href, external: true }))
+  },
+})
+
+/**
+ * Packages stay outside, by their absolute paths: the compiled file stands in a cache, from where Node would not find
+ * them. A package that is linked from elsewhere, as in a workspace, is source like the Taskfile's own.
+ */
+const packages = (manifests: Set<string>): Plugin => ({
+  name: 'packages',
+  setup(build) {
+    build.onResolve({ filter: /^[^.]/ }, async ({ path, pluginData, resolveDir, importer, kind }) => {
+      if (pluginData === SEEN || isAbsolute(path) || path.startsWith('import-meta:')) return undefined
+      const found = await build.resolve(path, { resolveDir, importer, kind, pluginData: SEEN })
+      if (found.errors.length > 0 || found.external) return found
+      if (!found.path.includes('/node_modules/')) return undefined
+      const manifest = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(found.path)?.[1]
+      if (manifest !== undefined) manifests.add(`${manifest}/package.json`)
+      return { path: pathToFileURL(found.path).href, external: true }
+    })
+  },
+})
+const SEEN = Symbol('seen')
+
+/**
+ * `import.meta.url` of a file is that file's own, although all become one. The names are imported at the file's end, so
+ * that its lines stay where they are.
+ */
+const META = { url: '__import_meta_url', dirname: '__import_meta_dirname', filename: '__import_meta_filename' }
+const importMeta: Plugin = {
+  name: 'import-meta',
+  setup(build) {
+    build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, async ({ path }) => {
+      const contents = await readFile(path, 'utf8')
+      if (!contents.includes('import.meta')) return undefined
+      const extension = /\.[cm]?([jt]sx?)$/.exec(path)?.[1] as 'ts' | 'tsx' | 'js' | 'jsx'
+      const names = Object.entries(META).map(([name, as]) => `${name} as ${as}`)
+      const from = JSON.stringify(`import-meta:${pathToFileURL(path).href}`)
+      return { contents: `${contents}\nimport { ${names.join(', ')} } from ${from}`, loader: extension }
+    })
+    build.onResolve({ filter: /^import-meta:/ }, ({ path }) => ({
+      path: path.slice('import-meta:'.length),
+      namespace: 'import-meta',
+      sideEffects: false,
+    }))
+    build.onLoad({ filter: /.*/, namespace: 'import-meta' }, ({ path: url }) => {
+      const path = fileURLToPath(url)
+      const values = { url, dirname: dirname(path), filename: path }
+      const lines = Object.entries(values).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)}`)
+      return { contents: lines.join('\n'), loader: 'js' }
+    })
+  },
+}

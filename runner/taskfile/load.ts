@@ -1,0 +1,184 @@
+/** Finds, compiles and loads a Taskfile. While nothing that it was made from has changed, esbuild is not even loaded. */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type Commands, commandsOf } from '../cli/commands-of.ts'
+import { missingPackage } from '../engine/error-report.ts'
+import { Fault, isFault } from '../fault.ts'
+import { runnerFaults } from '../faults.ts'
+import { isSource, packageUrl } from '../package.ts'
+import { deferred } from '../promises.ts'
+import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
+import { codeFrame } from './code-frame.ts'
+
+export interface Taskfile {
+  /** Absolute path. */
+  readonly file: string
+  readonly folder: string
+  /** The Taskfile and the files that it imports, absolute. */
+  readonly files: readonly string[]
+  readonly commands: Commands
+}
+
+const NAMES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
+
+/**
+ * The nearest Taskfile, from the working folder upwards, or the one that was named: a file, or a folder that has one.
+ *
+ * @throws TASKFILE_MISSING
+ */
+export function findTaskfile(cwd: string, named: string | undefined): string {
+  const within = (folder: string) => NAMES.map(name => join(folder, name)).find(path => existsSync(path))
+  if (named !== undefined) {
+    const path = resolve(cwd, named)
+    const found = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? within(path) : path
+    if (found === undefined || !existsSync(found)) throw runnerFaults.TASKFILE_MISSING({ from: named, named: true })
+    return found
+  }
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const found = within(folder)
+    if (found !== undefined) return found
+    if (folder === dirname(folder)) throw runnerFaults.TASKFILE_MISSING({ from: cwd, named: false })
+  }
+}
+
+/**
+ * @throws TASKFILE_BROKEN when it cannot be compiled, TASKFILE_FAILED when it throws, and the faults of its names
+ */
+export async function loadTaskfile(file: string, env: Readonly<Record<string, string | undefined>>): Promise<Taskfile> {
+  const folders = cacheFolders(dirname(file), env)
+  const key = sha256(JSON.stringify([file, index.href, version(), process.version])).slice(0, 16)
+  const entry = lookUp(folders, key) ?? (await compiled(file, folders, key))
+  const files = entry.inputs.filter(path => !path.endsWith('/package.json'))
+  // Frames of stacks are places in the Taskfile, not in what it was compiled to.
+  process.setSourceMapsEnabled(true)
+  const exported = await watched(import(pathToFileURL(entry.module).href), file).catch((error: unknown) => {
+    throw failure(error, file, files)
+  })
+  const commands = commandsOf(exported, readFileSync(file, 'utf8'))
+  if (commands.size === 0) throw runnerFaults.TASKFILE_EMPTY({ file: shown(file) })
+  return { file, folder: dirname(file), files, commands }
+}
+
+async function compiled(file: string, folders: readonly string[], key: string): Promise<Entry> {
+  const { compile } = await import('./compile.ts')
+  return keep(folders, key, await compile(file, index))
+}
+
+/** Our own public surface. */
+const index = packageUrl(isSource ? 'index.ts' : 'dist/index.js')
+
+/** The version of this package. */
+export const version = (): string => JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')).version
+
+const shown = (file: string) => relative(process.cwd(), file)
+
+/** A Taskfile that begins what it does not wait for, or waits for what never comes, would end the program without our words. */
+async function watched<T>(loading: Promise<T>, file: string): Promise<T> {
+  const stray = deferred<never>()
+  const starve = () =>
+    stray.reject(runnerFaults.TASKFILE_FAILED({ file: shown(file), said: 'it waits for what never comes' }))
+  process.on('uncaughtException', stray.reject).on('beforeExit', starve)
+  try {
+    const loaded = await Promise.race([loading, stray.promise])
+    // A rejection that nobody handles is told in the next turn.
+    return await Promise.race([nextTurn(loaded), stray.promise])
+  } finally {
+    process.off('uncaughtException', stray.reject).off('beforeExit', starve)
+  }
+}
+
+/** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say, but not where. */
+function failure(error: unknown, file: string, files: readonly string[]): unknown {
+  if (isFault(error)) return placed(error, files)
+  const lacking = missingPackage(error)
+  if (lacking) return lacking
+  if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
+  const said = `${error.name}: ${error.message}`
+  const place = placeIn(error.stack ?? '', files) ?? importPlace(error.message, files)
+  if (!place) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said }, error)
+  const frame = codeFrame(readFileSync(place.file, 'utf8'), place.line, place.column)
+  return runnerFaults.TASKFILE_FAILED(
+    { file: shown(file), place: { ...place, file: shown(place.file) }, said, frame },
+    error,
+  )
+}
+
+/** The same fault with the place of the call that it came from, or of the field that it is about. */
+function placed(fault: Fault, files: readonly string[]): Fault {
+  const called = placeIn(fault.stack ?? '', files)
+  if (!called) return fault
+  const source = readFileSync(called.file, 'utf8')
+  const { line, column } = fieldPlace(source, called, fault.field ?? [])
+  const detail = [codeFrame(source, line, column), fault.detail].filter(part => part !== undefined).join('\n')
+  const message = `${shown(called.file)}:${line}:${column}  ${fault.message}`
+  return new Fault(fault.code, fault.exit, message, fault.next, { detail, cause: fault })
+}
+
+/** Where a field is written, from the call on; the call itself where it is not found, as when the options were made elsewhere. */
+function fieldPlace(source: string, call: Position, field: readonly string[]): Position {
+  const lines = source.split('\n')
+  let at = lines.slice(0, call.line - 1).join('\n').length + call.column - 1
+  const end = endOfCall(source, at)
+  let found = false
+  for (const name of field) {
+    const word = name.replace(/[^\w]/g, '\\$&')
+    const next = new RegExp(`(?<![\\w$.])(?:${word}|'${word}'|"${word}")\\s*[:,}(]`).exec(source.slice(at, end))
+    if (!next) continue
+    at += next.index
+    found = true
+  }
+  if (!found) return call
+  const before = source.slice(0, at).split('\n')
+  return { line: before.length, column: (before.at(-1) ?? '').length + 1 }
+}
+
+/** Where the parenthesis closes that the call opens; brackets in its texts and comments are not counted. */
+function endOfCall(source: string, call: number): number {
+  const parts = /(["'`])(?:\\[\s\S]|(?!\1)[^\\])*\1|\/\/.*|\/\*[\s\S]*?\*\/|([([{])|([)\]}])/g
+  parts.lastIndex = call
+  let depth = 0
+  for (let part = parts.exec(source); part; part = parts.exec(source)) {
+    if (part[2]) depth += 1
+    if (part[3]) depth -= 1
+    if (part[3] && depth <= 0) return part.index
+  }
+  return source.length
+}
+
+interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+interface Found extends Position {
+  readonly file: string
+}
+
+function placeIn(stack: string, files: readonly string[]): Found | undefined {
+  for (const frame of stack.split('\n').filter(line => /^\s+at /.test(line))) {
+    const [, path = '', line, column] = /\(?((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? []
+    const file = path.startsWith('file://') ? fileURLToPath(path) : path
+    if (files.includes(file)) return { file, line: Number(line), column: Number(column) }
+  }
+  return undefined
+}
+
+/** A name that a module does not export fails before any code runs, with no place in the source: it is where it is imported. */
+function importPlace(message: string, files: readonly string[]): Found | undefined {
+  const name = /does not provide an export named '([\w$]+)'/.exec(message)?.[1]
+  if (name === undefined) return undefined
+  const statement = new RegExp(
+    `^(?:import|export)\\b[^;'"]*?(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])[^;'"]*from`,
+    'm',
+  )
+  for (const file of files) {
+    const source = readFileSync(file, 'utf8')
+    const start = source.search(statement)
+    if (start < 0) continue
+    const before = source.slice(0, source.indexOf(name, start)).split('\n')
+    return { file, line: before.length, column: (before.at(-1) ?? '').length + 1 }
+  }
+  return undefined
+}

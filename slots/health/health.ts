@@ -1,0 +1,240 @@
+/**
+ * Whether a slot is fit for traffic: its health path answers 200 several times in a row, the same process from the first
+ * answer to the last, it says the version of the release, and all sockets on the slot's port are that process's own.
+ *
+ * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
+ */
+
+import { lastLines } from '../../host/exec/run.ts'
+import { hostFaults } from '../../host/faults.ts'
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import {
+  anyText,
+  atLeast,
+  count,
+  either,
+  fields,
+  oneOf,
+  optional,
+  path,
+  record,
+  text,
+} from '../../runner/taskfile/shape.ts'
+import type { Release, Router, Runtime, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import { portTaken } from '../lifecycle/connections.ts'
+import { onPort, parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
+import { headerInput, headersOf } from './headers.ts'
+
+export interface HealthCheck {
+  /** Default `/health`. */
+  readonly path?: string
+  /** The `Host` that the application is asked for. Default: the name of the router's site, so that a list of allowed hosts lets it pass. */
+  readonly host?: string
+  /**
+   * Further headers of each question, such as `{ Authorization: 'Basic ...' }`. Default: `X-Forwarded-Proto: https` when the router's site has
+   * TLS, and none else. What names a secret is hidden in all output, and never an argument of a process.
+   */
+  readonly headers?: Readonly<Record<string, string>>
+  /** The field of the JSON answer that holds the version; `false` when the application does not tell it. Default `version`. */
+  readonly version?: string | false
+  /** 200s in a row. Default 3. */
+  readonly passes?: number
+  /** Milliseconds between two questions. Default 50. */
+  readonly every?: number
+  /** Milliseconds for one answer. Default 2,000. */
+  readonly patience?: number
+  /** Milliseconds for all of it, the boot included. Default 60,000. */
+  readonly within?: number
+  /** Milliseconds that the passes in a row must span at least: an application that dies after 5 s is not healthy. Default 0. */
+  readonly soak?: number
+}
+
+export const healthRules = fields<HealthCheck>({
+  path: optional(path),
+  host: optional(text),
+  headers: optional(record(anyText)),
+  version: optional(either(text, oneOf(false), 'the name of a field such as "version", or false')),
+  passes: optional(count(1)),
+  every: optional(atLeast(0, 'milliseconds')),
+  patience: optional(atLeast(1, 'milliseconds')),
+  within: optional(atLeast(1, 'milliseconds')),
+  soak: optional(atLeast(0, 'milliseconds')),
+})
+
+export type Health = Required<HealthCheck>
+
+/** `site`: what the router says of the site, so that the application is asked as the router asks it. */
+export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: Router['site']): Health => ({
+  path: '/health',
+  host: host ?? site?.host ?? '',
+  headers: headersOf({ ...(site?.https && { 'X-Forwarded-Proto': 'https' }) }, headers),
+  version: 'version',
+  passes: 3,
+  every: 50,
+  patience: 2_000,
+  within: 60_000,
+  soak: 0,
+  ...check,
+})
+
+export interface HealthResult {
+  /** `down`: there was no process to begin with. */
+  readonly outcome: 'passed' | 'late' | 'gone' | 'down'
+  readonly pid: number
+  readonly tries: number
+  readonly failed: number
+  /** HTTP status of the last answer; 0 when there was none. */
+  readonly status: number
+  readonly body: string
+  /** Exit code of curl at the last try. */
+  readonly curl: number
+  /** Where a redirect of the last answer leads; '' when it is none. */
+  readonly redirect: string
+  /** All sockets that listen on the port; owner 0 is the slot's process. */
+  readonly sockets: readonly Socket[]
+}
+
+/**
+ * Asks until it has passed, the time is up, or the process is gone. `pid`: of the process, or a script that prints it, and prints nothing when
+ * there is none. Its output is for `parseHealth`.
+ */
+export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script => sh.read`
+${whose}
+now() { date +%s%3N; }
+start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect= body= code=0
+process=${typeof pid === 'number' ? pid : sh.read`$(${pid})`}
+while :; do
+  if [ -z "$process" ]; then outcome=down; break; fi
+  if ! [ -d "/proc/$process" ]; then outcome=gone; break; fi
+  tries=$((tries + 1)) code=0
+  answer=$(${askOnce(slot, health, health.patience)}) || code=$?
+  body=\${answer%$'\\n'*} status=\${answer##*$'\\n'} redirect=\${status#* } status=\${status%% *}
+  if [ "$status" = 200 ]; then
+    if [ $passes = 0 ]; then since=$(now); fi
+    passes=$((passes + 1))
+    if [ $passes -ge ${health.passes} ] && [ $(( $(now) - since )) -ge ${health.soak} ]; then outcome=passed; break; fi
+  else
+    if [ $passes -gt 0 ] || [ "$status" != 000 ]; then failed=$((failed + 1)); fi
+    passes=0
+  fi
+  if [ $(( $(now) - start )) -ge ${health.within} ]; then break; fi
+  sleep ${health.every / 1000}
+done
+sockets=$(whose ${onPort(slot.port)} "$process")
+if [ -n "$sockets" ]; then sockets+=$'\\n'; fi
+if [ -z "$sockets" ] && [ $outcome = passed ] && ! [ -d "/proc/$process" ]; then outcome=gone; fi
+printf '%s %s %s %s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$code" "$redirect" "$sockets" "$body"`
+
+/**
+ * Asks a slot's application once, as the router would, past any proxy and .curlrc of the account. Prints the answer's body, and on a line of its
+ * own the status and where a redirect leads.
+ */
+export function askOnce(slot: Slot, { path, host, headers }: Health, patience: number): Script {
+  const words = ['-q', '-s', '--noproxy', '*', '--max-time', patience / 1000, '-w', '\\n%{http_code} %{redirect_url}']
+  const url = `http://127.0.0.1:${slot.port}${path}`
+  const said = { ...(host !== '' && { Host: host }), ...headers }
+  if (Object.keys(said).length === 0) return sh.read`curl ${words} ${url}`
+  return sh.read`${headerInput(said)} | curl ${words} --config - ${url}`
+}
+
+export function parseHealth(text: string): HealthResult {
+  const [head = '', ...rest] = text.split('\n')
+  const [outcome, tries, failed, status, pid, code, redirect = ''] = head.split(' ')
+  const blank = rest.indexOf('')
+  return {
+    outcome: outcome as HealthResult['outcome'],
+    pid: Number(pid),
+    tries: Number(tries),
+    failed: Number(failed),
+    status: Number(status),
+    curl: Number(code),
+    redirect,
+    sockets: parseSockets(rest.slice(0, blank)),
+    body: rest.slice(blank + 1).join('\n'),
+  }
+}
+
+/** The version in an answer; `undefined` when it has none. */
+export function versionIn(body: string, field: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(body)[field]
+    return typeof value === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface Patient {
+  readonly host: Host
+  readonly runtime: Runtime
+  readonly health: Health
+}
+
+type Expected = Pick<Release, 'name' | 'version'>
+
+const UNFIT = 62
+
+/**
+ * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what is begun behind it in the same
+ * turn is not run for another. `judged` has the last word.
+ */
+const verdict = ({ version }: Expected, health: Health): Script => {
+  const field = JSON.stringify(health.version)
+  const said = [':', ': '].map(colon => `${field}${colon}${JSON.stringify(version)}`)
+  const tells = sh.read`case "$body" in *${said[0] ?? ''}*|*${said[1] ?? ''}*) ;; *) exit ${UNFIT}; esac`
+  return sh.lines(
+    sh.read`if [ "$outcome" != passed ]; then exit ${UNFIT}; fi`,
+    sh.read`case $'\\n'"$sockets" in $'\\n'|*$'\\n-'*) exit ${UNFIT}; esac`,
+    ...(health.version === false ? [] : [tells]),
+  )
+}
+
+/** Begins to ask in this turn, behind what was begun in it before, and before what is begun behind it. */
+export async function askHealth(
+  { host, runtime, health }: Patient,
+  slot: Slot,
+  release: Expected,
+  adopted?: number,
+): Promise<HealthResult> {
+  const script = sh.ordered(sh.lines(healthLoop(slot, adopted ?? runtime.pid(slot), health), verdict(release, health)))
+  const { code, stdout, stderr } = await host.run(script)
+  if (code !== 0 && code !== UNFIT)
+    throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr: lastLines(stderr) })
+  return parseHealth(stdout)
+}
+
+/**
+ * Resolves to the pid when the slot is fit, else throws `SLOT_DOWN`, `SLOT_NOT_HEALTHY`, `SLOT_OTHER_VERSION` or `PORT_TAKEN`. `asked`: an answer
+ * that is on its way already.
+ */
+export async function assertHealthy(
+  patient: Patient,
+  slot: Slot,
+  release: Expected,
+  adopted?: number,
+  asked = askHealth(patient, slot, release, adopted),
+): Promise<{ readonly pid: number; readonly result: HealthResult }> {
+  const { runtime, health } = patient
+  const tail = () => (adopted === undefined ? runtime.log(slot, 15) : Promise.resolve(''))
+  const result = await asked
+  const { outcome, pid, sockets } = result
+  if (sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, sockets, '')
+  if (outcome === 'down') {
+    const { state } = await runtime.process(slot)
+    throw slotFaults.SLOT_DOWN({ slot: slot.name, state, log: await tail() })
+  }
+  if (outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, result, health, log: await tail() })
+  if (sockets.length === 0)
+    throw portTaken(slot, sockets, 'somebody who has no socket on this host: a rule of its firewall may lead there')
+  const said = health.version === false ? release.version : versionIn(result.body, health.version)
+  if (said !== release.version)
+    throw slotFaults.SLOT_OTHER_VERSION({
+      slot: slot.name,
+      wanted: release.version,
+      said: said ?? 'no version',
+      body: result.body,
+    })
+  return { pid, result }
+}

@@ -1,0 +1,147 @@
+/** A process that ran on the host before us: how it becomes the live slot without a restart, and how it ends. */
+import { posix } from 'node:path'
+import { hostFaults } from '../../host/faults.ts'
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { Router, Slot, Stopped } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import { type Health, healthLoop, parseHealth, versionIn } from '../health/health.ts'
+import { append, type Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import { named } from '../names.ts'
+import type { Slots } from '../slot.ts'
+import { type SlotRecord, writeRecord } from '../state/slot-record.ts'
+import { portTaken } from './connections.ts'
+import { onPort } from './sockets.ts'
+
+/**
+ * Prints pid, start time and working folder of the process that listens on a slot's port; of a server that forks that is the one whose parent
+ * does not listen there.
+ */
+const holder = (slot: Slot): Script => sh.read`
+pids=" $(ss -Hltnp ${onPort(slot.port)} | sed 's/pid=/\\n/g' | sed -n 's/^\\([0-9]*\\),fd=.*/\\1/p' | sort -nu | tr '\\n' ' ')"
+set --
+for pid in $pids; do
+  parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+  case "$pids" in *" $parent "*) ;; *) set -- "$pid"; break ;; esac
+done
+if [ $# = 0 ]; then exit 0; fi
+printf '%s\\n%s\\n%s' "$1" "$(${startTime('$1')})" "$(readlink "/proc/$1/cwd")"`
+
+/** Field 22 of `/proc/PID/stat`: with the pid it names one process for as long as the machine is up (proc(5)). */
+export const startTime = (pid: string | number): Script => ({
+  writes: false,
+  text: `sed 's/.*) //' "/proc/${pid}/stat" | cut -d' ' -f20`,
+})
+
+export interface Found {
+  readonly pid: number
+  readonly startTime: string
+  readonly folder: string
+}
+
+/** Throws `ADOPT_NOTHING` when nothing of ours listens on the slot's port. */
+export async function findRunning(host: Host, slot: Slot): Promise<Found> {
+  const [pid, startTime, folder] = (await host.ask(holder(slot))).split('\n')
+  if (!pid || !startTime || !folder) throw slotFaults.ADOPT_NOTHING({ slot: slot.name, port: slot.port })
+  return { pid: Number(pid), startTime, folder }
+}
+
+/** Prints the pid of a slot's adopted process, as `writeRecord` has written it; nothing where there is none. */
+export const adoptedPid = (layout: Layout, slot: Slot): Script => sh.read`
+sed -n '/^  "adopted": {/,/}/ s/^ *"pid": \\([0-9]*\\).*/\\1/p' ${layout.slot(slot.name).record} 2>/dev/null || :`
+
+/** What the records say of an adopted process: its folder stands for its release. */
+export const adoptedRecord = (
+  slot: Slot,
+  found: Found,
+  version: string,
+  run: { readonly id: string; readonly by: string },
+  at: string,
+): SlotRecord => ({
+  slot: slot.name,
+  release: { name: `${version}-adopted`, version, sha256: '', dir: posix.normalize(found.folder) },
+  revision: null,
+  state: 'ready',
+  deploy: run.id,
+  by: run.by,
+  at,
+  promoted: { generation: run.id, at, by: run.by },
+  adopted: { pid: found.pid, startTime: found.startTime },
+})
+
+/** Prints the seconds since an adopted process was started. Fails when it is gone, also when another one has got its pid. */
+export const adoptedUptime = ({ pid, startTime: began }: NonNullable<SlotRecord['adopted']>): Script => sh.read`
+[ "$(${startTime(pid)} 2>/dev/null)" = ${began} ] || exit 1
+ps -o etimes= -p ${pid}`
+
+/** Seconds that a killed process may take to go. */
+const PATIENCE = 10
+const STUCK = 43
+
+/**
+ * Ends an adopted process: SIGTERM, and SIGKILL after the limit. Another process that got its pid is left alone, and so is a zombie, which nobody
+ * has asked about yet. Ends with `STUCK` when even the kill has not ended it.
+ */
+const stopScript = (adopted: NonNullable<SlotRecord['adopted']>, seconds: number): Script => sh.write`
+pid=${adopted.pid} was=stopped killed=no
+same() {
+  case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in [ZX]*|'') return 1 ;; esac
+  [ "$(${startTime('$pid')} 2>/dev/null)" = ${adopted.startTime} ]
+}
+if same; then
+  was=running
+  kill -TERM "$pid"
+  end=$(( $(date +%s) + ${seconds} ))
+  while same; do
+    now=$(date +%s)
+    if [ "$now" -ge "$end" ]; then kill -KILL "$pid" || :; killed=yes; fi
+    if [ "$now" -ge $(( end + ${PATIENCE} )) ]; then exit ${STUCK}; fi
+    sleep 0.05
+  done
+fi
+printf '%s %s' "$was" "$killed"`
+
+/** Resolves when it is gone. Throws `ADOPTED_STUCK` when it does not go. */
+export async function stopAdopted(
+  host: Host,
+  adopted: NonNullable<SlotRecord['adopted']>,
+  seconds = 30,
+): Promise<Stopped> {
+  const script = stopScript(adopted, seconds)
+  const { code, stdout, stderr } = await host.run(script)
+  if (code === STUCK) throw slotFaults.ADOPTED_STUCK({ pid: adopted.pid })
+  if (code !== 0) throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr })
+  const [was, killed] = stdout.split(' ')
+  return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+}
+
+interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly slots: Slots<string>
+  readonly router: Router
+  readonly health: Health
+  readonly deploy: Deploy
+  log(line: string): void
+}
+
+/** Makes the application that runs on the first slot's port the live one. Nothing is restarted; a host that has a live slot is left alone. */
+export async function adopt({ host, layout, slots, router, health, deploy, log }: Ground): Promise<void> {
+  const route = await router.live()
+  if (route.slot !== undefined) return log(`${route.slot} is live already: there is nothing to adopt.`)
+  const slot = slots.other(undefined)
+  const found = await findRunning(host, slot)
+  const result = parseHealth(await host.ask(healthLoop(slot, found.pid, { ...health, soak: 0 })))
+  if (result.outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, health, result, log: '' })
+  if (result.sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, result.sockets, '')
+  const version = (health.version && versionIn(result.body, health.version)) || 'unknown'
+  await writeRecord(
+    host,
+    layout,
+    adoptedRecord(slot, found, named('version', version), deploy, new Date().toISOString()),
+  )
+  await router.promote(slot, deploy.id)
+  await append(host, layout, deploy, { event: 'adopt', slot: slot.name, release: version, result: 'done' })
+  log(`Process ${found.pid} on port ${slot.port} is now the live slot ${slot.name}, version ${version}.`)
+}

@@ -1,0 +1,89 @@
+/** Stops a slot that is not live, gently: first nobody is connected to it, then it ends. */
+
+import { inThisOrder } from '../../host/exec/batch.ts'
+import type { Host } from '../../host/host.ts'
+import type { Runtime, Slot } from '../contracts.ts'
+import { counted } from '../format.ts'
+import type { SlotRecord } from '../state/slot-record.ts'
+import { adoptedUptime, stopAdopted } from './adopt.ts'
+import { connections, type Drained, drain, type Left } from './connections.ts'
+
+interface Ground {
+  readonly host: Host
+  readonly runtime: Runtime
+  log(line: string): void
+}
+
+export interface Retired {
+  readonly was: 'running' | 'stopped'
+  readonly killed: boolean
+  /** Connections that were still there when the drain was over, and that the stop ended. */
+  readonly cut: number
+  /** All of it for people: `green ended, 3 connections were cut: the application closed them`. */
+  readonly words: string
+}
+
+/** While a slot stops, its application may close its last connections in batches: they are counted for so long, in milliseconds. */
+const WATCH = 300_000
+
+/**
+ * Resolves when the slot's process is gone. `record`: the slot's, as it was read under the lock. `limit`: of the drain, in milliseconds.
+ * The count is told at each change.
+ */
+export async function stopSlot(
+  ground: Ground,
+  slot: Slot,
+  record: SlotRecord | undefined,
+  limit: number,
+): Promise<Retired> {
+  const { host, runtime, log } = ground
+  const tell = (during: string) => (now: Left) => log(`${slot.name}, ${during}: ${leftWords(now)}`)
+  let watch: Promise<unknown> | undefined
+  const onEnd = ({ before, left }: Drained) => {
+    if (left === 0) return
+    log(`${slot.name} still has ${left} of ${counted(before, 'connection')} after ${limit} ms: the stop ends them.`)
+    watch = drain(host, slot, WATCH, { onChange: tell('stop') }).catch(() => undefined)
+  }
+  const drained = drain(host, slot, limit, { onChange: tell('drain'), onEnd })
+  if (!runtime.prompt) await drained
+  const stopped = record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot)
+  await inThisOrder([drained, stopped])
+  await watch
+  const { left: cut } = await drained
+  const { was, killed } = await stopped
+  return { was, killed, cut, words: retiredWords(slot.name, { was, killed, cut }) }
+}
+
+/** What a dry run can say of a slot that it does not stop: what was seen of it. Prints how it would be stopped. */
+export async function wouldStop(
+  { host, runtime }: Ground,
+  slot: Slot,
+  record: SlotRecord | undefined,
+): Promise<string> {
+  const [process, connected, adopted] = await Promise.all([
+    runtime.process(slot),
+    host.ask(connections(slot)),
+    record?.adopted ? host.run(adoptedUptime(record.adopted)) : undefined,
+  ])
+  await (record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot))
+  const runs = process.state === 'running' || adopted?.code === 0
+  if (!runs) return `${slot.name} is down: there is nothing to stop`
+  return `${slot.name} runs, with ${counted(Number(connected), 'connection')}: it would be drained and stopped`
+}
+
+const leftWords = ({ left, milliseconds }: Left): string =>
+  `${left === 0 ? 'no connection' : counted(left, 'connection')} left after ${(milliseconds / 1000).toFixed(1)} s`
+
+/** What there is to say about a slot whose deploy never came to its end; undefined when there is nothing. */
+export const cutWords = (record: SlotRecord | undefined, deploy: string): string | undefined =>
+  record?.state === 'starting' && record.deploy !== deploy
+    ? `the deploy of ${record.release.name} to ${record.slot} by ${record.by} (${record.deploy}) was cut before it was healthy`
+    : undefined
+
+/** What there is to say about a slot that was stopped. */
+export function retiredWords(slot: string, { was, killed, cut }: Omit<Retired, 'words'>): string {
+  const how = was === 'stopped' ? 'was down' : killed ? 'did not end by itself and was killed' : 'ended'
+  if (cut === 0) return `${slot} ${how}`
+  const by = killed ? 'by the kill' : 'the application closed them as it ended'
+  return `${slot} ${how}, ${counted(cut, 'connection')} ${cut === 1 ? 'was' : 'were'} cut: ${by}`
+}

@@ -1,0 +1,117 @@
+/** One script that reads of a host all that the preflight wants to know, and how its output is read. */
+import { type Script, sh } from '../../host/script.ts'
+import type { Answer, Release, Runtime } from '../contracts.ts'
+import { askOnce, type Health } from '../health/health.ts'
+import type { Layout } from '../layout.ts'
+import { adoptedPid } from '../lifecycle/adopt.ts'
+import { parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
+import { type LockOwner, parseOwner } from '../lock/lock.ts'
+import { closedWords, type Maintenance, parseClosed } from '../lock/maintenance.ts'
+import { probeTrouble } from '../promote/probe.ts'
+import type { Slots } from '../slot.ts'
+import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
+import { type Mount, mountLines, parseMounts } from './mounts.ts'
+
+export interface Seen {
+  /** Milliseconds since 1970, by the host's clock. */
+  readonly clock: number
+  /** Of the releases' file system: bytes and inodes that are free, undefined where it has no fixed number, and where it is mounted. */
+  readonly disk: { readonly free: number; readonly inodes: number | undefined; readonly mount: string }
+  /** How the file systems are mounted of the releases, of the application's folder and of `/tmp`. */
+  readonly mounts: readonly Mount[]
+  /** All sockets that listen; the owner is the position of the slot. */
+  readonly sockets: readonly Socket[]
+  /** What each slot's application answered to one question for its health; status 0 when it gave no answer. */
+  readonly answers: readonly Answer[]
+  readonly sudo: SudoAnswer
+  /** Environment files of slots that cannot be read, or that others can read. */
+  readonly environments: readonly string[]
+  /** Who holds the lock now. */
+  readonly busy: LockOwner | undefined
+  /** Who closed it for maintenance. */
+  readonly closed?: Maintenance | undefined
+  /** Whether the release is on the host already. */
+  readonly there: boolean
+  /** Why a promote cannot measure itself there; undefined when it can, and when that was not asked. */
+  readonly unmeasured: string | undefined
+}
+
+const MARK = '@@ '
+/** Milliseconds that an application has to answer: it is asked once, while everything else is looked at. */
+const PATIENCE = 2_000
+
+interface Ground {
+  readonly layout: Layout
+  readonly slots: Slots<string>
+  readonly runtime: Runtime
+  readonly health: Health
+}
+
+/** Without a release, as for `doctor`, it also asks what only a person wants to know. Takes no lock, not even for a moment: the kernel's own list tells whether somebody has it. */
+export function look(
+  { layout, slots, runtime, health }: Ground,
+  sudo: readonly (readonly string[])[],
+  release?: Release,
+): Script {
+  const healthy = slots.all.map((slot, i) => sh.read`healthy ${i} "$(${askOnce(slot, health, PATIENCE)})" &`)
+  const processes = slots.all.map(
+    slot => sh.read`pid=$(${runtime.pid(slot)}); pids+=("\${pid:-$(${adoptedPid(layout, slot)})}")`,
+  )
+  const files = slots.names.map(name => layout.slot(name).env)
+  return sh.read`
+export LC_ALL=C
+${whose}
+echo '@@ clock'; date +%s%3N
+echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} 2>/dev/null | tail -n 1 || :
+echo '@@ mounts'; ${mountLines(layout)}
+echo '@@ sockets'; pids=()
+${sh.lines(...processes)}
+whose '' "\${pids[@]}"
+echo; ${askSudo(sudo)}
+echo '@@ answers'
+healthy() { local status=\${2##*$'\\n'} body; status=\${status%% *} body=\${2:0:1500}; printf '%s %s %s\\n' "$1" "$status" "\${body//$'\\n'/ }"; }
+${sh.lines(...healthy)}
+wait
+echo '@@ environments'; for file in ${files}; do
+  if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi
+done
+echo '@@ busy'; if [ -s ${layout.lock} ] && grep -q ":$(stat -c %i ${layout.lock}) " /proc/locks; then cat ${layout.lock}; fi
+echo '@@ closed'; ${closedWords(layout)}
+echo '@@ there'; if [ -e ${`${release?.dir ?? layout.root}/release.json`} ]; then echo yes; fi
+${release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`}`
+}
+
+export function parseLook(text: string): Seen {
+  const section = new Map<string, readonly string[]>(
+    text
+      .split(new RegExp(`^${MARK}`, 'm'))
+      .slice(1)
+      .map(part => part.trimEnd().split('\n'))
+      .map(([name = '', ...lines]) => [name, lines]),
+  )
+  const lines = (name: string) => section.get(name) ?? []
+  const [free, itotal, inodes, mount = ''] = (lines('disk')[0] ?? '').trim().split(/\s+/)
+  return {
+    clock: Number(lines('clock')[0]),
+    disk: { free: Number(free), inodes: Number(itotal) > 0 ? Number(inodes) : undefined, mount },
+    mounts: parseMounts(lines('mounts')),
+    sockets: parseSockets(lines('sockets')),
+    answers: answersIn(lines('answers')),
+    sudo: sudoAnswer(lines('sudo'), lines('denied')),
+    environments: lines('environments'),
+    busy: parseOwner(lines('busy').join('\n')),
+    closed: parseClosed(lines('closed').join('\n')),
+    there: lines('there')[0] === 'yes',
+    unmeasured: lines('unmeasured').join(', ') || undefined,
+  }
+}
+
+/** `<position of the slot> <status> <body in one line>`, in the order in which they came. */
+function answersIn(lines: readonly string[]): readonly Answer[] {
+  const answers: Answer[] = []
+  for (const line of lines) {
+    const [, slot, status, body = ''] = /^(\d+) (\d+) (.*)$/.exec(line) ?? []
+    if (slot !== undefined) answers[Number(slot)] = { status: Number(status), body }
+  }
+  return answers
+}

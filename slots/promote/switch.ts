@@ -1,0 +1,128 @@
+/** One move of the traffic: planned only to a slot that is fit for it, proven from outside, written down. */
+
+import { inThisOrder } from '../../host/exec/batch.ts'
+import type { Host } from '../../host/host.ts'
+import type { Answer, Route, Router, Runtime, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import { answerWords } from '../health/format.ts'
+import { assertHealthy, type Health, versionIn } from '../health/health.ts'
+import { append, type Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import type { Truth } from '../state/readings.ts'
+import { promotedAt, type SlotRecord, writeRecord } from '../state/slot-record.ts'
+
+export interface Move<S extends string> {
+  readonly from: Slot<S> | undefined
+  readonly to: Slot<S>
+  /** The route that is put back when the move goes wrong. */
+  readonly before: Route
+  readonly generation: string
+  readonly record: SlotRecord
+  /** All slots' records, as they were before. */
+  readonly records: readonly (SlotRecord | undefined)[]
+  /** The version that is live before. */
+  readonly versionBefore: string | undefined
+  /** Whether the router was told: until then there is nothing to take back. */
+  told: boolean
+  /** Why the traffic stays where it went although the run failed: the slot before serves worse. */
+  stays?: string | undefined
+}
+
+export interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly router: Router
+  readonly runtime: Runtime
+  readonly health: Health
+  readonly deploy: Deploy
+}
+
+/** Answers in a row on fresh connections that count as proof, and how long we wait for them. */
+const PROOF = { answers: 5, within: 10_000 }
+/** Milliseconds. A slot that should take the traffic now is not given the time of a boot, and it is up: it can be asked faster. */
+const READY = { within: 10_000, every: 25 }
+
+/**
+ * `undefined` when the slot is live already. Throws when the slot is empty, down or ill. `seen`: its record, when this run has just found
+ * it healthy.
+ */
+export async function planMove<S extends string>(
+  ground: Ground,
+  truth: Truth<S>,
+  to: Slot<S>,
+  seen?: SlotRecord,
+): Promise<Move<S> | undefined> {
+  if (truth.live?.name === to.name) return undefined
+  const { host, runtime, deploy } = ground
+  const recordOf = (slot: Slot | undefined) => truth.records.find(record => record?.slot === slot?.name)
+  const record = seen ?? recordOf(to)
+  if (!record) throw slotFaults.SLOT_EMPTY({ slot: to.name })
+  const { within, every } = ground.health
+  const health = { ...ground.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
+  if (!seen) await assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid)
+  const versionBefore = recordOf(truth.live)?.release.version
+  const { live: from, router: before, records } = truth
+  return { from, to, before, generation: deploy.id, record, records, versionBefore, told: false }
+}
+
+/** The proof did not come; its message says what came instead. What that means is for `judgeMove`. */
+export class NotProven extends Error {
+  override readonly name = 'NotProven'
+}
+
+/** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `NotProven`. */
+export async function proveMove({ router, health }: Ground, { to, generation, record }: Move<string>): Promise<string> {
+  const proof = await router.prove(
+    { slot: to.name, generation },
+    { ...PROOF, path: health.path, headers: health.headers },
+  )
+  if (!proof.proven)
+    throw new NotProven(
+      `after ${proof.asked} questions the site still says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
+    )
+  const { status, body, location }: Answer = proof.answer ?? { status: 0, body: '' }
+  if (status === 0) throw new NotProven(`${health.path} answers nothing through the router`)
+  if (status !== 200)
+    throw new NotProven(`asked for ${health.path} through the router, ${answerWords(status, body, location)}`)
+  const said = health.version === false ? record.release.version : versionIn(body, health.version)
+  if (said !== record.release.version)
+    throw new NotProven(`through the router it says ${said ?? 'no version'} and not ${record.release.version}`)
+  return `${proof.asked} answers, version ${record.release.version}`
+}
+
+/**
+ * Puts the route back that was there before, and proves that too. Where the router never moved, nothing is asked of a host that may be full. Throws
+ * `RESTORE_NOT_PROVEN`.
+ */
+export async function takeBack({ host, layout, router }: Ground, { before, to, record }: Move<string>): Promise<void> {
+  const back = () => (before.slot === undefined ? undefined : router.prove(before, PROOF))
+  const now = await router.live().catch(() => undefined)
+  const moved = now?.slot !== before.slot || now?.generation !== before.generation
+  let proof = moved ? undefined : await back()
+  if (!proof?.proven) {
+    await router.restore(before)
+    proof = await back()
+  }
+  // What failed may have come after the move was written down. Where nothing can be written, the route is back all the same.
+  await writeRecord(host, layout, record)
+  if (proof === undefined || proof.proven) return
+  const last = proof.last.problem ?? proof.last.slot ?? 'no slot'
+  throw slotFaults.RESTORE_NOT_PROVEN({ slot: before.slot ?? '', why: `the site says ${last} after ${to.name}` })
+}
+
+/** Writes into the slot's record and the journal that the traffic is there now. `why`: what there is to say of it. */
+export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>, why?: string): Promise<void> {
+  const promoted = { generation: move.generation, at: promotedAt(move.records), by: deploy.by }
+  await inThisOrder([
+    writeRecord(host, layout, { ...move.record, state: 'ready', promoted }),
+    append(host, layout, deploy, {
+      event: 'promote',
+      slot: move.to.name,
+      from: move.from?.name,
+      release: move.record.release.name,
+      revision: move.record.revision ?? undefined,
+      result: 'done',
+      why,
+    }),
+  ])
+}

@@ -1,0 +1,69 @@
+/** Sends the traffic to a slot again where the router has lost its route: it was removed, names what is not ours, or leads nowhere. */
+import { Fault } from '../../runner/fault.ts'
+import type { Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import type { Health } from '../health/health.ts'
+import type { Deploy } from '../journal/journal.ts'
+import { append } from '../journal/journal.ts'
+import type { Readings, Ground as Seen } from './readings.ts'
+import { repairRecords } from './repair.ts'
+import { liveByRecords, readRecord } from './slot-record.ts'
+
+const PROOF = { answers: 5, within: 10_000 }
+
+export interface Lost {
+  /** What is wrong, for people. */
+  readonly words: string
+  readonly records: Readings['records']
+  /** The slot that was live by the records. */
+  readonly last: string | undefined
+}
+
+/** Whether the route is lost; `undefined` when the router has one, or none and the records say the same. Throws what else could not be read. */
+export async function lostRoute(ground: Seen<string>, read: () => Promise<Readings>): Promise<Lost | undefined> {
+  const { host, layout, slots, router } = ground
+  try {
+    const { router: route, answer, records } = await read()
+    const last = liveByRecords(records)
+    const nobody = answer.problem === undefined && answer.slot === undefined
+    if (!nobody || (route.slot === undefined && last === undefined)) return undefined
+    const words = `router says ${route.slot ?? 'no slot'}, public answer says no slot, records says ${last ?? 'no slot'}`
+    return { words, records, last }
+  } catch (error) {
+    const fault = await router.live().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    if (!(fault instanceof Fault)) throw error
+    const records = await Promise.all(slots.all.map(slot => readRecord(host, layout, slot)))
+    return { words: fault.message.replace(/\.$/, ''), records, last: liveByRecords(records) }
+  }
+}
+
+interface Ground extends Seen<string> {
+  readonly health: Health
+  readonly deploy: Deploy
+  readonly dryRun: boolean
+}
+
+/**
+ * Moves the route, proves it, and lets the records say the same. Whether the application is well does not matter: the site was down. Resolves to what
+ * it answers now. Throws `SLOT_EMPTY`, what the router's check throws, and `RESTORE_NOT_PROVEN`.
+ */
+export async function putBack(ground: Ground, { words, records }: Lost, slot: Slot): Promise<string> {
+  const { host, layout, router, deploy, health } = ground
+  if (!records.some(record => record?.slot === slot.name)) throw slotFaults.SLOT_EMPTY({ slot: slot.name })
+  await router.check()
+  await router.promote(slot, deploy.id)
+  if (ground.dryRun) return 'not proven in a dry run'
+  const route = { slot: slot.name, generation: deploy.id }
+  const proof = await router.prove(route, { ...PROOF, path: health.path })
+  if (!proof.proven)
+    throw slotFaults.RESTORE_NOT_PROVEN({
+      slot: slot.name,
+      why: `the site says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
+    })
+  await repairRecords(ground, route, { router: route, answer: proof.last, records })
+  await append(host, layout, deploy, { event: 'repair', slot: slot.name, result: 'done', why: words })
+  return `${proof.asked} answers, ${health.path} answers ${proof.answer?.status || 'nothing'}`
+}

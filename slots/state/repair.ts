@@ -1,0 +1,80 @@
+/** Makes the records follow the router, where they say something else. The router and the site must agree: they are the truth. */
+import { posix } from 'node:path'
+import type { Host } from '../../host/host.ts'
+import { type Script, sh } from '../../host/script.ts'
+import type { Release, Route, Slot } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
+import type { Deploy } from '../journal/journal.ts'
+import type { Layout } from '../layout.ts'
+import type { Slots } from '../slot.ts'
+import type { ReleaseRecord } from '../upload/release.ts'
+import { agree, type Readings, readingLines } from './readings.ts'
+import { promotedAt, type SlotRecord, writeRecord } from './slot-record.ts'
+
+/** What is wrong, or undefined. Throws `LIVE_UNKNOWN` when router and site themselves do not agree: no record mends that. */
+export function drift(
+  read: Readings,
+  slots: Slots<string>,
+): { readonly route: Route; readonly words: string } | undefined {
+  if (agree(read)) return undefined
+  const { router: route, answer } = read
+  const known = route.slot === undefined || slots.names.includes(route.slot)
+  const generations = (route.generation ?? answer.generation) === (answer.generation ?? route.generation)
+  if (answer.problem !== undefined || answer.slot !== route.slot || !known || !generations)
+    throw slotFaults.LIVE_UNKNOWN({ readings: readingLines(read) })
+  const words = readingLines(read).map(([who, says]) => `${who} says ${says}`)
+  return { route, words: words.join(', ') }
+}
+
+/** Prints the folder that a slot's `current` names, and the record of that release. */
+const filledWith = (layout: Layout, slot: Slot): Script => {
+  const { current } = layout.slot(slot.name)
+  return sh.read`if [ -e ${current} ]; then readlink -f ${current}; cat ${`${current}/release.json`} 2>/dev/null || true; fi`
+}
+
+interface Ground {
+  readonly host: Host
+  readonly layout: Layout
+  readonly slots: Slots<string>
+  readonly deploy: Deploy
+}
+
+/** Writes the records so that they name the route's slot, and no other. Throws `SLOT_EMPTY` when nothing is in that slot. */
+export async function repairRecords(ground: Ground, { slot: name, generation }: Route, read: Readings): Promise<void> {
+  const { host, layout, slots, deploy } = ground
+  const at = promotedAt(read.records)
+  for (const [i, slot] of slots.all.entries()) {
+    const record = read.records[i]
+    if (slot.name === name) {
+      const promoted = { generation: generation ?? deploy.id, at, by: deploy.by }
+      await writeRecord(host, layout, { ...(record ?? (await recordOf(ground, slot, at))), promoted })
+    } else if (record?.promoted && name === undefined) await writeRecord(host, layout, { ...record, promoted: null })
+  }
+}
+
+async function recordOf({ host, layout, deploy }: Ground, slot: Slot, at: string): Promise<SlotRecord> {
+  const [dir = '', ...json] = (await host.ask(filledWith(layout, slot))).split('\n')
+  if (dir === '') throw slotFaults.SLOT_EMPTY({ slot: slot.name })
+  const { version, sha256, revision } = parseReleaseRecord(json.join('\n'))
+  const release: Release = { name: posix.basename(dir), version, sha256, dir }
+  return {
+    slot: slot.name,
+    release,
+    revision,
+    deploy: deploy.id,
+    by: deploy.by,
+    at,
+    state: 'ready',
+    promoted: null,
+    adopted: null,
+  }
+}
+
+function parseReleaseRecord(text: string): Pick<ReleaseRecord, 'version' | 'sha256' | 'revision'> {
+  try {
+    const { version = 'unknown', sha256 = '', revision = null } = JSON.parse(text) as Partial<ReleaseRecord>
+    return { version, sha256, revision }
+  } catch {
+    return { version: 'unknown', sha256: '', revision: null }
+  }
+}

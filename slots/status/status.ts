@@ -1,0 +1,153 @@
+/** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
+import { table, wrapped } from '../../runner/output/table.ts'
+import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
+import { type Health, type HealthResult, healthLoop, parseHealth } from '../health/health.ts'
+import { adoptedUptime } from '../lifecycle/adopt.ts'
+import { connections } from '../lifecycle/connections.ts'
+import { closedWords, type Maintenance, parseClosed } from '../lock/maintenance.ts'
+import type { Detached } from '../migration/detached.ts'
+import { askNewest, migrationWords } from '../migration/migration.ts'
+import { agree, type Ground, readingLines, readings } from '../state/readings.ts'
+import type { SlotRecord } from '../state/slot-record.ts'
+
+export interface SlotStatus {
+  readonly slot: string
+  readonly live: boolean
+  /** Name of the release; null when nothing was ever put there. */
+  readonly release: string | null
+  readonly state: SlotProcess['state']
+  readonly pid: number | null
+  /** Seconds. */
+  readonly uptime: number | null
+  readonly health: 'healthy' | 'ill' | 'unknown'
+  /** Established connections to the slot's port. */
+  readonly connections: number
+}
+
+export interface Status {
+  readonly host: string
+  /** null when no slot is live, or when the readings do not agree. */
+  readonly live: string | null
+  readonly agreed: boolean
+  readonly readings: Readonly<Record<string, string>>
+  readonly slots: readonly SlotStatus[]
+  /** The newest migration, and how it stands: `running`, `lost` when it left no result, or its exit code. */
+  readonly migration: Detached | null
+  /** Who closed the host for deploys, since when and why; null while it is open. */
+  readonly maintenance?: Maintenance | null
+}
+
+interface Seen<S extends string> extends Ground<S> {
+  readonly runtime: Runtime
+  readonly health: Health
+}
+
+/** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
+export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
+  const [read, migration, closed] = await Promise.all([
+    readings(seen),
+    askNewest(seen.host, seen.layout),
+    seen.host.ask(closedWords(seen.layout)),
+  ])
+  const live = agree(read) ? (read.router.slot ?? null) : null
+  const slots = await Promise.all(
+    seen.slots.all.map((slot, i) => slotStatus(seen, slot, read.records[i], live === slot.name)),
+  )
+  return {
+    host: seen.host.name,
+    live,
+    agreed: agree(read),
+    readings: Object.fromEntries(readingLines(read)),
+    slots,
+    migration: migration ?? null,
+    maintenance: parseClosed(closed) ?? null,
+  }
+}
+
+async function slotStatus(
+  { host, runtime, health }: Seen<string>,
+  slot: Slot,
+  record: SlotRecord | undefined,
+  live: boolean,
+): Promise<SlotStatus> {
+  const [supervised, connected, adopted] = await Promise.all([
+    runtime.process(slot),
+    host.ask(connections(slot)),
+    record?.adopted ? host.run(adoptedUptime(record.adopted)) : undefined,
+  ])
+  const process: SlotProcess =
+    adopted?.code === 0 && record?.adopted
+      ? { state: 'running', pid: record.adopted.pid, uptime: Number(adopted.stdout) }
+      : supervised
+  const asked =
+    process.state === 'running' && process.pid !== undefined
+      ? parseHealth(await host.ask(healthLoop(slot, process.pid, { ...health, passes: 1, soak: 0, within: WITHIN })))
+      : undefined
+  return {
+    slot: slot.name,
+    live,
+    release: record?.release.name ?? null,
+    state: process.state,
+    pid: process.pid ?? null,
+    uptime: process.uptime ?? null,
+    health: asked === undefined ? 'unknown' : isHealthy(asked) ? 'healthy' : 'ill',
+    connections: Number(connected),
+  }
+}
+
+/** Milliseconds after which a slot that has not answered with 200 yet is asked no more. */
+const WITHIN = 500
+
+const isHealthy = ({ outcome, sockets }: HealthResult): boolean =>
+  outcome === 'passed' && sockets.length > 0 && sockets.every(({ owner }) => owner !== undefined)
+
+/** The row of the live slot, when its application does not answer as it should. */
+export const illLive = ({ slots }: Status): SlotStatus | undefined =>
+  slots.find(({ live, health }) => live && health !== 'healthy')
+
+const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
+
+/** The table for people. */
+export function statusTable(status: Status, columns?: number): string {
+  const rows = status.slots.map(slot => [
+    slot.slot,
+    slot.live ? 'live' : '',
+    slot.release ?? '-',
+    slot.state,
+    String(slot.pid ?? '-'),
+    slot.uptime === null ? '-' : duration(slot.uptime),
+    slot.health,
+    String(slot.connections),
+  ])
+  const unfinished = status.migration ? migrationWords(status.migration) : undefined
+  const migrations = unfinished ? ['', ...wrapped(`Migrations: ${unfinished}`, columns)] : []
+  const said = Object.entries(status.readings)
+  const agreed = `All agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
+  const certain = status.agreed
+    ? wrapped(agreed, columns)
+    : ['It is not certain which slot is live:', table(said, { columns })]
+  const slots = table(rows, { columns, head: HEAD })
+  return [slots, ...migrations, '', ...certain, ...closedLines(status, columns)].join('\n')
+}
+
+function closedLines({ host, maintenance }: Status, columns: number | undefined): string[] {
+  if (!maintenance) return []
+  const { by, since, reason } = maintenance
+  return ['', ...wrapped(`${host} is closed for deploys, by ${by} at ${since}: ${reason}`, columns)]
+}
+
+/** `3d 4h`, `12m 5s`: the two largest units. */
+export function duration(seconds: number): string {
+  const units = [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+    ['s', 1],
+  ] as const
+  const first = units.findIndex(([, size]) => seconds >= size)
+  if (first < 0) return '0s'
+  return units
+    .slice(first, first + 2)
+    .map(([unit, size], i) => `${Math.floor((i === 0 ? seconds : seconds % (units[first]?.[1] ?? 1)) / size)}${unit}`)
+    .join(' ')
+}

@@ -1,0 +1,24 @@
+import { arg } from '../../runner/cli/args.ts'
+import { historyTable } from '../../slots/journal/history.ts'
+import { readJournal } from '../../slots/journal/journal.ts'
+import { askNewest } from '../../slots/migration/migration.ts'
+import { assertSetUp } from '../../slots/setup/owner.ts'
+import type { Parts } from '../context.ts'
+
+/** Entries that are shown unless --last says otherwise. */
+const LAST = 20
+
+export const history = <S extends string>({ task }: Parts<S>) =>
+  task('Show what was done on this host, by whom', {
+    about: 'The newest entries of the journal, the last one last; failed and undone runs too. With --json as data.',
+    examples: ['history', 'history --last 100 --json'],
+    args: { last: arg.integer(`How many entries; ${LAST} unless told`).optional() },
+    async run({ host, layout, last, show }) {
+      const [entries, migration] = await Promise.all([
+        readJournal(host, layout, last ?? LAST),
+        askNewest(host, layout),
+        assertSetUp(host, layout),
+      ])
+      show(columns => historyTable(entries, columns, migration), { entries })
+    },
+  })

@@ -1,0 +1,33 @@
+import { arg } from '../../runner/cli/args.ts'
+import { append } from '../../slots/journal/journal.ts'
+import { close, open } from '../../slots/lock/maintenance.ts'
+import { assertSetUp } from '../../slots/setup/owner.ts'
+import type { Parts } from '../context.ts'
+import type { TakeLock } from '../steps/take-lock.ts'
+
+export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>) =>
+  task('Close the host for maintenance', {
+    about:
+      'From now on whoever wants to set up, deploy, promote, migrate or retire is refused, and told the reason; until `unlock`.',
+    examples: ['lock --reason "new disks"'],
+    args: { reason: arg.text('Why, in words for the others') },
+    needs: [takeLock],
+    async run({ host, layout, deploy, reason, dryRun, note }) {
+      await assertSetUp(host, layout)
+      await close(host, layout, deploy, reason)
+      await append(host, layout, deploy, { event: 'lock', slot: '', result: 'done', why: reason })
+      note(dryRun ? 'not closed in a dry run' : reason)
+    },
+  })
+
+export const unlock = <S extends string>({ task }: Parts<S>) =>
+  task('Open the host again after maintenance', {
+    async run({ host, layout, deploy, dryRun, note }) {
+      await assertSetUp(host, layout)
+      const was = await open(host, layout)
+      if (!was) return note('it was open')
+      await append(host, layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason })
+      const closed = `${was.by} ${dryRun ? 'has' : 'had'} closed it at ${was.since}: ${was.reason}`
+      note(dryRun ? `${closed}; not opened in a dry run` : closed)
+    },
+  })

@@ -1,0 +1,77 @@
+import { arg } from '../../runner/cli/args.ts'
+import { slotFaults } from '../../slots/faults.ts'
+import { append } from '../../slots/journal/journal.ts'
+import { adopt } from '../../slots/lifecycle/adopt.ts'
+import { named } from '../../slots/names.ts'
+import { accountFor, deployingUser, ownerOf } from '../../slots/setup/account.ts'
+import { assertFree } from '../../slots/setup/claims.ts'
+import { facts } from '../../slots/setup/facts.ts'
+import { install } from '../../slots/setup/install.ts'
+import { mayLock } from '../../slots/setup/owner.ts'
+import { plan } from '../../slots/setup/plan.ts'
+import { assertKeepsLive } from '../../slots/setup/running.ts'
+import { sudoRefusal } from '../../slots/sudo/refusal.ts'
+import type { Parts } from '../context.ts'
+import { inLine, lockWait } from '../steps/take-lock.ts'
+
+const user = (about: string) => arg.text(about).optional()
+
+export const setup = <S extends string>({ task }: Parts<S>) =>
+  task('Prepare the host', {
+    about:
+      'Makes the folders, and installs the units, the site and the sudoers file. Does nothing the second time.\n' +
+      'All of it is in force afterwards, or every file is as it was. With --dry-run it prints the difference that it would make.\n' +
+      'On a fresh server: `setup --login root` makes the account that the Taskfile names, and prepares the host for it.',
+    examples: ['setup --dry-run', 'setup --adopt', 'setup --login root', 'setup --login admin --user deploy'],
+    args: {
+      adopt: arg.flag('Take over the application that runs on the port of the first slot, without a restart'),
+      user: user(
+        'The account that deploys and runs the application; made when it is not there. Default: the one of the Taskfile',
+      ),
+      login: user('Log in as this user, such as root, and not as the one of the Taskfile'),
+      lockWait,
+    },
+    async run({ app, provisions, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...kit }) {
+      const ground = { ...kit, log }
+      const { host, layout, slots, deploy } = ground
+      const wished = user === undefined ? undefined : named('user', user)
+      const ofTaskfile = await ground.taskfileUser()
+      const [me, owner] = await Promise.all([facts(host, provisions), host.ask(ownerOf(layout))])
+      const deploying = deployingUser(host.name, layout, me, {
+        user: wished ?? (ofTaskfile === 'root' ? undefined : ofTaskfile),
+        owner: owner || undefined,
+      })
+      if (adopting && deploying !== me.user) throw slotFaults.SETUP_ADOPT_OTHER({ user: deploying, login: me.user })
+      // The very first setup makes the folder that a lock stands in.
+      if (await mayLock(host, layout)) await lock.take(inLine(lockWait, ground))
+      const account = deploying === me.user ? undefined : await accountFor(host, deploying, me)
+      const found = { ...me, ...account, user: deploying }
+      const wants = provisions(found)
+      await assertFree(host, { app, layout, slots: slots.all, provisions: wants }, found.root)
+      const [planned, [conflict] = []] = await Promise.all([
+        plan(host, { app, layout, slots, provisions: wants, facts: found, account }),
+        ground.router.conflicts?.(),
+      ])
+      const [refused = conflict] = planned.refused
+      if (refused) throw refused
+      const files = planned.files.map(({ file }) => file)
+      const running = await assertKeepsLive(ground, { provisions: wants, files, root: found.root })
+      for (const line of [...planned.notes, ...running]) show(line)
+      if (dryRun) return show(planned.text || 'Nothing would change.')
+      const before = adopting ? () => adopt(ground) : undefined
+      if (planned.text === '') await before?.()
+      else {
+        if (!found.root) {
+          const refusal = await sudoRefusal(host, [['true']])
+          throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, said: refusal?.said })
+        }
+        await install(host, planned, { app, deploy: deploy.id, before, log })
+        await append(host, layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user)
+      }
+      note(`${planned.folders.length} folders and ${files.length + planned.links.length} files changed`)
+      if (account && deploying !== ofTaskfile)
+        show(
+          `The host is prepared for ${deploying}: name that account in the Taskfile, such as \`ssh('${deploying}@...')\`.`,
+        )
+    },
+  })

@@ -1,0 +1,39 @@
+import { counted } from '../../slots/format.ts'
+import { assertNotBad } from '../../slots/journal/bad.ts'
+import { recorded } from '../../slots/journal/journal.ts'
+import { checkTable } from '../../slots/preflight/checks.ts'
+import { assertFit, preflight as look } from '../../slots/preflight/preflight.ts'
+import type { Parts } from '../context.ts'
+import type { Build } from './build.ts'
+import { force, promoting } from './switch-traffic.ts'
+
+export type Preflight<S extends string> = ReturnType<typeof preflight<S>>
+
+export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
+  task('See whether the host is fit for the release', {
+    about:
+      'All checks of `doctor`, and room for this artifact. When it refuses, a line of the journal is all that was written.',
+    needs: [build],
+    args: { promote: promoting, force },
+    async run({ promote, force, artifact, contents, sending, log, note, ...ground }) {
+      const { release } = sending
+      // The host looks meanwhile what it has of it, so that an upload costs no more round trip for that.
+      sending.announce()
+      const { host, layout } = ground
+      // A release that proved unfit is refused before it costs the idle slot what runs there.
+      const known = promote && !force ? assertNotBad(host, layout, release.name) : undefined
+      known?.catch(() => undefined)
+      const checks = await look(ground, { release, room: contents.room() })
+      const table = checkTable(checks)
+      log(table)
+      const event = { event: 'deploy', slot: '', release: release.name, revision: artifact.revision } as const
+      await recorded(ground, event, async () => assertFit(host, checks, table))
+      await known
+      const warned = checks.filter(check => check.result === 'warn')
+      note(
+        warned.length === 0
+          ? `${counted(checks.length, 'check')}, all good`
+          : warned.map(({ said }) => said).join('; '),
+      )
+    },
+  })

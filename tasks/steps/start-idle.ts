@@ -1,0 +1,39 @@
+import { inThisOrder } from '../../host/exec/batch.ts'
+import { append, recorded } from '../../slots/journal/journal.ts'
+import { startSlot } from '../../slots/lifecycle/start.ts'
+import { neededBy } from '../../slots/promote/judge-move.ts'
+import { probeFaults } from '../../slots/promote/probe-faults.ts'
+import { readRecord, writeRecord } from '../../slots/state/slot-record.ts'
+import type { Parts } from '../context.ts'
+import type { MakeWay } from './stop-idle.ts'
+import type { Upload } from './upload.ts'
+
+export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
+
+export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S>, makeWay: MakeWay<S>) =>
+  task('Start the new release in the idle slot', {
+    needs: [upload, makeWay],
+    async run({ environment, release, artifact: { revision }, idle, note, ...ground }) {
+      const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
+      const {
+        record: idleRecord,
+        changed,
+        early,
+      } = await recorded(ground, event, () => startSlot(ground, idle, { release, revision }, environment(idle)))
+      note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
+      return { idleRecord, early }
+    },
+    async undo({ release, idle, note, ...ground }) {
+      const { host, layout, deploy, runtime } = ground
+      const why = await neededBy(ground, idle)
+      if (why !== undefined) throw probeFaults.SLOT_RUNS_ON({ slot: idle.name, why })
+      await runtime.stop(idle)
+      const record = await readRecord(host, layout, idle)
+      const undone = { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' } as const
+      await inThisOrder([
+        ...(record?.deploy === deploy.id ? [writeRecord(host, layout, { ...record, state: 'stopped' })] : []),
+        append(host, layout, deploy, undone),
+      ])
+      note(`${idle.name} is down`)
+    },
+  })

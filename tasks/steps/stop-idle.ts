@@ -1,0 +1,65 @@
+import { append } from '../../slots/journal/journal.ts'
+import { cutWords, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
+import type { Truth } from '../../slots/state/readings.ts'
+import { whileThere } from '../../slots/upload/again.ts'
+import type { Sending } from '../../slots/upload/upload.ts'
+import type { Context, Parts } from '../context.ts'
+import type { DetectLive } from './detect-live.ts'
+import type { TakeLock } from './take-lock.ts'
+import type { Upload } from './upload.ts'
+
+/** Milliseconds that a slot may take to lose its connections, unless --drain says otherwise. */
+export const DRAIN = 30_000
+
+export type MakeWay<S extends string> = ReturnType<typeof makeWay<S>>
+
+const TITLE = 'Stop the idle slot'
+const about = 'Waits first until nobody is connected to it any more, at most as long as --drain says.'
+
+export const stopIdle = <S extends string>(
+  { task, drain }: Parts<S>,
+  takeLock: TakeLock<S>,
+  detectLive: DetectLive<S>,
+) => task(TITLE, { about, needs: [takeLock, detectLive], args: { drain }, run: context => stop(context) })
+
+/** For a deploy: stops nothing while the release that is to come in its place is not there. */
+export const makeWay = <S extends string>(
+  { task, drain }: Parts<S>,
+  upload: Upload<S>,
+  takeLock: TakeLock<S>,
+  detectLive: DetectLive<S>,
+) =>
+  task(TITLE, {
+    about,
+    needs: [upload, takeLock, detectLive],
+    args: { drain },
+    run: ({ sending, ...context }) => stop(context, sending),
+  })
+
+interface Hands<S extends string> extends Context<S> {
+  readonly truth: Truth<S>
+  readonly idle: Truth<S>['idle']
+  readonly drain?: number | undefined
+  readonly dryRun: boolean
+  log(line: string): void
+  note(line: string): void
+}
+
+async function stop<S extends string>(context: Hands<S>, sending?: Sending): Promise<void> {
+  const { truth, idle, drain = DRAIN, dryRun, log, note, ...ground } = context
+  const { host, layout, deploy } = ground
+  const record = truth.records.find(found => found?.slot === idle.name)
+  const cut = cutWords(record, deploy.id)
+  const stopping = { ...ground, log }
+  const stopped = async () => (await stopSlot(stopping, idle, record, drain)).words
+  const words = dryRun
+    ? await wouldStop(stopping, idle, record)
+    : sending
+      ? await whileThere({ host, layout, log }, sending, stopped)
+      : await stopped()
+  note(cut ? `${cut}; ${words}` : words)
+  if (cut) {
+    const event = { event: 'deploy', slot: idle.name, release: record?.release.name } as const
+    await append(host, layout, deploy, { ...event, result: 'failed', why: 'CUT' })
+  }
+}

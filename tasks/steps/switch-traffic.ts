@@ -1,0 +1,92 @@
+import { resolve } from 'node:path'
+import { arg } from '../../runner/cli/args.ts'
+import type { Arg, Task } from '../../runner/task.ts'
+import { append, recorded } from '../../slots/journal/journal.ts'
+import { judgeMove, staysNow } from '../../slots/promote/judge-move.ts'
+import { measuredLine } from '../../slots/promote/measured.ts'
+import { probeFaults } from '../../slots/promote/probe-faults.ts'
+import { measureMove } from '../../slots/promote/probed-switch.ts'
+import { assertWritable, reportOf, writeReport } from '../../slots/promote/report/write.ts'
+import { type Move, proveMove, takeBack, writeMove } from '../../slots/promote/switch.ts'
+import type { Parts } from '../context.ts'
+
+/** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
+export type Planned<S extends string> = Task<object, { move: Move<S> | undefined }>
+
+/** For each command that can promote. */
+export const force = arg.flag('Promote a release that failed its health check, its migrations or an earlier promote')
+/** For a deploy: its checks want to know it, too. */
+export const promoting = arg.flag('Send the traffic to the new release when it is healthy')
+const page = arg.text('Write what was measured into this page, and as JSON beside it').optional()
+/** Looked at with the other words, before anything is contacted. */
+const report: Arg<string | undefined> = {
+  ...page,
+  parse(raw) {
+    const path = page.parse(raw)
+    if (path !== undefined) assertWritable(path)
+    return path
+  },
+  optional: () => report,
+}
+const noProbe = arg.flag('Do not ask the site for its health while the traffic moves')
+
+/**
+ * Moves the traffic, proves it and measures it. When that, or anything after it, fails, the runner has it taken back, unless the slot before
+ * serves worse.
+ */
+export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Planned<S>) =>
+  task('Move the traffic and prove it', {
+    about:
+      'Asks the site all the while, without retries. A request that fails after the switch takes it back, unless more failed\n' +
+      'of those before it.',
+    needs: [planned],
+    args: { noProbe, report },
+    async run({ move, mover: router, dryRun, probe, noProbe, report, note, log, show, ...seen }) {
+      if (!move) return dryRun ? note('nothing to move in a dry run') : undefined
+      if (dryRun) {
+        await router.check(seen.health.path)
+        await router.promote(move.to, move.generation)
+        return note('not proven in a dry run')
+      }
+      const ground = { ...seen, router }
+      const probing = noProbe ? undefined : probe
+      const { to, from, record } = move
+      const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
+      const moved = await recorded(ground, event, () =>
+        measureMove({ ...ground, log: show }, move, probing, () => proveMove(ground, move)),
+      )
+      for (const { message, next } of moved.warnings) show(`warning: ${message} ${next}`)
+      const { problem, stays } = await judgeMove(ground, move, moved, probing)
+      if (problem === undefined) await writeMove(ground, move, stays)
+      else move.stays = stays
+      if (report !== undefined)
+        await writeReport(resolve(report), reportOf(ground, move, { ...moved, problem }, stays)).catch(
+          // The traffic is where it is by now: no file of ours changes that.
+          (error: unknown) => show(error instanceof Error ? error.message : String(error)),
+        )
+      if (problem !== undefined) {
+        if (moved.measured) log(measuredLine(moved.measured))
+        await recorded(ground, event, () => Promise.reject(problem))
+      }
+      note(`${to.name} is live: ${moved.proof}`)
+      if (moved.measured) show(measuredLine(moved.measured), { ...moved.measured })
+      if (stays) show(`${stays}.`)
+    },
+    async undo({ move, note, log, probe, noProbe, ...ground }) {
+      if (!move) return
+      if (!move.told) return note('nothing was moved')
+      const stays = move.stays ?? (await staysNow(ground, move, noProbe ? undefined : probe))
+      if (stays !== undefined) {
+        await writeMove(ground, move, stays)
+        throw probeFaults.TRAFFIC_STAYS({ slot: move.to.name, why: stays })
+      }
+      await takeBack(ground, move)
+      note(move.from ? `${move.from.name} is live again, proven` : 'no slot is live, as before')
+      const { host, layout, deploy } = ground
+      const event = { event: 'promote', slot: move.to.name, from: move.from?.name, result: 'undone' } as const
+      // The traffic is back, whether that can be written down or not.
+      await append(host, layout, deploy, event).catch((error: unknown) =>
+        log(`The journal could not be written: ${error}`),
+      )
+    },
+  })
