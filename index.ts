@@ -1,4 +1,5 @@
 /** The public surface: what a Taskfile imports, and what a plugin is written against. Pinned by a test. */
+
 export type { Held, Host, HostSetting, PutOptions, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
@@ -32,7 +33,7 @@ export type {
   SlotProcess,
   Stopped,
 } from './slots/contracts.ts'
-export type { HealthCheck } from './slots/health/health.ts'
+export type { HealthCheck } from './slots/model.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export type { Context } from './tasks/context.ts'

@@ -1,11 +1,10 @@
 /** What can go wrong with slots, releases and the truth about them. */
+
 import { catalogue, fault } from '../runner/fault.ts'
 import type { Release } from './contracts.ts'
 import { answerWords, type Unwell, whatIsWrong, whatItSaid, whatToDo } from './health/format.ts'
 import type { Entry } from './journal/journal.ts'
-import type { LockOwner } from './lock/lock.ts'
-import type { Maintenance } from './lock/maintenance.ts'
-import type { Check } from './preflight/checks.ts'
+import type { Check, LockOwner, Maintenance } from './model.ts'
 
 /** The holder may be the live slot of somebody else, so nobody is told to end it. */
 export const PORT_ADVICE =

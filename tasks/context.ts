@@ -1,11 +1,12 @@
 /** What the tasks of a project can use beyond the runner's kit. */
+
 import type { Host } from '../host/host.ts'
 import type { Arg, Definer } from '../runner/task.ts'
 import type { Artifact, HostFacts, Provision, Router, Runtime, Slot } from '../slots/contracts.ts'
-import type { Health } from '../slots/health/health.ts'
 import type { Deploy } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
 import type { InLine } from '../slots/lock/lock.ts'
+import type { Health } from '../slots/model.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 import type { Readings } from '../slots/state/readings.ts'

@@ -1,4 +1,5 @@
 /** Ties an application, its host, its plugins and its slots together, and makes the standard tasks for them. */
+
 import { resolve } from 'node:path'
 import { dryHost } from '../host/dry-run.ts'
 import { orderly } from '../host/exec/batch.ts'
@@ -12,13 +13,14 @@ import { type Environment, environmentFile, readEnvironment } from '../slots/env
 import { secretsOf } from '../slots/environment/secrets.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { secretsIn } from '../slots/health/headers.ts'
-import { type HealthCheck, healthOf, healthRules } from '../slots/health/health.ts'
+import { healthOf, healthRules } from '../slots/health/health.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
 import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
 import { unlessClosed } from '../slots/lock/maintenance.ts'
 import { detachedHost } from '../slots/migration/detached.ts'
+import type { HealthCheck } from '../slots/model.ts'
 import { named, sharedPaths } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'

@@ -1,5 +1,19 @@
 /** The words of Docker's commands. */
-import type { DockerOptions } from './docker.ts'
+
+/** What `docker build` is told. */
+export interface BuildOptions {
+  /** Relative to `context`; `Dockerfile` unless told. */
+  readonly dockerfile?: string
+  /** The stage that makes the tarball. */
+  readonly target?: string
+  /** Not for secrets: they stand in the process list while it builds, and in the image for ever. */
+  readonly buildArgs?: Readonly<Record<string, string>>
+  /**
+   * Secrets, in the words of `docker build --secret`: `id=npm,env=NPM_TOKEN` or `id=npm,src=/path/to/file`. A step reads
+   * one with `RUN --mount=type=secret,id=npm`. Needs BuildKit.
+   */
+  readonly secrets?: readonly string[]
+}
 
 /** Docker knows these build arguments by itself and keeps them out of the image. By name only: the value may hold a password. */
 const PROXY = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
@@ -10,7 +24,7 @@ export const tagOf = (app: string): string => `switchyard/${app}:build`
 /** Of `docker build`, but for the context. */
 export function buildArguments(
   app: string,
-  { dockerfile, target, buildArgs = {}, secrets = [] }: DockerOptions,
+  { dockerfile, target, buildArgs = {}, secrets = [] }: BuildOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return [

@@ -8,27 +8,16 @@ import { join, resolve } from 'node:path'
 import { anyText, checked, fields, list, optional, record, text } from '../../runner/taskfile/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
 import { keep, NOT_MADE, storeOf } from './artifact.ts'
-import { buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
+import { type BuildOptions, buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
 import { buildFaults } from './faults.ts'
 import { artifactOf } from './folder.ts'
 import { assertPacks } from './mix.ts'
 import { type Ended, steadily, visibly } from './process.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
-export interface DockerOptions {
+export interface DockerOptions extends BuildOptions {
   /** The folder of the application, relative to the Taskfile; there unless told. */
   readonly context?: string
-  /** Relative to `context`; `Dockerfile` unless told. */
-  readonly dockerfile?: string
-  /** The stage that makes the tarball. */
-  readonly target?: string
-  /** Not for secrets: they stand in the process list while it builds, and in the image for ever. */
-  readonly buildArgs?: Readonly<Record<string, string>>
-  /**
-   * Secrets, in the words of `docker build --secret`: `id=npm,env=NPM_TOKEN` or `id=npm,src=/path/to/file`. A step reads
-   * one with `RUN --mount=type=secret,id=npm`. Needs BuildKit.
-   */
-  readonly secrets?: readonly string[]
   /** The tarball, or the folder of the release, in the image, an absolute path; `*` and `?` may mean one file. `/app/_build/prod/<app>-<version>.tar.gz` unless told. */
   readonly artifact?: string
   /** Unless told, what `mix.exs` or `package.json` in `context` says. */

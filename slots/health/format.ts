@@ -1,6 +1,7 @@
 /** What there is to say of an application that does not answer its health path as it should: what it said, and what to set. Pure. */
+
 import type { Slot } from '../contracts.ts'
-import type { Health, HealthResult } from './health.ts'
+import type { Health, HealthResult } from '../model.ts'
 
 /** An application that was asked for its health, and what came of it. */
 export interface Unwell {

@@ -24,32 +24,9 @@ import {
 import type { Release, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { portTaken } from '../lifecycle/connections.ts'
-import { onPort, parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
+import { onPort, parseSockets, whose } from '../lifecycle/sockets.ts'
+import type { Health, HealthCheck, HealthResult } from '../model.ts'
 import { headerInput, headersOf } from './headers.ts'
-
-export interface HealthCheck {
-  /** Default `/health`. */
-  readonly path?: string
-  /** The `Host` that the application is asked for. Default: the name of the router's site, so that a list of allowed hosts lets it pass. */
-  readonly host?: string
-  /**
-   * Further headers of each question, such as `{ Authorization: 'Basic ...' }`. Default: `X-Forwarded-Proto: https` when the router's site has
-   * TLS, and none else. What names a secret is hidden in all output, and never an argument of a process.
-   */
-  readonly headers?: Readonly<Record<string, string>>
-  /** The field of the JSON answer that holds the version; `false` when the application does not tell it. Default `version`. */
-  readonly version?: string | false
-  /** 200s in a row. Default 3. */
-  readonly passes?: number
-  /** Milliseconds between two questions. Default 50. */
-  readonly every?: number
-  /** Milliseconds for one answer. Default 2,000. */
-  readonly patience?: number
-  /** Milliseconds for all of it, the boot included. Default 60,000. */
-  readonly within?: number
-  /** Milliseconds that the passes in a row must span at least: an application that dies after 5 s is not healthy. Default 0. */
-  readonly soak?: number
-}
 
 export const healthRules = fields<HealthCheck>({
   path: optional(path),
@@ -62,8 +39,6 @@ export const healthRules = fields<HealthCheck>({
   within: optional(atLeast(1, 'milliseconds')),
   soak: optional(atLeast(0, 'milliseconds')),
 })
-
-export type Health = Required<HealthCheck>
 
 /** `site`: what the router says of the site, so that the application is asked as the router asks it. */
 export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: Router['site']): Health => ({
@@ -78,23 +53,6 @@ export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: R
   soak: 0,
   ...check,
 })
-
-export interface HealthResult {
-  /** `down`: there was no process to begin with. */
-  readonly outcome: 'passed' | 'late' | 'gone' | 'down'
-  readonly pid: number
-  readonly tries: number
-  readonly failed: number
-  /** HTTP status of the last answer; 0 when there was none. */
-  readonly status: number
-  readonly body: string
-  /** Exit code of curl at the last try. */
-  readonly curl: number
-  /** Where a redirect of the last answer leads; '' when it is none. */
-  readonly redirect: string
-  /** All sockets that listen on the port; owner 0 is the slot's process. */
-  readonly sockets: readonly Socket[]
-}
 
 /**
  * Asks until it has passed, the time is up, or the process is gone. `pid`: of the process, or a script that prints it, and prints nothing when

@@ -1,13 +1,15 @@
 /** A process that ran on the host before us: how it becomes the live slot without a restart, and how it ends. */
+
 import { posix } from 'node:path'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router, Slot, Stopped } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
-import { type Health, healthLoop, parseHealth, versionIn } from '../health/health.ts'
+import { healthLoop, parseHealth, versionIn } from '../health/health.ts'
 import { append, type Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
+import type { Health } from '../model.ts'
 import { named } from '../names.ts'
 import type { Slots } from '../slot.ts'
 import { type SlotRecord, writeRecord } from '../state/slot-record.ts'

@@ -2,25 +2,19 @@
  * One lock an application a host. It is held by an open descriptor on the host and kept by a heartbeat, so that nothing is
  * left behind when its holder is killed, and it is free within `TTL` when its holder is frozen.
  */
+
 import type { Held, Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
+import type { LockOwner } from '../model.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import { parseMaintenance } from './maintenance.ts'
 
 /** Seconds without a heartbeat after which the host lets go of the lock. */
 export const TTL = 15
 const HEARTBEAT = 5_000
-
-export interface LockOwner {
-  readonly by: string
-  readonly deploy: string
-  readonly doing: string
-  /** ISO 8601, UTC. */
-  readonly since: string
-}
 
 /**
  * The holder's script. The first line of its input says who takes the lock, each further line is a heartbeat. The same open

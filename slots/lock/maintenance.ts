@@ -1,17 +1,12 @@
 /** A host that is closed for maintenance: a file beside the lock says by whom, since when and why, and nobody gets the lock. */
+
 import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-
-export interface Maintenance {
-  readonly by: string
-  /** ISO 8601, UTC. */
-  readonly since: string
-  readonly reason: string
-}
+import type { Maintenance } from '../model.ts'
 
 export async function close(host: Host, layout: Layout, { by }: Deploy, reason: string): Promise<void> {
   const words: Maintenance = { by, since: new Date().toISOString(), reason }

@@ -1,25 +1,18 @@
 /** Judges what was seen of a host: one check a subject, each with what to do when it is not good. Pure. */
+
 import type { Fault } from '../../runner/fault.ts'
 import { table } from '../../runner/output/table.ts'
 import { PORT_ADVICE, slotFaults } from '../faults.ts'
 import { counted } from '../format.ts'
 import { answerWords } from '../health/format.ts'
-import type { Health } from '../health/health.ts'
 import { holderWords } from '../lifecycle/sockets.ts'
+import type { Check, Health } from '../model.ts'
 import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
 import type { Seen } from './inspect.ts'
 import { mountCheck } from './mounts.ts'
-
-export interface Check {
-  readonly name: string
-  readonly result: 'ok' | 'warn' | 'fail'
-  readonly said: string
-  /** What to do about it; null when it is good. */
-  readonly next: string | null
-}
 
 export interface Evidence {
   /** Its name. */

@@ -1,12 +1,14 @@
 /** One script that reads of a host all that the preflight wants to know, and how its output is read. */
+
 import { type Script, sh } from '../../host/script.ts'
 import type { Answer, Release, Runtime } from '../contracts.ts'
-import { askOnce, type Health } from '../health/health.ts'
+import { askOnce } from '../health/health.ts'
 import type { Layout } from '../layout.ts'
 import { adoptedPid } from '../lifecycle/adopt.ts'
 import { parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
-import { type LockOwner, parseOwner } from '../lock/lock.ts'
-import { closedWords, type Maintenance, parseClosed } from '../lock/maintenance.ts'
+import { parseOwner } from '../lock/lock.ts'
+import { closedWords, parseClosed } from '../lock/maintenance.ts'
+import type { Health, LockOwner, Maintenance } from '../model.ts'
 import { probeTrouble } from '../promote/probe.ts'
 import type { Slots } from '../slot.ts'
 import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'

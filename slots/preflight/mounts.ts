@@ -1,7 +1,8 @@
 /** How the file systems of an application are mounted: what would make every deploy fail there. */
+
 import { type Script, sh } from '../../host/script.ts'
 import type { Layout } from '../layout.ts'
-import type { Check } from './checks.ts'
+import type { Check } from '../model.ts'
 
 export interface Mount {
   readonly path: string

@@ -2,20 +2,21 @@
  * What is looked at before anything is written: all at once, and judged together, so that a person mends it all at once.
  * `task doctor` looks at the same at any time.
  */
+
 import type { Host } from '../../host/host.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
-import type { Health } from '../health/health.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
+import type { Check, Health } from '../model.ts'
 import { type Facts, facts } from '../setup/facts.ts'
 import { plan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import { judge as judgeTruth, readings } from '../state/readings.ts'
 import type { Room } from '../upload/contents.ts'
 import { changedFiles, parseChanged } from './changed.ts'
-import { type Check, judge } from './checks.ts'
+import { judge } from './checks.ts'
 import { look as lookScript, parseLook } from './inspect.ts'
 
 interface Ground<S extends string> {

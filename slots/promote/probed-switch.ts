@@ -1,9 +1,11 @@
 /** A move of the traffic that measures itself: what users would have seen of it, and when. */
+
 import type { Host } from '../../host/host.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { Router } from '../contracts.ts'
-import { type Health, versionIn } from '../health/health.ts'
+import { versionIn } from '../health/health.ts'
 import type { Layout } from '../layout.ts'
+import type { Health } from '../model.ts'
 import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import type { Move } from './switch.ts'

@@ -1,10 +1,11 @@
 /** Sends the traffic to a slot again where the router has lost its route: it was removed, names what is not ours, or leads nowhere. */
+
 import { Fault } from '../../runner/fault.ts'
 import type { Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
-import type { Health } from '../health/health.ts'
 import type { Deploy } from '../journal/journal.ts'
 import { append } from '../journal/journal.ts'
+import type { Health } from '../model.ts'
 import type { Readings, Ground as Seen } from './readings.ts'
 import { repairRecords } from './repair.ts'
 import { liveByRecords, readRecord } from './slot-record.ts'

@@ -1,12 +1,14 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
+
 import { table, wrapped } from '../../runner/output/table.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
-import { type Health, type HealthResult, healthLoop, parseHealth } from '../health/health.ts'
+import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
 import { connections } from '../lifecycle/connections.ts'
-import { closedWords, type Maintenance, parseClosed } from '../lock/maintenance.ts'
+import { closedWords, parseClosed } from '../lock/maintenance.ts'
 import type { Detached } from '../migration/detached.ts'
 import { askNewest, migrationWords } from '../migration/migration.ts'
+import type { Health, HealthResult, Maintenance } from '../model.ts'
 import { agree, type Ground, readingLines, readings } from '../state/readings.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 

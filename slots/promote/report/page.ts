@@ -3,7 +3,7 @@
  * text, and nothing else.
  */
 import { KINDS, type Probe, type ProbeKind } from '../probe.ts'
-import type { PromoteReport } from './write.ts'
+import type { PromoteReport } from './data.ts'
 
 const WIDTH = 960
 /** The plot's left and right edge, and what stands below each other: latencies, the lanes of answers, the steps. */

@@ -1,9 +1,11 @@
 /** F79: tables fit the terminal. */
+
 import { describe, expect, it } from 'vitest'
 import { table, wrapped } from '../../../runner/output/table.ts'
 import { historyTable } from '../../../slots/journal/history.ts'
 import type { Detached } from '../../../slots/migration/detached.ts'
-import { type Check, checkTable } from '../../../slots/preflight/checks.ts'
+import type { Check } from '../../../slots/model.ts'
+import { checkTable } from '../../../slots/preflight/checks.ts'
 import { type Status, statusTable } from '../../../slots/status/status.ts'
 
 const slot = (name: string, live: boolean) => ({

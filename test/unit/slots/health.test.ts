@@ -9,14 +9,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { slotFaults } from '../../../slots/faults.ts'
 import { firstWords } from '../../../slots/health/format.ts'
 import { headersOf, secretsIn } from '../../../slots/health/headers.ts'
-import {
-  askOnce,
-  type HealthCheck,
-  type HealthResult,
-  healthLoop,
-  healthOf,
-  parseHealth,
-} from '../../../slots/health/health.ts'
+import { askOnce, healthLoop, healthOf, parseHealth } from '../../../slots/health/health.ts'
+import type { HealthCheck, HealthResult } from '../../../slots/model.ts'
 
 const exec = promisify(execFile)
 const SITE = { host: 'life.example', https: true }

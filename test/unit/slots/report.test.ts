@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { PromoteReport } from '../../../slots/promote/report/data.ts'
 import { esc, reportPage } from '../../../slots/promote/report/page.ts'
-import { jsonBeside, type PromoteReport } from '../../../slots/promote/report/write.ts'
+import { jsonBeside } from '../../../slots/promote/report/write.ts'
 
 const base: PromoteReport = {
   app: 'life',

@@ -1,0 +1,55 @@
+/** The report of a promote, as data. */
+import type { Deploy } from '../../journal/journal.ts'
+import type { Measured } from '../measured.ts'
+import type { Probe } from '../probe.ts'
+import type { MeasuredMove, MoveStep } from '../probed-switch.ts'
+import type { Move } from '../switch.ts'
+
+/** All times are milliseconds since the router was told to switch, but `at`. */
+export interface PromoteReport {
+  readonly app: string
+  readonly host: string
+  readonly by: string
+  /** ISO 8601, UTC: when this was written down. */
+  readonly at: string
+  readonly generation: string
+  readonly from: { readonly slot: string; readonly version: string | null } | null
+  readonly to: { readonly slot: string; readonly version: string; readonly release: string }
+  /** What went wrong; null when the promote succeeded. */
+  readonly problem: string | null
+  /** Why the traffic stays although not all went well: the slot before served worse. Null when there is nothing to say, or it goes back. */
+  readonly stays: string | null
+  readonly steps: readonly MoveStep[]
+  /** When the router said that it was done. */
+  readonly returnedAt: number | null
+  readonly measured: Measured | null
+  readonly probes: readonly Probe[]
+}
+
+interface About {
+  readonly app: string
+  readonly host: { readonly name: string }
+  readonly deploy: Deploy
+}
+
+export const reportOf = (
+  { app, host, deploy }: About,
+  { from, to, record, generation, versionBefore }: Move<string>,
+  { problem, steps, probed, measured }: Omit<MeasuredMove, 'proof'>,
+  stays?: string | undefined,
+  at = new Date(),
+): PromoteReport => ({
+  app,
+  host: host.name,
+  by: deploy.by,
+  at: at.toISOString(),
+  generation,
+  from: from ? { slot: from.name, version: versionBefore ?? null } : null,
+  to: { slot: to.name, version: record.release.version, release: record.release.name },
+  problem: problem === undefined ? null : problem instanceof Error ? problem.message : String(problem),
+  stays: stays ?? null,
+  steps,
+  returnedAt: probed?.returnedAt ?? null,
+  measured: measured ?? null,
+  probes: probed?.probes ?? [],
+})
