@@ -29,7 +29,8 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
   const uploaded = upload(parts, built)
   const detected = detectLive(parts)
   const stopped = stopIdle(parts, locked, detected)
-  const started = startIdle(parts, uploaded, makeWay(parts, uploaded, locked, detected))
+  const freed = makeWay(parts, uploaded, locked, detected)
+  const started = startIdle(parts, uploaded, freed)
   return {
     setup: setup(parts),
     build: built,
@@ -39,7 +40,16 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
     stopIdle: stopped,
     startIdle: started,
     checkIdle: checkIdle(parts, detected, detected),
-    deploy: deploy(parts, checkedHost, detected, started, checkIdle(parts, detected, started)),
+    deploy: deploy(parts, {
+      build: built,
+      preflight: checkedHost,
+      upload: uploaded,
+      takeLock: locked,
+      detectLive: detected,
+      makeWay: freed,
+      startIdle: started,
+      checkIdle: checkIdle(parts, detected, started),
+    }),
     promote: promote(parts, locked, detected),
     rollback: rollback(parts, locked, detected),
     repair: repair(parts, locked),

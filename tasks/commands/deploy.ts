@@ -1,21 +1,30 @@
 import { planMove } from '../../slots/promote/switch.ts'
 import type { Parts } from '../context.ts'
+import type { Build } from '../steps/build.ts'
 import type { CheckIdle } from '../steps/check-idle.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import type { Preflight } from '../steps/preflight.ts'
 import type { StartIdle } from '../steps/start-idle.ts'
+import type { MakeWay } from '../steps/stop-idle.ts'
 import { promoting, switchTraffic } from '../steps/switch-traffic.ts'
+import type { TakeLock } from '../steps/take-lock.ts'
 import { tidy } from '../steps/tidy.ts'
+import type { Upload } from '../steps/upload.ts'
 
-export const deploy = <S extends string>(
-  parts: Parts<S>,
-  preflight: Preflight<S>,
-  detectLive: DetectLive<S>,
-  startIdle: StartIdle<S>,
-  checkIdle: CheckIdle<S>,
-) => {
+interface Steps<S extends string> {
+  readonly build: Build<S>
+  readonly preflight: Preflight<S>
+  readonly upload: Upload<S>
+  readonly takeLock: TakeLock<S>
+  readonly detectLive: DetectLive<S>
+  readonly makeWay: MakeWay<S>
+  readonly startIdle: StartIdle<S>
+  readonly checkIdle: CheckIdle<S>
+}
+
+export const deploy = <S extends string>(parts: Parts<S>, steps: Steps<S>) => {
   const planned = parts.task('See what comes next', {
-    needs: [detectLive, checkIdle],
+    needs: [steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
     async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {
       const move = promote && !dryRun ? await planMove(ground, truth, idle, healthy) : undefined
@@ -29,7 +38,19 @@ export const deploy = <S extends string>(
   const moving = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
   return parts.flow(
     'Deploy to the idle slot',
-    [preflight, startIdle, checkIdle, tidy(parts, startIdle, checkIdle), planned, moving],
+    [
+      steps.build,
+      steps.preflight,
+      steps.upload,
+      steps.takeLock,
+      steps.detectLive,
+      steps.makeWay,
+      steps.startIdle,
+      steps.checkIdle,
+      tidy(parts, steps.startIdle, steps.checkIdle),
+      planned,
+      moving,
+    ],
     {
       about:
         'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
