@@ -44,7 +44,7 @@ export interface Host extends AsyncDisposable {
    */
   hold(script: Script, first?: string): Promise<Held>
   /**
-   * Begins to connect, so that the first command finds the way open. Whatever goes wrong is left for that command to tell, and
+   * Begins to connect, so that the first command finds the connection open. Connection errors are reported by that command, and
    * a question to a person waits until there is one. Missing where there is no way to go.
    */
   connect?(): void
@@ -94,6 +94,6 @@ export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {
 export interface Guard {
   /** One line of bash, which exits when nothing may be changed any more; undefined when there is nothing to ask. Throws a `Fault` to refuse at once. */
   script(): Script | undefined
-  /** The fault for a script that ended so, when it was the guard's line that ended it. */
+  /** The error to throw when the guard, and not the script itself, caused this exit code. */
   refusal(code: number, stderr: string): Fault | undefined
 }

@@ -11,7 +11,7 @@ export interface Machine extends AsyncDisposable {
   shell(): Promise<Session>
   /** Gives this program's terminal, or its plain standard streams where there is none, to a command. */
   attach(command: string): Promise<Ending>
-  /** What is held here loses its input when we say goodbye, wherever that is by then: nobody has to wait until it has ended. */
+  /** Closing the connection closes the standard input of held scripts, so that disposing need not wait for them. */
   readonly hangsUp?: boolean
   /** As in `Host`. */
   connect?(): void

@@ -3,7 +3,7 @@
  * puts them together, for the docs and for the test that holds codes apart.
  */
 
-/** 1 failed, the live slot is as it was · 2 the words or the Taskfile are wrong, nothing was contacted · 3 refused · 130 interrupted. */
+/** 1 failed, the live slot is as it was · 2 invalid arguments or Taskfile, nothing was contacted · 3 refused · 130 interrupted. */
 export type ExitCode = 1 | 2 | 3 | 130
 
 /** An error that a person can act on: a code, one line of what happened, one line of what to do next. */

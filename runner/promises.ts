@@ -1,4 +1,4 @@
-/** What a promise comes to; undefined when that takes longer than `ms`. */
+/** Resolves like the promise, or to undefined after `ms`. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>(resolve => {

@@ -148,7 +148,7 @@ export interface Router {
   /** The site as its visitors know it: the value of `Host`, and whether the router ends TLS. Health is asked in the same way. */
   readonly site?: { readonly host: string; readonly https: boolean }
   /** A switch closes kept connections, and can lose a request on one: then a promote reports that, and is not taken back for it. */
-  readonly dropsKept?: boolean
+  readonly dropsKeepAlive?: boolean
   /**
    * A `Fault` when the router is down, when its configuration is not valid, and when it answers requests for `path` itself, as with a question for a
    * password: then nothing may be switched. What is wrong and does not keep the traffic from moving is returned, for people to hear of.

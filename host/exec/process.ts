@@ -17,7 +17,7 @@ export interface Process {
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
-  /** To its whole process group; before it has started, it never will. */
+  /** Signals the whole process group. Called before the start, it prevents the start. */
   kill(signal: NodeJS.Signals): void
   /** Resolves when a shell there was given the script, or when it ended before that. Never rejects. */
   readonly started: Promise<void>
@@ -111,7 +111,7 @@ export function start(machine: Machine, script: string, label: string): Process 
       for (const stream of [stdout, stderr]) if (!stream.writableEnded) stream.end()
       return ending
     })
-  // In this order, so that who waits for the start of what never began finds how it ended.
+  // `started` resolves last, so that a caller that waits for it can already read `ended`.
   void ended.then(() => begun.resolve())
   return { stdin, stdout, stderr, kill, started: begun.promise, ended }
 }

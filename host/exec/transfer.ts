@@ -107,7 +107,7 @@ async function send(
   throw failure(host, file, output.stdout, output.stderr, broken)
 }
 
-/** Whoever is told that it was cut wants to know what was on its way, not how. */
+/** The label in a `connection lost` error: it names the file, not the script. */
 const sending = (file: File, guard?: Script): Script => ({
   ...receive(file, randomBytes(6).toString('hex'), guard),
   label: `sending ${file.path}`,

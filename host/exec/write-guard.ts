@@ -1,4 +1,4 @@
-/** Keeps a machine from being changed by who may not change it any more: what is asked, and what is made of the answer. */
+/** Rejects the writes of a run that has lost its lock: adds the check to each writing script, and turns its exit code into an error. */
 import { Fault } from '../../runner/fault.ts'
 import type { Guard } from '../host.ts'
 import { ended, type Process, type Start } from './process.ts'

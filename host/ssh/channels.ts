@@ -21,7 +21,7 @@ export interface Sessions {
 }
 
 const LIMIT = 8
-/** What a step begins in one turn travels as one script: a lock, the probes and a check beside them are the most that a deploy has at once. */
+/** Shells to keep open in advance. A deploy needs at most three at once: the holder of the lock, the probes, the current batch. */
 const SPARES = 3
 /** How often a server that refuses even a single session is asked again, and for how many milliseconds in all. */
 const ATTEMPTS = 25

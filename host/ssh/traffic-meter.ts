@@ -1,9 +1,8 @@
 /**
  * Counts what goes over the line to a machine: bytes both ways, and round trips that came one after the other.
  *
- * A word that we send belongs one trip later than the last answer that had come before it; the trips so far are those of the
- * latest word that was answered. What comes answers the words that were sent at least the line's length before, and no
- * later ones: those had not yet arrived. So commands that run at once cost one trip together, and a long upload
+ * Each packet that we send counts as one round trip more than the last response received before it. The total is the count of the latest
+ * packet that got a response. A response belongs to the packets sent at least one line length before it: later ones had not yet arrived. So commands that run at once cost one trip together, and a long upload
  * whose window is opened again and again costs one as long as nothing waits for it. It is the count of a proxy in the middle of
  * the line, which sees what arrives where. TCP's own opening is in neither count; on a line of a few milliseconds the
  * other side's time to think is as long as the line, and the count is rough.

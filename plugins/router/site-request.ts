@@ -54,7 +54,7 @@ export const status = (place: Place, path: string): Script => sh.read`curl ${STA
 export const statusOf = ({ url }: Place, path: string, port: Script): Script =>
   sh.read`port=$(${port}) && curl ${STATUS} ${REACH} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
 
-/** The same as words for a curl of somebody else's making, the URL last: on HTTP/1.1, to this machine. */
+/** The same request as arguments of curl, the URL last, for callers that build their own command: over HTTP/1.1, to this machine. */
 export const reach = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]
 
 const REACH = ['--http1.1', '--insecure', '--noproxy', '*']

@@ -25,7 +25,7 @@ export const MISSING = 42
 export const STUCK = 43
 
 /**
- * Runs a script that waits for a VM to end, and says SIGTERM again and again beside it: a VM that is still booting passes over
+ * Runs a script that waits for a VM to end, and says SIGTERM again and again beside it: a VM that is still booting ignores
  * the first one (measured with OTP 25: one at 0.5 s was never acted on), and one that is stopping does not mind. No pid, no
  * signal.
  */

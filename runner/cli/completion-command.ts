@@ -33,8 +33,7 @@ export function printScript(argv: readonly string[], help: boolean, print: (text
 const PATIENCE = 5000
 
 /**
- * Prints what could stand in the place of the last word. Whatever is wrong with the words or with the Taskfile, and
- * whatever that prints, a Tab says nothing of it: nothing is printed then.
+ * Prints the candidates for the last word; nothing when the command line or the Taskfile is invalid.
  */
 export async function printCandidates(
   words: readonly string[],

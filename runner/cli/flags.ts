@@ -88,7 +88,7 @@ export function onlyGlobals(argv: readonly string[]): void {
   for (const token of tokens(argv, globalFlags)) if (token.kind === 'option') check(token, globalFlags, undefined)
 }
 
-/** Who asks for help need give no argument yet; a flag that there is not is told all the same. */
+/** `--help` needs no arguments, but unknown flags are still reported. */
 export function onlyFlagsOf(argv: readonly string[], plan: Plan): void {
   const flags = flagsOf(plan)
   for (const token of tokens(argv, flags))

@@ -239,10 +239,10 @@ async function perform(
 /** A terminal that does not know its width says 0. */
 const terminalColumns = (): number | undefined => (process.stdout.isTTY && process.stdout.columns) || undefined
 
-/** Columns below which a tree is no tree. */
+/** The least columns of a terminal for the tree. */
 const NARROW = 40
 
-/** A tree where a person watches; a dry run and `--verbose` are read line by line. */
+/** The tree on an interactive terminal; plain lines elsewhere, in a dry run and with `--verbose`. */
 async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<Renderer> {
   if (globals.json) return jsonRenderer(sinks)
   const { CI, NO_COLOR, TERM } = process.env
@@ -275,7 +275,7 @@ const outside: Omit<Outside, 'onLine'> = {
     // Without a listener of its own a rejection becomes an uncaught exception.
     process.on('uncaughtException', listener)
     return () => {
-      // The run has ended and told how. What is left over, as a command that nobody waited for, cannot change that.
+      // The result has been reported. A rejection that comes later, as of a command that nobody waited for, must not change the exit code.
       process.off('uncaughtException', listener).on('uncaughtException', () => undefined)
     }
   },

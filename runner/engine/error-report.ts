@@ -67,7 +67,7 @@ interface ProcessOutput extends Error {
 const isProcessOutput = (thrown: unknown): thrown is ProcessOutput =>
   thrown instanceof Error && Object.prototype.toString.call(thrown) === '[object ProcessOutput]'
 
-/** The words that our shells, local and remote, put into the `from` of zx's message. */
+/** Parses the `command:` and `host:` lines that our shells, local and remote, add to zx's errors. */
 function reportCommand(thrown: ProcessOutput, source: Source): Report {
   if (isFault(thrown.cause)) return report(thrown.cause, source)
   const from = /\n {4}at (.*)\n {4}command: ([\s\S]*?)(?:\n {4}host: (.*))?(?:\n {4}exit code: .*[\s\S]*)?$/.exec(

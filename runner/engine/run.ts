@@ -14,7 +14,7 @@ import { telling } from './emit.ts'
 import { report, type Source } from './error-report.ts'
 import type { Plan, Step } from './plan.ts'
 import { scopesOf } from './scopes.ts'
-import { confirming, handsFor } from './step-context.ts'
+import { confirming, createStepContext } from './step-context.ts'
 
 export interface Run {
   readonly plan: Plan
@@ -38,7 +38,7 @@ export interface Outside {
   onSignal(listener: (signal: string) => void): () => void
   /** Errors that nobody catches, such as a rejection without a handler. */
   onStray(listener: (error: unknown) => void): () => void
-  /** That nothing is left to happen, although the run has not ended. */
+  /** The event loop is empty, but the run has not ended. */
   onStarved(listener: () => void): () => void
   /** Lines that something in this process printed past the kit, such as with `console.log`. */
   onLine(listener: (line: string) => void): () => void
@@ -47,7 +47,7 @@ export interface Outside {
 }
 
 const GRACE = 10_000
-/** The same for a step that waits for nothing: only what the end of its signal sets going can still come. */
+/** A shorter grace period for an empty event loop: only abort handlers can still make progress. */
 const STARVED_GRACE = 1_000
 
 /** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
@@ -92,7 +92,7 @@ export async function run(setting: Run): Promise<number> {
     hiddenTell(event)
   }
   const hands = (step: Step, { signal }: AbortController) =>
-    handsFor(step, signal, {
+    createStepContext(step, signal, {
       folder: source.folder,
       dryRun,
       redactor,

@@ -42,7 +42,7 @@ export function scopesOf(setting: RunSetting): Scopes {
   }
 }
 
-/** What could not be opened has told so to the step that wanted it, and needs no closing. */
+/** The step that needed the scope has reported why it could not be opened; there is nothing to close. */
 async function closed(opening: Promise<Opened>): Promise<true> {
   const opened = await opening.catch(() => undefined)
   await opened?.[Symbol.asyncDispose]()

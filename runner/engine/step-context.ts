@@ -1,4 +1,4 @@
-/** What a step has in its hands: the kit, its scope's part, its arguments, and what the steps that it needs have returned. */
+/** Builds the context that a step's `run` receives: the kit, its scope's part, its arguments, and the results of the steps that it needs. */
 import type { Renderer, RunEvent } from '../events.ts'
 import type { Redactor } from '../secrets/redact.ts'
 import type { AnyTask, Kit } from '../task.ts'
@@ -6,7 +6,7 @@ import { type LocalShell, localShell } from './local-shell.ts'
 import type { Step } from './plan.ts'
 import type { Scopes } from './scopes.ts'
 
-export interface Hands {
+export interface StepContext {
   readonly context: object
   readonly shell: LocalShell
 }
@@ -26,7 +26,7 @@ export interface HandsOptions {
   tell(event: RunEvent): void
 }
 
-/** Whether a person said yes; no where there is no person. */
+/** Asks for confirmation; false when nobody can be asked. */
 export const confirming =
   (renderer: Renderer, redactor: Redactor) =>
   (signal: AbortSignal) =>
@@ -34,7 +34,7 @@ export const confirming =
     /^y(es)?$/i.test((await renderer.ask(redactor.text(question), signal)) ?? '')
 
 /** @param signal the step's own: an undo step starts when that of the run has been aborted */
-export async function handsFor(step: Step, signal: AbortSignal, options: HandsOptions): Promise<Hands> {
+export async function createStepContext(step: Step, signal: AbortSignal, options: HandsOptions): Promise<StepContext> {
   const { folder, dryRun, redactor, over, tell } = options
   const log = (text: string) => {
     for (const line of redactor.text(text).split('\n')) tell({ type: 'output', step: step.name, line })

@@ -9,7 +9,7 @@ import { lineCutter } from './lines.ts'
 export interface Capture extends Sinks {
   /** Lines that were printed before are given at once. */
   onLine(listener: (line: string) => void): () => void
-  /** Everybody writes for themselves again. What nobody listened to comes out on standard error. */
+  /** Restores the original streams. Output that nobody listened to goes to standard error. */
   release(): void
 }
 

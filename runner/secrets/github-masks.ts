@@ -28,7 +28,7 @@ export function maskingInGithub(redactor: Redactor, write: (text: string) => voi
   }
 }
 
-/** Whether it is GitHub's runner that reads our standard error: what a terminal or a file would get are the secrets themselves. */
+/** True only when the GitHub runner reads standard error: anywhere else the mask commands would print the secrets. */
 export const runnerListens = (
   env: NodeJS.ProcessEnv,
   stderr: { readonly fd: number; readonly isTTY?: boolean },

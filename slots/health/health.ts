@@ -136,7 +136,7 @@ const UNFIT = 62
 
 /**
  * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what is begun behind it in the same
- * turn is not run for another. `judged` has the last word.
+ * turn is not run for another. `assertHealthy` makes the final decision.
  */
 const verdict = ({ version }: Expected, health: Health): Script => {
   const field = JSON.stringify(health.version)
@@ -149,7 +149,7 @@ const verdict = ({ version }: Expected, health: Health): Script => {
   )
 }
 
-/** Begins to ask in this turn, behind what was begun in it before, and before what is begun behind it. */
+/** Queues the health check in the current batch, in the order of the calls. */
 export async function askHealth(
   { host, runtime, health }: Patient,
   slot: Slot,

@@ -40,8 +40,8 @@ while IFS= read -r -t ${TTL} _; do :; done
 printf 'released\\n' >&9`
 
 /**
- * Ends well when the lock names this deploy, and else, after a while, with `NOT_OURS`: what is begun behind it in the same turn as the lock is
- * taken is done under the lock, or not at all.
+ * Waits until the lock file names this deploy, and exits with `NOT_OURS` when that takes too long. Scripts that are queued after it in the same batch
+ * therefore run under the lock, or are skipped.
  */
 export const underLock = (layout: Layout, deploy: Deploy): Script =>
   sh.ordered(sh.read`
@@ -63,7 +63,7 @@ export interface InLine {
   readonly wait: number
   /** Ends the wait. */
   readonly signal?: AbortSignal
-  /** Hears for whom, each time that it is somebody else. */
+  /** Called with the current owner, each time that it changes. */
   onWait?(owner: LockOwner): void
 }
 

@@ -231,7 +231,7 @@ function measuring({ unmeasured }: Seen): Check[] {
   return [bad('warn', 'measuring', unmeasured, next)]
 }
 
-/** The table for people: what is not good first in mind, all of it in sight. */
+/** All checks as a table. */
 export const checkTable = (checks: readonly Check[], columns?: number): string =>
   table(
     checks.map(({ result, name, said, next }) => [result, name, next === null ? said : `${said}. ${next}`]),

@@ -100,7 +100,7 @@ async function lookAround<S extends string>(ground: Ground<S>, found: Facts, loa
   return { wants, began, read, look, setup, route, conflicts, changed }
 }
 
-/** Whether one sees as the other does: the same user, who can read all that setup made, or can become root in the same way. */
+/** Whether checks made for one user hold for the other: the same user, who can read all that setup made, or can become root in the same way. */
 const sees = (expected: Facts, found: Facts, wants: readonly Provision[]): boolean =>
   expected.user === found.user &&
   expected.group === found.group &&

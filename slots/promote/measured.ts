@@ -21,7 +21,7 @@ export interface Measured {
   readonly lastOld: number | undefined
 }
 
-interface About extends Pick<Router, 'dropsKept'> {
+interface About extends Pick<Router, 'dropsKeepAlive'> {
   /** There was no live slot before: until the switch is in force a 503 is the right answer, and nothing before it failed. */
   readonly first: boolean
   /** Both slots run the same version: only the router's own answers tell them apart. */
@@ -32,7 +32,10 @@ interface About extends Pick<Router, 'dropsKept'> {
  * Only what began when the switch was in force counts against the new route: what a dead slot answers in the milliseconds around a
  * rename says nothing of the one that comes after it.
  */
-export function measured({ probes, returnedAt }: Probed, { first, sameVersion, dropsKept = false }: About): Measured {
+export function measured(
+  { probes, returnedAt }: Probed,
+  { first, sameVersion, dropsKeepAlive = false }: About,
+): Measured {
   const from = inForce(probes, returnedAt)
   const before = probes.filter(probe => probe.at < 0)
   const after = probes.filter(probe => probe.at >= from && !(first && probe.status === 503))
@@ -51,8 +54,8 @@ export function measured({ probes, returnedAt }: Probed, { first, sameVersion, d
     failures: failedAfter.length,
     failedBefore: first ? 0 : failedBefore.length,
     failedBetween: first ? 0 : bad.length - failedAfter.length - failedBefore.length,
-    before: first ? NOTHING : tally(before, dropsKept),
-    after: tally(after, dropsKept),
+    before: first ? NOTHING : tally(before, dropsKeepAlive),
+    after: tally(after, dropsKeepAlive),
     slowest: Math.max(0, ...probes.map(probe => probe.took)),
     firstNew: news.length > 0 ? Math.min(...news) : undefined,
     lastOld: olds.length > 0 ? Math.max(...olds) : undefined,
@@ -73,16 +76,21 @@ function inForce(probes: readonly Probe[], returnedAt: number): number {
 }
 
 /** What was asked of the application; a lost connection says nothing of it where a switch is known to close some. */
-function tally(probes: readonly Probe[], dropsKept: boolean): Tally {
+function tally(probes: readonly Probe[], dropsKeepAlive: boolean): Tally {
   const asked = probes.filter(probe => probe.kind !== 'route')
-  return { sent: asked.length, failed: asked.filter(probe => probe.problem && !(dropsKept && isDrop(probe))).length }
+  return {
+    sent: asked.length,
+    failed: asked.filter(probe => probe.problem && !(dropsKeepAlive && isDrop(probe))).length,
+  }
 }
 
 const isDrop = ({ kind, problem }: Probe): boolean => kind === 'kept' && problem === 'reset'
 
 /** How many failures speak against the release or the router. */
-export const against = ({ failures, failed }: Measured, { dropsKept = false }: Pick<Router, 'dropsKept'>): number =>
-  failures - (dropsKept ? (failed['kept: reset'] ?? 0) : 0)
+export const against = (
+  { failures, failed }: Measured,
+  { dropsKeepAlive = false }: Pick<Router, 'dropsKeepAlive'>,
+): number => failures - (dropsKeepAlive ? (failed['kept: reset'] ?? 0) : 0)
 
 /** One line for people. */
 export function measuredLine(measured: Measured): string {

@@ -84,9 +84,8 @@ esac
 for tool in base64 gzip mkfifo; do command -v "$tool" > /dev/null || echo "$tool is not there"; done`
 
 /**
- * The held script. It works in a folder that it makes, where it says that each kind has its first answer; or it says `unable <why>` and ends.
- * Until its input says `end`, or `watched` does, `stamp` may keep moments there. Then it says what was seen, packed, for `unpacked` and
- * `parseProbes`.
+ * The held script. It creates `dir`, and says there when each kind has a response; or it prints `unable <why>` and ends. It runs until its standard
+ * input says `end`, or `watched` does; `stamp` may add timestamps in `dir` meanwhile. Then it prints the results, packed, for `unpacked` and `parseProbes`.
  */
 export function probeLoop(curl: (path: string) => readonly string[], { paths, rate }: Probing, dir: string): Script {
   const asked: Readonly<Record<ProbeKind, readonly string[]>> = { fresh: paths, kept: paths, route: ['/deployment_id'] }
@@ -323,7 +322,7 @@ export function startProbes({ host, router, log }: Ground, setting: Probing, dir
   return {
     asked: () => inOrder(probing(dir), stamp(dir, 'asked')),
     returned: () => inOrder(stamp(dir, 'returned')),
-    watched: () => inOrder(watched(dir, setting.watch ?? (router.dropsKept ? WATCH.reload : WATCH.link))),
+    watched: () => inOrder(watched(dir, setting.watch ?? (router.dropsKeepAlive ? WATCH.reload : WATCH.link))),
     async end(telling) {
       const { send, lines } = await held
       send('end')

@@ -8,7 +8,7 @@ import type { Layout } from '../layout.ts'
 import type { Health } from '../model.ts'
 import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
-import type { Move } from './switch.ts'
+import type { TrafficSwitch } from './switch.ts'
 
 interface Ground {
   readonly host: Host
@@ -20,20 +20,20 @@ interface Ground {
 }
 
 /** Milliseconds since the router was told. */
-export interface MoveStep {
+export interface SwitchStep {
   readonly title: string
   readonly at: number
   readonly took: number
 }
 
-export interface MeasuredMove {
+export interface ProbedSwitch {
   /** What the proof said; undefined when something failed. */
   readonly proof: string | undefined
   /** What went wrong; whether too many probes failed is not looked at here. */
   readonly problem: unknown
   /** What is wrong with the router, and has not kept the traffic from moving. */
   readonly warnings: readonly Fault[]
-  readonly steps: readonly MoveStep[]
+  readonly steps: readonly SwitchStep[]
   readonly probed: Probed | undefined
   readonly measured: Measured | undefined
 }
@@ -42,16 +42,16 @@ export interface MeasuredMove {
  * Moves and proves, by `prove`, while the site is probed: all in one turn where the router is prompt, so that it takes one round trip. Throws when the
  * router could not switch; once it was told it never rejects: the problem is a value.
  */
-export async function measureMove(
+export async function probedSwitch(
   ground: Ground,
-  move: Move<string>,
+  move: TrafficSwitch<string>,
   probing: Probing | undefined,
   prove: () => Promise<string>,
-): Promise<MeasuredMove> {
+): Promise<ProbedSwitch> {
   const { router, layout } = ground
   const dir = `${layout.slot(move.to.name).tmp}/probes.${move.generation}`
   await using prober = probing && startProbes(ground, probing, dir)
-  const steps: MoveStep[] = []
+  const steps: SwitchStep[] = []
   let began = 0
   let last = 0
   const step = <T>(title: string, work: Promise<T>): Promise<T> =>
@@ -105,7 +105,8 @@ export async function measureMove(
     }
   }
   const sameVersion = move.versionBefore === move.record.release.version
-  const result = probed && measured(probed, { first: !move.from, sameVersion, dropsKept: router.dropsKept ?? false })
+  const result =
+    probed && measured(probed, { first: !move.from, sameVersion, dropsKeepAlive: router.dropsKeepAlive ?? false })
   return { proof, problem, warnings, steps, probed, measured: result }
 }
 
@@ -123,7 +124,11 @@ function inTurn<const W extends Works>(prompt: boolean, ...works: W): Begun<W> {
   return begun as Begun<W>
 }
 
-const ended = (prober: Prober, { health }: Ground, { from, to, record }: Move<string>): Promise<Probed | undefined> =>
+const ended = (
+  prober: Prober,
+  { health }: Ground,
+  { from, to, record }: TrafficSwitch<string>,
+): Promise<Probed | undefined> =>
   prober.end({
     to: to.name,
     from: from?.name,

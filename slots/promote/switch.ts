@@ -12,7 +12,7 @@ import type { Health } from '../model.ts'
 import type { Truth } from '../state/readings.ts'
 import { promotedAt, type SlotRecord, writeRecord } from '../state/slot-record.ts'
 
-export interface Move<S extends string> {
+export interface TrafficSwitch<S extends string> {
   readonly from: Slot<S> | undefined
   readonly to: Slot<S>
   /** The route that is put back when the move goes wrong. */
@@ -47,12 +47,12 @@ const READY = { within: 10_000, every: 25 }
  * `undefined` when the slot is live already. Throws when the slot is empty, down or ill. `seen`: its record, when this run has just found
  * it healthy.
  */
-export async function planMove<S extends string>(
+export async function planSwitch<S extends string>(
   ground: Ground,
   truth: Truth<S>,
   to: Slot<S>,
   seen?: SlotRecord,
-): Promise<Move<S> | undefined> {
+): Promise<TrafficSwitch<S> | undefined> {
   if (truth.live?.name === to.name) return undefined
   const { host, runtime, deploy } = ground
   const recordOf = (slot: Slot | undefined) => truth.records.find(record => record?.slot === slot?.name)
@@ -66,13 +66,16 @@ export async function planMove<S extends string>(
   return { from, to, before, generation: deploy.id, record, records, versionBefore, told: false }
 }
 
-/** The proof did not come; its message says what came instead. What that means is for `judgeMove`. */
+/** The proof did not come; its message says what came instead. What that means is for `judgeSwitch`. */
 export class NotProven extends Error {
   override readonly name = 'NotProven'
 }
 
 /** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `NotProven`. */
-export async function proveMove({ router, health }: Ground, { to, generation, record }: Move<string>): Promise<string> {
+export async function proveSwitch(
+  { router, health }: Ground,
+  { to, generation, record }: TrafficSwitch<string>,
+): Promise<string> {
   const proof = await router.prove(
     { slot: to.name, generation },
     { ...PROOF, path: health.path, headers: health.headers },
@@ -95,7 +98,10 @@ export async function proveMove({ router, health }: Ground, { to, generation, re
  * Puts the route back that was there before, and proves that too. Where the router never moved, nothing is asked of a host that may be full. Throws
  * `RESTORE_NOT_PROVEN`.
  */
-export async function takeBack({ host, layout, router }: Ground, { before, to, record }: Move<string>): Promise<void> {
+export async function takeBack(
+  { host, layout, router }: Ground,
+  { before, to, record }: TrafficSwitch<string>,
+): Promise<void> {
   const back = () => (before.slot === undefined ? undefined : router.prove(before, PROOF))
   const now = await router.live().catch(() => undefined)
   const moved = now?.slot !== before.slot || now?.generation !== before.generation
@@ -112,7 +118,11 @@ export async function takeBack({ host, layout, router }: Ground, { before, to, r
 }
 
 /** Writes into the slot's record and the journal that the traffic is there now. `why`: what there is to say of it. */
-export async function writeMove({ host, layout, deploy }: Ground, move: Move<string>, why?: string): Promise<void> {
+export async function recordSwitch(
+  { host, layout, deploy }: Ground,
+  move: TrafficSwitch<string>,
+  why?: string,
+): Promise<void> {
   const promoted = { generation: move.generation, at: promotedAt(move.records), by: deploy.by }
   await inThisOrder([
     writeRecord(host, layout, { ...move.record, state: 'ready', promoted }),

@@ -167,7 +167,7 @@ async function* content(
     return yield* watched(createReadStream(path, { highWaterMark: CHUNK }), size, log)
   }
   const files = filesAsTar(path, new Map(missing.map(item => [item.position, item.path])))
-  // Whoever reads what is packed hears of what goes wrong.
+  // Errors surface on the consumer's stream.
   yield* pipeline(watched(files, bytes, log), createGzip({ level: 9 }), () => undefined)
 }
 

@@ -1,4 +1,4 @@
-import { planMove } from '../../slots/promote/switch.ts'
+import { planSwitch } from '../../slots/promote/switch.ts'
 import type { Parts } from '../context.ts'
 import type { Build } from '../steps/build.ts'
 import type { CheckIdle } from '../steps/check-idle.ts'
@@ -27,7 +27,7 @@ export const deploy = <S extends string>(parts: Parts<S>, steps: Steps<S>) => {
     needs: [steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
     async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {
-      const move = promote && !dryRun ? await planMove(ground, truth, idle, healthy) : undefined
+      const move = promote && !dryRun ? await planSwitch(ground, truth, idle, healthy) : undefined
       if (promote) note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
       else note(`npx task promote ${idle.name}`)
       if (!promote && !dryRun)

@@ -1,7 +1,7 @@
 import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { explained } from '../../slots/journal/story.ts'
-import { planMove } from '../../slots/promote/switch.ts'
+import { planSwitch } from '../../slots/promote/switch.ts'
 import type { Parts } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
@@ -25,7 +25,7 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
       } as const
       const known =
         force || !record || truth.live?.name === slot.name ? undefined : assertNotBad(host, layout, record.release.name)
-      const planned = planMove(ground, truth, slot).catch(async (error: unknown) => {
+      const planned = planSwitch(ground, truth, slot).catch(async (error: unknown) => {
         throw await explained(ground, slot.name, record, error)
       })
       planned.catch(() => undefined)

@@ -1,5 +1,5 @@
 import { explained, nowhere } from '../../slots/journal/story.ts'
-import { planMove } from '../../slots/promote/switch.ts'
+import { planSwitch } from '../../slots/promote/switch.ts'
 import type { Parts } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
@@ -11,7 +11,7 @@ export const rollback = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S
     async run({ truth, idle, note, ...ground }) {
       const record = truth.records.find(found => found?.slot === idle.name)
       if (!truth.live || !record?.promoted) throw await nowhere(ground, idle.name, record, truth.live !== undefined)
-      const move = await planMove(ground, truth, idle).catch(async (error: unknown) => {
+      const move = await planSwitch(ground, truth, idle).catch(async (error: unknown) => {
         throw await explained(ground, idle.name, record, error)
       })
       note(`${record.release.name} in ${idle.name}`)

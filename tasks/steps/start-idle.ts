@@ -1,7 +1,7 @@
 import { inThisOrder } from '../../host/exec/batch.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { startSlot } from '../../slots/lifecycle/start.ts'
-import { neededBy } from '../../slots/promote/judge-move.ts'
+import { neededBy } from '../../slots/promote/judge-switch.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { readRecord, writeRecord } from '../../slots/state/slot-record.ts'
 import type { Parts } from '../context.ts'

@@ -36,7 +36,7 @@ export const makeWay = <S extends string>(
     run: ({ sending, ...context }) => stop(context, sending),
   })
 
-interface Hands<S extends string> extends Context<S> {
+interface StopContext<S extends string> extends Context<S> {
   readonly truth: Truth<S>
   readonly idle: Truth<S>['idle']
   readonly drain?: number | undefined
@@ -45,7 +45,7 @@ interface Hands<S extends string> extends Context<S> {
   note(line: string): void
 }
 
-async function stop<S extends string>(context: Hands<S>, sending?: Sending): Promise<void> {
+async function stop<S extends string>(context: StopContext<S>, sending?: Sending): Promise<void> {
   const { truth, idle, drain = DRAIN, dryRun, log, note, ...ground } = context
   const { host, layout, deploy } = ground
   const record = truth.records.find(found => found?.slot === idle.name)

@@ -2,17 +2,17 @@ import { resolve } from 'node:path'
 import { arg } from '../../runner/cli/args.ts'
 import type { Arg, Task } from '../../runner/task.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
-import { judgeMove, staysNow } from '../../slots/promote/judge-move.ts'
+import { judgeSwitch, staysNow } from '../../slots/promote/judge-switch.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
-import { measureMove } from '../../slots/promote/probed-switch.ts'
+import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
-import { type Move, proveMove, takeBack, writeMove } from '../../slots/promote/switch.ts'
+import { proveSwitch, recordSwitch, type TrafficSwitch, takeBack } from '../../slots/promote/switch.ts'
 import type { Parts } from '../context.ts'
 
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
-export type Planned<S extends string> = Task<object, { move: Move<S> | undefined }>
+export type Planned<S extends string> = Task<object, { move: TrafficSwitch<S> | undefined }>
 
 /** For each command that can promote. */
 export const force = arg.flag('Promote a release that failed its health check, its migrations or an earlier promote')
@@ -54,11 +54,11 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       const { to, from, record } = move
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const moved = await recorded(ground, event, () =>
-        measureMove({ ...ground, log: show }, move, probing, () => proveMove(ground, move)),
+        probedSwitch({ ...ground, log: show }, move, probing, () => proveSwitch(ground, move)),
       )
       for (const { message, next } of moved.warnings) show(`warning: ${message} ${next}`)
-      const { problem, stays } = await judgeMove(ground, move, moved, probing)
-      if (problem === undefined) await writeMove(ground, move, stays)
+      const { problem, stays } = await judgeSwitch(ground, move, moved, probing)
+      if (problem === undefined) await recordSwitch(ground, move, stays)
       else move.stays = stays
       if (report !== undefined)
         await writeReport(resolve(report), reportOf(ground, move, { ...moved, problem }, stays)).catch(
@@ -78,7 +78,7 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       if (!move.told) return note('nothing was moved')
       const stays = move.stays ?? (await staysNow(ground, move, noProbe ? undefined : probe))
       if (stays !== undefined) {
-        await writeMove(ground, move, stays)
+        await recordSwitch(ground, move, stays)
         throw probeFaults.TRAFFIC_STAYS({ slot: move.to.name, why: stays })
       }
       await takeBack(ground, move)

@@ -6,7 +6,7 @@ import { healthOf } from '../../slots/health/health.ts'
 import { newDeploy } from '../../slots/journal/journal.ts'
 import { layout } from '../../slots/layout.ts'
 import { drain } from '../../slots/lifecycle/connections.ts'
-import { planMove, proveMove, writeMove } from '../../slots/promote/switch.ts'
+import { planSwitch, proveSwitch, recordSwitch } from '../../slots/promote/switch.ts'
 import { slotsOf } from '../../slots/slot.ts'
 import { judge, readings } from '../../slots/state/readings.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
@@ -48,14 +48,14 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
       const deploy = newDeploy('the switch suite')
       const ground = { host, layout: folders, router, runtime, deploy, health: healthOf({ every: 20 }) }
       const found = await read()
-      const move = await planMove(ground, found, found.idle)
+      const move = await planSwitch(ground, found, found.idle)
       if (!move || !found.live) throw new Error('There is no traffic to move')
       const askedAt = now()
       await router.promote(move.to, move.generation)
       const returnedAt = now()
       await then(found.live)
-      await proveMove(ground, move)
-      await writeMove(ground, move)
+      await proveSwitch(ground, move)
+      await recordSwitch(ground, move)
       return { to: move.to.name, askedAt, returnedAt }
     },
     async retire(limit) {

@@ -17,10 +17,10 @@ import {
 import { check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
 import { type Listen, listening, listenLines } from './listen.ts'
-import { reloadWay } from './reload-strategy.ts'
+import { reloadStrategy } from './reload-strategy.ts'
 import { type Paths, paths, programOf } from './site.ts'
 import type { Site } from './strategy.ts'
-import { linkWay } from './symlink-strategy.ts'
+import { symlinkStrategy } from './symlink-strategy.ts'
 import { plain } from './templates.ts'
 
 interface Common {
@@ -116,7 +116,7 @@ function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, 
   const { host } = kit
   const place = (): Place => ({ url: moved.get(host.name) ?? url, address: parts.listening.ask.address })
   const { at, include, listening: listen, program } = parts
-  const way = (mode === 'reload' ? reloadWay : linkWay)(kit, parts)
+  const way = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(kit, parts)
   const names = kit.slots.map(slot => slot.name)
   return {
     prompt: mode !== 'reload',
@@ -136,7 +136,7 @@ function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, 
       return { host: name, https: protocol === 'https:' }
     },
     curl: path => reach(place(), path),
-    dropsKept: mode === 'reload',
+    dropsKeepAlive: mode === 'reload',
     check: path =>
       check(host, {
         program,

@@ -10,7 +10,7 @@ import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
 import { aim, moveSite, NOT_RELOADED, REFUSED, slotFile, slotOf, swap } from './reload.ts'
 import { enable } from './site.ts'
-import { linkName, type Site, type Way } from './strategy.ts'
+import { linkName, type Site, type SwitchStrategy } from './strategy.ts'
 import { readLink } from './symlink.ts'
 import { render, shipped } from './templates.ts'
 
@@ -19,7 +19,7 @@ function lost(error: unknown): { slot: undefined } {
   throw error
 }
 
-export function reloadWay(kit: PluginKit, { at, program, listening, values }: Site): Way {
+export function reloadStrategy(kit: PluginKit, { at, program, listening, values }: Site): SwitchStrategy {
   const { app, host, slots } = kit
   const none = slotFile(at, app, undefined)
   const names = slots.map(slot => slot.name)

@@ -50,7 +50,7 @@ export const NOT_RELOADED = 83
 
 /**
  * Moves the link, tests the configuration and reloads. Puts the link back, before any reload, when the test fails, and
- * also when nginx cannot be told: its next start must not bring what was never announced.
+ * also when nginx cannot be told: its next start must not make a switch that we reported as failed.
  */
 export function moveSite({ test, reload }: Program, at: Paths, app: string, file: string, before: string): Script {
   const move = (to: string) => sh.lines(asRoot(aim(at, app, to)), swapped(at, app))

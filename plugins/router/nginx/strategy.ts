@@ -6,7 +6,7 @@ import type { Listening } from './listen.ts'
 import type { Paths, Program } from './site.ts'
 import { readLink } from './symlink.ts'
 
-export interface Way {
+export interface SwitchStrategy {
   /** Without one file of each of these lists nginx does not know this site. */
   readonly files: readonly (readonly string[])[]
   /** All files of this site, wherever they may stand. */

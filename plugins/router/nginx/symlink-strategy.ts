@@ -3,7 +3,7 @@ import { sh } from '../../../host/script.ts'
 import type { HostFile, PluginKit } from '../../../slots/contracts.ts'
 import { routerFaults } from '../faults.ts'
 import { enable, refresh } from './site.ts'
-import { linkName, type Site, type Way } from './strategy.ts'
+import { linkName, type Site, type SwitchStrategy } from './strategy.ts'
 import { linkPath, moveLink, removeLink, routeOf } from './symlink.ts'
 import { plain, render, shipped } from './templates.ts'
 
@@ -17,7 +17,7 @@ const edits: NonNullable<HostFile['edits']> = {
     (line.startsWith('server_name ') && theirs.some(other => other.split(/[ ;]+/).includes(line.slice(12, -1)))),
 }
 
-export function linkWay(kit: PluginKit, { at, program, listening, include, values }: Site): Way {
+export function symlinkStrategy(kit: PluginKit, { at, program, listening, include, values }: Site): SwitchStrategy {
   const { host, slots } = kit
   const router = plain('folder', kit.layout.router)
   const link = linkPath(router)

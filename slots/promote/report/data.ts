@@ -2,10 +2,10 @@
 import type { Deploy } from '../../journal/journal.ts'
 import type { Measured } from '../measured.ts'
 import type { Probe } from '../probe.ts'
-import type { MeasuredMove, MoveStep } from '../probed-switch.ts'
-import type { Move } from '../switch.ts'
+import type { ProbedSwitch, SwitchStep } from '../probed-switch.ts'
+import type { TrafficSwitch } from '../switch.ts'
 
-/** All times are milliseconds since the router was told to switch, but `at`. */
+/** All times are milliseconds since the router was told to switch, except `at`. */
 export interface PromoteReport {
   readonly app: string
   readonly host: string
@@ -19,7 +19,7 @@ export interface PromoteReport {
   readonly problem: string | null
   /** Why the traffic stays although not all went well: the slot before served worse. Null when there is nothing to say, or it goes back. */
   readonly stays: string | null
-  readonly steps: readonly MoveStep[]
+  readonly steps: readonly SwitchStep[]
   /** When the router said that it was done. */
   readonly returnedAt: number | null
   readonly measured: Measured | null
@@ -34,8 +34,8 @@ interface About {
 
 export const reportOf = (
   { app, host, deploy }: About,
-  { from, to, record, generation, versionBefore }: Move<string>,
-  { problem, steps, probed, measured }: Omit<MeasuredMove, 'proof'>,
+  { from, to, record, generation, versionBefore }: TrafficSwitch<string>,
+  { problem, steps, probed, measured }: Omit<ProbedSwitch, 'proof'>,
   stays?: string | undefined,
   at = new Date(),
 ): PromoteReport => ({

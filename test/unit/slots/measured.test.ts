@@ -77,9 +77,9 @@ describe('what was measured', () => {
   })
 
   it('does not hold a lost connection against a router that is known to drop it', () => {
-    const result = measured({ probes, returnedAt: 2 }, { ...second, dropsKept: true })
+    const result = measured({ probes, returnedAt: 2 }, { ...second, dropsKeepAlive: true })
     expect(against(result, {})).toBe(2)
-    expect(against(result, { dropsKept: true })).toBe(1)
+    expect(against(result, { dropsKeepAlive: true })).toBe(1)
     expect(result.after).toEqual({ sent: 3, failed: 1 })
   })
 

@@ -7,9 +7,9 @@ import type { Slots } from '../slot.ts'
 import { against, type Measured } from './measured.ts'
 import type { Probing } from './probe.ts'
 import { probeFaults } from './probe-faults.ts'
-import type { MeasuredMove } from './probed-switch.ts'
+import type { ProbedSwitch } from './probed-switch.ts'
 import { serving } from './serving.ts'
-import { type Ground, type Move, NotProven } from './switch.ts'
+import { type Ground, NotProven, type TrafficSwitch } from './switch.ts'
 import { failedOf, failsLess, sum, type Tally } from './tally.ts'
 
 export interface Outcome {
@@ -22,10 +22,10 @@ export interface Outcome {
 type Judging = Pick<Ground, 'host' | 'router' | 'health'>
 
 /** Asks nobody when all went well; else router and slots, once. */
-export async function judgeMove(
+export async function judgeSwitch(
   ground: Judging,
-  move: Move<string>,
-  { problem, measured }: Pick<MeasuredMove, 'problem' | 'measured'>,
+  move: TrafficSwitch<string>,
+  { problem, measured }: Pick<ProbedSwitch, 'problem' | 'measured'>,
   probing: Probing | undefined,
 ): Promise<Outcome> {
   const failed = measured && probing && against(measured, ground.router) > probing.tolerate ? measured : undefined
@@ -63,7 +63,7 @@ const ofTheApplication = (reason: string): boolean => /: (?!50[234]$)5\d\d$/.tes
  */
 export const staysNow = (
   ground: Judging,
-  move: Move<string>,
+  move: TrafficSwitch<string>,
   probing: Probing | undefined,
 ): Promise<string | undefined> =>
   compared(ground, move, probing, undefined).then(
@@ -73,7 +73,7 @@ export const staysNow = (
 
 async function compared(
   ground: Judging,
-  { from, to }: Move<string>,
+  { from, to }: TrafficSwitch<string>,
   probing: Probing | undefined,
   measured: Measured | undefined,
 ): Promise<{ readonly stays: string | undefined; readonly itself: Tally }> {

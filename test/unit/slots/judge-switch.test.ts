@@ -4,11 +4,11 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Router, Runtime, Slot } from '../../../slots/contracts.ts'
 import { healthOf } from '../../../slots/health/health.ts'
-import { judgeMove, neededBy, staysNow } from '../../../slots/promote/judge-move.ts'
+import { judgeSwitch, neededBy, staysNow } from '../../../slots/promote/judge-switch.ts'
 import type { Measured } from '../../../slots/promote/measured.ts'
 import { probingOf } from '../../../slots/promote/probe.ts'
 import { askSlots, parseAsked } from '../../../slots/promote/serving.ts'
-import { type Move, NotProven } from '../../../slots/promote/switch.ts'
+import { NotProven, type TrafficSwitch } from '../../../slots/promote/switch.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
@@ -47,7 +47,7 @@ function world({ blue: ill, green: itself, state = 'running', ...more }: World) 
     runtime: { process: async () => ({ state }) } as unknown as Runtime,
   }
 }
-const move = (from: Slot | undefined = blue) => ({ from, to: green }) as unknown as Move<string>
+const move = (from: Slot | undefined = blue) => ({ from, to: green }) as unknown as TrafficSwitch<string>
 const saw = (before: readonly [number, number], after: readonly [number, number], why = '502'): Measured => ({
   sent: 20,
   failed: after[0] > 0 ? { [`fresh: ${why}`]: after[0] } : {},
@@ -61,7 +61,7 @@ const saw = (before: readonly [number, number], after: readonly [number, number]
   lastOld: 1,
 })
 const judged = (seen: World, measured: Measured | undefined, problem?: unknown, from?: Slot) =>
-  judgeMove(world(seen), move(from), { problem, measured }, probing)
+  judgeSwitch(world(seen), move(from), { problem, measured }, probing)
 const code = async (outcome: ReturnType<typeof judged>) => {
   const { problem, stays } = await outcome
   return [(problem as { code?: string } | undefined)?.code, stays !== undefined]
@@ -98,7 +98,7 @@ describe('a move that is judged', () => {
   })
 
   it('goes back to no slot where none was live', async () => {
-    const { problem, stays } = await judgeMove(
+    const { problem, stays } = await judgeSwitch(
       world({ blue: 5, green: 2 }),
       { ...move(), from: undefined },
       { problem: undefined, measured: saw([0, 0], [1, 9]) },
