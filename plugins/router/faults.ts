@@ -81,7 +81,7 @@ export const routerFaults = catalogue({
 })
 
 /** nginx names what is wrong in its first line that is no mere warning. */
-export const firstProblem = (said: string): string =>
+const firstProblem = (said: string): string =>
   said
     .split('\n')
     .find(line => /\[(?:emerg|alert|crit|error)\]/.test(line))

@@ -130,9 +130,10 @@ describe('F68 a sudo that talks, and writes down, but allows', () => {
   })
 
   it('F68 what fails for another reason is told as that, and not as a missing rule', async () => {
-    await root("echo 'no_such_directive on;' > /etc/nginx/conf.d/broken.conf")
+    const include = '/etc/nginx/switchyard/life.conf'
+    await root(`cp ${include} /root/include.conf; echo 'no_such_directive on;' >> ${include}`)
     const invalid = await site.task('promote', 'green')
-    await root('rm /etc/nginx/conf.d/broken.conf')
+    await root(`mv /root/include.conf ${include}`)
     expect(invalid.stderr).toMatch(/^error.*unknown directive "no_such_directive".*\[NGINX_CONFIG_INVALID\]$/m)
     expect(invalid.code).toBe(3)
 

@@ -5,7 +5,7 @@ import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
-import { firstProblem, routerFaults } from '../faults.ts'
+import { routerFaults } from '../faults.ts'
 import type { Program } from './site.ts'
 
 const MISSING = 80
@@ -29,8 +29,11 @@ export interface Checking {
   readonly guard: Guard | undefined
 }
 
-/** Prints what nginx says. Exit codes of its own tell what is wrong. */
-export const checkScript = ({ program, files, guard }: Checking): Script => sh.read`
+/**
+ * Prints what nginx says against its configuration. Exit codes of its own tell what keeps the traffic from moving: what does not must end with 0, or
+ * the switch behind it in the batch is skipped.
+ */
+export const checkScript = ({ program, files, own, guard }: Checking): Script => sh.read`
 export LC_ALL=C
 if ! systemctl is-active --quiet ${program.service} 2>/dev/null; then
   pid=$(cat "$(${program.path} -V 2>&1 | tr ' ' '\\n' | sed -n 's/^--pid-path=//p')" 2>/dev/null || :)
@@ -43,17 +46,25 @@ known() {
 }
 ${sh.lines(...files.map(paths => sh.read`known ${paths}`))}
 ${guard ? sh.read`exec {through}< <(${guard.through})` : sh.read`:`}
-invalid=
-${readAsRoot(program.test)} 2>&1 || invalid=yes
-${guard ? guardScript(guard) : sh.read`:`}
-if [ -n "$invalid" ]; then exit ${INVALID}; fi`
+code=0
+said=$(${readAsRoot(program.test)} 2>&1) || code=$?
+if [ $code != 0 ]; then
+  printf '%s\\n' "$said"
+  ${own ? othersAlone(own) : sh.read`exit ${INVALID}`}
+fi
+${guard ? guardScript(guard) : sh.read`:`}`
+
+/** Exits unless nginx complains of a file that is none of these. What sudo says is no complaint of nginx. */
+const othersAlone = (own: readonly string[]): Script => sh.read`
+  problem=$(grep -m 1 -E '\\[(emerg|alert|crit|error)\\]' <<< "$said") || exit ${INVALID}
+  for file in ${own}; do case $problem in *" in $file:"*) exit ${INVALID} ;; esac; done`
 
 /** Asked meanwhile, so that it costs no time; the slot itself is asked only when it was refused. */
 const guardScript = ({ slot }: Guard): Script => sh.read`
 read -r status <&"$through" || :
 case $status in 401|403)
   own=$(${slot}) || own=000
-  case $own in 401|403|000) ;; *) if [ -z "$invalid" ]; then echo "$status"; exit ${GUARDED}; fi ;; esac ;;
+  case $own in 401|403|000) ;; *) echo "$status"; exit ${GUARDED} ;; esac ;;
 esac`
 
 /**
@@ -63,8 +74,8 @@ esac`
 export async function check(host: Host, checking: Checking): Promise<readonly Fault[]> {
   const script = checkScript(checking)
   const { code, stdout, stderr } = await host.run(script)
-  if (code === 0) return []
   const said = stdout.trim()
+  if (code === 0) return said === '' ? [] : [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, said })]
   if (code === DOWN) throw routerFaults.NGINX_DOWN({ host: host.name })
   if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: said })
   if (code === GUARDED)
@@ -76,10 +87,5 @@ export async function check(host: Host, checking: Checking): Promise<readonly Fa
   const refusal = await sudoRefusal(host, [checking.program.test])
   if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
   if (code !== INVALID) throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr })
-  if (checking.own && !isIn(checking.own, said)) return [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, said })]
   throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
 }
-
-/** Whether what nginx complains of stands in one of these files. */
-const isIn = (files: readonly string[], said: string): boolean =>
-  files.some(file => firstProblem(said).includes(` in ${file}:`))

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sh } from '../../../host/script.ts'
 import { checkScript } from '../../../plugins/router/nginx/check.ts'
 import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import { moveSite, slotFile, slotOf } from '../../../plugins/router/nginx/reload.ts'
@@ -299,9 +300,34 @@ describe('an answer of the site', () => {
 })
 
 describe('the check', () => {
+  const own = ['/etc/nginx/switchyard/life.conf', '/etc/nginx/sites-enabled/life.conf']
+  const checking = { program, files: [], own, guard: undefined }
+
   test('only looks, also as root', () => {
-    expect(
-      checkScript({ program, files: [['/etc/nginx/switchyard/life.conf']], own: undefined, guard: undefined }).writes,
-    ).toBe(false)
+    expect(checkScript({ ...checking, own: undefined }).writes).toBe(false)
+  })
+
+  // The script as it is, but for the nginx that it asks: what it ends with decides whether the switch behind it in the batch is run.
+  const ended = (said: string, code: number, own: readonly string[] | undefined) => {
+    const text = checkScript({ ...checking, own }).text.replace(/^said=\$\([\s\S]*? 2>&1\)/m, 'said=$(nginx_says 2>&1)')
+    const stubs = `systemctl() { :; }\nnginx_says() { printf '%s\\n' ${sh.read`${said}`.text}; return ${code}; }\nset -eu -o pipefail\n`
+    const { status, stdout } = spawnSync('bash', ['-c', stubs + text], { encoding: 'utf8' })
+    return [status, stdout.trimEnd()]
+  }
+  const emerg = (file: string) => `nginx: [emerg] unknown directive "x" in ${file}:3`
+  const warn = `nginx: [warn] the "ssl" directive is deprecated in ${own[0]}:1`
+
+  test.each([
+    ['nothing', 'nginx: configuration file /etc/nginx/nginx.conf test is successful', 0, own, 0],
+    ['a warning of our own file', warn, 0, own, 0],
+    ["another site's file", emerg('/etc/nginx/sites-enabled/shop'), 1, own, 0],
+    ["another site's file, beside a warning of ours", `${warn}\n${emerg('/etc/nginx/conf.d/a.conf')}`, 1, own, 0],
+    ['a file whose name begins as ours does', emerg(`${own[0]}.bak`), 1, own, 0],
+    ['the include', emerg('/etc/nginx/switchyard/life.conf'), 1, own, 82],
+    ['the site', emerg('/etc/nginx/sites-enabled/life.conf'), 1, own, 82],
+    ['any file where a switch reloads', emerg('/etc/nginx/sites-enabled/shop'), 1, undefined, 82],
+    ['nothing, because sudo wants a password', 'sudo: a password is required', 1, own, 82],
+  ])('that complains of %s ends with the right code', (_, said, code, own, expected) => {
+    expect(ended(said, code, own)).toEqual([expected, code === 0 ? '' : said])
   })
 })
