@@ -82,9 +82,13 @@ if [ "$1" = --help ]; then /usr/bin/curl "$@" | grep -v -e --rate; else exec /us
     [
       'a bash 4, without EPOCHREALTIME',
       () =>
-        root(`echo 'unset EPOCHREALTIME' > /etc/bash4 && chmod 0644 /etc/bash4
-echo 'SetEnv BASH_ENV=/etc/bash4' > /etc/ssh/sshd_config.d/bash4.conf && systemctl reset-failed ssh && systemctl restart ssh`),
-      () => root('rm /etc/ssh/sshd_config.d/bash4.conf && systemctl reset-failed ssh && systemctl restart ssh'),
+        inFront(
+          'bash',
+          `words=("$@")
+for i in "\${!words[@]}"; do if [ "\${words[i]}" = -c ]; then words[i+1]="unset EPOCHREALTIME; \${words[i+1]}"; break; fi; done
+exec /bin/bash "\${words[@]}"`,
+        ),
+      () => root('rm /usr/local/bin/bash'),
       'the bash there is older than 5',
     ],
   ])(

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { quote } from '../../host/script.ts'
 import { layout } from '../../slots/layout.ts'
 import { prune } from '../../slots/upload/release.ts'
 import { handTar } from '../support/hand-tar.ts'
@@ -26,7 +27,7 @@ const sh = async (command: string) => {
   expect(ended, command + ended.stderr).toMatchObject({ code: 0 })
   return ended.stdout
 }
-const asDeployer = (command: string) => sh(`runuser -u vagrant -- bash -c ${JSON.stringify(command)}`)
+const asDeployer = (command: string) => sh(`runuser -u vagrant -- bash -c ${quote(command)}`)
 /** What runs in the idle slot. */
 const green = () => sh('systemctl show -p MainPID --value life@green.service; readlink /srv/life/slots/green/current')
 const doctor = async () => {
@@ -225,9 +226,12 @@ describe('F80 mounts', () => {
 
   it('F80 a quota that is used up: named before the idle slot is stopped', async () => {
     // No file system of the test host can have quotas: tar says what it says under one.
-    await sh(
-      `printf '#!/bin/sh\\necho "tar: lib/x: Cannot write: Disk quota exceeded"\\nexit 2\\n' > /usr/local/bin/tar; chmod +x /usr/local/bin/tar`,
-    )
+    const full = `#!/bin/sh
+case $1 in -c*) exec /usr/bin/tar "$@" ;; esac
+echo 'tar: lib/x: Cannot write: Disk quota exceeded' >&2
+exit 2
+`
+    await sh(`printf %s ${quote(full)} > /usr/local/bin/tar; chmod +x /usr/local/bin/tar`)
     const before = await green()
     await underFault(site, async () => site.taskWith(await heavyNext(site), 'deploy'), {
       exit: 1,

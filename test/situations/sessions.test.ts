@@ -21,7 +21,9 @@ afterAll(() => site?.[Symbol.asyncDispose]())
 /** sshd with these lines in its configuration, until the test has ended. */
 async function sshd(...lines: string[]): Promise<void> {
   const file = '/etc/ssh/sshd_config.d/00-test.conf'
-  onTestFinished(async () => void (await site.host.exec(`rm -f ${file} && systemctl reset-failed ssh; systemctl restart ssh`)))
+  onTestFinished(
+    async () => void (await site.host.exec(`rm -f ${file} && systemctl reset-failed ssh; systemctl restart ssh`)),
+  )
   const { code, stderr } = await site.host.exec(
     `printf '%s\n' ${sh.read`${lines}`.text} > ${file} && systemctl reset-failed ssh; systemctl restart ssh`,
   )

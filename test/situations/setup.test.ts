@@ -45,7 +45,7 @@ describe('F54 setup with exactly one changed file', () => {
       inForce: () => root('nginx -T 2>/dev/null | grep "server_name life.example;"'),
       reloaded: true,
     },
-    { kind: 'the site, removed', mutate: `rm ${AVAILABLE}`, inForce: () => root('nginx -t'), reloaded: true },
+    { kind: 'the site, removed', mutate: `rm ${AVAILABLE}`, inForce: () => root('nginx -t 2>&1'), reloaded: true },
     {
       kind: 'the include',
       mutate: `sed -i 's/^set .switchyard_slot "";/& add_header X-Old yes;/' ${INCLUDE}; systemctl reload nginx`,
@@ -53,8 +53,13 @@ describe('F54 setup with exactly one changed file', () => {
         !(await root('curl -sD - -o /dev/null -H "Host: life.example" http://127.0.0.1/')).includes('X-Old'),
       reloaded: true,
     },
-    { kind: 'the include, removed', mutate: `rm ${INCLUDE}`, inForce: () => root('nginx -t'), reloaded: true },
-    { kind: 'the link of the site, removed', mutate: `rm ${ENABLED}`, inForce: () => root('nginx -t'), reloaded: true },
+    { kind: 'the include, removed', mutate: `rm ${INCLUDE}`, inForce: () => root('nginx -t 2>&1'), reloaded: true },
+    {
+      kind: 'the link of the site, removed',
+      mutate: `rm ${ENABLED}`,
+      inForce: () => root('nginx -t 2>&1'),
+      reloaded: true,
+    },
     {
       kind: 'the unit',
       mutate: `sed -i s/LimitNOFILE=65536/LimitNOFILE=4321/ ${UNIT}; systemctl daemon-reload`,

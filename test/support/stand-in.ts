@@ -22,7 +22,7 @@ $| = 1;
 setpgrp;
 # Needs what comes up late.
 if ($mode{late_database} && !-e '/srv/life/database') { print "no route to the database\\n"; exit 1 }
-sub bound { IO::Socket::IP->new(LocalAddr => ($ENV{ADDRESS} // "127.0.0.1") . ":$ENV{PORT}", Listen => 50, ReuseAddr => 1, V6Only => 1, @_) or die "cannot bind: $!\\n" }
+sub bound { IO::Socket::IP->new(LocalAddr => ($ENV{ADDRESS} // "127.0.0.1") . ":$ENV{PORT}", Listen => 50, ReuseAddr => 1, V6Only => 1, GetAddrInfoFlags => 0, @_) or die "cannot bind: $!\\n" }
 my $socket;
 if ($mode{listens_nowhere}) { sleep 1 while 1 }
 # Each worker has a socket of its own on the same port.
