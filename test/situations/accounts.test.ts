@@ -17,13 +17,13 @@ beforeAll(async () => {
 afterAll(() => box?.stop())
 
 /** systemd refuses more than five starts in ten seconds, unless it is told to forget them. */
-const RESTART = 'systemctl reset-failed ssh; systemctl restart ssh'
+const RESTART = 'systemctl reset-failed ssh && systemctl restart ssh'
 
 /** sshd with these lines in its configuration, until the test has ended. */
 async function sshd(...lines: string[]): Promise<void> {
   const file = '/etc/ssh/sshd_config.d/00-test.conf'
-  onTestFinished(async () => void (await box.exec(`rm -f ${file}; ${RESTART}`)))
-  const { code, stderr } = await box.exec(`printf '%s\n' ${sh.read`${lines}`.text} > ${file}; ${RESTART}`)
+  onTestFinished(async () => void (await box.exec(`rm -f ${file} && ${RESTART}`)))
+  const { code, stderr } = await box.exec(`printf '%s\n' ${sh.read`${lines}`.text} > ${file} && ${RESTART}`)
   expect(code, stderr).toBe(0)
 }
 

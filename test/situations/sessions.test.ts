@@ -22,10 +22,10 @@ afterAll(() => site?.[Symbol.asyncDispose]())
 async function sshd(...lines: string[]): Promise<void> {
   const file = '/etc/ssh/sshd_config.d/00-test.conf'
   onTestFinished(
-    async () => void (await site.host.exec(`rm -f ${file} && systemctl reset-failed ssh; systemctl restart ssh`)),
+    async () => void (await site.host.exec(`rm -f ${file} && systemctl reset-failed ssh && systemctl restart ssh`)),
   )
   const { code, stderr } = await site.host.exec(
-    `printf '%s\n' ${sh.read`${lines}`.text} > ${file} && systemctl reset-failed ssh; systemctl restart ssh`,
+    `printf '%s\n' ${sh.read`${lines}`.text} > ${file} && systemctl reset-failed ssh && systemctl restart ssh`,
   )
   expect(code, stderr).toBe(0)
 }

@@ -123,6 +123,12 @@ describe('a host that is closed', () => {
     }
     expect((await succeeds(site, 'status')).stdout).not.toContain('closed')
   })
+
+  it('is asked for free: no round trip more than a deploy of what is there', async () => {
+    const timings = await succeeds(site, 'deploy', '--json', '--timings')
+    const { traffic } = JSON.parse(timings.stdout.trimEnd().split('\n').at(-1) ?? '')
+    expect(traffic.roundTrips).toBeLessThanOrEqual(17)
+  })
 })
 
 describe('the commands in what is printed', () => {
