@@ -80,22 +80,22 @@ export function conflicts(
   ]
   return found.length > 0 || all.some(server => server.ours)
     ? found
-    : usurped(others, listeners, enabledAt(dump, enabled))
+    : usurped(theirs, listeners, enabledAt(dump, enabled))
 }
 
-const enabledAt = (dump: string, enabled: readonly string[]): string | undefined =>
-  enabled.find(path =>
-    dump.match(/^[^#\n]*\binclude\s[^;]*;/gm)?.some(line => line.includes(`${posix.basename(posix.dirname(path))}/*`)),
-  )
+function enabledAt(dump: string, enabled: readonly string[]): string | undefined {
+  const includes = dump.match(/^[^#\n]*\binclude\s[^;]*;/gm) ?? []
+  return enabled.find(path => includes.some(line => line.includes(`${posix.basename(posix.dirname(path))}/*`)))
+}
 
 /** Which listeners have no default but the first site that nginx reads, and would have another one with a site in `file`. */
-function usurped(others: readonly Server[], listeners: readonly Listener[], file = ''): readonly Conflict[] {
+function usurped(
+  theirs: readonly (Server['listeners'][number] & { readonly server: Server })[],
+  listeners: readonly Listener[],
+  file = '',
+): readonly Conflict[] {
   return listeners.flatMap((our): Conflict[] => {
-    const there = others.flatMap(server =>
-      server.listeners
-        .filter(({ address, port }) => address === our.address && port === our.port)
-        .map(({ isDefault }) => ({ isDefault, server })),
-    )
+    const there = theirs.filter(({ address, port }) => address === our.address && port === our.port)
     const [first] = there
     if (!first || there.some(({ isDefault }) => isDefault)) return []
     // A folder is read by the bytes of its names. What order the folders have is left alone: ours is read late as Debian and nginx.org have it.
@@ -116,7 +116,10 @@ function servers(
     const listens = inside(block, 'listen')
     return {
       listeners: (listens.length > 0 ? listens : [{ args: ['80'] }]).flatMap(({ args }) =>
-        listenersOf(args).map(listener => ({ ...listener, isDefault: /^default(?:_server)?$/m.test(args.join('\n')) })),
+        listenersOf(args).map(listener => ({
+          ...listener,
+          isDefault: args.some(word => /^default(?:_server)?$/.test(word)),
+        })),
       ),
       file,
       line,
