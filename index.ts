@@ -1,7 +1,8 @@
 /** The public surface: what a Taskfile imports, and what a plugin is written against. Pinned by a test. */
 
-export type { Held, Host, HostSetting, PutOptions, Transport } from './host/host.ts'
+export type { Held, Host, HostSetting, Pipeline, PutOptions, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
+export { type AnyQuery, type Asked, capture, caught, group, perform, type Query, succeeds } from './host/query.ts'
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
 export { type SshOptions, ssh } from './host/ssh/transport.ts'
 export { type NginxOptions, nginx } from './plugins/router/nginx/nginx.ts'

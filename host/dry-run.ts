@@ -3,7 +3,9 @@ import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { Shell } from '../runner/task.ts'
 import { ended } from './exec/process.ts'
+import { oneByOne, queriesOver } from './exec/queries.ts'
 import { shellOver } from './exec/shell.ts'
+import { fileQuery } from './exec/transfer.ts'
 import type { Held, Host } from './host.ts'
 import { type Output, quote, type RunOptions, type Script } from './script.ts'
 
@@ -19,26 +21,31 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
     print(`${host.name}$ ${first}`)
     for (const line of rest) print(`  ${line}`)
   }
-  const script = ({ text }: Script, { input }: RunOptions = {}) =>
-    say(input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`)
+  const script = ({ text, printed }: Script, { input }: RunOptions = {}) =>
+    say(printed ?? (input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`))
   const $: Shell = shellOver(host.name, ({ text, before }) => {
     say([...before, text].join('\n'))
     return ended({ code: 0, signal: null })
   })
+  const run: Host['run'] = async (it, options) => {
+    if (!it.writes) return host.run(it, options)
+    script(it, options)
+    return DONE
+  }
+  const { query, pipeline } = queriesOver(host.name, oneByOne(host.name, run))
   return {
     name: host.name,
     $,
     read: host.read,
-    async run(it, options) {
-      if (!it.writes) return host.run(it, options)
-      script(it, options)
-      return DONE
-    },
-    async ask(it, options) {
-      if (!it.writes) return host.ask(it, options)
+    run,
+    async capture(it, options) {
+      if (!it.writes) return host.capture(it, options)
       script(it, options)
       return ''
     },
+    query,
+    pipeline,
+    all: host.all,
     async put(local, remote, { mode = 0o644 } = {}) {
       // In a dry run nothing was built.
       const size = await stat(local).then(
@@ -47,9 +54,7 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
       )
       say(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size})`)
     },
-    async write(path, text, mode = 0o644) {
-      say(`write ${quote(path)} (mode ${mode.toString(8)}, ${Buffer.byteLength(text)} bytes)\n${text}`)
-    },
+    write: (path, text, mode) => query(fileQuery(path, text, mode)),
     async attach(command) {
       say(`${command} (with this terminal)`)
       return 0

@@ -4,6 +4,7 @@
  */
 import type { Fault } from '../runner/fault.ts'
 import type { RunSetting, Shell, Traffic } from '../runner/task.ts'
+import type { AnyQuery, Results } from './query.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 
 export interface Host extends AsyncDisposable {
@@ -20,14 +21,19 @@ export interface Host extends AsyncDisposable {
    * Runs a script. A non-zero exit is a result (`code`) for the caller to read; a lost connection is a `Fault`, never a
    * result. A script that a signal ended has the code that a shell would show, 128 and the signal's number. In a dry run
    * a script that writes is printed, and its result is `code` 0 with no output.
-   *
-   * Scripts that are begun in the same turn of the event loop travel together: those that only look side by side, those that write (or are
-   * `ordered`) in the order in which they were begun, and none behind one that failed: that rejects with `COMMAND_SKIPPED`. Each resolves when
-   * it has ended, and not with the last. In `$begun` a script finds the `$EPOCHREALTIME` of when they all began there, if it did not travel alone.
    */
   run(script: Script, options?: RunOptions): Promise<Output>
   /** As `run`, and a non-zero exit is a `Fault` that shows the exact command and the end of its stderr. Resolves to stdout without the last line break. */
-  ask(script: Script, options?: RunOptions): Promise<string>
+  capture(script: Script, options?: RunOptions): Promise<string>
+  /** Puts one query to the host, and resolves to what it reads. */
+  query<T>(query: AnyQuery<T>): Promise<T>
+  /**
+   * Puts queries that only look to the host, side by side and in one round trip. Resolves to their results, in their order, and rejects with the first
+   * failure when all have ended. A place may be empty. Throws a `TypeError` when one of them writes.
+   */
+  all<const Q extends readonly (AnyQuery<unknown> | undefined)[]>(queries: Q): Promise<Results<Q>>
+  /** Queries that run there one after the other, in one round trip. */
+  pipeline(): Pipeline
   /** Copies a file of this machine there: temporary name beside it, mode set, size and sha256 compared on that machine, renamed. */
   put(local: string, remote: string, options?: PutOptions): Promise<void>
   /** Writes a text file in the same careful way. The text never stands in an argument of a process. Mode as in `chmod`, 0o644 unless told. */
@@ -52,6 +58,19 @@ export interface Host extends AsyncDisposable {
   account(): Promise<string | undefined>
   /** What has gone over the line to it so far; missing where there is no line. */
   traffic?(): Traffic
+}
+
+/** The order is the order in which queries are added. Behind one whose script fails none is run: those reject with `COMMAND_SKIPPED`. */
+export interface Pipeline {
+  /** Resolves or rejects when that query has ended, and not when all have. Whoever waits for `run` need not look at it. */
+  add<T>(query: AnyQuery<T>): Promise<T>
+  /** Adds queries whose results nobody wants on their own: `run` tells whether they went well. */
+  push(...queries: readonly AnyQuery<unknown>[]): void
+  /**
+   * Runs what was added; nothing can be added then. Resolves when all have ended. Rejects with the first failure: a script's, or what the `read` of a
+   * query threw. In `$begun` a script finds the `$EPOCHREALTIME` of when they all began there, if it did not travel alone.
+   */
+  run(): Promise<void>
 }
 
 export interface PutOptions {

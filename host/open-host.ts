@@ -1,11 +1,12 @@
 /** All that a `Host` promises, on top of the little that a `Machine` offers. */
 import { attach } from './exec/attach.ts'
-import { inTurns } from './exec/batch.ts'
+import { together } from './exec/batch.ts'
 import { hold } from './exec/hold.ts'
 import { interruptible, preamble, type Start } from './exec/process.ts'
-import { ask, run, type Tapped } from './exec/run.ts'
+import { queriesOver } from './exec/queries.ts'
+import { capture, run, type Tapped } from './exec/run.ts'
 import { shellOver } from './exec/shell.ts'
-import { put, write } from './exec/transfer.ts'
+import { fileQuery, put } from './exec/transfer.ts'
 import { guardedBy } from './exec/write-guard.ts'
 import type { Guard, Host, HostSetting } from './host.ts'
 import type { Machine } from './machine.ts'
@@ -14,21 +15,21 @@ import type { Script } from './script.ts'
 export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSetting, 'signal' | 'guard'>): Host {
   const { name } = machine
   const begin = interruptible(machine, signal)
-  const { start, judged } = guardedBy(guard, begin)
+  const start = guardedBy(guard, begin)
   const shell = (starting: Start) => shellOver(name, ({ text, before }) => starting(preamble(before) + text, text))
   const bare = (script: Script, options: Tapped) => run(name, begin, script, options)
   const guarded: Host['run'] = (script, options) => run(name, script.writes ? start : begin, script, options)
-  const together = inTurns(name, { bare, guarded, guard }, signal)
-  const way = () => ({ start: judged, guard: guard.script() })
+  const queries = queriesOver(name, together(name, { bare, guarded, guard }, signal))
   const held = new Set<AsyncDisposable>()
   return {
     name,
     $: shell(start),
     read: shell(begin),
-    run: together,
-    ask: (script, options) => ask(name, together, script, options),
-    put: async (file, remote, options) => put(name, way(), file, remote, options),
-    write: async (path, text, mode) => write(name, { run: together, guard: guard.script() }, path, text, mode),
+    run: guarded,
+    capture: (script, options) => capture(name, guarded, script, options),
+    ...queries,
+    put: async (file, remote, options) => put(name, start, file, remote, options),
+    write: (path, text, mode) => queries.query(fileQuery(path, text, mode)),
     attach: command => attach(machine, command),
     async hold(script, first) {
       const it = await hold(machine, script, first)

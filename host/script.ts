@@ -12,10 +12,10 @@ export interface Script {
   readonly text: string
   /** A dry run prints scripts that write, and runs those that only read. */
   readonly writes: boolean
-  /** It only looks, but at what others change: begun in one turn with scripts that write, it has its place in their order. */
-  readonly ordered?: boolean
   /** What people see of it where it was cut short, when that is not its text. */
   readonly label?: string
+  /** What a dry run prints in its place, input and all, when that is not its text. */
+  readonly printed?: string
 }
 
 type Word = string | number | Script | readonly (string | number)[]
@@ -43,8 +43,6 @@ export const sh = {
   read: template(false),
   /** Changes something; a script that holds one that writes also writes. */
   write: template(true),
-  /** A script that only looks, with a place in the order of those that write. */
-  ordered: (script: Script): Script => ({ ...script, ordered: true }),
   /** Several scripts, one a line. */
   lines: (...scripts: readonly Script[]): Script => ({
     writes: scripts.some(script => script.writes),
@@ -70,3 +68,6 @@ export interface Output {
   readonly stdout: string
   readonly stderr: string
 }
+
+/** The end of what a command printed, for people. */
+export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')

@@ -1,8 +1,11 @@
 /**
  * What plugins are: build sources, runtimes and routers. Each contract has one suite in `test/contract/` that takes any
  * implementation and proves the sentences in these comments.
+ *
+ * A runtime and a router reach no host. What they want to know or to change there they return as a `Query`, and the caller decides with what it travels
+ * and in which order: "resolves to", "rejects" and "throws" say what the query comes to.
  */
-import type { Host } from '../host/host.ts'
+import type { Query } from '../host/query.ts'
 import type { Script } from '../host/script.ts'
 import type { Fault } from '../runner/fault.ts'
 import type { Kit } from '../runner/task.ts'
@@ -43,7 +46,8 @@ export interface PluginKit extends Kit {
   readonly app: string
   /** The folder of the Taskfile. */
   readonly folder: string
-  readonly host: Host
+  /** The name of the host. */
+  readonly host: string
   readonly layout: Layout
   readonly slots: readonly Slot[]
 }
@@ -72,31 +76,26 @@ export interface SlotProcess {
 }
 
 export interface Runtime {
-  /**
-   * `start` and `stop` are one script each, begun in the turn in which they are called. Then they travel together with what must come before
-   * them, and are not run when that failed; else that is waited for.
-   */
-  readonly prompt?: boolean
   /** Environment that this runtime wants for a slot: port, node name, temporary folder. Contacts nothing. */
   environment(slot: Slot): Readonly<Record<string, string>>
   /** Starts the release that the slot's `current` names, with the slot's `env` file. Resolves when its process is there, healthy or not. */
-  start(release: Release, slot: Slot): Promise<void>
+  start(release: Release, slot: Slot): Query<void>
   /** Resolves only when the slot's process is gone; a slot that is down is fine. After the stop limit it kills, and says so. */
-  stop(slot: Slot): Promise<Stopped>
-  process(slot: Slot): Promise<SlotProcess>
+  stop(slot: Slot): Query<Stopped>
+  process(slot: Slot): Query<SlotProcess>
   /** Prints the pid of the slot's process, and nothing when there is none: for scripts that wait for it on the host. */
   pid(slot: Slot): Script
   /** The last lines that the slot's application wrote. */
-  log(slot: Slot, lines: number): Promise<string>
+  log(slot: Slot, lines: number): Query<string>
   /**
    * Runs the migrations of a release beside the running application. Resolves only when they came to their own end: an exit code of 0 may be that of
    * a program that somebody ended. A failure is a `Fault` with the end of the output.
    */
-  migrate?(release: Release, slot: Slot): Promise<void>
+  migrate?(release: Release, slot: Slot): Query<void>
   /** The command line of an interactive console in the slot's running application, for `Host.attach`. */
   console?(slot: Slot): string
   /** Evaluates an expression in the slot's running application and resolves to what it printed. */
-  rpc?(slot: Slot, expression: string): Promise<string>
+  rpc?(slot: Slot, expression: string): Query<string>
   /** What must stand on a host before the first start. Contacts nothing. */
   provision(facts: HostFacts): Provision
 }
@@ -129,17 +128,12 @@ export interface Answer {
 }
 
 export interface Router {
-  /**
-   * `check`, `promote` and `prove` are one script each, begun in the turn in which they are called. Then a move is checked, made and proven in one
-   * turn; else each waits for the one before.
-   */
-  readonly prompt?: boolean
   /** Reads its own state. No route yet is `slot: undefined`; state that cannot be read or understood is a `Fault`. Never a guess. */
-  live(): Promise<Route>
+  live(): Query<Route>
   /** Asks `/deployment_id` once on a fresh connection. No answer is a value with `problem`, not an error. */
-  answer(): Promise<PublicAnswer>
+  answer(): Query<PublicAnswer>
   /** Asks the application for a path, through the router, on a fresh connection. */
-  fetch(path: string): Promise<Answer>
+  fetch(path: string): Query<Answer>
   /**
    * The words after `curl` that ask for a path through the router, on the host, over HTTP/1.1, the URL last. With them a promote
    * measures itself. Contacts nothing.
@@ -153,22 +147,22 @@ export interface Router {
    * A `Fault` when the router is down, when its configuration is not valid, and when it answers requests for `path` itself, as with a question for a
    * password: then nothing may be switched. What is wrong and does not keep the traffic from moving is returned, for people to hear of.
    */
-  check(path?: string): Promise<readonly Fault[]>
+  check(path?: string): Query<readonly Fault[]>
   /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `prove` tells whether it happened. */
-  promote(slot: Slot, generation: string): Promise<void>
+  promote(slot: Slot, generation: string): Query<void>
   /** Puts back what `live` returned before a promote. */
-  restore(route: Route): Promise<void>
+  restore(route: Route): Query<void>
   /**
    * Asks `/deployment_id` on fresh connections until `answers` in a row carry the slot, at most `within` ms, and then only while they do. An answer
    * is 200 with the slot's name as its body, and the generation in the header `X-Deployment-Generation`, whose name may be written in any case, where
    * the router has one; or 503 with `no slot is live`.
    */
-  prove(route: Route, limits: ProofLimits): Promise<Proof>
+  prove(route: Route, limits: ProofLimits): Query<Proof>
   /**
    * What stands on the host, besides ours, that would get requests of this site, or would lose its own to it: one fault each, which names the place.
    * `setup` changes nothing while there is one, and `doctor` tells them.
    */
-  conflicts?(): Promise<readonly Fault[]>
+  conflicts?(): Query<readonly Fault[]>
   provision(facts: HostFacts): Provision
 }
 

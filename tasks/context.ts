@@ -17,8 +17,6 @@ export interface Context<S extends string> {
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly router: Router
-  /** The same router, for a move: what it asks keeps its place behind what was begun before it in the same turn. */
-  readonly mover: Router
   readonly runtime: Runtime
   readonly health: Health
   /** How a promote measures itself; undefined where the project does not want that. */
@@ -28,8 +26,6 @@ export interface Context<S extends string> {
   readonly lock: RunLock
   /** The account that the Taskfile logs in as, where the command line has named another one for this run. */
   taskfileUser(): Promise<string | undefined>
-  /** The runtime, but what it runs for a slot goes on when the connection is cut; `kind` names its result on the host. */
-  detached(slot: Slot, kind: string): Runtime
   /** Which slot is live, as router, public answer and records say it; as they said it under the lock when it was just taken. */
   readings(): Promise<Readings>
   /** Runs the project's build source. */

@@ -2,10 +2,9 @@
 
 import { resolve } from 'node:path'
 import { dryHost } from '../host/dry-run.ts'
-import { orderly } from '../host/exec/batch.ts'
 import type { Guard, Host, Transport } from '../host/host.ts'
+import { isSkipped, perform } from '../host/query.ts'
 import { arg } from '../runner/cli/args.ts'
-import { Fault } from '../runner/fault.ts'
 import { type Definer, definer, type Kit, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
 import { checked, either, fields, list, oneOf, optional, type Rule, text, thing } from '../runner/taskfile/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
@@ -19,7 +18,6 @@ import { layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
 import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
 import { unlessClosed } from '../slots/lock/maintenance.ts'
-import { detachedHost } from '../slots/migration/detached.ts'
 import type { HealthCheck } from '../slots/model.ts'
 import { named, sharedPaths } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
@@ -164,18 +162,23 @@ export function project<
       return {
         context(kit: Kit): Context<Name> {
           const host: Host = kit.dryRun ? dryHost(bare, kit.log) : bare
-          const plugin: PluginKit = { ...kit, app, folder: run.folder, host, layout: folders, slots: slots.all }
+          const plugin: PluginKit = {
+            ...kit,
+            app,
+            folder: run.folder,
+            host: host.name,
+            layout: folders,
+            slots: slots.all,
+          }
           const runtime = definition.runtime.create(plugin)
           const router = definition.router.create(plugin)
-          const ground = { layout: folders, slots }
-          const readingsNow = () => readings({ ...ground, host, router })
-          const behind = orderly(host)
-          const mover = definition.router.create({ ...plugin, host: behind })
-          /** In one turn with the lock, which costs no round trip then. */
+          const reading = readings({ layout: folders, slots, router })
+          /** At the same time as the lock is taken, which costs no round trip then. */
           const askUnderLock = () => {
-            behind.ask(underLock(folders, deploy)).catch(() => undefined)
-            const told = readings({ ...ground, host: behind, router: mover })
-            told.catch(() => undefined)
+            const batch = host.pipeline()
+            batch.push(perform(underLock(folders, deploy)))
+            const told = batch.add(reading)
+            void batch.run()
             return told
           }
           const take = async (line: InLine = { wait: 0 }) => {
@@ -192,7 +195,6 @@ export function project<
             layout: folders,
             slots,
             router,
-            mover,
             runtime,
             health: healthOf(definition.health, router.site),
             probe,
@@ -203,14 +205,9 @@ export function project<
             readings: async () => {
               const told = asked
               asked = undefined
-              return (await told?.catch(skipped)) ?? readingsNow()
+              return (await told?.catch(skipped)) ?? host.query(reading)
             },
             environment,
-            detached: ({ name }, kind) =>
-              definition.runtime.create({
-                ...plugin,
-                host: detachedHost(host, folders, { slot: name, kind, deploy: deploy.id, by: deploy.by }),
-              }),
             build: (): Promise<Artifact> => {
               const built = (more: Partial<PluginKit>) => definition.build.create({ ...plugin, ...more }).build()
               if (!run.tasks.includes(tasks.upload)) return built({})
@@ -236,7 +233,7 @@ export function project<
 
 /** What was not asked because the lock was not ours in time is no failure. */
 function skipped(error: unknown): undefined {
-  if (!(error instanceof Fault) || error.code !== 'COMMAND_SKIPPED') throw error
+  if (!isSkipped(error)) throw error
 }
 
 const drain = arg

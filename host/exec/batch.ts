@@ -1,60 +1,62 @@
 /**
- * Scripts that are begun in the same turn of the event loop travel together, as one script: over a long line it is round trips
- * that a deploy waits for. Whoever runs a script need not know of it: each has its own output and exit code.
+ * Scripts that travel together, as one script: over a long line it is round trips that a deploy waits for. Each has its own input, output and exit
+ * code, and is settled when it ends.
  */
 import { randomBytes } from 'node:crypto'
 import { brief, hostFaults } from '../faults.ts'
 import type { Guard, Host } from '../host.ts'
-import { type Output, type Script, sh } from '../script.ts'
-import { lastLines, type Tapped } from './run.ts'
-
-type Run = Host['run']
+import { nameOf } from '../query.ts'
+import { lastLines, type Output, type Script, sh } from '../script.ts'
+import { type Part, type Send, skip } from './queries.ts'
+import type { Tapped } from './run.ts'
+import { callGuard, guardFunction } from './write-guard.ts'
 
 /** How scripts are run: behind the guard's line when they write, or without it. */
 interface Ways {
   bare(script: Script, options: Tapped): Promise<Output>
-  readonly guarded: Run
+  readonly guarded: Host['run']
   readonly guard: Guard
 }
 
 /** Bytes of input that a script gets whole, whether it reads them or not: what a pipe of Linux holds, pipe(7). */
 const PIPE = 65_536
 
-interface Part {
-  readonly script: Script
-  readonly input: string
-  readonly onLine?: ((line: string) => void) | undefined
-}
-
-interface Waiting extends Part {
-  resolve(output: Output): void
-  reject(error: unknown): void
-}
+/** A script and what it reads, without who waits for it. */
+export type Piece = Pick<Part, 'script' | 'input'>
 
 /**
- * `Host.run`: what only reads runs side by side with what else reads, and what writes, or is `ordered`, runs in the order in
- * which it was begun. What comes behind one that failed is not run: it rejects with `COMMAND_SKIPPED`. A script travels alone
- * when it has a timeout, when its input is long, comes in pieces or holds a NUL, and when it only reads and has an `onLine`.
+ * Sends scripts together: side by side, or one by one, each with a place in the order, and none behind one that fails. A script travels alone when
+ * its input is long or holds a NUL, and side by side also when its lines are to be told as they come.
  */
-export function inTurns(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Run {
-  let anyhow: Waiting[] = []
-  let ordered: Waiting[] = []
+export function together(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Send {
+  /** Resolves to the name of the script that failed. */
+  const alone = ({ script, input, onLine, resolve, reject }: Part): Promise<string | undefined> =>
+    guarded(script, { input, ...(onLine && { onLine }) }).then(
+      output => {
+        resolve(output)
+        return output.code === 0 ? undefined : nameOf(script)
+      },
+      (error: unknown) => {
+        reject(error)
+        return nameOf(script)
+      },
+    )
 
-  const send = async (parts: readonly Waiting[], bundle: (parts: readonly Part[], mark: string) => Script) => {
+  const bundled = async (
+    parts: readonly Part[],
+    bundle: (parts: readonly Piece[], mark: string) => Script,
+  ): Promise<string | undefined> => {
     const [first] = parts
-    if (first === undefined) return
-    if (parts.length === 1) {
-      const { script, input, onLine, resolve, reject } = first
-      return guarded(script, onLine ? { input, onLine } : { input }).then(resolve, reject)
-    }
+    if (first === undefined) return undefined
+    if (parts.length === 1) return alone(first)
     const mark = randomBytes(9).toString('hex')
+    let failed: string | undefined
+    const waiting = [...parts]
     try {
       const input = parts.map(part => part.input).join('')
       const label = `${brief(nameOf(first.script))} and ${parts.length - 1} more`
       const guarding = behindGuard(parts)
       const script = sh.lines(...guarding.before, bundle(guarding.parts, mark))
-      let failed: string | undefined
-      const waiting = [...parts]
       // Each hears of its end when it comes, and not when all have ended.
       const settle = (output: Output) => {
         const part = waiting.shift()
@@ -66,63 +68,55 @@ export function inTurns(host: string, { bare, guarded, guard }: Ways, interrupti
       }
       const onLine = telling(parts, mark)
       const { code, stderr } = await bare({ ...script, label }, { input, onLine, onChunk: outputs(mark, settle) })
-      for (const { script, reject } of waiting)
-        reject(
-          failed === undefined
-            ? hostFaults.COMMAND_FAILED({ host, command: nameOf(script), code, stderr: lastLines(stderr) })
-            : hostFaults.COMMAND_SKIPPED({ host, command: nameOf(script), after: failed }),
-        )
+      if (failed !== undefined) skip(host, waiting, failed)
+      else
+        for (const { script, reject } of waiting)
+          reject(hostFaults.COMMAND_FAILED({ host, command: nameOf(script), code, stderr: lastLines(stderr) }))
     } catch (error) {
-      for (const { reject } of parts) reject(error)
+      for (const { reject } of waiting) reject(error)
     }
+    return failed ?? (waiting[0] && nameOf(waiting[0].script))
   }
 
   /** Each that writes asks the guard: a script may wait for long, and another may take over meanwhile. */
-  const behindGuard = (parts: readonly Part[]): { before: readonly Script[]; parts: readonly Part[] } => {
+  const behindGuard = (parts: readonly Part[]): { before: readonly Script[]; parts: readonly Piece[] } => {
     const line = parts.some(({ script }) => script.writes) ? guard.script() : undefined
     if (!line) return { before: [], parts }
-    const behind = (part: Part) =>
-      part.script.writes ? { ...part, script: sh.lines(raw('_guard'), part.script) } : part
-    return { before: [raw(`_guard() {\n${line.text}\n}`)], parts: parts.map(behind) }
+    const behind = (part: Part) => (part.script.writes ? { ...part, script: sh.lines(callGuard, part.script) } : part)
+    return { before: [guardFunction(line)], parts: parts.map(behind) }
   }
 
-  const flush = (wasAborted: boolean) => {
-    const [looking, changing] = [anyhow, ordered]
-    anyhow = []
-    ordered = []
-    // What is begun after an interruption takes things back, and runs to its end. These were begun before it.
-    if (interruption.aborted && !wasAborted)
-      for (const { script, reject } of [...looking, ...changing])
-        reject(hostFaults.COMMAND_INTERRUPTED({ host, command: nameOf(script) }))
-    else {
-      void send(looking, sideBySide)
-      void send(changing, inOrder)
+  const travelsAlone = ({ input }: Part) =>
+    // No variable of a shell can hold it.
+    input.includes('\0') || Buffer.byteLength(input) > PIPE
+
+  const inTheirOrder = async (parts: readonly Part[]) => {
+    // What is begun after an interruption takes things back, and runs to its end.
+    const wasAborted = interruption.aborted
+    const left = [...parts]
+    while (left.length > 0) {
+      if (interruption.aborted && !wasAborted) {
+        for (const { script, reject } of left) reject(hostFaults.COMMAND_INTERRUPTED({ host, command: nameOf(script) }))
+        return
+      }
+      const end = left.findIndex(travelsAlone)
+      const failed = await bundled(left.splice(0, end < 0 ? left.length : Math.max(1, end)), inOrder)
+      if (failed !== undefined) return skip(host, left, failed)
     }
   }
 
-  return (script, options = {}) => {
-    const { input = '', timeout, onLine } = options
-    const alone =
-      typeof input !== 'string' ||
-      // No variable of a shell can hold it.
-      input.includes('\0') ||
-      Buffer.byteLength(input) > PIPE ||
-      timeout !== undefined ||
-      (!inOrderOf(script) && onLine !== undefined)
-    if (alone) return guarded(script, options)
-    return new Promise((resolve, reject) => {
-      // After all that promises of this turn begin.
-      if (anyhow.length + ordered.length === 0) setImmediate(flush, interruption.aborted)
-      const queue = inOrderOf(script) ? ordered : anyhow
-      queue.push({ script, input, onLine, resolve, reject })
-    })
+  return async (parts, order) => {
+    if (order === 'one by one') return inTheirOrder(parts)
+    const single = (part: Part) => part.onLine !== undefined || travelsAlone(part)
+    await Promise.all([
+      ...parts.filter(single).map(alone),
+      bundled(
+        parts.filter(part => !single(part)),
+        sideBySide,
+      ),
+    ])
   }
 }
-
-/** What people see of a script. */
-const nameOf = ({ label, text }: Script): string => label ?? text
-
-const inOrderOf = ({ writes, ordered = false }: Script): boolean => writes || ordered
 
 const raw = (text: string): Script => ({ writes: false, text })
 
@@ -132,7 +126,7 @@ const raw = (text: string): Script => ({ writes: false, text })
  * Bash ignores `set -e` inside all that stands before `&&` or `||`, after `!`, or in a condition, in subshells and substitutions too: so each
  * call of `_part` has to be a plain command. It keeps what it knows in positional parameters: a variable of it would be seen by the script.
  */
-const functions = (parts: readonly Part[], mark: string): Script =>
+const functions = (parts: readonly Piece[], mark: string): Script =>
   sh.lines(
     sh.read`begun=\${EPOCHREALTIME-}`,
     ...parts.map(({ script }, i) => sh.read`_part${i}() ( set -eu -o pipefail\n${script}\n)`),
@@ -145,7 +139,7 @@ set +e +o pipefail`,
   )
 
 /** All begin at once, each with its own piece of the input; what they print comes in their order. */
-export const sideBySide = (parts: readonly Part[], mark: string): Script => {
+export const sideBySide = (parts: readonly Piece[], mark: string): Script => {
   const inputs = parts.map(({ input }) => Buffer.byteLength(input)).filter(bytes => bytes > 0)
   // Taken first, because the pieces come one after the other. The x keeps the line breaks at the end, which `$()` would take away.
   const taken = inputs.map(bytes => `"$(head -c ${bytes}; printf x)"`)
@@ -157,7 +151,7 @@ export const sideBySide = (parts: readonly Part[], mark: string): Script => {
 }
 
 /** One after the other, each with its own piece of the input, up to the first that fails. */
-export const inOrder = (parts: readonly Part[], mark: string): Script => {
+export const inOrder = (parts: readonly Piece[], mark: string): Script => {
   // What a script leaves of its piece is read to the end, or the next one would find it in its own.
   const steps = parts.map(({ input }, i) =>
     input === ''
@@ -207,20 +201,4 @@ function telling(parts: readonly Part[], mark: string): (line: string) => void {
       if (!empty) tell(line)
     }
   }
-}
-
-/** The same host, on which also what only looks has its place in the order of its turn. */
-export const orderly = (host: Host): Host => ({
-  ...host,
-  run: (script, options) => host.run(sh.ordered(script), options),
-  ask: (script, options) => host.ask(sh.ordered(script), options),
-})
-
-/**
- * What was begun in the same turn, and has to come in that order: resolves when all is done. Rejects with what went wrong, and not with
- * what was skipped because of it.
- */
-export async function inThisOrder(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).filter(it => it.status === 'rejected').map(it => it.reason)
-  if (failed.length > 0) throw failed.find(reason => reason?.code !== 'COMMAND_SKIPPED') ?? failed[0]
 }

@@ -1,4 +1,4 @@
-/** Runs one script to its end and gathers what it left behind: `Host.run` and `Host.ask`. */
+/** Runs one script to its end and gathers what it left behind: `Host.run` and `Host.capture`. */
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
@@ -6,7 +6,7 @@ import { Fault } from '../../runner/fault.ts'
 import { hostFaults } from '../faults.ts'
 import type { Host } from '../host.ts'
 import type { Known } from '../machine.ts'
-import type { Output, RunOptions, Script } from '../script.ts'
+import { lastLines, type Output, type RunOptions, type Script } from '../script.ts'
 import { type Process, preamble, type Start } from './process.ts'
 
 /** What a shell would say in `$?`. */
@@ -55,7 +55,7 @@ function give({ stdin }: Process, input: RunOptions['input'] = ''): void {
   pieces.pipe(stdin)
 }
 
-export async function ask(host: string, run: Host['run'], script: Script, options?: RunOptions): Promise<string> {
+export async function capture(host: string, run: Host['run'], script: Script, options?: RunOptions): Promise<string> {
   const { code, stdout, stderr } = await run(script, options)
   if (code === 0) return stdout.replace(/\r?\n$/, '')
   throw hostFaults.COMMAND_FAILED({
@@ -65,8 +65,6 @@ export async function ask(host: string, run: Host['run'], script: Script, option
     stderr: lastLines(stderr || stdout),
   })
 }
-
-export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')
 
 /** Ends the process group when the time is over; `overdue` comes when even SIGKILL has not ended it. */
 function limit(process: Process, timeout: number) {

@@ -11,10 +11,12 @@ import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Fault } from '../../runner/fault.ts'
 import { hostFaults } from '../faults.ts'
-import type { Host, PutOptions } from '../host.ts'
-import { type Script, sh } from '../script.ts'
+import type { PutOptions } from '../host.ts'
+import type { Query } from '../query.ts'
+import { quote, type Script, sh } from '../script.ts'
 import type { Process, Start } from './process.ts'
 import { run } from './run.ts'
+import { guardAgain } from './write-guard.ts'
 
 interface File {
   readonly path: string
@@ -23,9 +25,8 @@ interface File {
   readonly sha256: string
 }
 
-/** The script that takes a file from its standard input. `stamp` makes the temporary name its own, `guard` stands before the rename. */
-export function receive({ path, mode, size, sha256 }: File, stamp: string, guard?: Script): Script {
-  const rename = sh.write`mv -f -T -- "$tmp" ${path}`
+/** The script that takes a file from its standard input. `stamp` makes the temporary name its own. */
+export function receive({ path, mode, size, sha256 }: File, stamp: string): Script {
   const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${stamp}`)
   return sh.write`export LC_ALL=C; umask 077
 tmp=${temporary}
@@ -35,38 +36,33 @@ cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- ${posix.dirname(path)} 
 arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
 [ "$arrived" = ${`${size} ${sha256}`} ] || { echo "arrived $arrived"; exit 65; }
 chmod ${mode.toString(8)} -- "$tmp"
-${guard === undefined ? rename : sh.lines(guard, rename)}`
+${guardAgain}
+mv -f -T -- "$tmp" ${path}`
 }
 
-/** How a large file is sent: `start` tells when `guard` has refused the rename. */
-export interface Way {
-  readonly start: Start
-  readonly guard: Script | undefined
-}
-
-export async function write(
-  host: string,
-  { run, guard }: { readonly run: Host['run']; readonly guard: Script | undefined },
-  path: string,
-  text: string,
-  mode = 0o644,
-): Promise<void> {
+/** `Host.write` as a query. */
+export function fileQuery(path: string, text: string, mode = 0o644): Query<void> {
   const sha256 = createHash('sha256').update(text).digest('hex')
   const file = { path, mode, size: Buffer.byteLength(text), sha256 }
-  const { code, stdout, stderr } = await run(sending(file, guard), { input: text })
-  if (code !== 0) throw failure(host, file, stdout, stderr)
+  return {
+    script: { ...sending(file), printed: printed(file, text) },
+    input: text,
+    read({ code, stdout, stderr }, { name }) {
+      if (code !== 0) throw failure(name, file, stdout, stderr)
+    },
+  }
 }
 
 export async function put(
   host: string,
-  way: Way,
+  start: Start,
   local: string,
   remote: string,
   options: PutOptions = {},
 ): Promise<void> {
   const { size, sha256 } = await measure(local)
   const file = { path: remote, mode: options.mode ?? 0o644, size, sha256 }
-  await send(host, way, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress)
+  await send(host, start, file, createReadStream(local, { highWaterMark: 256 * 1024 }), options.onProgress)
 }
 
 async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
@@ -82,7 +78,7 @@ async function measure(path: string): Promise<Pick<File, 'size' | 'sha256'>> {
 
 async function send(
   host: string,
-  { start, guard }: Way,
+  start: Start,
   file: File,
   source: Readable,
   onProgress?: PutOptions['onProgress'],
@@ -102,14 +98,17 @@ async function send(
       broken = error
       stdin.end()
     })
-  const output = await run(host, start, sending(file, guard), {}, feed)
+  const output = await run(host, start, sending(file), {}, feed)
   if (output.code === 0) return
   throw failure(host, file, output.stdout, output.stderr, broken)
 }
 
+const printed = ({ path, mode, size }: File, text: string) =>
+  `write ${quote(path)} (mode ${mode.toString(8)}, ${size} bytes)\n${text}`
+
 /** The label in a `connection lost` error: it names the file, not the script. */
-const sending = (file: File, guard?: Script): Script => ({
-  ...receive(file, randomBytes(6).toString('hex'), guard),
+const sending = (file: File): Script => ({
+  ...receive(file, randomBytes(6).toString('hex')),
   label: `sending ${file.path}`,
 })
 

@@ -1,33 +1,37 @@
 /** Rejects the writes of a run that has lost its lock: adds the check to each writing script, and turns its exit code into an error. */
 import { Fault } from '../../runner/fault.ts'
 import type { Guard } from '../host.ts'
+import { type Script, sh } from '../script.ts'
 import { ended, type Process, type Start } from './process.ts'
 import { exitCode } from './run.ts'
 
 /** How much of the end of its stderr a guard gets to see, in bytes. */
 const SEEN = 16_384
 
-export interface Guarded {
-  /** Starts a script that changes something, behind the guard's line. */
-  readonly start: Start
-  /** Starts a script that has the guard's line in itself, at the place where it has to stand. */
-  readonly judged: Start
-}
+/** The function under which a script finds its guard. */
+const NAME = '_guard'
 
-export function guardedBy(guard: Guard, begin: Start): Guarded {
-  const judged: Start = (text, label) => judge(begin(text, label), guard)
-  return {
-    judged,
-    start(text, label) {
-      try {
-        const line = guard.script()
-        // On the script's own first line, so that bash counts its lines as ever.
-        return line === undefined ? begin(text, label) : judged(`${line.text}; ${text}`, label)
-      } catch (error) {
-        if (error instanceof Fault) return ended(error)
-        throw error
-      }
-    },
+/** The guard as a function, for a script that calls it. */
+export const guardFunction = (line: Script): Script => ({ writes: false, text: `${NAME}() { ${line.text}\n}` })
+
+/** A call of the guard: once the function is there. */
+export const callGuard: Script = { writes: false, text: NAME }
+
+/** For a script that takes long before it changes something: asks the guard again, where there is one. */
+export const guardAgain: Script = sh.read`if declare -F ${NAME} > /dev/null; then ${NAME}; fi`
+
+/** Starts a script that changes something, behind the guard. */
+export function guardedBy(guard: Guard, begin: Start): Start {
+  return (text, label) => {
+    try {
+      const line = guard.script()
+      if (line === undefined) return begin(text, label)
+      // On the script's own first line, so that bash counts its lines as ever.
+      return judge(begin(`${NAME}() { ${line.text}; }; ${NAME}; ${text}`, label), guard)
+    } catch (error) {
+      if (error instanceof Fault) return ended(error)
+      throw error
+    }
   }
 }
 

@@ -5,9 +5,8 @@
  * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
  */
 
-import { lastLines } from '../../host/exec/run.ts'
-import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
+import { commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import {
   anyText,
@@ -135,8 +134,8 @@ type Expected = Pick<Release, 'name' | 'version'>
 const UNFIT = 62
 
 /**
- * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what is begun behind it in the same
- * turn is not run for another. `assertHealthy` makes the final decision.
+ * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what stands behind it in a pipeline
+ * is not run for another. `assertHealthy` makes the final decision.
  */
 const verdict = ({ version }: Expected, health: Health): Script => {
   const field = JSON.stringify(health.version)
@@ -149,18 +148,21 @@ const verdict = ({ version }: Expected, health: Health): Script => {
   )
 }
 
-/** Queues the health check in the current batch, in the order of the calls. */
-export async function askHealth(
-  { host, runtime, health }: Patient,
+/** The health check; a script that finds the slot unfit ends its pipeline, and its result says why. */
+export function askHealth(
+  { runtime, health }: Omit<Patient, 'host'>,
   slot: Slot,
   release: Expected,
   adopted?: number,
-): Promise<HealthResult> {
-  const script = sh.ordered(sh.lines(healthLoop(slot, adopted ?? runtime.pid(slot), health), verdict(release, health)))
-  const { code, stdout, stderr } = await host.run(script)
-  if (code !== 0 && code !== UNFIT)
-    throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr: lastLines(stderr) })
-  return parseHealth(stdout)
+): Query<HealthResult> {
+  const script = sh.lines(healthLoop(slot, adopted ?? runtime.pid(slot), health), verdict(release, health))
+  return {
+    script,
+    read(output, host) {
+      if (output.code !== 0 && output.code !== UNFIT) throw commandFailed(host, script, output)
+      return parseHealth(output.stdout)
+    },
+  }
 }
 
 /**
@@ -172,15 +174,15 @@ export async function assertHealthy(
   slot: Slot,
   release: Expected,
   adopted?: number,
-  asked = askHealth(patient, slot, release, adopted),
+  asked = patient.host.query(askHealth(patient, slot, release, adopted)),
 ): Promise<{ readonly pid: number; readonly result: HealthResult }> {
-  const { runtime, health } = patient
-  const tail = () => (adopted === undefined ? runtime.log(slot, 15) : Promise.resolve(''))
+  const { host, runtime, health } = patient
+  const tail = async () => (adopted === undefined ? host.query(runtime.log(slot, 15)) : '')
   const result = await asked
   const { outcome, pid, sockets } = result
   if (sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, sockets, '')
   if (outcome === 'down') {
-    const { state } = await runtime.process(slot)
+    const { state } = await host.query(runtime.process(slot))
     throw slotFaults.SLOT_DOWN({ slot: slot.name, state, log: await tail() })
   }
   if (outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, result, health, log: await tail() })

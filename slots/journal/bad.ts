@@ -1,5 +1,5 @@
 /** Releases that proved unfit. The journal remembers them, so that they are not promoted again by mistake. */
-import type { Host } from '../../host/host.ts'
+import { mapped, type Query } from '../../host/query.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { type Entry, readJournal } from './journal.ts'
@@ -46,7 +46,8 @@ function clears({ event }: Entry, bad: Entry): boolean {
 }
 
 /** Throws `RELEASE_BAD` for a release that proved unfit and did not make that good since. */
-export async function assertNotBad(host: Host, layout: Layout, release: string): Promise<void> {
-  const bad = badness(await readJournal(host, layout, FAR), release)
-  if (bad) throw slotFaults.RELEASE_BAD({ release, bad })
-}
+export const assertNotBad = (layout: Layout, release: string): Query<void> =>
+  mapped(readJournal(layout, FAR), entries => {
+    const bad = badness(entries, release)
+    if (bad) throw slotFaults.RELEASE_BAD({ release, bad })
+  })

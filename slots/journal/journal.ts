@@ -1,6 +1,7 @@
 /** The journal of an application on its host: one JSON line an event, only ever appended to. */
 import { hostname, userInfo } from 'node:os'
 import type { Host } from '../../host/host.ts'
+import { capture, perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot } from '../../host/sudo.ts'
 import { Fault } from '../../runner/fault.ts'
@@ -81,10 +82,10 @@ interface Ground {
 }
 
 /**
- * Adds one line. It travels by standard input, and one `write` of the shell puts it there whole. What it waited for on the host, behind what
- * was begun with it, is added to its time. `owner`: the account that the journal belongs to, where that is not ours; root writes it as that then.
+ * Adds one line, whose time is now. It travels by standard input, and one `write` of the shell puts it there whole. What it waited for on the host, in its pipeline,
+ * is added to its time. `owner`: the account that the journal belongs to, where that is not ours; root writes it as that then.
  */
-export async function append(host: Host, layout: Layout, deploy: Deploy, event: Event, owner?: string): Promise<void> {
+export function append(layout: Layout, deploy: Deploy, event: Event, owner?: string): Query<void> {
   const { by, where, id, began } = deploy
   const entry: Omit<Entry, 'at' | 'ms'> = { by, where, deploy: id, ...event }
   const now = Date.now()
@@ -93,7 +94,7 @@ export async function append(host: Host, layout: Layout, deploy: Deploy, event: 
     owner === undefined
       ? line
       : asRoot(['runuser', '-u', owner, '--', 'bash', '-eu', '-o', 'pipefail', '-c', line.text])
-  await host.ask(script, { input: `${JSON.stringify(entry).slice(1, -1)}\n` })
+  return perform(script, { input: `${JSON.stringify(entry).slice(1, -1)}\n` })
 }
 
 /** Reads an entry without its braces. `now`: milliseconds since 1970 when it was sent; `since`: milliseconds since the run began. */
@@ -116,19 +117,19 @@ export async function recorded<T>(
   } catch (error) {
     const why = error instanceof Fault ? error.code : 'FAILED'
     // Where nothing can be written any more, the first error is still the one to tell.
-    await append(host, layout, deploy, { ...event, result: 'failed', why }).catch(() => undefined)
+    await host.query(append(layout, deploy, { ...event, result: 'failed', why })).catch(() => undefined)
     throw error
   }
 }
 
 /** The newest entries, oldest first. A line that was cut by a full disk is left out. */
-export async function readJournal(host: Host, layout: Layout, newest: number): Promise<Entry[]> {
-  const text = await host.ask(sh.read`if [ -e ${layout.journal} ]; then tail -n ${newest} ${layout.journal}; fi`)
-  return text.split('\n').flatMap(line => {
-    try {
-      return [JSON.parse(line) as Entry]
-    } catch {
-      return []
-    }
-  })
-}
+export const readJournal = (layout: Layout, newest: number): Query<Entry[]> =>
+  capture(sh.read`if [ -e ${layout.journal} ]; then tail -n ${newest} ${layout.journal}; fi`, text =>
+    text.split('\n').flatMap(line => {
+      try {
+        return [JSON.parse(line) as Entry]
+      } catch {
+        return []
+      }
+    }),
+  )

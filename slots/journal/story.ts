@@ -33,7 +33,7 @@ export async function explained(
   error: unknown,
 ): Promise<unknown> {
   if (!(error instanceof Fault) || error.code !== 'SLOT_DOWN' || !record) return error
-  const by = stoppedBy(await readJournal(host, layout, FAR).catch(() => []), slot)
+  const by = stoppedBy(await host.query(readJournal(layout, FAR)).catch(() => []), slot)
   return by ? slotFaults.SLOT_STOPPED({ slot, release: record.release.name, by }) : error
 }
 
@@ -47,7 +47,7 @@ export async function nowhere(
   const told = (why: string, next: string) => slotFaults.ROLLBACK_NOWHERE({ slot, why, next })
   if (!live) return told('no slot is live', 'Run `npx task deploy --promote`.')
   if (!record) return told(`nothing was ever deployed to ${slot}`, 'Deploy an older version, and promote it.')
-  const before = wasLive(await readJournal(host, layout, FAR).catch(() => []), slot)?.release
+  const before = wasLive(await host.query(readJournal(layout, FAR)).catch(() => []), slot)?.release
   const { release, by, at } = record
   const now = `${by} deployed ${release.name} to ${slot} at ${at}`
   const forward = `\`npx task promote ${slot}\` sends the traffic to ${release.name}`

@@ -1,8 +1,8 @@
 /** A process that ran on the host before us: how it becomes the live slot without a restart, and how it ends. */
 
 import { posix } from 'node:path'
-import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
+import { capture, commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router, Slot, Stopped } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
@@ -43,11 +43,12 @@ export interface Found {
 }
 
 /** Throws `ADOPT_NOTHING` when nothing of ours listens on the slot's port. */
-export async function findRunning(host: Host, slot: Slot): Promise<Found> {
-  const [pid, startTime, folder] = (await host.ask(holder(slot))).split('\n')
-  if (!pid || !startTime || !folder) throw slotFaults.ADOPT_NOTHING({ slot: slot.name, port: slot.port })
-  return { pid: Number(pid), startTime, folder }
-}
+export const findRunning = (slot: Slot): Query<Found> =>
+  capture(holder(slot), text => {
+    const [pid, startTime, folder] = text.split('\n')
+    if (!pid || !startTime || !folder) throw slotFaults.ADOPT_NOTHING({ slot: slot.name, port: slot.port })
+    return { pid: Number(pid), startTime, folder }
+  })
 
 /** Prints the pid of a slot's adopted process, as `writeRecord` has written it; nothing where there is none. */
 export const adoptedPid = (layout: Layout, slot: Slot): Script => sh.read`
@@ -105,17 +106,17 @@ fi
 printf '%s %s' "$was" "$killed"`
 
 /** Resolves when it is gone. Throws `ADOPTED_STUCK` when it does not go. */
-export async function stopAdopted(
-  host: Host,
-  adopted: NonNullable<SlotRecord['adopted']>,
-  seconds = 30,
-): Promise<Stopped> {
+export function stopAdopted(adopted: NonNullable<SlotRecord['adopted']>, seconds = 30): Query<Stopped> {
   const script = stopScript(adopted, seconds)
-  const { code, stdout, stderr } = await host.run(script)
-  if (code === STUCK) throw slotFaults.ADOPTED_STUCK({ pid: adopted.pid })
-  if (code !== 0) throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr })
-  const [was, killed] = stdout.split(' ')
-  return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+  return {
+    script,
+    read(output, host) {
+      if (output.code === STUCK) throw slotFaults.ADOPTED_STUCK({ pid: adopted.pid })
+      if (output.code !== 0) throw commandFailed(host, script, output)
+      const [was, killed] = output.stdout.split(' ')
+      return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+    },
+  }
 }
 
 interface Ground {
@@ -130,20 +131,19 @@ interface Ground {
 
 /** Makes the application that runs on the first slot's port the live one. Nothing is restarted; a host that has a live slot is left alone. */
 export async function adopt({ host, layout, slots, router, health, deploy, log }: Ground): Promise<void> {
-  const route = await router.live()
+  const route = await host.query(router.live())
   if (route.slot !== undefined) return log(`${route.slot} is live already: there is nothing to adopt.`)
   const slot = slots.other(undefined)
-  const found = await findRunning(host, slot)
-  const result = parseHealth(await host.ask(healthLoop(slot, found.pid, { ...health, soak: 0 })))
+  const found = await host.query(findRunning(slot))
+  const result = await host.query(capture(healthLoop(slot, found.pid, { ...health, soak: 0 }), parseHealth))
   if (result.outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, health, result, log: '' })
   if (result.sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, result.sockets, '')
   const version = (health.version && versionIn(result.body, health.version)) || 'unknown'
-  await writeRecord(
-    host,
-    layout,
-    adoptedRecord(slot, found, named('version', version), deploy, new Date().toISOString()),
-  )
-  await router.promote(slot, deploy.id)
-  await append(host, layout, deploy, { event: 'adopt', slot: slot.name, release: version, result: 'done' })
+  const record = adoptedRecord(slot, found, named('version', version), deploy, new Date().toISOString())
+  const batch = host.pipeline()
+  batch.push(writeRecord(layout, record))
+  batch.push(router.promote(slot, deploy.id))
+  batch.push(append(layout, deploy, { event: 'adopt', slot: slot.name, release: version, result: 'done' }))
+  await batch.run()
   log(`Process ${found.pid} on port ${slot.port} is now the live slot ${slot.name}, version ${version}.`)
 }

@@ -1,25 +1,29 @@
 /** Who listens on a slot's port, and who is connected to it. Read from the kernel's own tables, through `ss`. */
-import { hostFaults } from '../../host/faults.ts'
-import type { Host } from '../../host/host.ts'
+import { capture, commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import type { Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { holderWords, onPort, parseSockets, type Socket, whose } from './sockets.ts'
 
-/** Exits with `TAKEN` when somebody listens on a slot's port: what is begun behind it in the same turn is not run then. */
+/** Exits with `TAKEN` when somebody listens on a slot's port. */
 const portFree = (slot: Slot): Script =>
-  sh.ordered(sh.read`taken=$(ss -Hltn ${onPort(slot.port)}); if [ -n "$taken" ]; then exit ${TAKEN}; fi`)
+  sh.read`taken=$(ss -Hltn ${onPort(slot.port)}); if [ -n "$taken" ]; then exit ${TAKEN}; fi`
 
 const TAKEN = 61
 
 /** Throws `PORT_TAKEN`, naming who it is, when somebody listens on a port that should be free. Stops nothing. */
-export async function assertPortFree(host: Host, slot: Slot): Promise<void> {
-  const { code, stderr } = await host.run(portFree(slot))
-  if (code === 0) return
-  if (code !== TAKEN) throw hostFaults.COMMAND_FAILED({ host: host.name, command: portFree(slot).text, code, stderr })
-  const seen = await host.ask(sh.lines(whose, sh.read`whose ${onPort(slot.port)}`))
-  throw portTaken(slot, parseSockets(seen.split('\n')), 'somebody who has let go of it since')
+export function assertPortFree(slot: Slot): Query<void> {
+  const script = portFree(slot)
+  return {
+    script,
+    async read(output, host) {
+      if (output.code === 0) return
+      if (output.code !== TAKEN) throw commandFailed(host, script, output)
+      const seen = await host.query(capture(sh.lines(whose, sh.read`whose ${onPort(slot.port)}`)))
+      throw portTaken(slot, parseSockets(seen.split('\n')), 'somebody who has let go of it since')
+    },
+  }
 }
 
 /** The fault for a slot whose port is held by the strangers among these sockets, or else by `nobody`. */
@@ -33,10 +37,10 @@ export const connections = (slot: Slot): Script => sh.read`ss -Htn state establi
 
 /**
  * Waits on the host until nobody is connected to a slot, at most `limit` milliseconds, and prints a line at each change and one at the
- * end: milliseconds since the start, and how many are left. What is begun behind it in the same turn comes when it has ended.
+ * end: milliseconds since the start, and how many are left.
  */
 export const drainLoop = (slot: Slot, limit: number): Script =>
-  sh.ordered(sh.read`
+  sh.read`
 start=$(date +%s%3N) before=
 while :; do
   left=$(${connections(slot)})
@@ -45,7 +49,7 @@ while :; do
   if [ "$left" = 0 ] || [ $passed -ge ${limit} ]; then break; fi
   sleep 0.1
 done
-printf '%s %s\\n' "$passed" "$left"`)
+printf '%s %s\\n' "$passed" "$left"`
 
 /** How many connections are left, and when that was seen: milliseconds since the wait began. */
 export interface Left {
@@ -66,17 +70,12 @@ export function parseLeft(line: string): Left {
 interface Listener {
   /** Hears each count but a zero at the very beginning. */
   onChange?(now: Left): void
-  /** Hears how it ended, before what comes behind it in the same turn has run. */
+  /** Hears how it ended, before what stands behind it in its pipeline has run. */
   onEnd?(drained: Drained): void
 }
 
 /** Waits until a slot has no connection left, or `limit` milliseconds are over: then `left` says how many a stop will cut. */
-export async function drain(
-  host: Host,
-  slot: Slot,
-  limit: number,
-  { onChange, onEnd }: Listener = {},
-): Promise<Drained> {
+export function drain(slot: Slot, limit: number, { onChange, onEnd }: Listener = {}): Query<Drained> {
   let first: Left | undefined
   let last: Left | undefined
   let told = false
@@ -90,6 +89,6 @@ export async function drain(
       onEnd?.({ before: first.left, ...now })
     }
   }
-  await host.ask(drainLoop(slot, limit), { onLine })
-  return { before: first?.left ?? 0, ...(last ?? { left: 0, milliseconds: 0 }) }
+  const seen = () => ({ before: first?.left ?? 0, ...(last ?? { left: 0, milliseconds: 0 }) })
+  return capture(drainLoop(slot, limit), seen, { onLine })
 }

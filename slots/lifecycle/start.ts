@@ -1,7 +1,8 @@
 /** Starts a release in a slot that was made ready for it: its environment, its folder for temporary files, its link, its record. */
 
-import { inThisOrder } from '../../host/exec/batch.ts'
-import type { Host } from '../../host/host.ts'
+import { fileQuery } from '../../host/exec/transfer.ts'
+import type { Host, Pipeline } from '../../host/host.ts'
+import { type AnyQuery, capture, group, perform } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Runtime, Slot } from '../contracts.ts'
 import { environmentChanges, environmentWords } from '../environment/changes.ts'
@@ -37,7 +38,7 @@ interface Started {
   readonly early: Early | undefined
 }
 
-/** What was begun in one turn with a start, and goes on when that has ended. */
+/** What stands in one pipeline with a start, and goes on when that has ended. */
 export interface Early {
   readonly health: Promise<HealthResult>
   /** Whether record and journal say by now that the slot is ready; else somebody has to look closer first. */
@@ -66,39 +67,39 @@ export async function startSlot(
     promoted: null,
     adopted: null,
   }
-  const changes = host.ask(sh.ordered(environmentChanges(env, '-')), { input: environment })
-  const filled = [
-    ...(dryRun ? [] : [assertPortFree(host, slot)]),
-    changes,
-    host.write(env, environment, 0o600),
-    host.ask(pointAt(layout, slot, release)),
-    writeRecord(host, layout, record),
-  ]
-  if (!runtime.prompt) await inThisOrder(filled)
-  const started = runtime.start(release, slot)
-  const early = runtime.prompt && !dryRun ? askEarly(ground, slot, record) : undefined
-  await inThisOrder([...filled, started])
-  return { record, changed: environmentWords(await changes), early }
+  const batch = host.pipeline()
+  if (!dryRun) batch.push(assertPortFree(slot))
+  const changes = batch.add(capture(environmentChanges(env, '-'), environmentWords, { input: environment }))
+  batch.push(fileQuery(env, environment, 0o600))
+  batch.push(perform(pointAt(layout, slot, release)))
+  batch.push(writeRecord(layout, record))
+  const started = batch.add(runtime.start(release, slot))
+  const early = dryRun ? undefined : lookEarly(batch, ground, slot, record)
+  const all = batch.run()
+  // What stood before it may have failed: that is what is wrong then.
+  await started.catch(() => all)
+  return { record, changed: await changes, early }
 }
 
-function askEarly(ground: Ground, slot: Slot, record: SlotRecord): Early {
-  const health = askHealth(ground, slot, record.release)
-  const written = writeReady(ground, record).then(
+function lookEarly(batch: Pipeline, ground: Ground, slot: Slot, record: SlotRecord): Early {
+  const health = batch.add(askHealth(ground, slot, record.release))
+  const written = batch.add(writeReady(ground, record)).then(
     () => true,
     () => false,
   )
-  const pruned = ground.host.ask(prune(ground.layout)).catch(() => undefined)
-  // The start may fail first.
-  health.catch(() => undefined)
+  const pruned = batch.add(capture(prune(ground.layout))).catch(() => undefined)
   return { health, written, pruned }
 }
 
 /** Writes down that a slot was seen healthy. */
-export const writeReady = ({ host, layout, deploy }: Pick<Ground, 'host' | 'layout' | 'deploy'>, record: SlotRecord) =>
-  inThisOrder([
-    ...(record.state === 'ready' ? [] : [writeRecord(host, layout, { ...record, state: 'ready' })]),
-    append(host, layout, deploy, { ...checkOf(record, deploy), result: 'done' }),
-  ])
+export const writeReady = ({ layout, deploy }: Pick<Ground, 'layout' | 'deploy'>, record: SlotRecord): AnyQuery<void> =>
+  group(
+    [
+      record.state === 'ready' ? undefined : writeRecord(layout, { ...record, state: 'ready' }),
+      append(layout, deploy, { ...checkOf(record, deploy), result: 'done' }),
+    ],
+    () => undefined,
+  )
 
 /** Of a slot's health check, as the journal knows it: the end of a deploy, or a look at what is there. */
 export const checkOf = ({ slot, release, revision, deploy }: SlotRecord, { id }: Deploy) =>

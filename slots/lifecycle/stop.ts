@@ -1,8 +1,8 @@
 /** Stops a slot that is not live, gently: first nobody is connected to it, then it ends. */
 
-import { inThisOrder } from '../../host/exec/batch.ts'
-import type { Host } from '../../host/host.ts'
-import type { Runtime, Slot } from '../contracts.ts'
+import type { Host, Pipeline } from '../../host/host.ts'
+import { capture, type Query, succeeds } from '../../host/query.ts'
+import type { Runtime, Slot, Stopped } from '../contracts.ts'
 import { counted } from '../format.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 import { adoptedUptime, stopAdopted } from './adopt.ts'
@@ -28,13 +28,14 @@ const WATCH = 300_000
 
 /**
  * Resolves when the slot's process is gone. `record`: the slot's, as it was read under the lock. `limit`: of the drain, in milliseconds.
- * The count is told at each change.
+ * The count is told at each change. `batch`: what must come before it; it is run here.
  */
 export async function stopSlot(
   ground: Ground,
   slot: Slot,
   record: SlotRecord | undefined,
   limit: number,
+  batch: Pipeline = ground.host.pipeline(),
 ): Promise<Retired> {
   const { host, runtime, log } = ground
   const tell = (during: string) => (now: Left) => log(`${slot.name}, ${during}: ${leftWords(now)}`)
@@ -42,17 +43,19 @@ export async function stopSlot(
   const onEnd = ({ before, left }: Drained) => {
     if (left === 0) return
     log(`${slot.name} still has ${left} of ${counted(before, 'connection')} after ${limit} ms: the stop ends them.`)
-    watch = drain(host, slot, WATCH, { onChange: tell('stop') }).catch(() => undefined)
+    watch = host.query(drain(slot, WATCH, { onChange: tell('stop') })).catch(() => undefined)
   }
-  const drained = drain(host, slot, limit, { onChange: tell('drain'), onEnd })
-  if (!runtime.prompt) await drained
-  const stopped = record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot)
-  await inThisOrder([drained, stopped])
+  const drained = batch.add(drain(slot, limit, { onChange: tell('drain'), onEnd }))
+  const stopped = batch.add(stopping(runtime, slot, record))
+  await batch.run()
   await watch
   const { left: cut } = await drained
   const { was, killed } = await stopped
   return { was, killed, cut, words: retiredWords(slot.name, { was, killed, cut }) }
 }
+
+const stopping = (runtime: Runtime, slot: Slot, record: SlotRecord | undefined): Query<Stopped> =>
+  record?.adopted ? stopAdopted(record.adopted) : runtime.stop(slot)
 
 /** What a dry run can say of a slot that it does not stop: what was seen of it. Prints how it would be stopped. */
 export async function wouldStop(
@@ -60,13 +63,13 @@ export async function wouldStop(
   slot: Slot,
   record: SlotRecord | undefined,
 ): Promise<string> {
-  const [process, connected, adopted] = await Promise.all([
+  const [process, connected, adopted] = await host.all([
     runtime.process(slot),
-    host.ask(connections(slot)),
-    record?.adopted ? host.run(adoptedUptime(record.adopted)) : undefined,
+    capture(connections(slot)),
+    record?.adopted ? succeeds(adoptedUptime(record.adopted)) : undefined,
   ])
-  await (record?.adopted ? stopAdopted(host, record.adopted) : runtime.stop(slot))
-  const runs = process.state === 'running' || adopted?.code === 0
+  await host.query(stopping(runtime, slot, record))
+  const runs = process.state === 'running' || adopted === true
   if (!runs) return `${slot.name} is down: there is nothing to stop`
   return `${slot.name} runs, with ${counted(Number(connected), 'connection')}: it would be drained and stopped`
 }

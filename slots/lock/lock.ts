@@ -40,16 +40,16 @@ while IFS= read -r -t ${TTL} _; do :; done
 printf 'released\\n' >&9`
 
 /**
- * Waits until the lock file names this deploy, and exits with `NOT_OURS` when that takes too long. Scripts that are queued after it in the same batch
- * therefore run under the lock, or are skipped.
+ * Waits until the lock file names this deploy, and exits with `NOT_OURS` when that takes too long: what stands behind it in a pipeline runs under the
+ * lock, or is skipped.
  */
 export const underLock = (layout: Layout, deploy: Deploy): Script =>
-  sh.ordered(sh.read`
+  sh.read`
 for ((i = 0; i < 200; i++)); do
   if grep -qsF ${`"deploy":"${deploy.id}"`} ${layout.lock}; then exit 0; fi
   sleep 0.01
 done
-exit ${NOT_OURS}`)
+exit ${NOT_OURS}`
 
 const NOT_OURS = 76
 
@@ -88,7 +88,7 @@ export async function takeLock(
     if (word === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(words) })
     if (word === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(words) })
     if (word === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
-    await assertSetUp(host, layout)
+    await host.query(assertSetUp(layout))
     throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
   }
   let lost = false

@@ -1,6 +1,7 @@
 /** A host that is closed for maintenance: a file beside the lock says by whom, since when and why, and nobody gets the lock. */
 
 import type { Host } from '../../host/host.ts'
+import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
@@ -21,6 +22,9 @@ export const closedWords = ({ maintenance }: Layout): Script =>
 export const parseClosed = (printed: string): Maintenance | undefined =>
   printed.startsWith('closed') ? parseMaintenance(printed.slice('closed'.length)) : undefined
 
+/** Who closed the host, since when and why; undefined while it is open. */
+export const closed = (layout: Layout): Query<Maintenance | undefined> => capture(closedWords(layout), parseClosed)
+
 /**
  * Asks whether the host is closed while something is done that takes long and needs no lock, such as a build, which is told to stop when it is.
  * Throws `CLOSED` then. A host that cannot be asked is no hindrance here.
@@ -30,29 +34,29 @@ export async function unlessClosed<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController()
-  let closed: Fault | undefined
+  let refusal: Fault | undefined
   const ask = async () => {
-    const found = parseClosed(await host.ask(closedWords(layout)))
+    const found = await host.query(closed(layout))
     if (found) {
-      closed = slotFaults.CLOSED({ host: host.name, ...found })
-      stop.abort(closed)
+      refusal = slotFaults.CLOSED({ host: host.name, ...found })
+      stop.abort(refusal)
     }
   }
   ask().catch(() => undefined)
   try {
     const done = await work(AbortSignal.any([signal, stop.signal]))
-    if (closed) throw closed
+    if (refusal) throw refusal
     return done
   } catch (error) {
-    throw closed ?? error
+    throw refusal ?? error
   }
 }
 
 /** Resolves to what was said there; undefined when it was not closed. */
 export async function open(host: Host, layout: Layout): Promise<Maintenance | undefined> {
-  const text = await host.ask(sh.read`if [ -e ${layout.maintenance} ]; then cat ${layout.maintenance}; fi`)
+  const text = await host.capture(sh.read`if [ -e ${layout.maintenance} ]; then cat ${layout.maintenance}; fi`)
   if (text === '') return undefined
-  await host.ask(sh.write`rm -f -- ${layout.maintenance}`)
+  await host.capture(sh.write`rm -f -- ${layout.maintenance}`)
   return parseMaintenance(text)
 }
 

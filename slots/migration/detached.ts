@@ -7,7 +7,7 @@
  * pid that was given to another process nor a shell that was killed can be mistaken for its end.
  */
 import { posix } from 'node:path'
-import type { Host } from '../../host/host.ts'
+import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
@@ -102,27 +102,18 @@ export function parseNewest(text: string): Detached | undefined {
   return { ...words(step), since, state: state === 'running' || state === 'lost' ? state : Number(state) }
 }
 
-/**
- * A host whose writing scripts run detached. For a plugin that does one thing with it. They reject with `MIGRATION_RUNNING` when another one
- * runs, and with `MIGRATION_LOST` when one left no result.
- */
-export const detachedHost = (host: Host, layout: Layout, step: Begun): Host => ({
-  name: host.name,
-  $: host.$,
-  read: host.read,
-  async run(script, options) {
-    if (!script.writes) return host.run(script, options)
-    const output = await host.run(launch(layout, step), { ...options, input: script.text })
+/** The newest step, and how it stands. */
+export const askNewest = (layout: Layout): Query<Detached | undefined> => capture(newest(layout), parseNewest)
+
+/** The same query, whose script runs detached. Throws `MIGRATION_RUNNING` when another step runs, and `MIGRATION_LOST` when this one left no result. */
+export const detached = <T>(query: Query<T>, layout: Layout, step: Begun): Query<T> => ({
+  ...query,
+  script: launch(layout, step),
+  input: query.script.text,
+  async read(output, host) {
     if (output.code === LOST) throw slotFaults.MIGRATION_LOST({ host: host.name, release: releaseIn(step) })
-    if (output.code !== BUSY) return output
-    const other = parseNewest(await host.ask(newest(layout)))
+    if (output.code !== BUSY) return query.read(output, host)
+    const other = await host.query(askNewest(layout))
     throw slotFaults.MIGRATION_RUNNING({ host: host.name, release: other && releaseIn(other), ...other })
   },
-  ask: (script, options) => host.ask(script, options),
-  put: (...words) => host.put(...words),
-  write: (...words) => host.write(...words),
-  attach: command => host.attach(command),
-  hold: (...words) => host.hold(...words),
-  account: host.account,
-  [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
 })

@@ -2,7 +2,7 @@
 import type { Host } from '../../host/host.ts'
 import { append, type Deploy, type Entry, readJournal } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import { type Detached, follow, newest, parseNewest, releaseIn } from './detached.ts'
+import { askNewest, type Detached, follow, releaseIn } from './detached.ts'
 
 interface Ground {
   readonly host: Host
@@ -10,9 +10,6 @@ interface Ground {
   readonly deploy: Deploy
   log(line: string): void
 }
-
-export const askNewest = async (host: Host, layout: Layout): Promise<Detached | undefined> =>
-  parseNewest(await host.ask(newest(layout)))
 
 /** Whether the journal knows how it ended. */
 const settled = (entries: readonly Entry[], { deploy }: Detached): boolean =>
@@ -23,23 +20,19 @@ const settled = (entries: readonly Entry[], { deploy }: Detached): boolean =>
  * followed to its end first. Then the journal knows its end too.
  */
 export async function unseenMigration({ host, layout, deploy, log }: Ground): Promise<Detached | undefined> {
-  const [newest, entries] = await Promise.all([askNewest(host, layout), readJournal(host, layout, 500)])
+  const [newest, entries] = await host.all([askNewest(layout), readJournal(layout, 500)])
   let found = newest
   if (!found || settled(entries, found)) return undefined
   if (found.state === 'running') {
     log(`The migrations of ${releaseIn(found)} that ${found.by} began still run: they are followed to their end.`)
     await host.run(follow(layout, found), { onLine: log })
-    found = await askNewest(host, layout)
+    found = await host.query(askNewest(layout))
   }
   if (!found || found.state === 'running') return found
   const event = { event: 'migrate', slot: found.slot, release: releaseIn(found) } as const
   const why = found.state === 'lost' ? 'MIGRATION_LOST' : 'MIGRATION_FAILED'
-  await append(
-    host,
-    layout,
-    { ...deploy, id: found.deploy },
-    found.state === 0 ? { ...event, result: 'done' } : { ...event, result: 'failed', why },
-  )
+  const end = found.state === 0 ? { ...event, result: 'done' as const } : { ...event, result: 'failed' as const, why }
+  await host.query(append(layout, { ...deploy, id: found.deploy }, end))
   return found
 }
 

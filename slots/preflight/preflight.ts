@@ -4,6 +4,7 @@
  */
 
 import type { Host } from '../../host/host.ts'
+import { type Caught, capture, caught, group } from '../../host/query.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
@@ -39,23 +40,20 @@ export interface Load {
 }
 
 /**
- * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `NOT_OURS`, `TOOLS_MISSING`. Who we are there is asked in the
- * same turn: all is looked at as for the user that we expect to be, with a group of the same name, and again when we are another.
+ * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `NOT_OURS`, `TOOLS_MISSING`. Who we are there is asked
+ * at the same time: all is looked at as for the user that we expect to be, with a group of the same name, and again when we are another.
  */
 export async function preflight<S extends string>(ground: Ground<S>, load?: Load): Promise<readonly Check[]> {
   const { host, slots, provisions, environment, deploy } = ground
   const account = (await host.account()) ?? ''
   const expected: Facts = { user: account, group: account, root: account === 'root', missing: [] }
-  const asked = facts(host, provisions)
-  const early = lookAround(ground, expected, load)
-  early.catch(() => undefined)
-  const found = await asked
+  const [found, early] = await host.all([facts(provisions), caught(lookAround(ground, expected, load))])
   const asExpected = sees(expected, found, provisions(found))
-  const { wants, began, read, look, setup, route, conflicts, changed } = await (asExpected
-    ? early
-    : lookAround(ground, found, load))
+  if (asExpected && early.fault) throw early.fault
+  const { wants, began, read, look, setup, route, conflicts, changed } =
+    (asExpected ? early.value : undefined) ?? (await host.query(lookAround(ground, found, load)))
   if (read.fault?.code === 'NOT_SET_UP' || read.fault?.code === 'NOT_OURS') throw read.fault
-  const truth = read.value ? await caught(async () => judgeTruth(read.value, slots)) : read
+  const truth = read.value ? judged(() => judgeTruth(read.value, slots)) : read
   return judge({
     host: ground.host.name,
     user: found.user,
@@ -70,15 +68,15 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
     warned: route.value ?? [],
     conflicts,
     live: { fault: truth.fault, name: read.value?.router.slot },
-    environment: (await caught(async () => slots.all.map(environment))).fault,
+    environment: judged(() => slots.all.map(environment)).fault,
     clock: { began, ended: look.at },
     deploy: deploy.id,
     load: load && { room: await load.room },
   })
 }
 
-/** All at once: what is begun in one turn travels together. */
-async function lookAround<S extends string>(ground: Ground<S>, found: Facts, load: Load | undefined) {
+/** All at once. */
+function lookAround<S extends string>(ground: Ground<S>, found: Facts, load: Load | undefined) {
   const { app, host, layout, slots, router, health, provisions } = ground
   const wants = provisions(found)
   const script = lookScript(
@@ -87,17 +85,20 @@ async function lookAround<S extends string>(ground: Ground<S>, found: Facts, loa
     load?.release,
   )
   const began = Date.now()
-  const [read, look, setup, route, conflicts = [], changed] = await Promise.all([
-    caught(async () => readings(ground)),
-    host.ask(script).then(text => ({ text, at: Date.now() })),
-    plan(host, { app, layout, slots, provisions: wants, facts: found }),
-    caught(() => router.check(health.path)),
-    // The whole configuration of a router is much to read: only `doctor` does.
-    load ? [] : router.conflicts?.(),
-    // A deploy does not wait for that either: it reads every file.
-    load ? undefined : host.ask(changedFiles(layout, slots)).then(parseChanged),
-  ])
-  return { wants, began, read, look, setup, route, conflicts, changed }
+  return group(
+    [
+      caught(readings(ground)),
+      capture(script, text => ({ text, at: Date.now() })),
+      plan({ host: host.name, app, layout, slots, provisions: wants, facts: found }),
+      caught(router.check(health.path)),
+      // The whole configuration of a router is much to read: only `doctor` does.
+      load ? undefined : router.conflicts?.(),
+      // A deploy does not wait for that either: it reads every file.
+      load ? undefined : capture(changedFiles(layout, slots), parseChanged),
+    ],
+    (read, look, setup, route, conflicts = [], changed) =>
+      ({ wants, began, read, look, setup, route, conflicts, changed }) as const,
+  )
 }
 
 /** Whether checks made for one user hold for the other: the same user, who can read all that setup made, or can become root in the same way. */
@@ -114,11 +115,9 @@ export function assertFit(host: Host, checks: readonly Check[], table: string | 
 }
 
 /** A `Fault` as a value; any other error is thrown. */
-async function caught<T>(
-  work: () => Promise<T>,
-): Promise<{ value: T; fault?: undefined } | { value?: undefined; fault: Fault }> {
+function judged<T>(work: () => T): Caught<T> {
   try {
-    return { value: await work() }
+    return { value: work() }
   } catch (error) {
     if (error instanceof Fault) return { fault: error }
     throw error

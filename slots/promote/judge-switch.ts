@@ -2,6 +2,7 @@
  * What becomes of a move that was made. The traffic goes back only to a route that does not fail more than the new one, and the release is
  * held to account only for what it does itself.
  */
+import { caught } from '../../host/query.ts'
 import type { Slot } from '../contracts.ts'
 import type { Slots } from '../slot.ts'
 import { against, type Measured } from './measured.ts'
@@ -77,11 +78,14 @@ async function compared(
   probing: Probing | undefined,
   measured: Measured | undefined,
 ): Promise<{ readonly stays: string | undefined; readonly itself: Tally }> {
-  const route = ground.router.live()
-  const [itself, before] = await serving(ground, from ? [to, from] : [to], pathsOf(ground, probing))
+  const { host, router } = ground
+  const [route, [itself, before]] = await host.all([
+    router.live(),
+    serving(router, from ? [to, from] : [to], pathsOf(ground, probing)),
+  ])
   const all = { old: sum(measured?.before, before), new: sum(measured?.after, itself) }
   // Where the router never moved there is nothing to stay on.
-  const better = from && (await route).slot === to.name && failsLess(all.new, all.old)
+  const better = from && route.slot === to.name && failsLess(all.new, all.old)
   const stays = better ? `${from.name} failed ${failedOf(all.old)}, so the traffic stays on ${to.name}` : undefined
   return { stays, itself: itself ?? { sent: 0, failed: 0 } }
 }
@@ -99,16 +103,13 @@ interface Undoing extends Judging, Pick<Ground, 'runtime'> {
  * stopped. Which slot is live is never guessed.
  */
 export async function neededBy(ground: Undoing, slot: Slot): Promise<string | undefined> {
-  const { router, runtime, slots, probe } = ground
-  const [route, process] = await Promise.all([
-    router.live().catch(() => undefined),
-    runtime.process(slot).catch(() => undefined),
-  ])
+  const { host, router, runtime, slots, probe } = ground
+  const [{ value: route }, { value: process }] = await host.all([caught(router.live()), caught(runtime.process(slot))])
   if (process?.state !== 'running') return
   if (!route) return 'it cannot be read which slot is live'
   if (route.slot === undefined) return
   if (route.slot === slot.name) return 'it has the traffic'
   const live = slots.get(route.slot)
-  const [its, others] = await serving(ground, [slot, live], pathsOf(ground, probe)).catch(() => [])
+  const [its, others] = (await host.query(caught(serving(router, [slot, live], pathsOf(ground, probe))))).value ?? []
   if (its && others && failsLess(its, others)) return `${live.name}, which is live, failed ${failedOf(others)}`
 }

@@ -4,6 +4,7 @@
  */
 import { gunzipSync } from 'node:zlib'
 import type { Host } from '../../host/host.ts'
+import { perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
 import type { Router } from '../contracts.ts'
@@ -292,14 +293,14 @@ function who(kind: ProbeKind, status: number, body: string, { to, from, versionO
   return said === version ? 'new' : 'old'
 }
 
-/** Probes that run, or are about to. What it asks of the host keeps its place in the order of a turn. */
+/** Probes that run, or are about to. Its queries are for the pipeline of the switch. */
 export interface Prober extends AsyncDisposable {
   /** Waits until they run, and keeps the moment: the router is told next. */
-  asked(): Promise<void>
+  asked(): Query<void>
   /** The router said that it was done. */
-  returned(): Promise<void>
+  returned(): Query<void>
   /** Waits until the site was watched for long enough since then, and ends them. */
-  watched(): Promise<void>
+  watched(): Query<void>
   /** Ends them, if they run still, and resolves to what they saw; undefined, with a word to the log, where nothing can be probed. */
   end(telling: Telling): Promise<Probed | undefined>
 }
@@ -311,18 +312,17 @@ interface Ground {
 }
 
 /**
- * Begins to start them, in this turn; undefined where the router cannot be probed. `dir`: a folder on the host that is not there yet, in one that
+ * Begins to start them; undefined where the router cannot be probed. `dir`: a folder on the host that is not there yet, in one that
  * is nobody else's.
  */
 export function startProbes({ host, router, log }: Ground, setting: Probing, dir: string): Prober | undefined {
   if (!router.curl) return undefined
   const held = host.hold(probeLoop(path => router.curl?.(path) ?? [], setting, dir))
   held.catch(() => undefined)
-  const inOrder = async (...scripts: Script[]) => void (await host.ask(sh.ordered(sh.lines(...scripts))))
   return {
-    asked: () => inOrder(probing(dir), stamp(dir, 'asked')),
-    returned: () => inOrder(stamp(dir, 'returned')),
-    watched: () => inOrder(watched(dir, setting.watch ?? (router.dropsKeepAlive ? WATCH.reload : WATCH.link))),
+    asked: () => perform(sh.lines(probing(dir), stamp(dir, 'asked'))),
+    returned: () => perform(stamp(dir, 'returned')),
+    watched: () => perform(watched(dir, setting.watch ?? (router.dropsKeepAlive ? WATCH.reload : WATCH.link))),
     async end(telling) {
       const { send, lines } = await held
       send('end')

@@ -1,7 +1,8 @@
 /** A move of the traffic that measures itself: what users would have seen of it, and when. */
 
 import type { Host } from '../../host/host.ts'
-import { Fault } from '../../runner/fault.ts'
+import { isSkipped, type Query } from '../../host/query.ts'
+import type { Fault } from '../../runner/fault.ts'
 import type { Router } from '../contracts.ts'
 import { versionIn } from '../health/health.ts'
 import type { Layout } from '../layout.ts'
@@ -13,7 +14,6 @@ import type { TrafficSwitch } from './switch.ts'
 interface Ground {
   readonly host: Host
   readonly layout: Layout
-  /** On a host that keeps its order. */
   readonly router: Router
   readonly health: Health
   log(line: string): void
@@ -39,14 +39,14 @@ export interface ProbedSwitch {
 }
 
 /**
- * Moves and proves, by `prove`, while the site is probed: all in one turn where the router is prompt, so that it takes one round trip. Throws when the
+ * Moves and proves, by `proof`, while the site is probed: all in one round trip. Throws when the
  * router could not switch; once it was told it never rejects: the problem is a value.
  */
 export async function probedSwitch(
   ground: Ground,
   move: TrafficSwitch<string>,
   probing: Probing | undefined,
-  prove: () => Promise<string>,
+  proof: Query<string>,
 ): Promise<ProbedSwitch> {
   const { router, layout } = ground
   const dir = `${layout.slot(move.to.name).tmp}/probes.${move.generation}`
@@ -60,17 +60,17 @@ export async function probedSwitch(
       last = performance.now() - began
       steps.push({ title, at, took: last - at })
     })
+  // One after the other, in one round trip.
+  const batch = ground.host.pipeline()
+  const checked = batch.add(router.check(ground.health.path))
+  const asked = prober && batch.add(prober.asked())
+  const told = batch.add(router.promote(move.to, move.generation))
+  const returned = prober && batch.add(prober.returned())
+  const proofCame = batch.add(proof)
+  const watched = prober && batch.add(prober.watched())
   // From now on only the host knows.
   move.told = true
-  const [checked, asked, told, returned, proven, watched] = inTurn(
-    router.prompt === true,
-    () => router.check(ground.health.path),
-    async () => prober?.asked(),
-    () => router.promote(move.to, move.generation),
-    async () => prober?.returned(),
-    prove,
-    async () => prober?.watched(),
-  )
+  void batch.run()
   let warnings: readonly Fault[]
   try {
     warnings = await checked
@@ -78,19 +78,18 @@ export async function probedSwitch(
   } catch (error) {
     // Only what was certainly not run needs not be taken back.
     await told.catch((reason: unknown) => {
-      const skipped = reason instanceof Fault && reason.code === 'COMMAND_SKIPPED'
-      if (skipped || (reason === error && !router.prompt)) move.told = false
+      if (isSkipped(reason)) move.told = false
     })
     throw error
   }
   began = performance.now()
-  let proof: string | undefined
+  let proven: string | undefined
   let problem: unknown
   let probed: Probed | undefined
   try {
     await step('Tell the router', told)
     await returned
-    proof = await step('Prove that the traffic moved', proven)
+    proven = await step('Prove that the traffic moved', proofCame)
   } catch (error) {
     problem = error
   }
@@ -98,7 +97,7 @@ export async function probedSwitch(
     try {
       probed = await step(
         'Watch the site',
-        watched.catch(() => undefined).then(() => ended(prober, ground, move)),
+        Promise.allSettled([watched]).then(() => ended(prober, ground, move)),
       )
     } catch (error) {
       problem ??= error
@@ -107,21 +106,7 @@ export async function probedSwitch(
   const sameVersion = move.versionBefore === move.record.release.version
   const result =
     probed && measured(probed, { first: !move.from, sameVersion, dropsKeepAlive: router.dropsKeepAlive ?? false })
-  return { proof, problem, warnings, steps, probed, measured: result }
-}
-
-type Works = readonly (() => Promise<unknown>)[]
-type Begun<W extends Works> = { [K in keyof W]: ReturnType<W[K]> }
-
-/** Begins all of it at once, for a host that keeps its order; or each when the one before has ended well. */
-function inTurn<const W extends Works>(prompt: boolean, ...works: W): Begun<W> {
-  let before: Promise<unknown> = Promise.resolve()
-  const begun = works.map(work => {
-    before = prompt ? work() : before.then(work)
-    before.catch(() => undefined)
-    return before
-  })
-  return begun as Begun<W>
+  return { proof: proven, problem, warnings, steps, probed, measured: result }
 }
 
 const ended = (

@@ -1,5 +1,5 @@
 /** What slots answer by themselves, past the router: asked only when something went wrong. */
-import type { Host } from '../../host/host.ts'
+import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router, Slot } from '../contracts.ts'
 import type { Tally } from './tally.ts'
@@ -7,11 +7,6 @@ import type { Tally } from './tally.ts'
 /** How often each path is asked of a slot, all at once, and how long an answer may take, in seconds: as long as that of a probe. */
 const TIMES = 5
 const PATIENCE = 5
-
-interface Ground {
-  readonly host: Host
-  readonly router: Router
-}
 
 /**
  * Asks slots themselves, past the router, for what a promote asks of the site. Prints `<position> <status>` for each request, 000 where
@@ -51,12 +46,8 @@ export function parseAsked(printed: string, slots: number): readonly Tally[] {
 }
 
 /** Asks each slot itself. `paths`: as in the Taskfile's `probe`. */
-export async function serving(
-  { host, router }: Ground,
-  slots: readonly Slot[],
-  paths: readonly string[],
-): Promise<readonly Tally[]> {
+export function serving(router: Router, slots: readonly Slot[], paths: readonly string[]): Query<readonly Tally[]> {
   const url = router.curl?.('/').at(-1)
-  const printed = await host.ask(askSlots(slots, paths, url === undefined ? undefined : new URL(url)))
-  return parseAsked(printed, slots.length)
+  const script = askSlots(slots, paths, url === undefined ? undefined : new URL(url))
+  return capture(script, printed => parseAsked(printed, slots.length))
 }

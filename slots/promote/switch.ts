@@ -1,8 +1,8 @@
 /** One move of the traffic: planned only to a slot that is fit for it, proven from outside, written down. */
 
-import { inThisOrder } from '../../host/exec/batch.ts'
 import type { Host } from '../../host/host.ts'
-import type { Answer, Route, Router, Runtime, Slot } from '../contracts.ts'
+import { caught, mapped, type Query } from '../../host/query.ts'
+import type { Answer, Proof, Route, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { answerWords } from '../health/format.ts'
 import { assertHealthy, versionIn } from '../health/health.ts'
@@ -72,14 +72,15 @@ export class NotProven extends Error {
 }
 
 /** Proves on fresh connections that the route is the new one, and that it is this release that answers through it. Throws `NotProven`. */
-export async function proveSwitch(
-  { router, health }: Ground,
+export function proveSwitch(
+  { router, health }: Pick<Ground, 'router' | 'health'>,
   { to, generation, record }: TrafficSwitch<string>,
-): Promise<string> {
-  const proof = await router.prove(
-    { slot: to.name, generation },
-    { ...PROOF, path: health.path, headers: health.headers },
-  )
+): Query<string> {
+  const limits = { ...PROOF, path: health.path, headers: health.headers }
+  return mapped(router.prove({ slot: to.name, generation }, limits), proof => provenWords(proof, health, record))
+}
+
+function provenWords(proof: Proof, health: Health, record: SlotRecord): string {
   if (!proof.proven)
     throw new NotProven(
       `after ${proof.asked} questions the site still says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
@@ -102,16 +103,16 @@ export async function takeBack(
   { host, layout, router }: Ground,
   { before, to, record }: TrafficSwitch<string>,
 ): Promise<void> {
-  const back = () => (before.slot === undefined ? undefined : router.prove(before, PROOF))
-  const now = await router.live().catch(() => undefined)
+  const back = async () => (before.slot === undefined ? undefined : host.query(router.prove(before, PROOF)))
+  const { value: now } = await host.query(caught(router.live()))
   const moved = now?.slot !== before.slot || now?.generation !== before.generation
   let proof = moved ? undefined : await back()
   if (!proof?.proven) {
-    await router.restore(before)
+    await host.query(router.restore(before))
     proof = await back()
   }
   // What failed may have come after the move was written down. Where nothing can be written, the route is back all the same.
-  await writeRecord(host, layout, record)
+  await host.query(writeRecord(layout, record))
   if (proof === undefined || proof.proven) return
   const last = proof.last.problem ?? proof.last.slot ?? 'no slot'
   throw slotFaults.RESTORE_NOT_PROVEN({ slot: before.slot ?? '', why: `the site says ${last} after ${to.name}` })
@@ -124,16 +125,17 @@ export async function recordSwitch(
   why?: string,
 ): Promise<void> {
   const promoted = { generation: move.generation, at: promotedAt(move.records), by: deploy.by }
-  await inThisOrder([
-    writeRecord(host, layout, { ...move.record, state: 'ready', promoted }),
-    append(host, layout, deploy, {
-      event: 'promote',
-      slot: move.to.name,
-      from: move.from?.name,
-      release: move.record.release.name,
-      revision: move.record.revision ?? undefined,
-      result: 'done',
-      why,
-    }),
-  ])
+  const event = {
+    event: 'promote',
+    slot: move.to.name,
+    from: move.from?.name,
+    release: move.record.release.name,
+    revision: move.record.revision ?? undefined,
+    result: 'done',
+    why,
+  } as const
+  const batch = host.pipeline()
+  batch.push(writeRecord(layout, { ...move.record, state: 'ready', promoted }))
+  batch.push(append(layout, deploy, event))
+  await batch.run()
 }

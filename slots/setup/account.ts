@@ -1,5 +1,5 @@
 /** The account that deploys, where it is another than the one that sets up: made when it is not there, with the keys of the latter. */
-import type { Host } from '../../host/host.ts'
+import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
 import { slotFaults } from '../faults.ts'
@@ -57,11 +57,12 @@ while read -r kind key words; do
 done`,
 )} <<< "$keys"`
 
-export async function accountFor(host: Host, user: string, { root }: Facts): Promise<Account> {
-  const [group = '', ...keys] = (await host.ask(standing(user, root))).split('\n').map(line => line.trimEnd())
-  const absent = group === 'absent'
-  return { user, group: absent ? user : group, absent, keys: keys.filter(Boolean) }
-}
+export const accountFor = (user: string, { root }: Facts): Query<Account> =>
+  capture(standing(user, root), text => {
+    const [group = '', ...keys] = text.split('\n').map(line => line.trimEnd())
+    const absent = group === 'absent'
+    return { user, group: absent ? user : group, absent, keys: keys.filter(Boolean) }
+  })
 
 /** For root: makes the account, which has no password, and lets the keys in. As the account itself, so that a link that it made leads root nowhere. */
 export const makeAccount = ({ user, absent, keys }: Account): Script =>

@@ -3,7 +3,7 @@
  * on the same ports, and files that no setup made. Found by what is in them, so that those of earlier versions are known too.
  */
 import { posix } from 'node:path'
-import type { Host } from '../../host/host.ts'
+import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
 import type { Provision, Slot } from '../contracts.ts'
@@ -92,6 +92,5 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly St
 }
 
 /** Looks, and throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`. `root`: whether we can become root. */
-export async function assertFree(host: Host, claims: Claims, root: boolean): Promise<void> {
-  assertUnclaimed(host.name, claims, parseStanding(await host.ask(asReader(root, standing(claims)))))
-}
+export const assertFree = (host: string, claims: Claims, root: boolean): Query<void> =>
+  capture(asReader(root, standing(claims)), text => assertUnclaimed(host, claims, parseStanding(text)))

@@ -1,5 +1,5 @@
 /** Who we are on a host, whether we can become root there, and which tools it lacks. */
-import type { Host } from '../../host/host.ts'
+import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { HostFacts, Provision } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
@@ -19,11 +19,13 @@ if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo use
 ${missingTools(tools)}`
 
 /** Throws `TOOLS_MISSING` with the line that installs them. */
-export async function facts(host: Host, provisions: (facts: HostFacts) => readonly Provision[]): Promise<Facts> {
+export function facts(provisions: (facts: HostFacts) => readonly Provision[]): Query<Facts> {
   const wanted = provisions({ user: '', group: '' }).map(want => want.tools)
   const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...wanted)
-  const [user = '', group = '', root, ...missing] = (await host.ask(lookAt(Object.keys(tools)))).split('\n')
-  const lacking = parseMissing(missing, tools)
-  if (lacking) throw slotFaults.TOOLS_MISSING(lacking)
-  return { user, group, root: root === 'root', missing }
+  return capture(lookAt(Object.keys(tools)), text => {
+    const [user = '', group = '', root, ...missing] = text.split('\n')
+    const lacking = parseMissing(missing, tools)
+    if (lacking) throw slotFaults.TOOLS_MISSING(lacking)
+    return { user, group, root: root === 'root', missing }
+  })
 }

@@ -1,9 +1,8 @@
 /** Does what a setup planned: all of it, or nothing. */
 
-import { lastLines } from '../../host/exec/run.ts'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
-import type { Script } from '../../host/script.ts'
+import { lastLines, type Script } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { SetupPlan } from './plan.ts'
 import { applied, ENDED, type Transaction, takenBack, throughRoot, written } from './transaction.ts'

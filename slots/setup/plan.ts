@@ -2,11 +2,11 @@
  * What a setup would do: folders of the deploying user, files of root. What stands there already is left alone, so that a second
  * setup does nothing, and a dry run shows what would change as a diff.
  */
-import type { Host } from '../../host/host.ts'
+import { type AnyQuery, capture, group, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, readAsRoot } from '../../host/sudo.ts'
 import type { Fault } from '../../runner/fault.ts'
-import type { HostFile, Provision } from '../contracts.ts'
+import type { HostFile, HostFolder, Provision } from '../contracts.ts'
 import { verdict } from '../edited.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
@@ -38,20 +38,19 @@ export interface Change {
   readonly edited?: 'kept' | readonly string[]
 }
 
-/** Which of the files differ from what they should be, and how. */
-async function changes(host: Host, root: boolean, files: readonly HostFile[]): Promise<readonly Change[]> {
-  return Promise.all(
-    files.map(async file => {
-      const { code, stdout, stderr } = await host.run(difference(file, root), { input: file.text })
-      // Only root may read that one; whether it says enough is what sudo tells.
-      const unseen = !root && code > 1 && file.path.startsWith(SUDOERS)
-      const diff = code === 0 || unseen ? '' : stdout || stderr
-      const judged = verdict(file, diff)
-      if (judged === 'write') return { file, diff }
-      return judged === 'keep' ? { file, diff: '', edited: 'kept' } : { file, diff, edited: judged }
-    }),
-  )
-}
+/** Whether a file differs from what it should be, and how. */
+const changeOf = (file: HostFile, root: boolean): Query<Change> => ({
+  script: difference(file, root),
+  input: file.text,
+  read({ code, stdout, stderr }) {
+    // Only root may read that one; whether it says enough is what sudo tells.
+    const unseen = !root && code > 1 && file.path.startsWith(SUDOERS)
+    const diff = code === 0 || unseen ? '' : stdout || stderr
+    const judged = verdict(file, diff)
+    if (judged === 'write') return { file, diff }
+    return judged === 'keep' ? { file, diff: '', edited: 'kept' } : { file, diff, edited: judged }
+  },
+})
 
 /** What a setup would do. */
 export interface SetupPlan {
@@ -75,6 +74,8 @@ export interface SetupPlan {
 }
 
 export interface SetupWishes {
+  /** The name of the host. */
+  readonly host: string
   readonly app: string
   readonly layout: Layout
   readonly slots: Slots<string>
@@ -87,24 +88,47 @@ export interface SetupWishes {
 
 type Part = Pick<Provision, 'files' | 'links' | 'apply'>
 
-export async function plan(
-  host: Host,
-  { app, layout, slots, provisions, facts, account }: SetupWishes,
-): Promise<SetupPlan> {
+export function plan(wishes: SetupWishes): AnyQuery<SetupPlan> {
+  const { app, layout, slots, provisions, facts, account } = wishes
   const wanted = folders(layout, slots, provisions)
   const commands = provisions.flatMap(want => want.sudo)
   // sudo reads its files each time: nothing has to be told of them.
   const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout.root, facts, commands)], apply: [] }]
-  const [missing, unlinked, compared, left] = await Promise.all([
-    host.ask(asReader(account !== undefined && facts.root, missingFolders(layout, wanted, facts))),
-    host.ask(missingLinks(parts.flatMap(({ links = [] }) => links))),
-    Promise.all(parts.map(({ files }) => changes(host, facts.root, files))),
-    host.ask(leftOver(app)),
-  ])
-  const paths = missing.split('\n').filter(Boolean)
-  const links = unlinked.split('\n').filter(Boolean)
+  const compared = parts.map(({ files }) =>
+    group(
+      files.map(file => changeOf(file, facts.root)),
+      (...changes) => changes,
+    ),
+  )
+  return group(
+    [
+      capture(asReader(account !== undefined && facts.root, missingFolders(layout, wanted, facts)), linesOf),
+      capture(missingLinks(parts.flatMap(({ links = [] }) => links)), linesOf),
+      group(compared, (...changes) => changes),
+      capture(leftOver(app), left => left !== ''),
+    ],
+    (missing, unlinked, changes, cut) => planned(wishes, { wanted, parts, missing, unlinked, changes, cut }),
+  )
+}
+
+const linesOf = (text: string) => text.split('\n').filter(Boolean)
+
+interface Found {
+  readonly wanted: readonly HostFolder[]
+  readonly parts: readonly Part[]
+  /** Paths of folders and links that are not there. */
+  readonly missing: readonly string[]
+  readonly unlinked: readonly string[]
+  /** Of each part. */
+  readonly changes: readonly (readonly Change[])[]
+  readonly cut: boolean
+}
+
+function planned(
+  { host, layout, provisions, facts, account }: SetupWishes,
+  { wanted, parts, missing: paths, unlinked: links, changes: compared, cut }: Found,
+): SetupPlan {
   const files = compared.flat().filter(({ diff }) => diff !== '')
-  const cut = left !== ''
   const groups = parts.map(
     (part, i): Group => ({
       files: (compared[i] ?? [])
@@ -135,7 +159,7 @@ export async function plan(
       ...provisions.flatMap(want => want.notes ?? []),
     ],
     refused: files.flatMap(({ file, edited }) =>
-      typeof edited === 'object' ? [slotFaults.FILE_EDITED({ host: host.name, path: file.path, missing: edited })] : [],
+      typeof edited === 'object' ? [slotFaults.FILE_EDITED({ host, path: file.path, missing: edited })] : [],
     ),
     prepare: sh.lines(
       account ? makeAccount(account) : sh.read`:`,

@@ -1,5 +1,6 @@
 /** What runs on a host already, and whether a setup would cut its way there: the site names the ports of the slots. */
 import type { Host } from '../../host/host.ts'
+import { capture, caught, group, succeeds } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
 import type { HostFile, Provision, Router, Runtime, Slot } from '../contracts.ts'
@@ -68,13 +69,15 @@ interface Wishes {
  */
 export async function assertKeepsLive(ground: Ground, { provisions, files, root }: Wishes): Promise<readonly string[]> {
   const { host, layout, slots, router, runtime } = ground
-  const [text, route, processes] = await Promise.all([
-    host.ask(asReader(root, standingSlots(layout))),
+  const [standing, { value: route }, processes] = await host.all([
+    capture(asReader(root, standingSlots(layout)), parseSlots),
     // Where the router cannot say, the records do.
-    router.live().catch(() => undefined),
-    Promise.all(slots.all.map(slot => runtime.process(slot))),
+    caught(router.live()),
+    group(
+      slots.all.map(slot => runtime.process(slot)),
+      (...all) => all,
+    ),
   ])
-  const standing = parseSlots(text)
   const live = route?.slot ?? liveByRecords(standing.map(({ record }) => record))
   if (live === undefined && standing.length === 0) return []
   if (live !== undefined && !slots.all.some(({ name }) => name === live))
@@ -84,7 +87,8 @@ export async function assertKeepsLive(ground: Ground, { provisions, files, root 
     const found = standing.find(({ name }) => name === slot.name)
     const runs = processes[i]?.state === 'running' || Boolean(found?.record?.adopted)
     if (!runs && slot.name !== live) continue
-    const moved = found?.port === undefined ? runs && !(await is(host, listens(slot.port))) : found.port !== slot.port
+    const moved =
+      found?.port === undefined ? runs && !(await host.query(succeeds(listens(slot.port)))) : found.port !== slot.port
     const from = found?.port
     if (moved && slot.name === live) {
       const idle = slots.other(slot)
@@ -117,5 +121,3 @@ async function stranded(host: Host, slot: Slot, live: boolean, { provisions, fil
   }
   return notes
 }
-
-const is = async (host: Host, script: Script): Promise<boolean> => (await host.run(script)).code === 0

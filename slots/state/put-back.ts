@@ -1,6 +1,7 @@
 /** Sends the traffic to a slot again where the router has lost its route: it was removed, names what is not ours, or leads nowhere. */
 
-import { Fault } from '../../runner/fault.ts'
+import type { Host } from '../../host/host.ts'
+import { caught } from '../../host/query.ts'
 import type { Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
@@ -8,7 +9,7 @@ import { append } from '../journal/journal.ts'
 import type { Health } from '../model.ts'
 import type { Readings, Ground as Seen } from './readings.ts'
 import { repairRecords } from './repair.ts'
-import { liveByRecords, readRecord } from './slot-record.ts'
+import { liveByRecords, recordsOf } from './slot-record.ts'
 
 const PROOF = { answers: 5, within: 10_000 }
 
@@ -21,8 +22,10 @@ export interface Lost {
 }
 
 /** Whether the route is lost; `undefined` when the router has one, or none and the records say the same. Throws what else could not be read. */
-export async function lostRoute(ground: Seen<string>, read: () => Promise<Readings>): Promise<Lost | undefined> {
-  const { host, layout, slots, router } = ground
+export async function lostRoute(
+  { host, layout, slots, router }: Seen<string> & { readonly host: Host },
+  read: () => Promise<Readings>,
+): Promise<Lost | undefined> {
   try {
     const { router: route, answer, records } = await read()
     const last = liveByRecords(records)
@@ -31,17 +34,15 @@ export async function lostRoute(ground: Seen<string>, read: () => Promise<Readin
     const words = `router says ${route.slot ?? 'no slot'}, public answer says no slot, records says ${last ?? 'no slot'}`
     return { words, records, last }
   } catch (error) {
-    const fault = await router.live().then(
-      () => undefined,
-      (reason: unknown) => reason,
-    )
-    if (!(fault instanceof Fault)) throw error
-    const records = await Promise.all(slots.all.map(slot => readRecord(host, layout, slot)))
+    const { fault } = await host.query(caught(router.live()))
+    if (!fault) throw error
+    const records = await host.query(recordsOf(layout, slots))
     return { words: fault.message.replace(/\.$/, ''), records, last: liveByRecords(records) }
   }
 }
 
 interface Ground extends Seen<string> {
+  readonly host: Host
   readonly health: Health
   readonly deploy: Deploy
   readonly dryRun: boolean
@@ -54,17 +55,20 @@ interface Ground extends Seen<string> {
 export async function putBack(ground: Ground, { words, records }: Lost, slot: Slot): Promise<string> {
   const { host, layout, router, deploy, health } = ground
   if (!records.some(record => record?.slot === slot.name)) throw slotFaults.SLOT_EMPTY({ slot: slot.name })
-  await router.check()
-  await router.promote(slot, deploy.id)
-  if (ground.dryRun) return 'not proven in a dry run'
   const route = { slot: slot.name, generation: deploy.id }
-  const proof = await router.prove(route, { ...PROOF, path: health.path })
+  const batch = host.pipeline()
+  batch.push(router.check())
+  batch.push(router.promote(slot, deploy.id))
+  const proven = ground.dryRun ? undefined : batch.add(router.prove(route, { ...PROOF, path: health.path }))
+  await batch.run()
+  const proof = await proven
+  if (!proof) return 'not proven in a dry run'
   if (!proof.proven)
     throw slotFaults.RESTORE_NOT_PROVEN({
       slot: slot.name,
       why: `the site says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
     })
   await repairRecords(ground, route, { router: route, answer: proof.last, records })
-  await append(host, layout, deploy, { event: 'repair', slot: slot.name, result: 'done', why: words })
+  await host.query(append(layout, deploy, { event: 'repair', slot: slot.name, result: 'done', why: words }))
   return `${proof.asked} answers, ${health.path} answers ${proof.answer?.status || 'nothing'}`
 }

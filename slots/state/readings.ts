@@ -2,13 +2,13 @@
  * Which slot is live. Three readings must agree: the router's own state, the public answer of `/deployment_id`, and the
  * records on the host. "Unknown" is never read as "blue".
  */
-import type { Host } from '../../host/host.ts'
+import { type AnyQuery, group } from '../../host/query.ts'
 import type { PublicAnswer, Route, Router, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import type { Slots } from '../slot.ts'
-import { liveByRecords, readRecord, type SlotRecord } from './slot-record.ts'
+import { liveByRecords, recordsOf, type SlotRecord } from './slot-record.ts'
 
 /** What was read, before it is judged. */
 export interface Readings {
@@ -24,26 +24,18 @@ export interface Truth<S extends string> extends Readings {
 }
 
 export interface Ground<S extends string> {
-  readonly host: Host
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly router: Router
 }
 
-/** Asks all three at once. Throws `NOT_SET_UP` where there is nothing to ask. */
-export async function readings(ground: Ground<string>): Promise<Readings> {
-  const { host, layout, slots, router } = ground
-  const read = Promise.all([
-    router.live(),
-    router.answer(),
-    Promise.all(slots.all.map(slot => readRecord(host, layout, slot))),
-  ])
-  // Where nothing is set up, that is what is wrong, whatever else could not be read.
-  read.catch(() => undefined)
-  await assertSetUp(host, layout)
-  const [route, answer, records] = await read
-  return { router: route, answer, records }
-}
+/** All three. Throws `NOT_SET_UP` where there is nothing to ask. */
+export const readings = ({ layout, slots, router }: Ground<string>): AnyQuery<Readings> =>
+  group(
+    // Where nothing is set up, that is what is wrong, whatever else could not be read.
+    [assertSetUp(layout), router.live(), router.answer(), recordsOf(layout, slots)],
+    (_, route, answer, records) => ({ router: route, answer, records }),
+  )
 
 /** The three readings in words, for people. */
 export const readingLines = ({ router, answer, records }: Readings): readonly [string, string][] => [

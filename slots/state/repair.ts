@@ -47,13 +47,14 @@ export async function repairRecords(ground: Ground, { slot: name, generation }: 
     const record = read.records[i]
     if (slot.name === name) {
       const promoted = { generation: generation ?? deploy.id, at, by: deploy.by }
-      await writeRecord(host, layout, { ...(record ?? (await recordOf(ground, slot, at))), promoted })
-    } else if (record?.promoted && name === undefined) await writeRecord(host, layout, { ...record, promoted: null })
+      await host.query(writeRecord(layout, { ...(record ?? (await recordOf(ground, slot, at))), promoted }))
+    } else if (record?.promoted && name === undefined)
+      await host.query(writeRecord(layout, { ...record, promoted: null }))
   }
 }
 
 async function recordOf({ host, layout, deploy }: Ground, slot: Slot, at: string): Promise<SlotRecord> {
-  const [dir = '', ...json] = (await host.ask(filledWith(layout, slot))).split('\n')
+  const [dir = '', ...json] = (await host.capture(filledWith(layout, slot))).split('\n')
   if (dir === '') throw slotFaults.SLOT_EMPTY({ slot: slot.name })
   const { version, sha256, revision } = parseReleaseRecord(json.join('\n'))
   const release: Release = { name: posix.basename(dir), version, sha256, dir }

@@ -2,11 +2,13 @@
  * What a host remembers of a slot, in `slot.json` beside the slot's `current` link. It stands on the host and not on a
  * laptop: a second deployer, or CI, sees the same.
  */
-import type { Host } from '../../host/host.ts'
+import { fileQuery } from '../../host/exec/transfer.ts'
+import { type AnyQuery, capture, group, type Query } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
 import type { Release, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
+import type { Slots } from '../slot.ts'
 
 export interface SlotRecord {
   readonly slot: string
@@ -27,19 +29,30 @@ export interface SlotRecord {
 }
 
 /** The record of a slot; `undefined` when nothing was ever put there. A record that cannot be read is a `Fault`. */
-export async function readRecord(host: Host, layout: Layout, slot: Slot): Promise<SlotRecord | undefined> {
+export function readRecord(layout: Layout, slot: Slot): Query<SlotRecord | undefined> {
   const path = layout.slot(slot.name).record
-  const text = await host.ask(sh.read`if [ -e ${path} ]; then cat ${path}; fi`)
-  if (text === '') return undefined
-  try {
-    return JSON.parse(text) as SlotRecord
-  } catch (cause) {
-    throw slotFaults.RECORD_UNREADABLE({ path }, cause)
-  }
+  return capture(sh.read`if [ -e ${path} ]; then cat ${path}; fi`, text => {
+    if (text === '') return undefined
+    try {
+      return JSON.parse(text) as SlotRecord
+    } catch (cause) {
+      throw slotFaults.RECORD_UNREADABLE({ path }, cause)
+    }
+  })
 }
 
-export const writeRecord = (host: Host, layout: Layout, record: SlotRecord): Promise<void> =>
-  host.write(layout.slot(record.slot).record, `${JSON.stringify(record, null, 2)}\n`)
+/** Of all slots, in their order. */
+export const recordsOf = (
+  layout: Layout,
+  { all }: Pick<Slots<string>, 'all'>,
+): AnyQuery<readonly (SlotRecord | undefined)[]> =>
+  group(
+    all.map(slot => readRecord(layout, slot)),
+    (...records) => records,
+  )
+
+export const writeRecord = (layout: Layout, record: SlotRecord): Query<void> =>
+  fileQuery(layout.slot(record.slot).record, `${JSON.stringify(record, null, 2)}\n`)
 
 /**
  * A time for the slot that gets the traffic now: ours, or just after the newest in the records. People's clocks differ, and

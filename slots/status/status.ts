@@ -1,15 +1,17 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
 
+import type { Host } from '../../host/host.ts'
+import { capture, caught, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
 import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
 import { connections } from '../lifecycle/connections.ts'
-import { closedWords, parseClosed } from '../lock/maintenance.ts'
-import type { Detached } from '../migration/detached.ts'
-import { askNewest, migrationWords } from '../migration/migration.ts'
+import { closed } from '../lock/maintenance.ts'
+import { askNewest, type Detached } from '../migration/detached.ts'
+import { migrationWords } from '../migration/migration.ts'
 import type { Health, HealthResult, Maintenance } from '../model.ts'
-import { agree, type Ground, readingLines, readings } from '../state/readings.ts'
+import { agree, type Ground, type Readings, readingLines, readings } from '../state/readings.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 
 export interface SlotStatus {
@@ -40,62 +42,74 @@ export interface Status {
 }
 
 interface Seen<S extends string> extends Ground<S> {
+  readonly host: Host
   readonly runtime: Runtime
   readonly health: Health
 }
 
 /** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
 export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
-  const [read, migration, closed] = await Promise.all([
-    readings(seen),
-    askNewest(seen.host, seen.layout),
-    seen.host.ask(closedWords(seen.layout)),
-  ])
+  const { host, layout } = seen
+  const [read, migration, maintenance] = await host.all([readings(seen), askNewest(layout), closed(layout)])
   const live = agree(read) ? (read.router.slot ?? null) : null
-  const slots = await Promise.all(
-    seen.slots.all.map((slot, i) => slotStatus(seen, slot, read.records[i], live === slot.name)),
-  )
+  const slots = await slotStatuses(seen, read.records)
   return {
-    host: seen.host.name,
+    host: host.name,
     live,
     agreed: agree(read),
     readings: Object.fromEntries(readingLines(read)),
-    slots,
+    slots: slots.map(slot => ({ ...slot, live: live === slot.slot })),
     migration: migration ?? null,
-    maintenance: parseClosed(closed) ?? null,
+    maintenance: maintenance ?? null,
   }
 }
 
-async function slotStatus(
-  { host, runtime, health }: Seen<string>,
-  slot: Slot,
-  record: SlotRecord | undefined,
-  live: boolean,
-): Promise<SlotStatus> {
-  const [supervised, connected, adopted] = await Promise.all([
-    runtime.process(slot),
-    host.ask(connections(slot)),
-    record?.adopted ? host.run(adoptedUptime(record.adopted)) : undefined,
-  ])
-  const process: SlotProcess =
-    adopted?.code === 0 && record?.adopted
-      ? { state: 'running', pid: record.adopted.pid, uptime: Number(adopted.stdout) }
-      : supervised
-  const asked =
-    process.state === 'running' && process.pid !== undefined
-      ? parseHealth(await host.ask(healthLoop(slot, process.pid, { ...health, passes: 1, soak: 0, within: WITHIN })))
-      : undefined
-  return {
-    slot: slot.name,
-    live,
-    release: record?.release.name ?? null,
-    state: process.state,
-    pid: process.pid ?? null,
-    uptime: process.uptime ?? null,
-    health: asked === undefined ? 'unknown' : isHealthy(asked) ? 'healthy' : 'ill',
-    connections: Number(connected),
-  }
+/** Looks at all slots at once, and then asks those that run for their health. */
+async function slotStatuses(
+  { host, slots, runtime, health }: Seen<string>,
+  records: Readings['records'],
+): Promise<readonly Omit<SlotStatus, 'live'>[]> {
+  const looked = await host.query(
+    group(
+      slots.all.map((slot, i) => looking(runtime, slot, records[i]?.adopted ?? undefined)),
+      (...all) => all,
+    ),
+  )
+  const once = { ...health, passes: 1, soak: 0, within: WITHIN }
+  const asked = await host.all(
+    looked.map(({ slot, process: { state, pid } }) =>
+      state === 'running' && pid !== undefined ? capture(healthLoop(slot, pid, once), parseHealth) : undefined,
+    ),
+  )
+  return looked.map(({ slot, process, connected }, i) => {
+    const result = asked[i]
+    return {
+      slot: slot.name,
+      release: records[i]?.release.name ?? null,
+      state: process.state,
+      pid: process.pid ?? null,
+      uptime: process.uptime ?? null,
+      health: result === undefined ? 'unknown' : isHealthy(result) ? 'healthy' : 'ill',
+      connections: connected,
+    }
+  })
 }
+
+const looking = (runtime: Runtime, slot: Slot, adopted: NonNullable<SlotRecord['adopted']> | undefined) =>
+  group(
+    [
+      runtime.process(slot),
+      capture(connections(slot), Number),
+      adopted && caught(capture(adoptedUptime(adopted), Number)),
+    ],
+    (supervised, connected, uptime) => {
+      const process: SlotProcess =
+        adopted && uptime?.value !== undefined
+          ? { state: 'running', pid: adopted.pid, uptime: uptime.value }
+          : supervised
+      return { slot, process, connected }
+    },
+  )
 
 /** Milliseconds after which a slot that has not answered with 200 yet is asked no more. */
 const WITHIN = 500

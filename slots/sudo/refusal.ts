@@ -2,7 +2,7 @@
  * Whether sudo lets the deploying user run what it must, and what to do when not. sudo itself is asked (`sudo -n -l COMMAND`): what a failed command
  * printed never counts, since sudo also warns where it allows ("unable to resolve host").
  */
-import type { Host } from '../../host/host.ts'
+import { type Asked, capture } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { Fault } from '../../runner/fault.ts'
 import { wantsPassword } from './list.ts'
@@ -108,13 +108,14 @@ function advice(user: string, line: string, said: string, overruled: boolean): s
 }
 
 /** Asks the host; undefined when sudo allows all of the commands, and when the host cannot be asked. Only for what has failed already: it costs a round trip. */
-export async function sudoRefusal(host: Host, commands: readonly Command[]): Promise<Refusal | undefined> {
+export async function sudoRefusal(host: Asked, commands: readonly Command[]): Promise<Refusal | undefined> {
   if (commands.length === 0) return undefined
-  try {
-    const text = await host.ask(sh.read`
+  const script = sh.read`
 export LC_ALL=C
 id -un
-${askSudo(commands)}`)
+${askSudo(commands)}`
+  try {
+    const text = await host.query(capture(script))
     const [user = '', listing = '', denied = ''] = text.split(/^@@ (?:sudo|denied)\n?/m)
     return refusalOf(user.trim(), commands, sudoAnswer(lines(listing), lines(denied)))
   } catch (error) {

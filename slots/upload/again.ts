@@ -2,10 +2,9 @@
  * A release is uploaded before the lock is taken, and another deploy, which we may wait for, removes old releases while it has the lock. So
  * under the lock the release is looked for again, and sent again when it is gone.
  */
-import type { Host } from '../../host/host.ts'
-import { slotFaults } from '../faults.ts'
+import type { Host, Pipeline } from '../../host/host.ts'
 import type { Layout } from '../layout.ts'
-import { GONE, NOT_SHARED, releaseThere } from './release.ts'
+import { releaseThere } from './release.ts'
 import type { Sending } from './upload.ts'
 
 interface Ground {
@@ -15,23 +14,23 @@ interface Ground {
 }
 
 /**
- * Does the work when the release is there. `work` begins its scripts in the turn in which it is called: they travel with the look, and are not
- * run when the release is gone. Then it is sent, and `work` is done after that.
+ * Does the work when the release is there: it adds its queries to a pipeline, behind the look, and runs that. When the release is gone, none of them is
+ * run; it is sent, and the work is done after that.
  */
 export async function whileThere<T>(
   { host, layout, log }: Ground,
   sending: Sending,
-  work: () => Promise<T>,
+  work: (batch: Pipeline) => Promise<T>,
 ): Promise<T> {
   const { release } = sending
-  const look = host.run(releaseThere(layout, release))
-  const early = work()
-  early.catch(() => undefined)
-  const { code, stdout } = await look
-  if (code !== GONE && code !== NOT_SHARED) return early
-  await early.catch(() => undefined)
-  if (code === NOT_SHARED) throw slotFaults.RELEASE_NOT_SHARED({ release, path: stdout.trim() })
+  const batch = host.pipeline()
+  const [there, early] = await Promise.allSettled([batch.add(releaseThere(layout, release)), work(batch)])
+  if (there.status === 'rejected') throw there.reason
+  if (there.value) {
+    if (early.status === 'rejected') throw early.reason
+    return early.value
+  }
   log(`${release.name} was removed while this deploy waited for the lock: it is sent again.`)
   await sending.again(log)
-  return work()
+  return work(host.pipeline())
 }

@@ -2,8 +2,10 @@
  * Releases on a host: immutable folders, named by version and content. The same artifact always has the same name, so
  * deploying it again finds the release that is there and never touches one that runs.
  */
+import { commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Artifact, Release } from '../contracts.ts'
+import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { named } from '../names.ts'
 import { linkShared, makeWayFor, refuseOutside, removing } from './receive.ts'
@@ -68,19 +70,27 @@ if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/releas
 }
 
 /**
- * Ends with `GONE` when the release is not there, or not whole, and with `NOT_SHARED`, having printed the path, when it was made before the Taskfile
- * named a shared path. It has its place in the order of its turn: what is begun behind it in the same turn is not run then.
+ * Whether the release is there, and whole: what stands behind it in a pipeline is not run when it is not. Throws `RELEASE_NOT_SHARED` when it was made
+ * before the Taskfile named a shared path.
  */
-export const releaseThere = ({ shared }: Layout, { dir }: Release): Script =>
-  sh.ordered(
-    sh.lines(
-      sh.read`[ -f ${`${dir}/release.json`} ] || exit ${GONE}`,
-      ...shared.paths.map(path => sh.read`[ -L ${`${dir}/${path}`} ] || { echo ${path}; exit ${NOT_SHARED}; }`),
-    ),
+export const releaseThere = ({ shared }: Layout, release: Release): Query<boolean> => {
+  const { dir } = release
+  const script = sh.lines(
+    sh.read`[ -f ${`${dir}/release.json`} ] || exit ${GONE}`,
+    ...shared.paths.map(path => sh.read`[ -L ${`${dir}/${path}`} ] || { echo ${path}; exit ${NOT_SHARED}; }`),
   )
+  return {
+    script,
+    read(output, host) {
+      if (output.code === NOT_SHARED) throw slotFaults.RELEASE_NOT_SHARED({ release, path: output.stdout.trim() })
+      if (output.code !== 0 && output.code !== GONE) throw commandFailed(host, script, output)
+      return output.code === 0
+    },
+  }
+}
 
-export const GONE = 62
-export const NOT_SHARED = 63
+const GONE = 62
+const NOT_SHARED = 63
 
 /** What the name of a release begins with while it is being removed. */
 const REMOVED = '.removed.'

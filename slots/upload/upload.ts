@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { createGzip, gzip, gzipSync } from 'node:zlib'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
+import { capture } from '../../host/query.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import type { Artifact, Release } from '../contracts.ts'
@@ -65,8 +66,8 @@ export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents
     const first = await begin()
     if (first) return (await first.go(log)) ?? (await sendMissing(missing, 'by contents').go(log)) === true
     // A dry run only prints the script that finds this out.
-    await assertSetUp(ground.host, ground.layout)
-    if ((await ground.host.ask(releaseRecord(release))) !== '') return false
+    const [, there] = await ground.host.all([assertSetUp(ground.layout), capture(releaseRecord(release))])
+    if (there !== '') return false
     if (!(await gzipped())) return sendWhole(ground, artifact, release, log)
     return (await sendMissing(missing, 'by manifests').go(log)) === true
   }
@@ -130,7 +131,7 @@ function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release
       if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
       if (broken) throw broken
       if (output.code === RECEIVE_ENDED.more && knowing === 'by manifests') return undefined
-      if (output.code === RECEIVE_ENDED.notSetUp) await assertSetUp(host, layout)
+      if (output.code === RECEIVE_ENDED.notSetUp) await host.query(assertSetUp(layout))
       throw failure(host, layout, release, artifact, output, sizeOf(manifest))
     },
   }

@@ -9,7 +9,7 @@ export const console = <S extends string>({ task, slot }: Parts<S>) =>
     interactive: true,
     async run({ host, layout, runtime, slot }) {
       if (!runtime.console) throw slotFaults.CANNOT({ verb: 'console' })
-      const [process] = await Promise.all([runtime.process(slot), assertSetUp(host, layout)])
+      const [, process] = await host.all([assertSetUp(layout), runtime.process(slot)])
       if (process.state !== 'running') throw slotFaults.SLOT_DOWN({ slot: slot.name, state: process.state, log: '' })
       return { exitCode: await host.attach(runtime.console(slot)) }
     },

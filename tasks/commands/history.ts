@@ -1,7 +1,7 @@
 import { arg } from '../../runner/cli/args.ts'
 import { historyTable } from '../../slots/journal/history.ts'
 import { readJournal } from '../../slots/journal/journal.ts'
-import { askNewest } from '../../slots/migration/migration.ts'
+import { askNewest } from '../../slots/migration/detached.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
 import type { Parts } from '../context.ts'
 
@@ -14,10 +14,10 @@ export const history = <S extends string>({ task }: Parts<S>) =>
     examples: ['history', 'history --last 100 --json'],
     args: { last: arg.integer(`How many entries; ${LAST} unless told`).optional() },
     async run({ host, layout, last, show }) {
-      const [entries, migration] = await Promise.all([
-        readJournal(host, layout, last ?? LAST),
-        askNewest(host, layout),
-        assertSetUp(host, layout),
+      const [, entries, migration] = await host.all([
+        assertSetUp(layout),
+        readJournal(layout, last ?? LAST),
+        askNewest(layout),
       ])
       show(columns => historyTable(entries, columns, migration), { entries })
     },

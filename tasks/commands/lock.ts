@@ -13,9 +13,9 @@ export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>
     args: { reason: arg.text('Why, in words for the others') },
     needs: [takeLock],
     async run({ host, layout, deploy, reason, dryRun, note }) {
-      await assertSetUp(host, layout)
+      await host.query(assertSetUp(layout))
       await close(host, layout, deploy, reason)
-      await append(host, layout, deploy, { event: 'lock', slot: '', result: 'done', why: reason })
+      await host.query(append(layout, deploy, { event: 'lock', slot: '', result: 'done', why: reason }))
       note(dryRun ? 'not closed in a dry run' : reason)
     },
   })
@@ -23,10 +23,10 @@ export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>
 export const unlock = <S extends string>({ task }: Parts<S>) =>
   task('Open the host again after maintenance', {
     async run({ host, layout, deploy, dryRun, note }) {
-      await assertSetUp(host, layout)
+      await host.query(assertSetUp(layout))
       const was = await open(host, layout)
       if (!was) return note('it was open')
-      await append(host, layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason })
+      await host.query(append(layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason }))
       const closed = `${was.by} ${dryRun ? 'has' : 'had'} closed it at ${was.since}: ${was.reason}`
       note(dryRun ? `${closed}; not opened in a dry run` : closed)
     },

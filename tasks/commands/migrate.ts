@@ -1,9 +1,8 @@
-import { inThisOrder } from '../../host/exec/batch.ts'
 import { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
-import { migrationOf, releaseIn } from '../../slots/migration/detached.ts'
-import { askNewest, stateWords, unseenMigration } from '../../slots/migration/migration.ts'
+import { askNewest, detached, migrationOf, releaseIn } from '../../slots/migration/detached.ts'
+import { stateWords, unseenMigration } from '../../slots/migration/migration.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
 import type { Parts } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
@@ -17,15 +16,15 @@ export const migrate = <S extends string>({ task, slot }: Parts<S>, takeLock: Ta
     examples: ['migrate --slot green', 'migrate'],
     args: { slot: slot.optional() },
     needs: [takeLock, detectLive],
-    async run({ detached, slot, idle, dryRun, note, log, show, signal, ...ground }) {
+    async run({ runtime, slot, idle, dryRun, note, log, show, signal, ...ground }) {
       const { host, layout, deploy } = ground
       const chosen = slot ?? idle
       if (!slot) log(`No --slot was given: the idle slot, ${idle.name}.`)
-      const record = await readRecord(host, layout, chosen)
+      const record = await host.query(readRecord(layout, chosen))
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: chosen.name })
       const release = record.release.name
-      const { migrate } = detached(chosen, migrationOf(release))
-      if (!migrate) throw slotFaults.CANNOT({ verb: 'migrate' })
+      const migrations = runtime.migrate?.(record.release, chosen)
+      if (!migrations) throw slotFaults.CANNOT({ verb: 'migrate' })
       const event = { event: 'migrate', slot: chosen.name, release, revision: record.revision ?? undefined } as const
       const where = `${release} in ${chosen.name}${slot ? '' : ', the idle slot'}`
       const unseen = await unseenMigration({ host, layout, deploy, log })
@@ -35,29 +34,30 @@ export const migrate = <S extends string>({ task, slot }: Parts<S>, takeLock: Ta
       const cut = same ? `${unseen.deploy} was cut off and ${stateWords(unseen.state)}: run again` : ''
       if (cut) log(cut)
       try {
-        // In one turn: the journal knows of each migration that began, also when nobody sees its end.
-        await inThisOrder([
-          append(host, layout, deploy, { ...event, result: 'begun' }),
-          migrate(record.release, chosen),
-        ])
+        const step = { slot: chosen.name, kind: migrationOf(release), deploy: deploy.id, by: deploy.by }
+        const batch = host.pipeline()
+        // The journal knows of each migration that began, also when nobody sees its end.
+        batch.push(append(layout, deploy, { ...event, result: 'begun' }))
+        batch.push(detached(migrations, layout, step))
+        await batch.run()
       } catch (error) {
         const goesOn = await stillRuns(error)
         if (goesOn)
           show(`The migrations of ${where} ${goesOn}. \`npx task migrate --slot ${chosen.name}\` follows them.`)
         else {
           const why = error instanceof Fault ? error.code : 'FAILED'
-          await append(host, layout, deploy, { ...event, result: 'failed', why }).catch(() => undefined)
+          await host.query(append(layout, deploy, { ...event, result: 'failed', why })).catch(() => undefined)
         }
         throw error
       }
       note([where, cut, dryRun && 'not run in a dry run'].filter(Boolean).join('; '))
-      await append(host, layout, deploy, { ...event, result: 'done' })
+      await host.query(append(layout, deploy, { ...event, result: 'done' }))
 
       /** What there is to say when we do not see their end: only we were interrupted, or cut off. */
       async function stillRuns(error: unknown): Promise<string | undefined> {
         const lost = error instanceof Fault && error.code === 'CONNECTION_LOST'
         if (!lost && !signal.aborted) return undefined
-        const newest = await askNewest(host, layout).catch(() => undefined)
+        const newest = await host.query(askNewest(layout)).catch(() => undefined)
         if (newest === undefined) return lost ? `may still run on ${host.name}` : undefined
         return newest.deploy === deploy.id && newest.state === 'running' ? `go on on ${host.name}` : undefined
       }

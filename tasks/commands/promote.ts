@@ -24,13 +24,13 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
         release: record?.release.name,
       } as const
       const known =
-        force || !record || truth.live?.name === slot.name ? undefined : assertNotBad(host, layout, record.release.name)
-      const planned = planSwitch(ground, truth, slot).catch(async (error: unknown) => {
-        throw await explained(ground, slot.name, record, error)
+        force || !record || truth.live?.name === slot.name ? undefined : assertNotBad(layout, record.release.name)
+      const [fine, planned] = await Promise.allSettled([known && host.query(known), planSwitch(ground, truth, slot)])
+      if (fine.status === 'rejected') throw fine.reason
+      const move = await recorded(ground, event, async () => {
+        if (planned.status === 'fulfilled') return planned.value
+        throw await explained(ground, slot.name, record, planned.reason)
       })
-      planned.catch(() => undefined)
-      await known
-      const move = await recorded(ground, event, () => planned)
       note(move ? move.record.release.name : 'already live')
       if (!move) show(`${slot.name} is already live; nothing was touched.`)
       return { move }

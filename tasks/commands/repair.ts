@@ -39,7 +39,7 @@ export const repair = <S extends string>({ task, slot }: Parts<S>, takeLock: Tak
       const agreed = force ? force.name === live : await confirm(`${found.words}. Let the records follow the router?`)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
       await repairRecords(ground, found.route, read)
-      await append(host, layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.words })
+      await host.query(append(layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.words }))
       note(`the records say ${live ?? 'no slot'} now`)
     },
   })

@@ -21,6 +21,6 @@ export const retire = <S extends string>({ task, drain }: Parts<S>, takeLock: Ta
       if (was === 'stopped') return
       const { host, layout, deploy } = ground
       const why = cut > 0 ? words : undefined
-      await append(host, layout, deploy, { event: 'retire', slot: idle.name, result: 'done', why })
+      await host.query(append(layout, deploy, { event: 'retire', slot: idle.name, result: 'done', why }))
     },
   })

@@ -1,3 +1,4 @@
+import { capture } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
@@ -36,20 +37,21 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
       const { host, layout, slots, deploy } = ground
       const wished = user === undefined ? undefined : named('user', user)
       const ofTaskfile = await ground.taskfileUser()
-      const [me, owner] = await Promise.all([facts(host, provisions), host.ask(ownerOf(layout))])
+      const [me, owner] = await host.all([facts(provisions), capture(ownerOf(layout))])
       const deploying = deployingUser(host.name, layout, me, {
         user: wished ?? (ofTaskfile === 'root' ? undefined : ofTaskfile),
         owner: owner || undefined,
       })
       if (adopting && deploying !== me.user) throw slotFaults.SETUP_ADOPT_OTHER({ user: deploying, login: me.user })
       // The very first setup makes the folder that a lock stands in.
-      if (await mayLock(host, layout)) await lock.take(inLine(lockWait, ground))
-      const account = deploying === me.user ? undefined : await accountFor(host, deploying, me)
+      if (await host.query(mayLock(layout))) await lock.take(inLine(lockWait, ground))
+      const account = deploying === me.user ? undefined : await host.query(accountFor(deploying, me))
       const found = { ...me, ...account, user: deploying }
       const wants = provisions(found)
-      await assertFree(host, { app, layout, slots: slots.all, provisions: wants }, found.root)
-      const [planned, [conflict] = []] = await Promise.all([
-        plan(host, { app, layout, slots, provisions: wants, facts: found, account }),
+      const claims = { app, layout, slots: slots.all, provisions: wants }
+      const [, planned, [conflict] = []] = await host.all([
+        assertFree(host.name, claims, found.root),
+        plan({ host: host.name, app, layout, slots, provisions: wants, facts: found, account }),
         ground.router.conflicts?.(),
       ])
       const [refused = conflict] = planned.refused
@@ -66,7 +68,7 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
           throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, said: refusal?.said })
         }
         await install(host, planned, { app, deploy: deploy.id, before, log })
-        await append(host, layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user)
+        await host.query(append(layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user))
       }
       note(`${planned.folders.length} folders and ${files.length + planned.links.length} files changed`)
       if (account && deploying !== ofTaskfile)

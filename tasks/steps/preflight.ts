@@ -21,14 +21,18 @@ export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>)
       sending.announce()
       const { host, layout } = ground
       // A release that proved unfit is refused before it costs the idle slot what runs there.
-      const known = promote && !force ? assertNotBad(host, layout, release.name) : undefined
-      known?.catch(() => undefined)
-      const checks = await look(ground, { release, room: contents.room() })
+      const known = promote && !force ? assertNotBad(layout, release.name) : undefined
+      const [checked, fine] = await Promise.allSettled([
+        look(ground, { release, room: contents.room() }),
+        known && host.query(known),
+      ])
+      if (checked.status === 'rejected') throw checked.reason
+      const checks = checked.value
       const table = checkTable(checks)
       log(table)
       const event = { event: 'deploy', slot: '', release: release.name, revision: artifact.revision } as const
       await recorded(ground, event, async () => assertFit(host, checks, table))
-      await known
+      if (fine.status === 'rejected') throw fine.reason
       const warned = checks.filter(check => check.result === 'warn')
       note(
         warned.length === 0

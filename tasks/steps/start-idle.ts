@@ -1,4 +1,3 @@
-import { inThisOrder } from '../../host/exec/batch.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { startSlot } from '../../slots/lifecycle/start.ts'
 import { neededBy } from '../../slots/promote/judge-switch.ts'
@@ -27,13 +26,13 @@ export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S
       const { host, layout, deploy, runtime } = ground
       const why = await neededBy(ground, idle)
       if (why !== undefined) throw probeFaults.SLOT_RUNS_ON({ slot: idle.name, why })
-      await runtime.stop(idle)
-      const record = await readRecord(host, layout, idle)
+      await host.query(runtime.stop(idle))
+      const record = await host.query(readRecord(layout, idle))
       const undone = { event: 'deploy', slot: idle.name, release: release.name, result: 'undone' } as const
-      await inThisOrder([
-        ...(record?.deploy === deploy.id ? [writeRecord(host, layout, { ...record, state: 'stopped' })] : []),
-        append(host, layout, deploy, undone),
-      ])
+      const batch = host.pipeline()
+      if (record?.deploy === deploy.id) batch.push(writeRecord(layout, { ...record, state: 'stopped' }))
+      batch.push(append(layout, deploy, undone))
+      await batch.run()
       note(`${idle.name} is down`)
     },
   })

@@ -1,3 +1,4 @@
+import type { Pipeline } from '../../host/host.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { cutWords, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
 import type { Truth } from '../../slots/state/readings.ts'
@@ -51,7 +52,7 @@ async function stop<S extends string>(context: StopContext<S>, sending?: Sending
   const record = truth.records.find(found => found?.slot === idle.name)
   const cut = cutWords(record, deploy.id)
   const stopping = { ...ground, log }
-  const stopped = async () => (await stopSlot(stopping, idle, record, drain)).words
+  const stopped = async (batch?: Pipeline) => (await stopSlot(stopping, idle, record, drain, batch)).words
   const words = dryRun
     ? await wouldStop(stopping, idle, record)
     : sending
@@ -60,6 +61,6 @@ async function stop<S extends string>(context: StopContext<S>, sending?: Sending
   note(cut ? `${cut}; ${words}` : words)
   if (cut) {
     const event = { event: 'deploy', slot: idle.name, release: record?.release.name } as const
-    await append(host, layout, deploy, { ...event, result: 'failed', why: 'CUT' })
+    await host.query(append(layout, deploy, { ...event, result: 'failed', why: 'CUT' }))
   }
 }

@@ -42,19 +42,20 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       'of those before it.',
     needs: [planned],
     args: { noProbe, report },
-    async run({ move, mover: router, dryRun, probe, noProbe, report, note, log, show, ...seen }) {
+    async run({ move, dryRun, probe, noProbe, report, note, log, show, ...ground }) {
       if (!move) return dryRun ? note('nothing to move in a dry run') : undefined
       if (dryRun) {
-        await router.check(seen.health.path)
-        await router.promote(move.to, move.generation)
+        const batch = ground.host.pipeline()
+        batch.push(ground.router.check(ground.health.path))
+        batch.push(ground.router.promote(move.to, move.generation))
+        await batch.run()
         return note('not proven in a dry run')
       }
-      const ground = { ...seen, router }
       const probing = noProbe ? undefined : probe
       const { to, from, record } = move
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const moved = await recorded(ground, event, () =>
-        probedSwitch({ ...ground, log: show }, move, probing, () => proveSwitch(ground, move)),
+        probedSwitch({ ...ground, log: show }, move, probing, proveSwitch(ground, move)),
       )
       for (const { message, next } of moved.warnings) show(`warning: ${message} ${next}`)
       const { problem, stays } = await judgeSwitch(ground, move, moved, probing)
@@ -86,8 +87,8 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       const { host, layout, deploy } = ground
       const event = { event: 'promote', slot: move.to.name, from: move.from?.name, result: 'undone' } as const
       // The traffic is back, whether that can be written down or not.
-      await append(host, layout, deploy, event).catch((error: unknown) =>
-        log(`The journal could not be written: ${error}`),
-      )
+      await host
+        .query(append(layout, deploy, event))
+        .catch((error: unknown) => log(`The journal could not be written: ${error}`))
     },
   })

@@ -11,7 +11,7 @@ export const tidy = <S extends string>({ task }: Parts<S>, startIdle: StartIdle<
     needs: [startIdle, checkIdle],
     async run({ host, layout, early, dryRun, log, note }) {
       try {
-        const said = (await early?.pruned) ?? (await host.ask(prune(layout)))
+        const said = (await early?.pruned) ?? (await host.capture(prune(layout)))
         if (dryRun) return note('not known in a dry run')
         const removed = said.split('\n').filter(Boolean)
         for (const name of removed) log(`removed ${name}`)

@@ -81,27 +81,27 @@ describe('SSH', () => {
     test('that is not known is refused where nobody can be asked, with the line that would add it', async () => {
       const file = await knownHosts('')
       const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask'))
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'HOST_KEY_UNKNOWN', exit: 3 })
       expect(fault.message).toContain('SHA256:')
       expect(await readFile(file, 'utf8')).toBe('')
       const [, line = ''] = /echo '(.*)' >> /.exec(fault.next) ?? []
       expect((await realKeys()).split('\n').map(row => row.split(' ').slice(0, 3).join(' '))).toContain(line)
       await writeFile(file, `${line}\n`)
-      expect(await host.ask(hello)).toBe('hello')
+      expect(await host.capture(hello)).toBe('hello')
     })
 
     test('that is not known is asked about in a terminal, and then remembered', async () => {
       const file = await knownHosts('other.example ssh-ed25519 AAAA')
       const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask')
       const { questions, confirm } = person(true)
-      expect(await (await open(box.alias, configFile, { confirm })).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, configFile, { confirm })).capture(hello)).toBe('hello')
       expect(questions).toHaveLength(1)
       expect(questions[0]).toMatch(/SHA256:/)
       const lines = (await readFile(file, 'utf8')).split('\n')
       expect(lines[0]).toBe('other.example ssh-ed25519 AAAA')
       expect(lines[1]).toContain(`[127.0.0.1]:${box.sshPort} `)
-      expect(await (await open(box.alias, configFile, { confirm })).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, configFile, { confirm })).capture(hello)).toBe('hello')
       expect(questions).toHaveLength(1)
       expect(
         (await $`ssh -F ${configFile} -o StrictHostKeyChecking=yes ${box.alias} echo plain ssh`.text()).trim(),
@@ -111,16 +111,16 @@ describe('SSH', () => {
     test('is hashed in the file where the configuration wants that', async () => {
       const file = await knownHosts('')
       const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask', 'HashKnownHosts yes')
-      expect(await (await open(box.alias, configFile, person(true))).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, configFile, person(true))).capture(hello)).toBe('hello')
       expect(await readFile(file, 'utf8')).toMatch(/^\|1\|/)
-      expect(await (await open(box.alias, configFile)).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, configFile)).capture(hello)).toBe('hello')
     })
 
     test('is added without a question only where the configuration says accept-new', async () => {
       const file = await knownHosts('')
       const { questions, confirm } = person(false)
       const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking accept-new')
-      expect(await (await open(box.alias, configFile, { confirm })).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, configFile, { confirm })).capture(hello)).toBe('hello')
       expect(questions).toEqual([])
       expect(await readFile(file, 'utf8')).toContain(`[127.0.0.1]:${box.sshPort} `)
     })
@@ -129,11 +129,11 @@ describe('SSH', () => {
       const file = await knownHosts('')
       const no = person(false)
       const lax = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking no'), no)
-      expect(await faultOf(lax.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+      expect(await faultOf(lax.capture(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
       expect(no.questions).toHaveLength(1)
       const yes = person(true)
       const strict = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking yes'), yes)
-      expect(await faultOf(strict.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+      expect(await faultOf(strict.capture(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
       expect(yes.questions).toEqual([])
     })
 
@@ -149,7 +149,7 @@ describe('SSH', () => {
         await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking accept-new'),
         { confirm },
       )
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'HOST_KEY_CHANGED', exit: 3 })
       expect(fault.message).toContain(await fingerprint(`${other}.pub`))
       expect(fault.message).toContain(await fingerprint(join(folder, 'real.pub')))
@@ -161,11 +161,11 @@ describe('SSH', () => {
       await $`ssh-keygen -H -f ${hashed}`
       expect(await readFile(hashed, 'utf8')).not.toContain('127.0.0.1')
       const twoFiles = await config(`UserKnownHostsFile ${join(folder, 'none')} ${hashed}`)
-      expect(await (await open(box.alias, twoFiles)).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, twoFiles)).capture(hello)).toBe('hello')
       const aliased = join(folder, 'aliased')
       await writeFile(aliased, (await realKeys()).replace(/^\S+/gm, 'web.example'))
       const byAlias = await config(`UserKnownHostsFile ${aliased}`, 'HostKeyAlias web.example')
-      expect(await (await open(box.alias, byAlias)).ask(hello)).toBe('hello')
+      expect(await (await open(box.alias, byAlias)).capture(hello)).toBe('hello')
     })
 
     test('is asked for in the type that is known', async () => {
@@ -175,7 +175,7 @@ describe('SSH', () => {
       const answers: string[] = []
       for (const line of known.filter(line => line !== undefined)) {
         const file = await knownHosts(`${line}\n`)
-        answers.push(await (await open(box.alias, await config(`UserKnownHostsFile ${file}`))).ask(hello))
+        answers.push(await (await open(box.alias, await config(`UserKnownHostsFile ${file}`))).capture(hello))
       }
       expect(answers.length).toBeGreaterThan(1)
       expect(new Set(answers)).toEqual(new Set(['hello']))
@@ -185,10 +185,10 @@ describe('SSH', () => {
       const keys = await realKeys()
       const revoked = await knownHosts(`${keys}\n${keys.replace(/^(?=\S)/gm, '@revoked ')}\n`)
       const first = await open(box.alias, await config(`UserKnownHostsFile ${revoked}`))
-      expect(await faultOf(first.ask(hello))).toMatchObject({ code: 'HOST_KEY_REVOKED', exit: 3 })
+      expect(await faultOf(first.capture(hello))).toMatchObject({ code: 'HOST_KEY_REVOKED', exit: 3 })
       const authority = await knownHosts(`${keys.replace(/^(?=\S)/gm, '@cert-authority ')}\n`)
       const second = await open(box.alias, await config(`UserKnownHostsFile ${authority}`))
-      const fault = await faultOf(second.ask(hello))
+      const fault = await faultOf(second.capture(hello))
       expect(fault.code).toBe('HOST_KEY_UNKNOWN')
       expect(fault.message).toContain('certificate authority')
     })
@@ -199,7 +199,7 @@ describe('SSH', () => {
       const wrong = await makeKey('wrong')
       const host = await open(box.alias, await without(`IdentityFile ${wrong}`))
       const began = performance.now()
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(performance.now() - began).toBeLessThan(5_000)
       expect(fault).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED', exit: 1 })
       expect(fault.message).toBe(`authentication failed for vagrant@127.0.0.1, tried key ${wrong}`)
@@ -213,12 +213,12 @@ describe('SSH', () => {
       try {
         await $`until [ -S ${socket} ]; do sleep 0.05; done`
         const configFile = await without(`IdentityFile ${locked}`, `IdentityAgent ${socket}`)
-        const fault = await faultOf((await open(box.alias, configFile)).ask(hello))
+        const fault = await faultOf((await open(box.alias, configFile)).capture(hello))
         expect(fault.message).toContain(`key ${locked} (has a passphrase and is not in the agent)`)
         expect(fault.message).toContain('agent (holds no key)')
         expect(fault.next).toContain(`ssh-add ${locked}`)
         await $({ env: { ...process.env, SHLVL: '2', SSH_AUTH_SOCK: socket } })`ssh-add -q ${box.keyFile}`
-        expect(await (await open(box.alias, configFile)).ask(hello)).toBe('hello')
+        expect(await (await open(box.alias, configFile)).capture(hello)).toBe('hello')
       } finally {
         agent.kill()
       }
@@ -235,12 +235,12 @@ describe('SSH', () => {
           box.alias,
           await without(`IdentityFile ${wrong}`, `IdentityAgent ${socket}`, 'IdentitiesOnly yes'),
         )
-        expect(await faultOf(only.ask(hello))).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED' })
+        expect(await faultOf(only.capture(hello))).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED' })
         const any = await open(
           box.alias,
           await without(`IdentityFile ${wrong}`, `IdentityAgent ${socket}`, 'IdentitiesOnly no'),
         )
-        expect(await any.ask(hello)).toBe('hello')
+        expect(await any.capture(hello)).toBe('hello')
       } finally {
         agent.kill()
       }
@@ -256,8 +256,8 @@ describe('SSH', () => {
         const lines = (file: unknown) => [`IdentityFile ${file}`, `IdentityAgent ${socket}`, 'IdentitiesOnly yes']
         const configFile = await without(...lines(elsewhere))
         expect(await $`ssh -F ${configFile} ${box.alias} echo hello`.text()).toBe('hello\n')
-        expect(await (await open(box.alias, configFile)).ask(hello)).toBe('hello')
-        const fault = await faultOf((await open(box.alias, await without(...lines(nowhere)))).ask(hello))
+        expect(await (await open(box.alias, configFile)).capture(hello)).toBe('hello')
+        const fault = await faultOf((await open(box.alias, await without(...lines(nowhere)))).capture(hello))
         expect(fault.message).toContain(`key ${nowhere} (its private half is neither here nor in the agent)`)
       } finally {
         agent.kill()
@@ -282,14 +282,14 @@ describe('SSH', () => {
       const port = typeof address === 'object' ? address?.port : 0
       server.close()
       const host = await open(box.alias, await config(`Port ${port}`))
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'HOST_UNREACHABLE', exit: 1 })
       expect(fault.message).toBe(`cannot reach 127.0.0.1:${port}: connection refused, nothing listens on that port`)
     }, 10_000)
 
     test('a name that does not resolve is told', async () => {
       const host = await open('nowhere.invalid', await config())
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'HOST_NAME_UNKNOWN', exit: 1 })
       expect(fault.message).toContain('nowhere.invalid')
     }, 10_000)
@@ -302,9 +302,9 @@ describe('SSH', () => {
       try {
         await Promise.all([mute, chatty].map(server => server.listening || once(server, 'listening')))
         const silent = await open(box.alias, await config(`Port ${port(mute)}`, 'ConnectTimeout 1'))
-        expect(await faultOf(silent.ask(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
+        expect(await faultOf(silent.capture(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
         const other = await open(box.alias, await config(`Port ${port(chatty)}`))
-        expect(await faultOf(other.ask(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
+        expect(await faultOf(other.capture(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
       } finally {
         for (const close of sockets) close()
         mute.close()
@@ -322,7 +322,7 @@ describe('SSH', () => {
       })
       const { port } = mute.address() as { port: number }
       const host = await open(box.alias, await config(`Port ${port}`), { signal: controller.signal })
-      expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+      expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
       mute.close()
     })
 
@@ -340,12 +340,12 @@ describe('SSH', () => {
         return file
       }
       const host = await open('inner', await jumping(known))
-      const port = (await host.ask(sh.read`echo "$SSH_CONNECTION"`)).split(' ')[3]
+      const port = (await host.capture(sh.read`echo "$SSH_CONNECTION"`)).split(' ')[3]
       expect(port).toBe('22')
-      expect(await host.ask(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 22$/)
+      expect(await host.capture(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/^127\.0\.0\.1 \d+ 127\.0\.0\.1 22$/)
       await writeFile(join(folder, 'none'), '')
       const refused = await open('inner', await jumping(join(folder, 'none')))
-      expect(await faultOf(refused.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+      expect(await faultOf(refused.capture(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
     })
 
     test('ProxyJump chains several, and a circle is told', async () => {
@@ -363,7 +363,7 @@ describe('SSH', () => {
           .join('\n')
           .replace('Host third\n  HostName 127.0.0.1', 'Host third\n  HostName 127.0.0.2\n  HostKeyAlias 127.0.0.1'),
       )
-      expect(await (await open('third', file)).ask(hello)).toBe('hello')
+      expect(await (await open('third', file)).capture(hello)).toBe('hello')
       await writeFile(
         file,
         [
@@ -371,7 +371,10 @@ describe('SSH', () => {
           inside('two', 'one').replace('127.0.0.1', '127.0.0.4'),
         ].join('\n'),
       )
-      expect(await faultOf((await open('one', file)).ask(hello))).toMatchObject({ code: 'SSH_JUMPS_TOO_DEEP', exit: 2 })
+      expect(await faultOf((await open('one', file)).capture(hello))).toMatchObject({
+        code: 'SSH_JUMPS_TOO_DEEP',
+        exit: 2,
+      })
     })
 
     test('ProxyCommand is the connection', async () => {
@@ -386,35 +389,35 @@ describe('SSH', () => {
         .replace(/UserKnownHostsFile .*/, `UserKnownHostsFile ${known}`)
       await writeFile(file, target)
       const host = await open('inside', file)
-      expect(await host.ask(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/ 127\.0\.0\.1 22$/)
+      expect(await host.capture(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/ 127\.0\.0\.1 22$/)
     })
 
     test('the last words of a ProxyCommand that fails are told', async () => {
       const host = await open(box.alias, await config('ProxyCommand echo no way through >&2; exit 1'))
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault.code).toBe('SSH_HANDSHAKE_FAILED')
       expect(fault.message).toMatch(/: no way through$/)
     })
 
     test('so are those of one that takes its time, and one that stays is ended', async () => {
       const slow = await config(`ProxyCommand sh -c 'exec >&-; sleep 0.3; echo no way through >&2'`)
-      expect((await faultOf((await open(box.alias, slow)).ask(hello))).message).toMatch(/: no way through$/)
+      expect((await faultOf((await open(box.alias, slow)).capture(hello))).message).toMatch(/: no way through$/)
       const staying = await config(`ProxyCommand sh -c 'exec >&-; echo $$ >&2; exec sleep 60'`)
-      const { message } = await faultOf((await open(box.alias, staying)).ask(hello))
+      const { message } = await faultOf((await open(box.alias, staying)).capture(hello))
       const [, pid] = /: (\d+)$/.exec(message) ?? []
       expect(existsSync(`/proc/${pid}`), message).toBe(false)
     })
 
     test('what would change whom we talk to, and is not supported, is said', async () => {
       const host = await open(box.alias, await config('RevokedHostKeys /etc/ssh/revoked'))
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'SSH_CONFIG_UNSUPPORTED', exit: 2 })
       expect(fault.message).toContain('revokedhostkeys /etc/ssh/revoked')
     })
 
     test('a configuration that ssh does not understand is told in the words of ssh', async () => {
       const host = await open(box.alias, await config('Potr 22'))
-      const fault = await faultOf(host.ask(hello))
+      const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'SSH_CONFIG_INVALID', exit: 2 })
       expect(fault.message).toContain('potr')
     })
@@ -429,10 +432,10 @@ describe('SSH', () => {
 
     test('fails all that is running there, and is never a success', async () => {
       const host = await open(box.alias, box.sshConfigFile)
-      await host.ask(hello)
+      await host.capture(hello)
       const held = await host.hold(sh.read`cat`)
       const failures = Promise.all([
-        faultOf(host.ask(sh.read`sleep 600`)),
+        faultOf(host.capture(sh.read`sleep 600`)),
         faultOf(host.run(sh.read`sleep 600`)),
         rejection(host.$`sleep 600`),
         host.$({ nothrow: true })`sleep 600`,
@@ -448,16 +451,16 @@ describe('SSH', () => {
 
     test('is made anew by the next command', async () => {
       const host = await open(box.alias, box.sshConfigFile)
-      const lost = faultOf(host.ask(sh.read`sleep 602`))
+      const lost = faultOf(host.capture(sh.read`sleep 602`))
       await box.exec(`until pgrep -f 'sleep 60[2]'; do sleep 0.05; done; kill -KILL $(${sessions})`)
       expect(await lost).toMatchObject({ code: 'CONNECTION_LOST' })
-      expect(await host.ask(hello)).toBe('hello')
+      expect(await host.capture(hello)).toBe('hello')
     })
 
     test('that says nothing any more is noticed', async () => {
       const host = await open(box.alias, box.sshConfigFile)
-      await host.ask(hello)
-      const failures = Promise.all([faultOf(host.ask(sh.read`sleep 600`)), rejection(host.$`sleep 600`)])
+      await host.capture(hello)
+      const failures = Promise.all([faultOf(host.capture(sh.read`sleep 600`)), rejection(host.$`sleep 600`)])
       await box.exec(`until [ $(pgrep -cx sleep) -ge 2 ]; do sleep 0.05; done; kill -STOP $(${sessions})`)
       const frozenAt = performance.now()
       const [fault, output] = await failures
@@ -519,7 +522,7 @@ describe('SSH', () => {
       try {
         const host = await open(box.alias, box.sshConfigFile)
         const numbers = Array.from({ length: 30 }, (_, i) => String(i))
-        expect(await Promise.all(numbers.map(n => host.ask(sh.read`echo ${n}`)))).toEqual(numbers)
+        expect(await Promise.all(numbers.map(n => host.capture(sh.read`echo ${n}`)))).toEqual(numbers)
         expect(await faultOf(host.run(sh.read`sleep 600`, { timeout: 500 }))).toMatchObject({
           code: 'COMMAND_TIMED_OUT',
         })
@@ -538,7 +541,7 @@ describe('SSH', () => {
         const host = await open(box.alias, box.sshConfigFile)
         expect(await host.run(sh.read`echo out; echo err >&2`)).toEqual({ code: 0, stdout: 'out\n', stderr: 'err\n' })
         await host.write('quiet', 'text\n')
-        expect(await host.ask(sh.read`cat quiet; rm quiet`)).toBe('text')
+        expect(await host.capture(sh.read`cat quiet; rm quiet`)).toBe('text')
       } finally {
         await box.exec('mv /home/vagrant/.bashrc.old /home/vagrant/.bashrc')
       }
@@ -548,7 +551,7 @@ describe('SSH', () => {
       await box.exec('usermod --shell /usr/sbin/nologin vagrant')
       try {
         const host = await open(box.alias, box.sshConfigFile)
-        const fault = await faultOf(host.ask(hello))
+        const fault = await faultOf(host.capture(hello))
         expect(fault).toMatchObject({ code: 'NO_BASH', exit: 1 })
         expect(fault.message).toContain('This account is currently not available')
       } finally {
@@ -559,9 +562,9 @@ describe('SSH', () => {
 
   test('one connection serves the run', async () => {
     const host = await open(box.alias, box.sshConfigFile)
-    const ports = await Promise.all(Array.from({ length: 12 }, () => host.ask(sh.read`echo "$SSH_CONNECTION"`)))
+    const ports = await Promise.all(Array.from({ length: 12 }, () => host.capture(sh.read`echo "$SSH_CONNECTION"`)))
     await host.write('one-connection', 'x')
-    ports.push(await host.ask(sh.read`rm one-connection; echo "$SSH_CONNECTION"`))
+    ports.push(await host.capture(sh.read`rm one-connection; echo "$SSH_CONNECTION"`))
     expect(new Set(ports).size).toBe(1)
   })
 
@@ -576,7 +579,7 @@ describe('SSH', () => {
       const host = await open(box.alias, await config(`Port ${proxy.port}`, `UserKnownHostsFile ${known}`))
       host.connect?.()
       await vi.waitFor(() => expect(proxy.turns()).toBe(7), 10_000)
-      expect(await host.ask(hello)).toBe('hello')
+      expect(await host.capture(hello)).toBe('hello')
       // Without shells in advance it would be ten.
       expect(proxy.turns()).toBe(8)
     })
@@ -587,7 +590,7 @@ describe('SSH', () => {
       host.connect?.()
       await shown(host)
       expect(questions).toEqual([])
-      expect(await host.ask(hello)).toBe('hello')
+      expect(await host.capture(hello)).toBe('hello')
       expect(questions).toHaveLength(1)
     })
 
@@ -603,9 +606,9 @@ describe('SSH', () => {
     test('what goes wrong is told by the first command', async () => {
       const host = await open('nowhere.invalid', await config())
       host.connect?.()
-      expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
+      expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
       host.connect?.()
-      expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
+      expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
     })
 
     test('what went wrong before the first command may be right by then', async () => {
@@ -615,7 +618,7 @@ describe('SSH', () => {
       await shown(host)
       await writeFile(file, await realKeys())
       // A command that comes before the first attempt has ended shares its end.
-      await vi.waitFor(async () => expect(await host.ask(hello)).toBe('hello'), 10_000)
+      await vi.waitFor(async () => expect(await host.capture(hello)).toBe('hello'), 10_000)
     })
   })
 
@@ -623,7 +626,7 @@ describe('SSH', () => {
     const text = 'the same words again\n'.repeat(100_000)
     const sentWith = async (...lines: string[]) => {
       const host = await open(box.alias, await config(...lines))
-      expect(await host.ask(sh.read`sha256sum`, { input: text })).toMatch(
+      expect(await host.capture(sh.read`sha256sum`, { input: text })).toMatch(
         createHash('sha256').update(text).digest('hex'),
       )
       return host.traffic?.().sent ?? Number.NaN
@@ -636,7 +639,7 @@ describe('SSH', () => {
       await writeFile(file, randomBytes(8_000_000))
       const host = await open(box.alias, await config('Compression yes'))
       await host.put(file, 'noise')
-      expect(await host.ask(sh.read`wc -c < noise; rm noise`)).toBe('8000000')
+      expect(await host.capture(sh.read`wc -c < noise; rm noise`)).toBe('8000000')
     } finally {
       await box.exec('rm /etc/ssh/sshd_config.d/rekey.conf && systemctl restart ssh')
     }
@@ -655,14 +658,14 @@ describe('SSH', () => {
         const { up, down } = proxy.bytes
         expect(host.traffic?.()).toEqual({ roundTrips: proxy.turns(), sent: up, received: down })
       }, 10_000)
-    await host.ask(hello)
+    await host.capture(hello)
     await same()
     const handshake = proxy.turns()
-    await Promise.all(Array.from({ length: 6 }, () => host.ask(hello)))
+    await Promise.all(Array.from({ length: 6 }, () => host.capture(hello)))
     await same()
     expect(proxy.turns() - handshake).toBeLessThan(6)
-    await host.ask(sh.read`wc -c`, { input: 'x'.repeat(300_000) })
-    await host.ask(sh.read`head -c 300000 /dev/zero | tr '\\0' x`)
+    await host.capture(sh.read`wc -c`, { input: 'x'.repeat(300_000) })
+    await host.capture(sh.read`head -c 300000 /dev/zero | tr '\\0' x`)
     await same()
   })
 
@@ -685,8 +688,8 @@ describe('SSH', () => {
   test('keys of both sides are read anew for each connection', async () => {
     const file = await knownHosts('')
     const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`))
-    expect(await faultOf(host.ask(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
+    expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
     await appendFile(file, `${await realKeys()}\n`)
-    expect(await host.ask(hello)).toBe('hello')
+    expect(await host.capture(hello)).toBe('hello')
   })
 })

@@ -8,8 +8,9 @@ import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ProcessOutput, ProcessPromise, $ as zx } from 'zx/core'
-import { orderly } from '../../host/exec/batch.ts'
+import { fileQuery } from '../../host/exec/transfer.ts'
 import type { Host, HostSetting, Transport } from '../../host/host.ts'
+import { capture, caught, group, perform, type Query } from '../../host/query.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import { Fault } from '../../runner/fault.ts'
 
@@ -40,6 +41,12 @@ export const faultOf = async (promise: PromiseLike<unknown>): Promise<Fault> => 
 const isFailure = (output: Output | undefined) =>
   output?.code === 1 && output.stdout === '' && !/^(in|on)$/m.test(output.stderr)
 
+const output = (script: Script, input?: string): Query<Output> => ({
+  script,
+  ...(input !== undefined && { input }),
+  read: it => it,
+})
+
 /** With an `SHLVL`, or bash takes its piped input for a remote shell's and reads the account's start-up file. */
 const localZx = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })
 
@@ -54,7 +61,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
     afterAll(() => it?.[Symbol.asyncDispose]())
     beforeEach(async () => {
       host = await it.transport.open(setting())
-      folder = await host.ask(sh.write`mktemp -d`)
+      folder = await host.capture(sh.write`mktemp -d`)
     })
     afterEach(async () => {
       await host?.run(sh.write`rm -rf -- ${folder}`)
@@ -259,8 +266,8 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           host.$({
             env: { TOKEN: secret },
           })`touch ${folder}/1; until [ -e ${go} ]; do sleep 0.05; done; echo "$TOKEN"`.text(),
-          host.ask({ writes: false, text: `x=${secret}; touch '${folder}/2'; ${wait}; echo "$x"` }),
-          host.ask({ writes: false, text: `touch '${folder}/3'; ${wait}; cat` }, { input: secret }),
+          host.capture({ writes: false, text: `x=${secret}; touch '${folder}/2'; ${wait}; echo "$x"` }),
+          host.capture({ writes: false, text: `touch '${folder}/3'; ${wait}; cat` }, { input: secret }),
         ]
         for (const started of [1, 2, 3]) await seen(`${folder}/${started}`)
         const named = (word: string) =>
@@ -330,72 +337,181 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
 
       test('thirty at once all come back', async () => {
         const numbers = Array.from({ length: 30 }, (_, i) => String(i))
-        expect(await Promise.all(numbers.map(n => host.ask(sh.read`sleep 0.2; echo ${n}`)))).toEqual(numbers)
+        expect(await Promise.all(numbers.map(n => host.capture(sh.read`sleep 0.2; echo ${n}`)))).toEqual(numbers)
       })
     })
 
-    describe('scripts that are begun in the same turn', () => {
-      test('run side by side when they read, each with its own output, errors and exit code', async () => {
+    describe('query', () => {
+      test('resolves to what it reads of the output, whatever the exit code, and rejects with what that throws', async () => {
+        const code = (script: Script): Query<number> => ({ script, read: output => output.code })
+        expect(await host.query(code(sh.read`exit 7`))).toBe(7)
+        const refuse: Query<void> = {
+          script: sh.read`true`,
+          read() {
+            throw new RangeError('no')
+          },
+        }
+        await expect(host.query(refuse)).rejects.toThrow(RangeError)
+        expect(await faultOf(host.query(capture(sh.read`exit 7`)))).toMatchObject({ code: 'COMMAND_FAILED' })
+        expect(await host.query(capture(sh.read`printf '2\n'`, Number))).toBe(2)
+      })
+
+      test('knows the host, and can ask it for more', async () => {
+        const why: Query<string> = {
+          script: sh.read`exit 1`,
+          read: async (_, { name, query }) => `${name}: ${await query(capture(sh.read`echo because`))}`,
+        }
+        expect(await host.query(why)).toBe(`${host.name}: because`)
+      })
+    })
+
+    describe('all', () => {
+      test('runs queries side by side, each with its own input, output, errors and exit code', async () => {
         const meet = (mine: string, other: string) =>
           sh.read`cd ${folder}; : > ${mine}; until [ -e ${other} ]; do sleep 0.02; done`
-        const outputs = await Promise.all([
-          host.run(sh.read`${meet('a', 'b')}; printf 'one\r\n\n'; echo wrong >&2; exit 3`),
-          host.run(sh.read`${meet('b', 'a')}; printf two; cat`),
-          host.run(sh.read`false | true; echo never`),
-          host.run(sh.read`cat`, { input: 'mine\n\n' }),
-          host.run(sh.read`wc -c`, { input: 'x'.repeat(50_000) }),
-          host.run(sh.read`od -An -c`, { input: 'a\0b' }),
+        const outputs = await host.all([
+          output(sh.read`${meet('a', 'b')}; printf 'one\r\n\n'; echo wrong >&2; exit 3`),
+          output(sh.read`${meet('b', 'a')}; printf two; cat`),
+          output(sh.read`false | true; echo never`),
+          output(sh.read`cat`, 'mine\n\n'),
+          undefined,
+          output(sh.read`wc -c`, 'x'.repeat(50_000)),
+          output(sh.read`wc -c`, 'x'.repeat(100_000)),
+          output(sh.read`od -An -c`, 'a\0b'),
         ])
         expect(outputs).toEqual([
           { code: 3, stdout: 'one\r\n\n', stderr: 'wrong' },
           { code: 0, stdout: 'two', stderr: '' },
           { code: 1, stdout: '', stderr: '' },
           { code: 0, stdout: 'mine\n\n', stderr: '' },
+          undefined,
           { code: 0, stdout: '50000\n', stderr: '' },
+          { code: 0, stdout: '100000\n', stderr: '' },
           { code: 0, stdout: '   a  \\0   b\n', stderr: '' },
         ])
       })
 
-      test('run in order when they write, each with its own input, read or not', async () => {
+      test('takes groups, whose results are one, and in which a fault can be a value', async () => {
+        const pair = group([capture(sh.read`echo 1`, Number), capture(sh.read`echo 2`, Number)], (a, b) => a + b)
+        const [sum, ill, none] = await host.all([pair, caught(capture(sh.read`exit 1`)), caught(group([], () => 'x'))])
+        expect(sum).toBe(3)
+        expect(ill).toMatchObject({ fault: { code: 'COMMAND_FAILED' } })
+        expect(none).toEqual({ value: 'x' })
+      })
+
+      test('rejects with the first failure in their order, when all have ended', async () => {
+        const queries = [
+          capture(sh.read`touch ${folder}/ended`),
+          capture(sh.read`sleep 0.3; exit 3`),
+          capture(sh.read`exit 4`),
+        ]
+        expect(await faultOf(host.all(queries))).toMatchObject({
+          code: 'COMMAND_FAILED',
+          message: expect.stringContaining('3'),
+        })
+        expect(await left()).toBe('ended\n')
+      })
+
+      test('refuses what changes something, before anything runs', async () => {
+        expect(() => host.all([capture(sh.read`touch ${folder}/a`), perform(sh.write`touch ${folder}/b`)])).toThrow(
+          TypeError,
+        )
+        expect(await left()).toBe('')
+      })
+    })
+
+    describe('pipeline', () => {
+      test('runs queries one after the other, each with its own input, read or not', async () => {
         const lines: string[] = []
-        const outputs = await Promise.all([
-          host.run(sh.write`cat > ${`${folder}/file`}`, { input: 'first\n' }),
-          host.run(sh.write`true`, { input: 'x'.repeat(60_000) }),
-          host.write(`${folder}/other`, 'second\n', 0o600).then(() => undefined),
-          host.run(sh.write`cd ${folder}; cat file other; printf '\n\nend'; echo err >&2`, {
-            onLine: line => lines.push(line),
-          }),
-        ])
-        expect(outputs.at(-1)).toEqual({ code: 0, stdout: 'first\nsecond\n\n\nend', stderr: 'err' })
+        const batch = host.pipeline()
+        batch.push(perform(sh.write`cat > ${`${folder}/file`}`, { input: 'first\n' }))
+        batch.push(perform(sh.write`true`, { input: 'x'.repeat(60_000) }))
+        batch.push(fileQuery(`${folder}/other`, 'second\n', 0o600))
+        const script = sh.write`cd ${folder}; cat file other; printf '\n\nend'; echo err >&2`
+        const last = batch.add({ ...output(script), onLine: line => lines.push(line) })
+        await batch.run()
+        expect(await last).toEqual({ code: 0, stdout: 'first\nsecond\n\n\nend', stderr: 'err' })
         expect(lines).toEqual(['first', 'second', '', '', 'end', 'err'])
       })
 
-      test('each tells its end when it comes, and not with the last', async () => {
+      test('keeps the order around an input that is too long to travel with others', async () => {
+        const batch = host.pipeline()
+        const path = `${folder}/file`
+        batch.push(perform(sh.write`printf a > ${path}`))
+        batch.push(perform(sh.write`wc -c >> ${path}`, { input: 'x'.repeat(100_000) }))
+        const seen = batch.add(capture(sh.read`cat ${path}`))
+        batch.push(perform(sh.write`exit 5`, { input: 'a\0b' }))
+        const skipped = batch.add(perform(sh.write`rm ${path}`))
+        expect(await faultOf(batch.run())).toMatchObject({ code: 'COMMAND_FAILED' })
+        expect(await seen).toBe('a100000')
+        expect(await faultOf(skipped)).toMatchObject({ code: 'COMMAND_SKIPPED' })
+        expect(await left()).toBe('file\n')
+      })
+
+      test('tells the end of each when it comes, and not with the last', async () => {
         const go = `${folder}/go`
-        const ends = [sh.write`echo first`, sh.write`until [ -e ${go} ]; do sleep 0.05; done; echo second`].map(
-          script => host.ask(script),
-        )
-        expect(await ends[0]).toBe('first')
+        const batch = host.pipeline()
+        const first = batch.add(capture(sh.write`echo first`))
+        const second = batch.add(capture(sh.write`until [ -e ${go} ]; do sleep 0.05; done; echo second`))
+        const all = batch.run()
+        expect(await first).toBe('first')
         await it.beside(`touch '${go}'`)
-        expect(await ends[1]).toBe('second')
+        expect(await second).toBe('second')
+        await all
       })
 
-      test('find out there when they all began', async () => {
+      test('lets a script find out there when they all began', async () => {
         const waited = sh.read`echo $(( (\${EPOCHREALTIME//[!0-9]/} - \${begun//[!0-9]/}) / 1000 ))`
-        const [, behind] = await Promise.all([host.ask(sh.write`sleep 0.3`), host.ask(sh.ordered(waited))])
-        expect(Number(behind)).toBeGreaterThanOrEqual(300)
-        expect(await host.ask(sh.read`echo "\${begun-alone}"`)).toBe('alone')
+        const batch = host.pipeline()
+        batch.push(perform(sh.write`sleep 0.3`))
+        const behind = batch.add(capture(waited, Number))
+        await batch.run()
+        expect(await behind).toBeGreaterThanOrEqual(300)
+        expect(await host.capture(sh.read`echo "\${begun-alone}"`)).toBe('alone')
       })
 
-      test('that only look have a place in the order as well, when they are told so', async () => {
+      test('gives what only looks its place in the order as well', async () => {
         const file = `${folder}/file`
-        const [, seen] = await Promise.all([
-          host.ask(sh.write`sleep 0.2; echo written > ${file}`),
-          orderly(host).ask(sh.read`cat ${file}`),
-        ])
-        expect(seen).toBe('written')
+        const batch = host.pipeline()
+        batch.push(perform(sh.write`sleep 0.2; echo written > ${file}`))
+        const seen = batch.add(capture(sh.read`cat ${file}`))
+        await batch.run()
+        expect(await seen).toBe('written')
       })
 
+      test('runs none behind one that failed, and rejects with what failed', async () => {
+        const batch = host.pipeline()
+        const first = batch.add(output(sh.write`exit 7`))
+        const second = batch.add(perform(sh.write`touch ${`${folder}/touched`}`))
+        const third = batch.add(group([capture(sh.read`echo seen`), perform(sh.write`true`)], text => text))
+        const all = batch.run()
+        expect(await first).toMatchObject({ code: 7 })
+        for (const skipped of [all, second, third])
+          expect(await faultOf(skipped)).toMatchObject({ code: 'COMMAND_SKIPPED' })
+        expect(await left()).toBe('')
+      })
+
+      test('goes on behind a script that ended well and is read as a failure, and rejects with that', async () => {
+        const batch = host.pipeline()
+        batch.push({
+          script: sh.read`true`,
+          read() {
+            throw new RangeError('no')
+          },
+        })
+        const next = batch.add(capture(sh.read`echo next`))
+        await expect(batch.run()).rejects.toThrow(RangeError)
+        expect(await next).toBe('next')
+      })
+
+      test('takes nothing more when it runs', async () => {
+        const batch = host.pipeline()
+        await batch.run()
+        expect(() => batch.add(perform(sh.read`true`))).toThrow(TypeError)
+      })
+    })
+
+    describe('scripts that travel together', () => {
       /** Each has to end at once with code 1, and to print nothing. */
       const failing: Record<string, string> = {
         'a command': 'false; echo on',
@@ -410,31 +526,29 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         'an unset variable': 'echo "$UNSET_HERE"; echo on',
         'a variable of the batch': 'echo "$said$code"; echo on',
       }
+      const queued = (on: Host, ...queries: Query<Output>[]) => {
+        const batch = on.pipeline()
+        const outputs = queries.map(query => batch.add(query))
+        void batch.run()
+        return outputs
+      }
+      const touching = () => output(sh.write`touch ${`${folder}/on`}`)
       const ways: Record<string, (script: Script, input: string) => Promise<Output>[]> = {
         alone: (script, input) => [host.run(script, { input })],
-        'side by side': (script, input) => [host.run(script, { input }), host.run(sh.read`true`)],
+        'side by side': (script, input) => [
+          host.all([output(script, input), output(sh.read`true`)]).then(([it]) => it),
+        ],
         'side by side, behind one with an input': (script, input) => [
-          host.run(sh.read`true`, { input: 'more' }),
-          host.run(script, { input }),
+          host.all([output(sh.read`true`, 'more'), output(script, input)]).then(([, it]) => it),
         ],
-        'in order': (script, input) => [host.run({ ...script, writes: true }, { input })],
-        'in order, before others': (script, input) => [
-          host.run({ ...script, writes: true }, { input }),
-          host.run(sh.write`touch ${`${folder}/on`}`),
-        ],
-        'in order, behind others': (script, input) => [
-          host.run(sh.write`true`, { input: 'more' }),
-          host.run({ ...script, writes: true }, { input }),
-        ],
-        'in order, and looks only': (script, input) => [
-          host.run(sh.write`true`),
-          orderly(host).run(script, { input }),
-          host.run(sh.write`touch ${`${folder}/on`}`),
-        ],
-        'in order, behind a guard': (script, input) => [
-          guarded.run({ ...script, writes: true }, { input }),
-          guarded.run(sh.write`touch ${`${folder}/on`}`),
-        ],
+        'in order, before others': (script, input) =>
+          queued(host, output({ ...script, writes: true }, input), touching()),
+        'in order, behind others': (script, input) =>
+          queued(host, output(sh.write`true`, 'more'), output({ ...script, writes: true }, input)),
+        'in order, and looks only': (script, input) =>
+          queued(host, output(sh.write`true`), output(script, input), touching()),
+        'in order, behind a guard': (script, input) =>
+          queued(guarded, output({ ...script, writes: true }, input), touching()),
       }
       let guarded: Host
       beforeAll(async () => {
@@ -459,38 +573,24 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       test('F51 see no variable and no function of the batch that carries them', async () => {
         const names = sh.read`compgen -v | grep -vxE 'begun|BASH_.*|EPOCH.*|FUNCNAME|PIPESTATUS|RANDOM|SECONDS|SRANDOM|_'; echo "$#:$*"`
         const known = sh.read`echo "\${code-}\${said-}\${i-}\${s-}"`
-        const alone = await host.ask(names)
-        const reading = () => host.ask(names, { input: 'x' })
-        expect(await Promise.all([reading(), reading(), host.ask(known)])).toEqual([alone, alone, ''])
-        const writing = () => host.ask({ ...names, writes: true }, { input: 'x' })
-        expect(await Promise.all([writing(), writing(), host.ask({ ...known, writes: true })])).toEqual([
-          alone,
-          alone,
-          '',
-        ])
-      })
-
-      test('are not run behind one that failed, when they write', async () => {
-        const [first, second, third] = await Promise.allSettled([
-          host.run(sh.write`exit 7`),
-          host.run(sh.write`touch ${`${folder}/touched`}`),
-          host.ask(sh.read`echo seen`),
-        ])
-        expect(first).toMatchObject({ value: { code: 7 } })
-        expect(second).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
-        expect(third).toMatchObject({ value: 'seen' })
-        expect(await left()).toBe('')
+        const alone = await host.capture(names)
+        const [reading, knowing] = [capture(names, text => text, { input: 'x' }), capture(known)]
+        expect(await host.all([reading, reading, knowing])).toEqual([alone, alone, ''])
+        const batch = host.pipeline()
+        const inOrder = [reading, reading, knowing].map(query => batch.add(query))
+        await batch.run()
+        expect(await Promise.all(inOrder)).toEqual([alone, alone, ''])
       })
     })
 
-    describe('ask', () => {
+    describe('capture', () => {
       test('resolves to stdout without the last line break', async () => {
-        expect(await host.ask(sh.read`printf 'a\n\nb\n\n'`)).toBe('a\n\nb\n')
-        expect(await host.ask(sh.read`printf ' a '`)).toBe(' a ')
+        expect(await host.capture(sh.read`printf 'a\n\nb\n\n'`)).toBe('a\n\nb\n')
+        expect(await host.capture(sh.read`printf ' a '`)).toBe(' a ')
       })
 
       test('a non-zero exit is a Fault with the exact command and the end of stderr', async () => {
-        const fault = await faultOf(host.ask(sh.read`seq 1 100 >&2; cat ${`${folder}/not here`}`))
+        const fault = await faultOf(host.capture(sh.read`seq 1 100 >&2; cat ${`${folder}/not here`}`))
         expect(fault).toMatchObject({ code: 'COMMAND_FAILED', exit: 1 })
         expect(fault.message).toBe(`exit code 1 on ${host.name} from: seq 1 100 >&2; cat '${folder}/not here'`)
         expect(fault.detail).toContain(`not here': No such file or directory`)
@@ -582,7 +682,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
     })
 
     test('account is the user that commands run as', async () => {
-      expect(await host.account()).toBe(await host.ask(sh.read`id -un`))
+      expect(await host.account()).toBe(await host.capture(sh.read`id -un`))
     })
 
     describe('hold', () => {
@@ -612,7 +712,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
 
       test('lets other commands run beside it', async () => {
         await using held = await host.hold(sh.read`echo ready; cat`)
-        expect(await host.ask(sh.read`echo beside`)).toBe('beside')
+        expect(await host.capture(sh.read`echo beside`)).toBe('beside')
         held.send('done')
       })
 
@@ -653,18 +753,20 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
         expect((output as ProcessOutput).cause).toMatchObject({ code: 'COMMAND_INTERRUPTED' })
         expect(await gone(await it.beside(`cat ${folder}/pid`))).toBe('gone\n')
-        expect(await other.ask(sh.write`echo undone`)).toBe('undone')
+        expect(await other.capture(sh.write`echo undone`)).toBe('undone')
         expect(await other.$`echo undone`.text()).toBe('undone\n')
       })
 
-      test('tells each of the scripts that were begun in the same turn, also before any of them ran', async () => {
+      test('tells each query of a pipeline, and each script that had not begun', async () => {
         const controller = new AbortController()
         await using other = await it.transport.open({ ...setting(), signal: controller.signal })
-        const both = ['1', '2'].map(n => faultOf(other.run(sh.write`touch ${`${folder}/${n}`}; sleep 600`)))
+        const batch = other.pipeline()
+        const both = ['1', '2'].map(n => faultOf(batch.add(perform(sh.write`touch ${`${folder}/${n}`}; sleep 600`))))
+        const all = faultOf(batch.run())
         await seen(`${folder}/1`)
         const early = faultOf(other.run(sh.write`touch ${folder}/never`))
         controller.abort()
-        for (const fault of await Promise.all([...both, early]))
+        for (const fault of await Promise.all([...both, all, early]))
           expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
         expect(await left()).toBe('1\n')
       })
@@ -675,7 +777,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         const early = await it.transport.open(setting())
         early.connect?.()
         early.connect?.()
-        expect(await early.ask(sh.read`echo here`)).toBe('here')
+        expect(await early.capture(sh.read`echo here`)).toBe('here')
         await early[Symbol.asyncDispose]()
         early.connect?.()
       })
@@ -690,9 +792,9 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
     describe('disposed of', () => {
       test('it takes no more commands', async () => {
         const other = await it.transport.open(setting())
-        await other.ask(sh.read`true`)
+        await other.capture(sh.read`true`)
         await other[Symbol.asyncDispose]()
-        expect(await faultOf(other.ask(sh.read`true`))).toMatchObject({ code: 'HOST_CLOSED' })
+        expect(await faultOf(other.capture(sh.read`true`))).toMatchObject({ code: 'HOST_CLOSED' })
       })
 
       test('it need not have been used', async () => {

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { dryHost } from '../../host/dry-run.ts'
 import { quote } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import { type NginxOptions, nginx } from '../../plugins/router/nginx/nginx.ts'
 import type { Provision, Slot } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
+import { bound } from '../support/bound.ts'
 import { startHost, type TestHost } from '../support/host.ts'
 import { faultOf, pluginKit } from '../support/plugin-kit.ts'
 import { type RouterUnderTest, routerContract } from './router.ts'
@@ -80,8 +80,7 @@ async function openNginx(options: NginxOptions): Promise<NginxHost> {
     signal: new AbortController().signal,
     confirm: async () => false,
   })
-  const kit: RouterUnderTest['kit'] = ({ dryRun = false, print = () => {} } = {}) =>
-    pluginKit({ host: dryRun ? dryHost(host, print) : host, slots: [blue, green], dryRun })
+  const kit = () => pluginKit({ host: host.name, slots: [blue, green] })
   const link = options.mode === 'reload' ? '/etc/nginx/sites-enabled/life.conf' : '/srv/life/router/live'
   const plugin = nginx(options)
   await root('install -d -o vagrant -g vagrant -m 0711 /srv/life')
@@ -94,6 +93,7 @@ async function openNginx(options: NginxOptions): Promise<NginxHost> {
     plugin,
     slots: [blue, green],
     generations: options.mode !== 'reload',
+    host,
     kit,
     install,
     stop: async () => void (await root('systemctl stop nginx')),
@@ -129,7 +129,7 @@ routerContract('nginx by reload', () => openNginx({ site: 'life.example', mode: 
 
 describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
   let it: NginxHost
-  const router = () => it.plugin.create(it.kit())
+  const router = () => bound(it.host, it.plugin.create(it.kit()))
   beforeAll(async () => {
     it = await openNginx({ site: 'life.example', mode })
     await router().promote(blue, 'g1')
@@ -210,7 +210,7 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
   test('two applications stand side by side on one nginx', async () => {
     const other = { ...it.kit(), app: 'other', layout: layout('/srv/other') }
     await it.root('install -d -o vagrant -g vagrant -m 0711 /srv/other')
-    const second = nginx({ site: 'other.example', mode }).create(other)
+    const second = bound(it.host, nginx({ site: 'other.example', mode }).create(other))
     const lines = [...router().provision(FACTS).sudo, ...second.provision(FACTS).sudo]
     await it.install({ ...second.provision(FACTS), sudo: lines })
     await second.promote(green, 'o1')
@@ -225,7 +225,7 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
 describe('nginx by reload alone', () => {
   test('a configuration that nginx refuses is never reloaded, and the link is put back, which reloads nothing either', async () => {
     await using it = await openNginx({ site: 'life.example', mode: 'reload' })
-    const router = it.plugin.create(it.kit())
+    const router = bound(it.host, it.plugin.create(it.kit()))
     await router.promote(blue, 'g1')
     const before = await router.live()
     await it.write('/etc/nginx/switchyard/life.green.conf', 'server { listen 80\n')
@@ -246,7 +246,7 @@ describe('nginx by reload alone', () => {
 describe('nginx by a live link alone', () => {
   test('slot and generation of an answer belong together, however often the link moves', async () => {
     await using it = await openNginx({ site: 'life.example' })
-    const router = it.plugin.create(it.kit())
+    const router = bound(it.host, it.plugin.create(it.kit()))
     await router.promote(blue, 'blue-0')
     const url = `http://127.0.0.1:${it.machine.httpPort}/deployment_id`
     const seen = new Set<string>()
@@ -281,7 +281,7 @@ describe('nginx by a live link alone', () => {
     await using it = await openNginx(site)
     await it.root(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=life.example \
       -keyout /etc/nginx/key.pem -out /etc/nginx/cert.pem 2>/dev/null`)
-    const router = it.plugin.create(it.kit())
+    const router = bound(it.host, it.plugin.create(it.kit()))
     const [note = ''] = router.provision(FACTS).notes ?? []
     await it.write(
       '/etc/nginx/conf.d/mine.conf',

@@ -1,6 +1,9 @@
 /** The sentences of the `Router` contract, for any implementation. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { dryHost } from '../../host/dry-run.ts'
+import type { Host } from '../../host/host.ts'
 import type { Plugin, PluginKit, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
+import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 
 /** One implementation to be tested, on a host of its own where its provision is in force and no slot is live. */
@@ -10,7 +13,8 @@ export interface RouterUnderTest extends AsyncDisposable {
   readonly slots: readonly [Slot, Slot]
   /** Whether its answers carry a generation. */
   readonly generations: boolean
-  kit(setting?: { dryRun?: boolean; print?: (line: string) => void }): PluginKit
+  readonly host: Host
+  kit(): PluginKit
   /** Puts a provision in force again, as `setup` does when a file has changed. */
   install(provision: Provision): Promise<void>
   /** The router as such, not its configuration. */
@@ -27,13 +31,13 @@ const LIMITS = { answers: 5, within: 20_000 }
 export function routerContract(name: string, open: () => Promise<RouterUnderTest>): void {
   describe(name, () => {
     let it: RouterUnderTest
-    let router: Router
+    let router: Bound<Router>
     let blue: Slot
     let green: Slot
     let count = 0
     beforeAll(async () => {
       it = await open()
-      router = it.plugin.create(it.kit())
+      router = bound(it.host, it.plugin.create(it.kit()))
       ;[blue, green] = it.slots
     })
     afterAll(() => it?.[Symbol.asyncDispose]())
@@ -100,7 +104,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       const route = await promoted(green)
       await it.stopApplication(green)
       try {
-        expect((await router.fetch('/')).status).toBe(502)
+        expect((await router.fetch('/')).status).toBeGreaterThanOrEqual(500)
         expect(await router.answer()).toMatchObject(route)
       } finally {
         await it.startApplication(green)
@@ -138,7 +142,10 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
     test('a dry run prints what a promote and a restore would do, and does neither', async () => {
       const route = await promoted(blue)
       const lines: string[] = []
-      const dry = it.plugin.create(it.kit({ dryRun: true, print: line => lines.push(line) }))
+      const dry = bound(
+        dryHost(it.host, line => lines.push(line)),
+        it.plugin.create({ ...it.kit(), dryRun: true }),
+      )
       await dry.promote(green, 'never')
       expect(lines.join('\n')).toContain(green.name)
       const printed = lines.length

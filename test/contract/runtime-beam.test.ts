@@ -8,6 +8,7 @@ import { sh } from '../../host/script.ts'
 import { beam } from '../../plugins/runtime/beam/beam.ts'
 import type { Runtime } from '../../slots/contracts.ts'
 import { environmentFile } from '../../slots/environment/environment.ts'
+import type { Bound } from '../support/bound.ts'
 import { faultOf, type Ground, prepare, runtimeContract } from './runtime.ts'
 
 runtimeContract('beam under systemd', beam({ stopLimit: 4 }))
@@ -15,7 +16,7 @@ runtimeContract('beam as a daemon', beam({ supervisor: 'daemon', stopLimit: 4 })
 
 describe('beam', () => {
   let on: Ground
-  let runtime: Runtime
+  let runtime: Bound<Runtime>
   beforeAll(async () => {
     on = await prepare(beam())
     runtime = on.runtime()

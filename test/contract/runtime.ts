@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
+import { perform } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import { Fault } from '../../runner/fault.ts'
@@ -13,6 +14,7 @@ import type { Plugin, PluginKit, Provision, Release, Runtime, Slot, SlotProcess 
 import { environmentFile } from '../../slots/environment/environment.ts'
 import { layout } from '../../slots/layout.ts'
 import { sudoersFile } from '../../slots/setup/sudoers.ts'
+import { type Bound, bound } from '../support/bound.ts'
 import { startHost, type TestHost } from '../support/host.ts'
 import { lifeTarball } from '../support/life.ts'
 
@@ -30,8 +32,8 @@ export interface Ground extends AsyncDisposable {
   readonly fresh: Release
   /** What the runtime logged. */
   readonly logged: string[]
-  /** As the runner makes it; `host` replaces the host. */
-  runtime(host?: Host): Runtime
+  /** On the host, or another one in its place. */
+  runtime(host?: Host): Bound<Runtime>
   /** Puts a release into a slot as a deploy does, without starting it. */
   fill(slot: Slot, release: Release, env?: Record<string, string>): Promise<void>
   /** Resolves when the application in a slot answers; fails after half a minute. */
@@ -49,7 +51,7 @@ export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
   const blue: Slot = { name: 'blue', port: 4000, env: {} }
   const green: Slot = { name: 'green', port: 5000, env: {} }
   const logged: string[] = []
-  const runtime = (other: Host = host) => plugin.create(kit(other, folders, [blue, green], logged))
+  const runtime = (other: Host = host) => bound(other, plugin.create(kit(other, folders, [blue, green], logged)))
   const asRoot = async (command: string) => {
     const { code, stderr } = await machine.exec(command)
     if (code !== 0) throw new Error(`${command}: ${stderr}`)
@@ -59,7 +61,7 @@ export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
   const unpacked = async (tarball: string, version: string): Promise<Release> => {
     await machine.copyIn(tarball, '/tmp/life.tar.gz')
     const dir = folders.release(`${version}-0000000`)
-    await host.ask(sh.write`mkdir -p ${dir} && tar -xzf /tmp/life.tar.gz -C ${dir}`)
+    await host.capture(sh.write`mkdir -p ${dir} && tar -xzf /tmp/life.tar.gz -C ${dir}`)
     return { name: `${version}-0000000`, version, sha256: '', dir }
   }
   const old = await unpacked(first, '0.1.0')
@@ -77,7 +79,7 @@ export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
     runtime,
     async fill(slot, release, env = {}) {
       const { dir, tmp, current, env: file } = folders.slot(slot.name)
-      await host.ask(sh.write`mkdir -p -m 0700 ${dir} ${tmp}; ln -sfn ${release.dir} ${current}`)
+      await host.capture(sh.write`mkdir -p -m 0700 ${dir} ${tmp}; ln -sfn ${release.dir} ${current}`)
       await host.write(
         file,
         environmentFile({ LIFE_DATA: '/srv/life/data', ...runtime().environment(slot), ...env }),
@@ -85,7 +87,7 @@ export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
       )
     },
     answers: slot =>
-      host.ask(sh.read`until curl -sf ${`http://127.0.0.1:${slot.port}/health`}; do sleep 0.1; done`, {
+      host.capture(sh.read`until curl -sf ${`http://127.0.0.1:${slot.port}/health`}; do sleep 0.1; done`, {
         timeout: 30 * SECONDS,
       }),
     async [Symbol.asyncDispose]() {
@@ -97,7 +99,7 @@ export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
 
 /** What `task setup` does with a provision. From then on the user may do as root what it lists, and nothing else. */
 async function install(provision: Provision, host: Host, asRoot: (command: string) => Promise<void>): Promise<void> {
-  for (const tool of Object.keys(provision.tools)) await host.ask(sh.read`command -v ${tool}`)
+  for (const tool of Object.keys(provision.tools)) await host.capture(sh.read`command -v ${tool}`)
   for (const file of [...provision.files, sudoersFile(APP, '/srv/life', USER, provision.sudo)]) {
     const text = Buffer.from(file.text).toString('base64')
     await asRoot(
@@ -118,7 +120,7 @@ const kit = (host: Host, folders: PluginKit['layout'], slots: readonly Slot[], l
   confirm: async () => false,
   app: APP,
   folder: '/',
-  host,
+  host: host.name,
   layout: folders,
   slots,
 })
@@ -133,7 +135,7 @@ export const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
 }
 
 /** Waits for a state; the test's own limit ends a wait in vain. */
-async function until(runtime: Runtime, slot: Slot, state: SlotProcess['state']): Promise<SlotProcess> {
+async function until(runtime: Bound<Runtime>, slot: Slot, state: SlotProcess['state']): Promise<SlotProcess> {
   for (;;) {
     const process = await runtime.process(slot)
     if (process.state === state) return process
@@ -145,7 +147,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
   describe(name, () => {
     let on: Ground
-    let runtime: Runtime
+    let runtime: Bound<Runtime>
     beforeAll(async () => {
       on = await prepare(plugin)
       runtime = on.runtime()
@@ -201,19 +203,20 @@ export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
 
       test('gives its process a pid that a script can ask for, and a slot that is down none', async () => {
         const { pid } = await start(on.blue, on.old)
-        expect(await on.host.ask(runtime.pid(on.blue))).toBe(String(pid))
-        expect(await on.host.ask(runtime.pid(on.green))).toBe('')
+        expect(await on.host.capture(runtime.pid(on.blue))).toBe(String(pid))
+        expect(await on.host.capture(runtime.pid(on.green))).toBe('')
       })
 
-      test('and stop are not run behind what failed in the same turn, when the runtime is prompt', async () => {
-        if (!runtime.prompt) return expect(runtime.prompt).toBeFalsy()
+      test('and stop are not run behind what failed in their pipeline', async () => {
         const { pid } = await start(on.blue, on.old)
         await on.fill(on.green, on.fresh)
-        const stopping = await Promise.allSettled([on.host.run(sh.write`exit 1`), runtime.stop(on.blue)])
-        const starting = await Promise.allSettled([on.host.run(sh.write`exit 1`), runtime.start(on.fresh, on.green)])
-        for (const [first, second] of [stopping, starting]) {
-          expect(first).toMatchObject({ value: { code: 1 } })
-          expect(second).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
+        const { start: starts, stop } = plugin.create(kit(on.host, layout('/srv/life'), [on.blue, on.green], []))
+        for (const query of [stop(on.blue), starts(on.fresh, on.green)]) {
+          const batch = on.host.pipeline()
+          batch.push(perform(sh.write`exit 1`))
+          const skipped = batch.add<unknown>(query)
+          await expect(batch.run()).rejects.toMatchObject({ code: 'COMMAND_FAILED' })
+          await expect(skipped).rejects.toMatchObject({ code: 'COMMAND_SKIPPED' })
         }
         expect((await runtime.process(on.blue)).pid).toBe(pid)
         expect(await runtime.process(on.green)).toEqual({ state: 'stopped' })
@@ -254,7 +257,7 @@ export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
         const { pid } = await start(on.blue, on.old)
         expect(await runtime.stop(on.blue)).toEqual({ was: 'running', killed: false })
         expect(await alive(pid)).toBe(false)
-        expect(await on.host.ask(sh.read`ss -Hltn 'sport = :4000'`)).toBe('')
+        expect(await on.host.capture(sh.read`ss -Hltn 'sport = :4000'`)).toBe('')
         expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
       })
 

@@ -63,7 +63,7 @@ describe('F66 a server that grants few sessions', () => {
       await sshd(`MaxSessions ${allowed}`)
       const host = await open()
       const held = [await host.hold(sh.read`cat`), await host.hold(sh.read`cat`)]
-      expect(await host.ask(sh.read`echo beside`)).toBe('beside')
+      expect(await host.capture(sh.read`echo beside`)).toBe('beside')
       expect(await faultOf(host.run(sh.read`sleep 617`, { timeout: 500 }))).toMatchObject({ code: 'COMMAND_TIMED_OUT' })
       await expect.poll(async () => (await box.exec('pgrep -fx "sleep 617"')).stdout, { timeout: 10_000 }).toBe('')
       for (const it of held) await it[Symbol.asyncDispose]()
@@ -72,7 +72,7 @@ describe('F66 a server that grants few sessions', () => {
 
   test('MaxSessions 0 is told at once', async () => {
     await sshd('MaxSessions 0')
-    const fault = await faultOf((await open()).ask(sh.read`true`))
+    const fault = await faultOf((await open()).capture(sh.read`true`))
     expect(fault).toMatchObject({ code: 'NO_SESSION', exit: 1, next: expect.stringContaining('MaxSessions') })
   })
 
@@ -90,10 +90,10 @@ describe('F66 a server that grants few sessions', () => {
   test('MaxStartups: who is turned away tries again, and is told what it may be', async () => {
     await sshd('MaxStartups 2:100:2')
     const end = await strangers(2)
-    const fault = await faultOf((await open()).ask(sh.read`true`))
+    const fault = await faultOf((await open()).capture(sh.read`true`))
     expect(fault).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED', message: expect.stringContaining('MaxStartups') })
     const host = await open()
-    const asked = host.ask(sh.read`echo in`)
+    const asked = host.capture(sh.read`echo in`)
     setTimeout(end, 1_500)
     expect(await asked).toBe('in')
   })
@@ -102,13 +102,13 @@ describe('F66 a server that grants few sessions', () => {
     await sshd('ChannelTimeout session:*=6s')
     const host = await open()
     host.connect?.()
-    expect(await host.ask(sh.read`echo first`)).toBe('first')
+    expect(await host.capture(sh.read`echo first`)).toBe('first')
     const held = await host.hold(sh.read`cat`)
     await held.ended
-    expect(await host.ask(sh.read`echo later`)).toBe('later')
+    expect(await host.capture(sh.read`echo later`)).toBe('later')
     const lost = await faultOf(host.run(sh.write`sleep 618`))
     expect(lost).toMatchObject({ code: 'CONNECTION_LOST', message: expect.stringContaining('ChannelTimeout') })
-    expect(await host.ask(sh.read`echo still`)).toBe('still')
+    expect(await host.capture(sh.read`echo still`)).toBe('still')
   })
 })
 
@@ -141,7 +141,7 @@ describe('F69 the account', () => {
       stdout: `${text.length}\n`,
       stderr: 'err\n',
     })
-    expect(await Promise.all(['a', 'b'].map(word => host.ask(sh.read`cat <(echo ${word}); rm -f file`)))).toEqual([
+    expect(await Promise.all(['a', 'b'].map(word => host.capture(sh.read`cat <(echo ${word}); rm -f file`)))).toEqual([
       'a',
       'b',
     ])

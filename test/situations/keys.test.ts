@@ -70,7 +70,7 @@ const setting = () => ({ signal: new AbortController().signal, confirm: async ()
 /** What a command there prints. */
 async function enter(configFile: string, command = sh.read`echo "in as $(id -un)"`): Promise<string> {
   await using host = await ssh(box.alias, { configFile }).open(setting())
-  return await host.ask(command)
+  return await host.capture(command)
 }
 const refused = async (configFile: string): Promise<Fault> => {
   const error = await enter(configFile).then(

@@ -24,18 +24,18 @@ import { arg } from 'switchyard'
 export const { retire, repair, history } = tasks
 export const sicken = task('Make a running slot ill', {
   args: { slot, fault: arg.text('As LIFE_FAULT') },
-  async run({ runtime, slot, fault }) { await runtime.rpc(slot, \`Application.put_env(:life, :fault, "\${fault}")\`) },
+  async run({ host, runtime, slot, fault }) { await host.query(runtime.rpc(slot, \`Application.put_env(:life, :fault, "\${fault}")\`)) },
 })
 /** The router, and what BEHIND says is done on the host as soon as the traffic was sent elsewhere. */
 function behindTheSwitch(plugin) {
   const create = kit => {
     const router = plugin.create(kit)
     if (!env.BEHIND) return router
-    const promote = async (slot, generation) => {
-      await router.promote(slot, generation)
-      await kit.host.run({ writes: true, text: env.BEHIND })
+    const promote = (slot, generation) => {
+      const { script, read } = router.promote(slot, generation)
+      return { script: { writes: true, text: script.text + '\\n' + env.BEHIND }, read }
     }
-    return { ...router, prompt: false, promote }
+    return { ...router, promote }
   }
   return { ...plugin, create }
 }

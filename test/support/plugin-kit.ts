@@ -1,15 +1,14 @@
 /** What a plugin gets to work with, for its contract suite. */
 import { expect } from 'vitest'
-import type { Host } from '../../host/host.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { PluginKit } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 
-/** A kit without a host or a shell: whoever uses one says which. */
+/** A kit without a shell of this machine. */
 export const pluginKit = (parts: Partial<PluginKit> = {}): PluginKit => ({
   app: 'life',
   folder: '/nowhere',
-  host: new Proxy({} as Host, { get: (_, word) => expect.fail(`this kit has no host: ${String(word)}`) }),
+  host: 'web-1',
   layout: layout('/srv/life'),
   slots: [
     { name: 'blue', port: 4000, env: {} },

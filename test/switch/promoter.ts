@@ -39,10 +39,10 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
   const host = await ssh(on.alias, { configFile: on.sshConfigFile }).open({ signal, confirm: async () => false })
   const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
   const folders = layout('/srv/life')
-  const kit = pluginKit({ host, slots: slots.all, signal })
+  const kit = pluginKit({ host: host.name, slots: slots.all, signal })
   const router = plugin.create(kit)
   const runtime: Runtime = beam().create(kit)
-  const read = async () => judge(await readings({ host, layout: folders, slots, router }), slots)
+  const read = async () => judge(await host.query(readings({ layout: folders, slots, router })), slots)
   return {
     async promote(then = async () => undefined) {
       const deploy = newDeploy('the switch suite')
@@ -51,26 +51,26 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
       const move = await planSwitch(ground, found, found.idle)
       if (!move || !found.live) throw new Error('There is no traffic to move')
       const askedAt = now()
-      await router.promote(move.to, move.generation)
+      await host.query(router.promote(move.to, move.generation))
       const returnedAt = now()
       await then(found.live)
-      await proveSwitch(ground, move)
+      await host.query(proveSwitch(ground, move))
       await recordSwitch(ground, move)
       return { to: move.to.name, askedAt, returnedAt }
     },
     async retire(limit) {
       const { idle } = await read()
-      const { left } = await drain(host, idle, limit)
-      await runtime.stop(idle)
+      const { left } = await host.query(drain(idle, limit))
+      await host.query(runtime.stop(idle))
       return { slot: idle, cut: left }
     },
     async stop(slot) {
-      await runtime.stop(slot)
+      await host.query(runtime.stop(slot))
     },
     async start(slot) {
-      const record = await readRecord(host, folders, slot)
+      const record = await host.query(readRecord(folders, slot))
       if (!record) throw new Error(`${slot.name} was never filled`)
-      await runtime.start(record.release, slot)
+      await host.query(runtime.start(record.release, slot))
     },
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   }

@@ -46,10 +46,10 @@ describe('a project', () => {
   it('gives its own plugins to its tasks, with what only they can do', () => {
     task('x', {
       args: { slot },
-      async run({ runtime, slot }) {
+      async run({ host, runtime, slot }) {
         expectTypeOf(slot).toEqualTypeOf<Slot<'a' | 'b'>>()
-        expectTypeOf(await runtime.process(slot)).toEqualTypeOf<SlotProcess>()
-        expectTypeOf(await runtime.rpc(slot, 'node()')).toEqualTypeOf<string>()
+        expectTypeOf(await host.query(runtime.process(slot))).toEqualTypeOf<SlotProcess>()
+        expectTypeOf(await host.query(runtime.rpc(slot, 'node()'))).toEqualTypeOf<string>()
       },
     })
   })

@@ -1,6 +1,5 @@
 /** Whether nginx runs, knows the site, and accepts its whole configuration; and whether the application is asked at all. */
-import { hostFaults } from '../../../host/faults.ts'
-import type { Host } from '../../../host/host.ts'
+import { commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Fault } from '../../../runner/fault.ts'
@@ -68,24 +67,29 @@ case $status in 401|403)
 esac`
 
 /**
- * Throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID` or `NGINX_GUARDED`. Returns what is wrong with
+ * Throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID` or `NGINX_GUARDED`. Results in what is wrong with
  * others' files where that keeps nothing from moving.
  */
-export async function check(host: Host, checking: Checking): Promise<readonly Fault[]> {
+export function check(checking: Checking): Query<readonly Fault[]> {
   const script = checkScript(checking)
-  const { code, stdout, stderr } = await host.run(script)
-  const said = stdout.trim()
-  if (code === 0) return said === '' ? [] : [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, said })]
-  if (code === DOWN) throw routerFaults.NGINX_DOWN({ host: host.name })
-  if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: said })
-  if (code === GUARDED)
-    throw routerFaults.NGINX_GUARDED({
-      host: host.name,
-      path: checking.guard?.path ?? '/',
-      status: said.split('\n').at(-1) ?? '',
-    })
-  const refusal = await sudoRefusal(host, [checking.program.test])
-  if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
-  if (code !== INVALID) throw hostFaults.COMMAND_FAILED({ host: host.name, command: script.text, code, stderr })
-  throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+  return {
+    script,
+    async read(output, host) {
+      const { code } = output
+      const said = output.stdout.trim()
+      if (code === 0) return said === '' ? [] : [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, said })]
+      if (code === DOWN) throw routerFaults.NGINX_DOWN({ host: host.name })
+      if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: said })
+      if (code === GUARDED)
+        throw routerFaults.NGINX_GUARDED({
+          host: host.name,
+          path: checking.guard?.path ?? '/',
+          status: said.split('\n').at(-1) ?? '',
+        })
+      const refusal = await sudoRefusal(host, [checking.program.test])
+      if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
+      if (code !== INVALID) throw commandFailed(host, script, output)
+      throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+    },
+  }
 }

@@ -1,4 +1,5 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
+import { capture, commandFailed } from '../../../host/query.ts'
 import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginKit, Router } from '../../../slots/contracts.ts'
 import {
@@ -113,24 +114,27 @@ interface Asking {
 }
 
 function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, moved }: Asking): Router {
-  const { host } = kit
-  const place = (): Place => ({ url: moved.get(host.name) ?? url, address: parts.listening.ask.address })
+  const place = (): Place => ({ url: moved.get(kit.host) ?? url, address: parts.listening.ask.address })
   const { at, include, listening: listen, program } = parts
-  const way = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(kit, parts)
+  const strategy = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(kit, parts)
   const names = kit.slots.map(slot => slot.name)
   return {
-    prompt: mode !== 'reload',
-    live: way.live,
-    async answer() {
-      const found = parsePublicFollowed(await host.run(getFollowing(place(), '/deployment_id')), place().url, names)
-      if (found.url) moved.set(host.name, found.url)
-      return found.answer
-    },
-    async fetch(path) {
-      const { code, stdout } = await host.run(get(place(), path))
-      const { status, body } = parseAnswer(stdout)
-      return code === 0 ? { status, body } : { status: 0, body: '' }
-    },
+    live: strategy.live,
+    answer: () => ({
+      script: getFollowing(place(), '/deployment_id'),
+      read(output) {
+        const found = parsePublicFollowed(output, place().url, names)
+        if (found.url) moved.set(kit.host, found.url)
+        return found.answer
+      },
+    }),
+    fetch: path => ({
+      script: get(place(), path),
+      read({ code, stdout }) {
+        const { status, body } = parseAnswer(stdout)
+        return code === 0 ? { status, body } : { status: 0, body: '' }
+      },
+    }),
     get site() {
       const { host: name, protocol } = place().url
       return { host: name, https: protocol === 'https:' }
@@ -138,33 +142,38 @@ function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, 
     curl: path => reach(place(), path),
     dropsKeepAlive: mode === 'reload',
     check: path =>
-      check(host, {
+      check({
         program,
-        files: way.files,
-        own: mode === 'reload' ? undefined : way.own,
+        files: strategy.files,
+        own: mode === 'reload' ? undefined : strategy.own,
         guard:
           path === undefined
             ? undefined
-            : { path, through: status(place(), path), slot: statusOf(place(), path, way.livePort) },
+            : { path, through: status(place(), path), slot: statusOf(place(), path, strategy.livePort) },
       }),
-    promote: (slot, generation) => way.move({ slot: slot.name, generation }),
-    restore: way.move,
-    async prove({ slot, generation }, limits) {
-      const route = { slot, generation: way.generations ? generation : undefined }
-      return parseProof(await host.ask(proveLoop(place(), route, limits)), names)
+    promote: (slot, generation) => strategy.move({ slot: slot.name, generation }),
+    restore: strategy.move,
+    prove({ slot, generation }, limits) {
+      const route = { slot, generation: strategy.generations ? generation : undefined }
+      return capture(proveLoop(place(), route, limits), text => parseProof(text, names))
     },
-    async conflicts() {
+    conflicts() {
       const ours = {
         site: parts.values.site,
         listeners: include ? [] : listen.listeners,
         ask: { address: listen.ask.address, port: portOf(url) },
         enabled: at.enabled,
-        files: include ? [] : way.own,
+        files: include ? [] : strategy.own,
         include: at.include,
       }
-      const found = conflicts(await host.ask(readConfiguration(program.path)), ours)
-      return found.map(conflict => conflictFault(host.name, ours.site, conflict))
+      return {
+        script: readConfiguration(program.path),
+        read(output, host) {
+          if (output.code !== 0) throw commandFailed(host, readConfiguration(program.path), output)
+          return conflicts(output.stdout, ours).map(conflict => conflictFault(host.name, ours.site, conflict))
+        },
+      }
     },
-    provision: way.provision,
+    provision: strategy.provision,
   }
 }

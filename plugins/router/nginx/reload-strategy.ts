@@ -4,59 +4,53 @@
  * 1.22), none with the way that does not reload.
  */
 import { sh } from '../../../host/script.ts'
-import { Fault } from '../../../runner/fault.ts'
 import type { PluginKit } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
-import { aim, moveSite, NOT_RELOADED, REFUSED, slotFile, slotOf, swap } from './reload.ts'
+import { aim, moveSite, NOT_RELOADED, REFUSED, RELOADS, slotFile, slotOf, swap } from './reload.ts'
 import { enable } from './site.ts'
-import { linkName, type Site, type SwitchStrategy } from './strategy.ts'
+import { linkQuery, type Site, type SwitchStrategy } from './strategy.ts'
 import { readLink } from './symlink.ts'
 import { render, shipped } from './templates.ts'
 
-function lost(error: unknown): { slot: undefined } {
-  if (error instanceof Fault && error.code === 'ROUTE_UNREADABLE') return { slot: undefined }
-  throw error
-}
-
 export function reloadStrategy(kit: PluginKit, { at, program, listening, values }: Site): SwitchStrategy {
-  const { app, host, slots } = kit
+  const { app, slots } = kit
   const none = slotFile(at, app, undefined)
   const names = slots.map(slot => slot.name)
   const files = [none, ...names.map(name => slotFile(at, app, name))]
-  const live = async () => {
-    const target = await linkName(kit, ...at.enabled)
-    const slot = target === undefined ? undefined : slotOf(at, app, target, names)
-    if (slot === null)
-      throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${at.enabled[0]} names ${JSON.stringify(target)}` })
-    return { slot, generation: undefined }
-  }
   return {
     files: files.map(file => [file]),
     own: [...files, ...at.enabled],
     generations: false,
     livePort: sh.read`${readLink(...at.enabled)} | ( read -r file; case $file in ${sh.lines(...slots.map(({ name, port }) => sh.read`${slotFile(at, app, name)}) echo ${port} ;;`))} *) false ;; esac )`,
-    live,
-    async move({ slot }) {
-      // A route that cannot be read is put right by a repair: then there is none to go back to.
-      const before = slotFile(at, app, (await live().catch(lost)).slot)
-      const file = slotFile(at, app, slot)
-      // After a refusal the link was put back before any reload: one now would cost requests for nothing.
-      if (file === before) return
-      kit.log(
-        'nginx reloads: a request on a kept-alive connection can be lost (measured: 180 of 101,313 in 50 switches).',
-      )
-      const { code, stderr } = await host.run(moveSite(program, at, app, file, before))
-      if (code === 0) return
-      const swaps = at.enabled.map(path => swap(at, app, path))
-      const refusal = await sudoRefusal(host, [aim(at, app, file), ...swaps, program.test, program.reload])
-      if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
-      const said = stderr.trim()
-      if (code === REFUSED) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
-      if (code === NOT_RELOADED)
-        throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said: `${said}\nThe link was put back.` })
-      throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said })
-    },
+    live: () =>
+      linkQuery(at.enabled, target => {
+        const slot = target === undefined ? undefined : slotOf(at, app, target, names)
+        return slot === null ? undefined : { slot, generation: undefined }
+      }),
+    move: ({ slot }) => ({
+      script: moveSite(program, at, app, slot, names),
+      async read({ code, stdout, stderr }, host) {
+        if (stdout.startsWith(RELOADS))
+          kit.log(
+            'nginx reloaded: a request on a kept-alive connection can be lost (measured: 180 of 101,313 in 50 switches).',
+          )
+        if (code === 0) return
+        const swaps = at.enabled.map(path => swap(at, app, path))
+        const refusal = await sudoRefusal(host, [
+          aim(at, app, slotFile(at, app, slot)),
+          ...swaps,
+          program.test,
+          program.reload,
+        ])
+        if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
+        const said = stderr.trim()
+        if (code === REFUSED) throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+        if (code === NOT_RELOADED)
+          throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said: `${said}\nThe link was put back.` })
+        throw routerFaults.NGINX_SWITCH_FAILED({ host: host.name, said })
+      },
+    }),
     provision() {
       const text = (name: 'reload-slot' | 'reload-none', of: typeof slots) => render(shipped(name), values, of)
       return {

@@ -33,38 +33,49 @@ export const swap = (at: Paths, app: string, enabled: string): readonly string[]
   enabled,
 ]
 
-/** The same where the site is enabled; for the first time that is the first of the places. */
-function swapped(at: Paths, app: string): Script {
-  const [first = '', ...others] = at.enabled
-  const there = others.map(path => sh.write`elif [ -L ${path} ]; then ${asRoot(swap(at, app, path))}`)
-  return sh.lines(
-    sh.write`if [ -L ${first} ]; then ${asRoot(swap(at, app, first))}`,
-    ...there,
-    sh.write`else ${asRoot(swap(at, app, first))}; fi`,
-  )
-}
-
 /** Exit codes of `moveSite` that are its own. */
 export const REFUSED = 82
 export const NOT_RELOADED = 83
 
+/** What `moveSite` prints before it reloads. */
+export const RELOADS = 'reloads'
+
 /**
  * Moves the link, tests the configuration and reloads. Puts the link back, before any reload, when the test fails, and
- * also when nginx cannot be told: its next start must not make a switch that we reported as failed.
+ * also when nginx cannot be told: its next start must not make a switch that we reported as failed. Where the link is there already it does nothing:
+ * after a refusal it was put back before any reload, and one now would cost requests.
  */
-export function moveSite({ test, reload }: Program, at: Paths, app: string, file: string, before: string): Script {
-  const move = (to: string) => sh.lines(asRoot(aim(at, app, to)), swapped(at, app))
+export function moveSite(
+  { test, reload }: Program,
+  at: Paths,
+  app: string,
+  slot: string | undefined,
+  slots: readonly string[],
+): Script {
+  const none = slotFile(at, app, undefined)
+  const files = [none, ...slots.map(name => slotFile(at, app, name))]
+  const file = slotFile(at, app, slot)
+  // A command line for each file: sudo allows no other.
+  const aims = files.map(to => sh.write`${to}) ${asRoot(aim(at, app, to))} ;;`)
+  const swaps = at.enabled.map(path => sh.write`${path}) ${asRoot(swap(at, app, path))} ;;`)
   return sh.write`
-for link in ${at.enabled}; do
-  if [ -e "$link" ] && ! [ -L "$link" ]; then echo "$link is no link: move it away first" >&2; exit 1; fi
+link=${at.enabled[0] ?? ''}
+for path in ${at.enabled}; do
+  if [ -e "$path" ] && ! [ -L "$path" ]; then echo "$path is no link: move it away first" >&2; exit 1; fi
 done
-${move(file)}
-if ! ${readAsRoot(test)} >&2; then
-${move(before)}
-exit ${REFUSED}
-fi
-if ! ${asRoot(reload)} >&2; then
-${move(before)}
-exit ${NOT_RELOADED}
-fi`
+for path in ${[...at.enabled].reverse()}; do if [ -L "$path" ]; then link=$path; fi; done
+before=$(readlink -- "$link" || :)
+if [ "$before" = ${file} ]; then exit 0; fi
+# A route that cannot be read is put right by a repair: then there is none to go back to.
+case $before in ${sh.lines(...files.map(to => sh.read`${to}) ;;`))} *) before=${none} ;; esac
+move() {
+  case $1 in ${sh.lines(...aims)} esac
+  case $link in ${sh.lines(...swaps)} esac
+}
+echo ${RELOADS}
+move ${file}
+code=0
+${readAsRoot(test)} >&2 || code=${REFUSED}
+if [ $code = 0 ]; then ${asRoot(reload)} >&2 || code=${NOT_RELOADED}; fi
+if [ $code != 0 ]; then move "$before"; exit $code; fi`
 }

@@ -1,6 +1,7 @@
 /** The two ways in which nginx can be told which slot is live have this in common. */
+import type { Query } from '../../../host/query.ts'
 import type { Script } from '../../../host/script.ts'
-import type { PluginKit, Provision, Route } from '../../../slots/contracts.ts'
+import type { Provision, Route } from '../../../slots/contracts.ts'
 import { routerFaults } from '../faults.ts'
 import type { Listening } from './listen.ts'
 import type { Paths, Program } from './site.ts'
@@ -15,9 +16,9 @@ export interface SwitchStrategy {
   readonly generations: boolean
   /** Prints the port of the live slot; fails when none is. */
   readonly livePort: Script
-  live(): Promise<Route>
+  live(): Query<Route>
   /** Makes a route live; without a slot, none. */
-  move(route: Route): Promise<void>
+  move(route: Route): Query<void>
   provision(): Provision
 }
 
@@ -31,10 +32,24 @@ export interface Site {
   readonly values: Readonly<Record<'site' | 'listen', string>>
 }
 
-/** The name that a link holds, the first of these that is there; undefined when none is. Throws `ROUTE_UNREADABLE`. */
-export async function linkName({ host }: PluginKit, ...paths: readonly string[]): Promise<string | undefined> {
-  const { code, stdout, stderr } = await host.run(readLink(...paths))
-  if (code !== 0)
-    throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: stderr.trim() || `${paths[0]}: exit ${code}` })
-  return stdout.trimEnd() || undefined
-}
+/**
+ * Reads the name that a link holds, the first of these that is there; `parse` gets undefined when none is, and returns undefined for a name that means
+ * nothing here. Throws `ROUTE_UNREADABLE`.
+ */
+export const linkQuery = (
+  paths: readonly string[],
+  parse: (target: string | undefined) => Route | undefined,
+): Query<Route> => ({
+  script: readLink(...paths),
+  read({ code, stdout, stderr }, { name: host }) {
+    const unreadable = (why: string) => routerFaults.ROUTE_UNREADABLE({ host, why })
+    if (code !== 0) throw unreadable(stderr.trim() || `${paths[0]}: exit ${code}`)
+    const target = stdout.trimEnd() || undefined
+    const route = parse(target)
+    if (!route) throw unreadable(`${paths[0]} names ${JSON.stringify(target)}`)
+    return route
+  },
+})
+
+/** Where no slot is live. */
+export const NO_ROUTE: Route = { slot: undefined, generation: undefined }

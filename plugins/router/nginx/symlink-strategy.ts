@@ -1,9 +1,9 @@
 /** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
+import { perform } from '../../../host/query.ts'
 import { sh } from '../../../host/script.ts'
 import type { HostFile, PluginKit } from '../../../slots/contracts.ts'
-import { routerFaults } from '../faults.ts'
 import { enable, refresh } from './site.ts'
-import { linkName, type Site, type SwitchStrategy } from './strategy.ts'
+import { linkQuery, NO_ROUTE, type Site, type SwitchStrategy } from './strategy.ts'
 import { linkPath, moveLink, removeLink, routeOf } from './symlink.ts'
 import { plain, render, shipped } from './templates.ts'
 
@@ -18,7 +18,7 @@ const edits: NonNullable<HostFile['edits']> = {
 }
 
 export function symlinkStrategy(kit: PluginKit, { at, program, listening, include, values }: Site): SwitchStrategy {
-  const { host, slots } = kit
+  const { slots } = kit
   const router = plain('folder', kit.layout.router)
   const link = linkPath(router)
   const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
@@ -27,18 +27,14 @@ export function symlinkStrategy(kit: PluginKit, { at, program, listening, includ
     own: [at.include, at.available, ...at.enabled],
     generations: true,
     livePort: sh.read`case $(readlink ${link}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`${name}.*) echo ${port} ;;`))} *) false ;; esac`,
-    async live() {
-      const target = await linkName(kit, link)
-      if (target === undefined) return { slot: undefined, generation: undefined }
-      const route = routeOf(target)
-      if (!route || !slots.some(slot => slot.name === route.slot))
-        throw routerFaults.ROUTE_UNREADABLE({ host: host.name, why: `${link} names ${JSON.stringify(target)}` })
-      return route
-    },
-    async move({ slot, generation }) {
-      if (slot === undefined) await host.ask(removeLink(router))
-      else await host.ask(moveLink(router, slot, generation ?? ''))
-    },
+    live: () =>
+      linkQuery([link], target => {
+        if (target === undefined) return NO_ROUTE
+        const route = routeOf(target)
+        return slots.some(slot => slot.name === route?.slot) ? route : undefined
+      }),
+    move: ({ slot, generation }) =>
+      perform(slot === undefined ? removeLink(router) : moveLink(router, slot, generation ?? '')),
     provision() {
       const lenient = listening.lenient ? [at.available] : []
       const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }

@@ -1,6 +1,6 @@
 /** Elixir releases, one a slot: a process of systemd or of the release's own script, with migrations and a remote console. */
-import { lastLines } from '../../../host/exec/run.ts'
-import { type Output, type Script, sh } from '../../../host/script.ts'
+import { type Asked, capture, type Query } from '../../../host/query.ts'
+import { lastLines, type Output, type Script, sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginKit, Runtime, Slot } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
@@ -44,7 +44,7 @@ export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
 const OWN: readonly number[] = [ALREADY, commands.NO_SCRIPT, commands.OTHER_RELEASE]
 
 function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
-  const { app, host, layout, slots } = kit
+  const { app, layout, slots } = kit
   const { release: name = app, stopLimit = 60, migrateLimit = 21_600 } = options
   const { migrate: expression = `${moduleName(app)}.Release.migrate()` } = options
   const ports = distributionPorts(slots, options.distributionPort)
@@ -59,67 +59,75 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
           unitFile: facts => unitFile({ app, layout, release: name, stopLimit }, facts),
         })
 
-  /** Runs a script of the supervisor's; what its exit code means is for the caller to say. */
-  async function supervise(script: Script, slot: Slot): Promise<Output> {
-    const output = await host.run(script)
-    if (output.code === MISSING) throw faults.UNIT_MISSING({ host: host.name, unit: supervisor.unit(slot) })
-    if (output.code === 0 || OWN.includes(output.code)) return output
+  /** A script of the supervisor's; what its exit code means, when the host let it run, is for `read` to say. */
+  const supervised = <T>(script: Script, slot: Slot, read: Query<T>['read']): Query<T> => ({
+    script,
+    async read(output, host) {
+      await assertSupervised(output, host, slot)
+      return read(output, host)
+    },
+  })
+
+  async function assertSupervised({ code }: Output, host: Asked, slot: Slot): Promise<void> {
+    if (code === MISSING) throw faults.UNIT_MISSING({ host: host.name, unit: supervisor.unit(slot) })
+    if (code === 0 || OWN.includes(code)) return
     const refusal = await sudoRefusal(host, supervisor.provision({ user: '', group: '' }).sudo)
     if (refusal) throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), refusal })
-    return output
   }
 
   return {
-    prompt: true,
-
     environment: slot => environment(app, layout, slot, ports(slot)),
 
-    async start(release, slot) {
+    start(release, slot) {
       const startable = commands.assertStartable(layout, release, slot, name)
-      const { code, stderr } = await supervise(sh.lines(startable, commands.makeCookie, supervisor.start(slot)), slot)
-      if (code === ALREADY) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
-      if (code === commands.NO_SCRIPT)
-        throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: `bin/${name}` })
-      if (code === commands.OTHER_RELEASE)
-        throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
-      const said = lastLines(stderr)
-      if (code !== 0 && hostIsAtFault(stderr)) throw faults.START_PREVENTED({ slot: slot.name, host: host.name, said })
-      if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said })
+      const script = sh.lines(startable, commands.makeCookie, supervisor.start(slot))
+      return supervised(script, slot, ({ code, stderr }, host) => {
+        if (code === ALREADY) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
+        if (code === commands.NO_SCRIPT)
+          throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: `bin/${name}` })
+        if (code === commands.OTHER_RELEASE)
+          throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
+        const said = lastLines(stderr)
+        if (code !== 0 && hostIsAtFault(stderr))
+          throw faults.START_PREVENTED({ slot: slot.name, host: host.name, said })
+        if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said })
+      })
     },
 
-    async stop(slot) {
-      const { code, stdout, stderr } = await supervise(supervisor.stop(slot), slot)
-      if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, said: lastLines(stderr) })
-      const [was, killed] = stdout.split(' ')
-      if (killed === 'yes') kit.log(`${slot.name} did not end within ${stopLimit} s of SIGTERM: it was killed.`)
-      return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
-    },
+    stop: slot =>
+      supervised(supervisor.stop(slot), slot, ({ code, stdout, stderr }) => {
+        if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, said: lastLines(stderr) })
+        const [was, killed] = stdout.split(' ')
+        if (killed === 'yes') kit.log(`${slot.name} did not end within ${stopLimit} s of SIGTERM: it was killed.`)
+        return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+      }),
 
-    process: async slot => supervisor.parseProcess(await host.ask(supervisor.process(slot))),
+    process: slot => capture(supervisor.process(slot), supervisor.parseProcess),
 
     pid: slot => supervisor.pid(slot),
 
-    async log(slot, lines) {
-      const { stdout } = await supervise(supervisor.log(slot), slot)
-      return supervisor.parseLog(stdout, lines)
-    },
+    log: (slot, lines) => supervised(supervisor.log(slot), slot, ({ stdout }) => supervisor.parseLog(stdout, lines)),
 
-    async migrate(release, slot) {
-      const script = commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit })
-      const { code, stdout } = await host.run(script, { onLine: kit.log })
-      const about = { slot: slot.name, release: release.name, output: lastLines(stdout) }
-      if (code === commands.TIMED_OUT) throw faults.MIGRATION_TIMED_OUT({ ...about, limit: migrateLimit })
-      if (code === commands.CUT_SHORT) throw faults.MIGRATION_CUT_SHORT(about)
-      if (code !== 0) throw faults.MIGRATION_FAILED({ ...about, code })
-    },
+    migrate: (release, slot) => ({
+      script: commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit }),
+      onLine: kit.log,
+      read({ code, stdout }) {
+        const about = { slot: slot.name, release: release.name, output: lastLines(stdout) }
+        if (code === commands.TIMED_OUT) throw faults.MIGRATION_TIMED_OUT({ ...about, limit: migrateLimit })
+        if (code === commands.CUT_SHORT) throw faults.MIGRATION_CUT_SHORT(about)
+        if (code !== 0) throw faults.MIGRATION_FAILED({ ...about, code })
+      },
+    }),
 
     console: slot => commands.remote(layout, slot, name),
 
-    async rpc(slot, expression) {
-      const { code, stdout, stderr } = await host.run(commands.rpc(layout, slot, name, expression))
-      if (code !== 0) throw faults.RPC_FAILED({ slot: slot.name, code, output: lastLines(stderr || stdout) })
-      return stdout.replace(/\r?\n$/, '')
-    },
+    rpc: (slot, expression) => ({
+      script: commands.rpc(layout, slot, name, expression),
+      read({ code, stdout, stderr }) {
+        if (code !== 0) throw faults.RPC_FAILED({ slot: slot.name, code, output: lastLines(stderr || stdout) })
+        return stdout.replace(/\r?\n$/, '')
+      },
+    }),
 
     provision: facts => supervisor.provision(facts),
   }

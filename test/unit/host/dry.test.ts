@@ -25,7 +25,7 @@ afterEach(async () => {
 const untouched = async () => expect(await readdir(folder)).toEqual([])
 
 test('what only looks is done, and nothing is printed', async () => {
-  expect(await host.ask(sh.read`echo asked`)).toBe('asked')
+  expect(await host.capture(sh.read`echo asked`)).toBe('asked')
   expect(await host.run(sh.read`echo out; exit 3`)).toEqual({ code: 3, stdout: 'out\n', stderr: '' })
   expect(await host.read`echo ${'a b'}`.text()).toBe('a b\n')
   await using held = await host.hold(sh.read`echo held`)
@@ -39,7 +39,7 @@ test('a script that writes is printed as it would run, and succeeds with no outp
   const script = sh.write`touch ${`${folder}/a`}
 touch ${`${folder}/b c`}`
   expect(await host.run(script)).toEqual({ code: 0, stdout: '', stderr: '' })
-  expect(await host.ask(script, { input: 'secret' })).toBe('')
+  expect(await host.capture(script, { input: 'secret' })).toBe('')
   const text = [`this machine$ touch ${folder}/a`, `  touch '${folder}/b c'`]
   expect(printed).toEqual([...text, ...text, '  (with 6 bytes as its input)'])
   await untouched()

@@ -4,19 +4,17 @@ import { beam } from '../../../plugins/runtime/beam/beam.ts'
 import { badness } from '../../../slots/journal/bad.ts'
 import type { Entry } from '../../../slots/journal/journal.ts'
 import { slotsOf } from '../../../slots/slot.ts'
-import { pluginKit } from '../../support/plugin-kit.ts'
+import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const release = { name: '1-abc', version: '1', sha256: '', dir: '/srv/life/releases/1-abc' }
 
 async function started(stderr: string): Promise<{ code: string; bad: boolean }> {
   // sudo, when it is asked about, refuses nothing.
-  const host = { name: 'web-1', run: async () => ({ code: 1, stdout: '', stderr }), ask: async () => '' } as never
-  const runtime = beam().create(pluginKit({ host, slots: slots.all, signal: new AbortController().signal }))
-  const fault = await runtime.start(release, slots.get('green')).then(
-    () => ({ code: 'none' }),
-    (error: { code: string }) => error,
-  )
+  const host = { name: 'web-1', query: async () => '' } as never
+  const runtime = beam().create(pluginKit({ slots: slots.all }))
+  const { read } = runtime.start(release, slots.get('green'))
+  const fault = await faultOf(Promise.resolve(read({ code: 1, stdout: '', stderr }, host)))
   const entry = { event: 'deploy', result: 'failed', release: '1-abc', why: fault.code } as Entry
   return { code: fault.code, bad: badness([entry], '1-abc') !== undefined }
 }

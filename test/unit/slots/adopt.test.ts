@@ -25,17 +25,20 @@ async function adopted(script: string) {
 }
 
 it('ends on SIGTERM', async () => {
-  expect(await stopAdopted(host, await adopted('echo up; exec sleep 60'))).toEqual({ was: 'running', killed: false })
+  expect(await host.query(stopAdopted(await adopted('echo up; exec sleep 60')))).toEqual({
+    was: 'running',
+    killed: false,
+  })
 })
 
 it('is killed when it does not, and that is said', async () => {
   const stubborn = await adopted(`trap '' TERM; echo up; while :; do sleep 0.1; done`)
-  expect(await stopAdopted(host, stubborn, 1)).toEqual({ was: 'running', killed: true })
+  expect(await host.query(stopAdopted(stubborn, 1))).toEqual({ was: 'running', killed: true })
 })
 
 it('is gone when another process has its number', async () => {
   const { pid, startTime } = await adopted('echo up; exec sleep 60')
-  expect(await stopAdopted(host, { pid, startTime: `${startTime}1` })).toEqual({ was: 'stopped', killed: false })
+  expect(await host.query(stopAdopted({ pid, startTime: `${startTime}1` }))).toEqual({ was: 'stopped', killed: false })
   expect(child.exitCode).toBeNull()
 })
 
@@ -46,5 +49,5 @@ it('is gone when only a zombie is left of it, which nobody has asked about', asy
     text: `pid=$(pgrep -P ${parent.pid}); until grep -q '^State:.Z' /proc/$pid/status; do sleep 0.05; done; sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f20; echo $pid`,
   })
   const [startTime = '', pid] = stdout.split('\n')
-  expect(await stopAdopted(host, { pid: Number(pid), startTime })).toEqual({ was: 'stopped', killed: false })
+  expect(await host.query(stopAdopted({ pid: Number(pid), startTime }))).toEqual({ was: 'stopped', killed: false })
 })

@@ -6,7 +6,7 @@ import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
-import { type Begun, detachedHost, follow, newest, parseNewest } from '../../../slots/migration/detached.ts'
+import { askNewest, type Begun, detached, follow } from '../../../slots/migration/detached.ts'
 
 let folders: Layout
 beforeEach(async () => {
@@ -16,9 +16,9 @@ beforeEach(async () => {
 
 const step: Begun = { slot: 'blue', kind: 'migrate-1.0', deploy: 'd1', by: 'ann' }
 const open = (signal = new AbortController().signal) => local().open({ signal, confirm: async () => false })
-const state = async (host: Host) => parseNewest(await host.ask(newest(folders)))
+const state = (host: Host) => host.query(askNewest(folders))
 const run = (host: Host, script: Script, onLine?: (line: string) => void, of = step) =>
-  detachedHost(host, folders, of).run(script, onLine ? { onLine } : {})
+  host.query(detached({ script, ...(onLine && { onLine }), read: output => output }, folders, of))
 /** Runs until somebody makes the file. */
 const waiting = (go: string) => sh.write`echo begun; until [ -e ${go} ]; do sleep 0.05; done; echo ended`
 /** Begins a step, and lets go of it. */
@@ -44,7 +44,7 @@ it('a detached step goes on when the one who began it is gone, and can be follow
   await using host = await open()
   expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'running' })
   const following = host.run(follow(folders, step))
-  await host.ask(sh.write`touch ${go}`)
+  await host.capture(sh.write`touch ${go}`)
   expect(await following).toMatchObject({ code: 0, stdout: 'begun\nended\n' })
   expect(await state(host)).toMatchObject({ deploy: 'd1', state: 0 })
 })
@@ -61,7 +61,7 @@ it.each([
   await expect(refused).rejects.toMatchObject({ code: 'MIGRATION_RUNNING', message: expect.stringContaining('ann') })
   expect((await host.run(sh.read`test -e ${join(folders.root, 'second')}`)).code).toBe(1)
   expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'running' })
-  await host.ask(sh.write`touch ${go}`)
+  await host.capture(sh.write`touch ${go}`)
   await host.run(follow(folders, step))
   await run(host, sh.write`true`, undefined, second)
   expect(await state(host)).toMatchObject({ deploy: second.deploy, state: 0 })
@@ -84,9 +84,9 @@ it('its shell was killed and its program goes on: it still runs, and then it lef
   const [go, shell] = [join(folders.root, 'go'), join(folders.root, 'shell')]
   await leave(sh.write`echo $PPID > ${shell}; ${waiting(go)}`)
   await using host = await open()
-  await host.ask(sh.write`kill -KILL "$(cat ${shell})"`)
+  await host.capture(sh.write`kill -KILL "$(cat ${shell})"`)
   expect(await state(host)).toMatchObject({ state: 'running' })
-  await host.ask(sh.write`touch ${go}`)
+  await host.capture(sh.write`touch ${go}`)
   await expect.poll(() => state(host), { timeout: 10_000 }).toMatchObject({ state: 'lost' })
   expect((await host.run(follow(folders, step))).code).toBe(98)
 })
@@ -95,7 +95,7 @@ it('a step that left no result, as after a reboot, is known as lost; a file of i
   await using host = await open()
   await run(host, sh.write`true`)
   const base = join(folders.slot('blue').tasks, 'd1-migrate-1.0')
-  await host.ask(sh.write`rm ${`${base}.exit`}`)
+  await host.capture(sh.write`rm ${`${base}.exit`}`)
   expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'lost' })
   await writeFile(folders.migration, `${join(folders.root, 'nothing')}\n{}\n`)
   expect(await state(host)).toBeUndefined()

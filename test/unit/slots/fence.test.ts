@@ -63,8 +63,8 @@ describe('a host with a fence', () => {
     await ours.put(join(at.root, 'file'), join(at.root, 'copy'))
     expect(await readFile(join(at.root, 'copy'), 'utf8')).toBe('text')
     expect(await ours.$({ env: { A: 'b c' }, cwd: at.root })`echo "$A" > by-hand; cat by-hand`.text()).toBe('b c\n')
-    expect(await ours.ask(sh.write`cat`, { input: 'whole\n' })).toBe('whole')
-    await expect(ours.ask(sh.write`echo why >&2; exit 3`)).rejects.toThrowError(
+    expect(await ours.capture(sh.write`cat`, { input: 'whole\n' })).toBe('whole')
+    await expect(ours.capture(sh.write`echo why >&2; exit 3`)).rejects.toThrowError(
       expect.objectContaining({ code: 'COMMAND_FAILED', detail: 'why', message: expect.not.stringContaining('grep') }),
     )
     expect(await ours.run(sh.write`exit ${97}`)).toMatchObject({ code: 97 })
@@ -79,12 +79,12 @@ describe('a host with a fence', () => {
     await using late = await guarded(held)
     await using undoing = await guarded(held, true)
     await expect(late.run(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(overtaken)
-    await expect(late.ask(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(overtaken)
+    await expect(late.capture(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(overtaken)
     await expect(late.write(join(at.root, 'b'), 'text')).rejects.toThrowError(overtaken)
     await expect(late.put(at.lock, join(at.root, 'c'))).rejects.toThrowError(overtaken)
-    await expect(undoing.ask(sh.write`touch ${join(at.root, 'd')}`)).rejects.toThrowError(overtaken)
+    await expect(undoing.capture(sh.write`touch ${join(at.root, 'd')}`)).rejects.toThrowError(overtaken)
     expect(await inside()).toEqual(['lock'])
-    expect(await late.ask(sh.read`echo looked`)).toBe('looked')
+    expect(await late.capture(sh.read`echo looked`)).toBe('looked')
   })
 
   it("refuses a Taskfile's own command too, which rejects with that fault as its cause; what only looks goes on", async () => {
@@ -125,17 +125,17 @@ describe('a host with a fence', () => {
     await using host = await guarded(lost)
     await using undoing = await guarded(lost, true)
     const lock = fault('LOCK_LOST')
-    await expect(host.ask(sh.write`true`)).rejects.toThrowError(lock)
+    await expect(host.capture(sh.write`true`)).rejects.toThrowError(lock)
     await expect(host.write(join(at.root, 'a'), 'text')).rejects.toThrowError(lock)
     await expect(host.put(at.lock, join(at.root, 'b'))).rejects.toThrowError(lock)
     expect(await host.$`touch ${join(at.root, 'c')}`.catch((reason: unknown) => reason)).toMatchObject({ cause: lock })
     expect(await inside()).toEqual(['lock'])
-    expect(await undoing.ask(sh.write`echo back`)).toBe('back')
+    expect(await undoing.capture(sh.write`echo back`)).toBe('back')
   })
 
   it('is no hindrance to a run without a lock', async () => {
     await using host = await guarded(undefined)
-    expect(await host.ask(sh.write`echo done`)).toBe('done')
+    expect(await host.capture(sh.write`echo done`)).toBe('done')
     expect(await host.$`echo done`.text()).toBe('done\n')
     await host.write(join(at.root, 'file'), 'text')
     expect(await inside()).toEqual(['file'])

@@ -2,6 +2,10 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { hostFaults } from '../../../host/faults.ts'
+import { capture } from '../../../host/query.ts'
+import { sh } from '../../../host/script.ts'
+import { routerFaults } from '../../../plugins/router/faults.ts'
 import type { Router, Runtime, Slot } from '../../../slots/contracts.ts'
 import { healthOf } from '../../../slots/health/health.ts'
 import { judgeSwitch, neededBy, staysNow } from '../../../slots/promote/judge-switch.ts'
@@ -10,6 +14,7 @@ import { probingOf } from '../../../slots/promote/probe.ts'
 import { askSlots, parseAsked } from '../../../slots/promote/serving.ts'
 import { NotProven, type TrafficSwitch } from '../../../slots/promote/switch.ts'
 import { slotsOf } from '../../../slots/slot.ts'
+import { fakeHost } from '../../support/fake-host.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const [blue, green] = [slots.get('blue'), slots.get('green')]
@@ -23,6 +28,9 @@ interface World {
   readonly state?: 'running' | 'stopped'
 }
 
+const cut = () => hostFaults.CONNECTION_LOST({ host: 'web-1', during: 'a test', reason: 'the line is cut' })
+const unreadable = () => routerFaults.ROUTE_UNREADABLE({ host: 'web-1', why: 'nobody knows' })
+
 /** Green has just got the traffic, unless `router` says otherwise. */
 function world({ blue: ill, green: itself, state = 'running', ...more }: World) {
   const answers = (position: number, failed: number) =>
@@ -32,19 +40,19 @@ function world({ blue: ill, green: itself, state = 'running', ...more }: World) 
     slots,
     probe: probing,
     health: healthOf(),
-    host: {
-      async ask() {
-        if (ill === undefined || itself === undefined) throw new Error('the line is cut')
-        return [...answers(0, itself), ...answers(1, ill)].join('\n')
-      },
-    } as never,
+    host: fakeHost(({ text }) => {
+      if (text === 'state') return state
+      if (text === 'router') {
+        if (router === 'unreadable') throw unreadable()
+        return router ?? ''
+      }
+      if (ill === undefined || itself === undefined) throw cut()
+      return [...answers(0, itself), ...answers(1, ill)].join('\n')
+    }),
     router: {
-      async live() {
-        if (router === 'unreadable') throw new Error('nobody knows')
-        return { slot: router, generation: 'g' }
-      },
+      live: () => capture(sh.read`router`, slot => ({ slot: slot || undefined, generation: 'g' })),
     } as unknown as Router,
-    runtime: { process: async () => ({ state }) } as unknown as Runtime,
+    runtime: { process: () => capture(sh.read`state`, said => ({ state: said })) } as unknown as Runtime,
   }
 }
 const move = (from: Slot | undefined = blue) => ({ from, to: green }) as unknown as TrafficSwitch<string>

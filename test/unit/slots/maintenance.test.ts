@@ -1,16 +1,15 @@
 /** A host that is closed for maintenance: found out while a build runs, and told by what looks at the host. */
 import { setTimeout as later } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import type { Host } from '../../../host/host.ts'
 import { deferred } from '../../../runner/promises.ts'
 import { layout } from '../../../slots/layout.ts'
 import { closedWords, parseClosed, unlessClosed } from '../../../slots/lock/maintenance.ts'
+import { fakeHost } from '../../support/fake-host.ts'
 
 const CLOSED = { by: 'anna', since: '2026-11-25T12:00:00.000Z', reason: 'new disks' }
 
-const hostThat = (answer: () => Promise<string>): Host => ({ name: 'web-1', ask: answer }) as Partial<Host> as Host
 const ground = (answer: () => Promise<string>) => ({
-  host: hostThat(answer),
+  host: fakeHost(answer),
   layout: layout('/srv/life'),
   signal: new AbortController().signal,
 })

@@ -5,6 +5,7 @@ import type { Entry } from '../../../slots/journal/journal.ts'
 import { explained, nowhere, stoppedBy, wasLive } from '../../../slots/journal/story.ts'
 import { layout } from '../../../slots/layout.ts'
 import type { SlotRecord } from '../../../slots/state/slot-record.ts'
+import { fakeHost } from '../../support/fake-host.ts'
 
 const entry = (more: Partial<Entry>): Entry => ({
   at: '2026-11-22T20:55:41.123Z',
@@ -45,7 +46,7 @@ describe('a slot that is down', () => {
   })
 
   const told = (entries: readonly Entry[]) => ({
-    host: { ask: async () => entries.map(one => JSON.stringify(one)).join('\n') } as never,
+    host: fakeHost(() => entries.map(one => JSON.stringify(one)).join('\n')),
     layout: layout('/srv/life'),
   })
   const down = slotFaults.SLOT_DOWN({ slot: 'green', state: 'stopped', log: 'the end of a log' })
