@@ -23,7 +23,7 @@ interface Steps<S extends string> {
 }
 
 export const deploy = <S extends string>(parts: Parts<S>, steps: Steps<S>) => {
-  const planned = parts.task('See what comes next', {
+  const planned = parts.task('Plan the next step', {
     needs: [steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
     async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {

@@ -10,7 +10,7 @@ import { force, promoting } from './switch-traffic.ts'
 export type Preflight<S extends string> = ReturnType<typeof preflight<S>>
 
 export const preflight = <S extends string>({ task }: Parts<S>, build: Build<S>) =>
-  task('See whether the host is fit for the release', {
+  task('Check the host', {
     about:
       'All checks of `doctor`, and room for this artifact. When it refuses, a line of the journal is all that was written.',
     needs: [build],

@@ -60,7 +60,7 @@ const greenPid = async () =>
 /** The steps of a deploy that changes the traffic, in order; the first test holds them against the program. */
 const STEPS = [
   'Build the release',
-  'See whether the host is fit for the release',
+  'Check the host',
   'Upload the release',
   'Take the lock',
   'Find out which slot is live',
@@ -68,7 +68,7 @@ const STEPS = [
   'Start the new release in the idle slot',
   'Wait until the idle slot is healthy',
   'Remove old releases',
-  'See what comes next',
+  'Plan the next step',
   'Move the traffic and prove it',
 ]
 /** Those before it is ordered that the traffic moves: the last three follow upon each other at once. */
