@@ -1,6 +1,7 @@
 /** The dry run of a host, in one place: what only looks is done, what would change something is printed. */
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { deferred } from '../runner/promises.ts'
 import type { Shell } from '../runner/task.ts'
 import { ended } from './exec/process.ts'
 import { oneByOne, queriesOver } from './exec/queries.ts'
@@ -71,14 +72,11 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
 
 /** Ends when it is let go, like a holder whose script went well. */
 function heldNothing(): Held {
-  let end = (_: number) => {}
-  const ended = new Promise<number>(resolve => {
-    end = resolve
-  })
+  const ended = deferred<number>()
   return {
     lines: Readable.from([]),
     send: () => undefined,
-    ended,
-    [Symbol.asyncDispose]: async () => end(0),
+    ended: ended.promise,
+    [Symbol.asyncDispose]: async () => ended.resolve(0),
   }
 }

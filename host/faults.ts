@@ -1,8 +1,6 @@
 /** What can go wrong between us and a machine. */
 import { catalogue, fault } from '../runner/fault.ts'
-
-const bytes = (count: number): string =>
-  count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
+import { bytes } from '../runner/units.ts'
 
 /** A script has many lines, a cause has one short one. */
 const LONGEST = 120

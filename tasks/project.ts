@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import type { Transport } from '../host/host.ts'
 import { arg } from '../runner/cli/args.ts'
-import { type Definer, definer, type Opened, type RunSetting, type Scope } from '../runner/task.ts'
+import { type AnyTask, type Definer, definer, type Scope } from '../runner/task.ts'
 import { checked, either, fields, list, oneOf, optional, type Rule, text, thing } from '../runner/taskfile/shape.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { type Environment, readEnvironment } from '../slots/environment/environment.ts'
@@ -16,7 +16,7 @@ import { named, sharedPaths } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'
 import type { Context } from './context.ts'
-import { openSession } from './session.ts'
+import { openSession, type Project } from './session.ts'
 import { standardTasks } from './standard-tasks.ts'
 
 export interface ProjectDefinition<
@@ -111,37 +111,45 @@ export function project<
 
   const health = healthOf(definition.health)
   const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
-
   const env = typeof definition.env === 'string' ? { file: definition.env } : definition.env
-  const valuesIn = async (folder: string) => (env ? readEnvironment(resolve(folder, env.file)) : {})
-  const { build, runtime, router, host } = definition
-  const known = [app, folders.root, host.name, host.name.replace(/^.*@/, ''), ...slots.names]
-  const shown = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
-  const secrets = (values: Environment) => secretsOf(values, { ...env, known: [...known, ...shown] })
-  const scope: Scope = {
-    name: app,
-    tasks: () => tasks,
-    secrets: async folder => secrets(await valuesIn(folder)),
-    async open(run: RunSetting): Promise<Opened> {
-      const environment = await valuesIn(run.folder)
-      run.hide(secrets(environment))
-      run.hide(secretsIn(health.headers))
-      const { login } = run.tasks.includes(tasks.setup) ? run.values : {}
-      return openSession<Name>(
-        { app, host, layout: folders, slots, build, runtime, router, health: definition.health, probe },
-        {
-          ...run,
-          environment,
-          login: typeof login === 'string' ? login : undefined,
-          uploads: run.tasks.includes(tasks.upload),
-        },
-      )
-    },
-  }
+  const project: Project<Name> = { ...definition, app, layout: folders, slots, probe, health: definition.health }
+  const scope: Scope = scopeOf(project, env, () => tasks)
 
   const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
   const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain })
   return { ...own, slot, tasks }
+}
+
+/** What the runner opens for the tasks of a project: a session on its host, with the environment file's secrets hidden from the beginning. */
+function scopeOf<S extends string>(
+  project: Project<S>,
+  env: EnvironmentFile | undefined,
+  tasks: () => Readonly<Record<'setup' | 'upload', AnyTask>>,
+): Scope {
+  const { app, host, layout, slots, build, runtime, router } = project
+  const valuesIn = async (folder: string) => (env ? readEnvironment(resolve(folder, env.file)) : {})
+  const known = [app, layout.root, host.name, host.name.replace(/^.*@/, ''), ...slots.names]
+  const shown = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
+  const secrets = (values: Environment) => secretsOf(values, { ...env, known: [...known, ...shown] })
+  return {
+    name: app,
+    tasks,
+    secrets: async folder => secrets(await valuesIn(folder)),
+    async open(run) {
+      const environment = await valuesIn(run.folder)
+      run.hide(secrets(environment))
+      run.hide(secretsIn(healthOf(project.health).headers))
+      const { setup, upload } = tasks()
+      const { login } = run.tasks.includes(setup) ? run.values : {}
+      const uploads = run.tasks.includes(upload)
+      return openSession(project, {
+        ...run,
+        environment,
+        login: typeof login === 'string' ? login : undefined,
+        uploads,
+      })
+    },
+  }
 }
 
 const drain = arg

@@ -6,6 +6,7 @@
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { Fault } from '../../runner/fault.ts'
+import { deferred } from '../../runner/promises.ts'
 import { hostFaults } from '../faults.ts'
 import { isLost, type Known, type Machine, type Session } from '../machine.ts'
 
@@ -70,7 +71,7 @@ export function start(machine: Machine, script: string, label: string): Process 
   // A script need not read its input: a write that comes too late is no error of ours.
   stdin.on('error', () => undefined)
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const begun = later()
+  const begun = deferred()
   let session: Session | undefined
   let killed: NodeJS.Signals | undefined
 
@@ -114,13 +115,4 @@ export function start(machine: Machine, script: string, label: string): Process 
   // `started` resolves last, so that a caller that waits for it can already read `ended`.
   void ended.then(() => begun.resolve())
   return { stdin, stdout, stderr, kill, started: begun.promise, ended }
-}
-
-/** A promise that is resolved from outside. */
-function later(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = () => {}
-  const promise = new Promise<void>(done => {
-    resolve = done
-  })
-  return { promise, resolve }
 }

@@ -1,15 +1,8 @@
 /** How the renderers for people put things. */
 import type { RunEvent } from '../events.ts'
 import type { Traffic } from '../task.ts'
+import { bytes, duration } from '../units.ts'
 import { table } from './table.ts'
-
-/** `0.4 s`, `12 s`, `2 min 03 s`. */
-export function duration(ms: number): string {
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
-  const seconds = Math.round(ms / 1000)
-  if (seconds < 60) return `${seconds} s`
-  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
-}
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
@@ -75,7 +68,3 @@ const travelled = (of: Traffic | undefined, all: Traffic | undefined): string[] 
   if (!of || of.sent + of.received === 0) return ['-', '-', '-']
   return [String(of.roundTrips), bytes(of.sent), bytes(of.received)]
 }
-
-/** `812 B`, `8.1 kB`, `12.3 MB`. */
-const bytes = (count: number): string =>
-  count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`

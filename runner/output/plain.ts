@@ -4,16 +4,8 @@
  */
 
 import type { Renderer, RunEvent, Sinks } from '../events.ts'
-import {
-  abandonLines,
-  duration,
-  errorLines,
-  interruptLine,
-  leftLines,
-  resultLine,
-  stuckLine,
-  timingLines,
-} from './format.ts'
+import { duration } from '../units.ts'
+import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './format.ts'
 import type { ReadTyped } from './prompt.ts'
 import { keeping } from './summary.ts'
 

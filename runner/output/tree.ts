@@ -13,16 +13,8 @@ import {
 } from 'listr2'
 import type { Renderer, RunEvent, Sinks } from '../events.ts'
 import { deferred } from '../promises.ts'
-import {
-  abandonLines,
-  duration,
-  errorLines,
-  interruptLine,
-  leftLines,
-  resultLine,
-  stuckLine,
-  timingLines,
-} from './format.ts'
+import { duration } from '../units.ts'
+import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './format.ts'
 import type { ReadTyped } from './prompt.ts'
 import { keeping } from './summary.ts'
 

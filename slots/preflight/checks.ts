@@ -2,6 +2,7 @@
 
 import type { Fault } from '../../runner/fault.ts'
 import { table } from '../../runner/output/table.ts'
+import { bytes } from '../../runner/units.ts'
 import { PORT_ADVICE, slotFaults } from '../faults.ts'
 import { counted } from '../format.ts'
 import { answerWords } from '../health/format.ts'
@@ -160,19 +161,17 @@ function sudoCheck({ user, sudo, seen }: Evidence): Check {
   )
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
-
 function room({ seen: { disk, there }, load }: Evidence): Check[] {
   const wanted = there ? undefined : load?.room
   const need = wanted ? wanted.packed + wanted.unpacked : 0
-  const bytes = `${megabytes(disk.free)} free on ${disk.mount}`
+  const free = `${bytes(disk.free)} free on ${disk.mount}`
   const space = 'Make room there: old releases, logs, other applications.'
   const checks = [
     disk.free < need
-      ? bad('fail', 'disk', `${bytes}, ${megabytes(need)} needed for the artifact and what it holds`, space)
+      ? bad('fail', 'disk', `${free}, ${bytes(need)} needed for the artifact and what it holds`, space)
       : disk.free < LOW.bytes
-        ? bad('warn', 'disk', bytes, space)
-        : ok('disk', wanted ? `${bytes}, ${megabytes(need)} needed` : bytes),
+        ? bad('warn', 'disk', free, space)
+        : ok('disk', wanted ? `${free}, ${bytes(need)} needed` : free),
   ]
   if (disk.inodes === undefined) return checks
   const inodes = `${disk.inodes} inodes free on ${disk.mount}`

@@ -6,6 +6,7 @@ import { asReader } from '../../host/sudo.ts'
 import type { HostFile, Provision, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
+import { onPort } from '../lifecycle/sockets.ts'
 import type { Slots } from '../slot.ts'
 import { liveByRecords, type SlotRecord } from '../state/slot-record.ts'
 
@@ -53,7 +54,7 @@ interface Ground {
 }
 
 /** Whether anybody listens on a port. */
-const listens = (port: number): Script => sh.read`[ -n "$(ss -Hltn ${`sport = :${port}`})" ]`
+const listens = (port: number): Script => sh.read`[ -n "$(ss -Hltn ${onPort(port)})" ]`
 
 interface Wishes {
   readonly provisions: readonly Provision[]

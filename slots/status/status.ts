@@ -3,6 +3,7 @@
 import type { Host } from '../../host/host.ts'
 import { capture, caught, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
+import { age } from '../../runner/units.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
 import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
@@ -131,7 +132,7 @@ export function statusTable(status: Status, columns?: number): string {
     slot.release ?? '-',
     slot.state,
     String(slot.pid ?? '-'),
-    slot.uptime === null ? '-' : duration(slot.uptime),
+    slot.uptime === null ? '-' : age(slot.uptime),
     slot.health,
     String(slot.connections),
   ])
@@ -150,20 +151,4 @@ function closedLines({ host, maintenance }: Status, columns: number | undefined)
   if (!maintenance) return []
   const { by, since, reason } = maintenance
   return ['', ...wrapped(`${host} is closed for deploys, by ${by} at ${since}: ${reason}`, columns)]
-}
-
-/** `3d 4h`, `12m 5s`: the two largest units. */
-export function duration(seconds: number): string {
-  const units = [
-    ['d', 86_400],
-    ['h', 3_600],
-    ['m', 60],
-    ['s', 1],
-  ] as const
-  const first = units.findIndex(([, size]) => seconds >= size)
-  if (first < 0) return '0s'
-  return units
-    .slice(first, first + 2)
-    .map(([unit, size], i) => `${Math.floor((i === 0 ? seconds : seconds % (units[first]?.[1] ?? 1)) / size)}${unit}`)
-    .join(' ')
 }

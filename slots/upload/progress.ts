@@ -1,5 +1,7 @@
 /** How far something is that takes its time: bytes, rate, time left. */
 
+import { bytes } from '../../runner/units.ts'
+
 /** Milliseconds between two lines, at least. */
 const EVERY = 500
 
@@ -16,14 +18,12 @@ export function progress(log: (line: string) => void, now: () => number = Date.n
 }
 
 export function progressLine(sent: number, total: number, ms: number): string {
-  const way = `${megabytes(sent)} of ${megabytes(total)} MB`
+  const way = `${bytes(sent)} of ${bytes(total)}`
   if (ms < EVERY || sent === 0) return way
   const rate = sent / (ms / 1000)
   const left = sent < total ? `, ${Math.ceil((total - sent) / rate)} s left` : ''
-  return `${way}, ${megabytes(rate)} MB/s${left}`
+  return `${way}, ${bytes(rate)}/s${left}`
 }
-
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)
 
 /** Passes pieces on, and says how far it is. What is more than `total`, such as headers, does not count. */
 export async function* watched(

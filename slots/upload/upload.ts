@@ -11,8 +11,9 @@ import { createGzip, gzip, gzipSync } from 'node:zlib'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { capture } from '../../host/query.ts'
-import { type Output, type Script, sh } from '../../host/script.ts'
+import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
+import { deferred } from '../../runner/promises.ts'
 import type { Artifact, Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
@@ -97,10 +98,7 @@ interface Try {
 function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release }: Missing, knowing: Knowing): Try {
   const work = workFolder(layout, release, deploy.id, knowing === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
-  let mayWrite = (_: Log) => {}
-  const word = new Promise<Log>(resolve => {
-    mayWrite = resolve
-  })
+  const mayWrite = deferred<Log>()
   let manifest: Manifest = []
   let broken: unknown
   const pieces = async function* () {
@@ -109,7 +107,7 @@ function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release
       if (answer.heard() !== undefined) return
       const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
       yield Buffer.concat([body, Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
-      const log = await word
+      const log = await mayWrite.promise
       yield Buffer.from(`${GO}\n`)
       const missing = missingIn(manifest, await answer.line)
       if (missing !== undefined) yield* content(artifact.path, manifest, missing, log)
@@ -125,7 +123,7 @@ function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release
   ended.catch(() => undefined)
   return {
     async go(log) {
-      mayWrite(log)
+      mayWrite.resolve(log)
       const output = await ended
       if (output.code === 0) return answer.heard() !== ANSWER.there
       if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
@@ -182,7 +180,7 @@ async function sendWhole(ground: Ground, artifact: Artifact, release: Release, l
   await host.put(artifact.path, incoming, { mode: 0o600, onProgress: progress(log) })
   const output = await host.run(unpack(layout, release, incoming, work), { input: `${recordText(artifact, deploy)}\n` })
   if (output.code !== 0 && NO_ROOM.test(output.stderr))
-    throw slotFaults.RELEASE_NO_ROOM({ host: host.name, release: release.name, detail: lastLines(output.stderr) })
+    throw slotFaults.RELEASE_NO_ROOM({ host: host.name, release: release.name, detail: lastLines(output.stderr, 3) })
   if (output.code !== 0) throw refused(artifact, output.code, output.stderr)
   return true
 }
@@ -196,10 +194,7 @@ function recordText(artifact: Artifact, { by }: Deploy): string {
 /** Of all lines, the first that looks like this; undefined when no more come. */
 function firstLine(pattern: RegExp) {
   let said: string | undefined
-  let resolve = (_: string | undefined) => {}
-  const line = new Promise<string | undefined>(done => {
-    resolve = done
-  })
+  const { promise: line, resolve } = deferred<string | undefined>()
   const hear = (text: string) => {
     if (said !== undefined || !pattern.test(text)) return
     said = text
@@ -209,7 +204,6 @@ function firstLine(pattern: RegExp) {
 }
 
 const NO_ROOM = /No space left on device|Disk quota exceeded/
-const lastLines = (text: string) => text.trim().split('\n').slice(-3).join('\n')
 
 const refused = (artifact: Artifact, code: number, detail: string): Fault =>
   slotFaults.ARTIFACT_REFUSED({

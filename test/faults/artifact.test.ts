@@ -80,7 +80,7 @@ describe('an artifact that is not what it should be', () => {
       site,
       async () => {
         const running = site.start({ ...heavy, SSH_CONFIG: config }, 'deploy', '--verbose')
-        await running.says(/\| [3-6]\.\d of \d+\.\d MB/)
+        await running.says(/\| [3-6]\.\d MB of \d+\.\d MB/)
         const flip = `cd ${releases}/.0.1.1-* && until [ -s ballast ]; do sleep 0.02; done
           byte=$(od -An -tu1 -j 1000 -N 1 ballast) &&
           printf "\\\\x$(printf %02x $((byte ^ 1)))" | dd of=ballast bs=1 seek=1000 conv=notrunc status=none`

@@ -135,7 +135,7 @@ describe('while a release is on its way', () => {
       site,
       async () => {
         const running = site.start({ ...heavy, SSH_CONFIG: config }, 'deploy', '--verbose')
-        await running.says(/\| [3-6]\.\d of \d+\.\d MB/)
+        await running.says(/\| [3-6]\.\d MB of \d+\.\d MB/)
         onTheWay = await leftovers(site)
         expect(await site.host.exec(`kill -KILL $(${CHILDREN})`)).toMatchObject({ code: 0 })
         return running.ended
@@ -160,7 +160,7 @@ describe('while a release is on its way', () => {
       site,
       async () => {
         const running = site.start({ ...heavy, SSH_CONFIG: config }, 'deploy', '--verbose')
-        await running.says(/\| [3-6]\.\d of \d+\.\d MB/)
+        await running.says(/\| [3-6]\.\d MB of \d+\.\d MB/)
         expect(await site.host.exec(`kill -STOP $(${CHILDREN})`)).toMatchObject({ code: 0 })
         frozenAt = performance.now()
         await running.says(/^failed: Upload/m)

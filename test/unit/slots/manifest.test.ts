@@ -99,9 +99,9 @@ describe('what the host says is missing', () => {
 
 describe('the progress', () => {
   it('says bytes, rate and time left', () => {
-    expect(progressLine(5_000_000, 20_000_000, 2_000)).toBe('5.0 of 20.0 MB, 2.5 MB/s, 6 s left')
-    expect(progressLine(20_000_000, 20_000_000, 4_000)).toBe('20.0 of 20.0 MB, 5.0 MB/s')
-    expect(progressLine(100_000, 20_000_000, 3)).toBe('0.1 of 20.0 MB')
+    expect(progressLine(5_000_000, 20_000_000, 2_000)).toBe('5.0 MB of 20.0 MB, 2.5 MB/s, 6 s left')
+    expect(progressLine(20_000_000, 20_000_000, 4_000)).toBe('20.0 MB of 20.0 MB, 5.0 MB/s')
+    expect(progressLine(100_000, 20_000_000, 3)).toBe('100.0 kB of 20.0 MB')
   })
 
   it('is not said at every piece, and always at the end', () => {
@@ -116,6 +116,6 @@ describe('the progress', () => {
       tell(sent * 10_000, 1_000_000)
     }
     expect(lines).toHaveLength(4)
-    expect(lines.at(-1)).toBe('1.0 of 1.0 MB, 0.5 MB/s')
+    expect(lines.at(-1)).toBe('1.0 MB of 1.0 MB, 500.0 kB/s')
   })
 })

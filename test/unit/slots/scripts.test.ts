@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Script } from '../../../host/script.ts'
+import { age } from '../../../runner/units.ts'
 import { parseHealth, versionIn } from '../../../slots/health/health.ts'
 import { newDeploy, whereabouts, whoami } from '../../../slots/journal/journal.ts'
 import { layout } from '../../../slots/layout.ts'
 import { pointAt } from '../../../slots/lifecycle/start.ts'
 import { sudoersFile } from '../../../slots/setup/sudoers.ts'
 import { liveByRecords, promotedAt } from '../../../slots/state/slot-record.ts'
-import { duration, statusTable } from '../../../slots/status/status.ts'
+import { statusTable } from '../../../slots/status/status.ts'
 import { prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
 
 const exec = promisify(execFile)
@@ -210,7 +211,7 @@ describe('the text of', () => {
     [725, '12m 5s'],
     [273_600, '3d 4h'],
   ])('%d seconds is %s', (seconds, text) => {
-    expect(duration(seconds)).toBe(text)
+    expect(age(seconds)).toBe(text)
   })
 })
 

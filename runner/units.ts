@@ -1,0 +1,29 @@
+/** Sizes and times in words, for people. */
+
+/** `812 B`, `8.1 kB`, `12.3 MB`. */
+export const bytes = (count: number): string =>
+  count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
+
+/** How long something took, from milliseconds: `0.4 s`, `12 s`, `2 min 03 s`. */
+export function duration(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
+}
+
+/** How long something has been there, from seconds, in its two largest units: `3d 4h`, `12m 5s`. */
+export function age(seconds: number): string {
+  const units = [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+    ['s', 1],
+  ] as const
+  const first = units.findIndex(([, size]) => seconds >= size)
+  if (first < 0) return '0s'
+  return units
+    .slice(first, first + 2)
+    .map(([unit, size], i) => `${Math.floor((i === 0 ? seconds : seconds % (units[first]?.[1] ?? 1)) / size)}${unit}`)
+    .join(' ')
+}
