@@ -32,6 +32,8 @@ export default defineConfig({
   fixedExtension: false,
   clean: true,
   loader: { '.conf': 'text' },
+  // A program of bash stands beside the module that reads it, as in the source.
+  copy: '{host,slots,plugins}/**/*.sh',
   // What the entries and the parts that are loaded later share is one file: each file more delays the first word.
   outputOptions: {
     codeSplitting: { groups: [{ name: 'runner', test: /\/(?:runner\/.+|faults)\.ts$/, minShareCount: 2 }] },

@@ -10,6 +10,7 @@ import { posix } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Fault } from '../../runner/fault.ts'
+import { EXIT } from '../exit-codes.ts'
 import { hostFaults } from '../faults.ts'
 import type { PutOptions } from '../host.ts'
 import type { Query } from '../query.ts'
@@ -34,7 +35,7 @@ trap 'rm -f -- "$tmp"' EXIT
 set -C
 cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- ${posix.dirname(path)} | awk 'NR == 2 { print "free " $4 }'; exit $code; }
 arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
-[ "$arrived" = ${`${size} ${sha256}`} ] || { echo "arrived $arrived"; exit 65; }
+[ "$arrived" = ${`${size} ${sha256}`} ] || { echo "arrived $arrived"; exit ${EXIT.transfer.damaged}; }
 chmod ${mode.toString(8)} -- "$tmp"
 ${guardAgain}
 mv -f -T -- "$tmp" ${path}`

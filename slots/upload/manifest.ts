@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { ReadEntry } from 'tar'
+import { EXIT } from '../../host/exit-codes.ts'
 import { eachEntry } from './archive.ts'
 
 export type Item =
@@ -53,7 +54,7 @@ export async function readManifest(artifact: string): Promise<Manifest> {
   try {
     await eachEntry(artifact, visit)
   } catch (error) {
-    throw refusal ?? new Refusal(44, (error as Error).message)
+    throw refusal ?? new Refusal(EXIT.artifact.noArchive, (error as Error).message)
   }
   if (refusal !== undefined) throw refusal
   return whole(items)
@@ -72,8 +73,8 @@ function take(items: Map<string, Item>, entry: ReadEntry, position: number): voi
       set({ type: 'link', path, target: safeTarget(path, entry.linkpath ?? '') })
       return void entry.resume()
     case 'Link': {
-      const of = items.get(safePath(entry.linkpath ?? '', 42))
-      if (of?.type !== 'file') throw new Refusal(42, `${path} -> ${entry.linkpath}`)
+      const of = items.get(safePath(entry.linkpath ?? '', EXIT.artifact.outsideLink))
+      if (of?.type !== 'file') throw new Refusal(EXIT.artifact.outsideLink, `${path} -> ${entry.linkpath}`)
       set({ ...of, path })
       return void entry.resume()
     }
@@ -87,7 +88,7 @@ function take(items: Map<string, Item>, entry: ReadEntry, position: number): voi
       return
     }
     default:
-      throw new Refusal(43, `${path}: ${entry.type}`)
+      throw new Refusal(EXIT.artifact.oddFile, `${path}: ${entry.type}`)
   }
 }
 
@@ -97,19 +98,19 @@ const modeOf = (mode = 0o644): number => (mode & 0o555) | 0o400 | ((mode & 0o111
 /** What no line of a manifest can hold; U+FFFD stands for bytes that are no UTF-8. */
 const UNWRITABLE = /[\0-\x1f\x7f\ufffd]/
 
-function safePath(name: string, code = 41): string {
+function safePath(name: string, code: number = EXIT.artifact.outsideName): string {
   if (name.startsWith('/') || name.split('/').includes('..')) throw new Refusal(code, name)
-  if (UNWRITABLE.test(name)) throw new Refusal(46, JSON.stringify(name))
+  if (UNWRITABLE.test(name)) throw new Refusal(EXIT.artifact.oddName, JSON.stringify(name))
   const path = posix.normalize(name).replace(/\/$/, '')
-  if (OURS.has(path.split('/')[0] ?? '')) throw new Refusal(47, path)
+  if (OURS.has(path.split('/')[0] ?? '')) throw new Refusal(EXIT.artifact.ourName, path)
   return path
 }
 
 function safeTarget(path: string, target: string): string {
   const end = posix.join(posix.dirname(path), target)
   if (target === '' || target.startsWith('/') || end === '..' || end.startsWith('../'))
-    throw new Refusal(42, `${path} -> ${target}`)
-  if (UNWRITABLE.test(target)) throw new Refusal(46, JSON.stringify(target))
+    throw new Refusal(EXIT.artifact.outsideLink, `${path} -> ${target}`)
+  if (UNWRITABLE.test(target)) throw new Refusal(EXIT.artifact.oddName, JSON.stringify(target))
   return target
 }
 
@@ -119,7 +120,8 @@ function whole(items: Map<string, Item>): Manifest {
     for (let above = posix.dirname(path); above !== '.'; above = posix.dirname(above)) {
       const there = items.get(above)
       if (there === undefined) items.set(above, { type: 'folder', path: above, mode: 0o555 })
-      else if (there.type !== 'folder') throw new Refusal(42, `${path} is below ${above}, which is no folder`)
+      else if (there.type !== 'folder')
+        throw new Refusal(EXIT.artifact.outsideLink, `${path} is below ${above}, which is no folder`)
     }
   }
   return [...items.values()].sort((a, b) => (a.path < b.path ? -1 : 1))

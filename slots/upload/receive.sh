@@ -1,0 +1,118 @@
+#!/bin/bash -eu
+# Takes an upload, from the manifest to the release that has its name: says what is missing, waits for the word to go, takes that, puts the
+# release together, and compares all of it with the manifest. Before the word it writes nothing.
+#
+# Parameters
+#   releases       the folder of all releases
+#   work           the folder of this upload, in `releases`
+#   final          the release's folder
+#   record         the text of `release.json`
+#   shared         a condition of awk: whether field 5 names what outlives releases
+#   answer_early   prints what is missing before anything is written, or nothing
+#   answer_late    prints what is missing when all was copied that is there, or nothing
+#   still_missing  ends the script when there are files that it has not asked for
+#   refuse_outside, link_shared, make_way  steps that `unpack.sh` has as well
+# Needs the functions `take` (take.sh) and `remove`.
+#
+# A sha256 has 12 digits in the manifest that travels (HINT in manifest.ts).
+#
+# Reads: a line with the length of the packed manifest and the digest of the full one; the manifest, gzipped; the line `go`; then, when it has
+# said what is missing, a `.tar.gz` with the missing files under their names, or the whole artifact.
+# Prints: `there` when the release is on the host, else `missing` with numbers of lines of the manifest; `free BYTES` for a full disk;
+# `damaged PATH` and what was sent and what arrived, with tabs between.
+# Exit codes: 0 when the release is there, and when it was not told to go. `not_set_up`, `not_writable`, `cut_off`, `disk_full`, `damaged` (EXIT.receive);
+# `odd_file`, `not_as_listed` (EXIT.artifact).
+export LC_ALL=C
+if ! [ -w "$releases" ]; then if [ -O "$releases" ]; then exit "$not_writable"; else exit "$not_set_up"; fi; fi
+if [ -f "$final/release.json" ]; then echo there; exit 0; fi
+umask 022
+IFS=' ' read -r length digest
+packed=$(head -c "$length" | base64 -w 0)
+manifest() { printf %s "$packed" | base64 -d | gzip -dc; }
+
+# The newest four releases, and the newest three folders that uploads have left behind.
+newest() { find "$releases" -mindepth 1 -maxdepth 1 -type d "$@" ! -path "$work" -printf '%T@\t%p\n' | sort -rn | cut -f 2; }
+sources() { newest ! -name '.*' | sed -n '1,4p'; newest -name '.*' | sed -n '1,3p'; }
+answer_early
+
+IFS= read -r word || exit 0
+if [ "$word" != go ]; then exit 0; fi
+
+# A folder gets its name when it is locked, so that another upload never takes it for one that was left behind. A run that is cut leaves it, and the
+# next one takes from it. `keep`: it is left when the script ends by itself, too.
+keep='' unlocked=$releases/.new${work##*/}
+trap '[ -n "$keep" ] || remove "$work" "$unlocked"' EXIT
+mkdir -- "$unlocked" "$unlocked/.upload"
+exec 9> "$unlocked/.upload/lock"
+flock -n 9
+mv -T -- "$unlocked" "$work"
+cd -- "$work"
+manifest > .manifest
+awk -F '\t' '$1 == "d" { print $5 }' .manifest | tr '\n' '\0' | xargs -0 -r mkdir -p --
+awk -F '\t' '$1 == "f"' .manifest > .upload/wanted
+for name in hashed received unhashed; do : > ".upload/$name"; done
+
+# What the host has. What was copied from there was hashed when it was.
+while IFS= read -r old; do
+  if [ -s .upload/wanted ]; then take "$old"; fi
+done < <(sources)
+find "$releases" -mindepth 1 -maxdepth 1 -name ".${final##*/}.*" ! -path "$work" -print0 2> /dev/null | while IFS= read -r -d '' old; do
+  if [ -e "$old/.upload/lock" ] && flock -n "$old/.upload/lock" true; then remove "$old"; fi
+done || :
+# What nobody came back for within a day.
+find "$releases" -mindepth 1 -maxdepth 1 -name '.*' ! -path "$work" -mmin +1440 -print0 2> /dev/null | while IFS= read -r -d '' old; do remove "$old"; done || :
+cut -f 5 .upload/wanted | tr '\n' '\0' | xargs -0 -r rm -f --
+keep=yes
+answer_late
+
+# What is sent.
+if ! said=$(tar -xzvf - --no-same-owner --quoting-style=literal 2>&1 > .upload/received); then
+  printf '%s\n' "$said" >&2
+  case "$said" in *'No space left'*|*'quota exceeded'*) ;; *) exit "$cut_off" ;; esac
+  keep=
+  df -P -B1 -- "$releases" | awk 'NR == 2 { print "free " $4 }'
+  exit "$disk_full"
+fi
+keep=
+find . -type f -printf '%P\n' | awk -F '\t' 'part == 1 { have[$1]; next } !($5 in have)' part=1 - part=2 .upload/wanted > .upload/rest
+mv -f .upload/rest .upload/wanted
+if [ -s .upload/wanted ]; then take "$work"; fi
+still_missing
+while IFS=$'\t' read -r path target; do ln -sfn -- "$target" "$path"; done < <(awk -F '\t' -v OFS='\t' '$1 == "l" { print $5, $6 }' .manifest)
+
+# All of it is compared with the manifest.
+odd=$(find . ! -type f ! -type d ! -type l -print -quit)
+if [ -n "$odd" ]; then exit "$odd_file"; fi
+refuse_outside
+find . -mindepth 1 \( -path ./.manifest -o -path ./.upload \) -prune -o -printf '%y\t%P\t%l\n' | sort > .upload/there
+if ! awk -F '\t' -v OFS='\t' '{ print $1, $5, $6 }' .manifest | sort | cmp -s - .upload/there; then exit "$not_as_listed"; fi
+# What arrived is hashed now, and also what was copied and then arrived again.
+: > .upload/sums
+awk -F '\t' 'part == 1 { sum[substr($0, 67)] = $0; next } part == 2 { sub(/^(\.\/)+/, ""); delete sum[$0]; next }
+  $1 == "f" { if ($5 in sum) print sum[$5] > ".upload/sums"; else print $5 > ".upload/unhashed" }' part=1 .upload/hashed part=2 .upload/received part=3 .manifest
+tr '\n' '\0' < .upload/unhashed | xargs -0 -r sha256sum -z -- | tr '\0' '\n' >> .upload/sums
+awk -F '\t' -v OFS='\t' 'part == 1 { sum[substr($0, 67)] = substr($0, 1, 64); next }
+  $1 == "f" { if (substr(sum[$5], 1, 12) != $4) print $5, $3, $4, sum[$5] > ".upload/damaged"; $4 = sum[$5] }
+  { print }' part=1 .upload/sums part=2 .manifest > .upload/manifest
+if [ "$(sha256sum < .upload/manifest | cut -c 1-64)" != "$digest" ]; then
+  keep=yes
+  if [ -s .upload/damaged ]; then
+    IFS=$'\t' read -r path size sent arrived < .upload/damaged
+    printf 'damaged %s\t%s bytes, sha256 %s\t%s bytes, sha256 %s\n' "$path" "$size" "$sent" "$(stat -c %s -- "$path")" "${arrived:0:12}"
+  fi
+  exit "$damaged"
+fi
+mv -f .upload/manifest .manifest
+rm -rf .upload
+link_shared
+
+# A release is immutable, and its record is the last file that is written.
+modes=$(awk -F '\t' '$1 != "l" { print $2 }' .manifest | sort -u)
+for mode in $modes; do
+  awk -F '\t' -v mode="$mode" '$1 != "l" && $2 == mode && !('"$shared"') { print $5 }' .manifest | tr '\n' '\0' | xargs -0 -r chmod "$mode" --
+done
+printf '%s\n' "$record" > release.json
+chmod a-w . .manifest release.json
+cd /
+make_way
+if ! mv -T -n -- "$work" "$final" || [ -d "$work" ]; then test -f "$final/release.json"; fi
