@@ -5,7 +5,9 @@
  * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
  */
 
+import { EXIT } from '../../host/exit-codes.ts'
 import type { Host } from '../../host/host.ts'
+import { program } from '../../host/program.ts'
 import { commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import {
@@ -57,32 +59,21 @@ export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: R
  * Asks until it has passed, the time is up, or the process is gone. `pid`: of the process, or a script that prints it, and prints nothing when
  * there is none. Its output is for `parseHealth`.
  */
-export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script => sh.read`
-${whose}
-now() { date +%s%3N; }
-start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect= body= code=0
-process=${typeof pid === 'number' ? pid : sh.read`$(${pid})`}
-while :; do
-  if [ -z "$process" ]; then outcome=down; break; fi
-  if ! [ -d "/proc/$process" ]; then outcome=gone; break; fi
-  tries=$((tries + 1)) code=0
-  answer=$(${askOnce(slot, health, health.patience)}) || code=$?
-  body=\${answer%$'\\n'*} status=\${answer##*$'\\n'} redirect=\${status#* } status=\${status%% *}
-  if [ "$status" = 200 ]; then
-    if [ $passes = 0 ]; then since=$(now); fi
-    passes=$((passes + 1))
-    if [ $passes -ge ${health.passes} ] && [ $(( $(now) - since )) -ge ${health.soak} ]; then outcome=passed; break; fi
-  else
-    if [ $passes -gt 0 ] || [ "$status" != 000 ]; then failed=$((failed + 1)); fi
-    passes=0
-  fi
-  if [ $(( $(now) - start )) -ge ${health.within} ]; then break; fi
-  sleep ${health.every / 1000}
-done
-sockets=$(whose ${onPort(slot.port)} "$process")
-if [ -n "$sockets" ]; then sockets+=$'\\n'; fi
-if [ -z "$sockets" ] && [ $outcome = passed ] && ! [ -d "/proc/$process" ]; then outcome=gone; fi
-printf '%s %s %s %s %s %s %s\\n%s\\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$code" "$redirect" "$sockets" "$body"`
+export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script =>
+  sh.lines(
+    whose,
+    program(new URL('./health.sh', import.meta.url), {
+      parameters: {
+        findProcess: typeof pid === 'number' ? sh.read`process=${pid}` : sh.read`process=$(${pid})`,
+        ask: askOnce(slot, health, health.patience),
+        wanted: health.passes,
+        soak: health.soak,
+        within: health.within,
+        every: health.every / 1000,
+        filter: onPort(slot.port),
+      },
+    }),
+  )
 
 /**
  * Asks a slot's application once, as the router would, past any proxy and .curlrc of the account. Prints the answer's body, and on a line of its
@@ -131,7 +122,7 @@ interface Patient {
 
 type Expected = Pick<Release, 'name' | 'version'>
 
-const UNFIT = 62
+const UNFIT = EXIT.health.unfit
 
 /**
  * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what stands behind it in a pipeline

@@ -1,7 +1,9 @@
 /** A process that ran on the host before us: how it becomes the live slot without a restart, and how it ends. */
 
 import { posix } from 'node:path'
+import { EXIT } from '../../host/exit-codes.ts'
 import type { Host } from '../../host/host.ts'
+import { program } from '../../host/program.ts'
 import { capture, commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Router, Slot, Stopped } from '../contracts.ts'
@@ -78,32 +80,13 @@ export const adoptedUptime = ({ pid, startTime: began }: NonNullable<SlotRecord[
 [ "$(${startTime(pid)} 2>/dev/null)" = ${began} ] || exit 1
 ps -o etimes= -p ${pid}`
 
-/** Seconds that a killed process may take to go. */
-const PATIENCE = 10
-const STUCK = 43
+const STUCK = EXIT.process.stuck
 
-/**
- * Ends an adopted process: SIGTERM, and SIGKILL after the limit. Another process that got its pid is left alone, and so is a zombie, which nobody
- * has asked about yet. Ends with `STUCK` when even the kill has not ended it.
- */
-const stopScript = (adopted: NonNullable<SlotRecord['adopted']>, seconds: number): Script => sh.write`
-pid=${adopted.pid} was=stopped killed=no
-same() {
-  case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in [ZX]*|'') return 1 ;; esac
-  [ "$(${startTime('$pid')} 2>/dev/null)" = ${adopted.startTime} ]
-}
-if same; then
-  was=running
-  kill -TERM "$pid"
-  end=$(( $(date +%s) + ${seconds} ))
-  while same; do
-    now=$(date +%s)
-    if [ "$now" -ge "$end" ]; then kill -KILL "$pid" || :; killed=yes; fi
-    if [ "$now" -ge $(( end + ${PATIENCE} )) ]; then exit ${STUCK}; fi
-    sleep 0.05
-  done
-fi
-printf '%s %s' "$was" "$killed"`
+const stopScript = ({ pid, startTime: began }: NonNullable<SlotRecord['adopted']>, seconds: number): Script =>
+  program(new URL('./stop-adopted.sh', import.meta.url), {
+    writes: true,
+    parameters: { pid, began, seconds, startTime: startTime('$1'), ...EXIT.process },
+  })
 
 /** Resolves when it is gone. Throws `ADOPTED_STUCK` when it does not go. */
 export function stopAdopted(adopted: NonNullable<SlotRecord['adopted']>, seconds = 30): Query<Stopped> {

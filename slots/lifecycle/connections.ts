@@ -1,4 +1,6 @@
 /** Who listens on a slot's port, and who is connected to it. Read from the kernel's own tables, through `ss`. */
+
+import { EXIT } from '../../host/exit-codes.ts'
 import { capture, commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
@@ -10,7 +12,7 @@ import { holderWords, onPort, parseSockets, type Socket, whose } from './sockets
 const portFree = (slot: Slot): Script =>
   sh.read`taken=$(ss -Hltn ${onPort(slot.port)}); if [ -n "$taken" ]; then exit ${TAKEN}; fi`
 
-const TAKEN = 61
+const TAKEN = EXIT.port.taken
 
 /** Throws `PORT_TAKEN`, naming who it is, when somebody listens on a port that should be free. Stops nothing. */
 export function assertPortFree(slot: Slot): Query<void> {

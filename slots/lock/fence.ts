@@ -3,13 +3,14 @@
  * whether the lock still names this deploy: its scripts that write, its files, and the commands of a Taskfile's own. A client
  * that was frozen, or cut off, and comes back after another has taken over is refused there.
  */
+import { EXIT } from '../../host/exit-codes.ts'
 import type { Guard } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { type Lock, parseOwner } from './lock.ts'
 
-const REFUSED = 97
+const REFUSED = EXIT.fence.refused
 const MARK = 'switchyard: the lock is not ours, it names '
 
 /** Exits, having done nothing, unless it is this deploy that had the lock last. */

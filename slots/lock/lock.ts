@@ -3,7 +3,9 @@
  * left behind when its holder is killed, and it is free within `TTL` when its holder is frozen.
  */
 
+import { EXIT } from '../../host/exit-codes.ts'
 import type { Held, Host } from '../../host/host.ts'
+import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
@@ -16,28 +18,12 @@ import { parseMaintenance } from './maintenance.ts'
 export const TTL = 15
 const HEARTBEAT = 5_000
 
-/**
- * The holder's script. The first line of its input says who takes the lock, each further line is a heartbeat. The same open
- * file carries the lock and the words about its owner, so they cannot be told apart by a crash. They stay when it is let go:
- * then they say who had it last. `wait`: milliseconds in line.
- */
-export const holdLock = (layout: Layout, wait = 0): Script => sh.write`
-if [ -O ${layout.lock} ] && ! [ -w ${layout.lock} ]; then echo unwritable; exit 0; fi
-exec 9>>${layout.lock}
-IFS= read -r owner
-end=$(( $(date +%s%3N) + ${wait} )) said=
-until flock -n 9; do
-  now=$(tr '\\n' ' ' < ${layout.lock})
-  if [ "$(date +%s%3N)" -ge "$end" ]; then printf 'taken %s\\n' "$now"; exit 0; fi
-  if [ "$now" != "$said" ]; then printf 'waiting %s\\n' "$now"; said=$now; fi
-  code=0; IFS= read -r -t 0.5 _ || code=$?
-  if [ $code -gt 0 ] && [ $code -le 128 ]; then exit 0; fi
-done
-if [ -e ${layout.maintenance} ]; then printf 'closed %s\\n' "$(tr '\\n' ' ' < ${layout.maintenance})"; exit 0; fi
-printf '%s\\n' "$owner" > ${layout.lock}
-printf 'held\\n'
-while IFS= read -r -t ${TTL} _; do :; done
-printf 'released\\n' >&9`
+/** The holder's script. `wait`: milliseconds in line. */
+export const holdLock = ({ lock, maintenance }: Layout, wait = 0): Script =>
+  program(new URL('./hold.sh', import.meta.url), {
+    writes: true,
+    parameters: { lock, maintenance, wait, ttl: TTL },
+  })
 
 /**
  * Waits until the lock file names this deploy, and exits with `NOT_OURS` when that takes too long: what stands behind it in a pipeline runs under the
@@ -51,7 +37,7 @@ for ((i = 0; i < 200; i++)); do
 done
 exit ${NOT_OURS}`
 
-const NOT_OURS = 76
+const NOT_OURS = EXIT.lock.notOurs
 
 export interface Lock extends AsyncDisposable {
   /** Throws `LOCK_LOST` when the host let go of it. Asked before each script that changes something. */

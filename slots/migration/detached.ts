@@ -7,6 +7,8 @@
  * pid that was given to another process nor a shell that was killed can be mistaken for its end.
  */
 import { posix } from 'node:path'
+import { EXIT } from '../../host/exit-codes.ts'
+import { program } from '../../host/program.ts'
 import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
@@ -36,10 +38,8 @@ export interface Detached extends Begun {
   readonly state: 'running' | 'lost' | number
 }
 
-/** How scripts that begin or follow a step end when it left no result. */
-const LOST = 98
-/** Another step runs; nothing was begun. */
-const BUSY = 99
+/** How scripts that begin or follow a step end: it left no result, or another step runs and nothing was begun. */
+const { lost: LOST, busy: BUSY } = EXIT.migration
 
 const at = (layout: Layout, { slot, deploy, kind }: Begun) => posix.join(layout.slot(slot).tasks, `${deploy}-${kind}`)
 
@@ -54,34 +54,21 @@ tail -n +1 -s 0.1 --pid=$! -f "$base.log" 2>/dev/null || :
 [ -s "$base.exit" ] || exit ${LOST}
 exit "$(cat "$base.exit")"`
 
-/**
- * Begins the step whose script comes by standard input, in a session of its own, and follows it. Exits with `BUSY` when the one before it still
- * runs. The step inherits its lock, descriptor 8, so there is no moment in which it runs without.
- */
-export const launch = (layout: Layout, step: Begun): Script => sh.write`
-umask 077
-base=${at(layout, step)} newest=${layout.migration}
-mkdir -p ${posix.dirname(at(layout, step))}
-find ${posix.dirname(at(layout, step))} -mindepth 1 -mtime +30 -delete
-exec 9>> "$newest.lock"
-flock 9
-this=$base
-if [ -s "$newest" ]; then
-  base=$(head -n 1 "$newest")
-  if ! ${ended}; then exit ${BUSY}; fi
-fi
-base=$this
-rm -f -- "$base.exit" "$base.lock"
-{ echo 'set -eu -o pipefail'; cat; } > "$base.sh"
-: > "$base.log"
-printf '%s\\n' "$base" ${JSON.stringify(words(step))} > "$newest.next"
-mv -T -- "$newest.next" "$newest"
-exec 8> "$base.lock"
-flock 8
-setsid -f bash --norc -c 'bash --norc "$1.sh" > "$1.log" 2>&1; echo $? > "$1.exit.part"; mv "$1.exit.part" "$1.exit"' \\
-  bash "$base" 9>&- < /dev/null > /dev/null 2>&1
-exec 8>&- 9>&-
-${follow(layout, step)}`
+/** Begins the step whose script comes by standard input, and follows it. Exits with `BUSY` when the one before it still runs. */
+export const launch = (layout: Layout, step: Begun): Script =>
+  sh.lines(
+    program(new URL('./launch.sh', import.meta.url), {
+      writes: true,
+      parameters: {
+        base: at(layout, step),
+        newest: layout.migration,
+        words: JSON.stringify(words(step)),
+        ended,
+        ...EXIT.migration,
+      },
+    }),
+    follow(layout, step),
+  )
 
 const words = ({ slot, kind, deploy, by }: Begun): Begun => ({ slot, kind, deploy, by })
 

@@ -1,5 +1,6 @@
 /** One script that reads of a host all that the preflight wants to know, and how its output is read. */
 
+import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Answer, Release, Runtime } from '../contracts.ts'
 import { askOnce } from '../health/health.ts'
@@ -49,7 +50,7 @@ interface Ground {
   readonly health: Health
 }
 
-/** Without a release, as for `doctor`, it also asks what only a person wants to know. Takes no lock, not even for a moment: the kernel's own list tells whether somebody has it. */
+/** Without a release, as for `doctor`, it also asks what only a person wants to know. */
 export function look(
   { layout, slots, runtime, health }: Ground,
   sudo: readonly (readonly string[])[],
@@ -59,28 +60,19 @@ export function look(
   const processes = slots.all.map(
     slot => sh.read`pid=$(${runtime.pid(slot)}); pids+=("\${pid:-$(${adoptedPid(layout, slot)})}")`,
   )
-  const files = slots.names.map(name => layout.slot(name).env)
-  return sh.read`
-export LC_ALL=C
-${whose}
-echo '@@ clock'; date +%s%3N
-echo '@@ disk'; df -B1 --output=avail,itotal,iavail,target ${layout.releases} 2>/dev/null | tail -n 1 || :
-echo '@@ mounts'; ${mountLines(layout)}
-echo '@@ sockets'; pids=()
-${sh.lines(...processes)}
-whose '' "\${pids[@]}"
-echo; ${askSudo(sudo)}
-echo '@@ answers'
-healthy() { local status=\${2##*$'\\n'} body; status=\${status%% *} body=\${2:0:1500}; printf '%s %s %s\\n' "$1" "$status" "\${body//$'\\n'/ }"; }
-${sh.lines(...healthy)}
-wait
-echo '@@ environments'; for file in ${files}; do
-  if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\\n' "$file"; fi
-done
-echo '@@ busy'; if [ -s ${layout.lock} ] && grep -q ":$(stat -c %i ${layout.lock}) " /proc/locks; then cat ${layout.lock}; fi
-echo '@@ closed'; ${closedWords(layout)}
-echo '@@ there'; if [ -e ${`${release?.dir ?? layout.root}/release.json`} ]; then echo yes; fi
-${release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`}`
+  const parameters = {
+    releases: layout.releases,
+    lock: layout.lock,
+    record: `${release?.dir ?? layout.root}/release.json`,
+    environments: slots.names.map(name => layout.slot(name).env),
+    mounts: mountLines(layout),
+    findPids: sh.lines(...processes),
+    askSudo: askSudo(sudo),
+    askHealth: sh.lines(...healthy),
+    closed: closedWords(layout),
+    unmeasured: release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`,
+  }
+  return sh.lines(whose, program(new URL('./inspect.sh', import.meta.url), { parameters }))
 }
 
 export function parseLook(text: string): Seen {

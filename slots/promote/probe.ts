@@ -4,6 +4,7 @@
  */
 import { gunzipSync } from 'node:zlib'
 import type { Host } from '../../host/host.ts'
+import { program } from '../../host/program.ts'
 import { perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
@@ -73,8 +74,6 @@ const WATCH = { link: 250, reload: 500 }
 /** No run of probes lasts longer, whatever happens to the one that holds it. In seconds. */
 const LONGEST = 60
 const PATIENCE = 5
-/** Requests of a kind that have ended since the router was done, one of which began after it. */
-const TWO = 2
 
 /** Prints why a host cannot measure a promote; nothing when it can. */
 export const probeTrouble: Script = sh.read`
@@ -103,50 +102,9 @@ export function probeLoop(curl: (path: string) => readonly string[], { paths, ra
     const rounds = Math.ceil((rate * LONGEST) / asked[kind].length)
     return sh.read`start ${kind} ${rounds} ${urls} ${words}`
   })
-  return sh.read`
-dir=${dir} curls=()
-unable() { printf 'unable %s\\n' "$1"; : > "$dir".unable || :; exit 0; }
-trouble=$(${probeTrouble})
-if [ -n "$trouble" ]; then unable "\${trouble//$'\\n'/, }"; fi
-export LC_ALL=C TZ=UTC0
-mkdir -m 0700 -- "$dir" || unable "$dir cannot be made"
-trap 'kill "\${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
-start() {
-  local name=$1 rounds=$2 urls=$3 first=; shift 3
-  for ((; rounds > 0; rounds--)); do printf '%s\\n' "$urls"; done > "$dir/$name.urls"
-  mkfifo "$dir/$name.pipe"; : > "$dir/$name.said"
-  while IFS= read -r line; do
-    case $line in
-      '@ '*) printf '%s %s %s\\n' "\${EPOCHREALTIME//[!0-9]/}" "$line" "$first"; first= ;;
-      ??:??:??.??????' * Connection died, '*) printf '%s *\\n' "\${EPOCHREALTIME//[!0-9]/}" ;;
-      ??:??:??.??????' '*) if [ -z "$first" ]; then first="\${EPOCHREALTIME//[!0-9]/} \${line%% *}"; fi ;;
-    esac
-  done < "$dir/$name.pipe" > "$dir/$name.said" &
-  curl "$@" --config "$dir/$name.urls" > "$dir/$name.bodies" 2> "$dir/$name.pipe" < /dev/null &
-  curls+=($!)
-}
-${sh.lines(...prepared)}
-for ((i = 0; i < 100; i++)); do
-  if [ -s "$dir/fresh.said" ] && [ -s "$dir/kept.said" ] && [ -s "$dir/route.said" ]; then break; fi
-  sleep 0.02
-done
-: > "$dir/probing"
-end=$(( SECONDS + ${LONGEST} )) word=
-until [ -e "$dir/end" ] || [ "$word" = end ] || [ $SECONDS -ge $end ]; do
-  code=0; IFS= read -r -t 0.02 word || code=$?
-  if [ $code -gt 0 ] && [ $code -le 128 ]; then break; fi
-done
-moments=$(cat "$dir/moments" 2>/dev/null || :)
-kill "\${curls[@]}" 2>/dev/null || :
-wait
-{
-  printf 'moments\\n%s\\n' "$moments"
-  for name in ${KINDS}; do
-    printf 'said %s\\n' "$name"; cat "$dir/$name.said"
-    printf 'bodies %s\\n' "$name"; head -c 1000000 "$dir/$name.bodies" | base64 -w 0; echo
-  done
-} | gzip -c | base64 -w 0
-printf '\\nover\\n'`
+  return program(new URL('./probe.sh', import.meta.url), {
+    parameters: { dir, longest: LONGEST, findTrouble: probeTrouble, startAll: sh.lines(...prepared) },
+  })
 }
 
 /** Keeps this moment, when the probes run. */
@@ -168,23 +126,10 @@ done`
  * Ends the probes, not before the site was watched so many milliseconds since the router was done, and each kind has the answer of a request that
  * began after that: one that waits for a slot that hangs is waited for, or the new slot would never be asked.
  */
-const watched = (dir: string, watch: number): Script => sh.read`
-if [ -d ${dir} ]; then
-  since=$(sed -n 's/ returned$//p' ${`${dir}/moments`})
-  left=$(( since + ${watch * 1000} - \${EPOCHREALTIME//[!0-9]/} ))
-  if [ $left -gt 0 ]; then sleep "$(printf '%d.%06d' $(( left / 1000000 )) $(( left % 1000000 )))"; fi
-  count() {
-    n=0
-    while read -r at mark _; do
-      if [ "$mark" = @ ] && [ "$at" -gt "$since" ]; then n=$(( n + 1 )); fi
-    done < "$1"
-  }
-  late=$(( SECONDS + ${2 * PATIENCE + 1} ))
-  for name in ${KINDS}; do
-    while count ${`${dir}/`}"$name.said"; [ $n -lt ${TWO} ] && [ $SECONDS -lt $late ]; do sleep 0.05; done
-  done
-  : > ${`${dir}/end`}
-fi`
+const watched = (dir: string, watch: number): Script =>
+  program(new URL('./watched.sh', import.meta.url), {
+    parameters: { dir, watch: watch * 1000, patience: 2 * PATIENCE + 1 },
+  })
 
 /** What curl says of each request, on its standard error, which it does not buffer. */
 const SAID = '%{stderr}@ %{http_code} %{exitcode} %{time_total} %{size_download}\\n'

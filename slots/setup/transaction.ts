@@ -3,6 +3,8 @@
  * before is kept in a folder until then; one that is left over says that a setup was cut, and the next one puts it back first.
  */
 import { posix } from 'node:path'
+import { EXIT } from '../../host/exit-codes.ts'
+import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot } from '../../host/sudo.ts'
 import type { HostFile } from '../contracts.ts'
@@ -31,10 +33,7 @@ export interface Transaction {
 }
 
 /** How the scripts end. Their output is then what the command that failed has said. */
-export const ENDED = { refused: 71, takenBack: 72, notBack: 73, busy: 74, gone: 75 } as const
-
-/** Seconds that a setup waits for another one that writes just now. */
-const PATIENCE = 60
+export const ENDED = EXIT.setup
 
 /**
  * A script for root that goes to its end: neither Ctrl-C nor a connection that breaks stops it half way. It travels as the input of a shell, which begins
@@ -42,45 +41,16 @@ const PATIENCE = 60
  */
 export const throughRoot: Script = asRoot(['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'])
 
-const functions = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Script => sh.write`
-PATH=$PATH:/usr/sbin:/sbin
-umask 022
-store=${storeOf(app)} said=$(mktemp)
-# Not in a condition: bash would then go on behind a command that failed.
-attempt() { set +e; (set -eu -o pipefail; "$@") > "$said" 2>&1 < /dev/null; code=$?; set -e; }
-finish() { cat "$said" 2>/dev/null || :; rm -f "$said"; exit "$1"; }
-mine() {
-  mkdir -p -m 0711 ${STORE}
-  exec 8< ${STORE}
-  flock -w ${PATIENCE} 8 || { echo 'another setup is at work' > "$said"; finish ${ENDED.busy}; }
-}
-again() {
-:
-${sh.lines(...groups.filter(({ links }) => links.length === 0).flatMap(({ apply }) => apply.map(bash)))}
-}
-back() {
-  if [ -e "$store/kept" ]; then
-    (cd "$store/was"; find . ! -type d -print0) | while IFS= read -r -d '' at; do
-      path=\${at#.} next=\${at%/*}/.\${at##*/}.next
-      cp -a -- "$store/was$path" "\${next#.}"
-      mv -T -- "\${next#.}" "$path"
-    done
-    (cd "$store/absent"; find . -type f -print0) | while IFS= read -r -d '' at; do rm -f -- "\${at#.}"; done
-    if [ -e "$store/put" ]; then bash -u "$store/again" || :; fi
-  fi
-  rm -rf -- "$store"
-}
-taken_back() {
-  cp "$said" "$said.why"
-  attempt back
-  if [ "$code" = 0 ]; then mv "$said.why" "$said"; finish ${ENDED.takenBack}; fi
-  cat "$said" >> "$said.why"; mv "$said.why" "$said"; finish ${ENDED.notBack}
-}
-in_force() {
-:
-${sh.lines(...groups.flatMap(({ apply }) => apply.map(bash)))}
-}
-commit() { rm -rf -- "$store"; }`
+const functions = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Script =>
+  program(new URL('./transaction.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      store: storeOf(app),
+      again: sh.lines(...groups.filter(({ links }) => links.length === 0).flatMap(({ apply }) => apply.map(bash))),
+      inForce: sh.lines(...groups.flatMap(({ apply }) => apply.map(bash))),
+      ...ENDED,
+    },
+  })
 
 /** In a shell of its own, so that its errors end it. */
 const bash = ({ text }: Script): Script => sh.write`bash -eu -o pipefail -c ${text}`
@@ -100,45 +70,24 @@ export function written(transaction: Transaction, hold: boolean): Script {
   const paths = [...files.map(({ path }) => path), ...groups.flatMap(({ links }) => links)]
   return whole(
     transaction,
-    sh.write`
-keep() {
-  rm -rf -- "$store"
-  mkdir -p -m 0700 "$store" "$store/was" "$store/absent"
-  printf %s ${deploy} > "$store/deploy"
-  (declare -f again; echo again) > "$store/again"
-  for path in ${paths}; do
-    mkdir -p "$store/was\${path%/*}" "$store/absent\${path%/*}"
-    if [ -e "$path" ] || [ -L "$path" ]; then cp -a -- "$path" "$store/was$path"; else : > "$store/absent$path"; fi
-  done
-  sync "$store" || :
-  : > "$store/kept"
-}
-prepare() {
-:
-${prepare}
-}
-stage() {
-:
-${sh.lines(...files.map(stage))}
-}
-put() {
-  : > "$store/put"
-${sh.lines(...files.map(({ path }) => sh.write`mv -T ${nextTo(path)} ${path}`))}
-}
-mine
-if [ -e "$store" ]; then attempt back; if [ "$code" != 0 ]; then finish ${ENDED.notBack}; fi; fi
-for step in prepare keep stage; do
-  attempt $step
-  if [ "$code" != 0 ]; then rm -f -- ${files.map(({ path }) => nextTo(path))}; rm -rf -- "$store"; finish ${ENDED.refused}; fi
-done
-attempt put
-if [ "$code" != 0 ]; then taken_back; fi
-${hold ? sh.read`finish 0` : force}`,
+    program(new URL('./write.sh', import.meta.url), {
+      writes: true,
+      parameters: {
+        deploy,
+        paths,
+        drafts: files.map(({ path }) => nextTo(path)),
+        prepare,
+        stage: sh.lines(...files.map(stage)),
+        putFiles: sh.lines(...files.map(({ path }) => sh.write`mv -T ${nextTo(path)} ${path}`)),
+        rest: hold ? sh.read`finish 0` : force,
+        ...ENDED,
+      },
+    }),
   )
 }
 
 const force: Script = sh.write`attempt in_force
-if [ "$code" != 0 ]; then taken_back; fi
+if [ "$code" != 0 ]; then take_back; fi
 attempt commit
 finish "$code"`
 
@@ -151,7 +100,7 @@ export const applied = (transaction: Transaction): Script =>
 
 /** Puts everything back, after what still writes has ended. Ends with `gone` when there is nothing to put back, because it never began or is done. */
 export const takenBack = (transaction: Transaction): Script =>
-  whole(transaction, sh.lines(sh.read`mine`, whose(transaction.deploy), sh.read`: > "$said"; taken_back`))
+  whole(transaction, sh.lines(sh.read`mine`, whose(transaction.deploy), sh.read`: > "$said"; take_back`))
 
 /** Nothing of it is run unless its last line has come. */
 const whole = (transaction: Transaction, main: Script): Script =>

@@ -2,9 +2,10 @@
  * Releases on a host: immutable folders, named by version and content. The same artifact always has the same name, so
  * deploying it again finds the release that is there and never touches one that runs.
  */
-import { commandFailed, type Query } from '../../host/query.ts'
+
 import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
+import { commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Artifact, Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'

@@ -1,0 +1,39 @@
+#!/bin/bash -eu
+# Asks a slot for its health until it has passed, the time is up, or the process is gone. It stands on the host, near what it waits for: a wait
+# costs one round trip, not one a try.
+#
+# Parameters
+#   find_process  sets `process` to the pid of the slot's process, or to nothing
+#   ask           asks once; prints the body, and on a line of its own the status and where a redirect leads. Exits as curl does
+#   wanted, soak  how often in a row it has to pass, and over how many milliseconds
+#   within        milliseconds after which it is given up
+#   every         seconds between two questions
+#   filter        of the sockets on the slot's port, for `whose`
+# Needs the function `whose` (whose.sh).
+#
+# Prints: a line with outcome (`passed`, `late`, `down`: no process, `gone`: the process ended), tries, failures after the first answer, last status, pid, last exit
+# code of curl, and where it was redirected; then the sockets, a line each, an empty line, and the last body.
+now() { date +%s%3N; }
+start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect='' body='' code=0
+find_process
+while :; do
+  if [ -z "$process" ]; then outcome=down; break; fi
+  if ! [ -d "/proc/$process" ]; then outcome=gone; break; fi
+  tries=$((tries + 1)) code=0
+  answer=$(ask) || code=$?
+  body=${answer%$'\n'*} status=${answer##*$'\n'} redirect=${status#* } status=${status%% *}
+  if [ "$status" = 200 ]; then
+    if [ $passes = 0 ]; then since=$(now); fi
+    passes=$((passes + 1))
+    if [ $passes -ge "$wanted" ] && [ $(( $(now) - since )) -ge "$soak" ]; then outcome=passed; break; fi
+  else
+    if [ $passes -gt 0 ] || [ "$status" != 000 ]; then failed=$((failed + 1)); fi
+    passes=0
+  fi
+  if [ $(( $(now) - start )) -ge "$within" ]; then break; fi
+  sleep "$every"
+done
+sockets=$(whose "$filter" "$process")
+if [ -n "$sockets" ]; then sockets+=$'\n'; fi
+if [ -z "$sockets" ] && [ $outcome = passed ] && ! [ -d "/proc/$process" ]; then outcome=gone; fi
+printf '%s %s %s %s %s %s %s\n%s\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$code" "$redirect" "$sockets" "$body"

@@ -1,0 +1,21 @@
+#!/bin/bash -eu
+# Compares the releases that slots run with their manifests, and prints what is not as it was uploaded: changed, gone, or new. Reads every file.
+#
+# Parameters
+#   currents       the links to the releases that slots run
+#   shared_listed  a condition of awk: whether field 5, a path in a manifest, names what outlives releases
+#   shared_found   the same of the whole line, a path in a release
+#
+# Prints: `release<TAB>path`, the first 20.
+export LC_ALL=C
+for current in "${currents[@]}"; do
+  if [ -f "$current/.manifest" ]; then readlink -f -- "$current"; fi
+done | sort -u | while IFS= read -r dir; do
+  cd -- "$dir"
+  {
+    awk -F '\t' '$1 == "f" && !('"$shared_listed"') { print $4 "  " $5 }' .manifest |
+      { sha256sum -c --quiet 2> /dev/null || :; } | sed 's/: FAILED\( open or read\)\{0,1\}$//'
+    find . ! -type d ! -path ./.manifest ! -path ./release.json -printf '%P\n' |
+      awk -F '\t' 'part == 1 { known[$5]; next } !($0 in known) && !('"$shared_found"')' part=1 .manifest part=2 -
+  } | sed "s/^/${dir##*/}\t/"
+done | awk 'NR <= 20'
