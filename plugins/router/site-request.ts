@@ -1,4 +1,5 @@
 /** Asking a site from its own host, with curl, on a connection of its own each time. */
+import { program } from '../../host/program.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Answer, Proof, ProofLimits, PublicAnswer, Route } from '../../slots/contracts.ts'
 import { headerInput } from '../../slots/health/headers.ts'
@@ -134,12 +135,7 @@ export function parsePublicFollowed(
   return { answer: { slot: undefined, generation: undefined, status, problem }, url: undefined }
 }
 
-/**
- * Asks again and again, on the host itself, until `answers` in a row are the route's or `within` milliseconds are over. A slow host that has begun
- * to give the right answers then is asked to the end.
- * Prints `<1 or 0> <questions> <ms until the first answer of the route, or -> <exit of the last curl>`, a line with what the application
- * says to `path`, in base64, when that is asked, and the last answer.
- */
+/** Asks on the host itself until the route is proven, or the time is over. Its output is for `parseProof`. */
 export function proveLoop(
   place: Place,
   { slot, generation }: Route,
@@ -151,31 +147,16 @@ export function proveLoop(
       ? sh.read`echo`
       : sh.read`${get(place, path, PATIENCE, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
   const same = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
-  return sh.read`
-now() { date +%s%N; }
-generation() {
-  local name value
-  while IFS=: read -r name value; do
-    if [ "\${name,,}" = x-deployment-generation ]; then read -r value <<< "$value"; printf %s "$value"; fi
-  done <<< "$head"
-}
-begin=$(now) passed=0 asked=0 row=0 first=-
-while :; do
-  limit=$(( (${within} - passed) / 1000 + 1 ))
-  if [ $limit -lt 1 ] || [ $limit -gt ${PATIENCE} ]; then limit=${PATIENCE}; fi
-  asked=$((asked + 1)) code=0
-  answer=$(${get(place, '/deployment_id', sh.read`$limit`)} 2>&1) || code=$?
-  passed=$(( ($(now) - begin) / 1000000 ))
-  answer=\${answer//$'\\r'/}
-  head=\${answer%%$'\\n\\n'*} body=\${answer#*$'\\n\\n'}
-  said=\${head#HTTP/* } said=\${said%%[[:space:]]*}
-  if [ "$code $said $body" = ${`0 ${status} ${body}`} ] && ${same}; then row=$((row + 1)); else row=0; fi
-  if [ $row = 1 ] && [ $first = - ]; then first=$passed; fi
-  if [ $row -ge ${answers} ]; then echo "1 $asked $first $code"; ${application}; break; fi
-  if [ $row = 0 ] && [ $passed -ge ${within} ]; then echo "0 $asked $first $code"; echo; break; fi
-  if [ $row = 0 ]; then sleep 0.05; fi
-done
-printf '%s\\n' "$answer"`
+  return program(new URL('./prove.sh', import.meta.url), {
+    parameters: {
+      ask: get(place, '/deployment_id', sh.read`"$limit"`),
+      wanted: `0 ${status} ${body}`,
+      same,
+      answers,
+      within,
+      askApplication: application,
+    },
+  })
 }
 
 /** Reads what `proveLoop` printed. */

@@ -1,4 +1,5 @@
 /** What keeps a slot's process: systemd, or nobody but the release's own script. Pure: scripts, and how to read what they print. */
+import { EXIT } from '../../host/exit-codes.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 
@@ -20,9 +21,7 @@ export interface Supervisor {
 }
 
 /** Exit codes of these scripts. `MISSING`: the host is not set up for it. */
-export const ALREADY = 41
-export const MISSING = 42
-export const STUCK = 43
+export const { already: ALREADY, missing: MISSING, stuck: STUCK } = EXIT.process
 
 /**
  * Runs a script that waits for a VM to end, and says SIGTERM again and again beside it: a VM that is still booting ignores

@@ -1,10 +1,12 @@
 /** A slot as an instance of a systemd unit: `life@blue.service`. It comes back after a crash and after a reboot. */
 import { posix } from 'node:path'
+import { EXIT } from '../../host/exit-codes.ts'
+import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot, readAsRoot } from '../../host/sudo.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
-import { ALREADY, insisting, MISSING, STUCK, type Supervisor } from './supervisor.ts'
+import { ALREADY, insisting, MISSING, type Supervisor } from './supervisor.ts'
 
 const SYSTEMCTL = '/usr/bin/systemctl'
 const UNITS = '/etc/systemd/system'
@@ -40,22 +42,18 @@ date +%s%6N > ${started(slot)}
 ${asRoot(control('reset-failed', slot))} 2>/dev/null || true
 ${asRoot(control('start', slot))}
 ${asRoot(control('enable', slot))}`,
-    stop: slot => sh.write`
-[ -f ${template} ] || { echo 'stopped no'; exit 0; }
-was=running killed=no
-pid=$(${show(slot, 'MainPID')} --value)
-if [ "$pid" = 0 ]; then pid=; fi
-case "$(${show(slot, 'ActiveState')} --value)" in inactive|failed) was=stopped ;; esac
-${asRoot(control('disable', slot))}
-${insisting(sh.read`"$(${show(slot, 'MainPID')} --value | sed s/^0$//)"`, asRoot(control('stop', slot)))}
-if [ "$(${show(slot, 'Result')} --value)" = timeout ] && [ $was = running ]; then killed=yes; fi
-case "$(${show(slot, 'ActiveState')} --value)" in
-  inactive) ;;
-  failed) ${asRoot(control('reset-failed', slot))} ;;
-  *) exit ${STUCK} ;;
-esac
-if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then exit ${STUCK}; fi
-printf '%s %s' $was $killed`,
+    stop: slot =>
+      program(new URL('./stop-unit.sh', import.meta.url), {
+        writes: true,
+        parameters: {
+          template,
+          unit: unit(slot),
+          disable: asRoot(control('disable', slot)),
+          resetFailed: asRoot(control('reset-failed', slot)),
+          stop: insisting(sh.read`"$(show MainPID | sed s/^0$//)"`, asRoot(control('stop', slot))),
+          ...EXIT.process,
+        },
+      }),
     process: slot => sh.read`
 ${show(slot, 'ActiveState,SubState,MainPID')}
 pid=$(${show(slot, 'MainPID')} --value)

@@ -1,4 +1,7 @@
 /** Whether nginx runs, knows the site, and accepts its whole configuration; and whether the application is asked at all. */
+
+import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
 import { commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
@@ -7,10 +10,7 @@ import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
 import type { Program } from './site.ts'
 
-const MISSING = 80
-const DOWN = 81
-const INVALID = 82
-const GUARDED = 84
+const { missing: MISSING, down: DOWN, invalid: INVALID, guarded: GUARDED } = EXIT.router
 
 /** Prints the HTTP status of a path, asked through the site, and of the live slot itself; fails when no slot is live. */
 export interface Guard {
@@ -32,26 +32,19 @@ export interface Checking {
  * Prints what nginx says against its configuration. Exit codes of its own tell what keeps the traffic from moving: what does not must end with 0, or
  * the switch behind it in the batch is skipped.
  */
-export const checkScript = ({ program, files, own, guard }: Checking): Script => sh.read`
-export LC_ALL=C
-if ! systemctl is-active --quiet ${program.service} 2>/dev/null; then
-  pid=$(cat "$(${program.path} -V 2>&1 | tr ' ' '\\n' | sed -n 's/^--pid-path=//p')" 2>/dev/null || :)
-  if [ "$(cat "/proc/$pid/comm" 2>/dev/null || :)" != nginx ]; then exit ${DOWN}; fi
-fi
-known() {
-  for file; do if [ -e "$file" ]; then return 0; fi; done
-  echo "$1"
-  exit ${MISSING}
-}
-${sh.lines(...files.map(paths => sh.read`known ${paths}`))}
-${guard ? sh.read`exec {through}< <(${guard.through})` : sh.read`:`}
-code=0
-said=$(${readAsRoot(program.test)} 2>&1) || code=$?
-if [ $code != 0 ]; then
-  printf '%s\\n' "$said"
-  ${own ? othersAlone(own) : sh.read`exit ${INVALID}`}
-fi
-${guard ? guardScript(guard) : sh.read`:`}`
+export const checkScript = ({ program: { service, path, test }, files, own, guard }: Checking): Script =>
+  program(new URL('./check.sh', import.meta.url), {
+    parameters: {
+      service,
+      nginx: path,
+      knowAll: sh.lines(...files.map(paths => sh.read`known ${paths}`)),
+      configTest: readAsRoot(test),
+      othersAlone: own ? othersAlone(own) : sh.read`exit ${INVALID}`,
+      askThrough: guard ? sh.read`exec {through}< <(${guard.through})` : sh.read``,
+      judgeGuard: guard ? guardScript(guard) : sh.read``,
+      ...EXIT.router,
+    },
+  })
 
 /** Exits unless nginx complains of a file that is none of these. What sudo says is no complaint of nginx. */
 const othersAlone = (own: readonly string[]): Script => sh.read`

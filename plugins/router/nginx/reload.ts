@@ -3,6 +3,8 @@
  * them. Files and temporary link stand where nginx does not look by itself, else a half-made one would be loaded too.
  */
 import { posix } from 'node:path'
+import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { asRoot, readAsRoot } from '../../../host/sudo.ts'
 import type { Paths, Program } from './site.ts'
@@ -34,17 +36,12 @@ export const swap = (at: Paths, app: string, enabled: string): readonly string[]
 ]
 
 /** Exit codes of `moveSite` that are its own. */
-export const REFUSED = 82
-export const NOT_RELOADED = 83
+export const { invalid: REFUSED, notReloaded: NOT_RELOADED } = EXIT.router
 
 /** What `moveSite` prints before it reloads. */
 export const RELOADS = 'reloads'
 
-/**
- * Moves the link, tests the configuration and reloads. Puts the link back, before any reload, when the test fails, and
- * also when nginx cannot be told: its next start must not make a switch that we reported as failed. Where the link is there already it does nothing:
- * after a refusal it was put back before any reload, and one now would cost requests.
- */
+/** Makes the site file of a slot, or of none, the enabled one: see move-site.sh. sudo allows the command line of each file, and no other. */
 export function moveSite(
   { test, reload }: Program,
   at: Paths,
@@ -54,28 +51,21 @@ export function moveSite(
 ): Script {
   const none = slotFile(at, app, undefined)
   const files = [none, ...slots.map(name => slotFile(at, app, name))]
-  const file = slotFile(at, app, slot)
-  // A command line for each file: sudo allows no other.
   const aims = files.map(to => sh.write`${to}) ${asRoot(aim(at, app, to))} ;;`)
   const swaps = at.enabled.map(path => sh.write`${path}) ${asRoot(swap(at, app, path))} ;;`)
-  return sh.write`
-link=${at.enabled[0] ?? ''}
-for path in ${at.enabled}; do
-  if [ -e "$path" ] && ! [ -L "$path" ]; then echo "$path is no link: move it away first" >&2; exit 1; fi
-done
-for path in ${[...at.enabled].reverse()}; do if [ -L "$path" ]; then link=$path; fi; done
-before=$(readlink -- "$link" || :)
-if [ "$before" = ${file} ]; then exit 0; fi
-# A route that cannot be read is put right by a repair: then there is none to go back to.
-case $before in ${sh.lines(...files.map(to => sh.read`${to}) ;;`))} *) before=${none} ;; esac
-move() {
-  case $1 in ${sh.lines(...aims)} esac
-  case $link in ${sh.lines(...swaps)} esac
-}
-echo ${RELOADS}
-move ${file}
-code=0
-${readAsRoot(test)} >&2 || code=${REFUSED}
-if [ $code = 0 ]; then ${asRoot(reload)} >&2 || code=${NOT_RELOADED}; fi
-if [ $code != 0 ]; then move "$before"; exit $code; fi`
+  return program(new URL('./move-site.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      enabled: at.enabled,
+      file: slotFile(at, app, slot),
+      files,
+      none,
+      aim: sh.write`case $1 in ${sh.lines(...aims)} esac`,
+      swap: sh.write`case $link in ${sh.lines(...swaps)} esac`,
+      configTest: readAsRoot(test),
+      reload: asRoot(reload),
+      reloads: RELOADS,
+      ...EXIT.router,
+    },
+  })
 }

@@ -1,5 +1,6 @@
 /** Where an application's nginx files stand on a host, and how they are put into force. */
 import { posix } from 'node:path'
+import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 
 /** The commands of one nginx, as sudo is told of them. */
@@ -47,58 +48,17 @@ interface Enabling {
   readonly lenient: readonly string[]
 }
 
-/**
- * For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. Whether nginx reads the link is
- * asked of nginx. When that or the test fails, a link that was just made is taken away again, so that the next start of nginx does not stumble over it.
- */
-export function enable({ program, target, absolute = false, enabled, lenient }: Enabling): Script {
+/** For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. */
+export function enable({ program: nginx, target, absolute = false, enabled, lenient }: Enabling): Script {
   const targets = enabled.map(path => (absolute ? target : posix.relative(posix.dirname(path), target)))
-  const without = lenient.length === 0 ? sh.write`:` : withoutIpv6(program, lenient)
   const unread =
     `nginx does not read ${enabled.join(' or ')}. ` +
     `Put the line "include ${posix.dirname(enabled.at(-1) ?? '')}/*.conf;" into the http block of its main file.`
-  return sh.write`
-made= found=
-refuse() { if [ -n "$made" ]; then rm -f -- "$made"; fi; exit 1; }
-valid() {
-  local said
-  if said=$(${program.test} 2>&1); then return 0; fi
-  ${without}
-  printf '%s\\n' "$said" >&2
-  return 1
+  return program(new URL('./enable.sh', import.meta.url), {
+    writes: true,
+    parameters: { nginx: nginx.path, configTest: nginx.test, reload: nginx.reload, enabled, targets, lenient, unread },
+  })
 }
-reads() { ${[program.path, '-T']} 2>/dev/null | grep -xF -e "# configuration file $1:" > /dev/null; }
-for link in ${enabled}; do
-  if [ -L "$link" ]; then found=$link; break; fi
-done
-if [ -n "$found" ]; then
-  valid || exit 1
-else
-  targets=(${targets}) i=0
-  for link in ${enabled}; do
-    target=\${targets[$i]} i=$((i + 1))
-    if [ ${enabled.length} = 1 ]; then mkdir -p -- "\${link%/*}"; elif ! [ -d "\${link%/*}" ]; then continue; fi
-    ln -s -- "$target" "$link"
-    made=$link
-    valid || refuse
-    if reads "$link"; then found=$link; break; fi
-    rm -f -- "$link"
-    made=
-  done
-fi
-if [ -z "$found" ] || ! reads "$found"; then
-  printf '%s\\n' ${unread} >&2
-  refuse
-fi
-${program.reload}`
-}
-
-/** The kernel says 97 (EAFNOSUPPORT) where it has no IPv6 at all; where that is merely switched off, nginx can listen all the same. */
-const withoutIpv6 = (program: Program, files: readonly string[]): Script => sh.write`
-  case $said in *'socket() [::]:'*'failed (97:'*)
-    sed -i '/^ *listen \\[::]:[0-9]*;$/d' ${files}
-    if said=$(${program.test} 2>&1); then return 0; fi ;;
-  esac`
 
 /** The same where a server block of the user's own includes our file. */
 export const refresh = ({ test, reload }: Program): Script => sh.write`${test}\n${reload}`

@@ -4,11 +4,9 @@
  * and one reading gives slot and generation, which belong together.
  */
 import { posix } from 'node:path'
+import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Route } from '../../../slots/contracts.ts'
-
-/** Folders of earlier generations that are kept, for whoever looks back. */
-const KEPT = 5
 
 export const linkPath = (router: string): string => posix.join(router, 'live')
 
@@ -41,23 +39,11 @@ done
 if [ -z "$there" ]; then cd ${posix.dirname(paths[0] ?? '')}; fi`
 
 /** Makes a route live with one rename, then removes the folders of old generations, but not the one that was live before. */
-export const moveLink = (router: string, slot: string, generation: string): Script => {
-  const target = targetOf(slot, generation)
-  return sh.write`
-mkdir -p -m 0755 ${router}
-cd ${router}
-for odd in live live.next; do
-  if [ -e $odd ] && ! [ -L $odd ]; then mv -T $odd "$odd.lost-$(date +%s%N)"; fi
-done
-was=$(readlink live || :)
-mkdir -p -m 0755 ${target}
-(umask 022; : > ${`${target}/${slot}`})
-ln -sfn ${target} live.next
-mv -T live.next live
-ls -1dt -- *.*/ | tail -n +${KEPT + 1} | while read -r old; do
-  case "$old" in ${`${target}/`} | "$was/") ;; *) rm -rf -- "$old" ;; esac
-done || :`
-}
+export const moveLink = (router: string, slot: string, generation: string): Script =>
+  program(new URL('./move-link.sh', import.meta.url), {
+    writes: true,
+    parameters: { router, slot, target: targetOf(slot, generation) },
+  })
 
 /** No slot is live any more. */
 export const removeLink = (router: string): Script => sh.write`rm -f ${linkPath(router)}`

@@ -1,4 +1,5 @@
 /** The scripts that ask a release's own program for something: evaluate, rpc, remote console. */
+import { EXIT } from '../../../host/exit-codes.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
@@ -39,8 +40,7 @@ printf 'its release has no %s\\n' ${`bin/${name}`}
 exit ${NO_SCRIPT}`
 }
 
-export const NO_SCRIPT = 51
-export const OTHER_RELEASE = 52
+export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE } = EXIT.startable
 
 interface Migration {
   readonly layout: Layout
@@ -79,8 +79,7 @@ const sayDone = `:ok = :file.write_file(:os.getenv(:erlang.binary_to_list("${DON
 
 /** Seconds from SIGTERM to SIGKILL when a migration has reached its limit. */
 const GRACE = 10
-export const CUT_SHORT = 94
-export const TIMED_OUT = 95
+export const { cutShort: CUT_SHORT, timedOut: TIMED_OUT } = EXIT.migration
 
 /** Evaluates an expression in the running application. */
 export const rpc = (layout: Layout, slot: Slot, name: string, expression: string): Script =>

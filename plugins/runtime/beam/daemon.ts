@@ -3,10 +3,12 @@
  * variable in their environment, so no pid file can name a stranger. They do not come back by themselves.
  */
 import { posix } from 'node:path'
+import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Slot, SlotProcess } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
-import { ALREADY, insisting, STUCK, type Supervisor } from '../supervisor.ts'
+import { ALREADY, insisting, type Supervisor } from '../supervisor.ts'
 import { withEnvironment } from './commands.ts'
 
 interface DaemonOptions {
@@ -17,7 +19,7 @@ interface DaemonOptions {
   readonly stopLimit: number
 }
 
-/** Seconds that the script may take to become a process, and that killed processes may take to go. */
+/** Seconds that the script may take to become a process. */
 const PATIENCE = 10
 /** Seconds that what belongs to a VM has to end after it, such as what writes its log. */
 const GRACE = 2
@@ -27,29 +29,9 @@ export function daemon({ layout, release, stopLimit }: DaemonOptions): Superviso
     const { dir, tmp, current } = layout.slot(slot.name)
     return { dir, tmp, current, started: posix.join(dir, 'started'), log: posix.join(tmp, 'log') }
   }
-  /**
-   * Functions of the script: `ours` prints the pids of all that was started here, `vms` those of the Erlang VM. A process
-   * that is ending loses its environment before it lets go of its port, so `gone` looks at `$seen` as well. The list of processes is as long as
-   * it is, which one command may not take: 123 says that a `grep` of several found nothing, or that a process was gone by then.
-   */
-  const functions = (slot: Slot): Script => sh.read`
-ours() {
-  { printf '%s\\0' /proc/[0-9]*/environ | xargs -0 grep -slzxF -- ${`SWITCHYARD_DAEMON=${at(slot).dir}`} || [ $? = 123 ]; } | cut -d/ -f3
-}
-gone() {
-  [ -z "$(ours)" ] || return 1
-  for pid in $seen; do
-    case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in ''|Z*) ;; *) return 1 ;; esac
-  done
-}
-vms() { for pid in $(ours); do case "$(readlink "/proc/$pid/exe")" in */beam.smp) echo "$pid" ;; esac; done; }
-within() {
-  end=$(( $(date +%s) + $1 ))
-  until eval "$2"; do
-    if [ "$(date +%s)" -ge $end ]; then return 1; fi
-    sleep 0.1
-  done
-}`
+  /** `ours` prints the pids of all that was started in the slot, `vms` those of the Erlang VM; `within` waits for a condition. */
+  const functions = (slot: Slot): Script =>
+    program(new URL('./daemon.sh', import.meta.url), { parameters: { mark: `SWITCHYARD_DAEMON=${at(slot).dir}` } })
   return {
     unit: slot => at(slot).dir,
     start: slot => sh.write`${functions(slot)}
@@ -65,18 +47,14 @@ cd ${at(slot).current}
 exec ./bin/${release} daemon < /dev/null > "$said" 2>&1
 )
 within ${PATIENCE} '[ -n "$(vms)" ]' || true`,
-    stop: slot => sh.write`${functions(slot)}
-was=stopped killed=no
-rm -f -- ${at(slot).started}
-seen=$(ours)
-if [ -n "$seen" ]; then
-  was=running
-  kill -TERM $(vms) 2>/dev/null || kill -TERM $(ours) 2>/dev/null || true
-  ${insisting(sh.read`$(vms)`, sh.read`if within ${stopLimit} '[ -z "$(vms)" ]'; then within ${GRACE} gone || true; else killed=yes; fi`)}
-  kill -KILL $(ours) 2>/dev/null || true
-  within ${PATIENCE} gone || exit ${STUCK}
-fi
-printf '%s %s' $was $killed`,
+    stop: slot => {
+      const ending = sh.read`if within ${stopLimit} '[ -z "$(vms)" ]'; then within ${GRACE} gone || true; else killed=yes; fi`
+      const parameters = { started: at(slot).started, waitForIt: insisting(sh.read`$(vms)`, ending), ...EXIT.process }
+      return sh.lines(
+        functions(slot),
+        program(new URL('./daemon-stop.sh', import.meta.url), { writes: true, parameters }),
+      )
+    },
     process: slot => sh.read`${functions(slot)}
 pid=$(vms | head -n 1)
 if [ -n "$pid" ]; then printf 'running %s %s' "$pid" "$(ps -o etimes= -p "$pid" || true)"
