@@ -1,0 +1,232 @@
+/**
+ * Each script that our own code makes, with values for a sample: by the file and the function that makes it. For what has to hold for all of
+ * them; `test/unit/scripts.test.ts` says when one is missing.
+ */
+import { receive as receiveFile } from '../../host/exec/transfer.ts'
+import type { Held, Host } from '../../host/host.ts'
+import { type Output, type Script, sh } from '../../host/script.ts'
+import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
+import { checkScript } from '../../plugins/router/nginx/check.ts'
+import { readConfiguration } from '../../plugins/router/nginx/conflicts.ts'
+import { moveSite, slotFile } from '../../plugins/router/nginx/reload.ts'
+import * as site from '../../plugins/router/nginx/site.ts'
+import { moveLink, readLink, removeLink } from '../../plugins/router/nginx/symlink.ts'
+import * as request from '../../plugins/router/site-request.ts'
+import * as beam from '../../plugins/runtime/beam/commands.ts'
+import { daemon } from '../../plugins/runtime/beam/daemon.ts'
+import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
+import { systemd } from '../../plugins/runtime/systemd.ts'
+import type { HostFile } from '../../slots/contracts.ts'
+import { environmentChanges } from '../../slots/environment/changes.ts'
+import { askHealth, askOnce, healthLoop, healthOf } from '../../slots/health/health.ts'
+import { append } from '../../slots/journal/journal.ts'
+import { layout as layoutOf } from '../../slots/layout.ts'
+import * as adopt from '../../slots/lifecycle/adopt.ts'
+import * as connections from '../../slots/lifecycle/connections.ts'
+import { pointAt } from '../../slots/lifecycle/start.ts'
+import { fence } from '../../slots/lock/fence.ts'
+import { holdLock, underLock } from '../../slots/lock/lock.ts'
+import { closedWords } from '../../slots/lock/maintenance.ts'
+import * as detached from '../../slots/migration/detached.ts'
+import { changedFiles } from '../../slots/preflight/changed.ts'
+import { look } from '../../slots/preflight/inspect.ts'
+import { mountLines } from '../../slots/preflight/mounts.ts'
+import { probeLoop, probeTrouble, probingOf, startProbes } from '../../slots/promote/probe.ts'
+import { askSlots } from '../../slots/promote/serving.ts'
+import { accountFor, makeAccount, ownerOf } from '../../slots/setup/account.ts'
+import { assertFree } from '../../slots/setup/claims.ts'
+import { lookAt } from '../../slots/setup/facts.ts'
+import { makeFolders, missingFolders } from '../../slots/setup/folders.ts'
+import { mayLock } from '../../slots/setup/owner.ts'
+import * as transaction from '../../slots/setup/transaction.ts'
+import { slotsOf } from '../../slots/slot.ts'
+import { askSudo } from '../../slots/sudo/refusal.ts'
+import { missingTools } from '../../slots/tools.ts'
+import * as receive from '../../slots/upload/receive.ts'
+import * as release from '../../slots/upload/release.ts'
+
+const layout = layoutOf('/srv/life', ['uploads', 'cache/pages'])
+const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+const [blue] = slots.all as [(typeof slots.all)[0]]
+const deploy = { id: '20261122T205541Z-3fa9', by: 'me', where: 'desk', began: 0 }
+const step = { slot: 'blue', kind: 'migrate-0.1.1-3fa9c21', deploy: deploy.id, by: 'me' }
+const made = { name: '0.1.1-3fa9c21', version: '0.1.1', sha256: '3fa9c21', dir: layout.release('0.1.1-3fa9c21') }
+const health = healthOf({ headers: { Authorization: "it's secret" } })
+const pid = sh.read`cat /run/life.pid`
+const runtime = { pid: () => pid }
+const files: readonly HostFile[] = [
+  { path: '/etc/sudoers.d/life', mode: 0o440, text: 'a\nb\n', check: ['visudo', '-cf'] },
+  { path: '/etc/nginx/life.conf', mode: 0o644, text: '' },
+]
+const setup: transaction.Transaction = {
+  app: 'life',
+  deploy: deploy.id,
+  groups: [{ files, links: ['/etc/nginx/sites-enabled/life.conf'], apply: [sh.write`nginx -t`] }],
+  prepare: sh.write`mkdir -p /srv/life`,
+}
+const account = { user: 'deploy', group: 'deploy', absent: true, keys: ['ssh-ed25519 AAAA me@desk'] }
+const nginx = site.programOf()
+const at = site.paths('life')
+const place = { url: new URL('https://life.example'), address: '127.0.0.1' }
+const limits = { answers: 5, within: 5_000 }
+const guard = {
+  path: '/',
+  through: request.status(place, '/'),
+  slot: request.statusOf(place, '/', sh.read`cat /run/port`),
+}
+const checking = { program: nginx, files: [[at.include], at.enabled], own: [at.include], guard }
+const adopted = { pid: 812, startTime: '77' }
+
+/** What somebody who gets a host runs on it. */
+async function runs(work: (host: Host) => unknown): Promise<Script> {
+  const all: Script[] = []
+  const done = async (script: Script) => {
+    all.push(script)
+    return { code: 0, stdout: '', stderr: '' } satisfies Output
+  }
+  const host = {
+    name: 'web-1',
+    run: done,
+    ask: async (script: Script) => (await done(script)).stdout,
+    hold: (script: Script) =>
+      done(script).then(
+        (): Held => ({ lines: none(), send() {}, ended: Promise.resolve(0), [Symbol.asyncDispose]: async () => {} }),
+      ),
+  }
+  // What it makes of the answers is nobody's concern here.
+  await Promise.resolve(work(host as unknown as Host)).catch(() => undefined)
+  return sh.lines(...all)
+}
+async function* none(): AsyncGenerator<string> {}
+
+const supervised = (name: string, { start, stop, process, pid, log }: Supervisor) =>
+  Object.fromEntries(
+    Object.entries({ start, stop, process, pid, log }).map(([verb, script]) => [`${name} ${verb}`, script(blue)]),
+  )
+
+/** What is no whole script: a part of one, or what makes a batch of others. */
+export const PARTS = new Set(
+  'inOrder sideBySide removing refuseOutside isShared headerInput startTime insisting whose'.split(' '),
+)
+
+export async function samples(): Promise<Readonly<Record<string, Script>>> {
+  return {
+    receiveFile: receiveFile({ path: '/srv/life/env', mode: 0o600, size: 5, sha256: 'abc' }, 'd1'),
+    asRoot: asRoot(['/usr/bin/systemctl', 'start', 'life@blue']),
+    readAsRoot: readAsRoot(['/usr/sbin/nginx', '-t']),
+    asReader: asReader(true, sh.read`cat /etc/shadow`),
+
+    'receive by manifests': receive.receive(layout, made, '/srv/life/releases/.x', '{"a":"it\'s"}', 'by manifests'),
+    'receive by contents': receive.receive(layoutOf('/srv/life'), made, '/srv/life/releases/.x', '{}', 'by contents'),
+    makeWayFor: sh.lines(receive.removing, receive.makeWayFor(layout, made)),
+    linkShared: receive.linkShared(layout),
+    releaseRecord: release.releaseRecord(made),
+    unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
+    releaseThere: release.releaseThere(layout, made),
+    prune: release.prune(layout),
+
+    environmentChanges: environmentChanges(layout.slot('blue').env, '-'),
+    pointAt: pointAt(layout, blue, made),
+    portFree: await runs(host => connections.assertPortFree(host, blue)),
+    connections: connections.connections(blue),
+    drainLoop: connections.drainLoop(blue, 30_000),
+    findRunning: await runs(host => adopt.findRunning(host, blue)),
+    adoptedPid: adopt.adoptedPid(layout, blue),
+    adoptedUptime: adopt.adoptedUptime(adopted),
+    stopAdopted: await runs(host => adopt.stopAdopted(host, adopted)),
+    askOnce: askOnce(blue, health, 2_000),
+    healthLoop: healthLoop(blue, pid, health),
+    'healthLoop of a process': healthLoop(blue, 812, health),
+    askHealth: await runs(host => askHealth({ host, runtime, health } as never, blue, made)),
+
+    fence: fence(layout, deploy.id),
+    holdLock: holdLock(layout, 5_000),
+    underLock: underLock(layout, deploy),
+    closedWords: closedWords(layout),
+    append: await runs(host => append(host, layout, deploy, { event: 'deploy', slot: 'blue', result: 'done' })),
+    follow: detached.follow(layout, step),
+    launch: detached.launch(layout, step),
+    newest: detached.newest(layout),
+
+    probeTrouble,
+    probeLoop: probeLoop(path => ['-q', `https://life.example${path}`], probingOf({}, '/health'), '/srv/life/probes'),
+    startProbes: await runs(async host => {
+      const router = { curl: (path: string) => ['-q', `https://life.example${path}`] }
+      const probes = startProbes(
+        { host, router: router as never, log() {} },
+        probingOf({}, '/health'),
+        '/srv/life/probes',
+      )
+      await probes?.asked()
+      await probes?.returned()
+      await probes?.watched()
+    }),
+    askSlots: askSlots(slots.all, ['/health'], place.url),
+
+    look: look({ layout, slots, runtime: runtime as never, health }, [['/usr/sbin/nginx', '-t']], made),
+    'look without a release': look({ layout, slots, runtime: runtime as never, health }, []),
+    mountLines: mountLines(layout),
+    changedFiles: changedFiles(layout, slots),
+    askSudo: askSudo([['/usr/sbin/nginx', '-t']]),
+    missingTools: missingTools(['find', 'tar']),
+
+    ownerOf: ownerOf(layout),
+    accountFor: await runs(host => accountFor(host, 'deploy', { user: 'me', group: 'me', root: true, missing: [] })),
+    makeAccount: makeAccount(account),
+    assertFree: await runs(host =>
+      assertFree(host, { app: 'life', layout, slots: slots.all, provisions: [{ files }] }, false),
+    ),
+    lookAt: lookAt(['find']),
+    makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
+    missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
+    mayLock: await runs(host => mayLock(host, layout)),
+    written: transaction.written(setup, false),
+    'written and held': transaction.written(setup, true),
+    applied: transaction.applied(setup),
+    takenBack: transaction.takenBack(setup),
+    throughRoot: transaction.throughRoot,
+    leftOver: transaction.leftOver('life'),
+
+    get: request.get(place, '/health', 5, { Authorization: 'x' }),
+    getFollowing: request.getFollowing(place, '/health'),
+    status: guard.through,
+    statusOf: guard.slot,
+    proveLoop: request.proveLoop(place, { slot: 'blue', generation: 'g1' }, { ...limits, path: '/health' }),
+    'proveLoop of no slot': request.proveLoop(place, { slot: undefined, generation: undefined }, limits),
+    checkScript: checkScript(checking),
+    'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: undefined }),
+    readConfiguration: readConfiguration(nginx.path),
+    moveSite: moveSite(nginx, at, 'life', slotFile(at, 'life', 'blue'), slotFile(at, 'life', undefined)),
+    readLink: readLink('/srv/life/router/live', '/etc/nginx/life.conf'),
+    moveLink: moveLink('/srv/life/router', 'blue', 'g1'),
+    removeLink: removeLink('/srv/life/router'),
+    enable: site.enable({ program: nginx, target: at.available, enabled: at.enabled, lenient: [at.available] }),
+    'enable at one place': site.enable({
+      program: nginx,
+      target: at.available,
+      enabled: at.enabled.slice(1),
+      lenient: [],
+    }),
+    refresh: site.refresh(nginx),
+
+    withEnvironment: beam.withEnvironment(layout, blue),
+    makeCookie: beam.makeCookie,
+    assertStartable: beam.assertStartable(layout, made, blue, 'life'),
+    startable: beam.startable(layout, blue, 'life'),
+    evaluate: beam.evaluate({
+      layout,
+      release: made,
+      slot: blue,
+      name: 'life',
+      expression: 'Life.Release.migrate()',
+      limit: 60,
+    }),
+    rpc: beam.rpc(layout, blue, 'life', 'IO.puts("it\'s")'),
+    remote: { writes: true, text: beam.remote(layout, blue, 'life') },
+    ...supervised(
+      'systemd',
+      systemd({ app: 'life', layout, slots: slots.all, startable: () => sh.read`true`, unitFile: () => '' }),
+    ),
+    ...supervised('daemon', daemon({ layout, release: 'life', stopLimit: 60 })),
+  }
+}

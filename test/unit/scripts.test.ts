@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { inOrder, sideBySide } from '../../host/exec/batch.ts'
+import { EXIT } from '../../host/exit-codes.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { PARTS, samples } from '../support/scripts.ts'
+import { checkFiles, checkTexts, hasShellcheck } from '../support/shellcheck.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const sources = ['host', 'slots', 'plugins'].flatMap(room =>
+  readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map(path => join(root, room, path)),
+)
+const programs = sources.filter(path => path.endsWith('.sh'))
+const textOf = (path: string) => readFileSync(path, 'utf8')
+
+let made: Readonly<Record<string, Script>>
+beforeAll(async () => {
+  made = await samples()
+})
+
+const checked = hasShellcheck ? it : it.skip
+const why = hasShellcheck ? '' : ' (skipped: shellcheck is not installed: apt-get install shellcheck)'
+
+describe('shellcheck finds nothing', () => {
+  checked(`in the programs${why}`, () => {
+    expect(programs.length).toBeGreaterThan(20)
+    expect(checkFiles(programs)).toBe('')
+  })
+
+  checked(`in the scripts that are made${why}`, () => {
+    expect(checkTexts(Object.fromEntries(Object.entries(made).map(([name, { text }]) => [name, text])))).toBe('')
+  })
+})
+
+describe('the samples of scripts', () => {
+  it('have one of each function that makes a script', () => {
+    const maker =
+      /^export (?:(?:const|function) (\w+)(?: = )?\((?:[^()]|\([^()]*\))*\): Script\b|const (\w+)(?:: Script)? = (?:sh\.|program\())/gm
+    const names = sources
+      .filter(path => path.endsWith('.ts') && !path.endsWith('host/program.ts'))
+      .flatMap(path => [...textOf(path).matchAll(maker)])
+      .map(([, maker, constant]) => maker ?? constant ?? '')
+    expect(names).toEqual(expect.arrayContaining(['receive', 'proveLoop', 'fence', 'makeCookie', 'unpack']))
+    const lacking = names.filter(name => !PARTS.has(name) && !Object.keys(made).some(it => it.split(' ')[0] === name))
+    expect(lacking).toEqual([])
+  })
+})
+
+describe('a program', () => {
+  const each = programs.map((path): [string, string] => [basename(path), textOf(path)])
+
+  it('has a name of its own, because the bundle has all of them in one folder', () => {
+    expect(new Set(each.map(([name]) => name)).size).toBe(each.length)
+  })
+
+  it('is read by a module beside it', () => {
+    const beside = (path: string) => sources.filter(it => it.endsWith('.ts') && dirname(it) === dirname(path))
+    const unused = programs.filter(path => !beside(path).some(it => textOf(it).includes(`'./${basename(path)}'`)))
+    expect(unused).toEqual([])
+  })
+
+  it.each(each)('%s says what it is for', (_, text) => {
+    expect(text).toMatch(/^#!\/bin\/bash -eu\n# [A-Z]/)
+  })
+
+  it.each(each)('%s ends with codes that have a name in the registry and in its head', (_, text) => {
+    const names = Object.values(EXIT).flatMap(group => Object.keys(group))
+    const known = names.map(name => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`))
+    const body = text.replace(/^\s*#.*$/gm, '')
+    expect(body).not.toMatch(/\b(?:exit|finish) ["']?(?![01]\b)\d/)
+    const used = [...body.matchAll(/\b(?:exit|finish) "\$([a-z]\w*)"/g)].map(([, name = '']) => name)
+    for (const name of used) {
+      expect(known).toContain(name)
+      expect(text).toMatch(new RegExp(`^# .*\`${name}\``, 'm'))
+    }
+  })
+})
+
+describe('exit codes', () => {
+  it('mean one thing each in a script, and are none that a shell or a tool ends with', () => {
+    for (const group of Object.values(EXIT)) {
+      const codes: readonly number[] = Object.values(group)
+      expect(new Set(codes).size).toBe(codes.length)
+      for (const code of codes) expect(code > 39 && code < 124).toBe(true)
+    }
+  })
+
+  it('have one for a lost lock that no other script has', () => {
+    const all: readonly number[] = Object.values(EXIT).flatMap(group => Object.values(group))
+    expect(all.filter(code => code === EXIT.fence.refused)).toHaveLength(1)
+  })
+})
+
+describe('a batch', () => {
+  const run = async (text: string) => (await promisify(execFile)('bash', ['-c', text], { maxBuffer: 1 << 26 })).stdout
+  const parts = (...scripts: Script[]) => scripts.map(script => ({ script, input: '' }))
+
+  it('of all scripts is bash', async () => {
+    for (const batch of [inOrder, sideBySide]) await run(`set -n\n${batch(parts(...Object.values(made)), '3fa9').text}`)
+  })
+
+  it('gives a script no variable but the moment at which it began, which the journal asks for', async () => {
+    const names = async (text: string) => (await run(text)).split('\n').filter(name => /^[a-z]\w*$/.test(name))
+    const script = sh.read`compgen -v`
+    const alone = await names(script.text)
+    for (const batch of [inOrder, sideBySide]) {
+      const seen = await names(batch(parts(script, script), '3fa9').text)
+      expect([...new Set(seen)].filter(name => !alone.includes(name))).toEqual(['begun'])
+    }
+  })
+})
