@@ -23,12 +23,28 @@ beforeAll(async () => {
 })
 
 const checked = hasShellcheck ? it : it.skip
+if (!hasShellcheck) console.warn('No script was checked: shellcheck is not installed: apt-get install shellcheck')
 const why = hasShellcheck ? '' : ' (skipped: shellcheck is not installed: apt-get install shellcheck)'
+
+describe('shellcheck', () => {
+  checked(`finds a quote that is missing, and a variable that nothing has set${why}`, () => {
+    const found = checkTexts({ quote: 'read -r it\nrm $it', unset: 'echo "$it"', fine: 'read -r it\nrm "$it"' })
+    expect(found).toMatch(/^quote\.sh:4:4: .*\[SC2086\]\nunset\.sh:3:7: .*\[SC2154\]\n$/)
+  })
+})
 
 describe('shellcheck finds nothing', () => {
   checked(`in the programs${why}`, () => {
     expect(programs.length).toBeGreaterThan(20)
     expect(checkFiles(programs)).toBe('')
+  })
+
+  checked(`in what is run on our own machines${why}`, () => {
+    const others = ['bench/script', 'vagrant'].flatMap(folder =>
+      readdirSync(join(root, folder)).map(it => join(root, folder, it)),
+    )
+    const ours = ['.ci/run', 'bin/completion.bash'].map(path => join(root, path))
+    expect(checkFiles([...ours, ...others.filter(path => path.endsWith('.sh'))])).toBe('')
   })
 
   checked(`in the scripts that are made${why}`, () => {
