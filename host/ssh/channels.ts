@@ -41,6 +41,8 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   const waiting: Waiter[] = []
   let wantedSpares = SPARES
   let opening = 0
+  /** Those among them of which the server has not said a word yet. */
+  let unheard = 0
   let closed = false
   /** How this account's login shell starts bash. */
   let way: 'exec' | 'plain' = 'exec'
@@ -78,7 +80,9 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     const tried = way
     line.open++
     opening++
+    unheard++
     const channel = await exec(line, startBash(READER, tried)).catch((error: Error) => error)
+    unheard--
     if (channel instanceof Error) {
       opening--
       line.open--
@@ -127,8 +131,10 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   const total = () => lines.reduce((sum, { open }) => sum + open, 0)
   const refill = () => {
     if (closed || first.ended() !== undefined) return
-    // What is being opened serves those who wait; what replaces it is begun when they have it, not ahead of their script on the line.
-    const wanted = Math.max(waiting.length, wantedSpares - spares.size)
+    const [now, later] = [waiting.length, wantedSpares - spares.size]
+    // What is opened in one flight takes the time of one. When the server has said something, what is being opened serves those who wait; what
+    // replaces it is begun when they have it, not ahead of their script on the line.
+    const wanted = unheard === opening ? now + later : Math.max(now, later)
     while (opening < wanted) {
       const line = lines.find(({ open, limit }) => open < limit)
       if (line === undefined || total() >= LIMIT) break

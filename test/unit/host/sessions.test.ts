@@ -5,9 +5,15 @@ import { startBash } from '../../../host/exec/ready.ts'
 import type { Session } from '../../../host/machine.ts'
 import { sessionsOn } from '../../../host/ssh/channels.ts'
 import type { Connection } from '../../../host/ssh/connection.ts'
+import { deferred } from '../../../runner/promises.ts'
 
-/** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. */
-function server(allowed: number, slowToEnd = false, refuses = (_: string): string | undefined => undefined) {
+/** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. Its shells say that they wait when `awake`. */
+function server(
+  allowed: number,
+  slowToEnd = false,
+  refuses = (_: string): string | undefined => undefined,
+  awake?: Promise<void>,
+) {
   const seen = { asked: 0, open: 0, most: 0, commands: [] as string[], ran: [] as string[] }
   let cut = (_: string) => {}
   let reason: string | undefined
@@ -40,8 +46,12 @@ function server(allowed: number, slowToEnd = false, refuses = (_: string): strin
       duplex.destroy()
       duplex.emit('close', 0)
     }
-    duplex.write(refusal ?? '\0\n')
-    stderr.write(refusal ?? '\x0042\n')
+    const speak = () => {
+      duplex.write(refusal ?? '\0\n')
+      stderr.write(refusal ?? '\x0042\n')
+    }
+    if (awake !== undefined) void awake.then(speak)
+    else speak()
     if (refusal !== undefined) setImmediate(() => close())
     // Its shell ends when its input does.
     return Object.assign(duplex as Duplex, { stderr, close, end: close }) as unknown as ClientChannel
@@ -99,6 +109,31 @@ test('shells can be opened before anything is asked for, and then nothing waits'
   expect(got).toHaveLength(3)
   await turns()
   expect(seen.open).toBe(6)
+})
+
+test('those who ask before the server has answered are served by the same flight, and shells stand ready beside them', async () => {
+  const { seen, connection } = server(10)
+  const sessions = sessionsOn('web', connection)
+  sessions.prepare()
+  const three = Promise.all([sessions.shell(), sessions.shell(), sessions.shell()])
+  expect(seen.asked).toBe(6)
+  await three
+  await turns()
+  expect([seen.asked, seen.open]).toEqual([6, 6])
+})
+
+test('when the server has answered, a shell for later is opened behind the script that waits, not ahead of it', async () => {
+  const awake = deferred<void>()
+  const { seen, connection } = server(10, false, undefined, awake.promise)
+  const sessions = sessionsOn('web', connection)
+  sessions.prepare()
+  await turns()
+  const shell = sessions.shell()
+  expect(seen.asked).toBe(3)
+  awake.resolve()
+  await shell
+  await turns()
+  expect([seen.asked, seen.open]).toEqual([4, 4])
 })
 
 test('a server that allows none is told to who asks, also when shells were to be prepared', async () => {
