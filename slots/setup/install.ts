@@ -13,11 +13,12 @@ interface Work {
   readonly deploy: string
   /** Called when the files stand there and nothing was told to read them: what must be in place when the router first sees its site goes there. */
   readonly before?: (() => Promise<void>) | undefined
-  log(line: string): void
+  /** The last remark of a setup that did not come to its end. */
+  note(remark: string): void
 }
 
 /** Throws `SETUP_REFUSED` or `SETUP_TAKEN_BACK` when the host does not want it; then, as after any other error, every file is as it was. */
-export async function install(host: Host, planned: SetupPlan, { app, deploy, before, log }: Work): Promise<void> {
+export async function install(host: Host, planned: SetupPlan, { app, deploy, before, note }: Work): Promise<void> {
   const transaction: Transaction = { app, deploy, groups: planned.groups, prepare: planned.prepare }
   const run = (script: Script) => host.run(throughRoot, { input: script.text })
   const write = async (script: Script) => {
@@ -37,7 +38,7 @@ export async function install(host: Host, planned: SetupPlan, { app, deploy, bef
   } catch (error) {
     // Ctrl-C, a lost connection, or what had to come between: the host knows how far it came.
     const { code, stdout } = await run(takenBack(transaction)).catch(() => ({ code: ENDED.gone, stdout: '' }))
-    if (code === ENDED.takenBack) log('What this setup had written was put back.')
+    if (code === ENDED.takenBack) note('what it had written was put back')
     if (code === ENDED.notBack) throw slotFaults.SETUP_NOT_TAKEN_BACK({ host: host.name, said: lastLines(stdout) })
     throw error
   }

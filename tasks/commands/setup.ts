@@ -67,7 +67,7 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
           const refusal = await sudoRefusal(host, [['true']])
           throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, said: refusal?.said })
         }
-        await install(host, planned, { app, deploy: deploy.id, before, log })
+        await install(host, planned, { app, deploy: deploy.id, before, note })
         await host.query(append(layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user))
       }
       note(`${planned.folders.length} folders and ${files.length + planned.links.length} files changed`)

@@ -212,14 +212,39 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
     await assertCleanAfter(site, ended)
   })
 
-  it('F54 the host itself ends it in the middle: doctor says so, and the next setup puts it back and does it all', async () => {
+  /** As the host ends processes, for want of memory or before it goes down: what it does not get round to goes on. */
+  const endedByTheHost = `kill -9 $(pgrep -f '^bash -c set -eu -o pipefail; eval') $(pgrep -f '^sudo -n bash -c')`
+
+  it('F54 the host itself ends it in the middle: the client has every file put back at once', async () => {
+    const before = await files()
+    await root(slow)
+    const cut = await underFault(
+      site,
+      async () => {
+        const setup = await inTheMiddle()
+        await root(endedByTheHost)
+        await root(letGo)
+        return setup.ended
+      },
+      { exit: 1, cause: /\[COMMAND_FAILED\]/, resets: RELOAD, noDeploy: true },
+    )
+    await root(swift)
+    expect(cut.output).toMatch(/^failed: Prepare the host {2}what it had written was put back/m)
+    expect(await files()).toBe(before)
+    await isWhole(before)
+    const next = await succeeds(site, 'setup')
+    expect(next.stdout).toMatch(sameLine)
+    await assertCleanAfter(site, cut, next)
+  })
+
+  it('F54 the host and the client end in the middle: doctor says so, and the next setup puts it back and does it all', async () => {
     const before = await files()
     await root(slow)
     const setup = await inTheMiddle()
-    await root(`kill -9 $(pgrep -f '^bash -c set -eu -o pipefail; eval') $(pgrep -f '^sudo -n bash -c')`)
-    await root(letGo)
+    setup.kill('SIGKILL')
     const cut = await setup.ended
-    expect(cut.code, cut.stdout + cut.stderr).not.toBe(0)
+    await root(endedByTheHost)
+    await root(letGo)
     await root(swift)
     expect(await root('ls -A /var/lib/switchyard')).toBe('life.setup')
     const doctor = await site.task('doctor')
