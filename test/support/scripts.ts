@@ -3,12 +3,12 @@
  * them; `test/unit/scripts.test.ts` says when one is missing.
  */
 import { receive as receiveFile } from '../../host/exec/transfer.ts'
-import type { Held, Host } from '../../host/host.ts'
-import { type Output, type Script, sh } from '../../host/script.ts'
+import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
+import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import { checkScript } from '../../plugins/router/nginx/check.ts'
 import { readConfiguration } from '../../plugins/router/nginx/conflicts.ts'
-import { moveSite, slotFile } from '../../plugins/router/nginx/reload.ts'
+import { moveSite } from '../../plugins/router/nginx/reload.ts'
 import * as site from '../../plugins/router/nginx/site.ts'
 import { moveLink, readLink, removeLink } from '../../plugins/router/nginx/symlink.ts'
 import * as request from '../../plugins/router/site-request.ts'
@@ -77,27 +77,12 @@ const guard = {
 const checking = { program: nginx, files: [[at.include], at.enabled], own: [at.include], guard }
 const adopted = { pid: 812, startTime: '77' }
 
-/** What somebody who gets a host runs on it. */
-async function runs(work: (host: Host) => unknown): Promise<Script> {
-  const all: Script[] = []
-  const done = async (script: Script) => {
-    all.push(script)
-    return { code: 0, stdout: '', stderr: '' } satisfies Output
-  }
-  const host = {
-    name: 'web-1',
-    run: done,
-    ask: async (script: Script) => (await done(script)).stdout,
-    hold: (script: Script) =>
-      done(script).then(
-        (): Held => ({ lines: none(), send() {}, ended: Promise.resolve(0), [Symbol.asyncDispose]: async () => {} }),
-      ),
-  }
-  // What it makes of the answers is nobody's concern here.
-  await Promise.resolve(work(host as unknown as Host)).catch(() => undefined)
-  return sh.lines(...all)
-}
-async function* none(): AsyncGenerator<string> {}
+const curl = (path: string) => ['-q', `https://life.example${path}`]
+const prober = startProbes(
+  { host: { hold: () => new Promise(() => {}) } as never, router: { curl } as never, log() {} },
+  probingOf({}, '/health'),
+  '/srv/life/probes',
+)
 
 const supervised = (name: string, { start, stop, process, pid, log }: Supervisor) =>
   Object.fromEntries(
@@ -109,9 +94,11 @@ export const PARTS = new Set(
   'inOrder sideBySide removing refuseOutside isShared headerInput startTime insisting whose'.split(' '),
 )
 
-export async function samples(): Promise<Readonly<Record<string, Script>>> {
+export function samples(): Readonly<Record<string, Script>> {
   return {
     receiveFile: receiveFile({ path: '/srv/life/env', mode: 0o600, size: 5, sha256: 'abc' }, 'd1'),
+    guardFunction: sh.lines(guardFunction(fence(layout, deploy.id)), guardAgain),
+    guardAgain,
     asRoot: asRoot(['/usr/bin/systemctl', 'start', 'life@blue']),
     readAsRoot: readAsRoot(['/usr/sbin/nginx', '-t']),
     asReader: asReader(true, sh.read`cat /etc/shadow`),
@@ -122,45 +109,37 @@ export async function samples(): Promise<Readonly<Record<string, Script>>> {
     linkShared: receive.linkShared(layout),
     releaseRecord: release.releaseRecord(made),
     unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
-    releaseThere: release.releaseThere(layout, made),
+    releaseThere: release.releaseThere(layout, made).script,
     prune: release.prune(layout),
 
     environmentChanges: environmentChanges(layout.slot('blue').env, '-'),
     pointAt: pointAt(layout, blue, made),
-    portFree: await runs(host => connections.assertPortFree(host, blue)),
+    portFree: connections.assertPortFree(blue).script,
     connections: connections.connections(blue),
     drainLoop: connections.drainLoop(blue, 30_000),
-    findRunning: await runs(host => adopt.findRunning(host, blue)),
+    findRunning: adopt.findRunning(blue).script,
     adoptedPid: adopt.adoptedPid(layout, blue),
     adoptedUptime: adopt.adoptedUptime(adopted),
-    stopAdopted: await runs(host => adopt.stopAdopted(host, adopted)),
+    stopAdopted: adopt.stopAdopted(adopted).script,
     askOnce: askOnce(blue, health, 2_000),
     healthLoop: healthLoop(blue, pid, health),
     'healthLoop of a process': healthLoop(blue, 812, health),
-    askHealth: await runs(host => askHealth({ host, runtime, health } as never, blue, made)),
+    askHealth: askHealth({ runtime, health } as never, blue, made).script,
 
     fence: fence(layout, deploy.id),
     holdLock: holdLock(layout, 5_000),
     underLock: underLock(layout, deploy),
     closedWords: closedWords(layout),
-    append: await runs(host => append(host, layout, deploy, { event: 'deploy', slot: 'blue', result: 'done' })),
+    append: append(layout, deploy, { event: 'deploy', slot: 'blue', result: 'done' }).script,
     follow: detached.follow(layout, step),
     launch: detached.launch(layout, step),
     newest: detached.newest(layout),
 
     probeTrouble,
-    probeLoop: probeLoop(path => ['-q', `https://life.example${path}`], probingOf({}, '/health'), '/srv/life/probes'),
-    startProbes: await runs(async host => {
-      const router = { curl: (path: string) => ['-q', `https://life.example${path}`] }
-      const probes = startProbes(
-        { host, router: router as never, log() {} },
-        probingOf({}, '/health'),
-        '/srv/life/probes',
-      )
-      await probes?.asked()
-      await probes?.returned()
-      await probes?.watched()
-    }),
+    probeLoop: probeLoop(curl, probingOf({}, '/health'), '/srv/life/probes'),
+    startProbes: sh.lines(
+      ...(prober ? [prober.asked(), prober.returned(), prober.watched()] : []).map(it => it.script),
+    ),
     askSlots: askSlots(slots.all, ['/health'], place.url),
 
     look: look({ layout, slots, runtime: runtime as never, health }, [['/usr/sbin/nginx', '-t']], made),
@@ -171,15 +150,13 @@ export async function samples(): Promise<Readonly<Record<string, Script>>> {
     missingTools: missingTools(['find', 'tar']),
 
     ownerOf: ownerOf(layout),
-    accountFor: await runs(host => accountFor(host, 'deploy', { user: 'me', group: 'me', root: true, missing: [] })),
+    accountFor: accountFor('deploy', { user: 'me', group: 'me', root: true, missing: [] }).script,
     makeAccount: makeAccount(account),
-    assertFree: await runs(host =>
-      assertFree(host, { app: 'life', layout, slots: slots.all, provisions: [{ files }] }, false),
-    ),
+    assertFree: assertFree('web-1', { app: 'life', layout, slots: slots.all, provisions: [{ files }] }, false).script,
     lookAt: lookAt(['find']),
     makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
-    mayLock: await runs(host => mayLock(host, layout)),
+    mayLock: mayLock(layout).script,
     written: transaction.written(setup, false),
     'written and held': transaction.written(setup, true),
     applied: transaction.applied(setup),
@@ -196,7 +173,7 @@ export async function samples(): Promise<Readonly<Record<string, Script>>> {
     checkScript: checkScript(checking),
     'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: undefined }),
     readConfiguration: readConfiguration(nginx.path),
-    moveSite: moveSite(nginx, at, 'life', slotFile(at, 'life', 'blue'), slotFile(at, 'life', undefined)),
+    moveSite: moveSite(nginx, at, 'life', 'blue', ['blue', 'green']),
     readLink: readLink('/srv/life/router/live', '/etc/nginx/life.conf'),
     moveLink: moveLink('/srv/life/router', 'blue', 'g1'),
     removeLink: removeLink('/srv/life/router'),

@@ -19,7 +19,7 @@ const textOf = (path: string) => readFileSync(path, 'utf8')
 
 let made: Readonly<Record<string, Script>>
 beforeAll(async () => {
-  made = await samples()
+  made = samples()
 })
 
 const checked = hasShellcheck ? it : it.skip

@@ -26,13 +26,13 @@ if [ "$before" = "$file" ]; then exit 0; fi
 # A route that cannot be read is put right by a repair: then there is none to go back to.
 case " ${files[*]} " in *" $before "*) ;; *) before=$none ;; esac
 echo "$reloads"
-aim "$file"
-swap
-ended=0
-config_test >&2 || ended=$invalid
-if [ "$ended" = 0 ]; then reload >&2 || ended=$not_reloaded; fi
-if [ "$ended" != 0 ]; then
-  aim "$before"
-  swap
+move() { aim "$1"; swap; }
+move "$file"
+if ! config_test >&2; then
+  move "$before"
+  exit "$invalid"
 fi
-exit "$ended"
+if ! reload >&2; then
+  move "$before"
+  exit "$not_reloaded"
+fi
