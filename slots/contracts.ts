@@ -78,7 +78,10 @@ export interface SlotProcess {
 export interface Runtime {
   /** Environment that this runtime wants for a slot: port, node name, temporary folder. Contacts nothing. */
   environment(slot: Slot): Readonly<Record<string, string>>
-  /** Starts the release that the slot's `current` names, with the slot's `env` file. Resolves when its process is there, healthy or not. */
+  /**
+   * Starts the release that the slot's `current` names, with the slot's `env` file. Resolves when its process is there, healthy or not. A slot that runs
+   * already, and a `current` that names another release, are a `Fault`: nothing was started then.
+   */
   start(release: Release, slot: Slot): Query<void>
   /** Resolves only when the slot's process is gone; a slot that is down is fine. After the stop limit it kills, and says so. */
   stop(slot: Slot): Query<Stopped>
@@ -92,7 +95,10 @@ export interface Runtime {
    * a program that somebody ended. A failure is a `Fault` with the end of the output.
    */
   migrate?(release: Release, slot: Slot): Query<void>
-  /** The command line of an interactive console in the slot's running application, for `Host.attach`. */
+  /**
+   * The command line of an interactive console in the slot's running application, or beside it with the same release and environment, for
+   * `Host.attach`. Without a terminal it says that it needs one, and ends with 2.
+   */
   console?(slot: Slot): string
   /** Evaluates an expression in the slot's running application and resolves to what it printed. */
   rpc?(slot: Slot, expression: string): Query<string>

@@ -1,189 +1,124 @@
-/**
- * The sentences of `Runtime` in slots/contracts.ts, for any implementation. The application is the sample, which answers
- * `/health` with its version and misbehaves on demand (`LIFE_FAULT`).
- */
-import { createHash } from 'node:crypto'
+/** The sentences of the `Runtime` contract, for any implementation. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
 import { perform } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
-import { ssh } from '../../host/ssh/transport.ts'
-import { Fault } from '../../runner/fault.ts'
-import type { Plugin, PluginKit, Provision, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
+import type { Plugin, PluginKit, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
 import { environmentFile } from '../../slots/environment/environment.ts'
-import { layout } from '../../slots/layout.ts'
-import { sudoersFile } from '../../slots/setup/sudoers.ts'
 import { type Bound, bound } from '../support/bound.ts'
-import { startHost, type TestHost } from '../support/host.ts'
-import { lifeTarball } from '../support/life.ts'
+import { faultOf } from '../support/plugin-kit.ts'
 
-const USER = { user: 'vagrant', group: 'vagrant' }
-const APP = 'life'
-const SECONDS = 1000
+type Environment = Readonly<Record<string, string>>
 
-/** A host on which a runtime was provisioned, and two releases of the sample application. */
-export interface Ground extends AsyncDisposable {
-  readonly machine: TestHost
+/** A way to misbehave: the environment that makes the application do so, and what it writes then. */
+interface Misbehaviour {
+  readonly env: Environment
+  readonly says: string
+}
+
+/** One implementation to be tested, on a host of its own where its provision is in force and both slots are down. */
+export interface RuntimeUnderTest extends AsyncDisposable {
+  readonly plugin: Plugin<Runtime>
+  /** Whose user may do as root what the provision lists, and nothing else. */
   readonly host: Host
-  readonly blue: Slot
-  readonly green: Slot
-  readonly old: Release
-  readonly fresh: Release
-  /** What the runtime logged. */
+  readonly slots: readonly [Slot, Slot]
+  /** Two versions, unpacked on the host. The application of each answers `/health`, on PORT, with JSON that holds its `version`. */
+  readonly releases: readonly [Release, Release]
+  /** Its `log` adds to `logged`. */
+  kit(): PluginKit
   readonly logged: string[]
-  /** On the host, or another one in its place. */
-  runtime(host?: Host): Bound<Runtime>
-  /** Puts a release into a slot as a deploy does, without starting it. */
-  fill(slot: Slot, release: Release, env?: Record<string, string>): Promise<void>
-  /** Resolves when the application in a slot answers; fails after half a minute. */
+  /** Puts a release into a slot as a deploy does, with the runtime's environment and this one; starts nothing. */
+  fill(slot: Slot, release: Release, env?: Environment): Promise<void>
+  /** Waits until the application in a slot answers `/health`, and resolves to the answer. */
   answers(slot: Slot): Promise<string>
-}
-
-export async function prepare(plugin: Plugin<Runtime>): Promise<Ground> {
-  const [first, second] = [await lifeTarball('0.1.0'), await lifeTarball('0.1.1')]
-  const machine = await startHost()
-  const host = await ssh(machine.alias, { configFile: machine.sshConfigFile }).open({
-    signal: new AbortController().signal,
-    confirm: async () => false,
-  })
-  const folders = layout('/srv/life')
-  const blue: Slot = { name: 'blue', port: 4000, env: {} }
-  const green: Slot = { name: 'green', port: 5000, env: {} }
-  const logged: string[] = []
-  const runtime = (other: Host = host) => bound(other, plugin.create(kit(other, folders, [blue, green], logged)))
-  const asRoot = async (command: string) => {
-    const { code, stderr } = await machine.exec(command)
-    if (code !== 0) throw new Error(`${command}: ${stderr}`)
-  }
-
-  await asRoot('install -d -o vagrant -g vagrant -m 0711 /srv/life')
-  const unpacked = async (tarball: string, version: string): Promise<Release> => {
-    await machine.copyIn(tarball, '/tmp/life.tar.gz')
-    const dir = folders.release(`${version}-0000000`)
-    await host.capture(sh.write`mkdir -p ${dir} && tar -xzf /tmp/life.tar.gz -C ${dir}`)
-    return { name: `${version}-0000000`, version, sha256: '', dir }
-  }
-  const old = await unpacked(first, '0.1.0')
-  const fresh = await unpacked(second, '0.1.1')
-  await install(runtime().provision(USER), host, asRoot)
-
-  return {
-    machine,
-    host,
-    blue,
-    green,
-    old,
-    fresh,
-    logged,
-    runtime,
-    async fill(slot, release, env = {}) {
-      const { dir, tmp, current, env: file } = folders.slot(slot.name)
-      await host.capture(sh.write`mkdir -p -m 0700 ${dir} ${tmp}; ln -sfn ${release.dir} ${current}`)
-      await host.write(
-        file,
-        environmentFile({ LIFE_DATA: '/srv/life/data', ...runtime().environment(slot), ...env }),
-        0o600,
-      )
-    },
-    answers: slot =>
-      host.capture(sh.read`until curl -sf ${`http://127.0.0.1:${slot.port}/health`}; do sleep 0.1; done`, {
-        timeout: 30 * SECONDS,
-      }),
-    async [Symbol.asyncDispose]() {
-      await host[Symbol.asyncDispose]()
-      await machine.stop()
-    },
+  /** An environment variable as the application that runs in a slot sees it; undefined when it is not set. */
+  variable(slot: Slot, name: string): Promise<string | undefined>
+  /** Makes the application that runs in a slot write a line to its log. */
+  print(slot: Slot, line: string): Promise<void>
+  /** Resolves when `log` can read all that was written so far. */
+  flushLog(): Promise<void>
+  /** Makes the application ignore SIGTERM. The runtime's stop limit is short. Undefined where the application cannot. */
+  readonly ignoresSigterm: Environment | undefined
+  /** Makes the application end as it starts, after at least two lines. Undefined where it cannot. */
+  readonly endsAtOnce: Misbehaviour | undefined
+  /** What the migrations say when they do something, and how they are made to fail; for runtimes that have `migrate`. */
+  readonly migrations?: { readonly env: Environment; readonly says: string; readonly fails: Misbehaviour }
+  /** Expressions for runtimes that have `rpc`. `quoting` prints `it's <version>`. */
+  readonly expressions?: {
+    readonly version: string
+    readonly quoting: string
+    readonly fails: string
+    readonly says: string
   }
 }
 
-/** What `task setup` does with a provision. From then on the user may do as root what it lists, and nothing else. */
-async function install(provision: Provision, host: Host, asRoot: (command: string) => Promise<void>): Promise<void> {
-  for (const tool of Object.keys(provision.tools)) await host.capture(sh.read`command -v ${tool}`)
-  for (const file of [...provision.files, sudoersFile(APP, '/srv/life', USER, provision.sudo)]) {
-    const text = Buffer.from(file.text).toString('base64')
-    await asRoot(
-      `echo ${text} | base64 -d > /tmp/file && install -D -m ${file.mode.toString(8)} /tmp/file ${file.path}`,
-    )
-  }
-  await asRoot('visudo -cq && rm -f /etc/sudoers.d/vagrant')
-  for (const { text } of provision.apply) await asRoot(text)
-}
+const SECONDS = 1000
+const FACTS = { user: 'deploy', group: 'deploy' }
 
-const kit = (host: Host, folders: PluginKit['layout'], slots: readonly Slot[], logged: string[]): PluginKit => ({
-  $: host.$,
-  signal: new AbortController().signal,
-  dryRun: false,
-  log: line => logged.push(line),
-  note: () => {},
-  show: () => {},
-  confirm: async () => false,
-  app: APP,
-  folder: '/',
-  host: host.name,
-  layout: folders,
-  slots,
-})
-
-export const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
-  const outcome = await promise.then(
-    value => new Error(`it succeeded: ${JSON.stringify(value)}`),
-    (error: unknown) => error,
-  )
-  if (outcome instanceof Fault) return outcome
-  throw outcome
-}
-
-/** Waits for a state; the test's own limit ends a wait in vain. */
-async function until(runtime: Bound<Runtime>, slot: Slot, state: SlotProcess['state']): Promise<SlotProcess> {
-  for (;;) {
-    const process = await runtime.process(slot)
-    if (process.state === state) return process
-  }
-}
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
-
-export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
+export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTest>): void {
   describe(name, () => {
-    let on: Ground
+    let it: RuntimeUnderTest
     let runtime: Bound<Runtime>
+    let blue: Slot
+    let green: Slot
+    let old: Release
+    let fresh: Release
     beforeAll(async () => {
-      on = await prepare(plugin)
-      runtime = on.runtime()
+      it = await open()
+      runtime = bound(it.host, it.plugin.create(it.kit()))
+      ;[blue, green] = it.slots
+      ;[old, fresh] = it.releases
     })
-    afterAll(() => on?.[Symbol.asyncDispose]())
+    afterAll(() => it?.[Symbol.asyncDispose]())
     afterEach(async () => {
-      for (const slot of [on.blue, on.green]) await runtime.stop(slot)
-      on.logged.length = 0
+      for (const slot of it.slots) await runtime.stop(slot)
+      it.logged.length = 0
     })
-    const start = async (slot: Slot, release: Release, env?: Record<string, string>): Promise<SlotProcess> => {
-      await on.fill(slot, release, env)
+    const start = async (slot: Slot, release: Release, env?: Environment): Promise<SlotProcess> => {
+      await it.fill(slot, release, env)
       await runtime.start(release, slot)
-      await on.answers(slot)
+      await it.answers(slot)
       return runtime.process(slot)
+    }
+    const versionIn = async (slot: Slot) => JSON.parse(await it.answers(slot)).version
+    /** Waits for a state; the test's own limit ends a wait in vain. */
+    const until = async (slot: Slot, state: SlotProcess['state']): Promise<SlotProcess> => {
+      for (;;) {
+        const process = await runtime.process(slot)
+        if (process.state === state) return process
+      }
     }
     /** One that has ended, but that nobody has asked about yet, is a zombie. */
     const alive = async (pid: number | undefined) =>
-      (await on.host.run(sh.read`grep -q '^State:.[^Z]' ${`/proc/${pid}/status`}`)).code === 0
+      (await it.host.run(sh.read`grep -q '^State:.[^Z]' ${`/proc/${pid}/status`}`)).code === 0
+    /** What the suite needs of an application that has to misbehave for this row. */
+    const given = <T>(ability: T | undefined, skip: (note: string) => never): T =>
+      ability ?? skip('this application cannot do that')
+    /** Starts an application that ends at once, and waits until the runtime knows. */
+    const startInVain = async ({ env }: Misbehaviour): Promise<SlotProcess> => {
+      await it.fill(blue, old, env)
+      await runtime.start(old, blue)
+      return until(blue, 'failed')
+    }
 
     describe('environment', () => {
-      test('tells the application its port, and gives the slots nothing to share', () => {
-        const [blue, green] = [runtime.environment(on.blue), runtime.environment(on.green)]
-        expect(blue.PORT).toBe('4000')
-        expect(green.PORT).toBe('5000')
-        expect(Object.keys(blue)).toEqual(Object.keys(green))
-        expect(() => environmentFile(blue)).not.toThrow()
+      test('tells the application its port, and is of the same names in each slot', () => {
+        const environments = it.slots.map(slot => runtime.environment(slot))
+        expect(environments.map(({ PORT }) => PORT)).toEqual(it.slots.map(({ port }) => String(port)))
+        const [first, second] = environments.map(environment => Object.keys(environment))
+        expect(first).toEqual(second)
+        for (const environment of environments) expect(() => environmentFile(environment)).not.toThrow()
       })
     })
 
     describe('provision', () => {
       test('is plain data, the same each time', () => {
-        expect(runtime.provision(USER)).toEqual(on.runtime().provision(USER))
+        expect(runtime.provision(FACTS)).toEqual(it.plugin.create(it.kit()).provision(FACTS))
       })
 
-      test('wants exact command lines, by full path and without a wildcard', () => {
-        for (const [program, ...words] of runtime.provision(USER).sudo) {
+      test('wants exact command lines of sudo, by full path and without a wildcard', () => {
+        for (const [program, ...words] of runtime.provision(FACTS).sudo) {
           expect(program).toMatch(/^\/usr\/s?bin\/\w+$/)
           expect(words.join(' ')).not.toMatch(/[*?[\]\\]/)
         }
@@ -192,40 +127,46 @@ export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
 
     describe('start', () => {
       test('resolves when the process of that release is there', async () => {
-        await on.fill(on.blue, on.fresh)
-        await runtime.start(on.fresh, on.blue)
-        const process = await runtime.process(on.blue)
+        await it.fill(blue, fresh)
+        await runtime.start(fresh, blue)
+        const process = await runtime.process(blue)
         expect(process).toEqual({ state: 'running', pid: expect.any(Number), uptime: expect.any(Number) })
         expect(await alive(process.pid)).toBe(true)
-        expect(JSON.parse(await on.answers(on.blue))).toEqual({ healthy: true, version: '0.1.1' })
-        expect((await runtime.process(on.blue)).pid).toBe(process.pid)
+        expect(await versionIn(blue)).toBe(fresh.version)
+        expect((await runtime.process(blue)).pid).toBe(process.pid)
       })
 
       test('gives its process a pid that a script can ask for, and a slot that is down none', async () => {
-        const { pid } = await start(on.blue, on.old)
-        expect(await on.host.capture(runtime.pid(on.blue))).toBe(String(pid))
-        expect(await on.host.capture(runtime.pid(on.green))).toBe('')
+        const { pid } = await start(blue, old)
+        expect(await it.host.capture(runtime.pid(blue))).toBe(String(pid))
+        expect(await it.host.capture(runtime.pid(green))).toBe('')
       })
 
       test('and stop are not run behind what failed in their pipeline', async () => {
-        const { pid } = await start(on.blue, on.old)
-        await on.fill(on.green, on.fresh)
-        const { start: starts, stop } = plugin.create(kit(on.host, layout('/srv/life'), [on.blue, on.green], []))
-        for (const query of [stop(on.blue), starts(on.fresh, on.green)]) {
-          const batch = on.host.pipeline()
+        const { pid } = await start(blue, old)
+        await it.fill(green, fresh)
+        const { start: starts, stop } = it.plugin.create(it.kit())
+        for (const query of [stop(blue), starts(fresh, green)]) {
+          const batch = it.host.pipeline()
           batch.push(perform(sh.write`exit 1`))
           const skipped = batch.add<unknown>(query)
           await expect(batch.run()).rejects.toMatchObject({ code: 'COMMAND_FAILED' })
           await expect(skipped).rejects.toMatchObject({ code: 'COMMAND_SKIPPED' })
         }
-        expect((await runtime.process(on.blue)).pid).toBe(pid)
-        expect(await runtime.process(on.green)).toEqual({ state: 'stopped' })
+        expect((await runtime.process(blue)).pid).toBe(pid)
+        expect(await runtime.process(green)).toEqual({ state: 'stopped' })
       })
 
-      test('starts nothing over a slot that runs', async () => {
-        const before = await start(on.blue, on.old)
-        expect(await faultOf(runtime.start(on.old, on.blue))).toMatchObject({ code: 'SLOT_RUNS_ALREADY', exit: 3 })
-        expect((await runtime.process(on.blue)).pid).toBe(before.pid)
+      test('refuses a slot that runs already, and leaves its process alone', async () => {
+        const before = await start(blue, old)
+        expect(await faultOf(runtime.start(old, blue))).toMatchObject({ code: 'SLOT_RUNS_ALREADY', exit: 3 })
+        expect((await runtime.process(blue)).pid).toBe(before.pid)
+      })
+
+      test("refuses a release that the slot's `current` does not name", async () => {
+        await it.fill(blue, old)
+        expect(await faultOf(runtime.start(fresh, blue))).toMatchObject({ code: 'SLOT_NAMES_OTHER_RELEASE', exit: 1 })
+        expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
       test('gives the application the bytes of its env file', async () => {
@@ -235,123 +176,146 @@ export function runtimeContract(name: string, plugin: Plugin<Runtime>): void {
           UNICODE: 'zürich 🚀 漢字 \u0085',
           EMPTY: '',
         }
-        await start(on.blue, on.old, values)
-        const digest = async (name: string) => runtime.rpc?.(on.blue, `Life.Release.env_digest("${name}")`)
-        for (const [name, value] of Object.entries(values)) expect(await digest(name), name).toBe(sha256(value))
-        expect(await digest('NOT_THERE')).toBe('unset')
+        await start(blue, old, values)
+        for (const [name, value] of Object.entries(values)) expect(await it.variable(blue, name), name).toBe(value)
+        expect(await it.variable(blue, 'NOT_THERE')).toBeUndefined()
       })
 
-      test('in a dry run it says what it would run, and starts nothing', async () => {
-        await on.fill(on.blue, on.old)
+      test('and stop only say in a dry run what they would run', async () => {
+        await it.fill(blue, old)
         const printed: string[] = []
-        const dry = on.runtime(dryHost(on.host, line => printed.push(line)))
-        await dry.start(on.old, on.blue)
-        await dry.stop(on.blue)
-        expect(printed.join('\n')).toContain('blue')
-        expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+        const dry = bound(
+          dryHost(it.host, line => printed.push(line)),
+          it.plugin.create({ ...it.kit(), dryRun: true }),
+        )
+        await dry.start(old, blue)
+        await dry.stop(blue)
+        expect(printed.join('\n')).toContain(blue.name)
+        expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
     })
 
     describe('stop', () => {
       test('resolves when the process is gone and its port is free', async () => {
-        const { pid } = await start(on.blue, on.old)
-        expect(await runtime.stop(on.blue)).toEqual({ was: 'running', killed: false })
+        const { pid } = await start(blue, old)
+        expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
         expect(await alive(pid)).toBe(false)
-        expect(await on.host.capture(sh.read`ss -Hltn 'sport = :4000'`)).toBe('')
-        expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+        expect(await it.host.capture(sh.read`ss -Hltn ${`sport = :${blue.port}`}`)).toBe('')
+        expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
-      test('of a slot that is down is fine', async () => {
-        expect(await runtime.stop(on.green)).toEqual({ was: 'stopped', killed: false })
+      test('accepts a slot that is down', async () => {
+        expect(await runtime.stop(green)).toEqual({ was: 'stopped', killed: false })
       })
 
       test('leaves the other slot alone', async () => {
-        const [blue, green] = [await start(on.blue, on.old), await start(on.green, on.fresh)]
-        expect(blue.pid).not.toBe(green.pid)
-        await runtime.stop(on.blue)
-        expect((await runtime.process(on.green)).pid).toBe(green.pid)
-        expect(JSON.parse(await on.answers(on.green)).version).toBe('0.1.1')
+        const processes = [await start(blue, old), await start(green, fresh)]
+        expect(processes[0]?.pid).not.toBe(processes[1]?.pid)
+        await runtime.stop(blue)
+        expect((await runtime.process(green)).pid).toBe(processes[1]?.pid)
+        expect(await versionIn(green)).toBe(fresh.version)
       })
 
-      test('kills what does not end within the limit, and says so', async () => {
-        const { pid } = await start(on.blue, on.old, { LIFE_FAULT: 'ignore_sigterm' })
-        expect(await runtime.stop(on.blue)).toEqual({ was: 'running', killed: true })
+      test('kills what does not end within the limit, and says so', async ({ skip }) => {
+        const { pid } = await start(blue, old, given(it.ignoresSigterm, skip))
+        expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: true })
         expect(await alive(pid)).toBe(false)
-        expect(on.logged.join('\n')).toMatch(/blue .*killed/)
-        expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+        expect(it.logged.join('\n')).toMatch(new RegExp(`${blue.name} .*killed`))
+        expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
     })
 
     describe('an application that ends at once', () => {
-      test('is failed, its log says why, and it can be stopped', async () => {
-        await on.fill(on.blue, on.old, { LIFE_FAULT: 'exit_at_boot' })
-        await runtime.start(on.old, on.blue)
-        expect(await until(runtime, on.blue, 'failed')).toEqual({ state: 'failed' })
-        await on.machine.exec('journalctl --sync')
-        expect(await runtime.log(on.blue, 50)).toContain('LIFE_FAULT=exit_at_boot')
-        expect((await runtime.stop(on.blue)).killed).toBe(false)
-        expect(await runtime.process(on.blue)).toEqual({ state: 'stopped' })
+      test('is failed, its log says why, and it can be stopped', async ({ skip }) => {
+        const fault = given(it.endsAtOnce, skip)
+        expect(await startInVain(fault)).toEqual({ state: 'failed' })
+        await it.flushLog()
+        expect(await runtime.log(blue, 50)).toContain(fault.says)
+        expect((await runtime.stop(blue)).killed).toBe(false)
+        expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
-      test('is forgotten by the next start: the log is of that one', async () => {
-        await on.fill(on.blue, on.old, { LIFE_FAULT: 'exit_at_boot' })
-        await runtime.start(on.old, on.blue)
-        await until(runtime, on.blue, 'failed')
-        await runtime.stop(on.blue)
-        await start(on.blue, on.old)
-        await runtime.rpc?.(on.blue, 'IO.puts(:user, "the second start")')
-        const log = () => runtime.log(on.blue, 100)
+      test('is not in the log of the start after it', async ({ skip }) => {
+        const fault = given(it.endsAtOnce, skip)
+        await startInVain(fault)
+        await runtime.stop(blue)
+        await start(blue, old)
+        await it.print(blue, 'the second start')
+        const log = () => runtime.log(blue, 100)
         await expect.poll(log, { timeout: 10 * SECONDS }).toContain('the second start')
-        expect(await log()).not.toContain('exit_at_boot')
+        expect(await log()).not.toContain(fault.says)
       })
-    })
 
-    describe('log', () => {
-      test('gives the last lines and no more', async () => {
-        await on.fill(on.blue, on.old, { LIFE_FAULT: 'exit_at_boot' })
-        await runtime.start(on.old, on.blue)
-        await until(runtime, on.blue, 'failed')
+      test('has a log of which the last lines can be had, and no more', async ({ skip }) => {
+        await startInVain(given(it.endsAtOnce, skip))
         // Nothing is written between the two looks: it is not tried again, and all that was said has arrived.
-        await runtime.stop(on.blue)
-        await on.machine.exec('journalctl --sync')
-        const all = (await runtime.log(on.blue, 1000)).split('\n')
+        await runtime.stop(blue)
+        await it.flushLog()
+        const all = (await runtime.log(blue, 1000)).split('\n')
         expect(all.length).toBeGreaterThan(1)
-        expect(await runtime.log(on.blue, 1)).toBe(all.at(-1))
+        expect(await runtime.log(blue, 1)).toBe(all.at(-1))
       })
     })
 
     describe('migrate', () => {
-      test('runs beside the application, and again without harm', async () => {
-        const { pid } = await start(on.blue, on.old, { LIFE_DATA: '/srv/life/migrated' })
-        await runtime.migrate?.(on.old, on.blue)
-        expect(on.logged.join('\n')).toContain('CreateCells')
-        await runtime.migrate?.(on.old, on.blue)
-        expect((await runtime.process(on.blue)).pid).toBe(pid)
+      /** The method, and what the suite was told of the migrations; a runtime that has the one must bring the other. */
+      const migrating = (skip: (note: string) => never) => {
+        const { migrate = skip('this runtime has no migrate') } = runtime
+        if (it.migrations === undefined)
+          throw new Error('The runtime has `migrate`, but its test tells no `migrations`.')
+        return { migrate, ...it.migrations }
+      }
+
+      test('runs beside the application, and again without harm', async ({ skip }) => {
+        const { migrate, env, says } = migrating(skip)
+        const { pid } = await start(blue, old, env)
+        await migrate(old, blue)
+        expect(it.logged.join('\n')).toContain(says)
+        await migrate(old, blue)
+        expect((await runtime.process(blue)).pid).toBe(pid)
       })
 
-      test('is a fault with the end of the output when it fails', async () => {
-        await on.fill(on.green, on.fresh, { LIFE_DATA: '/srv/life/never', LIFE_FAULT: 'migration_fails' })
-        const fault = await faultOf(runtime.migrate?.(on.fresh, on.green) ?? Promise.resolve())
+      test('is a fault with the end of the output when it fails', async ({ skip }) => {
+        const { migrate, fails } = migrating(skip)
+        await it.fill(green, fresh, fails.env)
+        const fault = await faultOf(migrate(fresh, green))
         expect(fault).toMatchObject({ code: 'MIGRATION_FAILED', exit: 1 })
-        expect(fault.message).toContain('0.1.1-0000000')
-        expect(fault.detail).toContain('LIFE_FAULT=migration_fails in 20260101000000')
+        expect(fault.message).toContain(fresh.name)
+        expect(fault.detail).toContain(fails.says)
+      })
+    })
+
+    describe('console', () => {
+      test('without a terminal says that it needs one, and ends', async ({ skip }) => {
+        const { console = skip('this runtime has no console') } = runtime
+        await start(blue, old)
+        const { code, stderr } = await it.host.run({ writes: false, text: console(blue) })
+        expect(code).toBe(2)
+        expect(stderr).toContain('The console needs a terminal.')
       })
     })
 
     describe('rpc', () => {
-      test('evaluates in that slot, and says what was printed', async () => {
-        await start(on.blue, on.old)
-        await start(on.green, on.fresh)
-        expect(await runtime.rpc?.(on.blue, 'IO.puts(Life.version())')).toBe('0.1.0')
-        expect(await runtime.rpc?.(on.green, 'IO.puts("it\'s #{Life.version()}")')).toBe("it's 0.1.1")
+      const asking = (skip: (note: string) => never) => {
+        const { rpc = skip('this runtime has no rpc') } = runtime
+        if (it.expressions === undefined) throw new Error('The runtime has `rpc`, but its test tells no `expressions`.')
+        return { rpc, ...it.expressions }
+      }
+
+      test('evaluates in that slot, and says what was printed', async ({ skip }) => {
+        const { rpc, version, quoting } = asking(skip)
+        await start(blue, old)
+        await start(green, fresh)
+        expect(await rpc(blue, version)).toBe(old.version)
+        expect(await rpc(green, quoting)).toBe(`it's ${fresh.version}`)
       })
 
-      test('is a fault when the expression fails, and when the slot is down', async () => {
-        await start(on.blue, on.old)
-        const failed = await faultOf(runtime.rpc?.(on.blue, 'raise "no such luck"') ?? Promise.resolve())
-        expect(failed).toMatchObject({ code: 'RPC_FAILED', exit: 1, detail: expect.stringContaining('no such luck') })
-        const down = await faultOf(runtime.rpc?.(on.green, 'IO.puts(1)') ?? Promise.resolve())
-        expect(down).toMatchObject({ code: 'RPC_FAILED' })
+      test('is a fault when the expression fails, and when the slot is down', async ({ skip }) => {
+        const { rpc, version, fails, says } = asking(skip)
+        await start(blue, old)
+        const failed = await faultOf(rpc(blue, fails))
+        expect(failed).toMatchObject({ code: 'RPC_FAILED', exit: 1, detail: expect.stringContaining(says) })
+        expect(await faultOf(rpc(green, version))).toMatchObject({ code: 'RPC_FAILED' })
       })
     })
   })
