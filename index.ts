@@ -7,6 +7,7 @@ export { type Output, quote, type RunOptions, type Script, sh } from './host/scr
 export { type SshOptions, ssh } from './host/ssh/transport.ts'
 export { type NginxOptions, nginx } from './plugins/router/nginx/nginx.ts'
 export { type BeamOptions, beam } from './plugins/runtime/beam/beam.ts'
+export { type ServiceOptions, service } from './plugins/runtime/service/service.ts'
 export { type CommandOptions, command } from './plugins/source/command.ts'
 export { type DockerOptions, docker } from './plugins/source/docker.ts'
 export { type TarballOptions, tarball } from './plugins/source/file.ts'

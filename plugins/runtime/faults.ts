@@ -30,10 +30,10 @@ export const runtimeFaults = catalogue({
     what: d => `${d.slot} does not point at the release ${d.release}, so that was not started.`,
     next: () => 'Run `npx task deploy` again.',
   }),
-  RELEASE_WITHOUT_SCRIPT: fault<{ release: string; script: string }>({
+  RELEASE_WITHOUT_SCRIPT: fault<{ release: string; script: string; advice: string }>({
     exit: 1,
     what: d => `The release ${d.release} has no program ${d.script}.`,
-    next: () => 'Build it with `mix release`, or tell `beam({ release })` the name that mix.exs gives it.',
+    next: d => d.advice,
   }),
   START_FAILED: fault<{ slot: string; said: string }>({
     exit: 1,
@@ -63,14 +63,14 @@ export const runtimeFaults = catalogue({
     exit: 1,
     what: d => `The migrations of ${d.release}, run for ${d.slot}, were ended before they had come to their end.`,
     next: () =>
-      'Look for who ended them (SIGTERM, or `System.halt` in `beam({ migrate })`), then migrate again. Nothing was promoted.',
+      'Look for who ended them (SIGTERM, or an `exit` or `System.halt` in `migrate`), then migrate again. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   MIGRATION_TIMED_OUT: fault<{ slot: string; release: string; limit: number; output: string }>({
     exit: 1,
     what: d => `The migrations of ${d.release}, run for ${d.slot}, had no end within ${d.limit} s, and were ended.`,
     next: () =>
-      'See below what they waited for, such as a lock in the database; or raise `beam({ migrateLimit })`. Nothing was promoted.',
+      'See below what they waited for, such as a lock in the database; or raise `migrateLimit`. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   RPC_FAILED: fault<{ slot: string; code: number; output: string }>({

@@ -1,6 +1,6 @@
 /** What keeps a slot's process: systemd, or nobody but the release's own script. Pure: scripts, and how to read what they print. */
 import { EXIT } from '../../host/exit-codes.ts'
-import { type Script, sh } from '../../host/script.ts'
+import type { Script } from '../../host/script.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 
 export interface Supervisor {
@@ -22,14 +22,3 @@ export interface Supervisor {
 
 /** Exit codes of these scripts. `MISSING`: the host is not set up for it. */
 export const { already: ALREADY, missing: MISSING, stuck: STUCK } = EXIT.process
-
-/**
- * Runs a script that waits for a VM to end, and says SIGTERM again and again beside it: a VM that is still booting ignores
- * the first one (measured with OTP 25: one at 0.5 s was never acted on), and one that is stopping does not mind. No pid, no
- * signal.
- */
-export const insisting = (pids: Script, waiting: Script): Script => sh.write`
-(for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -TERM ${pids} || exit 0; done) < /dev/null > /dev/null 2>&1 &
-insist=$!
-${waiting}
-kill "$insist" 2>/dev/null || true`

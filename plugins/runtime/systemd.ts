@@ -6,7 +6,7 @@ import { type Script, sh } from '../../host/script.ts'
 import { asRoot, readAsRoot } from '../../host/sudo.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
-import { ALREADY, insisting, MISSING, type Supervisor } from './supervisor.ts'
+import { ALREADY, MISSING, type Supervisor } from './supervisor.ts'
 
 const SYSTEMCTL = '/usr/bin/systemctl'
 const UNITS = '/etc/systemd/system'
@@ -21,9 +21,12 @@ interface SystemdOptions {
   startable(slot: Slot): Script
   /** The text of the template unit. */
   unitFile(facts: HostFacts): string
+  /** What runs in the place of the command that stops the unit and waits for its end, for processes that one signal may not end. `pid` prints the process, while there is one. */
+  stopping?(pid: Script, stop: Script): Script
 }
 
-export function systemd({ app, layout, slots, startable, unitFile }: SystemdOptions): Supervisor {
+export function systemd(options: SystemdOptions): Supervisor {
+  const { app, layout, slots, startable, unitFile, stopping = (_, stop) => stop } = options
   const unit = (slot: Slot) => `${app}@${slot.name}.service`
   /** When we last started it: systemd's own times change with each restart after a crash. */
   const started = (slot: Slot) => posix.join(layout.slot(slot.name).dir, 'started')
@@ -50,7 +53,7 @@ ${asRoot(control('enable', slot))}`,
           unit: unit(slot),
           disable: asRoot(control('disable', slot)),
           resetFailed: asRoot(control('reset-failed', slot)),
-          stop: insisting(sh.read`"$(show MainPID | sed s/^0$//)"`, asRoot(control('stop', slot))),
+          stop: stopping(sh.read`"$(show MainPID | sed s/^0$//)"`, asRoot(control('stop', slot))),
           ...EXIT.process,
         },
       }),

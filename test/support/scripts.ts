@@ -14,6 +14,8 @@ import { moveLink, readLink, removeLink } from '../../plugins/router/nginx/symli
 import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
+import * as runtimes from '../../plugins/runtime/scripts.ts'
+import { consoleScript, migrateScript } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
 import type { HostFile } from '../../slots/contracts.ts'
@@ -186,10 +188,20 @@ export function samples(): Readonly<Record<string, Script>> {
     }),
     refresh: site.refresh(nginx),
 
-    withEnvironment: beam.withEnvironment(layout, blue),
+    withEnvironment: runtimes.withEnvironment(layout, blue),
+    assertStartable: runtimes.assertStartable(layout, made, blue, 'bin/life'),
+    'assertStartable of no program': runtimes.assertStartable(layout, made, blue),
+    startable: runtimes.startable(layout, blue, 'bin/life'),
+    migration: runtimes.migration({
+      layout,
+      release: made,
+      slot: blue,
+      limit: 60,
+      command: migrateScript('bin/migrate'),
+    }),
+    migrateScript: migrateScript(['bin/migrate', "it's"]),
+    consoleScript: consoleScript('python3 -i shell.py'),
     makeCookie: beam.makeCookie,
-    assertStartable: beam.assertStartable(layout, made, blue, 'life'),
-    startable: beam.startable(layout, blue, 'life'),
     evaluate: beam.evaluate({
       layout,
       release: made,

@@ -1,6 +1,6 @@
 /** F78: wrong fields, in every factory that a Taskfile calls, and in every field of each. */
 import { describe, expect, it } from 'vitest'
-import { beam, command, definer, docker, nginx, project, ssh, tarball } from '../../index.ts'
+import { beam, command, definer, docker, nginx, project, service, ssh, tarball } from '../../index.ts'
 import { isFault } from '../../runner/fault.ts'
 
 type Options = Record<string, unknown>
@@ -57,6 +57,21 @@ const factories: readonly Factory[] = [
     make: options => beam(given(options)),
     good: { release: 'life', supervisor: 'daemon', migrate: 'A.b()', stopLimit: 5, distributionPort: () => 14000 },
     needed: [],
+  },
+  {
+    name: 'service()',
+    make: options => service(given(options)),
+    good: {
+      start: 'bin/server',
+      migrate: ['bin/migrate', 'all'],
+      migrateLimit: 60,
+      console: 'python3',
+      stopSignal: 'SIGQUIT',
+      stopLimit: 5,
+      killMode: 'control-group',
+      memoryMax: '512M',
+    },
+    needed: ['start'],
   },
   {
     name: 'nginx()',
@@ -230,6 +245,8 @@ describe('F78 what people write', () => {
     ['a health path without its slash', () => within('health')({ path: 'up' }), /"up"/, /begins with a slash/],
     ['no passes', () => within('health')({ passes: 0 }), /`health.passes` .* 0/, /at least 1/],
     ['an unknown supervisor', () => beam(given({ supervisor: 'runit' })), /"runit"/, /"systemd" or "daemon"/],
+    ['no words', () => service({ start: [] }), /`start` of service\(\) cannot be a list/, /a list of its words/],
+    ['memory as bytes', () => service({ start: 'a', memoryMax: '1000' }), /"1000"/, /"512M" or "2G"/],
     ['a URL without http', () => nginx({ site: 'a', url: 'a.example' }), /"a.example"/, /https:/],
     [
       'needs by name',

@@ -20,6 +20,7 @@ it('the public surface is this and no more: a change of it is a decision', () =>
     'perform',
     'project',
     'quote',
+    'service',
     'sh',
     'ssh',
     'succeeds',

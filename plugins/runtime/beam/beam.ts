@@ -1,11 +1,10 @@
 /** Elixir releases, one a slot: a process of systemd or of the release's own script, with migrations and a remote console. */
-import { type Asked, capture, type Query } from '../../../host/query.ts'
-import { lastLines, type Output, type Script, sh } from '../../../host/script.ts'
+import { lastLines, sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginKit, Runtime, Slot } from '../../../slots/contracts.ts'
-import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { runtimeFaults as faults } from '../faults.ts'
-import { ALREADY, MISSING } from '../supervisor.ts'
+import { assertStartable, startable } from '../scripts.ts'
+import { migrating, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import * as commands from './commands.ts'
 import { daemon } from './daemon.ts'
@@ -40,13 +39,11 @@ export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
   return { name: 'beam', kind: 'runtime', create: kit => create(kit, options) }
 }
 
-/** Exit codes of our own scripts that have another reason than sudo. */
-const OWN: readonly number[] = [ALREADY, commands.NO_SCRIPT, commands.OTHER_RELEASE]
-
 function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
   const { app, layout, slots } = kit
   const { release: name = app, stopLimit = 60, migrateLimit = 21_600 } = options
   const { migrate: expression = `${moduleName(app)}.Release.migrate()` } = options
+  const program = `bin/${name}`
   const ports = distributionPorts(slots, options.distributionPort)
   const supervisor =
     options.supervisor === 'daemon'
@@ -55,69 +52,29 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
           app,
           layout,
           slots,
-          startable: slot => commands.startable(layout, slot, name),
+          startable: slot => startable(layout, slot, program),
           unitFile: facts => unitFile({ app, layout, release: name, stopLimit }, facts),
+          stopping: commands.insisting,
         })
 
-  /** A script of the supervisor's; what its exit code means, when the host let it run, is for `read` to say. */
-  const supervised = <T>(script: Script, slot: Slot, read: Query<T>['read']): Query<T> => ({
-    script,
-    async read(output, host) {
-      await assertSupervised(output, host, slot)
-      return read(output, host)
-    },
-  })
-
-  async function assertSupervised({ code }: Output, host: Asked, slot: Slot): Promise<void> {
-    if (code === MISSING) throw faults.UNIT_MISSING({ host: host.name, unit: supervisor.unit(slot) })
-    if (code === 0 || OWN.includes(code)) return
-    const refusal = await sudoRefusal(host, supervisor.provision({ user: '', group: '' }).sudo)
-    if (refusal) throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), refusal })
-  }
-
   return {
-    environment: slot => environment(app, layout, slot, ports(slot)),
-
-    start(release, slot) {
-      const startable = commands.assertStartable(layout, release, slot, name)
-      const script = sh.lines(startable, commands.makeCookie, supervisor.start(slot))
-      return supervised(script, slot, ({ code, stderr }, host) => {
-        if (code === ALREADY) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
-        if (code === commands.NO_SCRIPT)
-          throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: `bin/${name}` })
-        if (code === commands.OTHER_RELEASE)
-          throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
-        const said = lastLines(stderr)
-        if (code !== 0 && hostIsAtFault(stderr))
-          throw faults.START_PREVENTED({ slot: slot.name, host: host.name, said })
-        if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said })
-      })
-    },
-
-    stop: slot =>
-      supervised(supervisor.stop(slot), slot, ({ code, stdout, stderr }) => {
-        if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, said: lastLines(stderr) })
-        const [was, killed] = stdout.split(' ')
-        if (killed === 'yes') kit.log(`${slot.name} did not end within ${stopLimit} s of SIGTERM: it was killed.`)
-        return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
-      }),
-
-    process: slot => capture(supervisor.process(slot), supervisor.parseProcess),
-
-    pid: slot => supervisor.pid(slot),
-
-    log: (slot, lines) => supervised(supervisor.log(slot), slot, ({ stdout }) => supervisor.parseLog(stdout, lines)),
-
-    migrate: (release, slot) => ({
-      script: commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit }),
-      onLine: kit.log,
-      read({ code, stdout }) {
-        const about = { slot: slot.name, release: release.name, output: lastLines(stdout) }
-        if (code === commands.TIMED_OUT) throw faults.MIGRATION_TIMED_OUT({ ...about, limit: migrateLimit })
-        if (code === commands.CUT_SHORT) throw faults.MIGRATION_CUT_SHORT(about)
-        if (code !== 0) throw faults.MIGRATION_FAILED({ ...about, code })
+    ...supervised(kit, {
+      supervisor,
+      stopLimit,
+      stopSignal: 'SIGTERM',
+      before: (release, slot) => sh.lines(assertStartable(layout, release, slot, program), commands.makeCookie),
+      program: {
+        path: program,
+        advice: 'Build it with `mix release`, or tell `beam({ release })` the name that mix.exs gives it.',
       },
     }),
+
+    environment: slot => environment(app, layout, slot, ports(slot)),
+
+    migrate(release, slot) {
+      const script = commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit })
+      return migrating(kit, { release, slot, limit: migrateLimit, script })
+    },
 
     console: slot => commands.remote(layout, slot, name),
 
@@ -128,13 +85,5 @@ function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
         return stdout.replace(/\r?\n$/, '')
       },
     }),
-
-    provision: facts => supervisor.provision(facts),
   }
 }
-
-/** Whether it was the host that could not start anything: no room, no memory, a systemd that does not answer. */
-const hostIsAtFault = (said: string): boolean =>
-  /No space left on device|Disk quota exceeded|Read-only file system|Cannot allocate memory|Too many open files|unavailable resources|Failed to connect to bus/.test(
-    said,
-  )

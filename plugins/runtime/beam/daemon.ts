@@ -8,8 +8,9 @@ import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Slot, SlotProcess } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
-import { ALREADY, insisting, type Supervisor } from '../supervisor.ts'
-import { withEnvironment } from './commands.ts'
+import { withEnvironment } from '../scripts.ts'
+import { ALREADY, type Supervisor } from '../supervisor.ts'
+import { insisting } from './commands.ts'
 
 interface DaemonOptions {
   readonly layout: Layout

@@ -2,6 +2,7 @@
 import type { HostFacts, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { runtimeFaults } from '../faults.ts'
+import { unitText } from '../unit.ts'
 
 interface UnitOptions {
   readonly app: string
@@ -12,59 +13,10 @@ interface UnitOptions {
   readonly stopLimit: number
 }
 
-/** Seconds that a run has to last, so that the pauses begin anew after it; also about the longest pause. */
-const CALM = 60
-
-/**
- * Waits before a try, for a shell: not before the first five in a row, then 2, 4, 8, 16, 32 and 59 s. systemd counts the restarts, but can make
- * the pauses grow only from version 254 on. The folder that holds the number stays from restart to restart, and goes with a stop or a reboot.
- */
-export const growingPause = [
-  'cd "$RUNTIME_DIRECTORY" || exit',
-  'now=$(date +%s) n=0',
-  `if read tries began 2>/dev/null < tries && [ $((now - began)) -lt ${CALM} ]; then n=$((tries + 1)); fi`,
-  `pause=$((n < 5 ? 0 : n > 9 ? ${CALM - 1} : 1 << (n - 4)))`,
-  'echo $n $((now + pause)) > tries',
-  'exec sleep $pause',
-].join('; ')
-
-/** The template unit of all slots. Its words: systemd.unit(5), systemd.service(5), systemd.exec(5). */
-export function unitFile({ app, layout, release, stopLimit }: UnitOptions, { user, group }: HostFacts): string {
-  const slot = layout.slot('%i')
-  return `# Made by \`task setup\`, which also puts it back when it was changed.
-[Unit]
-Description=${app}, slot %i
-Wants=network-online.target
-After=network-online.target
-# A slot is never given up: what it needs may come up long after it.
-StartLimitIntervalSec=0
-
-[Service]
-Type=exec
-User=${user}
-Group=${group}
-WorkingDirectory=${slot.current}
-EnvironmentFile=${slot.env}
-RuntimeDirectory=switchyard-${app}-%i
-RuntimeDirectoryMode=0700
-RuntimeDirectoryPreserve=restart
-ExecStartPre=-/bin/sh -c '${growingPause.replaceAll('%', '%%').replaceAll('$', '$$$$')}'
-ExecStart=${slot.current}/bin/${release} start
-Restart=always
-RestartSec=2
-TimeoutStartSec=2min
-KillMode=mixed
-TimeoutStopSec=${stopLimit}
-LimitNOFILE=65536
-UMask=0027
-NoNewPrivileges=yes
-ProtectSystem=full
-ReadOnlyPaths=${layout.releases}
-RestrictSUIDSGID=yes
-
-[Install]
-WantedBy=multi-user.target
-`
+/** The template unit of all slots. */
+export const unitFile = ({ release, ...unit }: UnitOptions, facts: HostFacts): string => {
+  const start = `${unit.layout.slot('%i').current}/bin/${release} start`
+  return unitText({ ...unit, start, killMode: 'mixed' }, facts)
 }
 
 /** The environment of a slot, read by the release's own script; see `mix help release`. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
 import { local } from '../../../host/local.ts'
-import { CUT_SHORT, evaluate, TIMED_OUT } from '../../../plugins/runtime/beam/commands.ts'
+import { evaluate } from '../../../plugins/runtime/beam/commands.ts'
+import { CUT_SHORT, TIMED_OUT } from '../../../plugins/runtime/scripts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 
 let folders: Layout

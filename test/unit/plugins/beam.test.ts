@@ -4,27 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
-import {
-  assertStartable,
-  evaluate,
-  makeCookie,
-  remote,
-  rpc,
-  startable,
-} from '../../../plugins/runtime/beam/commands.ts'
+import { evaluate, insisting, makeCookie, remote, rpc } from '../../../plugins/runtime/beam/commands.ts'
 import {
   daemon,
   parseProcess as parseDaemon,
   parseLog as parseDaemonLog,
 } from '../../../plugins/runtime/beam/daemon.ts'
-import {
-  distributionPorts,
-  environment,
-  growingPause,
-  moduleName,
-  unitFile,
-} from '../../../plugins/runtime/beam/files.ts'
+import { distributionPorts, environment, moduleName, unitFile } from '../../../plugins/runtime/beam/files.ts'
+import { assertStartable, startable } from '../../../plugins/runtime/scripts.ts'
 import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/systemd.ts'
+import { growingPause } from '../../../plugins/runtime/unit.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import { layout } from '../../../slots/layout.ts'
 
@@ -38,8 +27,9 @@ const supervised = systemd({
   app: 'life',
   layout: folders,
   slots: [blue, green],
-  startable: slot => startable(folders, slot, 'life'),
+  startable: slot => startable(folders, slot, 'bin/life'),
   unitFile: who => unitFile(unit, who),
+  stopping: insisting,
 })
 const unsupervised = daemon({ layout: folders, release: 'life', stopLimit: 30 })
 
@@ -125,7 +115,7 @@ describe('moduleName', () => {
 
 describe('scripts', () => {
   const all = {
-    assertStartable: assertStartable(folders, release, blue, 'life'),
+    assertStartable: assertStartable(folders, release, blue, 'bin/life'),
     makeCookie,
     evaluate: evaluate({
       layout: folders,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { startable } from '../../../plugins/runtime/beam/commands.ts'
+import { startable } from '../../../plugins/runtime/scripts.ts'
 import { layout } from '../../../slots/layout.ts'
 import { accountLines, deployingUser } from '../../../slots/setup/account.ts'
 import { assertUnclaimed, type Claims, parseStanding } from '../../../slots/setup/claims.ts'
@@ -88,7 +88,7 @@ describe('the slots that stand on a host', () => {
   })
 
   it('could not start again without the program that the unit wants', () => {
-    const script = startable(layout('/nowhere/life'), { name: 'blue', port: 1, env: {} }, 'other').text
+    const script = startable(layout('/nowhere/life'), { name: 'blue', port: 1, env: {} }, 'bin/other').text
     expect(() => execFileSync('bash', ['-c', script])).toThrow(expect.objectContaining({ status: 51 }))
     expect(execFileSync('bash', ['-c', `(${script}) || :`]).toString()).toBe('its release has no bin/other\n')
   })

@@ -1,0 +1,182 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sh } from '../../host/script.ts'
+import { type ServiceOptions, service } from '../../plugins/runtime/service/service.ts'
+import type { Release, Runtime, Slot } from '../../slots/contracts.ts'
+import type { Bound } from '../support/bound.ts'
+import { faultOf } from '../support/plugin-kit.ts'
+import { type RuntimeHost, startRuntimeHost } from '../support/runtime-host.ts'
+import { type RuntimeUnderTest, runtimeContract } from './runtime.ts'
+
+const run = promisify(execFile)
+
+/** A web application in Perl, which each Debian has. `WORKERS` of its processes answer; `FAULT` makes it misbehave. */
+const SERVER = `#!/usr/bin/perl
+use strict; use warnings; use IO::Socket::IP; use POSIX ':sys_wait_h';
+$| = 1;
+my $fault = $ENV{FAULT} // '';
+if ($fault eq 'exit_at_boot') { print "starting\\nFAULT=exit_at_boot: ending\\n"; exit 1 }
+open my $file, '<', 'version' or die; chomp(my $version = <$file>);
+my @workers;
+my $end = sub { print "told to end by SIG$_[0]\\n"; kill 'KILL', @workers; exit 0 };
+$SIG{$_} = $fault eq 'ignore_sigterm' ? 'IGNORE' : $end for 'TERM', 'QUIT';
+my $socket = IO::Socket::IP->new(LocalAddr => "127.0.0.1:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
+for (1 .. ($ENV{WORKERS} // 0)) { my $pid = fork; if (!$pid) { $SIG{TERM} = $SIG{QUIT} = 'DEFAULT'; serve() } push @workers, $pid }
+if (@workers) { sleep 1 while 1 }
+serve();
+
+sub serve {
+  while (1) {
+    my $client = $socket->accept or next;
+    my $head = '';
+    while ($head !~ /\\r\\n\\r\\n/) { sysread($client, $head, 4096, length $head) or last }
+    my ($path) = $head =~ m{^\\S+ (\\S+)};
+    $path =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+    my ($status, $body) = (404, '');
+    if ($path eq '/health') { ($status, $body) = (200, qq({"version":"$version"})) }
+    elsif ($path =~ m{^/variable/(\\w+)$} && defined $ENV{$1}) { ($status, $body) = (200, unpack 'H*', $ENV{$1}) }
+    elsif ($path =~ m{^/print/(.*)$}) { print "$1\\n"; $status = 200 }
+    print $client "HTTP/1.1 $status X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
+    close $client;
+  }
+}
+`
+
+/** One migration, which is run once for a folder of data. */
+const MIGRATE = `#!/bin/bash
+set -eu
+mkdir -p "$DATA"
+if [ "\${FAULT-}" = migration_fails ]; then echo 'FAULT=migration_fails in 1_create_cells'; exit 3; fi
+if [ -e "$DATA/1_create_cells" ]; then echo 'nothing to do'; exit; fi
+touch "$DATA/1_create_cells"
+echo '1_create_cells is done'
+`
+
+async function packed(version: string): Promise<{ version: string; tarball: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-service-'))
+  await mkdir(join(folder, 'bin'))
+  await writeFile(join(folder, 'version'), `${version}\n`)
+  await writeFile(join(folder, 'bin/server'), SERVER, { mode: 0o755 })
+  await writeFile(join(folder, 'bin/migrate'), MIGRATE, { mode: 0o755 })
+  const tarball = join(folder, 'release.tar.gz')
+  await run('tar', ['-C', folder, '-czf', tarball, 'bin', 'version'])
+  return { version, tarball }
+}
+
+async function startServiceHost(options: Partial<ServiceOptions>): Promise<RuntimeHost> {
+  const releases = [await packed('1.0.0'), await packed('1.1.0')] as const
+  try {
+    const plugin = service({ start: 'bin/server', migrate: 'bin/migrate', console: 'bash -i', ...options })
+    return await startRuntimeHost(plugin, releases, { DATA: '/srv/life/data' })
+  } finally {
+    for (const { tarball } of releases) await rm(dirname(tarball), { recursive: true })
+  }
+}
+
+async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnderTest> {
+  const on = await startServiceHost(options)
+  const ask = (slot: Slot, path: string) =>
+    on.host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
+  return {
+    ...on,
+    async variable(slot, name) {
+      const { code, stdout } = await ask(slot, `/variable/${name}`)
+      return code === 0 ? Buffer.from(stdout, 'hex').toString('utf8') : undefined
+    },
+    async print(slot, line) {
+      await ask(slot, `/print/${line}`)
+    },
+    ignoresSigterm: { FAULT: 'ignore_sigterm' },
+    endsAtOnce: { env: { FAULT: 'exit_at_boot' }, says: 'FAULT=exit_at_boot' },
+    migrations: {
+      env: { DATA: '/srv/life/migrated' },
+      says: '1_create_cells is done',
+      fails: { env: { FAULT: 'migration_fails' }, says: 'FAULT=migration_fails in 1_create_cells' },
+    },
+  }
+}
+
+runtimeContract('a service of one process', () => openService({ stopLimit: 4 }))
+runtimeContract('a service with workers', () =>
+  openService({ start: ['env', 'WORKERS=2', 'bin/server'], stopLimit: 4, killMode: 'control-group' }),
+)
+
+describe('service', () => {
+  let on: RuntimeHost
+  let runtime: Bound<Runtime>
+  let blue: Slot
+  let old: Release
+  beforeAll(async () => {
+    on = await startServiceHost({ stopSignal: 'SIGQUIT', memoryMax: '512M' })
+    runtime = on.runtime()
+    ;[blue] = on.slots
+    ;[old] = on.releases
+  })
+  afterAll(() => on?.[Symbol.asyncDispose]())
+  const start = async (): Promise<number> => {
+    await runtime.stop(blue)
+    await on.fill(blue, old)
+    await runtime.start(old, blue)
+    await on.answers(blue)
+    return (await runtime.process(blue)).pid ?? 0
+  }
+
+  test('has a unit that systemd finds nothing to complain about in', async () => {
+    expect(await on.asRoot('systemd-analyze verify life@blue.service 2>&1')).toBe('')
+  })
+
+  test('runs as the process of its command, without its shell, and gets no new privileges', async () => {
+    const pid = await start()
+    expect(await on.asRoot(`ps -o user=,args= -p ${pid}`)).toMatch(/^vagrant +\/usr\/bin\/perl bin\/server\n$/)
+    expect(await on.asRoot(`grep NoNewPrivs /proc/${pid}/status`)).toMatch(/1\n$/)
+  })
+
+  test('cannot write to releases, has temporary files of its own, and can write to what is shared', async () => {
+    const pid = await start()
+    const inside = (command: string) => on.machine.exec(`nsenter -t ${pid} -m -- ${command}`)
+    expect((await inside(`touch ${old.dir}/new`)).stderr).toContain('Read-only file system')
+    expect((await inside('touch /tmp/mine /srv/life/slots/blue/tmp/mine')).code).toBe(0)
+    expect((await on.machine.exec('ls /tmp/mine')).code).not.toBe(0)
+    await on.asRoot('ls /srv/life/slots/blue/tmp/mine')
+  })
+
+  test('is told to end by the signal of the options, and may take the memory of the options', async () => {
+    await start()
+    expect(await on.asRoot('systemctl show --property=MemoryMax --value life@blue')).toBe(`${512 * 1024 * 1024}\n`)
+    expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
+    await on.flushLog()
+    expect(await runtime.log(blue, 1)).toBe('told to end by SIGQUIT')
+  })
+
+  test('comes back after it was killed', async () => {
+    const pid = await start()
+    await on.asRoot(`kill -KILL ${pid}`)
+    const now = async () => (await runtime.process(blue)).pid ?? pid
+    await expect.poll(now, { timeout: 60_000 }).not.toBe(pid)
+    await on.answers(blue)
+  })
+
+  test('is refused when the release has no such program', async () => {
+    await runtime.stop(blue)
+    await on.fill(blue, old)
+    const nothing = { ...old, dir: '/srv/life/releases/nothing' }
+    expect(await faultOf(runtime.start(nothing, blue))).toMatchObject({ code: 'RELEASE_WITHOUT_SCRIPT' })
+  })
+
+  test('has a console in the release of the slot, with its environment', async () => {
+    await start()
+    const words = ['-F', on.machine.sshConfigFile, '-tt', on.machine.alias, runtime.console?.(blue) ?? '']
+    const console = spawn('ssh', words, { stdio: ['pipe', 'pipe', 'ignore'] })
+    console.stdin.write('echo "<$PORT $(cat version)>"; exit 7\n')
+    let seen = ''
+    console.stdout.on('data', chunk => {
+      seen += chunk
+    })
+    expect(await new Promise(resolve => console.on('close', resolve))).toBe(7)
+    expect(seen).toContain('<4000 1.0.0>')
+  })
+})
