@@ -1,0 +1,26 @@
+// Notes: a Flask application under gunicorn, both of them Debian's packages.
+import { readFileSync } from 'node:fs'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+
+const { tasks } = project({
+  app: 'notes',
+  host: ssh(env.HOST ?? 'deploy@web-1', { configFile: env.SSH_CONFIG }),
+  build: tarball({
+    path: 'app',
+    version: () => readFileSync(new URL('app/VERSION', import.meta.url), 'utf8').trim(),
+  }),
+  runtime: service({
+    start: 'gunicorn notes:app',
+    migrate: 'python3 migrate.py',
+    console: 'python3 -i notes.py',
+    memoryMax: '512M',
+  }),
+  router: nginx({ site: 'notes.example' }),
+  shared: ['data'],
+  slots: {
+    blue: { port: 4000 },
+    green: { port: 5000 },
+  },
+})
+
+export const { setup, deploy, migrate, promote, rollback, status, console, history } = tasks
