@@ -16,7 +16,7 @@ const run = promisify(execFile)
 
 /** A web application in Perl, which each Debian has. `WORKERS` of its processes answer; `FAULT` makes it misbehave. */
 const SERVER = `#!/usr/bin/perl
-use strict; use warnings; use IO::Socket::IP; use POSIX ':sys_wait_h';
+use strict; use warnings; use IO::Socket::IP;
 $| = 1;
 my $fault = $ENV{FAULT} // '';
 if ($fault eq 'exit_at_boot') { print "starting\\nFAULT=exit_at_boot: ending\\n"; exit 1 }

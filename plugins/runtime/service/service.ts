@@ -22,7 +22,10 @@ export interface ServiceOptions {
    * `gunicorn --bind 127.0.0.1:$PORT app:app`, or a list of words. It has to listen on `PORT`, on loopback.
    */
   readonly start: Command
-  /** The command that runs the migrations, in the folder of the release and with the slot's environment. */
+  /**
+   * The command that runs the migrations, in the folder of the release and with the slot's environment. A line of bash ends at its first command that
+   * fails. Each program has to end with another code than 0 when it was told to end before it was done: most do, by dying of the signal.
+   */
   readonly migrate?: Command
   /**
    * Seconds that the migrations may take, then they are ended.
