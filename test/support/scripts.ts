@@ -199,7 +199,7 @@ export function samples(): Readonly<Record<string, Script>> {
       limit: 60,
       command: migrateScript('bin/migrate'),
     }),
-    migrateScript: migrateScript(['bin/migrate', "it's"]),
+    migrateScript: migrateScript(['bin/migrate', 'all of it']),
     consoleScript: consoleScript('python3 -i shell.py'),
     makeCookie: beam.makeCookie,
     evaluate: beam.evaluate({
