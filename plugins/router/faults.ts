@@ -74,7 +74,7 @@ export const routerFaults = catalogue({
   }),
   ROUTE_UNREADABLE: fault<{ host: string; why: string }>({
     exit: 3,
-    what: d => `Which slot nginx on ${d.host} sends the traffic to cannot be read: ${d.why}`,
+    what: d => `Which slot the router on ${d.host} sends the traffic to cannot be read: ${d.why}`,
     next: () =>
       '`npx task repair --force SLOT`, with the name of the slot that is to be live, puts the route back. Until then nothing is started, stopped or switched.',
   }),

@@ -10,7 +10,7 @@ const PATIENCE = 5
 /** Where a site is asked: under a URL, at an address of this machine. */
 export interface Place {
   readonly url: URL
-  /** As in nginx, with IPv6 in brackets. */
+  /** With IPv6 in brackets. */
   readonly address: string
 }
 
@@ -117,7 +117,7 @@ function notOk(status: number, headers: ReadonlyMap<string, string>): string {
   return said
 }
 
-const SET_URL = 'set `url` of nginx() in the Taskfile to where the site itself answers'
+const SET_URL = 'set `url` of the router in the Taskfile to where the site itself answers'
 
 /** As `parsePublic`, for what `getFollowing` printed; `url` is where it was answered, when that was somewhere else. */
 export function parsePublicFollowed(

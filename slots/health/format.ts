@@ -36,7 +36,7 @@ function whatToSet(
   const asked = host ? `It was asked for the host ${host}` : `It was asked for the host 127.0.0.1:${port}`
   if (status >= 300 && status < 400) {
     if (/^https:/.test(redirect) && !/https/i.test(headers['X-Forwarded-Proto'] ?? ''))
-      return "It wants https. Where the router ends TLS, say so: `nginx({ url: 'https://...' })`, or `health: { headers: { 'X-Forwarded-Proto': 'https' } }`."
+      return "It wants https. Where the router ends TLS, say so in its options: `url: 'https://...'`; or set `health: { headers: { 'X-Forwarded-Proto': 'https' } }`."
     return "Set `health: { path: '...' }` to a page that answers 200 by itself."
   }
   if (status === 401 || status === 407)

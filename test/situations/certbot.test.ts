@@ -167,7 +167,7 @@ describe('F58 certbot has edited the site: a redirect to https, and HSTS', () =>
     expect(await asked('http://life.example/deployment_id')).toContain('https://www.life.example/deployment_id')
     const refused = await site.task('promote', 'green')
     expect(refused.code, words(refused)).toBe(3)
-    expect(words(refused)).toContain('set `url` of nginx() in the Taskfile')
+    expect(words(refused)).toContain('set `url` of the router in the Taskfile')
     expect(await liveState(site)).toEqual(before)
     const url = { NGINX: '{"url":"https://life.example"}' }
     const ended = [await site.taskWith(url, 'promote', 'green'), await site.taskWith(url, 'rollback')]

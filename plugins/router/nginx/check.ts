@@ -8,16 +8,10 @@ import { readAsRoot } from '../../../host/sudo.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
+import { GUARDED, type Guard, guardBegin, guardEnd } from '../guard.ts'
 import type { Program } from './site.ts'
 
-const { missing: MISSING, down: DOWN, invalid: INVALID, guarded: GUARDED } = EXIT.router
-
-/** Prints the HTTP status of a path, asked through the site, and of the live slot itself; fails when no slot is live. */
-export interface Guard {
-  readonly path: string
-  readonly through: Script
-  readonly slot: Script
-}
+const { missing: MISSING, down: DOWN, invalid: INVALID } = EXIT.router
 
 export interface Checking {
   readonly program: Program
@@ -40,8 +34,8 @@ export const checkScript = ({ program: { service, path, test }, files, own, guar
       knowAll: sh.lines(...files.map(paths => sh.read`known ${paths}`)),
       configTest: readAsRoot(test),
       othersAlone: own ? othersAlone(own) : sh.read`exit ${INVALID}`,
-      askThrough: guard ? sh.read`exec {through}< <(${guard.through})` : sh.read``,
-      judgeGuard: guard ? guardScript(guard) : sh.read``,
+      askThrough: guardBegin(guard),
+      judgeGuard: guardEnd(guard),
       ...EXIT.router,
     },
   })
@@ -50,14 +44,6 @@ export const checkScript = ({ program: { service, path, test }, files, own, guar
 const othersAlone = (own: readonly string[]): Script => sh.read`
   problem=$(grep -m 1 -E '\\[(emerg|alert|crit|error)\\]' <<< "$said") || exit ${INVALID}
   for file in ${own}; do case $problem in *" in $file:"*) exit ${INVALID} ;; esac; done`
-
-/** Asked meanwhile, so that it costs no time; the slot itself is asked only when it was refused. */
-const guardScript = ({ slot }: Guard): Script => sh.read`
-read -r status <&"$through" || :
-case $status in 401|403)
-  own=$(${slot}) || own=000
-  case $own in 401|403|000) ;; *) echo "$status"; exit ${GUARDED} ;; esac ;;
-esac`
 
 /**
  * Throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID` or `NGINX_GUARDED`. Results in what is wrong with

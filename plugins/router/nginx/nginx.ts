@@ -1,20 +1,10 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
-import { capture, commandFailed } from '../../../host/query.ts'
+import { commandFailed } from '../../../host/query.ts'
 import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginKit, Router } from '../../../slots/contracts.ts'
-import {
-  get,
-  getFollowing,
-  type Place,
-  parseAnswer,
-  parseProof,
-  parsePublicFollowed,
-  portOf,
-  proveLoop,
-  reach,
-  status,
-  statusOf,
-} from '../site-request.ts'
+import { type AskedSite, asking } from '../asking.ts'
+import { guardOf } from '../guard.ts'
+import { portOf } from '../site-request.ts'
 import { check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
 import { type Listen, listening, listenLines } from './listen.ts'
@@ -107,56 +97,34 @@ export function nginx(options: NginxOptions): Plugin<Router> {
   return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
 
-interface Asking {
-  readonly url: URL
-  /** Where a host's site sends whoever asks it at `url`: once that was seen it is asked there, by the other routers of the same run as well. */
-  readonly moved: Map<string, URL>
-}
-
-function router(kit: PluginKit, mode: NginxOptions['mode'], parts: Site, { url, moved }: Asking): Router {
-  const place = (): Place => ({ url: moved.get(kit.host) ?? url, address: parts.listening.ask.address })
+function router(
+  kit: PluginKit,
+  mode: NginxOptions['mode'],
+  parts: Site,
+  { url, moved }: Pick<AskedSite, 'url' | 'moved'>,
+): Router {
   const { at, include, listening: listen, program } = parts
   const strategy = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(kit, parts)
-  const names = kit.slots.map(slot => slot.name)
+  const asked = asking(kit, { url, moved, address: listen.ask.address, generations: strategy.generations })
   return {
     live: strategy.live,
-    answer: () => ({
-      script: getFollowing(place(), '/deployment_id'),
-      read(output) {
-        const found = parsePublicFollowed(output, place().url, names)
-        if (found.url) moved.set(kit.host, found.url)
-        return found.answer
-      },
-    }),
-    fetch: path => ({
-      script: get(place(), path),
-      read({ code, stdout }) {
-        const { status, body } = parseAnswer(stdout)
-        return code === 0 ? { status, body } : { status: 0, body: '' }
-      },
-    }),
+    answer: asked.answer,
+    fetch: asked.fetch,
     get site() {
-      const { host: name, protocol } = place().url
-      return { host: name, https: protocol === 'https:' }
+      return asked.site
     },
-    curl: path => reach(place(), path),
+    curl: asked.curl,
+    prove: asked.prove,
     dropsKeepAlive: mode === 'reload',
     check: path =>
       check({
         program,
         files: strategy.files,
         own: mode === 'reload' ? undefined : strategy.own,
-        guard:
-          path === undefined
-            ? undefined
-            : { path, through: status(place(), path), slot: statusOf(place(), path, strategy.livePort) },
+        guard: guardOf(path, asked.place(), strategy.livePort),
       }),
     promote: (slot, generation) => strategy.move({ slot: slot.name, generation }),
     restore: strategy.move,
-    prove({ slot, generation }, limits) {
-      const route = { slot, generation: strategy.generations ? generation : undefined }
-      return capture(proveLoop(place(), route, limits), text => parseProof(text, names))
-    },
     conflicts() {
       const ours = {
         site: parts.values.site,

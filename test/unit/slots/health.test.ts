@@ -118,7 +118,7 @@ describe('an answer that is not good', () => {
       301,
       { Location: 'https://life.example/health' },
       '',
-      /It wants https.*nginx\(\{ url: 'https:/,
+      /It wants https.*`url: 'https:/,
       /^it answered 301 to https:\/\/life\.example\/health$/,
     ],
     [
