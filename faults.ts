@@ -1,6 +1,7 @@
 /** The whole catalogue of errors, put together from the rooms; for whoever wants to know what can be thrown. */
 import { hostFaults } from './host/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
+import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
 import { runtimeFaults } from './plugins/runtime/faults.ts'
 import { buildFaults } from './plugins/source/faults.ts'
 import { runnerFaults } from './runner/faults.ts'
@@ -16,5 +17,6 @@ export const rooms = {
   probe: probeFaults,
   build: buildFaults,
   router: routerFaults,
+  haproxy: haproxyFaults,
   runtime: runtimeFaults,
 }

@@ -1,6 +1,6 @@
 /** The machine itself: it reboots, or nobody was ever there. */
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next, succeeds } from '../support/invariant.ts'
 import { type Site, startSite } from '../support/site.ts'
 
@@ -59,8 +59,6 @@ describe('F44 a host that reboots', () => {
     await assertCleanAfter(site, cut, again)
   })
 })
-
-test.skip('F46 HAProxy restarts after a runtime switch: the same slot as before (skipped: this package has no router for HAProxy; for nginx, its router, the row is in router.test.ts)', () => {})
 
 describe('F49 the very first deploy', () => {
   let site: Site

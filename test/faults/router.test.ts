@@ -1,5 +1,6 @@
 /** Faults of the router, and promotes that ought not to happen. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { onHaproxy } from '../support/haproxy.ts'
 import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
 import { startLoad } from '../support/load.ts'
 import type { Ended, Site } from '../support/site.ts'
@@ -8,11 +9,11 @@ import type { Ended, Site } from '../support/site.ts'
 const CLIENTS = { keepAlive: 2, idle: 2, post: 1, fresh: 1, slow: 0, socket: 10 }
 
 /** What F46 asks of a router, of this one. */
-const restarted = async (site: Site) => {
+const restarted = async (site: Site, unit: string) => {
   const [{ slot: first }, promoted] = [await liveState(site), await succeeds(site, 'promote', 'green')]
   const before = await liveState(site)
   expect([first, before.slot]).toEqual(['blue', 'green'])
-  await site.host.exec('systemctl restart nginx')
+  await site.host.exec(`systemctl restart ${unit}`)
   await expect.poll(() => site.live(), { timeout: 20_000 }).toBe('green')
   expect(await liveState(site)).toEqual(before)
   const back = await succeeds(site, 'rollback')
@@ -93,7 +94,7 @@ describe('nginx without a reload', () => {
   })
 
   it('F46 nginx restarts after a switch: the same slot as before', async () => {
-    await restarted(site)
+    await restarted(site, 'nginx')
   })
 
   it('F39 rollback right after a promote: the warm slot answers within a second of the switch, and no request failed', async () => {
@@ -137,7 +138,7 @@ describe('nginx with a reload', () => {
   const heal = () => site.host.exec(`mv /root/green.conf ${green}`)
 
   it('F46 nginx restarts after a switch: the same slot as before', async () => {
-    await restarted(site)
+    await restarted(site, 'nginx')
   })
 
   it('F31 the configuration of the new slot invalid: the config test stops it, the link is restored', async () => {
@@ -161,5 +162,44 @@ describe('nginx with a reload', () => {
       heal,
     })
     expect(output).toMatch(/undone: .*Move the traffic/)
+  })
+})
+
+describe('HAProxy', () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await faultSite(onHaproxy)
+  })
+  afterAll(async () => {
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  it('F46 HAProxy restarts after a runtime switch: the same slot as before', async () => {
+    await restarted(site, 'haproxy')
+  })
+
+  it("F31 the site's own configuration invalid: the config test stops the promote", async () => {
+    const own = '/etc/haproxy/switchyard/life.cfg'
+    await site.host.exec(`cp ${own} /root/life.cfg; echo '    listen' >> ${own}`)
+    await underFault(site, () => site.task('promote', 'green'), {
+      exit: 3,
+      cause: /haproxy on life-test refuses its configuration: .*switchyard\/life\.cfg/,
+      next: /Put that right, see that `sudo haproxy -c` with the same files succeeds/,
+      heal: () => site.host.exec(`cat /root/life.cfg > ${own}`),
+    })
+  })
+
+  it('F35 haproxy is down: refused, and it is never started silently', async () => {
+    await site.host.exec('systemctl stop haproxy')
+    await underFault(site, () => deployNext(site, {}, '--promote'), {
+      exit: 3,
+      cause: /life-test is not fit, router: haproxy does not run on life-test.*\[PREFLIGHT_FAILED\]/,
+      next: /next: .*it is never started silently/,
+      noLoad: 'the fault is that nobody is served',
+      heal: async () => {
+        expect((await site.host.exec('systemctl is-active haproxy')).stdout).toBe('inactive\n')
+        await site.host.exec('systemctl start haproxy')
+      },
+    })
   })
 })

@@ -196,7 +196,7 @@ export const LIGHT = {
 
 interface LiveState {
   readonly slot: string
-  /** What the live link names, and the process that serves. */
+  /** What the live link or the map names, and the process that serves. */
   readonly link: string
   readonly pid: string
 }
@@ -204,7 +204,7 @@ interface LiveState {
 /** Read beside the router: it may be down. */
 export async function liveState(site: Site): Promise<LiveState> {
   const { stdout } = await site.host.exec(`
-link=$(readlink /srv/life/router/live || readlink /etc/nginx/sites-enabled/life.conf)
+link=$(readlink /srv/life/router/live || readlink /etc/nginx/sites-enabled/life.conf || cat /srv/life/router/live.map)
 slot=$(printf %s "$link" | grep -oE 'blue|green')
 printf '%s\\n' "$slot" "$link" "$(systemctl show -p MainPID --value "life@$slot.service")"`)
   const [slot = '', link = '', pid = ''] = stdout.split('\n')

@@ -52,10 +52,12 @@ export interface SiteOptions {
   readonly more?: string
   readonly tasks?: string
   readonly ports?: readonly number[]
+  /** Makes another host of it before anything is set up there. */
+  readonly prepare?: (host: TestHost) => Promise<void>
 }
 
 const taskfile = ({ build, router, runtime, more, tasks }: SiteOptions): string => `
-import { beam, command, docker, env, nginx, project, ssh, tarball } from 'switchyard'
+import { beam, command, docker, env, haproxy, nginx, project, ssh, tarball } from 'switchyard'
 
 const { tasks, task, flow, slot } = project({
   app: 'life',
@@ -79,6 +81,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     mkdtemp(join(tmpdir(), 'switchyard-site-')),
   ])
   await writeFile(join(folder, 'Taskfile.ts'), taskfile(options))
+  await options.prepare?.(host)
   const environment = async (more: Record<string, string>) => {
     const version = more.LIFE_VERSION ?? '0.1.0'
     return {

@@ -1,6 +1,6 @@
 /** F78: wrong fields, in every factory that a Taskfile calls, and in every field of each. */
 import { describe, expect, it } from 'vitest'
-import { beam, command, definer, docker, nginx, project, service, ssh, tarball } from '../../index.ts'
+import { beam, command, definer, docker, haproxy, nginx, project, service, ssh, tarball } from '../../index.ts'
 import { isFault } from '../../runner/fault.ts'
 
 type Options = Record<string, unknown>
@@ -87,6 +87,12 @@ const factories: readonly Factory[] = [
       mode: 'link',
       include: true,
     },
+    needed: ['site'],
+  },
+  {
+    name: 'haproxy()',
+    make: options => haproxy(given(options)),
+    good: { site: 'a.example', listen: 80, include: true, url: 'https://a.example', config: '/etc/haproxy/main.cfg' },
     needed: ['site'],
   },
   {

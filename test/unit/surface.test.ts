@@ -15,6 +15,7 @@ it('the public surface is this and no more: a change of it is a decision', () =>
     'env',
     'fault',
     'group',
+    'haproxy',
     'local',
     'nginx',
     'perform',

@@ -1,0 +1,18 @@
+/** A host on which HAProxy has port 80 in the place of nginx. */
+import type { TestHost } from './host.ts'
+import type { SiteOptions } from './site.ts'
+
+/** Debian's packages; nginx stays as a program that a test may run. */
+const INSTALL = `set -e
+export DEBIAN_FRONTEND=noninteractive
+systemctl disable --quiet --now nginx
+apt-get update -q -o Acquire::Languages=none
+apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io haproxy socat`
+
+export async function installHaproxy(host: TestHost): Promise<void> {
+  const { code, stdout, stderr } = await host.exec(INSTALL)
+  if (code !== 0) throw new Error(`HAProxy could not be installed:\n${stdout}${stderr}`)
+}
+
+/** The site has the address for its name: that is what the tests and their load ask for. */
+export const onHaproxy: SiteOptions = { router: "haproxy({ site: '127.0.0.1' })", prepare: installHaproxy }

@@ -1,0 +1,270 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { conflicts } from '../../../plugins/router/haproxy/conflicts.ts'
+import { type Application, files } from '../../../plugins/router/haproxy/files.ts'
+import { type HaproxyOptions, haproxy } from '../../../plugins/router/haproxy/haproxy.ts'
+import { apply, check, livePort, mapValue, move, routeIn } from '../../../plugins/router/haproxy/scripts.ts'
+import { isFault } from '../../../runner/fault.ts'
+import { pluginKit } from '../../support/plugin-kit.ts'
+
+const FACTS = { user: 'deploy', group: 'web' }
+const SLOTS = [
+  { name: 'blue', port: 4000 },
+  { name: 'green', port: 5000 },
+]
+const application = (parts: Partial<Application> = {}): Application => ({
+  app: 'life',
+  site: 'Life.example',
+  slots: SLOTS,
+  router: '/srv/life/router',
+  listen: ['80'],
+  config: '/etc/haproxy/haproxy.cfg',
+  ...parts,
+})
+const text = (path: RegExp, parts: Partial<Application> = {}) =>
+  files(application(parts), FACTS).find(file => path.test(file.path))?.text ?? ''
+const create = (options: Partial<HaproxyOptions> = {}) =>
+  haproxy({ site: 'life.example', ...options }).create(pluginKit())
+
+describe('the files of HAProxy', () => {
+  test('the unit gets the folder of the applications behind the main file', () => {
+    expect(text(/\.conf$/, { config: '/etc/haproxy/main.cfg' })).toContain(
+      '[Service]\nEnvironment="CONFIG=/etc/haproxy/main.cfg -f /etc/haproxy/switchyard"\n',
+    )
+  })
+
+  test('the backend has one server a slot, and a socket that only the deploying user may use', () => {
+    const backend = text(/life\.cfg$/)
+    expect(backend).toContain(
+      '    stats socket /run/haproxy/switchyard-life.sock user deploy group web mode 600 level operator\n',
+    )
+    expect(backend).toContain('\nbackend switchyard-life.example\n')
+    expect(backend).toContain('str(live),map(/srv/life/router/live.map)\n')
+    expect(backend).toContain('unless { var(txn.switchyard_slot) -m str blue green }\n')
+    for (const { name, port } of SLOTS) {
+      expect(backend).toContain(`    use-server ${name} if { var(txn.switchyard_slot) -m str ${name} }\n`)
+      expect(backend).toContain(`    server ${name} 127.0.0.1:${port}\n`)
+    }
+  })
+
+  test('a frontend is the same for all applications that listen at its address', () => {
+    const frontend = text(/switchyard-80\.cfg$/)
+    expect(text(/switchyard-80\.cfg$/, { app: 'other', site: 'other.example' })).toBe(frontend)
+    expect(frontend).toContain('\nfrontend switchyard-80\n')
+    expect(frontend).toContain('    bind *:80\n    bind [::]:80 v6only\n')
+    expect(frontend).toContain('    use_backend switchyard-%[req.hdr(host),host_only,lower]\n')
+  })
+
+  test.each([
+    ['*:80', 'switchyard-ipv4-80', '    bind *:80\n    timeout'],
+    ['[::]:80', 'switchyard-ipv6-80', '    bind [::]:80 v6only\n    timeout'],
+    ['[::1]:8080', 'switchyard---1-8080', '    bind [::1]:8080 v6only\n    timeout'],
+    ['10.0.0.5:8080', 'switchyard-10.0.0.5-8080', '    bind 10.0.0.5:8080\n    timeout'],
+  ])('the address %s has a frontend and a file of its own', (entry, name, bind) => {
+    const frontend = text(new RegExp(`/${name.replaceAll('.', '\\.')}\\.cfg$`), { listen: [entry] })
+    expect(frontend).toContain(`\nfrontend ${name}\n`)
+    expect(frontend).toContain(bind)
+  })
+
+  test('people may add to a frontend, change its timeouts, and leave IPv6 out; what it does may not be missing', () => {
+    const [, , frontend] = files(application(), FACTS)
+    const { ours, satisfied } = frontend?.edits ?? expect.fail('it can be edited')
+    expect(ours('    bind *:80')).toBe(true)
+    expect(ours('bind *:443 ssl crt /etc/haproxy/life.pem')).toBe(false)
+    expect(satisfied('bind [::]:80 v6only', [])).toBe(true)
+    expect(satisfied('timeout client 1m', ['timeout client 5m'])).toBe(true)
+    expect(satisfied('timeout client 1m', ['timeout http-request 5m'])).toBe(false)
+    expect(satisfied('use_backend switchyard-%[req.hdr(host),host_only,lower]', [])).toBe(false)
+  })
+
+  test("where a frontend of the user's own is there, none is installed, and a note has the line for it", () => {
+    const provision = create({ include: true }).provision(FACTS)
+    expect(provision.files).toHaveLength(2)
+    expect(provision.notes).toEqual([
+      'Your own frontend of haproxy needs this line: use_backend switchyard-life.example if { req.hdr(host),host_only -i life.example }',
+    ])
+    expect(create().provision(FACTS)).not.toHaveProperty('notes')
+  })
+
+  test('sudo allows the one test of the configuration, in full', () => {
+    expect(create({ config: '/etc/haproxy/main.cfg' }).provision(FACTS)).toMatchObject({
+      tools: { socat: 'socat' },
+      sudo: [['/usr/sbin/haproxy', '-c', '-f', '/etc/haproxy/main.cfg', '-f', '/etc/haproxy/switchyard']],
+    })
+  })
+})
+
+describe('the options of HAProxy', () => {
+  test.each([
+    { site: 'a b' },
+    { site: 'life.example:80' },
+    { site: '-life' },
+    { listen: [] },
+    { listen: 0 },
+    { listen: 'a b' },
+    { listen: { port: 80 } },
+    { config: 'haproxy.cfg' },
+    { config: '/etc/a b' },
+  ])('%j is refused', options => {
+    try {
+      create(options as never)
+    } catch (error) {
+      if (!isFault(error)) throw error
+      return expect(error.code).toBe('OPTION_INVALID')
+    }
+    expect.fail('it was taken')
+  })
+
+  test('the site is asked at the first address, under its name', () => {
+    const words = create({ listen: ['10.0.0.5:8080', 80] }).curl?.('/up')
+    expect(words?.slice(-3)).toEqual(['--connect-to', 'life.example:8080:10.0.0.5:8080', 'http://life.example:8080/up'])
+  })
+
+  test('an address that is named twice has one frontend', () => {
+    expect(create({ listen: [80, '80'] }).provision(FACTS).files).toHaveLength(3)
+  })
+})
+
+describe('the route of HAProxy', () => {
+  const names = ['blue', 'green']
+
+  test('reads back what was written, and nothing else', () => {
+    const route = { slot: 'blue', generation: '20260101-a.b_c' }
+    expect(routeIn(`live ${mapValue(route)}`, names)).toEqual(route)
+    expect(routeIn(`live ${mapValue({ slot: undefined, generation: undefined })}`, names)).toEqual({
+      slot: undefined,
+      generation: undefined,
+    })
+    for (const text of ['', 'live', 'live blue', 'live red.g1', 'dead blue.g1', 'live blue.g1\nlive green.g1'])
+      expect(routeIn(text, names)).toBeUndefined()
+    expect(() => mapValue({ slot: 'blue', generation: 'a b' })).toThrow(RangeError)
+  })
+
+  describe('is moved on a host', () => {
+    let folder: string
+    let here: Application
+    const bash = (script: string) =>
+      spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+        encoding: 'utf8',
+        env: { ...process.env, PATH: `${folder}/bin:${process.env.PATH}` },
+      })
+    /** What the process answers, in place of socat. */
+    const answers = (body: string) => {
+      writeFileSync(join(folder, 'bin/socat'), `#!/bin/bash\ncat >> ${folder}/told\n${body}\n`)
+      chmodSync(join(folder, 'bin/socat'), 0o755)
+    }
+    const map = () => readFileSync(join(folder, 'live.map'), 'utf8')
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'switchyard-haproxy-'))
+      mkdirSync(join(folder, 'bin'))
+      here = application({ router: folder })
+      writeFileSync(join(folder, 'live.map'), 'live blue.g1\n')
+    })
+    afterEach(() => rmSync(folder, { recursive: true }))
+
+    test('the file is written before the process is told', () => {
+      answers(`cp ${folder}/live.map ${folder}/then; echo`)
+      expect(bash(move(here, { slot: 'green', generation: 'g2' }).text)).toMatchObject({ status: 0, stdout: '' })
+      expect(map()).toBe('live green.g2\n')
+      expect(readFileSync(join(folder, 'then'), 'utf8')).toBe('live green.g2\n')
+      expect(readFileSync(join(folder, 'told'), 'utf8')).toBe(`set map ${folder}/live.map live green.g2\n`)
+      expect(execFileSync('bash', ['-c', livePort(here).text], { encoding: 'utf8' })).toBe('5000\n')
+    })
+
+    test('to no slot it says none', () => {
+      answers('echo')
+      expect(bash(move(here, { slot: undefined, generation: undefined }).text).status).toBe(0)
+      expect(map()).toBe('live none\n')
+      expect(bash(livePort(here).text).status).toBe(1)
+    })
+
+    test.each([
+      ['words, and ends well', "echo 'entry not found.'; echo", 'entry not found.'],
+      ['nothing at all', 'true', ''],
+      ['that it cannot be reached', 'echo "connection refused" >&2; exit 1', 'connection refused'],
+    ])('the file is put back when the process answers %s', (_, answer, said) => {
+      answers(answer)
+      const { status, stdout } = bash(move(here, { slot: 'green', generation: 'g2' }).text)
+      expect(status).toBe(85)
+      expect(stdout).toContain(said)
+      expect(map()).toBe('live blue.g1\n')
+    })
+
+    test('a folder in the place of the file is moved aside', () => {
+      answers('echo')
+      rmSync(join(folder, 'live.map'))
+      mkdirSync(join(folder, 'live.map'))
+      expect(bash(move(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
+      expect(map()).toBe('live green.g2\n')
+    })
+  })
+
+  test('only its scripts that change something write', () => {
+    const none = { slot: undefined, generation: undefined }
+    expect(move(application(), none).writes).toBe(true)
+    expect(apply(application(), 'deploy').writes).toBe(true)
+    expect(check(application(), undefined).writes).toBe(false)
+    expect(create().live().script.writes).toBe(false)
+  })
+})
+
+describe('what stands in the way of HAProxy', () => {
+  const listeners = [
+    { address: '*', port: 80 },
+    { address: '[::]', port: 80 },
+  ]
+  const ours = { site: 'life.example', listeners, own: ['/own.cfg'] }
+  const found = (files: Readonly<Record<string, string>>, sockets: readonly string[] = [], site = ours) =>
+    conflicts(
+      'web-1',
+      `${Object.entries(files)
+        .map(([path, content]) => `@@ file ${path}\n${content}\n`)
+        .join('')}@@ listening\n${sockets.map(socket => `LISTEN 0 511 ${socket} 0.0.0.0:*\n`).join('')}`,
+      site,
+    ).map(({ code, message }) => `${code} ${message}`)
+
+  test.each([
+    'bind :80',
+    'bind *:80 # all',
+    'bind 10.0.0.5:80',
+    'bind ipv4@:80 accept-proxy',
+    'bind 127.0.0.1:8080,127.0.0.1:80',
+    'bind :79-81',
+    'bind :::80',
+    'bind [::1]:80 v6only',
+  ])('a frontend with %j is', bind => {
+    expect(found({ '/a.cfg': `frontend theirs\n  ${bind}\n` })[0]).toMatch(
+      /^HAPROXY_ADDRESS_TAKEN .*:80 on web-1 is taken by \/a\.cfg:2/,
+    )
+  })
+
+  test.each(['bind :8080', 'bind /run/x.sock', 'bind abns@x', '# bind :80', 'bind fd@3', 'bind [::1]:800'])(
+    'a frontend with %j is not',
+    bind => {
+      expect(found({ '/a.cfg': `frontend theirs\n  ${bind}\n` })).toEqual([])
+    },
+  )
+
+  test('our own files and what they listen to are not, nor is anything where no frontend is installed', () => {
+    const own = {
+      '/own.cfg': 'frontend switchyard-80\n  bind *:80\n  bind [::]:80 v6only\nbackend switchyard-life.example\n',
+    }
+    expect(found(own, ['0.0.0.0:80', '[::]:80'])).toEqual([])
+    expect(found({ '/a.cfg': 'frontend mine\n  bind :80\n' }, ['0.0.0.0:80'], { ...ours, listeners: [] })).toEqual([])
+  })
+
+  test('another program that listens there is, and one elsewhere is not', () => {
+    expect(found({}, ['0.0.0.0:22', '127.0.0.1:80', '127.0.0.53%lo:53'])).toEqual([
+      'HAPROXY_ADDRESS_TAKEN 127.0.0.1:80 on web-1 is taken by another program. This site could not listen there.',
+    ])
+  })
+
+  test('a backend for the same name is', () => {
+    expect(found({ '/b.cfg': '\nbackend switchyard-life.example\n' })).toEqual([
+      'HAPROXY_NAME_TAKEN haproxy on web-1 has a backend for life.example already: /b.cfg:2.',
+    ])
+  })
+})
