@@ -31,6 +31,6 @@ export const EXIT = {
   migration: { cutShort: 94, timedOut: 95, lost: 98, busy: 99 },
   /** Their output is what the command that failed has said. */
   setup: { refused: 71, takenBack: 72, notBack: 73, busy: 74, gone: 75 },
-  /** What keeps a router from switching. */
-  router: { missing: 80, down: 81, invalid: 82, notReloaded: 83, guarded: 84 },
+  /** What keeps a router from switching. `stale`: the running process knows another route than the host. `refused`: it did not take the new one. */
+  router: { missing: 80, down: 81, invalid: 82, notReloaded: 83, guarded: 84, stale: 85, refused: 86 },
 } as const

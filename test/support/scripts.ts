@@ -6,6 +6,9 @@ import { receive as receiveFile } from '../../host/exec/transfer.ts'
 import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
+import { guardBegin, guardEnd } from '../../plugins/router/guard.ts'
+import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
+import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
 import { checkScript } from '../../plugins/router/nginx/check.ts'
 import { readConfiguration } from '../../plugins/router/nginx/conflicts.ts'
 import { moveSite } from '../../plugins/router/nginx/reload.ts'
@@ -77,6 +80,14 @@ const guard = {
   slot: request.statusOf(place, '/', sh.read`cat /run/port`),
 }
 const checking = { program: nginx, files: [[at.include], at.enabled], own: [at.include], guard }
+const application = {
+  app: 'life',
+  site: 'life.example',
+  slots: slots.all,
+  router: '/srv/life/router',
+  listen: ['80', '10.0.0.5:8080'],
+  config: '/etc/haproxy/haproxy.cfg',
+}
 const adopted = { pid: 812, startTime: '77' }
 
 const curl = (path: string) => ['-q', `https://life.example${path}`]
@@ -93,7 +104,7 @@ const supervised = (name: string, { start, stop, process, pid, log }: Supervisor
 
 /** What is no whole script: a part of one, or what makes a batch of others. */
 export const PARTS = new Set(
-  'inOrder sideBySide removing refuseOutside isShared headerInput startTime insisting whose'.split(' '),
+  'guardBegin inOrder sideBySide removing refuseOutside isShared headerInput startTime insisting whose'.split(' '),
 )
 
 export function samples(): Readonly<Record<string, Script>> {
@@ -174,6 +185,13 @@ export function samples(): Readonly<Record<string, Script>> {
     'proveLoop of no slot': request.proveLoop(place, { slot: undefined, generation: undefined }, limits),
     checkScript: checkScript(checking),
     'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: undefined }),
+    guardEnd: sh.lines(guardBegin(guard), guardEnd(guard)),
+    livePort: haproxy.livePort(application),
+    move: haproxy.move(application, { slot: 'blue', generation: 'g1' }),
+    check: haproxy.check(application, guard),
+    'check without a guard': haproxy.check(application, undefined),
+    apply: haproxy.apply(application, 'deploy'),
+    readHost: readHost(application.config),
     readConfiguration: readConfiguration(nginx.path),
     moveSite: moveSite(nginx, at, 'life', 'blue', ['blue', 'green']),
     readLink: readLink('/srv/life/router/live', '/etc/nginx/life.conf'),

@@ -1,12 +1,12 @@
 /** The scripts of the router on HAProxy. */
+import { EXIT } from '../../../host/exit-codes.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Route } from '../../../slots/contracts.ts'
 import { type Guard, guardBegin, guardEnd } from '../guard.ts'
 import { type Application, backendPath, DROP_IN, FOLDER, frontendPath, mapPath, socketPath, testOf } from './files.ts'
 
-/** Exit codes. */
-export const ENDED = { missing: 80, down: 81, invalid: 82, stale: 83, refused: 85 } as const
+export const { router: ENDED } = EXIT
 
 /** What the map says of a route. The generation takes letters, digits, dots, dashes and underscores. */
 export function mapValue({ slot, generation = '' }: Route): string {

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EXIT } from '../../../host/exit-codes.ts'
 import { conflicts } from '../../../plugins/router/haproxy/conflicts.ts'
 import { type Application, files } from '../../../plugins/router/haproxy/files.ts'
 import { type HaproxyOptions, haproxy } from '../../../plugins/router/haproxy/haproxy.ts'
@@ -188,7 +189,7 @@ describe('the route of HAProxy', () => {
     ])('the file is put back when the process answers %s', (_, answer, said) => {
       answers(answer)
       const { status, stdout } = bash(move(here, { slot: 'green', generation: 'g2' }).text)
-      expect(status).toBe(85)
+      expect(status).toBe(EXIT.router.refused)
       expect(stdout).toContain(said)
       expect(map()).toBe('live blue.g1\n')
     })
