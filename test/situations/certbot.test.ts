@@ -10,7 +10,7 @@ import type { Ended, Site } from '../support/site.ts'
 const OWN = '/etc/nginx/sites-available/life.conf'
 const INCLUDE = '/etc/nginx/switchyard/life.conf'
 const LINK = '/srv/life/router/live'
-const DIRECTORY = 'https://localhost:14000/dir'
+const DIRECTORY = 'https://localhost:24000/dir'
 
 /** Debian's packages. Only the test renews: the timer that comes with certbot is kept still. */
 const INSTALL = `export DEBIAN_FRONTEND=noninteractive
@@ -18,13 +18,13 @@ systemctl mask --quiet certbot.timer
 apt-get update -q -o Acquire::Languages=none
 apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io certbot python3-certbot-nginx pebble`
 
-/** The certificate is for pebble's own API. It proves the name each time, at the ports where the site really is, and makes none of the trouble that it is there for. */
+/** Not at its own ports: the slots' Erlang listens at 14000 and 15000. The certificate is for pebble's own API. It proves the name each time, at the ports where the site really is, and makes none of the trouble that it is there for. */
 const PEBBLE = `mkdir /root/pebble && cd /root/pebble
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout key.pem -out cert.pem \
   -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1'
 cat > pebble.json <<'JSON'
 { "pebble": {
-  "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+  "listenAddress": "127.0.0.1:24000", "managementListenAddress": "127.0.0.1:25000",
   "certificate": "/root/pebble/cert.pem", "privateKey": "/root/pebble/key.pem",
   "httpPort": 80, "tlsPort": 443
 } }
@@ -45,8 +45,9 @@ beforeAll(async () => {
   secure = { ...site, url: `https://127.0.0.1:${site.host.port(443)}` }
   await root(INSTALL)
   await root(PEBBLE)
-  const patient = 'curl -sSf --retry 60 --retry-connrefused --retry-delay 1 --cacert /root/pebble/cert.pem'
-  await root(`${patient} ${DIRECTORY} && ${patient} https://localhost:15000/roots/0 > /root/pebble/root.pem`)
+  const asks = 'curl -sSf --cacert /root/pebble/cert.pem'
+  await root(`until ${asks} ${DIRECTORY}; do systemctl is-active --quiet pebble; sleep 0.1; done
+${asks} https://localhost:25000/roots/0 > /root/pebble/root.pem`)
   await reloads(() =>
     certbot(
       `--nginx --agree-tos --email me@life.example --no-eff-email --server ${DIRECTORY} -d life.example --redirect --hsts`,
