@@ -1,6 +1,6 @@
 /** The package as a team gets it: packed, installed in a folder of its own, beside a Taskfile of its own. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -114,6 +114,93 @@ export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: 
     const failed = run(join(folder, 'node_modules/.bin/task'), ['promote', 'green'], { cwd: folder, env })
     await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere.invalid') })
     expect(performance.now() - began).toBeLessThan(10_000)
+  })
+})
+
+/** A build source as somebody else writes one, with what the package exports. */
+const plugin = `
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { catalogue, fault } from 'switchyard'
+
+const run = promisify(execFile)
+const faults = catalogue({
+  ARCHIVE_FAILED: fault({ exit: 1, what: () => 'The archive was not made.', next: () => 'see what tar says', detail: d => d.said }),
+})
+
+export const archive = file => ({
+  name: 'archive',
+  kind: 'build',
+  create: ({ folder, dryRun }) => ({
+    async build() {
+      const version = (await readFile(join(folder, 'VERSION'), 'utf8')).trim()
+      const path = join(folder, '..', 'made.tar.gz')
+      if (dryRun) return { path, version, sha256: '0'.repeat(64) }
+      const part = path + '.part'
+      await run('tar', ['-C', folder, '-czf', part, file]).catch(async ({ stderr }) => {
+        await rm(part, { force: true })
+        throw faults.ARCHIVE_FAILED({ said: stderr })
+      })
+      await rename(part, path)
+      const git = async (...words) => (await run('git', ['-C', folder, ...words])).stdout.trim()
+      const dirty = (await git('status', '--porcelain')) === '' ? '' : '-dirty'
+      const sha256 = createHash('sha256').update(await readFile(path)).digest('hex')
+      return { path, version, sha256, revision: (await git('rev-parse', 'HEAD')) + dirty }
+    },
+  }),
+})
+`
+const pluginTest = `
+import { execFile } from 'node:child_process'
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { buildSourceContract } from 'switchyard/testing'
+import { archive } from './archive.mjs'
+
+const run = promisify(execFile)
+buildSourceContract('an archive', false, async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'switchyard-plugin-'))
+  const folder = join(parent, 'project')
+  await mkdir(folder)
+  await writeFile(join(folder, 'VERSION'), '1.2.3\\n')
+  await run('git', ['-C', folder, 'init', '-q'])
+  await run('git', ['-C', folder, 'add', '.'])
+  await run('git', ['-C', folder, '-c', 'user.name=x', '-c', 'user.email=x@example', 'commit', '-qm', 'x'])
+  const made = join(parent, 'made.tar.gz')
+  return {
+    app: 'archive',
+    folder,
+    plugin: archive('VERSION'),
+    failing: { plugin: archive('NOT_THERE'), says: 'NOT_THERE' },
+    left: async () => [],
+    artifacts: () => access(made).then(() => [made], () => []),
+    [Symbol.asyncDispose]: () => rm(parent, { recursive: true }),
+  }
+})
+`
+
+describe('a plugin in a package of its own', () => {
+  it('is tested by the suite that the package exports, with nothing but that', async () => {
+    // The suite runs in the vitest of whoever wrote the plugin.
+    await symlink(join(HOME, 'node_modules/vitest'), join(folder, 'node_modules/vitest'))
+    await writeFile(join(folder, 'archive.mjs'), plugin)
+    await writeFile(join(folder, 'archive.test.mjs'), pluginTest)
+    const vitest = join(HOME, 'node_modules/vitest/vitest.mjs')
+    const tested = async () => {
+      const words = [vitest, 'run', '--root', folder, '--reporter=json', 'archive.test.mjs']
+      const { stdout } = await run(process.execPath, words, { cwd: folder, env }).catch(failed => failed)
+      const { numPassedTests, numFailedTests } = JSON.parse(stdout)
+      return { numPassedTests, numFailedTests }
+    }
+    expect(await tested()).toEqual({ numPassedTests: 4, numFailedTests: 0 })
+    // The control: a plugin that breaks the contract.
+    await writeFile(join(folder, 'archive.mjs'), plugin.replace(' + dirty', ''))
+    expect(await tested()).toEqual({ numPassedTests: 3, numFailedTests: 1 })
   })
 })
 

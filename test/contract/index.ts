@@ -1,0 +1,7 @@
+/** `switchyard/testing`: the contract of each kind of plugin as a suite of vitest, for plugins of a package of their own. */
+export { type Bound, bound } from '../support/bound.ts'
+export { faultOf, pluginKit } from '../support/plugin-kit.ts'
+export { type BuildUnderTest, buildKit, buildSourceContract } from './build.ts'
+export { type HostUnderTest, hostContract } from './host.ts'
+export { type RouterUnderTest, routerContract } from './router.ts'
+export { type RuntimeUnderTest, runtimeContract } from './runtime.ts'
