@@ -323,11 +323,12 @@ describe('HAProxy alone', () => {
     await using it = await openHaproxy()
     const router = bound(it.host, it.plugin.create(it.kit()))
     const [dropIn] = router.provision(FACTS).files
+    await it.write('/etc/nginx/conf.d/theirs.conf', 'server { listen 80; return 200 "theirs\\n"; }\n')
     await it.root(`rm -r ${dropIn?.path} /etc/haproxy/switchyard; systemctl daemon-reload; systemctl restart haproxy
       systemctl start nginx`)
     await expect(it.install(router.provision(FACTS))).rejects.toThrow(/cannot bind socket \(Address already in use\)/)
     expect(await it.root('systemctl is-active haproxy; ls /etc/systemd/system/haproxy.service.d')).toBe('active\n')
-    expect(await it.root('curl -s http://127.0.0.1/')).toContain('nginx')
+    expect(await it.root('curl -s http://127.0.0.1/')).toBe('theirs\n')
   })
 
   test("a frontend of the user's own, with TLS, sends the traffic to ours", async () => {

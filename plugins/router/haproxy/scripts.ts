@@ -8,6 +8,9 @@ import { type Application, backendPath, DROP_IN, FOLDER, frontendPath, mapPath, 
 
 export const { router: ENDED } = EXIT
 
+/** Seconds that a new process may take until it answers. */
+const PATIENCE = 15
+
 /** What the map says of a route. The generation takes letters, digits, dots, dashes and underscores. */
 export function mapValue({ slot, generation = '' }: Route): string {
   if (slot === undefined) return 'none'
@@ -24,7 +27,7 @@ export function routeIn(text: string, slots: readonly string[]): Route | undefin
 
 /** Prints what haproxy answers to one command. Standard error is part of it, and so is the exit code of one that did not reach it. */
 const told = ({ app }: Application, command: string | Script): Script =>
-  sh.read`printf '%s\\n' ${command} | socat -t 5 -T 5 - ${`UNIX-CONNECT:${socketPath(app)}`} 2>&1 || echo "socat: exit $?"`
+  sh.read`{ printf '%s\\n' ${command} | socat -t 5 -T 5 - ${`UNIX-CONNECT:${socketPath(app)}`} 2>&1 || echo "socat: exit $?"; }`
 
 /** Prints the port of the live slot; fails when none is. */
 export const livePort = ({ router, slots }: Application): Script =>
@@ -98,7 +101,8 @@ export function apply(application: Application, user: string): Script {
   return sh.write`
 carries() { tr '\\0' '\\n' < "/proc/$(systemctl show --property MainPID --value haproxy)/cmdline" | grep -xF ${FOLDER} > /dev/null; }
 worker() { ${told(application, 'show info')} | sed -n 's/^Pid: //p'; }
-reasons() { journalctl --quiet --unit haproxy --lines 40 --output cat | grep -F '[ALERT]' >&2 || :; }
+begin=$(date +%s)
+reasons() { journalctl --quiet --unit haproxy --since "@$begin" --output cat | grep -F '[ALERT]' >&2 || :; }
 systemctl daemon-reload
 if ! systemctl is-active --quiet haproxy; then
   echo 'haproxy does not run: start it first, with sudo systemctl start haproxy' >&2
@@ -131,7 +135,8 @@ fi
 before=$(worker)
 systemctl reload haproxy
 if ! [ -e ${backendPath(app)} ]; then exit 0; fi
-for _ in {1..100}; do
+SECONDS=0
+while [ $SECONDS -lt ${PATIENCE} ]; do
   now=$(worker)
   if [ -n "$now" ] && [ "$now" != "$before" ]; then exit 0; fi
   sleep 0.1
