@@ -211,8 +211,9 @@ export interface Provision {
   /** The command lines that the deploying user may run as root, exactly as `sudo -n` will be given them. */
   readonly sudo: readonly (readonly string[])[]
   /**
-   * Run as root after one of `files` changed or when one of `links` is not there, in order: then what stands there must be in force. One that fails has
-   * every file of the setup put back. Each must be harmless when run again.
+   * Run as root after one of `files` changed or when one of `links` is not there, in order, with `folders` made before: then what stands there must be in
+   * force. One that fails has every file of the setup put back, and all are run once more, so that what stood there before is in force again: a file of
+   * ours may then be missing. Each must be harmless when run again.
    */
   readonly apply: readonly Script[]
   /** Links of root's that `apply` makes, each at one of several paths. Where they lead is the plugin's own concern. */
@@ -231,7 +232,7 @@ export interface Provision {
 export interface HostFile {
   readonly path: string
   readonly text: string
-  /** Others may edit it as well: what they have added stays. Without it the file is ours alone. */
+  /** Others may edit it as well: what they have added stays. Texts are never merged: a file that lacks what it needs is refused. Without it the file is ours alone. */
   readonly edits?: {
     /** Whether a line that differs from ours was written by us with other settings, and can be replaced. */
     ours(line: string): boolean
