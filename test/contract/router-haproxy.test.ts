@@ -154,7 +154,7 @@ describe('the site of HAProxy', () => {
   }
 
   test("nothing of the host's own configuration is changed", async () => {
-    expect(await it.root('dpkg --verify haproxy')).toBe('')
+    expect(await it.root('dpkg --verify haproxy | grep /etc/ || :')).toBe('')
   })
 
   test('the application learns who asks, how, and for which host', async () => {

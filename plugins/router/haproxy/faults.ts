@@ -38,7 +38,7 @@ export const haproxyFaults = catalogue({
     exit: 3,
     what: d => `haproxy on ${d.host} answers ${d.status} to ${d.path} and does not ask the application, which answers.`,
     next: () =>
-      'Let requests of this host itself through without a password: add `unless { src 127.0.0.0/8 ::1 }` to the rule. Nothing was switched.',
+      'Let requests of this host itself through without a password: add `!{ src 127.0.0.0/8 ::1 }` to the condition of the rule. Nothing was switched.',
   }),
   HAPROXY_SUDO_REFUSED: fault<{ host: string; refusal: Refusal }>({
     exit: 3,
