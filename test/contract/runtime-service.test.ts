@@ -40,6 +40,7 @@ sub serve {
     if ($path eq '/health') { ($status, $body) = (200, qq({"version":"$version"})) }
     elsif ($path =~ m{^/variable/(\\w+)$} && defined $ENV{$1}) { ($status, $body) = (200, unpack 'H*', $ENV{$1}) }
     elsif ($path =~ m{^/print/(.*)$}) { print "$1\\n"; $status = 200 }
+    elsif ($path =~ m{^/touch(/.*)$}) { ($status, $body) = (200, open(my $new, '>>', $1) ? 'done' : "$!") }
     print $client "HTTP/1.1 $status X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
     close $client;
   }
@@ -77,18 +78,20 @@ async function startServiceHost(options: Partial<ServiceOptions>): Promise<Runti
   }
 }
 
+/** What the application in a slot answers to a path; curl fails for any status but 200. */
+const ask = ({ host }: RuntimeHost, slot: Slot, path: string) =>
+  host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
+
 async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnderTest> {
   const on = await startServiceHost(options)
-  const ask = (slot: Slot, path: string) =>
-    on.host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
   return {
     ...on,
     async variable(slot, name) {
-      const { code, stdout } = await ask(slot, `/variable/${name}`)
+      const { code, stdout } = await ask(on, slot, `/variable/${name}`)
       return code === 0 ? Buffer.from(stdout, 'hex').toString('utf8') : undefined
     },
     async print(slot, line) {
-      await ask(slot, `/print/${line}`)
+      await ask(on, slot, `/print/${line}`)
     },
     ignoresSigterm: { FAULT: 'ignore_sigterm' },
     endsAtOnce: { env: { FAULT: 'exit_at_boot' }, says: 'FAULT=exit_at_boot' },
@@ -131,16 +134,17 @@ describe('service', () => {
 
   test('runs as the process of its command, without its shell, and gets no new privileges', async () => {
     const pid = await start()
-    expect(await on.asRoot(`ps -o user=,args= -p ${pid}`)).toMatch(/^vagrant +\/usr\/bin\/perl bin\/server\n$/)
+    expect(await on.asRoot(`ps -o user=,args= -p ${pid}`)).toMatch(/^vagrant +\/usr\/bin\/perl \S+\/bin\/server\n$/)
     expect(await on.asRoot(`grep NoNewPrivs /proc/${pid}/status`)).toMatch(/1\n$/)
   })
 
-  test('cannot write to releases, has temporary files of its own, and can write to what is shared', async () => {
-    const pid = await start()
-    const inside = (command: string) => on.machine.exec(`nsenter -t ${pid} -m -- ${command}`)
-    expect((await inside(`touch ${old.dir}/new`)).stderr).toContain('Read-only file system')
-    expect((await inside('touch /tmp/mine /srv/life/slots/blue/tmp/mine')).code).toBe(0)
+  test('cannot write to releases, has temporary files of its own, and can write to the rest of its folder', async () => {
+    await start()
+    const touch = async (path: string) => (await ask(on, blue, `/touch${path}`)).stdout
+    expect(await touch(`${old.dir}/new`)).toBe('Read-only file system')
+    expect(await touch('/tmp/mine')).toBe('done')
     expect((await on.machine.exec('ls /tmp/mine')).code).not.toBe(0)
+    expect(await touch('/srv/life/slots/blue/tmp/mine')).toBe('done')
     await on.asRoot('ls /srv/life/slots/blue/tmp/mine')
   })
 
