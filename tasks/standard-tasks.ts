@@ -7,6 +7,7 @@ import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
 import { migrate } from './commands/migrate.ts'
 import { promote } from './commands/promote.ts'
+import { releases } from './commands/releases.ts'
 import { repair } from './commands/repair.ts'
 import { retire } from './commands/retire.ts'
 import { rollback } from './commands/rollback.ts'
@@ -59,6 +60,7 @@ export function standardTasks<S extends string>(parts: Parts<S>) {
     status: status(parts),
     doctor: doctor(parts),
     history: history(parts),
+    releases: releases(parts),
     lock: lock(parts, locked),
     unlock: unlock(parts),
   }

@@ -30,6 +30,9 @@ const report: Arg<string | undefined> = {
   optional: () => report,
 }
 const noProbe = arg.flag('Do not ask the site for its health while the traffic moves')
+const watch = arg
+  .duration('How long the site is asked after the switch before it counts as done, such as 10s')
+  .optional()
 
 /**
  * Moves the traffic, proves it and measures it. When that, or anything after it, fails, the runner has it taken back, unless the slot before
@@ -41,8 +44,8 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       'Asks the site all the while, without retries. A request that fails after the switch takes it back, unless more failed\n' +
       'of those before it.',
     needs: [planned],
-    args: { noProbe, report },
-    async run({ move, dryRun, probe, noProbe, report, note, log, show, ...ground }) {
+    args: { noProbe, report, watch },
+    async run({ move, dryRun, probe, noProbe, report, watch, note, log, show, ...ground }) {
       if (!move) return dryRun ? note('nothing to move in a dry run') : undefined
       if (dryRun) {
         const batch = ground.host.pipeline()
@@ -51,7 +54,7 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
         await batch.run()
         return note('not proven in a dry run')
       }
-      const probing = noProbe ? undefined : probe
+      const probing = noProbe || !probe ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
       const { to, from, record } = move
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const moved = await recorded(ground, event, () =>

@@ -98,6 +98,17 @@ describe('a promote that is probed', () => {
     },
   )
 
+  it('asks the site for as long as --watch says', async () => {
+    const lastOf = async (...words: string[]) => {
+      const { code, stdout, stderr } = await site.task(...words, '--report', 'watched.html')
+      expect(stdout + stderr).toSatisfy(() => code === 0)
+      const { probes }: PromoteReport = JSON.parse(await readFile(join(site.folder, 'watched.json'), 'utf8'))
+      return Math.max(...probes.map(({ at }) => at))
+    }
+    expect(await lastOf('promote', 'blue', '--watch', '5s')).toBeGreaterThan(4_000)
+    expect(await lastOf('promote', 'green')).toBeLessThan(4_000)
+  })
+
   it('measures nothing with --no-probe', async () => {
     const { code, stdout, stderr } = await site.task('rollback', '--no-probe')
     expect(stdout + stderr).toSatisfy(() => code === 0)

@@ -47,6 +47,7 @@ import * as transaction from '../../slots/setup/transaction.ts'
 import { slotsOf } from '../../slots/slot.ts'
 import { askSudo } from '../../slots/sudo/refusal.ts'
 import { missingTools } from '../../slots/tools.ts'
+import { listScript } from '../../slots/upload/listed.ts'
 import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
 
@@ -124,6 +125,7 @@ export function samples(): Readonly<Record<string, Script>> {
     unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
     releaseThere: release.releaseThere(layout, made).script,
     prune: release.prune(layout),
+    listScript: listScript(layout, slots),
 
     environmentChanges: environmentChanges(layout.slot('blue').env, '-'),
     pointAt: pointAt(layout, blue, made),

@@ -1,0 +1,69 @@
+/** The releases that a host has, for people: which they are, who made them, and which slots run them. */
+import { capture, type Query } from '../../host/query.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { table } from '../../runner/output/table.ts'
+import type { Layout } from '../layout.ts'
+import type { Slots } from '../slot.ts'
+import type { ReleaseRecord } from './release.ts'
+
+export interface Listed {
+  readonly name: string
+  readonly revision: string | null
+  readonly by: string | null
+  /** When it was uploaded, ISO 8601, UTC; null when its record cannot be read. */
+  readonly at: string | null
+  /** The slots whose `current` names it. */
+  readonly slots: readonly string[]
+}
+
+/** Prints `in <slot> <release>` for each slot that has one, and `is <release> <record on one line>` for each release, the newest first. */
+export const listScript = (layout: Layout, { names }: Pick<Slots<string>, 'names'>): Script => sh.read`
+${sh.lines(
+  ...names.map(name => {
+    const { current } = layout.slot(name)
+    return sh.read`if [ -L ${current} ]; then echo in ${name} "$(basename "$(readlink ${current})")"; fi`
+  }),
+)}
+cd ${layout.releases}
+ls -1t | while IFS= read -r name; do
+  if [ -f "$name/release.json" ]; then echo is "$name" "$(tr -d '\\n' < "$name/release.json")"; fi
+done`
+
+export function parseListed(text: string): readonly Listed[] {
+  const lines = text.split('\n').map(line => /^(in|is) (\S+) (.*)$/.exec(line) ?? [])
+  const used = lines.flatMap(([, kind, slot = '', release]) => (kind === 'in' ? [{ slot, release }] : []))
+  return lines.flatMap(([, kind, name = '', record = '']) => {
+    if (kind !== 'is') return []
+    const { revision = null, by = null, at = null } = recordIn(record)
+    return [{ name, revision, by, at, slots: used.filter(({ release }) => release === name).map(({ slot }) => slot) }]
+  })
+}
+
+function recordIn(text: string): Partial<ReleaseRecord> {
+  try {
+    return JSON.parse(text) as Partial<ReleaseRecord>
+  } catch {
+    return {}
+  }
+}
+
+/** The newest first. */
+export const listReleases = (layout: Layout, slots: Slots<string>): Query<readonly Listed[]> =>
+  capture(listScript(layout, slots), parseListed)
+
+const HEAD = ['release', 'slot', 'uploaded', 'by', 'revision']
+
+/** One row a release. `live`: the slot that has the traffic. */
+export const releasesTable = (releases: readonly Listed[], live: string | undefined, columns?: number): string =>
+  releases.length === 0
+    ? 'No release was uploaded yet.'
+    : table(
+        releases.map(({ name, slots, at, by, revision }) => [
+          name,
+          slots.map(slot => (slot === live ? `${slot} (live)` : slot)).join(', ') || '-',
+          at?.replace('T', ' ').replace(/\.\d+Z$/, 'Z') ?? '-',
+          by ?? '-',
+          revision?.slice(0, 10) ?? '-',
+        ]),
+        { columns, head: HEAD },
+      )
