@@ -37,6 +37,7 @@ export function packageVersion(text: string): string | undefined {
 /** What the Taskfile says, else `mix.exs`, else, where there is none, `package.json` in this folder. Throws `VERSION_UNKNOWN` or `NAME_INVALID`. */
 export async function versionOf(folder: string, said: VersionSource | undefined): Promise<string> {
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
+  // biome-ignore lint/nursery/useAwaitThenable: a function may return a promise.
   if (said !== undefined) return named('version', typeof said === 'function' ? await said() : said)
   const mix = await read('mix.exs')
   // The package.json of a project of Elixir's is that of its assets.

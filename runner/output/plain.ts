@@ -83,6 +83,7 @@ export function plainRenderer(
       if (!options.read) return undefined
       const last = `${question.split('\n').at(-1)} [y/N] `
       sinks.out(`${question} [y/N] `)
+      // biome-ignore lint/nursery/useAwaitThenable: it returns a promise, whose type the rule does not find.
       const answer = await options.read(typed => sinks.out(`\r${last}${typed} \b`), signal)
       sinks.out('\n')
       return answer

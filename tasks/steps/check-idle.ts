@@ -41,7 +41,7 @@ export const checkIdle = <S extends string>(
         assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, early?.health),
       )
       note(`${release.version}, process ${pid}, ${result.tries} tries`)
-      if (!(await early?.written)) await writeReady(ground, record)
+      if (!(await early?.written)) await host.query(writeReady(ground, record))
       return { healthy: { ...record, state: 'ready' } }
     },
   })

@@ -41,7 +41,7 @@ import { arg } from 'switchyard'
 export const { doctor } = tasks
 export const evalIn = task('Evaluate an expression in a slot', {
   args: { slot, expression: arg.text('Elixir') },
-  async run({ runtime, slot, expression, show }) { show(await runtime.rpc(slot, expression)) },
+  async run({ host, runtime, slot, expression, show }) { show(await host.query(runtime.rpc(slot, expression))) },
 })`,
   })
   await ok('setup')

@@ -34,7 +34,7 @@ const gate = task('Wait for the gate', {
 export const gated = flow('Deploy with a gate', [gate, tasks.deploy])
 export const evalIn = task('Evaluate an expression in a slot', {
   args: { slot, expression: arg.text('Elixir') },
-  async run({ runtime, slot, expression, show }) { show(await runtime.rpc(slot, expression)) },
+  async run({ host, runtime, slot, expression, show }) { show(await host.query(runtime.rpc(slot, expression))) },
 })`,
   })
   await dotenv('')

@@ -16,8 +16,8 @@ beforeAll(async () => {
 import { arg } from 'switchyard'
 export const digests = task('Print the digests of variables as the application sees them', {
   args: { slot, names: arg.text('their names, with commas') },
-  async run({ runtime, slot, names, show }) {
-    show(await runtime.rpc(slot, \`for n <- String.split("\${names}", ","), do: Life.Release.env_digest(n)\`))
+  async run({ host, runtime, slot, names, show }) {
+    show(await host.query(runtime.rpc(slot, \`for n <- String.split("\${names}", ","), do: Life.Release.env_digest(n)\`)))
   },
 })`,
   })
