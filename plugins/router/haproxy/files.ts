@@ -43,7 +43,7 @@ export function files(application: Application, facts: HostFacts): readonly Host
       path: frontendPath(entry),
       text: frontend(entry),
       mode: 0o644,
-      edits: edits(frontend(entry)),
+      edits,
     })),
   ]
 }
@@ -72,13 +72,16 @@ ${binds.join('')}    timeout client 1m
 const bindOf = ({ address, port }: Listener) => `${address}:${port}${address.startsWith('[') ? ' v6only' : ''}`
 
 /** Certificates, redirects and whatever else people add to a frontend are theirs. */
-const edits = (text: string): NonNullable<HostFile['edits']> => ({
-  ours: line => text.includes(`${line}\n`),
+const edits: NonNullable<HostFile['edits']> = {
+  ours: line =>
+    /^(?:frontend switchyard-\S+|mode http|bind \S+(?: v6only)?|timeout \S+ \S+|use_backend switchyard-%\[\S+\])$/.test(
+      line,
+    ),
   // A machine may have no IPv6, and a timeout may be another.
   satisfied: (line, theirs) =>
     line.startsWith('bind [::]:') ||
     (line.startsWith('timeout ') && theirs.some(other => other.startsWith(line.replace(/\S+$/, '')))),
-})
+}
 
 function backend({ app, site, slots, router }: Application, { user, group }: HostFacts): string {
   const map = mapPath(router)
