@@ -30,8 +30,8 @@ function problems(texts: Readonly<Record<string, string>>): Record<string, strin
 }
 
 it('the TypeScript of the README and of docs/ compiles, and a mistake in it would be found', () => {
-  const blocks = ['README.md', 'docs/architecture.md'].flatMap(name => blocksOf(read(name)))
-  expect(blocks).toHaveLength(2)
+  const blocks = ['README.md', 'docs/architecture.md', 'docs/contributing.md'].flatMap(name => blocksOf(read(name)))
+  expect(blocks).toHaveLength(4)
   const texts = Object.fromEntries(blocks.map((code, i) => [`document-${i}.ts`, code]))
   const found = problems({ ...texts, 'control.ts': "import { project } from 'switchyard'\nproject({})\n" })
   expect(found['control.ts']).toHaveLength(1)
