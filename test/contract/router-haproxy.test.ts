@@ -89,6 +89,7 @@ async function openHaproxy(options: HaproxyOptions = { site: 'life.example' }): 
     slots: [blue, green],
     generations: true,
     host,
+    facts: FACTS,
     kit,
     install,
     stop: async () => void (await root('systemctl stop haproxy')),

@@ -94,6 +94,7 @@ async function openNginx(options: NginxOptions): Promise<NginxHost> {
     slots: [blue, green],
     generations: options.mode !== 'reload',
     host,
+    facts: FACTS,
     kit,
     install,
     stop: async () => void (await root('systemctl stop nginx')),

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
-import type { Plugin, PluginKit, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
+import type { HostFacts, Plugin, PluginKit, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 
@@ -14,6 +14,8 @@ export interface RouterUnderTest extends AsyncDisposable {
   /** Whether its answers carry a generation. */
   readonly generations: boolean
   readonly host: Host
+  /** The deploying user of that host. */
+  readonly facts: HostFacts
   kit(): PluginKit
   /** Puts a provision in force again, as `setup` does when a file has changed. */
   install(provision: Provision): Promise<void>
@@ -157,9 +159,8 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
 
     test('what it wants on a host is the same each time, and puts nothing live that was not when it is installed again', async () => {
       const route = await promoted(green)
-      const facts = { user: 'deploy', group: 'deploy' }
-      const provision = router.provision(facts)
-      expect(router.provision(facts)).toEqual(provision)
+      const provision = router.provision(it.facts)
+      expect(router.provision(it.facts)).toEqual(provision)
       await it.install(provision)
       expect(await router.live()).toEqual(route)
       expect(await router.prove(route, LIMITS)).toMatchObject({ proven: true })
