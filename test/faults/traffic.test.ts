@@ -40,13 +40,13 @@ describe('the router that does not reload', () => {
   })
   afterEach(() => assertCleanAfter(site, ...commands))
 
-  /** Requests of 20 s are always in flight while the traffic leaves a slot and that slot is retired. */
+  /** Requests of 40 s are always in flight while the traffic leaves a slot and that slot is retired, also where both commands take their time. */
   async function retireUnderLoad(...words: string[]): Promise<{ report: Report; retired: Ended }> {
     const { slot } = await liveState(site)
     const load = await startLoad({
       url: site.url,
       clients: only({ keepAlive: 2, slow: 6 }),
-      paths: { slow: '/slow?ms=20000' },
+      paths: { slow: '/slow?ms=40000' },
       timeoutMs: 60_000,
     })
     await promote(site, other(slot))
