@@ -74,7 +74,8 @@ describe('a release that is not fit', () => {
       exit: 3,
       cause: /\/health of green was not healthy in time: \d+ tries, \d+ failed, last status none/,
       next: /deploy again/,
-      within: 30_000,
+      // Of the whole deploy: the two limits that are meant are those of the health check.
+      within: 90_000,
       heal: withoutFault,
     })
     // More than one in 5 s, although the first never ended by itself.
