@@ -39,16 +39,20 @@ type ResultOf<Q> = Q extends AnyQuery<infer T> ? T : undefined
 
 type Options = Pick<Query<unknown>, 'input' | 'onLine'>
 
-/** A query whose script has to exit with 0, else it is `COMMAND_FAILED`; `parse` gets its output without the last line break. */
+/** A query whose script has to exit with 0, else it is `COMMAND_FAILED`; `parse` gets its output without the last line break, and the host. */
 export function capture(script: Script): Query<string>
-export function capture<T>(script: Script, parse: (stdout: string) => T, options?: Options): Query<T>
-export function capture(script: Script, parse: (stdout: string) => unknown = text => text, options: Options = {}) {
+export function capture<T>(script: Script, parse: (stdout: string, host: Asked) => T, options?: Options): Query<T>
+export function capture(
+  script: Script,
+  parse: (stdout: string, host: Asked) => unknown = text => text,
+  options: Options = {},
+) {
   return {
     ...options,
     script,
     read(output: Output, host: Asked) {
       if (output.code !== 0) throw commandFailed(host, script, output)
-      return parse(output.stdout.replace(/\r?\n$/, ''))
+      return parse(output.stdout.replace(/\r?\n$/, ''), host)
     },
   }
 }
@@ -89,6 +93,10 @@ export const group = <const Q extends readonly (AnyQuery<unknown> | undefined)[]
     return join(...(all as Results<Q>))
   },
 })
+
+/** Several queries of one kind as one: their results, in their order. */
+export const each = <T>(queries: readonly AnyQuery<T>[]): Group<readonly T[]> =>
+  group(queries, (...results) => results as readonly T[])
 
 /** The first failure that is not the consequence of another. */
 export function failureIn(results: readonly PromiseSettledResult<unknown>[]): PromiseRejectedResult | undefined {

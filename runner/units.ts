@@ -27,3 +27,6 @@ export function age(seconds: number): string {
     .map(([unit, size], i) => `${Math.floor((i === 0 ? seconds : seconds % (units[first]?.[1] ?? 1)) / size)}${unit}`)
     .join(' ')
 }
+
+/** A time of ISO 8601, UTC, to the second: `2026-11-25 10:00:00Z`. */
+export const moment = (at: string): string => at.replace('T', ' ').replace(/\.\d+Z$/, 'Z')

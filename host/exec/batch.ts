@@ -7,7 +7,7 @@ import { brief, hostFaults } from '../faults.ts'
 import type { Guard, Host } from '../host.ts'
 import { nameOf } from '../query.ts'
 import { lastLines, type Output, type Script, sh } from '../script.ts'
-import { type Part, type Send, skip } from './queries.ts'
+import { type Part, type Send, settle, skip } from './queries.ts'
 import type { Tapped } from './run.ts'
 import { callGuard, guardFunction } from './write-guard.ts'
 
@@ -29,19 +29,9 @@ export type Piece = Pick<Part, 'script' | 'input'>
  * its input is long or holds a NUL, and side by side also when its lines are to be told as they come.
  */
 export function together(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Send {
-  /** Resolves to the name of the script that failed. */
-  const alone = ({ script, input, onLine, resolve, reject }: Part): Promise<string | undefined> =>
-    guarded(script, { input, ...(onLine && { onLine }) }).then(
-      output => {
-        resolve(output)
-        return output.code === 0 ? undefined : nameOf(script)
-      },
-      (error: unknown) => {
-        reject(error)
-        return nameOf(script)
-      },
-    )
+  const alone = (part: Part) => settle(guarded, part)
 
+  /** Resolves to the name of the script that failed. */
   const bundled = async (
     parts: readonly Part[],
     bundle: (parts: readonly Piece[], mark: string) => Script,

@@ -85,26 +85,30 @@ async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Pr
   return settled.map(result => (result.status === 'fulfilled' ? result.value : undefined))
 }
 
+/** Sends one script by itself; resolves to its name when it failed. */
+export const settle = (
+  run: Host['run'],
+  { script, input, onLine, resolve, reject }: Part,
+): Promise<string | undefined> =>
+  run(script, { ...(input !== '' && { input }), ...(onLine && { onLine }) }).then(
+    output => {
+      resolve(output)
+      return output.code === 0 ? undefined : nameOf(script)
+    },
+    (error: unknown) => {
+      reject(error)
+      return nameOf(script)
+    },
+  )
+
 /** Sends one after the other, each by `run`, for hosts that have no better way. */
 export const oneByOne =
   (host: string, run: Host['run']): Send =>
   async (parts, order) => {
-    const settle = ({ script, input, onLine, resolve, reject }: Part) =>
-      run(script, { ...(input !== '' && { input }), ...(onLine && { onLine }) }).then(
-        output => {
-          resolve(output)
-          return output.code === 0
-        },
-        (error: unknown) => {
-          reject(error)
-          return false
-        },
-      )
-    if (order === 'side by side') return void (await Promise.all(parts.map(settle)))
+    if (order === 'side by side') return void (await Promise.all(parts.map(part => settle(run, part))))
     for (const [i, part] of parts.entries()) {
-      if (await settle(part)) continue
-      skip(host, parts.slice(i + 1), nameOf(part.script))
-      return
+      const failed = await settle(run, part)
+      if (failed !== undefined) return skip(host, parts.slice(i + 1), failed)
     }
   }
 

@@ -1,5 +1,6 @@
 /** The journal for people. */
 import { table } from '../../runner/output/table.ts'
+import { moment } from '../../runner/units.ts'
 import type { Detached } from '../migration/detached.ts'
 import type { Entry } from './journal.ts'
 
@@ -11,7 +12,7 @@ export const historyTable = (entries: readonly Entry[], columns?: number, newest
     ? 'The journal is empty.'
     : table(
         entries.map((entry, i) => [
-          entry.at.replace('T', ' ').replace(/\.\d+Z$/, 'Z'),
+          moment(entry.at),
           entry.event,
           entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
           entry.release ?? '-',

@@ -92,5 +92,5 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly St
 }
 
 /** Looks, and throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`. `root`: whether we can become root. */
-export const assertFree = (host: string, claims: Claims, root: boolean): Query<void> =>
-  capture(asReader(root, standing(claims)), text => assertUnclaimed(host, claims, parseStanding(text)))
+export const assertFree = (claims: Claims, root: boolean): Query<void> =>
+  capture(asReader(root, standing(claims)), (text, { name }) => assertUnclaimed(name, claims, parseStanding(text)))

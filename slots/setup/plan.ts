@@ -2,7 +2,7 @@
  * What a setup would do: folders of the deploying user, files of root. What stands there already is left alone, so that a second
  * setup does nothing, and a dry run shows what would change as a diff.
  */
-import { type AnyQuery, capture, group, type Query } from '../../host/query.ts'
+import { type AnyQuery, capture, each, group, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, readAsRoot } from '../../host/sudo.ts'
 import type { Fault } from '../../runner/fault.ts'
@@ -94,17 +94,12 @@ export function plan(wishes: SetupWishes): AnyQuery<SetupPlan> {
   const commands = provisions.flatMap(want => want.sudo)
   // sudo reads its files each time: nothing has to be told of them.
   const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout.root, facts, commands)], apply: [] }]
-  const compared = parts.map(({ files }) =>
-    group(
-      files.map(file => changeOf(file, facts.root)),
-      (...changes) => changes,
-    ),
-  )
+  const compared = parts.map(({ files }) => each(files.map(file => changeOf(file, facts.root))))
   return group(
     [
       capture(asReader(account !== undefined && facts.root, missingFolders(layout, wanted, facts)), linesOf),
       capture(missingLinks(parts.flatMap(({ links = [] }) => links)), linesOf),
-      group(compared, (...changes) => changes),
+      each(compared),
       capture(leftOver(app), left => left !== ''),
     ],
     (missing, unlinked, changes, cut) => planned(wishes, { wanted, parts, missing, unlinked, changes, cut }),

@@ -1,6 +1,6 @@
 /** What runs on a host already, and whether a setup would cut its way there: the site names the ports of the slots. */
 import type { Host } from '../../host/host.ts'
-import { capture, caught, group, succeeds } from '../../host/query.ts'
+import { capture, caught, each, succeeds } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
 import type { HostFile, Provision, Router, Runtime, Slot } from '../contracts.ts'
@@ -74,10 +74,7 @@ export async function assertKeepsLive(ground: Ground, { provisions, files, root 
     capture(asReader(root, standingSlots(layout)), parseSlots),
     // Where the router cannot say, the records do.
     caught(router.live()),
-    group(
-      slots.all.map(slot => runtime.process(slot)),
-      (...all) => all,
-    ),
+    each(slots.all.map(slot => runtime.process(slot))),
   ])
   const live = route?.slot ?? liveByRecords(standing.map(({ record }) => record))
   if (live === undefined && standing.length === 0) return []

@@ -7,7 +7,7 @@ import { slotFaults } from '../faults.ts'
 import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
-import type { ReleaseRecord } from '../upload/release.ts'
+import { releaseRecordIn } from '../upload/release.ts'
 import { agree, type Readings, readingLines } from './readings.ts'
 import { promotedAt, type SlotRecord, writeRecord } from './slot-record.ts'
 
@@ -56,7 +56,7 @@ export async function repairRecords(ground: Ground, { slot: name, generation }: 
 async function recordOf({ host, layout, deploy }: Ground, slot: Slot, at: string): Promise<SlotRecord> {
   const [dir = '', ...json] = (await host.capture(filledWith(layout, slot))).split('\n')
   if (dir === '') throw slotFaults.SLOT_EMPTY({ slot: slot.name })
-  const { version, sha256, revision } = parseReleaseRecord(json.join('\n'))
+  const { version = 'unknown', sha256 = '', revision = null } = releaseRecordIn(json.join('\n'))
   const release: Release = { name: posix.basename(dir), version, sha256, dir }
   return {
     slot: slot.name,
@@ -68,14 +68,5 @@ async function recordOf({ host, layout, deploy }: Ground, slot: Slot, at: string
     state: 'ready',
     promoted: null,
     adopted: null,
-  }
-}
-
-function parseReleaseRecord(text: string): Pick<ReleaseRecord, 'version' | 'sha256' | 'revision'> {
-  try {
-    const { version = 'unknown', sha256 = '', revision = null } = JSON.parse(text) as Partial<ReleaseRecord>
-    return { version, sha256, revision }
-  } catch {
-    return { version: 'unknown', sha256: '', revision: null }
   }
 }

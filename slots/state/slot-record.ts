@@ -3,7 +3,7 @@
  * laptop: a second deployer, or CI, sees the same.
  */
 import { fileQuery } from '../../host/exec/transfer.ts'
-import { type AnyQuery, capture, group, type Query } from '../../host/query.ts'
+import { type AnyQuery, capture, each, type Query } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
 import type { Release, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
@@ -45,11 +45,7 @@ export function readRecord(layout: Layout, slot: Slot): Query<SlotRecord | undef
 export const recordsOf = (
   layout: Layout,
   { all }: Pick<Slots<string>, 'all'>,
-): AnyQuery<readonly (SlotRecord | undefined)[]> =>
-  group(
-    all.map(slot => readRecord(layout, slot)),
-    (...records) => records,
-  )
+): AnyQuery<readonly (SlotRecord | undefined)[]> => each(all.map(slot => readRecord(layout, slot)))
 
 export const writeRecord = (layout: Layout, record: SlotRecord): Query<void> =>
   fileQuery(layout.slot(record.slot).record, `${JSON.stringify(record, null, 2)}\n`)

@@ -1,7 +1,7 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
 
 import type { Host } from '../../host/host.ts'
-import { capture, caught, group } from '../../host/query.ts'
+import { capture, caught, each, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
 import { age } from '../../runner/units.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
@@ -71,10 +71,7 @@ async function slotStatuses(
   records: Readings['records'],
 ): Promise<readonly Omit<SlotStatus, 'live'>[]> {
   const looked = await host.query(
-    group(
-      slots.all.map((slot, i) => looking(runtime, slot, records[i]?.adopted ?? undefined)),
-      (...all) => all,
-    ),
+    each(slots.all.map((slot, i) => looking(runtime, slot, records[i]?.adopted ?? undefined))),
   )
   const once = { ...health, passes: 1, soak: 0, within: WITHIN }
   const asked = await host.all(

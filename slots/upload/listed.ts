@@ -2,9 +2,10 @@
 import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { table } from '../../runner/output/table.ts'
+import { moment } from '../../runner/units.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
-import type { ReleaseRecord } from './release.ts'
+import { releaseRecordIn } from './release.ts'
 
 export interface Listed {
   readonly name: string
@@ -34,17 +35,9 @@ export function parseListed(text: string): readonly Listed[] {
   const used = lines.flatMap(([, kind, slot = '', release]) => (kind === 'in' ? [{ slot, release }] : []))
   return lines.flatMap(([, kind, name = '', record = '']) => {
     if (kind !== 'is') return []
-    const { revision = null, by = null, at = null } = recordIn(record)
+    const { revision = null, by = null, at = null } = releaseRecordIn(record)
     return [{ name, revision, by, at, slots: used.filter(({ release }) => release === name).map(({ slot }) => slot) }]
   })
-}
-
-function recordIn(text: string): Partial<ReleaseRecord> {
-  try {
-    return JSON.parse(text) as Partial<ReleaseRecord>
-  } catch {
-    return {}
-  }
 }
 
 /** The newest first. */
@@ -61,7 +54,7 @@ export const releasesTable = (releases: readonly Listed[], live: string | undefi
         releases.map(({ name, slots, at, by, revision }) => [
           name,
           slots.map(slot => (slot === live ? `${slot} (live)` : slot)).join(', ') || '-',
-          at?.replace('T', ' ').replace(/\.\d+Z$/, 'Z') ?? '-',
+          at === null ? '-' : moment(at),
           by ?? '-',
           revision?.slice(0, 10) ?? '-',
         ]),

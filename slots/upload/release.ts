@@ -80,6 +80,15 @@ export const releaseThere = ({ shared }: Layout, release: Release): Query<boolea
 
 const { gone: GONE, notShared: NOT_SHARED } = EXIT.release
 
+/** What a release's `release.json` says; nothing where it cannot be read. */
+export function releaseRecordIn(text: string): Partial<ReleaseRecord> {
+  try {
+    return JSON.parse(text) as Partial<ReleaseRecord>
+  } catch {
+    return {}
+  }
+}
+
 /** What the name of a release begins with while it is being removed. */
 const REMOVED = '.removed.'
 

@@ -50,7 +50,7 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
       const wants = provisions(found)
       const claims = { app, layout, slots: slots.all, provisions: wants }
       const [, planned, [conflict] = []] = await host.all([
-        assertFree(host.name, claims, found.root),
+        assertFree(claims, found.root),
         plan({ host: host.name, app, layout, slots, provisions: wants, facts: found, account }),
         ground.router.conflicts?.(),
       ])

@@ -1,129 +1,30 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { quote } from '../../host/script.ts'
-import { ssh } from '../../host/ssh/transport.ts'
 import { type HaproxyOptions, haproxy } from '../../plugins/router/haproxy/haproxy.ts'
-import type { Provision, Slot } from '../../slots/contracts.ts'
+import type { Slot } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 import { bound } from '../support/bound.ts'
 import { installHaproxy } from '../support/haproxy.ts'
-import { startHost, type TestHost } from '../support/host.ts'
-import { faultOf, pluginKit } from '../support/plugin-kit.ts'
-import { type RouterUnderTest, routerContract } from './router.ts'
+import { faultOf } from '../support/plugin-kit.ts'
+import { blue, FACTS, green, headersSeen, type RouterHost, raw, startRouterHost } from '../support/router-host.ts'
+import { routerContract } from './router.ts'
 
-const blue: Slot = { name: 'blue', port: 4000, env: {} }
-const green: Slot = { name: 'green', port: 5000, env: {} }
-const FACTS = { user: 'vagrant', group: 'vagrant' }
 const MAP = '/srv/life/router/live.map'
 const LIMITS = { answers: 5, within: 20_000 }
 
-const HEADERS = ['host', 'upgrade', 'x_real_ip', 'x_forwarded_for', 'x_forwarded_proto', 'x_forwarded_host']
-
-/** The two applications: an nginx of their own that says which one it is, and which headers it was sent. */
-const application = ({ name, port }: Slot) => `
-pid /run/app-${name}.pid;
-events {}
-http {
-  access_log off;
-  server {
-    listen 127.0.0.1:${port};
-    default_type text/plain;
-    location = /missing { return 404 "${name} $request_uri\\n"; }
-    location = /headers { return 200 "${HEADERS.map(header => `${header}=$http_${header};`).join('')}"; }
-    location / { return 200 "${name} $request_uri\\n"; }
-  }
-}
-`
-
-interface HaproxyHost extends RouterUnderTest {
-  readonly machine: TestHost
-  readonly root: (command: string) => Promise<string>
-  readonly write: (path: string, text: string) => Promise<void>
-}
-
-async function openHaproxy(options: HaproxyOptions = { site: 'life.example' }): Promise<HaproxyHost> {
-  const machine = await startHost()
-  const folder = await mkdtemp(join(tmpdir(), 'switchyard-router-'))
-  const root = async (command: string) => {
-    const { code, stdout, stderr } = await machine.exec(command)
-    if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
-    return stdout
-  }
-  const write = async (path: string, text: string, mode = 0o644) => {
-    const file = join(folder, 'file')
-    await writeFile(file, text)
-    await root(`mkdir -p ${quote(dirname(path))}`)
-    await machine.copyIn(file, path)
-    await root(`chown root:root ${quote(path)} && chmod ${mode.toString(8)} ${quote(path)}`)
-  }
-  const install = async (provision: Provision) => {
-    for (const file of provision.files) await write(file.path, file.text, file.mode)
-    for (const { path, mode } of provision.folders)
-      await root(`install -d -o vagrant -g vagrant -m ${mode.toString(8)} ${quote(path)}`)
-    const rules = provision.sudo.map(line => `vagrant ALL=(root) NOPASSWD: ${line.join(' ')}\n`)
-    await write('/etc/sudoers.d/vagrant', rules.join(''), 0o440)
-    await root('visudo -cq')
-    for (const { text } of provision.apply) await root(`set -eu -o pipefail; ${text}`)
-  }
-  // A daemon that keeps our output open would keep us waiting.
-  const run = async ({ name }: Slot) => void (await root(`nginx -c /etc/app-${name}.conf >/dev/null 2>&1 </dev/null`))
-  const host = await ssh(machine.alias, { configFile: machine.sshConfigFile }).open({
-    signal: new AbortController().signal,
-    confirm: async () => false,
-  })
-  const kit = () => pluginKit({ host: host.name, slots: [blue, green] })
-  const plugin = haproxy(options)
-  await installHaproxy(machine)
-  await root('install -d -o vagrant -g vagrant -m 0711 /srv/life')
-  for (const slot of [blue, green]) {
-    await write(`/etc/app-${slot.name}.conf`, application(slot))
-    await run(slot)
-  }
-  await install(plugin.create(kit()).provision(FACTS))
-  return {
-    plugin,
-    slots: [blue, green],
+const openHaproxy = (options: HaproxyOptions = { site: 'life.example' }): Promise<RouterHost> =>
+  startRouterHost({
+    plugin: haproxy(options),
     generations: true,
-    host,
-    facts: FACTS,
-    kit,
-    install,
-    stop: async () => void (await root('systemctl stop haproxy')),
-    start: async () => void (await root('systemctl start haproxy')),
-    async stopApplication({ name }) {
-      await root(`nginx -c /etc/app-${name}.conf -s stop; while [ -e /run/app-${name}.pid ]; do sleep 0.05; done`)
-    },
-    startApplication: run,
-    async spoil() {
-      await root(`mv -T ${MAP} /root/good && echo 'live somewhere.else' > ${MAP}`)
-      return async () => void (await root(`mv -T /root/good ${MAP}`))
-    },
-    machine,
-    root,
-    write,
-    async [Symbol.asyncDispose]() {
-      await host[Symbol.asyncDispose]()
-      await rm(folder, { recursive: true, force: true })
-      await machine.stop()
-    },
-  }
-}
-
-/** What a server answers to these bytes on a connection of their own. */
-async function raw(port: number, bytes: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  socket.write(bytes)
-  return text(socket)
-}
+    unit: 'haproxy',
+    spoil: `mv -T ${MAP} /root/good && echo 'live somewhere.else' > ${MAP}`,
+    mend: `mv -T /root/good ${MAP}`,
+    prepare: installHaproxy,
+  })
 
 routerContract('HAProxy by a map', () => openHaproxy())
 
 describe('the site of HAProxy', () => {
-  let it: HaproxyHost
+  let it: RouterHost
   const router = () => bound(it.host, it.plugin.create(it.kit()))
   const promoted = async (slot: Slot, generation: string) => {
     await router().promote(slot, generation)
@@ -143,16 +44,7 @@ describe('the site of HAProxy', () => {
     await promoted(blue, 'g1')
   })
   afterAll(() => it?.[Symbol.asyncDispose]())
-  const headers = async (...more: string[]) => {
-    const lines = ['GET /headers HTTP/1.1', 'Host: life.example:8080', ...more]
-    const answer = await raw(it.machine.httpPort, `${lines.join('\r\n')}\r\n\r\n`)
-    return Object.fromEntries(
-      (answer.split('\r\n\r\n')[1] ?? '')
-        .split(';')
-        .filter(Boolean)
-        .map(pair => pair.split('=', 2)),
-    )
-  }
+  const headers = (...more: string[]) => headersSeen(it, ...more)
 
   test("nothing of the host's own configuration is changed", async () => {
     expect(await it.root('dpkg --verify haproxy | grep /etc/ || :')).toBe('')

@@ -167,7 +167,7 @@ export function samples(): Readonly<Record<string, Script>> {
     ownerOf: ownerOf(layout),
     accountFor: accountFor('deploy', { user: 'me', group: 'me', root: true, missing: [] }).script,
     makeAccount: makeAccount(account),
-    assertFree: assertFree('web-1', { app: 'life', layout, slots: slots.all, provisions: [{ files }] }, false).script,
+    assertFree: assertFree({ app: 'life', layout, slots: slots.all, provisions: [{ files }] }, false).script,
     lookAt: lookAt(['find']),
     makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),

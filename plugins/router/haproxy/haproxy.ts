@@ -1,5 +1,5 @@
 /** The router on HAProxy, on the host itself: a map in the memory of the running process, told through its socket, and the file of it. */
-import { commandFailed, type Query } from '../../../host/query.ts'
+import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
@@ -111,14 +111,12 @@ function router(kit: PluginKit, site: AskedSite, application: Application): Rout
     },
     promote: (slot, generation) => moveTo({ slot: slot.name, generation }),
     restore: moveTo,
-    conflicts: () => ({
-      script: readHost(application.config),
-      read(output, host) {
-        if (output.code !== 0) throw commandFailed(host, readHost(application.config), output)
-        const listeners = application.listen.flatMap(entry => listening(entry).listeners)
-        return conflicts(host.name, output.stdout, { site: application.site, listeners, own })
-      },
-    }),
+    conflicts() {
+      const listeners = application.listen.flatMap(entry => listening(entry).listeners)
+      return capture(readHost(application.config), (text, { name }) =>
+        conflicts(name, text, { site: application.site, listeners, own }),
+      )
+    },
     provision: facts => ({
       tools: { '/usr/sbin/haproxy': 'haproxy', socat: 'socat', curl: 'curl' },
       files: files(application, facts),

@@ -1,5 +1,5 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
-import { commandFailed } from '../../../host/query.ts'
+import { capture } from '../../../host/query.ts'
 import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginKit, Router } from '../../../slots/contracts.ts'
 import { type AskedSite, asking } from '../asking.ts'
@@ -134,13 +134,9 @@ function router(
         files: include ? [] : strategy.own,
         include: at.include,
       }
-      return {
-        script: readConfiguration(program.path),
-        read(output, host) {
-          if (output.code !== 0) throw commandFailed(host, readConfiguration(program.path), output)
-          return conflicts(output.stdout, ours).map(conflict => conflictFault(host.name, ours.site, conflict))
-        },
-      }
+      return capture(readConfiguration(program.path), (text, { name }) =>
+        conflicts(text, ours).map(conflict => conflictFault(name, ours.site, conflict)),
+      )
     },
     provision: strategy.provision,
   }
