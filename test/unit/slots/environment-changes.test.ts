@@ -66,7 +66,8 @@ describe('what changes in an environment', () => {
   })
 
   it('is found out for any values: line breaks, quotes, backslashes, what looks like another variable', () => {
-    const name = fc.stringMatching(/^[A-Z][A-Z_]{0,3}$/)
+    // The three of such a length that the shell keeps for itself stand in no environment file: that is refused, and tested there.
+    const name = fc.stringMatching(/^[A-Z][A-Z_]{0,3}$/).filter(it => !['UID', 'EUID', 'PPID'].includes(it))
     const piece = fc.constantFrom('\\', '"', '\n', '`', '$', '=', 'Q="', "'", '\\"', 'é', 'x', '0', ' ', '%s', '&')
     const value = fc.array(piece, { maxLength: 8 }).map(pieces => pieces.join(''))
     const values = fc.dictionary(name, value, { maxKeys: 5, noNullPrototype: true })
