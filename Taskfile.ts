@@ -19,6 +19,6 @@ export const { retire, repair, doctor, history, releases, lock, unlock } = tasks
 
 export const uptime = task('Ask the host how long it has been up', {
   async run({ host, show }) {
-    show(await host.read`uptime -p`.text())
+    show(await host.$readonly`uptime -p`.text())
   },
 })

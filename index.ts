@@ -1,6 +1,6 @@
 /** The public surface: what a Taskfile imports, and what a plugin is written against. Pinned by a test. */
 
-export type { Held, Host, HostSetting, Pipeline, PutOptions, Transport } from './host/host.ts'
+export type { Host, HostSetting, Pipeline, PutOptions, RemoteProcess as Held, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
 export { type AnyQuery, type Asked, capture, caught, group, perform, type Query, succeeds } from './host/query.ts'
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
@@ -14,7 +14,7 @@ export { type DockerOptions, docker } from './plugins/source/docker.ts'
 export { type TarballOptions, tarball } from './plugins/source/file.ts'
 export { arg } from './runner/cli/args.ts'
 export { catalogue, Fault, fault } from './runner/fault.ts'
-export { type AnyTask, type Arg, definer, type Kit, type Shell, type Task } from './runner/task.ts'
+export { type AnyTask, type Arg, definer, type Shell, type Task, type TaskContext as Kit } from './runner/task.ts'
 export type {
   Answer,
   Artifact,
@@ -23,9 +23,7 @@ export type {
   HostFile,
   HostFolder,
   Plugin,
-  PluginKit,
-  Proof,
-  ProofLimits,
+  PluginContext as PluginKit,
   Provision,
   PublicAnswer,
   Release,
@@ -35,6 +33,8 @@ export type {
   Slot,
   SlotProcess,
   Stopped,
+  Verification as Proof,
+  VerifyLimits as ProofLimits,
 } from './slots/contracts.ts'
 export type { HealthCheck } from './slots/model.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'

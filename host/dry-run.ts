@@ -7,7 +7,7 @@ import { ended } from './exec/process.ts'
 import { oneByOne, queriesOver } from './exec/queries.ts'
 import { shellOver } from './exec/shell.ts'
 import { fileQuery } from './exec/transfer.ts'
-import type { Held, Host } from './host.ts'
+import type { Host, RemoteProcess } from './host.ts'
 import { type Output, quote, type RunOptions, type Script } from './script.ts'
 
 const amount = (input: NonNullable<RunOptions['input']>): string =>
@@ -37,7 +37,7 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
   return {
     name: host.name,
     $,
-    read: host.read,
+    $readonly: host.$readonly,
     run,
     async capture(it, options) {
       if (!it.writes) return host.capture(it, options)
@@ -60,8 +60,8 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
       say(`${command} (with this terminal)`)
       return 0
     },
-    async hold(it, first) {
-      if (!it.writes) return host.hold(it, first)
+    async spawn(it, first) {
+      if (!it.writes) return host.spawn(it, first)
       script(it)
       return heldNothing()
     },
@@ -71,7 +71,7 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
 }
 
 /** Ends when it is let go, like a holder whose script went well. */
-function heldNothing(): Held {
+function heldNothing(): RemoteProcess {
   const ended = deferred<number>()
   return {
     lines: Readable.from([]),

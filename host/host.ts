@@ -16,7 +16,7 @@ export interface Host extends AsyncDisposable {
    */
   readonly $: Shell
   /** zx on that machine, for commands that only look. A dry run runs it. */
-  readonly read: Shell
+  readonly $readonly: Shell
   /**
    * Runs a script. A non-zero exit is a result (`code`) for the caller to read; a lost connection is a `Fault`, never a
    * result. A script that a signal ended has the code that a shell would show, 128 and the signal's number. In a dry run
@@ -48,7 +48,7 @@ export interface Host extends AsyncDisposable {
    * standard input ends, and that is at the latest when this host is disposed of. The run's interruption does not end it: what takes
    * things back may need it. `first`: a line that is sent along with it.
    */
-  hold(script: Script, first?: string): Promise<Held>
+  spawn(script: Script, first?: string): Promise<RemoteProcess>
   /**
    * Begins to connect, so that the first command finds the connection open. Connection errors are reported by that command, and
    * a question to a person waits until there is one. Missing where there is no way to go.
@@ -81,7 +81,7 @@ export interface PutOptions {
 }
 
 /** A script that runs until we let go. */
-export interface Held extends AsyncDisposable {
+export interface RemoteProcess extends AsyncDisposable {
   /** The lines that it prints on its standard output. Ends when it ends. */
   readonly lines: AsyncIterable<string>
   /** Sends it a line. */

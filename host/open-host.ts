@@ -24,14 +24,14 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
   return {
     name,
     $: shell(start),
-    read: shell(begin),
+    $readonly: shell(begin),
     run: guarded,
     capture: (script, options) => capture(name, guarded, script, options),
     ...queries,
     put: async (file, remote, options) => put(name, start, file, remote, options),
     write: (path, text, mode) => queries.query(fileQuery(path, text, mode)),
     attach: command => attach(machine, command),
-    async hold(script, first) {
+    async spawn(script, first) {
       const it = await hold(machine, script, first)
       held.add(it)
       void it.ended.then(() => held.delete(it))

@@ -4,11 +4,11 @@ import type { Traffic } from './task.ts'
 /** What went wrong, in words. Made from anything that was thrown. */
 export interface Report {
   readonly code: string
-  readonly exit: number
+  readonly exitCode: number
   /** One line of cause. */
   readonly message: string
   /** One line of what to do. */
-  readonly next: string
+  readonly hint: string
   readonly detail?: string
   /** Where in the Taskfile: `Taskfile.ts:12:5`. */
   readonly at?: string
@@ -55,7 +55,7 @@ export type RunEvent =
       readonly command: string
       readonly title: string
       readonly ok: boolean
-      readonly exit: number
+      readonly exitCode: number
       readonly ms: number
       readonly dryRun: boolean
       readonly undone: readonly string[]

@@ -10,9 +10,9 @@ export type ExitCode = 1 | 2 | 3 | 130
 export class Fault extends Error {
   override readonly name = 'Fault'
   readonly code: string
-  readonly exit: ExitCode
+  readonly exitCode: ExitCode
   /** What to do next, one line. */
-  readonly next: string
+  readonly hint: string
   /** More lines to show below the cause: the end of a log, a table of readings. Never needed to understand `message`. */
   readonly detail: string | undefined
   /** Which field of a Taskfile it is about: the names that lead there. */
@@ -27,21 +27,21 @@ export class Fault extends Error {
   ) {
     super(what, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.exit = exit
-    this.next = next
+    this.exitCode = exit
+    this.hint = next
     this.detail = options.detail
   }
 }
 
 /** Whether something that was thrown is a fault; also one of another copy of this package, as a plugin may have. */
 export const isFault = (thrown: unknown): thrown is Fault =>
-  thrown instanceof Error && thrown.name === 'Fault' && 'code' in thrown && 'next' in thrown && 'exit' in thrown
+  thrown instanceof Error && thrown.name === 'Fault' && 'code' in thrown && 'hint' in thrown && 'exitCode' in thrown
 
 /** How one entry of the catalogue turns its data into words. */
 export interface FaultEntry<D> {
-  readonly exit: ExitCode
-  what(data: D): string
-  next(data: D): string
+  readonly exitCode: ExitCode
+  message(data: D): string
+  hint(data: D): string
   detail?(data: D): string | undefined
 }
 
@@ -58,7 +58,7 @@ export function catalogue<T extends Record<string, FaultEntry<never>>>(
   const made = Object.entries(entries as unknown as Record<string, FaultEntry<unknown>>).map(([code, entry]) => [
     code,
     (data: unknown, cause?: unknown) =>
-      new Fault(code, entry.exit, entry.what(data), entry.next(data), { detail: entry.detail?.(data), cause }),
+      new Fault(code, entry.exitCode, entry.message(data), entry.hint(data), { detail: entry.detail?.(data), cause }),
   ])
   return Object.fromEntries(made) as never
 }

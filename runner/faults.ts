@@ -18,159 +18,160 @@ const listed = (names: readonly string[]) => names.map(name => `\`${name}\``).jo
 
 export const runnerFaults = catalogue({
   TASKFILE_MISSING: fault<{ from: string; named: boolean }>({
-    exit: 2,
-    what: d => (d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`),
-    next: d => (d.named ? 'Check the path given to --taskfile.' : 'Write one, or name it: npx task --taskfile <path>'),
+    exitCode: 2,
+    message: d =>
+      d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`,
+    hint: d => (d.named ? 'Check the path given to --taskfile.' : 'Write one, or name it: npx task --taskfile <path>'),
   }),
   FOLDER_GONE: fault<undefined>({
-    exit: 2,
-    what: () => 'The folder that you are in does not exist any more.',
-    next: () => 'Change to one that does, such as with `cd`, and run the command there.',
+    exitCode: 2,
+    message: () => 'The folder that you are in does not exist any more.',
+    hint: () => 'Change to one that does, such as with `cd`, and run the command there.',
   }),
   PACKAGE_MISSING: fault<{ name: string; folder: string }>({
-    exit: 2,
-    what: d => `The package ${d.name}, which switchyard needs, is not installed.`,
-    next: d =>
+    exitCode: 2,
+    message: d => `The package ${d.name}, which switchyard needs, is not installed.`,
+    hint: d =>
       `Install the packages again: run \`npm install\` in the folder whose package.json names them (${d.folder}).`,
   }),
   TASKFILE_BROKEN: fault<{ place: Place; said: string; frame: string }>({
-    exit: 2,
-    what: d => `${at(d.place)}  ${d.said}`,
-    next: d => `Correct line ${d.place.line} of ${d.place.file}.`,
+    exitCode: 2,
+    message: d => `${at(d.place)}  ${d.said}`,
+    hint: d => `Correct line ${d.place.line} of ${d.place.file}.`,
     detail: d => d.frame,
   }),
   TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; said: string; frame?: string | undefined }>({
-    exit: 2,
-    what: d => `${d.place ? at(d.place) : d.file}  ${d.said}`,
-    next: d => `${d.file} failed while it was read, before any task ran; correct that first.`,
+    exitCode: 2,
+    message: d => `${d.place ? at(d.place) : d.file}  ${d.said}`,
+    hint: d => `${d.file} failed while it was read, before any task ran; correct that first.`,
     detail: d => d.frame,
   }),
   OPTION_UNKNOWN: fault<{ factory: string; field: string; near: string | undefined; known: readonly string[] }>({
-    exit: 2,
-    what: d => `${d.factory} has no option \`${d.field}\`.`,
-    next: d => meant(d.near && `\`${d.near}\``, `It takes ${d.known.map(name => `\`${name}\``).join(', ') || 'none'}.`),
+    exitCode: 2,
+    message: d => `${d.factory} has no option \`${d.field}\`.`,
+    hint: d => meant(d.near && `\`${d.near}\``, `It takes ${d.known.map(name => `\`${name}\``).join(', ') || 'none'}.`),
   }),
   OPTION_MISSING: fault<{ factory: string; field: string; words: string }>({
-    exit: 2,
-    what: d => `${d.factory} needs \`${d.field}\`, and it is missing.`,
-    next: d => `Write \`${d.field}\` in the Taskfile: ${d.words}.`,
+    exitCode: 2,
+    message: d => `${d.factory} needs \`${d.field}\`, and it is missing.`,
+    hint: d => `Write \`${d.field}\` in the Taskfile: ${d.words}.`,
   }),
   OPTION_INVALID: fault<{ factory: string; field: string; got: string; words: string }>({
-    exit: 2,
-    what: d =>
+    exitCode: 2,
+    message: d =>
       `${d.field === '' ? `What ${d.factory} is given` : `\`${d.field}\` of ${d.factory}`} cannot be ${d.got}.`,
-    next: d => `It is ${d.words}.`,
+    hint: d => `It is ${d.words}.`,
   }),
   TASKFILE_EMPTY: fault<{ file: string }>({
-    exit: 2,
-    what: d => `${d.file} exports no task.`,
-    next: () => "Export one: export const hello = task('Say hello', { run: ({ log }) => log('hello') })",
+    exitCode: 2,
+    message: d => `${d.file} exports no task.`,
+    hint: () => "Export one: export const hello = task('Say hello', { run: ({ log }) => log('hello') })",
   }),
   UNKNOWN_TASK: fault<{ name: string; near: string | undefined; line?: string | undefined }>({
-    exit: 2,
-    what: d => `There is no task \`${d.name}\`${d.line === undefined ? '' : ': the Taskfile does not export it'}.`,
-    next: d =>
+    exitCode: 2,
+    message: d => `There is no task \`${d.name}\`${d.line === undefined ? '' : ': the Taskfile does not export it'}.`,
+    hint: d =>
       d.line === undefined
         ? meant(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.')
         : `Add this line to the Taskfile: ${d.line}`,
   }),
   UNKNOWN_FLAG: fault<{ flag: string; near: string | undefined; command: string | undefined }>({
-    exit: 2,
-    what: d => (d.command === undefined ? `There is no flag ${d.flag}.` : `\`${d.command}\` has no flag ${d.flag}.`),
-    next: d =>
+    exitCode: 2,
+    message: d => (d.command === undefined ? `There is no flag ${d.flag}.` : `\`${d.command}\` has no flag ${d.flag}.`),
+    hint: d =>
       meant(d.near, `Run \`npx task ${d.command === undefined ? '' : `${d.command} `}--help\` to see its flags.`),
   }),
   FLAG_WITHOUT_VALUE: fault<{ flag: string; placeholder: string; got: string | undefined }>({
-    exit: 2,
-    what: d => `${d.flag} wants a value${d.got === undefined ? '' : `, and ${d.got} looks like another flag`}.`,
-    next: d =>
+    exitCode: 2,
+    message: d => `${d.flag} wants a value${d.got === undefined ? '' : `, and ${d.got} looks like another flag`}.`,
+    hint: d =>
       `Write ${d.flag} <${d.placeholder}>${d.got === undefined ? '' : `, or ${d.flag}=${d.got} if that is the value`}.`,
   }),
   FLAG_WITH_VALUE: fault<{ flag: string; value: string }>({
-    exit: 2,
-    what: d => `${d.flag} is a switch and takes no value, but got \`${d.value}\`.`,
-    next: d => `Write ${d.flag} alone, or leave it out.`,
+    exitCode: 2,
+    message: d => `${d.flag} is a switch and takes no value, but got \`${d.value}\`.`,
+    hint: d => `Write ${d.flag} alone, or leave it out.`,
   }),
   ARGUMENT_MISSING: fault<{ command: string; argument: string; allowed: string; usage: string }>({
-    exit: 2,
-    what: d => `\`${d.command}\` wants <${d.argument}>: ${d.allowed}.`,
-    next: d => `Write: npx task ${d.usage}`,
+    exitCode: 2,
+    message: d => `\`${d.command}\` wants <${d.argument}>: ${d.allowed}.`,
+    hint: d => `Write: npx task ${d.usage}`,
   }),
   ARGUMENT_UNEXPECTED: fault<{ command: string; value: string; usage: string }>({
-    exit: 2,
-    what: d => `\`${d.command}\` does not know what to do with \`${d.value}\`.`,
-    next: d => `Write: npx task ${d.usage}`,
+    exitCode: 2,
+    message: d => `\`${d.command}\` does not know what to do with \`${d.value}\`.`,
+    hint: d => `Write: npx task ${d.usage}`,
   }),
   ARGUMENT_TWICE: fault<{ argument: string; first: string; second: string }>({
-    exit: 2,
-    what: d => `<${d.argument}> was given twice: \`${d.first}\` and \`${d.second}\`.`,
-    next: () => 'Give it once.',
+    exitCode: 2,
+    message: d => `<${d.argument}> was given twice: \`${d.first}\` and \`${d.second}\`.`,
+    hint: () => 'Give it once.',
   }),
   ARGUMENT_INVALID: fault<{ argument: string; value: string; said: string; near: string | undefined }>({
-    exit: 2,
-    what: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.said}.`,
-    next: d => meant(d.near && `\`${d.near}\``, 'Give one of the values that it takes.'),
+    exitCode: 2,
+    message: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.said}.`,
+    hint: d => meant(d.near && `\`${d.near}\``, 'Give one of the values that it takes.'),
   }),
   ARGUMENT_CLASH: fault<{ argument: string; titles: readonly string[]; command: string }>({
-    exit: 2,
-    what: d =>
+    exitCode: 2,
+    message: d =>
       `Two tasks of \`${d.command}\` use the argument name \`${d.argument}\` for different things: ${listed(d.titles)}.`,
-    next: () => 'Give both the same argument object, or rename one.',
+    hint: () => 'Give both the same argument object, or rename one.',
   }),
   ARGUMENT_RESERVED: fault<{ argument: string; title: string }>({
-    exit: 2,
-    what: d => `The argument \`${d.argument}\` of \`${d.title}\` has the name of a flag that every command has.`,
-    next: () => 'Rename it.',
+    exitCode: 2,
+    message: d => `The argument \`${d.argument}\` of \`${d.title}\` has the name of a flag that every command has.`,
+    hint: () => 'Rename it.',
   }),
   TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({
-    exit: 2,
-    what: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,
-    next: () => 'Rename one of them.',
+    exitCode: 2,
+    message: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,
+    hint: () => 'Rename one of them.',
   }),
   TASK_RESERVED: fault<{ name: string; from: string }>({
-    exit: 2,
-    what: d => `The export \`${d.from}\` would be the command \`${d.name}\`, which every Taskfile has already.`,
-    next: () => 'Rename it.',
+    exitCode: 2,
+    message: d => `The export \`${d.from}\` would be the command \`${d.name}\`, which every Taskfile has already.`,
+    hint: () => 'Rename it.',
   }),
   CYCLE: fault<{ titles: readonly string[] }>({
-    exit: 2,
-    what: d => `Tasks need each other in a circle: ${d.titles.join(' -> ')}.`,
-    next: () => 'Take one of these needs away.',
+    exitCode: 2,
+    message: d => `Tasks need each other in a circle: ${d.titles.join(' -> ')}.`,
+    hint: () => 'Take one of these needs away.',
   }),
   NEED_UNDEFINED: fault<{ title: string; position: number }>({
-    exit: 2,
-    what: d => `Need number ${d.position} of \`${d.title}\` is not a task.`,
-    next: () => 'It is used before it is made, as when two files import each other: move it to a file of its own.',
+    exitCode: 2,
+    message: d => `Need number ${d.position} of \`${d.title}\` is not a task.`,
+    hint: () => 'It is used before it is made, as when two files import each other: move it to a file of its own.',
   }),
   INTERACTIVE_NOT_LAST: fault<{ title: string; command: string }>({
-    exit: 2,
-    what: d => `\`${d.title}\` takes the terminal, so nothing can come after it in \`${d.command}\`.`,
-    next: () => 'Let no task need it, and put it last in its flow.',
+    exitCode: 2,
+    message: d => `\`${d.title}\` takes the terminal, so nothing can come after it in \`${d.command}\`.`,
+    hint: () => 'Let no task need it, and put it last in its flow.',
   }),
   INTERACTIVE_JSON: fault<{ title: string }>({
-    exit: 2,
-    what: d => `\`${d.title}\` takes the terminal, and --json wants it for its events.`,
-    next: () => 'Leave out --json.',
+    exitCode: 2,
+    message: d => `\`${d.title}\` takes the terminal, and --json wants it for its events.`,
+    hint: () => 'Leave out --json.',
   }),
   WAITS_FOR_NOTHING: fault<{ doing: string }>({
-    exit: 1,
-    what: d => `${d.doing} waits for what never comes: nothing is left that could happen.`,
-    next: () => 'Look for a promise that nothing resolves or rejects.',
+    exitCode: 1,
+    message: d => `${d.doing} waits for what never comes: nothing is left that could happen.`,
+    hint: () => 'Look for a promise that nothing resolves or rejects.',
   }),
   NO_RESULT: fault<undefined>({
-    exit: 1,
-    what: () => 'The program was ended before it had a result.',
-    next: () =>
+    exitCode: 1,
+    message: () => 'The program was ended before it had a result.',
+    hint: () =>
       'Look for a `process.exit()` in the Taskfile and in what it imports, and for a promise that nothing settles.',
   }),
   OUTPUT_LOST: fault<{ why: string }>({
-    exit: 1,
-    what: d => `The command itself succeeded, but its result could not be written to standard output: ${d.why}.`,
-    next: () => 'Do not repeat what changes something: ask for the result again, with somewhere to write it.',
+    exitCode: 1,
+    message: d => `The command itself succeeded, but its result could not be written to standard output: ${d.why}.`,
+    hint: () => 'Do not repeat what changes something: ask for the result again, with somewhere to write it.',
   }),
   INTERRUPTED: fault<{ signal: string }>({
-    exit: 130,
-    what: d => `Interrupted by ${d.signal}.`,
-    next: () => 'Run it again when you are ready; what had been done is told above.',
+    exitCode: 130,
+    message: d => `Interrupted by ${d.signal}.`,
+    hint: () => 'Run it again when you are ready; what had been done is told above.',
   }),
 })

@@ -18,7 +18,7 @@ export type ShellOptions = Partial<
 >
 
 /** What every task can use, whatever the project. The runner makes one for each step. */
-export interface Kit {
+export interface TaskContext {
   /** zx on this machine; a dry run prints the command instead of running it. */
   readonly $: Shell
   /** Aborted by Ctrl-C and by the failure of the run. An undo step has one of its own, which is not. */
@@ -45,7 +45,7 @@ export interface Arg<T = unknown> {
   readonly kind: 'value' | 'flag'
   readonly required: boolean
   /** For help: what the value is, one line. */
-  readonly about: string
+  readonly description: string
   /** For help: the placeholder, `<slot>`. */
   readonly placeholder?: string
   readonly choices?: readonly string[]
@@ -55,9 +55,9 @@ export interface Arg<T = unknown> {
 }
 
 /** The open resources of one run, such as the connection to a host: what a project adds to each task's context. */
-export interface Opened extends AsyncDisposable {
+export interface OpenScope extends AsyncDisposable {
   /** The project's part of a step's context; called once a step, with that step's kit. */
-  context(kit: Kit): object
+  context(kit: TaskContext): object
   /** What has travelled through it so far, also after it was closed; undefined or missing where nothing travels. */
   traffic?(): Traffic | undefined
 }
@@ -79,7 +79,7 @@ export interface Scope {
   secrets?(folder: string): Promise<Iterable<string>>
   /** All tasks that it offers, by the names that its messages have for them: a Taskfile may export them under others, or not at all. */
   tasks?(): Readonly<Record<string, AnyTask>>
-  open(run: RunSetting): Promise<Opened>
+  open(run: RunSetting): Promise<OpenScope>
 }
 
 /** What a scope may know of the run it is opened for. */
@@ -110,7 +110,7 @@ export interface Task<In, Out> {
   readonly kind: 'task' | 'flow'
   readonly title: string
   /** More about it for `--help`; the title is the first line. */
-  readonly about: string | undefined
+  readonly description: string | undefined
   /** Command lines for `--help`, without the leading `npx task`. */
   readonly examples: readonly string[]
   readonly needs: readonly AnyTask[]
@@ -138,19 +138,21 @@ export type Returned = (object & { then?: never }) | undefined | void
 
 /** How a task is written. `C` is what the project adds to the context. */
 export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends Record<string, Arg>> {
-  readonly about?: string
+  readonly description?: string
   readonly examples?: readonly string[]
   readonly needs?: D
   readonly args?: A
   readonly interactive?: boolean
   /** Whether the command line asks for it; else the step is left out, and gives nothing. Without it the step is always there. */
   when?(values: Simple<Wanted<D> & Values<A>>): boolean
-  run(context: Simple<Kit & C & Wanted<D> & Values<A> & Given<D>>): Promise<Out> | Out
+  run(context: Simple<TaskContext & C & Wanted<D> & Values<A> & Given<D>>): Promise<Out> | Out
   /**
    * Takes back what `run` did. Called newest first when a later step failed or Ctrl-C came, and also when `run` itself
    * failed half way: then what it would have returned is missing.
    */
-  undo?(context: Simple<Kit & C & Wanted<D> & Values<A> & Given<D> & Partial<Result<Out>>>): Promise<unknown> | unknown
+  undo?(
+    context: Simple<TaskContext & C & Wanted<D> & Values<A> & Given<D> & Partial<Result<Out>>>,
+  ): Promise<unknown> | unknown
 }
 
 /** The two functions with which a Taskfile makes its own tasks. */
@@ -163,14 +165,14 @@ export interface Definer<C> {
   flow<const T extends readonly AnyTask[]>(
     title: string,
     tasks: T,
-    more?: { readonly about?: string; readonly examples?: readonly string[] },
+    more?: { readonly description?: string; readonly examples?: readonly string[] },
   ): Task<Simple<Wanted<T>>, Simple<Given<T>>>
 }
 
 /** What a definition may hold, as far as a look at it can tell. */
 interface Definition
   extends Readonly<Record<keyof TaskDefinition<object, undefined, readonly AnyTask[], Record<string, Arg>>, unknown>> {
-  readonly about: string
+  readonly description: string
   readonly examples: readonly string[]
   readonly needs: readonly AnyTask[]
   readonly args: Readonly<Record<string, Arg>>
@@ -179,11 +181,11 @@ interface Definition
   readonly run: Function
   readonly undo: Function
 }
-type More = Pick<Definition, 'about' | 'examples'>
+type More = Pick<Definition, 'description' | 'examples'>
 
 // A circle of imports leaves holes among the needs; which, the plan tells.
 const tasks = list<AnyTask>(thing('a task', value => value === undefined || isTask(value)))
-const more = { about: optional(text), examples: optional(list(text)) }
+const more = { description: optional(text), examples: optional(list(text)) }
 const FLOW = fields<Partial<More>>(more)
 const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
   ...more,
@@ -198,7 +200,17 @@ const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
 /** Makes `task` and `flow` for a scope, or for tasks that need none. */
 export function definer<C = {}>(scope?: Scope): Definer<C> {
   const made = (kind: 'task' | 'flow', title: string, more: object): never =>
-    ({ kind, title, about: undefined, examples: [], needs: [], args: {}, interactive: false, scope, ...more }) as never
+    ({
+      kind,
+      title,
+      description: undefined,
+      examples: [],
+      needs: [],
+      args: {},
+      interactive: false,
+      scope,
+      ...more,
+    }) as never
   return {
     task(title, definition) {
       checked(`task(${JSON.stringify(checked('task()', TITLE, title))})`, TASK, definition)

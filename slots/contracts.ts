@@ -8,7 +8,7 @@
 import type { Query } from '../host/query.ts'
 import type { Script } from '../host/script.ts'
 import type { Fault } from '../runner/fault.ts'
-import type { Kit } from '../runner/task.ts'
+import type { TaskContext } from '../runner/task.ts'
 import type { Layout } from './layout.ts'
 
 /** A named place on a host that runs one release. */
@@ -42,7 +42,7 @@ export interface Release {
 }
 
 /** What a plugin gets to work with: one a step, so that its output stands below the step that called it. */
-export interface PluginKit extends Kit {
+export interface PluginContext extends TaskContext {
   readonly app: string
   /** The folder of the Taskfile. */
   readonly folder: string
@@ -59,7 +59,7 @@ export interface Plugin<T> {
   readonly kind?: 'build' | 'runtime' | 'router'
   /** What of its settings stands in our output, and so is no secret when the environment holds the same, such as the site's name. */
   readonly shown?: readonly string[]
-  create(kit: PluginKit): T
+  create(kit: PluginContext): T
 }
 
 export interface BuildSource {
@@ -154,7 +154,7 @@ export interface Router {
    * password: then nothing may be switched. What is wrong and does not keep the traffic from moving is returned, for people to hear of.
    */
   check(path?: string): Query<readonly Fault[]>
-  /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `prove` tells whether it happened. */
+  /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `verify` tells whether it happened. */
   promote(slot: Slot, generation: string): Query<void>
   /** Puts back what `live` returned before a promote. */
   restore(route: Route): Query<void>
@@ -163,7 +163,7 @@ export interface Router {
    * is 200 with the slot's name as its body, and the generation in the header `X-Deployment-Generation`, whose name may be written in any case, where
    * the router has one; or 503 with `no slot is live`.
    */
-  prove(route: Route, limits: ProofLimits): Query<Proof>
+  verify(route: Route, limits: VerifyLimits): Query<Verification>
   /**
    * What stands on the host, besides ours, that would get requests of this site, or would lose its own to it: one fault each, which names the place.
    * `setup` changes nothing while there is one, and `doctor` tells them.
@@ -172,7 +172,7 @@ export interface Router {
   provision(facts: HostFacts): Provision
 }
 
-export interface ProofLimits {
+export interface VerifyLimits {
   readonly answers: number
   /** Milliseconds. */
   readonly within: number
@@ -182,8 +182,8 @@ export interface ProofLimits {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface Proof {
-  readonly proven: boolean
+export interface Verification {
+  readonly verified: boolean
   readonly asked: number
   /** The last answer that was seen. */
   readonly last: PublicAnswer

@@ -1,4 +1,4 @@
 /** Words for people: numbers with their noun. */
 
 /** `1 connection`, `3 connections`. */
-export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
+export const pluralize = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`

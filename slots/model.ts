@@ -62,7 +62,53 @@ export interface Maintenance {
 export interface Check {
   readonly name: string
   readonly result: 'ok' | 'warn' | 'fail'
-  readonly said: string
+  readonly message: string
   /** What to do about it; null when it is good. */
-  readonly next: string | null
+  readonly hint: string | null
+}
+
+/** One run of the program, as the host knows it. */
+export interface Deploy {
+  /** Sorts by time: `20261122T205541Z-3fa9`. Also the generation id of a promote. */
+  readonly id: string
+  readonly by: string
+  /** The machine, or the address of the CI job. */
+  readonly where: string
+  /** When it began, in milliseconds since 1970. */
+  readonly began: number
+}
+
+export interface JournalEvent {
+  readonly event:
+    | 'setup'
+    | 'adopt'
+    | 'deploy'
+    | 'check'
+    | 'migrate'
+    | 'promote'
+    | 'retire'
+    | 'repair'
+    | 'lock'
+    | 'unlock'
+  /** The slot that it was done to; of a promote the one that the traffic went to. */
+  readonly slot: string
+  /** Of a promote: the slot that was live before. */
+  readonly from?: string | undefined
+  readonly release?: string | undefined
+  /** Source revision of the release. */
+  readonly revision?: string | undefined
+  /** `begun` is of a migration: its end, if anybody saw it, stands in a later line of the same deploy. */
+  readonly result: 'begun' | 'done' | 'failed' | 'undone'
+  /** The code of the fault, or what there is to say. */
+  readonly why?: string | undefined
+}
+
+export interface JournalEntry extends JournalEvent {
+  /** ISO 8601, UTC. */
+  readonly at: string
+  readonly by: string
+  readonly where: string
+  readonly deploy: string
+  /** Milliseconds since the run began. */
+  readonly ms: number
 }

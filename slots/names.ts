@@ -45,7 +45,7 @@ const RULES = {
 } as const satisfies Record<string, Rule>
 
 /** Returns `value` when it follows the rule of its kind, else throws `NAME_INVALID`. */
-export function named(kind: keyof typeof RULES, value: string): string {
+export function validateName(kind: keyof typeof RULES, value: string): string {
   const { what, pattern, words } = RULES[kind]
   if (!pattern.test(value)) throw slotFaults.NAME_INVALID({ what, value, words })
   return value
@@ -64,7 +64,7 @@ export function port(slot: string, value: number): number {
 
 /** Returns the paths when each is one, and none lies in another, else throws `NAME_INVALID`. */
 export function sharedPaths(paths: readonly string[]): readonly string[] {
-  const plain = paths.map(path => named('shared', path.replace(/\/$/, '')))
+  const plain = paths.map(path => validateName('shared', path.replace(/\/$/, '')))
   const { what } = RULES.shared
   for (const value of plain)
     if (plain.filter(other => `${value}/`.startsWith(`${other}/`)).length > 1)

@@ -2,7 +2,7 @@
 import { anyText, fields, number, optional, record } from '../runner/taskfile/shape.ts'
 import type { Slot } from './contracts.ts'
 import { slotFaults } from './faults.ts'
-import { named, port } from './names.ts'
+import { port, validateName } from './names.ts'
 
 /** A slot as a Taskfile writes it. */
 export interface SlotSpec {
@@ -29,7 +29,11 @@ export interface Slots<S extends string> {
 
 export function slotsOf<S extends string>(specs: Readonly<Record<S, SlotSpec>>): Slots<S> {
   const all = (Object.entries(specs) as [S, SlotSpec][]).map(
-    ([name, spec]): Slot<S> => ({ name: named('slot', name) as S, port: port(name, spec.port), env: spec.env ?? {} }),
+    ([name, spec]): Slot<S> => ({
+      name: validateName('slot', name) as S,
+      port: port(name, spec.port),
+      env: spec.env ?? {},
+    }),
   )
   const names = all.map(slot => slot.name)
   const [first, second] = all

@@ -3,10 +3,9 @@
 import type { Host } from '../host/host.ts'
 import type { Arg, Definer } from '../runner/task.ts'
 import type { Artifact, HostFacts, Provision, Router, Runtime, Slot } from '../slots/contracts.ts'
-import type { Deploy } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
-import type { InLine } from '../slots/lock/lock.ts'
-import type { Health } from '../slots/model.ts'
+import type { LockWait } from '../slots/lock/lock.ts'
+import type { Deploy, Health } from '../slots/model.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 import type { Readings } from '../slots/state/readings.ts'
@@ -39,11 +38,11 @@ export interface Context<S extends string> {
 /** The lock of this run: taken once, kept to the end. */
 export interface RunLock {
   /** Not waiting for anybody unless told. */
-  take(line?: InLine): Promise<void>
+  take(line?: LockWait): Promise<void>
 }
 
 /** With what a standard task is made. */
-export interface Parts<S extends string> extends Definer<Context<S>> {
+export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   /** A slot of this project, by its name. */
   readonly slot: Arg<Slot<S>>
   /** How long a slot may take to lose its connections before it is stopped, in milliseconds. */

@@ -12,7 +12,7 @@ import { secretsIn } from '../slots/health/headers.ts'
 import { healthOf, healthRules } from '../slots/health/health.ts'
 import { layout } from '../slots/layout.ts'
 import type { HealthCheck } from '../slots/model.ts'
-import { named, sharedPaths } from '../slots/names.ts'
+import { sharedPaths, validateName } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'
 import type { Context } from './context.ts'
@@ -104,8 +104,8 @@ export function project<
 >(definition: ProjectDefinition<S, B, R, U>) {
   type Name = Extract<keyof S, string>
   checked('project()', RULES, definition)
-  const app = named('app', definition.app)
-  const folders = layout(named('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
+  const app = validateName('app', definition.app)
+  const folders = layout(validateName('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
   const slots = slotsOf<Name>(definition.slots)
   const slot = arg.from('slot', slots.names, name => slots.get(name))
 

@@ -2,17 +2,17 @@
 import { dryHost } from '../host/dry-run.ts'
 import type { Guard, Host, Transport } from '../host/host.ts'
 import { type AnyQuery, isSkipped, perform } from '../host/query.ts'
-import type { Kit, Opened, RunSetting } from '../runner/task.ts'
-import type { Artifact, BuildSource, Plugin, PluginKit, Router, Runtime, Slot } from '../slots/contracts.ts'
+import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { healthOf } from '../slots/health/health.ts'
-import { type Deploy, newDeploy, whoami } from '../slots/journal/journal.ts'
+import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
-import { type InLine, type Lock, takeLock, underLock } from '../slots/lock/lock.ts'
+import { type Lock, type LockWait, takeLock, underLock } from '../slots/lock/lock.ts'
 import { unlessClosed } from '../slots/lock/maintenance.ts'
-import type { HealthCheck } from '../slots/model.ts'
+import type { Deploy, HealthCheck } from '../slots/model.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 import { type Readings, readings } from '../slots/state/readings.ts'
@@ -40,7 +40,7 @@ export interface SessionSetting extends RunSetting {
   readonly uploads: boolean
 }
 
-export async function openSession<S extends string>(project: Project<S>, run: SessionSetting): Promise<Opened> {
+export async function openSession<S extends string>(project: Project<S>, run: SessionSetting): Promise<OpenScope> {
   const { app, layout, slots, host: ofTaskfile } = project
   const transport = run.login === undefined ? ofTaskfile : ofTaskfile.as?.(run.login)
   if (!transport) throw slotFaults.LOGIN_IMPOSSIBLE({ host: ofTaskfile.name })
@@ -50,9 +50,9 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const bare = await transport.open(setting)
   if (run.uploads) bare.connect?.()
 
-  const context = (kit: Kit): Context<S> => {
+  const context = (kit: TaskContext): Context<S> => {
     const host = kit.dryRun ? dryHost(bare, kit.log) : bare
-    const plugin: PluginKit = { ...kit, app, folder: run.folder, host: host.name, layout, slots: slots.all }
+    const plugin: PluginContext = { ...kit, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
     const router = project.router.create(plugin)
     const reading = readings({ layout, slots, router })
@@ -76,8 +76,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   }
 
   /** A build takes long: it ends early when the host turns out to be closed for what it is made for. */
-  const build = (host: Host, kit: PluginKit): Promise<Artifact> => {
-    const built = (more: Partial<PluginKit>) => project.build.create({ ...kit, ...more }).build()
+  const build = (host: Host, kit: PluginContext): Promise<Artifact> => {
+    const built = (more: Partial<PluginContext>) => project.build.create({ ...kit, ...more }).build()
     if (!run.uploads) return built({})
     return unlessClosed({ host, layout, signal: kit.signal }, signal => built({ signal, $: kit.$({ signal }) }))
   }
@@ -114,7 +114,7 @@ function runLock(host: string, layout: Layout, deploy: Deploy, run: Pick<RunSett
   return {
     guard,
     /** At the same time as the lock is taken the host is asked for the readings, which costs no round trip then. */
-    async take(on: Host, reading: AnyQuery<Readings>, line: InLine = { wait: 0 }): Promise<void> {
+    async take(on: Host, reading: AnyQuery<Readings>, line: LockWait = { wait: 0 }): Promise<void> {
       const first = taking === undefined
       taking ??= takeLock(on, layout, deploy, run.command, line)
       if (first && line.wait === 0) {

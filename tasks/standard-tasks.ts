@@ -13,7 +13,7 @@ import { retire } from './commands/retire.ts'
 import { rollback } from './commands/rollback.ts'
 import { setup } from './commands/setup.ts'
 import { status } from './commands/status.ts'
-import type { Parts } from './context.ts'
+import type { TaskDeps } from './context.ts'
 import { build } from './steps/build.ts'
 import { checkIdle } from './steps/check-idle.ts'
 import { detectLive } from './steps/detect-live.ts'
@@ -23,7 +23,7 @@ import { makeWay, stopIdle } from './steps/stop-idle.ts'
 import { takeLock } from './steps/take-lock.ts'
 import { upload } from './steps/upload.ts'
 
-export function standardTasks<S extends string>(parts: Parts<S>) {
+export function standardTasks<S extends string>(parts: TaskDeps<S>) {
   const locked = takeLock(parts)
   const built = build(parts)
   const checkedHost = preflight(parts, built)

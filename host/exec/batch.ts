@@ -12,7 +12,7 @@ import type { Tapped } from './run.ts'
 import { callGuard, guardFunction } from './write-guard.ts'
 
 /** How scripts are run: behind the guard's line when they write, or without it. */
-interface Ways {
+interface BatchRunner {
   bare(script: Script, options: Tapped): Promise<Output>
   readonly guarded: Host['run']
   readonly guard: Guard
@@ -28,7 +28,7 @@ export type Piece = Pick<Part, 'script' | 'input'>
  * Sends scripts together: side by side, or one by one, each with a place in the order, and none behind one that fails. A script travels alone when
  * its input is long or holds a NUL, and side by side also when its lines are to be told as they come.
  */
-export function together(host: string, { bare, guarded, guard }: Ways, interruption: AbortSignal): Send {
+export function together(host: string, { bare, guarded, guard }: BatchRunner, interruption: AbortSignal): Send {
   const alone = (part: Part) => settle(guarded, part)
 
   /** Resolves to the name of the script that failed. */

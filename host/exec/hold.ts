@@ -1,7 +1,7 @@
 /** A script that stays, such as the holder of a lock. */
 import { Readable } from 'node:stream'
 import { Fault } from '../../runner/fault.ts'
-import type { Held } from '../host.ts'
+import type { RemoteProcess } from '../host.ts'
 import type { Machine } from '../machine.ts'
 import type { Script } from '../script.ts'
 import { start } from './process.ts'
@@ -10,7 +10,7 @@ import { exitCode, gather, scriptText } from './run.ts'
 /** How long a held script has to end by itself when its standard input has ended, in milliseconds. */
 const GRACE = 5_000
 
-export async function hold(machine: Machine, script: Script, first?: string): Promise<Held> {
+export async function hold(machine: Machine, script: Script, first?: string): Promise<RemoteProcess> {
   const process = start(machine, scriptText(script), script.text)
   if (first !== undefined) process.stdin.write(`${first}\n`)
   // Lines wait here until they are asked for, so that a script that nobody reads from can still end.

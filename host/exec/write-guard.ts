@@ -27,7 +27,7 @@ export function guardedBy(guard: Guard, begin: Start): Start {
       const line = guard.script()
       if (line === undefined) return begin(text, label)
       // On the script's own first line, so that bash counts its lines as ever.
-      return judge(begin(`${NAME}() { ${line.text}; }; ${NAME}; ${text}`, label), guard)
+      return withGuardErrors(begin(`${NAME}() { ${line.text}; }; ${NAME}; ${text}`, label), guard)
     } catch (error) {
       if (error instanceof Fault) return ended(error)
       throw error
@@ -35,7 +35,7 @@ export function guardedBy(guard: Guard, begin: Start): Start {
   }
 }
 
-function judge(process: Process, guard: Guard): Process {
+function withGuardErrors(process: Process, guard: Guard): Process {
   let said = Buffer.alloc(0)
   process.stderr.on('data', (chunk: Buffer) => {
     said = Buffer.concat([said, chunk]).subarray(-SEEN)

@@ -47,12 +47,12 @@ export interface ConnectOptions {
 export const connect = (config: SshConfig, options: ConnectOptions): Promise<Connection> =>
   connectTo(config, { ...options, path: [] })
 
-interface Way extends ConnectOptions {
+interface ConnectPlan extends ConnectOptions {
   /** The servers on whose behalf this connection is made, for the fault about a circle. */
   readonly path: readonly string[]
 }
 
-async function connectTo(config: SshConfig, way: Way): Promise<Connection> {
+async function connectTo(config: SshConfig, way: ConnectPlan): Promise<Connection> {
   const known = await knowledge(config)
   const result = await attempt(config, known, way)
   if (!('unknown' in result)) return result
@@ -77,7 +77,12 @@ const CLOSED = /other side closed|Connection lost before handshake|ECONNRESET|en
 const PAUSES = [300, 700, 1_500, 3_000]
 
 /** Tries again after a while when the server was too busy to speak. */
-async function attempt(config: SshConfig, known: Knowledge, way: Way, pauses = PAUSES): ReturnType<typeof attemptOnce> {
+async function attempt(
+  config: SshConfig,
+  known: Knowledge,
+  way: ConnectPlan,
+  pauses = PAUSES,
+): ReturnType<typeof attemptOnce> {
   try {
     return await attemptOnce(config, known, way)
   } catch (error) {
@@ -100,7 +105,7 @@ async function attempt(config: SshConfig, known: Knowledge, way: Way, pauses = P
 async function attemptOnce(
   config: SshConfig,
   known: Knowledge,
-  way: Way,
+  way: ConnectPlan,
 ): Promise<Connection | { readonly unknown: ShownKey }> {
   const { Client } = (await import('ssh2')).default
   const algorithms = algorithmsFor([...known.keys, ...known.withoutPort], config.hostKeyAlgorithms)
@@ -218,7 +223,7 @@ interface Reached {
 }
 
 /** A stream to the server: through the jump hosts, through a ProxyCommand, or straight. */
-async function reach(config: SshConfig, way: Way): Promise<Reached> {
+async function reach(config: SshConfig, way: ConnectPlan): Promise<Reached> {
   const path = [...way.path, config.target]
   if (path.length > DEEPEST)
     throw hostFaults.SSH_JUMPS_TOO_DEEP({ target: way.path[0] ?? config.target, path: path.join(' > ') })

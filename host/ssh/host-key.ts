@@ -2,7 +2,15 @@
 import type { Fault } from '../../runner/fault.ts'
 import { hostFaults } from '../faults.ts'
 import type { SshConfig } from './config.ts'
-import { fingerprint, judge, type KnownKey, knownKeys, knownLine, knownName, type ShownKey } from './known-hosts.ts'
+import {
+  fingerprint,
+  type KnownKey,
+  knownKeys,
+  knownLine,
+  knownName,
+  type ShownKey,
+  verifyHostKey,
+} from './known-hosts.ts'
 
 /** What the files hold for a server. */
 export interface Knowledge {
@@ -42,7 +50,7 @@ export function verdict(
   known: Knowledge,
   shown: ShownKey,
 ): Fault | { readonly unknown: ShownKey } | undefined {
-  const found = judge(shown, known.keys, known.withoutPort)
+  const found = verifyHostKey(shown, known.keys, known.withoutPort)
   const about = { name: known.name, type: shown.type, fingerprint: shown.fingerprint }
   if (found.is === 'known') return undefined
   if (found.is === 'unknown') return { unknown: shown }

@@ -51,7 +51,11 @@ export const knownName = ({ knownAs, aliased, port }: Pick<SshConfig, 'knownAs' 
  * Whether a key is the one that the files hold. A host that is known by other keys only has changed its key: ssh would
  * still ask about a key of another type, this does not.
  */
-export function judge(shown: ShownKey, known: readonly KnownKey[], withoutPort: readonly KnownKey[] = []): Verdict {
+export function verifyHostKey(
+  shown: ShownKey,
+  known: readonly KnownKey[],
+  withoutPort: readonly KnownKey[] = [],
+): Verdict {
   const same = (it: KnownKey) => it.type === shown.type && it.key === shown.key
   const by = [...known, ...withoutPort].find(it => it.marker === 'revoked' && same(it))
   if (by !== undefined) return { is: 'revoked', by }

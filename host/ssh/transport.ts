@@ -41,7 +41,7 @@ const loggedIn = (target: string, options: SshOptions, user: string | undefined)
 
 function machine(name: string, user: string | undefined, { configFile }: SshOptions, setting: HostSetting): Machine {
   const meter = meterOf()
-  let current: Promise<Opened> | undefined
+  let current: Promise<OpenConnection> | undefined
   let want = (_: boolean) => {}
   /** Whether a command waits for the connection; false when none ever did. */
   const wanted = new Promise<boolean>(resolve => {
@@ -56,7 +56,7 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
     return read
   }
   const confirm = async (question: string) => (await wanted) && setting.confirm(question)
-  const open = async (): Promise<Opened> => {
+  const open = async (): Promise<OpenConnection> => {
     const another = async () => connect(await config(), { setting: { ...setting, confirm }, configFile, meter })
     const connection = await another()
     void connection.lost.then(forget)
@@ -65,12 +65,12 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
   const forget = () => {
     current = undefined
   }
-  const opened = (during: string): Promise<Opened> => {
+  const opened = (during: string): Promise<OpenConnection> => {
     if (letGo) return Promise.reject(hostFaults.HOST_CLOSED({ host: name, during }))
     want(true)
     return begun()
   }
-  const begun = (): Promise<Opened> => {
+  const begun = (): Promise<OpenConnection> => {
     current ??= open().catch((error: unknown) => {
       forget()
       throw error
@@ -109,7 +109,7 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
   }
 }
 
-interface Opened {
+interface OpenConnection {
   readonly connection: Awaited<ReturnType<typeof connect>>
   readonly sessions: Sessions
 }

@@ -1,15 +1,15 @@
 /** What a router asks of its own site, from the host itself. The same for any program: only the place differs. */
 import { capture } from '../../host/query.ts'
-import type { PluginKit, Router } from '../../slots/contracts.ts'
+import type { PluginContext, Router } from '../../slots/contracts.ts'
 import {
+  curlArgs,
   get,
   getFollowing,
   type Place,
   parseAnswer,
-  parseProof,
   parsePublicFollowed,
-  proveLoop,
-  reach,
+  parseVerification,
+  verifyLoop,
 } from './site-request.ts'
 
 export interface AskedSite {
@@ -22,11 +22,11 @@ export interface AskedSite {
   readonly moved: Map<string, URL>
 }
 
-interface Asking extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'prove' | 'site'>> {
+interface Asking extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'verify' | 'site'>> {
   place(): Place
 }
 
-export function asking(kit: PluginKit, { url, address, generations, moved }: AskedSite): Asking {
+export function asking(kit: PluginContext, { url, address, generations, moved }: AskedSite): Asking {
   const names = kit.slots.map(slot => slot.name)
   const place = (): Place => ({ url: moved.get(kit.host) ?? url, address })
   return {
@@ -46,14 +46,14 @@ export function asking(kit: PluginKit, { url, address, generations, moved }: Ask
         return code === 0 ? { status, body } : { status: 0, body: '' }
       },
     }),
-    curl: path => reach(place(), path),
+    curl: path => curlArgs(place(), path),
     get site() {
       const { host, protocol } = place().url
       return { host, https: protocol === 'https:' }
     },
-    prove({ slot, generation }, limits) {
+    verify({ slot, generation }, limits) {
       const route = { slot, generation: generations ? generation : undefined }
-      return capture(proveLoop(place(), route, limits), text => parseProof(text, names))
+      return capture(verifyLoop(place(), route, limits), text => parseVerification(text, names))
     },
   }
 }

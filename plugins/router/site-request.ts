@@ -1,7 +1,7 @@
 /** Asking a site from its own host, with curl, on a connection of its own each time. */
 import { program } from '../../host/program.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
-import type { Answer, Proof, ProofLimits, PublicAnswer, Route } from '../../slots/contracts.ts'
+import type { Answer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
 import { headerInput } from '../../slots/health/headers.ts'
 
 /** Seconds that one answer may take. */
@@ -45,7 +45,7 @@ export function getFollowing({ url, address }: Place, path: string): Script {
   return sh.read`curl ${options} --max-time ${PATIENCE} ${hosts} ${url.origin + path}`
 }
 
-type Headers = NonNullable<ProofLimits['headers']>
+type Headers = NonNullable<VerifyLimits['headers']>
 const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 2]
 
 /** Prints the HTTP status of a path; who refuses answers at once. */
@@ -56,7 +56,7 @@ export const statusOf = ({ url }: Place, path: string, port: Script): Script =>
   sh.read`port=$(${port}) && curl ${STATUS} ${REACH} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
 
 /** The same request as arguments of curl, the URL last, for callers that build their own command: over HTTP/1.1, to this machine. */
-export const reach = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]
+export const curlArgs = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]
 
 const REACH = ['--http1.1', '--insecure', '--noproxy', '*']
 
@@ -135,11 +135,11 @@ export function parsePublicFollowed(
   return { answer: { slot: undefined, generation: undefined, status, problem }, url: undefined }
 }
 
-/** Asks on the host itself until the route is proven, or the time is over. Its output is for `parseProof`. */
-export function proveLoop(
+/** Asks on the host itself until the route is proven, or the time is over. Its output is for `parseVerification`. */
+export function verifyLoop(
   place: Place,
   { slot, generation }: Route,
-  { answers, within, path, headers }: ProofLimits,
+  { answers, within, path, headers }: VerifyLimits,
 ): Script {
   const [status, body] = slot === undefined ? ['503', NOBODY] : ['200', slot]
   const application =
@@ -147,7 +147,7 @@ export function proveLoop(
       ? sh.read`echo`
       : sh.read`${get(place, path, PATIENCE, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
   const same = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
-  return program(new URL('./prove.sh', import.meta.url), {
+  return program(new URL('./verify.sh', import.meta.url), {
     parameters: {
       ask: get(place, '/deployment_id', sh.read`"$limit"`),
       wanted: `0 ${status} ${body}`,
@@ -159,13 +159,13 @@ export function proveLoop(
   })
 }
 
-/** Reads what `proveLoop` printed. */
-export function parseProof(printed: string, slots: readonly string[]): Proof {
+/** Reads what `verifyLoop` printed. */
+export function parseVerification(printed: string, slots: readonly string[]): Verification {
   const [head = '', application = '', ...lines] = printed.split('\n')
-  const [proven, asked, first, code] = head.split(' ')
+  const [verified, asked, first, code] = head.split(' ')
   const answer = lines.join('\n')
   return {
-    proven: proven === '1',
+    verified: verified === '1',
     asked: Number(asked),
     firstAfter: first === '-' ? undefined : Number(first),
     answer: application === '' ? undefined : applicationAnswer(application),

@@ -1,7 +1,7 @@
 /** What a runtime is when a supervisor keeps its processes: all but the environment, migrations, console and rpc. */
 import { type Asked, capture, type Query } from '../../host/query.ts'
 import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
-import type { PluginKit, Release, Runtime, Slot } from '../../slots/contracts.ts'
+import type { PluginContext, Release, Runtime, Slot } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { runtimeFaults as faults } from './faults.ts'
 import { CUT_SHORT, NO_SCRIPT, OTHER_RELEASE, TIMED_OUT } from './scripts.ts'
@@ -23,7 +23,10 @@ type Kept = Pick<Runtime, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'provis
 /** Exit codes of our own scripts that have another reason than sudo. */
 const OWN: readonly number[] = [ALREADY, NO_SCRIPT, OTHER_RELEASE]
 
-export function supervised(kit: PluginKit, { supervisor, stopLimit, stopSignal, before, program }: Supervised): Kept {
+export function supervised(
+  kit: PluginContext,
+  { supervisor, stopLimit, stopSignal, before, program }: Supervised,
+): Kept {
   /** A script of the supervisor's; what its exit code means, when the host let it run, is for `read` to say. */
   const query = <T>(script: Script, slot: Slot, read: Query<T>['read']): Query<T> => ({
     script,
@@ -85,7 +88,7 @@ interface Migrating {
 }
 
 /** A migration as a query: it resolves when that came to its own end. */
-export const migrating = (kit: PluginKit, { release, slot, limit, script }: Migrating): Query<void> => ({
+export const migrating = (kit: PluginContext, { release, slot, limit, script }: Migrating): Query<void> => ({
   script,
   onLine: kit.log,
   read({ code, stdout }) {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { checked, fields, optional, text } from '../../runner/taskfile/shape.ts'
-import type { BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
+import type { BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
 import { NOT_MADE, theOne } from './artifact.ts'
 import { artifactOf } from './folder.ts'
 import { assertPacks } from './mix.ts'
@@ -32,7 +32,7 @@ export function command(options: CommandOptions): Plugin<BuildSource> {
   return { name: 'command', kind: 'build', create: kit => source(kit, options) }
 }
 
-const source = (kit: PluginKit, options: CommandOptions): BuildSource => ({
+const source = (kit: PluginContext, options: CommandOptions): BuildSource => ({
   async build() {
     const cwd = resolve(kit.folder, options.cwd ?? '.')
     const version = await versionOf(cwd, options.version)

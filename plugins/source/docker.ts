@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { anyText, checked, fields, list, optional, record, text } from '../../runner/taskfile/shape.ts'
-import type { Artifact, BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
+import type { Artifact, BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
 import { keep, NOT_MADE, storeOf } from './artifact.ts'
 import { type BuildOptions, buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
 import { buildFaults } from './faults.ts'
@@ -39,7 +39,7 @@ export function docker(options: DockerOptions = {}): Plugin<BuildSource> {
   return { name: 'docker', kind: 'build', create: kit => ({ build: () => buildIn(kit, options) }) }
 }
 
-async function buildIn(kit: PluginKit, options: DockerOptions): Promise<Artifact> {
+async function buildIn(kit: PluginContext, options: DockerOptions): Promise<Artifact> {
   const context = resolve(kit.folder, options.context ?? '.')
   const version = await versionOf(context, options.version)
   const artifact = options.artifact ?? `/app/_build/prod/${kit.app}-${version}.tar.gz`
@@ -83,7 +83,7 @@ interface Copy {
 }
 
 /** Making and removing the container are never cut short: half of it would be left behind. */
-async function copyOut(kit: PluginKit, { image, container, artifact, copy }: Copy): Promise<void> {
+async function copyOut(kit: PluginContext, { image, container, artifact, copy }: Copy): Promise<void> {
   kit.signal.throwIfAborted()
   try {
     succeeded('docker create', await steadily(['docker', ...createArguments(container, image, artifact)]))

@@ -1,7 +1,7 @@
 /** Commands of a build on this machine. */
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import type { PluginKit } from '../../slots/contracts.ts'
+import type { PluginContext } from '../../slots/contracts.ts'
 import { buildFaults } from './faults.ts'
 
 export interface Ended {
@@ -29,7 +29,7 @@ const LAST_LINES = 30
 
 /** Runs a command in a folder, its output in the task. Throws `BUILD_FAILED` with the last lines, or the reason of an interruption. */
 export async function visibly(
-  { $, signal }: PluginKit,
+  { $, signal }: PluginContext,
   words: readonly [string, ...string[]],
   cwd: string,
 ): Promise<void> {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { call, either, text } from '../../runner/taskfile/shape.ts'
-import { named } from '../../slots/names.ts'
+import { validateName } from '../../slots/names.ts'
 import { buildFaults } from './faults.ts'
 import { isUmbrella, withoutComments } from './mix.ts'
 
@@ -38,10 +38,10 @@ export function packageVersion(text: string): string | undefined {
 export async function versionOf(folder: string, said: VersionSource | undefined): Promise<string> {
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
   // biome-ignore lint/nursery/useAwaitThenable: a function may return a promise.
-  if (said !== undefined) return named('version', typeof said === 'function' ? await said() : said)
+  if (said !== undefined) return validateName('version', typeof said === 'function' ? await said() : said)
   const mix = await read('mix.exs')
   // The package.json of a project of Elixir's is that of its assets.
   const version = mix === '' ? packageVersion(await read('package.json')) : mixVersion(mix)
-  if (version !== undefined) return named('version', version)
+  if (version !== undefined) return validateName('version', version)
   throw buildFaults.VERSION_UNKNOWN({ folder, mix: mix === '' ? 'none' : isUmbrella(mix) ? 'umbrella' : 'computed' })
 }

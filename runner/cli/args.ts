@@ -2,7 +2,7 @@
 import type { Arg } from '../task.ts'
 
 interface ValueDefinition<T> {
-  readonly about: string
+  readonly description: string
   readonly placeholder: string
   readonly choices?: readonly string[]
   parse(raw: string): T
@@ -12,7 +12,7 @@ interface ValueDefinition<T> {
 function value<T>(definition: ValueDefinition<T>): Arg<T> {
   const shown = {
     kind: 'value' as const,
-    about: definition.about,
+    description: definition.description,
     placeholder: definition.placeholder,
     ...(definition.choices && { choices: definition.choices }),
   }
@@ -34,10 +34,10 @@ function from<T>(
   placeholder: string,
   choices: readonly string[],
   pick: (name: string) => T | undefined,
-  about = `One of ${either(choices)}`,
+  description = `One of ${either(choices)}`,
 ): Arg<T> {
   return value({
-    about,
+    description,
     placeholder,
     choices,
     parse(raw) {
@@ -53,9 +53,9 @@ const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 /** The makers of arguments: `args: { lines: arg.integer('How many lines').optional() }`. */
 export const arg = {
   /** Any text but the empty one. */
-  text: (about: string): Arg<string> =>
+  text: (description: string): Arg<string> =>
     value({
-      about,
+      description,
       placeholder: 'text',
       parse(raw) {
         if (raw === '') throw new Error('it is empty')
@@ -63,9 +63,9 @@ export const arg = {
       },
     }),
   /** A whole number, such as 12. */
-  integer: (about: string): Arg<number> =>
+  integer: (description: string): Arg<number> =>
     value({
-      about,
+      description,
       placeholder: 'number',
       parse(raw) {
         const number = Number(raw)
@@ -75,9 +75,9 @@ export const arg = {
       },
     }),
   /** A time such as 500ms, 30s, 5m or 1h; the task gets milliseconds. */
-  duration: (about: string): Arg<number> =>
+  duration: (description: string): Arg<number> =>
     value({
-      about,
+      description,
       placeholder: 'duration',
       parse(raw) {
         const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(raw) ?? []
@@ -86,15 +86,15 @@ export const arg = {
       },
     }),
   /** One of some words: `arg.choice(['fast', 'safe'], 'How to do it')`. */
-  choice: <const C extends readonly string[]>(choices: C, about: string): Arg<C[number]> =>
-    from<C[number]>('choice', choices, name => name, about),
+  choice: <const C extends readonly string[]>(choices: C, description: string): Arg<C[number]> =>
+    from<C[number]>('choice', choices, name => name, description),
   from,
   /** A switch: true when it was given. */
-  flag(about: string): Arg<boolean> {
+  flag(description: string): Arg<boolean> {
     const made: Arg<boolean> = {
       kind: 'flag',
       required: false,
-      about,
+      description,
       parse: raw => raw === true,
       optional: () => made,
     }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { planOf } from '../engine/plan.ts'
 import { capture } from '../output/capture.ts'
 import { packageUrl } from '../package.ts'
-import { within } from '../promises.ts'
+import { withTimeout } from '../promises.ts'
 import { redactor } from '../secrets/redact.ts'
 import { definer } from '../task.ts'
 import { arg } from './args.ts'
@@ -13,7 +13,7 @@ import { commandLine, globalsOf, onlyFlagsOf } from './flags.ts'
 import { commandText } from './help.ts'
 
 const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
-  about:
+  description:
     'It says in its first lines how to install it. Tab loads the Taskfile, as the list does, and contacts nothing.',
   examples: ['completion bash', 'completion zsh', 'completion fish'],
   args: { shell: arg.choice(['bash', 'zsh', 'fish'], 'Which shell') },
@@ -43,7 +43,7 @@ export async function printCandidates(
   const { out, onLine } = capture(process.stdout, process.stderr, redactor())
   onLine(() => undefined)
   try {
-    const commands = await within(PATIENCE, load(globalsOf(words.slice(0, -1)).globals.taskfile))
+    const commands = await withTimeout(PATIENCE, load(globalsOf(words.slice(0, -1)).globals.taskfile))
     if (commands) out(candidateLines(candidates(words, new Map([...commands, [COMPLETION, completion]]))))
   } catch {
     // The command itself tells what is wrong.

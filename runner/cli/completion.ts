@@ -8,12 +8,12 @@ import { globalFlags, tokens } from './flags.ts'
 /** A word, whole as it would be typed, and what a shell may show beside it. */
 export interface Candidate {
   readonly word: string
-  readonly about: string
+  readonly description: string
 }
 
 interface Flag {
   readonly type: 'boolean' | 'string'
-  readonly about: string
+  readonly description: string
   readonly choices?: readonly string[] | undefined
 }
 
@@ -44,26 +44,26 @@ export function candidates(words: readonly string[], commands: Commands): Candid
   for (const [name] of required.slice(0, values)) given.add(kebab(name))
   const ended = parsed.some(({ kind }) => kind === 'option-terminator')
   const free = ended ? [] : Object.entries(flags).filter(([name]) => !given.has(name))
-  const freeFlags = free.map(([name, { about }]) => ({ word: `--${name}`, about }))
+  const freeFlags = free.map(([name, { description }]) => ({ word: `--${name}`, description }))
 
   const name = /^--([^=]+)=/.exec(typed)?.[1]
   if (name !== undefined && !ended)
-    return choicesOf(flags[name]).map(({ word, about }) => ({ word: `--${name}=${word}`, about }))
+    return choicesOf(flags[name]).map(({ word, description }) => ({ word: `--${name}=${word}`, description }))
   if (typed.startsWith('-') && !ended) return freeFlags
-  if (!plan) return [...commands].map(([name, { title }]) => ({ word: name, about: title }))
+  if (!plan) return [...commands].map(([name, { title }]) => ({ word: name, description: title }))
   const next = required[values]
   return next ? choicesOf(next[1]) : freeFlags
 }
 
 /** One a line, with a tab before what it is about. */
 export const candidateLines = (found: readonly Candidate[]): string =>
-  found.map(({ word, about }) => `${word}\t${about.replace(/[\s\p{Cc}]+/gu, ' ').trim()}\n`).join('')
+  found.map(({ word, description }) => `${word}\t${description.replace(/[\s\p{Cc}]+/gu, ' ').trim()}\n`).join('')
 
 const flagsOf = (plan: Plan): Readonly<Record<string, Flag>> =>
   Object.fromEntries(
-    [...plan.args].map(([name, { kind, about, choices }]) => [
+    [...plan.args].map(([name, { kind, description, choices }]) => [
       kebab(name),
-      { type: kind === 'flag' ? 'boolean' : 'string', about, choices },
+      { type: kind === 'flag' ? 'boolean' : 'string', description, choices },
     ]),
   )
 
@@ -71,4 +71,4 @@ const flagsOf = (plan: Plan): Readonly<Record<string, Flag>> =>
 const choicesOf = (of: Flag | Arg | undefined): Candidate[] =>
   (of?.choices ?? [])
     .filter(word => word !== '' && !/\p{Cc}/u.test(word))
-    .map(word => ({ word, about: of?.about ?? '' }))
+    .map(word => ({ word, description: of?.description ?? '' }))

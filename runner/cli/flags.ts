@@ -9,14 +9,17 @@ import { nearest } from './suggest.ts'
 
 /** The flags that every command has. */
 export const globalFlags = {
-  help: { type: 'boolean', short: 'h', about: 'What a command does, its steps, flags and examples' },
-  version: { type: 'boolean', short: 'v', about: 'The version of switchyard' },
-  taskfile: { type: 'string', about: 'Another Taskfile', placeholder: 'path' },
-  json: { type: 'boolean', about: 'One event a line, as JSON, and nothing else on standard output' },
-  verbose: { type: 'boolean', about: 'All output of all steps' },
-  'dry-run': { type: 'boolean', about: 'Look, but change nothing: print each change instead' },
-  timings: { type: 'boolean', about: 'How long each step took, and what went over the line' },
-} as const satisfies Record<string, { type: 'boolean' | 'string'; short?: string; about: string; placeholder?: string }>
+  help: { type: 'boolean', short: 'h', description: 'What a command does, its steps, flags and examples' },
+  version: { type: 'boolean', short: 'v', description: 'The version of switchyard' },
+  taskfile: { type: 'string', description: 'Another Taskfile', placeholder: 'path' },
+  json: { type: 'boolean', description: 'One event a line, as JSON, and nothing else on standard output' },
+  verbose: { type: 'boolean', description: 'All output of all steps' },
+  'dry-run': { type: 'boolean', description: 'Look, but change nothing: print each change instead' },
+  timings: { type: 'boolean', description: 'How long each step took, and what went over the line' },
+} as const satisfies Record<
+  string,
+  { type: 'boolean' | 'string'; short?: string; description: string; placeholder?: string }
+>
 
 /** The values of the flags that every command has. */
 export interface Globals {
@@ -79,7 +82,7 @@ export const taskfileIn = (argv: readonly string[]): string | undefined =>
     .flatMap(token => (token.kind === 'option' && token.name === 'taskfile' && token.value ? [token.value] : []))
     .at(-1)
 
-/** What `task help deploy` asks about. */
+/** What `task help deploy` asks description. */
 export const commandAfterHelp = (argv: readonly string[]): string | undefined =>
   tokens(argv, globalFlags).filter(token => token.kind === 'positional')[1]?.value
 
@@ -165,7 +168,7 @@ function check(
 
 function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | undefined): unknown {
   if (raw === undefined && arg.required) {
-    const allowed = arg.choices?.join(' or ') ?? arg.about
+    const allowed = arg.choices?.join(' or ') ?? arg.description
     throw runnerFaults.ARGUMENT_MISSING({ command: plan.command, argument: kebab(name), allowed, usage: usage(plan) })
   }
   try {

@@ -15,7 +15,7 @@ export function listText(commands: Commands, file: string, columns?: number): st
     ...lines([...commands].map(([name, { title }]) => [name, title])),
     '',
     'Flags of every command:',
-    ...lines(Object.entries(globalFlags).map(([name, flag]) => [spelled(name, flag), flag.about])),
+    ...lines(Object.entries(globalFlags).map(([name, flag]) => [spelled(name, flag), flag.description])),
     '',
     ...wrapped(`npx task <command> --help tells more. The tasks are in ${file}.`, columns),
     ...wrapped('npx task completion <shell> prints what makes Tab complete all this, in bash, zsh and fish.', columns),
@@ -34,7 +34,7 @@ export function commandText(plan: Plan, columns?: number): string {
     `npx task ${usage(plan)}${flags.length > 0 ? ' [flags]' : ''}`,
     '',
     task.title,
-    ...(task.about?.split('\n') ?? []).flatMap(line => wrapped(line, columns)),
+    ...(task.description?.split('\n') ?? []).flatMap(line => wrapped(line, columns)),
     ...section(
       'Steps',
       plan.steps.map(({ title }, i) => `  ${String(i + 1).padStart(String(plan.steps.length).length)}. ${title}`),
@@ -49,7 +49,7 @@ export function commandText(plan: Plan, columns?: number): string {
         ...flags.map(
           ([argument, arg]) => [spelled(kebab(argument), { ...arg, type: arg.kind }), aboutOf(arg)] as const,
         ),
-        ...Object.entries(globalFlags).map(([flag, about]) => [spelled(flag, about), about.about] as const),
+        ...Object.entries(globalFlags).map(([flag, about]) => [spelled(flag, about), about.description] as const),
       ]),
     ),
     ...section(
@@ -112,7 +112,9 @@ function words(line: string): string[] {
 
 function aboutOf(arg: Arg): string {
   const choices = arg.choices?.join(' or ')
-  return choices === undefined || arg.about.includes(choices) ? arg.about : `${arg.about} (${choices})`
+  return choices === undefined || arg.description.includes(choices)
+    ? arg.description
+    : `${arg.description} (${choices})`
 }
 
 function spelled(name: string, flag: { type: string; short?: string; placeholder?: string }): string {

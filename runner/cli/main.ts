@@ -4,7 +4,7 @@ import { relative } from 'node:path'
 import { whatIsLost, whenCutShort } from '../engine/ending.ts'
 import { report } from '../engine/error-report.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
-import type { Outside } from '../engine/run.ts'
+import type { ProcessHooks } from '../engine/run.ts'
 import type { Renderer, Report, RunEvent, Sinks } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
 import { type Capture, capture } from '../output/capture.ts'
@@ -39,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const write = (fd: 1 | 2, text: string) => void [stdout, stderr][fd - 1]?.write(text)
   const cutShort = whenCutShort(fault => {
     // A Tab says nothing of what goes wrong.
-    return asksForTab(argv) ? fault.exit : told(fault, argv, { began, write: writeNow })
+    return asksForTab(argv) ? fault.exitCode : told(fault, argv, { began, write: writeNow })
   })
   const exit = await answer(argv, () => {
     began = true
@@ -51,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (!unsaid || exit !== 0) return exit
   const fault = runnerFaults.OUTPUT_LOST({ why: unsaid.code === 'EPIPE' ? 'its reader has left' : unsaid.message })
   // Who reads a list through `head` has seen enough; of a run, how it ended is worth a word.
-  return unsaid.code === 'EPIPE' && !began ? fault.exit : told(fault, [], { began: true, write: writeNow })
+  return unsaid.code === 'EPIPE' && !began ? fault.exitCode : told(fault, [], { began: true, write: writeNow })
 }
 
 /** What the scripts of `task completion` ask when Tab is pressed. */
@@ -74,10 +74,10 @@ function told(
 ): number {
   const plain = report(error, { folder: '.', files: [] })
   const names = namingOf({ ...BARE, program: programWords(taskfileIn(argv)) })
-  const words = { ...plain, message: names(plain.message), next: names(plain.next) }
+  const words = { ...plain, message: names(plain.message), next: names(plain.hint) }
   // Before a task runs nothing was contacted, whatever it was that went wrong.
-  const exit = began || words.exit !== 1 ? words.exit : 2
-  if (argv.includes('--json')) write(1, failure({ ...words, exit }))
+  const exit = began || words.exitCode !== 1 ? words.exitCode : 2
+  if (argv.includes('--json')) write(1, failure({ ...words, exitCode: exit }))
   else write(2, `${visible(errorLines({ type: 'error', during: 'run', ...words }, false).join('\n'))}\n`)
   return exit
 }
@@ -86,7 +86,7 @@ function told(
 const BARE: Omit<Naming, 'program'> = { commands: new Map(), scope: undefined, source: '' }
 
 /** The events of a command that could not begin. */
-const failure = (words: Report): string => events({ type: 'error', during: 'run', ...words }, words.exit)
+const failure = (words: Report): string => events({ type: 'error', during: 'run', ...words }, words.exitCode)
 
 /** What was asked for where no task ran, as its events. */
 const answered = (text: string, data: unknown): string =>
@@ -101,7 +101,7 @@ function events(only: RunEvent, exit: number, data?: unknown): string {
     command: '',
     title: '',
     ok: exit === 0,
-    exit,
+    exitCode: exit,
     ms: 0,
     dryRun: false,
     undone: [],
@@ -263,7 +263,7 @@ const writeTo = (sinks: Sinks) => (text: string) => {
   return true
 }
 
-const outside: Omit<Outside, 'onLine'> = {
+const outside: Omit<ProcessHooks, 'onLine'> = {
   onSignal(listener) {
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
     for (const signal of signals) process.on(signal, listener)

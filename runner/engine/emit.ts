@@ -3,10 +3,10 @@ import type { Renderer, RunEvent } from '../events.ts'
 import { MASK, type Redactor } from '../secrets/redact.ts'
 
 /** Words and numbers of our own, which can hold no secret: the vocabulary of the events themselves. */
-const ours = new Set(['type', 'step', 'command', 'code', 'during', 'state', 'signal', 'ms', 'exit', 'traffic'])
+const ours = new Set(['type', 'step', 'command', 'code', 'during', 'state', 'signal', 'ms', 'exitCode', 'traffic'])
 
 /** @param names gives the commands in a message the names that they have in the Taskfile */
-export function telling(
+export function redactingEmitter(
   renderer: Renderer,
   redactor: Redactor,
   names: (text: string) => string = text => text,

@@ -18,8 +18,8 @@ export interface Source {
 
 export function report(thrown: unknown, source: Source): Report {
   if (isFault(thrown)) {
-    const { code, exit, message, next, detail } = thrown
-    return { code, exit, message, next, ...(detail !== undefined && { detail }) }
+    const { code, exitCode, message, hint, detail } = thrown
+    return { code, exitCode, message, hint, ...(detail !== undefined && { detail }) }
   }
   const lacking = missingPackage(thrown)
   if (lacking) return report(lacking, source)
@@ -27,9 +27,9 @@ export function report(thrown: unknown, source: Source): Report {
   if (!(thrown instanceof Error))
     return {
       code: 'THROWN',
-      exit: 1,
+      exitCode: 1,
       message: `A task threw ${inspect(thrown)}, which is no Error.`,
-      next: 'Throw an Error: it knows where it came from.',
+      hint: 'Throw an Error: it knows where it came from.',
     }
 
   const at = placeIn(thrown, source)
@@ -39,9 +39,9 @@ export function report(thrown: unknown, source: Source): Report {
   const detail = [...more, ...parts, ...cause].join('\n')
   return {
     code: 'FAILED',
-    exit: 1,
+    exitCode: 1,
     message: thrown.name === 'Error' ? first : `${thrown.name}: ${first}`,
-    next: at === undefined ? 'Run it again with --verbose for the whole stack.' : `Look at ${at}.`,
+    hint: at === undefined ? 'Run it again with --verbose for the whole stack.' : `Look at ${at}.`,
     ...(detail !== '' && { detail }),
     ...(at !== undefined && { at }),
     ...(thrown.stack !== undefined && { stack: thrown.stack }),
@@ -91,9 +91,9 @@ function reportCommand(thrown: ProcessOutput, source: Source): Report {
   ]
   return {
     code: 'COMMAND_FAILED',
-    exit: 1,
+    exitCode: 1,
     message: `${name} ${how}${host === undefined ? '' : ` on ${host}`}.`,
-    next: `Run that command by itself${host === undefined ? '' : ` on ${host}`}, or this task with --verbose, to see all of its output.`,
+    hint: `Run that command by itself${host === undefined ? '' : ` on ${host}`}, or this task with --verbose, to see all of its output.`,
     ...(lines.length > 0 && { detail: lines.join('\n') }),
     ...(at !== undefined && { at }),
     ...(command !== undefined && { command }),

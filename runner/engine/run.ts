@@ -6,11 +6,11 @@ import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Renderer, RunEvent, Timing } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
-import { deferred, within } from '../promises.ts'
+import { deferred, withTimeout } from '../promises.ts'
 import type { Redactor } from '../secrets/redact.ts'
 import type { AnyTask } from '../task.ts'
 import { since } from '../traffic.ts'
-import { telling } from './emit.ts'
+import { redactingEmitter } from './emit.ts'
 import { report, type Source } from './error-report.ts'
 import type { Plan, Step } from './plan.ts'
 import { scopesOf } from './scopes.ts'
@@ -27,13 +27,13 @@ export interface Run {
   readonly renderer: Renderer
   /** Gives the commands in a message the names that they have in the Taskfile. */
   names?(text: string): string
-  readonly outside: Outside
+  readonly outside: ProcessHooks
   /** How long a step may take to stop when it is interrupted, and a scope to close, in milliseconds. */
   readonly grace?: number
 }
 
 /** What happens to a run from outside. A listener is called until the function that it got is. */
-export interface Outside {
+export interface ProcessHooks {
   /** SIGINT, SIGTERM and SIGHUP. */
   onSignal(listener: (signal: string) => void): () => void
   /** Errors that nobody catches, such as a rejection without a handler. */
@@ -53,7 +53,7 @@ const STARVED_GRACE = 1_000
 /** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
 export async function run(setting: Run): Promise<number> {
   const { plan, source, dryRun, redactor, renderer, outside, grace = GRACE } = setting
-  const hiddenTell = telling(renderer, redactor, setting.names)
+  const hiddenTell = redactingEmitter(renderer, redactor, setting.names)
   const began = performance.now()
   /** Undo steps get a signal of their own: the run's is aborted when they start. */
   const forward = new AbortController()
@@ -107,7 +107,7 @@ export async function run(setting: Run): Promise<number> {
 
   const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
     const words = report(error, source)
-    if (during === 'run') exit = words.exit
+    if (during === 'run') exit = words.exitCode
     tell({ type: 'error', during, ...(step && { step: step.name }), ...words })
   }
   const stop = (error: unknown) => {
@@ -163,7 +163,7 @@ export async function run(setting: Run): Promise<number> {
     let outcome = await Promise.race([ended, halted.promise])
     // A Ctrl-C may first end what the step was waiting for, and be told to us in the next turn.
     if (outcome && 'error' in outcome) await nextTurn()
-    outcome ??= await within(patience, ended)
+    outcome ??= await withTimeout(patience, ended)
     const ms = Math.round(performance.now() - start)
     if (!outcome) tell({ type: 'stuck', ...about, ms })
     if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, outcome.value)
@@ -220,7 +220,7 @@ export async function run(setting: Run): Promise<number> {
     command: plan.command,
     title: plan.title,
     ok: exit === 0,
-    exit,
+    exitCode: exit,
     ms: Math.round(performance.now() - began),
     dryRun,
     undone: undone.map(({ title }) => title),

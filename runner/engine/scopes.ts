@@ -1,11 +1,11 @@
 /** The resources of a run: each scope is opened when it is first wanted, once, and closed at the end. */
 
-import { within } from '../promises.ts'
-import type { Opened, RunSetting, Scope, Traffic } from '../task.ts'
+import { withTimeout } from '../promises.ts'
+import type { OpenScope, RunSetting, Scope, Traffic } from '../task.ts'
 import { sumOf } from '../traffic.ts'
 
 export interface Scopes {
-  open(scope: Scope): Promise<Opened>
+  open(scope: Scope): Promise<OpenScope>
   /** Of all of them together so far. */
   traffic(): Traffic | undefined
   /** Closes them, the last one first, each in at most `grace` ms. Resolves to what went wrong. */
@@ -13,7 +13,7 @@ export interface Scopes {
 }
 
 export function scopesOf(setting: RunSetting): Scopes {
-  const opened = new Map<Scope, Promise<Opened>>()
+  const opened = new Map<Scope, Promise<OpenScope>>()
   const meters: (() => Traffic | undefined)[] = []
   const open = async (scope: Scope) => {
     const made = await scope.open(setting)
@@ -31,7 +31,7 @@ export function scopesOf(setting: RunSetting): Scopes {
       const errors: unknown[] = []
       for (const [scope, opening] of [...opened].reverse()) {
         try {
-          if (!(await within(grace, closed(opening))))
+          if (!(await withTimeout(grace, closed(opening))))
             errors.push(new Error(`${scope.name} did not close within ${grace / 1000} s`))
         } catch (error) {
           errors.push(error)
@@ -43,7 +43,7 @@ export function scopesOf(setting: RunSetting): Scopes {
 }
 
 /** The step that needed the scope has reported why it could not be opened; there is nothing to close. */
-async function closed(opening: Promise<Opened>): Promise<true> {
+async function closed(opening: Promise<OpenScope>): Promise<true> {
   const opened = await opening.catch(() => undefined)
   await opened?.[Symbol.asyncDispose]()
   return true

@@ -1,7 +1,7 @@
 /** Builds the context that a step's `run` receives: the kit, its scope's part, its arguments, and the results of the steps that it needs. */
 import type { Renderer, RunEvent } from '../events.ts'
 import type { Redactor } from '../secrets/redact.ts'
-import type { AnyTask, Kit } from '../task.ts'
+import type { AnyTask, TaskContext } from '../task.ts'
 import { type LocalShell, localShell } from './local-shell.ts'
 import type { Step } from './plan.ts'
 import type { Scopes } from './scopes.ts'
@@ -11,7 +11,7 @@ export interface StepContext {
   readonly shell: LocalShell
 }
 
-export interface HandsOptions {
+export interface StepContextOptions {
   readonly folder: string
   readonly dryRun: boolean
   readonly redactor: Redactor
@@ -34,13 +34,17 @@ export const confirming =
     /^y(es)?$/i.test((await renderer.ask(redactor.text(question), signal)) ?? '')
 
 /** @param signal the step's own: an undo step starts when that of the run has been aborted */
-export async function createStepContext(step: Step, signal: AbortSignal, options: HandsOptions): Promise<StepContext> {
+export async function createStepContext(
+  step: Step,
+  signal: AbortSignal,
+  options: StepContextOptions,
+): Promise<StepContext> {
   const { folder, dryRun, redactor, over, tell } = options
   const log = (text: string) => {
     for (const line of redactor.text(text).split('\n')) tell({ type: 'output', step: step.name, line })
   }
   const shell = await localShell({ cwd: folder, signal, over, dryRun, redactor, log })
-  const kit: Kit = {
+  const kit: TaskContext = {
     $: shell.$,
     signal,
     dryRun,
@@ -57,7 +61,7 @@ export async function createStepContext(step: Step, signal: AbortSignal, options
 }
 
 /** The arguments of a step and of what it needs, near or far, and what those have returned. */
-function given({ task, reach }: Step, { values, results }: HandsOptions): object {
+function given({ task, reach }: Step, { values, results }: StepContextOptions): object {
   const context: Record<string, unknown> = {}
   for (const { args } of reach) for (const name of Object.keys(args)) context[name] = values[name]
   for (const one of reach) if (one !== task) Object.assign(context, results.get(one))

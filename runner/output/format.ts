@@ -13,12 +13,12 @@ export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
   return [
     `${during}: ${error.message} [${error.code}]`,
     ...more.map(line => `    ${line}`.trimEnd()),
-    `  next: ${error.next}`,
+    `  next: ${error.hint}`,
   ]
 }
 
 /** The last line of a run. */
-export function resultLine({ ok, title, ms, dryRun, exit }: Of<'result'>): string {
+export function resultLine({ ok, title, ms, dryRun, exitCode: exit }: Of<'result'>): string {
   const how = ok ? 'done' : exit === 130 ? 'interrupted' : 'failed'
   return `${title}: ${how}${dryRun ? ' (dry run, nothing was changed)' : ''} in ${duration(ms)}`
 }

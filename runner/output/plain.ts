@@ -7,7 +7,7 @@ import type { Renderer, RunEvent, Sinks } from '../events.ts'
 import { duration } from '../units.ts'
 import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './format.ts'
 import type { ReadTyped } from './prompt.ts'
-import { keeping } from './summary.ts'
+import { createSummary } from './summary.ts'
 
 export function plainRenderer(
   sinks: Sinks,
@@ -21,7 +21,7 @@ export function plainRenderer(
   },
 ): Renderer {
   const notes = new Map<string, string>()
-  const kept = keeping()
+  const kept = createSummary()
   const out = (...lines: readonly string[]) => sinks.out(lines.map(line => `${line}\n`).join(''))
   const err = (...lines: readonly string[]) => sinks.err(lines.map(line => `${line}\n`).join(''))
 

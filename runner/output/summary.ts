@@ -1,7 +1,7 @@
 /** What the renderers for people keep: results and errors for the end, and the last lines of each step in case it fails. */
 import type { RunEvent } from '../events.ts'
 
-export interface Kept {
+export interface Summary {
   /** Printed on standard output when all is over. */
   readonly shown: string[]
   /** Printed on standard error after that. */
@@ -15,7 +15,7 @@ export interface Kept {
 
 const TAIL = 20
 
-export function keeping(): Kept {
+export function createSummary(): Summary {
   const tails = new Map<string, string[]>()
   return {
     shown: [],

@@ -16,7 +16,7 @@ import { deferred } from '../promises.ts'
 import { duration } from '../units.ts'
 import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './format.ts'
 import type { ReadTyped } from './prompt.ts'
-import { keeping } from './summary.ts'
+import { createSummary } from './summary.ts'
 
 interface Leaf {
   readonly step: string
@@ -37,7 +37,7 @@ const SHOW_CURSOR = '\x1b[?25h'
 
 export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
   const { read } = options
-  const kept = keeping()
+  const kept = createSummary()
   let tree = grow(options.steps, options.terminal, true)
   const end = async () => {
     tree.cut()

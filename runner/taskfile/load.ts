@@ -113,7 +113,7 @@ function placed(fault: Fault, files: readonly string[]): Fault {
   const { line, column } = fieldPlace(source, called, fault.field ?? [])
   const detail = [codeFrame(source, line, column), fault.detail].filter(part => part !== undefined).join('\n')
   const message = `${shown(called.file)}:${line}:${column}  ${fault.message}`
-  return new Fault(fault.code, fault.exit, message, fault.next, { detail, cause: fault })
+  return new Fault(fault.code, fault.exitCode, message, fault.hint, { detail, cause: fault })
 }
 
 /** Where a field is written, from the call on; the call itself where it is not found, as when the options were made elsewhere. */

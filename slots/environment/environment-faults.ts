@@ -3,18 +3,18 @@ import { catalogue, fault } from '../../runner/fault.ts'
 
 export const environmentFaults = catalogue({
   ENV_FILE_UNREADABLE: fault<{ file: string; why: string }>({
-    exit: 2,
-    what: d => `The environment file ${d.file} cannot be read: ${d.why}.`,
-    next: d => `Make ${d.file} readable for yourself, or name another file in the Taskfile.`,
+    exitCode: 2,
+    message: d => `The environment file ${d.file} cannot be read: ${d.why}.`,
+    hint: d => `Make ${d.file} readable for yourself, or name another file in the Taskfile.`,
   }),
   ENV_LINE_INVALID: fault<{ file: string; line: number; why: string; next: string }>({
-    exit: 2,
-    what: d => `${d.file}, line ${d.line}: ${d.why}.`,
-    next: d => d.next,
+    exitCode: 2,
+    message: d => `${d.file}, line ${d.line}: ${d.why}.`,
+    hint: d => d.next,
   }),
   ENV_VALUE_INVALID: fault<{ name: string; why: string; next: string }>({
-    exit: 2,
-    what: d => `The environment variable ${d.name} cannot be given to an application: ${d.why}.`,
-    next: d => d.next,
+    exitCode: 2,
+    message: d => `The environment variable ${d.name} cannot be given to an application: ${d.why}.`,
+    hint: d => d.next,
   }),
 })

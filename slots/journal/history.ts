@@ -2,12 +2,12 @@
 import { table } from '../../runner/output/table.ts'
 import { moment } from '../../runner/units.ts'
 import type { Detached } from '../migration/detached.ts'
-import type { Entry } from './journal.ts'
+import type { JournalEntry } from '../model.ts'
 
 const HEAD = ['when', 'what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
 
 /** One row an event, the newest last. Times are UTC. `newest`: how the newest migration stands on the host. */
-export const historyTable = (entries: readonly Entry[], columns?: number, newest?: Detached): string =>
+export const historyTable = (entries: readonly JournalEntry[], columns?: number, newest?: Detached): string =>
   entries.length === 0
     ? 'The journal is empty.'
     : table(
@@ -25,7 +25,11 @@ export const historyTable = (entries: readonly Entry[], columns?: number, newest
         { columns, head: HEAD },
       )
 
-function resultWords({ result, why, deploy }: Entry, later: readonly Entry[], newest: Detached | undefined): string {
+function resultWords(
+  { result, why, deploy }: JournalEntry,
+  later: readonly JournalEntry[],
+  newest: Detached | undefined,
+): string {
   if (result === 'failed') return `failed: ${why ?? 'no reason'}`
   if (result !== 'begun' || later.some(entry => entry.event === 'migrate' && entry.deploy === deploy)) return result
   return newest?.deploy === deploy && newest.state === 'running' ? 'running' : 'begun, its end was not seen'

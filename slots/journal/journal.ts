@@ -1,57 +1,13 @@
 /** The journal of an application on its host: one JSON line an event, only ever appended to. */
+
 import { hostname, userInfo } from 'node:os'
-import type { Host } from '../../host/host.ts'
 import { capture, perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot } from '../../host/sudo.ts'
 import { Fault } from '../../runner/fault.ts'
+import type { Deps } from '../deps.ts'
 import type { Layout } from '../layout.ts'
-
-/** One run of the program, as the host knows it. */
-export interface Deploy {
-  /** Sorts by time: `20261122T205541Z-3fa9`. Also the generation id of a promote. */
-  readonly id: string
-  readonly by: string
-  /** The machine, or the address of the CI job. */
-  readonly where: string
-  /** When it began, in milliseconds since 1970. */
-  readonly began: number
-}
-
-export interface Event {
-  readonly event:
-    | 'setup'
-    | 'adopt'
-    | 'deploy'
-    | 'check'
-    | 'migrate'
-    | 'promote'
-    | 'retire'
-    | 'repair'
-    | 'lock'
-    | 'unlock'
-  /** The slot that it was done to; of a promote the one that the traffic went to. */
-  readonly slot: string
-  /** Of a promote: the slot that was live before. */
-  readonly from?: string | undefined
-  readonly release?: string | undefined
-  /** Source revision of the release. */
-  readonly revision?: string | undefined
-  /** `begun` is of a migration: its end, if anybody saw it, stands in a later line of the same deploy. */
-  readonly result: 'begun' | 'done' | 'failed' | 'undone'
-  /** The code of the fault, or what there is to say. */
-  readonly why?: string | undefined
-}
-
-export interface Entry extends Event {
-  /** ISO 8601, UTC. */
-  readonly at: string
-  readonly by: string
-  readonly where: string
-  readonly deploy: string
-  /** Milliseconds since the run began. */
-  readonly ms: number
-}
+import type { Deploy, JournalEntry, JournalEvent } from '../model.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -75,19 +31,13 @@ export function newDeploy(by: string, now = new Date(), random = Math.random()):
   return { id: `${time}-${suffix}`, by, where: whereabouts(process.env), began: now.getTime() }
 }
 
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly deploy: Deploy
-}
-
 /**
  * Adds one line, whose time is now. It travels by standard input, and one `write` of the shell puts it there whole. What it waited for on the host, in its pipeline,
  * is added to its time. `owner`: the account that the journal belongs to, where that is not ours; root writes it as that then.
  */
-export function append(layout: Layout, deploy: Deploy, event: Event, owner?: string): Query<void> {
+export function append(layout: Layout, deploy: Deploy, event: JournalEvent, owner?: string): Query<void> {
   const { by, where, id, began } = deploy
-  const entry: Omit<Entry, 'at' | 'ms'> = { by, where, deploy: id, ...event }
+  const entry: Omit<JournalEntry, 'at' | 'ms'> = { by, where, deploy: id, ...event }
   const now = Date.now()
   const line = appendLine(layout, now, now - began)
   const script =
@@ -108,8 +58,8 @@ printf '{"at":"%s",%s,"ms":%s}\\n' "$at" "$entry" $(( ${since} + waited )) >> ${
 
 /** Does the work; when it fails, that is an event too, with the fault's code. Its words may hold what no file should. */
 export async function recorded<T>(
-  { host, layout, deploy }: Ground,
-  event: Omit<Event, 'result' | 'why'>,
+  { host, layout, deploy }: Pick<Deps, 'host' | 'layout' | 'deploy'>,
+  event: Omit<JournalEvent, 'result' | 'why'>,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -123,11 +73,11 @@ export async function recorded<T>(
 }
 
 /** The newest entries, oldest first. A line that was cut by a full disk is left out. */
-export const readJournal = (layout: Layout, newest: number): Query<Entry[]> =>
+export const readJournal = (layout: Layout, newest: number): Query<JournalEntry[]> =>
   capture(sh.read`if [ -e ${layout.journal} ]; then tail -n ${newest} ${layout.journal}; fi`, text =>
     text.split('\n').flatMap(line => {
       try {
-        return [JSON.parse(line) as Entry]
+        return [JSON.parse(line) as JournalEntry]
       } catch {
         return []
       }

@@ -4,14 +4,15 @@ import type { Host } from '../../host/host.ts'
 import { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
+import type { JournalEntry } from '../model.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
-import { type Entry, readJournal } from './journal.ts'
+import { readJournal } from './journal.ts'
 
 /** How far back the journal is read. */
 const FAR = 1_000
 
 /** Why nothing runs in a slot on purpose: it was retired, or a deploy was taken back. Undefined when it was left running. */
-export function stoppedBy(entries: readonly Entry[], slot: string): Entry | undefined {
+export function stoppedBy(entries: readonly JournalEntry[], slot: string): JournalEntry | undefined {
   const last = entries.findLast(
     entry => entry.slot === slot && ['deploy', 'adopt', 'retire', 'promote'].includes(entry.event),
   )
@@ -20,7 +21,7 @@ export function stoppedBy(entries: readonly Entry[], slot: string): Entry | unde
 }
 
 /** The last time that a slot got the traffic. */
-export const wasLive = (entries: readonly Entry[], slot: string): Entry | undefined =>
+export const wasLive = (entries: readonly JournalEntry[], slot: string): JournalEntry | undefined =>
   entries.findLast(
     entry => entry.slot === slot && entry.result === 'done' && (entry.event === 'promote' || entry.event === 'adopt'),
   )

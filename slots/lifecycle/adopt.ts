@@ -2,18 +2,16 @@
 
 import { posix } from 'node:path'
 import { EXIT } from '../../host/exit-codes.ts'
-import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { capture, commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
-import type { Router, Slot, Stopped } from '../contracts.ts'
+import type { Slot, Stopped } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { healthLoop, parseHealth, versionIn } from '../health/health.ts'
-import { append, type Deploy } from '../journal/journal.ts'
+import { append } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import type { Health } from '../model.ts'
-import { named } from '../names.ts'
-import type { Slots } from '../slot.ts'
+import { validateName } from '../names.ts'
 import { type SlotRecord, writeRecord } from '../state/slot-record.ts'
 import { portTaken } from './connections.ts'
 import { onPort } from './sockets.ts'
@@ -102,18 +100,10 @@ export function stopAdopted(adopted: NonNullable<SlotRecord['adopted']>, seconds
   }
 }
 
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly slots: Slots<string>
-  readonly router: Router
-  readonly health: Health
-  readonly deploy: Deploy
-  log(line: string): void
-}
+type AdoptDeps = Pick<Deps, 'host' | 'layout' | 'slots' | 'router' | 'health' | 'deploy' | 'log'>
 
 /** Makes the application that runs on the first slot's port the live one. Nothing is restarted; a host that has a live slot is left alone. */
-export async function adopt({ host, layout, slots, router, health, deploy, log }: Ground): Promise<void> {
+export async function adopt({ host, layout, slots, router, health, deploy, log }: AdoptDeps): Promise<void> {
   const route = await host.query(router.live())
   if (route.slot !== undefined) return log(`${route.slot} is live already: there is nothing to adopt.`)
   const slot = slots.other(undefined)
@@ -122,7 +112,7 @@ export async function adopt({ host, layout, slots, router, health, deploy, log }
   if (result.outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, health, result, log: '' })
   if (result.sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, result.sockets, '')
   const version = (health.version && versionIn(result.body, health.version)) || 'unknown'
-  const record = adoptedRecord(slot, found, named('version', version), deploy, new Date().toISOString())
+  const record = adoptedRecord(slot, found, validateName('version', version), deploy, new Date().toISOString())
   const batch = host.pipeline()
   batch.push(writeRecord(layout, record))
   batch.push(router.promote(slot, deploy.id))

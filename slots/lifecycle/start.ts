@@ -1,28 +1,19 @@
 /** Starts a release in a slot that was made ready for it: its environment, its folder for temporary files, its link, its record. */
 
 import { fileQuery } from '../../host/exec/transfer.ts'
-import type { Host, Pipeline } from '../../host/host.ts'
+import type { Pipeline } from '../../host/host.ts'
 import { type AnyQuery, capture, group, perform } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
-import type { Release, Runtime, Slot } from '../contracts.ts'
+import type { Release, Slot } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { environmentChanges, environmentWords } from '../environment/changes.ts'
 import { askHealth } from '../health/health.ts'
-import { append, type Deploy } from '../journal/journal.ts'
+import { append } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import type { Health, HealthResult } from '../model.ts'
+import type { Deploy, HealthResult } from '../model.ts'
 import { type SlotRecord, writeRecord } from '../state/slot-record.ts'
 import { prune } from '../upload/release.ts'
 import { assertPortFree } from './connections.ts'
-
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly runtime: Runtime
-  readonly health: Health
-  readonly deploy: Deploy
-  /** Then the slot was not stopped, and its port is not free. */
-  readonly dryRun: boolean
-}
 
 /** Points a slot at a release with one rename. */
 export const pointAt = (layout: Layout, slot: Slot, release: Release): Script => {
@@ -47,14 +38,16 @@ export interface Early {
   readonly pruned: Promise<string | undefined>
 }
 
+type StartDeps = Pick<Deps, 'host' | 'layout' | 'runtime' | 'health' | 'deploy' | 'dryRun'>
+
 /** Resolves when the process is there. Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
 export async function startSlot(
-  ground: Ground,
+  deps: StartDeps,
   slot: Slot,
   { release, revision = null }: { readonly release: Release; readonly revision?: string | null | undefined },
   environment: string,
 ): Promise<Started> {
-  const { host, layout, runtime, deploy, dryRun } = ground
+  const { host, layout, runtime, deploy, dryRun } = deps
   const { env } = layout.slot(slot.name)
   const record: SlotRecord = {
     slot: slot.name,
@@ -74,25 +67,25 @@ export async function startSlot(
   batch.push(perform(pointAt(layout, slot, release)))
   batch.push(writeRecord(layout, record))
   const started = batch.add(runtime.start(release, slot))
-  const early = dryRun ? undefined : lookEarly(batch, ground, slot, record)
+  const early = dryRun ? undefined : lookEarly(batch, deps, slot, record)
   const all = batch.run()
   // What stood before it may have failed: that is what is wrong then.
   await started.catch(() => all)
   return { record, changed: await changes, early }
 }
 
-function lookEarly(batch: Pipeline, ground: Ground, slot: Slot, record: SlotRecord): Early {
-  const health = batch.add(askHealth(ground, slot, record.release))
-  const written = batch.add(writeReady(ground, record)).then(
+function lookEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord): Early {
+  const health = batch.add(askHealth(deps, slot, record.release))
+  const written = batch.add(writeReady(deps, record)).then(
     () => true,
     () => false,
   )
-  const pruned = batch.add(capture(prune(ground.layout))).catch(() => undefined)
+  const pruned = batch.add(capture(prune(deps.layout))).catch(() => undefined)
   return { health, written, pruned }
 }
 
 /** Writes down that a slot was seen healthy. */
-export const writeReady = ({ layout, deploy }: Pick<Ground, 'layout' | 'deploy'>, record: SlotRecord): AnyQuery<void> =>
+export const writeReady = ({ layout, deploy }: Pick<Deps, 'layout' | 'deploy'>, record: SlotRecord): AnyQuery<void> =>
   group(
     [
       record.state === 'ready' ? undefined : writeRecord(layout, { ...record, state: 'ready' }),

@@ -1,18 +1,13 @@
 /** Stops a slot that is not live, gently: first nobody is connected to it, then it ends. */
 
-import type { Host, Pipeline } from '../../host/host.ts'
+import type { Pipeline } from '../../host/host.ts'
 import { capture, type Query, succeeds } from '../../host/query.ts'
 import type { Runtime, Slot, Stopped } from '../contracts.ts'
-import { counted } from '../format.ts'
+import type { Deps } from '../deps.ts'
+import { pluralize } from '../format.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 import { adoptedUptime, stopAdopted } from './adopt.ts'
 import { connections, type Drained, drain, type Left } from './connections.ts'
-
-interface Ground {
-  readonly host: Host
-  readonly runtime: Runtime
-  log(line: string): void
-}
 
 export interface Retired {
   readonly was: 'running' | 'stopped'
@@ -31,18 +26,18 @@ const WATCH = 300_000
  * The count is told at each change. `batch`: what must come before it; it is run here.
  */
 export async function stopSlot(
-  ground: Ground,
+  deps: Pick<Deps, 'host' | 'runtime' | 'log'>,
   slot: Slot,
   record: SlotRecord | undefined,
   limit: number,
-  batch: Pipeline = ground.host.pipeline(),
+  batch: Pipeline = deps.host.pipeline(),
 ): Promise<Retired> {
-  const { host, runtime, log } = ground
+  const { host, runtime, log } = deps
   const tell = (during: string) => (now: Left) => log(`${slot.name}, ${during}: ${leftWords(now)}`)
   let watch: Promise<unknown> | undefined
   const onEnd = ({ before, left }: Drained) => {
     if (left === 0) return
-    log(`${slot.name} still has ${left} of ${counted(before, 'connection')} after ${limit} ms: the stop ends them.`)
+    log(`${slot.name} still has ${left} of ${pluralize(before, 'connection')} after ${limit} ms: the stop ends them.`)
     watch = host.query(drain(slot, WATCH, { onChange: tell('stop') })).catch(() => undefined)
   }
   const drained = batch.add(drain(slot, limit, { onChange: tell('drain'), onEnd }))
@@ -59,7 +54,7 @@ const stopping = (runtime: Runtime, slot: Slot, record: SlotRecord | undefined):
 
 /** What a dry run can say of a slot that it does not stop: what was seen of it. Prints how it would be stopped. */
 export async function wouldStop(
-  { host, runtime }: Ground,
+  { host, runtime }: Pick<Deps, 'host' | 'runtime' | 'log'>,
   slot: Slot,
   record: SlotRecord | undefined,
 ): Promise<string> {
@@ -71,11 +66,11 @@ export async function wouldStop(
   await host.query(stopping(runtime, slot, record))
   const runs = process.state === 'running' || adopted === true
   if (!runs) return `${slot.name} is down: there is nothing to stop`
-  return `${slot.name} runs, with ${counted(Number(connected), 'connection')}: it would be drained and stopped`
+  return `${slot.name} runs, with ${pluralize(Number(connected), 'connection')}: it would be drained and stopped`
 }
 
 const leftWords = ({ left, milliseconds }: Left): string =>
-  `${left === 0 ? 'no connection' : counted(left, 'connection')} left after ${(milliseconds / 1000).toFixed(1)} s`
+  `${left === 0 ? 'no connection' : pluralize(left, 'connection')} left after ${(milliseconds / 1000).toFixed(1)} s`
 
 /** What there is to say about a slot whose deploy never came to its end; undefined when there is nothing. */
 export const cutWords = (record: SlotRecord | undefined, deploy: string): string | undefined =>
@@ -88,5 +83,5 @@ export function retiredWords(slot: string, { was, killed, cut }: Omit<Retired, '
   const how = was === 'stopped' ? 'was down' : killed ? 'did not end by itself and was killed' : 'ended'
   if (cut === 0) return `${slot} ${how}`
   const by = killed ? 'by the kill' : 'the application closed them as it ended'
-  return `${slot} ${how}, ${counted(cut, 'connection')} ${cut === 1 ? 'was' : 'were'} cut: ${by}`
+  return `${slot} ${how}, ${pluralize(cut, 'connection')} ${cut === 1 ? 'was' : 'were'} cut: ${by}`
 }

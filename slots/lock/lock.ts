@@ -4,13 +4,12 @@
  */
 
 import { EXIT } from '../../host/exit-codes.ts'
-import type { Held, Host } from '../../host/host.ts'
+import type { Host, RemoteProcess } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
-import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import type { LockOwner } from '../model.ts'
+import type { Deploy, LockOwner } from '../model.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import { parseMaintenance } from './maintenance.ts'
 
@@ -44,7 +43,7 @@ export interface Lock extends AsyncDisposable {
   check(): void
 }
 
-export interface InLine {
+export interface LockWait {
   /** How long to wait for it, in milliseconds; 0 is not at all. */
   readonly wait: number
   /** Ends the wait. */
@@ -59,10 +58,10 @@ export async function takeLock(
   layout: Layout,
   deploy: Deploy,
   doing: string,
-  { wait, signal, onWait }: InLine = { wait: 0 },
+  { wait, signal, onWait }: LockWait = { wait: 0 },
 ): Promise<Lock> {
   const owner: LockOwner = { by: deploy.by, deploy: deploy.id, doing, since: new Date().toISOString() }
-  const held: Held = await host.hold(holdLock(layout, Math.ceil(wait)), JSON.stringify(owner))
+  const held: RemoteProcess = await host.spawn(holdLock(layout, Math.ceil(wait)), JSON.stringify(owner))
   const letGo = () => void held[Symbol.asyncDispose]()
   signal?.addEventListener('abort', letGo, { once: true })
   const answer = await outcome(held, onWait)
@@ -96,7 +95,7 @@ export async function takeLock(
 }
 
 /** The first line that is not about waiting. Not `for await`: leaving such a loop would end the lines, and with them the holder. */
-async function outcome(held: Held, onWait: InLine['onWait']): Promise<string | undefined> {
+async function outcome(held: RemoteProcess, onWait: LockWait['onWait']): Promise<string | undefined> {
   const lines = held.lines[Symbol.asyncIterator]()
   for (;;) {
     const { done, value } = await lines.next()

@@ -5,9 +5,8 @@ import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
-import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
-import type { Maintenance } from '../model.ts'
+import type { Deploy, Maintenance } from '../model.ts'
 
 export async function close(host: Host, layout: Layout, { by }: Deploy, reason: string): Promise<void> {
   const words: Maintenance = { by, since: new Date().toISOString(), reason }

@@ -1,25 +1,24 @@
 /** Migrations must not run twice: what became of one whose client was cut off is asked before another is begun. */
-import type { Host } from '../../host/host.ts'
-import { append, type Deploy, type Entry, readJournal } from '../journal/journal.ts'
-import type { Layout } from '../layout.ts'
+
+import type { Deps } from '../deps.ts'
+import { append, readJournal } from '../journal/journal.ts'
+import type { JournalEntry } from '../model.ts'
 import { askNewest, type Detached, follow, releaseIn } from './detached.ts'
 
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly deploy: Deploy
-  log(line: string): void
-}
-
 /** Whether the journal knows how it ended. */
-const settled = (entries: readonly Entry[], { deploy }: Detached): boolean =>
+const settled = (entries: readonly JournalEntry[], { deploy }: Detached): boolean =>
   entries.some(({ event, deploy: by, result }) => event === 'migrate' && by === deploy && result !== 'begun')
 
 /**
  * The newest migration, whatever its slot and release, when nobody saw its end: `lost` when the host has no result of it. One that still runs is
  * followed to its end first. Then the journal knows its end too.
  */
-export async function unseenMigration({ host, layout, deploy, log }: Ground): Promise<Detached | undefined> {
+export async function unseenMigration({
+  host,
+  layout,
+  deploy,
+  log,
+}: Pick<Deps, 'host' | 'layout' | 'deploy' | 'log'>): Promise<Detached | undefined> {
   const [newest, entries] = await host.all([askNewest(layout), readJournal(layout, 500)])
   let found = newest
   if (!found || settled(entries, found)) return undefined

@@ -4,7 +4,7 @@ import type { Fault } from '../../runner/fault.ts'
 import { table } from '../../runner/output/table.ts'
 import { bytes } from '../../runner/units.ts'
 import { PORT_ADVICE, slotFaults } from '../faults.ts'
-import { counted } from '../format.ts'
+import { pluralize } from '../format.ts'
 import { answerWords } from '../health/format.ts'
 import { holderWords } from '../lifecycle/sockets.ts'
 import type { Check, Health } from '../model.ts'
@@ -12,7 +12,7 @@ import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import { refusalOf } from '../sudo/refusal.ts'
 import type { Room } from '../upload/contents.ts'
-import type { Seen } from './inspect.ts'
+import type { HostInspection } from './inspect.ts'
 import { mountCheck } from './mounts.ts'
 
 export interface Evidence {
@@ -24,7 +24,7 @@ export interface Evidence {
   readonly slots: Slots<string>
   readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
-  readonly seen: Seen
+  readonly seen: HostInspection
   readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'cut'>
   /** Files of the releases in use that are not as they were uploaded; undefined when that was not looked at. */
   readonly changed?: readonly string[] | undefined
@@ -49,11 +49,17 @@ const SKEW = 30
 /** Free bytes and inodes below which `doctor` warns, when it does not know what will be sent. */
 const LOW = { bytes: 200e6, inodes: 5_000 }
 
-const ok = (name: string, said: string): Check => ({ name, result: 'ok', said, next: null })
-const bad = (result: 'warn' | 'fail', name: string, said: string, next: string): Check => ({ name, result, said, next })
-const failed = (name: string, { message, next }: Fault): Check => bad('fail', name, message.replace(/\.$/, ''), next)
+const ok = (name: string, message: string): Check => ({ name, result: 'ok', message, hint: null })
+const bad = (result: 'warn' | 'fail', name: string, said: string, next: string): Check => ({
+  name,
+  result,
+  message: said,
+  hint: next,
+})
+const failed = (name: string, { message, hint: next }: Fault): Check =>
+  bad('fail', name, message.replace(/\.$/, ''), next)
 
-export function judge(evidence: Evidence): readonly Check[] {
+export function evaluateChecks(evidence: Evidence): readonly Check[] {
   const { seen, router, live, environment, deploy } = evidence
   const busy = seen.busy && seen.busy.deploy !== deploy ? seen.busy : undefined
   const sudo = sudoCheck(evidence)
@@ -151,7 +157,7 @@ function releasesCheck({ changed }: Evidence): Check[] {
 function sudoCheck({ user, sudo, seen }: Evidence): Check {
   if (seen.sudo.listing === undefined) return ok('sudo', 'not needed: this is root')
   const refusal = refusalOf(user, sudo, seen.sudo)
-  if (refusal === undefined) return ok('sudo', `${counted(sudo.length, 'command')} allowed without a password`)
+  if (refusal === undefined) return ok('sudo', `${pluralize(sudo.length, 'command')} allowed without a password`)
   const { command, others, next } = refusal
   return bad(
     'fail',
@@ -207,7 +213,7 @@ function loopback({ seen, slots }: Evidence): Check {
   return bad('warn', 'loopback', [...new Set(open)].join(', '), next)
 }
 
-function files({ environments }: Seen): Check {
+function files({ environments }: HostInspection): Check {
   if (environments.length === 0) return ok('environment', 'valid, and closed to others')
   const said = `not readable, or not 0600: ${environments.join(', ')}`
   return bad('warn', 'environment', said, 'The next deploy to that slot writes it anew; or `chmod 600` it.')
@@ -224,7 +230,7 @@ function clock({ seen, clock: { began, ended } }: Evidence): Check {
   )
 }
 
-function measuring({ unmeasured }: Seen): Check[] {
+function measuring({ unmeasured }: HostInspection): Check[] {
   if (unmeasured === undefined) return []
   const next = 'A promote is proven there, but not measured. A newer curl (7.84) and bash (5) can do both.'
   return [bad('warn', 'measuring', unmeasured, next)]
@@ -233,6 +239,6 @@ function measuring({ unmeasured }: Seen): Check[] {
 /** All checks as a table. */
 export const checkTable = (checks: readonly Check[], columns?: number): string =>
   table(
-    checks.map(({ result, name, said, next }) => [result, name, next === null ? said : `${said}. ${next}`]),
+    checks.map(({ result, name, message, hint }) => [result, name, hint === null ? message : `${message}. ${hint}`]),
     { columns },
   )

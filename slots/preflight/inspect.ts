@@ -2,20 +2,19 @@
 
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
-import type { Answer, Release, Runtime } from '../contracts.ts'
+import type { Answer, Release } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { askOnce } from '../health/health.ts'
-import type { Layout } from '../layout.ts'
 import { adoptedPid } from '../lifecycle/adopt.ts'
 import { parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
 import { parseOwner } from '../lock/lock.ts'
 import { closedWords, parseClosed } from '../lock/maintenance.ts'
-import type { Health, LockOwner, Maintenance } from '../model.ts'
+import type { LockOwner, Maintenance } from '../model.ts'
 import { probeTrouble } from '../promote/probe.ts'
-import type { Slots } from '../slot.ts'
 import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
 import { type Mount, mountLines, parseMounts } from './mounts.ts'
 
-export interface Seen {
+export interface HostInspection {
   /** Milliseconds since 1970, by the host's clock. */
   readonly clock: number
   /** Of the releases' file system: bytes and inodes that are free, undefined where it has no fixed number, and where it is mounted. */
@@ -43,16 +42,9 @@ const MARK = '@@ '
 /** Milliseconds that an application has to answer: it is asked once, while everything else is looked at. */
 const PATIENCE = 2_000
 
-interface Ground {
-  readonly layout: Layout
-  readonly slots: Slots<string>
-  readonly runtime: Runtime
-  readonly health: Health
-}
-
 /** Without a release, as for `doctor`, it also asks what only a person wants to know. */
-export function look(
-  { layout, slots, runtime, health }: Ground,
+export function inspect(
+  { layout, slots, runtime, health }: Pick<Deps, 'layout' | 'slots' | 'runtime' | 'health'>,
   sudo: readonly (readonly string[])[],
   release?: Release,
 ): Script {
@@ -75,7 +67,7 @@ export function look(
   return sh.lines(whose, program(new URL('./inspect.sh', import.meta.url), { parameters }))
 }
 
-export function parseLook(text: string): Seen {
+export function parseInspection(text: string): HostInspection {
   const section = new Map<string, readonly string[]>(
     text
       .split(new RegExp(`^${MARK}`, 'm'))

@@ -31,7 +31,7 @@ export const parseMounts = (lines: readonly string[]): readonly Mount[] =>
   })
 
 export function mountCheck(mounts: readonly Mount[]): Check {
-  const fail = (said: string, next: string): Check => ({ name: 'mounts', result: 'fail', said, next })
+  const fail = (said: string, next: string): Check => ({ name: 'mounts', result: 'fail', message: said, hint: next })
   const ours = mounts.filter(({ path }) => path !== '/tmp')
   const readOnly = ours.find(({ options }) => options.includes('ro'))
   if (readOnly)
@@ -49,5 +49,5 @@ export function mountCheck(mounts: readonly Mount[]): Check {
   if (full) return fail(`${full.on} is full, and ${full.path} is on it`, 'Make room there: logs, other applications.')
   const tmp = mounts.some(({ path, options }) => path === '/tmp' && options.includes('noexec'))
   const said = `releases can be written and run${tmp ? '; /tmp is noexec, an application cannot run programs from there' : ''}`
-  return { name: 'mounts', result: 'ok', said, next: null }
+  return { name: 'mounts', result: 'ok', message: said, hint: null }
 }

@@ -6,32 +6,17 @@
 import type { Host } from '../../host/host.ts'
 import { type Caught, capture, caught, group } from '../../host/query.ts'
 import { Fault } from '../../runner/fault.ts'
-import type { HostFacts, Provision, Release, Router, Runtime, Slot } from '../contracts.ts'
+import type { Provision, Release } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
-import type { Deploy } from '../journal/journal.ts'
-import type { Layout } from '../layout.ts'
-import type { Check, Health } from '../model.ts'
+import type { Check } from '../model.ts'
 import { type Facts, facts } from '../setup/facts.ts'
 import { plan } from '../setup/plan.ts'
-import type { Slots } from '../slot.ts'
-import { judge as judgeTruth, readings } from '../state/readings.ts'
+import { readings, resolveLive } from '../state/readings.ts'
 import type { Room } from '../upload/contents.ts'
 import { changedFiles, parseChanged } from './changed.ts'
-import { judge } from './checks.ts'
-import { look as lookScript, parseLook } from './inspect.ts'
-
-interface Ground<S extends string> {
-  readonly app: string
-  readonly host: Host
-  readonly layout: Layout
-  readonly slots: Slots<S>
-  readonly router: Router
-  readonly runtime: Runtime
-  readonly health: Health
-  readonly deploy: Deploy
-  provisions(facts: HostFacts): readonly Provision[]
-  environment(slot: Slot): string
-}
+import { evaluateChecks } from './checks.ts'
+import { inspect, parseInspection } from './inspect.ts'
 
 /** What a deploy wants to put on the host, and how much room that takes; undefined when it cannot be read here. */
 export interface Load {
@@ -39,29 +24,34 @@ export interface Load {
   readonly room: Promise<Room | undefined>
 }
 
+type PreflightDeps<S extends string> = Pick<
+  Deps<S>,
+  'app' | 'host' | 'layout' | 'slots' | 'router' | 'runtime' | 'health' | 'deploy' | 'provisions' | 'environment'
+>
+
 /**
  * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `NOT_OURS`, `TOOLS_MISSING`. Who we are there is asked
  * at the same time: all is looked at as for the user that we expect to be, with a group of the same name, and again when we are another.
  */
-export async function preflight<S extends string>(ground: Ground<S>, load?: Load): Promise<readonly Check[]> {
-  const { host, slots, provisions, environment, deploy } = ground
+export async function preflight<S extends string>(deps: PreflightDeps<S>, load?: Load): Promise<readonly Check[]> {
+  const { host, slots, provisions, environment, deploy } = deps
   const account = (await host.account()) ?? ''
   const expected: Facts = { user: account, group: account, root: account === 'root', missing: [] }
-  const [found, early] = await host.all([facts(provisions), caught(lookAround(ground, expected, load))])
+  const [found, early] = await host.all([facts(provisions), caught(inspectHost(deps, expected, load))])
   const asExpected = sees(expected, found, provisions(found))
   if (asExpected && early.fault) throw early.fault
   const { wants, began, read, look, setup, route, conflicts, changed } =
-    (asExpected ? early.value : undefined) ?? (await host.query(lookAround(ground, found, load)))
+    (asExpected ? early.value : undefined) ?? (await host.query(inspectHost(deps, found, load)))
   if (read.fault?.code === 'NOT_SET_UP' || read.fault?.code === 'NOT_OURS') throw read.fault
-  const truth = read.value ? judged(() => judgeTruth(read.value, slots)) : read
-  return judge({
-    host: ground.host.name,
+  const truth = read.value ? judged(() => resolveLive(read.value, slots)) : read
+  return evaluateChecks({
+    host: deps.host.name,
     user: found.user,
-    root: ground.layout.root,
+    root: deps.layout.root,
     slots,
-    health: ground.health,
+    health: deps.health,
     sudo: wants.flatMap(want => want.sudo),
-    seen: parseLook(look.text),
+    seen: parseInspection(look.text),
     setup,
     changed,
     router: route.fault,
@@ -76,18 +66,18 @@ export async function preflight<S extends string>(ground: Ground<S>, load?: Load
 }
 
 /** All at once. */
-function lookAround<S extends string>(ground: Ground<S>, found: Facts, load: Load | undefined) {
-  const { app, host, layout, slots, router, health, provisions } = ground
+function inspectHost<S extends string>(deps: PreflightDeps<S>, found: Facts, load: Load | undefined) {
+  const { app, host, layout, slots, router, health, provisions } = deps
   const wants = provisions(found)
-  const script = lookScript(
-    ground,
+  const script = inspect(
+    deps,
     wants.flatMap(want => want.sudo),
     load?.release,
   )
   const began = Date.now()
   return group(
     [
-      caught(readings(ground)),
+      caught(readings(deps)),
       capture(script, text => ({ text, at: Date.now() })),
       plan({ host: host.name, app, layout, slots, provisions: wants, facts: found }),
       caught(router.check(health.path)),

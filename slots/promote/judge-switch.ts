@@ -4,13 +4,14 @@
  */
 import { caught } from '../../host/query.ts'
 import type { Slot } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import type { Slots } from '../slot.ts'
 import { against, type Measured } from './measured.ts'
 import type { Probing } from './probe.ts'
 import { probeFaults } from './probe-faults.ts'
 import type { ProbedSwitch } from './probed-switch.ts'
 import { serving } from './serving.ts'
-import { type Ground, NotProven, type TrafficSwitch } from './switch.ts'
+import { type TrafficSwitch, Unverified } from './switch.ts'
 import { failedOf, failsLess, sum, type Tally } from './tally.ts'
 
 export interface Outcome {
@@ -20,26 +21,26 @@ export interface Outcome {
   readonly stays: string | undefined
 }
 
-type Judging = Pick<Ground, 'host' | 'router' | 'health'>
+type Judging = Pick<Deps, 'host' | 'router' | 'health'>
 
 /** Asks nobody when all went well; else router and slots, once. */
 export async function judgeSwitch(
-  ground: Judging,
+  deps: Judging,
   move: TrafficSwitch<string>,
   { problem, measured }: Pick<ProbedSwitch, 'problem' | 'measured'>,
   probing: Probing | undefined,
 ): Promise<Outcome> {
-  const failed = measured && probing && against(measured, ground.router) > probing.tolerate ? measured : undefined
+  const failed = measured && probing && against(measured, deps.router) > probing.tolerate ? measured : undefined
   if (problem === undefined && !failed) return { problem: undefined, stays: undefined }
-  const seen = await compared(ground, move, probing, measured).catch(() => undefined)
+  const seen = await compared(deps, move, probing, measured).catch(() => undefined)
   const stays = seen?.stays
   const itself = seen?.itself ?? { sent: 0, failed: 0 }
   const slot = move.to.name
-  if (problem instanceof NotProven) {
+  if (problem instanceof Unverified) {
     const why = problem.message
     const about = { slot, why, stays: stays !== undefined }
-    if (itself.failed > 0) return { problem: probeFaults.RELEASE_NOT_PROVEN({ ...about, itself }), stays }
-    return { problem: probeFaults.PROMOTE_NOT_PROVEN(about), stays }
+    if (itself.failed > 0) return { problem: probeFaults.RELEASE_UNVERIFIED({ ...about, itself }), stays }
+    return { problem: probeFaults.PROMOTE_UNVERIFIED(about), stays }
   }
   if (problem !== undefined || !failed) return { problem, stays }
   if (stays !== undefined) return { problem: undefined, stays }
@@ -63,25 +64,25 @@ const ofTheApplication = (reason: string): boolean => /: (?!50[234]$)5\d\d$/.tes
  * it goes back, also where neither can be asked.
  */
 export const staysNow = (
-  ground: Judging,
+  deps: Judging,
   move: TrafficSwitch<string>,
   probing: Probing | undefined,
 ): Promise<string | undefined> =>
-  compared(ground, move, probing, undefined).then(
+  compared(deps, move, probing, undefined).then(
     ({ stays }) => stays,
     () => undefined,
   )
 
 async function compared(
-  ground: Judging,
+  deps: Judging,
   { from, to }: TrafficSwitch<string>,
   probing: Probing | undefined,
   measured: Measured | undefined,
 ): Promise<{ readonly stays: string | undefined; readonly itself: Tally }> {
-  const { host, router } = ground
+  const { host, router } = deps
   const [route, [itself, before]] = await host.all([
     router.live(),
-    serving(router, from ? [to, from] : [to], pathsOf(ground, probing)),
+    serving(router, from ? [to, from] : [to], pathsOf(deps, probing)),
   ])
   const all = { old: sum(measured?.before, before), new: sum(measured?.after, itself) }
   // Where the router never moved there is nothing to stay on.
@@ -93,7 +94,7 @@ async function compared(
 const pathsOf = ({ health }: Pick<Judging, 'health'>, probing: Probing | undefined): readonly string[] =>
   probing?.paths ?? [health.path]
 
-interface Undoing extends Judging, Pick<Ground, 'runtime'> {
+interface Undoing extends Judging, Pick<Deps, 'runtime'> {
   readonly slots: Slots<string>
   readonly probe: Probing | undefined
 }
@@ -102,14 +103,14 @@ interface Undoing extends Judging, Pick<Ground, 'runtime'> {
  * Why a slot that was to be stopped again runs on: it has the traffic, or serves better than the slot that has. Undefined when it can be
  * stopped. Which slot is live is never guessed.
  */
-export async function neededBy(ground: Undoing, slot: Slot): Promise<string | undefined> {
-  const { host, router, runtime, slots, probe } = ground
+export async function neededBy(deps: Undoing, slot: Slot): Promise<string | undefined> {
+  const { host, router, runtime, slots, probe } = deps
   const [{ value: route }, { value: process }] = await host.all([caught(router.live()), caught(runtime.process(slot))])
   if (process?.state !== 'running') return
   if (!route) return 'it cannot be read which slot is live'
   if (route.slot === undefined) return
   if (route.slot === slot.name) return 'it has the traffic'
   const live = slots.get(route.slot)
-  const [its, others] = (await host.query(caught(serving(router, [slot, live], pathsOf(ground, probe))))).value ?? []
+  const [its, others] = (await host.query(caught(serving(router, [slot, live], pathsOf(deps, probe))))).value ?? []
   if (its && others && failsLess(its, others)) return `${live.name}, which is live, failed ${failedOf(others)}`
 }

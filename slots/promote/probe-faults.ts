@@ -19,43 +19,43 @@ const BACK = 'The route before it was put back. '
 
 export const probeFaults = catalogue({
   PROBES_FAILED: fault<Failed>({
-    exit: 1,
-    what: d => `${whatFailed(d)}.`,
-    next: d =>
+    exitCode: 1,
+    message: d => `${whatFailed(d)}.`,
+    hint: d =>
       `Ask ${d.path} in ${d.slot}, which is up and not live; \`probe: { tolerate }\` in the Taskfile allows some, \`--no-probe\` looks at none.`,
   }),
   ROUTE_FAILED: fault<Failed>({
-    exit: 1,
-    what: d => `${whatFailed(d)}. ${d.slot} itself answered ${d.itself.sent} of ${d.itself.sent}.`,
-    next: d =>
+    exitCode: 1,
+    message: d => `${whatFailed(d)}. ${d.slot} itself answered ${d.itself.sent} of ${d.itself.sent}.`,
+    hint: d =>
       `Asked past the router, ${d.slot} answers: look at the router's error log and at what stands between the two, then promote again.`,
   }),
-  RELEASE_NOT_PROVEN: fault<{ slot: string; why: string; itself: Tally; stays: boolean }>({
-    exit: 1,
-    what: d =>
+  RELEASE_UNVERIFIED: fault<{ slot: string; why: string; itself: Tally; stays: boolean }>({
+    exitCode: 1,
+    message: d =>
       `The traffic did not provably move to ${d.slot}: ${d.why}. ${d.slot} itself failed ${failedOf(d.itself)}, too.`,
-    next: d => `${d.stays ? '' : BACK}Look at the application in ${d.slot}.`,
+    hint: d => `${d.stays ? '' : BACK}Look at the application in ${d.slot}.`,
   }),
-  PROMOTE_NOT_PROVEN: fault<{ slot: string; why: string; stays: boolean }>({
-    exit: 1,
-    what: d => `The traffic did not provably move to ${d.slot}: ${d.why}.`,
-    next: d =>
+  PROMOTE_UNVERIFIED: fault<{ slot: string; why: string; stays: boolean }>({
+    exitCode: 1,
+    message: d => `The traffic did not provably move to ${d.slot}: ${d.why}.`,
+    hint: d =>
       d.stays ? 'Look at the router, then at `npx task status`.' : `${BACK}Look at the router, then promote again.`,
   }),
   TRAFFIC_STAYS: fault<{ why: string; slot: string }>({
-    exit: 1,
-    what: d => `${d.why}.`,
-    next: d => `${d.slot} is live now, by the records, too: mend what failed, and deploy or promote from there.`,
+    exitCode: 1,
+    message: d => `${d.why}.`,
+    hint: d => `${d.slot} is live now, by the records, too: mend what failed, and deploy or promote from there.`,
   }),
   SLOT_RUNS_ON: fault<{ slot: string; why: string }>({
-    exit: 1,
-    what: d => `${d.slot} runs on: ${d.why}.`,
-    next: d =>
+    exitCode: 1,
+    message: d => `${d.slot} runs on: ${d.why}.`,
+    hint: d =>
       `Look at \`npx task status\`; \`npx task promote ${d.slot}\` sends the traffic to it, \`npx task retire\` stops a slot that is not live.`,
   }),
   REPORT_UNWRITABLE: fault<{ path: string; why: string }>({
-    exit: 2,
-    what: d => `The report ${d.path} cannot be written: ${d.why}.`,
-    next: () => 'Name a file in a folder that is there, such as `--report promote.html`.',
+    exitCode: 2,
+    message: d => `The report ${d.path} cannot be written: ${d.why}.`,
+    hint: () => 'Name a file in a folder that is there, such as `--report promote.html`.',
   }),
 })

@@ -2,13 +2,13 @@
  * What a promote measures of itself: bounded requests through the router while the traffic moves, never sent twice. They
  * run on the host, in one script that we hold, so that they need no way from here to the site.
  */
+
 import { gunzipSync } from 'node:zlib'
-import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
-import type { Router } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 
 export interface ProbeSetting {
   /** What is asked of the site. Default: the health path. */
@@ -250,19 +250,17 @@ export interface Prober extends AsyncDisposable {
   end(telling: Telling): Promise<Probed | undefined>
 }
 
-interface Ground {
-  readonly host: Host
-  readonly router: Router
-  log(line: string): void
-}
-
 /**
  * Begins to start them; undefined where the router cannot be probed. `dir`: a folder on the host that is not there yet, in one that
  * is nobody else's.
  */
-export function startProbes({ host, router, log }: Ground, setting: Probing, dir: string): Prober | undefined {
+export function startProbes(
+  { host, router, log }: Pick<Deps, 'host' | 'router' | 'log'>,
+  setting: Probing,
+  dir: string,
+): Prober | undefined {
   if (!router.curl) return undefined
-  const held = host.hold(probeLoop(path => router.curl?.(path) ?? [], setting, dir))
+  const held = host.spawn(probeLoop(path => router.curl?.(path) ?? [], setting, dir))
   held.catch(() => undefined)
   return {
     asked: () => perform(sh.lines(probing(dir), stamp(dir, 'asked'))),

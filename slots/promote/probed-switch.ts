@@ -1,23 +1,12 @@
 /** A move of the traffic that measures itself: what users would have seen of it, and when. */
 
-import type { Host } from '../../host/host.ts'
 import { isSkipped, type Query } from '../../host/query.ts'
 import type { Fault } from '../../runner/fault.ts'
-import type { Router } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { versionIn } from '../health/health.ts'
-import type { Layout } from '../layout.ts'
-import type { Health } from '../model.ts'
 import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import type { TrafficSwitch } from './switch.ts'
-
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly router: Router
-  readonly health: Health
-  log(line: string): void
-}
 
 /** Milliseconds since the router was told. */
 export interface SwitchStep {
@@ -38,19 +27,21 @@ export interface ProbedSwitch {
   readonly measured: Measured | undefined
 }
 
+type ProbedSwitchDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'health' | 'log'>
+
 /**
  * Moves and proves, by `proof`, while the site is probed: all in one round trip. Throws when the
  * router could not switch; once it was told it never rejects: the problem is a value.
  */
 export async function probedSwitch(
-  ground: Ground,
+  deps: ProbedSwitchDeps,
   move: TrafficSwitch<string>,
   probing: Probing | undefined,
   proof: Query<string>,
 ): Promise<ProbedSwitch> {
-  const { router, layout } = ground
+  const { router, layout } = deps
   const dir = `${layout.slot(move.to.name).tmp}/probes.${move.generation}`
-  await using prober = probing && startProbes(ground, probing, dir)
+  await using prober = probing && startProbes(deps, probing, dir)
   const steps: SwitchStep[] = []
   let began = 0
   let last = 0
@@ -61,8 +52,8 @@ export async function probedSwitch(
       steps.push({ title, at, took: last - at })
     })
   // One after the other, in one round trip.
-  const batch = ground.host.pipeline()
-  const checked = batch.add(router.check(ground.health.path))
+  const batch = deps.host.pipeline()
+  const checked = batch.add(router.check(deps.health.path))
   const asked = prober && batch.add(prober.asked())
   const told = batch.add(router.promote(move.to, move.generation))
   const returned = prober && batch.add(prober.returned())
@@ -97,7 +88,7 @@ export async function probedSwitch(
     try {
       probed = await step(
         'Watch the site',
-        Promise.allSettled([watched]).then(() => ended(prober, ground, move)),
+        Promise.allSettled([watched]).then(() => ended(prober, deps, move)),
       )
     } catch (error) {
       problem ??= error
@@ -111,7 +102,7 @@ export async function probedSwitch(
 
 const ended = (
   prober: Prober,
-  { health }: Ground,
+  { health }: ProbedSwitchDeps,
   { from, to, record }: TrafficSwitch<string>,
 ): Promise<Probed | undefined> =>
   prober.end({

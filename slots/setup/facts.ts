@@ -12,7 +12,7 @@ export interface Facts extends HostFacts {
 }
 
 /** Prints user, group, whether root can be had, and which tools are missing. */
-export const lookAt = (tools: readonly string[]): Script => sh.read`
+export const factsScript = (tools: readonly string[]): Script => sh.read`
 id -un
 id -gn
 if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
@@ -22,7 +22,7 @@ ${missingTools(tools)}`
 export function facts(provisions: (facts: HostFacts) => readonly Provision[]): Query<Facts> {
   const wanted = provisions({ user: '', group: '' }).map(want => want.tools)
   const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...wanted)
-  return capture(lookAt(Object.keys(tools)), text => {
+  return capture(factsScript(Object.keys(tools)), text => {
     const [user = '', group = '', root, ...missing] = text.split('\n')
     const lacking = parseMissing(missing, tools)
     if (lacking) throw slotFaults.TOOLS_MISSING(lacking)

@@ -1,13 +1,14 @@
 /** What runs on a host already, and whether a setup would cut its way there: the site names the ports of the slots. */
+
 import type { Host } from '../../host/host.ts'
 import { capture, caught, each, succeeds } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
-import type { HostFile, Provision, Router, Runtime, Slot } from '../contracts.ts'
+import type { HostFile, Provision, Slot } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { onPort } from '../lifecycle/sockets.ts'
-import type { Slots } from '../slot.ts'
 import { liveByRecords, type SlotRecord } from '../state/slot-record.ts'
 
 /** A slot as it stands on the host, whether the Taskfile knows it or not. */
@@ -45,14 +46,6 @@ function recordIn(text: string): SlotRecord | undefined {
   }
 }
 
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly slots: Slots<string>
-  readonly router: Router
-  readonly runtime: Runtime
-}
-
 /** Whether anybody listens on a port. */
 const listens = (port: number): Script => sh.read`[ -n "$(ss -Hltn ${onPort(port)})" ]`
 
@@ -64,12 +57,17 @@ interface Wishes {
   readonly root: boolean
 }
 
+type RunningDeps = Pick<Deps, 'host' | 'layout' | 'slots' | 'router' | 'runtime'>
+
 /**
  * Throws `SETUP_FORGETS_LIVE`, `SETUP_MOVES_LIVE` or `SETUP_STRANDS_LIVE` when the live slot would not be found, or not start again, under what
  * setup writes. Resolves to what there is to say of slots that run and are not live: for them it is in force from their next start.
  */
-export async function assertKeepsLive(ground: Ground, { provisions, files, root }: Wishes): Promise<readonly string[]> {
-  const { host, layout, slots, router, runtime } = ground
+export async function assertKeepsLive(
+  deps: RunningDeps,
+  { provisions, files, root }: Wishes,
+): Promise<readonly string[]> {
+  const { host, layout, slots, router, runtime } = deps
   const [standing, { value: route }, processes] = await host.all([
     capture(asReader(root, standingSlots(layout)), parseSlots),
     // Where the router cannot say, the records do.

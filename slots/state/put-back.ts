@@ -1,13 +1,11 @@
 /** Sends the traffic to a slot again where the router has lost its route: it was removed, names what is not ours, or leads nowhere. */
 
-import type { Host } from '../../host/host.ts'
 import { caught } from '../../host/query.ts'
 import type { Slot } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
-import type { Deploy } from '../journal/journal.ts'
 import { append } from '../journal/journal.ts'
-import type { Health } from '../model.ts'
-import type { Readings, Ground as Seen } from './readings.ts'
+import type { Readings } from './readings.ts'
 import { repairRecords } from './repair.ts'
 import { liveByRecords, recordsOf } from './slot-record.ts'
 
@@ -23,7 +21,7 @@ export interface Lost {
 
 /** Whether the route is lost; `undefined` when the router has one, or none and the records say the same. Throws what else could not be read. */
 export async function lostRoute(
-  { host, layout, slots, router }: Seen<string> & { readonly host: Host },
+  { host, layout, slots, router }: Pick<Deps, 'host' | 'layout' | 'slots' | 'router'>,
   read: () => Promise<Readings>,
 ): Promise<Lost | undefined> {
   try {
@@ -41,34 +39,29 @@ export async function lostRoute(
   }
 }
 
-interface Ground extends Seen<string> {
-  readonly host: Host
-  readonly health: Health
-  readonly deploy: Deploy
-  readonly dryRun: boolean
-}
+type PutBackDeps = Pick<Deps, 'layout' | 'slots' | 'router' | 'host' | 'health' | 'deploy' | 'dryRun'>
 
 /**
  * Moves the route, proves it, and lets the records say the same. Whether the application is well does not matter: the site was down. Resolves to what
- * it answers now. Throws `SLOT_EMPTY`, what the router's check throws, and `RESTORE_NOT_PROVEN`.
+ * it answers now. Throws `SLOT_EMPTY`, what the router's check throws, and `RESTORE_UNVERIFIED`.
  */
-export async function putBack(ground: Ground, { words, records }: Lost, slot: Slot): Promise<string> {
-  const { host, layout, router, deploy, health } = ground
+export async function putBack(deps: PutBackDeps, { words, records }: Lost, slot: Slot): Promise<string> {
+  const { host, layout, router, deploy, health } = deps
   if (!records.some(record => record?.slot === slot.name)) throw slotFaults.SLOT_EMPTY({ slot: slot.name })
   const route = { slot: slot.name, generation: deploy.id }
   const batch = host.pipeline()
   batch.push(router.check())
   batch.push(router.promote(slot, deploy.id))
-  const proven = ground.dryRun ? undefined : batch.add(router.prove(route, { ...PROOF, path: health.path }))
+  const proven = deps.dryRun ? undefined : batch.add(router.verify(route, { ...PROOF, path: health.path }))
   await batch.run()
   const proof = await proven
   if (!proof) return 'not proven in a dry run'
-  if (!proof.proven)
-    throw slotFaults.RESTORE_NOT_PROVEN({
+  if (!proof.verified)
+    throw slotFaults.RESTORE_UNVERIFIED({
       slot: slot.name,
       why: `the site says ${proof.last.problem ?? proof.last.slot ?? 'no slot'}`,
     })
-  await repairRecords(ground, route, { router: route, answer: proof.last, records })
+  await repairRecords(deps, route, { router: route, answer: proof.last, records })
   await host.query(append(layout, deploy, { event: 'repair', slot: slot.name, result: 'done', why: words }))
   return `${proof.asked} answers, ${health.path} answers ${proof.answer?.status || 'nothing'}`
 }

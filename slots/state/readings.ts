@@ -2,10 +2,11 @@
  * Which slot is live. Three readings must agree: the router's own state, the public answer of `/deployment_id`, and the
  * records on the host. "Unknown" is never read as "blue".
  */
+
 import { type AnyQuery, group } from '../../host/query.ts'
-import type { PublicAnswer, Route, Router, Slot } from '../contracts.ts'
+import type { PublicAnswer, Route, Slot } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
-import type { Layout } from '../layout.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import type { Slots } from '../slot.ts'
 import { liveByRecords, recordsOf, type SlotRecord } from './slot-record.ts'
@@ -17,20 +18,14 @@ export interface Readings {
   readonly records: readonly (SlotRecord | undefined)[]
 }
 
-export interface Truth<S extends string> extends Readings {
+export interface LiveState<S extends string> extends Readings {
   /** `undefined` when all three say that none is: the first deploy. */
   readonly live: Slot<S> | undefined
   readonly idle: Slot<S>
 }
 
-export interface Ground<S extends string> {
-  readonly layout: Layout
-  readonly slots: Slots<S>
-  readonly router: Router
-}
-
 /** All three. Throws `NOT_SET_UP` where there is nothing to ask. */
-export const readings = ({ layout, slots, router }: Ground<string>): AnyQuery<Readings> =>
+export const readings = ({ layout, slots, router }: Pick<Deps, 'layout' | 'slots' | 'router'>): AnyQuery<Readings> =>
   group(
     // Where nothing is set up, that is what is wrong, whatever else could not be read.
     [assertSetUp(layout), router.live(), router.answer(), recordsOf(layout, slots)],
@@ -52,7 +47,7 @@ export const agree = (read: Readings): boolean =>
   (read.router.generation ?? read.answer.generation) === (read.answer.generation ?? read.router.generation)
 
 /** Judges the readings. Throws `LIVE_UNKNOWN` with all three when they do not agree. */
-export function judge<S extends string>(read: Readings, slots: Slots<S>): Truth<S> {
+export function resolveLive<S extends string>(read: Readings, slots: Slots<S>): LiveState<S> {
   const name = read.router.slot
   if (!agree(read) || (name !== undefined && !slots.names.includes(name as S)))
     throw slotFaults.LIVE_UNKNOWN({ readings: readingLines(read) })

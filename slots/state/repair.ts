@@ -1,10 +1,10 @@
 /** Makes the records follow the router, where they say something else. The router and the site must agree: they are the truth. */
+
 import { posix } from 'node:path'
-import type { Host } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Route, Slot } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
-import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
 import { releaseRecordIn } from '../upload/release.ts'
@@ -32,28 +32,29 @@ const filledWith = (layout: Layout, slot: Slot): Script => {
   return sh.read`if [ -e ${current} ]; then readlink -f ${current}; cat ${`${current}/release.json`} 2>/dev/null || true; fi`
 }
 
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly slots: Slots<string>
-  readonly deploy: Deploy
-}
-
 /** Writes the records so that they name the route's slot, and no other. Throws `SLOT_EMPTY` when nothing is in that slot. */
-export async function repairRecords(ground: Ground, { slot: name, generation }: Route, read: Readings): Promise<void> {
-  const { host, layout, slots, deploy } = ground
+export async function repairRecords(
+  deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'deploy'>,
+  { slot: name, generation }: Route,
+  read: Readings,
+): Promise<void> {
+  const { host, layout, slots, deploy } = deps
   const at = promotedAt(read.records)
   for (const [i, slot] of slots.all.entries()) {
     const record = read.records[i]
     if (slot.name === name) {
       const promoted = { generation: generation ?? deploy.id, at, by: deploy.by }
-      await host.query(writeRecord(layout, { ...(record ?? (await recordOf(ground, slot, at))), promoted }))
+      await host.query(writeRecord(layout, { ...(record ?? (await recordOf(deps, slot, at))), promoted }))
     } else if (record?.promoted && name === undefined)
       await host.query(writeRecord(layout, { ...record, promoted: null }))
   }
 }
 
-async function recordOf({ host, layout, deploy }: Ground, slot: Slot, at: string): Promise<SlotRecord> {
+async function recordOf(
+  { host, layout, deploy }: Pick<Deps, 'host' | 'layout' | 'slots' | 'deploy'>,
+  slot: Slot,
+  at: string,
+): Promise<SlotRecord> {
   const [dir = '', ...json] = (await host.capture(filledWith(layout, slot))).split('\n')
   if (dir === '') throw slotFaults.SLOT_EMPTY({ slot: slot.name })
   const { version = 'unknown', sha256 = '', revision = null } = releaseRecordIn(json.join('\n'))

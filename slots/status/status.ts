@@ -1,18 +1,18 @@
 /** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
 
-import type { Host } from '../../host/host.ts'
 import { capture, caught, each, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
 import { age } from '../../runner/units.ts'
 import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
 import { connections } from '../lifecycle/connections.ts'
 import { closed } from '../lock/maintenance.ts'
 import { askNewest, type Detached } from '../migration/detached.ts'
 import { migrationWords } from '../migration/migration.ts'
-import type { Health, HealthResult, Maintenance } from '../model.ts'
-import { agree, type Ground, type Readings, readingLines, readings } from '../state/readings.ts'
+import type { HealthResult, Maintenance } from '../model.ts'
+import { agree, type Readings, readingLines, readings } from '../state/readings.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 
 export interface SlotStatus {
@@ -42,14 +42,10 @@ export interface Status {
   readonly maintenance?: Maintenance | null
 }
 
-interface Seen<S extends string> extends Ground<S> {
-  readonly host: Host
-  readonly runtime: Runtime
-  readonly health: Health
-}
+type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'>
 
 /** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
-export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
+export async function status<S extends string>(seen: StatusDeps<S>): Promise<Status> {
   const { host, layout } = seen
   const [read, migration, maintenance] = await host.all([readings(seen), askNewest(layout), closed(layout)])
   const live = agree(read) ? (read.router.slot ?? null) : null
@@ -67,7 +63,7 @@ export async function status<S extends string>(seen: Seen<S>): Promise<Status> {
 
 /** Looks at all slots at once, and then asks those that run for their health. */
 async function slotStatuses(
-  { host, slots, runtime, health }: Seen<string>,
+  { host, slots, runtime, health }: StatusDeps<string>,
   records: Readings['records'],
 ): Promise<readonly Omit<SlotStatus, 'live'>[]> {
   const looked = await host.query(

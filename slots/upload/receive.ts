@@ -28,7 +28,7 @@ export const GO = 'go'
  * How the host finds out what is missing: from the manifests of what is there, before it writes anything, or from the contents, as it copies and
  * hashes them. The first says the same as the second unless somebody changed a file by hand: then the script ends with `more`.
  */
-export type Knowing = 'by manifests' | 'by contents'
+export type DiffSource = 'by manifests' | 'by contents'
 
 /** `remove FOLDER ...` removes releases: nothing in one can be written, and what is in a folder that cannot be written cannot be removed. */
 export const removing = sh.write`remove() { chmod -R u+w -- "$@" 2> /dev/null || :; rm -rf -- "$@"; }`
@@ -76,7 +76,7 @@ export const isShared = ({ shared: { paths } }: Layout, variable: string): Scrip
 })
 
 /** `record` is the text of the release's `release.json`. What the script reads and prints stands in its file. */
-export function receive(layout: Layout, release: Release, work: string, record: string, knowing: Knowing): Script {
+export function receive(layout: Layout, release: Release, work: string, record: string, knowing: DiffSource): Script {
   const early = knowing === 'by manifests'
   return sh.lines(
     sh.write`# upload of ${release.name}`,

@@ -10,7 +10,7 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Artifact, Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import { named } from '../names.ts'
+import { validateName } from '../names.ts'
 import { linkShared, makeWayFor, refuseOutside, removing } from './receive.ts'
 
 /** What stands in a release's `release.json`. */
@@ -24,7 +24,7 @@ export interface ReleaseRecord {
 }
 
 export function releaseOf(artifact: Pick<Artifact, 'version' | 'sha256'>, layout: Layout): Release {
-  const name = `${named('version', artifact.version)}-${artifact.sha256.slice(0, 7)}`
+  const name = `${validateName('version', artifact.version)}-${artifact.sha256.slice(0, 7)}`
   return { name, version: artifact.version, sha256: artifact.sha256, dir: layout.release(name) }
 }
 

@@ -2,6 +2,7 @@
  * An artifact becomes a release on the host. The host is told what the release consists of, says what it has not got, and
  * is sent that. Two round trips: manifest and answer, which can come before anything may be written, files and end.
  */
+
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
@@ -15,51 +16,47 @@ import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import { deferred } from '../../runner/promises.ts'
 import type { Artifact, Release } from '../contracts.ts'
+import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
-import type { Deploy } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
+import type { Deploy } from '../model.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import { filesAsTar, isGzip } from './archive.ts'
 import type { Contents } from './contents.ts'
 import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
 import { progress, watched } from './progress.ts'
-import { ANSWER, GO, type Knowing, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
+import { ANSWER, type DiffSource, GO, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
 import { type ReleaseRecord, releaseOf, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
-
-interface Ground {
-  readonly host: Host
-  readonly layout: Layout
-  readonly deploy: Deploy
-  readonly dryRun: boolean
-}
 
 type Log = (line: string) => void
 
 /** The upload of one artifact. Making it contacts nothing. */
-export interface Sending {
+export interface ReleaseUpload {
   readonly release: Release
   /** Tells the host what the release consists of, so that it can look what it has of that. Nothing is written there before `complete`. */
-  announce(): void
+  prefetch(): void
   /**
    * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
    * Rejects with `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
    */
-  complete(log: Log): Promise<boolean>
+  send(log: Log): Promise<boolean>
   /** Sends it once more: somebody may remove a release while we wait for the lock. */
   again(log: Log): Promise<boolean>
 }
 
-export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents): Sending {
-  const release = releaseOf(artifact, ground.layout)
-  const missing = { ...ground, artifact, contents, release }
+type UploadDeps = Pick<Deps, 'host' | 'layout' | 'deploy' | 'dryRun'>
+
+export function uploadOf(deps: UploadDeps, artifact: Artifact, contents: Contents): ReleaseUpload {
+  const release = releaseOf(artifact, deps.layout)
+  const missing = { ...deps, artifact, contents, release }
   let packed: Promise<boolean> | undefined
   const gzipped = () => {
     packed ??= isGzip(artifact.path)
     return packed
   }
-  let begun: Promise<Try | undefined> | undefined
+  let begun: Promise<Attempt | undefined> | undefined
   const begin = () => {
-    begun ??= gzipped().then(is => (is && !ground.dryRun ? sendMissing(missing, 'by manifests') : undefined))
+    begun ??= gzipped().then(is => (is && !deps.dryRun ? sendMissing(missing, 'by manifests') : undefined))
     begun.catch(() => undefined)
     return begun
   }
@@ -67,15 +64,15 @@ export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents
     const first = await begin()
     if (first) return (await first.go(log)) ?? (await sendMissing(missing, 'by contents').go(log)) === true
     // A dry run only prints the script that finds this out.
-    const [, there] = await ground.host.all([assertSetUp(ground.layout), capture(releaseRecord(release))])
+    const [, there] = await deps.host.all([assertSetUp(deps.layout), capture(releaseRecord(release))])
     if (there !== '') return false
-    if (!(await gzipped())) return sendWhole(ground, artifact, release, log)
+    if (!(await gzipped())) return sendWhole(deps, artifact, release, log)
     return (await sendMissing(missing, 'by manifests').go(log)) === true
   }
   return {
     release,
-    announce: () => void begin(),
-    complete,
+    prefetch: () => void begin(),
+    send: complete,
     again(log) {
       begun = undefined
       return complete(log)
@@ -83,19 +80,22 @@ export function sendingOf(ground: Ground, artifact: Artifact, contents: Contents
   }
 }
 
-interface Missing extends Ground {
+interface Missing extends UploadDeps {
   readonly artifact: Artifact
   readonly contents: Contents
   readonly release: Release
 }
 
 /** One run of the script that waits for its word. */
-interface Try {
+interface Attempt {
   /** Resolves to whether anything was sent; to undefined when more is missing than the host had thought. */
   go(log: Log): Promise<boolean | undefined>
 }
 
-function sendMissing({ host, layout, deploy, dryRun, artifact, contents, release }: Missing, knowing: Knowing): Try {
+function sendMissing(
+  { host, layout, deploy, dryRun, artifact, contents, release }: Missing,
+  knowing: DiffSource,
+): Attempt {
   const work = workFolder(layout, release, deploy.id, knowing === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
   const mayWrite = deferred<Log>()
@@ -173,8 +173,8 @@ async function* content(
 const CHUNK = 256 * 1024
 
 /** An archive that cannot be read here, such as a `.tar.xz`: the host unpacks it, if it can. */
-async function sendWhole(ground: Ground, artifact: Artifact, release: Release, log: Log): Promise<true> {
-  const { host, layout, deploy } = ground
+async function sendWhole(deps: UploadDeps, artifact: Artifact, release: Release, log: Log): Promise<true> {
+  const { host, layout, deploy } = deps
   const work = workFolder(layout, release, deploy.id)
   const incoming = `${work}.archive`
   await host.put(artifact.path, incoming, { mode: 0o600, onProgress: progress(log) })

@@ -1,8 +1,8 @@
 import { slotFaults } from '../../slots/faults.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 
-export const console = <S extends string>({ task, slot }: Parts<S>) =>
+export const console = <S extends string>({ task, slot }: TaskDeps<S>) =>
   task("Open a remote console in a slot's running application", {
     examples: ['console --slot green', 'console green'],
     args: { slot },

@@ -1,5 +1,5 @@
 import { planSwitch } from '../../slots/promote/switch.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { Build } from '../steps/build.ts'
 import type { CheckIdle } from '../steps/check-idle.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
@@ -22,7 +22,7 @@ interface Steps<S extends string> {
   readonly checkIdle: CheckIdle<S>
 }
 
-export const deploy = <S extends string>(parts: Parts<S>, steps: Steps<S>) => {
+export const deploy = <S extends string>(parts: TaskDeps<S>, steps: Steps<S>) => {
   const planned = parts.task('Plan the next step', {
     needs: [steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
@@ -52,7 +52,7 @@ export const deploy = <S extends string>(parts: Parts<S>, steps: Steps<S>) => {
       moving,
     ],
     {
-      about:
+      description:
         'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
       examples: ['deploy', 'deploy --promote'],
     },

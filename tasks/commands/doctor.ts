@@ -1,10 +1,10 @@
 import { checkTable } from '../../slots/preflight/checks.ts'
 import { assertFit, preflight as look } from '../../slots/preflight/preflight.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 
-export const doctor = <S extends string>({ task }: Parts<S>) =>
+export const doctor = <S extends string>({ task }: TaskDeps<S>) =>
   task('Examine the host', {
-    about:
+    description:
       'Which slot is live, the router, what setup made, sudo, disk, ports, who listens to the world, environment, clock.\n' +
       'Exits with 3 when a check fails. With --json the checks as data.',
     examples: ['doctor', 'doctor --json'],

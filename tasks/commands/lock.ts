@@ -2,12 +2,12 @@ import { arg } from '../../runner/cli/args.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { close, open } from '../../slots/lock/maintenance.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>) =>
+export const lock = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock<S>) =>
   task('Close the host for maintenance', {
-    about:
+    description:
       'From now on whoever wants to set up, deploy, promote, migrate or retire is refused, and told the reason; until `unlock`.',
     examples: ['lock --reason "new disks"'],
     args: { reason: arg.text('Why, in words for the others') },
@@ -20,7 +20,7 @@ export const lock = <S extends string>({ task }: Parts<S>, takeLock: TakeLock<S>
     },
   })
 
-export const unlock = <S extends string>({ task }: Parts<S>) =>
+export const unlock = <S extends string>({ task }: TaskDeps<S>) =>
   task('Open the host again after maintenance', {
     async run({ host, layout, deploy, dryRun, note }) {
       await host.query(assertSetUp(layout))

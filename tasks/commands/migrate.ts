@@ -4,13 +4,17 @@ import { append } from '../../slots/journal/journal.ts'
 import { askNewest, detached, migrationOf, releaseIn } from '../../slots/migration/detached.ts'
 import { stateWords, unseenMigration } from '../../slots/migration/migration.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const migrate = <S extends string>({ task, slot }: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) =>
+export const migrate = <S extends string>(
+  { task, slot }: TaskDeps<S>,
+  takeLock: TakeLock<S>,
+  detectLive: DetectLive<S>,
+) =>
   task("Run the migrations of a slot's release", {
-    about:
+    description:
       'Without --slot it is the idle slot: the release that is about to be promoted. They go on when the connection is cut\n' +
       'and after Ctrl-C; the next run follows them, says how they ended, and does not run them twice. One runs at a time.',
     examples: ['migrate --slot green', 'migrate'],

@@ -2,12 +2,12 @@ import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { explained } from '../../slots/journal/story.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+export const promote = <S extends string>(parts: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
   const planned = parts.task('Check that the slot is fit for traffic', {
     needs: [takeLock, detectLive],
     args: {
@@ -37,7 +37,7 @@ export const promote = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>
     },
   })
   return parts.flow('Send the traffic to a slot', [planned, switchTraffic(parts, planned)], {
-    about:
+    description:
       'Refused unless the slot is healthy and runs its release, and when that release failed before and did not make that\n' +
       'good since. Switched back when the proof does not come.',
     examples: ['promote green', 'promote --slot green --dry-run'],

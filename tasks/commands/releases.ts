@@ -1,11 +1,11 @@
 import { caught } from '../../host/query.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
 import { listReleases, releasesTable } from '../../slots/upload/listed.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 
-export const releases = <S extends string>({ task }: Parts<S>) =>
+export const releases = <S extends string>({ task }: TaskDeps<S>) =>
   task('Show the releases on the host, and which slots run them', {
-    about: 'The newest first. With --json as data.',
+    description: 'The newest first. With --json as data.',
     examples: ['releases', 'releases --json'],
     async run({ host, layout, slots, router, show }) {
       const [, found, { value: route }] = await host.all([

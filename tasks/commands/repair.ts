@@ -2,12 +2,12 @@ import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { lostRoute, putBack } from '../../slots/state/put-back.ts'
 import { drift, repairRecords } from '../../slots/state/repair.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const repair = <S extends string>({ task, slot }: Parts<S>, takeLock: TakeLock<S>) =>
+export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: TakeLock<S>) =>
   task('Make router and records agree again', {
-    about:
+    description:
       'For when `status` says that the readings do not agree. Where somebody moved the traffic by hand, the records follow the router; where\n' +
       'the router has lost its route, the traffic goes to the slot that is named. Asks first; without a terminal it wants the name of the slot\n' +
       'that is live, or is to be. Processes are not touched.',

@@ -1,13 +1,17 @@
 import { append } from '../../slots/journal/journal.ts'
 import { stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { DRAIN } from '../steps/stop-idle.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const retire = <S extends string>({ task, drain }: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) =>
+export const retire = <S extends string>(
+  { task, drain }: TaskDeps<S>,
+  takeLock: TakeLock<S>,
+  detectLive: DetectLive<S>,
+) =>
   task('Stop the slot that is not live, after its drain', {
-    about:
+    description:
       'Waits until nobody is connected to it any more, at most as long as --drain says (30s); then the application is\n' +
       'told to end, and closes its WebSockets in its own way. What was cut is said. After that a rollback has to deploy.',
     examples: ['retire', 'retire --drain 5m'],

@@ -1,11 +1,11 @@
 import { explained, nowhere } from '../../slots/journal/story.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const rollback = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+export const rollback = <S extends string>(parts: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
   const planned = parts.task('Check that the slot that was live before is still fit', {
     needs: [takeLock, detectLive],
     async run({ truth, idle, note, ...ground }) {
@@ -22,7 +22,7 @@ export const rollback = <S extends string>(parts: Parts<S>, takeLock: TakeLock<S
     'Send the traffic back to the slot that was live before',
     [planned, switchTraffic(parts, planned)],
     {
-      about: 'A promote in the other direction, to a release that is still warm.',
+      description: 'A promote in the other direction, to a release that is still warm.',
       examples: ['rollback', 'rollback --dry-run'],
     },
   )

@@ -3,7 +3,7 @@ import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { adopt } from '../../slots/lifecycle/adopt.ts'
-import { named } from '../../slots/names.ts'
+import { validateName } from '../../slots/names.ts'
 import { accountFor, deployingUser, ownerOf } from '../../slots/setup/account.ts'
 import { assertFree } from '../../slots/setup/claims.ts'
 import { facts } from '../../slots/setup/facts.ts'
@@ -12,14 +12,14 @@ import { mayLock } from '../../slots/setup/owner.ts'
 import { plan } from '../../slots/setup/plan.ts'
 import { assertKeepsLive } from '../../slots/setup/running.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import { inLine, lockWait } from '../steps/take-lock.ts'
 
 const user = (about: string) => arg.text(about).optional()
 
-export const setup = <S extends string>({ task }: Parts<S>) =>
+export const setup = <S extends string>({ task }: TaskDeps<S>) =>
   task('Prepare the host', {
-    about:
+    description:
       'Makes the folders, and installs the units, the site and the sudoers file. Does nothing the second time.\n' +
       'All of it is in force afterwards, or every file is as it was. With --dry-run it prints the difference that it would make.\n' +
       'On a fresh server: `setup --login root` makes the account that the Taskfile names, and prepares the host for it.',
@@ -35,7 +35,7 @@ export const setup = <S extends string>({ task }: Parts<S>) =>
     async run({ app, provisions, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...kit }) {
       const ground = { ...kit, log }
       const { host, layout, slots, deploy } = ground
-      const wished = user === undefined ? undefined : named('user', user)
+      const wished = user === undefined ? undefined : validateName('user', user)
       const ofTaskfile = await ground.taskfileUser()
       const [me, owner] = await host.all([facts(provisions), capture(ownerOf(layout))])
       const deploying = deployingUser(host.name, layout, me, {

@@ -1,10 +1,10 @@
 import { slotFaults } from '../../slots/faults.ts'
 import { illLive, status as look, statusTable } from '../../slots/status/status.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 
-export const status = <S extends string>({ task }: Parts<S>) =>
+export const status = <S extends string>({ task }: TaskDeps<S>) =>
   task('Show both slots, and which is live', {
-    about:
+    description:
       'Slot, live, release, state, process, uptime, health and connections. With --json the same as data.\n' +
       'Exits with 3 when it is not certain which slot is live, or when that slot is not healthy.',
     examples: ['status', 'status --json'],

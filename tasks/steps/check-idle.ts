@@ -4,7 +4,7 @@ import { assertHealthy } from '../../slots/health/health.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { checkOf, type Early, writeReady } from '../../slots/lifecycle/start.ts'
 import type { SlotRecord } from '../../slots/state/slot-record.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from './detect-live.ts'
 
 export type CheckIdle<S extends string> = ReturnType<typeof checkIdle<S>>
@@ -22,12 +22,13 @@ interface Idle {
 
 /** `source`: the step that says what is in the idle slot. A deploy has changed it by then. */
 export const checkIdle = <S extends string>(
-  { task }: Parts<S>,
+  { task }: TaskDeps<S>,
   detectLive: DetectLive<S>,
   source: Task<object, Idle>,
 ) =>
   task('Wait until the idle slot is healthy', {
-    about: 'Healthy is: its health path answers 200 several times in a row, from one process, which is this release.',
+    description:
+      'Healthy is: its health path answers 200 several times in a row, from one process, which is this release.',
     needs: [detectLive, source],
     async run({ runtime, health, idle, idleRecord: record, early, dryRun, note, ...ground }): Promise<Checked> {
       const { host, deploy } = ground

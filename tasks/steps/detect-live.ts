@@ -1,13 +1,14 @@
-import { judge, readingLines } from '../../slots/state/readings.ts'
-import type { Parts } from '../context.ts'
+import { readingLines, resolveLive } from '../../slots/state/readings.ts'
+import type { TaskDeps } from '../context.ts'
 
 export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>
 
-export const detectLive = <S extends string>({ task }: Parts<S>) =>
+export const detectLive = <S extends string>({ task }: TaskDeps<S>) =>
   task('Find out which slot is live', {
-    about: 'The router, the public answer and the records on the host must agree; if they do not, nothing goes ahead.',
+    description:
+      'The router, the public answer and the records on the host must agree; if they do not, nothing goes ahead.',
     async run({ readings, slots, log, note }) {
-      const read = judge(await readings(), slots)
+      const read = resolveLive(await readings(), slots)
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       note(read.live ? read.live.name : `none yet, the first deploy goes to ${read.idle.name}`)
       const idleRecord = read.records.find(found => found?.slot === read.idle.name)

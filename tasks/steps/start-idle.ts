@@ -3,13 +3,13 @@ import { startSlot } from '../../slots/lifecycle/start.ts'
 import { neededBy } from '../../slots/promote/judge-switch.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { readRecord, writeRecord } from '../../slots/state/slot-record.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 import type { MakeWay } from './stop-idle.ts'
 import type { Upload } from './upload.ts'
 
 export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
 
-export const startIdle = <S extends string>({ task }: Parts<S>, upload: Upload<S>, makeWay: MakeWay<S>) =>
+export const startIdle = <S extends string>({ task }: TaskDeps<S>, upload: Upload<S>, makeWay: MakeWay<S>) =>
   task('Start the new release in the idle slot', {
     needs: [upload, makeWay],
     async run({ environment, release, artifact: { revision }, idle, note, ...ground }) {

@@ -1,10 +1,10 @@
 import type { Pipeline } from '../../host/host.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { cutWords, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
-import type { Truth } from '../../slots/state/readings.ts'
+import type { LiveState } from '../../slots/state/readings.ts'
 import { whileThere } from '../../slots/upload/again.ts'
-import type { Sending } from '../../slots/upload/upload.ts'
-import type { Context, Parts } from '../context.ts'
+import type { ReleaseUpload } from '../../slots/upload/upload.ts'
+import type { Context, TaskDeps } from '../context.ts'
 import type { DetectLive } from './detect-live.ts'
 import type { TakeLock } from './take-lock.ts'
 import type { Upload } from './upload.ts'
@@ -15,38 +15,38 @@ export const DRAIN = 30_000
 export type MakeWay<S extends string> = ReturnType<typeof makeWay<S>>
 
 const TITLE = 'Stop the idle slot'
-const about = 'Waits first until nobody is connected to it any more, at most as long as --drain says.'
+const description = 'Waits first until nobody is connected to it any more, at most as long as --drain says.'
 
 export const stopIdle = <S extends string>(
-  { task, drain }: Parts<S>,
+  { task, drain }: TaskDeps<S>,
   takeLock: TakeLock<S>,
   detectLive: DetectLive<S>,
-) => task(TITLE, { about, needs: [takeLock, detectLive], args: { drain }, run: context => stop(context) })
+) => task(TITLE, { description, needs: [takeLock, detectLive], args: { drain }, run: context => stop(context) })
 
 /** For a deploy: stops nothing while the release that is to come in its place is not there. */
 export const makeWay = <S extends string>(
-  { task, drain }: Parts<S>,
+  { task, drain }: TaskDeps<S>,
   upload: Upload<S>,
   takeLock: TakeLock<S>,
   detectLive: DetectLive<S>,
 ) =>
   task(TITLE, {
-    about,
+    description,
     needs: [upload, takeLock, detectLive],
     args: { drain },
     run: ({ sending, ...context }) => stop(context, sending),
   })
 
 interface StopContext<S extends string> extends Context<S> {
-  readonly truth: Truth<S>
-  readonly idle: Truth<S>['idle']
+  readonly truth: LiveState<S>
+  readonly idle: LiveState<S>['idle']
   readonly drain?: number | undefined
   readonly dryRun: boolean
   log(line: string): void
   note(line: string): void
 }
 
-async function stop<S extends string>(context: StopContext<S>, sending?: Sending): Promise<void> {
+async function stop<S extends string>(context: StopContext<S>, sending?: ReleaseUpload): Promise<void> {
   const { truth, idle, drain = DRAIN, dryRun, log, note, ...ground } = context
   const { host, layout, deploy } = ground
   const record = truth.records.find(found => found?.slot === idle.name)

@@ -9,7 +9,7 @@ import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
 import { proveSwitch, recordSwitch, type TrafficSwitch, takeBack } from '../../slots/promote/switch.ts'
-import type { Parts } from '../context.ts'
+import type { TaskDeps } from '../context.ts'
 
 /** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
 export type Planned<S extends string> = Task<object, { move: TrafficSwitch<S> | undefined }>
@@ -38,9 +38,9 @@ const watch = arg
  * Moves the traffic, proves it and measures it. When that, or anything after it, fails, the runner has it taken back, unless the slot before
  * serves worse.
  */
-export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Planned<S>) =>
+export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: Planned<S>) =>
   task('Move the traffic and prove it', {
-    about:
+    description:
       'Asks the site all the while, without retries. A request that fails after the switch takes it back, unless more failed\n' +
       'of those before it.',
     needs: [planned],
@@ -60,7 +60,7 @@ export const switchTraffic = <S extends string>({ task }: Parts<S>, planned: Pla
       const moved = await recorded(ground, event, () =>
         probedSwitch({ ...ground, log: show }, move, probing, proveSwitch(ground, move)),
       )
-      for (const { message, next } of moved.warnings) show(`warning: ${message} ${next}`)
+      for (const { message, hint: next } of moved.warnings) show(`warning: ${message} ${next}`)
       const { problem, stays } = await judgeSwitch(ground, move, moved, probing)
       if (problem === undefined) await recordSwitch(ground, move, stays)
       else move.stays = stays

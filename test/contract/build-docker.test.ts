@@ -136,10 +136,10 @@ describe('docker', () => {
   })
 
   test('says that the image has no such tarball', async () => {
-    expect(await faultOf(build({}))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE', exit: 1 })
+    expect(await faultOf(build({}))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE', exitCode: 1 })
     expect(await faultOf(build({ artifact: '/out/none-*.tar.gz' }))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE' })
-    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: 'none' }))).toMatchObject({ exit: 1 })
-    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: '' }))).toMatchObject({ exit: 2 })
+    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: 'none' }))).toMatchObject({ exitCode: 1 })
+    expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: '' }))).toMatchObject({ exitCode: 2 })
   })
 
   test('says which tarballs a pattern means when there is more than one', async () => {
@@ -165,7 +165,7 @@ describe('docker', () => {
     const lines: string[] = []
     expect(await faultOf(build({ dockerfile: 'Dockerfile.release' }, lines))).toMatchObject({
       code: 'RELEASE_NOT_PACKED',
-      next: expect.stringContaining('steps: [:assemble, :tar]'),
+      hint: expect.stringContaining('steps: [:assemble, :tar]'),
     })
     expect(lines).toEqual([])
   })

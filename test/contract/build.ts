@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { localShell } from '../../runner/engine/local-shell.ts'
 import { redactor } from '../../runner/secrets/redact.ts'
-import type { BuildSource, Plugin, PluginKit } from '../../slots/contracts.ts'
+import type { BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
 import { faultOf, pluginKit } from '../support/plugin-kit.ts'
 
 const run = promisify(execFile)
@@ -28,7 +28,7 @@ export interface BuildUnderTest extends AsyncDisposable {
 }
 
 /** A kit whose shell is the runner's own, in a folder. */
-export async function buildKit(parts: Partial<PluginKit> & Pick<PluginKit, 'folder'>): Promise<PluginKit> {
+export async function buildKit(parts: Partial<PluginContext> & Pick<PluginContext, 'folder'>): Promise<PluginContext> {
   const kit = pluginKit(parts)
   const over = new AbortController().signal
   const { $ } = await localShell({ ...kit, cwd: kit.folder, redactor: redactor(), over })
@@ -43,7 +43,7 @@ export function buildSourceContract(name: string, works: boolean, open: () => Pr
       it = await open()
     })
     afterAll(() => it?.[Symbol.asyncDispose]())
-    const kit = (parts: Partial<PluginKit> = {}) => buildKit({ app: it.app, folder: it.folder, ...parts })
+    const kit = (parts: Partial<PluginContext> = {}) => buildKit({ app: it.app, folder: it.folder, ...parts })
     const nothingLeft = () => expect.poll(() => it.left(), { timeout: 20_000, interval: 200 }).toEqual([])
 
     test('a dry run makes nothing, and gives an artifact of the right version', async () => {
@@ -86,7 +86,7 @@ export function buildSourceContract(name: string, works: boolean, open: () => Pr
     test('a build that fails is a fault with the end of its output, and leaves nothing behind', async () => {
       const before = await it.artifacts()
       const fault = await faultOf(it.failing.plugin.create(await kit()).build())
-      expect(fault.exit).toBe(1)
+      expect(fault.exitCode).toBe(1)
       expect(`${fault.message}\n${fault.detail}`).toContain(it.failing.says)
       expect(await it.artifacts()).toEqual(before)
       await nothingLeft()

@@ -82,10 +82,10 @@ describe('SSH', () => {
       const file = await knownHosts('')
       const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask'))
       const fault = await faultOf(host.capture(hello))
-      expect(fault).toMatchObject({ code: 'HOST_KEY_UNKNOWN', exit: 3 })
+      expect(fault).toMatchObject({ code: 'HOST_KEY_UNKNOWN', exitCode: 3 })
       expect(fault.message).toContain('SHA256:')
       expect(await readFile(file, 'utf8')).toBe('')
-      const [, line = ''] = /echo '(.*)' >> /.exec(fault.next) ?? []
+      const [, line = ''] = /echo '(.*)' >> /.exec(fault.hint) ?? []
       expect((await realKeys()).split('\n').map(row => row.split(' ').slice(0, 3).join(' '))).toContain(line)
       await writeFile(file, `${line}\n`)
       expect(await host.capture(hello)).toBe('hello')
@@ -150,7 +150,7 @@ describe('SSH', () => {
         { confirm },
       )
       const fault = await faultOf(host.capture(hello))
-      expect(fault).toMatchObject({ code: 'HOST_KEY_CHANGED', exit: 3 })
+      expect(fault).toMatchObject({ code: 'HOST_KEY_CHANGED', exitCode: 3 })
       expect(fault.message).toContain(await fingerprint(`${other}.pub`))
       expect(fault.message).toContain(await fingerprint(join(folder, 'real.pub')))
       expect(questions).toEqual([])
@@ -185,7 +185,7 @@ describe('SSH', () => {
       const keys = await realKeys()
       const revoked = await knownHosts(`${keys}\n${keys.replace(/^(?=\S)/gm, '@revoked ')}\n`)
       const first = await open(box.alias, await config(`UserKnownHostsFile ${revoked}`))
-      expect(await faultOf(first.capture(hello))).toMatchObject({ code: 'HOST_KEY_REVOKED', exit: 3 })
+      expect(await faultOf(first.capture(hello))).toMatchObject({ code: 'HOST_KEY_REVOKED', exitCode: 3 })
       const authority = await knownHosts(`${keys.replace(/^(?=\S)/gm, '@cert-authority ')}\n`)
       const second = await open(box.alias, await config(`UserKnownHostsFile ${authority}`))
       const fault = await faultOf(second.capture(hello))
@@ -201,7 +201,7 @@ describe('SSH', () => {
       const began = performance.now()
       const fault = await faultOf(host.capture(hello))
       expect(performance.now() - began).toBeLessThan(5_000)
-      expect(fault).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED', exit: 1 })
+      expect(fault).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED', exitCode: 1 })
       expect(fault.message).toBe(`authentication failed for vagrant@127.0.0.1, tried key ${wrong}`)
     })
 
@@ -216,7 +216,7 @@ describe('SSH', () => {
         const fault = await faultOf((await open(box.alias, configFile)).capture(hello))
         expect(fault.message).toContain(`key ${locked} (has a passphrase and is not in the agent)`)
         expect(fault.message).toContain('agent (holds no key)')
-        expect(fault.next).toContain(`ssh-add ${locked}`)
+        expect(fault.hint).toContain(`ssh-add ${locked}`)
         await $({ env: { ...process.env, SHLVL: '2', SSH_AUTH_SOCK: socket } })`ssh-add -q ${box.keyFile}`
         expect(await (await open(box.alias, configFile)).capture(hello)).toBe('hello')
       } finally {
@@ -283,14 +283,14 @@ describe('SSH', () => {
       server.close()
       const host = await open(box.alias, await config(`Port ${port}`))
       const fault = await faultOf(host.capture(hello))
-      expect(fault).toMatchObject({ code: 'HOST_UNREACHABLE', exit: 1 })
+      expect(fault).toMatchObject({ code: 'HOST_UNREACHABLE', exitCode: 1 })
       expect(fault.message).toBe(`cannot reach 127.0.0.1:${port}: connection refused, nothing listens on that port`)
     }, 10_000)
 
     test('a name that does not resolve is told', async () => {
       const host = await open('nowhere.invalid', await config())
       const fault = await faultOf(host.capture(hello))
-      expect(fault).toMatchObject({ code: 'HOST_NAME_UNKNOWN', exit: 1 })
+      expect(fault).toMatchObject({ code: 'HOST_NAME_UNKNOWN', exitCode: 1 })
       expect(fault.message).toContain('nowhere.invalid')
     }, 10_000)
 
@@ -322,7 +322,7 @@ describe('SSH', () => {
       })
       const { port } = mute.address() as { port: number }
       const host = await open(box.alias, await config(`Port ${port}`), { signal: controller.signal })
-      expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+      expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
       mute.close()
     })
 
@@ -373,7 +373,7 @@ describe('SSH', () => {
       )
       expect(await faultOf((await open('one', file)).capture(hello))).toMatchObject({
         code: 'SSH_JUMPS_TOO_DEEP',
-        exit: 2,
+        exitCode: 2,
       })
     })
 
@@ -411,14 +411,14 @@ describe('SSH', () => {
     test('what would change whom we talk to, and is not supported, is said', async () => {
       const host = await open(box.alias, await config('RevokedHostKeys /etc/ssh/revoked'))
       const fault = await faultOf(host.capture(hello))
-      expect(fault).toMatchObject({ code: 'SSH_CONFIG_UNSUPPORTED', exit: 2 })
+      expect(fault).toMatchObject({ code: 'SSH_CONFIG_UNSUPPORTED', exitCode: 2 })
       expect(fault.message).toContain('revokedhostkeys /etc/ssh/revoked')
     })
 
     test('a configuration that ssh does not understand is told in the words of ssh', async () => {
       const host = await open(box.alias, await config('Potr 22'))
       const fault = await faultOf(host.capture(hello))
-      expect(fault).toMatchObject({ code: 'SSH_CONFIG_INVALID', exit: 2 })
+      expect(fault).toMatchObject({ code: 'SSH_CONFIG_INVALID', exitCode: 2 })
       expect(fault.message).toContain('potr')
     })
   })
@@ -433,7 +433,7 @@ describe('SSH', () => {
     test('fails all that is running there, and is never a success', async () => {
       const host = await open(box.alias, box.sshConfigFile)
       await host.capture(hello)
-      const held = await host.hold(sh.read`cat`)
+      const held = await host.spawn(sh.read`cat`)
       const failures = Promise.all([
         faultOf(host.capture(sh.read`sleep 600`)),
         faultOf(host.run(sh.read`sleep 600`)),
@@ -442,7 +442,7 @@ describe('SSH', () => {
       ])
       await box.exec(`until [ $(pgrep -cx sleep) -ge 4 ]; do sleep 0.05; done; kill -KILL $(${sessions})`)
       const [ask, run, zxError, output] = await failures
-      expect(ask).toMatchObject({ code: 'CONNECTION_LOST', exit: 1 })
+      expect(ask).toMatchObject({ code: 'CONNECTION_LOST', exitCode: 1 })
       expect(run.message).toContain(`the connection to ${box.alias} was lost during: sleep 600`)
       expect(zxError).toMatchObject({ cause: { code: 'CONNECTION_LOST' } })
       expect([output.ok, output.exitCode]).toEqual([false, null])
@@ -499,7 +499,7 @@ describe('SSH', () => {
       const source = join(folder, 'source')
       await $`truncate -s 4M ${source}`
       const fault = await faultOf(host.put(source, '/mnt/small/file'))
-      expect(fault).toMatchObject({ code: 'HOST_DISK_FULL', exit: 1 })
+      expect(fault).toMatchObject({ code: 'HOST_DISK_FULL', exitCode: 1 })
       expect(fault.message).toBe(
         `no room on ${box.alias} for /mnt/small/file: it needs 4.2 MB, 1.0 MB free (No space left on device)`,
       )
@@ -552,7 +552,7 @@ describe('SSH', () => {
       try {
         const host = await open(box.alias, box.sshConfigFile)
         const fault = await faultOf(host.capture(hello))
-        expect(fault).toMatchObject({ code: 'NO_BASH', exit: 1 })
+        expect(fault).toMatchObject({ code: 'NO_BASH', exitCode: 1 })
         expect(fault.message).toContain('This account is currently not available')
       } finally {
         await box.exec('usermod --shell /bin/bash vagrant')

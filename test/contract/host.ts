@@ -253,7 +253,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
 
     describe('read', () => {
       test('runs a command that only looks', async () => {
-        expect(await host.read`echo looked`.text()).toBe('looked\n')
+        expect(await host.$readonly`echo looked`.text()).toBe('looked\n')
       })
     })
 
@@ -320,7 +320,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         const fault = await faultOf(
           host.run(sh.read`sleep 600 & echo $! > ${pid}; echo waiting >&2; wait`, { timeout: 1_000 }),
         )
-        expect(fault).toMatchObject({ code: 'COMMAND_TIMED_OUT', exit: 1, detail: 'waiting' })
+        expect(fault).toMatchObject({ code: 'COMMAND_TIMED_OUT', exitCode: 1, detail: 'waiting' })
         expect(await gone(await it.beside(`cat ${pid}`))).toBe('gone\n')
       })
 
@@ -591,7 +591,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
 
       test('a non-zero exit is a Fault with the exact command and the end of stderr', async () => {
         const fault = await faultOf(host.capture(sh.read`seq 1 100 >&2; cat ${`${folder}/not here`}`))
-        expect(fault).toMatchObject({ code: 'COMMAND_FAILED', exit: 1 })
+        expect(fault).toMatchObject({ code: 'COMMAND_FAILED', exitCode: 1 })
         expect(fault.message).toBe(`exit code 1 on ${host.name} from: seq 1 100 >&2; cat '${folder}/not here'`)
         expect(fault.detail).toContain(`not here': No such file or directory`)
         expect(fault.detail?.split('\n')).toHaveLength(20)
@@ -687,7 +687,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
 
     describe('hold', () => {
       test('talks in lines and ends when it is let go', async () => {
-        const held = await host.hold(
+        const held = await host.spawn(
           sh.write`echo ready; while read -r line; do echo "got $line"; done; touch ${folder}/ended; exit 4`,
         )
         const lines: string[] = []
@@ -703,7 +703,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
 
       test('tells when it ended by itself, read or not', async () => {
-        const held = await host.hold(sh.read`seq 1 1000; exit 3`)
+        const held = await host.spawn(sh.read`seq 1 1000; exit 3`)
         expect(await held.ended).toBe(3)
         const lines: string[] = []
         for await (const line of held.lines) lines.push(line)
@@ -711,14 +711,14 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
 
       test('lets other commands run beside it', async () => {
-        await using held = await host.hold(sh.read`echo ready; cat`)
+        await using held = await host.spawn(sh.read`echo ready; cat`)
         expect(await host.capture(sh.read`echo beside`)).toBe('beside')
         held.send('done')
       })
 
       test('ends when the host is disposed of', async () => {
         const other = await it.transport.open(setting())
-        const held = await other.hold(sh.write`echo $$; cat; touch ${folder}/ended`)
+        const held = await other.spawn(sh.write`echo $$; cat; touch ${folder}/ended`)
         const { value: pid } = await held.lines[Symbol.asyncIterator]().next()
         await other[Symbol.asyncDispose]()
         // Over a line nobody waits to hear how it ended.
@@ -730,7 +730,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       test('does not end with the interruption of the run', async () => {
         const controller = new AbortController()
         await using other = await it.transport.open({ ...setting(), signal: controller.signal })
-        await using held = await other.hold(sh.read`echo ready; cat`)
+        await using held = await other.spawn(sh.read`echo ready; cat`)
         controller.abort()
         held.send('still here')
         const lines: string[] = []
@@ -750,7 +750,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         await seen(`${folder}/2`)
         controller.abort()
         const [fault, output] = await failures
-        expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+        expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
         expect((output as ProcessOutput).cause).toMatchObject({ code: 'COMMAND_INTERRUPTED' })
         expect(await gone(await it.beside(`cat ${folder}/pid`))).toBe('gone\n')
         expect(await other.capture(sh.write`echo undone`)).toBe('undone')
@@ -767,7 +767,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         const early = faultOf(other.run(sh.write`touch ${folder}/never`))
         controller.abort()
         for (const fault of await Promise.all([...both, all, early]))
-          expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+          expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
         expect(await left()).toBe('1\n')
       })
     })

@@ -29,7 +29,7 @@ describe('the site of HAProxy', () => {
   const promoted = async (slot: Slot, generation: string) => {
     await router().promote(slot, generation)
     const route = { slot: slot.name, generation }
-    expect(await router().prove(route, LIMITS)).toMatchObject({ proven: true })
+    expect(await router().verify(route, LIMITS)).toMatchObject({ verified: true })
     return route
   }
   const worker = () =>
@@ -92,7 +92,7 @@ describe('the site of HAProxy', () => {
     ]) {
       await it.root(command)
       expect(await router().live()).toEqual(route)
-      expect(await router().prove(route, LIMITS), command).toMatchObject({ proven: true })
+      expect(await router().verify(route, LIMITS), command).toMatchObject({ verified: true })
       expect(await router().check()).toEqual([])
     }
     const after = await worker()
@@ -109,11 +109,11 @@ describe('the site of HAProxy', () => {
     const fault = await faultOf(router().promote(green, 'g5'))
     expect(fault).toMatchObject({
       code: 'HAPROXY_SWITCH_FAILED',
-      exit: 1,
+      exitCode: 1,
       message: expect.stringContaining('entry not found'),
     })
     expect(await router().live()).toEqual(route)
-    expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_STALE', exit: 3 })
+    expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_STALE', exitCode: 3 })
     await it.root('systemctl reload haproxy')
     await expect.poll(() => router().check().catch(String)).toEqual([])
 
@@ -148,7 +148,7 @@ describe('the site of HAProxy', () => {
       'cp /etc/haproxy/switchyard/life.cfg /root/life.cfg; echo "  no_such_keyword" >> /etc/haproxy/switchyard/life.cfg',
     )
     try {
-      expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_CONFIG_INVALID', exit: 3 })
+      expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_CONFIG_INVALID', exitCode: 3 })
     } finally {
       await it.root('cp /root/life.cfg /etc/haproxy/switchyard/life.cfg')
     }
@@ -159,13 +159,13 @@ describe('the site of HAProxy', () => {
     try {
       const fault = await faultOf(router().check())
       expect(fault.code).toBe('HAPROXY_SUDO_REFUSED')
-      expect(fault.next).toContain('vagrant ALL=(root) NOPASSWD: /usr/sbin/haproxy -c -f /etc/haproxy/haproxy.cfg -f')
+      expect(fault.hint).toContain('vagrant ALL=(root) NOPASSWD: /usr/sbin/haproxy -c -f /etc/haproxy/haproxy.cfg -f')
     } finally {
       await it.root('mv /root/sudoers /etc/sudoers.d/vagrant')
     }
     await it.root('mv /etc/haproxy/switchyard /root/switchyard')
     try {
-      expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_NOT_SET_UP', exit: 3 })
+      expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_NOT_SET_UP', exitCode: 3 })
     } finally {
       await it.root('mv /root/switchyard /etc/haproxy/switchyard')
     }
@@ -180,7 +180,7 @@ describe('the site of HAProxy', () => {
     await it.install({ ...other().provision(FACTS), sudo })
     expect(await it.root('systemctl show --property MainPID haproxy')).toBe(main)
     await other().promote(green, 'o1')
-    expect(await other().prove({ slot: 'green', generation: 'o1' }, LIMITS)).toMatchObject({ proven: true })
+    expect(await other().verify({ slot: 'green', generation: 'o1' }, LIMITS)).toMatchObject({ verified: true })
     expect(await router().answer()).toMatchObject(route)
     expect(await router().check()).toEqual([])
     expect(await router().conflicts?.()).toEqual([])
@@ -207,7 +207,7 @@ describe('the site of HAProxy', () => {
     await it.root('rm /etc/haproxy/switchyard/{third,switchyard-4000,switchyard-8080}.cfg')
     for (const { text } of third.provision(FACTS).apply) await it.root(`set -eu -o pipefail; ${text}`)
     await it.install(router().provision(FACTS))
-    expect(await router().prove(route, LIMITS)).toMatchObject({ proven: true })
+    expect(await router().verify(route, LIMITS)).toMatchObject({ verified: true })
   })
 })
 
@@ -238,7 +238,7 @@ frontend mine
 END
       haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/switchyard && systemctl reload haproxy`)
     await router.promote(green, 'g1')
-    expect(await router.prove({ slot: 'green', generation: 'g1' }, LIMITS)).toMatchObject({ proven: true })
+    expect(await router.verify({ slot: 'green', generation: 'g1' }, LIMITS)).toMatchObject({ verified: true })
     expect((await router.fetch('/headers')).body).toContain('x_forwarded_proto=https;')
     expect(router.site).toEqual({ host: 'life.example', https: true })
     expect(await router.check('/')).toEqual([])

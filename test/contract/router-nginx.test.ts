@@ -26,7 +26,7 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
   beforeAll(async () => {
     it = await openNginx({ site: 'life.example', mode })
     await router().promote(blue, 'g1')
-    await router().prove({ slot: 'blue', generation: 'g1' }, { answers: 5, within: 20_000 })
+    await router().verify({ slot: 'blue', generation: 'g1' }, { answers: 5, within: 20_000 })
   })
   afterAll(() => it?.[Symbol.asyncDispose]())
   const headers = (...more: string[]) => headersSeen(it, ...more, 'Connection: close')
@@ -76,7 +76,7 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
     try {
       const fault = await faultOf(router().check())
       expect(fault.code).toBe('NGINX_SUDO_REFUSED')
-      expect(fault.next).toContain('vagrant ALL=(root) NOPASSWD: /usr/sbin/nginx -t')
+      expect(fault.hint).toContain('vagrant ALL=(root) NOPASSWD: /usr/sbin/nginx -t')
     } finally {
       await it.root('mv /root/sudoers /etc/sudoers.d/vagrant')
     }
@@ -85,7 +85,7 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
   test('check says that setup has not run where the site is not known', async () => {
     await it.root('mv /etc/nginx/switchyard /root/switchyard')
     try {
-      expect(await faultOf(router().check())).toMatchObject({ code: 'NGINX_NOT_SET_UP', exit: 3 })
+      expect(await faultOf(router().check())).toMatchObject({ code: 'NGINX_NOT_SET_UP', exitCode: 3 })
     } finally {
       await it.root('mv /root/switchyard /etc/nginx/switchyard')
     }
@@ -98,8 +98,8 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
     const lines = [...router().provision(FACTS).sudo, ...second.provision(FACTS).sudo]
     await it.install({ ...second.provision(FACTS), sudo: lines })
     await second.promote(green, 'o1')
-    expect(await second.prove({ slot: 'green', generation: 'o1' }, { answers: 5, within: 20_000 })).toMatchObject({
-      proven: true,
+    expect(await second.verify({ slot: 'green', generation: 'o1' }, { answers: 5, within: 20_000 })).toMatchObject({
+      verified: true,
     })
     expect(await router().answer()).toMatchObject({ slot: 'blue' })
     await router().check()
@@ -180,8 +180,8 @@ describe('nginx by a live link alone', () => {
     )
     await it.root('nginx -t && systemctl reload nginx')
     await router.promote(green, 'g1')
-    expect(await router.prove({ slot: 'green', generation: 'g1' }, { answers: 3, within: 20_000 })).toMatchObject({
-      proven: true,
+    expect(await router.verify({ slot: 'green', generation: 'g1' }, { answers: 3, within: 20_000 })).toMatchObject({
+      verified: true,
     })
     expect((await router.fetch('/headers')).body).toContain('x_forwarded_proto=https;')
     expect(await router.fetch('/mine')).toEqual({ status: 200, body: 'port 5000\n' })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
-import type { HostFacts, Plugin, PluginKit, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
+import type { HostFacts, Plugin, PluginContext, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 
@@ -16,7 +16,7 @@ export interface RouterUnderTest extends AsyncDisposable {
   readonly host: Host
   /** The deploying user of that host. */
   readonly facts: HostFacts
-  kit(): PluginKit
+  kit(): PluginContext
   /** Puts a provision in force again, as `setup` does when a file has changed. */
   install(provision: Provision): Promise<void>
   /** The router as such, not its configuration. */
@@ -49,7 +49,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       const generation = `g${++count}`
       await router.promote(slot, generation)
       const route = { slot: slot.name, generation: it.generations ? generation : undefined }
-      expect(await router.prove(route, LIMITS)).toMatchObject({ proven: true, last: { ...route, status: 200 } })
+      expect(await router.verify(route, LIMITS)).toMatchObject({ verified: true, last: { ...route, status: 200 } })
       return route
     }
 
@@ -73,7 +73,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       for (let i = 0; i < 8; i++) await promoted(blue)
       await router.restore(before)
       expect(await router.live()).toEqual(before)
-      expect(await router.prove(before, LIMITS)).toMatchObject({ proven: true })
+      expect(await router.verify(before, LIMITS)).toMatchObject({ verified: true })
       expect(await router.fetch('/')).toEqual({ status: 200, body: 'green /\n' })
     })
 
@@ -82,18 +82,18 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       const none = { slot: undefined, generation: undefined }
       await router.restore(none)
       expect(await router.live()).toEqual(none)
-      expect(await router.prove(none, LIMITS)).toMatchObject({ proven: true, last: { ...none, problem: undefined } })
+      expect(await router.verify(none, LIMITS)).toMatchObject({ verified: true, last: { ...none, problem: undefined } })
     })
 
     test('a proof counts the questions, and ends at its limit with the last answer when the route is another', async () => {
       const route = await promoted(blue)
-      const proof = await router.prove(route, { answers: 3, within: 20_000 })
+      const proof = await router.verify(route, { answers: 3, within: 20_000 })
       expect(proof.asked).toBe(3)
       expect(proof.firstAfter).toBeGreaterThanOrEqual(0)
-      const asked = await router.prove(route, { ...LIMITS, path: '/where?x=1' })
+      const asked = await router.verify(route, { ...LIMITS, path: '/where?x=1' })
       expect(asked.answer).toEqual({ status: 200, body: 'blue /where?x=1\n' })
-      const wrong = await router.prove({ slot: green.name, generation: 'g1' }, { answers: 1, within: 300 })
-      expect(wrong).toMatchObject({ proven: false, firstAfter: undefined, last: { ...route, problem: undefined } })
+      const wrong = await router.verify({ slot: green.name, generation: 'g1' }, { answers: 1, within: 300 })
+      expect(wrong).toMatchObject({ verified: false, firstAfter: undefined, last: { ...route, problem: undefined } })
       expect(wrong.asked).toBeGreaterThan(0)
     })
 
@@ -117,12 +117,12 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       const route = await promoted(blue)
       await it.stop()
       try {
-        expect(await faultOf(router.check())).toMatchObject({ exit: 3, message: expect.stringContaining('run') })
+        expect(await faultOf(router.check())).toMatchObject({ exitCode: 3, message: expect.stringContaining('run') })
         expect(await router.answer()).toMatchObject({ slot: undefined, status: undefined, problem: expect.any(String) })
         expect(await router.fetch('/')).toEqual({ status: 0, body: '' })
         expect(await router.live()).toEqual(route)
-        expect(await router.prove(route, { answers: 1, within: 200 })).toMatchObject({
-          proven: false,
+        expect(await router.verify(route, { answers: 1, within: 200 })).toMatchObject({
+          verified: false,
           last: { problem: expect.any(String) },
         })
       } finally {
@@ -135,7 +135,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       await promoted(blue)
       const mend = await it.spoil()
       try {
-        expect(await faultOf(router.live())).toMatchObject({ exit: 3 })
+        expect(await faultOf(router.live())).toMatchObject({ exitCode: 3 })
       } finally {
         await mend()
       }
@@ -163,7 +163,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(router.provision(it.facts)).toEqual(provision)
       await it.install(provision)
       expect(await router.live()).toEqual(route)
-      expect(await router.prove(route, LIMITS)).toMatchObject({ proven: true })
+      expect(await router.verify(route, LIMITS)).toMatchObject({ verified: true })
       await router.check()
     })
   })

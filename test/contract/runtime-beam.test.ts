@@ -208,8 +208,8 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       await asRoot('mv /etc/sudoers.d/switchyard-life /root')
       const fault = await faultOf(runtime.start(old, blue))
       await asRoot('mv /root/switchyard-life /etc/sudoers.d')
-      expect(fault).toMatchObject({ code: 'UNIT_SUDO_REFUSED', exit: 3 })
-      expect(fault.next).toContain('vagrant ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service, ')
+      expect(fault).toMatchObject({ code: 'UNIT_SUDO_REFUSED', exitCode: 3 })
+      expect(fault.hint).toContain('vagrant ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service, ')
       expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
     })
 
@@ -222,7 +222,7 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       await asRoot('mv /root/life@.service /etc/systemd/system')
       expect(fault).toMatchObject({
         code: 'UNIT_MISSING',
-        exit: 3,
+        exitCode: 3,
         message: expect.stringContaining('life@blue.service'),
       })
       expect(stopped).toEqual({ was: 'stopped', killed: false })

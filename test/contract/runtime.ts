@@ -4,7 +4,7 @@ import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
 import { perform } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
-import type { Plugin, PluginKit, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
+import type { Plugin, PluginContext, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
 import { environmentFile } from '../../slots/environment/environment.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
@@ -26,7 +26,7 @@ export interface RuntimeUnderTest extends AsyncDisposable {
   /** Two versions, unpacked on the host. The application of each answers `/health`, on PORT, with JSON that holds its `version`. */
   readonly releases: readonly [Release, Release]
   /** Its `log` adds to `logged`. */
-  kit(): PluginKit
+  kit(): PluginContext
   readonly logged: string[]
   /** Puts a release into a slot as a deploy does, with the runtime's environment and this one; starts nothing. */
   fill(slot: Slot, release: Release, env?: Environment): Promise<void>
@@ -159,13 +159,16 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
 
       test('refuses a slot that runs already, and leaves its process alone', async () => {
         const before = await start(blue, old)
-        expect(await faultOf(runtime.start(old, blue))).toMatchObject({ code: 'SLOT_RUNS_ALREADY', exit: 3 })
+        expect(await faultOf(runtime.start(old, blue))).toMatchObject({ code: 'SLOT_RUNS_ALREADY', exitCode: 3 })
         expect((await runtime.process(blue)).pid).toBe(before.pid)
       })
 
       test("refuses a release that the slot's `current` does not name", async () => {
         await it.fill(blue, old)
-        expect(await faultOf(runtime.start(fresh, blue))).toMatchObject({ code: 'SLOT_NAMES_OTHER_RELEASE', exit: 1 })
+        expect(await faultOf(runtime.start(fresh, blue))).toMatchObject({
+          code: 'SLOT_NAMES_OTHER_RELEASE',
+          exitCode: 1,
+        })
         expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
@@ -279,7 +282,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         const { migrate, fails } = migrating(skip)
         await it.fill(green, fresh, fails.env)
         const fault = await faultOf(migrate(fresh, green))
-        expect(fault).toMatchObject({ code: 'MIGRATION_FAILED', exit: 1 })
+        expect(fault).toMatchObject({ code: 'MIGRATION_FAILED', exitCode: 1 })
         expect(fault.message).toContain(fresh.name)
         expect(fault.detail).toContain(fails.says)
       })
@@ -314,7 +317,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         const { rpc, version, fails, says } = asking(skip)
         await start(blue, old)
         const failed = await faultOf(rpc(blue, fails))
-        expect(failed).toMatchObject({ code: 'RPC_FAILED', exit: 1, detail: expect.stringContaining(says) })
+        expect(failed).toMatchObject({ code: 'RPC_FAILED', exitCode: 1, detail: expect.stringContaining(says) })
         expect(await faultOf(rpc(green, version))).toMatchObject({ code: 'RPC_FAILED' })
       })
     })

@@ -13,7 +13,7 @@ const root = async (command: string) => {
   const { code, stdout, stderr } = await site.host.exec(command)
   expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
 }
-const doctor = async (): Promise<{ code: number; checks: Record<string, { result: string; said: string }> }> => {
+const doctor = async (): Promise<{ code: number; checks: Record<string, { result: string; message: string }> }> => {
   const { code, stdout } = await site.task('doctor', '--json')
   const events = stdout
     .trim()
@@ -22,7 +22,7 @@ const doctor = async (): Promise<{ code: number; checks: Record<string, { result
   const checks = events.find(event => event.data?.checks)?.data.checks as {
     name: string
     result: string
-    said: string
+    message: string
   }[]
   return { code, checks: Object.fromEntries(checks.map(check => [check.name, check])) }
 }
@@ -55,8 +55,8 @@ it('a healthy host passes every check', async () => {
   const { code, checks } = await doctor()
   expect(Object.entries(checks).filter(([, { result }]) => result !== 'ok')).toEqual([])
   expect(code).toBe(0)
-  expect(checks['live slot']).toMatchObject({ said: 'blue' })
-  expect(checks['port 4000']).toMatchObject({ said: 'held by blue' })
+  expect(checks['live slot']).toMatchObject({ message: 'blue' })
+  expect(checks['port 4000']).toMatchObject({ message: 'held by blue' })
 })
 
 describe.each([
@@ -65,7 +65,7 @@ describe.each([
     inject: 'mount -t tmpfs -o size=8m,mode=0755,uid=$(id -u vagrant),gid=$(id -g vagrant) tmpfs /srv/life/releases',
     heal: 'umount /srv/life/releases',
     check: 'disk',
-    said: /\d\.\d MB free on \/srv\/life\/releases, \d+\.\d MB needed/,
+    message: /\d\.\d MB free on \/srv\/life\/releases, \d+\.\d MB needed/,
     onlyDeploy: true,
   },
   {
@@ -74,7 +74,7 @@ describe.each([
       'mount -t tmpfs -o size=200m,nr_inodes=40,mode=0755,uid=$(id -u vagrant),gid=$(id -g vagrant) tmpfs /srv/life/releases',
     heal: 'umount /srv/life/releases',
     check: 'inodes',
-    said: /3\d inodes free on \/srv\/life\/releases, \d+ needed/,
+    message: /3\d inodes free on \/srv\/life\/releases, \d+ needed/,
     onlyDeploy: true,
   },
   {
@@ -83,7 +83,7 @@ describe.each([
       "systemd-run --quiet --unit=stranger --uid=vagrant /usr/bin/perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(5000, INADDR_LOOPBACK)) or die; listen(S, 1); sleep 600'; until ss -Hltn 'sport = :5000' | grep -q .; do sleep 0.1; done",
     heal: 'systemctl stop stranger',
     check: 'port 5000',
-    said: /the port 5000 of green is held by perl, process \d+/,
+    message: /the port 5000 of green is held by perl, process \d+/,
     onlyDeploy: false,
   },
   {
@@ -91,7 +91,7 @@ describe.each([
     inject: 'mv /etc/systemd/system/life@.service /tmp/',
     heal: 'mv /tmp/life@.service /etc/systemd/system/',
     check: 'setup',
-    said: /missing.*life@\.service/,
+    message: /missing.*life@\.service/,
     onlyDeploy: false,
   },
   {
@@ -99,7 +99,7 @@ describe.each([
     inject: "sed -i 's/NOPASSWD: *ALL/ALL/' /etc/sudoers.d/vagrant; mv /etc/sudoers.d/switchyard-life /root/",
     heal: "sed -i 's/) ALL/) NOPASSWD:ALL/' /etc/sudoers.d/vagrant; mv /root/switchyard-life /etc/sudoers.d/",
     check: 'sudo',
-    said: /`sudo -n \S+ .*` is refused to vagrant/,
+    message: /`sudo -n \S+ .*` is refused to vagrant/,
     onlyDeploy: false,
   },
   {
@@ -107,10 +107,10 @@ describe.each([
     inject: 'systemctl stop nginx',
     heal: 'systemctl start nginx',
     check: 'router',
-    said: /nginx does not run/,
+    message: /nginx does not run/,
     onlyDeploy: false,
   },
-])('$fault', ({ inject, heal, check, said, onlyDeploy }) => {
+])('$fault', ({ inject, heal, check, message, onlyDeploy }) => {
   beforeAll(() => root(inject))
   afterAll(() => root(heal))
 
@@ -118,7 +118,7 @@ describe.each([
     const before = await state()
     const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
     expect(code, stdout + stderr).toBe(3)
-    expect(stdout + stderr).toMatch(said)
+    expect(stdout + stderr).toMatch(message)
     expect(stdout + stderr).toMatch(/ok\s+clock/)
     expect(await state()).toBe(before)
     const { stdout: line } = await site.host.exec('tail -n 1 /srv/life/journal.jsonl')
@@ -136,7 +136,7 @@ describe.each([
   it('is seen by the doctor', async () => {
     const found = await doctor()
     expect(found.code).toBe(3)
-    expect(found.checks[check]).toMatchObject({ result: 'fail', said: expect.stringMatching(said) })
+    expect(found.checks[check]).toMatchObject({ result: 'fail', message: expect.stringMatching(message) })
   })
 })
 
@@ -146,7 +146,7 @@ it('a slot that listens to the world beside its port is seen', async () => {
   await ok('eval-in', 'blue', `Process.register(spawn(${listen}), :open_to_all)`)
   await root("until ss -Hltn 'sport = :15999' | grep -q .; do sleep 0.1; done")
   const { code, checks } = await doctor()
-  expect(checks.loopback).toMatchObject({ result: 'warn', said: 'blue listens on 0.0.0.0:15999' })
+  expect(checks.loopback).toMatchObject({ result: 'warn', message: 'blue listens on 0.0.0.0:15999' })
   expect(code).toBe(0)
   await ok('eval-in', 'blue', 'send(:open_to_all, :close)')
 })
@@ -163,7 +163,7 @@ it('what is merely odd is a warning, and does not stop a deploy', async () => {
   await root("sed -i '1s/^/# changed by hand\\n/' /etc/systemd/system/life@.service")
   const { code, checks } = await doctor()
   expect(code).toBe(0)
-  expect(checks.setup).toMatchObject({ result: 'warn', said: expect.stringContaining('life@.service') })
+  expect(checks.setup).toMatchObject({ result: 'warn', message: expect.stringContaining('life@.service') })
   await ok('deploy')
   await ok('setup')
   expect((await doctor()).checks.setup).toMatchObject({ result: 'ok' })

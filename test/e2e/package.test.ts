@@ -128,7 +128,7 @@ import { catalogue, fault } from 'switchyard'
 
 const run = promisify(execFile)
 const faults = catalogue({
-  ARCHIVE_FAILED: fault({ exit: 1, what: () => 'The archive was not made.', next: () => 'see what tar says', detail: d => d.said }),
+  ARCHIVE_FAILED: fault({ exitCode: 1, message: () => 'The archive was not made.', hint: () => 'see what tar says', detail: d => d.said }),
 })
 
 export const archive = file => ({

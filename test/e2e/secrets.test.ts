@@ -103,7 +103,7 @@ export const { history, doctor, retire } = tasks
 export const careless = task('Show what it should not', {
   needs: [tasks.detectLive],
   async run({ $, host, live, log, note, show }) {
-    const text = await host.read\`cat /srv/life/slots/\${live?.name}/env\`.text()
+    const text = await host.$readonly\`cat /srv/life/slots/\${live?.name}/env\`.text()
     console.log(text)
     log(text)
     note(encodeURIComponent(text))

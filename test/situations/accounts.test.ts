@@ -62,7 +62,7 @@ describe('F66 a server that grants few sessions', () => {
     async allowed => {
       await sshd(`MaxSessions ${allowed}`)
       const host = await open()
-      const held = [await host.hold(sh.read`cat`), await host.hold(sh.read`cat`)]
+      const held = [await host.spawn(sh.read`cat`), await host.spawn(sh.read`cat`)]
       expect(await host.capture(sh.read`echo beside`)).toBe('beside')
       expect(await faultOf(host.run(sh.read`sleep 617`, { timeout: 500 }))).toMatchObject({ code: 'COMMAND_TIMED_OUT' })
       await expect.poll(async () => (await box.exec('pgrep -fx "sleep 617"')).stdout, { timeout: 10_000 }).toBe('')
@@ -73,7 +73,7 @@ describe('F66 a server that grants few sessions', () => {
   test('MaxSessions 0 is told at once', async () => {
     await sshd('MaxSessions 0')
     const fault = await faultOf((await open()).capture(sh.read`true`))
-    expect(fault).toMatchObject({ code: 'NO_SESSION', exit: 1, next: expect.stringContaining('MaxSessions') })
+    expect(fault).toMatchObject({ code: 'NO_SESSION', exitCode: 1, hint: expect.stringContaining('MaxSessions') })
   })
 
   /** As many connections that nobody logs in on as a server takes before it turns others away. */
@@ -103,7 +103,7 @@ describe('F66 a server that grants few sessions', () => {
     const host = await open()
     host.connect?.()
     expect(await host.capture(sh.read`echo first`)).toBe('first')
-    const held = await host.hold(sh.read`cat`)
+    const held = await host.spawn(sh.read`cat`)
     await held.ended
     expect(await host.capture(sh.read`echo later`)).toBe('later')
     const lost = await faultOf(host.run(sh.write`sleep 618`))
@@ -194,7 +194,7 @@ describe('F69 the account', () => {
     await startUp(lines)
     const host = await open()
     const fault = await faultOf(host.run(sh.write`touch ${join(home, 'ran')}; exit`))
-    expect(fault).toMatchObject({ code: 'NO_BASH', exit: 1, next: expect.stringContaining('~/.bashrc') })
+    expect(fault).toMatchObject({ code: 'NO_BASH', exitCode: 1, hint: expect.stringContaining('~/.bashrc') })
     expect(fault.message).toMatch(cause)
     expect(fault.message).not.toContain('\n')
     expect((await box.exec(`ls ${home}/ran; cat ${home}/stolen; rm -f ${home}/stolen`)).stdout).toBe('')

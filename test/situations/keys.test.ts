@@ -78,7 +78,7 @@ const refused = async (configFile: string): Promise<Fault> => {
     (reason: unknown) => reason,
   )
   if (!(error instanceof Fault)) throw error
-  expect(error.exit).toBe(1)
+  expect(error.exitCode).toBe(1)
   return error
 }
 const plainSsh = async (configFile: string) =>
@@ -158,7 +158,7 @@ describe('F67 keys in files', () => {
     expect.soft(fault.message).toContain(`key ${open} (others can read it, mode 644: chmod 600)`)
     expect.soft(fault.message).toContain(`key ${damaged} (is damaged, or of a format that is not known)`)
     expect.soft(fault.message).toContain(`key ${gone} (is not there)`)
-    expect.soft(fault.next).toContain(`ssh-add ${locked}`)
+    expect.soft(fault.hint).toContain(`ssh-add ${locked}`)
   })
 })
 
@@ -174,7 +174,7 @@ describe('F67 the agent', () => {
     const fault = await refused(await config(`IdentityAgent ${socket}`))
     expect(fault).toMatchObject({ code: 'SSH_TOO_MANY_KEYS' })
     expect(fault.message).toMatch(/ended the login after 6 keys .*key comment-\d+ of the agent, key comment-/)
-    expect(fault.next).toMatch(/IdentityFile .*IdentitiesOnly yes/)
+    expect(fault.hint).toMatch(/IdentityFile .*IdentitiesOnly yes/)
   })
 
   it('F67 a security key in the agent is let in, and one in a file alone is named with the advice to add it', async () => {
@@ -188,7 +188,7 @@ describe('F67 the agent', () => {
     expect(await enter(await config(`IdentityAgent ${socket}`, `IdentityFile ${file}`))).toBe('in as vagrant')
     const fault = await refused(await config(`IdentityFile ${file}`))
     expect(fault.message).toContain(`key ${file} (is a security key, which only the agent can use)`)
-    expect(fault.next).toContain(`ssh-add ${file}`)
+    expect(fault.hint).toContain(`ssh-add ${file}`)
   })
 
   it('F67 ForwardAgent: commands there may use our agent; where the server forbids that, they run without', async () => {
@@ -273,7 +273,7 @@ describe('F67 a second factor', () => {
         const fault = await refused(await config(where))
         expect.soft(fault).toMatchObject({ code: 'SSH_SECOND_FACTOR' })
         expect.soft(fault.message).toMatch(new RegExp(`accepted key .*, and wants more than that: ${method}`))
-        expect.soft(fault.next).toMatch(next)
+        expect.soft(fault.hint).toMatch(next)
       }
       if (method === 'publickey')
         expect(await enter(await config(`IdentityFile ${key}`, `IdentityFile ${other}`))).toBe('in as vagrant')

@@ -216,7 +216,7 @@ sed -i ${sed} ${include}
   it('F53 the router does not say that it has moved', async () => {
     await nginxSays(`'/default_type text/i if ($switchyard_slot = ${other(live)}) { return 500; }'`)
     const output = await promote(1)
-    expect(output).toMatch(/did not provably move to .*the site answers 500.*\[PROMOTE_NOT_PROVEN\]/)
+    expect(output).toMatch(/did not provably move to .*the site answers 500.*\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
     await movedTo(live, await task(0, {}, 'rollback'))
   })
@@ -225,7 +225,7 @@ sed -i ${sed} ${include}
     const port = other(live) === 'blue' ? 4000 : 5000
     await nginxSays(`'s/\\$switchyard_port ${port};/$switchyard_port 5999;/'`)
     const output = await promote(1)
-    expect(output).toMatch(/asked for \/health through the router, it answered 502.*\[PROMOTE_NOT_PROVEN\]/)
+    expect(output).toMatch(/asked for \/health through the router, it answered 502.*\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
   })
 
@@ -243,7 +243,7 @@ sed -i ${sed} ${include}
   it('F53 nginx dies behind the switch', async () => {
     heal = () => site.host.exec('systemctl restart nginx')
     const output = await promote(1, { BEHIND: 'sudo systemctl kill --signal=KILL nginx' })
-    expect(output).toMatch(/\[PROMOTE_NOT_PROVEN\]/)
+    expect(output).toMatch(/\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
   })
 

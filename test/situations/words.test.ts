@@ -37,7 +37,7 @@ beforeAll(async () => {
 export const { doctor, history, lock, unlock: open } = tasks
 export const say = task('Print what the application says', {
   async run({ host, log, show }) {
-    const said = await host.read\`cat /tmp/said\`.text()
+    const said = await host.$readonly\`cat /tmp/said\`.text()
     for (const line of said.split('\\n')) log(line)
     show(said, { said: said.split('\\n'), live: true, slot: 'blue', port: 4000, roundTrips: 1 })
   },

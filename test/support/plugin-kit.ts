@@ -1,11 +1,11 @@
 /** What a plugin gets to work with, for its contract suite. */
 import { expect } from 'vitest'
 import { type Fault, isFault } from '../../runner/fault.ts'
-import type { PluginKit } from '../../slots/contracts.ts'
+import type { PluginContext } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 
 /** A kit without a shell of this machine. */
-export const pluginKit = (parts: Partial<PluginKit> = {}): PluginKit => ({
+export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => ({
   app: 'life',
   folder: '/nowhere',
   host: 'web-1',

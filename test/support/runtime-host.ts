@@ -2,7 +2,7 @@
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
-import type { HostFacts, Plugin, PluginKit, Provision, Release, Runtime, Slot } from '../../slots/contracts.ts'
+import type { HostFacts, Plugin, PluginContext, Provision, Release, Runtime, Slot } from '../../slots/contracts.ts'
 import { environmentFile } from '../../slots/environment/environment.ts'
 import { layout } from '../../slots/layout.ts'
 import { sudoersFile } from '../../slots/setup/sudoers.ts'
@@ -27,7 +27,7 @@ export interface RuntimeHost extends AsyncDisposable {
   readonly releases: readonly [Release, Release]
   /** What the runtime logged. */
   readonly logged: string[]
-  kit(): PluginKit
+  kit(): PluginContext
   runtime(): Bound<Runtime>
   /** Puts a release into a slot as a deploy does, without starting it. */
   fill(slot: Slot, release: Release, env?: Readonly<Record<string, string>>): Promise<void>

@@ -34,13 +34,13 @@ import { holdLock, underLock } from '../../slots/lock/lock.ts'
 import { closedWords } from '../../slots/lock/maintenance.ts'
 import * as detached from '../../slots/migration/detached.ts'
 import { changedFiles } from '../../slots/preflight/changed.ts'
-import { look } from '../../slots/preflight/inspect.ts'
+import { inspect } from '../../slots/preflight/inspect.ts'
 import { mountLines } from '../../slots/preflight/mounts.ts'
 import { probeLoop, probeTrouble, probingOf, startProbes } from '../../slots/promote/probe.ts'
 import { askSlots } from '../../slots/promote/serving.ts'
 import { accountFor, makeAccount, ownerOf } from '../../slots/setup/account.ts'
 import { assertFree } from '../../slots/setup/claims.ts'
-import { lookAt } from '../../slots/setup/facts.ts'
+import { factsScript } from '../../slots/setup/facts.ts'
 import { makeFolders, missingFolders } from '../../slots/setup/folders.ts'
 import { mayLock } from '../../slots/setup/owner.ts'
 import * as transaction from '../../slots/setup/transaction.ts'
@@ -93,7 +93,7 @@ const adopted = { pid: 812, startTime: '77' }
 
 const curl = (path: string) => ['-q', `https://life.example${path}`]
 const prober = startProbes(
-  { host: { hold: () => new Promise(() => {}) } as never, router: { curl } as never, log() {} },
+  { host: { spawn: () => new Promise(() => {}) } as never, router: { curl } as never, log() {} },
   probingOf({}, '/health'),
   '/srv/life/probes',
 )
@@ -157,8 +157,8 @@ export function samples(): Readonly<Record<string, Script>> {
     ),
     askSlots: askSlots(slots.all, ['/health'], place.url),
 
-    look: look({ layout, slots, runtime: runtime as never, health }, [['/usr/sbin/nginx', '-t']], made),
-    'look without a release': look({ layout, slots, runtime: runtime as never, health }, []),
+    inspect: inspect({ layout, slots, runtime: runtime as never, health }, [['/usr/sbin/nginx', '-t']], made),
+    'inspect without a release': inspect({ layout, slots, runtime: runtime as never, health }, []),
     mountLines: mountLines(layout),
     changedFiles: changedFiles(layout, slots),
     askSudo: askSudo([['/usr/sbin/nginx', '-t']]),
@@ -168,7 +168,7 @@ export function samples(): Readonly<Record<string, Script>> {
     accountFor: accountFor('deploy', { user: 'me', group: 'me', root: true, missing: [] }).script,
     makeAccount: makeAccount(account),
     assertFree: assertFree({ app: 'life', layout, slots: slots.all, provisions: [{ files }] }, false).script,
-    lookAt: lookAt(['find']),
+    factsScript: factsScript(['find']),
     makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     mayLock: mayLock(layout).script,
@@ -183,8 +183,8 @@ export function samples(): Readonly<Record<string, Script>> {
     getFollowing: request.getFollowing(place, '/health'),
     status: guard.through,
     statusOf: guard.slot,
-    proveLoop: request.proveLoop(place, { slot: 'blue', generation: 'g1' }, { ...limits, path: '/health' }),
-    'proveLoop of no slot': request.proveLoop(place, { slot: undefined, generation: undefined }, limits),
+    verifyLoop: request.verifyLoop(place, { slot: 'blue', generation: 'g1' }, { ...limits, path: '/health' }),
+    'verifyLoop of no slot': request.verifyLoop(place, { slot: undefined, generation: undefined }, limits),
     checkScript: checkScript(checking),
     'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: undefined }),
     guardEnd: sh.lines(guardBegin(guard), guardEnd(guard)),

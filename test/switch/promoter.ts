@@ -8,7 +8,7 @@ import { layout } from '../../slots/layout.ts'
 import { drain } from '../../slots/lifecycle/connections.ts'
 import { planSwitch, proveSwitch, recordSwitch } from '../../slots/promote/switch.ts'
 import { slotsOf } from '../../slots/slot.ts'
-import { judge, readings } from '../../slots/state/readings.ts'
+import { readings, resolveLive } from '../../slots/state/readings.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
 import type { TestHost } from '../support/host.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
@@ -42,7 +42,7 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
   const kit = pluginKit({ host: host.name, slots: slots.all, signal })
   const router = plugin.create(kit)
   const runtime: Runtime = beam().create(kit)
-  const read = async () => judge(await host.query(readings({ layout: folders, slots, router })), slots)
+  const read = async () => resolveLive(await host.query(readings({ layout: folders, slots, router })), slots)
   return {
     async promote(then = async () => undefined) {
       const deploy = newDeploy('the switch suite')

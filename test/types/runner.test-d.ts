@@ -2,7 +2,7 @@ import { describe, expectTypeOf, it } from 'vitest'
 import type { ProcessPromise } from 'zx/core'
 import { arg } from '../../runner/cli/args.ts'
 import { catalogue, type Fault, fault } from '../../runner/fault.ts'
-import { type Arg, definer, type Kit, type Scope, type Task } from '../../runner/task.ts'
+import { type Arg, definer, type Scope, type Task, type TaskContext } from '../../runner/task.ts'
 
 interface Slot {
   readonly name: 'blue' | 'green'
@@ -61,7 +61,7 @@ describe('the context of a task', () => {
   it('has the kit and what its project adds', () => {
     task('x', {
       run(context) {
-        expectTypeOf(context).toExtend<Kit>()
+        expectTypeOf(context).toExtend<TaskContext>()
         expectTypeOf(context.host).toEqualTypeOf<string>()
         expectTypeOf(context.$`ls`).toEqualTypeOf<ProcessPromise>()
         expectTypeOf(context.$({ nothrow: true })`ls`).toEqualTypeOf<ProcessPromise>()
@@ -151,12 +151,14 @@ describe('what is not a task', () => {
 
 describe('a catalogue of faults', () => {
   it('wants the data of each entry', () => {
-    const faults = catalogue({ LOST: fault<{ host: string }>({ exit: 1, what: d => d.host, next: () => 'Wait.' }) })
+    const faults = catalogue({
+      LOST: fault<{ host: string }>({ exitCode: 1, message: d => d.host, hint: () => 'Wait.' }),
+    })
     expectTypeOf(faults.LOST).parameters.toEqualTypeOf<[data: { host: string }, cause?: unknown]>()
     expectTypeOf(faults.LOST({ host: 'a' })).toEqualTypeOf<Fault>()
     // @ts-expect-error the host is missing
     faults.LOST({})
     // @ts-expect-error exit codes are 1, 2, 3 and 130
-    fault({ exit: 4, what: () => '', next: () => '' })
+    fault({ exitCode: 4, message: () => '', hint: () => '' })
   })
 })

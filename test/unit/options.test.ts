@@ -126,7 +126,7 @@ const factories: readonly Factory[] = [
     name: 'task("Two")',
     make: options => definer().task('Two', given(options)),
     good: {
-      about: 'a',
+      description: 'a',
       examples: ['two'],
       needs: [task()],
       args: {},
@@ -139,7 +139,7 @@ const factories: readonly Factory[] = [
   {
     name: 'flow("Two")',
     make: options => definer().flow('Two', [task()], given(options)),
-    good: { about: 'a', examples: ['two'] },
+    good: { description: 'a', examples: ['two'] },
     needed: [],
   },
 ]
@@ -174,9 +174,9 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
       const { [field]: _, ...rest } = good
       expect(faultOf(() => make({ ...rest, ...missing }))).toMatchObject({
         code: 'OPTION_MISSING',
-        exit: 2,
+        exitCode: 2,
         message: `${name} needs \`${at(field)}\`, and it is missing.`,
-        next: expect.stringMatching(/^Write `.*` in the Taskfile: \S/),
+        hint: expect.stringMatching(/^Write `.*` in the Taskfile: \S/),
         field: path,
       })
     }
@@ -187,12 +187,12 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
     const misspelt = `${field.slice(0, -1)}${field.at(-1)}${field.at(-1)}`
     expect(faultOf(() => make({ ...rest, [misspelt]: value }))).toMatchObject({
       code: 'OPTION_UNKNOWN',
-      exit: 2,
+      exitCode: 2,
       message: `${name} has no option \`${at(misspelt)}\`.`,
-      next: `Did you mean \`${field}\`?`,
+      hint: `Did you mean \`${field}\`?`,
     })
     const strange = faultOf(() => make({ ...good, quiteAnotherThing: 1 }))
-    expect(strange).toMatchObject({ code: 'OPTION_UNKNOWN', next: expect.stringContaining(`\`${field}\``) })
+    expect(strange).toMatchObject({ code: 'OPTION_UNKNOWN', hint: expect.stringContaining(`\`${field}\``) })
   })
 
   it.each(fields)('refuses another type for %s', field => {
@@ -203,9 +203,9 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
     for (const fault of refused)
       expect(fault).toMatchObject({
         code: 'OPTION_INVALID',
-        exit: 2,
+        exitCode: 2,
         message: expect.stringContaining(`\`${at(field)}\` of ${name} cannot be `),
-        next: expect.stringMatching(/^It is .*\w/),
+        hint: expect.stringMatching(/^It is .*\w/),
         field: [...path, field],
       })
     const others = ['text', 12, true, [], {}, () => undefined].filter(value => typeof value !== typeof good[field])
@@ -221,7 +221,7 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
   })
 
   it.each([5, 'text', null, []])('refuses %j for all of it', value => {
-    expect(faultOf(() => make(value))).toMatchObject({ exit: 2, code: 'OPTION_INVALID' })
+    expect(faultOf(() => make(value))).toMatchObject({ exitCode: 2, code: 'OPTION_INVALID' })
   })
 })
 
@@ -262,9 +262,9 @@ describe('F78 what people write', () => {
     ],
   ])('%s', (_, make, message, next) => {
     const fault = faultOf(make)
-    expect(fault.exit).toBe(2)
+    expect(fault.exitCode).toBe(2)
     expect(fault.message).toMatch(message)
-    expect(fault.next).toMatch(next)
+    expect(fault.hint).toMatch(next)
   })
 
   it('no value of an environment stands in a message', () => {

@@ -60,7 +60,7 @@ describe('the samples of scripts', () => {
       .filter(path => path.endsWith('.ts') && !path.endsWith('host/program.ts'))
       .flatMap(path => [...textOf(path).matchAll(maker)])
       .map(([, maker, constant]) => maker ?? constant ?? '')
-    expect(names).toEqual(expect.arrayContaining(['receive', 'proveLoop', 'fence', 'makeCookie', 'unpack']))
+    expect(names).toEqual(expect.arrayContaining(['receive', 'verifyLoop', 'fence', 'makeCookie', 'unpack']))
     const lacking = names.filter(name => !PARTS.has(name) && !Object.keys(made).some(it => it.split(' ')[0] === name))
     expect(lacking).toEqual([])
   })

@@ -3,7 +3,7 @@ import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginKit, Route, Router } from '../../../slots/contracts.ts'
+import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { type AskedSite, asking } from '../asking.ts'
 import { routerFaults } from '../faults.ts'
@@ -67,7 +67,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
   const { ask } = listening(entries)
   const url = new URL(options.url ?? `http://${site}${ask.port === 80 ? '' : `:${ask.port}`}`)
   const asked = { url, address: ask.address, generations: true, moved: new Map<string, URL>() }
-  const create = (kit: PluginKit): Router =>
+  const create = (kit: PluginContext): Router =>
     router(kit, asked, {
       app: kit.app,
       site,
@@ -79,7 +79,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
   return { name: 'haproxy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
 
-function router(kit: PluginKit, site: AskedSite, application: Application): Router {
+function router(kit: PluginContext, site: AskedSite, application: Application): Router {
   const asked = asking(kit, site)
   const map = mapPath(application.router)
   const moveTo = (route: Route): Query<void> => moveQuery(move(application, route))
@@ -104,7 +104,7 @@ function router(kit: PluginKit, site: AskedSite, application: Application): Rout
       return asked.site
     },
     curl: asked.curl,
-    prove: asked.prove,
+    verify: asked.verify,
     check(path) {
       const guard = guardOf(path, asked.place(), livePort(application))
       return checkQuery(check(application, guard), { test: testOf(application.config), path, map })

@@ -1,7 +1,7 @@
 /** The router on nginx, on the host itself. Its files are in `nginx/`. */
 import { capture } from '../../../host/query.ts'
 import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginKit, Router } from '../../../slots/contracts.ts'
+import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { type AskedSite, asking } from '../asking.ts'
 import { guardOf } from '../guard.ts'
 import { portOf } from '../site-request.ts'
@@ -83,7 +83,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
   const values = { site: plain('site name', site), listen: listenLines(listen.listeners) }
   const url = new URL(options.url ?? `http://${site}${port === 80 ? '' : `:${port}`}`)
   const moved = new Map<string, URL>()
-  const create = (kit: PluginKit): Router => {
+  const create = (kit: PluginContext): Router => {
     const { enabled, ...others } = own
     const at = {
       ...paths(plain('application name', kit.app), folder),
@@ -98,7 +98,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
 }
 
 function router(
-  kit: PluginKit,
+  kit: PluginContext,
   mode: NginxOptions['mode'],
   parts: Site,
   { url, moved }: Pick<AskedSite, 'url' | 'moved'>,
@@ -114,7 +114,7 @@ function router(
       return asked.site
     },
     curl: asked.curl,
-    prove: asked.prove,
+    verify: asked.verify,
     dropsKeepAlive: mode === 'reload',
     check: path =>
       check({

@@ -4,7 +4,7 @@
  * 1.22), none with the way that does not reload.
  */
 import { sh } from '../../../host/script.ts'
-import type { PluginKit } from '../../../slots/contracts.ts'
+import type { PluginContext } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
 import { aim, moveSite, NOT_RELOADED, REFUSED, RELOADS, slotFile, slotOf, swap } from './reload.ts'
@@ -13,7 +13,7 @@ import { linkQuery, type Site, type SwitchStrategy } from './strategy.ts'
 import { readLink } from './symlink.ts'
 import { render, shipped } from './templates.ts'
 
-export function reloadStrategy(kit: PluginKit, { at, program, listening, values }: Site): SwitchStrategy {
+export function reloadStrategy(kit: PluginContext, { at, program, listening, values }: Site): SwitchStrategy {
   const { app, slots } = kit
   const none = slotFile(at, app, undefined)
   const names = slots.map(slot => slot.name)

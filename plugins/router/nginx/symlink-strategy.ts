@@ -1,7 +1,7 @@
 /** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
 import { perform } from '../../../host/query.ts'
 import { sh } from '../../../host/script.ts'
-import type { HostFile, PluginKit } from '../../../slots/contracts.ts'
+import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
 import { enable, refresh } from './site.ts'
 import { linkQuery, NO_ROUTE, type Site, type SwitchStrategy } from './strategy.ts'
 import { linkPath, moveLink, removeLink, routeOf } from './symlink.ts'
@@ -17,7 +17,7 @@ const edits: NonNullable<HostFile['edits']> = {
     (line.startsWith('server_name ') && theirs.some(other => other.split(/[ ;]+/).includes(line.slice(12, -1)))),
 }
 
-export function symlinkStrategy(kit: PluginKit, { at, program, listening, include, values }: Site): SwitchStrategy {
+export function symlinkStrategy(kit: PluginContext, { at, program, listening, include, values }: Site): SwitchStrategy {
   const { slots } = kit
   const router = plain('folder', kit.layout.router)
   const link = linkPath(router)

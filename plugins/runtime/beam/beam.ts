@@ -1,7 +1,7 @@
 /** Elixir releases, one a slot: a process of systemd or of the release's own script, with migrations and a remote console. */
 import { lastLines, sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginKit, Runtime, Slot } from '../../../slots/contracts.ts'
+import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import { runtimeFaults as faults } from '../faults.ts'
 import { assertStartable, startable } from '../scripts.ts'
 import { migrating, supervised } from '../supervised.ts'
@@ -39,7 +39,7 @@ export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
   return { name: 'beam', kind: 'runtime', create: kit => create(kit, options) }
 }
 
-function create(kit: PluginKit, options: BeamOptions): Required<Runtime> {
+function create(kit: PluginContext, options: BeamOptions): Required<Runtime> {
   const { app, layout, slots } = kit
   const { release: name = app, stopLimit = 60, migrateLimit = 21_600 } = options
   const { migrate: expression = `${moduleName(app)}.Release.migrate()` } = options

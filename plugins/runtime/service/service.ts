@@ -1,7 +1,7 @@
 /** Any application that one command starts: a process of systemd, one a slot. */
 import { sh } from '../../../host/script.ts'
 import { atLeast, checked, fields, oneOf, optional, thing } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginKit, Runtime } from '../../../slots/contracts.ts'
+import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
 import { assertStartable, consoleLine, migration, startable } from '../scripts.ts'
 import { migrating, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
@@ -76,7 +76,7 @@ export function service(options: ServiceOptions): Plugin<Runtime> {
   return { name: 'service', kind: 'runtime', create: kit => create(kit, options) }
 }
 
-function create(kit: PluginKit, options: ServiceOptions): Runtime {
+function create(kit: PluginContext, options: ServiceOptions): Runtime {
   const { app, layout, slots } = kit
   const { start, migrate, console, migrateLimit = 21_600, stopLimit = 60 } = options
   const { stopSignal = 'SIGTERM', killMode = 'mixed', memoryMax } = options

@@ -1,5 +1,5 @@
 /** The report of a promote, as data. */
-import type { Deploy } from '../../journal/journal.ts'
+import type { Deploy } from '../../model.ts'
 import type { Measured } from '../measured.ts'
 import type { Probe } from '../probe.ts'
 import type { ProbedSwitch, SwitchStep } from '../probed-switch.ts'

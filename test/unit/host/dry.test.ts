@@ -27,8 +27,8 @@ const untouched = async () => expect(await readdir(folder)).toEqual([])
 test('what only looks is done, and nothing is printed', async () => {
   expect(await host.capture(sh.read`echo asked`)).toBe('asked')
   expect(await host.run(sh.read`echo out; exit 3`)).toEqual({ code: 3, stdout: 'out\n', stderr: '' })
-  expect(await host.read`echo ${'a b'}`.text()).toBe('a b\n')
-  await using held = await host.hold(sh.read`echo held`)
+  expect(await host.$readonly`echo ${'a b'}`.text()).toBe('a b\n')
+  await using held = await host.spawn(sh.read`echo held`)
   const lines: string[] = []
   for await (const line of held.lines) lines.push(line)
   expect(lines).toEqual(['held'])
@@ -84,7 +84,7 @@ test('a console is printed and not opened', async () => {
 })
 
 test('a script that would stay is printed; it says nothing and ends when it is let go', async () => {
-  const held = await host.hold(sh.write`flock ${`${folder}/lock`} cat`)
+  const held = await host.spawn(sh.write`flock ${`${folder}/lock`} cat`)
   held.send('a line')
   const lines: string[] = []
   for await (const line of held.lines) lines.push(line)

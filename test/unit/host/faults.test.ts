@@ -22,7 +22,7 @@ test.each([
   ['one that was asked for too late', (during: string) => hostFaults.HOST_CLOSED({ host: 'web', during })],
 ])('%s is told with one short line of it', (_, made) => {
   for (const command of [long, wide, `\n${long}`]) {
-    const { message, next, detail = '' } = made(command)
+    const { message, hint: next, detail = '' } = made(command)
     for (const words of [message, next]) {
       expect(words).not.toContain('\n')
       expect(words.length).toBeLessThan(300)

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
   algorithmsFor,
-  judge,
   type KnownKey,
   knownKeys,
   knownLine,
@@ -13,6 +12,7 @@ import {
   parseFound,
   remember,
   shownKey,
+  verifyHostKey,
 } from '../../../host/ssh/known-hosts.ts'
 
 /** A public key as it comes over the wire, of a made-up value. */
@@ -39,32 +39,32 @@ test('a key tells its type, and its fingerprint as ssh prints it', () => {
 })
 
 test('the same key is known, whatever else is', () => {
-  expect(judge(mine, [entry(ecdsa), entry(other), entry(mine)])).toEqual({ is: 'known' })
+  expect(verifyHostKey(mine, [entry(ecdsa), entry(other), entry(mine)])).toEqual({ is: 'known' })
 })
 
 test('no entry is unknown', () => {
-  expect(judge(mine, [])).toEqual({ is: 'unknown' })
+  expect(verifyHostKey(mine, [])).toEqual({ is: 'unknown' })
 })
 
 test('other keys only are a changed key, also of another type', () => {
-  expect(judge(mine, [entry(other)]).is).toBe('changed')
-  expect(judge(mine, [entry(ecdsa)]).is).toBe('changed')
+  expect(verifyHostKey(mine, [entry(other)]).is).toBe('changed')
+  expect(verifyHostKey(mine, [entry(ecdsa)]).is).toBe('changed')
 })
 
 test('a revoked key is refused, also when it stands there as a good one', () => {
-  expect(judge(mine, [entry(mine), entry(mine, 'revoked')]).is).toBe('revoked')
-  expect(judge(mine, [], [entry(mine, 'revoked')]).is).toBe('revoked')
-  expect(judge(mine, [entry(mine), entry(other, 'revoked')]).is).toBe('known')
+  expect(verifyHostKey(mine, [entry(mine), entry(mine, 'revoked')]).is).toBe('revoked')
+  expect(verifyHostKey(mine, [], [entry(mine, 'revoked')]).is).toBe('revoked')
+  expect(verifyHostKey(mine, [entry(mine), entry(other, 'revoked')]).is).toBe('known')
 })
 
 test('an authority vouches for nothing here', () => {
-  expect(judge(mine, [entry(mine, 'cert-authority')])).toEqual({ is: 'unknown' })
+  expect(verifyHostKey(mine, [entry(mine, 'cert-authority')])).toEqual({ is: 'unknown' })
 })
 
 test('on another port the entry of the plain name counts when it is the same key, and not otherwise', () => {
-  expect(judge(mine, [], [entry(mine)])).toEqual({ is: 'known' })
-  expect(judge(mine, [], [entry(other)])).toEqual({ is: 'unknown' })
-  expect(judge(mine, [entry(other)], [entry(mine)]).is).toBe('changed')
+  expect(verifyHostKey(mine, [], [entry(mine)])).toEqual({ is: 'known' })
+  expect(verifyHostKey(mine, [], [entry(other)])).toEqual({ is: 'unknown' })
+  expect(verifyHostKey(mine, [entry(other)], [entry(mine)]).is).toBe('changed')
 })
 
 test('the name of an entry has the port when it is not 22, and an alias never', () => {

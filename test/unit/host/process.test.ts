@@ -125,7 +125,7 @@ test('a machine that does not run bash is told with what it said', async () => {
     code: 'NO_BASH',
     message:
       'puppet does not start bash for us: its login shell ended with code 127 before it started bash; it said: sh: 1: exec: bash: not found',
-    next: expect.stringContaining('apt-get install bash'),
+    hint: expect.stringContaining('apt-get install bash'),
   })
 })
 
@@ -154,7 +154,7 @@ describe('F69 a start-up file', () => {
       stderr.write('\x0042\n')
     })
     expect(fault).toMatchObject({ code: 'NO_BASH', message: expect.stringContaining('reads the standard input') })
-    expect(fault).toMatchObject({ next: expect.stringContaining('~/.bashrc') })
+    expect(fault).toMatchObject({ hint: expect.stringContaining('~/.bashrc') })
   })
 
   test('that starts another program instead is told, and that one gets nothing to run', async () => {
@@ -197,7 +197,7 @@ test('an interruption ends what runs and not what is started after it', async ()
   controller.abort()
   expect(killed).toEqual(['SIGTERM'])
   end({ code: null, signal: 'SIGTERM' })
-  expect(await process.ended).toMatchObject({ code: 'COMMAND_INTERRUPTED', exit: 130 })
+  expect(await process.ended).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
 
   const after = puppet()
   const undo = interruptible(after.machine, controller.signal)('undo', 'undo')

@@ -36,7 +36,7 @@ test('each line of both streams is the output of the step, without secrets', asy
   const first = task('First', {
     async run({ host }) {
       await host.$`echo one; echo hunter2-hunter2`
-      await host.read`echo two >&2`
+      await host.$readonly`echo two >&2`
     },
   })
   const second = task('Second', { needs: [first], run: ({ host }) => host.$`echo three`.then(() => undefined) })

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { beam } from '../../../plugins/runtime/beam/beam.ts'
 import { badness } from '../../../slots/journal/bad.ts'
-import type { Entry } from '../../../slots/journal/journal.ts'
+import type { JournalEntry } from '../../../slots/model.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
@@ -15,7 +15,7 @@ async function started(stderr: string): Promise<{ code: string; bad: boolean }> 
   const runtime = beam().create(pluginKit({ slots: slots.all }))
   const { read } = runtime.start(release, slots.get('green'))
   const fault = await faultOf(Promise.resolve(read({ code: 1, stdout: '', stderr }, host)))
-  const entry = { event: 'deploy', result: 'failed', release: '1-abc', why: fault.code } as Entry
+  const entry = { event: 'deploy', result: 'failed', release: '1-abc', why: fault.code } as JournalEntry
   return { code: fault.code, bad: badness([entry], '1-abc') !== undefined }
 }
 

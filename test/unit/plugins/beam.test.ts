@@ -98,7 +98,11 @@ describe('distributionPorts', () => {
     ['a port of root', () => 80, 'it is not a whole number from 1024 to 65535'],
   ])('refuses %s before anything is contacted', (_, choose, why) => {
     expect(() => distributionPorts([blue, green], choose)).toThrow(
-      expect.objectContaining({ code: 'DISTRIBUTION_PORT_INVALID', exit: 2, message: expect.stringContaining(why) }),
+      expect.objectContaining({
+        code: 'DISTRIBUTION_PORT_INVALID',
+        exitCode: 2,
+        message: expect.stringContaining(why),
+      }),
     )
   })
 })

@@ -56,7 +56,7 @@ end`
   })
 
   test('is what the Taskfile says, before that what mix.exs says, before that package.json', async () => {
-    expect(await faultOf(versionOf(folder, undefined))).toMatchObject({ code: 'VERSION_UNKNOWN', exit: 2 })
+    expect(await faultOf(versionOf(folder, undefined))).toMatchObject({ code: 'VERSION_UNKNOWN', exitCode: 2 })
     file('package.json', '{"version":"3.0.0"}')
     expect(await versionOf(folder, undefined)).toBe('3.0.0')
     file('mix.exs', mix('version: "2.0.0",'))
@@ -66,7 +66,7 @@ end`
   })
 
   test('that cannot be the name of a folder is refused', async () => {
-    expect(await faultOf(versionOf(folder, '../1.0'))).toMatchObject({ code: 'NAME_INVALID', exit: 2 })
+    expect(await faultOf(versionOf(folder, '../1.0'))).toMatchObject({ code: 'NAME_INVALID', exitCode: 2 })
   })
 })
 

@@ -26,8 +26,8 @@ it.each([
   await mix(text)
   await writeFile(join(folder, 'package.json'), '{"version":"9.9.9"}')
   const fault = await faultOf(versionOf(folder, undefined))
-  expect(fault).toMatchObject({ code: 'VERSION_UNKNOWN', exit: 2, message: expect.stringMatching(what) })
-  expect(fault.next).toContain('version: () =>')
+  expect(fault).toMatchObject({ code: 'VERSION_UNKNOWN', exitCode: 2, message: expect.stringMatching(what) })
+  expect(fault.hint).toContain('version: () =>')
   expect(await versionOf(folder, () => '1.2.3')).toBe('1.2.3')
 })
 
@@ -38,9 +38,9 @@ it.each([
 ])('%s makes no tarball: said before the build, with what to add', async (_, text, runner, umbrella) => {
   await mix(text)
   const fault = await faultOf(assertPacks(folder, runner, 'here'))
-  expect(fault).toMatchObject({ code: 'RELEASE_NOT_PACKED', exit: 2 })
-  expect(fault.next).toContain('`steps: [:assemble, :tar]`')
-  expect(fault.next.includes('applications:')).toBe(umbrella)
+  expect(fault).toMatchObject({ code: 'RELEASE_NOT_PACKED', exitCode: 2 })
+  expect(fault.hint).toContain('`steps: [:assemble, :tar]`')
+  expect(fault.hint.includes('applications:')).toBe(umbrella)
 })
 
 it.each([

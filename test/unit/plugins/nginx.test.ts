@@ -10,7 +10,7 @@ import { moveSite, slotOf } from '../../../plugins/router/nginx/reload.ts'
 import { enable, paths, programOf } from '../../../plugins/router/nginx/site.ts'
 import { moveLink, readLink, removeLink, routeOf, targetOf } from '../../../plugins/router/nginx/symlink.ts'
 import { plain, render, shipped } from '../../../plugins/router/nginx/templates.ts'
-import { get, parseAnswer, parseProof, parsePublic } from '../../../plugins/router/site-request.ts'
+import { get, parseAnswer, parsePublic, parseVerification } from '../../../plugins/router/site-request.ts'
 import { Fault } from '../../../runner/fault.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
@@ -266,24 +266,24 @@ describe('an answer of the site', () => {
   })
 
   test('of a proof stands below its summary', () => {
-    expect(parseProof(`1 7 120 0\n\n${answer('200 OK', 'green')}\n`, names)).toMatchObject({
-      proven: true,
+    expect(parseVerification(`1 7 120 0\n\n${answer('200 OK', 'green')}\n`, names)).toMatchObject({
+      verified: true,
       asked: 7,
       firstAfter: 120,
       last: { slot: 'green' },
       answer: undefined,
     })
     const application = Buffer.from('HTTP/1.1 404 Not Found\r\n\r\nnothing\nhere').toString('base64')
-    expect(parseProof(`1 5 9 0\n${application}\n${answer('200 OK', 'green')}\n`, names).answer).toEqual({
+    expect(parseVerification(`1 5 9 0\n${application}\n${answer('200 OK', 'green')}\n`, names).answer).toEqual({
       status: 404,
       body: 'nothing\nhere',
     })
-    expect(parseProof(`1 5 9 0\n${application} failed\n${answer('200 OK', 'green')}\n`, names).answer).toEqual({
+    expect(parseVerification(`1 5 9 0\n${application} failed\n${answer('200 OK', 'green')}\n`, names).answer).toEqual({
       status: 0,
       body: '',
     })
-    expect(parseProof('0 3 - 7\n\ncurl: (7) Failed to connect\n', names)).toMatchObject({
-      proven: false,
+    expect(parseVerification('0 3 - 7\n\ncurl: (7) Failed to connect\n', names)).toMatchObject({
+      verified: false,
       firstAfter: undefined,
       last: { problem: 'Failed to connect' },
     })

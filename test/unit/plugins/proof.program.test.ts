@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { parseProof, portOf, proveLoop } from '../../../plugins/router/site-request.ts'
+import { parseVerification, portOf, verifyLoop } from '../../../plugins/router/site-request.ts'
 
 const run = promisify(execFile)
 
@@ -19,9 +19,9 @@ async function proven(answer: string): Promise<boolean> {
   }
   expect(portOf(place.url)).toBeGreaterThan(0)
   try {
-    const script = proveLoop(place, { slot: 'blue', generation: 'Gen-1' }, { answers: 2, within: 300 })
+    const script = verifyLoop(place, { slot: 'blue', generation: 'Gen-1' }, { answers: 2, within: 300 })
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script.text])
-    return parseProof(stdout, ['blue', 'green']).proven
+    return parseVerification(stdout, ['blue', 'green']).verified
   } finally {
     server.close()
   }

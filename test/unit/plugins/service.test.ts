@@ -75,7 +75,7 @@ describe('the start of a service', () => {
     expect(await faultOf(Promise.resolve(read({ code: 51, stdout: '', stderr: '' }, host)))).toMatchObject({
       code: 'RELEASE_WITHOUT_SCRIPT',
       message: 'The release 1.0-abc has no program bin/server.',
-      next: 'See what the artifact holds, and what `service({ start })` names.',
+      hint: 'See what the artifact holds, and what `service({ start })` names.',
     })
   })
 

@@ -36,7 +36,7 @@ export const upload = task('Upload it', {
   },
 })
 export const promote = task('Send the traffic to a slot', {
-  about: 'Proves that it moved.',
+  description: 'Proves that it moved.',
   examples: ['promote green'],
   args: { slot, drain: arg.duration('How long to drain').optional() },
   run({ show, slot }) {
@@ -267,7 +267,7 @@ describe('--json', () => {
     expect(all.at(-1)).toMatchObject({
       command: 'deploy',
       ok: true,
-      exit: 0,
+      exitCode: 0,
       data: [{ slot: 'blue' }],
       timings: [{ step: 'build' }, { step: 'upload' }, { step: 'status' }],
     })
@@ -290,7 +290,7 @@ describe('--json', () => {
       'build start',
       'build done',
     ])
-    expect(all.at(-1)).toMatchObject({ type: 'result', ok: false, exit: 1, undone: ['Upload it', 'Build it'] })
+    expect(all.at(-1)).toMatchObject({ type: 'result', ok: false, exitCode: 1, undone: ['Upload it', 'Build it'] })
   })
 
   it('tells what was wrong with the words', async () => {
@@ -298,7 +298,7 @@ describe('--json', () => {
     expect([ended.code, ended.stderr]).toEqual([2, ''])
     expect(events(ended)).toMatchObject([
       { type: 'error', code: 'ARGUMENT_INVALID' },
-      { type: 'result', ok: false, exit: 2 },
+      { type: 'result', ok: false, exitCode: 2 },
     ])
   })
 
@@ -306,13 +306,13 @@ describe('--json', () => {
     const data = expect.arrayContaining([{ name: 'deploy', title: 'Deploy it' }])
     expect(events(await task('--json'))).toMatchObject([
       { type: 'show', text: expect.stringMatching(/^npx task <command>/), data },
-      { type: 'result', ok: true, exit: 0, data },
+      { type: 'result', ok: true, exitCode: 0, data },
     ])
     for (const words of [['deploy', '--help'], ['--version'], ['completion', 'bash']]) {
       const { stdout } = await task(...words)
       expect(events(await task(...words, '--json'))).toMatchObject([
         { type: 'show', text: stdout.trimEnd() },
-        { type: 'result', ok: true, exit: 0 },
+        { type: 'result', ok: true, exitCode: 0 },
       ])
     }
   })

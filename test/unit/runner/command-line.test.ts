@@ -24,9 +24,9 @@ const parse = (line: string, plan = promote) => commandLine(line.split(' '), pla
 const fault = (code: string, message: string, next: string) =>
   expect.objectContaining({
     code,
-    exit: 2,
+    exitCode: 2,
     message: expect.stringContaining(message),
-    next: expect.stringContaining(next),
+    hint: expect.stringContaining(next),
   })
 
 describe('a command line', () => {

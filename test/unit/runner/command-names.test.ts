@@ -85,9 +85,9 @@ describe('a command in a message', () => {
     })
     const { runner: _, ...others } = rooms
     const named = Object.values(others).flatMap(room =>
-      Object.values(room as Record<string, (data: unknown) => { next: unknown }>).flatMap(make => {
+      Object.values(room as Record<string, (data: unknown) => { hint: unknown }>).flatMap(make => {
         try {
-          return [...String(make(anything).next).matchAll(/npx task ([a-z-]+)/g)].map(([, name]) => name)
+          return [...String(make(anything).hint).matchAll(/npx task ([a-z-]+)/g)].map(([, name]) => name)
         } catch {
           return []
         }

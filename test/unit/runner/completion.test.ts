@@ -26,7 +26,7 @@ describe('what Tab offers', () => {
     const tasks = ['deploy', 'promote', 'migrate', 'name']
     for (const words of [[], [''], ['pro'], ['--json', ''], ['--taskfile', 'x', ''], ['--taskfile=x', '']])
       expect(offered(...words)).toEqual(tasks)
-    expect(candidates([''], commands)[1]).toEqual({ word: 'promote', about: 'Send the traffic' })
+    expect(candidates([''], commands)[1]).toEqual({ word: 'promote', description: 'Send the traffic' })
   })
 
   it('is the general flags before a task, without those that are there', () => {
@@ -37,7 +37,7 @@ describe('what Tab offers', () => {
   it('is the flags of a task, of its needs and of its flow before the general ones', () => {
     expect(offered('promote', '--')).toEqual(['--slot', '--how', '--report', '--lock-wait', ...general])
     expect(offered('deploy', '-')).toEqual(['--lock-wait', '--force', ...general])
-    expect(candidates(['deploy', '--'], commands)[1]).toEqual({ word: '--force', about: 'Even so' })
+    expect(candidates(['deploy', '--'], commands)[1]).toEqual({ word: '--force', description: 'Even so' })
   })
 
   it('is the names that an argument takes, in its place, behind its flag and behind its equals sign', () => {
@@ -76,7 +76,9 @@ describe('what Tab offers', () => {
 
   it('leaves out what a line cannot hold', () => {
     const odd = task('Odd', { args: { odd: arg.choice(['', 'a\nb', 'c\td', 'e f'], 'Odd') }, run })
-    expect(candidates(['odd', ''], new Map<string, AnyTask>([['odd', odd]]))).toEqual([{ word: 'e f', about: 'Odd' }])
+    expect(candidates(['odd', ''], new Map<string, AnyTask>([['odd', odd]]))).toEqual([
+      { word: 'e f', description: 'Odd' },
+    ])
   })
 })
 
@@ -84,8 +86,8 @@ describe('the lines of an answer', () => {
   it('have a tab between the word and what it is about, and no other, nor codes of a terminal', () => {
     expect(
       candidateLines([
-        { word: 'a b', about: 'one\n\ttwo\u001b[31m ' },
-        { word: 'c', about: '' },
+        { word: 'a b', description: 'one\n\ttwo\u001b[31m ' },
+        { word: 'c', description: '' },
       ]),
     ).toBe('a b\tone two [31m\nc\t\n')
   })

@@ -35,13 +35,17 @@ export const both = flow('Both', [])
 
   it('must differ', () => {
     expect(() => commandsOf({ fooBar: one, foo_bar: two }, '')).toThrow(
-      expect.objectContaining({ code: 'TASKS_OF_ONE_NAME', exit: 2, message: expect.stringContaining('`foo-bar`') }),
+      expect.objectContaining({
+        code: 'TASKS_OF_ONE_NAME',
+        exitCode: 2,
+        message: expect.stringContaining('`foo-bar`'),
+      }),
     )
   })
 
   it('may not be that of the command which every Taskfile has', () => {
     expect(() => commandsOf({ completion: one }, '')).toThrow(
-      expect.objectContaining({ code: 'TASK_RESERVED', exit: 2, message: expect.stringContaining('`completion`') }),
+      expect.objectContaining({ code: 'TASK_RESERVED', exitCode: 2, message: expect.stringContaining('`completion`') }),
     )
   })
 })

@@ -36,7 +36,7 @@ describe('the order of steps', () => {
     const b = titled('b', a)
     Object.assign(a, { needs: [b] })
     expect(() => planOf('it', titled('c', b))).toThrow(
-      expect.objectContaining({ code: 'CYCLE', exit: 2, message: expect.stringContaining('b -> a -> b') }),
+      expect.objectContaining({ code: 'CYCLE', exitCode: 2, message: expect.stringContaining('b -> a -> b') }),
     )
   })
 
@@ -51,7 +51,7 @@ describe('the order of steps', () => {
     const shell = task('shell', { interactive: true, run: () => undefined })
     expect(titles(flow('f', [titled('a'), shell]))).toEqual(['a', 'shell'])
     expect(() => planOf('it', flow('f', [shell, titled('a')]))).toThrow(
-      expect.objectContaining({ code: 'INTERACTIVE_NOT_LAST', exit: 2 }),
+      expect.objectContaining({ code: 'INTERACTIVE_NOT_LAST', exitCode: 2 }),
     )
   })
 })
@@ -87,7 +87,7 @@ describe('arguments of a plan', () => {
     const a = task('a', { args: { slot }, run: () => undefined })
     const b = task('b', { args: { slot: arg.text('Another') }, run: () => undefined })
     expect(() => planOf('f', flow('f', [a, b]))).toThrow(
-      expect.objectContaining({ code: 'ARGUMENT_CLASH', exit: 2, message: expect.stringContaining('`a` and `b`') }),
+      expect.objectContaining({ code: 'ARGUMENT_CLASH', exitCode: 2, message: expect.stringContaining('`a` and `b`') }),
     )
   })
 })

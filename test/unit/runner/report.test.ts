@@ -12,9 +12,9 @@ const source = { folder: import.meta.dirname, files: [import.meta.filename] }
 const never = new AbortController().signal
 const faults = catalogue({
   LOCKED: fault<{ by: string }>({
-    exit: 3,
-    what: d => `Held by ${d.by}.`,
-    next: () => 'Wait.',
+    exitCode: 3,
+    message: d => `Held by ${d.by}.`,
+    hint: () => 'Wait.',
     detail: () => 'since 12:00',
   }),
 })
@@ -23,18 +23,23 @@ describe('the report of an error', () => {
   it('is the fault itself', () => {
     expect(report(faults.LOCKED({ by: 'anna' }), source)).toEqual({
       code: 'LOCKED',
-      exit: 3,
+      exitCode: 3,
       message: 'Held by anna.',
-      next: 'Wait.',
+      hint: 'Wait.',
       detail: 'since 12:00',
     })
   })
 
   it('says where in the Taskfile an error came from', () => {
     const words = report(new TypeError('no such thing\nand more'), source)
-    expect(words).toMatchObject({ code: 'FAILED', exit: 1, message: 'TypeError: no such thing', detail: 'and more' })
+    expect(words).toMatchObject({
+      code: 'FAILED',
+      exitCode: 1,
+      message: 'TypeError: no such thing',
+      detail: 'and more',
+    })
     expect(words.at).toMatch(/^report\.test\.ts:\d+:\d+$/)
-    expect(words.next).toContain(words.at)
+    expect(words.hint).toContain(words.at)
     expect(words.stack).toContain('no such thing')
   })
 
@@ -46,7 +51,7 @@ describe('the report of an error', () => {
   it('has words for what is no error', () => {
     expect(report({ status: 7 }, source)).toMatchObject({
       code: 'THROWN',
-      exit: 1,
+      exitCode: 1,
       message: expect.stringContaining('status: 7'),
     })
     expect(report(undefined, source).message).toContain('undefined')
@@ -58,7 +63,7 @@ describe('the report of an error', () => {
     const { $ } = await localShell({ ...options, signal: never, over: never })
     const error = await $`echo ${'a b'} >&2; exit 3`.catch((thrown: unknown) => thrown)
     const words = report(error, source)
-    expect(words).toMatchObject({ code: 'COMMAND_FAILED', exit: 1, command: "echo $'a b' >&2; exit 3" })
+    expect(words).toMatchObject({ code: 'COMMAND_FAILED', exitCode: 1, command: "echo $'a b' >&2; exit 3" })
     expect(words.message).toBe("`echo $'a b' >&2; exit 3` failed with exit code 3.")
     expect(words.at).toMatch(/^report\.test\.ts:\d+:\d+$/)
     expect(words.detail).toBe(`at ${words.at}\na b`)

@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arg } from '../../../runner/cli/args.ts'
-import { type Outside, type Run, run } from '../../../runner/engine/run.ts'
+import { type ProcessHooks, type Run, run } from '../../../runner/engine/run.ts'
 import type { RunEvent } from '../../../runner/events.ts'
 import { catalogue, fault } from '../../../runner/fault.ts'
 import { MASK, redactor } from '../../../runner/secrets/redact.ts'
-import { type AnyTask, definer, type Opened, type RunSetting, type Scope } from '../../../runner/task.ts'
+import { type AnyTask, definer, type OpenScope, type RunSetting, type Scope } from '../../../runner/task.ts'
 import { runOf } from '../../support/run.ts'
 
 // Programs are started here, and the machine may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const { task, flow } = definer()
-const faults = catalogue({ REFUSED: fault<object>({ exit: 3, what: () => 'Refused.', next: () => 'Do not.' }) })
+const faults = catalogue({ REFUSED: fault<object>({ exitCode: 3, message: () => 'Refused.', hint: () => 'Do not.' }) })
 
 /** Runs a task and keeps its events; `outside` plays the person at the keyboard. */
 function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEvent, world: World) => void = () => {}) {
@@ -34,7 +34,7 @@ function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEve
 }
 
 interface World {
-  readonly outside: Outside
+  readonly outside: ProcessHooks
   readonly exits: number[]
   signal(name: string): void
   stray(error: unknown): void
@@ -118,7 +118,7 @@ describe('a run', () => {
     expect(of('output').map(({ line }) => line)).toEqual(['one', 'two'])
     expect(of('note')).toEqual([{ type: 'note', step: 'look', note: 'fine' }])
     expect(of('show')).toEqual([{ type: 'show', text: 'a table', data: { rows: 1 } }])
-    expect(of('result')).toMatchObject([{ ok: true, exit: 0, data: { rows: 1 }, timings: [{ step: 'look' }] }])
+    expect(of('result')).toMatchObject([{ ok: true, exitCode: 0, data: { rows: 1 }, timings: [{ step: 'look' }] }])
   })
 
   it('gives what is printed past the kit to the step that runs', async () => {
@@ -142,7 +142,7 @@ describe('a failure', () => {
     const { ended, of } = started(flow('All', [undoing(order, 'a'), undoing(order, 'b'), bad, undoing(order, 'd')]))
     expect(await ended).toBe(1)
     expect(order).toEqual(['c', 'b', 'a'])
-    expect(of('result')).toMatchObject([{ ok: false, exit: 1, undone: ['c', 'b', 'a'], left: [] }])
+    expect(of('result')).toMatchObject([{ ok: false, exitCode: 1, undone: ['c', 'b', 'a'], left: [] }])
     expect(of('error')).toMatchObject([{ step: 'c', during: 'run', message: 'no' }])
   })
 
@@ -254,7 +254,7 @@ describe('an interrupt', () => {
     expect(await ended).toBe(130)
     expect(order).toEqual(['second', 'first'])
     expect(of('interrupt')).toEqual([{ type: 'interrupt', signal: 'SIGINT', step: 'second', title: 'Second' }])
-    expect(of('error')).toMatchObject([{ code: 'INTERRUPTED', exit: 130 }])
+    expect(of('error')).toMatchObject([{ code: 'INTERRUPTED', exitCode: 130 }])
   })
 
   it('keeps the result of a step that ended all the same', async () => {
@@ -336,7 +336,7 @@ describe('an interrupt', () => {
 })
 
 describe('a scope', () => {
-  const scopeWith = (log: string[], more: Partial<Opened> = {}): Scope => ({
+  const scopeWith = (log: string[], more: Partial<OpenScope> = {}): Scope => ({
     name: 'web-1',
     async open(setting: RunSetting) {
       log.push(`open ${setting.command} ${setting.dryRun}`)

@@ -36,12 +36,12 @@ const migration: Detached = {
 }
 const maintenance = { by: 'anna@laptop.example', since: '2026-11-25T12:00:00.000Z', reason: 'new disks\nerror: none' }
 const checks: Check[] = [
-  { name: 'router', result: 'ok', said: 'it runs, and accepts its configuration', next: null },
+  { name: 'router', result: 'ok', message: 'it runs, and accepts its configuration', hint: null },
   {
     name: 'sudo',
     result: 'fail',
-    said: '`sudo -n /usr/bin/systemctl start life@blue.service` is refused to deploy, and 7 more',
-    next: 'Run `npx task setup`, or add to a file in /etc/sudoers.d: deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service',
+    message: '`sudo -n /usr/bin/systemctl start life@blue.service` is refused to deploy, and 7 more',
+    hint: 'Run `npx task setup`, or add to a file in /etc/sudoers.d: deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service',
   },
 ]
 const entry = {
@@ -56,7 +56,7 @@ const entry = {
   release: '2026.11.25-rc1-3fa9c21',
   revision: '0123456789abcdef',
   result: 'failed' as const,
-  why: 'PROMOTE_NOT_PROVEN',
+  why: 'PROMOTE_UNVERIFIED',
 }
 
 const tables: [string, (columns?: number) => string][] = [

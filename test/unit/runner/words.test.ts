@@ -6,7 +6,7 @@ const result = {
   command: 'deploy',
   title: 'Deploy',
   ok: true,
-  exit: 0,
+  exitCode: 0,
   ms: 3_400,
   dryRun: false,
   undone: [],

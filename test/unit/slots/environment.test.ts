@@ -75,10 +75,10 @@ describe('parseEnvironment', () => {
     ['a value longer than Linux passes on', `A=sesame${'x'.repeat(131_072)}`],
   ])('refuses %s, with the file and the line and never the value', (_, line) => {
     const fault = faultOf(() => parseEnvironment(`FIRST=1\n\nLONG="2\n3"\n${line}\nLAST=4\n`, 'conf/.env', parse))
-    expect(fault).toMatchObject({ code: 'ENV_LINE_INVALID', exit: 2 })
+    expect(fault).toMatchObject({ code: 'ENV_LINE_INVALID', exitCode: 2 })
     const at = line.includes('\0') && line.includes('\n') ? 6 : 5
     expect(fault.message).toMatch(new RegExp(`^conf/\\.env, line ${at}: `))
-    expect(`${fault.message} ${fault.next} ${fault.detail}`).not.toContain('sesame')
+    expect(`${fault.message} ${fault.hint} ${fault.detail}`).not.toContain('sesame')
   })
 
   it('refuses a name that stands there twice, and says where the first one is', () => {
@@ -142,7 +142,7 @@ describe('readEnvironment', () => {
   it('says that a file is not there, or is a folder', async () => {
     await expect(readEnvironment(join(folder, 'none'))).rejects.toMatchObject({
       code: 'ENV_FILE_UNREADABLE',
-      exit: 2,
+      exitCode: 2,
       message: `The environment file ${join(folder, 'none')} cannot be read: it is not there.`,
     })
     await expect(readEnvironment(folder)).rejects.toMatchObject({ message: expect.stringContaining('it is a folder') })
@@ -173,9 +173,9 @@ describe('environmentFile', () => {
     ['the shell keeps BASHOPTS for itself', 'BASHOPTS', 'sesame'],
   ])('refuses a value because "%s" (%s), and does not show it', (why, name, value) => {
     const fault = faultOf(() => environmentFile({ [name]: value }))
-    expect(fault).toMatchObject({ code: 'ENV_VALUE_INVALID', exit: 2 })
+    expect(fault).toMatchObject({ code: 'ENV_VALUE_INVALID', exitCode: 2 })
     expect(fault.message).toBe(`The environment variable ${name} cannot be given to an application: ${why}.`)
-    expect(fault.next).not.toContain('sesame')
+    expect(fault.hint).not.toContain('sesame')
   })
 
   it.each(['dash', 'bash'])(

@@ -96,7 +96,7 @@ describe('a host with a fence', () => {
     expect(report(refused, { folder: at.root, files: [] })).toMatchObject({ code: 'OVERTAKEN' })
     expect(await late.$({ nothrow: true })`touch ${file}`).toMatchObject({ ok: false, cause: overtaken })
     expect(await inside()).toEqual(['lock'])
-    expect(await late.read`cat ${at.lock}`.text()).toBe(hers)
+    expect(await late.$readonly`cat ${at.lock}`.text()).toBe(hers)
   })
 
   it('refuses a file when another takes over while it is on its way, and leaves nothing of it', async () => {

@@ -82,7 +82,9 @@ describe('an application is asked', () => {
 describe('headers', () => {
   it('that would be two are refused before anything is contacted', () => {
     for (const headers of [{ 'a: b\r\nc': 'd' }, { a: 'b\nc: d' }, { '': 'x' }])
-      expect(() => headersOf({}, headers)).toThrow(expect.objectContaining({ code: 'HEALTH_HEADER_INVALID', exit: 2 }))
+      expect(() => headersOf({}, headers)).toThrow(
+        expect.objectContaining({ code: 'HEALTH_HEADER_INVALID', exitCode: 2 }),
+      )
   })
 
   it('that name a secret are hidden, and no everyday word with them', () => {
@@ -150,7 +152,7 @@ describe('an answer that is not good', () => {
   ])('says what it was and what to set: %s', async (_, status, headers, body, next, detail) => {
     const result = await asked((_, response) => response.writeHead(status, headers).end(body))
     expect(result).toMatchObject({ outcome: 'late', status, body })
-    const { message, next: advice, detail: below } = fault(result)
+    const { message, hint: advice, detail: below } = fault(result)
     expect(message).toContain(`last status ${status}.`)
     expect(advice).toMatch(next)
     expect(below).toMatch(detail)
@@ -159,7 +161,7 @@ describe('an answer that is not good', () => {
   it('that never comes is told by its reason, with the end of the log', async () => {
     const result = await asked(request => request.socket.destroy())
     expect(result).toMatchObject({ outcome: 'late', status: 0 })
-    const { message, next, detail } = fault(result, 'boom')
+    const { message, hint: next, detail } = fault(result, 'boom')
     expect(message).toMatch(/last status none \((?:an empty answer|connection reset)\)/)
     expect(next).toMatch(/plain HTTP.*The end of its log is above/)
     expect(detail).toBe('boom')

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { badness } from '../../../slots/journal/bad.ts'
 import { historyTable } from '../../../slots/journal/history.ts'
-import type { Entry } from '../../../slots/journal/journal.ts'
+import type { JournalEntry } from '../../../slots/model.ts'
 
-const entry = (more: Partial<Entry>): Entry => ({
+const entry = (more: Partial<JournalEntry>): JournalEntry => ({
   at: '2026-11-22T20:55:41.123Z',
   by: 'ann@desk',
   where: 'desk',
@@ -16,7 +16,7 @@ const entry = (more: Partial<Entry>): Entry => ({
   ...more,
 })
 const sick = entry({ result: 'failed', why: 'SLOT_NOT_HEALTHY' })
-const unproven = entry({ event: 'promote', result: 'failed', why: 'RELEASE_NOT_PROVEN' })
+const unproven = entry({ event: 'promote', result: 'failed', why: 'RELEASE_UNVERIFIED' })
 const unmigrated = entry({ event: 'migrate', result: 'failed', why: 'MIGRATION_FAILED' })
 
 describe('a release', () => {
@@ -40,9 +40,9 @@ describe('a release', () => {
     ['another release failed', [{ ...sick, release: '2-def' }]],
     ['the network failed, or a person stopped it', [entry({ result: 'failed', why: 'CONNECTION_LOST' })]],
     ...[
-      ...['PROMOTE_NOT_PROVEN', 'ROUTE_FAILED', 'NGINX_DOWN', 'NGINX_CONFIG_INVALID', 'NGINX_SWITCH_FAILED'],
-      ...['COMMAND_FAILED', 'CONNECTION_LOST', 'RESTORE_NOT_PROVEN', 'LOCK_LOST', 'INTERRUPTED', 'FAILED'],
-    ].map((why): [string, Entry[]] => [
+      ...['PROMOTE_UNVERIFIED', 'ROUTE_FAILED', 'NGINX_DOWN', 'NGINX_CONFIG_INVALID', 'NGINX_SWITCH_FAILED'],
+      ...['COMMAND_FAILED', 'CONNECTION_LOST', 'RESTORE_UNVERIFIED', 'LOCK_LOST', 'INTERRUPTED', 'FAILED'],
+    ].map((why): [string, JournalEntry[]] => [
       `the router, the host or the line was at fault: ${why}`,
       [entry({ event: 'promote', result: 'failed', why }), entry({ event: 'deploy', result: 'failed', why })],
     ]),

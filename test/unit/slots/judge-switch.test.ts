@@ -12,7 +12,7 @@ import { judgeSwitch, neededBy, staysNow } from '../../../slots/promote/judge-sw
 import type { Measured } from '../../../slots/promote/measured.ts'
 import { probingOf } from '../../../slots/promote/probe.ts'
 import { askSlots, parseAsked } from '../../../slots/promote/serving.ts'
-import { NotProven, type TrafficSwitch } from '../../../slots/promote/switch.ts'
+import { type TrafficSwitch, Unverified } from '../../../slots/promote/switch.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import { fakeHost } from '../../support/fake-host.ts'
 
@@ -116,12 +116,12 @@ describe('a move that is judged', () => {
   })
 
   it.each([
-    ['the slot itself answers', { blue: 0, green: 0 }, ['PROMOTE_NOT_PROVEN', false]],
-    ['the slot itself fails', { blue: 0, green: 5 }, ['RELEASE_NOT_PROVEN', false]],
-    ['the slot before is dead', { blue: 5, green: 0 }, ['PROMOTE_NOT_PROVEN', true]],
-    ['nobody can be asked', {}, ['PROMOTE_NOT_PROVEN', false]],
+    ['the slot itself answers', { blue: 0, green: 0 }, ['PROMOTE_UNVERIFIED', false]],
+    ['the slot itself fails', { blue: 0, green: 5 }, ['RELEASE_UNVERIFIED', false]],
+    ['the slot before is dead', { blue: 5, green: 0 }, ['PROMOTE_UNVERIFIED', true]],
+    ['nobody can be asked', {}, ['PROMOTE_UNVERIFIED', false]],
   ] as const)('whose proof did not come, while %s', async (_, seen, expected) => {
-    expect(await code(judged(seen, undefined, new NotProven('the site still says blue')))).toEqual(expected)
+    expect(await code(judged(seen, undefined, new Unverified('the site still says blue')))).toEqual(expected)
   })
 
   it('keeps any other problem as it is', async () => {

@@ -27,7 +27,11 @@ describe('a build for a closed host', () => {
           })
         }),
     )
-    await expect(building).rejects.toMatchObject({ code: 'CLOSED', exit: 3, message: expect.stringContaining('anna') })
+    await expect(building).rejects.toMatchObject({
+      code: 'CLOSED',
+      exitCode: 3,
+      message: expect.stringContaining('anna'),
+    })
     expect(stopped).toBe(true)
   })
 

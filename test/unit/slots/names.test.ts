@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { named, port, sharedPaths } from '../../../slots/names.ts'
+import { port, sharedPaths, validateName } from '../../../slots/names.ts'
 
 describe('names', () => {
   it.each([
@@ -9,7 +9,7 @@ describe('names', () => {
     ['version', '0.1.1+build.5'],
     ['root', '/srv/life'],
   ] as const)('accepts the %s %s', (kind, value) => {
-    expect(named(kind, value)).toBe(value)
+    expect(validateName(kind, value)).toBe(value)
   })
 
   it.each([
@@ -23,8 +23,8 @@ describe('names', () => {
     ['root', '/srv/../etc'],
     ['root', 'srv/life'],
   ] as const)('refuses the %s %j and says the rule', (kind, value) => {
-    expect(() => named(kind, value)).toThrowError(
-      expect.objectContaining({ code: 'NAME_INVALID', exit: 2, next: expect.stringMatching(/^Use /) }),
+    expect(() => validateName(kind, value)).toThrowError(
+      expect.objectContaining({ code: 'NAME_INVALID', exitCode: 2, hint: expect.stringMatching(/^Use /) }),
     )
   })
 
@@ -33,7 +33,7 @@ describe('names', () => {
       fc.property(fc.constantFrom('app', 'slot', 'version', 'root'), fc.string({ unit: 'binary' }), (kind, value) => {
         let accepted: string
         try {
-          accepted = named(kind, value)
+          accepted = validateName(kind, value)
         } catch {
           return
         }
@@ -66,6 +66,6 @@ describe('sharedPaths', () => {
     [['storage', 'storage/a']],
     [['storage', 'storage']],
   ])('refuses %j', paths => {
-    expect(() => sharedPaths(paths)).toThrow(expect.objectContaining({ code: 'NAME_INVALID', exit: 2 }))
+    expect(() => sharedPaths(paths)).toThrow(expect.objectContaining({ code: 'NAME_INVALID', exitCode: 2 }))
   })
 })

@@ -11,8 +11,8 @@ import { slotFaults } from '../../../slots/faults.ts'
 import { healthOf } from '../../../slots/health/health.ts'
 import { layout } from '../../../slots/layout.ts'
 import type { Socket } from '../../../slots/lifecycle/sockets.ts'
-import { checkTable, type Evidence, judge } from '../../../slots/preflight/checks.ts'
-import { look, parseLook, type Seen } from '../../../slots/preflight/inspect.ts'
+import { checkTable, type Evidence, evaluateChecks } from '../../../slots/preflight/checks.ts'
+import { type HostInspection, inspect, parseInspection } from '../../../slots/preflight/inspect.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
 
@@ -32,7 +32,7 @@ const socket = (more: Partial<Socket>): Socket => ({
   ...more,
 })
 
-const seen: Seen = {
+const seen: HostInspection = {
   clock: 1_000_500,
   disk: { free: 1e9, inodes: 100_000, mount: '/srv' },
   mounts: [
@@ -63,8 +63,8 @@ const evidence: Evidence = {
   clock: { began: 1_000_000, ended: 1_001_000 },
   deploy: 'd1',
 }
-const findings = (more: Partial<Evidence>, what: Partial<Seen> = {}) =>
-  judge({ ...evidence, ...more, seen: { ...seen, ...what } }).filter(check => check.result !== 'ok')
+const findings = (more: Partial<Evidence>, what: Partial<HostInspection> = {}) =>
+  evaluateChecks({ ...evidence, ...more, seen: { ...seen, ...what } }).filter(check => check.result !== 'ok')
 
 const file = (path: string, diff: string) => ({ file: { path, text: '', mode: 0o644 }, diff })
 const room = (packed: number, unpacked: number, entries: number) => ({ load: { room: { packed, unpacked, entries } } })
@@ -189,9 +189,9 @@ describe('the judgement of a host', () => {
       /^\/ is full, and \/srv\/life is on it$/,
     ],
   ] as const)('fails for %s', (_, more, what, name, said) => {
-    const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
-    expect(found).toEqual([expect.objectContaining({ name, result: 'fail', said: expect.stringMatching(said) })])
-    expect(found[0]?.next).toMatch(/\w/)
+    const found = findings(more as Partial<Evidence>, what as Partial<HostInspection>)
+    expect(found).toEqual([expect.objectContaining({ name, result: 'fail', message: expect.stringMatching(said) })])
+    expect(found[0]?.hint).toMatch(/\w/)
   })
 
   it.each([
@@ -222,8 +222,8 @@ describe('the judgement of a host', () => {
     ],
     ['little room, with nothing to send', {}, { disk: { ...seen.disk, free: 1e6 } }, 'disk', /1\.0 MB free/],
   ] as const)('warns of %s', (_, more, what, name, said) => {
-    const found = findings(more as Partial<Evidence>, what as Partial<Seen>)
-    expect(found).toEqual([expect.objectContaining({ name, result: 'warn', said: expect.stringMatching(said) })])
+    const found = findings(more as Partial<Evidence>, what as Partial<HostInspection>)
+    expect(found).toEqual([expect.objectContaining({ name, result: 'warn', message: expect.stringMatching(said) })])
   })
 
   it('lets a deploy mend a live slot that is ill', () => {
@@ -234,13 +234,13 @@ describe('the judgement of a host', () => {
 
   it('never says to end a process, which may be the live slot of somebody else', () => {
     const [check] = findings({}, { sockets: [socket({ owner: 0 }), socket({ name: 'nc', pid: 99 })] })
-    expect(check?.next).toMatch(/give the slot a port of its own/)
-    expect(check?.next).not.toMatch(/\b(?:end|kill|stop) (?:it|that|the process)/i)
+    expect(check?.hint).toMatch(/give the slot a port of its own/)
+    expect(check?.hint).not.toMatch(/\b(?:end|kill|stop) (?:it|that|the process)/i)
   })
 
   it('gives the exact line of sudoers', () => {
     const [check] = findings({ sudo: [['/usr/bin/journalctl', '--unit=life@blue.service']] }, DENIED)
-    expect(check?.next).toContain('deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service')
+    expect(check?.hint).toContain('deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service')
   })
 
   it('does not refuse what somebody else changes at this moment', () => {
@@ -270,7 +270,7 @@ describe('the judgement of a host', () => {
   })
 
   it('is a table with what to do', () => {
-    const lines = checkTable(judge({ ...evidence, seen: { ...seen, ...DENIED } })).split('\n')
+    const lines = checkTable(evaluateChecks({ ...evidence, seen: { ...seen, ...DENIED } })).split('\n')
     expect(lines).toContain('ok    live slot    blue')
     expect(lines.find(line => line.startsWith('fail'))).toMatch(
       /^fail {2}sudo .*refused to deploy\. Run `npx task setup`/,
@@ -284,9 +284,9 @@ describe('what the host prints', () => {
     const at = layout(root)
     await mkdir(at.releases)
     const runtime = { pid: () => sh.read`echo` } as unknown as Runtime
-    const script = look({ layout: at, slots, runtime, health: healthOf() }, [['/usr/sbin/nginx', '-t']])
+    const script = inspect({ layout: at, slots, runtime, health: healthOf() }, [['/usr/sbin/nginx', '-t']])
     const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
-    const read = parseLook(stdout)
+    const read = parseInspection(stdout)
     expect(Math.abs(read.clock - Date.now())).toBeLessThan(60_000)
     expect(read.disk.free).toBeGreaterThan(0)
     expect(read.disk.mount).toMatch(/^\//)

@@ -1,6 +1,6 @@
 /** F60: what of an environment is hidden, and what is not. */
 import { describe, expect, it } from 'vitest'
-import { telling } from '../../../runner/engine/emit.ts'
+import { redactingEmitter } from '../../../runner/engine/emit.ts'
 import { redactor } from '../../../runner/secrets/redact.ts'
 import { isEveryday, partsOf, secretsOf } from '../../../slots/environment/secrets.ts'
 
@@ -73,7 +73,7 @@ describe('F60 everyday words', () => {
   it('no key of JSON is hidden, and every text in it is', () => {
     const events: unknown[] = []
     const made = hiding({ A: 'live', B: 'slot', C: 'sk_secret_123', D: 'roundTrips', E: 'connections' })
-    const tell = telling({ handle: (event: unknown) => void events.push(event) } as never, made)
+    const tell = redactingEmitter({ handle: (event: unknown) => void events.push(event) } as never, made)
     const data = {
       slot: 'blue',
       live: true,

@@ -110,7 +110,7 @@ describe('the account that deploys', () => {
   ])('%s', (_, user, wished, owner, wanted) => {
     const found = () => deployingUser('web-1', folders, me(user), { user: wished, owner })
     if (/^[a-z]/.test(wanted)) expect(found()).toBe(wanted)
-    else expect(found).toThrow(expect.objectContaining({ code: wanted, exit: 3 }))
+    else expect(found).toThrow(expect.objectContaining({ code: wanted, exitCode: 3 }))
   })
 
   it('is shown with its keys, of which the end is enough', () => {

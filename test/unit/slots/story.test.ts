@@ -1,13 +1,13 @@
 /** What the journal tells of a slot that is down, or that nobody can go back to. */
 import { describe, expect, it } from 'vitest'
 import { slotFaults } from '../../../slots/faults.ts'
-import type { Entry } from '../../../slots/journal/journal.ts'
 import { explained, nowhere, stoppedBy, wasLive } from '../../../slots/journal/story.ts'
 import { layout } from '../../../slots/layout.ts'
+import type { JournalEntry } from '../../../slots/model.ts'
 import type { SlotRecord } from '../../../slots/state/slot-record.ts'
 import { fakeHost } from '../../support/fake-host.ts'
 
-const entry = (more: Partial<Entry>): Entry => ({
+const entry = (more: Partial<JournalEntry>): JournalEntry => ({
   at: '2026-11-22T20:55:41.123Z',
   by: 'ann@desk',
   where: 'desk',
@@ -45,7 +45,7 @@ describe('a slot that is down', () => {
     expect(stoppedBy(entries, 'green')).toBe(by)
   })
 
-  const told = (entries: readonly Entry[]) => ({
+  const told = (entries: readonly JournalEntry[]) => ({
     host: fakeHost(() => entries.map(one => JSON.stringify(one)).join('\n')),
     layout: layout('/srv/life'),
   })

@@ -92,7 +92,7 @@ it('names those that are missing, and the packages that have them', async () => 
   const { gzip: _g, awk: _a, ss: _s, ...rest } = await here()
   const lines = await missingWhere(rest)
   expect(lines.toSorted()).toEqual(['awk', 'gzip', 'ss'])
-  const { message, next } = slotFaults.TOOLS_MISSING(parseMissing(lines, known) ?? { tools: [], packages: [] })
+  const { message, hint: next } = slotFaults.TOOLS_MISSING(parseMissing(lines, known) ?? { tools: [], packages: [] })
   expect(message).toMatch(/lacks .*gzip/)
   expect(next).toMatch(/apt-get install -y .*gzip/)
   expect(next).toMatch(/mawk/)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { slotsOf } from '../../../slots/slot.ts'
-import { judge, type Readings } from '../../../slots/state/readings.ts'
+import { type Readings, resolveLive } from '../../../slots/state/readings.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 
@@ -25,12 +25,12 @@ const read = (router?: string, answer?: string, records: Readings['records'] = [
 describe('which slot is live', () => {
   it('is the one that all three readings name', () => {
     const records = [record('blue', '2026-01-01T00:00:00Z'), record('green', '2026-01-02T00:00:00Z')]
-    const truth = judge(read('green', 'green', records), slots)
+    const truth = resolveLive(read('green', 'green', records), slots)
     expect([truth.live?.name, truth.idle.name]).toEqual(['green', 'blue'])
   })
 
   it('is none when all three say so, and then the first slot is filled first', () => {
-    const truth = judge(read(undefined, undefined, [undefined, record('blue', null)]), slots)
+    const truth = resolveLive(read(undefined, undefined, [undefined, record('blue', null)]), slots)
     expect([truth.live, truth.idle.name]).toEqual([undefined, 'blue'])
   })
 
@@ -47,8 +47,8 @@ describe('which slot is live', () => {
       { ...read('blue', 'blue', [record('blue', '2026')]), router: { slot: 'blue', generation: 'h' } },
     ],
   ])('is unknown, and nothing goes ahead, when %s', (_, readings) => {
-    expect(() => judge(readings, slots)).toThrowError(
-      expect.objectContaining({ code: 'LIVE_UNKNOWN', exit: 3, detail: expect.stringContaining('public answer') }),
+    expect(() => resolveLive(readings, slots)).toThrowError(
+      expect.objectContaining({ code: 'LIVE_UNKNOWN', exitCode: 3, detail: expect.stringContaining('public answer') }),
     )
   })
 })
@@ -61,7 +61,7 @@ describe('the slots of a project', () => {
     ['a bad name', { 'blue;': { port: 4000 }, green: { port: 5000 } }, 'NAME_INVALID'],
   ])('cannot be %s', (_, specs, code) => {
     expect(() => slotsOf(specs as Record<string, { port: number }>)).toThrowError(
-      expect.objectContaining({ code, exit: 2 }),
+      expect.objectContaining({ code, exitCode: 2 }),
     )
   })
 

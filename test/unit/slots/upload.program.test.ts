@@ -25,7 +25,7 @@ import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
 import { releaseOf } from '../../../slots/upload/release.ts'
-import { sendingOf } from '../../../slots/upload/upload.ts'
+import { uploadOf } from '../../../slots/upload/upload.ts'
 import { type Entry, handTar } from '../../support/hand-tar.ts'
 
 const exec = promisify(execFile)
@@ -92,7 +92,7 @@ async function send(artifact: Artifact, on: Host) {
   const deploy = { id: `d${ids++}`, by: 'me' }
   const log = (line: string) => void lines.push(line)
   const ground = { host: on, layout: folders, deploy: deploy as never, dryRun: false }
-  const fresh = await sendingOf(ground, artifact, contentsOf(artifact)).complete(log)
+  const fresh = await uploadOf(ground, artifact, contentsOf(artifact)).send(log)
   return { fresh, release, lines, artifact }
 }
 const same = (dir: string) =>
@@ -278,11 +278,11 @@ describe('an upload', () => {
       run: (script, options = {}) => host.run(script, { ...options, onLine: onLine(options.onLine) }),
     }
     const ground = { host: listening, layout: folders, deploy: { id: 'd', by: 'me' } as never, dryRun: false }
-    const sending = sendingOf(ground, artifact, contentsOf(artifact))
-    sending.announce()
+    const sending = uploadOf(ground, artifact, contentsOf(artifact))
+    sending.prefetch()
     await asked
     expect(await readdir(folders.releases)).toEqual([first.release.name])
-    expect(await sending.complete(() => undefined)).toBe(true)
+    expect(await sending.send(() => undefined)).toBe(true)
     await same(sending.release.dir)
   })
 

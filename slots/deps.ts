@@ -1,0 +1,25 @@
+/** What the functions of a slot's life are given. Each one names the part that it uses: `Pick<Deps, 'host' | 'layout'>`. */
+import type { Host } from '../host/host.ts'
+import type { HostFacts, Provision, Router, Runtime, Slot } from './contracts.ts'
+import type { Layout } from './layout.ts'
+import type { Deploy, Health } from './model.ts'
+import type { Slots } from './slot.ts'
+
+export interface Deps<S extends string = string> {
+  readonly app: string
+  readonly host: Host
+  readonly layout: Layout
+  readonly slots: Slots<S>
+  readonly router: Router
+  readonly runtime: Runtime
+  readonly health: Health
+  /** This run of the program, as the host's records know it. */
+  readonly deploy: Deploy
+  /** In a dry run nothing is stopped, started or switched, so what comes after must not expect it. */
+  readonly dryRun: boolean
+  /** The text of a slot's environment file: the project's environment, the runtime's, and the slot's own; the last one wins. */
+  environment(slot: Slot): string
+  /** What the plugins want to stand on the host. */
+  provisions(facts: HostFacts): readonly Provision[]
+  log(line: string): void
+}
