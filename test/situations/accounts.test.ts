@@ -3,12 +3,13 @@ import { existsSync, realpathSync } from 'node:fs'
 import { connect as dial } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startHost, type TestHost } from '../../dev/host.ts'
 import type { Host } from '../../host/host.ts'
+import { capture } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import { moveLink } from '../../plugins/router/nginx/symlink.ts'
 import { faultOf, setting } from '../contract/host.ts'
-import { startHost, type TestHost } from '../support/host.ts'
 
 let box: TestHost
 beforeAll(async () => {
@@ -45,12 +46,15 @@ mount -t tmpfs -o nr_inodes=${4 + left},mode=0755,uid=$(id -u vagrant) tmpfs ${r
     const host = await open()
     const before = sh.write`cd ${router}; mkdir blue.1; : > blue.1/blue; ln -s blue.1 live`
     expect(await host.run(before)).toMatchObject({ code: 0 })
-    const [, moved, told] = await Promise.allSettled([
-      host.run(sh.write`true`),
-      host.run(moveLink(router, 'green', '2')),
-      host.run(sh.write`touch told`),
-    ])
-    expect(moved).toMatchObject({ value: { code: 1, stderr: expect.stringContaining('No space left on device') } })
+    const batch = host.pipeline()
+    const added = [sh.write`true`, moveLink(router, 'green', '2'), sh.write`touch told`].map(script =>
+      batch.add(capture(script)),
+    )
+    await batch.run().catch(() => undefined)
+    const [, moved, told] = await Promise.allSettled(added)
+    expect(moved).toMatchObject({
+      reason: { code: 'COMMAND_FAILED', detail: expect.stringContaining('No space left on device') },
+    })
     expect(told).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
     expect((await box.exec(`readlink ${router}/live; ls /home/vagrant/told`)).stdout).toBe('blue.1\n')
   })
