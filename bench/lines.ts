@@ -1,8 +1,8 @@
 /** Lines of several lengths to one host: a proxy for each, and an ssh configuration that goes through it. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestHost } from '../test/support/host.ts'
-import { type SlowProxy, startSlowProxy } from '../test/support/slow-proxy.ts'
+import type { TestHost } from '../dev/host.ts'
+import { type SlowProxy, startSlowProxy } from '../dev/slow-proxy.ts'
 
 export interface Line extends AsyncDisposable {
   /** Milliseconds, there and back. */

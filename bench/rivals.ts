@@ -2,7 +2,7 @@
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startHost, type TestHost } from '../test/support/host.ts'
+import { startHost, type TestHost } from '../dev/host.ts'
 import type { Artifact, Ground } from './ground.ts'
 import { type Line, openLine } from './lines.ts'
 import { type Ran, timed } from './process.ts'

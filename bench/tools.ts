@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import type { TestHost } from '../test/support/host.ts'
+import type { TestHost } from '../dev/host.ts'
 
 const run = promisify(execFile)
 

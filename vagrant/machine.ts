@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { ensureBaseImage } from '../test/support/engine.ts'
-import { startHost } from '../test/support/host.ts'
-import { findProgram } from '../test/support/install.ts'
+import { ensureBaseImage } from '../dev/engine.ts'
+import { startHost } from '../dev/host.ts'
+import { findProgram } from '../dev/install.ts'
 
 const run = promisify(execFile)
 const HERE = fileURLToPath(new URL('.', import.meta.url))

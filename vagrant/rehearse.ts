@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
-import { type Load, type Report, startLoad } from '../test/support/load.ts'
+import { type Load, type Report, startLoad } from '../dev/load.ts'
 import { openRehearsalHost, type RehearsalHost } from './machine.ts'
 
 const HOME = fileURLToPath(new URL('..', import.meta.url))

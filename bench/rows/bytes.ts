@@ -1,5 +1,5 @@
 /** Bytes on the wire, both ways, counted by a proxy, for a real version bump: another version of the sample application, built anew. */
-import { lifeTarball } from '../../test/support/life.ts'
+import { lifeTarball } from '../../dev/life.ts'
 import type { Measured, Row } from '../figures.ts'
 import type { Artifact, Ground } from '../ground.ts'
 import type { Line } from '../lines.ts'

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { $ as zx } from 'zx/core'
+import { startHost, type TestHost } from '../../dev/host.ts'
+import { startSlowProxy } from '../../dev/slow-proxy.ts'
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
-import { startHost, type TestHost } from '../support/host.ts'
-import { startSlowProxy } from '../support/slow-proxy.ts'
 import { faultOf, hostContract, rejection, setting } from './host.ts'
 
 const $ = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })

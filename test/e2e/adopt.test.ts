@@ -1,7 +1,7 @@
 /** A host on which the application already runs, started by hand: it becomes the live slot without a restart. */
 import { expect, it } from 'vitest'
-import { lifeTarball } from '../support/life.ts'
-import { startSite } from '../support/site.ts'
+import { lifeTarball } from '../../dev/life.ts'
+import { startSite } from '../../dev/site.ts'
 
 it('setup --adopt makes what runs on the blue port the live slot, without a restart, and a later deploy ends it', async () => {
   await using site = await startSite()

@@ -1,6 +1,6 @@
 /** The host is examined before anything is written: each fault is really there, and refused with what to do. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Site, startSite } from '../support/site.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 

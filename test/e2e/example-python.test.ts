@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startHost, type TestHost } from '../support/host.ts'
-import { type Load, type LoadOptions, type Report, startLoad } from '../support/load.ts'
-import { runTask } from '../support/site.ts'
+import { startHost, type TestHost } from '../../dev/host.ts'
+import { type Load, type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
+import { runTask } from '../../dev/site.ts'
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/python', import.meta.url))
 const PACKAGES = `export DEBIAN_FRONTEND=noninteractive

@@ -1,9 +1,9 @@
 /** The standard tasks on a host where HAProxy is the router, and what a switch costs there. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 import { onHaproxy } from '../support/haproxy.ts'
 import { deployNext, liveState, succeeds } from '../support/invariant.ts'
-import { type LoadOptions, type Report, startLoad } from '../support/load.ts'
-import { type Site, startSite } from '../support/site.ts'
 
 const SOCKETS = 50
 const MAP = '/srv/life/router/live.map'

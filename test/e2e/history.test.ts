@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Site, startSite } from '../../dev/site.ts'
 import { handTar } from '../support/hand-tar.ts'
-import { type Site, startSite } from '../support/site.ts'
 
 const exec = promisify(execFile)
 let site: Site

@@ -1,7 +1,7 @@
 /** Ctrl-C in the middle of things: undone newest first, the live slot as it was, the lock free. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../../dev/site.ts'
 import { lockIsFree } from '../support/invariant.ts'
-import { type Site, startSite } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

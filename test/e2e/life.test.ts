@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { ensureBaseImage, proxyArguments } from '../support/engine.ts'
+import { ensureBaseImage, proxyArguments } from '../../dev/engine.ts'
 
 const run = promisify(execFile)
 const life = fileURLToPath(new URL('../../examples/life', import.meta.url))

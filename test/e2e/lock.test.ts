@@ -1,6 +1,6 @@
 /** Only one works on a host: the others wait in line or are told who it is; and a late write is refused. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Site, startSite } from '../support/site.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 

@@ -1,6 +1,6 @@
 /** A migration whose client is killed goes on, and is not run a second time by the next. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Site, startSite } from '../support/site.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { runProgram } from '../support/site.ts'
+import { runProgram } from '../../dev/site.ts'
 
 const run = promisify(execFile)
 const HOME = fileURLToPath(new URL('../..', import.meta.url))

@@ -1,7 +1,7 @@
 /** Somebody moved the traffic by hand, or a deploy was cut: the next run says what it found, and puts it in order. */
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Site, startSite } from '../support/site.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 

@@ -2,9 +2,9 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../../dev/site.ts'
 import type { PromoteReport } from '../../slots/promote/report/data.ts'
 import { findChromium, look } from '../support/chromium.ts'
-import { type Site, startSite } from '../support/site.ts'
 
 const chromium = await findChromium()
 

@@ -1,6 +1,6 @@
 /** The slot that is not live is stopped: after its drain, with every connection accounted for. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Site, startSite } from '../support/site.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 

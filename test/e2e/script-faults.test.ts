@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runTask, type Site, startSite } from '../support/site.ts'
+import { runTask, type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 

@@ -7,7 +7,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Ended, type Site, startSite } from '../support/site.ts'
+import { type Ended, type Site, startSite } from '../../dev/site.ts'
 
 const run = promisify(execFile)
 

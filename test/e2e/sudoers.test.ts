@@ -1,9 +1,9 @@
 /** What the sudoers file that `setup` writes allows, asked of sudo itself: the plugins' command lines to the word, and nothing beside them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../../dev/site.ts'
 import { quote } from '../../host/script.ts'
 import { beam, nginx } from '../../index.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
-import { type Site, startSite } from '../support/site.ts'
 
 /** A password-free rule for everything, as the image has it, and as many an administrator writes it. */
 const EVERYTHING = '/etc/sudoers.d/vagrant'

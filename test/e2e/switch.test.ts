@@ -3,8 +3,8 @@
  * control that reloads nginx must lose something, or this test is blind.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type LoadOptions, type Report, startLoad } from '../support/load.ts'
-import { type Site, startSite } from '../support/site.ts'
+import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 const SOCKETS = 50
 /** Switches that the control may take until it has lost a request. With this load about four of five do. */

@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Site, startSite } from '../../dev/site.ts'
+import { type SlowProxy, startSlowProxy } from '../../dev/slow-proxy.ts'
 import { leftovers, throughPort } from '../support/invariant.ts'
-import { type Site, startSite } from '../support/site.ts'
-import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts'
 
 const exec = promisify(execFile)
 const PARTS = 20

@@ -1,7 +1,7 @@
 /** Faults of the application that is deployed: it dies, lies, hangs, stays, or a stranger has its port. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Site } from '../../dev/site.ts'
 import { deployNext, dotenv, faultSite, NEXT_VERSION, succeeds, underFault } from '../support/invariant.ts'
-import type { Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

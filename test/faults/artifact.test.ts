@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Site } from '../../dev/site.ts'
+import { startSlowProxy } from '../../dev/slow-proxy.ts'
 import { type Entry, handTar } from '../support/hand-tar.ts'
 import { deployNext, faultSite, heavyNext, leftovers, next, throughPort, underFault } from '../support/invariant.ts'
-import type { Site } from '../support/site.ts'
-import { startSlowProxy } from '../support/slow-proxy.ts'
 
 let site: Site
 beforeAll(async () => {

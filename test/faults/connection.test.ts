@@ -4,6 +4,8 @@ import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Site } from '../../dev/site.ts'
+import { startSlowProxy } from '../../dev/slow-proxy.ts'
 import {
   deployNext,
   faultSite,
@@ -13,8 +15,6 @@ import {
   throughPort,
   underFault,
 } from '../support/invariant.ts'
-import type { Site } from '../support/site.ts'
-import { startSlowProxy } from '../support/slow-proxy.ts'
 
 let site: Site
 beforeAll(async () => {

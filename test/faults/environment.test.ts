@@ -5,8 +5,8 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Ended, Site } from '../../dev/site.ts'
 import { deployNext, dotenv, faultSite, next, underFault } from '../support/invariant.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 let site: Site
 let file: string

@@ -2,6 +2,9 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startLoad } from '../../dev/load.ts'
+import type { Ended, Running, Site } from '../../dev/site.ts'
+import { type SlowProxy, startSlowProxy } from '../../dev/slow-proxy.ts'
 import {
   assertCleanAfter,
   deployNext,
@@ -12,9 +15,6 @@ import {
   throughPort,
   underFault,
 } from '../support/invariant.ts'
-import { startLoad } from '../support/load.ts'
-import type { Ended, Running, Site } from '../support/site.ts'
-import { type SlowProxy, startSlowProxy } from '../support/slow-proxy.ts'
 
 /** Milliseconds: the host lets go of a lock that it hears nothing of, and looks at it a little later. */
 const TTL = 15_000

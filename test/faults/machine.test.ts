@@ -1,8 +1,8 @@
 /** The machine itself: it reboots, or nobody was ever there. */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Site, startSite } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next, succeeds } from '../support/invariant.ts'
-import { type Site, startSite } from '../support/site.ts'
 
 describe('F44 a host that reboots', () => {
   let site: Site

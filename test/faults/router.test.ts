@@ -1,9 +1,9 @@
 /** Faults of the router, and promotes that ought not to happen. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startLoad } from '../../dev/load.ts'
+import type { Ended, Site } from '../../dev/site.ts'
 import { onHaproxy } from '../support/haproxy.ts'
 import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
-import { startLoad } from '../support/load.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 /** Of each kind a few: more would take the time of the program that is measured. */
 const CLIENTS = { keepAlive: 2, idle: 2, post: 1, fresh: 1, slow: 0, socket: 10 }

@@ -2,9 +2,9 @@
 import { get } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { type Kind, type Report, startLoad } from '../../dev/load.ts'
+import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next } from '../support/invariant.ts'
-import { type Kind, type Report, startLoad } from '../support/load.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 /** The commands of this row so far. */
 let commands: Ended[] = []

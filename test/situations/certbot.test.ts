@@ -3,9 +3,9 @@
  * Encrypt's own people test with. All of it is on the test's host, so no name and no certificate of the world is touched.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { startLoad } from '../../dev/load.ts'
+import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
-import { startLoad } from '../support/load.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 const OWN = '/etc/nginx/sites-available/life.conf'
 const INCLUDE = '/etc/nginx/switchyard/life.conf'

@@ -1,8 +1,8 @@
 /** What stands between a deploy and an application's health: the account, the answer, who answers, and what comes up late. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Ended, Site } from '../../dev/site.ts'
 import { whose } from '../../slots/lifecycle/sockets.ts'
 import { assertCleanAfter, deployNext, dotenv, faultSite, succeeds, underFault } from '../support/invariant.ts'
-import type { Ended, Site } from '../support/site.ts'
 import { behave, standIn } from '../support/stand-in.ts'
 
 const SHORT = { LIFE_WITHIN: '1500' }

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { startHost, type TestHost } from '../../dev/host.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import { field } from '../../host/ssh/wire.ts'
 import { Fault } from '../../runner/fault.ts'
-import { startHost, type TestHost } from '../support/host.ts'
 
 const run = promisify(execFile)
 let box: TestHost

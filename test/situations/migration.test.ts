@@ -1,7 +1,7 @@
 /** Migrations that do not end as they should, or that more than one person wants to run. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { Ended, Running, Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
-import type { Ended, Running, Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 /** What else stands on an nginx that people really have: sites of the same name, broken files of others, passwords, a link that was lost. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startLoad } from '../../dev/load.ts'
+import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
-import { startLoad } from '../support/load.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 const SITES = '/etc/nginx/sites-enabled'
 

@@ -1,7 +1,7 @@
 /** F65: hosts that are older, or have less, than the rehearsal host. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
-import type { Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

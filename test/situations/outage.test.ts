@@ -4,8 +4,9 @@
  * healthy is not held to account for router, disk or line.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { lifeTarball } from '../../dev/life.ts'
+import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, dotenv, next } from '../support/invariant.ts'
-import { lifeTarball } from '../support/life.ts'
 import {
   ILLS,
   type Ill,
@@ -18,7 +19,6 @@ import {
   sicken,
   statusOf,
 } from '../support/outage.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 // Each row is some commands, and on a busy machine each of them takes its time.
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 900_000 })

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lifeTarball } from '../../dev/life.ts'
+import { type Ended, runTask, type Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
-import { lifeTarball } from '../support/life.ts'
-import { type Ended, runTask, type Site } from '../support/site.ts'
 
 let site: Site
 let folder: string

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Ended, runProgram } from '../../dev/site.ts'
 import { nodes } from '../support/nodes.ts'
-import { type Ended, runProgram } from '../support/site.ts'
 
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const BIN = join(HOME, 'bin/task.mjs')

@@ -2,12 +2,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Ended, Site } from '../../dev/site.ts'
 import { quote } from '../../host/script.ts'
 import { layout } from '../../slots/layout.ts'
 import { prune } from '../../slots/upload/release.ts'
 import { handTar } from '../support/hand-tar.ts'
 import { assertCleanAfter, faultSite, heavyNext, next, succeeds, underFault } from '../support/invariant.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startLoad } from '../../dev/load.ts'
+import type { Site } from '../../dev/site.ts'
 import { sh } from '../../host/script.ts'
 import {
   assertCleanAfter,
@@ -9,8 +11,6 @@ import {
   succeeds,
   underFault,
 } from '../support/invariant.ts'
-import { startLoad } from '../support/load.ts'
-import type { Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** Setup on hosts where something stands already: what it writes is in force, or every file is as it was. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
-import type { Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** F68: what sudo refuses, and what it only warns of, on hosts whose administrators have set it up in their own way. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
-import type { Ended, Site } from '../support/site.ts'
 
 let site: Site
 beforeAll(async () => {

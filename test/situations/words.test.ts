@@ -2,9 +2,9 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Ended, Site } from '../../dev/site.ts'
+import { startSlowProxy } from '../../dev/slow-proxy.ts'
 import { assertCleanAfter, dotenv, faultSite, next, succeeds, throughPort, underFault } from '../support/invariant.ts'
-import type { Ended, Site } from '../support/site.ts'
-import { startSlowProxy } from '../support/slow-proxy.ts'
 
 const PEM = ['-----BEGIN PRIVATE KEY-----', 'MIIEvQIBADANBgkqhkiG', '9w0BAQEFAASCBKcwggSj', '-----END PRIVATE KEY-----']
 const ENVIRONMENT = `STRIPE_MODE=live

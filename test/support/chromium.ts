@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { findProgram } from './install.ts'
+import { findProgram } from '../../dev/install.ts'
 
 const run = promisify(execFile)
 

@@ -1,6 +1,6 @@
 /** A host on which HAProxy has port 80 in the place of nginx. */
-import type { TestHost } from './host.ts'
-import type { SiteOptions } from './site.ts'
+import type { TestHost } from '../../dev/host.ts'
+import type { SiteOptions } from '../../dev/site.ts'
 
 /** Debian's packages; nginx stays as a program that a test may run. */
 const INSTALL = `set -e

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
-import { lifeTarball } from './life.ts'
-import { startLoad } from './load.ts'
-import { type Ended, type Site, type SiteOptions, startSite } from './site.ts'
+import { lifeTarball } from '../../dev/life.ts'
+import { startLoad } from '../../dev/load.ts'
+import { type Ended, type Site, type SiteOptions, startSite } from '../../dev/site.ts'
 
 const run = promisify(execFile)
 

@@ -1,7 +1,7 @@
 /** A live slot that does not serve any more, in the ways in which that happens, and a host on which it does. */
 import { expect } from 'vitest'
+import { type Site, type SiteOptions, startSite } from '../../dev/site.ts'
 import { dotenv, succeeds } from './invariant.ts'
-import { type Site, type SiteOptions, startSite } from './site.ts'
 
 /** How a live slot is ill. One that was killed comes back by itself; one that crashes does so again and again. */
 export const ILLS = ['stopped', 'killed', 'crashing', 'frozen', 'answering 500'] as const

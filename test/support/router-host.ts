@@ -4,11 +4,11 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { startHost, type TestHost } from '../../dev/host.ts'
 import { quote } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import type { HostFacts, Plugin, Provision, Router, Slot } from '../../slots/contracts.ts'
 import type { RouterUnderTest } from '../contract/router.ts'
-import { startHost, type TestHost } from './host.ts'
 import { pluginKit } from './plugin-kit.ts'
 
 export const FACTS: HostFacts = { user: 'vagrant', group: 'vagrant' }

@@ -1,4 +1,6 @@
 /** A host on which one runtime was set up, for its contract suite: an application's folder, its releases, and sudo for what the runtime asks. */
+
+import { startHost, type TestHost } from '../../dev/host.ts'
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
@@ -7,7 +9,6 @@ import { environmentFile } from '../../slots/environment/environment.ts'
 import { layout } from '../../slots/layout.ts'
 import { sudoersFile } from '../../slots/setup/sudoers.ts'
 import { type Bound, bound } from './bound.ts'
-import { startHost, type TestHost } from './host.ts'
 import { pluginKit } from './plugin-kit.ts'
 
 const FACTS: HostFacts = { user: 'vagrant', group: 'vagrant' }

@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { lifeTarball } from '../../dev/life.ts'
+import type { Site } from '../../dev/site.ts'
 import { NEXT_VERSION } from './invariant.ts'
-import { lifeTarball } from './life.ts'
-import type { Site } from './site.ts'
 
 const run = promisify(execFile)
 

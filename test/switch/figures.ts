@@ -1,5 +1,5 @@
 /** From what the load saw to the figures that are printed: only arithmetic and text. */
-import type { Drop, Kind, Report } from '../support/load.ts'
+import type { Drop, Kind, Report } from '../../dev/load.ts'
 import type { Switch } from './promoter.ts'
 
 export const KINDS = ['keepAlive', 'idle', 'post', 'fresh', 'slow', 'http2'] as const satisfies readonly Kind[]

@@ -1,6 +1,6 @@
 /** How long it takes until something that died is known to be dead: the holder of a lock, a connection. */
-import type { TestHost } from '../support/host.ts'
-import type { Site } from '../support/site.ts'
+import type { TestHost } from '../../dev/host.ts'
+import type { Site } from '../../dev/site.ts'
 import { now } from './promoter.ts'
 
 /** Milliseconds from the signal to the task that holds the lock, until somebody else could take it. */

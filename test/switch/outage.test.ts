@@ -7,8 +7,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Site } from '../../dev/site.ts'
 import { ILLS, type Ill, journal, liveSlot, mend, other, outageSite, sicken, statusOf } from '../support/outage.ts'
-import type { Site } from '../support/site.ts'
 
 const PROMOTES = Number(process.env.OUTAGE_PROMOTES ?? 200)
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))

@@ -1,4 +1,6 @@
 /** Promotes again and again over one connection, by the same functions as `task promote`: a run of the program for each would cost minutes. */
+
+import type { TestHost } from '../../dev/host.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import { beam } from '../../plugins/runtime/beam/beam.ts'
 import type { Plugin, Router, Runtime, Slot } from '../../slots/contracts.ts'
@@ -10,7 +12,6 @@ import { planSwitch, proveSwitch, recordSwitch } from '../../slots/promote/switc
 import { slotsOf } from '../../slots/slot.ts'
 import { readings, resolveLive } from '../../slots/state/readings.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
-import type { TestHost } from '../support/host.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
 
 /** One move of the traffic. Times are milliseconds since 1970, with fractions. */

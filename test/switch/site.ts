@@ -1,5 +1,5 @@
 /** A site with a release in each slot, traffic on one of them, and TLS in a server block of the user's own. */
-import { type Site, startSite } from '../support/site.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 
 export const TLS = 443
 

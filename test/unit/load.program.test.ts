@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { type Kind, type LoadOptions, type Report, startLoad } from '../support/load.ts'
+import { type Kind, type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, it } from 'vitest'
-import { startSlowProxy } from '../../support/slow-proxy.ts'
+import { startSlowProxy } from '../../../dev/slow-proxy.ts'
 
 /** Answers each connection with `answer` when it has read all of it. */
 async function answering(answer: Buffer) {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
+import { startSlowProxy } from '../../../dev/slow-proxy.ts'
 import { meter, trips } from '../../../host/ssh/traffic-meter.ts'
-import { startSlowProxy } from '../../support/slow-proxy.ts'
 
 it('words that are sent at once cost one trip together, and each that waits for an answer one more', () => {
   const chain = trips()

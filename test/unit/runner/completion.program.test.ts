@@ -3,7 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { findProgram } from '../../support/install.ts'
+import { findProgram } from '../../../dev/install.ts'
 import { buildProgram, type Program, projectWith, runTask, startLineInTerminal } from './program.ts'
 
 // Programs are started here, and the machine may be busy.

@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { ensureBaseImage, proxyArguments, withLock } from './engine.ts'
 
 const run = promisify(execFile)
-const source = fileURLToPath(new URL('../../examples/life/', import.meta.url))
+const source = fileURLToPath(new URL('../examples/life/', import.meta.url))
 /** What the Dockerfile copies, and what tells the builder how. */
 const parts = ['.dockerignore', 'Dockerfile', 'bin', 'config', 'lib', 'mix.exs', 'rel']
 const store = join(tmpdir(), `switchyard-life-${process.getuid?.()}`)

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { startHost, type TestHost } from './host.ts'
 import { lifeTarball } from './life.ts'
 
-const BIN = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
+const BIN = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
 
 export interface Ended {
   /** 128 + n when it was ended by signal n. */

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const context = fileURLToPath(new URL('../../vagrant/', import.meta.url))
+const context = fileURLToPath(new URL('../vagrant/', import.meta.url))
 /** What the image is made of: the files that vagrant/.dockerignore lets through, and the Dockerfile. */
 const contextFiles = ['Dockerfile', 'init.sh', 'provision.sh']
 /** What the host tests and the rehearsal run on this machine beside Docker, with the Debian package that has each. */
