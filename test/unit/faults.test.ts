@@ -5,14 +5,14 @@ import { rooms } from '../../faults.ts'
 
 const codes = Object.values(rooms).flatMap(room => Object.keys(room))
 
-describe('the catalogue of errors', () => {
-  it('has no code twice, and all in one form', () => {
+describe('the fault catalogue', () => {
+  it('has unique codes, all of one format', () => {
     expect(codes.length).toBeGreaterThan(50)
     expect(codes.filter((code, i) => codes.indexOf(code) !== i)).toEqual([])
     expect(codes.filter(code => !/^[A-Z]+(_[A-Z]+)*$/.test(code))).toEqual([])
   })
 
-  it('has every room, and no entry that nothing throws', () => {
+  it('includes the faults of every module, and only faults that are thrown somewhere', () => {
     const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
       encoding: 'utf8',
     })

@@ -1,15 +1,15 @@
-/** F78: wrong fields, in every factory that a Taskfile calls, and in every field of each. */
+/** F78: invalid options, for every field of every factory that a Taskfile calls. */
 import { describe, expect, it } from 'vitest'
 import { beam, command, definer, docker, haproxy, nginx, project, service, ssh, tarball } from '../../index.ts'
 import { isFault } from '../../runner/fault.ts'
 
 type Options = Record<string, unknown>
 
-/** The types forbid all this; a Taskfile is not checked for them. */
+/** The types forbid these values, but a Taskfile is not type-checked when it is loaded. */
 const given = (options: unknown) => options as never
 const task = () => definer().task('One', { run: () => undefined })
 
-const parts = (): Options => ({
+const validProject = (): Options => ({
   app: 'life',
   host: ssh('web-1'),
   build: docker(),
@@ -17,16 +17,16 @@ const parts = (): Options => ({
   router: nginx({ site: 'life.example' }),
   slots: { blue: { port: 4000 }, green: { port: 5000 } },
 })
-const within = (name: string) => (options: unknown) => project(given({ ...parts(), [name]: options }))
-const inBlue = (options: unknown) => within('slots')({ blue: options, green: { port: 5000 } })
+const withOption = (name: string) => (options: unknown) => project(given({ ...validProject(), [name]: options }))
+const inBlue = (options: unknown) => withOption('slots')({ blue: options, green: { port: 5000 } })
 
 interface Factory {
   readonly name: string
   make(options: unknown): unknown
-  /** Options that are good, each field of the factory among them. */
+  /** Valid options that set every field of the factory. */
   readonly good: Options
   readonly needed: readonly string[]
-  /** Where its fields stand, from the factory that complains. */
+  /** Path to its fields, relative to the factory that reports the error. */
   readonly path?: readonly string[]
 }
 
@@ -34,20 +34,20 @@ const factories: readonly Factory[] = [
   {
     name: 'project()',
     make: options => project(given(options)),
-    good: { ...parts(), root: '/srv/life', env: '.env', health: {}, probe: false },
+    good: { ...validProject(), root: '/srv/life', env: '.env', health: {}, probe: false },
     needed: ['app', 'host', 'build', 'runtime', 'router', 'slots'],
   },
   {
     name: 'project()',
     path: ['health'],
-    make: within('health'),
+    make: withOption('health'),
     good: { path: '/up', version: false, passes: 1, every: 0, patience: 100, within: 1000, soak: 0 },
     needed: [],
   },
   {
     name: 'project()',
     path: ['probe'],
-    make: within('probe'),
+    make: withOption('probe'),
     good: { paths: ['/up'], rate: 10, tolerate: 0, watch: 0 },
     needed: [],
   },
@@ -160,7 +160,7 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
   const at = (field: string) => [...path, field].join('.')
   const fields = Object.keys(good)
 
-  it('takes all its options together, and those that it needs alone', () => {
+  it('accepts all options, and the required options alone', () => {
     make(good)
     make(Object.fromEntries(needed.map(field => [field, good[field]])))
     make({
@@ -169,7 +169,7 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
     })
   })
 
-  it.each(needed)('needs %s', field => {
+  it.each(needed)('requires the option %s', field => {
     for (const missing of [{ [field]: undefined }, {}]) {
       const { [field]: _, ...rest } = good
       expect(faultOf(() => make({ ...rest, ...missing }))).toMatchObject({
@@ -182,7 +182,7 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
     }
   })
 
-  it.each(fields)('knows the name %s from one that is nearly it', field => {
+  it.each(fields)('rejects a misspelt %s and suggests the right name', field => {
     const { [field]: value, ...rest } = good
     const misspelt = `${field.slice(0, -1)}${field.at(-1)}${field.at(-1)}`
     expect(faultOf(() => make({ ...rest, [misspelt]: value }))).toMatchObject({
@@ -195,8 +195,8 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
     expect(strange).toMatchObject({ code: 'OPTION_UNKNOWN', hint: expect.stringContaining(`\`${field}\``) })
   })
 
-  it.each(fields)('refuses another type for %s', field => {
-    // Nothing takes all of these; what takes one of them is named by what else it refuses.
+  it.each(fields)('rejects a value of the wrong type for %s', field => {
+    // Every option must reject all of these. Of the common types below, an option accepts at most one besides that of its sample.
     const refused = [Symbol('none'), null, 5n, Number.NaN].map(value =>
       faultOf(() => make({ ...good, [field]: value })),
     )
@@ -220,22 +220,27 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
     expect(accepted.length, `${field} takes ${accepted.map(String)}`).toBeLessThanOrEqual(field === 'version' ? 2 : 1)
   })
 
-  it.each([5, 'text', null, []])('refuses %j for all of it', value => {
+  it.each([5, 'text', null, []])('rejects %j in place of the options object', value => {
     expect(faultOf(() => make(value))).toMatchObject({ exitCode: 2, code: 'OPTION_INVALID' })
   })
 })
 
-describe('F78 what people write', () => {
-  it.each<[string, () => unknown, RegExp, RegExp]>([
+describe('F78 the options check', () => {
+  it.each<[problem: string, make: () => unknown, message: RegExp, hint: RegExp]>([
     [
       'a port as text',
       () => inBlue({ port: '4000' }),
       /`slots.blue.port` of project\(\) cannot be "4000"/,
       /whole number/,
     ],
-    ['a host as text', () => within('host')('deploy@web-1'), /`host` .* "deploy@web-1"/, /`ssh\("deploy@web-1"\)`/],
-    ['a factory that was not called', () => within('runtime')(beam), /`runtime` .* a function/, /`beam\(\)`/],
-    ['a plugin in the wrong place', () => within('router')(beam()), /`router` .* an object/, /`nginx\(\{ site \}\)`/],
+    ['a host as text', () => withOption('host')('deploy@web-1'), /`host` .* "deploy@web-1"/, /`ssh\("deploy@web-1"\)`/],
+    ['a factory that was not called', () => withOption('runtime')(beam), /`runtime` .* a function/, /`beam\(\)`/],
+    [
+      'a plugin in the wrong place',
+      () => withOption('router')(beam()),
+      /`router` .* an object/,
+      /`nginx\(\{ site \}\)`/,
+    ],
     [
       'a variable that is not set',
       () => ssh(given(undefined)),
@@ -248,10 +253,15 @@ describe('F78 what people write', () => {
       /`slots.blue.env.POOL` .* a number/,
       /text/,
     ],
-    ['a health path without its slash', () => within('health')({ path: 'up' }), /"up"/, /begins with a slash/],
-    ['no passes', () => within('health')({ passes: 0 }), /`health.passes` .* 0/, /at least 1/],
+    ['a health path without its slash', () => withOption('health')({ path: 'up' }), /"up"/, /begins with a slash/],
+    ['zero passes', () => withOption('health')({ passes: 0 }), /`health.passes` .* 0/, /at least 1/],
     ['an unknown supervisor', () => beam(given({ supervisor: 'runit' })), /"runit"/, /"systemd" or "daemon"/],
-    ['no words', () => service({ start: [] }), /`start` of service\(\) cannot be a list/, /a list of its words/],
+    [
+      'an empty command',
+      () => service({ start: [] }),
+      /`start` of service\(\) cannot be a list/,
+      /a list of arguments/,
+    ],
     ['memory as bytes', () => service({ start: 'a', memoryMax: '1000' }), /"1000"/, /"512M" or "2G"/],
     ['a URL without http', () => nginx({ site: 'a', url: 'a.example' }), /"a.example"/, /https:/],
     [
@@ -260,14 +270,14 @@ describe('F78 what people write', () => {
       /`needs.0` of task\("Two"\)/,
       /a task/,
     ],
-  ])('%s', (_, make, message, next) => {
+  ])('rejects %s', (_, make, message, hint) => {
     const fault = faultOf(make)
     expect(fault.exitCode).toBe(2)
     expect(fault.message).toMatch(message)
-    expect(fault.hint).toMatch(next)
+    expect(fault.hint).toMatch(hint)
   })
 
-  it('no value of an environment stands in a message', () => {
+  it('quotes no environment value in its message', () => {
     expect(faultOf(() => inBlue({ port: 4000, env: { PIN: 483_920 } })).message).not.toContain('483')
     expect(faultOf(() => docker(given({ buildArgs: { PIN: 483_920 } }))).message).not.toContain('483')
   })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildProgram, type Ended, type Program, projectWith, runTask, start } from './program.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
@@ -116,7 +116,7 @@ afterAll(async () => {
   await project[Symbol.asyncDispose]()
 })
 
-/** The same words give the same: they are run once for all tests. */
+/** Runs each command line once and shares its result between the tests. */
 const ran = new Map<string, Promise<Ended>>()
 function task(...args: string[]): Promise<Ended> {
   const ended = ran.get(args.join(' ')) ?? runTask(program, project, args)
@@ -151,16 +151,16 @@ describe('npx task', () => {
     [['promote', '--slto', 'green'], '`promote` has no flag --slto.', 'Did you mean --slot?'],
     [['promote'], '`promote` wants <slot>: blue or green.', 'npx task promote <slot>'],
     [['--jsno'], 'There is no flag --jsno.', 'Did you mean --json?'],
-  ])('refuses %j with exit code 2', async (args, what, next) => {
+  ])('rejects %j with exit code 2', async (args, message, hint) => {
     const { code, stdout, stderr } = await task(...args)
     expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toContain(`error: ${what}`)
-    expect(stderr).toContain(next)
+    expect(stderr).toContain(`error: ${message}`)
+    expect(stderr).toContain(hint)
   })
 })
 
 describe('the help of a command', () => {
-  it('says what it does, its steps, its arguments and examples', async () => {
+  it('shows its description, steps, arguments and examples', async () => {
     const { code, stdout } = await task('deploy', '--help')
     expect(code).toBe(0)
     expect(stdout).toMatch(
@@ -174,7 +174,7 @@ describe('the help of a command', () => {
     expect(promote).toContain('Examples:\n  npx task promote green\n  npx task promote blue\n')
   })
 
-  it('does not pass over a flag that there is not, and wants no argument', async () => {
+  it('reports an unknown flag but requires no argument', async () => {
     expect(await task('promote', '--slto', '--help')).toMatchObject({
       code: 2,
       stdout: '',
@@ -186,7 +186,7 @@ describe('the help of a command', () => {
 })
 
 describe('plain output', () => {
-  it('tells the steps, their remarks and their times, and results at the end, on standard output', async () => {
+  it('shows steps, notes and times, then the result, on standard output', async () => {
     const { code, stdout, stderr } = await task('deploy')
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout.replace(/\d+\.\d s/g, 'N s')).toBe(
@@ -205,13 +205,13 @@ describe('plain output', () => {
     )
   })
 
-  it('has all lines with --verbose', async () => {
+  it('includes all lines with --verbose', async () => {
     const { stdout } = await task('build', '--verbose')
     expect(stdout).toContain('  | compiling\n')
     expect(stdout).toContain('  | linking\n')
   })
 
-  it('has the last twenty lines of a step that failed, and the error on standard error', async () => {
+  it('includes the last twenty lines of a failed step, and has the error on standard error', async () => {
     const { code, stdout, stderr } = await task('noisy')
     expect(code).toBe(1)
     expect(stdout).toContain('  | line 11\n')
@@ -220,7 +220,7 @@ describe('plain output', () => {
     expect((await task('noisy', '--verbose')).stderr).toMatch(/\n +at .*Taskfile\.ts:\d+:\d+/)
   })
 
-  it('shows of a failed command the place, what it said, and what was undone', async () => {
+  it('shows the place and the output of a failed command, and the undone steps', async () => {
     const { code, stderr } = await task('fail')
     expect(code).toBe(1)
     expect(stderr).toMatch(
@@ -229,19 +229,19 @@ describe('plain output', () => {
     expect(stderr).toContain('undone: Upload it; Build it\n')
   })
 
-  it('has the exit code and the words of a fault', async () => {
+  it('shows the message of a fault and exits with its code', async () => {
     expect(await task('refuse')).toMatchObject({
       code: 3,
       stderr: 'error: Held by anna since 12:00. [LOCKED]\n    deploy 7\n  next: Wait for her.\n',
     })
   })
 
-  it('has a table of times with --timings', async () => {
+  it('includes a table of times with --timings', async () => {
     const { stdout } = await task('upload', '--timings')
     expect(stdout).toMatch(/\n {2}Build it +\d+\.\d s\n {2}Upload it +\d+\.\d s\n {2}all +\d+\.\d s\n$/)
   })
 
-  it('is whole where its reader leaves early, and the run goes on', async () => {
+  it('may be closed early by its reader: the run goes on and reports the lost output', async () => {
     const running = start(program, project, ['upload', '--verbose'])
     running.child.stdout?.destroy()
     const { code, stderr } = await running.ended
@@ -249,14 +249,14 @@ describe('plain output', () => {
     expect(stderr).toMatch(/^error: The command itself succeeded, .*its reader has left\. \[OUTPUT_LOST\]/)
   })
 
-  it('has no terminal codes', async () => {
+  it('contains no terminal codes', async () => {
     const outputs = await Promise.all([task('deploy'), task('fail'), task('--help')])
     for (const { stdout, stderr } of outputs) expect(stdout + stderr).not.toContain('\x1b')
   })
 })
 
 describe('--json', () => {
-  it('prints one event a line and nothing else', async () => {
+  it('prints one event per line and nothing else', async () => {
     const ended = await task('deploy', '--json', '--timings')
     expect([ended.code, ended.stderr]).toEqual([0, ''])
     const all = events(ended)
@@ -273,7 +273,7 @@ describe('--json', () => {
     })
   })
 
-  it('tells failures and undoing', async () => {
+  it('reports failures and undone steps', async () => {
     const ended = await task('fail', '--json')
     expect([ended.code, ended.stderr]).toEqual([1, ''])
     const all = events(ended)
@@ -293,7 +293,7 @@ describe('--json', () => {
     expect(all.at(-1)).toMatchObject({ type: 'result', ok: false, exitCode: 1, undone: ['Upload it', 'Build it'] })
   })
 
-  it('tells what was wrong with the words', async () => {
+  it('reports invalid arguments', async () => {
     const ended = await task('promote', 'gren', '--json')
     expect([ended.code, ended.stderr]).toEqual([2, ''])
     expect(events(ended)).toMatchObject([
@@ -302,27 +302,27 @@ describe('--json', () => {
     ])
   })
 
-  it('is what is asked for without a task, too', async () => {
+  it('also works for output without a task: list, help, version and completion', async () => {
     const data = expect.arrayContaining([{ name: 'deploy', title: 'Deploy it' }])
     expect(events(await task('--json'))).toMatchObject([
       { type: 'show', text: expect.stringMatching(/^npx task <command>/), data },
       { type: 'result', ok: true, exitCode: 0, data },
     ])
-    for (const words of [['deploy', '--help'], ['--version'], ['completion', 'bash']]) {
-      const { stdout } = await task(...words)
-      expect(events(await task(...words, '--json'))).toMatchObject([
+    for (const args of [['deploy', '--help'], ['--version'], ['completion', 'bash']]) {
+      const { stdout } = await task(...args)
+      expect(events(await task(...args, '--json'))).toMatchObject([
         { type: 'show', text: stdout.trimEnd() },
         { type: 'result', ok: true, exitCode: 0 },
       ])
     }
   })
 
-  it('takes what the code prints by itself as output of its step', async () => {
+  it('reports direct console output as output of the step', async () => {
     const all = events(await task('leak', '--json'))
     expect(all.find(({ line }) => line === 'console [hidden]')).toMatchObject({ type: 'output', step: 'leak' })
   })
 
-  it('is refused for a command that takes the terminal', async () => {
+  it('is rejected for an interactive command', async () => {
     const ended = await task('console', '--json')
     expect(ended.code).toBe(2)
     expect(events(ended)[0]).toMatchObject({ code: 'INTERACTIVE_JSON' })
@@ -343,12 +343,12 @@ describe('--dry-run', () => {
 
 describe('secrets', () => {
   it.each<string[][]>([[[]], [['--verbose']], [['--json']], [['--dry-run']]])(
-    'are in no output with %j',
+    'are redacted in all output with %j',
     async flags => {
       const { stdout, stderr } = await task('leak', ...flags)
       const all = stdout + stderr
       expect(all).toContain('[hidden]')
-      // A dry run shows the command, which has the value in two halves; what is run must not show even a half.
+      // A dry run prints the command, which contains the value in two halves. Without --dry-run not even a half may be printed.
       expect(all).not.toMatch(
         flags.includes('--dry-run') ? /hunter2-hunter2|line one|line two/ : /hunter2|line one|line two/,
       )
@@ -356,7 +356,7 @@ describe('secrets', () => {
   )
 })
 
-describe('the values that a scope wants hidden', () => {
+describe('the secrets of a scope', () => {
   const early = `
 import { readFile } from 'node:fs/promises'
 import { definer } from 'switchyard'
@@ -377,24 +377,24 @@ export const both = task('Both', { needs: [other], run: () => undefined })
     [['other', '--verbose']],
     [['both', '--verbose']],
     [['both', '--json']],
-  ])('are hidden before anything is printed, also by what is outside of it: %j', async words => {
+  ])('are redacted before anything is printed, even outside of the scope: %j', async args => {
     await using own = await projectWith({ 'Taskfile.ts': early, '.env': 'early-secret\n' })
-    const { code, stdout, stderr } = await runTask(program, own, words)
+    const { code, stdout, stderr } = await runTask(program, own, args)
     expect(code).toBe(0)
     expect(stdout + stderr).toContain('read with [hidden]')
     expect(stdout + stderr).not.toContain('early-secret')
   })
 
-  it('are not missed by who does not need them', async () => {
+  it('may be unavailable to a command that does not need them', async () => {
     await using own = await projectWith({ 'Taskfile.ts': early })
     expect(await runTask(program, own, ['other', '--help'])).toMatchObject({ code: 0 })
   })
 })
 
 describe('Ctrl-C', () => {
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('as %s undoes newest first and ends with 130', async signal => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('(%s) undoes newest first and exits with 130', async signal => {
     const running = start(program, project, ['wait', '--verbose'])
-    await running.said('| waiting')
+    await running.printed('| waiting')
     running.child.kill(signal)
     const { code, stdout, stderr } = await running.ended
     expect(code).toBe(130)
@@ -411,11 +411,11 @@ describe('Ctrl-C', () => {
     expect(stderr).toContain(`error: Interrupted by ${signal}. [INTERRUPTED]`)
   })
 
-  it('twice ends at once and says what is left to undo', async () => {
+  it('pressed twice exits at once and lists the steps left to undo', async () => {
     const running = start(program, project, ['hang', '--verbose'])
-    await running.said('| waiting')
+    await running.printed('| waiting')
     running.child.kill('SIGINT')
-    await running.said('undoing for ever')
+    await running.printed('undoing for ever')
     running.child.kill('SIGINT')
     const { code, stdout, stderr } = await running.ended
     expect(code).toBe(130)
@@ -425,11 +425,11 @@ describe('Ctrl-C', () => {
     )
   })
 
-  it('twice is told as JSON too', async () => {
+  it('pressed twice is reported as JSON with --json', async () => {
     const running = start(program, project, ['hang', '--json'])
-    await running.said('"line":"waiting"')
+    await running.printed('"line":"waiting"')
     running.child.kill('SIGINT')
-    await running.said('undoing for ever')
+    await running.printed('undoing for ever')
     running.child.kill('SIGINT')
     const ended = await running.ended
     expect([ended.code, ended.stderr]).toEqual([130, ''])
@@ -437,28 +437,28 @@ describe('Ctrl-C', () => {
   })
 })
 
-describe('what goes past the engine', () => {
-  it('such as a rejection without a handler fails the step that runs', async () => {
+describe('a running program', () => {
+  it('attributes an unhandled rejection to the running step', async () => {
     const { code, stderr } = await task('float')
     expect(code).toBe(1)
     expect(stderr).toMatch(/^error: nobody waits for me \[FAILED\]\n/)
   })
 
-  it('such as a step that waits for nothing fails, and is undone', async () => {
+  it('fails and undoes a step whose promise can never settle', async () => {
     const { code, stdout, stderr } = await task('never', '--verbose')
     expect(code).toBe(1)
     expect(stderr).toContain('error: `Wait for nothing` waits for what never comes')
     expect(stdout).toContain('  | taken back\n')
   })
 
-  it('such as a command that nobody waited for ends with the run', async () => {
+  it('ends a command that nobody awaited when the run ends', async () => {
     const { code, stdout } = await task('daemon')
     const pid = Number(/pid (\d+)/.exec(stdout)?.[1])
     expect(code).toBe(0)
     await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
   })
 
-  it('such as the exit code of a program that had the terminal is ours', async () => {
+  it('exits with the exit code of an interactive step', async () => {
     const { code, stdout } = await task('console')
     expect(code).toBe(42)
     expect(stdout).toMatch(/> Enter\nrawfailed: Enter \(/)
@@ -467,15 +467,15 @@ describe('what goes past the engine', () => {
 
 function alive(pid: number): boolean {
   try {
-    // One that has ended, but that nobody has asked about, is still in the list.
+    // A zombie is still listed.
     return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
     return false
   }
 }
 
-describe('a step that the command line did not ask for', () => {
-  it('is left out, and is there when it did', async () => {
+describe('a step with `when`', () => {
+  it('runs only if the command line selects it', async () => {
     expect((await task('some')).stdout).not.toContain('Do more')
     expect((await task('some', '--more', '--verbose')).stdout).toContain('more was done')
   })

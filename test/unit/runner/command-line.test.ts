@@ -21,12 +21,12 @@ const copy = planOf(
   }),
 )
 const parse = (line: string, plan = promote) => commandLine(line.split(' '), plan)
-const fault = (code: string, message: string, next: string) =>
+const fault = (code: string, message: string, hint: string) =>
   expect.objectContaining({
     code,
     exitCode: 2,
     message: expect.stringContaining(message),
-    hint: expect.stringContaining(next),
+    hint: expect.stringContaining(hint),
   })
 
 describe('a command line', () => {
@@ -36,15 +36,15 @@ describe('a command line', () => {
     'promote --slot=green',
     '--verbose promote green',
     'promote -- green',
-  ])('gives a required argument by place or by flag: %s', line => {
+  ])('passes a required argument by place or by flag: %s', line => {
     expect(parse(line)).toEqual({ slot: 'green', keepFor: undefined, force: false })
   })
 
-  it('gives optional ones by flag, in kebab-case', () => {
+  it('passes optional arguments by flag, in kebab-case', () => {
     expect(parse('promote green --keep-for 5m --force')).toEqual({ slot: 'green', keepFor: 300_000, force: true })
   })
 
-  it('fills required arguments in the order in which they are declared', () => {
+  it('fills required arguments in order of declaration', () => {
     expect(parse('copy a b', copy)).toMatchObject({ from: 'a', to: 'b' })
     expect(parse('copy --from a b', copy)).toMatchObject({ from: 'a', to: 'b' })
     expect(parse('copy a --to b', copy)).toMatchObject({ from: 'a', to: 'b' })
@@ -67,16 +67,16 @@ describe('a command line', () => {
     ['promote --slot --force', fault('FLAG_WITHOUT_VALUE', 'another flag', '--slot=--force')],
     ['promote green --force=no', fault('FLAG_WITH_VALUE', '--force', 'leave it out')],
     ['promote green --keep-for soon', fault('ARGUMENT_INVALID', '30s', 'values')],
-  ])('is refused: %s', (line, expected) => {
+  ])('is rejected: %s', (line, expected) => {
     expect(() => parse(line)).toThrow(expected)
   })
 
-  it('is refused when there is nothing left to fill', () => {
+  it('is rejected when it has more values than arguments', () => {
     const none = planOf('status', task('Status', { run: () => undefined }))
     expect(() => parse('status now', none)).toThrow(fault('ARGUMENT_UNEXPECTED', '`now`', 'npx task status'))
   })
 
-  it('has no argument with the name of a flag that every command has', () => {
+  it('cannot have an argument with the name of a global flag', () => {
     const plan = planOf('it', task('It', { args: { dryRun: arg.flag('Mine') }, run: () => undefined }))
     expect(() => parse('it', plan)).toThrow(fault('ARGUMENT_RESERVED', '`dryRun` of `It`', 'Rename'))
   })
@@ -86,8 +86,8 @@ describe('a command line', () => {
   })
 })
 
-describe('the flags of every command', () => {
-  it('are found before the command is known', () => {
+describe('the global flags', () => {
+  it('are parsed before the command is known', () => {
     expect(globalsOf(['deploy', '--dry-run', '--json', '--own', 'x', '-h'])).toEqual({
       command: 'deploy',
       globals: {
@@ -104,7 +104,7 @@ describe('the flags of every command', () => {
     expect(() => globalsOf(['--taskfile'])).toThrow(fault('FLAG_WITHOUT_VALUE', '--taskfile', '<path>'))
   })
 
-  it('are the only ones without a command', () => {
+  it('are the only flags accepted without a command', () => {
     expect(() => onlyGlobals(['--helb'])).toThrow(fault('UNKNOWN_FLAG', 'no flag --helb', 'Did you mean --help?'))
     expect(onlyGlobals(['--help'])).toBeUndefined()
   })

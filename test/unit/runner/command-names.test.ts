@@ -1,4 +1,4 @@
-/** Messages name commands as the Taskfile exports them. */
+/** Messages use the command names that the Taskfile exports. */
 import { describe, expect, it } from 'vitest'
 import { rooms } from '../../../faults.ts'
 import { exportLine, namingOf, programWords } from '../../../runner/cli/command-names.ts'
@@ -31,18 +31,18 @@ describe('a command in a message', () => {
       'Wait, or open it with `npx task unlock` (with `export const { unlock } = life.tasks` in the Taskfile).',
     ],
     ['Next: npx task unlock', 'Next: npx task unlock (with `export const { unlock } = life.tasks` in the Taskfile)'],
-  ])('%s', (text, wanted) => {
+  ])('is renamed as in the Taskfile: %s', (text, wanted) => {
     expect(names(text)).toBe(wanted)
   })
 
-  it('has the Taskfile that was named, as a shell wants it', () => {
+  it('includes the --taskfile option, quoted for a shell', () => {
     const at = (taskfile: string) => namingOf({ program: programWords(taskfile), commands, scope, source })
     expect(at('infra/Taskfile.ts')('`npx task deploy`')).toBe('`npx task --taskfile infra/Taskfile.ts ship`')
     expect(at('my files')('npx task promote green')).toBe("npx task --taskfile 'my files' promote green")
     expect(at("it's")('npx task')).toBe("npx task --taskfile 'it'\\''s'")
   })
 
-  it('is that of the project that speaks, where there are several', () => {
+  it('belongs to the project that prints the message when there are several', () => {
     const parts = () =>
       project({
         app: 'life',
@@ -52,18 +52,18 @@ describe('a command in a message', () => {
         router: { name: 'x', create: () => expect.fail('not made here') },
         slots: { blue: { port: 4000 }, green: { port: 5000 } },
       })
-    const [one, two] = [parts(), parts()]
+    const [first, second] = [parts(), parts()]
     const both = new Map([
-      ['deploy-one', one.tasks.deploy],
-      ['deploy-two', two.tasks.deploy],
+      ['deploy-one', first.tasks.deploy],
+      ['deploy-two', second.tasks.deploy],
     ])
     const of = (scope: Scope | undefined) => namingOf({ program: 'npx task', commands: both, scope, source: '' })
-    expect(of(one.tasks.deploy.scope)('`npx task deploy`')).toBe('`npx task deploy-one`')
-    expect(of(two.tasks.deploy.scope)('`npx task deploy`')).toBe('`npx task deploy-two`')
-    expect(of(two.tasks.deploy.scope)('`npx task status`')).toContain('export const { status } = tasks')
+    expect(of(first.tasks.deploy.scope)('`npx task deploy`')).toBe('`npx task deploy-one`')
+    expect(of(second.tasks.deploy.scope)('`npx task deploy`')).toBe('`npx task deploy-two`')
+    expect(of(second.tasks.deploy.scope)('`npx task status`')).toContain('export const { status } = tasks')
   })
 
-  it('every command that a fault names is a task of a project', () => {
+  it('is a task of a project wherever a fault names one', () => {
     const { tasks } = project({
       app: 'life',
       host: { name: 'x', open: () => expect.fail('not opened here') },
@@ -72,7 +72,7 @@ describe('a command in a message', () => {
       router: { name: 'x', create: () => expect.fail('not made here') },
       slots: { blue: { port: 4000 }, green: { port: 5000 } },
     })
-    // Whatever the data: what is missing in it leaves a word of JavaScript's own behind.
+    // Stands in for any data: every property is again this proxy, and every string is `x`.
     const anything: unknown = new Proxy(() => anything, {
       get: (_, name) =>
         name === Symbol.toPrimitive
@@ -98,7 +98,7 @@ describe('a command in a message', () => {
     expect(named.filter(name => !all.includes(name ?? ''))).toEqual([])
   })
 
-  it('the line that exports one has the words of the Taskfile', () => {
+  it('that is not exported yet gets an export line in the style of the Taskfile', () => {
     expect(exportLine('unlock', 'export const { deploy,\n  promote } = shop.tasks')).toBe(
       'export const { unlock } = shop.tasks',
     )

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { findProgram } from '../../../dev/install.ts'
 import { buildProgram, type Program, projectWith, runTask, startLineInTerminal } from './program.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const run = promisify(execFile)
@@ -23,8 +23,8 @@ export const promote = task('Send the traffic: all of it', { args: { slot, repor
 export const migrate = task('Migrate', { args: { slot: slot.optional() }, run })
 export const odd = task('Odd', { args: { odd: arg.choice(["it's", 'a b', 'c:d', 'back\\\\slash', '$(touch pwned)'], 'Odd') }, run })
 `
-/** What a person would have typed ends as this line: the commands themselves say with which words they were called. */
-const said = `task() { printf 'task:'; printf ' <%s>' "$@"; echo; }; npx() { printf 'npx:'; printf ' <%s>' "$@"; echo; }`
+/** Shell functions in place of the commands: each prints the arguments that it was called with. */
+const printArgs = `task() { printf 'task:'; printf ' <%s>' "$@"; echo; }; npx() { printf 'npx:'; printf ' <%s>' "$@"; echo; }`
 
 let program: Program
 let project: Awaited<ReturnType<typeof projectWith>>
@@ -54,9 +54,9 @@ afterAll(async () => {
 
 const file = (name: string) => join(project.folder, name)
 
-describe('the command completion', () => {
+describe('the completion command', () => {
   it.each(['bash', 'zsh', 'fish'])(
-    'prints a script for %s that says how to install it, without a Taskfile',
+    'prints a script for %s with install instructions, even without a Taskfile',
     async shell => {
       await using empty = await projectWith({})
       const { code, stdout, stderr } = await runTask(program, empty, ['completion', shell])
@@ -65,7 +65,7 @@ describe('the command completion', () => {
     },
   )
 
-  it('has help, and says what is wrong with its words', async () => {
+  it('has help and reports invalid arguments', async () => {
     expect((await runTask(program, project, ['completion', '--help'])).stdout).toContain(
       'npx task completion <shell>\n',
     )
@@ -80,17 +80,17 @@ describe('the command completion', () => {
     expect((await runTask(program, project, ['completoin'])).stderr).toContain('Did you mean `npx task completion`?')
   })
 
-  it('is not taken over by a task of that name: the Taskfile is refused, and the script comes all the same', async () => {
+  it('works even when a task has its name, but that Taskfile is rejected', async () => {
     const refused = await runTask(program, project, ['promote', 'green'], { cwd: 'reserved' })
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('[TASK_RESERVED]')])
     expect((await runTask(program, project, ['completion', 'bash'], { cwd: 'reserved' })).code).toBe(0)
   })
 })
 
-describe('the answer to a Tab', () => {
+describe('the answer to Tab', () => {
   const answer = (words: string[], cwd = '') => runTask(program, project, ['completion', '--', ...words], { cwd })
 
-  it('is lines alone, whatever the Taskfile prints', async () => {
+  it('contains only completions, whatever the Taskfile prints', async () => {
     expect(await answer(['promote', '--slot', ''])).toEqual({
       code: 0,
       signal: null,
@@ -99,12 +99,12 @@ describe('the answer to a Tab', () => {
     })
   })
 
-  it('names the command itself as well', async () => {
+  it('includes the completion command itself', async () => {
     expect((await answer([''])).stdout).toMatch(/^promote\tSend the traffic: all of it\n.*^completion\t/ms)
     expect((await answer(['completion', ''])).stdout).toBe('bash\tWhich shell\nzsh\tWhich shell\nfish\tWhich shell\n')
   })
 
-  it('is from the Taskfile that was named', async () => {
+  it('comes from the Taskfile given by --taskfile', async () => {
     const { stdout } = await answer(['--taskfile', '../../Taskfile.ts', 'migrate', '--slot='], 'deep/er')
     expect(stdout).toBe('--slot=blue\tWhich slot\n--slot=green\tWhich slot\n')
   })
@@ -113,15 +113,15 @@ describe('the answer to a Tab', () => {
     ['a Taskfile is broken', 'broken', ['']],
     ['a Taskfile has a task of a reserved name', 'reserved', ['']],
     ['a Taskfile waits for ever', 'waiting', ['']],
-    ['there is none', '', ['--taskfile', 'nowhere', '']],
-    ['the path of one is being typed', '', ['--taskfile', '']],
-  ])('is nothing, and no error, when %s', async (_, cwd, words) => {
+    ['there is no Taskfile', '', ['--taskfile', 'nowhere', '']],
+    ['the path of a Taskfile is being typed', '', ['--taskfile', '']],
+  ])('is empty without an error when %s', async (_, cwd, words) => {
     expect(await answer(words, cwd)).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
   })
 })
 
 describe('in bash', () => {
-  /** As bash itself calls the function; `now` is what it would replace. */
+  /** Calls the completion function as bash does; `now` is the word being completed. */
   async function reply(words: string[], more: { cwd?: string; now?: string; before?: string; path?: string } = {}) {
     const script = `
       ${more.before ?? ''}
@@ -130,7 +130,7 @@ describe('in bash', () => {
       COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=\${#COMP_LINE}
       registered=$(complete -p "$1"); registered=\${registered#* -F }
       "\${registered%% *}" "$1" "$now" "\${@: -2:1}"
-      for one in "\${COMPREPLY[@]}"; do printf '%s\\n' "$one"; done`
+      for reply in "\${COMPREPLY[@]}"; do printf '%s\\n' "$reply"; done`
     const now = more.now ?? words.at(-1) ?? ''
     const { stdout, stderr } = await run(
       'bash',
@@ -144,24 +144,24 @@ describe('in bash', () => {
     return stdout.split('\n').slice(0, -1)
   }
 
-  it('the script is valid', async () => {
+  it('the completion script is valid', async () => {
     expect(await run('bash', ['-n', file('completion.bash')])).toEqual({ stdout: '', stderr: '' })
   })
 
-  it('task and npx task are completed, from a folder below as well', async () => {
+  it('task and npx task are completed, even from a subfolder', async () => {
     expect(await reply(['task', ''])).toEqual(['promote', 'migrate', 'odd', 'completion'])
     expect(await reply(['npx', 'task', 'pro'], { cwd: 'deep/er' })).toEqual(['promote'])
     expect(await reply(['npx', 'task', 'promote', ''])).toEqual(['blue', 'green'])
     expect(await reply(['task', 'migrate', '--sl'])).toEqual(['--slot'])
   })
 
-  it('a value behind an equals sign is completed, which bash takes for a word', async () => {
+  it('a value after an equals sign is completed, although bash treats the sign as a word', async () => {
     expect(await reply(['task', 'migrate', '--slot', '=', 'gr'])).toEqual(['green'])
     expect(await reply(['npx', 'task', 'migrate', '--slot', '='], { now: '' })).toEqual(['blue', 'green'])
     expect(await reply(['task', 'odd', 'c', ':', 'd'])).toEqual(['d'])
   })
 
-  it('what a shell would read otherwise is quoted', async () => {
+  it('special characters of the shell are quoted', async () => {
     expect(await reply(['task', 'odd', ''])).toEqual([
       "it\\'s",
       'a\\ b',
@@ -171,7 +171,7 @@ describe('in bash', () => {
     ])
   })
 
-  it('npx alone goes on as before, with its own completion or with none, also when the script is read twice', async () => {
+  it('npx alone keeps its own completion or none, even when the script is sourced twice', async () => {
     const before = 'mine() { COMPREPLY=("mine: $*"); }; complete -o nospace -F mine npx'
     expect(await reply(['npx', 'oth'], { before })).toEqual(['mine: npx oth npx'])
     expect(await reply(['npx', 'oth'], { before: `${before}; . "$1"` })).toEqual(['mine: npx oth npx'])
@@ -179,7 +179,7 @@ describe('in bash', () => {
     expect(await reply(['npx', 'ta'])).toEqual([])
   })
 
-  it('another program of the name task is never run, and keeps its completion', async () => {
+  it('another program named task is never run and keeps its completion', async () => {
     await using elsewhere = await projectWith({ 'bin/task': '#!/bin/sh\ntouch "$HOME/ran"\n' })
     await run('chmod', ['+x', join(elsewhere.folder, 'bin/task')])
     const before = 'theirs() { COMPREPLY=(theirs); }; complete -F theirs task; cd /'
@@ -189,14 +189,14 @@ describe('in bash', () => {
   })
 
   it('Tab completes words as they are typed', async () => {
-    await writeFile(file('bashrc'), `PS1='ready> '\n. ${file('completion.bash')}\n${said}\n`)
+    await writeFile(file('bashrc'), `PS1='ready> '\n. ${file('completion.bash')}\n${printArgs}\n`)
     const shell = startLineInTerminal('bash --noprofile --rcfile bashrc -i', project)
     await typed(shell)
     expect(await shell.ended).toMatchObject({ code: 0 })
   })
 })
 
-/** Lines with Tabs, and what came of them. The last one is of a path, where the program knows no better than the shell. */
+/** Typed lines with Tabs, and the resulting command. The last is a path, which the shell completes. */
 const LINES = [
   ['npx task mig\t--slot=g\t', 'npx: <task> <migrate> <--slot=green>'],
   ['task promote gr\t--report Taskf\t', 'task: <promote> <green> <--report> <Taskfile.ts>'],
@@ -205,11 +205,11 @@ const LINES = [
   ['npx Taskf\t', 'npx: <Taskfile.ts>'],
 ] as const
 
-async function typed({ child, said }: ReturnType<typeof startLineInTerminal>) {
-  await said('ready> ')
+async function typed({ child, printed }: ReturnType<typeof startLineInTerminal>) {
+  await printed('ready> ')
   for (const [line, result] of LINES) {
     child.stdin?.write(`${line}\r`)
-    await said(result)
+    await printed(result)
   }
   child.stdin?.write('exit\r')
 }
@@ -219,19 +219,19 @@ describe.skipIf('missing' in zsh)(`in zsh${'missing' in zsh ? ` (skipped: ${zsh.
   it('Tab completes words as they are typed', async () => {
     await project.write(
       '.zshrc',
-      `PS1='ready> '\nautoload -Uz compinit && compinit -u -D\n. ~/completion.zsh\n${said}\n`,
+      `PS1='ready> '\nautoload -Uz compinit && compinit -u -D\n. ~/completion.zsh\n${printArgs}\n`,
     )
     const shell = startLineInTerminal('zsh -d -i', project)
     await typed(shell)
     expect(await shell.ended).toMatchObject({ code: 0 })
   })
 
-  it('Tab shows what words are about, also where nothing was set up before', async () => {
+  it('Tab shows descriptions, even when compinit was not called before', async () => {
     await project.write('bare/.zshrc', `PS1='ready> '\n. ~/completion.zsh\n`)
     const shell = startLineInTerminal('zsh -d -i', project, { ZDOTDIR: file('bare') })
-    await shell.said('ready> ')
+    await shell.printed('ready> ')
     shell.child.stdin?.write('npx task \t')
-    await shell.said('-- Send the traffic: all of it')
+    await shell.printed('-- Send the traffic: all of it')
     shell.child.stdin?.write('\u0015exit\r')
     expect(stripVTControlCharacters((await shell.ended).stdout)).toMatch(/^migrate +-- Migrate/m)
   })
@@ -249,7 +249,7 @@ describe.skipIf('missing' in fish)(`in fish${'missing' in fish ? ` (skipped: ${f
     return stdout.split('\n').slice(0, -1)
   }
 
-  it('task and npx task are completed, with what words are about', async () => {
+  it('task and npx task are completed with descriptions', async () => {
     expect(await complete('npx task pro', 'deep/er')).toEqual(['promote\tSend the traffic: all of it'])
     expect(await complete('task promote ')).toEqual(['blue\tWhich slot', 'green\tWhich slot'])
     expect(await complete('npx task migrate --slot ')).toEqual(['blue\tWhich slot', 'green\tWhich slot'])
@@ -257,7 +257,7 @@ describe.skipIf('missing' in fish)(`in fish${'missing' in fish ? ` (skipped: ${f
     expect(await complete('task odd a')).toEqual(['a b\tOdd'])
   })
 
-  it('names of files are completed where the program knows no better, and behind npx alone', async () => {
+  it('file names are completed for free text and after npx alone', async () => {
     expect(await complete('task promote green --report Taskf')).toEqual(['Taskfile.ts'])
     expect(await complete('npx Taskf')).toEqual(['Taskfile.ts'])
   })

@@ -18,50 +18,50 @@ const commands = new Map<string, AnyTask>([
   ['migrate', task('Migrate', { args: { slot: slot.optional() }, run })],
   ['name', task('Name it', { args: { name: arg.text('A name') }, run })],
 ])
-const general = ['--help', '--version', '--taskfile', '--json', '--verbose', '--dry-run', '--timings']
-const offered = (...words: string[]) => candidates(words, commands).map(({ word }) => word)
+const globals = ['--help', '--version', '--taskfile', '--json', '--verbose', '--dry-run', '--timings']
+const offeredFor = (...words: string[]) => candidates(words, commands).map(({ word }) => word)
 
-describe('what Tab offers', () => {
-  it('is the tasks with their titles where the task stands, also behind a general flag', () => {
+describe('Tab completion', () => {
+  it('offers the tasks with their titles in place of the task, even after a global flag', () => {
     const tasks = ['deploy', 'promote', 'migrate', 'name']
     for (const words of [[], [''], ['pro'], ['--json', ''], ['--taskfile', 'x', ''], ['--taskfile=x', '']])
-      expect(offered(...words)).toEqual(tasks)
+      expect(offeredFor(...words)).toEqual(tasks)
     expect(candidates([''], commands)[1]).toEqual({ word: 'promote', description: 'Send the traffic' })
   })
 
-  it('is the general flags before a task, without those that are there', () => {
-    expect(offered('--')).toEqual(general)
-    expect(offered('--json', '-')).toEqual(general.filter(flag => flag !== '--json'))
+  it('offers the global flags before a task, except those already given', () => {
+    expect(offeredFor('--')).toEqual(globals)
+    expect(offeredFor('--json', '-')).toEqual(globals.filter(flag => flag !== '--json'))
   })
 
-  it('is the flags of a task, of its needs and of its flow before the general ones', () => {
-    expect(offered('promote', '--')).toEqual(['--slot', '--how', '--report', '--lock-wait', ...general])
-    expect(offered('deploy', '-')).toEqual(['--lock-wait', '--force', ...general])
+  it('offers the flags of a task, its needs and its flow before the global ones', () => {
+    expect(offeredFor('promote', '--')).toEqual(['--slot', '--how', '--report', '--lock-wait', ...globals])
+    expect(offeredFor('deploy', '-')).toEqual(['--lock-wait', '--force', ...globals])
     expect(candidates(['deploy', '--'], commands)[1]).toEqual({ word: '--force', description: 'Even so' })
   })
 
-  it('is the names that an argument takes, in its place, behind its flag and behind its equals sign', () => {
-    expect(offered('promote', '')).toEqual(['blue', 'green'])
-    expect(offered('promote', '--slot', '')).toEqual(['blue', 'green'])
-    expect(offered('migrate', '--slot', 'gr')).toEqual(['blue', 'green'])
-    expect(offered('migrate', '--slot=')).toEqual(['--slot=blue', '--slot=green'])
-    expect(offered('promote', 'green', '--how=f')).toEqual(['--how=fast', '--how=safe'])
+  it('offers the values of an argument in its place, after its flag and after an equals sign', () => {
+    expect(offeredFor('promote', '')).toEqual(['blue', 'green'])
+    expect(offeredFor('promote', '--slot', '')).toEqual(['blue', 'green'])
+    expect(offeredFor('migrate', '--slot', 'gr')).toEqual(['blue', 'green'])
+    expect(offeredFor('migrate', '--slot=')).toEqual(['--slot=blue', '--slot=green'])
+    expect(offeredFor('promote', 'green', '--how=f')).toEqual(['--how=fast', '--how=safe'])
   })
 
-  it('is the next argument that was not given, however the others were', () => {
-    expect(offered('promote', 'green', '')).toEqual(['fast', 'safe'])
-    expect(offered('promote', '--slot', 'green', '')).toEqual(['fast', 'safe'])
-    expect(offered('promote', '--how', 'safe', '')).toEqual(['blue', 'green'])
-    expect(offered('--json', 'promote', '--', 'green', '')).toEqual(['fast', 'safe'])
+  it('offers the next missing argument, whether the others were given by place or by flag', () => {
+    expect(offeredFor('promote', 'green', '')).toEqual(['fast', 'safe'])
+    expect(offeredFor('promote', '--slot', 'green', '')).toEqual(['fast', 'safe'])
+    expect(offeredFor('promote', '--how', 'safe', '')).toEqual(['blue', 'green'])
+    expect(offeredFor('--json', 'promote', '--', 'green', '')).toEqual(['fast', 'safe'])
   })
 
-  it('is the flags that are left where nothing else is wanted', () => {
-    expect(offered('migrate', '')).toEqual(['--slot', ...general])
-    expect(offered('promote', 'green', 'safe', '--lock-wait', '5m', '')).toEqual(['--report', ...general])
-    expect(offered('promote', 'green', '--', 'safe', '--')).toEqual([])
+  it('offers the remaining flags when all arguments are given', () => {
+    expect(offeredFor('migrate', '')).toEqual(['--slot', ...globals])
+    expect(offeredFor('promote', 'green', 'safe', '--lock-wait', '5m', '')).toEqual(['--report', ...globals])
+    expect(offeredFor('promote', 'green', '--', 'safe', '--')).toEqual([])
   })
 
-  it('is nothing where any text may stand, and behind a task that does not exist', () => {
+  it('offers nothing for free text or after an unknown task', () => {
     for (const words of [
       ['name', ''],
       ['--taskfile', ''],
@@ -71,10 +71,10 @@ describe('what Tab offers', () => {
       ['nonsense', ''],
       ['nonsense', '--'],
     ])
-      expect(offered(...words)).toEqual([])
+      expect(offeredFor(...words)).toEqual([])
   })
 
-  it('leaves out what a line cannot hold', () => {
+  it('leaves out values that do not fit on one line', () => {
     const odd = task('Odd', { args: { odd: arg.choice(['', 'a\nb', 'c\td', 'e f'], 'Odd') }, run })
     expect(candidates(['odd', ''], new Map<string, AnyTask>([['odd', odd]]))).toEqual([
       { word: 'e f', description: 'Odd' },
@@ -82,8 +82,8 @@ describe('what Tab offers', () => {
   })
 })
 
-describe('the lines of an answer', () => {
-  it('have a tab between the word and what it is about, and no other, nor codes of a terminal', () => {
+describe('the completion output', () => {
+  it('separates word and description by one tab, and contains no other tabs or terminal codes', () => {
     expect(
       candidateLines([
         { word: 'a b', description: 'one\n\ttwo\u001b[31m ' },

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildProgram, type Program, projectWith, runTask, startInTerminal } from './program.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const SECRETS = ['hunter2::100%25', '-----BEGIN KEY-----\nMIIE%vAIB\r\nab\n-----END KEY-----\n', '1', '']
-/** The lines of the second, but for `ab`: a mask of two letters would spoil the log, and hide nothing. */
+/** Includes each line of the second secret except `ab`: a mask of two letters would garble the log and protect nothing. */
 const MASKED = [SECRETS[0], SECRETS[1], SECRETS[1]?.trim(), '-----BEGIN KEY-----', 'MIIE%vAIB', '-----END KEY-----']
 
 const taskfile = `
@@ -40,33 +40,33 @@ afterAll(async () => {
 const GITHUB = { GITHUB_ACTIONS: 'true', CI: 'true' }
 const inGithub = (...args: string[]) => runTask(program, project, args, { env: GITHUB })
 const COMMAND = '::add-mask::'
-/** As the runner takes a command apart: the percent sign last, else an escaped one would become another escape. */
+/** Decodes like the GitHub runner: the percent sign last, or an escaped one would form another escape. */
 const masksIn = (text: string) =>
   text
     .split('\n')
     .filter(line => line.startsWith(COMMAND))
     .map(line => line.slice(COMMAND.length).replace(/%0D/g, '\r').replace(/%0A/g, '\n').replace(/%25/g, '%'))
-/** What the runner puts into its log. */
+/** The lines that the runner writes to its log. */
 const logged = (text: string) =>
   text
     .split('\n')
     .filter(line => !line.startsWith(COMMAND))
     .join('\n')
 
-describe("in GitHub's runner", () => {
-  it('each value and each of its lines is given to the runner, once, before anything else', async () => {
+describe('in the GitHub runner', () => {
+  it('each secret and each of its lines is masked once, before any other output', async () => {
     const { code, stdout, stderr } = await inGithub('leak')
     expect(code).toBe(1)
     expect(masksIn(stderr).toSorted()).toEqual(MASKED.toSorted())
     const rest = logged(stderr)
     expect(stderr.endsWith(rest)).toBe(true)
     expect(rest).toContain('error: [hidden]')
-    // On standard output is what a user may send to a file.
+    // A user may redirect standard output to a file.
     expect(stdout).not.toContain('add-mask')
     for (const secret of MASKED) expect(stdout + rest).not.toContain(secret)
   })
 
-  it('standard output holds nothing but events with --json', async () => {
+  it('standard output contains only events with --json', async () => {
     const { stdout, stderr } = await inGithub('leak', '--json')
     const types = stdout
       .trimEnd()
@@ -78,12 +78,12 @@ describe("in GitHub's runner", () => {
     expect(logged(stderr)).toBe('')
   })
 
-  it('nothing is said where there is nothing to hide', async () => {
+  it('nothing is masked when there are no secrets', async () => {
     expect(await inGithub('bare')).toMatchObject({ code: 0, stderr: '' })
     expect(await inGithub('leak', '--help')).toMatchObject({ code: 0, stderr: '' })
   })
 
-  it('a file that standard error is sent to gets no secret', async () => {
+  it('a file that receives standard error gets no mask commands', async () => {
     const path = join(project.folder, 'stderr.log')
     await using file = await open(path, 'w')
     const child = spawn(process.execPath, [program.bin, 'leak'], {
@@ -97,7 +97,7 @@ describe("in GitHub's runner", () => {
     expect(text).not.toContain('add-mask')
   })
 
-  it('nor does a terminal', async () => {
+  it('a terminal gets no mask commands', async () => {
     const { stdout } = await startInTerminal(program, project, ['leak'], GITHUB).ended
     expect(stdout).toContain('[hidden]')
     expect(stdout).not.toContain('add-mask')
@@ -105,7 +105,7 @@ describe("in GitHub's runner", () => {
 })
 
 it.each([{}, { GITHUB_ACTIONS: 'false' }, { CI: 'true', GITLAB_CI: 'true' }])(
-  'elsewhere, with %j, no secret is given to anybody',
+  'outside the GitHub runner, with %j, no mask commands are printed',
   async env => {
     const { stdout, stderr } = await runTask(program, project, ['leak'], { env: env as Record<string, string> })
     expect(stdout + stderr).toContain('[hidden]')

@@ -8,8 +8,8 @@ const { task, flow } = definer()
 const nothing = () => undefined
 const slot = arg.choice(['blue', 'green'], 'Which slot')
 
-describe('the list', () => {
-  it('aligns titles', () => {
+describe('the task list', () => {
+  it('aligns the titles', () => {
     const commands = new Map([
       ['up', task('Go up', { run: nothing })],
       ['detect-live', task('Ask', { run: nothing })],
@@ -21,13 +21,13 @@ describe('the list', () => {
     expect(listText(commands, 'ops/Taskfile.ts')).toContain('The tasks are in ops/Taskfile.ts.')
   })
 
-  it('ends with the one command that is in no Taskfile', () => {
+  it('ends with `completion`, which is in no Taskfile', () => {
     expect(listText(new Map(), 'Taskfile.ts').split('\n').at(-1)).toMatch(/^npx task completion <shell> /)
   })
 })
 
 describe('the help of a command', () => {
-  it('has no empty section', () => {
+  it('omits empty sections', () => {
     const text = commandText(planOf('up', task('Go up', { run: nothing })))
     expect(text).toMatch(/^npx task up\n\nGo up\n\nSteps:\n {2}1\. Go up\n\nFlags:\n/)
     expect(text).not.toContain('Arguments:')
@@ -44,11 +44,11 @@ describe('the help of a command', () => {
   })
 })
 
-describe('examples', () => {
+describe('the examples in a help text', () => {
   const examples = (args: Record<string, Arg>, own: readonly string[] = []) =>
     examplesOf(planOf('it', task('It', { args, examples: own, run: nothing })))
 
-  it('are the own ones of a task', () => {
+  it('are those that the task declares', () => {
     expect(examples({ slot }, ['it green', 'it --slot blue', 'it blue --verbose'])).toEqual([
       'it green',
       'it --slot blue',
@@ -56,14 +56,14 @@ describe('examples', () => {
     ])
   })
 
-  it('are made from its arguments where it has fewer than two', () => {
+  it('are completed from the arguments when the task declares fewer than two', () => {
     expect(examples({})).toEqual(['it', 'it --dry-run'])
     expect(examples({ slot, count: arg.integer('N') })).toEqual(['it blue 3', 'it blue 3 --dry-run'])
     expect(examples({ wait: arg.duration('W').optional() }, ['it --wait 5m'])).toEqual(['it --wait 5m', 'it'])
     expect(examples({ force: arg.flag('F') })).toEqual(['it', 'it --force'])
   })
 
-  it('are only such as really parse', () => {
+  it('include only command lines that parse', () => {
     expect(examples({ slot }, ['it red', 'other green', 'it'])).toEqual(['it blue', 'it blue --dry-run'])
     const picky: Arg = {
       ...arg.text('P'),
@@ -74,7 +74,7 @@ describe('examples', () => {
     expect(examples({ picky })).toEqual([])
   })
 
-  it('may quote their words', () => {
+  it('may contain quoted arguments', () => {
     expect(examples({ text: arg.text('T') }, [`it 'a b'`, 'it "c d"'])).toEqual([`it 'a b'`, 'it "c d"'])
   })
 })

@@ -1,4 +1,4 @@
-/** What these tests' Taskfiles get as `switchyard`: the runner alone, so that no other room's state matters here. */
+/** Stands in for `switchyard` in the Taskfiles of these tests. Exports the runner only, so that no other module can affect them. */
 export { arg } from '../../../runner/cli/args.ts'
 export { Fault } from '../../../runner/fault.ts'
 export { definer, type Scope } from '../../../runner/task.ts'

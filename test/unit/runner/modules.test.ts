@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildProgram, type Program, projectWith, runTask } from './program.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
@@ -11,7 +11,7 @@ import { definer } from 'switchyard'
 const { task } = definer()
 export const hello = task('Say hello', { run: ({ log }) => log('hello') })
 `
-/** Writes down what Node is asked to load, by import or by require. */
+/** Records every module that Node loads, by import or by require. */
 const recorder = `
 import { appendFileSync } from 'node:fs'
 import Module, { register } from 'node:module'
@@ -48,8 +48,8 @@ async function loaded(...args: string[]): Promise<string[]> {
   return HEAVY.filter(heavy => names.some(name => name === heavy || name.startsWith(`${heavy}/`)))
 }
 
-describe('what is loaded', () => {
-  it('when a Taskfile is new: esbuild', async () => {
+describe('npx task', () => {
+  it('loads esbuild only for a Taskfile that is not in the cache', async () => {
     expect(await loaded('hello')).toEqual(['esbuild', 'zx'])
   })
 
@@ -60,11 +60,11 @@ describe('what is loaded', () => {
     [['completion', 'bash']],
     [['completion', '--', 'hel']],
     [['completion', '--', 'hello', '--']],
-  ])('from then on for %j: nothing heavy', async args => {
+  ])('loads no heavy module for %j with a cached Taskfile', async args => {
     expect(await loaded(...args)).toEqual([])
   })
 
-  it('to run a task outside a terminal: zx alone', async () => {
+  it('loads zx alone to run a task outside a terminal', async () => {
     expect(await loaded('hello', '--json')).toEqual(['zx'])
   })
 })

@@ -8,7 +8,7 @@ const one = task('One', { run: () => undefined })
 const two = task('Two', { run: () => undefined })
 const both = flow('Both', [one, two])
 
-describe('names of commands', () => {
+describe('command names', () => {
   it.each([
     ['deploy', 'deploy'],
     ['detectLive', 'detect-live'],
@@ -17,11 +17,11 @@ describe('names of commands', () => {
     ['HTTPCheck', 'http-check'],
     ['snake_case', 'snake-case'],
     ['$hidden', 'hidden'],
-  ])('%s is %s', (name, command) => {
+  ])('turn the export %s into %s', (name, command) => {
     expect(kebab(name)).toBe(command)
   })
 
-  it('are the exports that are tasks, in the order of the text, flows first', () => {
+  it('list the exported tasks in source order, flows first', () => {
     const source = `
       import { two } from './two.ts'
 export const zebra = task('One', {})
@@ -33,7 +33,7 @@ export const both = flow('Both', [])
     expect([...commandsOf(exported, source).keys()]).toEqual(['both', 'zebra', 'two', 'apple', 'mango'])
   })
 
-  it('must differ', () => {
+  it('must be unique', () => {
     expect(() => commandsOf({ fooBar: one, foo_bar: two }, '')).toThrow(
       expect.objectContaining({
         code: 'TASKS_OF_ONE_NAME',
@@ -43,14 +43,14 @@ export const both = flow('Both', [])
     )
   })
 
-  it('may not be that of the command which every Taskfile has', () => {
+  it('cannot be `completion`, which is built in', () => {
     expect(() => commandsOf({ completion: one }, '')).toThrow(
       expect.objectContaining({ code: 'TASK_RESERVED', exitCode: 2, message: expect.stringContaining('`completion`') }),
     )
   })
 })
 
-describe('the nearest name', () => {
+describe('the suggested name', () => {
   it.each([
     ['dploy', 'deploy'],
     ['pormote', 'promote'],
@@ -59,11 +59,11 @@ describe('the nearest name', () => {
     ['statsu', 'status'],
     ['dep', 'deploy'],
     ['ROLL', 'rollback'],
-  ])('%s is probably %s', (typed, meant) => {
+  ])('for %s is %s', (typed, meant) => {
     expect(nearest(typed, ['deploy', 'promote', 'rollback', 'status', 'up'])).toBe(meant)
   })
 
-  it('is none when nothing is near', () => {
+  it('is undefined when no name is similar', () => {
     expect(nearest('xyzzy', ['deploy', 'promote'])).toBeUndefined()
     expect(nearest('ab', ['up'])).toBeUndefined()
     expect(nearest('deploy', [])).toBeUndefined()

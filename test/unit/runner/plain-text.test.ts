@@ -1,4 +1,4 @@
-/** Text from a host or from another person never moves the cursor of a terminal, and never passes for a line of ours. */
+/** Text from a host or another person cannot control the terminal and cannot imitate a line of ours. */
 import { expect, it } from 'vitest'
 import type { RunEvent } from '../../../runner/events.ts'
 import { jsonRenderer } from '../../../runner/output/json.ts'
@@ -16,7 +16,7 @@ it.each([
   ['turned \u202egnp.exe', 'turned \\u202egnp.exe'],
   ['del\x7f nel\x85', 'del\\x7f nel\\x85'],
   ['two\nlines\tand a tab, ü and 漢', 'two\nlines\tand a tab, ü and 漢'],
-])('%j is shown as %j', (text, shown) => {
+])('visible() shows %j as %j', (text, shown) => {
   expect(visible(text)).toBe(shown)
 })
 
@@ -57,7 +57,7 @@ const events: RunEvent[] = [
   },
 ]
 
-it('no renderer for people writes what a terminal obeys', async () => {
+it('the plain renderer prints no terminal codes from foreign text', async () => {
   let printed = ''
   const sink = (text: string) => {
     printed += text
@@ -67,12 +67,12 @@ it('no renderer for people writes what a terminal obeys', async () => {
   await renderer.close()
   expect(printed).toContain('disks')
   expect(printed).not.toMatch(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/u)
-  // A line break in a reason makes no line of ours.
+  // A line break in a reason must not start a line that looks like ours.
   expect(printed.match(/^error: /gm)).toHaveLength(1)
   expect(printed).not.toContain('undefined')
 })
 
-it('JSON tells the text as it is, and holds nothing that a terminal obeys', () => {
+it('the JSON renderer keeps the text unchanged but contains no raw control characters', () => {
   const lines: string[] = []
   const json = jsonRenderer({ out: text => lines.push(text), err: () => undefined })
   for (const event of events) json.handle(event)

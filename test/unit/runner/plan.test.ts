@@ -7,31 +7,31 @@ const { task, flow } = definer()
 const titled = (title: string, ...needs: AnyTask[]) => task(title, { needs, run: () => undefined })
 const titles = (root: AnyTask) => planOf('it', root).steps.map(({ title }) => title)
 
-describe('the order of steps', () => {
-  it('puts needs first, each once, however many need it', () => {
+describe('a plan', () => {
+  it('puts needed tasks first, each once, even if several tasks need it', () => {
     const a = titled('a')
     const b = titled('b', a)
     const c = titled('c', a)
     expect(titles(titled('d', b, c, a))).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  it('keeps the order of a flow, also inside another', () => {
+  it('keeps the order of a flow, even inside another flow', () => {
     const [a, b, c] = [titled('a'), titled('b'), titled('c')]
     const inner = flow('inner', [c, a])
     expect(titles(flow('outer', [inner, b, a]))).toEqual(['c', 'a', 'b'])
     expect(titles(titled('d', inner))).toEqual(['c', 'a', 'd'])
   })
 
-  it('knows how far each step reaches', () => {
+  it('includes in the reach of a step all tasks that it needs, but not those of other steps', () => {
     const a = titled('a')
     const b = titled('b', flow('f', [a]))
     const c = titled('c')
     const plan = planOf('it', flow('all', [b, c]))
-    const reach = plan.steps.map(step => [...step.reach].filter(one => one.kind === 'task').map(({ title }) => title))
+    const reach = plan.steps.map(step => [...step.reach].filter(node => node.kind === 'task').map(({ title }) => title))
     expect(reach).toEqual([['a'], ['b', 'a'], ['c']])
   })
 
-  it('refuses a circle and shows it', () => {
+  it('rejects a cycle and names its tasks', () => {
     const a = titled('a')
     const b = titled('b', a)
     Object.assign(a, { needs: [b] })
@@ -40,14 +40,14 @@ describe('the order of steps', () => {
     )
   })
 
-  it('refuses a need that is undefined, as a circular import makes it', () => {
+  it('rejects an undefined need, as a circular import causes', () => {
     const broken = titled('broken', titled('a'), undefined as unknown as AnyTask)
     expect(() => planOf('it', broken)).toThrow(
       expect.objectContaining({ code: 'NEED_UNDEFINED', message: 'Need number 2 of `broken` is not a task.' }),
     )
   })
 
-  it('refuses steps after one that takes the terminal', () => {
+  it('rejects steps after an interactive one', () => {
     const shell = task('shell', { interactive: true, run: () => undefined })
     expect(titles(flow('f', [titled('a'), shell]))).toEqual(['a', 'shell'])
     expect(() => planOf('it', flow('f', [shell, titled('a')]))).toThrow(
@@ -56,8 +56,8 @@ describe('the order of steps', () => {
   })
 })
 
-describe('names of steps', () => {
-  it('are those of their commands, else made from their titles, and unique', () => {
+describe('step names', () => {
+  it('are unique, and come from the command or else from the title', () => {
     const a = titled('Build it!')
     const b = titled('Build it?')
     const c = titled('Ship')
@@ -66,16 +66,16 @@ describe('names of steps', () => {
   })
 })
 
-describe('arguments of a plan', () => {
+describe('the arguments of a plan', () => {
   const slot = arg.choice(['blue', 'green'], 'Which slot')
 
-  it('are its own first, then those of its steps', () => {
+  it('list those of the task first, then those of its steps', () => {
     const a = task('a', { args: { deep: arg.text('Deep') }, run: () => undefined })
     const b = task('b', { needs: [a], args: { slot }, run: () => undefined })
     expect([...planOf('b', b).args.keys()]).toEqual(['slot', 'deep'])
   })
 
-  it('are required when one task requires what another may have', () => {
+  it('are required when they are required in one task and optional in another', () => {
     const a = task('a', { args: { slot: slot.optional() }, run: () => undefined })
     const b = task('b', { args: { slot }, run: () => undefined })
     expect(planOf('f', flow('f', [a, b])).args.get('slot')).toBe(slot)
@@ -83,7 +83,7 @@ describe('arguments of a plan', () => {
     expect(planOf('f', flow('f', [a])).args.get('slot')).toBe(slot.optional())
   })
 
-  it('must mean the same when they have one name', () => {
+  it('must not differ between tasks under one name', () => {
     const a = task('a', { args: { slot }, run: () => undefined })
     const b = task('b', { args: { slot: arg.text('Another') }, run: () => undefined })
     expect(() => planOf('f', flow('f', [a, b]))).toThrow(

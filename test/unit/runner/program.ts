@@ -1,4 +1,4 @@
-/** Builds the program as the package has it, bin/ and dist/, with the tests' own index, and runs it. */
+/** Builds the program in the layout of the package (bin/ and dist/), with the index of these tests, and runs it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ export interface Program extends AsyncDisposable {
   readonly bin: string
 }
 
-/** It stands inside the repository's node_modules, so that it finds its dependencies. */
+/** Builds inside the repository's node_modules, so that the program finds its dependencies. */
 export async function buildProgram(): Promise<Program> {
   const cache = join(root, 'node_modules', '.cache')
   await mkdir(cache, { recursive: true })
@@ -37,12 +37,12 @@ export async function buildProgram(): Promise<Program> {
 
 export interface Project extends AsyncDisposable {
   readonly folder: string
-  /** What its runs get as environment: nothing of this process but the way to find programs. */
+  /** Environment of its runs. Only `PATH` is inherited from this process. */
   readonly env: Readonly<Record<string, string>>
   write(path: string, text: string): Promise<void>
 }
 
-/** A folder of its own with these files, and a cache of its own. */
+/** A temporary folder with these files and its own cache. */
 export async function projectWith(files: Readonly<Record<string, string>>): Promise<Project> {
   const folder = await mkdtemp(join(tmpdir(), 'runner-test-'))
   const write = async (path: string, text: string) => {
@@ -64,8 +64,8 @@ export interface Ended {
 export interface Running {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
-  /** Resolves when this text has been printed on either stream. */
-  said(text: string): Promise<void>
+  /** Resolves when this text has been printed on either stream; rejects if the program exits without printing it. */
+  printed(text: string): Promise<void>
 }
 
 export function start(
@@ -89,7 +89,7 @@ export function start(
 
 export const runTask = (...args: Parameters<typeof start>): Promise<Ended> => start(...args).ended
 
-/** The same in a pseudo terminal of 100 columns; what is typed goes in by `child.stdin`. */
+/** Like `start`, in a pseudo-terminal of 100 columns. Write input to `child.stdin`. */
 export function startInTerminal(
   program: Program,
   project: Project,
@@ -99,7 +99,7 @@ export function startInTerminal(
   return startLineInTerminal([process.execPath, program.bin, ...args].join(' '), project, env)
 }
 
-/** A command line of a shell in such a terminal. */
+/** Runs a shell command line in such a terminal. */
 export function startLineInTerminal(
   line: string,
   project: Project,
@@ -119,16 +119,16 @@ function watch(child: ChildProcess): Running {
   let stdout = ''
   let stderr = ''
   const waiting = new Map<string, () => void>()
-  const look = () => {
+  const resolveSeen = () => {
     for (const [text, resolve] of waiting) if (stdout.includes(text) || stderr.includes(text)) resolve()
   }
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
-    look()
+    resolveSeen()
   })
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
-    look()
+    resolveSeen()
   })
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
@@ -137,14 +137,14 @@ function watch(child: ChildProcess): Running {
   return {
     child,
     ended,
-    said: text =>
+    printed: text =>
       Promise.race([
         new Promise<void>(resolve => {
           waiting.set(text, resolve)
-          look()
+          resolveSeen()
         }),
         ended.then(() => {
-          throw new Error(`it ended without saying ${JSON.stringify(text)}:\n${stdout}\n${stderr}`)
+          throw new Error(`the program exited without printing ${JSON.stringify(text)}:\n${stdout}\n${stderr}`)
         }),
       ]),
   }

@@ -10,23 +10,23 @@ const hiding = (...values: string[]) => {
 }
 
 describe('the redactor', () => {
-  it('hides every occurrence of a value', () => {
+  it('redacts every occurrence of a value', () => {
     expect(hiding('hunter2').text('a hunter2 b hunter2')).toBe(`a ${MASK} b ${MASK}`)
   })
 
-  it('knows what it was told later', () => {
+  it('redacts values that are added later', () => {
     const made = redactor()
     expect(made.text('s3cret')).toBe('s3cret')
     made.hide(['s3cret'])
     expect(made.text('s3cret')).toBe(MASK)
   })
 
-  it('leaves values of fewer than four characters alone', () => {
+  it('does not redact values of fewer than four characters', () => {
     expect(hiding('1', 'on', 'abc', '').text('1 on abc 100')).toBe('1 on abc 100')
     expect(hiding('      ').text('      indented')).toBe('      indented')
   })
 
-  it('hides values of several lines whole and line by line', () => {
+  it('redacts multi-line values whole and line by line', () => {
     const key = '-----BEGIN KEY-----\nMIIEvAIB\nab\n-----END KEY-----\n'
     const made = hiding(key)
     expect(made.text(`key: ${key}`)).toBe(`key: ${MASK}`)
@@ -34,7 +34,7 @@ describe('the redactor', () => {
     expect(made.text('ab')).toBe('ab')
   })
 
-  it('hides values that overlap as one', () => {
+  it('redacts overlapping values as one', () => {
     expect(hiding('abcd', 'cdef').text('xabcdefx')).toBe(`x${MASK}x`)
     expect(hiding('abcd', 'abcdefgh').text('abcdefgh')).toBe(MASK)
   })
@@ -49,14 +49,14 @@ describe('the redactor', () => {
     ['base64 for URLs', (text: string) => Buffer.from(text).toString('base64url')],
     ['an environment file', (text: string) => `A="${text.replace(/["\\`$]/g, '\\$&')}"`],
     ['single quotes of a shell', (text: string) => `echo '${text.replaceAll("'", `'\\''`)}'`],
-  ])('hides a value as %s writes it', (_, write) => {
+  ])('redacts a value encoded as %s', (_, write) => {
     const out = hiding(secret).text(write(secret))
     expect(out).toContain(MASK)
     expect(out).not.toMatch(/nïcode|n%C3%AFcode|a's|a%27s/)
     expect(out.length).toBeLessThan(60)
   })
 
-  it.each(['u', 'us', 'user'])('hides a password in a Basic header of %s', user => {
+  it.each(['u', 'us', 'user'])('redacts a password in the Basic header of the user %s', user => {
     const password = 'correct-horse-battery'
     const header = Buffer.from(`${user}:${password}:x`).toString('base64')
     const shown = hiding(password).text(header)
@@ -65,7 +65,7 @@ describe('the redactor', () => {
     expect(rest).not.toContain('horse')
   })
 
-  it('finds a value in whatever pieces it comes', () => {
+  it('redacts a value however the stream is split', () => {
     const word = fc.string({ minLength: 4, maxLength: 12, unit: fc.constantFrom('a', 'b', '\n', '"', 'é') })
     const secrets = fc.array(word, { minLength: 1, maxLength: 3 })
     const pieces = fc.array(fc.oneof(word, fc.string({ maxLength: 3, unit: fc.constantFrom('a', 'b', 'x') })))
@@ -85,7 +85,7 @@ describe('the redactor', () => {
     )
   })
 
-  it('shows what can be no secret without waiting', () => {
+  it('passes text on at once when it cannot be part of a secret', () => {
     const stream = hiding('hunter2').stream()
     expect(stream.write('hello hun')).toBe('hello ')
     expect(stream.write('gry\n')).toBe('hungry\n')
@@ -94,7 +94,7 @@ describe('the redactor', () => {
   })
 })
 
-describe('lines', () => {
+describe('the lines of a stream', () => {
   const cut = (chunks: (string | Uint8Array)[], ...secrets: string[]) => {
     const lines: string[] = []
     const cutter = lineCutter(hiding(...secrets), line => lines.push(line))
@@ -103,24 +103,24 @@ describe('lines', () => {
     return lines
   }
 
-  it('end where lines end, however the pieces come', () => {
+  it('end at line breaks, however the stream is split', () => {
     expect(cut(['a\nb', 'c\r', '\nd\n\n', 'e'])).toEqual(['a', 'bc', 'd', '', 'e'])
   })
 
-  it('end at a carriage return, as progress bars use it', () => {
+  it('end at a carriage return, as in progress bars', () => {
     expect(cut(['10%\r20%\r', '30%\n'])).toEqual(['10%', '20%', '30%'])
   })
 
-  it('keep letters whole that are cut between bytes', () => {
+  it('keep a character whole when its bytes arrive separately', () => {
     const bytes = Buffer.from('größe\n')
     expect(cut([bytes.subarray(0, 3), bytes.subarray(3)])).toEqual(['größe'])
   })
 
-  it('have no terminal codes, and none of nothing but codes', () => {
+  it('contain no terminal codes, and a line of only codes is dropped', () => {
     expect(cut(['\x1b[31mred\x1b[0m\n\x1b[?25h\n\n'])).toEqual(['red', ''])
   })
 
-  it('hide a value that is cut between pieces', () => {
+  it('redact a value that is split between chunks', () => {
     expect(cut(['pass=hun', 'ter2\nok hunt', 'er2'], 'hunter2')).toEqual([`pass=${MASK}`, `ok ${MASK}`])
   })
 })

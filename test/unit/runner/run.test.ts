@@ -10,13 +10,13 @@ import { MASK, redactor } from '../../../runner/secrets/redact.ts'
 import { type AnyTask, definer, type OpenScope, type RunSetting, type Scope } from '../../../runner/task.ts'
 import { runOf } from '../../support/run.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const { task, flow } = definer()
 const faults = catalogue({ REFUSED: fault<object>({ exitCode: 3, message: () => 'Refused.', hint: () => 'Do not.' }) })
 
-/** Runs a task and keeps its events; `outside` plays the person at the keyboard. */
+/** Runs a task and collects its events. `world` simulates signals, stray errors and an empty event loop. */
 function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEvent, world: World) => void = () => {}) {
   const events: RunEvent[] = []
   const world = outsideWorld()
@@ -73,7 +73,7 @@ function outsideWorld(): World {
 const until = (signal: AbortSignal) => new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
 
 describe('a run', () => {
-  it('gives each step what the ones that it needs have returned, and its arguments', async () => {
+  it('passes each step its arguments and the results of the steps that it needs', async () => {
     const seen: object[] = []
     const build = task('Build', { args: { tag: arg.text('Tag') }, run: ({ tag }) => ({ artifact: `${tag}.tgz` }) })
     const upload = task('Upload', { needs: [build], run: ({ artifact }) => ({ path: `/srv/${artifact}` }) })
@@ -96,7 +96,7 @@ describe('a run', () => {
     ])
   })
 
-  it('runs a task once, however many need it', async () => {
+  it('runs a task only once when several tasks need it', async () => {
     let runs = 0
     const once = task('Once', { run: () => ({ n: ++runs }) })
     const a = task('A', { needs: [once], run: ({ n }) => ({ a: n }) })
@@ -105,7 +105,7 @@ describe('a run', () => {
     expect(runs).toBe(1)
   })
 
-  it('tells output, notes and results, and how long each step took', async () => {
+  it('reports output, notes, results and the time of each step', async () => {
     const root = task('Look', {
       run({ log, note, show }) {
         log('one\ntwo')
@@ -121,7 +121,7 @@ describe('a run', () => {
     expect(of('result')).toMatchObject([{ ok: true, exitCode: 0, data: { rows: 1 }, timings: [{ step: 'look' }] }])
   })
 
-  it('gives what is printed past the kit to the step that runs', async () => {
+  it('attributes direct console output to the running step', async () => {
     const { ended, of } = started(
       task('Print', { run: () => undefined }),
       {},
@@ -132,11 +132,11 @@ describe('a run', () => {
   })
 })
 
-describe('a failure', () => {
+describe('a failed run', () => {
   const undoing = (order: string[], name: string, more: object = {}) =>
     task(name, { run: () => ({ [name]: true }), undo: () => void order.push(name), ...more })
 
-  it('undoes newest first, the failed step too, and ends with 1', async () => {
+  it('undoes its steps newest first, including the failed one, and exits with 1', async () => {
     const order: string[] = []
     const bad = undoing(order, 'c', { run: () => Promise.reject(new Error('no')) })
     const { ended, of } = started(flow('All', [undoing(order, 'a'), undoing(order, 'b'), bad, undoing(order, 'd')]))
@@ -146,12 +146,12 @@ describe('a failure', () => {
     expect(of('error')).toMatchObject([{ step: 'c', during: 'run', message: 'no' }])
   })
 
-  it('has the exit code of its fault', async () => {
+  it('exits with the exit code of its fault', async () => {
     const { ended } = started(task('No', { run: () => Promise.reject(faults.REFUSED({})) }))
     expect(await ended).toBe(3)
   })
 
-  it('gives an undo what its own run returned, and nothing when that failed half way', async () => {
+  it('passes an undo the result of its own run, or undefined if that run failed', async () => {
     const seen: unknown[] = []
     const whole = task('Whole', { run: () => ({ made: 1 }), undo: ({ made }) => void seen.push(made) })
     const half = task('Half', {
@@ -165,7 +165,7 @@ describe('a failure', () => {
     expect(seen).toEqual([[1, undefined], 1])
   })
 
-  it('reports an undo that fails, and goes on unwinding', async () => {
+  it('reports a failed undo and continues with the others', async () => {
     const order: string[] = []
     const stuck = undoing(order, 'b', { undo: () => Promise.reject(new Error('cannot')) })
     const bad = task('c', { run: () => Promise.reject(new Error('no')) })
@@ -179,7 +179,7 @@ describe('a failure', () => {
     expect(of('result')).toMatchObject([{ undone: ['a'], left: ['b'] }])
   })
 
-  it('aborts the signal of the run, but not that of an undo, whose commands work', async () => {
+  it('aborts the signal of its steps but not of their undos, which can still run commands', async () => {
     const aborted: boolean[] = []
     const lines: string[] = []
     const first = task('First', {
@@ -194,7 +194,7 @@ describe('a failure', () => {
     expect(lines).toEqual(['undone\n'])
   })
 
-  it('of nobody in particular fails the step that runs', async () => {
+  it('attributes an unhandled rejection to the running step', async () => {
     const root = task('Wait', { run: ({ signal }) => until(signal), undo: () => undefined })
     const { ended, of } = started(root, {}, (event, world) => {
       if (event.type === 'start') setImmediate(() => world.stray(new Error('floating')))
@@ -205,10 +205,10 @@ describe('a failure', () => {
   })
 })
 
-describe('what waits for nothing', () => {
+describe('a promise that can never settle', () => {
   const never = () => new Promise<undefined>(() => {})
 
-  it('fails its step, and the ones before it are undone', async () => {
+  it('fails its step, and the earlier steps are undone', async () => {
     const undone: string[] = []
     const a = task('A', { run: () => undefined, undo: () => void undone.push('a') })
     const b = task('B', { needs: [a], run: never, undo: () => void undone.push('b') })
@@ -220,7 +220,7 @@ describe('what waits for nothing', () => {
     expect(undone).toEqual(['b', 'a'])
   })
 
-  it('is an undo that failed, and the others are called', async () => {
+  it('fails its undo, and the other undos still run', async () => {
     const undone: string[] = []
     const a = task('A', { run: () => undefined, undo: () => void undone.push('a') })
     const b = task('B', { needs: [a], run: () => Promise.reject(new Error('no')), undo: never })
@@ -235,14 +235,14 @@ describe('what waits for nothing', () => {
 })
 
 describe('an interrupt', () => {
-  /** A person who presses Ctrl-C when a step says so. */
+  /** Sends the signal when a step prints `press`. */
   const pressing =
     (signal = 'SIGINT') =>
     (event: RunEvent, world: World) => {
       if (event.type === 'output' && event.line === 'press') world.signal(signal)
     }
 
-  it('stops the running step, undoes newest first, and ends with 130', async () => {
+  it('stops the running step, undoes newest first, and exits with 130', async () => {
     const order: string[] = []
     const first = task('First', { run: () => undefined, undo: () => void order.push('first') })
     const second = task('Second', {
@@ -257,13 +257,13 @@ describe('an interrupt', () => {
     expect(of('error')).toMatchObject([{ code: 'INTERRUPTED', exitCode: 130 }])
   })
 
-  it('keeps the result of a step that ended all the same', async () => {
+  it('keeps the result of a step that completed in spite of it', async () => {
     const seen: unknown[] = []
     const root = task('Stubborn', {
       async run({ signal, log }) {
-        const told = until(signal)
+        const aborted = until(signal)
         log('press')
-        await told
+        await aborted
         return { made: 'it' }
       },
       undo: ({ made }) => void seen.push(made),
@@ -272,7 +272,7 @@ describe('an interrupt', () => {
     expect(seen).toEqual(['it'])
   })
 
-  it('goes on without a step that does not stop, and says so', async () => {
+  it('abandons a step that does not stop, and reports it', async () => {
     const free = new AbortController()
     onTestFinished(() => free.abort())
     const undone: string[] = []
@@ -289,20 +289,20 @@ describe('an interrupt', () => {
     expect(undone).toEqual(['deaf'])
   })
 
-  it('for the second time ends at once and says what is left to undo', async () => {
+  it('exits at once when repeated, and lists the steps left to undo', async () => {
     const first = task('First', { run: () => undefined, undo: () => undefined })
     const plain = task('Plain', { run: () => undefined })
     const bad = task('Bad', {
       run({ signal, log }) {
-        const told = until(signal)
+        const aborted = until(signal)
         log('press')
-        return told
+        return aborted
       },
       async undo({ signal, log }) {
-        const told = until(signal)
+        const aborted = until(signal)
         log('press')
-        await told
-        throw new Error('told to stop')
+        await aborted
+        throw new Error('aborted')
       },
     })
     const { ended, of, world } = started(flow('All', [first, plain, bad]), {}, pressing())
@@ -311,7 +311,7 @@ describe('an interrupt', () => {
     expect(of('abandon')).toEqual([{ type: 'abandon', signal: 'SIGINT', left: ['Bad', 'First'] }])
   })
 
-  it('while undoing a failure does not stop that', async () => {
+  it('does not stop the undoing of a failed run', async () => {
     const first = task('First', { run: () => undefined, undo: ({ log }) => log('press') })
     const bad = task('Bad', { run: () => Promise.reject(new Error('no')) })
     const { ended, of, world } = started(flow('All', [first, bad]), {}, pressing())
@@ -321,7 +321,7 @@ describe('an interrupt', () => {
     expect(world.exits).toEqual([])
   })
 
-  it('is left to a step that has the terminal', async () => {
+  it('is left to an interactive step', async () => {
     const root = task('Console', {
       interactive: true,
       run({ log }) {
@@ -350,7 +350,7 @@ describe('a scope', () => {
     },
   })
 
-  it('is opened when it is first wanted, once, and closed at the end', async () => {
+  it('is opened once, by the first step that needs it, and closed at the end', async () => {
     const log: string[] = []
     const own = definer<{ host: string }>(scopeWith(log))
     const none = task('None', { run: () => void log.push('none') })
@@ -360,7 +360,7 @@ describe('a scope', () => {
     expect(log).toEqual(['none', 'open it false', 'host of function', 'b', 'close'])
   })
 
-  it('has numbers that are shown, also where a secret is the same number', async () => {
+  it('reports its traffic even when a secret equals one of the numbers', async () => {
     const hiding = redactor()
     hiding.hide(['1234'])
     const traffic = { roundTrips: 1234, sent: 1234, received: 0 }
@@ -370,14 +370,14 @@ describe('a scope', () => {
     expect(of('result')).toMatchObject([{ traffic, timings: [{ traffic }] }])
   })
 
-  it('that something travels through is read before and after each step, and at the very end', async () => {
-    const so = { roundTrips: 0, sent: 0, received: 0 }
+  it('has its traffic measured before and after each step, and after closing', async () => {
+    const total = { roundTrips: 0, sent: 0, received: 0 }
     const travel = (roundTrips: number) => {
-      so.roundTrips += roundTrips
-      so.sent += 100 * roundTrips
-      so.received += 10 * roundTrips
+      total.roundTrips += roundTrips
+      total.sent += 100 * roundTrips
+      total.received += 10 * roundTrips
     }
-    const scope = scopeWith([], { traffic: () => ({ ...so }), [Symbol.asyncDispose]: async () => travel(1) })
+    const scope = scopeWith([], { traffic: () => ({ ...total }), [Symbol.asyncDispose]: async () => travel(1) })
     const own = definer<{ host: string }>(scope)
     const none = task('None', { run: () => undefined })
     const a = own.task('A', { run: () => travel(2) })
@@ -385,34 +385,44 @@ describe('a scope', () => {
     const c = own.task('C', { run: () => travel(3) })
     const { ended, of } = started(flow('All', [none, a, b, c]), { timings: true })
     expect(await ended).toBe(0)
-    const seen = (n: number) => ({ roundTrips: n, sent: 100 * n, received: 10 * n })
-    expect(of('end').map(({ traffic }) => traffic)).toEqual([undefined, seen(2), seen(0), seen(3)])
-    expect(of('result')).toMatchObject([{ traffic: seen(6) }])
-    expect(of('result')[0]?.timings?.map(({ traffic }) => traffic)).toEqual([undefined, seen(2), seen(0), seen(3)])
+    const expectedTraffic = (n: number) => ({ roundTrips: n, sent: 100 * n, received: 10 * n })
+    expect(of('end').map(({ traffic }) => traffic)).toEqual([
+      undefined,
+      expectedTraffic(2),
+      expectedTraffic(0),
+      expectedTraffic(3),
+    ])
+    expect(of('result')).toMatchObject([{ traffic: expectedTraffic(6) }])
+    expect(of('result')[0]?.timings?.map(({ traffic }) => traffic)).toEqual([
+      undefined,
+      expectedTraffic(2),
+      expectedTraffic(0),
+      expectedTraffic(3),
+    ])
   })
 
-  it('through which nothing travels says nothing about it', async () => {
+  it('without traffic adds none to the events', async () => {
     const own = definer<{ host: string }>(scopeWith([], { traffic: () => undefined }))
     const { ended, events } = started(own.task('A', { run: () => undefined }), { timings: true })
     expect(await ended).toBe(0)
     expect(JSON.stringify(events)).not.toContain('traffic')
   })
 
-  it('knows all that the run is going to do', async () => {
-    const asked: (readonly AnyTask[])[] = []
+  it('receives all tasks of the run when it is opened', async () => {
+    const received: (readonly AnyTask[])[] = []
     const own = definer<{ host: string }>({
       name: 'web-1',
       async open({ tasks }) {
-        asked.push(tasks)
+        received.push(tasks)
         return { context: () => ({}), async [Symbol.asyncDispose]() {} }
       },
     })
     const [a, b] = [own.task('A', { run: () => undefined }), task('B', { run: () => undefined })]
     await started(flow('All', [a, b])).ended
-    expect(asked).toEqual([[a, b]])
+    expect(received).toEqual([[a, b]])
   })
 
-  it('is closed after the undo steps, which can use it', async () => {
+  it('is closed only after the undo steps, which can use it', async () => {
     const log: string[] = []
     const own = definer<{ host: string }>(scopeWith(log))
     const a = own.task('A', { run: () => undefined, undo: ({ host }) => void log.push(`undo on ${host}`) })
@@ -421,7 +431,7 @@ describe('a scope', () => {
     expect(log).toEqual(['open it false', 'undo on host of function', 'close'])
   })
 
-  it('that cannot be opened fails the step, which then has nothing to undo', async () => {
+  it('fails the step when it cannot be opened, and that step is not undone', async () => {
     const own = definer({ name: 'x', open: () => Promise.reject(faults.REFUSED({})) })
     const undone: string[] = []
     const { ended } = started(own.task('A', { run: () => undefined, undo: () => void undone.push('a') }))
@@ -429,7 +439,7 @@ describe('a scope', () => {
     expect(undone).toEqual([])
   })
 
-  it('that does not close is told, and does not hold the program', async () => {
+  it('is reported when it does not close, and does not keep the program running', async () => {
     const hangs = scopeWith([], { [Symbol.asyncDispose]: () => new Promise<void>(() => {}) })
     const fails = scopeWith([], { [Symbol.asyncDispose]: () => Promise.reject(new Error('lost')) })
     const a = definer(hangs).task('A', { run: () => undefined })
@@ -444,7 +454,7 @@ describe('a scope', () => {
 })
 
 describe('a dry run', () => {
-  it('prints local commands instead of running them, with all that a ProcessPromise can do', async () => {
+  it('prints local commands instead of running them, and supports pipes and options', async () => {
     const root = task('Write', {
       async run({ $, dryRun }) {
         const output = await $`touch ${'/nonexistent/a b'}`.pipe`cat > /nonexistent/c`
@@ -453,8 +463,8 @@ describe('a dry run', () => {
       },
     })
     const seen: unknown[] = []
-    const look = task('Look', { needs: [root], run: ({ all }) => void seen.push(...all) })
-    const { ended, of } = started(look, { dryRun: true })
+    const reader = task('Look', { needs: [root], run: ({ all }) => void seen.push(...all) })
+    const { ended, of } = started(reader, { dryRun: true })
     expect(await ended).toBe(0)
     expect(seen).toEqual([true, 0, ''])
     expect(of('output').map(({ line }) => line)).toEqual([
@@ -464,7 +474,7 @@ describe('a dry run', () => {
     ])
   })
 
-  it('undoes nothing, for nothing was done', async () => {
+  it('undoes nothing, because nothing was done', async () => {
     const undone: string[] = []
     const a = task('A', { run: () => undefined, undo: () => void undone.push('a') })
     const bad = task('Bad', { needs: [a], run: () => Promise.reject(new Error('no')) })
@@ -486,7 +496,7 @@ describe('local commands', () => {
     ).toEqual(['end', 'err', 'out'])
   })
 
-  it('are silent when they are told to be, and when they are piped', async () => {
+  it('print nothing when quiet or piped', async () => {
     const { ended, of } = started(
       task('Whisper', {
         async run({ $ }) {
@@ -505,7 +515,7 @@ describe('local commands', () => {
     expect(of('output')).toMatchObject([{ line: import.meta.dirname }])
   })
 
-  it('do not read the start-up file of a login, whatever started us', async () => {
+  it('do not read a start-up file of the shell', async () => {
     const home = await mkdtemp(join(tmpdir(), 'switchyard-home-'))
     await writeFile(join(home, '.bashrc'), 'echo start-up file\n')
     vi.stubEnv('HOME', home).stubEnv('SHLVL', undefined)
@@ -516,14 +526,14 @@ describe('local commands', () => {
     expect(of('output').map(({ line }) => line)).toEqual(['hello'])
   })
 
-  it('survive a pipe into a command that does not read', async () => {
+  it('succeed when piped into a command that stops reading', async () => {
     const root = task('Head', { run: ({ $ }) => $({ nothrow: true })`seq 300000`.pipe`head -1`.then(() => undefined) })
     const { ended, of } = started(root)
     await ended
     expect(of('output')).toMatchObject([{ line: '1' }])
   })
 
-  it('leave the settings of zx as they were', async () => {
+  it('leave the global settings of zx unchanged', async () => {
     const { $ } = await import('zx/core')
     const settings = () => [$.verbose, $.quiet, $.cwd, $.log, $.spawn, $.detached]
     const before = settings()
@@ -533,7 +543,7 @@ describe('local commands', () => {
 })
 
 describe('hidden values', () => {
-  it('are hidden in output, also cut in pieces, in notes, results, errors, stacks and thrown values', async () => {
+  it('are redacted in output (even when split), notes, results, errors, stacks and thrown values', async () => {
     const secret = 'hunter2-hunter2'
     const scope: Scope = {
       name: 'x',
@@ -562,7 +572,7 @@ describe('hidden values', () => {
     expect(of('show')).toMatchObject([{ data: { deep: [{ [MASK]: MASK, code: MASK, type: MASK }], number: MASK } }])
   })
 
-  it('are hidden in what a dry run prints', async () => {
+  it('are redacted in the output of a dry run', async () => {
     const hidden = redactor()
     hidden.hide(['s3cret-token'])
     const root = task('Call', { run: ({ $ }) => $`curl -H ${'Authorization: s3cret-token'} x`.then(() => undefined) })
@@ -572,14 +582,14 @@ describe('hidden values', () => {
   })
 })
 
-describe('a question', () => {
+describe('a confirmation', () => {
   it.each([
     ['y', true],
     ['Yes', true],
     ['n', false],
     ['', false],
     [undefined, false],
-  ])('answered with %j is %s', async (answer, expected) => {
+  ])('answered with %j returns %s', async (answer, expected) => {
     const seen: boolean[] = []
     const root = task('Ask', { run: async ({ confirm }) => void seen.push(await confirm('Go on?')) })
     const handle = () => undefined

@@ -1,4 +1,4 @@
-/** F79: tables fit the terminal. */
+/** F79: tables fit the width of the terminal. */
 
 import { describe, expect, it } from 'vitest'
 import { table, wrapped } from '../../../runner/output/table.ts'
@@ -69,7 +69,7 @@ const tables: [string, (columns?: number) => string][] = [
 ]
 
 describe.each(tables)('F79 the table of %s', (_, make) => {
-  it.each([40, 60, 80, 120])('fits %d columns, and every word is there', columns => {
+  it.each([40, 60, 80, 120])('fits %d columns and keeps every word', columns => {
     const text = make(columns)
     for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(columns)
     const words = (of: string) => of.split(/\s+/).filter(Boolean)
@@ -77,22 +77,22 @@ describe.each(tables)('F79 the table of %s', (_, make) => {
     for (const word of words(make())) expect(pieces).toContain(word)
   })
 
-  it('is one line a row where it fits, or where there is no terminal', () => {
+  it('prints one line per row where that fits, or without a terminal', () => {
     const wide = make()
     expect(make(1_000)).toBe(wide)
     expect(wide.split('\n')[0]).toMatch(/ {2}/)
   })
 })
 
-describe('status', () => {
-  it('says nothing of migrations that went well', () => {
+describe('the status table', () => {
+  it('does not mention migrations that succeeded', () => {
     expect(statusTable({ ...status, migration: { ...migration, state: 0 } })).toBe(statusTable(status))
     expect(statusTable({ ...status, migration })).toContain('\n\nMigrations: those of ')
   })
 })
 
 describe('a table', () => {
-  it('goes on below its column of sentences', () => {
+  it('wraps its last column within that column', () => {
     const rows = [
       ['ok', 'one', 'a few words'],
       ['fail', 'another', 'many words that do not fit in what is left of the line'],
@@ -115,7 +115,7 @@ describe('a table', () => {
     )
   })
 
-  it('with a head has the names beside the cells where it does not fit', () => {
+  it('with a head prints each name beside its cell when the columns do not fit', () => {
     const rows = [
       ['blue', 'running'],
       ['green', 'stopped'],
@@ -129,7 +129,7 @@ describe('a table', () => {
     )
   })
 
-  it("puts other people's words on one line, however they were written, and measures them as they are printed", () => {
+  it('puts foreign text on one line, escaped, and measures it as printed', () => {
     const reason = 'new\x1b[2J disks\x07\nerror: all is well [DONE]'
     const shown = 'new disks\\x07 error: all is well [DONE]'
     expect(wrapped(reason, undefined)).toEqual([shown])
@@ -142,7 +142,7 @@ describe('a table', () => {
       }
   })
 
-  it('cuts a word only where it is longer than a line', () => {
+  it('splits a word only when it is longer than a line', () => {
     expect(wrapped('one two three', 7)).toEqual(['one two', 'three'])
     expect(wrapped('abcdefghij kl', 4)).toEqual(['abcd', 'efgh', 'ij', 'kl'])
     expect(wrapped('', 4, '  ')).toEqual(['  '])

@@ -7,7 +7,7 @@ import { compile } from '../../../runner/taskfile/compile.ts'
 import { findTaskfile, loadTaskfile } from '../../../runner/taskfile/load.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './program.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const hello = `
@@ -23,13 +23,13 @@ beforeAll(async () => {
 afterAll(() => program[Symbol.asyncDispose]())
 
 describe('a Taskfile', () => {
-  it('is found upwards from the working folder, the nearest first', async () => {
+  it('is found in the working folder or the nearest one above it', async () => {
     await using project = await projectWith({ 'Taskfile.ts': '', 'a/b/c.txt': '', 'a/Taskfile.mjs': '' })
     expect(findTaskfile(join(project.folder, 'a/b'), undefined)).toBe(join(project.folder, 'a/Taskfile.mjs'))
     expect(findTaskfile(project.folder, undefined)).toBe(join(project.folder, 'Taskfile.ts'))
   })
 
-  it.each(['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs'])('may be %s', async name => {
+  it.each(['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs'])('may be named %s', async name => {
     await using project = await projectWith({ [name]: hello })
     expect(await runTask(program, project, ['hello', '--verbose'])).toMatchObject({
       code: 0,
@@ -37,7 +37,7 @@ describe('a Taskfile', () => {
     })
   })
 
-  it('may be named, as a file or by its folder', async () => {
+  it('may be given by file or by folder', async () => {
     await using project = await projectWith({ 'ops/Taskfile.ts': hello, 'other.ts': hello })
     expect(findTaskfile(project.folder, 'ops')).toBe(join(project.folder, 'ops/Taskfile.ts'))
     expect(findTaskfile(project.folder, 'other.ts')).toBe(join(project.folder, 'other.ts'))
@@ -46,14 +46,14 @@ describe('a Taskfile', () => {
     )
   })
 
-  it('that is nowhere is said so, with exit code 2', async () => {
+  it('is reported as missing with exit code 2', async () => {
     await using project = await projectWith({})
     const ended = await runTask(program, project, [])
     expect(ended).toMatchObject({ code: 2, stdout: '' })
     expect(ended.stderr).toContain(`No Taskfile.ts was found in ${project.folder} or above it. [TASKFILE_MISSING]`)
   })
 
-  it('keeps the meaning of import.meta, also in the files that it imports', async () => {
+  it('keeps the meaning of import.meta, even in imported files', async () => {
     await using project = await projectWith({
       'Taskfile.ts': `${hello}
         import { where } from './lib/where.ts'
@@ -67,7 +67,7 @@ describe('a Taskfile', () => {
     expect(seen).toEqual([`file://${folder}/Taskfile.ts`, folder, `${folder}/lib/where.ts`, true])
   })
 
-  it('may use packages of its own project, in what form ever', async () => {
+  it('may import packages of its project: ESM, CommonJS or linked TypeScript', async () => {
     await using project = await projectWith({
       'Taskfile.ts': `${hello}
         import esm, { name } from 'esm-only'
@@ -88,7 +88,7 @@ describe('a Taskfile', () => {
     expect(await readdir(join(project.folder, 'node_modules/.cache/switchyard'))).toHaveLength(2)
   })
 
-  it('without a task says so', async () => {
+  it('is rejected when it exports no task', async () => {
     await using project = await projectWith({ 'Taskfile.ts': 'export const version = 1' })
     expect(await runTask(program, project, [])).toMatchObject({
       code: 2,
@@ -105,69 +105,69 @@ describe('a broken Taskfile', () => {
     return ended.stderr
   }
 
-  it('shows file, line and a code frame of what cannot be read', async () => {
-    const said = await failing({
+  it('is reported with file, line and code frame of a syntax error', async () => {
+    const stderr = await failing({
       'Taskfile.ts': 'import "./lib.ts"\n',
       'lib.ts': 'const a = 1\nconst b = = 2\nconst c = 3\n',
     })
-    expect(said).toContain('lib.ts:2:11  Unexpected "="')
-    expect(said).toContain('    > 2 | const b = = 2\n        |           ^\n      3 | const c = 3')
-    expect(said).toContain('next: Correct line 2 of lib.ts.')
+    expect(stderr).toContain('lib.ts:2:11  Unexpected "="')
+    expect(stderr).toContain('    > 2 | const b = = 2\n        |           ^\n      3 | const c = 3')
+    expect(stderr).toContain('next: Correct line 2 of lib.ts.')
   })
 
-  it('shows which import is not there', async () => {
-    const said = await failing({ 'Taskfile.ts': `${hello}import { a } from 'no-such-package'\na()\n` })
-    expect(said).toContain('Taskfile.ts:5:19  Could not resolve "no-such-package"')
-    expect(said).toContain("> 5 | import { a } from 'no-such-package'")
+  it('is reported with the import that cannot be resolved', async () => {
+    const stderr = await failing({ 'Taskfile.ts': `${hello}import { a } from 'no-such-package'\na()\n` })
+    expect(stderr).toContain('Taskfile.ts:5:19  Could not resolve "no-such-package"')
+    expect(stderr).toContain("> 5 | import { a } from 'no-such-package'")
   })
 
-  it('shows the place of an exception that is thrown while it is read', async () => {
+  it('is reported with the place of an exception thrown while it loads', async () => {
     const files = {
       'Taskfile.ts': `${hello}import { make } from './lib.ts'\ntype Unused = { a: 1 }\nmake()\n`,
       'lib.ts':
         'interface Gone { a: string }\n\nexport function make(): never {\n  throw new TypeError("no luck")\n}\n',
     }
-    const said = await failing(files)
-    expect(said).toContain('lib.ts:4:9  TypeError: no luck [TASKFILE_FAILED]')
-    expect(said).toContain('> 4 |   throw new TypeError("no luck")')
+    const stderr = await failing(files)
+    expect(stderr).toContain('lib.ts:4:9  TypeError: no luck [TASKFILE_FAILED]')
+    expect(stderr).toContain('> 4 |   throw new TypeError("no luck")')
   })
 
   it.each([
     ["void Promise.reject(new Error('nobody waits for me'))", 'Taskfile.ts:2:21  Error: nobody waits for me'],
     ['await new Promise(() => {})', 'Taskfile.ts  it waits for what never comes'],
-  ])('says what it does not wait for, and what never comes: %s', async (line, said) => {
+  ])('is reported when it rejects unhandled or never settles: %s', async (line, message) => {
     await using project = await projectWith({
       'Taskfile.ts': `import { definer } from 'switchyard'\n${line}\nexport const a = definer().task('A', { run: () => {} })\n`,
     })
-    for (const words of [[], ['a']]) {
-      const { code, stdout, stderr } = await runTask(program, project, words)
+    for (const args of [[], ['a']]) {
+      const { code, stdout, stderr } = await runTask(program, project, args)
       expect([code, stdout]).toEqual([2, ''])
-      expect(stderr).toContain(`error: ${said} [TASKFILE_FAILED]`)
+      expect(stderr).toContain(`error: ${message} [TASKFILE_FAILED]`)
     }
   })
 
-  it('shows the line of a name that a package does not export', async () => {
-    const said = await failing({ 'Taskfile.ts': `${hello}\n\nimport { nothing } from 'switchyard'\nnothing()\n` })
-    expect(said).toMatch(/Taskfile\.ts:7:10 {2}SyntaxError: .*'nothing'/)
-    expect(said).toContain("> 7 | import { nothing } from 'switchyard'\n        |          ^\n")
+  it('is reported with the line of an import that a package does not export', async () => {
+    const stderr = await failing({ 'Taskfile.ts': `${hello}\n\nimport { nothing } from 'switchyard'\nnothing()\n` })
+    expect(stderr).toMatch(/Taskfile\.ts:7:10 {2}SyntaxError: .*'nothing'/)
+    expect(stderr).toContain("> 7 | import { nothing } from 'switchyard'\n        |          ^\n")
   })
 
-  it('shows tasks that need each other in a circle of imports', async () => {
-    const said = await failing(
+  it('is reported when tasks need each other through circular imports', async () => {
+    const stderr = await failing(
       {
         'Taskfile.ts': `import { definer } from 'switchyard'\nimport { b } from './b.ts'\nexport const a = definer().task('A', { run() {} })\nexport { b }`,
         'b.ts': `import { definer } from 'switchyard'\nimport { a } from './Taskfile.ts'\nexport const b = definer().task('B', { needs: [a], run() {} })`,
       },
       ['b'],
     )
-    expect(said).toContain('Need number 1 of `B` is not a task. [NEED_UNDEFINED]')
+    expect(stderr).toContain('Need number 1 of `B` is not a task. [NEED_UNDEFINED]')
   })
 })
 
-describe('the cache', () => {
+describe('the Taskfile cache', () => {
   const cached = (project: Project) => readdir(join(project.folder, 'cache/switchyard'))
 
-  it('stands beside the packages of the project, else with the caches of the user', async () => {
+  it('is in node_modules of the project, or else in the cache folder of the user', async () => {
     await using project = await projectWith({ 'node_modules/x/y': '', 'sub/z': '' })
     const { folder } = project
     const own = join(folder, 'node_modules/.cache/switchyard')
@@ -175,7 +175,7 @@ describe('the cache', () => {
     expect(cacheFolders('/', { XDG_CACHE_HOME: '/c' })).toContain('/c/switchyard')
   })
 
-  it('is used while no input has changed, and only then', async () => {
+  it('is used only while no input has changed', async () => {
     await using project = await projectWith({
       'Taskfile.ts': `${hello}\nimport { word } from './word.ts'\nexport const say = task('Say', { run: ({ show }) => show(word) })`,
       'word.ts': "export const word = 'first'",
@@ -194,7 +194,7 @@ describe('the cache', () => {
     expect(await say()).toBe('first')
   })
 
-  it('is used again only while all of it is there', async () => {
+  it('is used only while the entry is complete', async () => {
     await using project = await projectWith({ 'a.ts': '1', 'b.ts': '2' })
     const [a = '', b = ''] = ['a.ts', 'b.ts'].map(name => join(project.folder, name))
     const folders = [join(project.folder, 'c')]
@@ -210,7 +210,7 @@ describe('the cache', () => {
     expect(lookUp(folders, 'key')).toBeUndefined()
   })
 
-  it('takes the next folder where the first cannot be written, and a temporary one where none can', async () => {
+  it('falls back to the next folder when one is not writable, and to a temporary one at last', async () => {
     await using project = await projectWith({ 'a.ts': '1', file: 'not a folder' })
     const input = join(project.folder, 'a.ts')
     const blocked = join(project.folder, 'file/cache')
@@ -222,7 +222,7 @@ describe('the cache', () => {
     expect(lookUp([blocked, second], 'k')?.module.startsWith(second)).toBe(true)
   })
 
-  it('clears what earlier versions of the Taskfile have left', async () => {
+  it('removes old entries of earlier versions of the Taskfile', async () => {
     await using project = await projectWith({ 'a.ts': '1' })
     const folder = join(project.folder, 'c')
     const inputs = [join(project.folder, 'a.ts')]
@@ -236,7 +236,7 @@ describe('the cache', () => {
     await expect(stat(old.module)).rejects.toThrow('ENOENT')
   })
 
-  it('is never seen half written by runs that start together', async () => {
+  it('is never read half written by concurrent runs', async () => {
     await using project = await projectWith({ 'Taskfile.ts': hello })
     await mkdir(join(project.folder, 'node_modules'))
     const runs = await Promise.all(Array.from({ length: 6 }, () => runTask(program, project, ['hello', '--verbose'])))
@@ -245,7 +245,7 @@ describe('the cache', () => {
     expect(await readdir(join(project.folder, 'node_modules/.cache/switchyard'))).toHaveLength(2)
   })
 
-  it('knows every file that the module was made from', async () => {
+  it('records every input file of the module', async () => {
     await using project = await projectWith({
       'Taskfile.ts': "import './a.ts'\nimport 'pkg'",
       'a.ts': 'import.meta.url',
@@ -258,7 +258,7 @@ describe('the cache', () => {
     expect(inputs).toEqual([own('Taskfile.ts'), own('a.ts'), compiler, own('node_modules/pkg/package.json')])
   })
 
-  it('serves what is loaded in this process too', async () => {
+  it('also works for a Taskfile that is loaded in the same process', async () => {
     await using project = await projectWith({
       'Taskfile.mjs': "export const it = { kind: 'task', needs: [], title: 'It' }",
     })

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildProgram, type Program, projectWith, startInTerminal } from './program.ts'
 
-// Programs are started here, and the machine may be busy.
+// Starts whole programs, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
@@ -55,17 +55,17 @@ const inTerminal = (args: string[], env: Record<string, string> = {}) => startIn
 const screen = (stdout: string) => stripVTControlCharacters(stdout).replaceAll('\r', '')
 
 describe('in a terminal', () => {
-  it('a tree shows each step with its time and its remark, and the last line of output while it runs', async () => {
+  it('a tree shows each step with its time and note, and the last output line of the running step', async () => {
     const { code, stdout } = await inTerminal(['status']).ended
     expect(code).toBe(0)
     const text = screen(stdout)
-    // Whichever frame of the spinner it is by then.
+    // Any frame of the spinner.
     expect(text).toMatch(/[\u2800-\u28ff] Build it\n.*\u203a pass \[hidden\]\n/)
     expect(text).toMatch(/\u2714 Build it {2}1\.2\.3 \[\d\.\ds\]\n\u2714 Show the slots \[\d\.\ds\]\n\nblue {2}live\n$/)
     expect(stdout).not.toContain('hunter2')
   })
 
-  it('a failure stands below the tree, with what was undone', async () => {
+  it('a failure is printed below the tree, with the undone steps', async () => {
     const { code, stdout } = await inTerminal(['both']).ended
     expect(code).toBe(1)
     const text = screen(stdout)
@@ -81,9 +81,9 @@ describe('in a terminal', () => {
     ['yes\r', 'answer true'],
     ['nope\x7f\x7f\x7f\x7fy\r', 'answer true'],
     ['\r', 'answer false'],
-  ])('a person is asked, and types %j', async (typed, answer) => {
+  ])('a confirmation accepts the input %j', async (typed, answer) => {
     const running = inTerminal(['ask'])
-    await running.said('Trust web-1? [y/N]')
+    await running.printed('Trust web-1? [y/N]')
     running.child.stdin?.write(typed)
     const { code, stdout } = await running.ended
     expect(code).toBe(0)
@@ -92,20 +92,20 @@ describe('in a terminal', () => {
 
   it('Ctrl-C at a question interrupts the run', async () => {
     const running = inTerminal(['ask'])
-    await running.said('Trust web-1? [y/N]')
+    await running.printed('Trust web-1? [y/N]')
     running.child.stdin?.write('\x03')
     const { code, stdout } = await running.ended
     expect(code).toBe(130)
     expect(screen(stdout)).toContain('Interrupted by SIGINT')
   })
 
-  it('Ctrl-C twice ends at once, says what is left, and gives the cursor back', async () => {
+  it('a second Ctrl-C exits at once, lists the steps left to undo, and restores the cursor', async () => {
     const running = inTerminal(['wait'])
-    // Only a step that takes long has something behind its title, namely its time.
-    await running.said('Wait  ')
-    await running.said('waiting')
+    // Text follows the title only once the step has run long enough to show its time.
+    await running.printed('Wait  ')
+    await running.printed('waiting')
     running.child.stdin?.write('\x03')
-    await running.said('Undo: Wait')
+    await running.printed('Undo: Wait')
     running.child.stdin?.write('\x03')
     const { code, stdout } = await running.ended
     expect(code).toBe(130)
@@ -116,25 +116,28 @@ describe('in a terminal', () => {
     expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[?25l'))
   })
 
-  it('a step that takes the terminal has it for itself, after the tree', async () => {
+  it('an interactive step has the terminal to itself, after the tree', async () => {
     const running = inTerminal(['enter'])
-    await running.said('prompt> ')
+    await running.printed('prompt> ')
     running.child.stdin?.write('hello\r')
     const { code, stdout } = await running.ended
     expect(code).toBe(5)
     expect(screen(stdout)).toMatch(/\u2714 Build it.*\nprompt> (?:hello\n)?got hello on true\n/)
   })
 
-  it.each([[{ NO_COLOR: '1' }], [{ CI: 'true' }], [{ TERM: 'dumb' }]])('lines are plain with %j', async env => {
-    const { code, stdout } = await inTerminal(['status'], env as Record<string, string>).ended
-    expect(code).toBe(0)
-    expect(stdout).not.toContain('\x1b')
-    expect(screen(stdout)).toContain('> Build it\nok: Build it  1.2.3 (')
-  })
+  it.each([[{ NO_COLOR: '1' }], [{ CI: 'true' }], [{ TERM: 'dumb' }]])(
+    'the output is plain lines with %j',
+    async env => {
+      const { code, stdout } = await inTerminal(['status'], env as Record<string, string>).ended
+      expect(code).toBe(0)
+      expect(stdout).not.toContain('\x1b')
+      expect(screen(stdout)).toContain('> Build it\nok: Build it  1.2.3 (')
+    },
+  )
 
-  it('a person is asked in plain lines too', async () => {
+  it('plain output also asks for confirmation', async () => {
     const running = inTerminal(['ask', '--verbose'])
-    await running.said('Trust web-1? [y/N] ')
+    await running.printed('Trust web-1? [y/N] ')
     running.child.stdin?.write('y\r')
     const { stdout } = await running.ended
     expect(screen(stdout)).toContain('answer true\n')

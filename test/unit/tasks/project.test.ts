@@ -8,8 +8,8 @@ import type { AnyTask } from '../../../runner/task.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../../../slots/contracts.ts'
 import { project } from '../../../tasks/project.ts'
 
-/** A machine that only notes that somebody wants to reach it, and what travelled. */
-function listening() {
+/** A host that counts its connections and reports fixed traffic. */
+function fakeHost() {
   const seen = { connected: 0 }
   const host = {
     name: 'web-1',
@@ -23,7 +23,7 @@ function listening() {
 const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
 
 function made(env?: string) {
-  const { seen, transport } = listening()
+  const { seen, transport } = fakeHost()
   const { tasks } = project({
     app: 'life',
     host: transport,
@@ -49,7 +49,7 @@ function made(env?: string) {
   return { seen, tasks, open }
 }
 
-it('begins to connect when something is to be built and sent', async () => {
+it('a project connects early when a command builds and uploads', async () => {
   for (const name of ['upload', 'deploy'] as const) {
     const { seen, tasks, open } = made()
     await open(name, tasks[name])
@@ -57,20 +57,20 @@ it('begins to connect when something is to be built and sent', async () => {
   }
 })
 
-it('contacts nothing to build alone, nor before a command of another task', async () => {
+it('a project does not connect for a build alone, nor early for other commands', async () => {
   const { seen, tasks, open } = made()
   await open('build', tasks.build)
   await open('status', tasks.status)
   expect(seen.connected).toBe(0)
 })
 
-it('says what travelled, as its host counts it', async () => {
+it('a project reports the traffic of its host', async () => {
   const { tasks, open } = made()
   const opened = await open('build', tasks.build)
   expect(opened?.traffic?.()).toEqual({ roundTrips: 3, sent: 2, received: 1 })
 })
 
-it('knows the values to hide, whatever is opened later', async () => {
+it('a project reads the secrets of its environment file before it is opened', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-project-'))
   await writeFile(join(folder, '.env'), 'TOKEN=hunter2-hunter2\n')
   const secrets = async (env?: string) => [...((await made(env).tasks.status.scope?.secrets?.(folder)) ?? [])]

@@ -14,16 +14,16 @@ const result = {
 } as const
 const traffic = { roundTrips: 12, sent: 8_149, received: 812 }
 
-it('shows no times that nobody asked for', () => {
+it('timingLines() prints nothing without --timings', () => {
   expect(timingLines({ ...result, traffic })).toEqual([])
 })
 
-it('shows times alone where nothing can travel', () => {
+it('timingLines() prints only times without a network', () => {
   const timings = [{ step: 'build', title: 'Build it', ms: 3_400 }]
   expect(timingLines({ ...result, timings })).toEqual(['  Build it       3.4 s', '  all            3.4 s'])
 })
 
-it('shows what travelled beside the times, and in which step nothing did', () => {
+it('timingLines() prints the traffic of each step, and a dash for none', () => {
   const timings = [
     { step: 'build', title: 'Build it', ms: 100 },
     { step: 'look', title: 'Look', ms: 200, traffic: { roundTrips: 0, sent: 0, received: 0 } },

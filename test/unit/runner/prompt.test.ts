@@ -10,8 +10,8 @@ function terminal() {
 
 const never = new AbortController().signal
 
-describe('what a person types', () => {
-  it('is echoed by the caller and ends with the line', async () => {
+describe('typed input', () => {
+  it('is passed on for echo and ends with the line', async () => {
     const { raw, stdin, type } = terminal()
     const echoed: string[] = []
     const answer = readTyped(stdin, typed => echoed.push(typed), never)
@@ -25,7 +25,7 @@ describe('what a person types', () => {
   it.each([
     ['Ctrl-D', '\x04'],
     ['the end of the terminal', null],
-  ])('may end with %s', async (_, key) => {
+  ])('is undefined when it ends with %s', async (_, key) => {
     const { raw, stdin, type } = terminal()
     const answer = readTyped(stdin, () => undefined, never)
     type('ye')
@@ -34,7 +34,7 @@ describe('what a person types', () => {
     expect(raw).toEqual([true, false])
   })
 
-  it('is not waited for when the run is told to stop', async () => {
+  it('is undefined when the run is aborted', async () => {
     const { raw, stdin } = terminal()
     const stop = new AbortController()
     const answer = readTyped(stdin, () => undefined, stop.signal)
