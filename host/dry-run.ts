@@ -1,9 +1,9 @@
-/** The dry run of a host, in one place: what only looks is done, what would change something is printed. */
+/** The dry run of a host: scripts that only read are run, scripts that write are printed. */
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { deferred } from '../runner/promises.ts'
 import type { Shell } from '../runner/task.ts'
-import { ended } from './exec/process.ts'
+import { endedProcess } from './exec/process.ts'
 import { oneByOne, queriesOver } from './exec/queries.ts'
 import { shellOver } from './exec/shell.ts'
 import { fileQuery } from './exec/transfer.ts'
@@ -15,22 +15,22 @@ const amount = (input: NonNullable<RunOptions['input']>): string =>
 
 const DONE: Output = { code: 0, stdout: '', stderr: '' }
 
-/** Each call of `print` is one line; whoever prints it hides the secrets, as everywhere. */
+/** @param print called once a line; it has to hide the secrets */
 export function dryHost(host: Host, print: (line: string) => void): Host {
-  const say = (text: string) => {
+  const printCommand = (text: string) => {
     const [first = '', ...rest] = text.trimEnd().split('\n')
     print(`${host.name}$ ${first}`)
     for (const line of rest) print(`  ${line}`)
   }
-  const script = ({ text, printed }: Script, { input }: RunOptions = {}) =>
-    say(printed ?? (input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`))
+  const printScript = ({ text, printed }: Script, { input }: RunOptions = {}) =>
+    printCommand(printed ?? (input === undefined ? text : `${text}\n(with ${amount(input)} as its input)`))
   const $: Shell = shellOver(host.name, ({ text, before }) => {
-    say([...before, text].join('\n'))
-    return ended({ code: 0, signal: null })
+    printCommand([...before, text].join('\n'))
+    return endedProcess({ code: 0, signal: null })
   })
-  const run: Host['run'] = async (it, options) => {
-    if (!it.writes) return host.run(it, options)
-    script(it, options)
+  const run: Host['run'] = async (script, options) => {
+    if (!script.writes) return host.run(script, options)
+    printScript(script, options)
     return DONE
   }
   const { query, pipeline } = queriesOver(host.name, oneByOne(host.name, run))
@@ -39,39 +39,39 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
     $,
     $readonly: host.$readonly,
     run,
-    async capture(it, options) {
-      if (!it.writes) return host.capture(it, options)
-      script(it, options)
+    async capture(script, options) {
+      if (!script.writes) return host.capture(script, options)
+      printScript(script, options)
       return ''
     },
     query,
     pipeline,
     all: host.all,
     async put(local, remote, { mode = 0o644 } = {}) {
-      // In a dry run nothing was built.
+      // A dry run builds nothing, so the file may not exist.
       const size = await stat(local).then(
-        it => `${it.size} bytes`,
-        () => 'not made yet',
+        file => `${file.size} bytes`,
+        () => 'not built yet',
       )
-      say(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size})`)
+      printCommand(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size})`)
     },
     write: (path, text, mode) => query(fileQuery(path, text, mode)),
     async attach(command) {
-      say(`${command} (with this terminal)`)
+      printCommand(`${command} (with this terminal)`)
       return 0
     },
-    async spawn(it, first) {
-      if (!it.writes) return host.spawn(it, first)
-      script(it)
-      return heldNothing()
+    async spawn(script, first) {
+      if (!script.writes) return host.spawn(script, first)
+      printScript(script)
+      return printedProcess()
     },
     account: host.account,
     [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
   }
 }
 
-/** Ends when it is let go, like a holder whose script went well. */
-function heldNothing(): RemoteProcess {
+/** Stands for a script that was only printed: exits with 0 when it is disposed of. */
+function printedProcess(): RemoteProcess {
   const ended = deferred<number>()
   return {
     lines: Readable.from([]),

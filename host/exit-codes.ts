@@ -1,18 +1,18 @@
 /**
- * The exit codes of our scripts, by the script that ends with them. A program gets those that it uses as parameters; whoever runs it compares
- * with the same names. Codes up to 39 are left to the commands in a script, and those from 124 on to `timeout` and to signals.
+ * The exit codes of our scripts, by script. A program gets the codes that it uses as parameters; its caller compares with the same names. Codes up to 39
+ * are left to the commands in a script, and codes from 124 on to `timeout` and to signals.
  */
 export const EXIT = {
-  /** A file that arrived is another than the one that was sent. */
+  /** The file that arrived differs from the one that was sent. */
   transfer: { damaged: 65 },
-  /** Another run has the lock by now. No other script may end with this code: any script that writes can end with it. */
+  /** Another run holds the lock. Reserved for the guard, because any script that writes can exit with it. */
   fence: { refused: 97 },
   lock: { notOurs: 76 },
   port: { taken: 61 },
   health: { unfit: 62 },
-  /** `damaged`: not what the manifest says. `cutOff`: the input ended too early. `more`: a file of an older release is not what its manifest says. */
+  /** `damaged`: differs from the manifest. `cutOff`: the input ended too early. `more`: a file of an older release differs from its manifest. */
   receive: { notSetUp: 40, damaged: 50, diskFull: 51, cutOff: 52, more: 53, notWritable: 54 },
-  /** Why an artifact is refused, by `unpack`, by `receive`, or on this machine. */
+  /** Why `unpack`, `receive` or this machine rejects an artifact. */
   artifact: {
     outsideName: 41,
     outsideLink: 42,
@@ -23,14 +23,14 @@ export const EXIT = {
     notAsListed: 48,
   },
   release: { gone: 62, notShared: 63 },
-  /** What a supervisor says of a slot's process. `missing`: the host is not set up for it. `stuck`: it is still there. */
+  /** State of a slot's process. `already`: it runs. `missing`: the host is not set up for it. `stuck`: it does not stop. */
   process: { already: 41, missing: 42, stuck: 43 },
-  /** A release that cannot be started in its slot. */
+  /** Why a release cannot be started in its slot. */
   startable: { noScript: 51, otherRelease: 52 },
-  /** A migration that ended before its end, or that reached its limit; and a detached one that left no result, or was not begun. */
+  /** `cutShort`: a migration was ended. `timedOut`: it reached its limit. `lost`: a detached one left no result. `busy`: an earlier one still runs. */
   migration: { cutShort: 94, timedOut: 95, lost: 98, busy: 99 },
-  /** Their output is what the command that failed has said. */
+  /** The output of the script is that of the command that failed. */
   setup: { refused: 71, takenBack: 72, notBack: 73, busy: 74, gone: 75 },
-  /** What keeps a router from switching. `stale`: the running process knows another route than the host. `refused`: it did not take the new one. */
+  /** Why a router cannot switch. `stale`: the running process has another route than the file on the host. `refused`: it rejected the new one. */
   router: { missing: 80, down: 81, invalid: 82, notReloaded: 83, guarded: 84, stale: 85, refused: 86 },
 } as const

@@ -66,7 +66,7 @@ async function attachLocal(name: string, command: string): Promise<Ending> {
 
 async function started(name: string, child: ChildProcess): Promise<void> {
   await once(child, 'spawn').catch((error: Error) => {
-    throw hostFaults.NO_BASH({ host: name, why: 'it could not be started', said: error.message }, error)
+    throw hostFaults.NO_BASH({ host: name, why: 'it could not be started', output: error.message }, error)
   })
 }
 

@@ -1,6 +1,6 @@
-/** All that a `Host` promises, on top of the little that a `Machine` offers. */
+/** Implements `Host` on top of a `Machine`. */
 import { attach } from './exec/attach.ts'
-import { together } from './exec/batch.ts'
+import { createBatcher } from './exec/batch.ts'
 import { hold } from './exec/hold.ts'
 import { interruptible, preamble, type Start } from './exec/process.ts'
 import { queriesOver } from './exec/queries.ts'
@@ -19,7 +19,7 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
   const shell = (starting: Start) => shellOver(name, ({ text, before }) => starting(preamble(before) + text, text))
   const bare = (script: Script, options: Tapped) => run(name, begin, script, options)
   const guarded: Host['run'] = (script, options) => run(name, script.writes ? start : begin, script, options)
-  const queries = queriesOver(name, together(name, { bare, guarded, guard }, signal))
+  const queries = queriesOver(name, createBatcher(name, { bare, guarded, guard }, signal))
   const held = new Set<AsyncDisposable>()
   return {
     name,
@@ -32,16 +32,16 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
     write: (path, text, mode) => queries.query(fileQuery(path, text, mode)),
     attach: command => attach(machine, command),
     async spawn(script, first) {
-      const it = await hold(machine, script, first)
-      held.add(it)
-      void it.ended.then(() => held.delete(it))
-      return it
+      const process = await hold(machine, script, first)
+      held.add(process)
+      void process.ended.then(() => held.delete(process))
+      return process
     },
     account: machine.account,
     ...(machine.connect && { connect: machine.connect }),
     ...(machine.traffic && { traffic: machine.traffic }),
     async [Symbol.asyncDispose]() {
-      const ending = Promise.allSettled([...held].map(it => it[Symbol.asyncDispose]()))
+      const ending = Promise.allSettled([...held].map(process => process[Symbol.asyncDispose]()))
       if (!machine.hangsUp) await ending
       await machine[Symbol.asyncDispose]()
     },

@@ -1,10 +1,10 @@
-/** Gives the terminal of this program to a command on a machine: `Host.attach`. */
+/** `Host.attach`: connects the terminal of this program to a command on a machine. */
 import type { ClientChannel, ExecOptions } from 'ssh2'
 import { hostFaults } from '../faults.ts'
 import { type Ending, isLost, type Machine } from '../machine.ts'
 import { exitCode } from './run.ts'
 
-/** The exit code as a shell would show it. */
+/** Resolves to the exit code as a shell reports it: 128 plus the signal's number after a signal. */
 export async function attach(machine: Machine, command: string): Promise<number> {
   const ending = await machine.attach(command)
   if (isLost(ending)) throw hostFaults.CONNECTION_LOST({ host: machine.name, during: command, reason: ending.lost })
@@ -12,8 +12,8 @@ export async function attach(machine: Machine, command: string): Promise<number>
 }
 
 /**
- * Over SSH: with a terminal there when there is one here, so that Ctrl-C, colours and line editing belong to the command; with
- * plain streams when our input is a pipe or a file.
+ * Over SSH. Requests a terminal on the host if our input is one, so that the command handles Ctrl-C, colours and line editing; uses plain streams if our
+ * input is a pipe or a file.
  */
 export async function attachChannel(
   open: (options: ExecOptions) => Promise<ClientChannel>,

@@ -1,6 +1,6 @@
 /**
- * Scripts that travel together, as one script: over a long line it is round trips that a deploy waits for. Each has its own input, output and exit
- * code, and is settled when it ends.
+ * Combines several scripts into one, to save round trips. Each has its own input, output and exit code, and is settled as soon as it ends, before the
+ * batch does.
  */
 import { randomBytes } from 'node:crypto'
 import { brief, hostFaults } from '../faults.ts'
@@ -11,27 +11,28 @@ import { type Part, type Send, settle, skip } from './queries.ts'
 import type { Tapped } from './run.ts'
 import { callGuard, guardFunction } from './write-guard.ts'
 
-/** How scripts are run: behind the guard's line when they write, or without it. */
 interface BatchRunner {
+  /** Runs a script without the guard. */
   bare(script: Script, options: Tapped): Promise<Output>
+  /** Runs a script, behind the guard if it writes. */
   readonly guarded: Host['run']
   readonly guard: Guard
 }
 
-/** Bytes of input that a script gets whole, whether it reads them or not: what a pipe of Linux holds, pipe(7). */
+/** Capacity of a Linux pipe in bytes, pipe(7): so much input can be written to a script that does not read it. */
 const PIPE = 65_536
 
-/** A script and what it reads, without who waits for it. */
+/** A script and its input, without the promise that it settles. */
 export type Piece = Pick<Part, 'script' | 'input'>
 
 /**
- * Sends scripts together: side by side, or one by one, each with a place in the order, and none behind one that fails. A script travels alone when
- * its input is long or holds a NUL, and side by side also when its lines are to be told as they come.
+ * Sends scripts in batches: side by side, or one by one, where the first failure skips the rest. A script is sent alone if its input is longer than a
+ * pipe or contains a NUL, and in a side-by-side batch also if it streams its lines.
  */
-export function together(host: string, { bare, guarded, guard }: BatchRunner, interruption: AbortSignal): Send {
+export function createBatcher(host: string, { bare, guarded, guard }: BatchRunner, interruption: AbortSignal): Send {
   const alone = (part: Part) => settle(guarded, part)
 
-  /** Resolves to the name of the script that failed. */
+  /** Resolves to the name of the script that failed, or to undefined. */
   const bundled = async (
     parts: readonly Part[],
     bundle: (parts: readonly Piece[], mark: string) => Script,
@@ -45,10 +46,9 @@ export function together(host: string, { bare, guarded, guard }: BatchRunner, in
     try {
       const input = parts.map(part => part.input).join('')
       const label = `${brief(nameOf(first.script))} and ${parts.length - 1} more`
-      const guarding = behindGuard(parts)
+      const guarding = withGuard(parts)
       const script = sh.lines(...guarding.before, bundle(guarding.parts, mark))
-      // Each hears of its end when it comes, and not when all have ended.
-      const settle = (output: Output) => {
+      const onOutput = (output: Output) => {
         const part = waiting.shift()
         if (!part) return
         if (output.code !== 0) failed ??= nameOf(part.script)
@@ -56,8 +56,8 @@ export function together(host: string, { bare, guarded, guard }: BatchRunner, in
         if (refused) part.reject(refused)
         else part.resolve(output)
       }
-      const onLine = telling(parts, mark)
-      const { code, stderr } = await bare({ ...script, label }, { input, onLine, onChunk: outputs(mark, settle) })
+      const onLine = lineRouter(parts, mark)
+      const { code, stderr } = await bare({ ...script, label }, { input, onLine, onChunk: outputs(mark, onOutput) })
       if (failed !== undefined) skip(host, waiting, failed)
       else
         for (const { script, reject } of waiting)
@@ -68,20 +68,21 @@ export function together(host: string, { bare, guarded, guard }: BatchRunner, in
     return failed ?? (waiting[0] && nameOf(waiting[0].script))
   }
 
-  /** Each that writes asks the guard: a script may wait for long, and another may take over meanwhile. */
-  const behindGuard = (parts: readonly Part[]): { before: readonly Script[]; parts: readonly Piece[] } => {
+  /** Calls the guard before each script that writes: an earlier script may take long, and another run may take over meanwhile. */
+  const withGuard = (parts: readonly Part[]): { before: readonly Script[]; parts: readonly Piece[] } => {
     const line = parts.some(({ script }) => script.writes) ? guard.script() : undefined
     if (!line) return { before: [], parts }
-    const behind = (part: Part) => (part.script.writes ? { ...part, script: sh.lines(callGuard, part.script) } : part)
-    return { before: [guardFunction(line)], parts: parts.map(behind) }
+    const guardedPart = (part: Part) =>
+      part.script.writes ? { ...part, script: sh.lines(callGuard, part.script) } : part
+    return { before: [guardFunction(line)], parts: parts.map(guardedPart) }
   }
 
-  const travelsAlone = ({ input }: Part) =>
-    // No variable of a shell can hold it.
+  const isSentAlone = ({ input }: Part) =>
+    // No shell variable can hold a NUL.
     input.includes('\0') || Buffer.byteLength(input) > PIPE
 
-  const inTheirOrder = async (parts: readonly Part[]) => {
-    // What is begun after an interruption takes things back, and runs to its end.
+  const oneByOne = async (parts: readonly Part[]) => {
+    // Scripts started after an interruption undo earlier steps: they run to their end.
     const wasAborted = interruption.aborted
     const left = [...parts]
     while (left.length > 0) {
@@ -89,15 +90,15 @@ export function together(host: string, { bare, guarded, guard }: BatchRunner, in
         for (const { script, reject } of left) reject(hostFaults.COMMAND_INTERRUPTED({ host, command: nameOf(script) }))
         return
       }
-      const end = left.findIndex(travelsAlone)
+      const end = left.findIndex(isSentAlone)
       const failed = await bundled(left.splice(0, end < 0 ? left.length : Math.max(1, end)), inOrder)
       if (failed !== undefined) return skip(host, left, failed)
     }
   }
 
   return async (parts, order) => {
-    if (order === 'one by one') return inTheirOrder(parts)
-    const single = (part: Part) => part.onLine !== undefined || travelsAlone(part)
+    if (order === 'one by one') return oneByOne(parts)
+    const single = (part: Part) => part.onLine !== undefined || isSentAlone(part)
     await Promise.all([
       ...parts.filter(single).map(alone),
       bundled(
@@ -111,10 +112,10 @@ export function together(host: string, { bare, guarded, guard }: BatchRunner, in
 const raw = (text: string): Script => ({ writes: false, text })
 
 /**
- * Each script as a function that runs in a shell of its own; `_part NAME` prints its output, a mark with its exit code, and its errors.
+ * Each script as a function that runs in a subshell; `_part NAME` prints its output, a mark with its exit code, its stderr, and the mark again.
  *
- * Bash ignores `set -e` inside all that stands before `&&` or `||`, after `!`, or in a condition, in subshells and substitutions too: so each
- * call of `_part` has to be a plain command. It keeps what it knows in positional parameters: a variable of it would be seen by the script.
+ * Bash ignores `set -e` in everything before `&&` or `||`, after `!`, or in a condition, subshells and substitutions included: so each call of `_part`
+ * has to be a plain command. `_part` keeps its state in positional parameters, because the script would see its variables.
  */
 const functions = (parts: readonly Piece[], mark: string): Script =>
   sh.lines(
@@ -128,21 +129,21 @@ const functions = (parts: readonly Piece[], mark: string): Script =>
 set +e +o pipefail`,
   )
 
-/** All begin at once, each with its own piece of the input; what they print comes in their order. */
+/** Starts all scripts at once, each with its own part of the input. Their output comes in the order of `parts`. */
 export const sideBySide = (parts: readonly Piece[], mark: string): Script => {
   const inputs = parts.map(({ input }) => Buffer.byteLength(input)).filter(bytes => bytes > 0)
-  // Taken first, because the pieces come one after the other. The x keeps the line breaks at the end, which `$()` would take away.
+  // Reads all inputs before any script starts, because they share one stream. The x keeps trailing line breaks, which `$()` would remove.
   const taken = inputs.map(bytes => `"$(head -c ${bytes}; printf x)"`)
-  let piece = 0
-  const begun = parts.map(({ input }, i) =>
-    input === '' ? `<(_part _part${i} < /dev/null)` : `<(printf %s "\${${++piece}%x}" | _part _part${i})`,
+  let position = 0
+  const started = parts.map(({ input }, i) =>
+    input === '' ? `<(_part _part${i} < /dev/null)` : `<(printf %s "\${${++position}%x}" | _part _part${i})`,
   )
-  return sh.lines(functions(parts, mark), raw(`set -- ${taken.join(' ')}`), raw(`cat ${begun.join(' ')}`))
+  return sh.lines(functions(parts, mark), raw(`set -- ${taken.join(' ')}`), raw(`cat ${started.join(' ')}`))
 }
 
-/** One after the other, each with its own piece of the input, up to the first that fails. */
+/** Runs the scripts one after the other, each with its own part of the input, and stops at the first failure. */
 export const inOrder = (parts: readonly Piece[], mark: string): Script => {
-  // What a script leaves of its piece is read to the end, or the next one would find it in its own.
+  // Reads what a script leaves of its input, or the next script would read it.
   const steps = parts.map(({ input }, i) =>
     input === ''
       ? `_part _part${i} < /dev/null`
@@ -151,7 +152,7 @@ export const inOrder = (parts: readonly Piece[], mark: string): Script => {
   return sh.lines(functions(parts, mark), { writes: true, text: steps.join('\n[ $? = 0 ] || exit 0\n') }, raw('exit 0'))
 }
 
-/** Reads what `_part` printed, one after the other, as it comes in pieces. */
+/** Parses the output of `_part` from a stream of chunks; calls `ended` for each script that has ended. */
 export function outputs(mark: string, ended: (output: Output) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0)
   return chunk => {
@@ -161,22 +162,22 @@ export function outputs(mark: string, ended: (output: Output) => void): (chunk: 
       const out = end < 0 ? -1 : rest.lastIndexOf(`\n${mark} `, end - 1)
       if (out < 0) return
       const text = rest.toString('utf8', out + mark.length + 2, end)
-      const [code = '', ...said] = text.split('\n')
+      const [code = '', ...stderr] = text.split('\n')
       const stdout = rest.toString('utf8', 0, out)
       rest = rest.subarray(end + mark.length + 2)
-      ended({ code: Number(code), stdout, stderr: said.join('\n') })
+      ended({ code: Number(code), stdout, stderr: stderr.join('\n') })
     }
   }
 }
 
-/** Gives each part the lines that are its own, as they come. */
-function telling(parts: readonly Part[], mark: string): (line: string) => void {
+/** Passes each line of the batch to the `onLine` of the script that printed it. */
+function lineRouter(parts: readonly Part[], mark: string): (line: string) => void {
   let at = 0
   let errors = false
-  /** An empty line may be the break before the mark, which is ours. */
+  /** The last line was empty: it may be the line break that `_part` prints before the mark. */
   let empty = false
   return line => {
-    const tell = (text: string) => parts[at]?.onLine?.(text)
+    const pass = (text: string) => parts[at]?.onLine?.(text)
     if (line === mark && errors) {
       at += 1
       errors = false
@@ -184,11 +185,11 @@ function telling(parts: readonly Part[], mark: string): (line: string) => void {
       errors = true
       empty = false
     } else if (errors) {
-      if (line !== '') tell(line)
+      if (line !== '') pass(line)
     } else {
-      if (empty) tell('')
+      if (empty) pass('')
       empty = line === ''
-      if (!empty) tell(line)
+      if (!empty) pass(line)
     }
   }
 }

@@ -1,4 +1,4 @@
-/** A script that stays, such as the holder of a lock. */
+/** `Host.spawn`: a script that keeps running, such as the holder of a lock. */
 import { Readable } from 'node:stream'
 import { Fault } from '../../runner/fault.ts'
 import type { RemoteProcess } from '../host.ts'
@@ -7,21 +7,21 @@ import type { Script } from '../script.ts'
 import { start } from './process.ts'
 import { exitCode, gather, scriptText } from './run.ts'
 
-/** How long a held script has to end by itself when its standard input has ended, in milliseconds. */
+/** Milliseconds that a script gets to exit after the end of its stdin before it gets SIGTERM, and again before SIGKILL. */
 const GRACE = 5_000
 
 export async function hold(machine: Machine, script: Script, first?: string): Promise<RemoteProcess> {
   const process = start(machine, scriptText(script), script.text)
   if (first !== undefined) process.stdin.write(`${first}\n`)
-  // Lines wait here until they are asked for, so that a script that nobody reads from can still end.
+  // Buffers the lines, so that a script whose lines nobody reads can still exit.
   const lines = new Readable({ objectMode: true, read() {} })
   gather(process.stdout, line => lines.push(line))
   process.stdout.on('end', () => lines.push(null))
   process.stderr.resume()
   const end = process.ended
   await process.started
-  const early = await Promise.race([end, undefined])
-  if (early instanceof Fault) throw early
+  const failure = await Promise.race([end, undefined])
+  if (failure instanceof Fault) throw failure
 
   const ended = end.then(ending => (ending instanceof Fault ? undefined : exitCode(ending)))
   return {

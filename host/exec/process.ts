@@ -1,7 +1,6 @@
 /**
- * One running script. A bash was started before with `READER`; it takes the script from its standard input, up to a NUL, and
- * what follows is the standard input of the script. So a command costs one round trip, and neither the script nor a
- * value in it ever stands in an argument of a process.
+ * One running script. A bash that runs `READER` was started in advance; it reads the script from its stdin up to a NUL, and the rest is the stdin of the
+ * script. So a command costs one round trip, and neither the script nor a value in it is ever visible in the arguments of a process.
  */
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
@@ -10,7 +9,7 @@ import { deferred } from '../../runner/promises.ts'
 import { hostFaults } from '../faults.ts'
 import { isLost, type Known, type Machine, type Session } from '../machine.ts'
 
-/** Text that stands before a script, on its first line, so that bash's line numbers are the script's. */
+/** Commands to put before a script, on its first line, so that the line numbers in bash's errors are the script's own. */
 export const preamble = (commands: readonly string[] = []): string =>
   ['unset s', 'set -eu -o pipefail', ...commands].map(command => `${command}; `).join('')
 
@@ -20,14 +19,14 @@ export interface Process {
   readonly stderr: Readable
   /** Signals the whole process group. Called before the start, it prevents the start. */
   kill(signal: NodeJS.Signals): void
-  /** Resolves when a shell there was given the script, or when it ended before that. Never rejects. */
+  /** Resolves when the script was sent to a shell, or when the process ended before that. Never rejects. */
   readonly started: Promise<void>
-  /** Resolves when it has ended and its output was taken. A `Fault` comes as a value; a lost connection is one. */
+  /** Resolves when the process has ended and its output was read. A `Fault`, such as a lost connection, is a value. Never rejects. */
   readonly ended: Promise<Known | Fault>
 }
 
-/** A process that was over before it began, and said nothing. */
-export function ended(ending: Known | Fault): Process {
+/** A process that has already ended, without output. */
+export function endedProcess(ending: Known | Fault): Process {
   const empty = () => Readable.from([])
   return {
     stdin: new Writable({ write: (_chunk, _encoding, done) => done() }),
@@ -39,10 +38,10 @@ export function ended(ending: Known | Fault): Process {
   }
 }
 
-/** Starts a whole bash script. `label` is what people see of it. */
+/** Starts a whole bash script. `label` describes it in messages. */
 export type Start = (script: string, label: string) => Process
 
-/** Starts scripts that the run's interruption ends. What is started after it is what takes things back: that runs. */
+/** Starts scripts that are ended when the run is interrupted. Scripts started after the interruption undo earlier steps: they are not ended. */
 export function interruptible(machine: Machine, interruption: AbortSignal): Start {
   const running = new Set<() => void>()
   interruption.addEventListener('abort', () => {
@@ -66,12 +65,12 @@ export function interruptible(machine: Machine, interruption: AbortSignal): Star
 }
 
 export function start(machine: Machine, script: string, label: string): Process {
-  if (script.includes('\0')) throw new TypeError(`a command cannot hold a NUL character: ${JSON.stringify(label)}`)
+  if (script.includes('\0')) throw new TypeError(`a command cannot contain a NUL character: ${JSON.stringify(label)}`)
   const stdin = new PassThrough()
-  // A script need not read its input: a write that comes too late is no error of ours.
+  // A script need not read its input, so a failed write to it is not an error.
   stdin.on('error', () => undefined)
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const begun = deferred()
+  const started = deferred()
   let session: Session | undefined
   let killed: NodeJS.Signals | undefined
 
@@ -92,9 +91,9 @@ export function start(machine: Machine, script: string, label: string): Process 
     shell.stderr.pipe(stderr)
     shell.stdin.write(`${script}\0`)
     stdin.pipe(shell.stdin)
-    begun.resolve()
+    started.resolve()
     const ending = await shell.closed
-    // A stream that was cut does not end what it is piped into.
+    // A destroyed stream does not end the stream that it is piped into.
     if (shell.stdout.destroyed) stdout.end()
     if (shell.stderr.destroyed) stderr.end()
     await Promise.allSettled([stdout, stderr].map(stream => finished(stream, { writable: false })))
@@ -113,6 +112,6 @@ export function start(machine: Machine, script: string, label: string): Process 
       return ending
     })
   // `started` resolves last, so that a caller that waits for it can already read `ended`.
-  void ended.then(() => begun.resolve())
-  return { stdin, stdout, stderr, kill, started: begun.promise, ended }
+  void ended.then(() => started.resolve())
+  return { stdin, stdout, stderr, kill, started: started.promise, ended }
 }

@@ -1,13 +1,13 @@
 /**
- * `Host.query`, `Host.all` and `Host.pipeline`, over any way to send their scripts: what a query results in, what is skipped behind a failure, and
- * what a pipeline as a whole comes to.
+ * `Host.query`, `Host.all` and `Host.pipeline` on top of a function that sends scripts: the results of queries, the queries skipped after a failure, and
+ * the result of a whole pipeline.
  */
 import { hostFaults } from '../faults.ts'
 import type { Host, Pipeline } from '../host.ts'
 import { type AnyQuery, type Asked, failureIn, isGroup, nameOf } from '../query.ts'
 import type { Output, Script } from '../script.ts'
 
-/** One script on its way. Each is settled when it has ended, and not when all have. */
+/** One script of a batch. It is settled as soon as it ends, before the batch does. */
 export interface Part {
   readonly script: Script
   readonly input: string
@@ -18,21 +18,21 @@ export interface Part {
 
 export type Order = 'side by side' | 'one by one'
 
-/** Sends scripts and settles them all, one way or the other. It never rejects. `one by one`: behind one that fails none is run. */
+/** Sends scripts and settles each of them. Never rejects. `one by one`: the first failure skips the rest. */
 export type Send = (parts: readonly Part[], order: Order) => Promise<void>
 
 export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all' | 'pipeline'> {
   /** Adds the scripts of a query to `parts`; resolves to its result once they are settled. */
   const into = <T>(parts: Part[], query: AnyQuery<T>): Promise<T> => {
     if (isGroup(query))
-      return Promise.allSettled(query.queries.map(each => into(parts, each))).then(it => query.join(it))
+      return Promise.allSettled(query.queries.map(each => into(parts, each))).then(results => query.join(results))
     const { script, input = '', onLine } = query
     const output = new Promise<Output>((resolve, reject) => parts.push({ script, input, onLine, resolve, reject }))
-    return output.then(it => query.read(it, asked))
+    return output.then(result => query.read(result, asked))
   }
-  const query = <T>(one: AnyQuery<T>): Promise<T> => {
+  const query = <T>(single: AnyQuery<T>): Promise<T> => {
     const parts: Part[] = []
-    const result = into(parts, one)
+    const result = into(parts, single)
     void send(parts, parts.some(({ script }) => script.writes) ? 'one by one' : 'side by side')
     return result
   }
@@ -43,7 +43,10 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
       const parts: Part[] = []
       const results = queries.map(each => each && into(parts, each))
       const writing = parts.find(({ script }) => script.writes)
-      if (writing) throw new TypeError(`what changes something needs a place in a pipeline: ${nameOf(writing.script)}`)
+      if (writing)
+        throw new TypeError(
+          `host.all() takes only queries that do not write; use a pipeline for: ${nameOf(writing.script)}`,
+        )
       void send(parts, 'side by side')
       return failFirst(results) as never
     },
@@ -52,9 +55,9 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
       const results: Promise<unknown>[] = []
       let running = false
       const add = <T>(query: AnyQuery<T>): Promise<T> => {
-        if (running) throw new TypeError('this pipeline runs already')
+        if (running) throw new TypeError('this pipeline is already running')
         const result = into(parts, query)
-        // `run` tells of it as well.
+        // `run` reports the failure as well.
         result.catch(() => undefined)
         results.push(result)
         return result
@@ -68,7 +71,7 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
           running = true
           void send(parts, 'one by one')
           const all = failFirst(results).then(() => undefined)
-          // Who waits for single results hears of it there.
+          // A caller that awaits the results of `add` gets the failure there.
           all.catch(() => undefined)
           return all
         },
@@ -77,7 +80,7 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
   }
 }
 
-/** Waits for all of them, and rejects with the first that failed by itself. */
+/** Waits until all are settled, then rejects with the first failure that is not just the consequence of another. */
 async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Promise<unknown[]> {
   const settled = await Promise.allSettled(results)
   const failed = failureIn(settled)
@@ -85,7 +88,7 @@ async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Pr
   return settled.map(result => (result.status === 'fulfilled' ? result.value : undefined))
 }
 
-/** Sends one script by itself; resolves to its name when it failed. */
+/** Sends one script alone; resolves to its name if it failed, else to undefined. */
 export const settle = (
   run: Host['run'],
   { script, input, onLine, resolve, reject }: Part,
@@ -101,7 +104,7 @@ export const settle = (
     },
   )
 
-/** Sends one after the other, each by `run`, for hosts that have no better way. */
+/** Sends each script alone, by `run`, for hosts without batches. */
 export const oneByOne =
   (host: string, run: Host['run']): Send =>
   async (parts, order) => {
@@ -112,7 +115,7 @@ export const oneByOne =
     }
   }
 
-/** Rejects what is not run because of what failed before it. */
+/** Rejects the scripts that are not run because `after` failed. */
 export function skip(host: string, parts: readonly Part[], after: string): void {
   for (const { script, reject } of parts) reject(hostFaults.COMMAND_SKIPPED({ host, command: nameOf(script), after }))
 }

@@ -1,4 +1,4 @@
-/** Runs one script to its end and gathers what it left behind: `Host.run` and `Host.capture`. */
+/** `Host.run` and `Host.capture`: run one script to its end and collect its output. */
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
@@ -9,17 +9,17 @@ import type { Known } from '../machine.ts'
 import { lastLines, type Output, type RunOptions, type Script } from '../script.ts'
 import { type Process, preamble, type Start } from './process.ts'
 
-/** What a shell would say in `$?`. */
+/** The value of `$?` in a shell. */
 export const exitCode = ({ code, signal }: Known): number => code ?? 128 + constants.signals[signal]
 
 /** The text as a whole bash script. */
 export const scriptText = (script: Script): string => preamble() + script.text
 
-/** How long a process group has to go after SIGTERM, in milliseconds. */
+/** Milliseconds that a process group gets to exit after SIGTERM, and again after SIGKILL. */
 const GRACE = 5_000
 
 export interface Tapped extends RunOptions {
-  /** Each piece of the standard output while it runs. */
+  /** Called with each chunk of stdout while the script runs. */
   readonly onChunk?: (chunk: Buffer) => void
 }
 
@@ -28,7 +28,7 @@ export async function run(
   start: Start,
   script: Script,
   options: Tapped = {},
-  feed: (process: Process) => unknown = process => give(process, options.input),
+  feed: (process: Process) => unknown = process => writeInput(process, options.input),
 ): Promise<Output> {
   const process = start(scriptText(script), script.label ?? script.text)
   const stdout = gather(process.stdout, options.onLine)
@@ -39,20 +39,20 @@ export async function run(
   const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
   late?.clear()
   if (late?.fired() === true) {
-    const about = { host, command: script.label ?? script.text, stderr: lastLines(stderr()) }
-    throw hostFaults.COMMAND_TIMED_OUT({ ...about, timeout: options.timeout ?? 0 })
+    const command = script.label ?? script.text
+    throw hostFaults.COMMAND_TIMED_OUT({ host, command, stderr: lastLines(stderr()), timeout: options.timeout ?? 0 })
   }
   if (ending instanceof Fault) throw ending
   return { code: exitCode(ending), stdout: stdout(), stderr: stderr() }
 }
 
-function give({ stdin }: Process, input: RunOptions['input'] = ''): void {
+function writeInput({ stdin }: Process, input: RunOptions['input'] = ''): void {
   if (typeof input === 'string') return void stdin.end(input)
-  const pieces = Readable.from(input)
-  // Whoever made the pieces knows why they broke off; the script sees the end of its input.
-  pieces.on('error', () => stdin.end())
-  stdin.on('close', () => pieces.destroy())
-  pieces.pipe(stdin)
+  const chunks = Readable.from(input)
+  // The producer of the chunks reports its own errors; the script only sees the end of its input.
+  chunks.on('error', () => stdin.end())
+  stdin.on('close', () => chunks.destroy())
+  chunks.pipe(stdin)
 }
 
 export async function capture(host: string, run: Host['run'], script: Script, options?: RunOptions): Promise<string> {
@@ -66,7 +66,7 @@ export async function capture(host: string, run: Host['run'], script: Script, op
   })
 }
 
-/** Ends the process group when the time is over; `overdue` comes when even SIGKILL has not ended it. */
+/** Ends the process group after `timeout` ms from its start. `overdue` resolves if it still runs some time after SIGKILL. */
 function limit(process: Process, timeout: number) {
   let fired = false
   let timer: NodeJS.Timeout
@@ -94,7 +94,7 @@ function limit(process: Process, timeout: number) {
   return { overdue, fired: () => fired, clear }
 }
 
-/** Takes all of a stream as text, and its lines as they come. */
+/** Collects a stream as text; calls `onLine` for each line while it comes. */
 export function gather(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
   const chunks: Buffer[] = []
   const decoder = new StringDecoder()

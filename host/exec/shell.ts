@@ -1,6 +1,6 @@
 /**
- * zx on any machine: a genuine ProcessPromise whose child is a `Process` there. zx runs it through the `spawn` option;
- * what zx would do to a local pid is replaced, because the pid belongs to another machine.
+ * zx for any machine: a genuine ProcessPromise whose child is a `Process` on that machine. zx starts it through the `spawn` option. `kill` is replaced,
+ * because zx would send the signal to a pid of this machine.
  */
 
 import { AsyncResource } from 'node:async_hooks'
@@ -13,27 +13,27 @@ import type { Shell, ShellOptions } from '../../runner/task.ts'
 import { quote } from '../script.ts'
 import type { Process } from './process.ts'
 
-/** A command as zx made it, with what our options put before it. */
+/** A command as zx built it, with the lines that our options put before it. */
 export interface Command {
   readonly text: string
   /** `cd` and `export` lines. Values of `env` may be secret. */
   readonly before: readonly string[]
 }
 
-/** zx is loaded when the first command is made, and that has to return at once: so by `require`. */
+/** Loads zx with the first command. By `require`, because a template has to return synchronously. */
 const zx = (): typeof import('zx/core') => createRequire(import.meta.url)('zx/core')
 
 export function shellOver(host: string, run: (command: Command) => Process): Shell {
-  // zx keeps its options in the asynchronous context of a command. What is opened there, such as a connection, would carry
-  // them on, and a local command in a callback of ours would run on the wrong machine.
+  // zx keeps its options in the asynchronous context of a command. A connection opened there would inherit that context, and a local command in one of
+  // its callbacks would run on the wrong machine.
   const outside = AsyncResource.bind(run)
   const withOptions = (options: ShellOptions): Shell => {
     const { cwd, env, ...rest } = options
     const before = preambleOf(cwd, env)
-    // Made anew for each command: zx would keep what it found in the first one's step, which may be over and aborted by now.
-    const made = () =>
+    // Created for each command: zx would keep the settings of the step that ran the first one, whose signal may be aborted by now.
+    const create = () =>
       zx().$({
-        // In a step all output is the step's, as that of local commands is; elsewhere nobody asked for it.
+        // Inside a step the output belongs to the step, as for local commands; outside it is not printed.
         quiet: !zx().$.verbose,
         ...defined(rest),
         quote,
@@ -45,9 +45,9 @@ export function shellOver(host: string, run: (command: Command) => Process): She
           childOf(outside({ text, before }), signal)) as unknown as ZxOptions['spawn'],
       })
     const shell = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): ProcessPromise | Shell => {
-      if (!isPieces(first)) return withOptions({ ...options, ...first })
-      const promise = made()(first, ...values)
-      // `child` is missing when zx could not even build the command; its own promise tells why.
+      if (!isTemplate(first)) return withOptions({ ...options, ...first })
+      const promise = create()(first, ...values)
+      // `child` is missing if zx could not build the command; its promise then rejects with the reason.
       const kill = async (signal?: NodeJS.Signals | null) => void promise.child?.kill(signal ?? 'SIGTERM')
       Object.defineProperty(promise, 'kill', { value: kill })
       return nameInErrors(promise, host, callSite(shell))
@@ -57,21 +57,21 @@ export function shellOver(host: string, run: (command: Command) => Process): She
   return withOptions({})
 }
 
-const isPieces = (first: object): first is TemplateStringsArray => Array.isArray(first)
+const isTemplate = (first: object): first is TemplateStringsArray => Array.isArray(first)
 
 const defined = <T extends object>(options: T): T =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 
-/** What stands before a command of `$`: words of bash, each ended by itself. */
+/** The lines of bash to run before a command of `$`. */
 function preambleOf(cwd: string | undefined, env: NodeJS.ProcessEnv = {}): string[] {
   const exports = Object.entries(env).flatMap(([name, value]) => {
-    if (!/^[A-Za-z_]\w*$/.test(name)) throw new TypeError(`not the name of an environment variable: ${name}`)
+    if (!/^[A-Za-z_]\w*$/.test(name)) throw new TypeError(`not a valid name of an environment variable: ${name}`)
     return value === undefined ? [] : [`export ${name}=${quote(value)}`]
   })
   return [...exports, ...(cwd === undefined ? [] : [`cd -- ${quote(cwd)}`])]
 }
 
-/** What Node's `ChildProcess` is to zx. `pid` stays undefined: zx would kill that number on this machine. */
+/** The parts of Node's `ChildProcess` that zx uses. `pid` stays undefined: zx would signal that pid on this machine. */
 function childOf(process: Process, signal: AbortSignal | undefined): EventEmitter {
   const child = Object.assign(new EventEmitter(), {
     pid: undefined,
@@ -80,7 +80,7 @@ function childOf(process: Process, signal: AbortSignal | undefined): EventEmitte
     stderr: process.stderr,
     kill: (name: NodeJS.Signals) => process.kill(name),
   })
-  // zx takes the first error and stops listening; one more must not end the program.
+  // zx removes its listener after the first error; another one must not end the program.
   child.on('error', () => undefined)
   const abort = () => {
     process.kill('SIGTERM')
@@ -103,8 +103,8 @@ function childOf(process: Process, signal: AbortSignal | undefined): EventEmitte
 }
 
 /**
- * zx's errors say where the command was called and how it ended, but not what it was; and its idea of the caller is the
- * first file on the stack, which is this one. zx reads `from` when the command has ended, so it can be given here.
+ * zx's errors name the caller and the exit code but not the command, and would name this file as the caller. zx reads `from` only when the command has
+ * ended, so it can be replaced here.
  */
 function nameInErrors(promise: ProcessPromise, host: string, from: string): ProcessPromise {
   const { _snapshot: snapshot } = promise as unknown as { _snapshot: { cmd: string } }

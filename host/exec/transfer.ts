@@ -1,7 +1,6 @@
 /**
- * Files to a machine: `Host.put` and `Host.write`. The bytes are the standard input of one script that does all the rest
- * there: temporary name, mode, size and sha256, rename. So one round trip is enough, and the machine itself cleans up
- * when the connection is lost half way.
+ * `Host.put` and `Host.write`: copy a file to a machine. The content is the stdin of one script, which writes a temporary file, checks size and sha256,
+ * sets the mode and renames it. So a copy takes one round trip, and the machine itself removes the temporary file if the connection is lost.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -26,7 +25,7 @@ interface File {
   readonly sha256: string
 }
 
-/** The script that takes a file from its standard input. `stamp` makes the temporary name its own. */
+/** The script that receives a file on its stdin. `stamp` makes the name of the temporary file unique. */
 export function receive({ path, mode, size, sha256 }: File, stamp: string): Script {
   const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${stamp}`)
   return sh.write`export LC_ALL=C; umask 077
@@ -93,7 +92,7 @@ async function send(
     },
   })
   let broken: unknown
-  // When the machine stops reading, how the script ended tells why.
+  // If the machine stops reading, the exit code of the script gives the reason.
   const feed = ({ stdin }: Process) =>
     pipeline(source, count, stdin).catch((error: unknown) => {
       broken = error
@@ -114,25 +113,29 @@ const sending = (file: File): Script => ({
 })
 
 function failure(host: string, file: File, stdout: string, stderr: string, cause?: unknown): Fault {
-  const about = { host, path: file.path, reason: reason(stderr) }
+  const target = { host, path: file.path, reason: reason(stderr) }
   const arrived = /^arrived (\d+) (\w+)$/m.exec(stdout)
   if (arrived !== null) {
-    const named = (size: string | number, sha256 = '') => `${size} bytes, sha256 ${sha256.slice(0, 12)}`
+    const format = (size: string | number, sha256 = '') => `${size} bytes, sha256 ${sha256.slice(0, 12)}`
     return hostFaults.TRANSFER_DAMAGED(
-      { host, path: file.path, sent: named(file.size, file.sha256), arrived: named(arrived[1] ?? '', arrived[2]) },
+      { host, path: file.path, sent: format(file.size, file.sha256), arrived: format(arrived[1] ?? '', arrived[2]) },
       cause,
     )
   }
   if (/No space left on device|Disk quota exceeded/.test(stderr)) {
     const free = /^free (\d+)$/m.exec(stdout)?.[1]
-    return hostFaults.HOST_DISK_FULL({ ...about, size: file.size, free: free === undefined ? undefined : Number(free) })
+    return hostFaults.HOST_DISK_FULL({
+      ...target,
+      size: file.size,
+      free: free === undefined ? undefined : Number(free),
+    })
   }
   return /Permission denied|Operation not permitted|Read-only file system/.test(stderr)
-    ? hostFaults.HOST_WRITE_DENIED(about)
-    : hostFaults.HOST_WRITE_FAILED(about)
+    ? hostFaults.HOST_WRITE_DENIED(target)
+    : hostFaults.HOST_WRITE_FAILED(target)
 }
 
-/** The last thing that bash or a tool said, without the name of the temporary file. */
+/** The last line of stderr, without the name of the temporary file. */
 const reason = (stderr: string): string =>
   stderr
     .trim()

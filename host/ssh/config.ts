@@ -63,7 +63,8 @@ export function parseJump(text: string): Destination {
 
 export async function resolve(destination: Destination, configFile?: string): Promise<SshConfig> {
   const { host, user, port } = destination
-  if (host.startsWith('-')) throw hostFaults.SSH_CONFIG_INVALID({ target: host, said: 'a name cannot start with "-"' })
+  if (host.startsWith('-'))
+    throw hostFaults.SSH_CONFIG_INVALID({ target: host, reason: 'a host name cannot start with "-"' })
   const words = [
     ...(configFile === undefined ? [] : ['-F', configFile]),
     ...(user === undefined ? [] : ['-l', user]),
@@ -73,11 +74,11 @@ export async function resolve(destination: Destination, configFile?: string): Pr
     execFile('ssh', ['-G', ...words, '--', host], { timeout: 10_000 }, (error, stdout, stderr) => {
       if (error === null) return done(stdout)
       const missing = error.code !== undefined && String(error.code) === 'ENOENT'
-      const said = stderr.trim().split('\n').slice(-2).join(' ') || error.message
+      const reason = stderr.trim().split('\n').slice(-2).join(' ') || error.message
       failed(
         missing
           ? hostFaults.SSH_TOOL_MISSING({ tool: 'ssh' }, error)
-          : hostFaults.SSH_CONFIG_INVALID({ target: host, said }, error),
+          : hostFaults.SSH_CONFIG_INVALID({ target: host, reason }, error),
       )
     })
   })

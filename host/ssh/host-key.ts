@@ -59,6 +59,6 @@ export function verdict(
   return hostFaults.HOST_KEY_CHANGED({
     ...about,
     known: found.known.map(it => `${it.type} ${fingerprint(it.key)}`).join(', '),
-    where: `ssh-keygen -R '${known.name}' -f ${found.known[0]?.file ?? config.userKnownHosts[0]}`,
+    remove: `ssh-keygen -R '${known.name}' -f ${found.known[0]?.file ?? config.userKnownHosts[0]}`,
   })
 }

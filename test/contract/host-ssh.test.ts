@@ -43,7 +43,7 @@ describe('SSH', () => {
     await rm(folder, { recursive: true })
   })
 
-  /** The questions that were asked, and how they are answered. */
+  /** A `confirm` that always gives this answer, and the questions that it was asked. */
   const person = (answer: boolean) => {
     const questions: string[] = []
     return { questions, confirm: async (question: string) => questions.push(question) > 0 && answer }
@@ -53,7 +53,7 @@ describe('SSH', () => {
     opened.push(host)
     return host
   }
-  /** The host's own entry, with some lines in front of it that win. */
+  /** The host's own entry, after lines that override it. */
   const config = async (...lines: string[]): Promise<string> => {
     const file = join(folder, 'ssh_config')
     await writeFile(
@@ -77,8 +77,8 @@ describe('SSH', () => {
     (await $`ssh-keygen -lf ${publicKeyFile}`.text()).split(' ')[1] ?? ''
   const hello = sh.read`echo hello`
 
-  describe('the key of the host', () => {
-    test('that is not known is refused where nobody can be asked, with the line that would add it', async () => {
+  describe('the host key', () => {
+    test('is refused when it is unknown and nobody can be asked, with the line that would add it', async () => {
       const file = await knownHosts('')
       const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask'))
       const fault = await faultOf(host.capture(hello))
@@ -91,7 +91,7 @@ describe('SSH', () => {
       expect(await host.capture(hello)).toBe('hello')
     })
 
-    test('that is not known is asked about in a terminal, and then remembered', async () => {
+    test('is confirmed in a terminal when it is unknown, and then remembered', async () => {
       const file = await knownHosts('other.example ssh-ed25519 AAAA')
       const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask')
       const { questions, confirm } = person(true)
@@ -108,7 +108,7 @@ describe('SSH', () => {
       ).toBe('plain ssh')
     })
 
-    test('is hashed in the file where the configuration wants that', async () => {
+    test('is stored as a hash if the configuration says so', async () => {
       const file = await knownHosts('')
       const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking ask', 'HashKnownHosts yes')
       expect(await (await open(box.alias, configFile, person(true))).capture(hello)).toBe('hello')
@@ -116,7 +116,7 @@ describe('SSH', () => {
       expect(await (await open(box.alias, configFile)).capture(hello)).toBe('hello')
     })
 
-    test('is added without a question only where the configuration says accept-new', async () => {
+    test('is added without a question only if the configuration says accept-new', async () => {
       const file = await knownHosts('')
       const { questions, confirm } = person(false)
       const configFile = await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking accept-new')
@@ -125,7 +125,7 @@ describe('SSH', () => {
       expect(await readFile(file, 'utf8')).toContain(`[127.0.0.1]:${box.sshPort} `)
     })
 
-    test('"no" is not weaker than asking, and "yes" does not ask', async () => {
+    test('is asked about with StrictHostKeyChecking "no", and refused without a question with "yes"', async () => {
       const file = await knownHosts('')
       const no = person(false)
       const lax = await open(box.alias, await config(`UserKnownHostsFile ${file}`, 'StrictHostKeyChecking no'), no)
@@ -137,7 +137,7 @@ describe('SSH', () => {
       expect(yes.questions).toEqual([])
     })
 
-    test('that has changed is always refused, with both fingerprints', async () => {
+    test('is always refused when it has changed, with both fingerprints', async () => {
       const other = await makeKey('other')
       const shown = (await realKeys()).split('\n').find(line => line.includes('ssh-ed25519')) ?? ''
       await writeFile(join(folder, 'real.pub'), shown.split(' ').slice(1).join(' '))
@@ -168,7 +168,7 @@ describe('SSH', () => {
       expect(await (await open(box.alias, byAlias)).capture(hello)).toBe('hello')
     })
 
-    test('is asked for in the type that is known', async () => {
+    test('is requested in the type that is known', async () => {
       const types = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa']
       const lines = (await realKeys()).split('\n')
       const known = types.map(type => lines.find(line => line.includes(` ${type} `)))
@@ -181,7 +181,7 @@ describe('SSH', () => {
       expect(new Set(answers)).toEqual(new Set(['hello']))
     })
 
-    test('that is revoked is refused, and an authority alone does not vouch for it', async () => {
+    test('is refused when it is revoked, and when only a certificate authority vouches for it', async () => {
       const keys = await realKeys()
       const revoked = await knownHosts(`${keys}\n${keys.replace(/^(?=\S)/gm, '@revoked ')}\n`)
       const first = await open(box.alias, await config(`UserKnownHostsFile ${revoked}`))
@@ -194,18 +194,18 @@ describe('SSH', () => {
     })
   })
 
-  describe('who we are', () => {
-    test('a wrong key is told, with what was tried', async () => {
+  describe('authentication', () => {
+    test('fails with a wrong key, and the error lists what was tried', async () => {
       const wrong = await makeKey('wrong')
       const host = await open(box.alias, await without(`IdentityFile ${wrong}`))
       const began = performance.now()
       const fault = await faultOf(host.capture(hello))
       expect(performance.now() - began).toBeLessThan(5_000)
       expect(fault).toMatchObject({ code: 'SSH_AUTHENTICATION_FAILED', exitCode: 1 })
-      expect(fault.message).toBe(`authentication failed for vagrant@127.0.0.1, tried key ${wrong}`)
+      expect(fault.message).toBe(`Authentication failed for vagrant@127.0.0.1; tried key ${wrong}.`)
     })
 
-    test('a key with a passphrase is used through the agent, and else the agent is what is advised', async () => {
+    test('uses a key with a passphrase through the agent, and suggests the agent if it has no such key', async () => {
       const locked = join(folder, 'locked')
       await $`cp ${box.keyFile} ${locked}; chmod 600 ${locked}; ssh-keygen -q -p -P ${''} -N ${'open sesame'} -f ${locked}`
       const socket = join(folder, 'agent')
@@ -224,7 +224,7 @@ describe('SSH', () => {
       }
     })
 
-    test('IdentitiesOnly keeps the other keys of the agent to itself', async () => {
+    test('ignores the other keys of the agent with IdentitiesOnly', async () => {
       const wrong = await makeKey('wrong')
       const socket = join(folder, 'agent')
       const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
@@ -246,7 +246,7 @@ describe('SSH', () => {
       }
     })
 
-    test('a key of which only the public half is here is used through the agent, as ssh does', async () => {
+    test('uses a key of which only the public half is here through the agent, as ssh does', async () => {
       const [elsewhere, nowhere, socket] = ['elsewhere', 'nowhere', 'agent'].map(name => join(folder, name))
       await $`ssh-keygen -y -f ${box.keyFile} > ${`${elsewhere}.pub`}; cp ${`${await makeKey('other')}.pub`} ${`${nowhere}.pub`}`
       const agent = spawn('ssh-agent', ['-D', '-a', String(socket)], { stdio: 'ignore' })
@@ -274,8 +274,8 @@ describe('SSH', () => {
     }
   })
 
-  describe('the way there', () => {
-    test('a closed port is told', async () => {
+  describe('connecting', () => {
+    test('reports a closed port', async () => {
       const server = createServer().listen(0, '127.0.0.1')
       await once(server, 'listening')
       const address = server.address()
@@ -284,17 +284,17 @@ describe('SSH', () => {
       const host = await open(box.alias, await config(`Port ${port}`))
       const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'HOST_UNREACHABLE', exitCode: 1 })
-      expect(fault.message).toBe(`cannot reach 127.0.0.1:${port}: connection refused, nothing listens on that port`)
+      expect(fault.message).toBe(`Cannot reach 127.0.0.1:${port}: connection refused, nothing listens on that port.`)
     }, 10_000)
 
-    test('a name that does not resolve is told', async () => {
+    test('reports a name that does not resolve', async () => {
       const host = await open('nowhere.invalid', await config())
       const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'HOST_NAME_UNKNOWN', exitCode: 1 })
       expect(fault.message).toContain('nowhere.invalid')
     }, 10_000)
 
-    test('a server that accepts and says nothing is told, and so is one that is no sshd', async () => {
+    test('reports a server that accepts and sends nothing, and one that is not sshd', async () => {
       const sockets: (() => void)[] = []
       const mute = createServer(socket => void sockets.push(() => socket.destroy())).listen(0, '127.0.0.1')
       const chatty = createServer(socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1')
@@ -312,7 +312,7 @@ describe('SSH', () => {
       }
     })
 
-    test('an interruption ends the attempt to connect', async () => {
+    test('ends when the run is interrupted', async () => {
       const mute = createServer(() => undefined).listen(0, '127.0.0.1')
       await once(mute, 'listening')
       const controller = new AbortController()
@@ -326,7 +326,7 @@ describe('SSH', () => {
       mute.close()
     })
 
-    test('ProxyJump goes through another host, and checks the key of both', async () => {
+    test('goes through another host with ProxyJump, and checks the key of both', async () => {
       const inner = (await realKeys()).replace(/^\S+/gm, '127.0.0.1')
       const known = await knownHosts(`${await realKeys()}\n${inner}\n`)
       const jumping = async (knownByInner: string) => {
@@ -348,7 +348,7 @@ describe('SSH', () => {
       expect(await faultOf(refused.capture(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })
     })
 
-    test('ProxyJump chains several, and a circle is told', async () => {
+    test('follows a chain of ProxyJump hosts, and reports a circle', async () => {
       const own = await readFile(box.sshConfigFile, 'utf8')
       const known = await knownHosts(`${await realKeys()}\n${(await realKeys()).replace(/^\S+/gm, '127.0.0.1')}\n`)
       const inside = (name: string, jump: string) =>
@@ -377,7 +377,7 @@ describe('SSH', () => {
       })
     })
 
-    test('ProxyCommand is the connection', async () => {
+    test('uses a ProxyCommand as the connection', async () => {
       const inner = (await realKeys()).replace(/^\S+/gm, 'inside.example')
       const known = await knownHosts(inner)
       const file = join(folder, 'proxy')
@@ -392,30 +392,30 @@ describe('SSH', () => {
       expect(await host.capture(sh.read`echo "$SSH_CONNECTION"`)).toMatch(/ 127\.0\.0\.1 22$/)
     })
 
-    test('the last words of a ProxyCommand that fails are told', async () => {
+    test('reports the last line of a ProxyCommand that fails', async () => {
       const host = await open(box.alias, await config('ProxyCommand echo no way through >&2; exit 1'))
       const fault = await faultOf(host.capture(hello))
       expect(fault.code).toBe('SSH_HANDSHAKE_FAILED')
-      expect(fault.message).toMatch(/: no way through$/)
+      expect(fault.message).toMatch(/: no way through\.$/)
     })
 
-    test('so are those of one that takes its time, and one that stays is ended', async () => {
+    test('waits for the last line of a ProxyCommand that ends late, and kills one that does not end', async () => {
       const slow = await config(`ProxyCommand sh -c 'exec >&-; sleep 0.3; echo no way through >&2'`)
-      expect((await faultOf((await open(box.alias, slow)).capture(hello))).message).toMatch(/: no way through$/)
+      expect((await faultOf((await open(box.alias, slow)).capture(hello))).message).toMatch(/: no way through\.$/)
       const staying = await config(`ProxyCommand sh -c 'exec >&-; echo $$ >&2; exec sleep 60'`)
       const { message } = await faultOf((await open(box.alias, staying)).capture(hello))
-      const [, pid] = /: (\d+)$/.exec(message) ?? []
+      const [, pid] = /: (\d+)\.$/.exec(message) ?? []
       expect(existsSync(`/proc/${pid}`), message).toBe(false)
     })
 
-    test('what would change whom we talk to, and is not supported, is said', async () => {
+    test('refuses an unsupported option that would change which server is trusted', async () => {
       const host = await open(box.alias, await config('RevokedHostKeys /etc/ssh/revoked'))
       const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'SSH_CONFIG_UNSUPPORTED', exitCode: 2 })
       expect(fault.message).toContain('revokedhostkeys /etc/ssh/revoked')
     })
 
-    test('a configuration that ssh does not understand is told in the words of ssh', async () => {
+    test('reports an invalid configuration with the message of ssh', async () => {
       const host = await open(box.alias, await config('Potr 22'))
       const fault = await faultOf(host.capture(hello))
       expect(fault).toMatchObject({ code: 'SSH_CONFIG_INVALID', exitCode: 2 })
@@ -423,14 +423,14 @@ describe('SSH', () => {
     })
   })
 
-  describe('a connection that is lost', () => {
+  describe('a lost connection', () => {
     // A silent command outlives its connection.
     afterEach(async () => void (await box.exec('pkill -x sleep')))
 
     /** The process of sshd that serves our connection. */
     const sessions = `pgrep -f '^sshd: vagrant@notty' -u vagrant`
 
-    test('fails all that is running there, and is never a success', async () => {
+    test('fails every command that is running, and never counts as a success', async () => {
       const host = await open(box.alias, box.sshConfigFile)
       await host.capture(hello)
       const held = await host.spawn(sh.read`cat`)
@@ -441,15 +441,15 @@ describe('SSH', () => {
         host.$({ nothrow: true })`sleep 600`,
       ])
       await box.exec(`until [ $(pgrep -cx sleep) -ge 4 ]; do sleep 0.05; done; kill -KILL $(${sessions})`)
-      const [ask, run, zxError, output] = await failures
-      expect(ask).toMatchObject({ code: 'CONNECTION_LOST', exitCode: 1 })
-      expect(run.message).toContain(`the connection to ${box.alias} was lost during: sleep 600`)
+      const [captured, run, zxError, output] = await failures
+      expect(captured).toMatchObject({ code: 'CONNECTION_LOST', exitCode: 1 })
+      expect(run.message).toContain(`The connection to ${box.alias} was lost during: sleep 600`)
       expect(zxError).toMatchObject({ cause: { code: 'CONNECTION_LOST' } })
       expect([output.ok, output.exitCode]).toEqual([false, null])
       expect(await held.ended).toBeUndefined()
     })
 
-    test('is made anew by the next command', async () => {
+    test('is replaced by the next command', async () => {
       const host = await open(box.alias, box.sshConfigFile)
       const lost = faultOf(host.capture(sh.read`sleep 602`))
       await box.exec(`until pgrep -f 'sleep 60[2]'; do sleep 0.05; done; kill -KILL $(${sessions})`)
@@ -457,7 +457,7 @@ describe('SSH', () => {
       expect(await host.capture(hello)).toBe('hello')
     })
 
-    test('that says nothing any more is noticed', async () => {
+    test('is noticed when the server stops answering', async () => {
       const host = await open(box.alias, box.sshConfigFile)
       await host.capture(hello)
       const failures = Promise.all([faultOf(host.capture(sh.read`sleep 600`)), rejection(host.$`sleep 600`)])
@@ -471,7 +471,7 @@ describe('SSH', () => {
       expect(output).toMatchObject({ cause: { code: 'CONNECTION_LOST' } })
     })
 
-    test('leaves no part of a file behind', async () => {
+    test('leaves no part of a file behind on the host', async () => {
       const host = await open(box.alias, box.sshConfigFile)
       const source = join(folder, 'large')
       await $`truncate -s 300M ${source}`
@@ -485,13 +485,13 @@ describe('SSH', () => {
       expect(await left()).not.toBe('')
       await box.exec(`kill -KILL $(${sessions})`)
       expect(await lost).toMatchObject({ code: 'CONNECTION_LOST' })
-      // The script there hears of the end of its input by itself, and looks at what came before it removes it.
+      // The script on the host notices the end of its input by itself, and checks what arrived before it removes the file.
       await expect.poll(left, { timeout: 30_000 }).toBe('')
     })
   })
 
-  describe('what a host may be like', () => {
-    test('a full disk is told with numbers, and nothing is left', async () => {
+  describe('a host', () => {
+    test('with a full disk causes an error with the sizes, and keeps no part of the file', async () => {
       await box.exec(
         'mkdir -p /mnt/small && mount -t tmpfs -o size=1m,uid=$(id -u vagrant) none /mnt/small && echo old > /mnt/small/file',
       )
@@ -501,7 +501,7 @@ describe('SSH', () => {
       const fault = await faultOf(host.put(source, '/mnt/small/file'))
       expect(fault).toMatchObject({ code: 'HOST_DISK_FULL', exitCode: 1 })
       expect(fault.message).toBe(
-        `no room on ${box.alias} for /mnt/small/file: it needs 4.2 MB, 1.0 MB free (No space left on device)`,
+        `There is no space on ${box.alias} for /mnt/small/file: it needs 4.2 MB, 1.0 MB free (No space left on device).`,
       )
       expect(await faultOf(host.write('/mnt/small/file', 'x'.repeat(4_000_000)))).toMatchObject({
         code: 'HOST_DISK_FULL',
@@ -509,14 +509,14 @@ describe('SSH', () => {
       expect((await box.exec('ls -A /mnt/small; cat /mnt/small/file; umount /mnt/small')).stdout).toBe('file\nold\n')
     })
 
-    test('a folder that is not ours is told', async () => {
+    test('that denies a write causes an error with the path', async () => {
       const host = await open(box.alias, box.sshConfigFile)
       const fault = await faultOf(host.write('/etc/switchyard', 'x'))
       expect(fault).toMatchObject({ code: 'HOST_WRITE_DENIED' })
-      expect(fault.message).toBe(`not allowed to write /etc/switchyard on ${box.alias}: Permission denied`)
+      expect(fault.message).toBe(`Not allowed to write /etc/switchyard on ${box.alias}: Permission denied.`)
     })
 
-    test('one that allows two sessions at a time serves thirty commands, and can still end one', async () => {
+    test('that allows two sessions at a time runs thirty commands, and can still kill one', async () => {
       // A reload returns before sshd listens again; a restart waits, and leaves connections alone.
       await box.exec('echo MaxSessions 2 > /etc/ssh/sshd_config.d/few.conf && systemctl restart ssh')
       try {
@@ -526,14 +526,14 @@ describe('SSH', () => {
         expect(await faultOf(host.run(sh.read`sleep 600`, { timeout: 500 }))).toMatchObject({
           code: 'COMMAND_TIMED_OUT',
         })
-        // Who has ended, but was not asked about by its new parent yet, is still in the list.
+        // A process that has ended, but was not reaped by its new parent yet, is still in the list.
         await expect.poll(async () => (await box.exec('pgrep -x sleep')).stdout, { timeout: 10_000 }).toBe('')
       } finally {
         await box.exec('rm /etc/ssh/sshd_config.d/few.conf && systemctl restart ssh')
       }
     })
 
-    test('one whose start-up file is chatty does not change what a command says', async () => {
+    test('with a start-up file that prints does not change the output of a command', async () => {
       await box.exec(
         `cp /home/vagrant/.bashrc /home/vagrant/.bashrc.old; printf '%s\\n' 'echo noise; echo noise >&2; printf "no line break"' | cat - /home/vagrant/.bashrc.old > /home/vagrant/.bashrc`,
       )
@@ -547,7 +547,7 @@ describe('SSH', () => {
       }
     })
 
-    test('one that lets the account run nothing is told', async () => {
+    test('on which the account has no login shell causes an error with the message of the host', async () => {
       await box.exec('usermod --shell /usr/sbin/nologin vagrant')
       try {
         const host = await open(box.alias, box.sshConfigFile)
@@ -560,7 +560,7 @@ describe('SSH', () => {
     })
   })
 
-  test('one connection serves the run', async () => {
+  test('uses one connection for the whole run', async () => {
     const host = await open(box.alias, box.sshConfigFile)
     const ports = await Promise.all(Array.from({ length: 12 }, () => host.capture(sh.read`echo "$SSH_CONNECTION"`)))
     await host.write('one-connection', 'x')
@@ -570,10 +570,10 @@ describe('SSH', () => {
 
   describe('connecting in advance', () => {
     const unknown = async () => config(`UserKnownHostsFile ${await knownHosts('')}`, 'StrictHostKeyChecking ask')
-    /** The first key has been shown: whoever wants to ask about it could have asked. */
+    /** The server has sent its key, so a question about it could have been asked. */
     const shown = (host: Host) => vi.waitFor(() => expect(host.traffic?.().received).toBeGreaterThan(1_000), 10_000)
 
-    test('the first command then costs one round trip', async () => {
+    test('leaves one round trip for the first command', async () => {
       await using proxy = await startSlowProxy(box.sshPort, { delayMs: 100 })
       const known = await knownHosts((await realKeys()).replaceAll(`:${box.sshPort} `, `:${proxy.port} `))
       const host = await open(box.alias, await config(`Port ${proxy.port}`, `UserKnownHostsFile ${known}`))
@@ -584,7 +584,7 @@ describe('SSH', () => {
       expect(proxy.turns()).toBe(8)
     })
 
-    test('a question about an unknown key waits for the first command, and is asked once', async () => {
+    test('leaves the question about an unknown key to the first command, and asks it once', async () => {
       const { questions, confirm } = person(true)
       const host = await open(box.alias, await unknown(), { confirm })
       host.connect?.()
@@ -594,7 +594,7 @@ describe('SSH', () => {
       expect(questions).toHaveLength(1)
     })
 
-    test('nobody is asked when no command comes, and nothing keeps the run from ending', async () => {
+    test('asks nothing when no command follows, and does not keep the run from ending', async () => {
       const { questions, confirm } = person(true)
       const host = await open(box.alias, await unknown(), { confirm })
       host.connect?.()
@@ -603,7 +603,7 @@ describe('SSH', () => {
       expect(questions).toEqual([])
     })
 
-    test('what goes wrong is told by the first command', async () => {
+    test('leaves its failure to be reported by the first command', async () => {
       const host = await open('nowhere.invalid', await config())
       host.connect?.()
       expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
@@ -611,7 +611,7 @@ describe('SSH', () => {
       expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'HOST_NAME_UNKNOWN' })
     })
 
-    test('what went wrong before the first command may be right by then', async () => {
+    test('is retried by the first command when it failed', async () => {
       const file = await knownHosts('')
       const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`))
       host.connect?.()
@@ -622,7 +622,7 @@ describe('SSH', () => {
     })
   })
 
-  test('it is compressed where the configuration says so, also when keys are changed meanwhile', async () => {
+  test('compresses if the configuration says so, also across a rekey', async () => {
     const text = 'the same words again\n'.repeat(100_000)
     const sentWith = async (...lines: string[]) => {
       const host = await open(box.alias, await config(...lines))
@@ -645,14 +645,14 @@ describe('SSH', () => {
     }
   })
 
-  test('what goes over the line is counted as a proxy on the line counts it', async () => {
-    // Long, so that a busy machine, which answers late, is not taken for a longer line.
+  test('counts bytes and round trips as a proxy on the connection counts them', async () => {
+    // A long delay, so that a busy machine, which responds late, does not look like more round trips.
     await using proxy = await startSlowProxy(box.sshPort, { delayMs: 200 })
     const known = await knownHosts((await realKeys()).replaceAll(`:${box.sshPort} `, `:${proxy.port} `))
     const configFile = await config(`Port ${proxy.port}`, `UserKnownHostsFile ${known}`)
     const host = await open(box.alias, configFile)
     expect(host.traffic?.()).toEqual({ roundTrips: 0, sent: 0, received: 0 })
-    // What is under way is in one of them only.
+    // Bytes in transit are in one of the two counts only.
     const same = () =>
       vi.waitFor(() => {
         const { up, down } = proxy.bytes
@@ -669,7 +669,7 @@ describe('SSH', () => {
     await same()
   })
 
-  test('a local command in a callback stays on this machine, whoever opened the connection', async () => {
+  test('runs a local command of a callback on this machine', async () => {
     const host = await open(box.alias, box.sshConfigFile)
     await host.$`true`
     const local: Promise<string>[] = []
@@ -680,12 +680,12 @@ describe('SSH', () => {
     expect(await Promise.all(local)).toEqual([`here ${process.env.SSH_CONNECTION ?? ''}\n`])
   })
 
-  test('nothing is contacted before the first command', async () => {
+  test('contacts nothing before the first command', async () => {
     const host = await open('nowhere.invalid', await config())
     expect(host.name).toBe('nowhere.invalid')
   })
 
-  test('keys of both sides are read anew for each connection', async () => {
+  test('reads the keys of both sides again for each connection', async () => {
     const file = await knownHosts('')
     const host = await open(box.alias, await config(`UserKnownHostsFile ${file}`))
     expect(await faultOf(host.capture(hello))).toMatchObject({ code: 'HOST_KEY_UNKNOWN' })

@@ -1,4 +1,4 @@
-/** The sentences of host/host.ts, for any implementation. */
+/** The contract of host/host.ts as a test suite for any implementation. */
 import { execFile, spawn } from 'node:child_process'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -14,21 +14,21 @@ import { capture, caught, group, perform, type Query } from '../../host/query.ts
 import { type Output, type Script, sh } from '../../host/script.ts'
 import { Fault } from '../../runner/fault.ts'
 
-/** One implementation to be tested. */
+/** The implementation to test. */
 export interface HostUnderTest extends AsyncDisposable {
   readonly transport: Transport
-  /** Words for `attach-driver.ts` that open the same machine. */
+  /** Arguments of `attach-driver.ts` that open the same machine. */
   readonly driver: readonly string[]
-  /** Runs bash on that machine beside our host, as the same user, and resolves to what it printed. */
+  /** Runs bash on that machine as the same user, but not through the host under test, and resolves to stdout. */
   beside(command: string): Promise<string>
 }
 
 export const setting = (): HostSetting => ({ signal: new AbortController().signal, confirm: async () => false })
 
-/** What a promise was rejected with; fails when it was not. */
+/** Resolves to the reason of a rejected promise; fails the test if the promise resolves. */
 export const rejection = (promise: PromiseLike<unknown>): Promise<unknown> =>
   Promise.resolve(promise).then(
-    value => expect.fail(`it succeeded: ${JSON.stringify(value)}`),
+    value => expect.fail(`The promise resolved to ${JSON.stringify(value)}.`),
     (reason: unknown) => reason,
   )
 
@@ -44,36 +44,38 @@ const isFailure = (output: Output | undefined) =>
 const output = (script: Script, input?: string): Query<Output> => ({
   script,
   ...(input !== undefined && { input }),
-  read: it => it,
+  read: result => result,
 })
 
-/** With an `SHLVL`, or bash takes its piped input for a remote shell's and reads the account's start-up file. */
+/** With `SHLVL`, because without it bash takes piped input for that of a remote shell, and reads the account's start-up file. */
 const localZx = zx({ quiet: true, env: { ...process.env, SHLVL: '2' } })
 
 export function hostContract(name: string, open: () => Promise<HostUnderTest>): void {
   describe(name, () => {
-    let it: HostUnderTest
+    let subject: HostUnderTest
     let host: Host
     let folder: string
     beforeAll(async () => {
-      it = await open()
+      subject = await open()
     })
-    afterAll(() => it?.[Symbol.asyncDispose]())
+    afterAll(() => subject?.[Symbol.asyncDispose]())
     beforeEach(async () => {
-      host = await it.transport.open(setting())
+      host = await subject.transport.open(setting())
       folder = await host.capture(sh.write`mktemp -d`)
     })
     afterEach(async () => {
       await host?.run(sh.write`rm -rf -- ${folder}`)
       await host?.[Symbol.asyncDispose]()
     })
-    const inode = (path: string) => it.beside(`stat -c %i '${path}'`)
-    const left = () => it.beside(`ls -A '${folder}'`)
-    /** Resolves when a file is there; a command says so that it has come this far. */
-    const seen = (path: string) => it.beside(`until [ -e '${path}' ]; do sleep 0.05; done`)
-    /** An ended process that nobody has asked about stays as a zombie. */
+    const inode = (path: string) => subject.beside(`stat -c %i '${path}'`)
+    const left = () => subject.beside(`ls -A '${folder}'`)
+    /** Resolves when a file exists, with which a command signals how far it has come. */
+    const exists = (path: string) => subject.beside(`until [ -e '${path}' ]; do sleep 0.05; done`)
+    /** Resolves when a process has ended, also if it stays as a zombie. */
     const gone = (pid: string) =>
-      it.beside(`while grep -q '^State:.[^Z]' /proc/${pid.trim()}/status 2>/dev/null; do sleep 0.05; done; echo gone`)
+      subject.beside(
+        `while grep -q '^State:.[^Z]' /proc/${pid.trim()}/status 2>/dev/null; do sleep 0.05; done; echo gone`,
+      )
 
     describe('$', () => {
       test('is a genuine ProcessPromise of zx', async () => {
@@ -83,7 +85,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
 
       test('quotes every value, so that nothing in it is run', async () => {
-        const words = [
+        const values = [
           'a b',
           "it's",
           '$(id)',
@@ -99,10 +101,10 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           '~',
           '#',
         ]
-        expect(await host.$`printf '%s\\0' ${words}`.text()).toBe(words.map(word => `${word}\0`).join(''))
+        expect(await host.$`printf '%s\\0' ${values}`.text()).toBe(values.map(value => `${value}\0`).join(''))
       })
 
-      test('gives text, lines, JSON and a buffer', async () => {
+      test('returns text, lines, JSON and a buffer', async () => {
         expect(await host.$`printf 'a\\nb\\n'`.text()).toBe('a\nb\n')
         expect(await host.$`printf 'a\\nb\\n'`.lines()).toEqual(['a', 'b'])
         expect(await host.$`echo '{"slot":"blue"}'`.json()).toEqual({ slot: 'blue' })
@@ -114,11 +116,11 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect([output.stdout, output.stderr]).toEqual(['out\n', 'err\n'])
       })
 
-      test('begins in the home folder', async () => {
-        expect((await host.$`pwd -P`.text()).trim()).toBe((await it.beside('cd; pwd -P')).trim())
+      test('starts in the home folder', async () => {
+        expect((await host.$`pwd -P`.text()).trim()).toBe((await subject.beside('cd; pwd -P')).trim())
       })
 
-      test('a failure names the place of the call, the exact command, the host, the exit code and what it said', async () => {
+      test('reports a failure with the call site, the exact command, the host, the exit code and stderr', async () => {
         const error = await rejection(host.$`echo ${'not here'} >&2; exit 7`)
         expect(error).toBeInstanceOf(ProcessOutput)
         expect((error as ProcessOutput).exitCode).toBe(7)
@@ -137,46 +139,46 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect((await host.$({ nothrow: true })`false | cat`).exitCode).toBe(1)
       })
 
-      test('nothrow resolves to the failure, as an option and as a method', async () => {
+      test('resolves to the failure with nothrow, as an option and as a method', async () => {
         expect((await host.$({ nothrow: true })`exit 3`).exitCode).toBe(3)
         expect((await host.$`exit 4`.nothrow()).exitCode).toBe(4)
       })
 
-      test('tells the signal that ended it', async () => {
+      test('reports the signal that ended the command', async () => {
         const output = await host.$({ nothrow: true })`kill -KILL $$`
         expect([output.exitCode, output.signal, output.ok]).toEqual([null, 'SIGKILL', false])
       })
 
-      test('kill ends the whole process group', async () => {
+      test('kills the whole process group', async () => {
         const started = `${folder}/started`
         const promise = host.$({
           nothrow: true,
         })`sleep 600 & echo $! > ${started}.pid; mv ${started}.pid ${started}; wait`
-        await seen(started)
+        await exists(started)
         await promise.kill()
         const output = await promise
         expect([output.exitCode, output.signal]).toEqual([null, 'SIGTERM'])
-        expect(await gone(await it.beside(`cat ${started}`))).toBe('gone\n')
+        expect(await gone(await subject.beside(`cat ${started}`))).toBe('gone\n')
       })
 
-      test('timeout ends it, with the signal that was asked for', async () => {
+      test('ends the command at its timeout, with the requested signal', async () => {
         const output = await host.$({ nothrow: true, timeout: 500, timeoutSignal: 'SIGKILL' })`sleep 600`
         expect([output.exitCode, output.signal]).toEqual([null, 'SIGKILL'])
         expect((await host.$`sleep 600`.timeout(500).nothrow()).signal).toBe('SIGTERM')
       })
 
-      test('an AbortSignal ends it there too', async () => {
+      test('ends the command on that machine when its AbortSignal fires', async () => {
         const controller = new AbortController()
         const started = `${folder}/started`
         const promise = host.$({
           signal: controller.signal,
         })`echo $$ > ${started}.pid; mv ${started}.pid ${started}; sleep 600`
         promise.catch(() => undefined)
-        await seen(started)
+        await exists(started)
         controller.abort()
         const error = (await rejection(promise)) as ProcessOutput
         expect(error.cause).toMatchObject({ name: 'AbortError' })
-        expect(await gone(await it.beside(`cat ${started}`))).toBe('gone\n')
+        expect(await gone(await subject.beside(`cat ${started}`))).toBe('gone\n')
       })
 
       test('takes input as an option, byte for byte', async () => {
@@ -192,7 +194,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await promise.text()).toBe('one two')
       })
 
-      test('a command need not read its input', async () => {
+      test('accepts a command that does not read its input', async () => {
         expect(await host.$({ input: Buffer.alloc(4_000_000, 'x') })`head -c 3`.text()).toBe('xxx')
       })
 
@@ -214,7 +216,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(Buffer.concat(chunks).toString()).toBe('streamed\n')
       })
 
-      test('gives its lines while it runs', async () => {
+      test('yields lines while the command runs', async () => {
         const promise = host.$`echo first; read -r answer; echo "$answer"`
         const lines: string[] = []
         for await (const line of promise) {
@@ -224,7 +226,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(lines).toEqual(['first', 'second'])
       })
 
-      test('brings megabytes of output, whole and in order', async () => {
+      test('returns megabytes of output, whole and in order', async () => {
         const output = await host.$`seq 1 400000; seq 1 100000 >&2`
         const digest = (text: string) => createHash('sha256').update(text).digest('hex')
         const numbers = (count: number) => `${Array.from({ length: count }, (_, i) => i + 1).join('\n')}\n`
@@ -232,7 +234,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(digest(output.stderr)).toBe(digest(numbers(100_000)))
       })
 
-      test('cwd and env are options; they add up', async () => {
+      test('takes cwd and env as options, which can be combined', async () => {
         const inFolder = host.$({ cwd: folder })
         expect(await inFolder({ env: { GREETING: "it's $HOME" } })`pwd; printf %s "$GREETING"`.lines()).toEqual([
           folder,
@@ -242,7 +244,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect([error.stdout, error.exitCode]).toEqual(['', 1])
       })
 
-      test('refuses what is no name of a variable', () => {
+      test('refuses an invalid name of an environment variable', () => {
         expect(() => host.$({ env: { 'A=1; id #': 'x' } })`true`).toThrow('not the name of an environment variable')
       })
 
@@ -251,14 +253,14 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
     })
 
-    describe('read', () => {
-      test('runs a command that only looks', async () => {
+    describe('$readonly', () => {
+      test('runs a command that only reads', async () => {
         expect(await host.$readonly`echo looked`.text()).toBe('looked\n')
       })
     })
 
-    describe('secrets', () => {
-      test('neither a script, nor a value of env, nor input stands in an argument of a process', async () => {
+    describe('a secret', () => {
+      test('in a script, in env or in input is in no argument of a process', async () => {
         const secret = `secret-${randomUUID()}`
         const go = `${folder}/go`
         const wait = `until [ -e '${go}' ]; do sleep 0.05; done`
@@ -269,20 +271,20 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           host.capture({ writes: false, text: `x=${secret}; touch '${folder}/2'; ${wait}; echo "$x"` }),
           host.capture({ writes: false, text: `touch '${folder}/3'; ${wait}; cat` }, { input: secret }),
         ]
-        for (const started of [1, 2, 3]) await seen(`${folder}/${started}`)
+        for (const started of [1, 2, 3]) await exists(`${folder}/${started}`)
         const named = (word: string) =>
-          it.beside(
+          subject.beside(
             `grep -l '[${word[0]}]${word.slice(1)}' /proc/[0-9]*/cmdline 2>/dev/null | wc -l; : ${word === secret ? '' : word}`,
           )
         expect(await named(secret)).toBe('0\n')
         expect(await named('control-word')).not.toBe('0\n')
-        await it.beside(`touch '${go}'`)
+        await subject.beside(`touch '${go}'`)
         expect((await Promise.all(commands)).map(text => text.trim())).toEqual([secret, secret, secret])
       })
     })
 
     describe('run', () => {
-      test('a non-zero exit is a result', async () => {
+      test('resolves to the output also for a non-zero exit code', async () => {
         expect(await host.run(sh.read`echo out; echo err >&2; exit 3`)).toEqual({
           code: 3,
           stdout: 'out\n',
@@ -290,59 +292,59 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         })
       })
 
-      test('a script that a signal ended has the code that a shell would show', async () => {
+      test('resolves to the exit code that a shell would show for a script that a signal ended', async () => {
         expect((await host.run(sh.read`kill -TERM $$`)).code).toBe(143)
       })
 
-      test('runs with set -eu -o pipefail', async () => {
+      test('runs the script with set -eu -o pipefail', async () => {
         expect((await host.run(sh.read`false | true; echo on`)).stdout).toBe('')
         expect((await host.run(sh.read`echo "$UNSET_HERE"; echo on`)).stdout).toBe('')
       })
 
-      test('a script is as long as it likes, and its input is its own', async () => {
+      test('takes a script of any length, and keeps its input apart from it', async () => {
         const comment = `# ${'x'.repeat(200_000)}\n`
         const script = { writes: false, text: `${comment}read -r first; cat; echo "$first"` }
         expect((await host.run(script, { input: 'one\ntwo\nthree\n' })).stdout).toBe('two\nthree\none\n')
       })
 
-      test('has no input unless there is some', async () => {
+      test('gives the script empty input by default', async () => {
         expect((await host.run(sh.read`cat; echo end`)).stdout).toBe('end\n')
       })
 
-      test('gives each line while it runs, of both outputs', async () => {
+      test('passes on each line of stdout and stderr while the script runs', async () => {
         const lines: string[] = []
         await host.run(sh.read`echo out; echo err >&2; printf 'no line break'`, { onLine: line => lines.push(line) })
         expect(lines.toSorted()).toEqual(['err', 'no line break', 'out'])
       })
 
-      test('a timeout ends the process group and is a Fault', async () => {
+      test('kills the process group at its timeout, and throws a Fault', async () => {
         const pid = `${folder}/pid`
         const fault = await faultOf(
           host.run(sh.read`sleep 600 & echo $! > ${pid}; echo waiting >&2; wait`, { timeout: 1_000 }),
         )
         expect(fault).toMatchObject({ code: 'COMMAND_TIMED_OUT', exitCode: 1, detail: 'waiting' })
-        expect(await gone(await it.beside(`cat ${pid}`))).toBe('gone\n')
+        expect(await gone(await subject.beside(`cat ${pid}`))).toBe('gone\n')
       })
 
-      test('a timeout also ends what does not heed SIGTERM', async () => {
+      test('kills a script that ignores SIGTERM at its timeout', async () => {
         const fault = await faultOf(host.run(sh.read`trap '' TERM; sleep 600`, { timeout: 300 }))
         expect(fault.code).toBe('COMMAND_TIMED_OUT')
       })
 
-      test('a NUL character is refused before anything runs', async () => {
+      test('refuses a NUL character before anything runs', async () => {
         const reason = await rejection(host.run({ writes: true, text: `touch '${folder}/half'; \0` }))
         expect(reason).toBeInstanceOf(TypeError)
         expect(await left()).toBe('')
       })
 
-      test('thirty at once all come back', async () => {
+      test('returns the results of thirty scripts at once', async () => {
         const numbers = Array.from({ length: 30 }, (_, i) => String(i))
         expect(await Promise.all(numbers.map(n => host.capture(sh.read`sleep 0.2; echo ${n}`)))).toEqual(numbers)
       })
     })
 
     describe('query', () => {
-      test('resolves to what it reads of the output, whatever the exit code, and rejects with what that throws', async () => {
+      test('resolves to the result of `read` whatever the exit code, and rejects with what `read` throws', async () => {
         const code = (script: Script): Query<number> => ({ script, read: output => output.code })
         expect(await host.query(code(sh.read`exit 7`))).toBe(7)
         const refuse: Query<void> = {
@@ -356,7 +358,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await host.query(capture(sh.read`printf '2\n'`, Number))).toBe(2)
       })
 
-      test('knows the host, and can ask it for more', async () => {
+      test('passes the host to `read`, which can run another query', async () => {
         const why: Query<string> = {
           script: sh.read`exit 1`,
           read: async (_, { name, query }) => `${name}: ${await query(capture(sh.read`echo because`))}`,
@@ -366,7 +368,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
     })
 
     describe('all', () => {
-      test('runs queries side by side, each with its own input, output, errors and exit code', async () => {
+      test('runs queries in parallel, each with its own input, stdout, stderr and exit code', async () => {
         const meet = (mine: string, other: string) =>
           sh.read`cd ${folder}; : > ${mine}; until [ -e ${other} ]; do sleep 0.02; done`
         const outputs = await host.all([
@@ -391,7 +393,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         ])
       })
 
-      test('takes groups, whose results are one, and in which a fault can be a value', async () => {
+      test('takes groups, which resolve to one result, and queries whose faults are values', async () => {
         const pair = group([capture(sh.read`echo 1`, Number), capture(sh.read`echo 2`, Number)], (a, b) => a + b)
         const [sum, ill, none] = await host.all([pair, caught(capture(sh.read`exit 1`)), caught(group([], () => 'x'))])
         expect(sum).toBe(3)
@@ -399,7 +401,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(none).toEqual({ value: 'x' })
       })
 
-      test('rejects with the first failure in their order, when all have ended', async () => {
+      test('rejects with the first failure in list order, after all queries have ended', async () => {
         const queries = [
           capture(sh.read`touch ${folder}/ended`),
           capture(sh.read`sleep 0.3; exit 3`),
@@ -412,7 +414,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await left()).toBe('ended\n')
       })
 
-      test('refuses what changes something, before anything runs', async () => {
+      test('refuses a query that writes before anything runs', async () => {
         expect(() => host.all([capture(sh.read`touch ${folder}/a`), perform(sh.write`touch ${folder}/b`)])).toThrow(
           TypeError,
         )
@@ -434,7 +436,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(lines).toEqual(['first', 'second', '', '', 'end', 'err'])
       })
 
-      test('keeps the order around an input that is too long to travel with others', async () => {
+      test('keeps the order around an input that is too long for a batch', async () => {
         const batch = host.pipeline()
         const path = `${folder}/file`
         batch.push(perform(sh.write`printf a > ${path}`))
@@ -448,19 +450,19 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await left()).toBe('file\n')
       })
 
-      test('tells the end of each when it comes, and not with the last', async () => {
+      test('settles each query when its own script ends, not with the last one', async () => {
         const go = `${folder}/go`
         const batch = host.pipeline()
         const first = batch.add(capture(sh.write`echo first`))
         const second = batch.add(capture(sh.write`until [ -e ${go} ]; do sleep 0.05; done; echo second`))
         const all = batch.run()
         expect(await first).toBe('first')
-        await it.beside(`touch '${go}'`)
+        await subject.beside(`touch '${go}'`)
         expect(await second).toBe('second')
         await all
       })
 
-      test('lets a script find out there when they all began', async () => {
+      test('tells each script when the batch started', async () => {
         const waited = sh.read`echo $(( (\${EPOCHREALTIME//[!0-9]/} - \${begun//[!0-9]/}) / 1000 ))`
         const batch = host.pipeline()
         batch.push(perform(sh.write`sleep 0.3`))
@@ -470,7 +472,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await host.capture(sh.read`echo "\${begun-alone}"`)).toBe('alone')
       })
 
-      test('gives what only looks its place in the order as well', async () => {
+      test('runs a read-only query in its place in the order', async () => {
         const file = `${folder}/file`
         const batch = host.pipeline()
         batch.push(perform(sh.write`sleep 0.2; echo written > ${file}`))
@@ -479,7 +481,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await seen).toBe('written')
       })
 
-      test('runs none behind one that failed, and rejects with what failed', async () => {
+      test('skips the queries after one that failed, and rejects', async () => {
         const batch = host.pipeline()
         const first = batch.add(output(sh.write`exit 7`))
         const second = batch.add(perform(sh.write`touch ${`${folder}/touched`}`))
@@ -491,7 +493,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await left()).toBe('')
       })
 
-      test('goes on behind a script that ended well and is read as a failure, and rejects with that', async () => {
+      test('continues after a query whose script succeeded but whose `read` throws, and rejects with that error', async () => {
         const batch = host.pipeline()
         batch.push({
           script: sh.read`true`,
@@ -504,15 +506,15 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await next).toBe('next')
       })
 
-      test('takes nothing more when it runs', async () => {
+      test('refuses another query once it runs', async () => {
         const batch = host.pipeline()
         await batch.run()
         expect(() => batch.add(perform(sh.read`true`))).toThrow(TypeError)
       })
     })
 
-    describe('scripts that travel together', () => {
-      /** Each has to end at once with code 1, and to print nothing. */
+    describe('batched scripts', () => {
+      /** Each script has to end at once with code 1, and to print nothing. */
       const failing: Record<string, string> = {
         'a command': 'false; echo on',
         'a function': 'f() { false; echo in; }; f; echo on',
@@ -536,10 +538,10 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       const ways: Record<string, (script: Script, input: string) => Promise<Output>[]> = {
         alone: (script, input) => [host.run(script, { input })],
         'side by side': (script, input) => [
-          host.all([output(script, input), output(sh.read`true`)]).then(([it]) => it),
+          host.all([output(script, input), output(sh.read`true`)]).then(([first]) => first),
         ],
         'side by side, behind one with an input': (script, input) => [
-          host.all([output(sh.read`true`, 'more'), output(script, input)]).then(([, it]) => it),
+          host.all([output(sh.read`true`, 'more'), output(script, input)]).then(([, second]) => second),
         ],
         'in order, before others': (script, input) =>
           queued(host, output({ ...script, writes: true }, input), touching()),
@@ -553,31 +555,31 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       let guarded: Host
       beforeAll(async () => {
         const guard = { script: () => sh.read`[ -d / ] || exit 77`, refusal: () => undefined }
-        guarded = await it.transport.open({ ...setting(), guard })
+        guarded = await subject.transport.open({ ...setting(), guard })
       })
       afterAll(() => guarded?.[Symbol.asyncDispose]())
 
-      test.each(Object.keys(ways))('F51 stop at the first command that fails: %s', async way => {
+      test.each(Object.keys(ways))('F51 stop at the first failing command: %s', async way => {
         const seen: Record<string, Output | undefined> = {}
         for (const input of ['', 'its input\n'])
-          for (const [what, text] of Object.entries(failing).slice(input === '' ? 0 : -4)) {
+          for (const [label, text] of Object.entries(failing).slice(input === '' ? 0 : -4)) {
             const ends = await Promise.allSettled(ways[way]?.({ writes: false, text }, input) ?? [])
             const outputs = ends.map(end => (end.status === 'fulfilled' ? end.value : undefined))
-            seen[`${what} ${input}`] = outputs.find(output => output?.code !== 0)
+            seen[`${label} ${input}`] = outputs.find(output => output?.code !== 0)
           }
         const wrong = Object.entries(seen).filter(([, output]) => !isFailure(output))
         expect(wrong).toEqual([])
         expect(await left()).toBe('')
       })
 
-      test('F51 see no variable and no function of the batch that carries them', async () => {
+      test('F51 see no variable and no function of their batch', async () => {
         const names = sh.read`compgen -v | grep -vxE 'begun|BASH_.*|EPOCH.*|FUNCNAME|PIPESTATUS|RANDOM|SECONDS|SRANDOM|_'; echo "$#:$*"`
         const known = sh.read`echo "\${code-}\${said-}\${i-}\${s-}"`
         const alone = await host.capture(names)
-        const [reading, knowing] = [capture(names, text => text, { input: 'x' }), capture(known)]
-        expect(await host.all([reading, reading, knowing])).toEqual([alone, alone, ''])
+        const [namesQuery, knownQuery] = [capture(names, text => text, { input: 'x' }), capture(known)]
+        expect(await host.all([namesQuery, namesQuery, knownQuery])).toEqual([alone, alone, ''])
         const batch = host.pipeline()
-        const inOrder = [reading, reading, knowing].map(query => batch.add(query))
+        const inOrder = [namesQuery, namesQuery, knownQuery].map(query => batch.add(query))
         await batch.run()
         expect(await Promise.all(inOrder)).toEqual([alone, alone, ''])
       })
@@ -589,55 +591,57 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await host.capture(sh.read`printf ' a '`)).toBe(' a ')
       })
 
-      test('a non-zero exit is a Fault with the exact command and the end of stderr', async () => {
+      test('throws a Fault with the exact command and the end of stderr for a non-zero exit code', async () => {
         const fault = await faultOf(host.capture(sh.read`seq 1 100 >&2; cat ${`${folder}/not here`}`))
         expect(fault).toMatchObject({ code: 'COMMAND_FAILED', exitCode: 1 })
-        expect(fault.message).toBe(`exit code 1 on ${host.name} from: seq 1 100 >&2; cat '${folder}/not here'`)
+        expect(fault.message).toBe(
+          `\`seq 1 100 >&2; cat '${folder}/not here'\` failed with exit code 1 on ${host.name}.`,
+        )
         expect(fault.detail).toContain(`not here': No such file or directory`)
         expect(fault.detail?.split('\n')).toHaveLength(20)
       })
     })
 
     describe('write', () => {
-      test('writes the text with the mode', async () => {
+      test('writes the text with the given mode', async () => {
         await host.write(`${folder}/a b`, 'grüße\n', 0o600)
-        expect(await it.beside(`stat -c %a '${folder}/a b'; cat '${folder}/a b'`)).toBe('600\ngrüße\n')
+        expect(await subject.beside(`stat -c %a '${folder}/a b'; cat '${folder}/a b'`)).toBe('600\ngrüße\n')
         await host.write(`${folder}/plain`, '')
-        expect(await it.beside(`stat -c '%a %s' ${folder}/plain`)).toBe('644 0\n')
+        expect(await subject.beside(`stat -c '%a %s' ${folder}/plain`)).toBe('644 0\n')
       })
 
-      test('puts a new file in the place of the old one, with one rename', async () => {
+      test('replaces an existing file with one rename', async () => {
         const path = `${folder}/file`
         await host.write(path, 'old')
         const before = await inode(path)
         await host.write(path, 'new')
         expect(await inode(path)).not.toBe(before)
-        expect(await it.beside(`cat ${path}`)).toBe('new')
+        expect(await subject.beside(`cat ${path}`)).toBe('new')
         expect(await left()).toBe('file\n')
       })
 
-      test('replaces a link, and does not write to where it leads', async () => {
-        await it.beside(`echo target > ${folder}/target; ln -s target ${folder}/link`)
+      test('replaces a link instead of writing to its target', async () => {
+        await subject.beside(`echo target > ${folder}/target; ln -s target ${folder}/link`)
         await host.write(`${folder}/link`, 'mine\n')
-        expect(await it.beside(`cat ${folder}/target ${folder}/link; readlink ${folder}/link || echo no link`)).toBe(
-          'target\nmine\nno link\n',
-        )
+        expect(
+          await subject.beside(`cat ${folder}/target ${folder}/link; readlink ${folder}/link || echo no link`),
+        ).toBe('target\nmine\nno link\n')
       })
 
-      test('carries a large text', async () => {
+      test('writes a large text', async () => {
         const text = 'é\n'.repeat(1_000_000)
         await host.write(`${folder}/large`, text)
-        expect(await it.beside(`wc -c < ${folder}/large`)).toBe(`${Buffer.byteLength(text)}\n`)
+        expect(await subject.beside(`wc -c < ${folder}/large`)).toBe(`${Buffer.byteLength(text)}\n`)
       })
 
-      test('a folder that is missing is a Fault that names the path, and nothing is left', async () => {
+      test('throws a Fault with the path when the folder is missing, and leaves nothing', async () => {
         const fault = await faultOf(host.write(`${folder}/none/file`, 'x'))
         expect(fault).toMatchObject({ code: 'HOST_WRITE_FAILED' })
-        expect(fault.message).toBe(`cannot write ${folder}/none/file on ${host.name}: No such file or directory`)
+        expect(fault.message).toBe(`Cannot write ${folder}/none/file on ${host.name}: No such file or directory.`)
       })
 
-      test('a folder in its place is not touched', async () => {
-        await it.beside(`mkdir ${folder}/taken`)
+      test('refuses to replace a folder', async () => {
+        await subject.beside(`mkdir ${folder}/taken`)
         expect(await faultOf(host.write(`${folder}/taken`, 'x'))).toMatchObject({ code: 'HOST_WRITE_FAILED' })
         expect(await left()).toBe('taken\n')
       })
@@ -650,7 +654,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
       afterAll(() => rm(here, { recursive: true }))
 
-      test('copies a file byte for byte, with its mode, and tells how far it is', async () => {
+      test('copies a file byte for byte, with the given mode, and reports its progress', async () => {
         const bytes = randomBytes(3_000_001)
         await writeFile(join(here, 'binary'), bytes)
         const progress: [number, number][] = []
@@ -659,7 +663,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           onProgress: (sent, total) => progress.push([sent, total]),
         })
         const digest = createHash('sha256').update(bytes).digest('hex')
-        expect(await it.beside(`stat -c %a ${folder}/arrived; sha256sum < ${folder}/arrived | cut -c 1-64`)).toBe(
+        expect(await subject.beside(`stat -c %a ${folder}/arrived; sha256sum < ${folder}/arrived | cut -c 1-64`)).toBe(
           `750\n${digest}\n`,
         )
         expect(progress.at(-1)).toEqual([bytes.length, bytes.length])
@@ -667,13 +671,13 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await left()).toBe('arrived\n')
       })
 
-      test('has mode 644 unless told', async () => {
+      test('uses mode 644 by default', async () => {
         await writeFile(join(here, 'empty'), '')
         await host.put(join(here, 'empty'), `${folder}/empty`)
-        expect(await it.beside(`stat -c '%a %s' ${folder}/empty`)).toBe('644 0\n')
+        expect(await subject.beside(`stat -c '%a %s' ${folder}/empty`)).toBe('644 0\n')
       })
 
-      test('a file that is not there is a Fault, and nothing is sent', async () => {
+      test('throws a Fault when the local file is missing, and sends nothing', async () => {
         expect(await faultOf(host.put(join(here, 'none'), `${folder}/none`))).toMatchObject({
           code: 'LOCAL_FILE_UNREADABLE',
         })
@@ -681,12 +685,12 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
     })
 
-    test('account is the user that commands run as', async () => {
+    test('account() resolves to the user that commands run as', async () => {
       expect(await host.account()).toBe(await host.capture(sh.read`id -un`))
     })
 
-    describe('hold', () => {
-      test('talks in lines and ends when it is let go', async () => {
+    describe('spawn', () => {
+      test('exchanges lines with the process, and closes its stdin when disposed', async () => {
         const held = await host.spawn(
           sh.write`echo ready; while read -r line; do echo "got $line"; done; touch ${folder}/ended; exit 4`,
         )
@@ -702,7 +706,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(await left()).toBe('ended\n')
       })
 
-      test('tells when it ended by itself, read or not', async () => {
+      test('resolves to the exit code of a process that ends by itself, whether or not its lines are read', async () => {
         const held = await host.spawn(sh.read`seq 1 1000; exit 3`)
         expect(await held.ended).toBe(3)
         const lines: string[] = []
@@ -710,26 +714,26 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(lines).toHaveLength(1000)
       })
 
-      test('lets other commands run beside it', async () => {
+      test('lets other commands run at the same time', async () => {
         await using held = await host.spawn(sh.read`echo ready; cat`)
         expect(await host.capture(sh.read`echo beside`)).toBe('beside')
         held.send('done')
       })
 
-      test('ends when the host is disposed of', async () => {
-        const other = await it.transport.open(setting())
+      test('ends the process when the host is disposed', async () => {
+        const other = await subject.transport.open(setting())
         const held = await other.spawn(sh.write`echo $$; cat; touch ${folder}/ended`)
         const { value: pid } = await held.lines[Symbol.asyncIterator]().next()
         await other[Symbol.asyncDispose]()
-        // Over a line nobody waits to hear how it ended.
+        // Over SSH, disposing does not wait for the exit code.
         expect([0, undefined]).toContain(await held.ended)
         expect(await gone(pid)).toBe('gone\n')
         expect(await left()).toBe('ended\n')
       })
 
-      test('does not end with the interruption of the run', async () => {
+      test('keeps the process when the run is interrupted', async () => {
         const controller = new AbortController()
-        await using other = await it.transport.open({ ...setting(), signal: controller.signal })
+        await using other = await subject.transport.open({ ...setting(), signal: controller.signal })
         await using held = await other.spawn(sh.read`echo ready; cat`)
         controller.abort()
         held.send('still here')
@@ -739,31 +743,31 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
     })
 
-    describe('interruption', () => {
-      test('ends what runs, says so, and lets what is started after it run', async () => {
+    describe('an interruption', () => {
+      test('ends and rejects the running commands, and allows later ones', async () => {
         const controller = new AbortController()
-        await using other = await it.transport.open({ ...setting(), signal: controller.signal })
+        await using other = await subject.transport.open({ ...setting(), signal: controller.signal })
         const run = other.run(sh.read`echo $$ > ${folder}/pid; touch ${folder}/1; sleep 600`)
         const template = other.$`touch ${folder}/2; sleep 600`
         const failures = Promise.all([faultOf(run), rejection(template)])
-        await seen(`${folder}/1`)
-        await seen(`${folder}/2`)
+        await exists(`${folder}/1`)
+        await exists(`${folder}/2`)
         controller.abort()
         const [fault, output] = await failures
         expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
         expect((output as ProcessOutput).cause).toMatchObject({ code: 'COMMAND_INTERRUPTED' })
-        expect(await gone(await it.beside(`cat ${folder}/pid`))).toBe('gone\n')
+        expect(await gone(await subject.beside(`cat ${folder}/pid`))).toBe('gone\n')
         expect(await other.capture(sh.write`echo undone`)).toBe('undone')
         expect(await other.$`echo undone`.text()).toBe('undone\n')
       })
 
-      test('tells each query of a pipeline, and each script that had not begun', async () => {
+      test('rejects each query of a pipeline, and each script that had not started', async () => {
         const controller = new AbortController()
-        await using other = await it.transport.open({ ...setting(), signal: controller.signal })
+        await using other = await subject.transport.open({ ...setting(), signal: controller.signal })
         const batch = other.pipeline()
         const both = ['1', '2'].map(n => faultOf(batch.add(perform(sh.write`touch ${`${folder}/${n}`}; sleep 600`))))
         const all = faultOf(batch.run())
-        await seen(`${folder}/1`)
+        await exists(`${folder}/1`)
         const early = faultOf(other.run(sh.write`touch ${folder}/never`))
         controller.abort()
         for (const fault of await Promise.all([...both, all, early]))
@@ -772,9 +776,9 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
     })
 
-    describe('connected in advance', () => {
-      test('it works as always, and once is as good as twice', async () => {
-        const early = await it.transport.open(setting())
+    describe('connect', () => {
+      test('can be called twice and after disposal, and commands run as usual', async () => {
+        const early = await subject.transport.open(setting())
         early.connect?.()
         early.connect?.()
         expect(await early.capture(sh.read`echo here`)).toBe('here')
@@ -782,35 +786,35 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         early.connect?.()
       })
 
-      test('it need not be used', async () => {
-        const early = await it.transport.open(setting())
+      test('does not need a command to follow', async () => {
+        const early = await subject.transport.open(setting())
         early.connect?.()
         await early[Symbol.asyncDispose]()
       })
     })
 
-    describe('disposed of', () => {
-      test('it takes no more commands', async () => {
-        const other = await it.transport.open(setting())
+    describe('a disposed host', () => {
+      test('refuses commands', async () => {
+        const other = await subject.transport.open(setting())
         await other.capture(sh.read`true`)
         await other[Symbol.asyncDispose]()
         expect(await faultOf(other.capture(sh.read`true`))).toMatchObject({ code: 'HOST_CLOSED' })
       })
 
-      test('it need not have been used', async () => {
-        const other = await it.transport.open(setting())
+      test('keeps its name, also when it never ran a command', async () => {
+        const other = await subject.transport.open(setting())
         await other[Symbol.asyncDispose]()
-        expect(other.name).toBe(it.transport.name)
+        expect(other.name).toBe(subject.transport.name)
       })
     })
 
     describe('attach', () => {
       const driver = join(import.meta.dirname, 'attach-driver.ts')
-      const node = () => [process.execPath, '--import', 'tsx', driver, ...it.driver]
+      const node = () => [process.execPath, '--import', 'tsx', driver, ...subject.driver]
 
-      test('without a terminal, the command reads our input and writes to our outputs', async () => {
-        const [file = '', ...words] = node()
-        const child = spawn(file, [...words, 'cat; echo err >&2; tty || exit 5'])
+      test('connects the command to our stdin, stdout and stderr when there is no terminal', async () => {
+        const [file = '', ...args] = node()
+        const child = spawn(file, [...args, 'cat; echo err >&2; tty || exit 5'])
         child.stdin.end('1 + 1\n')
         const { code, stdout, stderr } = await ending(child)
         expect(stdout).toBe('1 + 1\nnot a tty\n')
@@ -818,41 +822,41 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
         expect(code).toBe(5)
       })
 
-      test('a command that needs no input ends, although ours goes on', async () => {
-        const [file = '', ...words] = node()
-        const child = spawn(file, [...words, 'echo short'])
+      test('ends with a command that reads no input, although our stdin stays open', async () => {
+        const [file = '', ...args] = node()
+        const child = spawn(file, [...args, 'echo short'])
         expect(await ending(child)).toMatchObject({ code: 0, stdout: 'short\n' })
       })
 
-      test('with a terminal it has one there, of the same size, and the exit code comes back', async () => {
+      test('gives the command a terminal of the same size as ours, and returns its exit code', async () => {
         const terminal = inTerminal(node(), 'tty > /dev/null && stty size; exit 6')
         expect(await terminal.ended).toBe(6)
-        expect(terminal.seen()).toMatch(/^33 111\r*$/m)
+        expect(terminal.output()).toMatch(/^33 111\r*$/m)
       })
 
-      test('Ctrl-C goes to the command', async () => {
+      test('sends Ctrl-C to the command', async () => {
         const terminal = inTerminal(
           node(),
           `trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.05; done`,
         )
-        await terminal.says('ready')
+        await terminal.prints('ready')
         terminal.type('\x03')
         expect(await terminal.ended).toBe(9)
-        expect(terminal.seen()).toContain('interrupted')
+        expect(terminal.output()).toContain('interrupted')
       })
 
-      test('a resize is passed on', async () => {
+      test('passes on a resize of the terminal', async () => {
         const terminal = inTerminal(node(), `trap 'stty size; exit 7' WINCH; echo ready; while :; do sleep 0.05; done`)
-        await terminal.says('ready')
+        await terminal.prints('ready')
         await terminal.resize(44, 99)
         expect(await terminal.ended).toBe(7)
-        expect(terminal.seen()).toContain('44 99')
+        expect(terminal.output()).toContain('44 99')
       })
 
-      test('the terminal is as it was before', async () => {
+      test('restores the terminal', async () => {
         const terminal = inTerminal(node(), 'stty raw -echo; kill -KILL $$')
         expect(await terminal.ended).toBe(137)
-        const [before, after] = [...terminal.seen().matchAll(/(?:before|after) (\S+)/g)].map(match => match[1])
+        const [before, after] = [...terminal.output().matchAll(/(?:before|after) (\S+)/g)].map(match => match[1])
         expect(before).toMatch(/^[0-9a-f:]+$/)
         expect(after).toBe(before)
       })
@@ -872,10 +876,10 @@ const ending = (child: ReturnType<typeof spawn>) =>
     child.once('close', code => resolve({ code, ...text }))
   })
 
-/** Runs the driver in a terminal of its own, of 33 rows and 111 columns. */
+/** Runs the driver in a new terminal of 33 rows and 111 columns. */
 function inTerminal(node: readonly string[], command: string) {
-  const words = [...node, command].map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
-  const script = `stty rows 33 cols 111; echo "tty $(tty)"; echo "before $(stty -g)"; ${words}; code=$?; echo "after $(stty -g)"; exit $code`
+  const line = [...node, command].map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+  const script = `stty rows 33 cols 111; echo "tty $(tty)"; echo "before $(stty -g)"; ${line}; code=$?; echo "after $(stty -g)"; exit $code`
   const child = spawn('script', ['--quiet', '--return', '--command', script, '/dev/null'], {
     env: { ...process.env, SHELL: '/bin/bash' },
   })
@@ -883,24 +887,24 @@ function inTerminal(node: readonly string[], command: string) {
   const waiting = new Set<() => void>()
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk
-    for (const look of waiting) look()
+    for (const check of waiting) check()
   })
   const ended = new Promise<number | null>(resolve => child.once('close', resolve))
-  const says = (word: string) =>
+  const prints = (part: string) =>
     new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (!text.includes(word)) return
-        waiting.delete(look)
+      const check = () => {
+        if (!text.includes(part)) return
+        waiting.delete(check)
         resolve()
       }
-      waiting.add(look)
-      look()
-      void ended.then(() => reject(new Error(`it ended without saying ${word}: ${text}`)))
+      waiting.add(check)
+      check()
+      void ended.then(() => reject(new Error(`The command ended without printing ${part}: ${text}`)))
     })
   return {
     ended,
-    says,
-    seen: () => text,
+    prints,
+    output: () => text,
     type: (keys: string) => void child.stdin.write(keys),
     async resize(rows: number, columns: number) {
       const [, tty = ''] = /tty (\S+)/.exec(text) ?? []

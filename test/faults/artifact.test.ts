@@ -44,8 +44,8 @@ describe('no room', () => {
     await mount('size=4m')
     await underFault(site, upload, {
       exit: 1,
-      cause: /no room on life-test for .*: it needs \d+\.\d MB, \d+(?:\.\d+)? [kM]?B free/,
-      next: /make room there, nothing was left behind/,
+      cause: /no space on life-test for .*: it needs \d+\.\d MB, \d+(?:\.\d+)? [kM]?B free/,
+      next: /Make room there .*Nothing was left behind/,
       heal: unmount,
     })
   })
@@ -64,8 +64,8 @@ describe('no room', () => {
     await mount('size=100m,nr_inodes=20')
     await underFault(site, upload, {
       exit: 1,
-      cause: /no room on life-test for .*No space left on device/,
-      next: /make room there/,
+      cause: /no space on life-test for .*No space left on device/,
+      next: /Make room there/,
       heal: unmount,
     })
   })
@@ -90,7 +90,7 @@ describe('an artifact that is not what it should be', () => {
       },
       {
         exit: 1,
-        cause: /for .*ballast is not what was sent: sent (\d+) bytes, sha256 \w+, arrived \1 bytes, sha256 \w+/,
+        cause: /The file .*ballast arrived damaged on .*: sent (\d+) bytes, sha256 \w+, arrived \1 bytes, sha256 \w+/,
         next: /try again/,
         again: heavy,
       },
@@ -124,7 +124,7 @@ describe('an artifact that is not what it should be', () => {
       {
         exit: 1,
         cause: /The artifact .* was refused: .*\[ARTIFACT_REFUSED\]/,
-        next: /Look at how it is built\. Nothing of it was kept on the host/,
+        next: /Check how it is built\. Nothing of it was kept on the host/,
         noDeploy: true,
       },
     )

@@ -43,8 +43,8 @@ describe('before anybody has logged in', () => {
     const before = await logins()
     const { stderr } = await underFault(site, () => deployNext(site), {
       exit: 3,
-      cause: /host key .* has changed: it shows .* known is .*\[HOST_KEY_CHANGED\]/,
-      next: /someone may stand in between/,
+      cause: /host key .* has changed: it presents .* known_hosts has .*\[HOST_KEY_CHANGED\]/,
+      next: /somebody may be intercepting the connection/,
       heal: async () => {
         expect(await logins()).toBe(before)
         expect(await site.host.exec(back)).toMatchObject({ code: 0 })
@@ -66,10 +66,10 @@ describe('before anybody has logged in', () => {
     const { stderr } = await underFault(site, () => deployNext(site, { SSH_CONFIG: config }), {
       exit: 3,
       cause: /host key of .* is not known: \S+ SHA256:/,
-      next: /add its line: echo '.+' >> /,
+      next: /add its line: `echo '.+' >> /,
       heal: async () => expect(await logins()).toBe(before),
     })
-    const [, line = ''] = /add its line: echo '(.+)' >> /.exec(stderr) ?? []
+    const [, line = ''] = /add its line: `echo '(.+)' >> /.exec(stderr) ?? []
     await appendFile(known, `${line}\n`)
     expect(await site.taskWith({ SSH_CONFIG: config }, 'status')).toMatchObject({ code: 0 })
   })
@@ -80,7 +80,7 @@ describe('before anybody has logged in', () => {
     const config = await sshConfig(site, 'stranger', text => text.replace(/IdentityFile .*/, `IdentityFile "${key}"`))
     await underFault(site, () => deployNext(site, { SSH_CONFIG: config }), {
       exit: 1,
-      cause: /authentication failed for vagrant@127\.0\.0\.1, tried .*stranger/,
+      cause: /Authentication failed for vagrant@127\.0\.0\.1; tried .*stranger/,
       next: /next: .+/,
       within: 5_000,
     })
@@ -92,8 +92,8 @@ describe('before anybody has logged in', () => {
     const config = await throughPort(site, unused.port)
     await underFault(site, () => deployNext(site, { SSH_CONFIG: config }), {
       exit: 1,
-      cause: /cannot reach 127\.0\.0\.1:\d+: connection refused/,
-      next: /check that the machine is up/,
+      cause: /Cannot reach 127\.0\.0\.1:\d+: connection refused/,
+      next: /Check that the machine is up/,
       within: 10_000,
     })
   })
@@ -103,7 +103,7 @@ describe('before anybody has logged in', () => {
     await underFault(site, () => deployNext(site), {
       exit: 1,
       cause: /SSH_HANDSHAKE_FAILED|HOST_UNREACHABLE/,
-      next: /: ssh .*life-test true/,
+      next: /: `ssh .*life-test true`/,
       within: 10_000,
       heal: () => site.host.exec('systemctl start ssh'),
     })
@@ -115,8 +115,8 @@ describe('before anybody has logged in', () => {
     )
     await underFault(site, () => deployNext(site, { SSH_CONFIG: config }), {
       exit: 1,
-      cause: /the name nowhere\.invalid does not resolve/,
-      next: /check the name/,
+      cause: /The name nowhere\.invalid does not resolve/,
+      next: /Check the name/,
       within: 10_000,
     })
   })
@@ -142,9 +142,9 @@ describe('while a release is on its way', () => {
       },
       {
         exit: 1,
-        cause: /the connection to .* was lost during: .*upload of 0\.1\.1-\w+.*\(/,
+        cause: /The connection to .* was lost during: .*upload of 0\.1\.1-\w+.*\(/,
         again: heavy,
-        next: /look at the state of the host/,
+        next: /Check the state of the host/,
       },
     )
     expect(onTheWay).toEqual([expect.stringMatching(/^\.0\.1\.1-/)])
@@ -169,8 +169,8 @@ describe('while a release is on its way', () => {
       },
       {
         exit: 1,
-        cause: /the connection to .* was lost during: .*upload of 0\.1\.1-\w+.*\(no answer for \d+ s/,
-        next: /look at the state of the host/,
+        cause: /The connection to .* was lost during: .*upload of 0\.1\.1-\w+.*\(no answer for \d+ s/,
+        next: /Check the state of the host/,
         lockWithin: 20_000,
         again: heavy,
         heal: () => site.host.exec(`kill -CONT $(${CHILDREN})`),

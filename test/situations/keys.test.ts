@@ -173,7 +173,7 @@ describe('F67 the agent', () => {
     expect(await enter(await config(`IdentityAgent ${socket}`, `IdentityFile ${only}`))).toBe('in as vagrant')
     const fault = await refused(await config(`IdentityAgent ${socket}`))
     expect(fault).toMatchObject({ code: 'SSH_TOO_MANY_KEYS' })
-    expect(fault.message).toMatch(/ended the login after 6 keys .*key comment-\d+ of the agent, key comment-/)
+    expect(fault.message).toMatch(/ended the login of \S+ after 6 keys .*key comment-\d+ of the agent, key comment-/)
     expect(fault.hint).toMatch(/IdentityFile .*IdentitiesOnly yes/)
   })
 
@@ -262,7 +262,7 @@ describe('F67 a second factor', () => {
       /^AuthenticationMethods publickey$|Match User vagrant, AuthenticationMethods publickey/,
     ],
     ['password', ['PasswordAuthentication yes'], /Match User vagrant, AuthenticationMethods publickey/],
-    ['publickey', [], /give the other key too/],
+    ['publickey', [], /Provide the other key too/],
   ] as const)(
     'F67 publickey, and then %s: says that the key was accepted, and what else is wanted',
     async (method, lines, next) => {
@@ -272,7 +272,7 @@ describe('F67 a second factor', () => {
       for (const where of [`IdentityFile ${key}`, `IdentityAgent ${await agentWith(key)}`]) {
         const fault = await refused(await config(where))
         expect.soft(fault).toMatchObject({ code: 'SSH_SECOND_FACTOR' })
-        expect.soft(fault.message).toMatch(new RegExp(`accepted key .*, and wants more than that: ${method}`))
+        expect.soft(fault.message).toMatch(new RegExp(`accepted key .*, but also requires ${method}`))
         expect.soft(fault.hint).toMatch(next)
       }
       if (method === 'publickey')

@@ -64,7 +64,7 @@ describe('F72 a deploy waits for the lock while another one prunes', () => {
     if (work !== pruned)
       await sh(`rm -rf ${releases}/0.1.1-*; ln -sfn "$(ls -d ${releases}/0.1.0-*)" /srv/life/slots/green/current`)
     const ended = await underFault(site, async () => meanwhile(await next(), work), { exit: 0, noDeploy: true })
-    expect(ended.stdout).toMatch(/0\.1\.1-\w+ was removed while this deploy waited for the lock: it is sent again/)
+    expect(ended.stdout).toMatch(/0\.1\.1-\w+ was removed while this deploy waited for the lock\. Uploading it again\./)
     expect(await green()).toContain('/0.1.1-')
     await sh(`ln -sfn "$(ls -d ${releases}/0.1.0-*)" /srv/life/slots/green/current`)
   })
@@ -125,7 +125,7 @@ describe('F76 the application and its release', () => {
     const before = await green()
     await underFault(site, () => site.task('deploy'), {
       exit: 3,
-      cause: /0\.1\.0-\w+ came to the host before `shared` named storage.*\[RELEASE_NOT_SHARED\]/,
+      cause: /0\.1\.0-\w+ was uploaded before `shared` listed storage.*\[RELEASE_NOT_SHARED\]/,
       next: /Build it as another version/,
       heal: () => sh(`rmdir ${dir}/storage; ln -s /srv/life/shared/storage ${dir}/storage`),
       noDeploy: true,
@@ -202,7 +202,7 @@ describe('F80 mounts', () => {
     for (const words of [['promote', 'green'], ['migrate'], ['upload']]) {
       const ended = await site.taskWith(await heavy(), ...words)
       expect(ended.code, words + output(ended)).toBe(3)
-      expect(ended.stderr).toMatch(/\/srv\/life on life-test is ours, and cannot be written: .*\[ROOT_NOT_WRITABLE\]$/m)
+      expect(ended.stderr).toMatch(/\/srv\/life on life-test cannot be written by its owner: .*\[ROOT_NOT_WRITABLE\]$/m)
       expect(ended.stderr).toMatch(/^ {2}next: See `findmnt -T \/srv\/life`/m)
     }
     await unmount()
@@ -235,8 +235,8 @@ exit 2
     const before = await green()
     await underFault(site, async () => site.taskWith(await heavyNext(site), 'deploy'), {
       exit: 1,
-      cause: /no room on life-test for .*quota exceeded/i,
-      next: /quota of the deploying user is used up.*`quota -s`/,
+      cause: /no space on life-test for .*quota exceeded/i,
+      next: /Raise the quota of the deploying user \(`quota -s`/,
       heal: () => sh('rm /usr/local/bin/tar'),
       noDeploy: true,
     })

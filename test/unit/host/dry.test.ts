@@ -73,7 +73,7 @@ test('files are printed with their mode and size, and a text with its lines', as
     '  A=1',
     '  B=2',
     `this machine$ put ${source} ${folder}/file (mode 755, 10 bytes)`,
-    `this machine$ put ${source} ${folder}/file (mode 644, not made yet)`,
+    `this machine$ put ${source} ${folder}/file (mode 644, not built yet)`,
   ])
   await untouched()
 })

@@ -109,7 +109,7 @@ test('a lost connection is a Fault, whatever was said before', async () => {
   expect(ended).toBeInstanceOf(Fault)
   expect(ended).toMatchObject({
     code: 'CONNECTION_LOST',
-    message: 'the connection to puppet was lost during: deploy it (cable cut)',
+    message: 'The connection to puppet was lost during: deploy it (cable cut).',
   })
 })
 
@@ -124,7 +124,7 @@ test('a machine that does not run bash is told with what it said', async () => {
   expect(await process.ended).toMatchObject({
     code: 'NO_BASH',
     message:
-      'puppet does not start bash for us: its login shell ended with code 127 before it started bash; it said: sh: 1: exec: bash: not found',
+      'Bash does not start on puppet: its login shell ended with code 127 before it started bash; output: sh: 1: exec: bash: not found.',
     hint: expect.stringContaining('apt-get install bash'),
   })
 })
@@ -183,7 +183,10 @@ test('a shell that cannot be had is a Fault as a value', async () => {
     throw new Error('out of sessions')
   }
   const process = start({ ...machine, shell }, 'true', 'true')
-  expect(await process.ended).toMatchObject({ code: 'NO_SESSION', message: 'puppet opens no session: out of sessions' })
+  expect(await process.ended).toMatchObject({
+    code: 'NO_SESSION',
+    message: 'No session can be opened on puppet: out of sessions.',
+  })
 })
 
 test('an interruption ends what runs and not what is started after it', async () => {

@@ -79,7 +79,7 @@ test('an alias is the name of the host key', () => {
 test.each(['bindinterface eth7', 'proxyusefdpass yes', 'revokedhostkeys /etc/ssh/revoked', 'tunnel point-to-point'])(
   '"%s" would change whom we talk to, and is said',
   line => {
-    expect(() => parse('web', printed(line), {})).toThrow(`says "${line}", which is not supported`)
+    expect(() => parse('web', printed(line), {})).toThrow(`sets "${line}", which is not supported`)
   },
 )
 
