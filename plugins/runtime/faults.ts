@@ -1,4 +1,4 @@
-/** What can go wrong with a slot's process. */
+/** Errors of a slot's process. */
 import { catalogue, fault } from '../../runner/fault.ts'
 import type { Refusal } from '../../slots/sudo/refusal.ts'
 
@@ -10,8 +10,8 @@ export const runtimeFaults = catalogue({
   }),
   UNIT_MISSING: fault<{ host: string; unit: string }>({
     exitCode: 3,
-    message: d => `${d.host} does not know the unit ${d.unit}.`,
-    hint: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+    message: d => `The unit ${d.unit} does not exist on ${d.host}.`,
+    hint: () => 'Run `npx task setup`, or `npx task setup --dry-run` to preview the changes.',
   }),
   UNIT_SUDO_REFUSED: fault<{ host: string; unit: string; refusal: Refusal }>({
     exitCode: 3,
@@ -22,12 +22,12 @@ export const runtimeFaults = catalogue({
   }),
   SLOT_RUNS_ALREADY: fault<{ slot: string }>({
     exitCode: 3,
-    message: d => `${d.slot} is running already; nothing was started over it.`,
+    message: d => `${d.slot} is already running; nothing was started.`,
     hint: d => `Stop ${d.slot} first: \`npx task stop-idle\`.`,
   }),
   SLOT_NAMES_OTHER_RELEASE: fault<{ slot: string; release: string }>({
     exitCode: 1,
-    message: d => `${d.slot} does not point at the release ${d.release}, so that was not started.`,
+    message: d => `${d.slot} does not point to the release ${d.release}, which was therefore not started.`,
     hint: () => 'Run `npx task deploy` again.',
   }),
   RELEASE_WITHOUT_SCRIPT: fault<{ release: string; script: string; advice: string }>({
@@ -35,49 +35,50 @@ export const runtimeFaults = catalogue({
     message: d => `The release ${d.release} has no program ${d.script}.`,
     hint: d => d.advice,
   }),
-  START_FAILED: fault<{ slot: string; said: string }>({
+  START_FAILED: fault<{ slot: string; output: string }>({
     exitCode: 1,
     message: d => `The release in ${d.slot} did not start.`,
-    hint: () => 'Read below what was said, mend that, and deploy again.',
-    detail: d => d.said || undefined,
+    hint: () => 'Fix the error shown below and deploy again.',
+    detail: d => d.output || undefined,
   }),
-  START_PREVENTED: fault<{ slot: string; host: string; said: string }>({
+  START_PREVENTED: fault<{ slot: string; host: string; output: string }>({
     exitCode: 1,
     message: d =>
-      `${d.host} could not start the release in ${d.slot}: ${d.said.split('\n').at(-1) || 'no reason given'}`,
-    hint: () => 'Mend that on the host, then deploy again; nothing is held against the release.',
-    detail: d => d.said || undefined,
+      `${d.host} could not start the release in ${d.slot}: ${d.output.split('\n').at(-1) || 'no reason given'}`,
+    hint: () => 'Fix this on the host and deploy again; the release is not marked as bad.',
+    detail: d => d.output || undefined,
   }),
-  STOP_FAILED: fault<{ slot: string; said: string }>({
+  STOP_FAILED: fault<{ slot: string; output: string }>({
     exitCode: 1,
-    message: d => `${d.slot} could not be stopped: its process is still there.`,
-    hint: () => 'Look at the process on the host. Nothing was started in its place.',
-    detail: d => d.said || undefined,
+    message: d => `${d.slot} could not be stopped: its process is still running.`,
+    hint: () => 'Inspect the process on the host. Nothing was started in its place.',
+    detail: d => d.output || undefined,
   }),
   MIGRATION_FAILED: fault<{ slot: string; release: string; code: number; output: string }>({
     exitCode: 1,
-    message: d => `The migrations of ${d.release}, run for ${d.slot}, ended with exit code ${d.code}.`,
-    hint: () => 'Read below which one failed and why. Nothing was promoted.',
+    message: d => `The migrations of ${d.release}, run for ${d.slot}, failed with exit code ${d.code}.`,
+    hint: () => 'Fix the migration that the output below names. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   MIGRATION_CUT_SHORT: fault<{ slot: string; release: string; output: string }>({
     exitCode: 1,
-    message: d => `The migrations of ${d.release}, run for ${d.slot}, were ended before they had come to their end.`,
+    message: d => `The migrations of ${d.release}, run for ${d.slot}, were terminated before they completed.`,
     hint: () =>
-      'Look for who ended them (SIGTERM, or an `exit` or `System.halt` in `migrate`), then migrate again. Nothing was promoted.',
+      'Find out what terminated them (SIGTERM, or an `exit` or `System.halt` in `migrate`), then migrate again. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   MIGRATION_TIMED_OUT: fault<{ slot: string; release: string; limit: number; output: string }>({
     exitCode: 1,
-    message: d => `The migrations of ${d.release}, run for ${d.slot}, had no end within ${d.limit} s, and were ended.`,
+    message: d =>
+      `The migrations of ${d.release}, run for ${d.slot}, did not complete within ${d.limit} s and were terminated.`,
     hint: () =>
-      'See below what they waited for, such as a lock in the database; or raise `migrateLimit`. Nothing was promoted.',
+      'Check the output below for what they were waiting for, such as a database lock; or raise `migrateLimit`. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   RPC_FAILED: fault<{ slot: string; code: number; output: string }>({
     exitCode: 1,
-    message: d => `The expression in ${d.slot} ended with exit code ${d.code}.`,
-    hint: d => `If the node was not found, see whether ${d.slot} is running: \`npx task status\`.`,
+    message: d => `The expression in ${d.slot} failed with exit code ${d.code}.`,
+    hint: d => `If the node was not found, check whether ${d.slot} is running: \`npx task status\`.`,
     detail: d => d.output || undefined,
   }),
 })

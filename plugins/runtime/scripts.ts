@@ -1,10 +1,10 @@
-/** Scripts for a release in a slot that no runtime has to write again: its environment, whether it can be started, its migrations, its console. */
+/** Scripts that all runtimes share: load a slot's environment, check that a release can be started, run its migrations, open its console. */
 import { EXIT } from '../../host/exit-codes.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 
-/** Takes on a slot's environment, as systemd gives it to the application. */
+/** Loads a slot's environment file, as systemd does for the application. */
 export const withEnvironment = (layout: Layout, slot: Slot): Script => sh.read`
 umask 077
 set -a
@@ -14,7 +14,7 @@ set +a`
 export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE } = EXIT.startable
 export const { cutShort: CUT_SHORT, timedOut: TIMED_OUT } = EXIT.migration
 
-/** Exits with `NO_SCRIPT` when the release has no such program, a path inside it, and with `OTHER_RELEASE` when the slot names another release. */
+/** Exits with `NO_SCRIPT` if the release lacks `program` (a path inside it), and with `OTHER_RELEASE` if the slot's `current` points to another release. */
 export function assertStartable(layout: Layout, release: Release, slot: Slot, program?: string): Script {
   const same = sh.read`
 [ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`
@@ -24,7 +24,7 @@ export function assertStartable(layout: Layout, release: Release, slot: Slot, pr
 [ -x ${`${release.dir}/${program}`} ] || exit ${NO_SCRIPT}${same}`
 }
 
-/** Prints why a unit that starts this program could not start what is in a slot, and exits with `NO_SCRIPT` then. */
+/** Prints an explanation and exits with `NO_SCRIPT` if the release in a slot lacks the program that the unit would start. */
 export const startable = (layout: Layout, slot: Slot, program: string): Script => sh.read`
 if [ -x ${`${layout.slot(slot.name).current}/${program}`} ]; then exit 0; fi
 printf 'its release has no %s\\n' ${program}
@@ -36,21 +36,21 @@ interface Migration {
   readonly slot: Slot
   /** Seconds. */
   readonly limit: number
-  /** What has to stand before the command, such as further environment. */
+  /** Runs before the command, for example to set further environment variables. */
   readonly before?: Script
-  /** One command. The last that it does is to write something to the file that `MIGRATED` names. */
+  /** One command. On completion it must write something to the file that `MIGRATED` names. */
   readonly command: Script
 }
 
-/** The variable that names the file which the last line of a migration writes. */
+/** The environment variable with the path of the file that a migration writes on completion. */
 export const MIGRATED = 'SWITCHYARD_MIGRATED'
 
-/** Seconds from SIGTERM to SIGKILL when a migration has reached its limit. */
+/** Seconds from SIGTERM to SIGKILL after a migration has reached its limit. */
 const GRACE = 10
 
 /**
- * Runs a migration in the folder of its release. Exits with 0 only when that came to its end and said so in a file: a program that is told to end may
- * well exit with 0 too. Exits with `CUT_SHORT` or `TIMED_OUT`.
+ * Runs a migration in the folder of its release. Exits with 0 only if the command wrote its completion file, because a program can exit with 0 after
+ * SIGTERM too. Otherwise exits with `CUT_SHORT`, `TIMED_OUT` or the command's own exit code.
  */
 export const migration = ({ layout, release, slot, limit, before = sh.read`true`, command }: Migration): Script =>
   sh.write`${withEnvironment(layout, slot)}
@@ -68,14 +68,14 @@ exit $code`
 interface Console {
   readonly layout: Layout
   readonly slot: Slot
-  /** What has to stand before the command, such as further environment. */
+  /** Runs before the command, for example to set further environment variables. */
   readonly before?: Script
-  /** One command, which takes the place of the shell. */
+  /** One command, which replaces the shell (`exec`). */
   readonly command: Script
 }
 
-/** Bash that becomes a console in the release of a slot, with its environment. Exits with 2 where there is no terminal. */
-export const consoleLine = ({ layout, slot, before = sh.read`true`, command }: Console): string =>
+/** Bash command line that opens a console in the release of a slot, with the slot's environment. Exits with 2 without a terminal. */
+export const consoleCommand = ({ layout, slot, before = sh.read`true`, command }: Console): string =>
   sh.write`set -eu
 if ! [ -t 0 ]; then echo 'The console needs a terminal.' >&2; exit 2; fi
 ${withEnvironment(layout, slot)}

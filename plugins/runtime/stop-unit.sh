@@ -1,13 +1,13 @@
 #!/bin/bash -eu
-# Stops a slot's unit, and disables it.
+# Stops and disables a slot's unit.
 #
 # Parameters
-#   template                     the file of the template unit; without it nothing runs
+#   template                     path of the template unit; if it does not exist, nothing is running
 #   unit                         the slot's unit
-#   disable, stop, reset_failed  what systemctl is told; `stop` waits for the end
+#   disable, stop, reset_failed  functions that run systemctl; `stop` waits until the unit has stopped
 #
-# Prints: `running` or `stopped` (what it was), then `yes` or `no` (whether it was killed).
-# Exit codes: `stuck` (EXIT.process) when the unit or its process is still there.
+# Prints: `running` or `stopped` (the state before), then `yes` or `no` (whether it was killed).
+# Exit codes: `stuck` (EXIT.process) if the unit or its process is still running.
 [ -f "$template" ] || { echo 'stopped no'; exit 0; }
 show() { systemctl show --property="$1" "$unit" --value; }
 was=running killed=no

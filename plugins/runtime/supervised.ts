@@ -1,4 +1,4 @@
-/** What a runtime is when a supervisor keeps its processes: all but the environment, migrations, console and rpc. */
+/** The part of a runtime that its supervisor determines: everything except environment, migrations, console and rpc. */
 import { type Asked, capture, type Query } from '../../host/query.ts'
 import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
 import type { PluginContext, Release, Runtime, Slot } from '../../slots/contracts.ts'
@@ -12,22 +12,22 @@ interface Supervised {
   /** Seconds from the signal that stops a slot to SIGKILL. */
   readonly stopLimit: number
   readonly stopSignal: string
-  /** Runs before the supervisor starts the slot, and exits with `NO_SCRIPT` or `OTHER_RELEASE`. */
+  /** Runs before the supervisor starts the slot. Exits with `NO_SCRIPT` or `OTHER_RELEASE` to prevent the start. */
   before(release: Release, slot: Slot): Script
-  /** The program that `NO_SCRIPT` is about, a path inside the release, and what to do about that. */
+  /** The program that `NO_SCRIPT` reports as missing, as a path inside the release, and the hint for that error. */
   readonly program: { readonly path: string | undefined; readonly advice: string }
 }
 
-type Kept = Pick<Runtime, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'provision'>
+type SupervisedMethods = Pick<Runtime, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'provision'>
 
-/** Exit codes of our own scripts that have another reason than sudo. */
-const OWN: readonly number[] = [ALREADY, NO_SCRIPT, OTHER_RELEASE]
+/** Exit codes of our own scripts; sudo is not the cause of these. */
+const OWN_EXIT_CODES: readonly number[] = [ALREADY, NO_SCRIPT, OTHER_RELEASE]
 
 export function supervised(
-  kit: PluginContext,
+  context: PluginContext,
   { supervisor, stopLimit, stopSignal, before, program }: Supervised,
-): Kept {
-  /** A script of the supervisor's; what its exit code means, when the host let it run, is for `read` to say. */
+): SupervisedMethods {
+  /** Checks first that the unit exists and that sudo allowed the script; only then does `read` interpret the exit code. */
   const query = <T>(script: Script, slot: Slot, read: Query<T>['read']): Query<T> => ({
     script,
     async read(output, host) {
@@ -38,7 +38,7 @@ export function supervised(
 
   async function assertSupervised({ code }: Output, host: Asked, slot: Slot): Promise<void> {
     if (code === MISSING) throw faults.UNIT_MISSING({ host: host.name, unit: supervisor.unit(slot) })
-    if (code === 0 || OWN.includes(code)) return
+    if (code === 0 || OWN_EXIT_CODES.includes(code)) return
     const refusal = await sudoRefusal(host, supervisor.provision({ user: '', group: '' }).sudo)
     if (refusal) throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), refusal })
   }
@@ -54,17 +54,18 @@ export function supervised(
             advice: program.advice,
           })
         if (code === OTHER_RELEASE) throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
-        const said = lastLines(stderr)
-        if (code !== 0 && hostIsAtFault(stderr))
-          throw faults.START_PREVENTED({ slot: slot.name, host: host.name, said })
-        if (code !== 0) throw faults.START_FAILED({ slot: slot.name, said })
+        const output = lastLines(stderr)
+        if (code !== 0 && isHostFailure(stderr))
+          throw faults.START_PREVENTED({ slot: slot.name, host: host.name, output })
+        if (code !== 0) throw faults.START_FAILED({ slot: slot.name, output })
       }),
 
     stop: slot =>
       query(supervisor.stop(slot), slot, ({ code, stdout, stderr }) => {
-        if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, said: lastLines(stderr) })
+        if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, output: lastLines(stderr) })
         const [was, killed] = stdout.split(' ')
-        if (killed === 'yes') kit.log(`${slot.name} did not end within ${stopLimit} s of ${stopSignal}: it was killed.`)
+        if (killed === 'yes')
+          context.log(`${slot.name} was killed: it did not exit within ${stopLimit} s after ${stopSignal}.`)
         return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
       }),
 
@@ -78,29 +79,32 @@ export function supervised(
   }
 }
 
-interface Migrating {
+interface MigrationRun {
   readonly release: Release
   readonly slot: Slot
-  /** Seconds that `script` gives it. */
+  /** The time limit in seconds that `script` enforces. */
   readonly limit: number
-  /** A `migration`. */
+  /** Made by `migration()`. */
   readonly script: Script
 }
 
-/** A migration as a query: it resolves when that came to its own end. */
-export const migrating = (kit: PluginContext, { release, slot, limit, script }: Migrating): Query<void> => ({
+/** Runs a migration. Resolves only when it has completed; see `migration()`. */
+export const migrationQuery = (
+  context: PluginContext,
+  { release, slot, limit, script }: MigrationRun,
+): Query<void> => ({
   script,
-  onLine: kit.log,
+  onLine: context.log,
   read({ code, stdout }) {
-    const about = { slot: slot.name, release: release.name, output: lastLines(stdout) }
-    if (code === TIMED_OUT) throw faults.MIGRATION_TIMED_OUT({ ...about, limit })
-    if (code === CUT_SHORT) throw faults.MIGRATION_CUT_SHORT(about)
-    if (code !== 0) throw faults.MIGRATION_FAILED({ ...about, code })
+    const details = { slot: slot.name, release: release.name, output: lastLines(stdout) }
+    if (code === TIMED_OUT) throw faults.MIGRATION_TIMED_OUT({ ...details, limit })
+    if (code === CUT_SHORT) throw faults.MIGRATION_CUT_SHORT(details)
+    if (code !== 0) throw faults.MIGRATION_FAILED({ ...details, code })
   },
 })
 
-/** Whether it was the host that could not start anything: no room, no memory, a systemd that does not answer. */
-const hostIsAtFault = (said: string): boolean =>
+/** Whether the host, and not the release, prevented the start: disk full, out of memory, systemd not responding. */
+const isHostFailure = (stderr: string): boolean =>
   /No space left on device|Disk quota exceeded|Read-only file system|Cannot allocate memory|Too many open files|unavailable resources|Failed to connect to bus/.test(
-    said,
+    stderr,
   )

@@ -1,24 +1,24 @@
-/** What keeps a slot's process: systemd, or nobody but the release's own script. Pure: scripts, and how to read what they print. */
+/** What runs a slot's process: systemd, or the release's own script on hosts without systemd. Pure: scripts and parsers for their output. */
 import { EXIT } from '../../host/exit-codes.ts'
 import type { Script } from '../../host/script.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 
 export interface Supervisor {
-  /** What a fault names: the unit, or the folder. */
+  /** Name for error messages: the unit, or the slot's folder. */
   unit(slot: Slot): string
   /** Exits with `ALREADY` or `MISSING`, or with the supervisor's own code. */
   start(slot: Slot): Script
-  /** Prints `running` or `stopped` (what it was), then `yes` or `no` (whether it was killed). Exits with `STUCK` when the process is still there. */
+  /** Prints `running` or `stopped` (the state before), then `yes` or `no` (whether it was killed). Exits with `STUCK` if the process is still running. */
   stop(slot: Slot): Script
   process(slot: Slot): Script
   parseProcess(text: string): SlotProcess
-  /** Prints the pid of the slot's process; nothing when there is none. */
+  /** Prints the pid of the slot's process, or nothing if there is none. */
   pid(slot: Slot): Script
   log(slot: Slot): Script
-  /** The last lines of what the application wrote since its start. */
+  /** Returns the last lines that the application has written since its start. */
   parseLog(text: string, lines: number): string
   provision(facts: HostFacts): Provision
 }
 
-/** Exit codes of these scripts. `MISSING`: the host is not set up for it. */
+/** Exit codes of these scripts. `MISSING`: the unit is not installed on the host. */
 export const { already: ALREADY, missing: MISSING, stuck: STUCK } = EXIT.process

@@ -1,26 +1,34 @@
 /**
- * A build in a Docker image: the tarball is copied out of a container that never runs. So the release is built on the
- * Linux that the host has, whatever this machine is.
+ * Builds in a Docker image and copies the tarball out of a container that never runs. So the release is built for the host's Linux, whatever this machine
+ * runs on.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { anyText, checked, fields, list, optional, record, text } from '../../runner/taskfile/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
-import { keep, NOT_MADE, storeOf } from './artifact.ts'
-import { type BuildOptions, buildArguments, createArguments, isPattern, pruneArguments } from './docker-words.ts'
+import { DRY_RUN_SHA256, storeArtifact, storeFolder } from './artifact.ts'
+import { type BuildOptions, buildArguments, createArguments, isPattern, pruneArguments } from './docker-arguments.ts'
 import { buildFaults } from './faults.ts'
-import { artifactOf } from './folder.ts'
-import { assertPacks } from './mix.ts'
-import { type Ended, steadily, visibly } from './process.ts'
+import { artifactFrom } from './folder.ts'
+import { assertMakesTarball } from './mix.ts'
+import { type ProcessResult, runDetached, runInTask } from './process.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface DockerOptions extends BuildOptions {
-  /** The folder of the application, relative to the Taskfile; there unless told. */
+  /**
+   * The folder of the application, relative to the Taskfile.
+   *
+   * @default '.'
+   */
   readonly context?: string
-  /** The tarball, or the folder of the release, in the image, an absolute path; `*` and `?` may mean one file. `/app/_build/prod/<app>-<version>.tar.gz` unless told. */
+  /**
+   * Absolute path of the tarball or of the release's folder in the image. May contain `*` and `?`, if they match exactly one file.
+   *
+   * @default '/app/_build/prod/<app>-<version>.tar.gz'
+   */
   readonly artifact?: string
-  /** Unless told, what `mix.exs` or `package.json` in `context` says. */
+  /** @default the version in `mix.exs` or `package.json` in `context` */
   readonly version?: VersionSource
 }
 
@@ -36,40 +44,40 @@ const OPTIONS = fields<DockerOptions>({
 
 export function docker(options: DockerOptions = {}): Plugin<BuildSource> {
   checked('docker()', OPTIONS, options)
-  return { name: 'docker', kind: 'build', create: kit => ({ build: () => buildIn(kit, options) }) }
+  return { name: 'docker', kind: 'build', create: context => ({ build: () => buildIn(context, options) }) }
 }
 
-async function buildIn(kit: PluginContext, options: DockerOptions): Promise<Artifact> {
-  const context = resolve(kit.folder, options.context ?? '.')
-  const version = await versionOf(context, options.version)
-  const artifact = options.artifact ?? `/app/_build/prod/${kit.app}-${version}.tar.gz`
+async function buildIn(context: PluginContext, options: DockerOptions): Promise<Artifact> {
+  const directory = resolve(context.folder, options.context ?? '.')
+  const version = await versionOf(directory, options.version)
+  const artifact = options.artifact ?? `/app/_build/prod/${context.app}-${version}.tar.gz`
   if (options.artifact === undefined) {
-    const file = await readFile(resolve(context, options.dockerfile ?? 'Dockerfile'), 'utf8').catch(() => '')
-    // What else a Dockerfile may do to make a tarball is not known here.
-    if (/\bmix\s+release\b/.test(file)) await assertPacks(context, file, "`docker({ artifact: '/app/...' })`")
+    const file = await readFile(resolve(directory, options.dockerfile ?? 'Dockerfile'), 'utf8').catch(() => '')
+    // Only `mix release` is checked: how else a Dockerfile may make a tarball is unknown.
+    if (/\bmix\s+release\b/.test(file)) await assertMakesTarball(directory, file, "`docker({ artifact: '/app/...' })`")
   }
-  const container = `switchyard-${kit.app}-${randomBytes(6).toString('hex')}`
-  if (kit.dryRun) {
-    await visibly(kit, ['docker', 'build', ...buildArguments(kit.app, options, process.env), '.'], context)
-    await visibly(kit, ['docker', ...createArguments(container, '<the image>', artifact)], context)
-    const path = join(storeOf(kit.app), `${kit.app}-${version}.tar.gz`)
-    await visibly(kit, ['docker', 'cp', `${container}:${artifact}`, path], context)
-    await visibly(kit, ['docker', 'rm', '--force', '--volumes', container], context)
-    await visibly(kit, ['docker', ...pruneArguments(kit.app)], context)
-    return { path, version, sha256: NOT_MADE }
+  const container = `switchyard-${context.app}-${randomBytes(6).toString('hex')}`
+  if (context.dryRun) {
+    await runInTask(context, ['docker', 'build', ...buildArguments(context.app, options, process.env), '.'], directory)
+    await runInTask(context, ['docker', ...createArguments(container, '<the image>', artifact)], directory)
+    const path = join(storeFolder(context.app), `${context.app}-${version}.tar.gz`)
+    await runInTask(context, ['docker', 'cp', `${container}:${artifact}`, path], directory)
+    await runInTask(context, ['docker', 'rm', '--force', '--volumes', container], directory)
+    await runInTask(context, ['docker', ...pruneArguments(context.app)], directory)
+    return { path, version, sha256: DRY_RUN_SHA256 }
   }
-  await mkdir(storeOf(kit.app), { recursive: true, mode: 0o700 })
-  const work = await mkdtemp(join(storeOf(kit.app), '.build-'))
+  await mkdir(storeFolder(context.app), { recursive: true, mode: 0o700 })
+  const work = await mkdtemp(join(storeFolder(context.app), '.build-'))
   try {
     const idFile = join(work, 'image')
-    const words = ['--iidfile', idFile, ...buildArguments(kit.app, options, process.env)]
-    await visibly(kit, ['docker', 'build', ...words, '.'], context)
+    const args = ['--iidfile', idFile, ...buildArguments(context.app, options, process.env)]
+    await runInTask(context, ['docker', 'build', ...args, '.'], directory)
     const image = (await readFile(idFile, 'utf8')).trim()
     const copy = join(work, 'release.tar.gz')
-    await copyOut(kit, { image, container, artifact, copy })
-    await steadily(['docker', ...pruneArguments(kit.app)])
-    const made = await artifactOf(kit.app, copy, version, context)
-    return made.path === copy ? await keep(made, kit.app) : made
+    await copyOut(context, { image, container, artifact, copy })
+    await runDetached(['docker', ...pruneArguments(context.app)])
+    const made = await artifactFrom(context.app, copy, version, directory)
+    return made.path === copy ? await storeArtifact(made, context.app) : made
   } finally {
     await rm(work, { recursive: true, force: true })
   }
@@ -82,32 +90,32 @@ interface Copy {
   readonly copy: string
 }
 
-/** Making and removing the container are never cut short: half of it would be left behind. */
-async function copyOut(kit: PluginContext, { image, container, artifact, copy }: Copy): Promise<void> {
-  kit.signal.throwIfAborted()
+/** Creating and removing the container are never interrupted, so that no half-made container is left behind. */
+async function copyOut(context: PluginContext, { image, container, artifact, copy }: Copy): Promise<void> {
+  context.signal.throwIfAborted()
   try {
-    succeeded('docker create', await steadily(['docker', ...createArguments(container, image, artifact)]))
-    kit.signal.throwIfAborted()
-    const path = isPattern(artifact) ? await find(container, artifact) : artifact
-    const { code, stderr } = await steadily(['docker', 'cp', '--follow-link', `${container}:${path}`, copy])
-    if (code !== 0) throw buildFaults.ARTIFACT_NOT_IN_IMAGE({ artifact, said: stderr.trim() })
-    kit.signal.throwIfAborted()
+    assertSucceeded('docker create', await runDetached(['docker', ...createArguments(container, image, artifact)]))
+    context.signal.throwIfAborted()
+    const path = isPattern(artifact) ? await expandPattern(container, artifact) : artifact
+    const { code, stderr } = await runDetached(['docker', 'cp', '--follow-link', `${container}:${path}`, copy])
+    if (code !== 0) throw buildFaults.ARTIFACT_NOT_IN_IMAGE({ artifact, output: stderr.trim() })
+    context.signal.throwIfAborted()
   } finally {
-    const { code, stderr } = await steadily(['docker', 'rm', '--force', '--volumes', container])
+    const { code, stderr } = await runDetached(['docker', 'rm', '--force', '--volumes', container])
     if (code !== 0 && !/No such container/i.test(stderr))
-      kit.log(`The container ${container} is left: ${stderr.trim()}`)
+      context.log(`The container ${container} could not be removed: ${stderr.trim()}`)
   }
 }
 
-/** What a pattern means in the image; its own `ls` knows. */
-async function find(container: string, artifact: string): Promise<string> {
-  const { stdout, stderr } = await steadily(['docker', 'start', '--attach', container])
+/** Expands a pattern with `ls` in the image itself. */
+async function expandPattern(container: string, artifact: string): Promise<string> {
+  const { stdout, stderr } = await runDetached(['docker', 'start', '--attach', container])
   const [found, ...more] = stdout.split('\n').filter(Boolean)
-  if (found === undefined) throw buildFaults.ARTIFACT_NOT_IN_IMAGE({ artifact, said: stderr.trim() })
+  if (found === undefined) throw buildFaults.ARTIFACT_NOT_IN_IMAGE({ artifact, output: stderr.trim() })
   if (more.length > 0) throw buildFaults.ARTIFACT_AMBIGUOUS({ artifact, found: [found, ...more] })
   return found
 }
 
-function succeeded(command: string, { code, stderr }: Ended): void {
-  if (code !== 0) throw buildFaults.BUILD_FAILED({ command, code, said: stderr.trim() })
+function assertSucceeded(command: string, { code, stderr }: ProcessResult): void {
+  if (code !== 0) throw buildFaults.BUILD_FAILED({ command, code, output: stderr.trim() })
 }

@@ -1,4 +1,4 @@
-/** What can go wrong with a build. */
+/** Errors of a build. */
 import { catalogue, fault } from '../../runner/fault.ts'
 
 export const buildFaults = catalogue({
@@ -6,51 +6,56 @@ export const buildFaults = catalogue({
     exitCode: 2,
     message: d =>
       d.mix === 'none'
-        ? `Neither mix.exs nor package.json in ${d.folder} says which version this is.`
+        ? `Neither mix.exs nor package.json in ${d.folder} has a version.`
         : d.mix === 'umbrella'
-          ? `mix.exs in ${d.folder} is an umbrella's, and says no version in plain text.`
-          : `mix.exs in ${d.folder} computes its version: it cannot be read without running it.`,
+          ? `mix.exs in ${d.folder} belongs to an umbrella project and has no literal version.`
+          : `mix.exs in ${d.folder} computes its version, which cannot be read without running it.`,
     hint: d =>
       d.mix === 'none'
-        ? 'Write one there, or say it in the Taskfile: `version: "1.2.3"`.'
-        : 'Say it in the Taskfile: `version: "1.2.3"`, or a function that finds it out: `version: () => readFileSync("VERSION", "utf8").trim()`.',
+        ? 'Add one there, or set it in the Taskfile: `version: "1.2.3"`.'
+        : 'Set it in the Taskfile: `version: "1.2.3"`, or a function that returns it: `version: () => readFileSync("VERSION", "utf8").trim()`.',
   }),
-  RELEASE_NOT_PACKED: fault<{ folder: string; umbrella: boolean; cure: string }>({
+  RELEASE_NOT_PACKED: fault<{ folder: string; umbrella: boolean; option: string }>({
     exitCode: 2,
-    message: d => `mix.exs in ${d.folder} makes no tarball of its release: it has no step \`:tar\`. Nothing was built.`,
+    message: d =>
+      `The release in mix.exs in ${d.folder} has no step \`:tar\`, so no tarball would be made. Nothing was built.`,
     hint: d =>
-      `Add \`steps: [:assemble, :tar]\` to the release in mix.exs${d.umbrella ? ' (an umbrella also has to name its `applications:` there)' : ''}; or name the folder of the release in the Taskfile: ${d.cure}.`,
+      `Add \`steps: [:assemble, :tar]\` to the release in mix.exs${d.umbrella ? ' (an umbrella must also list its `applications:` there)' : ''}; or set the folder of the release in the Taskfile: ${d.option}.`,
   }),
-  BUILD_FAILED: fault<{ command: string; code: number | null; said: string }>({
+  BUILD_FAILED: fault<{ command: string; code: number | null; output: string }>({
     exitCode: 1,
     message: d =>
-      `\`${d.command}\` ended with ${d.code ?? 'a signal'}${d.code === 127 ? ': it is not installed' : ''}.`,
+      d.code === null
+        ? `\`${d.command}\` was terminated by a signal.`
+        : `\`${d.command}\` failed with exit code ${d.code}${d.code === 127 ? ': it is not installed' : ''}.`,
     hint: d =>
-      d.code === 127 ? 'Install it on this machine, and run the command again.' : 'Nothing was sent; see its output.',
-    detail: d => d.said,
+      d.code === 127
+        ? 'Install it on this machine and run the command again.'
+        : 'Fix the error in its output. Nothing was sent.',
+    detail: d => d.output,
   }),
-  ARTIFACT_NOT_IN_IMAGE: fault<{ artifact: string; said: string }>({
+  ARTIFACT_NOT_IN_IMAGE: fault<{ artifact: string; output: string }>({
     exitCode: 1,
-    message: d => `The image that was built has no ${d.artifact}.`,
+    message: d => `The built image does not contain ${d.artifact}.`,
     hint: () =>
-      'Say where it puts the tarball, or the folder of the release: `docker({ artifact: "/app/..." })`, which may hold * and ?. `mix release` makes a tarball with `steps: [:assemble, :tar]` in mix.exs.',
-    detail: d => d.said,
+      'Set the path of the tarball or of the release folder: `docker({ artifact: "/app/..." })`; it may contain * and ?. `mix release` makes a tarball with `steps: [:assemble, :tar]` in mix.exs.',
+    detail: d => d.output,
   }),
   ARTIFACT_AMBIGUOUS: fault<{ artifact: string; found: readonly string[] }>({
     exitCode: 1,
-    message: d => `${d.artifact} means ${d.found.length} files, and one was expected.`,
-    hint: () => 'Name the tarball more exactly in the Taskfile, or remove those that are old.',
+    message: d => `${d.artifact} matches ${d.found.length} files; exactly one was expected.`,
+    hint: () => 'Make the pattern in the Taskfile more specific, or delete the old files.',
     detail: d => d.found.join('\n'),
   }),
   ARTIFACT_MISSING: fault<{ path: string }>({
     exitCode: 1,
-    message: d => `There is no artifact ${d.path}.`,
+    message: d => `The artifact ${d.path} does not exist.`,
     hint: () =>
-      'Look at what the build made, and name its tarball or folder in the Taskfile: `artifact: "..."` or `path: "..."`. `mix release` makes a tarball with `steps: [:assemble, :tar]` in mix.exs.',
+      'Check what the build made, and set the path of its tarball or folder in the Taskfile: `artifact: "..."` or `path: "..."`. `mix release` makes a tarball with `steps: [:assemble, :tar]` in mix.exs.',
   }),
   ARTIFACT_NO_TARBALL: fault<{ path: string }>({
     exitCode: 1,
     message: d => `${d.path} is not a gzipped tarball.`,
-    hint: () => 'A release is sent as a .tar.gz; with `mix release` that is the step `:tar`.',
+    hint: () => 'Build a .tar.gz; with `mix release`, add the step `:tar`.',
   }),
 })

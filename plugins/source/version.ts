@@ -1,4 +1,4 @@
-/** The version of a project, as its own files say it. */
+/** Finds the version of a project. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { call, either, text } from '../../runner/taskfile/shape.ts'
@@ -6,7 +6,7 @@ import { validateName } from '../../slots/names.ts'
 import { buildFaults } from './faults.ts'
 import { isUmbrella, withoutComments } from './mix.ts'
 
-/** A version, or what makes it when the build begins. */
+/** A version, or a function that returns it when the build starts. */
 export type VersionSource = string | (() => string | Promise<string>)
 
 export const versionRule = either(
@@ -15,7 +15,7 @@ export const versionRule = either(
   'a version such as "1.2.3", or a function that returns one',
 )
 
-/** The version in a `mix.exs`: `version: "1.2.3"`, or `version: @version` with `@version "1.2.3"`. */
+/** The version in a `mix.exs`: `version: "1.2.3"`, or `version: @version` with `@version "1.2.3"`; undefined if it is computed. */
 export function mixVersion(text: string): string | undefined {
   const code = withoutComments(text)
   const project = code.slice(Math.max(0, code.search(/\bdef\s+project\b/)))
@@ -34,13 +34,19 @@ export function packageVersion(text: string): string | undefined {
   }
 }
 
-/** What the Taskfile says, else `mix.exs`, else, where there is none, `package.json` in this folder. Throws `VERSION_UNKNOWN` or `NAME_INVALID`. */
-export async function versionOf(folder: string, said: VersionSource | undefined): Promise<string> {
+/**
+ * The version that the Taskfile configures, else that in `mix.exs`, or, if there is no `mix.exs`, that in `package.json` in this folder.
+ *
+ * @throws `VERSION_UNKNOWN`, `NAME_INVALID`
+ */
+export async function versionOf(folder: string, configured: VersionSource | undefined): Promise<string> {
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
-  // biome-ignore lint/nursery/useAwaitThenable: a function may return a promise.
-  if (said !== undefined) return validateName('version', typeof said === 'function' ? await said() : said)
+  if (configured !== undefined) {
+    // biome-ignore lint/nursery/useAwaitThenable: the function may return a promise.
+    return validateName('version', typeof configured === 'function' ? await configured() : configured)
+  }
   const mix = await read('mix.exs')
-  // The package.json of a project of Elixir's is that of its assets.
+  // In an Elixir project, package.json belongs to its assets.
   const version = mix === '' ? packageVersion(await read('package.json')) : mixVersion(mix)
   if (version !== undefined) return validateName('version', version)
   throw buildFaults.VERSION_UNKNOWN({ folder, mix: mix === '' ? 'none' : isUmbrella(mix) ? 'umbrella' : 'computed' })

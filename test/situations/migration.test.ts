@@ -64,7 +64,7 @@ it('F75 a migration that SIGTERM ended is not done, although its exit code is 0:
     {
       exit: 1,
       cause:
-        /The migrations of 0\.1\.0-\w+, run for green, were ended before they had come to their end\. \[MIGRATION_CUT_SHORT\]/,
+        /The migrations of 0\.1\.0-\w+, run for green, were terminated before they completed\. \[MIGRATION_CUT_SHORT\]/,
       next: /Look for who ended them/,
       noDeploy: true,
     },
@@ -88,7 +88,7 @@ it('F75 a migration that ends itself early is not done either', async () => {
 it('F75 a migration that hangs is ended at its limit, and says so', async () => {
   const hung = await site.taskWith({ LIFE_MIGRATE: WAITS, LIFE_LIMIT: '15' }, 'migrate', '--slot', 'green')
   expect(hung, output(hung)).toMatchObject({ code: 1 })
-  expect(hung.stderr).toMatch(/had no end within 15 s, and were ended\. \[MIGRATION_TIMED_OUT\]$/m)
+  expect(hung.stderr).toMatch(/did not complete within 15 s and were terminated\. \[MIGRATION_TIMED_OUT\]$/m)
   expect(hung.stderr).toMatch(/^ {2}next: .*raise `beam\(\{ migrateLimit \}\)`/m)
   expect((await site.host.exec('kill -0 "$(cat /tmp/pid)"; rm /tmp/alone')).stderr).toContain('No such process')
   expect((await succeeds(site, 'history', '--last', '1')).stdout).toMatch(

@@ -1,27 +1,51 @@
-/** Elixir releases, one a slot: a process of systemd or of the release's own script, with migrations and a remote console. */
+/** Runtime for Elixir releases: one process per slot, run by systemd or by the release's own script, with migrations and a remote console. */
 import { lastLines, sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import { runtimeFaults as faults } from '../faults.ts'
 import { assertStartable, startable } from '../scripts.ts'
-import { migrating, supervised } from '../supervised.ts'
+import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import * as commands from './commands.ts'
 import { daemon } from './daemon.ts'
 import { distributionPorts, environment, moduleName, unitFile } from './files.ts'
 
 export interface BeamOptions {
-  /** Name of the release in mix.exs; the application's name unless told. */
+  /**
+   * Name of the release in mix.exs.
+   *
+   * @default the application's name
+   */
   readonly release?: string
-  /** `daemon` is for hosts without systemd: a slot then stays down after a crash or a reboot. */
+  /**
+   * `daemon` is for hosts without systemd: a slot then stays down after a crash or a reboot.
+   *
+   * @default 'systemd'
+   */
   readonly supervisor?: 'systemd' | 'daemon'
-  /** The expression that runs the migrations; `MyApp.Release.migrate()` unless told. */
+  /**
+   * The Elixir expression that runs the migrations.
+   *
+   * @default 'MyApp.Release.migrate()', with the application's name
+   */
   readonly migrate?: string
-  /** Seconds that the migrations may take, then they are ended; 6 hours (21600) unless told. */
+  /**
+   * Time limit of the migrations in seconds; after it they are terminated.
+   *
+   * @default 21600
+   */
   readonly migrateLimit?: number
-  /** Seconds that a slot has from SIGTERM to SIGKILL; 60 unless told. */
+  /**
+   * Seconds from SIGTERM to SIGKILL when a slot is stopped.
+   *
+   * @default 60
+   */
   readonly stopLimit?: number
-  /** The port, on loopback, for `console` and `rpc`; 10000 above the slot's own unless told. There is no epmd. */
+  /**
+   * The Erlang distribution port on loopback, for `console` and `rpc`. No epmd is used.
+   *
+   * @default slot => slot.port + 10_000
+   */
   readonly distributionPort?: (slot: Slot) => number
 }
 
@@ -36,11 +60,11 @@ const OPTIONS = fields<BeamOptions>({
 
 export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
   checked('beam()', OPTIONS, options)
-  return { name: 'beam', kind: 'runtime', create: kit => create(kit, options) }
+  return { name: 'beam', kind: 'runtime', create: context => create(context, options) }
 }
 
-function create(kit: PluginContext, options: BeamOptions): Required<Runtime> {
-  const { app, layout, slots } = kit
+function create(context: PluginContext, options: BeamOptions): Required<Runtime> {
+  const { app, layout, slots } = context
   const { release: name = app, stopLimit = 60, migrateLimit = 21_600 } = options
   const { migrate: expression = `${moduleName(app)}.Release.migrate()` } = options
   const program = `bin/${name}`
@@ -54,18 +78,19 @@ function create(kit: PluginContext, options: BeamOptions): Required<Runtime> {
           slots,
           startable: slot => startable(layout, slot, program),
           unitFile: facts => unitFile({ app, layout, release: name, stopLimit }, facts),
-          stopping: commands.insisting,
+          wrapStop: commands.withRepeatedSigterm,
         })
 
   return {
-    ...supervised(kit, {
+    ...supervised(context, {
       supervisor,
       stopLimit,
       stopSignal: 'SIGTERM',
       before: (release, slot) => sh.lines(assertStartable(layout, release, slot, program), commands.makeCookie),
       program: {
         path: program,
-        advice: 'Build it with `mix release`, or tell `beam({ release })` the name that mix.exs gives it.',
+        advice:
+          'Build the artifact with `mix release`, or set `beam({ release })` to the name of the release in mix.exs.',
       },
     }),
 
@@ -73,10 +98,10 @@ function create(kit: PluginContext, options: BeamOptions): Required<Runtime> {
 
     migrate(release, slot) {
       const script = commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit })
-      return migrating(kit, { release, slot, limit: migrateLimit, script })
+      return migrationQuery(context, { release, slot, limit: migrateLimit, script })
     },
 
-    console: slot => commands.remote(layout, slot, name),
+    console: slot => commands.remoteConsole(layout, slot, name),
 
     rpc: (slot, expression) => ({
       script: commands.rpc(layout, slot, name, expression),

@@ -1,10 +1,10 @@
-/** The scripts that ask a release's own program for something, evaluate, rpc, remote console, and what an Erlang VM needs besides. */
+/** Scripts that call a release's own program (eval, rpc, remote console), and scripts for the Erlang VM (cookie, repeated SIGTERM). */
 import { type Script, sh } from '../../../host/script.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
-import { consoleLine, MIGRATED, migration, withEnvironment } from '../scripts.ts'
+import { consoleCommand, MIGRATED, migration, withEnvironment } from '../scripts.ts'
 
-/** Makes the cookie of this user's nodes, as Erlang would but from better randomness. The first of several wins. */
+/** Creates the Erlang cookie of this user from /dev/urandom, unless it exists. If several runs do so at once, the first one wins. */
 export const makeCookie: Script = sh.write`
 if ! [ -s "$HOME/.erlang.cookie" ]; then
   (
@@ -31,18 +31,18 @@ interface Evaluation {
 }
 
 /**
- * Evaluates the expression of a migration in a VM of its own, without the application and without a node name. The expression is followed by a line that
- * says that it came to its end: a VM that is told to end by SIGTERM exits with 0 too, and so does one that calls `System.halt`.
+ * Evaluates the expression of a migration in a separate VM, without starting the application and without a node name. A line is appended that writes the
+ * completion file, because a VM also exits with 0 after SIGTERM and after `System.halt`.
  */
 export const evaluate = ({ name, expression, ...of }: Evaluation): Script =>
   migration({
     ...of,
     before: sh.write`export RELEASE_DISTRIBUTION=none`,
-    command: sh.write`${program(of.release.dir, name)} eval ${`${expression}\n${sayDone}`}`,
+    command: sh.write`${program(of.release.dir, name)} eval ${`${expression}\n${writeDone}`}`,
   })
 
-/** Erlang's own modules: an alias of the expression may mean something else by Elixir's. */
-const sayDone = `:ok = :file.write_file(:os.getenv(:erlang.binary_to_list("${MIGRATED}")), "done")`
+/** Uses Erlang modules, because an alias in the expression may shadow those of Elixir. */
+const writeDone = `:ok = :file.write_file(:os.getenv(:erlang.binary_to_list("${MIGRATED}")), "done")`
 
 /** Evaluates an expression in the running application. */
 export const rpc = (layout: Layout, slot: Slot, name: string, expression: string): Script =>
@@ -51,25 +51,24 @@ ${CLIENT}
 cd ${layout.slot(slot.name).current}
 exec ${program(layout.slot(slot.name).current, name)} rpc ${expression} </dev/null`
 
-/** Bash that becomes a remote console. Without a terminal iex would quietly stay on its own side. */
-export const remote = (layout: Layout, slot: Slot, name: string): string =>
-  consoleLine({
+/** Bash command line that opens a remote console. Requires a terminal, because without one iex silently stays in the local VM. */
+export const remoteConsole = (layout: Layout, slot: Slot, name: string): string =>
+  consoleCommand({
     layout,
     slot,
     before: CLIENT,
     command: sh.write`${program(layout.slot(slot.name).current, name)} remote`,
   })
 
-/** A program that talks to the slot's VM listens nowhere itself: the port is taken. */
+/** A client of the slot's VM must not listen itself, because the distribution port is in use. */
 const CLIENT = sh.write`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`
 
 /**
- * Runs a script that waits for a VM to end, and says SIGTERM again and again beside it: a VM that is still booting ignores
- * the first one (measured with OTP 25: one at 0.5 s was never acted on), and one that is stopping does not mind. No pid, no
- * signal.
+ * Runs a script that waits for a VM to exit, and meanwhile repeats SIGTERM each second, up to 10 times: a VM that is still booting ignores the first one (OTP 25 never
+ * acted on one sent after 0.5 s), and a VM that is already stopping ignores the others. Sends none once `pids` prints nothing.
  */
-export const insisting = (pids: Script, waiting: Script): Script => sh.write`
+export const withRepeatedSigterm = (pids: Script, waiting: Script): Script => sh.write`
 (for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -TERM ${pids} || exit 0; done) < /dev/null > /dev/null 2>&1 &
-insist=$!
+repeater=$!
 ${waiting}
-kill "$insist" 2>/dev/null || true`
+kill "$repeater" 2>/dev/null || true`

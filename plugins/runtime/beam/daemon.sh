@@ -1,17 +1,18 @@
 #!/bin/bash -eu
-# Functions for the processes that a release's own script started in a slot. They are known by a variable in their environment, so no pid file can name
-# a stranger.
+# Functions for the processes that a release's own script started in a slot. They are identified by an environment variable, so a stale pid file cannot
+# point to a foreign process.
 #
 # Parameters
-#   mark  that variable with its value
-# Pids of all that was started in the slot. The list of processes is as long as it is, which one command may not take: 123 says that a `grep` of
-# several found nothing, or that a process was gone by then.
+#   mark  the variable and its value, NAME=VALUE
+
+# Prints the pids of all processes of the slot. xargs may split the list into several `grep` commands; it exits with 123 if one of them found nothing or
+# if a process has exited in the meantime.
 ours() {
   { printf '%s\0' /proc/[0-9]*/environ | xargs -0 grep -slzxF -- "$mark" || [ $? = 123 ]; } | cut -d/ -f3
 }
-# Pids of the Erlang VM.
+# Prints the pids of the Erlang VM.
 vms() { for pid in $(ours); do case "$(readlink "/proc/$pid/exe")" in */beam.smp) echo "$pid" ;; esac; done; }
-# `within SECONDS CONDITION`: waits until it is true; fails when it does not become true.
+# `within SECONDS CONDITION`: waits until the condition is true; fails on timeout.
 within() {
   end=$(( $(date +%s) + $1 ))
   until eval "$2"; do

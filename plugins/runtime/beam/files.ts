@@ -1,4 +1,4 @@
-/** What an Elixir release wants for a slot: its unit, its environment, its port for the console. Pure. */
+/** The unit, environment and distribution port of an Elixir release in a slot. Pure. */
 import type { HostFacts, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { runtimeFaults } from '../faults.ts'
@@ -19,7 +19,7 @@ export const unitFile = ({ release, ...unit }: UnitOptions, facts: HostFacts): s
   return unitText({ ...unit, start, killMode: 'mixed' }, facts)
 }
 
-/** The environment of a slot, read by the release's own script; see `mix help release`. */
+/** The environment of a slot; the release's own script reads it, see `mix help release`. */
 export const environment = (
   app: string,
   layout: Layout,
@@ -27,33 +27,32 @@ export const environment = (
   distributionPort: number,
 ): Readonly<Record<string, string>> => ({
   PORT: String(slot.port),
-  // Without a UTF-8 locale the VM takes each byte of the environment for a character.
+  // Without a UTF-8 locale the VM treats each byte of the environment as one character.
   LANG: 'C.UTF-8',
-  // Without it a release of Phoenix boots and listens nowhere; its own `bin/server` says the same.
+  // Without it a Phoenix release boots but does not listen; Phoenix's `bin/server` sets it too.
   PHX_SERVER: 'true',
   SWITCHYARD_SLOT: slot.name,
   RELEASE_DISTRIBUTION: 'name',
   RELEASE_NODE: `${app}_${slot.name}@127.0.0.1`,
   RELEASE_TMP: layout.slot(slot.name).tmp,
-  // A release's folder never changes; a dump of a crashed VM would otherwise be written there.
+  // By default the crash dump is written to the release's folder, which is read-only.
   ERL_CRASH_DUMP: `${layout.slot(slot.name).tmp}/erl_crash.dump`,
   ERL_ZFLAGS: distributionFlags(distributionPort),
 })
 
 /**
- * Flags of the Erlang VM, erl(1) and kernel(6). Each slot has a port of its own, so there is no epmd that both would need.
- * A release's script passes the cookie as an argument, which every user of the host can read: a second `-setcookie` makes
- * Erlang pass over both and read ~/.erlang.cookie.
+ * Flags of the Erlang VM, see erl(1) and kernel(6). Each slot has its own port, so no shared epmd is needed. The release's script passes the cookie as
+ * an argument, which every user of the host can read; a second, empty `-setcookie` makes Erlang ignore both and read ~/.erlang.cookie.
  */
 export const distributionFlags = (port: number): string =>
   `-start_epmd false -erl_epmd_port ${port} -kernel inet_dist_use_interface {127,0,0,1} -setcookie`
 
-/** Throws `DISTRIBUTION_PORT_INVALID` for a port that is none, or that something else of the project has. */
+/** @throws `DISTRIBUTION_PORT_INVALID` for a port that is out of range or that the project already uses */
 export function distributionPorts(
   slots: readonly Slot[],
   choose = (slot: Slot) => slot.port + 10_000,
 ): (slot: Slot) => number {
-  const taken = new Map(slots.map(slot => [slot.port, `the application in ${slot.name} has it`]))
+  const taken = new Map(slots.map(slot => [slot.port, `the application in ${slot.name} uses it`]))
   for (const slot of slots) {
     const port = choose(slot)
     const why =
@@ -61,7 +60,7 @@ export function distributionPorts(
         ? taken.get(port)
         : 'it is not a whole number from 1024 to 65535'
     if (why) throw runtimeFaults.DISTRIBUTION_PORT_INVALID({ slot: slot.name, port, why })
-    taken.set(port, `${slot.name} has it`)
+    taken.set(port, `${slot.name} uses it`)
   }
   return choose
 }

@@ -1,9 +1,9 @@
-/** Any application that one command starts: a process of systemd, one a slot. */
+/** Runtime for any application that a single command starts; systemd supervises one process per slot. */
 import { sh } from '../../../host/script.ts'
 import { atLeast, checked, fields, oneOf, optional, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
-import { assertStartable, consoleLine, migration, startable } from '../scripts.ts'
-import { migrating, supervised } from '../supervised.ts'
+import { assertStartable, consoleCommand, migration, startable } from '../scripts.ts'
+import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import { unitText } from '../unit.ts'
 import {
@@ -11,45 +11,59 @@ import {
   commandRule,
   consoleScript,
   environment,
+  execStart,
   migrateScript,
   programIn,
-  startLine,
 } from './command.ts'
 
 export interface ServiceOptions {
   /**
-   * The one command that starts the application and stays, in the folder of its release and with the slot's environment: a line of bash, such as
-   * `gunicorn --bind 127.0.0.1:$PORT app:app`, or a list of words. It has to listen on `PORT`, on loopback.
+   * The command that starts the application in the foreground, in the folder of its release and with the slot's environment: a bash command line or a
+   * list of arguments. The application must listen on `PORT`, on loopback.
+   *
+   * @example 'gunicorn --bind 127.0.0.1:$PORT app:app'
    */
   readonly start: Command
   /**
-   * The command that runs the migrations, in the folder of the release and with the slot's environment. A line of bash ends at its first command that
-   * fails. Each program has to end with another code than 0 when it was told to end before it was done: most do, by dying of the signal.
+   * The command that runs the migrations, in the folder of the release and with the slot's environment. A bash command line stops at its first failing
+   * command. A program that is terminated before it has completed must exit with a non-zero code; most do, because the signal kills them.
    */
   readonly migrate?: Command
   /**
-   * Seconds that the migrations may take, then they are ended.
+   * Time limit of the migrations in seconds; after it they are terminated.
+   *
    * @default 21600
    */
   readonly migrateLimit?: number
-  /** The command of an interactive console, such as `python3 manage.py shell`; it runs beside the application of a slot, in its release and with its environment. */
+  /**
+   * The command of an interactive console. It runs beside the application of a slot, in its release and with its environment.
+   *
+   * @example 'python3 manage.py shell'
+   */
   readonly console?: Command
   /**
-   * The signal that tells the application to finish its requests and end.
+   * The signal that makes the application finish its requests and exit.
+   *
    * @default 'SIGTERM'
    */
   readonly stopSignal?: StopSignal
   /**
-   * Seconds that a slot has from that signal to SIGKILL.
+   * Seconds from the stop signal to SIGKILL.
+   *
    * @default 60
    */
   readonly stopLimit?: number
   /**
-   * Who gets that signal: the process of `start`, which tells its workers, or, with `control-group`, each process of the slot.
+   * Which processes get the stop signal: the main process, which must stop its workers (`mixed`), or each process of the slot (`control-group`).
+   *
    * @default 'mixed'
    */
   readonly killMode?: 'mixed' | 'control-group'
-  /** Memory that a slot may take, such as `512M`: a process that wants more is killed and started again. */
+  /**
+   * Memory limit of a slot. A process that exceeds it is killed and restarted.
+   *
+   * @example '512M'
+   */
   readonly memoryMax?: string
 }
 
@@ -73,11 +87,11 @@ const OPTIONS = fields<ServiceOptions>({
 
 export function service(options: ServiceOptions): Plugin<Runtime> {
   checked('service()', OPTIONS, options)
-  return { name: 'service', kind: 'runtime', create: kit => create(kit, options) }
+  return { name: 'service', kind: 'runtime', create: context => create(context, options) }
 }
 
-function create(kit: PluginContext, options: ServiceOptions): Runtime {
-  const { app, layout, slots } = kit
+function create(context: PluginContext, options: ServiceOptions): Runtime {
+  const { app, layout, slots } = context
   const { start, migrate, console, migrateLimit = 21_600, stopLimit = 60 } = options
   const { stopSignal = 'SIGTERM', killMode = 'mixed', memoryMax } = options
   const program = programIn(start)
@@ -86,10 +100,10 @@ function create(kit: PluginContext, options: ServiceOptions): Runtime {
     'PrivateTmp=yes',
     ...(memoryMax === undefined ? [] : [`MemoryMax=${memoryMax}`]),
   ]
-  const unit = { app, layout, start: startLine(start), killMode, stopLimit, settings }
+  const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings }
 
   return {
-    ...supervised(kit, {
+    ...supervised(context, {
       supervisor: systemd({
         app,
         layout,
@@ -100,7 +114,10 @@ function create(kit: PluginContext, options: ServiceOptions): Runtime {
       stopLimit,
       stopSignal,
       before: (release, slot) => assertStartable(layout, release, slot, program),
-      program: { path: program, advice: 'See what the artifact holds, and what `service({ start })` names.' },
+      program: {
+        path: program,
+        advice: 'Compare the files in the artifact with the program that `service({ start })` names.',
+      },
     }),
 
     environment: slot => environment(layout, slot),
@@ -108,12 +125,12 @@ function create(kit: PluginContext, options: ServiceOptions): Runtime {
     ...(migrate !== undefined && {
       migrate(release, slot) {
         const script = migration({ layout, release, slot, limit: migrateLimit, command: migrateScript(migrate) })
-        return migrating(kit, { release, slot, limit: migrateLimit, script })
+        return migrationQuery(context, { release, slot, limit: migrateLimit, script })
       },
     }),
 
     ...(console !== undefined && {
-      console: slot => consoleLine({ layout, slot, command: consoleScript(console) }),
+      console: slot => consoleCommand({ layout, slot, command: consoleScript(console) }),
     }),
   }
 }

@@ -29,14 +29,14 @@ async function migrate(program: string, limit = 60): Promise<number> {
   return code
 }
 
-const sayDone = 'echo done > "$SWITCHYARD_MIGRATED"'
+const writeDone = 'echo done > "$SWITCHYARD_MIGRATED"'
 
 it.each([
-  ['came to its end', sayDone, 0],
+  ['came to its end', writeDone, 0],
   ['was told to end, and ended well', 'trap "exit 0" TERM; kill -TERM $$; sleep 9', CUT_SHORT],
   ['ended itself early', 'exit 0', CUT_SHORT],
   ['failed', 'exit 3', 3],
-  ['failed after its end, as it closed', `${sayDone}; exit 4`, 4],
+  ['failed after its end, as it closed', `${writeDone}; exit 4`, 4],
   ['was killed', 'kill -KILL $$', 137],
 ])('a migration that %s', async (_, program, code) => {
   expect(await migrate(program)).toBe(code)
@@ -50,5 +50,5 @@ it.each([
 })
 
 it('the line that says so stands on a line of its own, whatever the expression ends with', async () => {
-  expect(await migrate(`[ "$1" = eval ] && [ "\${2%%$'\\n'*}" = 'migrate() # all' ] && ${sayDone}`)).toBe(0)
+  expect(await migrate(`[ "$1" = eval ] && [ "\${2%%$'\\n'*}" = 'migrate() # all' ] && ${writeDone}`)).toBe(0)
 })

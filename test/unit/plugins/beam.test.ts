@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
-import { evaluate, insisting, makeCookie, remote, rpc } from '../../../plugins/runtime/beam/commands.ts'
+import {
+  evaluate,
+  makeCookie,
+  remoteConsole,
+  rpc,
+  withRepeatedSigterm,
+} from '../../../plugins/runtime/beam/commands.ts'
 import {
   daemon,
   parseProcess as parseDaemon,
@@ -13,7 +19,7 @@ import {
 import { distributionPorts, environment, moduleName, unitFile } from '../../../plugins/runtime/beam/files.ts'
 import { assertStartable, startable } from '../../../plugins/runtime/scripts.ts'
 import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/systemd.ts'
-import { growingPause } from '../../../plugins/runtime/unit.ts'
+import { restartBackoff } from '../../../plugins/runtime/unit.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import { layout } from '../../../slots/layout.ts'
 
@@ -29,7 +35,7 @@ const supervised = systemd({
   slots: [blue, green],
   startable: slot => startable(folders, slot, 'bin/life'),
   unitFile: who => unitFile(unit, who),
-  stopping: insisting,
+  wrapStop: withRepeatedSigterm,
 })
 const unsupervised = daemon({ layout: folders, release: 'life', stopLimit: 30 })
 
@@ -51,7 +57,7 @@ describe('the unit of a release', () => {
     expect(text).toMatch(/\nRestart=always\nRestartSec=2\n/)
     // systemd takes `$$` for `$`, and `%%` for `%`.
     const [, inUnit = ''] = /^ExecStartPre=-\/bin\/sh -c '(.*)'$/m.exec(text) ?? []
-    expect(inUnit.replaceAll('$$', '$').replaceAll('%%', '%')).toBe(growingPause)
+    expect(inUnit.replaceAll('$$', '$').replaceAll('%%', '%')).toBe(restartBackoff)
     expect(inUnit.replaceAll('$$', '').replaceAll('%%', '')).not.toMatch(/['$%]/)
   })
 
@@ -59,7 +65,7 @@ describe('the unit of a release', () => {
     const folder = await mkdtemp(join(tmpdir(), 'switchyard-pause-'))
     await writeFile(join(folder, 'sleep'), '#!/bin/sh\necho "$1"\n', { mode: 0o755 })
     const env = { PATH: `${folder}:${process.env.PATH}`, RUNTIME_DIRECTORY: folder }
-    const next = () => Number(execFileSync('sh', ['-c', growingPause], { env, encoding: 'utf8' }))
+    const next = () => Number(execFileSync('sh', ['-c', restartBackoff], { env, encoding: 'utf8' }))
     expect(Array.from({ length: 13 }, next)).toEqual([0, 0, 0, 0, 0, 2, 4, 8, 16, 32, 59, 59, 59])
     const began = Math.floor(Date.now() / 1000)
     await writeFile(join(folder, 'tries'), `12 ${began - 3600}\n`)
@@ -92,8 +98,8 @@ describe('distributionPorts', () => {
   })
 
   it.each([
-    ['the port of another slot', (slot: Slot) => slot.port + 1000, 'the application in green has it'],
-    ['one port for both', () => 9000, 'blue has it'],
+    ['the port of another slot', (slot: Slot) => slot.port + 1000, 'the application in green uses it'],
+    ['one port for both', () => 9000, 'blue uses it'],
     ['no port', () => 70_000, 'it is not a whole number from 1024 to 65535'],
     ['a port of root', () => 80, 'it is not a whole number from 1024 to 65535'],
   ])('refuses %s before anything is contacted', (_, choose, why) => {
@@ -130,7 +136,7 @@ describe('scripts', () => {
       limit: 60,
     }),
     rpc: rpc(folders, blue, 'life', 'IO.puts("it\'s $HOME")'),
-    remote: { ...sh.read`true`, text: remote(folders, blue, 'life') },
+    remote: { ...sh.read`true`, text: remoteConsole(folders, blue, 'life') },
     ...Object.fromEntries(
       Object.entries({ supervised, unsupervised }).flatMap(([who, it]) => [
         [`${who}.start`, it.start(blue)],

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sha256Of, theOne } from '../../../plugins/source/artifact.ts'
-import { buildArguments, createArguments } from '../../../plugins/source/docker-words.ts'
-import { steadily } from '../../../plugins/source/process.ts'
+import { resolveArtifactPath, sha256Of } from '../../../plugins/source/artifact.ts'
+import { buildArguments, createArguments } from '../../../plugins/source/docker-arguments.ts'
+import { runDetached } from '../../../plugins/source/process.ts'
 import { mixVersion, packageVersion, versionOf } from '../../../plugins/source/version.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
@@ -123,31 +123,34 @@ describe('a tarball on this machine', () => {
 
   test('is the one that a pattern means', async () => {
     file('life-1.0.tar.gz', '')
-    expect(await theOne(join(folder, 'life-?.0.tar.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
+    expect(await resolveArtifactPath(join(folder, 'life-?.0.tar.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
     file('life-1x0.tar.gz', '')
-    expect(await theOne(join(folder, 'life-1.*.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
-    expect(await faultOf(theOne(join(folder, 'life-*')))).toMatchObject({ code: 'ARTIFACT_AMBIGUOUS' })
-    expect(await faultOf(theOne(join(folder, 'gone-*')))).toMatchObject({ code: 'ARTIFACT_MISSING' })
-    expect(await faultOf(theOne(join(folder, 'gone', '*')))).toMatchObject({ code: 'ARTIFACT_MISSING' })
+    expect(await resolveArtifactPath(join(folder, 'life-1.*.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
+    expect(await faultOf(resolveArtifactPath(join(folder, 'life-*')))).toMatchObject({ code: 'ARTIFACT_AMBIGUOUS' })
+    expect(await faultOf(resolveArtifactPath(join(folder, 'gone-*')))).toMatchObject({ code: 'ARTIFACT_MISSING' })
+    expect(await faultOf(resolveArtifactPath(join(folder, 'gone', '*')))).toMatchObject({ code: 'ARTIFACT_MISSING' })
   })
 })
 
 describe('a short command', () => {
   test('tells how it ended and what it said', async () => {
-    expect(await steadily(['sh', '-c', 'echo out; echo err >&2; exit 4'])).toEqual({
+    expect(await runDetached(['sh', '-c', 'echo out; echo err >&2; exit 4'])).toEqual({
       code: 4,
       stdout: 'out\n',
       stderr: 'err\n',
     })
-    expect(await steadily(['sh', '-c', 'kill -9 $$'])).toMatchObject({ code: null })
+    expect(await runDetached(['sh', '-c', 'kill -9 $$'])).toMatchObject({ code: null })
   })
 
   test('that is not there ends with 127', async () => {
-    expect(await steadily(['no-such-program'])).toMatchObject({ code: 127, stderr: expect.stringContaining('ENOENT') })
+    expect(await runDetached(['no-such-program'])).toMatchObject({
+      code: 127,
+      stderr: expect.stringContaining('ENOENT'),
+    })
   })
 
   test('leads a process group of its own, which a Ctrl-C of the terminal does not reach', async () => {
-    const { stdout } = await steadily(['sh', '-c', 'ps -o pgid= -p $$; echo $$'])
+    const { stdout } = await runDetached(['sh', '-c', 'ps -o pgid= -p $$; echo $$'])
     const [group, pid] = stdout.trim().split(/\s+/)
     expect(group).toBe(pid)
   })

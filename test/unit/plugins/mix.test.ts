@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { artifactOf } from '../../../plugins/source/folder.ts'
-import { assertPacks } from '../../../plugins/source/mix.ts'
+import { artifactFrom } from '../../../plugins/source/folder.ts'
+import { assertMakesTarball } from '../../../plugins/source/mix.ts'
 import { versionOf } from '../../../plugins/source/version.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
@@ -21,7 +21,7 @@ it.each([
   ['is computed', 'app: :life, version: version()', /computes its version/],
   ['is read from a file', 'app: :life, version: File.read!("VERSION")', /computes its version/],
   ['is an attribute that is computed', 'app: :life, version: @version', /computes its version/],
-  ['is that of an umbrella without one', 'apps_path: "apps", deps: []', /is an umbrella's/],
+  ['is that of an umbrella without one', 'apps_path: "apps", deps: []', /belongs to an umbrella/],
 ])('a version of mix.exs that %s is asked of the Taskfile, and not taken from the assets', async (_, text, what) => {
   await mix(text)
   await writeFile(join(folder, 'package.json'), '{"version":"9.9.9"}')
@@ -37,7 +37,7 @@ it.each([
   ['an umbrella', 'apps_path: "apps"', '', true],
 ])('%s makes no tarball: said before the build, with what to add', async (_, text, runner, umbrella) => {
   await mix(text)
-  const fault = await faultOf(assertPacks(folder, runner, 'here'))
+  const fault = await faultOf(assertMakesTarball(folder, runner, 'here'))
   expect(fault).toMatchObject({ code: 'RELEASE_NOT_PACKED', exitCode: 2 })
   expect(fault.hint).toContain('`steps: [:assemble, :tar]`')
   expect(fault.hint.includes('applications:')).toBe(umbrella)
@@ -48,7 +48,7 @@ it.each([
   ['is packed by the Dockerfile', 'app: :life', 'RUN tar -czf /app/life.tgz -C _build/prod/rel/life .'],
 ])('nothing is said of one that %s', async (_, text, runner) => {
   await mix(text)
-  await assertPacks(folder, runner, 'here')
+  await assertMakesTarball(folder, runner, 'here')
 })
 
 it('a folder is an artifact: the same content is the same file, whenever it was made', async () => {
@@ -60,7 +60,7 @@ it('a folder is an artifact: the same content is the same file, whenever it was 
     await writeFile(join(dir, '@odd'), 'x')
     await symlink('life', join(dir, 'bin/also'))
     await utimes(join(dir, 'bin/life'), new Date(), new Date(1e12 + name.length * 1e9))
-    return artifactOf('life', dir, '1.0', folder)
+    return artifactFrom('life', dir, '1.0', folder)
   }
   const [one, other] = [await make('one'), await make('other')]
   expect(one.sha256).toBe(other.sha256)

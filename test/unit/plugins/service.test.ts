@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { migrateScript, programIn, startLine } from '../../../plugins/runtime/service/command.ts'
+import { execStart, migrateScript, programIn } from '../../../plugins/runtime/service/command.ts'
 import { type ServiceOptions, service } from '../../../plugins/runtime/service/service.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
@@ -54,7 +54,7 @@ describe('the start of a service', () => {
     ],
     ['quotes and escapes', `app -c "a\\tb"\n`, '/bin/bash -uc "exec app -c \\"a\\\\tb\\"\\n"'],
   ])('is written for systemd: %s', (_, command, line) => {
-    expect(startLine(command)).toBe(line)
+    expect(execStart(command)).toBe(line)
   })
 
   it.each([
@@ -75,7 +75,7 @@ describe('the start of a service', () => {
     expect(await faultOf(Promise.resolve(read({ code: 51, stdout: '', stderr: '' }, host)))).toMatchObject({
       code: 'RELEASE_WITHOUT_SCRIPT',
       message: 'The release 1.0-abc has no program bin/server.',
-      hint: 'See what the artifact holds, and what `service({ start })` names.',
+      hint: 'Compare the files in the artifact with the program that `service({ start })` names.',
     })
   })
 

@@ -1,21 +1,21 @@
-/** A build that was made elsewhere: a ready tarball, such as the artifact of a CI job. */
+/** Uses an artifact that was built elsewhere, such as that of a CI job. */
 import { resolve } from 'node:path'
 import { anyText, checked, either, fields, optional } from '../../runner/taskfile/shape.ts'
 import type { BuildSource, Plugin } from '../../slots/contracts.ts'
-import { theOne } from './artifact.ts'
+import { resolveArtifactPath } from './artifact.ts'
 import { buildFaults } from './faults.ts'
-import { artifactOf } from './folder.ts'
+import { artifactFrom } from './folder.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface TarballOptions {
-  /** A `.tar.gz`, or a folder that becomes one, on this machine, relative to the Taskfile. Its name may hold `*` and `?`, when that means one file. */
+  /** Path of a `.tar.gz`, or of a folder to pack, relative to the Taskfile. Its name may contain `*` and `?`, if they match exactly one file. */
   readonly path: string
-  /** Unless told, what `mix.exs` or `package.json` beside the Taskfile says. */
+  /** @default the version in `mix.exs` or `package.json` next to the Taskfile */
   readonly version?: VersionSource
 }
 
 const OPTIONS = fields<TarballOptions>({
-  // `env.TARBALL ?? ''` is for the commands that build nothing.
+  // May be empty (`env.TARBALL ?? ''`) for commands that do not build.
   path: anyText,
   version: optional(either(anyText, versionRule)),
 })
@@ -28,7 +28,12 @@ export function tarball(options: TarballOptions): Plugin<BuildSource> {
     create: ({ app, folder }) => ({
       async build() {
         if (path === '') throw buildFaults.ARTIFACT_MISSING({ path: '""' })
-        return artifactOf(app, await theOne(resolve(folder, path)), await versionOf(folder, version), folder)
+        return artifactFrom(
+          app,
+          await resolveArtifactPath(resolve(folder, path)),
+          await versionOf(folder, version),
+          folder,
+        )
       },
     }),
   }
