@@ -15,7 +15,7 @@ import { type BuildUnderTest, buildKit, buildSourceContract } from './build.ts'
 const run = promisify(execFile)
 const PACK = 'echo 1.2.3 > VERSION && tar -czf'
 
-/** A project in git, and a cache of its own for what is built of it. */
+/** A project in git, with a build cache of its own. */
 async function project(files: (app: string) => Readonly<Record<string, string>>) {
   const app = `life_${randomBytes(6).toString('hex')}`
   const base = await mkdtemp(join(tmpdir(), 'switchyard-build-'))
@@ -47,7 +47,7 @@ async function project(files: (app: string) => Readonly<Record<string, string>>)
   }
 }
 
-/** The containers that are there on behalf of an application: no other test has its name. */
+/** The containers of an application, whose name no other test uses. */
 const containersOf = async (app: string) =>
   (await run('docker', ['ps', '--all', '--no-trunc', '--format', '{{.Names}} {{.Command}}'])).stdout
     .split('\n')
@@ -105,7 +105,7 @@ buildSourceContract('a build with docker', true, dockerBuild)
 buildSourceContract('a build by a command', true, commandBuild)
 buildSourceContract('a ready tarball', false, tarballBuild)
 
-describe('docker', () => {
+describe('the docker build source', () => {
   let made: Awaited<ReturnType<typeof project>>
   beforeAll(async () => {
     await ensureBaseImage()
@@ -128,39 +128,39 @@ describe('docker', () => {
       .create(await buildKit({ app: made.app, folder: made.folder, log: line => lines.push(line) }))
       .build()
 
-  test('takes a tarball out of a stage, by a pattern, and its arguments reach the build', async () => {
+  test('copies the tarball that matches a pattern out of a stage, and passes its arguments to the build', async () => {
     const lines: string[] = []
     const artifact = await build({ artifact: '/out/life-*.tar.gz', buildArgs: { WORD: 'two words' } }, lines)
     expect(artifact.path).toBe(join(made.store, `${made.app}-1.2.3-${artifact.sha256.slice(0, 7)}.tar.gz`))
     expect(lines).toContain(`${made.app}: word is two words`)
   })
 
-  test('says that the image has no such tarball', async () => {
+  test('reports that the image has no such tarball', async () => {
     expect(await faultOf(build({}))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE', exitCode: 1 })
     expect(await faultOf(build({ artifact: '/out/none-*.tar.gz' }))).toMatchObject({ code: 'ARTIFACT_NOT_IN_IMAGE' })
     expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: 'none' }))).toMatchObject({ exitCode: 1 })
     expect(await faultOf(build({ artifact: '/out/life-1.2.3.tar.gz', target: '' }))).toMatchObject({ exitCode: 2 })
   })
 
-  test('says which tarballs a pattern means when there is more than one', async () => {
+  test('lists the tarballs when a pattern matches more than one', async () => {
     expect(await faultOf(build({ artifact: '/out/other-?.tar.gz' }))).toMatchObject({
       code: 'ARTIFACT_AMBIGUOUS',
       detail: '/out/other-1.tar.gz\n/out/other-2.tar.gz',
     })
   })
 
-  test('takes nothing that is not a gzipped tarball', async () => {
+  test('refuses a file that is not a gzipped tarball', async () => {
     expect(await faultOf(build({ artifact: '/out/text.tar.gz' }))).toMatchObject({ code: 'ARTIFACT_NO_TARBALL' })
   })
 
-  test('a folder is an artifact too: the same content has the same name', async () => {
-    const [one, other] = [await build({ artifact: '/out/rel' }), await build({ artifact: '/out/rel' })]
-    expect(one.sha256).toBe(other.sha256)
-    expect((await run('tar', ['-tzf', one.path])).stdout).toBe('./bin/\n./bin/life\n')
-    expect(one.path).toBe(join(made.store, `${made.app}-1.2.3-${one.sha256.slice(0, 7)}.tar.gz`))
+  test('packs a folder, and gives the same content the same name', async () => {
+    const [first, second] = [await build({ artifact: '/out/rel' }), await build({ artifact: '/out/rel' })]
+    expect(first.sha256).toBe(second.sha256)
+    expect((await run('tar', ['-tzf', first.path])).stdout).toBe('./bin/\n./bin/life\n')
+    expect(first.path).toBe(join(made.store, `${made.app}-1.2.3-${first.sha256.slice(0, 7)}.tar.gz`))
   })
 
-  test('a release without the step :tar is told before anything is built', async () => {
+  test('refuses a release without the step :tar before anything is built', async () => {
     await writeFile(join(made.folder, 'Dockerfile.release'), 'FROM debian:bookworm-slim\nRUN mix release\n')
     const lines: string[] = []
     expect(await faultOf(build({ dockerfile: 'Dockerfile.release' }, lines))).toMatchObject({

@@ -1,4 +1,4 @@
-/** The sentences of the `BuildSource` contract, for any implementation. */
+/** The `BuildSource` contract as a test suite for any implementation. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -12,22 +12,22 @@ import { faultOf, pluginKit } from '../support/plugin-kit.ts'
 
 const run = promisify(execFile)
 
-/** One implementation to be tested: of a project in a git folder, version 1.2.3, whose tarball holds a file `VERSION`. */
+/** The implementation to test. It builds a project in a git folder, version 1.2.3; its tarball contains a file `VERSION`. */
 export interface BuildUnderTest extends AsyncDisposable {
   readonly app: string
   readonly folder: string
   readonly plugin: Plugin<BuildSource>
-  /** One whose build fails; what it says last. */
+  /** A plugin whose build fails, and text of its output that the error must contain. */
   readonly failing: { readonly plugin: Plugin<BuildSource>; readonly says: string }
-  /** One that has no end, and the line that it prints when it has begun. */
+  /** A plugin whose build never ends, and the line that it prints once it has started. Required if `works` is true. */
   readonly endless?: { readonly plugin: Plugin<BuildSource>; readonly begun: string }
-  /** All that a build could leave behind beside its artifact: containers, folders, processes. */
+  /** Everything that builds have left behind except artifacts: containers, folders, processes. */
   left(): Promise<readonly string[]>
-  /** The artifacts that are there. */
+  /** The paths of the artifacts that exist now. */
   artifacts(): Promise<readonly string[]>
 }
 
-/** A kit whose shell is the runner's own, in a folder. */
+/** The context of a build source, whose `$` is the runner's shell of this machine, in `folder`. */
 export async function buildKit(parts: Partial<PluginContext> & Pick<PluginContext, 'folder'>): Promise<PluginContext> {
   const kit = pluginKit(parts)
   const over = new AbortController().signal
@@ -35,29 +35,33 @@ export async function buildKit(parts: Partial<PluginContext> & Pick<PluginContex
   return { ...kit, $ }
 }
 
-/** `works`: a build takes its time, and can be interrupted. */
+/**
+ * Defines the suite for a build source.
+ *
+ * @param works true if a build runs a process that can be interrupted, which needs `endless`; false for a source that only finds a file
+ */
 export function buildSourceContract(name: string, works: boolean, open: () => Promise<BuildUnderTest>): void {
   describe(name, () => {
-    let it: BuildUnderTest
+    let subject: BuildUnderTest
     beforeAll(async () => {
-      it = await open()
+      subject = await open()
     })
-    afterAll(() => it?.[Symbol.asyncDispose]())
-    const kit = (parts: Partial<PluginContext> = {}) => buildKit({ app: it.app, folder: it.folder, ...parts })
-    const nothingLeft = () => expect.poll(() => it.left(), { timeout: 20_000, interval: 200 }).toEqual([])
+    afterAll(() => subject?.[Symbol.asyncDispose]())
+    const kit = (parts: Partial<PluginContext> = {}) => buildKit({ app: subject.app, folder: subject.folder, ...parts })
+    const nothingLeft = () => expect.poll(() => subject.left(), { timeout: 20_000, interval: 200 }).toEqual([])
 
-    test('a dry run makes nothing, and gives an artifact of the right version', async () => {
-      const before = await it.artifacts()
-      const artifact = await it.plugin.create(await kit({ dryRun: true })).build()
+    test('a dry run builds nothing, and returns an artifact of the right version', async () => {
+      const before = await subject.artifacts()
+      const artifact = await subject.plugin.create(await kit({ dryRun: true })).build()
       expect(artifact.version).toBe('1.2.3')
       expect(artifact.sha256).toMatch(/^[0-9a-f]{64}$/)
       expect(isAbsolute(artifact.path)).toBe(true)
-      expect(await it.artifacts()).toEqual(before)
-      expect(await it.left()).toEqual([])
+      expect(await subject.artifacts()).toEqual(before)
+      expect(await subject.left()).toEqual([])
     })
 
-    test('a build makes a tarball, tells its version and its hash, and leaves nothing else behind', async () => {
-      const artifact = await it.plugin.create(await kit()).build()
+    test('a build creates a tarball, returns its version and its hash, and leaves nothing else behind', async () => {
+      const artifact = await subject.plugin.create(await kit()).build()
       expect(isAbsolute(artifact.path)).toBe(true)
       expect(artifact.version).toBe('1.2.3')
       expect(artifact.sha256).toBe(
@@ -66,36 +70,36 @@ export function buildSourceContract(name: string, works: boolean, open: () => Pr
           .digest('hex'),
       )
       expect((await run('tar', ['-xOzf', artifact.path, 'VERSION'])).stdout).toBe('1.2.3\n')
-      expect(await it.artifacts()).toContain(artifact.path)
+      expect(await subject.artifacts()).toContain(artifact.path)
       await nothingLeft()
     })
 
-    test('the artifact knows the commit that it was made of, and that something else was in the folder', async () => {
-      const git = async (...words: string[]) => (await run('git', ['-C', it.folder, ...words])).stdout.trim()
+    test('the revision of an artifact is the commit, marked as dirty when the folder has other files', async () => {
+      const git = async (...args: string[]) => (await run('git', ['-C', subject.folder, ...args])).stdout.trim()
       const head = await git('rev-parse', 'HEAD')
-      const clean = await it.plugin.create(await kit()).build()
+      const clean = await subject.plugin.create(await kit()).build()
       expect(clean.revision).toBe(head)
-      await run('touch', [`${it.folder}/new-file`])
+      await run('touch', [`${subject.folder}/new-file`])
       try {
-        expect((await it.plugin.create(await kit()).build()).revision).toBe(`${head}-dirty`)
+        expect((await subject.plugin.create(await kit()).build()).revision).toBe(`${head}-dirty`)
       } finally {
-        await run('rm', [`${it.folder}/new-file`])
+        await run('rm', [`${subject.folder}/new-file`])
       }
     })
 
-    test('a build that fails is a fault with the end of its output, and leaves nothing behind', async () => {
-      const before = await it.artifacts()
-      const fault = await faultOf(it.failing.plugin.create(await kit()).build())
+    test('a build that fails throws a fault with the end of its output, and leaves nothing behind', async () => {
+      const before = await subject.artifacts()
+      const fault = await faultOf(subject.failing.plugin.create(await kit()).build())
       expect(fault.exitCode).toBe(1)
-      expect(`${fault.message}\n${fault.detail}`).toContain(it.failing.says)
-      expect(await it.artifacts()).toEqual(before)
+      expect(`${fault.message}\n${fault.detail}`).toContain(subject.failing.says)
+      expect(await subject.artifacts()).toEqual(before)
       await nothingLeft()
     })
 
     if (!works) return
-    test('a build that is interrupted ends, and leaves nothing behind', async () => {
-      const { plugin, begun } = it.endless ?? expect.fail('a build that works has one that has no end')
-      const before = await it.artifacts()
+    test('an interrupted build ends, and leaves nothing behind', async () => {
+      const { plugin, begun } = subject.endless ?? expect.fail('The suite needs `endless` when `works` is true.')
+      const before = await subject.artifacts()
       const interruption = new AbortController()
       const lines: string[] = []
       const log = (line: string) => {
@@ -105,7 +109,7 @@ export function buildSourceContract(name: string, works: boolean, open: () => Pr
       const building = plugin.create(await kit({ signal: interruption.signal, log })).build()
       await expect(building).rejects.toThrow('interrupted')
       expect(lines.some(line => line.includes(begun))).toBe(true)
-      expect(await it.artifacts()).toEqual(before)
+      expect(await subject.artifacts()).toEqual(before)
       await nothingLeft()
     })
   })

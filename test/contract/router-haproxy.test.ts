@@ -24,8 +24,8 @@ const openHaproxy = (options: HaproxyOptions = { site: 'life.example' }): Promis
 routerContract('HAProxy by a map', () => openHaproxy())
 
 describe('the site of HAProxy', () => {
-  let it: RouterHost
-  const router = () => bound(it.host, it.plugin.create(it.kit()))
+  let subject: RouterHost
+  const router = () => bound(subject.host, subject.plugin.create(subject.kit()))
   const promoted = async (slot: Slot, generation: string) => {
     await router().promote(slot, generation)
     const route = { slot: slot.name, generation }
@@ -33,24 +33,24 @@ describe('the site of HAProxy', () => {
     return route
   }
   const worker = () =>
-    it.root("echo 'show info' | socat - UNIX-CONNECT:/run/haproxy/switchyard-life.sock | grep '^Pid: '")
+    subject.root("echo 'show info' | socat - UNIX-CONNECT:/run/haproxy/switchyard-life.sock | grep '^Pid: '")
   const other = () =>
     bound(
-      it.host,
-      haproxy({ site: 'other.example' }).create({ ...it.kit(), app: 'other', layout: layout('/srv/other') }),
+      subject.host,
+      haproxy({ site: 'other.example' }).create({ ...subject.kit(), app: 'other', layout: layout('/srv/other') }),
     )
   beforeAll(async () => {
-    it = await openHaproxy()
+    subject = await openHaproxy()
     await promoted(blue, 'g1')
   })
-  afterAll(() => it?.[Symbol.asyncDispose]())
-  const headers = (...more: string[]) => headersSeen(it, ...more)
+  afterAll(() => subject?.[Symbol.asyncDispose]())
+  const headers = (...more: string[]) => headersSeen(subject, ...more)
 
-  test("nothing of the host's own configuration is changed", async () => {
-    expect(await it.root('dpkg --verify haproxy | grep /etc/ || :')).toBe('')
+  test("leaves the host's own configuration unchanged", async () => {
+    expect(await subject.root('dpkg --verify haproxy | grep /etc/ || :')).toBe('')
   })
 
-  test('the application learns who asks, how, and for which host', async () => {
+  test('passes on the client address, the protocol and the host to the application', async () => {
     const seen = await headers('X-Forwarded-For: 192.0.2.1', 'Connection: close')
     expect(seen).toMatchObject({
       host: 'life.example:8080',
@@ -61,28 +61,28 @@ describe('the site of HAProxy', () => {
     expect(seen.x_real_ip).toMatch(/^\d+\.\d+\.\d+\.\d+$/)
   })
 
-  test('only a client that asks for WebSockets is upgraded', async () => {
+  test('upgrades only a client that asks for WebSockets', async () => {
     const key = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13']
     expect(await headers('Connection: close')).toMatchObject({ upgrade: '' })
-    // nginx, the application here, upgrades nobody, and closes: so that an answer ends.
+    // The application here is nginx, which never upgrades and closes the connection, so the response ends.
     expect(await headers('Connection: close, upgrade', 'Upgrade: websocket', ...key)).toMatchObject({
       upgrade: 'websocket',
     })
     expect(await headers('Connection: close, upgrade', 'Upgrade: h2c')).toMatchObject({ upgrade: '' })
   })
 
-  test('/deployment_id is a text that nobody keeps, and a request for another name gets nothing of the site', async () => {
-    const asked = (host: string) =>
-      raw(it.machine.httpPort, `GET /deployment_id HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
-    const answer = await asked('LIFE.example')
+  test('serves /deployment_id as plain text with no-store, and answers 503 for another host name', async () => {
+    const request = (host: string) =>
+      raw(subject.machine.httpPort, `GET /deployment_id HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    const answer = await request('LIFE.example')
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
     expect(answer).toMatch(/^content-type: text\/plain\r$/m)
     expect(answer).toMatch(/^cache-control: no-store\r$/m)
     expect(answer.split('\r\n\r\n')[1]).toBe('blue\n')
-    expect(await asked('nobody.example')).toMatch(/^HTTP\/1\.\d 503 [\s\S]*No server is available/)
+    expect(await request('nobody.example')).toMatch(/^HTTP\/1\.\d 503 [\s\S]*No server is available/)
   })
 
-  test('F46 a restart, a reload and a kill keep the route, and no promote starts another process', async () => {
+  test('F46 keeps the route over a restart, a reload and a kill, and its process over a promote', async () => {
     const route = await promoted(green, 'g2')
     const before = await worker()
     for (const command of [
@@ -90,7 +90,7 @@ describe('the site of HAProxy', () => {
       'systemctl reload haproxy',
       'systemctl kill --signal KILL haproxy; sleep 1; systemctl is-active haproxy',
     ]) {
-      await it.root(command)
+      await subject.root(command)
       expect(await router().live()).toEqual(route)
       expect(await router().verify(route, LIMITS), command).toMatchObject({ verified: true })
       expect(await router().check()).toEqual([])
@@ -101,10 +101,10 @@ describe('the site of HAProxy', () => {
     expect(await worker()).toBe(after)
   })
 
-  test('a switch that the running process does not take fails, and the file says the route before it again', async () => {
+  test('fails a switch that the running process refuses, and restores the route in the file', async () => {
     const route = await promoted(blue, 'g4')
-    // A process that has read another file: it answers in words, with exit code 0.
-    await it.root(`systemctl stop haproxy; cp -p ${MAP} /root/good; echo 'dead blue.g4' > ${MAP}; systemctl start haproxy
+    // A process that has read another file prints an error, with exit code 0.
+    await subject.root(`systemctl stop haproxy; cp -p ${MAP} /root/good; echo 'dead blue.g4' > ${MAP}; systemctl start haproxy
       cp -p /root/good ${MAP}`)
     const fault = await faultOf(router().promote(green, 'g5'))
     expect(fault).toMatchObject({
@@ -114,123 +114,127 @@ describe('the site of HAProxy', () => {
     })
     expect(await router().live()).toEqual(route)
     expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_STALE', exitCode: 3 })
-    await it.root('systemctl reload haproxy')
+    await subject.root('systemctl reload haproxy')
     await expect.poll(() => router().check().catch(String)).toEqual([])
 
-    await it.root('mv /run/haproxy/switchyard-life.sock /run/haproxy/away')
+    await subject.root('mv /run/haproxy/switchyard-life.sock /run/haproxy/away')
     expect(await faultOf(router().promote(green, 'g6'))).toMatchObject({ code: 'HAPROXY_SWITCH_FAILED' })
     expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_NOT_SET_UP' })
-    await it.root('mv /run/haproxy/away /run/haproxy/switchyard-life.sock')
+    await subject.root('mv /run/haproxy/away /run/haproxy/switchyard-life.sock')
     expect(await router().live()).toEqual(route)
     await promoted(green, 'g7')
   })
 
-  test('a lost route can be put back: check refuses nothing that only the file is the cause of', async () => {
+  test('allows a lost route to be restored: check does not refuse because of the missing file', async () => {
     await promoted(blue, 'g8')
-    await it.root(`rm ${MAP}`)
+    await subject.root(`rm ${MAP}`)
     expect(await faultOf(router().live())).toMatchObject({ code: 'ROUTE_UNREADABLE' })
     expect(await router().check()).toEqual([])
     await promoted(blue, 'g9')
     expect(await router().check()).toEqual([])
   })
 
-  test("another's broken file is told and keeps nothing from moving; one of ours does", async () => {
-    await it.write('/etc/haproxy/switchyard/zz.cfg', 'frontend theirs\n  no_such_keyword\n')
+  test("reports another site's broken file without refusing to switch, and refuses when its own file is broken", async () => {
+    await subject.write('/etc/haproxy/switchyard/zz.cfg', 'frontend theirs\n  no_such_keyword\n')
     try {
       const [fault] = await router().check()
       expect(fault?.code).toBe('HAPROXY_OTHERS_INVALID')
       expect(fault?.message).toMatch(/refuses the configuration of another site: .*zz\.cfg:2.*no_such_keyword/)
       await promoted(green, 'g10')
     } finally {
-      await it.root('rm /etc/haproxy/switchyard/zz.cfg')
+      await subject.root('rm /etc/haproxy/switchyard/zz.cfg')
     }
-    await it.root(
+    await subject.root(
       'cp /etc/haproxy/switchyard/life.cfg /root/life.cfg; echo "  no_such_keyword" >> /etc/haproxy/switchyard/life.cfg',
     )
     try {
       expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_CONFIG_INVALID', exitCode: 3 })
     } finally {
-      await it.root('cp /root/life.cfg /etc/haproxy/switchyard/life.cfg')
+      await subject.root('cp /root/life.cfg /etc/haproxy/switchyard/life.cfg')
     }
   })
 
-  test('check says which line sudo needs, and that setup has not run', async () => {
-    await it.root('mv /etc/sudoers.d/vagrant /root/sudoers')
+  test('reports in check the sudo line that is missing, and that setup has not run', async () => {
+    await subject.root('mv /etc/sudoers.d/vagrant /root/sudoers')
     try {
       const fault = await faultOf(router().check())
       expect(fault.code).toBe('HAPROXY_SUDO_REFUSED')
       expect(fault.hint).toContain('vagrant ALL=(root) NOPASSWD: /usr/sbin/haproxy -c -f /etc/haproxy/haproxy.cfg -f')
     } finally {
-      await it.root('mv /root/sudoers /etc/sudoers.d/vagrant')
+      await subject.root('mv /root/sudoers /etc/sudoers.d/vagrant')
     }
-    await it.root('mv /etc/haproxy/switchyard /root/switchyard')
+    await subject.root('mv /etc/haproxy/switchyard /root/switchyard')
     try {
       expect(await faultOf(router().check())).toMatchObject({ code: 'HAPROXY_NOT_SET_UP', exitCode: 3 })
     } finally {
-      await it.root('mv /root/switchyard /etc/haproxy/switchyard')
+      await subject.root('mv /root/switchyard /etc/haproxy/switchyard')
     }
   })
 
-  test('two applications share one address, each under its name, and the second needs no restart', async () => {
-    await it.root('install -d -o vagrant -g vagrant -m 0711 /srv/other')
+  test('shares one address with a second application of another name, which needs no restart', async () => {
+    await subject.root('install -d -o vagrant -g vagrant -m 0711 /srv/other')
     const route = await promoted(blue, 'g11')
-    const main = await it.root('systemctl show --property MainPID haproxy')
+    const main = await subject.root('systemctl show --property MainPID haproxy')
     const sudo = [...router().provision(FACTS).sudo, ...other().provision(FACTS).sudo]
     expect(await other().conflicts?.()).toEqual([])
-    await it.install({ ...other().provision(FACTS), sudo })
-    expect(await it.root('systemctl show --property MainPID haproxy')).toBe(main)
+    await subject.install({ ...other().provision(FACTS), sudo })
+    expect(await subject.root('systemctl show --property MainPID haproxy')).toBe(main)
     await other().promote(green, 'o1')
     expect(await other().verify({ slot: 'green', generation: 'o1' }, LIMITS)).toMatchObject({ verified: true })
     expect(await router().answer()).toMatchObject(route)
     expect(await router().check()).toEqual([])
     expect(await router().conflicts?.()).toEqual([])
-    const twin = haproxy({ site: 'Other.example', listen: 8080 }).create({ ...it.kit(), app: 'twin' })
-    expect((await bound(it.host, twin).conflicts?.())?.map(({ code }) => code)).toEqual(['HAPROXY_NAME_TAKEN'])
+    const twin = haproxy({ site: 'Other.example', listen: 8080 }).create({ ...subject.kit(), app: 'twin' })
+    expect((await bound(subject.host, twin).conflicts?.())?.map(({ code }) => code)).toEqual(['HAPROXY_NAME_TAKEN'])
   })
 
-  test('an address that is taken is told before anything is changed, and one that only shows itself then is taken back', async () => {
+  test('reports a taken address as a conflict, and undoes an installation that fails on one', async () => {
     const here = haproxy({ site: 'third.example', listen: [4000, 8080] })
-    const third = bound(it.host, here.create({ ...it.kit(), app: 'third', layout: layout('/srv/third') }))
-    await it.write('/etc/haproxy/switchyard/theirs.cfg', 'listen theirs\n  mode http\n  bind :8080 # theirs\n')
+    const third = bound(subject.host, here.create({ ...subject.kit(), app: 'third', layout: layout('/srv/third') }))
+    await subject.write('/etc/haproxy/switchyard/theirs.cfg', 'listen theirs\n  mode http\n  bind :8080 # theirs\n')
     const found = await third.conflicts?.()
     expect(found?.map(({ code }) => code)).toEqual(['HAPROXY_ADDRESS_TAKEN', 'HAPROXY_ADDRESS_TAKEN'])
     expect(found?.[0]?.message).toContain('*:8080 on life-test is taken by /etc/haproxy/switchyard/theirs.cfg:3')
     expect(found?.[1]?.message).toContain('127.0.0.1:4000 on life-test is taken by another program')
-    await it.root('rm /etc/haproxy/switchyard/theirs.cfg; install -d -o vagrant -g vagrant -m 0711 /srv/third')
+    await subject.root('rm /etc/haproxy/switchyard/theirs.cfg; install -d -o vagrant -g vagrant -m 0711 /srv/third')
 
     const route = await router().live()
     const before = await worker()
-    await expect(it.install(third.provision(FACTS))).rejects.toThrow(/did not take the new configuration[\s\S]*Address/)
+    await expect(subject.install(third.provision(FACTS))).rejects.toThrow(
+      /did not accept the new configuration[\s\S]*Address/,
+    )
     expect(await worker()).toBe(before)
     expect(await router().answer()).toMatchObject(route)
-    // What a setup does then: the files go, and what was made is run again.
-    await it.root('rm /etc/haproxy/switchyard/{third,switchyard-4000,switchyard-8080}.cfg')
-    for (const { text } of third.provision(FACTS).apply) await it.root(`set -eu -o pipefail; ${text}`)
-    await it.install(router().provision(FACTS))
+    // As a setup does after a failure: removes the files and runs `apply` again.
+    await subject.root('rm /etc/haproxy/switchyard/{third,switchyard-4000,switchyard-8080}.cfg')
+    for (const { text } of third.provision(FACTS).apply) await subject.root(`set -eu -o pipefail; ${text}`)
+    await subject.install(router().provision(FACTS))
     expect(await router().verify(route, LIMITS)).toMatchObject({ verified: true })
   })
 })
 
-describe('HAProxy alone', () => {
-  test('a restart that fails is taken back, and haproxy runs as it did before', async () => {
-    await using it = await openHaproxy()
-    const router = bound(it.host, it.plugin.create(it.kit()))
+describe('HAProxy', () => {
+  test('runs as before after a restart with the new configuration failed', async () => {
+    await using subject = await openHaproxy()
+    const router = bound(subject.host, subject.plugin.create(subject.kit()))
     const [dropIn] = router.provision(FACTS).files
-    await it.write('/etc/nginx/conf.d/theirs.conf', 'server { listen 80; return 200 "theirs\\n"; }\n')
-    await it.root(`rm -r ${dropIn?.path} /etc/haproxy/switchyard; systemctl daemon-reload; systemctl restart haproxy
+    await subject.write('/etc/nginx/conf.d/theirs.conf', 'server { listen 80; return 200 "theirs\\n"; }\n')
+    await subject.root(`rm -r ${dropIn?.path} /etc/haproxy/switchyard; systemctl daemon-reload; systemctl restart haproxy
       systemctl start nginx`)
-    await expect(it.install(router.provision(FACTS))).rejects.toThrow(/cannot bind socket \(Address already in use\)/)
-    expect(await it.root('systemctl is-active haproxy; ls /etc/systemd/system/haproxy.service.d')).toBe('active\n')
-    expect(await it.root('curl -s http://127.0.0.1/')).toBe('theirs\n')
+    await expect(subject.install(router.provision(FACTS))).rejects.toThrow(
+      /cannot bind socket \(Address already in use\)/,
+    )
+    expect(await subject.root('systemctl is-active haproxy; ls /etc/systemd/system/haproxy.service.d')).toBe('active\n')
+    expect(await subject.root('curl -s http://127.0.0.1/')).toBe('theirs\n')
   })
 
-  test("a frontend of the user's own, with TLS, sends the traffic to ours", async () => {
-    await using it = await openHaproxy({ site: 'life.example', include: true, url: 'https://life.example' })
-    await it.root(`cd /etc/haproxy; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 \
+  test("receives the traffic from a frontend of the user's own, with TLS", async () => {
+    await using subject = await openHaproxy({ site: 'life.example', include: true, url: 'https://life.example' })
+    await subject.root(`cd /etc/haproxy; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 \
       -subj /CN=life.example -keyout key.pem -out cert.pem 2>/dev/null; cat key.pem cert.pem > both.pem; chmod 600 *.pem`)
-    const router = bound(it.host, it.plugin.create(it.kit()))
+    const router = bound(subject.host, subject.plugin.create(subject.kit()))
     const [note = ''] = router.provision(FACTS).notes ?? []
-    await it.root(`cat >> /etc/haproxy/haproxy.cfg << 'END'
+    await subject.root(`cat >> /etc/haproxy/haproxy.cfg << 'END'
 frontend mine
   bind *:443 ssl crt /etc/haproxy/both.pem
   http-request auth realm mine if { path /closed }

@@ -21,17 +21,17 @@ routerContract('nginx by a live link', () => openNginx({ site: 'life.example' })
 routerContract('nginx by reload', () => openNginx({ site: 'life.example', mode: 'reload' }))
 
 describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
-  let it: RouterHost
-  const router = () => bound(it.host, it.plugin.create(it.kit()))
+  let subject: RouterHost
+  const router = () => bound(subject.host, subject.plugin.create(subject.kit()))
   beforeAll(async () => {
-    it = await openNginx({ site: 'life.example', mode })
+    subject = await openNginx({ site: 'life.example', mode })
     await router().promote(blue, 'g1')
     await router().verify({ slot: 'blue', generation: 'g1' }, { answers: 5, within: 20_000 })
   })
-  afterAll(() => it?.[Symbol.asyncDispose]())
-  const headers = (...more: string[]) => headersSeen(it, ...more, 'Connection: close')
+  afterAll(() => subject?.[Symbol.asyncDispose]())
+  const headers = (...more: string[]) => headersSeen(subject, ...more, 'Connection: close')
 
-  test('the application learns who asks, how, and for which host', async () => {
+  test('passes on the client address, the protocol and the host to the application', async () => {
     const seen = await headers('X-Forwarded-For: 192.0.2.1')
     expect(seen).toMatchObject({
       host: 'life.example:8080',
@@ -42,15 +42,15 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
     expect(seen.x_real_ip).toMatch(/^\d+\.\d+\.\d+\.\d+$/)
   })
 
-  test('only a client that asks for WebSockets is upgraded', async () => {
+  test('upgrades only a client that asks for WebSockets', async () => {
     expect(await headers()).toMatchObject({ upgrade: '', connection: 'close' })
     expect(await headers('Upgrade: WebSocket')).toMatchObject({ upgrade: 'websocket', connection: 'upgrade' })
     expect(await headers('Upgrade: h2c')).toMatchObject({ upgrade: '', connection: 'close' })
   })
 
-  test('/deployment_id is a text that nobody keeps', async () => {
+  test('serves /deployment_id as plain text with no-store', async () => {
     const answer = await raw(
-      it.machine.httpPort,
+      subject.machine.httpPort,
       'GET /deployment_id HTTP/1.1\r\nHost: life.example\r\nConnection: close\r\n\r\n',
     )
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
@@ -59,44 +59,44 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
     expect(answer.split('\r\n\r\n')[1]).toBe('blue\n')
   })
 
-  test("check refuses a configuration that nginx refuses, with nginx's own line", async () => {
-    await it.write('/etc/nginx/conf.d/broken.conf', 'no_such_directive on;\n')
+  test("reports in check a configuration that nginx refuses, with nginx's own line", async () => {
+    await subject.write('/etc/nginx/conf.d/broken.conf', 'no_such_directive on;\n')
     try {
-      // Where nothing is reloaded, another site's mistake keeps nothing from moving: it is told.
+      // Without a reload, another site's mistake does not stop a switch: it is only reported.
       const fault = mode === 'link' ? (await router().check())[0] : await faultOf(router().check())
       expect(fault?.code).toBe(mode === 'link' ? 'NGINX_OTHERS_INVALID' : 'NGINX_CONFIG_INVALID')
       expect(fault?.message).toContain('unknown directive "no_such_directive" in /etc/nginx/conf.d/broken.conf:1')
     } finally {
-      await it.root('rm /etc/nginx/conf.d/broken.conf')
+      await subject.root('rm /etc/nginx/conf.d/broken.conf')
     }
   })
 
-  test('check says which line sudo needs when it asks for a password', async () => {
-    await it.root('mv /etc/sudoers.d/vagrant /root/sudoers')
+  test('reports in check the sudo line that is missing when sudo asks for a password', async () => {
+    await subject.root('mv /etc/sudoers.d/vagrant /root/sudoers')
     try {
       const fault = await faultOf(router().check())
       expect(fault.code).toBe('NGINX_SUDO_REFUSED')
       expect(fault.hint).toContain('vagrant ALL=(root) NOPASSWD: /usr/sbin/nginx -t')
     } finally {
-      await it.root('mv /root/sudoers /etc/sudoers.d/vagrant')
+      await subject.root('mv /root/sudoers /etc/sudoers.d/vagrant')
     }
   })
 
-  test('check says that setup has not run where the site is not known', async () => {
-    await it.root('mv /etc/nginx/switchyard /root/switchyard')
+  test('reports in check that setup has not run when the site is unknown', async () => {
+    await subject.root('mv /etc/nginx/switchyard /root/switchyard')
     try {
       expect(await faultOf(router().check())).toMatchObject({ code: 'NGINX_NOT_SET_UP', exitCode: 3 })
     } finally {
-      await it.root('mv /root/switchyard /etc/nginx/switchyard')
+      await subject.root('mv /root/switchyard /etc/nginx/switchyard')
     }
   })
 
-  test('two applications stand side by side on one nginx', async () => {
-    const other = { ...it.kit(), app: 'other', layout: layout('/srv/other') }
-    await it.root('install -d -o vagrant -g vagrant -m 0711 /srv/other')
-    const second = bound(it.host, nginx({ site: 'other.example', mode }).create(other))
+  test('shares one nginx with a second application', async () => {
+    const other = { ...subject.kit(), app: 'other', layout: layout('/srv/other') }
+    await subject.root('install -d -o vagrant -g vagrant -m 0711 /srv/other')
+    const second = bound(subject.host, nginx({ site: 'other.example', mode }).create(other))
     const lines = [...router().provision(FACTS).sudo, ...second.provision(FACTS).sudo]
-    await it.install({ ...second.provision(FACTS), sudo: lines })
+    await subject.install({ ...second.provision(FACTS), sudo: lines })
     await second.promote(green, 'o1')
     expect(await second.verify({ slot: 'green', generation: 'o1' }, { answers: 5, within: 20_000 })).toMatchObject({
       verified: true,
@@ -106,33 +106,33 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
   })
 })
 
-describe('nginx by reload alone', () => {
-  test('a configuration that nginx refuses is never reloaded, and the link is put back, which reloads nothing either', async () => {
-    await using it = await openNginx({ site: 'life.example', mode: 'reload' })
-    const router = bound(it.host, it.plugin.create(it.kit()))
+describe('nginx by reload', () => {
+  test('never reloads a configuration that nginx refuses, and restores the link without a reload', async () => {
+    await using subject = await openNginx({ site: 'life.example', mode: 'reload' })
+    const router = bound(subject.host, subject.plugin.create(subject.kit()))
     await router.promote(blue, 'g1')
     const before = await router.live()
-    await it.write('/etc/nginx/switchyard/life.green.conf', 'server { listen 80\n')
-    const reloads = () => it.root("journalctl --sync; journalctl -u nginx -o cat | grep '^Reload'")
+    await subject.write('/etc/nginx/switchyard/life.green.conf', 'server { listen 80\n')
+    const reloads = () => subject.root("journalctl --sync; journalctl -u nginx -o cat | grep '^Reload'")
     const seen = await reloads()
     expect(await faultOf(router.promote(green, 'g2'))).toMatchObject({ code: 'NGINX_CONFIG_INVALID' })
     expect(await router.live()).toEqual(before)
     expect(await reloads()).toBe(seen)
     await router.restore(before)
     expect(await reloads()).toBe(seen)
-    // A move that happens does reload, so that the looks above are not blind.
+    // A successful switch does reload, which shows that `reloads` finds them.
     await router.restore({ slot: undefined, generation: undefined })
     expect(await reloads()).not.toBe(seen)
-    expect(await it.root('ls /etc/nginx/sites-enabled')).toBe('life.conf\n')
+    expect(await subject.root('ls /etc/nginx/sites-enabled')).toBe('life.conf\n')
   })
 })
 
-describe('nginx by a live link alone', () => {
-  test('slot and generation of an answer belong together, however often the link moves', async () => {
-    await using it = await openNginx({ site: 'life.example' })
-    const router = bound(it.host, it.plugin.create(it.kit()))
+describe('nginx by a live link', () => {
+  test('answers with a slot and a generation that belong together, however often the link moves', async () => {
+    await using subject = await openNginx({ site: 'life.example' })
+    const router = bound(subject.host, subject.plugin.create(subject.kit()))
     await router.promote(blue, 'blue-0')
-    const url = `http://127.0.0.1:${it.machine.httpPort}/deployment_id`
+    const url = `http://127.0.0.1:${subject.machine.httpPort}/deployment_id`
     const seen = new Set<string>()
     const mixed: string[] = []
     let over = false
@@ -157,17 +157,17 @@ describe('nginx by a live link alone', () => {
     }
     expect(mixed).toEqual([])
     expect(seen.size).toBeGreaterThan(5)
-    expect((await it.root('ls /srv/life/router')).split('\n').filter(name => name.includes('.')).length).toBe(5)
+    expect((await subject.root('ls /srv/life/router')).split('\n').filter(name => name.includes('.')).length).toBe(5)
   })
 
-  test("a server block of the user's own, with TLS, includes ours", async () => {
+  test("works in a server block of the user's own, with TLS", async () => {
     const site = { site: 'life.example', include: true, url: 'https://life.example' }
-    await using it = await openNginx(site)
-    await it.root(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=life.example \
+    await using subject = await openNginx(site)
+    await subject.root(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=life.example \
       -keyout /etc/nginx/key.pem -out /etc/nginx/cert.pem 2>/dev/null`)
-    const router = bound(it.host, it.plugin.create(it.kit()))
+    const router = bound(subject.host, subject.plugin.create(subject.kit()))
     const [note = ''] = router.provision(FACTS).notes ?? []
-    await it.write(
+    await subject.write(
       '/etc/nginx/conf.d/mine.conf',
       `server {
         listen 443 ssl;
@@ -178,7 +178,7 @@ describe('nginx by a live link alone', () => {
         location /mine { return 200 "port $switchyard_port\\n"; }
       }`,
     )
-    await it.root('nginx -t && systemctl reload nginx')
+    await subject.root('nginx -t && systemctl reload nginx')
     await router.promote(green, 'g1')
     expect(await router.verify({ slot: 'green', generation: 'g1' }, { answers: 3, within: 20_000 })).toMatchObject({
       verified: true,

@@ -1,4 +1,4 @@
-/** The sentences of the `Router` contract, for any implementation. */
+/** The `Router` contract as a test suite for any implementation. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
@@ -6,60 +6,65 @@ import type { HostFacts, Plugin, PluginContext, Provision, Route, Router, Slot }
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 
-/** One implementation to be tested, on a host of its own where its provision is in force and no slot is live. */
+/** The implementation to test, on a host of its own on which its provision is installed and no slot is live. */
 export interface RouterUnderTest extends AsyncDisposable {
   readonly plugin: Plugin<Router>
-  /** Two slots; on the port of each answers an application that says `<slot> <path>` with 200, or with 404 to /missing. */
+  /** Two slots. On the port of each, an application responds with `<slot> <path>`, and with status 200, or 404 for /missing. */
   readonly slots: readonly [Slot, Slot]
-  /** Whether its answers carry a generation. */
+  /** Whether the router records a generation, and its public answer carries it. */
   readonly generations: boolean
   readonly host: Host
-  /** The deploying user of that host. */
+  /** The deploying user of the host. */
   readonly facts: HostFacts
+  /** The context that the plugin is created with. */
   kit(): PluginContext
-  /** Puts a provision in force again, as `setup` does when a file has changed. */
+  /** Installs a provision again, as `setup` does when a file has changed. */
   install(provision: Provision): Promise<void>
-  /** The router as such, not its configuration. */
+  /** Stops the router's process; its configuration stays. */
   stop(): Promise<void>
+  /** Starts the router's process. */
   start(): Promise<void>
+  /** Stops the application that listens on the slot's port. */
   stopApplication(slot: Slot): Promise<void>
+  /** Starts the application that listens on the slot's port. */
   startApplication(slot: Slot): Promise<void>
-  /** Makes the router's state something that it did not write; the result puts back what was there. */
+  /** Replaces the router's state by something that it did not write; the function that it resolves to restores the state. */
   spoil(): Promise<() => Promise<void>>
 }
 
 const LIMITS = { answers: 5, within: 20_000 }
 
+/** Defines the suite for a router. */
 export function routerContract(name: string, open: () => Promise<RouterUnderTest>): void {
   describe(name, () => {
-    let it: RouterUnderTest
+    let subject: RouterUnderTest
     let router: Bound<Router>
     let blue: Slot
     let green: Slot
     let count = 0
     beforeAll(async () => {
-      it = await open()
-      router = bound(it.host, it.plugin.create(it.kit()))
-      ;[blue, green] = it.slots
+      subject = await open()
+      router = bound(subject.host, subject.plugin.create(subject.kit()))
+      ;[blue, green] = subject.slots
     })
-    afterAll(() => it?.[Symbol.asyncDispose]())
+    afterAll(() => subject?.[Symbol.asyncDispose]())
 
-    /** Moves the traffic under a generation of its own, and waits until it has moved. */
+    /** Switches the traffic with a new generation, and waits until the switch is verified. */
     const promoted = async (slot: Slot): Promise<Route> => {
       const generation = `g${++count}`
       await router.promote(slot, generation)
-      const route = { slot: slot.name, generation: it.generations ? generation : undefined }
+      const route = { slot: slot.name, generation: subject.generations ? generation : undefined }
       expect(await router.verify(route, LIMITS)).toMatchObject({ verified: true, last: { ...route, status: 200 } })
       return route
     }
 
-    test('before the first promote both its own state and the public answer say that no slot is live', async () => {
+    test('live() and answer() report no live slot before the first promote', async () => {
       expect(await router.live()).toEqual({ slot: undefined, generation: undefined })
       expect(await router.answer()).toMatchObject({ slot: undefined, generation: undefined, problem: undefined })
       expect((await router.fetch('/')).status).toBe(503)
     })
 
-    test('a promote moves its own state, the public answer and the application that answers', async () => {
+    test('promote changes the recorded route, the public answer and the application that responds', async () => {
       for (const slot of [blue, green, blue]) {
         const route = await promoted(slot)
         expect(await router.live()).toEqual(route)
@@ -68,7 +73,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       }
     })
 
-    test('restore puts back what was live before, also when that was promoted long ago', async () => {
+    test('restore brings back an earlier route, also when it was promoted long ago', async () => {
       const before = await promoted(green)
       for (let i = 0; i < 8; i++) await promoted(blue)
       await router.restore(before)
@@ -77,7 +82,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(await router.fetch('/')).toEqual({ status: 200, body: 'green /\n' })
     })
 
-    test('restore of no route makes no slot live', async () => {
+    test('restore of an undefined route makes no slot live', async () => {
       await promoted(blue)
       const none = { slot: undefined, generation: undefined }
       await router.restore(none)
@@ -85,11 +90,11 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(await router.verify(none, LIMITS)).toMatchObject({ verified: true, last: { ...none, problem: undefined } })
     })
 
-    test('a proof counts the questions, and ends at its limit with the last answer when the route is another', async () => {
+    test('verify counts its requests, and ends at its limit with the last answer when the route is another', async () => {
       const route = await promoted(blue)
-      const proof = await router.verify(route, { answers: 3, within: 20_000 })
-      expect(proof.asked).toBe(3)
-      expect(proof.firstAfter).toBeGreaterThanOrEqual(0)
+      const verification = await router.verify(route, { answers: 3, within: 20_000 })
+      expect(verification.asked).toBe(3)
+      expect(verification.firstAfter).toBeGreaterThanOrEqual(0)
       const asked = await router.verify(route, { ...LIMITS, path: '/where?x=1' })
       expect(asked.answer).toEqual({ status: 200, body: 'blue /where?x=1\n' })
       const wrong = await router.verify({ slot: green.name, generation: 'g1' }, { answers: 1, within: 300 })
@@ -97,25 +102,25 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(wrong.asked).toBeGreaterThan(0)
     })
 
-    test('the answer of the application is handed on as it is, an error among them', async () => {
+    test('fetch returns the response of the application unchanged, errors included', async () => {
       await promoted(blue)
       expect(await router.fetch('/missing')).toEqual({ status: 404, body: 'blue /missing\n' })
     })
 
-    test('an application that is down is an answer too, and does not change which slot is live', async () => {
+    test('fetch returns an error status for an application that is down, and the slot stays live', async () => {
       const route = await promoted(green)
-      await it.stopApplication(green)
+      await subject.stopApplication(green)
       try {
         expect((await router.fetch('/')).status).toBeGreaterThanOrEqual(500)
         expect(await router.answer()).toMatchObject(route)
       } finally {
-        await it.startApplication(green)
+        await subject.startApplication(green)
       }
     })
 
-    test('while the router is down, check refuses and starts nothing, answers have a problem, and its state can be read', async () => {
+    test('check refuses a router that is down and does not start it, answers have a problem, and live() still works', async () => {
       const route = await promoted(blue)
-      await it.stop()
+      await subject.stop()
       try {
         expect(await faultOf(router.check())).toMatchObject({ exitCode: 3, message: expect.stringContaining('run') })
         expect(await router.answer()).toMatchObject({ slot: undefined, status: undefined, problem: expect.any(String) })
@@ -126,14 +131,14 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
           last: { problem: expect.any(String) },
         })
       } finally {
-        await it.start()
+        await subject.start()
       }
       await router.check()
     })
 
-    test('a state that it did not write is a fault, and never a slot', async () => {
+    test('live() throws a fault for a state that the router did not write', async () => {
       await promoted(blue)
-      const mend = await it.spoil()
+      const mend = await subject.spoil()
       try {
         expect(await faultOf(router.live())).toMatchObject({ exitCode: 3 })
       } finally {
@@ -141,12 +146,12 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       }
     })
 
-    test('a dry run prints what a promote and a restore would do, and does neither', async () => {
+    test('a dry run prints what promote and restore would do, and does neither', async () => {
       const route = await promoted(blue)
       const lines: string[] = []
       const dry = bound(
-        dryHost(it.host, line => lines.push(line)),
-        it.plugin.create({ ...it.kit(), dryRun: true }),
+        dryHost(subject.host, line => lines.push(line)),
+        subject.plugin.create({ ...subject.kit(), dryRun: true }),
       )
       await dry.promote(green, 'never')
       expect(lines.join('\n')).toContain(green.name)
@@ -157,11 +162,11 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(await dry.live()).toEqual(route)
     })
 
-    test('what it wants on a host is the same each time, and puts nothing live that was not when it is installed again', async () => {
+    test('provision() returns the same each time, and installing it again does not change the live route', async () => {
       const route = await promoted(green)
-      const provision = router.provision(it.facts)
-      expect(router.provision(it.facts)).toEqual(provision)
-      await it.install(provision)
+      const provision = router.provision(subject.facts)
+      expect(router.provision(subject.facts)).toEqual(provision)
+      await subject.install(provision)
       expect(await router.live()).toEqual(route)
       expect(await router.verify(route, LIMITS)).toMatchObject({ verified: true })
       await router.check()

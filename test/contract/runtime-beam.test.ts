@@ -14,7 +14,7 @@ import { faultOf } from '../support/plugin-kit.ts'
 import { type RuntimeHost, startRuntimeHost } from '../support/runtime-host.ts'
 import { type RuntimeUnderTest, runtimeContract } from './runtime.ts'
 
-/** A host for the sample application, which answers `/health` with its version and misbehaves on demand (`LIFE_FAULT`). */
+/** A host for the sample application, which returns its version at `/health` and misbehaves on demand (`LIFE_FAULT`). */
 async function startBeamHost(plugin: Plugin<Runtime>): Promise<RuntimeHost> {
   const packed = async (version: string) => ({ version, tarball: await lifeTarball(version) })
   const releases = [await packed('0.1.0'), await packed('0.1.1')] as const
@@ -56,7 +56,7 @@ async function openBeam(plugin: Plugin<Runtime>): Promise<RuntimeUnderTest> {
 runtimeContract('beam under systemd', () => openBeam(beam({ stopLimit: 4 })))
 runtimeContract('beam as a daemon', () => openBeam(beam({ supervisor: 'daemon', stopLimit: 4 })))
 
-describe('beam', () => {
+describe('beam()', () => {
   let on: RuntimeHost
   let runtime: Bound<Runtime>
   let blue: Slot
@@ -70,7 +70,7 @@ describe('beam', () => {
     ;[old, fresh] = on.releases
   })
   afterAll(() => on?.[Symbol.asyncDispose]())
-  /** Both slots run and answer; a test that needs one down stops it. */
+  /** Makes sure that both slots run and respond; a test that needs one down stops it. */
   const start = async () => {
     for (const [slot, release] of [
       [blue, old],
@@ -85,7 +85,7 @@ describe('beam', () => {
   const asRoot = async (command: string) => (await on.machine.exec(command)).stdout
 
   describe('distribution', () => {
-    test('listens on loopback only, a port a slot, with no epmd anywhere', async () => {
+    test('listens on loopback only, on one port for each slot, without epmd', async () => {
       await start()
       const listening = (await asRoot('ss -Hltn')).split('\n').flatMap(line => line.split(/\s+/)[3] ?? [])
       expect(listening).toEqual(
@@ -97,13 +97,13 @@ describe('beam', () => {
       expect(await asRoot('pgrep -x epmd | wc -l')).toBe('0\n')
     })
 
-    test('of one slot answers at once when the other has been stopped', async () => {
+    test('of one slot works after the other has been stopped', async () => {
       await start()
       await runtime.stop(blue)
       expect(await runtime.rpc?.(green, 'IO.puts(Life.version())')).toBe('0.1.1')
     })
 
-    test('takes a cookie that stands in no argument and in no environment of a process', async () => {
+    test('uses a cookie that is in no argument and in no environment of a process', async () => {
       await start()
       const cookie = (await asRoot('cat /home/vagrant/.erlang.cookie')).trim()
       expect(cookie).toMatch(/^[0-9a-f]{48}$/)
@@ -116,7 +116,7 @@ describe('beam', () => {
       expect(stdout).not.toContain(cookie)
     })
 
-    test('refuses the cookie that everybody can read in the arguments', async () => {
+    test('refuses the cookie of the release, which every user can read', async () => {
       await start()
       const { code, stdout } = await on.host.run(sh.read`
 set -a; . /srv/life/slots/blue/env; set +a
@@ -130,28 +130,28 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
   })
 
   describe('console', () => {
-    test('is a shell inside the running application, which survives its end', async () => {
+    test('is a shell inside the running application, which goes on when the shell ends', async () => {
       await start()
       const { pid } = await runtime.process(green)
       const { machine } = on
       const console = spawn('ssh', ['-F', machine.sshConfigFile, '-tt', machine.alias, runtime.console?.(green) ?? ''])
       let seen = ''
-      const says = (text: string) =>
+      const prints = (text: string) =>
         new Promise<void>((resolve, reject) => {
-          const look = () => seen.includes(text) && resolve()
-          console.stdout.on('data', look)
-          console.on('close', () => reject(new Error(`it ended without ${text}: ${seen}`)))
-          look()
+          const check = () => seen.includes(text) && resolve()
+          console.stdout.on('data', check)
+          console.on('close', () => reject(new Error(`The console ended without ${text}: ${seen}`)))
+          check()
         })
       console.stdout.on('data', chunk => {
         seen += chunk
       })
       const ended = new Promise(resolve => console.on('close', resolve))
-      await says('iex(life_green@127.0.0.1)')
+      await prints('iex(life_green@127.0.0.1)')
       console.stdin.write('IO.puts(["version ", Life.version()])\n')
-      await says('version 0.1.1')
+      await prints('version 0.1.1')
       console.stdin.write('\x03')
-      await says('(a)bort')
+      await prints('(a)bort')
       console.stdin.write('a\n')
       await ended
       expect((await runtime.process(green)).pid).toBe(pid)
@@ -171,7 +171,7 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
   describe('systemd', () => {
     const enabled = (slot: string) => asRoot(`systemctl is-enabled life@${slot}`)
 
-    test('knows a slot that runs as enabled, and one that was stopped as disabled', async () => {
+    test('has the unit of a running slot enabled, and that of a stopped slot disabled', async () => {
       await start()
       expect(await enabled('blue')).toBe('enabled\n')
       await runtime.stop(blue)
@@ -179,21 +179,21 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       expect(await enabled('green')).toBe('enabled\n')
     })
 
-    test('finds nothing to complain about in the unit', async () => {
+    test('accepts the unit without a warning', async () => {
       expect(await asRoot('systemd-analyze verify life@blue.service 2>&1')).toBe('')
     })
 
-    test('starts a process again that was killed', async () => {
+    test('restarts a process that was killed', async () => {
       await start()
       const { pid } = await runtime.process(blue)
       await asRoot(`kill -KILL ${pid}`)
-      // For two seconds it is failed; a busy machine may look only after that.
+      // The unit is `failed` for two seconds, which a busy machine may miss.
       const now = async () => (await runtime.process(blue)).pid ?? pid
       await expect.poll(now, { timeout: 60_000 }).not.toBe(pid)
       await on.answers(blue)
     })
 
-    test('brings both slots back in the state they had when the host boots', async () => {
+    test('restores the state of both slots when the host boots', async () => {
       await start()
       await runtime.stop(blue)
       await on.machine.restart()
@@ -202,7 +202,7 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
     })
 
-    test('is refused without its sudo lines, and the fault has the line to add', async () => {
+    test('is not used without its sudo lines, and the fault has the line to add', async () => {
       await runtime.stop(blue)
       await on.fill(blue, old)
       await asRoot('mv /etc/sudoers.d/switchyard-life /root')
@@ -213,7 +213,7 @@ ${old.dir}/bin/life rpc 'IO.puts("in")' 2>&1`)
       expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
     })
 
-    test('is missing on a host that was not set up', async () => {
+    test('has no unit on a host that was not set up, which the fault says', async () => {
       await runtime.stop(blue)
       await on.fill(blue, old)
       await asRoot('mv /etc/systemd/system/life@.service /root')

@@ -14,7 +14,7 @@ import { type RuntimeUnderTest, runtimeContract } from './runtime.ts'
 
 const run = promisify(execFile)
 
-/** A web application in Perl, which each Debian has. `WORKERS` of its processes answer; `FAULT` makes it misbehave. */
+/** A web application in Perl, which every Debian has. `WORKERS` is its number of worker processes; `FAULT` makes it misbehave. */
 const SERVER = `#!/usr/bin/perl
 use strict; use warnings; use IO::Socket::IP;
 $| = 1;
@@ -47,7 +47,7 @@ sub serve {
 }
 `
 
-/** One migration, which is run once for a folder of data. */
+/** A migration that runs once for each data folder. */
 const MIGRATE = `#!/bin/bash
 set -eu
 mkdir -p "$DATA"
@@ -78,8 +78,8 @@ async function startServiceHost(options: Partial<ServiceOptions>): Promise<Runti
   }
 }
 
-/** What the application in a slot answers to a path; curl fails for any status but 200. */
-const ask = ({ host }: RuntimeHost, slot: Slot, path: string) =>
+/** Requests a path of the application in a slot; curl fails for any status except 200. */
+const request = ({ host }: RuntimeHost, slot: Slot, path: string) =>
   host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
 
 async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnderTest> {
@@ -87,11 +87,11 @@ async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnd
   return {
     ...on,
     async variable(slot, name) {
-      const { code, stdout } = await ask(on, slot, `/variable/${name}`)
+      const { code, stdout } = await request(on, slot, `/variable/${name}`)
       return code === 0 ? Buffer.from(stdout, 'hex').toString('utf8') : undefined
     },
     async print(slot, line) {
-      await ask(on, slot, `/print/${line}`)
+      await request(on, slot, `/print/${line}`)
     },
     ignoresSigterm: { FAULT: 'ignore_sigterm' },
     endsAtOnce: { env: { FAULT: 'exit_at_boot' }, says: 'FAULT=exit_at_boot' },
@@ -108,7 +108,7 @@ runtimeContract('a service with workers', () =>
   openService({ start: ['env', 'WORKERS=2', 'bin/server'], stopLimit: 4, killMode: 'control-group' }),
 )
 
-describe('service', () => {
+describe('service()', () => {
   let on: RuntimeHost
   let runtime: Bound<Runtime>
   let blue: Slot
@@ -128,19 +128,19 @@ describe('service', () => {
     return (await runtime.process(blue)).pid ?? 0
   }
 
-  test('has a unit that systemd finds nothing to complain about in', async () => {
+  test('has a unit that systemd accepts without a warning', async () => {
     expect(await on.asRoot('systemd-analyze verify life@blue.service 2>&1')).toBe('')
   })
 
-  test('runs as the process of its command, without its shell, and gets no new privileges', async () => {
+  test('runs the command as the main process, without a shell and without new privileges', async () => {
     const pid = await start()
     expect(await on.asRoot(`ps -o user=,args= -p ${pid}`)).toMatch(/^vagrant +\/usr\/bin\/perl \S+\/bin\/server\n$/)
     expect(await on.asRoot(`grep NoNewPrivs /proc/${pid}/status`)).toMatch(/1\n$/)
   })
 
-  test('cannot write to releases, has temporary files of its own, and can write to the rest of its folder', async () => {
+  test('gives the application read-only releases, a private /tmp, and write access to the rest of its folder', async () => {
     await start()
-    const touch = async (path: string) => (await ask(on, blue, `/touch${path}`)).stdout
+    const touch = async (path: string) => (await request(on, blue, `/touch${path}`)).stdout
     expect(await touch(`${old.dir}/new`)).toBe('Read-only file system')
     expect(await touch('/tmp/mine')).toBe('done')
     expect((await on.machine.exec('ls /tmp/mine')).code).not.toBe(0)
@@ -148,7 +148,7 @@ describe('service', () => {
     await on.asRoot('ls /srv/life/slots/blue/tmp/mine')
   })
 
-  test('is told to end by the signal of the options, and may take the memory of the options', async () => {
+  test('stops the application with `stopSignal`, and limits its memory to `memoryMax`', async () => {
     await start()
     expect(await on.asRoot('systemctl show --property=MemoryMax --value life@blue')).toBe(`${512 * 1024 * 1024}\n`)
     expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
@@ -156,7 +156,7 @@ describe('service', () => {
     expect(await runtime.log(blue, 1)).toBe('told to end by SIGQUIT')
   })
 
-  test('comes back after it was killed', async () => {
+  test('restarts the application after it was killed', async () => {
     const pid = await start()
     await on.asRoot(`kill -KILL ${pid}`)
     const now = async () => (await runtime.process(blue)).pid ?? pid
@@ -164,17 +164,17 @@ describe('service', () => {
     await on.answers(blue)
   })
 
-  test('is refused when the release has no such program', async () => {
+  test('refuses a release without the program of `start`', async () => {
     await runtime.stop(blue)
     await on.fill(blue, old)
     const nothing = { ...old, dir: '/srv/life/releases/nothing' }
     expect(await faultOf(runtime.start(nothing, blue))).toMatchObject({ code: 'RELEASE_WITHOUT_SCRIPT' })
   })
 
-  test('has a console in the release of the slot, with its environment', async () => {
+  test('opens a console in the release of the slot, with its environment', async () => {
     await start()
-    const words = ['-F', on.machine.sshConfigFile, '-tt', on.machine.alias, runtime.console?.(blue) ?? '']
-    const console = spawn('ssh', words, { stdio: ['pipe', 'pipe', 'ignore'] })
+    const args = ['-F', on.machine.sshConfigFile, '-tt', on.machine.alias, runtime.console?.(blue) ?? '']
+    const console = spawn('ssh', args, { stdio: ['pipe', 'pipe', 'ignore'] })
     console.stdin.write('echo "<$PORT $(cat version)>"; exit 7\n')
     let seen = ''
     console.stdout.on('data', chunk => {

@@ -1,4 +1,4 @@
-/** The sentences of the `Runtime` contract, for any implementation. */
+/** The `Runtime` contract as a test suite for any implementation. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
@@ -11,40 +11,40 @@ import { faultOf } from '../support/plugin-kit.ts'
 
 type Environment = Readonly<Record<string, string>>
 
-/** A way to misbehave: the environment that makes the application do so, and what it writes then. */
+/** A way to misbehave: the environment that makes the application do so, and text that it prints then. */
 interface Misbehaviour {
   readonly env: Environment
   readonly says: string
 }
 
-/** One implementation to be tested, on a host of its own where its provision is in force and both slots are down. */
+/** The implementation to test, on a host of its own on which its provision is installed and both slots are down. */
 export interface RuntimeUnderTest extends AsyncDisposable {
   readonly plugin: Plugin<Runtime>
-  /** Whose user may do as root what the provision lists, and nothing else. */
+  /** The host. Its user may run as root what the provision lists, and nothing else. */
   readonly host: Host
   readonly slots: readonly [Slot, Slot]
-  /** Two versions, unpacked on the host. The application of each answers `/health`, on PORT, with JSON that holds its `version`. */
+  /** Two versions, unpacked on the host. The application of each listens on PORT, and responds to `/health` with JSON that has its `version`. */
   readonly releases: readonly [Release, Release]
-  /** Its `log` adds to `logged`. */
+  /** The context that the plugin is created with. Its `log` adds to `logged`. */
   kit(): PluginContext
   readonly logged: string[]
-  /** Puts a release into a slot as a deploy does, with the runtime's environment and this one; starts nothing. */
+  /** Puts a release into a slot as a deploy does, with the runtime's environment and `env`; starts nothing. */
   fill(slot: Slot, release: Release, env?: Environment): Promise<void>
-  /** Waits until the application in a slot answers `/health`, and resolves to the answer. */
+  /** Waits until the application in a slot responds to `/health`, and resolves to the body. */
   answers(slot: Slot): Promise<string>
-  /** An environment variable as the application that runs in a slot sees it; undefined when it is not set. */
+  /** The value of an environment variable in the application that runs in a slot; undefined if it is not set. */
   variable(slot: Slot, name: string): Promise<string | undefined>
   /** Makes the application that runs in a slot write a line to its log. */
   print(slot: Slot, line: string): Promise<void>
-  /** Resolves when `log` can read all that was written so far. */
+  /** Resolves when `log` can read everything that was written so far. */
   flushLog(): Promise<void>
-  /** Makes the application ignore SIGTERM. The runtime's stop limit is short. Undefined where the application cannot. */
+  /** Makes the application ignore SIGTERM; give the runtime a short stop limit. Undefined if the application cannot do that. */
   readonly ignoresSigterm: Environment | undefined
-  /** Makes the application end as it starts, after at least two lines. Undefined where it cannot. */
+  /** Makes the application end right after its start, having printed at least two lines. Undefined if it cannot do that. */
   readonly endsAtOnce: Misbehaviour | undefined
-  /** What the migrations say when they do something, and how they are made to fail; for runtimes that have `migrate`. */
+  /** Text that successful migrations print, and a way to make them fail. Required for a runtime that has `migrate`. */
   readonly migrations?: { readonly env: Environment; readonly says: string; readonly fails: Misbehaviour }
-  /** Expressions for runtimes that have `rpc`. `quoting` prints `it's <version>`. */
+  /** Expressions for `rpc`, required for a runtime that has it. `version` prints the version, `quoting` prints `it's <version>`, `fails` fails with `says`. */
   readonly expressions?: {
     readonly version: string
     readonly quoting: string
@@ -56,56 +56,57 @@ export interface RuntimeUnderTest extends AsyncDisposable {
 const SECONDS = 1000
 const FACTS = { user: 'deploy', group: 'deploy' }
 
+/** Defines the suite for a runtime. */
 export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTest>): void {
   describe(name, () => {
-    let it: RuntimeUnderTest
+    let subject: RuntimeUnderTest
     let runtime: Bound<Runtime>
     let blue: Slot
     let green: Slot
     let old: Release
     let fresh: Release
     beforeAll(async () => {
-      it = await open()
-      runtime = bound(it.host, it.plugin.create(it.kit()))
-      ;[blue, green] = it.slots
-      ;[old, fresh] = it.releases
+      subject = await open()
+      runtime = bound(subject.host, subject.plugin.create(subject.kit()))
+      ;[blue, green] = subject.slots
+      ;[old, fresh] = subject.releases
     })
-    afterAll(() => it?.[Symbol.asyncDispose]())
+    afterAll(() => subject?.[Symbol.asyncDispose]())
     afterEach(async () => {
-      for (const slot of it.slots) await runtime.stop(slot)
-      it.logged.length = 0
+      for (const slot of subject.slots) await runtime.stop(slot)
+      subject.logged.length = 0
     })
     const start = async (slot: Slot, release: Release, env?: Environment): Promise<SlotProcess> => {
-      await it.fill(slot, release, env)
+      await subject.fill(slot, release, env)
       await runtime.start(release, slot)
-      await it.answers(slot)
+      await subject.answers(slot)
       return runtime.process(slot)
     }
-    const versionIn = async (slot: Slot) => JSON.parse(await it.answers(slot)).version
-    /** Waits for a state; the test's own limit ends a wait in vain. */
+    const versionIn = async (slot: Slot) => JSON.parse(await subject.answers(slot)).version
+    /** Waits for a state, limited only by the timeout of the test. */
     const until = async (slot: Slot, state: SlotProcess['state']): Promise<SlotProcess> => {
       for (;;) {
         const process = await runtime.process(slot)
         if (process.state === state) return process
       }
     }
-    /** One that has ended, but that nobody has asked about yet, is a zombie. */
+    /** Whether a process runs; a zombie does not. */
     const alive = async (pid: number | undefined) =>
-      (await it.host.run(sh.read`grep -q '^State:.[^Z]' ${`/proc/${pid}/status`}`)).code === 0
-    /** What the suite needs of an application that has to misbehave for this row. */
+      (await subject.host.run(sh.read`grep -q '^State:.[^Z]' ${`/proc/${pid}/status`}`)).code === 0
+    /** The ability that a test needs; skips the test if the application does not have it. */
     const given = <T>(ability: T | undefined, skip: (note: string) => never): T =>
       ability ?? skip('this application cannot do that')
-    /** Starts an application that ends at once, and waits until the runtime knows. */
+    /** Starts an application that ends at once, and waits until the runtime reports it as failed. */
     const startInVain = async ({ env }: Misbehaviour): Promise<SlotProcess> => {
-      await it.fill(blue, old, env)
+      await subject.fill(blue, old, env)
       await runtime.start(old, blue)
       return until(blue, 'failed')
     }
 
     describe('environment', () => {
-      test('tells the application its port, and is of the same names in each slot', () => {
-        const environments = it.slots.map(slot => runtime.environment(slot))
-        expect(environments.map(({ PORT }) => PORT)).toEqual(it.slots.map(({ port }) => String(port)))
+      test('contains the port as PORT, and has the same names in each slot', () => {
+        const environments = subject.slots.map(slot => runtime.environment(slot))
+        expect(environments.map(({ PORT }) => PORT)).toEqual(subject.slots.map(({ port }) => String(port)))
         const [first, second] = environments.map(environment => Object.keys(environment))
         expect(first).toEqual(second)
         for (const environment of environments) expect(() => environmentFile(environment)).not.toThrow()
@@ -114,10 +115,10 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
 
     describe('provision', () => {
       test('is plain data, the same each time', () => {
-        expect(runtime.provision(FACTS)).toEqual(it.plugin.create(it.kit()).provision(FACTS))
+        expect(runtime.provision(FACTS)).toEqual(subject.plugin.create(subject.kit()).provision(FACTS))
       })
 
-      test('wants exact command lines of sudo, by full path and without a wildcard', () => {
+      test('lists exact sudo command lines, with full paths and without wildcards', () => {
         for (const [program, ...words] of runtime.provision(FACTS).sudo) {
           expect(program).toMatch(/^\/usr\/s?bin\/\w+$/)
           expect(words.join(' ')).not.toMatch(/[*?[\]\\]/)
@@ -126,8 +127,8 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
     })
 
     describe('start', () => {
-      test('resolves when the process of that release is there', async () => {
-        await it.fill(blue, fresh)
+      test('resolves when the process of the release runs', async () => {
+        await subject.fill(blue, fresh)
         await runtime.start(fresh, blue)
         const process = await runtime.process(blue)
         expect(process).toEqual({ state: 'running', pid: expect.any(Number), uptime: expect.any(Number) })
@@ -136,18 +137,18 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         expect((await runtime.process(blue)).pid).toBe(process.pid)
       })
 
-      test('gives its process a pid that a script can ask for, and a slot that is down none', async () => {
+      test('makes pid() print the pid of the process, and nothing for a slot that is down', async () => {
         const { pid } = await start(blue, old)
-        expect(await it.host.capture(runtime.pid(blue))).toBe(String(pid))
-        expect(await it.host.capture(runtime.pid(green))).toBe('')
+        expect(await subject.host.capture(runtime.pid(blue))).toBe(String(pid))
+        expect(await subject.host.capture(runtime.pid(green))).toBe('')
       })
 
-      test('and stop are not run behind what failed in their pipeline', async () => {
+      test('is skipped after a failure in its pipeline, as is stop', async () => {
         const { pid } = await start(blue, old)
-        await it.fill(green, fresh)
-        const { start: starts, stop } = it.plugin.create(it.kit())
+        await subject.fill(green, fresh)
+        const { start: starts, stop } = subject.plugin.create(subject.kit())
         for (const query of [stop(blue), starts(fresh, green)]) {
-          const batch = it.host.pipeline()
+          const batch = subject.host.pipeline()
           batch.push(perform(sh.write`exit 1`))
           const skipped = batch.add<unknown>(query)
           await expect(batch.run()).rejects.toMatchObject({ code: 'COMMAND_FAILED' })
@@ -157,14 +158,14 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         expect(await runtime.process(green)).toEqual({ state: 'stopped' })
       })
 
-      test('refuses a slot that runs already, and leaves its process alone', async () => {
+      test('refuses a slot that runs already, and does not touch its process', async () => {
         const before = await start(blue, old)
         expect(await faultOf(runtime.start(old, blue))).toMatchObject({ code: 'SLOT_RUNS_ALREADY', exitCode: 3 })
         expect((await runtime.process(blue)).pid).toBe(before.pid)
       })
 
       test("refuses a release that the slot's `current` does not name", async () => {
-        await it.fill(blue, old)
+        await subject.fill(blue, old)
         expect(await faultOf(runtime.start(fresh, blue))).toMatchObject({
           code: 'SLOT_NAMES_OTHER_RELEASE',
           exitCode: 1,
@@ -172,7 +173,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
-      test('gives the application the bytes of its env file', async () => {
+      test('passes the values of the env file to the application byte for byte', async () => {
         const values = {
           TRICKY: ' $HOME `id` $(id) "quoted" \'single\' \\n \\ # & ! % ~ ; * ',
           LINES: '\nfirst\n\n  second\tthird\\\n',
@@ -180,16 +181,16 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
           EMPTY: '',
         }
         await start(blue, old, values)
-        for (const [name, value] of Object.entries(values)) expect(await it.variable(blue, name), name).toBe(value)
-        expect(await it.variable(blue, 'NOT_THERE')).toBeUndefined()
+        for (const [name, value] of Object.entries(values)) expect(await subject.variable(blue, name), name).toBe(value)
+        expect(await subject.variable(blue, 'NOT_THERE')).toBeUndefined()
       })
 
-      test('and stop only say in a dry run what they would run', async () => {
-        await it.fill(blue, old)
+      test('only prints what it would run in a dry run, as does stop', async () => {
+        await subject.fill(blue, old)
         const printed: string[] = []
         const dry = bound(
-          dryHost(it.host, line => printed.push(line)),
-          it.plugin.create({ ...it.kit(), dryRun: true }),
+          dryHost(subject.host, line => printed.push(line)),
+          subject.plugin.create({ ...subject.kit(), dryRun: true }),
         )
         await dry.start(old, blue)
         await dry.stop(blue)
@@ -203,7 +204,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         const { pid } = await start(blue, old)
         expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
         expect(await alive(pid)).toBe(false)
-        expect(await it.host.capture(sh.read`ss -Hltn ${`sport = :${blue.port}`}`)).toBe('')
+        expect(await subject.host.capture(sh.read`ss -Hltn ${`sport = :${blue.port}`}`)).toBe('')
         expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
@@ -211,7 +212,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         expect(await runtime.stop(green)).toEqual({ was: 'stopped', killed: false })
       })
 
-      test('leaves the other slot alone', async () => {
+      test('does not touch the other slot', async () => {
         const processes = [await start(blue, old), await start(green, fresh)]
         expect(processes[0]?.pid).not.toBe(processes[1]?.pid)
         await runtime.stop(blue)
@@ -219,41 +220,41 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         expect(await versionIn(green)).toBe(fresh.version)
       })
 
-      test('kills what does not end within the limit, and says so', async ({ skip }) => {
-        const { pid } = await start(blue, old, given(it.ignoresSigterm, skip))
+      test('kills an application that does not end within the limit, and reports it', async ({ skip }) => {
+        const { pid } = await start(blue, old, given(subject.ignoresSigterm, skip))
         expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: true })
         expect(await alive(pid)).toBe(false)
-        expect(it.logged.join('\n')).toMatch(new RegExp(`${blue.name} .*killed`))
+        expect(subject.logged.join('\n')).toMatch(new RegExp(`${blue.name} .*killed`))
         expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
     })
 
     describe('an application that ends at once', () => {
-      test('is failed, its log says why, and it can be stopped', async ({ skip }) => {
-        const fault = given(it.endsAtOnce, skip)
+      test('is reported as failed, with its output in the log, and can be stopped', async ({ skip }) => {
+        const fault = given(subject.endsAtOnce, skip)
         expect(await startInVain(fault)).toEqual({ state: 'failed' })
-        await it.flushLog()
+        await subject.flushLog()
         expect(await runtime.log(blue, 50)).toContain(fault.says)
         expect((await runtime.stop(blue)).killed).toBe(false)
         expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 
-      test('is not in the log of the start after it', async ({ skip }) => {
-        const fault = given(it.endsAtOnce, skip)
+      test('leaves no output in the log of the next start', async ({ skip }) => {
+        const fault = given(subject.endsAtOnce, skip)
         await startInVain(fault)
         await runtime.stop(blue)
         await start(blue, old)
-        await it.print(blue, 'the second start')
+        await subject.print(blue, 'the second start')
         const log = () => runtime.log(blue, 100)
         await expect.poll(log, { timeout: 10 * SECONDS }).toContain('the second start')
         expect(await log()).not.toContain(fault.says)
       })
 
-      test('has a log of which the last lines can be had, and no more', async ({ skip }) => {
-        await startInVain(given(it.endsAtOnce, skip))
-        // Nothing is written between the two looks: it is not tried again, and all that was said has arrived.
+      test('has a log that can be limited to its last lines', async ({ skip }) => {
+        await startInVain(given(subject.endsAtOnce, skip))
+        // Nothing is written between the two reads: the application is not restarted, and all its output has arrived.
         await runtime.stop(blue)
-        await it.flushLog()
+        await subject.flushLog()
         const all = (await runtime.log(blue, 1000)).split('\n')
         expect(all.length).toBeGreaterThan(1)
         expect(await runtime.log(blue, 1)).toBe(all.at(-1))
@@ -261,26 +262,26 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
     })
 
     describe('migrate', () => {
-      /** The method, and what the suite was told of the migrations; a runtime that has the one must bring the other. */
+      /** `migrate` and `migrations`: a runtime that has the one needs the other. */
       const migrating = (skip: (note: string) => never) => {
         const { migrate = skip('this runtime has no migrate') } = runtime
-        if (it.migrations === undefined)
-          throw new Error('The runtime has `migrate`, but its test tells no `migrations`.')
-        return { migrate, ...it.migrations }
+        if (subject.migrations === undefined)
+          throw new Error('The runtime has `migrate`, so the suite needs `migrations`.')
+        return { migrate, ...subject.migrations }
       }
 
-      test('runs beside the application, and again without harm', async ({ skip }) => {
+      test('runs beside the application, and does nothing the second time', async ({ skip }) => {
         const { migrate, env, says } = migrating(skip)
         const { pid } = await start(blue, old, env)
         await migrate(old, blue)
-        expect(it.logged.join('\n')).toContain(says)
+        expect(subject.logged.join('\n')).toContain(says)
         await migrate(old, blue)
         expect((await runtime.process(blue)).pid).toBe(pid)
       })
 
-      test('is a fault with the end of the output when it fails', async ({ skip }) => {
+      test('throws a fault with the end of the output when it fails', async ({ skip }) => {
         const { migrate, fails } = migrating(skip)
-        await it.fill(green, fresh, fails.env)
+        await subject.fill(green, fresh, fails.env)
         const fault = await faultOf(migrate(fresh, green))
         expect(fault).toMatchObject({ code: 'MIGRATION_FAILED', exitCode: 1 })
         expect(fault.message).toContain(fresh.name)
@@ -289,32 +290,33 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
     })
 
     describe('console', () => {
-      test('without a terminal says that it needs one, and ends', async ({ skip }) => {
+      test('reports that it needs a terminal when there is none, and ends', async ({ skip }) => {
         const { console = skip('this runtime has no console') } = runtime
         await start(blue, old)
-        const { code, stderr } = await it.host.run({ writes: false, text: console(blue) })
+        const { code, stderr } = await subject.host.run({ writes: false, text: console(blue) })
         expect(code).toBe(2)
         expect(stderr).toContain('The console needs a terminal.')
       })
     })
 
     describe('rpc', () => {
-      const asking = (skip: (note: string) => never) => {
+      const evaluating = (skip: (note: string) => never) => {
         const { rpc = skip('this runtime has no rpc') } = runtime
-        if (it.expressions === undefined) throw new Error('The runtime has `rpc`, but its test tells no `expressions`.')
-        return { rpc, ...it.expressions }
+        if (subject.expressions === undefined)
+          throw new Error('The runtime has `rpc`, so the suite needs `expressions`.')
+        return { rpc, ...subject.expressions }
       }
 
-      test('evaluates in that slot, and says what was printed', async ({ skip }) => {
-        const { rpc, version, quoting } = asking(skip)
+      test('evaluates an expression in the slot, and resolves to what it printed', async ({ skip }) => {
+        const { rpc, version, quoting } = evaluating(skip)
         await start(blue, old)
         await start(green, fresh)
         expect(await rpc(blue, version)).toBe(old.version)
         expect(await rpc(green, quoting)).toBe(`it's ${fresh.version}`)
       })
 
-      test('is a fault when the expression fails, and when the slot is down', async ({ skip }) => {
-        const { rpc, version, fails, says } = asking(skip)
+      test('throws a fault when the expression fails, and when the slot is down', async ({ skip }) => {
+        const { rpc, version, fails, says } = evaluating(skip)
         await start(blue, old)
         const failed = await faultOf(rpc(blue, fails))
         expect(failed).toMatchObject({ code: 'RPC_FAILED', exitCode: 1, detail: expect.stringContaining(says) })
