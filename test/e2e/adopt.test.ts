@@ -1,9 +1,9 @@
-/** A host on which the application already runs, started by hand: it becomes the live slot without a restart. */
+/** `setup --adopt` on a host where the application already runs, started by hand. */
 import { expect, it } from 'vitest'
 import { lifeTarball } from '../../dev/life.ts'
 import { startSite } from '../../dev/site.ts'
 
-it('setup --adopt makes what runs on the blue port the live slot, without a restart, and a later deploy ends it', async () => {
+it('setup --adopt makes the process on the blue port the live slot without a restart, and a later deploy stops it', async () => {
   await using site = await startSite()
   await site.host.copyIn(await lifeTarball('0.1.0'), '/tmp/life.tar.gz')
   const byHand = `mkdir -p /home/vagrant/life && tar -xzf /tmp/life.tar.gz -C /home/vagrant/life &&
@@ -34,7 +34,7 @@ it('setup --adopt makes what runs on the blue port the live slot, without a rest
   expect(`pid=${seen.pid}`).toBe(before)
   expect(seen).toMatchObject({ live: true, state: 'running', health: 'healthy', release: '0.1.0-adopted' })
   expect(seen.uptime).toBeGreaterThanOrEqual(0)
-  // As after a reboot, when somebody else may have got the pid.
+  // As after a reboot, when another process may have got the pid.
   const record = '/srv/life/slots/blue/slot.json'
   await site.host.exec(`sed -i.kept 's/"startTime": "/&1/' ${record}`)
   expect(await blue()).toMatchObject({ state: 'stopped', pid: null, uptime: null })

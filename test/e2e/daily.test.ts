@@ -1,4 +1,4 @@
-/** The daily commands as the README spells them: what they print is what stands there, but for numbers. And each step by itself. */
+/** The daily commands of the README: they print what it shows, except for numbers. And each step as a command of its own. */
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ function shown(command: string): string[] {
   return lines.slice(0, lines.indexOf('')).map(line => line.replace(/^ {4}/, ''))
 }
 
-/** Without what differs from run to run: hashes, numbers, and whether an old answer came after the switch. */
+/** Masks what differs from run to run: hashes, numbers, and whether an old response came after the switch. */
 const plain = (line: string) =>
   line
     .replace(/(sha256 |0\.1\.1-)[0-9a-f]{7}\b/g, '$1#')
@@ -38,7 +38,7 @@ const next = (...words: string[]) => site.taskWith({ LIFE_VERSION: '0.1.1' }, ..
 
 describe('the daily commands of the README', () => {
   it.each(['deploy', 'migrate --slot green', 'promote green'])(
-    'npx task %s prints what stands there',
+    'npx task %s prints what the README shows',
     async command => {
       const { code, stdout, stderr } = await next(...command.split(' '))
       expect(stderr).toBe('')
@@ -47,7 +47,7 @@ describe('the daily commands of the README', () => {
     },
   )
 
-  it('npx task console --slot green answers what stands there', async () => {
+  it('npx task console --slot green prints what the README shows', async () => {
     const [typed = '', answer = ''] = shown('console --slot green')
     const [, prompt = '', line = ''] = /^(iex\(.+\)1> )(.*)$/.exec(typed) ?? []
     const console = site.inTerminal({}, 'console', '--slot', 'green')
@@ -61,7 +61,7 @@ describe('the daily commands of the README', () => {
   })
 })
 
-describe('each step by itself', () => {
+describe('a step as a command of its own', () => {
   it.each([
     ['build', 'Build the release  0.1.1'],
     ['upload', '0.1.1-'],
@@ -69,15 +69,15 @@ describe('each step by itself', () => {
     ['stop-idle', 'blue ended'],
     ['start-idle', 'in blue'],
     ['check-idle', '0.1.1, process'],
-  ])('task %s', async (step, says) => {
+  ])('task %s succeeds and leaves the traffic alone', async (step, text) => {
     const { code, stdout, stderr } = await next(step)
-    expect(stdout, stderr).toContain(says)
+    expect(stdout, stderr).toContain(text)
     expect(code).toBe(0)
     expect(await site.live()).toBe('green')
   })
 })
 
-it('an application without a health page of its own is deployed with one line more, and refused without that', async () => {
+it('an application whose health path shows no version is refused, and deployed with `version: false`', async () => {
   const path = join(site.folder, 'Taskfile.ts')
   const text = await readFile(path, 'utf8')
   const withHealth = (health: string) => writeFile(path, text.replace('  slots: {', `  health: ${health},\n  slots: {`))

@@ -1,4 +1,4 @@
-/** The host is examined before anything is written: each fault is really there, and refused with what to do. */
+/** The preflight and `doctor` on a host with real faults: each is refused before anything is written, with a hint. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 
@@ -26,7 +26,7 @@ const doctor = async (): Promise<{ code: number; checks: Record<string, { result
   }[]
   return { code, checks: Object.fromEntries(checks.map(check => [check.name, check])) }
 }
-/** What the releases and slots of the host are, and who runs. */
+/** The releases and slots of the host, and the process of blue. */
 const state = async () =>
   (
     await site.host.exec(
@@ -114,7 +114,7 @@ describe.each([
   beforeAll(() => root(inject))
   afterAll(() => root(heal))
 
-  it('is refused before anything but the journal is written, with the table', async () => {
+  it('stops a deploy before anything except the journal is written, and shows the table', async () => {
     const before = await state()
     const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, 'deploy')
     expect(code, stdout + stderr).toBe(3)
@@ -131,16 +131,16 @@ describe.each([
     })
   })
 
-  // A doctor does not know what will be sent.
+  // `doctor` does not know the size of the release.
   if (onlyDeploy) return
-  it('is seen by the doctor', async () => {
+  it('is reported by doctor', async () => {
     const found = await doctor()
     expect(found.code).toBe(3)
     expect(found.checks[check]).toMatchObject({ result: 'fail', message: expect.stringMatching(message) })
   })
 })
 
-it('a slot that listens to the world beside its port is seen', async () => {
+it('doctor warns of a slot that listens on another port for the whole world', async () => {
   expect((await doctor()).checks.loopback).toMatchObject({ result: 'ok' })
   const listen = 'fn -> {:ok, _} = :gen_tcp.listen(15999, ip: {0, 0, 0, 0}); receive(do: (:close -> :ok)) end'
   await ok('eval-in', 'blue', `Process.register(spawn(${listen}), :open_to_all)`)
@@ -151,7 +151,7 @@ it('a slot that listens to the world beside its port is seen', async () => {
   await ok('eval-in', 'blue', 'send(:open_to_all, :close)')
 })
 
-it('the smallest sudoers file is enough: without any other rule every command is allowed', async () => {
+it('the sudoers file of setup is enough: doctor passes without any other rule', async () => {
   await root('mv /etc/sudoers.d/vagrant /root/vagrant')
   const { checks } = await doctor()
   await root('mv /root/vagrant /etc/sudoers.d/vagrant')
@@ -159,7 +159,7 @@ it('the smallest sudoers file is enough: without any other rule every command is
   expect(checks.router).toMatchObject({ result: 'ok' })
 })
 
-it('what is merely odd is a warning, and does not stop a deploy', async () => {
+it('a unit that was changed by hand is a warning, and does not stop a deploy', async () => {
   await root("sed -i '1s/^/# changed by hand\\n/' /etc/systemd/system/life@.service")
   const { code, checks } = await doctor()
   expect(code).toBe(0)

@@ -1,4 +1,4 @@
-/** A dry run looks, prints each write as it would be, and leaves the host as it is. */
+/** A dry run reads the host, prints each write, and changes nothing. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -44,7 +44,7 @@ describe('a dry run', () => {
     expect(printed).toMatch(/^\+vagrant ALL=\(root\) NOPASSWD: /m)
   })
 
-  it('of a second setup says that nothing would change, and the second setup changes nothing', async () => {
+  it('of a second setup reports that nothing would change, and the second setup changes nothing', async () => {
     await wet('setup')
     expect(await dry('setup')).toContain('Nothing would change.')
     const before = await state()
@@ -52,9 +52,9 @@ describe('a dry run', () => {
     expect(await state()).toBe(before)
   })
 
-  it('of a setup after somebody disabled the site says so, doctor too, and the setup enables it again', async () => {
+  it('of a setup after the site was disabled reports that, as doctor does, and the setup enables it again', async () => {
     const enabled = '/etc/nginx/sites-enabled/life.conf'
-    // A reload is asynchronous: the port is let go a little later.
+    // A reload is asynchronous: the port is closed a little later.
     const closed = "while ss -Hltn 'sport = :80' | grep -q .; do sleep 0.05; done"
     await site.host.exec(`rm ${enabled}; systemctl reload nginx; ${closed}`)
     expect(await dry('setup')).toContain(`new link ${enabled}`)
@@ -73,7 +73,7 @@ describe('a dry run', () => {
     expect(printed).toMatch(/systemctl start life@blue\.service/)
   })
 
-  it('of a promote prints the rename that moves the traffic, and no traffic moves', async () => {
+  it('of a promote prints the rename that switches the traffic, and does not switch it', async () => {
     await wet('deploy', '--promote')
     await wet('deploy')
     const printed = await dry('promote', 'green')
@@ -81,18 +81,18 @@ describe('a dry run', () => {
     expect(await site.live()).toBe('blue')
   })
 
-  it('of a deploy says which variables of the environment are new, gone or changed, and so does the deploy', async () => {
+  it('of a deploy lists the variables of the environment that are new, gone or changed, and so does the deploy', async () => {
     await dotenv("KEPT=same\nNEW=any\nCHANGED='an0ther v4lue'\n")
-    const words = 'in green; environment: new NEW, changed CHANGED, gone GONE'
+    const changes = 'in green; environment: new NEW, changed CHANGED, gone GONE'
     const printed = await dry('deploy')
-    expect(printed).toContain(words)
+    expect(printed).toContain(changes)
     expect(printed).not.toContain('v4lue')
     const { stdout } = await site.task('deploy')
-    expect(stdout).toContain(words)
+    expect(stdout).toContain(changes)
     expect(await dry('deploy')).not.toContain('environment: ')
   })
 
-  it('of a deploy over a slot that runs goes to its end too', async () => {
+  it('of a deploy over a running slot completes', async () => {
     expect(await dry('deploy', '--promote')).toMatch(/systemctl stop life@green\.service/)
   })
 })

@@ -1,4 +1,4 @@
-/** examples/python on a real host: what its users see of two switches and a way back, with Debian's gunicorn and Flask. */
+/** examples/python on a real host with Debian's gunicorn and Flask: two switches and a rollback under load. */
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,11 +44,11 @@ async function task(...words: string[]): Promise<string> {
 }
 
 const release = (version: string) => writeFile(join(folder, 'app/VERSION'), `${version}\n`)
-const ask = (path: string) => asRoot(`curl -sSf -H 'Host: notes.example' http://127.0.0.1${path}`)
+const get = (path: string) => asRoot(`curl -sSf -H 'Host: notes.example' http://127.0.0.1${path}`)
 
 const loadOf = (): LoadOptions => ({
   url: `http://127.0.0.1:${host.httpPort}`,
-  // One client of fresh connections: its answers come in the order in which it asked.
+  // One client of fresh connections, so that its responses come in the order of its requests.
   clients: { keepAlive: 4, idle: 2, post: 2, fresh: 1, slow: 2, socket: 0 },
   headers: ['app-version'],
   maxSeconds: 300,
@@ -58,7 +58,7 @@ const failures = (report: Report) =>
     Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
   )
 
-it('two versions are promoted under load, one with a migration, and taken back: no request fails', async () => {
+it('two promotes, one with a migration, and a rollback under load fail no request', async () => {
   await asRoot(`curl -sSf -H 'Host: notes.example' -d 'it stays' http://127.0.0.1/notes`)
   load = await startLoad(loadOf())
   await release('0.2.0')
@@ -74,18 +74,18 @@ it('two versions are promoted under load, one with a migration, and taken back: 
   expect(migrated).not.toContain('001_notes.sql')
   await task('promote', 'blue')
   expect(await task('status')).toMatch(/blue.*0\.3\.0/)
-  expect(JSON.parse(await ask('/health'))).toEqual({ version: '0.3.0' })
+  expect(JSON.parse(await get('/health'))).toEqual({ version: '0.3.0' })
   await task('rollback')
-  expect(JSON.parse(await ask('/health'))).toEqual({ version: '0.2.0' })
+  expect(JSON.parse(await get('/health'))).toEqual({ version: '0.2.0' })
   const report = await load.stop()
   expect(failures(report)).toEqual([])
   expect(report.endedBy).toBe('stop')
   expect(report.sent).toBeGreaterThan(1_000)
   expect(report.kinds.fresh.seen.map(seen => seen.value)).toEqual(['0.1.0', '0.2.0', '0.3.0', '0.2.0'])
-  expect(JSON.parse(await ask('/'))).toEqual({ notes: ['it stays'] })
+  expect(JSON.parse(await get('/'))).toEqual({ notes: ['it stays'] })
 })
 
-it('the control, a restart of the slot that is live, loses requests under the same load', async () => {
+it('the control, a restart of the live slot, loses requests under the same load', async () => {
   load = await startLoad(loadOf())
   await asRoot('systemctl restart notes@green.service')
   await asRoot('until curl -sf http://127.0.0.1:5000/health; do sleep 0.1; done')
@@ -93,9 +93,9 @@ it('the control, a restart of the slot that is live, loses requests under the sa
   expect(report.failed).toBeGreaterThan(0)
 })
 
-it('a stop lets the workers finish the requests that they have', async () => {
-  const asked = host.exec('curl -sS -w " %{http_code}" "http://127.0.0.1:5000/slow?ms=4000"')
+it('a stop lets the workers finish the requests in flight', async () => {
+  const response = host.exec('curl -sS -w " %{http_code}" "http://127.0.0.1:5000/slow?ms=4000"')
   await asRoot(`until ss -Htn 'sport = :5000' | grep -q ESTAB; do sleep 0.1; done; systemctl stop notes@green.service`)
-  expect((await asked).stdout).toMatch(/"slept":true.* 200$/s)
+  expect((await response).stdout).toMatch(/"slept":true.* 200$/s)
   expect(await asRoot(`ss -Hltn 'sport = :5000'`)).toBe('')
 })

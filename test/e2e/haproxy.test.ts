@@ -1,4 +1,4 @@
-/** The standard tasks on a host where HAProxy is the router, and what a switch costs there. */
+/** The standard tasks on a host with HAProxy as the router, and how many requests a switch loses there. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
 import { type Site, startSite } from '../../dev/site.ts'
@@ -13,7 +13,7 @@ const failures = (report: Report) =>
     Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
   )
 
-describe('the router on HAProxy', () => {
+describe('HAProxy as the router', () => {
   let site: Site
   beforeAll(async () => {
     site = await startSite({ ...onHaproxy, tasks: 'export const { doctor, repair } = tasks' })
@@ -22,7 +22,7 @@ describe('the router on HAProxy', () => {
     await site?.[Symbol.asyncDispose]()
   })
 
-  it('setup prepares the host, leaves its own configuration as it is, and does nothing the second time', async () => {
+  it("is installed by setup, which leaves the host's own configuration unchanged, and does nothing the second time", async () => {
     const dry = await succeeds(site, 'setup', '--dry-run')
     expect(dry.stdout).toContain('/etc/haproxy/switchyard/life.cfg')
     expect((await succeeds(site, 'setup')).stdout).toMatch(/\d+ folders and [1-9]\d* files changed/)
@@ -32,7 +32,7 @@ describe('the router on HAProxy', () => {
     expect((await site.host.exec('dpkg --verify haproxy | grep /etc/')).stdout).toBe('')
   })
 
-  it('two releases are deployed and promoted one after the other, and all readings agree', async () => {
+  it('gets two releases deployed and promoted one after the other, and all readings agree', async () => {
     await succeeds(site, 'deploy', '--promote')
     const first = await liveState(site)
     const second = await deployNext(site, {}, '--promote')
@@ -43,10 +43,10 @@ describe('the router on HAProxy', () => {
     expect((await succeeds(site, 'doctor')).stdout).toMatch(/ok +setup/)
   })
 
-  it(`no request is lost and none of ${SOCKETS} WebSockets is cut over six promotes`, async () => {
+  it(`loses no request and cuts none of ${SOCKETS} WebSockets over six promotes`, async () => {
     const load = await startLoad({
       url: site.url,
-      // One client of fresh connections: its answers come in the order in which it asked.
+      // One client of fresh connections, so that its responses come in the order of its requests.
       clients: { keepAlive: 4, idle: 2, post: 2, fresh: 1, slow: 2, socket: SOCKETS },
       headers: ['life-slot'],
       maxSeconds: 120,
@@ -61,7 +61,7 @@ describe('the router on HAProxy', () => {
     expect(report.kinds.fresh.seen.map(seen => seen.value)).toHaveLength(7)
   })
 
-  it('repair puts a lost route back', async () => {
+  it('gets a lost route back from repair', async () => {
     await site.host.exec(`echo nonsense > ${MAP}`)
     const refused = await site.task('promote', 'blue')
     expect(refused.code).toBe(3)
@@ -70,7 +70,7 @@ describe('the router on HAProxy', () => {
     expect((await succeeds(site, 'status')).stdout).toContain('All agree: router green')
   })
 
-  it('the control, a switch by a restart, loses requests under the same load', async () => {
+  it('loses requests under the same load when it is switched by a restart (control)', async () => {
     const options: LoadOptions = { url: site.url, clients: { keepAlive: 4, idle: 2, post: 2, fresh: 1, slow: 2 } }
     const load = await startLoad({ ...options, maxSeconds: 60 })
     for (const slot of ['blue', 'green'])

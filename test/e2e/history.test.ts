@@ -1,4 +1,4 @@
-/** What was done on a host is remembered there: by whom, from where, how it ended; and a release that failed is not promoted. */
+/** The journal of a host records what was done, by whom, from where and with which result; a release that failed is not promoted. */
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { handTar } from '../support/hand-tar.ts'
 
 const exec = promisify(execFile)
 let site: Site
-/** Of the project, in which there are files that it does not know. */
+/** The revision of the project, which has untracked files. */
 let revision: string
 
 const run = async (code: number, ...words: string[]) => {
@@ -54,7 +54,7 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it('the journal tells who did what, from where, from which slot to which, how long it took', async () => {
+it('the journal records who promoted what, from where, from which slot to which, and how long it took', async () => {
   await run(0, 'deploy')
   await run(0, 'promote', 'green')
   const promote = (await entries()).at(-1)
@@ -74,17 +74,16 @@ it('the journal tells who did what, from where, from which slot to which, how lo
   )
 })
 
-it('a deploy that failed is in the journal, with its cause, and that it was undone', async () => {
+it('the journal records a deploy that failed with its cause, and that it was undone', async () => {
   await dotenv('LIFE_FAULT=health_500\n')
-  const said = await run(3, 'deploy')
-  expect(said).toMatch(/was not healthy in time/)
+  expect(await run(3, 'deploy')).toMatch(/was not healthy in time/)
   expect((await entries()).slice(-2)).toMatchObject([
     { event: 'deploy', slot: 'blue', result: 'failed', why: 'SLOT_NOT_HEALTHY' },
     { event: 'deploy', slot: 'blue', result: 'undone' },
   ])
 })
 
-it('so is one whose artifact was refused, before it came to any slot', async () => {
+it('the journal records a deploy whose artifact was refused before a slot was chosen', async () => {
   const path = join(site.folder, 'bad.tar.gz')
   await writeFile(path, handTar([{ name: '../outside', text: 'x' }]))
   const { code, stderr } = await site.taskWith({ LIFE_VERSION: '6.6.6', LIFE_TARBALL: path }, 'deploy')
@@ -98,14 +97,14 @@ it('so is one whose artifact was refused, before it came to any slot', async () 
   expect(await run(0, 'history', '--last', '1')).toMatch(/deploy +- +6\.6\.6-\w+ +\w+ +failed: ARTIFACT_REFUSED/)
 })
 
-it('a release that failed is not promoted until it was seen healthy, or is forced', async () => {
-  // It is running again and healthy, but nobody has checked that: only the journal knows better.
+it('a release whose deploy failed is not promoted without --force', async () => {
+  // It runs again and is healthy, but no check has recorded that.
   await site.host.exec('sed -i /LIFE_FAULT/d /srv/life/slots/blue/env; systemctl start life@blue.service')
   const healthy = async () => (await site.host.exec('curl -sf http://127.0.0.1:4000/health')).code
   await expect.poll(healthy, { timeout: 20_000 }).toBe(0)
   const refused = await run(3, 'promote', 'blue')
   expect(refused).toMatch(/0\.1\.0-\w+ is bad: its deploy to blue failed at .*SLOT_NOT_HEALTHY/)
-  expect(refused).toContain('or say --force')
+  expect(refused).toContain('or use --force')
   expect(await site.live()).toBe('green')
 
   await run(0, 'promote', 'blue', '--force')
@@ -113,7 +112,7 @@ it('a release that failed is not promoted until it was seen healthy, or is force
   await run(0, 'rollback')
 })
 
-it('a check that passes clears it', async () => {
+it('a release whose deploy failed is promoted after a health check passed', async () => {
   await dotenv('LIFE_FAULT=health_500\n')
   await run(3, 'deploy')
   await dotenv('')

@@ -1,11 +1,11 @@
-/** Ctrl-C in the middle of things: undone newest first, the live slot as it was, the lock free. */
+/** Ctrl-C during a deploy: the steps are undone newest first, the live slot is unchanged, the lock is free. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 import { lockIsFree } from '../support/invariant.ts'
 
 let site: Site
 beforeAll(async () => {
-  // Such a deploy is still at work when the signal comes, however late that is.
+  // With a soak, a deploy still runs when the signal comes, however late that is.
   site = await startSite({ more: 'health: { soak: Number(env.LIFE_SOAK ?? 0) },' })
   for (const words of [['setup'], ['deploy', '--promote']]) {
     const { code, stdout, stderr } = await site.task(...words)
@@ -25,7 +25,7 @@ describe('Ctrl-C during a deploy', () => {
     'Stop the idle slot',
     'Start the new release',
     'Wait until the idle slot is healthy',
-  ])('while "%s" leaves the live slot as it was, the idle one down, the lock free, and exits 130', async title => {
+  ])('in the step "%s" leaves the live slot unchanged, the idle one down, the lock free, and exits with 130', async title => {
     const before = await livePid()
     const running = site.start({ LIFE_SOAK: '60000' }, 'deploy')
     await running.says(new RegExp(title))
@@ -39,7 +39,7 @@ describe('Ctrl-C during a deploy', () => {
     expect((await site.host.exec('ls -A /srv/life/releases')).stdout.trim().split('\n')).toHaveLength(1)
   })
 
-  it('is followed by a deploy that works', async () => {
+  it('does not prevent the next deploy', async () => {
     const { code, stdout, stderr } = await site.task('deploy', '--promote')
     expect(stdout + stderr).toSatisfy(() => code === 0)
     expect(await site.live()).toBe('green')

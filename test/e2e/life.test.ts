@@ -1,4 +1,4 @@
-/** The sample application's own tests, in the image that builds it: where Elixir is, and Hex is not. */
+/** The sample application's own tests, in the image that builds it, which has Elixir but not Hex. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

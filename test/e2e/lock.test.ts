@@ -1,4 +1,4 @@
-/** Only one works on a host: the others wait in line or are told who it is; and a late write is refused. */
+/** The lock of a host: other runs wait or are refused with the holder's name, and a write without the lock is refused. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 
@@ -22,16 +22,16 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it('a host that is closed for maintenance tells everybody why, until it is opened', async () => {
+it('a host in maintenance refuses deploys with the reason, until it is unlocked', async () => {
   await run(0, 'lock', '--reason', 'new disks')
-  expect(await run(3, 'deploy')).toMatch(/has closed .* for maintenance since .*: new disks/)
+  expect(await run(3, 'deploy')).toMatch(/closed .* for maintenance at .*: new disks/)
   expect(await run(0, 'status')).toContain('new disks')
   expect(await run(0, 'unlock')).toContain('new disks')
   expect(await run(0, 'unlock')).toContain('it was open')
   await run(0, 'deploy')
 })
 
-/** Somebody else has the lock, until it is let go. */
+/** Somebody else has the lock until this is disposed. */
 async function heldByAnn(): Promise<AsyncDisposable> {
   const owner = { by: 'ann@desk', deploy: 'hers', doing: 'deploy', since: '2026-01-02T03:04:05.000Z' }
   const hold = await site.host.exec(`printf '%s\\n' '${JSON.stringify(owner)}' > /srv/life/lock
@@ -42,7 +42,7 @@ async function heldByAnn(): Promise<AsyncDisposable> {
 }
 const WAITING = 'Waiting for ann@desk, busy since 2026-01-02T03:04:05.000Z: deploy (hers).'
 
-it('with --lock-wait a run waits in line, says for whom, and goes on when that has ended', async () => {
+it('a run with --lock-wait waits for the lock, names its holder, and continues when it is free', async () => {
   const ann = await heldByAnn()
   const waiting = site.start({}, 'retire', '--lock-wait', '1m', '--verbose')
   try {
@@ -56,22 +56,22 @@ it('with --lock-wait a run waits in line, says for whom, and goes on when that h
   expect(stdout).toMatch(/green ended/)
 })
 
-it('with a --lock-wait that is too short it is refused, and says for whom it has waited', async () => {
+it('a run whose --lock-wait expires is refused, and names the holder', async () => {
   await using _ = await heldByAnn()
   const began = performance.now()
-  const said = await run(3, 'retire', '--lock-wait', '2s')
+  const output = await run(3, 'retire', '--lock-wait', '2s')
   expect(performance.now() - began).toBeGreaterThan(2_000)
-  expect(said).toContain(WAITING)
-  expect(said).toMatch(/ann@desk is busy on life-test since 2026-01-02T03:04:05.000Z: deploy \(hers\)\. \[LOCK_TAKEN\]/)
+  expect(output).toContain(WAITING)
+  expect(output).toMatch(/ann@desk has held the lock on life-test since 2026-01-02T03:04:05.000Z: deploy \(hers\)\. \[LOCK_TAKEN\]/)
 })
 
-it('a setup waits for the lock as well, and changes nothing beside it or while the host is closed', async () => {
+it('a setup needs the lock too, and changes nothing while it is taken or the host is in maintenance', async () => {
   const unit = '/etc/systemd/system/life@.service'
   const changed = async () => (await site.host.exec(`grep -c 'by hand' ${unit}`)).stdout
   await site.host.exec(`echo '# by hand' >> ${unit}`)
   {
     await using _ = await heldByAnn()
-    expect(await run(3, 'setup')).toMatch(/ann@desk is busy .*\[LOCK_TAKEN\]/)
+    expect(await run(3, 'setup')).toMatch(/ann@desk has held the lock .*\[LOCK_TAKEN\]/)
     expect(await run(0, 'setup', '--dry-run')).toContain('-# by hand')
     expect(await run(3, 'setup', '--lock-wait', '1s')).toContain(WAITING)
   }
@@ -83,7 +83,7 @@ it('a setup waits for the lock as well, and changes nothing beside it or while t
   expect(await changed()).toBe('0\n')
 })
 
-it('a run that was frozen until another had taken over is refused, and disturbs nothing', async () => {
+it('a run that was frozen until another took the lock is refused, and changes nothing', async () => {
   await run(0, 'deploy')
   const frozen = site.start({ LIFE_SOAK: '10000' }, 'deploy', '--verbose')
   await frozen.says(/> Wait until the idle slot is healthy/)
@@ -102,7 +102,7 @@ it('a run that was frozen until another had taken over is refused, and disturbs 
   const { code, stdout, stderr } = await frozen.ended
   expect(code, stdout + stderr).not.toBe(0)
   expect(stdout + stderr).toMatch(/LOCK_LOST|OVERTAKEN|CONNECTION_LOST/)
-  // What it wanted to undo is the slot that is live by now.
+  // Its undo would have stopped the slot that is live now.
   expect(live).toMatch(/^[1-9]\d*$/)
   expect([await site.live(), await pid()]).toEqual(['green', live])
 })

@@ -1,4 +1,4 @@
-/** A migration whose client is killed goes on, and is not run a second time by the next. */
+/** A migration continues when its client is killed, and the next run does not repeat it. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 
@@ -23,20 +23,19 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it('the next run follows it to its end, and says so', async () => {
+it('a migrate after one whose client was killed follows that migration to its end, and reports it', async () => {
   const cut = site.start({}, 'migrate', '--slot', 'blue', '--verbose')
   await expect.poll(count, { timeout: 30_000 }).toBe('1')
   cut.kill('SIGKILL')
   await cut.ended
   const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
   await expect.poll(free, { timeout: 20_000 }).toBe(0)
-  const said = await run(0, 'migrate', '--slot', 'blue', '--verbose')
-  expect(said).toContain('had run them to their good end when it was cut off; not run again')
+  expect(await run(0, 'migrate', '--slot', 'blue', '--verbose')).toContain('had run them to their good end when it was cut off; not run again')
   expect(await count()).toBe('1')
   expect(await run(0, 'history', '--last', '1')).toMatch(/migrate +blue .*done/)
 })
 
-it('a migration that somebody saw the end of runs again when it is asked for', async () => {
+it('a migration whose result was reported runs again with the next migrate', async () => {
   expect(await run(0, 'migrate', '--slot', 'blue', '--verbose')).toContain('all done')
   expect(await count()).toBe('2')
 })

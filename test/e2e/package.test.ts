@@ -1,4 +1,4 @@
-/** The package as a team gets it: packed, installed in a folder of its own, beside a Taskfile of its own. */
+/** The package as a team gets it: packed and installed in another folder, next to a Taskfile. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -102,14 +102,14 @@ export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: 
     [['promot', 'green'], 'promote'],
     [['promote', 'red'], 'green'],
     [['deploy', '--promot'], '--promote'],
-  ])('ends with 2 for %j, and says what was meant', async (words, meant) => {
+  ])('exits with 2 for %j, and suggests what was meant', async (words, meant) => {
     const { code, stdout, stderr } = await npx(...words)
     expect(code).toBe(2)
     expect(stdout + stderr).toContain(meant)
   })
 
-  it('ends with 1 when the host cannot be found, within 10 s', async () => {
-    // Without npx, whose own start is not ours to answer for.
+  it('exits with 1 within 10 s when the host name does not resolve', async () => {
+    // Without npx, whose own start may take long.
     const began = performance.now()
     const failed = run(join(folder, 'node_modules/.bin/task'), ['promote', 'green'], { cwd: folder, env })
     await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere.invalid') })
@@ -117,7 +117,7 @@ export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: 
   })
 })
 
-/** A build source as somebody else writes one, with what the package exports. */
+/** A build source in a package of its own, which uses only what this package exports. */
 const plugin = `
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -128,7 +128,7 @@ import { catalogue, fault } from 'switchyard'
 
 const run = promisify(execFile)
 const faults = catalogue({
-  ARCHIVE_FAILED: fault({ exitCode: 1, message: () => 'The archive was not made.', hint: () => 'see what tar says', detail: d => d.said }),
+  ARCHIVE_FAILED: fault({ exitCode: 1, message: () => 'The archive was not made.', hint: () => 'see what tar says', detail: d => d.stderr }),
 })
 
 export const archive = file => ({
@@ -142,7 +142,7 @@ export const archive = file => ({
       const part = path + '.part'
       await run('tar', ['-C', folder, '-czf', part, file]).catch(async ({ stderr }) => {
         await rm(part, { force: true })
-        throw faults.ARCHIVE_FAILED({ said: stderr })
+        throw faults.ARCHIVE_FAILED({ stderr })
       })
       await rename(part, path)
       const git = async (...words) => (await run('git', ['-C', folder, ...words])).stdout.trim()
@@ -185,15 +185,15 @@ buildSourceContract('an archive', false, async () => {
 `
 
 describe('a plugin in a package of its own', () => {
-  it('is tested by the suite that the package exports, with nothing but that', async () => {
-    // The suite runs in the vitest of whoever wrote the plugin.
+  it('is tested by the suite that the package exports, which finds a breach of the contract', async () => {
+    // The suite runs in the plugin author's own vitest.
     await symlink(join(HOME, 'node_modules/vitest'), join(folder, 'node_modules/vitest'))
     await writeFile(join(folder, 'archive.mjs'), plugin)
     await writeFile(join(folder, 'archive.test.mjs'), pluginTest)
     const vitest = join(HOME, 'node_modules/vitest/vitest.mjs')
     const tested = async () => {
-      const words = [vitest, 'run', '--root', folder, '--reporter=json', 'archive.test.mjs']
-      const { stdout } = await run(process.execPath, words, { cwd: folder, env }).catch(failed => failed)
+      const args = [vitest, 'run', '--root', folder, '--reporter=json', 'archive.test.mjs']
+      const { stdout } = await run(process.execPath, args, { cwd: folder, env }).catch(failed => failed)
       const { numPassedTests, numFailedTests } = JSON.parse(stdout)
       return { numPassedTests, numFailedTests }
     }
@@ -205,7 +205,7 @@ describe('a plugin in a package of its own', () => {
 })
 
 describe('this repository, after npm ci', () => {
-  it('has npx task too', async () => {
+  it('runs npx task', async () => {
     const { stdout } = await run('npx', ['task'], { cwd: HOME, env })
     expect(stdout).toMatch(/promote +Send the traffic to a slot/)
   })

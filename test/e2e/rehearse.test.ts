@@ -1,4 +1,4 @@
-/** `npm run rehearse` as the README has it: what it says at its end, what it leaves behind, and that it can be interrupted. */
+/** `npm run rehearse` as in the README: its report, what it leaves behind, and its interruption. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { runProgram } from '../../dev/site.ts'
 const run = promisify(execFile)
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A temporary folder of the rehearsal's own: what it leaves behind can be seen there. */
+/** A temporary folder for the rehearsal, which shows what it leaves behind. */
 let temporary: string
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'switchyard-rehearse-'))
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => rm(temporary, { recursive: true, force: true }))
 
 const rehearse = (...flags: string[]) =>
-  // As `npm run rehearse` does. The program tsx would kill it when a signal takes it more than some milliseconds to hear, as on a busy machine.
+  // As `npm run rehearse` does. The program `tsx` would kill it if it takes more than some milliseconds to handle a signal, as on a busy machine.
   runProgram(HOME, { ...process.env, CI: '1', TMPDIR: temporary }, [
     '--import',
     'tsx',
@@ -27,21 +27,21 @@ const rehearse = (...flags: string[]) =>
     ...flags,
   ])
 
-/** The container of the rehearsal that runs now: its key bears its name. */
+/** The name of the container of the running rehearsal, which is the comment of its key. */
 async function container(): Promise<string> {
   const [folder = ''] = (await readdir(temporary)).filter(name => name.startsWith('switchyard-host-'))
   const key = await readFile(join(temporary, folder, 'id_ed25519.pub'), 'utf8')
   return key.trim().split(' ').at(-1) ?? ''
 }
-const isThere = async (name: string) =>
+const exists = async (name: string) =>
   (await run('docker', ['ps', '--all', '--format', '{{.Names}}'])).stdout.split('\n').includes(name)
 const left = async () => (await readdir(temporary)).filter(name => /^switchyard-(?:host|rehearsal)/.test(name))
 
-it('deploys, promotes under load, rolls back and enters the console, loses nothing, and cleans up', async () => {
+it('the rehearsal deploys, promotes under load, rolls back and opens the console, loses nothing, and cleans up', async () => {
   const rehearsal = rehearse()
   await rehearsal.says(/npx task setup/)
   const name = await container()
-  expect(await isThere(name)).toBe(true)
+  expect(await exists(name)).toBe(true)
   const { code, stdout, stderr } = await rehearsal.ended
   expect(code, stdout + stderr).toBe(0)
   expect(stdout).toMatch(/^promote green \(0\.1\.0 to 0\.1\.1\): \d+ requests sent, 0 failed$/m)
@@ -51,11 +51,11 @@ it('deploys, promotes under load, rolls back and enters the console, loses nothi
   expect(stdout.match(/^ {2}switched at [\d:.]+ UTC; the whole command took \d+ ms$/gm)).toHaveLength(2)
   expect(stdout).toContain('\nthis is life_green@127.0.0.1, version 0.1.1\n')
   expect(stdout).toMatch(/^Nothing was lost: 0 requests failed, 0 WebSockets cut\.$/m)
-  expect(await isThere(name)).toBe(false)
+  expect(await exists(name)).toBe(false)
   expect(await left()).toEqual([])
 })
 
-it('cleans up when Ctrl-C comes', async () => {
+it('the rehearsal cleans up after Ctrl-C', async () => {
   const rehearsal = rehearse()
   await rehearsal.says(/npx task deploy/)
   const name = await container()
@@ -63,11 +63,11 @@ it('cleans up when Ctrl-C comes', async () => {
   const { code, stdout } = await rehearsal.ended
   expect(stdout).toContain('Interrupted: the throw-away host is gone.')
   expect(code).toBe(130)
-  expect(await isThere(name)).toBe(false)
+  expect(await exists(name)).toBe(false)
   expect(await left()).toEqual([])
 })
 
-it('leaves the host with --keep, also when it is interrupted, and prints how to enter it and how to throw it away', async () => {
+it('the rehearsal keeps the host with --keep, also when interrupted, and prints how to enter and how to remove it', async () => {
   const rehearsal = rehearse('--keep')
   await rehearsal.says(/npx task deploy/)
   const name = await container()
@@ -82,10 +82,10 @@ it('leaves the host with --keep, also when it is interrupted, and prints how to 
   } finally {
     await run('bash', ['-c', remove])
   }
-  expect(await isThere(name)).toBe(false)
+  expect(await exists(name)).toBe(false)
 })
 
-it('refuses a flag that it does not know, and contacts nothing', async () => {
+it('the rehearsal refuses an unknown flag, and starts nothing', async () => {
   const { code, stdout, stderr } = await rehearse('--kepe').ended
   expect(code).toBe(2)
   expect(stderr).toContain('npm run rehearse -- [--vagrant] [--keep]')

@@ -1,4 +1,4 @@
-/** Somebody moved the traffic by hand, or a deploy was cut: the next run says what it found, and puts it in order. */
+/** After a switch by hand or a deploy that was killed, the next run reports what it found and repairs it. */
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
@@ -31,7 +31,7 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it('records that are wrong are seen by status, stop a deploy, and follow the router after a repair', async () => {
+it('wrong records are reported by status, stop a promote, and follow the router after a repair', async () => {
   await root('cd /srv/life/router && mkdir -p green.by-hand && touch green.by-hand/green && ln -sfn green.by-hand live')
   const pids = [await pid('blue'), await pid('green')]
   expect(await run(3, 'status')).toMatch(/router +green\n.*public answer +green\n.*records +blue/s)
@@ -45,16 +45,16 @@ it('records that are wrong are seen by status, stop a deploy, and follow the rou
   expect(await run(0, 'history', '--last', '1')).toMatch(/repair +green/)
 })
 
-it('in a terminal a person is asked, and only a yes changes the records', async () => {
+it('a repair in a terminal asks for confirmation, and only a yes changes the records', async () => {
   const byHand = (slot: string) =>
     root(
       `cd /srv/life/router && mkdir -p ${slot}.by-hand && touch ${slot}.by-hand/${slot} && ln -sfn ${slot}.by-hand live`,
     )
   const answer = async (keys: string) => {
-    const asking = site.inTerminal({}, 'repair')
-    await asking.says(/Let the records follow the router\? \[y\/N\]/)
-    asking.type(keys)
-    const { code, stdout } = await asking.ended
+    const prompt = site.inTerminal({}, 'repair')
+    await prompt.says(/Let the records follow the router\? \[y\/N\]/)
+    prompt.type(keys)
+    const { code, stdout } = await prompt.ended
     return { code, stdout: stripVTControlCharacters(stdout) }
   }
   const question = /router says blue, public answer says blue, records says green\. Let the records follow the router\?/
@@ -77,7 +77,7 @@ it('in a terminal a person is asked, and only a yes changes the records', async 
   expect(await answer('yes\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records say green now') })
 })
 
-it('a repair holds, also when the records say that the other slot gets the traffic tomorrow', async () => {
+it('a repair lasts, also when the record of the other slot has a promote of tomorrow', async () => {
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
   await root(`cd /srv/life/slots/blue && sed -i 's/"at": "[^"]*"/"at": "${tomorrow}"/' slot.json`)
   expect(await run(3, 'status')).toMatch(/router +green\n.*records +blue/s)
@@ -85,7 +85,7 @@ it('a repair holds, also when the records say that the other slot gets the traff
   expect(await run(0, 'status')).toContain('All agree: router green, public answer green, records green')
 })
 
-it('a record that was lost is made anew from what the slot holds', async () => {
+it('a repair recreates a lost record from what is in the slot', async () => {
   const { release } = await record('green')
   await root('rm /srv/life/slots/green/slot.json')
   await run(3, 'status')
@@ -93,7 +93,7 @@ it('a record that was lost is made anew from what the slot holds', async () => {
   expect(await record('green')).toMatchObject({ release, state: 'ready', promoted: { generation: 'by-hand' } })
 })
 
-it('a deploy whose client was killed is named by the next one, which completes', async () => {
+it('a deploy after one whose client was killed names that one, and completes', async () => {
   const running = site.start({ LIFE_SOAK: '60000' }, 'deploy', '--verbose')
   await running.says(/> Wait until the idle slot is healthy/)
   running.kill('SIGKILL')
@@ -110,7 +110,7 @@ it('a deploy whose client was killed is named by the next one, which completes',
   expect(await run(0, 'history', '--last', '5')).toContain('failed: CUT')
 })
 
-it('old releases go, and what a slot runs stays', async () => {
+it('a deploy removes old releases, and keeps the one that a slot runs', async () => {
   await root(
     'cd /srv/life/releases && for i in 1 2 3 4 5 6; do mkdir -p 0.0.$i-aaaaaa$i && touch 0.0.$i-aaaaaa$i/release.json; done; touch -d 2020-01-01 0.1.0-*; chown -R vagrant: .',
   )

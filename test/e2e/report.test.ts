@@ -1,10 +1,10 @@
-/** What a promote says of itself: on the terminal, in its report, in a browser; and that it goes back when requests fail. */
+/** What a promote measures, on the terminal, in its report and in a browser, and that it is undone when requests fail. */
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 import type { PromoteReport } from '../../slots/promote/report/data.ts'
-import { findChromium, look } from '../support/chromium.ts'
+import { findChromium, openPage } from '../support/chromium.ts'
 
 const chromium = await findChromium()
 
@@ -50,8 +50,8 @@ describe('a promote that is probed', () => {
     expect(await journal()).toBe(before)
   })
 
-  it('is not taken back when its report cannot be written after all', async () => {
-    // The folder is there when the words are read, and gone when the traffic has moved.
+  it('is not undone when its report cannot be written in the end', async () => {
+    // The folder exists when the arguments are checked, and is gone after the switch.
     const folder = join(site.folder, 'reports')
     await mkdir(folder)
     const running = site.start({}, 'promote', 'green', '--report', 'reports/promote.html')
@@ -65,7 +65,7 @@ describe('a promote that is probed', () => {
     expect((await site.task('rollback')).code).toBe(0)
   })
 
-  it('says what it saw, and writes it as a page and as data', async () => {
+  it('prints what it measured, and writes it as HTML and as JSON', async () => {
     const { code, stdout, stderr } = await site.task('promote', 'green', '--report', 'promote.html')
     expect(stdout + stderr).toSatisfy(() => code === 0)
     expect(stdout).toMatch(/^\d+ probes, 0 failed, slowest \d+ ms, first new answer after \d+ ms, last old /m)
@@ -89,16 +89,16 @@ describe('a promote that is probed', () => {
     async () => {
       if (!('program' in chromium)) return
       const report: PromoteReport = JSON.parse(await readFile(join(site.folder, 'promote.json'), 'utf8'))
-      const dom = await look(chromium.program, page, ['--dump-dom'])
+      const dom = await openPage(chromium.program, page, ['--dump-dom'])
       expect(dom.match(/class="tick (blue|green)"/g)).toHaveLength(report.probes.length)
       expect(dom).toContain('The traffic moved.')
       const picture = join(site.folder, 'promote.png')
-      await look(chromium.program, page, [`--screenshot=${picture}`])
+      await openPage(chromium.program, page, [`--screenshot=${picture}`])
       expect((await stat(picture)).size).toBeGreaterThan(20_000)
     },
   )
 
-  it('asks the site for as long as --watch says', async () => {
+  it('probes the site for as long as --watch says', async () => {
     const lastOf = async (...words: string[]) => {
       const { code, stdout, stderr } = await site.task(...words, '--report', 'watched.html')
       expect(stdout + stderr).toSatisfy(() => code === 0)
@@ -109,7 +109,7 @@ describe('a promote that is probed', () => {
     expect(await lastOf('promote', 'green')).toBeLessThan(4_000)
   })
 
-  it('measures nothing with --no-probe', async () => {
+  it('sends no probes with --no-probe', async () => {
     const { code, stdout, stderr } = await site.task('rollback', '--no-probe')
     expect(stdout + stderr).toSatisfy(() => code === 0)
     expect(stdout).not.toContain('probes')
@@ -118,8 +118,8 @@ describe('a promote that is probed', () => {
 })
 
 describe('a promote whose probes fail', () => {
-  it('goes back, proves that, and says what failed', async () => {
-    // Longer than a probe waits for its answer, and watched for longer than that.
+  it('is undone, and reports what failed', async () => {
+    // The path takes longer than the timeout of a probe, and the site is watched for longer than that.
     await using site = await startSite({ more: "probe: { paths: ['/slow?ms=8000'], watch: 7000 }," })
     await deployed(site)
     const { code, stdout, stderr } = await site.task('promote', 'green', '--report', 'promote.html')
@@ -133,7 +133,7 @@ describe('a promote whose probes fail', () => {
     expect(report.problem).toContain('failed after the switch to green')
   })
 
-  it('goes back for a 500 too, remembers that, and bears as many as the Taskfile allows', async () => {
+  it('is undone for status 500 too, marks the release as bad, and is allowed within `tolerate`', async () => {
     await using site = await startSite({
       more: `env: '.env',
   health: { path: '/', version: false },
@@ -157,14 +157,14 @@ describe('a promote whose probes fail', () => {
     expect(await site.live()).toBe('blue')
     const isBad = /is bad: its promote to green failed at .*PROBES_FAILED/
     expect(await run(3, {}, 'promote', 'green')).toMatch(isBad)
-    // By itself it is healthy, and that changes nothing; a deploy that would promote it is refused before it touches a slot.
+    // A passed health check does not clear that; a deploy that would promote the release is refused before it changes a slot.
     await run(0, {}, 'check-idle')
     const refused = await run(3, { LIFE_VERSION: '0.1.1' }, 'deploy', '--promote')
     expect(refused).toMatch(isBad)
     expect(refused).not.toContain('> Stop the idle slot')
 
-    const borne = await run(0, { TOLERATE: '100000' }, 'promote', 'green', '--force')
-    expect(borne).toMatch(/^\d+ probes, [1-9]\d* failed \(.*fresh: 500/m)
+    const tolerated = await run(0, { TOLERATE: '100000' }, 'promote', 'green', '--force')
+    expect(tolerated).toMatch(/^\d+ probes, [1-9]\d* failed \(.*fresh: 500/m)
     expect(await site.live()).toBe('green')
   })
 })

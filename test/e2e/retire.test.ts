@@ -1,4 +1,4 @@
-/** The slot that is not live is stopped: after its drain, with every connection accounted for. */
+/** `retire` stops the slot that is not live after its drain, and reports every connection. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 
@@ -9,11 +9,11 @@ const ok = async (...words: string[]) => {
   expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
   return ended.stdout
 }
-/** Opens connections to a port on the host, which stay for ten minutes; resolves to the pids that hold them. `asking`: a path that each asks for. */
-const connect = async (port: number, count: number, asking = '') => {
-  const request = asking === '' ? '' : `printf 'GET ${asking} HTTP/1.1\\r\\nHost: life\\r\\n\\r\\n' >&3;`
-  const one = `(exec 3<>/dev/tcp/127.0.0.1/${port}; ${request} exec sleep 600) > /dev/null 2>&1 & echo $!`
-  const { stdout } = await site.host.exec(`for i in $(seq ${count}); do ${one}; done`)
+/** Opens connections to a port on the host that stay for ten minutes, each with a request for `path` if given. Resolves to the pids that hold them. */
+const connect = async (port: number, count: number, path = '') => {
+  const request = path === '' ? '' : `printf 'GET ${path} HTTP/1.1\\r\\nHost: life\\r\\n\\r\\n' >&3;`
+  const client = `(exec 3<>/dev/tcp/127.0.0.1/${port}; ${request} exec sleep 600) > /dev/null 2>&1 & echo $!`
+  const { stdout } = await site.host.exec(`for i in $(seq ${count}); do ${client}; done`)
   const open = async () => (await site.host.exec(`ss -Htn state established 'sport = :${port}' | wc -l`)).stdout.trim()
   await expect.poll(open, { timeout: 10_000 }).toBe(String(count))
   return stdout.trim().split('\n')
@@ -33,19 +33,19 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it('a drain shows the count at each change, and what is left when it is over is cut, and said', async () => {
-  // An answer that takes longer than the drain keeps them through the beginning of the stop, so that somebody can see them there.
+it('retire prints the number of connections at each change, and reports those that it cut after the drain', async () => {
+  // A response that takes longer than the drain keeps the connections open into the stop.
   const [first, second] = await connect(4000, 5, '/slow?ms=20000')
   const retiring = site.start({}, 'retire', '--drain', '8s', '--verbose')
   await retiring.says(/blue, drain: 5 connections left after \d\.\d s/)
   await site.host.exec(`kill ${first} ${second}`)
-  const { code, stdout: said } = await retiring.ended
-  expect(code, said).toBe(0)
-  expect(said).toMatch(/blue, drain: 3 connections left after \d\.\d s/)
-  expect(said).toContain('blue still has 3 of 5 connections after 8000 ms')
-  expect(said).toMatch(/blue, stop: 3 connections left/)
-  expect(said).toMatch(/blue, stop: no connection left/)
-  expect(said).toContain('blue ended, 3 connections were cut: the application closed them as it ended')
+  const { code, stdout } = await retiring.ended
+  expect(code, stdout).toBe(0)
+  expect(stdout).toMatch(/blue, drain: 3 connections left after \d\.\d s/)
+  expect(stdout).toContain('blue still has 3 of 5 connections after 8000 ms')
+  expect(stdout).toMatch(/blue, stop: 3 connections left/)
+  expect(stdout).toMatch(/blue, stop: no connection left/)
+  expect(stdout).toContain('blue ended, 3 connections were cut: the application closed them as it ended')
   expect(await site.live()).toBe('green')
   expect((await site.host.exec('systemctl is-active life@blue.service')).stdout.trim()).toBe('inactive')
   expect((await journal()).at(-1)).toMatchObject({
@@ -56,7 +56,7 @@ it('a drain shows the count at each change, and what is left when it is over is 
   })
 })
 
-it('a promote or rollback to a slot that was retired says so, and not that something is broken', async () => {
+it('a promote or rollback to a retired slot reports that it was retired, and not that it is broken', async () => {
   for (const words of [['rollback'], ['promote', 'blue']]) {
     const { code, stdout, stderr } = await site.task(...words)
     expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 3)
@@ -69,20 +69,19 @@ it('a promote or rollback to a slot that was retired says so, and not that somet
   expect(await site.live()).toBe('green')
 })
 
-it('a slot that is down is left alone', async () => {
+it('retire does nothing to a slot that is down', async () => {
   const events = (await journal()).length
   expect(await ok('retire')).toContain('blue was down')
   expect(await journal()).toHaveLength(events)
 })
 
-it('a deploy retires in the same way what still runs there', async () => {
+it('a deploy retires a slot that still runs in the same way', async () => {
   await ok('deploy')
   await connect(4000, 1)
-  const said = await ok('deploy', '--drain', '1s')
-  expect(said).toContain('blue ended, 1 connection was cut')
+  expect(await ok('deploy', '--drain', '1s')).toContain('blue ended, 1 connection was cut')
 })
 
-it('a dry run says what it saw of the slot, and stops nothing', async () => {
+it('a dry run of retire and deploy reports the state of the slot, and stops nothing', async () => {
   const pid = async () => (await site.host.exec('systemctl show -p MainPID --value life@blue.service')).stdout
   await connect(4000, 2)
   const before = await pid()
@@ -91,18 +90,18 @@ it('a dry run says what it saw of the slot, and stops nothing', async () => {
   expect(await pid()).toBe(before)
   await ok('retire', '--drain', '0s')
   for (const words of [['retire'], ['deploy', '--promote']]) {
-    const said = await ok(...words, '--dry-run')
-    expect(said).toContain('blue is down: there is nothing to stop')
-    expect(said).toContain('ok: Take the lock  not taken in a dry run')
-    expect(said).not.toMatch(/was down|blue ended/)
+    const output = await ok(...words, '--dry-run')
+    expect(output).toContain('blue is down: there is nothing to stop')
+    expect(output).toContain('ok: Take the lock  not taken in a dry run')
+    expect(output).not.toMatch(/was down|blue ended/)
   }
 })
 
-it('a rollback after a deploy says what was live in the slot, and what is there now', async () => {
-  const nowhere = async (environment: Record<string, string>, words: RegExp) => {
+it('a rollback after a deploy is refused with what was live in the slot and what is there now', async () => {
+  const nowhere = async (environment: Record<string, string>, message: RegExp) => {
     const { code, stdout, stderr } = await site.taskWith(environment, 'rollback')
     expect(stdout + stderr).toSatisfy(() => code === 3)
-    expect(stderr).toMatch(words)
+    expect(stderr).toMatch(message)
     expect(stderr).toMatch(/next: `npx task promote blue` sends the traffic to 0\.1\.[01]-\w+/)
   }
   await ok('deploy')
@@ -111,6 +110,6 @@ it('a rollback after a deploy says what was live in the slot, and what is there 
   expect(code).toBe(0)
   await nowhere(
     {},
-    /deployed 0\.1\.1-\w+ to blue at \S+Z, in the place of 0\.1\.0-\w+, which was live there\. \[ROLLBACK_NOWHERE\]/,
+    /deployed 0\.1\.1-\w+ to blue at \S+Z, replacing 0\.1\.0-\w+, which was live there\. \[ROLLBACK_NOWHERE\]/,
   )
 })

@@ -1,6 +1,5 @@
 /**
- * The ten faults of the shell script that this program replaces, each as a test on a real host. They run in order, on one
- * host, as a team's day would.
+ * The ten faults of the shell script that this program replaces, each as a test on a real host. They run in order on one host.
  */
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -53,14 +52,14 @@ const ok = async (...words: string[]) => {
 }
 
 describe('the ten faults of the script', () => {
-  it('1. promote says where the traffic is because it asked until the answer came', async () => {
+  it('1. promote reports the live slot only after the public answer confirmed it', async () => {
     await ok('deploy')
     const { stdout } = await ok('promote', 'blue')
     expect(stdout).toContain('blue is live')
     expect(await site.live()).toBe('blue')
   })
 
-  it('2. an answer of /deployment_id that fails is not read as "deploy blue"', async () => {
+  it('2. a failed request to /deployment_id is not read as "deploy blue"', async () => {
     const pid = await pidOf('blue')
     await site.host.exec('systemctl stop nginx')
     const refused = await site.task('deploy')
@@ -70,7 +69,7 @@ describe('the ten faults of the script', () => {
     expect(await pidOf('blue')).toBe(pid)
   })
 
-  it('3. which version runs where stands on the host, so that a second deployer sees it', async () => {
+  it('3. the host records which version runs where, so a second deployer sees it', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'switchyard-second-'))
     try {
       await ok('status')
@@ -93,18 +92,18 @@ describe('the ten faults of the script', () => {
     }
   })
 
-  it('4. the same version deployed twice never unpacks over the running one', async () => {
-    const look = 'cd /srv/life/releases && find . -type f -printf "%p %i %T@\\n" | sort | sha256sum'
-    const before = (await site.host.exec(look)).stdout
+  it('4. a second deploy of the same version does not unpack over the running one', async () => {
+    const listing = 'cd /srv/life/releases && find . -type f -printf "%p %i %T@\\n" | sort | sha256sum'
+    const before = (await site.host.exec(listing)).stdout
     const pid = await pidOf('blue')
     const { stdout } = await ok('deploy')
     expect(stdout).toContain('is already there')
-    expect((await site.host.exec(look)).stdout).toBe(before)
+    expect((await site.host.exec(listing)).stdout).toBe(before)
     expect(await pidOf('blue')).toBe(pid)
     expect(await pidOf('green')).not.toBe('0')
   })
 
-  it('5. waiting for "stopped" has an end, and says so', async () => {
+  it('5. a process that does not stop is killed at the limit, and that is reported', async () => {
     await dotenv('LIFE_FAULT=ignore_sigterm\n')
     await ok('deploy')
     await dotenv('')
@@ -112,14 +111,14 @@ describe('the ten faults of the script', () => {
     expect(stdout).toContain('green did not end by itself and was killed')
   })
 
-  it('6. migrate runs in the idle slot unless told otherwise, and says so', async () => {
+  it('6. migrate runs in the idle slot by default, and reports it', async () => {
     const { stdout } = await ok('migrate')
     expect(stdout).toMatch(/0\.1\.0-\w+ in green, the idle slot/)
     const again = await ok('migrate', '--slot', 'blue', '--verbose')
     expect(again.stdout).toContain('Migrations already up')
   })
 
-  it('7. values of the environment file arrive byte for byte, nothing in them is run', async () => {
+  it('7. the values of the environment file arrive byte for byte, and nothing in them is run', async () => {
     const value = `a $HOME $(touch /tmp/owned) & # " \\ ü ☃ end`
     await dotenv(`FIRST=plain\nTRICKY='${value}'\n`)
     await ok('deploy')
@@ -131,7 +130,7 @@ describe('the ten faults of the script', () => {
     expect((await site.host.exec('stat -c %a /srv/life/slots/green/env')).stdout.trim()).toBe('600')
   })
 
-  it('8. there is a config test, a health check before the switch, a lock, a record and a drain', async () => {
+  it('8. a promote has a config test and a health check before the switch, and there are a lock and a journal', async () => {
     const own = '/etc/nginx/switchyard/life.conf'
     await site.host.exec(`cp ${own} /root/life.conf; echo 'listen;' >> ${own}`)
     const invalid = await site.task('promote', 'green')
@@ -151,7 +150,7 @@ describe('the ten faults of the script', () => {
     const second = await site.task('promote', 'green')
     await writeFile(join(site.folder, 'gate'), '')
     expect(second.code).toBe(3)
-    expect(second.stdout + second.stderr).toMatch(/is busy on .* since .*: gated/)
+    expect(second.stdout + second.stderr).toMatch(/has held the lock on .* since .*: gated/)
     expect((await first.ended).code).toBe(0)
 
     const journal = (await site.host.exec('cat /srv/life/journal.jsonl')).stdout
@@ -166,7 +165,7 @@ describe('the ten faults of the script', () => {
     })
   })
 
-  it('9. both slots come back after a reboot of the host, in the state they had', async () => {
+  it('9. both slots run again after a reboot of the host', async () => {
     await site.host.restart()
     await expect.poll(() => site.live(), { timeout: 30_000 }).toBe('blue')
     const health = (port: number) => site.host.exec(`curl -sf --max-time 2 http://127.0.0.1:${port}/health`)
@@ -175,7 +174,7 @@ describe('the ten faults of the script', () => {
     expect((await ok('status')).stdout).toMatch(/blue\s+live/)
   })
 
-  it('10. the slots have node names of their own, and a console enters the one it was told to', async () => {
+  it('10. each slot has a node name of its own, and an expression is evaluated in the given slot', async () => {
     expect(await rpc('blue', 'IO.puts(node())')).toContain('blue')
     expect(await rpc('green', 'IO.puts(node())')).toContain('green')
   })

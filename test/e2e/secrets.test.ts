@@ -1,6 +1,6 @@
 /**
- * Secrets are planted in the environment file, and an application prints them in every way that it can; then every place is
- * searched that something of ours is written to. Each search has a control: the same search, where it has to find.
+ * Secrets are planted in the environment file, and an application prints them in many encodings; then every place that the program
+ * writes to is searched. Each search has a control: the same search where it has to find something.
  */
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { type Ended, type Site, startSite } from '../../dev/site.ts'
 
 const run = promisify(execFile)
 
-/** Each line of each secret has both, so that a half of it is found as well. */
+/** Each line of each secret contains both marks, so that half a line is found too. */
 const MARKS = ['Pl4nt3d', 'V4lu3xyz']
 const SECRETS: Readonly<Record<string, string>> = {
   META: `Pl4nt3d $HOME;$(touch /tmp/owned)|"x" & \\n \`id\` (V4lu3xyz)!`,
@@ -22,7 +22,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   TOKEN: 'Pl4nt3d.c2Vzc2lvbg/V4lu3xyz+=',
 }
 
-/** What base64 is sure to make of a text, wherever it stands in what is encoded. */
+/** The base64 characters that a text yields at each of the three offsets in the encoded data. */
 const insideBase64 = (text: string): string[] =>
   [0, 1, 2].map(before => {
     const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(text)])
@@ -30,14 +30,14 @@ const insideBase64 = (text: string): string[] =>
   })
 const NEEDLES = MARKS.flatMap(mark => [mark, ...insideBase64(mark)])
 
-/** The needles that a text has in it, a line that a terminal has broken included. */
+/** The needles in a text, also in lines that a terminal has wrapped. */
 const found = (text: string): string[] => {
   const whole = stripVTControlCharacters(text)
   return NEEDLES.filter(needle => whole.includes(needle) || whole.replace(/\r?\n/g, '').includes(needle))
 }
 
 const NAMES = Object.keys(SECRETS).join(' ')
-/** A release whose program prints its environment, plain and encoded, and fails, whatever it is asked to do. */
+/** A release whose program prints its environment, plain and encoded, and fails for every argument. */
 const TELLTALE = `#!/bin/bash
 for name in ${NAMES}; do
   value=\${!name}
@@ -54,7 +54,7 @@ done
 exit 1
 `
 let site: Site
-/** All that was printed, by the words of the command. */
+/** The output of each command, by the name of the case. */
 const outputs = new Map<string, Ended>()
 let local: Record<string, string>
 
@@ -88,7 +88,7 @@ const dotenv = (more = '') =>
       .join('') + more,
   )
 
-/** Keeps looking at the arguments of all processes of the host, and writes down those that hold a needle. */
+/** Reads the arguments of all processes of the host in a loop, and records the needles in them. */
 const WATCH = `printf '%s\\n' ${NEEDLES.join(' ')} > /root/needles
 systemd-run --quiet --unit=watch bash -c 'while :; do
   cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -aoFf /root/needles >> /root/arguments || :
@@ -152,8 +152,8 @@ it('the control: the needles find each secret, in each form that it is printed i
   }
 })
 
-describe('what is printed', () => {
-  it('holds no secret, in any way of printing', () => {
+describe('the output of every command', () => {
+  it('contains no secret, in any output format', () => {
     expect(outputs.size).toBeGreaterThan(15)
     for (const [name, { stdout, stderr }] of outputs) {
       const lines = `${stdout}\n${stderr}`.split('\n').filter(line => found(line).length > 0)
@@ -165,26 +165,26 @@ describe('what is printed', () => {
   })
 
   it.each(['telltale', 'telltale, verbose', 'telltale, json', 'migrate', 'migrate, verbose'])(
-    'although the application that failed told all of them: %s',
+    'shows the lines of the failed application with its secrets hidden: %s',
     name => {
       const { stdout, stderr } = outputs.get(name) ?? { stdout: '', stderr: '' }
-      for (const word of ['base64', 'basic', 'url', 'form', 'json', 'cut in two:'])
-        expect.soft(stdout + stderr).toMatch(new RegExp(`${word} .*\\[hidden\\]`))
+      for (const label of ['base64', 'basic', 'url', 'form', 'json', 'cut in two:'])
+        expect.soft(stdout + stderr).toMatch(new RegExp(`${label} .*\\[hidden\\]`))
     },
   )
 
-  it('although the journal of its unit has them all, which is the control', async () => {
+  it("is searched for secrets that the application printed: its unit's journal contains them (control)", async () => {
     const { stdout } = await site.host.exec("journalctl --no-pager -o cat --unit='life@*.service'")
     expect(found(stdout)).toEqual(expect.arrayContaining(MARKS))
     expect(found(stdout).length).toBeGreaterThan(4)
   })
 
-  it('tells the environment by its names', () => {
+  it('shows changes of the environment by name', () => {
     expect(outputs.get('dry run')?.stdout).toMatch(/environment: new LATER/)
   })
 })
 
-it('holds no secret: the report of a promote, as a page and as data', async () => {
+it('the report of a promote contains no secret, as HTML and as JSON', async () => {
   for (const name of ['promote.html', 'promote.json']) {
     const text = await readFile(join(site.folder, name), 'utf8')
     expect(text).toContain('0.1.0')
@@ -192,7 +192,7 @@ it('holds no secret: the report of a promote, as a page and as data', async () =
   }
 })
 
-it('holds no secret: what the program leaves on this machine, its compiled Taskfile among it', async () => {
+it('the files that the program leaves on this machine contain no secret, including the compiled Taskfile', async () => {
   const files = (await readdir(site.folder, { recursive: true, withFileTypes: true }))
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name))
@@ -202,50 +202,50 @@ it('holds no secret: what the program leaves on this machine, its compiled Taskf
   expect(withSecrets).toEqual([join(site.folder, '.env')])
 })
 
-describe('on the host', () => {
-  it("no file holds a secret but the slots' environment files, which are closed to others", async () => {
+describe('the host', () => {
+  it("has secrets only in the slots' environment files, which other users cannot read", async () => {
     const files = await root(
       'grep -rlaFf /root/needles -D skip /srv /etc /home /tmp /var/tmp /var/spool /var/lib/systemd /dev/shm /run --exclude-dir=journal | sort',
     )
-    const [applications, ours] = [/^\/srv\/life\/slots\/\w+\/tasks\/[^/]+\.log$/, files.trim().split('\n')]
-    // The output of migrations is the application's own, and is kept as closed as its environment.
-    expect(ours.filter(file => !applications.test(file))).toEqual([
+    const [migrationLog, ours] = [/^\/srv\/life\/slots\/\w+\/tasks\/[^/]+\.log$/, files.trim().split('\n')]
+    // The output of migrations may contain secrets of the application, so it has the same mode as the environment.
+    expect(ours.filter(file => !migrationLog.test(file))).toEqual([
       '/srv/life/slots/blue/env',
       '/srv/life/slots/green/env',
     ])
-    expect(ours.some(file => applications.test(file))).toBe(true)
+    expect(ours.some(file => migrationLog.test(file))).toBe(true)
     const modes = await root(`stat -c '%U %a' ${ours.join(' ')}; stat -c '%U %a' /srv/life/slots/*`)
     expect([...new Set(modes.trim().split('\n'))].sort()).toEqual(['vagrant 600', 'vagrant 700'])
   })
 
-  it('neither do journal, records and lock, which are there', async () => {
+  it('has no secret in the journal, the records and the lock', async () => {
     const text = await root('cd /srv/life && cat journal.jsonl lock slots/*/slot.json releases/*/release.json')
     expect(text).toContain('SLOT_')
     expect(text).toMatch(/"event":"migrate".*"result":"failed"/)
     expect(found(text)).toEqual([])
   })
 
-  it("nothing of ours in systemd's journal holds one, and what sudo wrote down of our commands neither", async () => {
+  it("has no secret in what the program and sudo wrote to systemd's journal", async () => {
     const entries = (await root('journalctl --no-pager -o json'))
       .split('\n')
       .filter(Boolean)
       .map(line => JSON.parse(line) as Record<string, unknown>)
     const ours = entries.filter(({ _SYSTEMD_UNIT: unit }) => !String(unit).startsWith('life@'))
-    expect(ours.some(({ MESSAGE: said }) => /sudo|COMMAND=.*systemctl start life@/.test(String(said)))).toBe(true)
+    expect(ours.some(({ MESSAGE: message }) => /sudo|COMMAND=.*systemctl start life@/.test(String(message)))).toBe(true)
     // A message that is not plain text comes as a list of bytes.
-    const words = (value: unknown) => (Array.isArray(value) ? Buffer.from(value as number[]).toString() : String(value))
-    expect(found(ours.map(entry => Object.values(entry).map(words).join(' ')).join('\n'))).toEqual([])
+    const textOf = (value: unknown) => (Array.isArray(value) ? Buffer.from(value as number[]).toString() : String(value))
+    expect(found(ours.map(entry => Object.values(entry).map(textOf).join(' ')).join('\n'))).toEqual([])
   })
 
-  it('no process ever had one among its arguments', async () => {
+  it('never ran a process with a secret in its arguments', async () => {
     expect(Number(await root('wc -l < /root/rounds'))).toBeGreaterThan(50)
     expect(await root('cat /root/arguments')).toBe('')
-    // The control: one that has, for a moment.
+    // The control: a process that has one for a moment.
     await root('bash -c "exec -a Pl4nt3d sleep 30" & until [ -s /root/arguments ]; do sleep 0.1; done; kill $!')
     expect(await root('sort -u /root/arguments')).toBe('Pl4nt3d\n')
   })
 
-  it('nothing that stands in a value was run', async () => {
+  it('never ran a command from the value of a variable', async () => {
     expect(await root('ls /tmp/owned 2>&1')).toContain('No such file')
   })
 })

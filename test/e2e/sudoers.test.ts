@@ -1,18 +1,18 @@
-/** What the sudoers file that `setup` writes allows, asked of sudo itself: the plugins' command lines to the word, and nothing beside them. */
+/** What the sudoers file of `setup` allows according to sudo itself: exactly the command lines of the plugins, and nothing else. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 import { quote } from '../../host/script.ts'
 import { beam, nginx } from '../../index.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
 
-/** A password-free rule for everything, as the image has it, and as many an administrator writes it. */
+/** A rule that allows everything without a password; the image has it, as many hosts do. */
 const EVERYTHING = '/etc/sudoers.d/vagrant'
 const SYSTEMCTL = '/usr/bin/systemctl'
 const JOURNAL = ['/usr/bin/journalctl', '--quiet', '--no-pager', '--output=json']
 
-/** Each is near one that is allowed, or would be worth having to somebody who took over the account. */
+/** Each command line is similar to an allowed one, or would be useful to somebody who took over the account. */
 const DENIED: readonly (readonly string[])[] = [
-  // Other units, and other things to do with ours.
+  // Other units, and other verbs for ours.
   [SYSTEMCTL, 'stop', 'nginx'],
   [SYSTEMCTL, 'restart', 'nginx'],
   [SYSTEMCTL, 'stop', 'nginx.service'],
@@ -28,7 +28,7 @@ const DENIED: readonly (readonly string[])[] = [
   [SYSTEMCTL, 'daemon-reload'],
   [SYSTEMCTL, 'reboot'],
   [SYSTEMCTL],
-  // More words, fewer words, other words.
+  // More arguments, fewer arguments, other arguments.
   [SYSTEMCTL, 'start', 'life@blue.service', 'ssh.service'],
   [SYSTEMCTL, 'start', 'life@blue.service', ''],
   [SYSTEMCTL, 'start', 'life@blue.service life@green.service'],
@@ -39,14 +39,14 @@ const DENIED: readonly (readonly string[])[] = [
   [SYSTEMCTL, 'stop', 'life@blue.service; id'],
   [SYSTEMCTL, 'stop', 'life@blue.service\nid'],
   [SYSTEMCTL, 'stop', 'life@$(id).service'],
-  // A word that sudo would take for a pattern, or one that such a pattern would let pass.
+  // An argument that sudo would take for a pattern, or that such a pattern would match.
   [SYSTEMCTL, 'stop', 'life@*.service'],
   [SYSTEMCTL, '*', 'life@blue.service'],
   [SYSTEMCTL, 'stop', 'life@blue?service'],
   [SYSTEMCTL, 'stop', 'life@blueXservice'],
   [SYSTEMCTL, 'stop', 'life@[bg]lue.service'],
   ['/usr/bin/*', 'start', 'life@blue.service'],
-  // The journal of others, and journalctl's other powers.
+  // The journal of other units, and other options of journalctl.
   [...JOURNAL, '--lines=1000', '--unit=ssh.service'],
   [...JOURNAL, '--lines=1000', '--unit=life@*'],
   [...JOURNAL, '--lines=1000', '--unit=life@blue.service', '--unit=ssh.service'],
@@ -55,7 +55,7 @@ const DENIED: readonly (readonly string[])[] = [
   [...JOURNAL, '--lines=1000', '--file=/etc/shadow'],
   ['/usr/bin/journalctl', '--unit=life@blue.service'],
   ['/usr/bin/journalctl'],
-  // A configuration of one's own would run what it likes as root.
+  // An nginx configuration of the user's own could run anything as root.
   ['/usr/sbin/nginx'],
   ['/usr/sbin/nginx', '-t', '-c', '/tmp/nginx.conf'],
   ['/usr/sbin/nginx', '-tc', '/tmp/nginx.conf'],
@@ -67,7 +67,7 @@ const DENIED: readonly (readonly string[])[] = [
   ['/usr/bin/ln', '-sfn', '/etc/nginx/switchyard/life.blue.conf', '/etc/sudoers.d/mine'],
   ['/usr/bin/mv', '-T', '/tmp/life.next', '/etc/nginx/sites-enabled/life.conf'],
   ['/usr/bin/mv', '-T', '/etc/nginx/switchyard/life.next', '/etc/sudoers.d/mine'],
-  // What `setup` itself does as root: it needs an account that may do everything, once.
+  // What `setup` itself runs as root; it needs an account that may do everything.
   ['/usr/bin/tee', '/etc/passwd'],
   ['/usr/bin/tee', '/etc/systemd/system/life@.service'],
   ['/usr/bin/tee', '/etc/sudoers.d/switchyard-life'],
@@ -110,19 +110,19 @@ describe.each([
 
   /** Runs bash as the deploying user. */
   const asUser = (command: string) => site.host.exec(`runuser -u vagrant -- bash -c ${quote(command)}`)
-  /** Those of the command lines that sudo would run for the deploying user, without a password; as sudo itself says. */
+  /** The command lines that sudo would run for the deploying user without a password, according to `sudo -l`. */
   const allowedOf = async (commands: readonly (readonly string[])[], as = '') => {
-    const asked = commands.map(
-      (words, i) => `sudo -n ${as} -l -- ${words.map(quote).join(' ')} > /dev/null 2>&1 && echo ${i}`,
+    const checks = commands.map(
+      (command, i) => `sudo -n ${as} -l -- ${command.map(quote).join(' ')} > /dev/null 2>&1 && echo ${i}`,
     )
-    const { stdout } = await asUser(`${asked.join('\n')}\ntrue`)
+    const { stdout } = await asUser(`${checks.join('\n')}\ntrue`)
     return stdout
       .split('\n')
       .filter(Boolean)
       .map(i => commands[Number(i)])
   }
 
-  it('belongs to root, is closed to others, and is valid', async () => {
+  it('belongs to root, has mode 440, and is valid', async () => {
     const { stdout } = await site.host.exec(
       'stat -c "%U %a" /etc/sudoers.d/switchyard-life; visudo -c -q && echo valid; ls -A /etc/sudoers.d',
     )
@@ -130,12 +130,12 @@ describe.each([
     expect(stdout).not.toContain('.next')
   })
 
-  it('allows every command line that the plugins want', async () => {
+  it('allows every command line that the plugins need', async () => {
     expect(wanted.length).toBeGreaterThan(10)
     expect(await allowedOf(wanted)).toEqual(wanted)
   })
 
-  it('lists exactly those, without a pattern, and as root alone', async () => {
+  it('lists exactly the command lines of the plugins, without patterns, and for root alone', async () => {
     const { stdout } = await asUser('COLUMNS=10000 sudo -n -l')
     const [, rules = ''] = stdout.split('may run the following commands')
     const listed = rules
@@ -145,7 +145,7 @@ describe.each([
       .filter(Boolean)
     expect(listed.toSorted()).toEqual(
       wanted
-        .map(words => `(root) NOPASSWD: ${words.map(word => word.replace(/[=:,\\]/g, '\\$&')).join(' ')}`)
+        .map(command => `(root) NOPASSWD: ${command.map(word => word.replace(/[=:,\\]/g, '\\$&')).join(' ')}`)
         .filter((line, i, all) => all.indexOf(line) === i)
         .toSorted(),
     )
@@ -158,9 +158,9 @@ describe.each([
     expect(await allowedOf(DENIED)).toEqual([])
   })
 
-  it('really runs what is allowed, and nothing of what is not', async () => {
+  it('lets sudo run an allowed command, and nothing else', async () => {
     expect(await asUser('sudo -n /usr/sbin/nginx -t')).toMatchObject({ code: 0 })
-    const tries = [
+    const attempts = [
       'sudo -n /usr/bin/systemctl stop nginx',
       'sudo -n /usr/bin/systemctl stop life@blue.service ssh.service',
       "sudo -n /usr/bin/systemctl stop 'life@*.service'",
@@ -172,18 +172,18 @@ describe.each([
       'sudo -n -e /etc/passwd',
       'sudo -n -D /tmp /usr/sbin/nginx -t',
     ]
-    for (const line of tries) expect.soft((await asUser(line)).code, line).not.toBe(0)
+    for (const line of attempts) expect.soft((await asUser(line)).code, line).not.toBe(0)
     const { stdout } = await site.host.exec('systemctl is-active nginx ssh; ls /root/owned 2>&1')
     expect(stdout).toMatch(/^active\nactive\n.*No such file/)
   })
 
-  it('sudo compares the words in one line, so two of them may come as one: systemctl then does nothing', async () => {
+  it('matches two arguments that are joined into one, for which systemctl then fails', async () => {
     const { code, stderr } = await asUser("sudo -n /usr/bin/systemctl 'start life@blue.service'")
     expect(code).not.toBe(0)
     expect(stderr).toMatch(/Unknown command verb|Unknown operation/)
   })
 
-  it('the control: where everything is allowed, sudo says so of each of these', async () => {
+  it('is the only reason for the denials: with a rule for everything, sudo allows each of them (control)', async () => {
     await site.host.exec(`mv /root/everything ${EVERYTHING}`)
     const there = DENIED.filter(([program]) => program !== '/usr/bin/*')
     expect(await allowedOf(there)).toEqual(there)

@@ -1,13 +1,13 @@
 /**
- * What a switch costs the users of the site, under load that never retries. The default router must lose nothing; a
- * control that reloads nginx must lose something, or this test is blind.
+ * How many requests a switch loses under load that never retries. The default router must lose none; a control that reloads
+ * nginx must lose some, or the load would not detect a loss.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
 import { type Site, startSite } from '../../dev/site.ts'
 
 const SOCKETS = 50
-/** Switches that the control may take until it has lost a request. With this load about four of five do. */
+/** Limit of switches within which the control has to lose a request. With this load about four of five switches do. */
 const CONTROL_SWITCHES = 30
 
 async function startedSite(router: string): Promise<Site> {
@@ -41,7 +41,7 @@ describe('the default router', () => {
   it(`loses no request and cuts none of ${SOCKETS} WebSockets over six promotes`, async () => {
     const load = await startLoad({
       url: site.url,
-      // One client of fresh connections: its answers come in the order in which it asked.
+      // One client of fresh connections, so that its responses come in the order of its requests.
       clients: { keepAlive: 4, idle: 2, post: 2, fresh: 1, slow: 2, socket: SOCKETS },
       headers: ['life-slot'],
       maxSeconds: 120,
@@ -57,7 +57,7 @@ describe('the default router', () => {
   })
 })
 
-describe('the control, a router that reloads', () => {
+describe('a router that reloads (control)', () => {
   let site: Site
   beforeAll(async () => {
     site = await startedSite("nginx({ site: 'life.example', mode: 'reload' })")
@@ -69,7 +69,7 @@ describe('the control, a router that reloads', () => {
   it(`loses requests within ${CONTROL_SWITCHES} promotes under the same load`, async () => {
     const options: LoadOptions = { url: site.url, clients: { keepAlive: 16, post: 8 }, maxSeconds: 200 }
     const load = await startLoad(options)
-    // The load tells its figures only at its end, so it is asked after some switches, and started again.
+    // The load reports its figures only at its end, so it is stopped after some switches, and started again.
     let switches = 0
     let report: Report | undefined
     let running = load

@@ -1,4 +1,4 @@
-/** Uploads as a person runs them, on a host of its own: what is on it already is not sent again, whatever happened before. */
+/** Uploads to a host of its own: files that are on it already are not sent again, whatever happened before. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
@@ -15,10 +15,10 @@ const PART = 400_000
 
 let site: Site
 let line: SlowProxy
-/** Goes through `line`, which counts. */
+/** An ssh configuration that connects through `line`, which counts bytes. */
 let config: string
 
-/** Any file that is named, whatever is in it: the source that the program brings takes nothing but gzip. */
+/** A build source that takes any file; the program's own takes gzip only. */
 const build = `{
   name: 'any file',
   create: ({ $ }) => ({
@@ -47,11 +47,11 @@ beforeEach(async () => {
 interface Source {
   readonly folder: string
   change(path: string, content: string | Buffer): Promise<void>
-  /** The environment in which a task uploads it as it is now. */
+  /** Packs the folder as it is now; resolves to the environment in which a task uploads it. */
   packed(version: string, kind?: 'z' | 'J' | ''): Promise<Record<string, string>>
 }
 
-/** Files that do not pack, so that bytes on the line are those of the files. */
+/** A folder of random files, which do not compress, so the bytes on the line are those of the files. */
 async function source(): Promise<Source> {
   const folder = await mkdtemp(join(site.folder, 'source-'))
   const change = async (path: string, content: string | Buffer) => writeFile(join(folder, path), content)
@@ -68,7 +68,7 @@ async function source(): Promise<Source> {
   }
 }
 
-/** Uploads, and resolves to the bytes that went to the host for it. */
+/** Uploads, and resolves to the number of bytes that were sent to the host. */
 async function upload(environment: Record<string, string>): Promise<number> {
   const before = line.bytes.up
   const ended = await site.taskWith(environment, 'upload')
@@ -81,9 +81,9 @@ const sums = 'find . -type f ! -name .manifest ! -name release.json -exec sha256
 const here = async ({ folder }: Source) => (await exec('bash', ['-c', sums], { cwd: folder })).stdout
 const there = async (version: string) => (await site.host.exec(`cd /srv/life/releases/${version}-* && ${sums}`)).stdout
 
-it('what had arrived when an upload was cut is not sent again', async () => {
-  const it = await source()
-  const environment = await it.packed('1.0.0')
+it('an upload after one that was cut does not send again what had arrived', async () => {
+  const tree = await source()
+  const environment = await tree.packed('1.0.0')
   await using slow = await startSlowProxy(site.host.sshPort, { rate: 1_000_000 })
   const cutting = site.host.exec(`
     until [ "$(ls /srv/life/releases/.1.0.0-*/lib 2> /dev/null | wc -l)" -gt ${PARTS * 0.6} ]; do sleep 0.05; done
@@ -94,45 +94,45 @@ it('what had arrived when an upload was cut is not sent again', async () => {
   expect(await releases()).toEqual([''])
 
   expect(await upload(environment)).toBeLessThan(PARTS * PART * 0.5)
-  expect(await there('1.0.0')).toBe(await here(it))
+  expect(await there('1.0.0')).toBe(await here(tree))
   expect(await leftovers(site)).toEqual([])
 })
 
-it('uploads at the same time, of one release or of two, do not disturb each other', async () => {
-  const [one, other] = [await source(), await source()]
-  const [same, different] = [await one.packed('2.0.0'), await other.packed('2.0.1')]
+it('simultaneous uploads of one release or of two do not disturb each other', async () => {
+  const [first, second] = [await source(), await source()]
+  const [same, different] = [await first.packed('2.0.0'), await second.packed('2.0.1')]
   const running = [same, same, different].map(environment => site.start(environment, 'upload').ended)
   for (const ended of await Promise.all(running)) expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })
-  expect(await there('2.0.0')).toBe(await here(one))
-  expect(await there('2.0.1')).toBe(await here(other))
+  expect(await there('2.0.0')).toBe(await here(first))
+  expect(await there('2.0.1')).toBe(await here(second))
   expect(await releases()).toHaveLength(2)
   expect(await leftovers(site)).toEqual([])
 })
 
-it('a file that was changed by hand in an old release is found out, and sent', async () => {
-  const it = await source()
-  await upload(await it.packed('3.0.0'))
+it('an upload detects a file that was changed by hand in an old release, and sends it', async () => {
+  const tree = await source()
+  await upload(await tree.packed('3.0.0'))
   await site.host.exec(`cd /srv/life/releases/3.0.0-*/lib && printf x | dd of='part 7' seek=100 bs=1 conv=notrunc`)
-  await it.change('lib/new', 'a line\n')
-  const sent = await upload(await it.packed('3.0.1'))
+  await tree.change('lib/new', 'a line\n')
+  const sent = await upload(await tree.packed('3.0.1'))
   expect(sent).toBeGreaterThan(PART)
   expect(sent).toBeLessThan(2 * PART)
-  expect(await there('3.0.1')).toBe(await here(it))
+  expect(await there('3.0.1')).toBe(await here(tree))
 })
 
-it('an archive that only the host can look into is sent whole, once', async () => {
-  const it = await source()
-  const environment = await it.packed('4.0.0', '')
+it('an archive that only the host can read is sent whole, once', async () => {
+  const tree = await source()
+  const environment = await tree.packed('4.0.0', '')
   expect(await upload(environment)).toBeGreaterThan(PARTS * PART)
-  expect(await there('4.0.0')).toBe(await here(it))
+  expect(await there('4.0.0')).toBe(await here(tree))
   expect(await upload(environment)).toBeLessThan(PART)
   expect(await leftovers(site)).toEqual([])
 })
 
-it('an archive for which the host has no program is refused in the words of its tar, and nothing of it is kept', async () => {
+it('an archive for which the host has no program is refused with the message of its tar, and not kept', async () => {
   expect(await site.host.exec('command -v xz')).toMatchObject({ code: 1 })
-  const it = await source()
-  const ended = await site.taskWith(await it.packed('5.0.0', 'J'), 'upload')
+  const tree = await source()
+  const ended = await site.taskWith(await tree.packed('5.0.0', 'J'), 'upload')
   expect(ended.code).toBe(1)
   expect(ended.stderr).toContain('[ARTIFACT_REFUSED]')
   expect(ended.stderr).toContain('xz: Cannot exec')

@@ -12,7 +12,7 @@ const run = promisify(execFile)
 export const findChromium = () => findProgram('chromium', 'chromium-browser', 'google-chrome')
 
 /** Looks at a page without a network; `dump` gives the document after layout, else a screenshot is written. */
-export async function look(program: string, page: string, words: readonly string[]): Promise<string> {
+export async function openPage(program: string, page: string, words: readonly string[]): Promise<string> {
   const profile = await mkdtemp(join(tmpdir(), 'switchyard-chromium-'))
   try {
     const { stdout } = await run(
