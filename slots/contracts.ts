@@ -1,9 +1,9 @@
 /**
- * What plugins are: build sources, runtimes and routers. Each contract has one suite in `test/contract/` that takes any
- * implementation and proves the sentences in these comments.
+ * The plugin contracts: build sources, runtimes and routers. Each contract has a test suite in `test/contract/` that accepts any implementation and
+ * verifies the statements in these comments.
  *
- * A runtime and a router reach no host. What they want to know or to change there they return as a `Query`, and the caller decides with what it travels
- * and in which order: "resolves to", "rejects" and "throws" say what the query comes to.
+ * A runtime and a router never contact a host themselves. Their methods return a `Query` (a script and how to read its output), and the caller decides
+ * when it is sent and what it is batched with. "Resolves to", "rejects" and "throws" describe the outcome of that query.
  */
 import type { Query } from '../host/query.ts'
 import type { Script } from '../host/script.ts'
@@ -14,18 +14,18 @@ import type { Layout } from './layout.ts'
 /** A named place on a host that runs one release. */
 export interface Slot<Name extends string = string> {
   readonly name: Name
-  /** The TCP port, on loopback, on which the release's application answers. */
+  /** The TCP port on loopback that the application listens on. */
   readonly port: number
-  /** Environment of this slot alone; it wins over the environment file. */
+  /** Environment variables of this slot only; they take precedence over the environment file. */
   readonly env: Readonly<Record<string, string>>
 }
 
-/** What a build source made: a `.tar.gz` on this machine. */
+/** The result of a build: a `.tar.gz` on this machine. */
 export interface Artifact {
   /** Absolute path on this machine. */
   readonly path: string
   readonly version: string
-  /** Of the file, 64 hex digits. */
+  /** SHA-256 of the file, 64 hex digits. */
   readonly sha256: string
   /** Source revision, such as a git commit, when known. */
   readonly revision?: string
@@ -33,7 +33,7 @@ export interface Artifact {
 
 /** An unpacked, immutable build on a host. */
 export interface Release {
-  /** `<version>-<first 7 digits of the sha256>`: the name of its folder. */
+  /** `<version>-<first 7 digits of the sha256>`, also the name of its folder. */
   readonly name: string
   readonly version: string
   readonly sha256: string
@@ -41,7 +41,7 @@ export interface Release {
   readonly dir: string
 }
 
-/** What a plugin gets to work with: one a step, so that its output stands below the step that called it. */
+/** The context that a plugin is created with. Each step creates its own, so that a plugin's output appears below the step that called it. */
 export interface PluginContext extends TaskContext {
   readonly app: string
   /** The folder of the Taskfile. */
@@ -52,22 +52,22 @@ export interface PluginContext extends TaskContext {
   readonly slots: readonly Slot[]
 }
 
-/** A factory that returns a named object: `nginx({ site })` is a `Plugin<Router>`. Making one contacts nothing. */
+/** A named factory: `nginx({ site })` returns a `Plugin<Router>`. Creating one contacts no host. */
 export interface Plugin<T> {
   readonly name: string
-  /** What it is, so that one in the wrong place of a Taskfile is refused. */
+  /** Lets a Taskfile that uses the plugin in the wrong place be rejected. */
   readonly kind?: 'build' | 'runtime' | 'router'
-  /** What of its settings stands in our output, and so is no secret when the environment holds the same, such as the site's name. */
+  /** Settings that appear in output, such as the site's name. They are not redacted, even if an environment variable has the same value. */
   readonly shown?: readonly string[]
-  create(kit: PluginContext): T
+  create(context: PluginContext): T
 }
 
 export interface BuildSource {
-  /** Makes the artifact. Leaves nothing else behind, also when it fails or is interrupted. In a dry run it prints what it would do. */
+  /** Builds the artifact. Leaves no other files behind, even if it fails or is interrupted. In a dry run it prints what it would do. */
   build(): Promise<Artifact>
 }
 
-/** The process of a slot, as the runtime's own supervisor tells it. */
+/** The process of a slot, as reported by the runtime's supervisor. */
 export interface SlotProcess {
   readonly state: 'running' | 'stopped' | 'failed'
   readonly pid?: number
@@ -76,172 +76,196 @@ export interface SlotProcess {
 }
 
 export interface Runtime {
-  /** Environment that this runtime wants for a slot: port, node name, temporary folder. Contacts nothing. */
+  /** The environment variables that this runtime sets for a slot: port, node name, temporary folder. Contacts no host. */
   environment(slot: Slot): Readonly<Record<string, string>>
   /**
-   * Starts the release that the slot's `current` names, with the slot's `env` file. Resolves when its process is there, healthy or not. A slot that runs
-   * already, and a `current` that names another release, are a `Fault`: nothing was started then.
+   * Starts the release that the slot's `current` link points to, with the slot's `env` file. Resolves once the process exists, healthy or not.
+   *
+   * @throws Fault if the slot is already running or `current` points to another release; nothing is started then.
    */
   start(release: Release, slot: Slot): Query<void>
-  /** Resolves only when the slot's process is gone; a slot that is down is fine. After the stop limit it kills, and says so. */
+  /**
+   * Stops the slot's process and resolves once it is gone; a slot that is already down is not an error. A process that exceeds the stop timeout is
+   * killed, and the result says so.
+   */
   stop(slot: Slot): Query<Stopped>
   process(slot: Slot): Query<SlotProcess>
-  /** Prints the pid of the slot's process, and nothing when there is none: for scripts that wait for it on the host. */
+  /** A script that prints the pid of the slot's process, or nothing if there is none. Used in scripts that wait for the process on the host. */
   pid(slot: Slot): Script
-  /** The last lines that the slot's application wrote. */
+  /** Resolves to the last `lines` lines of the application's log. */
   log(slot: Slot, lines: number): Query<string>
   /**
-   * Runs the migrations of a release beside the running application. Resolves only when they came to their own end: an exit code of 0 may be that of
-   * a program that somebody ended. A failure is a `Fault` with the end of the output.
+   * Runs the migrations of a release next to the running application. Resolves only if they ran to completion; an exit code of 0 is not enough, because
+   * a program that was terminated can exit with 0 too.
+   *
+   * @throws Fault with the end of the output if they fail.
    */
   migrate?(release: Release, slot: Slot): Query<void>
   /**
-   * The command line of an interactive console in the slot's running application, or beside it with the same release and environment, for
-   * `Host.attach`. Without a terminal it says that it needs one, and ends with 2.
+   * The command line, for `Host.attach`, of an interactive console in the slot's running application, or in a separate process with the same release
+   * and environment. Without a terminal it reports that it needs one and exits with 2.
    */
   console?(slot: Slot): string
-  /** Evaluates an expression in the slot's running application and resolves to what it printed. */
+  /** Evaluates an expression in the slot's running application and resolves to its output. */
   rpc?(slot: Slot, expression: string): Query<string>
-  /** What must stand on a host before the first start. Contacts nothing. */
+  /** What a host needs before the first start. Contacts no host. */
   provision(facts: HostFacts): Provision
 }
 
 export interface Stopped {
   readonly was: 'running' | 'stopped'
-  /** It did not go by itself within the limit. */
+  /** True if it did not exit within the stop timeout. */
   readonly killed: boolean
 }
 
-/** What the router itself says. `generation` changes with each promote. */
+/** The router's own state. `generation` changes with each promote. */
 export interface Route {
   readonly slot: string | undefined
   readonly generation: string | undefined
 }
 
-/** What `/deployment_id` answered on a fresh connection through the router, or why there was no answer. */
+/** The response to `/deployment_id` through the router on a new connection, or why there was none. */
 export interface PublicAnswer extends Route {
+  /** HTTP status; undefined if there was no response. */
   readonly status: number | undefined
+  /** What is wrong with the response; undefined if it is valid. */
   readonly problem: string | undefined
 }
 
-/** An answer of the application through the router. */
+/** A response of the application. */
 export interface Answer {
-  /** HTTP status; 0 when there was no answer. */
+  /** HTTP status; 0 if there was no response. */
   readonly status: number
   readonly body: string
-  /** Where a redirect leads, as it says it. */
+  /** The `Location` header of a redirect, unchanged. */
   readonly location?: string
 }
 
 export interface Router {
-  /** Reads its own state. No route yet is `slot: undefined`; state that cannot be read or understood is a `Fault`. Never a guess. */
+  /**
+   * Resolves to the router's own state; `slot` is undefined if there is no route yet.
+   *
+   * @throws Fault if the state cannot be read or parsed; it is never guessed.
+   */
   live(): Query<Route>
-  /** Asks `/deployment_id` once on a fresh connection. No answer is a value with `problem`, not an error. */
+  /** Requests `/deployment_id` once on a new connection. A missing response is a value with `problem`, not an error. */
   answer(): Query<PublicAnswer>
-  /** Asks the application for a path, through the router, on a fresh connection. */
+  /** Requests a path of the application, through the router, on a new connection. */
   fetch(path: string): Query<Answer>
   /**
-   * The words after `curl` that ask for a path through the router, on the host, over HTTP/1.1, the URL last. With them a promote
-   * measures itself. Contacts nothing.
+   * The arguments of a `curl` command that requests a path through the router, on the host, over HTTP/1.1; the URL is the last one. A promote sends its
+   * probes with them; without this method it is not measured. Contacts no host.
    */
   curl?(path: string): readonly string[]
-  /** The site as its visitors know it: the value of `Host`, and whether the router ends TLS. Health is asked in the same way. */
+  /** The public site: the value of the `Host` header, and whether the router terminates TLS. Health checks send the same headers. */
   readonly site?: { readonly host: string; readonly https: boolean }
-  /** A switch closes kept connections, and can lose a request on one: then a promote reports that, and is not taken back for it. */
+  /**
+   * Set to true if a switch closes keep-alive connections and can lose a request on one. A promote then reports such losses but does not roll back
+   * because of them.
+   *
+   * @default false
+   */
   readonly dropsKeepAlive?: boolean
   /**
-   * A `Fault` when the router is down, when its configuration is not valid, and when it answers requests for `path` itself, as with a question for a
-   * password: then nothing may be switched. What is wrong and does not keep the traffic from moving is returned, for people to hear of.
+   * Checks that the traffic can be switched. Resolves to warnings: problems that do not prevent a switch.
+   *
+   * @throws Fault if the router is down, its configuration is invalid, or it responds to `path` itself, for example by asking for a password. The traffic
+   *   must not be switched then.
    */
   check(path?: string): Query<readonly Fault[]>
-  /** Moves new requests to a slot, under a new generation id. Resolves when it was asked for; `verify` tells whether it happened. */
+  /** Sends new requests to a slot, under a new generation id. Resolves once the switch was requested; `verify` confirms that it took effect. */
   promote(slot: Slot, generation: string): Query<void>
-  /** Puts back what `live` returned before a promote. */
+  /** Restores a route that `live` returned before a promote. */
   restore(route: Route): Query<void>
   /**
-   * Asks `/deployment_id` on fresh connections until `answers` in a row carry the slot, at most `within` ms, and then only while they do. An answer
-   * is 200 with the slot's name as its body, and the generation in the header `X-Deployment-Generation`, whose name may be written in any case, where
-   * the router has one; or 503 with `no slot is live`.
+   * Requests `/deployment_id` on new connections until `answers` responses in a row name the slot of the route. After `within` milliseconds it goes on only
+   * as long as they do. A valid response is 200 with the slot's name as its body, and the generation in the header `X-Deployment-Generation` (in any case)
+   * if the router has one; or 503 with `no slot is live`.
    */
   verify(route: Route, limits: VerifyLimits): Query<Verification>
   /**
-   * What stands on the host, besides ours, that would get requests of this site, or would lose its own to it: one fault each, which names the place.
-   * `setup` changes nothing while there is one, and `doctor` tells them.
+   * Resolves to the sites on the host, other than ours, that would receive requests for this site or lose requests to it: one fault for each, naming
+   * the file. `setup` refuses to run while there is one, and `doctor` reports them.
    */
   conflicts?(): Query<readonly Fault[]>
   provision(facts: HostFacts): Provision
 }
 
 export interface VerifyLimits {
+  /** Responses in a row that confirm the route. */
   readonly answers: number
   /** Milliseconds. */
   readonly within: number
-  /** Asked of the application when the route was proven: what came is the proof's `answer`. */
+  /** A path of the application to request once the route is verified; the response is `Verification.answer`. */
   readonly path?: string
-  /** Further headers of that one question. */
+  /** Additional headers of that request. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Verification {
   readonly verified: boolean
+  /** The number of requests sent. */
   readonly asked: number
-  /** The last answer that was seen. */
+  /** The last response. */
   readonly last: PublicAnswer
-  /** Milliseconds from the first question to the first answer of the new route. */
+  /** Milliseconds from the first request to the first response of the new route. */
   readonly firstAfter: number | undefined
-  /** What the application said to `path`; undefined when that was not asked. */
+  /** The application's response to `path`; undefined if that was not requested. */
   readonly answer?: Answer | undefined
 }
 
-/** What `setup` found out about a host before it asks plugins for files. */
+/** What `setup` knows about a host when it calls `provision`. */
 export interface HostFacts {
-  /** The deploying user, and its primary group: who owns the application's folder and runs its processes. */
+  /** The deploying user and its primary group. They own the application's folder and run its processes. */
   readonly user: string
   readonly group: string
 }
 
-/** What a plugin wants on a host. Plain data: `setup` shows it as a diff, installs it, and does nothing the second time. */
+/** What a plugin needs on a host, as plain data. `setup` shows it as a diff and installs it; a second `setup` changes nothing. */
 export interface Provision {
-  /** Commands that must be on the host, with the Debian package that has each. */
+  /** Required commands, each with the Debian package that provides it: `{ nginx: 'nginx' }`. */
   readonly tools: Readonly<Record<string, string>>
-  /** Files that belong to root. */
+  /** Files owned by root. */
   readonly files: readonly HostFile[]
-  /** Folders that belong to the deploying user, inside the application's folder. */
+  /** Folders inside the application's folder, owned by the deploying user. */
   readonly folders: readonly HostFolder[]
-  /** The command lines that the deploying user may run as root, exactly as `sudo -n` will be given them. */
+  /** The command lines that the deploying user may run as root, exactly as they are passed to `sudo -n`. */
   readonly sudo: readonly (readonly string[])[]
   /**
-   * Run as root after one of `files` changed or when one of `links` is not there, in order, with `folders` made before: then what stands there must be in
-   * force. One that fails has every file of the setup put back, and all are run once more, so that what stood there before is in force again: a file of
-   * ours may then be missing. Each must be harmless when run again.
+   * Scripts that put `files` into effect. They run as root and in order, after `folders` were created, if one of `files` changed or one of `links` is
+   * missing. If one fails, every file of the setup is restored and all scripts run again to reactivate the previous state, in which files of ours may be
+   * missing. Each must be idempotent.
    */
   readonly apply: readonly Script[]
-  /** Links of root's that `apply` makes, each at one of several paths. Where they lead is the plugin's own concern. */
+  /** Links owned by root that `apply` creates, each given as its possible paths. The plugin decides on their targets. */
   readonly links?: readonly (readonly string[])[]
-  /** Paths of files that are not ours and would take the place of one of `files`, or lose theirs to it; `setup` refuses while there is one. */
+  /** Paths of files that are not ours and would override one of `files` or be overridden by it; `setup` refuses to run while one exists. */
   readonly rivals?: readonly string[]
   /**
-   * By the name of a slot: exits with another code than 0, and prints why, when what is in it and runs could not be started again under `files`. Asked, as
-   * root where that can be had, before one of them changes.
+   * For each slot, a script that checks whether its running release could be restarted under the new `files`. If not, it prints why and exits with a code
+   * other than 0. It runs before a file changes, as root if possible.
    */
   readonly restarts?: Readonly<Record<string, Script>>
-  /** What is left for a person to do by hand, one line each; `setup` shows it. */
+  /** Manual steps that are left to do, one line each; `setup` prints them. */
   readonly notes?: readonly string[]
 }
 
 export interface HostFile {
   readonly path: string
   readonly text: string
-  /** Others may edit it as well: what they have added stays. Texts are never merged: a file that lacks what it needs is refused. Without it the file is ours alone. */
+  /**
+   * Set if others may edit the file too; their additions are kept. Texts are never merged: a file that lacks a required line is rejected. Without `edits`,
+   * setup overwrites the file.
+   */
   readonly edits?: {
-    /** Whether a line that differs from ours was written by us with other settings, and can be replaced. */
+    /** Whether a line that differs from ours was written by an earlier setup with other settings, so that it can be replaced. */
     ours(line: string): boolean
-    /** Whether a line of ours that is not there is not needed, because of lines that only theirs has. */
+    /** Whether the file can do without a line of ours, because of the lines that only `theirs` has. */
     satisfied(line: string, theirs: readonly string[]): boolean
   }
   /** As in `chmod`. */
   readonly mode: number
-  /** Words of a command that reads a new version of the file, whose path is added to them, before it takes its place: not 0 when it is not valid. */
+  /** A command that validates a new version of the file before it is installed; its path is appended. An exit code other than 0 rejects the file. */
   readonly check?: readonly string[]
 }
 

@@ -1,4 +1,4 @@
-/** What the functions of a slot's life are given. Each one names the part that it uses: `Pick<Deps, 'host' | 'layout'>`. */
+/** The dependencies of the functions in slots/. Each function picks those that it uses: `Pick<Deps, 'host' | 'layout'>`. */
 import type { Host } from '../host/host.ts'
 import type { HostFacts, Provision, Router, Runtime, Slot } from './contracts.ts'
 import type { Layout } from './layout.ts'
@@ -13,13 +13,13 @@ export interface Deps<S extends string = string> {
   readonly router: Router
   readonly runtime: Runtime
   readonly health: Health
-  /** This run of the program, as the host's records know it. */
+  /** This run of the program, as recorded on the host. */
   readonly deploy: Deploy
-  /** In a dry run nothing is stopped, started or switched, so what comes after must not expect it. */
+  /** In a dry run nothing is stopped, started or switched, so later steps must not expect it. */
   readonly dryRun: boolean
-  /** The text of a slot's environment file: the project's environment, the runtime's, and the slot's own; the last one wins. */
+  /** The text of a slot's environment file: the variables of the project, the runtime and the slot. Later ones override earlier ones. */
   environment(slot: Slot): string
-  /** What the plugins want to stand on the host. */
+  /** What the plugins need on the host. */
   provisions(facts: HostFacts): readonly Provision[]
   log(line: string): void
 }

@@ -1,7 +1,7 @@
-/** Files of root's that others may edit as well, as certbot does with the site: what they have added is never taken away. */
+/** Files owned by root that others may edit too, as certbot edits the site file. Their additions are never removed. */
 import type { HostFile } from './contracts.ts'
 
-/** The lines of a unified diff that only the host's file has, and those that only ours has; a line that has merely moved is in neither. */
+/** The lines of a unified diff that only the host's file has (`more`), and those that only ours has (`less`). A line that only moved is in neither. */
 export function editsIn(diff: string): { readonly more: readonly string[]; readonly less: readonly string[] } {
   const lines = diff.split('\n').filter(line => !/^(?:---|\+\+\+) /.test(line))
   const of = (sign: string) => lines.filter(line => line.startsWith(sign)).map(line => line.slice(1).trim())
@@ -18,7 +18,7 @@ function without(lines: readonly string[], others: readonly string[]): string[] 
   })
 }
 
-/** What to do with a file that differs: write ours, keep theirs, or neither, because theirs lacks what it needs. */
+/** How to treat a file that differs: write ours, keep theirs, or reject it; the array lists the required lines that theirs lacks. */
 export function verdict({ edits }: HostFile, diff: string): 'write' | 'keep' | readonly string[] {
   const { more, less } = editsIn(diff)
   if (!edits || more.length === 0) return 'write'

@@ -1,4 +1,2 @@
-/** Words for people: numbers with their noun. */
-
 /** `1 connection`, `3 connections`. */
 export const pluralize = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`

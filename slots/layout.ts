@@ -1,20 +1,20 @@
-/** The folders of an application on a host. Everything is made of the root and of names that were validated. */
+/** The paths of an application on a host, built from the root and validated names only. */
 import { posix } from 'node:path'
 
 export interface Layout {
   readonly root: string
   readonly releases: string
-  /** A folder a slot. */
+  /** Contains one folder per slot. */
   readonly slots: string
-  /** What outlives releases stands in this folder, under the same paths as in a release, which has links to it. */
+  /** The folder for data that outlives releases, and its paths in a release. A release has links to the same paths below `dir`. */
   readonly shared: { readonly dir: string; readonly paths: readonly string[] }
   readonly journal: string
   readonly lock: string
-  /** Names the newest migration of all slots; `.lock` behind it is held while one begins. */
+  /** Names the newest migration of all slots. The file with `.lock` appended is locked while one starts. */
   readonly migration: string
-  /** Stands there while the host is closed for maintenance. */
+  /** Exists while the host is closed for maintenance. */
   readonly maintenance: string
-  /** What the router plugin owns. */
+  /** Owned by the router plugin. */
   readonly router: string
   release(name: string): string
   slot(name: string): SlotLayout
@@ -24,15 +24,15 @@ export interface SlotLayout {
   readonly dir: string
   /** Link to the release that the slot runs. */
   readonly current: string
-  /** Environment, 0600, in the form that both systemd and a POSIX shell read alike. */
+  /** Environment file, mode 0600, in a format that systemd and a POSIX shell read alike. */
   readonly env: string
   readonly record: string
   readonly tmp: string
-  /** Output and results of steps that run detached. */
+  /** Output and results of detached steps. */
   readonly tasks: string
 }
 
-/** `shared`: paths in a release that are links to what outlives it. */
+/** @param shared paths in a release that are links to data that outlives it */
 export function layout(root: string, shared: readonly string[] = []): Layout {
   const at = (...parts: string[]) => posix.join(root, ...parts)
   return {

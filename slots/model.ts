@@ -1,44 +1,80 @@
-/** What several rooms of the domain speak of: data only, so that the catalogue of faults can name it. */
+/** Data types that several modules in slots/ share. Types only, so that the error catalogue can import them without a cycle. */
 import type { Socket } from './lifecycle/sockets.ts'
 
 export interface HealthCheck {
-  /** Default `/health`. */
+  /**
+   * The path to request.
+   *
+   * @default '/health'
+   */
   readonly path?: string
-  /** The `Host` that the application is asked for. Default: the name of the router's site, so that a list of allowed hosts lets it pass. */
+  /**
+   * The `Host` header.
+   *
+   * @default the name of the router's site, so that the request passes the application's list of allowed hosts
+   */
   readonly host?: string
   /**
-   * Further headers of each question, such as `{ Authorization: 'Basic ...' }`. Default: `X-Forwarded-Proto: https` when the router's site has
-   * TLS, and none else. What names a secret is hidden in all output, and never an argument of a process.
+   * Additional request headers. Values of headers whose names suggest a secret are redacted in all output, and no value is ever a process argument.
+   *
+   * @default { 'X-Forwarded-Proto': 'https' } if the router's site has TLS, otherwise none
+   * @example { Authorization: 'Basic ...' }
    */
   readonly headers?: Readonly<Record<string, string>>
-  /** The field of the JSON answer that holds the version; `false` when the application does not tell it. Default `version`. */
+  /**
+   * The field of the JSON response that holds the version; `false` if the application does not report it.
+   *
+   * @default 'version'
+   */
   readonly version?: string | false
-  /** 200s in a row. Default 3. */
+  /**
+   * Consecutive 200 responses that the check requires.
+   *
+   * @default 3
+   */
   readonly passes?: number
-  /** Milliseconds between two questions. Default 50. */
+  /**
+   * Milliseconds between two requests.
+   *
+   * @default 50
+   */
   readonly every?: number
-  /** Milliseconds for one answer. Default 2,000. */
+  /**
+   * Timeout of one request, in milliseconds.
+   *
+   * @default 2000
+   */
   readonly patience?: number
-  /** Milliseconds for all of it, the boot included. Default 60,000. */
+  /**
+   * Timeout of the whole check, including the boot, in milliseconds.
+   *
+   * @default 60000
+   */
   readonly within?: number
-  /** Milliseconds that the passes in a row must span at least: an application that dies after 5 s is not healthy. Default 0. */
+  /**
+   * Minimum time that the consecutive 200 responses must span, in milliseconds. Catches an application that dies a few seconds after its start.
+   *
+   * @default 0
+   */
   readonly soak?: number
 }
 
 export type Health = Required<HealthCheck>
 
 export interface HealthResult {
-  /** `down`: there was no process to begin with. */
+  /** `late`: timed out · `gone`: the process ended during the check · `down`: there was no process to begin with. */
   readonly outcome: 'passed' | 'late' | 'gone' | 'down'
   readonly pid: number
   readonly tries: number
+  /** Tries that failed after the first response. */
   readonly failed: number
-  /** HTTP status of the last answer; 0 when there was none. */
+  /** HTTP status of the last response; 0 if there was none. */
   readonly status: number
+  /** Body of the last response. */
   readonly body: string
   /** Exit code of curl at the last try. */
   readonly curl: number
-  /** Where a redirect of the last answer leads; '' when it is none. */
+  /** Target of the last response's redirect; '' if it was not a redirect. */
   readonly redirect: string
   /** All sockets that listen on the port; owner 0 is the slot's process. */
   readonly sockets: readonly Socket[]
@@ -63,18 +99,18 @@ export interface Check {
   readonly name: string
   readonly result: 'ok' | 'warn' | 'fail'
   readonly message: string
-  /** What to do about it; null when it is good. */
+  /** How to fix it; null if the check passed. */
   readonly hint: string | null
 }
 
-/** One run of the program, as the host knows it. */
+/** One run of the program, as recorded on the host. */
 export interface Deploy {
   /** Sorts by time: `20261122T205541Z-3fa9`. Also the generation id of a promote. */
   readonly id: string
   readonly by: string
   /** The machine, or the address of the CI job. */
   readonly where: string
-  /** When it began, in milliseconds since 1970. */
+  /** Start time, in milliseconds since 1970. */
   readonly began: number
 }
 
@@ -90,16 +126,16 @@ export interface JournalEvent {
     | 'repair'
     | 'lock'
     | 'unlock'
-  /** The slot that it was done to; of a promote the one that the traffic went to. */
+  /** The slot concerned; for a promote, the one that the traffic went to. */
   readonly slot: string
-  /** Of a promote: the slot that was live before. */
+  /** For a promote: the slot that was live before. */
   readonly from?: string | undefined
   readonly release?: string | undefined
   /** Source revision of the release. */
   readonly revision?: string | undefined
-  /** `begun` is of a migration: its end, if anybody saw it, stands in a later line of the same deploy. */
+  /** Only a migration has `begun`; its result, if known, is in a later line of the same deploy. */
   readonly result: 'begun' | 'done' | 'failed' | 'undone'
-  /** The code of the fault, or what there is to say. */
+  /** The error code, or a remark. */
   readonly why?: string | undefined
 }
 
@@ -109,6 +145,6 @@ export interface JournalEntry extends JournalEvent {
   readonly by: string
   readonly where: string
   readonly deploy: string
-  /** Milliseconds since the run began. */
+  /** Milliseconds since the start of the run. */
   readonly ms: number
 }

@@ -1,73 +1,72 @@
 /**
- * The names from which paths, units and configuration are built. They are checked once, before anything is built from
- * them: what does not match is refused with the rule, and nothing was contacted.
+ * Validation of the names that become part of paths, units and configuration. Names are validated once, before a host is contacted; the error states
+ * the rule.
  */
 import { slotFaults } from './faults.ts'
 
 interface Rule {
-  readonly what: string
+  readonly label: string
   readonly pattern: RegExp
-  readonly words: string
+  readonly rule: string
 }
 
 const RULES = {
   app: {
-    what: 'application name',
+    label: 'application name',
     pattern: /^[a-z][a-z0-9_]{0,30}$/,
-    words: 'a small letter, then at most 30 small letters, digits or underscores',
+    rule: 'a lower-case letter, then at most 30 lower-case letters, digits or underscores',
   },
   slot: {
-    what: 'slot name',
+    label: 'slot name',
     pattern: /^[a-z][a-z0-9_]{0,15}$/,
-    words: 'a small letter, then at most 15 small letters, digits or underscores',
+    rule: 'a lower-case letter, then at most 15 lower-case letters, digits or underscores',
   },
   user: {
-    what: 'user name',
+    label: 'user name',
     pattern: /^[a-z_][a-z0-9_-]{0,30}$/,
-    words: 'a small letter, then at most 30 small letters, digits, dashes or underscores',
+    rule: 'a lower-case letter, then at most 30 lower-case letters, digits, dashes or underscores',
   },
   version: {
-    what: 'version',
+    label: 'version',
     pattern: /^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$/,
-    words: 'a letter or digit, then at most 63 letters, digits, or any of . _ + -',
+    rule: 'a letter or digit, then at most 63 letters, digits, or any of . _ + -',
   },
   shared: {
-    what: 'shared path of a release',
+    label: 'shared path of a release',
     pattern: /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/,
-    words:
-      'a path in the release, such as `storage` or `priv/uploads`, of letters, digits, dots, underscores and dashes',
+    rule: 'a path in the release, such as `storage` or `priv/uploads`, of letters, digits, dots, underscores and dashes',
   },
   root: {
-    what: 'folder on the host',
+    label: 'folder on the host',
     pattern: /^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*){2,}$/,
-    words: 'an absolute path of at least two names, each of letters, digits, dots, underscores and dashes',
+    rule: 'an absolute path of at least two names, each of letters, digits, dots, underscores and dashes',
   },
 } as const satisfies Record<string, Rule>
 
-/** Returns `value` when it follows the rule of its kind, else throws `NAME_INVALID`. */
+/** Returns `value` if it is valid for its kind. Throws `NAME_INVALID` otherwise. */
 export function validateName(kind: keyof typeof RULES, value: string): string {
-  const { what, pattern, words } = RULES[kind]
-  if (!pattern.test(value)) throw slotFaults.NAME_INVALID({ what, value, words })
+  const { label, pattern, rule } = RULES[kind]
+  if (!pattern.test(value)) throw slotFaults.NAME_INVALID({ label, value, rule })
   return value
 }
 
-/** Returns the port when it is a whole number that needs no root, else throws `NAME_INVALID`. */
+/** Returns the port if it is an integer that does not require root to bind. Throws `NAME_INVALID` otherwise. */
 export function port(slot: string, value: number): number {
   if (!Number.isInteger(value) || value < 1024 || value > 65535)
     throw slotFaults.NAME_INVALID({
-      what: `port of the slot ${slot}`,
+      label: `port of the slot ${slot}`,
       value: String(value),
-      words: 'a whole number from 1024 to 65535',
+      rule: 'a whole number from 1024 to 65535',
     })
   return value
 }
 
-/** Returns the paths when each is one, and none lies in another, else throws `NAME_INVALID`. */
+/** Returns the paths without a trailing slash. Throws `NAME_INVALID` if one is invalid, duplicate or inside another. */
 export function sharedPaths(paths: readonly string[]): readonly string[] {
   const plain = paths.map(path => validateName('shared', path.replace(/\/$/, '')))
-  const { what } = RULES.shared
+  const { label } = RULES.shared
   for (const value of plain)
     if (plain.filter(other => `${value}/`.startsWith(`${other}/`)).length > 1)
-      throw slotFaults.NAME_INVALID({ what, value, words: 'one path for each, none inside another' })
+      throw slotFaults.NAME_INVALID({ label, value, rule: 'distinct paths, none inside another' })
   return plain
 }

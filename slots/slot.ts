@@ -1,13 +1,14 @@
-/** The slots of a project: looked up by name, and the other one of two. */
+/** The two slots of a project. */
 import { anyText, fields, number, optional, record } from '../runner/taskfile/shape.ts'
 import type { Slot } from './contracts.ts'
 import { slotFaults } from './faults.ts'
 import { port, validateName } from './names.ts'
 
-/** A slot as a Taskfile writes it. */
+/** A slot as defined in a Taskfile. */
 export interface SlotSpec {
-  /** The TCP port, on loopback, on which the application answers. */
+  /** The TCP port on loopback that the application listens on, from 1024 to 65535. */
   readonly port: number
+  /** Environment variables of this slot only; they take precedence over the environment file. */
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -21,9 +22,9 @@ export const slotRules = record(
 export interface Slots<S extends string> {
   readonly all: readonly Slot<S>[]
   readonly names: readonly S[]
-  /** `undefined` stays `undefined`; a name that is no slot is a `SLOT_UNKNOWN`. */
+  /** Looks up a slot; `undefined` stays `undefined`. Throws `SLOT_UNKNOWN` if there is no slot of that name. */
   get<N extends string | undefined>(name: N): N extends string ? Slot<S> : Slot<S> | undefined
-  /** The slot that is not this one. While none is live it is the first: the first deploy goes there. */
+  /** The slot that is not live. If none is, the first slot: the first deploy goes there. */
   other(live: Slot<S> | undefined): Slot<S>
 }
 

@@ -1,10 +1,10 @@
-/** The programs that our scripts run on a host, and how a script finds out which of them are missing, or are others than we need. */
+/** The programs that our scripts need on a host, and the check for missing or incompatible ones. */
 import { type Script, sh } from '../host/script.ts'
 
 const COREUTILS =
   'base64 cat chmod cp cut date df dirname env head id install ln mkdir mkfifo mktemp mv od readlink rm sha256sum sleep sort stat sync tail tee test tr wc'
 
-/** What every host needs, whatever the plugins, with the Debian packages that have them. */
+/** The programs that every host needs, regardless of plugins, each with its Debian package. */
 export const TOOLS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(COREUTILS.split(' ').map(tool => [tool, 'coreutils'])),
   awk: 'mawk',
@@ -25,8 +25,8 @@ export const TOOLS: Readonly<Record<string, string>> = {
   xargs: 'findutils',
 }
 
-/** What the programs must be able to do, where those of busybox cannot: each a command that does nothing. */
-const ABLE: readonly (readonly [string, ...string[]])[] = [
+/** Commands without an effect that fail with busybox: each uses an option that our scripts need. */
+const FEATURE_TESTS: readonly (readonly [string, ...string[]])[] = [
   ['cp', '--parents', '--preserve=timestamps', '--version'],
   ['date', '-d', '@0', '+%3N'],
   ['df', '-B1', '--output=avail', '/'],
@@ -36,9 +36,9 @@ const ABLE: readonly (readonly [string, ...string[]])[] = [
   ['tar', '-cf', '/dev/null', '--quoting-style=literal', '-T', '/dev/null'],
 ]
 
-/** Prints those of the tools that are not there, one a line; and for one that cannot do what we need, `<tool> other`. */
+/** Prints the missing tools, one per line, and `<tool> other` for one that lacks an option we need. */
 export const missingTools = (tools: readonly string[]): Script => {
-  const able = ABLE.filter(([tool]) => tools.includes(tool)).map(words => sh.read`able ${words} &`)
+  const able = FEATURE_TESTS.filter(([tool]) => tools.includes(tool)).map(command => sh.read`able ${command} &`)
   return sh.read`
 PATH="$PATH:/usr/sbin:/sbin"
 there() { command -v "$1" > /dev/null || printf '%s\\n' "$1"; }
@@ -50,12 +50,12 @@ wait`
 }
 
 export interface MissingTools {
-  /** For people: `gzip`, `find (GNU's)`. */
+  /** For messages: `gzip`, `find (the GNU version is required)`. */
   readonly tools: readonly string[]
   readonly packages: readonly string[]
 }
 
-/** Reads what `missingTools` printed; undefined when nothing is missing. `packages`: of the plugins' tools too. */
+/** Parses the output of `missingTools`; undefined if nothing is missing. `packages` includes those of the plugins' tools. */
 export function parseMissing(
   lines: readonly string[],
   packages: Readonly<Record<string, string>>,
@@ -64,9 +64,7 @@ export function parseMissing(
   const found = lines.map(line => line.split(' '))
   const packageOf = (tool: string) => (tool === 'sudo' ? 'sudo' : (packages[tool] ?? tool))
   return {
-    tools: found.map(([tool = '', other]) =>
-      other ? `${tool} (GNU's: the one there cannot do what is needed)` : tool,
-    ),
+    tools: found.map(([tool = '', other]) => (other ? `${tool} (the GNU version is required)` : tool)),
     packages: [...new Set(found.map(([tool = '']) => packageOf(tool)))],
   }
 }

@@ -1,18 +1,18 @@
 #!/bin/bash -eu
-# Asks a slot for its health until it has passed, the time is up, or the process is gone. It stands on the host, near what it waits for: a wait
-# costs one round trip, not one a try.
+# Requests a slot's health path until the check has passed, timed out, or the process is gone. The loop runs on the host, so that a wait costs one round
+# trip and not one per try.
 #
 # Parameters
-#   find_process  sets `process` to the pid of the slot's process, or to nothing
-#   ask           asks once; prints the body, and on a line of its own the status and where a redirect leads. Exits as curl does
-#   wanted, soak  how often in a row it has to pass, and over how many milliseconds
-#   within        milliseconds after which it is given up
-#   every         seconds between two questions
-#   filter        of the sockets on the slot's port, for `whose`
+#   find_process  sets `process` to the pid of the slot's process, or to ''
+#   ask           sends one request; prints the body, and on a line of its own the status and the target of a redirect. Exits with curl's code
+#   wanted, soak  how many 200s in a row are required, and how many milliseconds they must span
+#   within        timeout in milliseconds
+#   every         seconds between two requests
+#   filter        ss filter for the sockets on the slot's port, for `whose`
 # Needs the function `whose` (whose.sh).
 #
-# Prints: a line with outcome (`passed`, `late`, `down`: no process, `gone`: the process ended), tries, failures after the first answer, last status, pid, last exit
-# code of curl, and where it was redirected; then the sockets, a line each, an empty line, and the last body.
+# Prints: a line with outcome (`passed`, `late`: timed out, `down`: no process, `gone`: the process ended), tries, failures after the first response, last
+# status, pid, last exit code of curl, target of a redirect; then the sockets, one per line, an empty line, and the last body.
 now() { date +%s%3N; }
 start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect='' body='' code=0
 find_process

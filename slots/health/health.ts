@@ -1,8 +1,8 @@
 /**
- * Whether a slot is fit for traffic: its health path answers 200 several times in a row, the same process from the first
- * answer to the last, it says the version of the release, and all sockets on the slot's port are that process's own.
+ * The health check of a slot. It passes if the health path answers 200 several times in a row, from one and the same process, with the version of the
+ * release, and if all sockets on the slot's port belong to that process.
  *
- * The loop runs on the host, near what it waits for: a wait costs one round trip, not one a try.
+ * The loop runs on the host, so that a wait costs one round trip and not one per try.
  */
 
 import { EXIT } from '../../host/exit-codes.ts'
@@ -41,7 +41,7 @@ export const healthRules = fields<HealthCheck>({
   soak: optional(atLeast(0, 'milliseconds')),
 })
 
-/** `site`: what the router says of the site, so that the application is asked as the router asks it. */
+/** Applies the defaults. `site`: the router's site, so that health requests look like those of the router. */
 export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: Router['site']): Health => ({
   path: '/health',
   host: host ?? site?.host ?? '',
@@ -56,8 +56,8 @@ export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: R
 })
 
 /**
- * Asks until it has passed, the time is up, or the process is gone. `pid`: of the process, or a script that prints it, and prints nothing when
- * there is none. Its output is for `parseHealth`.
+ * Requests the health path until the check has passed, timed out, or the process is gone. `pid`: the slot's process, or a script that prints its pid, or
+ * nothing if there is none. `parseHealth` parses the output.
  */
 export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script =>
   sh.lines(
@@ -65,7 +65,7 @@ export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Sc
     program(new URL('./health.sh', import.meta.url), {
       parameters: {
         findProcess: typeof pid === 'number' ? sh.read`process=${pid}` : sh.read`process=$(${pid})`,
-        ask: askOnce(slot, health, health.patience),
+        ask: healthRequest(slot, health, health.patience),
         wanted: health.passes,
         soak: health.soak,
         within: health.within,
@@ -76,15 +76,17 @@ export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Sc
   )
 
 /**
- * Asks a slot's application once, as the router would, past any proxy and .curlrc of the account. Prints the answer's body, and on a line of its
- * own the status and where a redirect leads.
+ * Sends one request to a slot's application, as the router would, ignoring proxy settings and .curlrc. Prints the response's body, and on a line of its
+ * own the status and the target of a redirect.
+ *
+ * @param patience timeout in milliseconds
  */
-export function askOnce(slot: Slot, { path, host, headers }: Health, patience: number): Script {
-  const words = ['-q', '-s', '--noproxy', '*', '--max-time', patience / 1000, '-w', '\\n%{http_code} %{redirect_url}']
+export function healthRequest(slot: Slot, { path, host, headers }: Health, patience: number): Script {
+  const options = ['-q', '-s', '--noproxy', '*', '--max-time', patience / 1000, '-w', '\\n%{http_code} %{redirect_url}']
   const url = `http://127.0.0.1:${slot.port}${path}`
-  const said = { ...(host !== '' && { Host: host }), ...headers }
-  if (Object.keys(said).length === 0) return sh.read`curl ${words} ${url}`
-  return sh.read`${headerInput(said)} | curl ${words} --config - ${url}`
+  const sent = { ...(host !== '' && { Host: host }), ...headers }
+  if (Object.keys(sent).length === 0) return sh.read`curl ${options} ${url}`
+  return sh.read`${headerInput(sent)} | curl ${options} --config - ${url}`
 }
 
 export function parseHealth(text: string): HealthResult {
@@ -104,7 +106,7 @@ export function parseHealth(text: string): HealthResult {
   }
 }
 
-/** The version in an answer; `undefined` when it has none. */
+/** The version in a JSON body; `undefined` if there is none. */
 export function versionIn(body: string, field: string): string | undefined {
   try {
     const value: unknown = JSON.parse(body)[field]
@@ -114,7 +116,7 @@ export function versionIn(body: string, field: string): string | undefined {
   }
 }
 
-interface Patient {
+interface HealthDeps {
   readonly host: Host
   readonly runtime: Runtime
   readonly health: Health
@@ -125,23 +127,23 @@ type Expected = Pick<Release, 'name' | 'version'>
 const UNFIT = EXIT.health.unfit
 
 /**
- * Ends a script that `healthLoop` began: with 0 when the slot is fit as far as a shell can tell, so that what stands behind it in a pipeline
- * is not run for another. `assertHealthy` makes the final decision.
+ * Appended to `healthLoop`: exits with `UNFIT` if the shell can already tell that the check failed, so that later scripts of the pipeline are skipped.
+ * `assertHealthy` makes the final decision.
  */
 const verdict = ({ version }: Expected, health: Health): Script => {
   const field = JSON.stringify(health.version)
-  const said = [':', ': '].map(colon => `${field}${colon}${JSON.stringify(version)}`)
-  const tells = sh.read`case "$body" in *${said[0] ?? ''}*|*${said[1] ?? ''}*) ;; *) exit ${UNFIT}; esac`
+  const patterns = [':', ': '].map(colon => `${field}${colon}${JSON.stringify(version)}`)
+  const hasVersion = sh.read`case "$body" in *${patterns[0] ?? ''}*|*${patterns[1] ?? ''}*) ;; *) exit ${UNFIT}; esac`
   return sh.lines(
     sh.read`if [ "$outcome" != passed ]; then exit ${UNFIT}; fi`,
     sh.read`case $'\\n'"$sockets" in $'\\n'|*$'\\n-'*) exit ${UNFIT}; esac`,
-    ...(health.version === false ? [] : [tells]),
+    ...(health.version === false ? [] : [hasVersion]),
   )
 }
 
-/** The health check; a script that finds the slot unfit ends its pipeline, and its result says why. */
-export function askHealth(
-  { runtime, health }: Omit<Patient, 'host'>,
+/** The health check as a query. If the slot is unfit, later scripts of the pipeline are skipped; the result says why. */
+export function healthQuery(
+  { runtime, health }: Omit<HealthDeps, 'host'>,
   slot: Slot,
   release: Expected,
   adopted?: number,
@@ -157,19 +159,19 @@ export function askHealth(
 }
 
 /**
- * Resolves to the pid when the slot is fit, else throws `SLOT_DOWN`, `SLOT_NOT_HEALTHY`, `SLOT_OTHER_VERSION` or `PORT_TAKEN`. `asked`: an answer
- * that is on its way already.
+ * Resolves to the pid if the health check passes. Throws `SLOT_DOWN`, `SLOT_NOT_HEALTHY`, `SLOT_OTHER_VERSION` or `PORT_TAKEN` otherwise. `pending`: a
+ * check that is already running.
  */
 export async function assertHealthy(
-  patient: Patient,
+  deps: HealthDeps,
   slot: Slot,
   release: Expected,
   adopted?: number,
-  asked = patient.host.query(askHealth(patient, slot, release, adopted)),
+  pending = deps.host.query(healthQuery(deps, slot, release, adopted)),
 ): Promise<{ readonly pid: number; readonly result: HealthResult }> {
-  const { host, runtime, health } = patient
+  const { host, runtime, health } = deps
   const tail = async () => (adopted === undefined ? host.query(runtime.log(slot, 15)) : '')
-  const result = await asked
+  const result = await pending
   const { outcome, pid, sockets } = result
   if (sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, sockets, '')
   if (outcome === 'down') {
@@ -178,13 +180,13 @@ export async function assertHealthy(
   }
   if (outcome !== 'passed') throw slotFaults.SLOT_NOT_HEALTHY({ slot, result, health, log: await tail() })
   if (sockets.length === 0)
-    throw portTaken(slot, sockets, 'somebody who has no socket on this host: a rule of its firewall may lead there')
-  const said = health.version === false ? release.version : versionIn(result.body, health.version)
-  if (said !== release.version)
+    throw portTaken(slot, sockets, 'a process without a socket on this host (a firewall rule may redirect the port)')
+  const version = health.version === false ? release.version : versionIn(result.body, health.version)
+  if (version !== release.version)
     throw slotFaults.SLOT_OTHER_VERSION({
       slot: slot.name,
-      wanted: release.version,
-      said: said ?? 'no version',
+      expected: release.version,
+      reported: version ?? 'no version',
       body: result.body,
     })
   return { pid, result }

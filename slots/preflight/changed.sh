@@ -1,12 +1,12 @@
 #!/bin/bash -eu
-# Compares the releases that slots run with their manifests, and prints what is not as it was uploaded: changed, gone, or new. Reads every file.
+# Compares the releases that slots run with their manifests, and prints the files that were changed, removed or added since the upload. Reads every file.
 #
 # Parameters
 #   currents       the links to the releases that slots run
-#   shared_listed  a condition of awk: whether field 5, a path in a manifest, names what outlives releases
-#   shared_found   the same of the whole line, a path in a release
+#   shared_listed  awk condition: whether field 5, a path in a manifest, is a shared path
+#   shared_found   the same for the whole line, a path in a release
 #
-# Prints: `release<TAB>path`, the first 20.
+# Prints: `release<TAB>path`, at most 20 lines.
 export LC_ALL=C
 for current in "${currents[@]}"; do
   if [ -f "$current/.manifest" ]; then readlink -f -- "$current"; fi

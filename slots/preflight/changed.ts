@@ -1,11 +1,11 @@
-/** Compares the releases that slots run with their manifests: what somebody changed by hand, or an application wrote there. */
+/** Compares the releases that slots run with their manifests, to find files that a person or the application changed. */
 import { program } from '../../host/program.ts'
 import type { Script } from '../../host/script.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
 import { isShared } from '../upload/receive.ts'
 
-/** Prints `release<TAB>path`, a line for each file that is not as it was uploaded: changed, gone, or new. Reads every file: for `doctor` alone. */
+/** Prints a line `release<TAB>path` for each file that was changed, removed or added since the upload. Reads every file, so only `doctor` runs it. */
 export const changedFiles = (layout: Layout, slots: Slots<string>): Script =>
   program(new URL('./changed.sh', import.meta.url), {
     parameters: {

@@ -1,54 +1,56 @@
-/** One script that reads of a host all that the preflight wants to know, and how its output is read. */
+/** The script that collects everything the preflight evaluates, and the parser of its output. */
 
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Answer, Release } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
-import { askOnce } from '../health/health.ts'
+import { healthRequest } from '../health/health.ts'
 import { adoptedPid } from '../lifecycle/adopt.ts'
 import { parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
 import { parseOwner } from '../lock/lock.ts'
 import { closedWords, parseClosed } from '../lock/maintenance.ts'
 import type { LockOwner, Maintenance } from '../model.ts'
 import { probeTrouble } from '../promote/probe.ts'
-import { askSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
+import { checkSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
 import { type Mount, mountLines, parseMounts } from './mounts.ts'
 
 export interface HostInspection {
-  /** Milliseconds since 1970, by the host's clock. */
+  /** The host's clock, in milliseconds since 1970. */
   readonly clock: number
-  /** Of the releases' file system: bytes and inodes that are free, undefined where it has no fixed number, and where it is mounted. */
+  /**
+   * The file system of the releases: free bytes, free inodes and mount point. `inodes` is undefined if the file system has no fixed number of them.
+   */
   readonly disk: { readonly free: number; readonly inodes: number | undefined; readonly mount: string }
-  /** How the file systems are mounted of the releases, of the application's folder and of `/tmp`. */
+  /** The mounts of the releases, the application's folder and `/tmp`. */
   readonly mounts: readonly Mount[]
-  /** All sockets that listen; the owner is the position of the slot. */
+  /** All listening sockets; the owner is the index of the slot. */
   readonly sockets: readonly Socket[]
-  /** What each slot's application answered to one question for its health; status 0 when it gave no answer. */
+  /** Each slot's response to one health request; status 0 if there was none. */
   readonly answers: readonly Answer[]
   readonly sudo: SudoAnswer
-  /** Environment files of slots that cannot be read, or that others can read. */
+  /** Environment files of slots that cannot be read, or whose mode is not 0600. */
   readonly environments: readonly string[]
   /** Who holds the lock now. */
   readonly busy: LockOwner | undefined
-  /** Who closed it for maintenance. */
+  /** Who closed the host for maintenance. */
   readonly closed?: Maintenance | undefined
-  /** Whether the release is on the host already. */
-  readonly there: boolean
-  /** Why a promote cannot measure itself there; undefined when it can, and when that was not asked. */
+  /** Whether the release is already on the host. */
+  readonly uploaded: boolean
+  /** Why a promote cannot be measured on this host; undefined if it can, or if that was not checked. */
   readonly unmeasured: string | undefined
 }
 
 const MARK = '@@ '
-/** Milliseconds that an application has to answer: it is asked once, while everything else is looked at. */
+/** Timeout of the single health request, in milliseconds. It is sent while everything else is collected. */
 const PATIENCE = 2_000
 
-/** Without a release, as for `doctor`, it also asks what only a person wants to know. */
+/** Without a release, as for `doctor`, it also checks whether the host can measure a promote. */
 export function inspect(
   { layout, slots, runtime, health }: Pick<Deps, 'layout' | 'slots' | 'runtime' | 'health'>,
   sudo: readonly (readonly string[])[],
   release?: Release,
 ): Script {
-  const healthy = slots.all.map((slot, i) => sh.read`healthy ${i} "$(${askOnce(slot, health, PATIENCE)})" &`)
+  const healthy = slots.all.map((slot, i) => sh.read`healthy ${i} "$(${healthRequest(slot, health, PATIENCE)})" &`)
   const processes = slots.all.map(
     slot => sh.read`pid=$(${runtime.pid(slot)}); pids+=("\${pid:-$(${adoptedPid(layout, slot)})}")`,
   )
@@ -59,8 +61,8 @@ export function inspect(
     environments: slots.names.map(name => layout.slot(name).env),
     mounts: mountLines(layout),
     findPids: sh.lines(...processes),
-    askSudo: askSudo(sudo),
-    askHealth: sh.lines(...healthy),
+    checkSudo: checkSudo(sudo),
+    requestHealth: sh.lines(...healthy),
     closed: closedWords(layout),
     unmeasured: release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`,
   }
@@ -87,12 +89,12 @@ export function parseInspection(text: string): HostInspection {
     environments: lines('environments'),
     busy: parseOwner(lines('busy').join('\n')),
     closed: parseClosed(lines('closed').join('\n')),
-    there: lines('there')[0] === 'yes',
+    uploaded: lines('there')[0] === 'yes',
     unmeasured: lines('unmeasured').join(', ') || undefined,
   }
 }
 
-/** `<position of the slot> <status> <body in one line>`, in the order in which they came. */
+/** Parses lines of `<index of the slot> <status> <body in one line>`, which may be in any order. */
 function answersIn(lines: readonly string[]): readonly Answer[] {
   const answers: Answer[] = []
   for (const line of lines) {

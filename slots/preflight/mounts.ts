@@ -1,4 +1,4 @@
-/** How the file systems of an application are mounted: what would make every deploy fail there. */
+/** Checks the mount options and free space of an application's file systems: read-only, `noexec` and full ones make every deploy fail. */
 
 import { type Script, sh } from '../../host/script.ts'
 import type { Layout } from '../layout.ts'
@@ -8,16 +8,16 @@ export interface Mount {
   readonly path: string
   /** As in `/proc/mounts`: `rw`, `noexec`. */
   readonly options: readonly string[]
-  /** Bytes that are free. */
+  /** Free bytes. */
   readonly free: number
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly on: string
 }
 
-/** Bytes without which not even records and environment files can be written. */
-const LEAST = 1e6
+/** Free bytes that records and environment files need. */
+const MIN_FREE = 1e6
 
-/** Prints a line for the releases, the application's folder and `/tmp`. */
+/** Prints a line `<path> <options> <free> <mount point>` for each of the releases, the application's folder and `/tmp`. */
 export const mountLines = (layout: Layout): Script => sh.read`for path in ${[layout.releases, layout.root, '/tmp']}; do
   read -r free on < <(df -B1 --output=avail,target "$path" 2>/dev/null | tail -n 1) || continue
   while read -r _ at _ has _; do if [ "$at" = "$on" ]; then options=$has; fi; done < /proc/self/mounts
@@ -31,7 +31,7 @@ export const parseMounts = (lines: readonly string[]): readonly Mount[] =>
   })
 
 export function mountCheck(mounts: readonly Mount[]): Check {
-  const fail = (said: string, next: string): Check => ({ name: 'mounts', result: 'fail', message: said, hint: next })
+  const fail = (message: string, hint: string): Check => ({ name: 'mounts', result: 'fail', message, hint })
   const ours = mounts.filter(({ path }) => path !== '/tmp')
   const readOnly = ours.find(({ options }) => options.includes('ro'))
   if (readOnly)
@@ -43,11 +43,12 @@ export function mountCheck(mounts: readonly Mount[]): Check {
   if (noexec)
     return fail(
       `${noexec.on} is mounted noexec: no program of a release can be started from ${noexec.path}`,
-      `Take \`noexec\` out of /etc/fstab for ${noexec.on} and \`mount -o remount,exec ${noexec.on}\`; or set \`root\` in the Taskfile to a folder elsewhere.`,
+      `Remove \`noexec\` from /etc/fstab for ${noexec.on} and run \`mount -o remount,exec ${noexec.on}\`; or set \`root\` in the Taskfile to a folder elsewhere.`,
     )
-  const full = ours.find(({ free }) => free < LEAST)
-  if (full) return fail(`${full.on} is full, and ${full.path} is on it`, 'Make room there: logs, other applications.')
+  const full = ours.find(({ free }) => free < MIN_FREE)
+  if (full)
+    return fail(`${full.on} is full, and ${full.path} is on it`, 'Make room there: remove logs or other applications.')
   const tmp = mounts.some(({ path, options }) => path === '/tmp' && options.includes('noexec'))
-  const said = `releases can be written and run${tmp ? '; /tmp is noexec, an application cannot run programs from there' : ''}`
-  return { name: 'mounts', result: 'ok', message: said, hint: null }
+  const message = `releases can be written and run${tmp ? '; /tmp is noexec, an application cannot run programs from there' : ''}`
+  return { name: 'mounts', result: 'ok', message, hint: null }
 }

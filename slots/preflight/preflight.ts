@@ -1,6 +1,6 @@
 /**
- * What is looked at before anything is written: all at once, and judged together, so that a person mends it all at once.
- * `task doctor` looks at the same at any time.
+ * All checks that run before anything is written. They run together and report together, so that all problems can be fixed at once. `task doctor` runs
+ * the same checks at any time.
  */
 
 import type { Host } from '../../host/host.ts'
@@ -13,15 +13,15 @@ import type { Check } from '../model.ts'
 import { type Facts, facts } from '../setup/facts.ts'
 import { plan } from '../setup/plan.ts'
 import { readings, resolveLive } from '../state/readings.ts'
-import type { Room } from '../upload/contents.ts'
+import type { DiskUsage } from '../upload/contents.ts'
 import { changedFiles, parseChanged } from './changed.ts'
 import { evaluateChecks } from './checks.ts'
 import { inspect, parseInspection } from './inspect.ts'
 
-/** What a deploy wants to put on the host, and how much room that takes; undefined when it cannot be read here. */
+/** The release to upload, and the disk space that it needs; undefined if the artifact cannot be read on this machine. */
 export interface Load {
   readonly release: Release
-  readonly room: Promise<Room | undefined>
+  readonly space: Promise<DiskUsage | undefined>
 }
 
 type PreflightDeps<S extends string> = Pick<
@@ -30,48 +30,49 @@ type PreflightDeps<S extends string> = Pick<
 >
 
 /**
- * Resolves to every check, good and bad. Throws only when there is nothing to look at: `NOT_SET_UP`, `NOT_OURS`, `TOOLS_MISSING`. Who we are there is asked
- * at the same time: all is looked at as for the user that we expect to be, with a group of the same name, and again when we are another.
+ * Resolves to the results of all checks. Throws only if they cannot run: `NOT_SET_UP`, `NOT_OURS`, `TOOLS_MISSING`.
+ *
+ * The checks run optimistically: in the first round trip they assume the user of the SSH configuration, with a group of the same name. They are
+ * repeated if the host reports another user.
  */
 export async function preflight<S extends string>(deps: PreflightDeps<S>, load?: Load): Promise<readonly Check[]> {
   const { host, slots, provisions, environment, deploy } = deps
   const account = (await host.account()) ?? ''
   const expected: Facts = { user: account, group: account, root: account === 'root', missing: [] }
   const [found, early] = await host.all([facts(provisions), caught(inspectHost(deps, expected, load))])
-  const asExpected = sees(expected, found, provisions(found))
+  const asExpected = seesTheSame(expected, found, provisions(found))
   if (asExpected && early.fault) throw early.fault
-  const { wants, began, read, look, setup, route, conflicts, changed } =
+  const { wanted, began, read, inspection, setup, route, conflicts, changed } =
     (asExpected ? early.value : undefined) ?? (await host.query(inspectHost(deps, found, load)))
   if (read.fault?.code === 'NOT_SET_UP' || read.fault?.code === 'NOT_OURS') throw read.fault
-  const truth = read.value ? judged(() => resolveLive(read.value, slots)) : read
+  const state = read.value ? caughtSync(() => resolveLive(read.value, slots)) : read
   return evaluateChecks({
     host: deps.host.name,
     user: found.user,
     root: deps.layout.root,
     slots,
     health: deps.health,
-    sudo: wants.flatMap(want => want.sudo),
-    seen: parseInspection(look.text),
+    sudo: wanted.flatMap(({ sudo }) => sudo),
+    inspection: parseInspection(inspection.text),
     setup,
     changed,
     router: route.fault,
     warned: route.value ?? [],
     conflicts,
-    live: { fault: truth.fault, name: read.value?.router.slot },
-    environment: judged(() => slots.all.map(environment)).fault,
-    clock: { began, ended: look.at },
+    live: { fault: state.fault, name: read.value?.router.slot },
+    environment: caughtSync(() => slots.all.map(environment)).fault,
+    clock: { began, ended: inspection.at },
     deploy: deploy.id,
-    load: load && { room: await load.room },
+    load: load && { space: await load.space },
   })
 }
 
-/** All at once. */
 function inspectHost<S extends string>(deps: PreflightDeps<S>, found: Facts, load: Load | undefined) {
   const { app, host, layout, slots, router, health, provisions } = deps
-  const wants = provisions(found)
+  const wanted = provisions(found)
   const script = inspect(
     deps,
-    wants.flatMap(want => want.sudo),
+    wanted.flatMap(({ sudo }) => sudo),
     load?.release,
   )
   const began = Date.now()
@@ -79,33 +80,32 @@ function inspectHost<S extends string>(deps: PreflightDeps<S>, found: Facts, loa
     [
       caught(readings(deps)),
       capture(script, text => ({ text, at: Date.now() })),
-      plan({ host: host.name, app, layout, slots, provisions: wants, facts: found }),
+      plan({ host: host.name, app, layout, slots, provisions: wanted, facts: found }),
       caught(router.check(health.path)),
-      // The whole configuration of a router is much to read: only `doctor` does.
+      // These two are slow: they read the router's whole configuration, and every file of the releases. Only `doctor` runs them.
       load ? undefined : router.conflicts?.(),
-      // A deploy does not wait for that either: it reads every file.
       load ? undefined : capture(changedFiles(layout, slots), parseChanged),
     ],
-    (read, look, setup, route, conflicts = [], changed) =>
-      ({ wants, began, read, look, setup, route, conflicts, changed }) as const,
+    (read, inspection, setup, route, conflicts = [], changed) =>
+      ({ wanted, began, read, inspection, setup, route, conflicts, changed }) as const,
   )
 }
 
-/** Whether checks made for one user hold for the other: the same user, who can read all that setup made, or can become root in the same way. */
-const sees = (expected: Facts, found: Facts, wants: readonly Provision[]): boolean =>
+/** Whether checks made for `expected` are valid for `found`: the same user and group, with the same root access or only world-readable files to compare. */
+const seesTheSame = (expected: Facts, found: Facts, wanted: readonly Provision[]): boolean =>
   expected.user === found.user &&
   expected.group === found.group &&
-  (expected.root === found.root || wants.every(want => want.files.every(({ mode }) => (mode & 0o004) !== 0)))
+  (expected.root === found.root || wanted.every(({ files }) => files.every(({ mode }) => (mode & 0o004) !== 0)))
 
-/** Throws `PREFLIGHT_FAILED`, with the whole table, when a check failed. */
+/** Throws `PREFLIGHT_FAILED`, with the whole table, if a check failed. */
 export function assertFit(host: Host, checks: readonly Check[], table: string | undefined): void {
   const failed = checks.filter(check => check.result === 'fail')
   const [first] = failed
   if (first) throw slotFaults.PREFLIGHT_FAILED({ host: host.name, first, failed: failed.length, table })
 }
 
-/** A `Fault` as a value; any other error is thrown. */
-function judged<T>(work: () => T): Caught<T> {
+/** Like `caught`, for synchronous code: returns a `Fault` as a value and rethrows any other error. */
+function caughtSync<T>(work: () => T): Caught<T> {
   try {
     return { value: work() }
   } catch (error) {

@@ -36,7 +36,7 @@ const migration: Detached = {
 }
 const maintenance = { by: 'anna@laptop.example', since: '2026-11-25T12:00:00.000Z', reason: 'new disks\nerror: none' }
 const checks: Check[] = [
-  { name: 'router', result: 'ok', message: 'it runs, and accepts its configuration', hint: null },
+  { name: 'router', result: 'ok', message: 'it is running, and its configuration is valid', hint: null },
   {
     name: 'sudo',
     result: 'fail',

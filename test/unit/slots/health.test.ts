@@ -7,15 +7,15 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { slotFaults } from '../../../slots/faults.ts'
-import { firstWords } from '../../../slots/health/format.ts'
+import { excerpt } from '../../../slots/health/format.ts'
 import { headersOf, secretsIn } from '../../../slots/health/headers.ts'
-import { askOnce, healthLoop, healthOf, parseHealth } from '../../../slots/health/health.ts'
+import { healthLoop, healthOf, healthRequest, parseHealth } from '../../../slots/health/health.ts'
 import type { HealthCheck, HealthResult } from '../../../slots/model.ts'
 
 const exec = promisify(execFile)
 const SITE = { host: 'life.example', https: true }
 
-/** An application on a port of this machine. */
+/** Starts an application on a free port of this machine. */
 async function application(answer: RequestListener) {
   const server = createServer(answer).listen(0, '127.0.0.1')
   await new Promise(resolve => server.once('listening', resolve))
@@ -23,8 +23,8 @@ async function application(answer: RequestListener) {
   return { name: 'green', port: (server.address() as AddressInfo).port, env: {} }
 }
 
-/** What it hears when it is asked once, in an environment. */
-async function heard(
+/** The request headers that the application receives from one health check in this environment. */
+async function requestHeaders(
   check: HealthCheck,
   site?: typeof SITE,
   env: NodeJS.ProcessEnv = {},
@@ -34,30 +34,30 @@ async function heard(
     headers = request.headers
     response.end('ok')
   })
-  const { text } = askOnce(slot, healthOf(check, site), 5_000)
+  const { text } = healthRequest(slot, healthOf(check, site), 5_000)
   const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${text}`], { env: { ...process.env, ...env } })
   expect(stdout).toBe('ok\n200 ')
   return headers
 }
 
-describe('an application is asked', () => {
-  it('as the router asks it', async () => {
-    expect(await heard({}, SITE)).toMatchObject({ host: 'life.example', 'x-forwarded-proto': 'https' })
-    const plain = await heard({}, { host: 'life.example:8080', https: false })
+describe('a health request', () => {
+  it('has the headers of a request through the router', async () => {
+    expect(await requestHeaders({}, SITE)).toMatchObject({ host: 'life.example', 'x-forwarded-proto': 'https' })
+    const plain = await requestHeaders({}, { host: 'life.example:8080', https: false })
     expect(plain.host).toBe('life.example:8080')
     expect(plain).not.toHaveProperty('x-forwarded-proto')
-    expect((await heard({})).host).toMatch(/^127\.0\.0\.1:\d+$/)
+    expect((await requestHeaders({})).host).toMatch(/^127\.0\.0\.1:\d+$/)
   })
 
-  it('with what the Taskfile says instead, byte for byte', async () => {
+  it('has the headers of the Taskfile instead, byte for byte', async () => {
     const value = `Basic "a\\b" $(id) 'c' %s %{http_code} ü`
     const headers = { authorization: value, 'X-FORWARDED-PROTO': 'http' }
-    const said = await heard({ host: 'other.example', headers }, SITE)
-    expect(said).toMatchObject({ host: 'other.example', 'x-forwarded-proto': 'http' })
-    expect(Buffer.from(said.authorization ?? '', 'latin1').toString()).toBe(value)
+    const headersReceived = await requestHeaders({ host: 'other.example', headers }, SITE)
+    expect(headersReceived).toMatchObject({ host: 'other.example', 'x-forwarded-proto': 'http' })
+    expect(Buffer.from(headersReceived.authorization ?? '', 'latin1').toString()).toBe(value)
   })
 
-  it('past every proxy and rc file of the account', async () => {
+  it('ignores proxies and the curlrc file of the account', async () => {
     const home = await mkdtemp(join(tmpdir(), 'switchyard-curlrc-'))
     await writeFile(join(home, '.curlrc'), 'proxy = "http://127.0.0.1:9"\nuser-agent = "rc"\nfail\n')
     const proxy = 'http://127.0.0.1:9'
@@ -65,11 +65,11 @@ describe('an application is asked', () => {
       { HOME: home, CURL_HOME: home },
       { http_proxy: proxy, ALL_PROXY: proxy, all_proxy: proxy, HTTPS_PROXY: proxy, no_proxy: '' },
     ])
-      expect(await heard({}, SITE, env)).not.toMatchObject({ 'user-agent': 'rc' })
+      expect(await requestHeaders({}, SITE, env)).not.toMatchObject({ 'user-agent': 'rc' })
   })
 
-  it('with no header among the arguments of a process', () => {
-    const { text } = askOnce(
+  it('passes no header as a process argument', () => {
+    const { text } = healthRequest(
       { name: 'green', port: 5000, env: {} },
       healthOf({ headers: { 'X-Key': 'S3cret' } }, SITE),
       1,
@@ -79,15 +79,15 @@ describe('an application is asked', () => {
   })
 })
 
-describe('headers', () => {
-  it('that would be two are refused before anything is contacted', () => {
+describe('health check headers', () => {
+  it('with line breaks are rejected before anything is contacted', () => {
     for (const headers of [{ 'a: b\r\nc': 'd' }, { a: 'b\nc: d' }, { '': 'x' }])
       expect(() => headersOf({}, headers)).toThrow(
         expect.objectContaining({ code: 'HEALTH_HEADER_INVALID', exitCode: 2 }),
       )
   })
 
-  it('that name a secret are hidden, and no everyday word with them', () => {
+  it('with secrets are redacted, everyday values are not', () => {
     const headers = {
       Authorization: 'Basic dXNlcjpwYXNz',
       'X-Api-Key': 'k3y',
@@ -98,8 +98,8 @@ describe('headers', () => {
   })
 })
 
-/** What comes of asking such an application. */
-async function asked(answer: RequestListener, check: HealthCheck = {}): Promise<HealthResult> {
+/** The result of the health check on such an application. */
+async function resultOf(answer: RequestListener, check: HealthCheck = {}): Promise<HealthResult> {
   const slot = await application(answer)
   const health = healthOf({ within: 200, ...check }, { host: 'life.example', https: false })
   const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${healthLoop(slot, process.pid, health).text}`])
@@ -113,14 +113,14 @@ const fault = (result: HealthResult, log = '') =>
     log,
   })
 
-describe('an answer that is not good', () => {
+describe('an unhealthy response', () => {
   it.each<[string, number, Record<string, string>, string, RegExp, RegExp]>([
     [
       'a redirect to https',
       301,
       { Location: 'https://life.example/health' },
       '',
-      /It wants https.*`url: 'https:/,
+      /The application requires https.*`url: 'https:/,
       /^it answered 301 to https:\/\/life\.example\/health$/,
     ],
     [
@@ -132,47 +132,47 @@ describe('an answer that is not good', () => {
       /302 to http:\/\/127\.0\.0\.1:\d+\/login$/,
     ],
     [
-      'a list of hosts',
+      'a host allow-list',
       403,
       {},
       '<html><head><title>x</title></head><body><h1>Blocked host:</h1>',
-      /asked for the host life\.example.*health: \{ host:/,
+      /request was for the host life\.example.*health: \{ host:/,
       /403: x Blocked host:$/,
     ],
     ['a login', 401, { 'WWW-Authenticate': 'Basic' }, '\n\nwho are you\n', /Authorization/, /401: who are you$/],
-    ['no such page', 404, {}, 'Not Found', /health: \{ path \}/, /404: Not Found$/],
+    ['a missing page', 404, {}, 'Not Found', /health: \{ path \}/, /404: Not Found$/],
     [
       'an error',
       500,
       {},
       'no \u001b[2Jdatabase',
-      /^Look at the application, then deploy again\.$/,
+      /^Check the application, then deploy again\.$/,
       /500: no {2}\[2Jdatabase$/,
     ],
-  ])('says what it was and what to set: %s', async (_, status, headers, body, next, detail) => {
-    const result = await asked((_, response) => response.writeHead(status, headers).end(body))
+  ])('is reported with what to configure: %s', async (_, status, headers, body, hint, detail) => {
+    const result = await resultOf((_, response) => response.writeHead(status, headers).end(body))
     expect(result).toMatchObject({ outcome: 'late', status, body })
-    const { message, hint: advice, detail: below } = fault(result)
-    expect(message).toContain(`last status ${status}.`)
-    expect(advice).toMatch(next)
-    expect(below).toMatch(detail)
+    const described = fault(result)
+    expect(described.message).toContain(`last status ${status}.`)
+    expect(described.hint).toMatch(hint)
+    expect(described.detail).toMatch(detail)
   })
 
-  it('that never comes is told by its reason, with the end of the log', async () => {
-    const result = await asked(request => request.socket.destroy())
+  it('that never arrives is reported with its reason and the end of the log', async () => {
+    const result = await resultOf(request => request.socket.destroy())
     expect(result).toMatchObject({ outcome: 'late', status: 0 })
-    const { message, hint: next, detail } = fault(result, 'boom')
+    const { message, hint, detail } = fault(result, 'boom')
     expect(message).toMatch(/last status none \((?:an empty answer|connection reset)\)/)
-    expect(next).toMatch(/plain HTTP.*The end of its log is above/)
+    expect(hint).toMatch(/plain HTTP.*The end of its log is above/)
     expect(detail).toBe('boom')
   })
 
-  it('of whatever bytes is one line of printable words', () => {
-    expect(firstWords('\u202e\u0007abc\u0000\u009b\nnext')).toMatch(/^abc$/)
-    expect(firstWords('x'.repeat(500))).toHaveLength(203)
-    expect(firstWords('<!DOCTYPE html><style>p {}</style><script>if (a < b) {}</script><p>Oh &amp; no')).toBe(
+  it('of any bytes is shortened to one printable line', () => {
+    expect(excerpt('\u202e\u0007abc\u0000\u009b\nnext')).toMatch(/^abc$/)
+    expect(excerpt('x'.repeat(500))).toHaveLength(203)
+    expect(excerpt('<!DOCTYPE html><style>p {}</style><script>if (a < b) {}</script><p>Oh &amp; no')).toBe(
       'Oh &amp; no',
     )
-    expect(firstWords('')).toBe('')
+    expect(excerpt('')).toBe('')
   })
 })

@@ -20,7 +20,7 @@ const exec = promisify(execFile)
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 
 const ALLOWED = '    (root) NOPASSWD: /usr/sbin/nginx -t'
-const DENIED = { sudo: { listing: '', denied: [{ command: 0, said: 'sudo: a password is required' }] } }
+const DENIED = { sudo: { listing: '', denied: [{ command: 0, stderr: 'sudo: a password is required' }] } }
 const socket = (more: Partial<Socket>): Socket => ({
   owner: undefined,
   address: '127.0.0.1',
@@ -32,7 +32,7 @@ const socket = (more: Partial<Socket>): Socket => ({
   ...more,
 })
 
-const seen: HostInspection = {
+const inspection: HostInspection = {
   clock: 1_000_500,
   disk: { free: 1e9, inodes: 100_000, mount: '/srv' },
   mounts: [
@@ -45,7 +45,7 @@ const seen: HostInspection = {
   sudo: { listing: ALLOWED, denied: [] },
   environments: [],
   busy: undefined,
-  there: false,
+  uploaded: false,
   unmeasured: undefined,
 }
 const evidence: Evidence = {
@@ -54,7 +54,7 @@ const evidence: Evidence = {
   root: '/srv/life',
   slots,
   sudo: [['/usr/sbin/nginx', '-t']],
-  seen,
+  inspection,
   health: { path: '/health' },
   setup: { folders: [], files: [], cut: false },
   router: undefined,
@@ -63,34 +63,38 @@ const evidence: Evidence = {
   clock: { began: 1_000_000, ended: 1_001_000 },
   deploy: 'd1',
 }
-const findings = (more: Partial<Evidence>, what: Partial<HostInspection> = {}) =>
-  evaluateChecks({ ...evidence, ...more, seen: { ...seen, ...what } }).filter(check => check.result !== 'ok')
+const findings = (more: Partial<Evidence>, inspected: Partial<HostInspection> = {}) =>
+  evaluateChecks({ ...evidence, ...more, inspection: { ...inspection, ...inspected } }).filter(
+    check => check.result !== 'ok',
+  )
 
 const file = (path: string, diff: string) => ({ file: { path, text: '', mode: 0o644 }, diff })
-const room = (packed: number, unpacked: number, entries: number) => ({ load: { room: { packed, unpacked, entries } } })
+const sizes = (packed: number, unpacked: number, entries: number) => ({
+  load: { space: { packed, unpacked, entries } },
+})
 
-describe('the judgement of a host', () => {
-  it('is good all over when all is good', () => {
+describe('the preflight checks', () => {
+  it('all pass on a good host', () => {
     expect(findings({})).toEqual([])
   })
 
   it.each([
     [
-      'too little room',
-      room(6.6e6, 20e6, 900),
-      { disk: { ...seen.disk, free: 8e6 } },
+      'too little disk space',
+      sizes(6.6e6, 20e6, 900),
+      { disk: { ...inspection.disk, free: 8e6 } },
       'disk',
       /8\.0 MB free on \/srv, 26\.6 MB needed/,
     ],
     [
       'too few inodes',
-      room(1, 1, 900),
-      { disk: { ...seen.disk, inodes: 20 } },
+      sizes(1, 1, 900),
+      { disk: { ...inspection.disk, inodes: 20 } },
       'inodes',
       /20 inodes free on \/srv, 902 needed/,
     ],
     [
-      'a stranger on a port',
+      'a foreign process on a port',
       {},
       { sockets: [socket({ address: '0.0.0.0', port: 5000, name: 'nc', pid: 99 })] },
       'port 5000',
@@ -104,21 +108,21 @@ describe('the judgement of a host', () => {
       /of green is held by .* of life@blue\.service/,
     ],
     [
-      'a stranger beside the slot on its port',
+      'a foreign process beside the slot on its port',
       {},
       { sockets: [socket({ owner: 0 }), socket({ name: 'nc', pid: 99 })] },
       'port 4000',
       /of blue is held by nc, process 99/,
     ],
     [
-      'a live slot that answers something else',
+      'an unhealthy live slot',
       {},
       { answers: [{ status: 500, body: 'no database' }] },
       'live slot',
       /^blue is live, but asked for \/health it answered 500: no database$/,
     ],
     [
-      'a live slot that gives no answer',
+      'a live slot that does not answer',
       {},
       { answers: [] },
       'live slot',
@@ -146,7 +150,7 @@ describe('the judgement of a host', () => {
       /missing.*\/etc\/u/,
     ],
     [
-      'a slot whose port the site on the host does not name',
+      'a site on the host with another port for a slot',
       {
         setup: {
           folders: [],
@@ -157,7 +161,7 @@ describe('the judgement of a host', () => {
       'setup',
       /\/etc\/s does not send the traffic of green to its port 5000/,
     ],
-    ['a setup that was cut', { setup: { folders: [], files: [], cut: true } }, {}, 'setup', /was cut before its end/],
+    ['an interrupted setup', { setup: { folders: [], files: [], cut: true } }, {}, 'setup', /was interrupted/],
     ['a missing folder', { setup: { folders: ['/srv/life'], files: [] } }, {}, 'setup', /\/srv\/life/],
     ['a command that sudo refuses', {}, DENIED, 'sudo', /`sudo -n \/usr\/sbin\/nginx -t` is refused to deploy/],
     [
@@ -182,15 +186,15 @@ describe('the judgement of a host', () => {
       /^\/data is mounted noexec: no program of a release can be started/,
     ],
     [
-      'a root without room for a record, although the releases have some',
+      'a root without space for a record, although the releases have some',
       {},
       { mounts: [{ path: '/srv/life', options: ['rw'], free: 4096, on: '/' }] },
       'mounts',
       /^\/ is full, and \/srv\/life is on it$/,
     ],
-  ] as const)('fails for %s', (_, more, what, name, said) => {
-    const found = findings(more as Partial<Evidence>, what as Partial<HostInspection>)
-    expect(found).toEqual([expect.objectContaining({ name, result: 'fail', message: expect.stringMatching(said) })])
+  ] as const)('fail for %s', (_, more, inspected, name, message) => {
+    const found = findings(more as Partial<Evidence>, inspected as Partial<HostInspection>)
+    expect(found).toEqual([expect.objectContaining({ name, result: 'fail', message: expect.stringMatching(message) })])
     expect(found[0]?.hint).toMatch(/\w/)
   })
 
@@ -203,47 +207,53 @@ describe('the judgement of a host', () => {
       /changed: \/etc\/u/,
     ],
     ['an application that runs as root', { user: 'root' }, {}, 'account', /runs as root/],
-    ['a clock that is off', {}, { clock: 1_000_000 - 90_000 }, 'clock', /90 s from ours/],
+    ['a wrong clock', {}, { clock: 1_000_000 - 90_000 }, 'clock', /90 s from ours/],
     [
-      'a slot that listens to the world',
+      'a slot that listens on all addresses',
       {},
       { sockets: [socket({ owner: 0, address: '0.0.0.0', port: 14000 })] },
       'loopback',
       /blue listens on 0\.0\.0\.0:14000/,
     ],
     ['an open environment file', {}, { environments: ['/srv/life/slots/blue/env'] }, 'environment', /0600/],
-    ['a host that cannot measure', {}, { unmeasured: 'the curl there is older' }, 'measuring', /older/],
+    ['a host whose curl is too old for probes', {}, { unmeasured: 'the curl there is older' }, 'measuring', /older/],
     [
       'a release that was changed',
       { changed: ['1.0-abc/lib/x'] },
       {},
       'releases',
-      /not as they were.*1\.0-abc\/lib\/x$/,
+      /changed since their upload.*1\.0-abc\/lib\/x$/,
     ],
-    ['little room, with nothing to send', {}, { disk: { ...seen.disk, free: 1e6 } }, 'disk', /1\.0 MB free/],
-  ] as const)('warns of %s', (_, more, what, name, said) => {
-    const found = findings(more as Partial<Evidence>, what as Partial<HostInspection>)
-    expect(found).toEqual([expect.objectContaining({ name, result: 'warn', message: expect.stringMatching(said) })])
+    [
+      'little disk space, with nothing to send',
+      {},
+      { disk: { ...inspection.disk, free: 1e6 } },
+      'disk',
+      /1\.0 MB free/,
+    ],
+  ] as const)('warn of %s', (_, more, inspected, name, message) => {
+    const found = findings(more as Partial<Evidence>, inspected as Partial<HostInspection>)
+    expect(found).toEqual([expect.objectContaining({ name, result: 'warn', message: expect.stringMatching(message) })])
   })
 
-  it('lets a deploy mend a live slot that is ill', () => {
-    expect(findings(room(1, 1, 1), { answers: [{ status: 500, body: '' }] })).toEqual([
+  it('only warn of an unhealthy live slot before a deploy, which may repair it', () => {
+    expect(findings(sizes(1, 1, 1), { answers: [{ status: 500, body: '' }] })).toEqual([
       expect.objectContaining({ name: 'live slot', result: 'warn' }),
     ])
   })
 
-  it('never says to end a process, which may be the live slot of somebody else', () => {
+  it('never suggest ending a process, which may be the live slot of another application', () => {
     const [check] = findings({}, { sockets: [socket({ owner: 0 }), socket({ name: 'nc', pid: 99 })] })
     expect(check?.hint).toMatch(/give the slot a port of its own/)
     expect(check?.hint).not.toMatch(/\b(?:end|kill|stop) (?:it|that|the process)/i)
   })
 
-  it('gives the exact line of sudoers', () => {
+  it('suggest the exact sudoers line', () => {
     const [check] = findings({ sudo: [['/usr/bin/journalctl', '--unit=life@blue.service']] }, DENIED)
     expect(check?.hint).toContain('deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service')
   })
 
-  it('does not refuse what somebody else changes at this moment', () => {
+  it('only warn of a port while another run holds the lock', () => {
     const busy = { by: 'ann@desk', since: 'noon', doing: 'deploy', deploy: 'd2' }
     const sockets = [socket({ port: 5000, name: 'beam.smp', pid: 99 })]
     expect(findings({}, { busy, sockets }).map(({ name, result }) => [name, result])).toEqual([
@@ -253,24 +263,24 @@ describe('the judgement of a host', () => {
     expect(findings({ deploy: 'd2' }, { busy })).toEqual([])
   })
 
-  it('says that the router is down before what follows from that', () => {
+  it('report a router that is down before its consequences', () => {
     const live = { fault: slotFaults.LIVE_UNKNOWN({ readings: [] }), name: undefined }
     const names = findings({ router: slotFaults.SLOT_EMPTY({ slot: 'x' }), live }).map(({ name }) => name)
     expect(names).toEqual(['router', 'live slot'])
   })
 
-  it('says that sudo refuses before what follows from that for the router', () => {
-    const refusal = { user: 'deploy', command: '/usr/sbin/nginx -t', others: 0, said: '', next: 'x' }
+  it('report a refusal of sudo before its consequences for the router', () => {
+    const refusal = { user: 'deploy', command: '/usr/sbin/nginx -t', others: 0, stderr: '', hint: 'x' }
     const router = routerFaults.NGINX_SUDO_REFUSED({ host: 'web-1', refusal })
     expect(findings({ router }, DENIED).map(({ name }) => name)).toEqual(['sudo', 'router'])
   })
 
-  it('needs no room for a release that is there', () => {
-    expect(findings(room(1e12, 1e12, 1e9), { there: true })).toEqual([])
+  it('require no disk space for a release that is already on the host', () => {
+    expect(findings(sizes(1e12, 1e12, 1e9), { uploaded: true })).toEqual([])
   })
 
-  it('is a table with what to do', () => {
-    const lines = checkTable(evaluateChecks({ ...evidence, seen: { ...seen, ...DENIED } })).split('\n')
+  it('are printed as a table with hints', () => {
+    const lines = checkTable(evaluateChecks({ ...evidence, inspection: { ...inspection, ...DENIED } })).split('\n')
     expect(lines).toContain('ok    live slot    blue')
     expect(lines.find(line => line.startsWith('fail'))).toMatch(
       /^fail {2}sudo .*refused to deploy\. Run `npx task setup`/,
@@ -278,29 +288,29 @@ describe('the judgement of a host', () => {
   })
 })
 
-describe('what the host prints', () => {
-  it('is read on this machine, which is a host too', async () => {
+describe('the inspection of a host', () => {
+  it('runs on this machine and is parsed', async () => {
     const root = await mkdtemp(join(tmpdir(), 'switchyard-look-'))
     const at = layout(root)
     await mkdir(at.releases)
     const runtime = { pid: () => sh.read`echo` } as unknown as Runtime
     const script = inspect({ layout: at, slots, runtime, health: healthOf() }, [['/usr/sbin/nginx', '-t']])
     const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
-    const read = parseInspection(stdout)
-    expect(Math.abs(read.clock - Date.now())).toBeLessThan(60_000)
-    expect(read.disk.free).toBeGreaterThan(0)
-    expect(read.disk.mount).toMatch(/^\//)
-    expect(read.answers.map(({ status }) => status)).toEqual([0, 0])
-    expect(read.mounts.map(({ path }) => path)).toEqual([at.releases, root, '/tmp'])
-    expect(read.mounts.every(({ free, on, options }) => free > 0 && /^\//.test(on) && options.includes('rw'))).toBe(
+    const parsed = parseInspection(stdout)
+    expect(Math.abs(parsed.clock - Date.now())).toBeLessThan(60_000)
+    expect(parsed.disk.free).toBeGreaterThan(0)
+    expect(parsed.disk.mount).toMatch(/^\//)
+    expect(parsed.answers.map(({ status }) => status)).toEqual([0, 0])
+    expect(parsed.mounts.map(({ path }) => path)).toEqual([at.releases, root, '/tmp'])
+    expect(parsed.mounts.every(({ free, on, options }) => free > 0 && /^\//.test(on) && options.includes('rw'))).toBe(
       true,
     )
-    expect([read.busy, read.there, read.environments]).toEqual([undefined, false, []])
+    expect([parsed.busy, parsed.uploaded, parsed.environments]).toEqual([undefined, false, []])
   })
 })
 
-describe('the room that an artifact takes', () => {
-  it('is what comes out of it, in blocks', async () => {
+describe('the disk usage of an artifact', () => {
+  it('is the size of its unpacked content in blocks', async () => {
     const root = await mkdtemp(join(tmpdir(), 'switchyard-room-'))
     const long = join('a'.repeat(90), 'b'.repeat(90))
     await mkdir(join(root, 'in', long), { recursive: true })
@@ -308,16 +318,16 @@ describe('the room that an artifact takes', () => {
     await writeFile(join(root, 'in', 'empty'), '')
     const path = join(root, 'a.tar.gz')
     await exec('tar', ['-czf', path, '-C', join(root, 'in'), '.'])
-    expect(await contentsOf({ path }).room()).toEqual({
+    expect(await contentsOf({ path }).diskUsage()).toEqual({
       entries: 4,
       unpacked: 12_288 + 3 * 4096,
       packed: (await stat(path)).size,
     })
   })
 
-  it('is not known of what is no tarball', async () => {
+  it('is unknown for a file that is not a tarball', async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'switchyard-room-')), 'a.tar.gz')
     await writeFile(path, 'plain text')
-    expect(await contentsOf({ path }).room()).toBeUndefined()
+    expect(await contentsOf({ path }).diskUsage()).toBeUndefined()
   })
 })
