@@ -1,118 +1,135 @@
-/**
- * A machine that tasks work on, reached over SSH or this one. `test/contract/host.ts` proves each sentence of these
- * comments for any implementation.
- */
+/** A machine that tasks work on, over SSH or this one. `test/contract/host.ts` tests each sentence of these comments for any implementation. */
 import type { Fault } from '../runner/fault.ts'
 import type { RunSetting, Shell, Traffic } from '../runner/task.ts'
 import type { AnyQuery, Results } from './query.ts'
 import type { Output, RunOptions, Script } from './script.ts'
 
 export interface Host extends AsyncDisposable {
-  /** For people: `deploy@web-1`, or `this machine`. Commands begin in the home folder of its user. */
+  /** For messages: `deploy@web-1`, or `this machine`. Commands start in the home folder of its user. */
   readonly name: string
   /**
-   * zx on that machine, for commands that change something: a genuine ProcessPromise. A dry run only prints it. A lost
-   * connection rejects with a ProcessOutput whose `cause` is the `Fault`.
+   * zx on that machine, for commands that change something: a genuine ProcessPromise. A dry run only prints the command. If the connection is lost, it
+   * rejects with a ProcessOutput whose `cause` is the `Fault`.
    */
   readonly $: Shell
-  /** zx on that machine, for commands that only look. A dry run runs it. */
+  /** zx on that machine, for commands that only read. A dry run runs them. */
   readonly $readonly: Shell
   /**
-   * Runs a script. A non-zero exit is a result (`code`) for the caller to read; a lost connection is a `Fault`, never a
-   * result. A script that a signal ended has the code that a shell would show, 128 and the signal's number. In a dry run
-   * a script that writes is printed, and its result is `code` 0 with no output.
+   * Runs a script. A non-zero exit code is a result (`code`); a lost connection is a `Fault`, never a result. After a signal, `code` is 128 plus the
+   * signal's number, as in a shell. A dry run prints a script that writes; its result is `code` 0 without output.
+   *
+   * @throws COMMAND_TIMED_OUT, COMMAND_INTERRUPTED, CONNECTION_LOST, and the faults of connecting
    */
   run(script: Script, options?: RunOptions): Promise<Output>
-  /** As `run`, and a non-zero exit is a `Fault` that shows the exact command and the end of its stderr. Resolves to stdout without the last line break. */
+  /**
+   * As `run`, but a non-zero exit code is a `Fault` with the exact command and the end of its stderr. Resolves to stdout without the last line break.
+   *
+   * @throws COMMAND_FAILED, and as `run`
+   */
   capture(script: Script, options?: RunOptions): Promise<string>
-  /** Puts one query to the host, and resolves to what it reads. */
+  /** Runs one query and resolves to its result. */
   query<T>(query: AnyQuery<T>): Promise<T>
   /**
-   * Puts queries that only look to the host, side by side and in one round trip. Resolves to their results, in their order, and rejects with the first
-   * failure when all have ended. A place may be empty. Throws a `TypeError` when one of them writes.
+   * Runs queries that only read, side by side and in one round trip. When all have ended, it resolves to their results in order, or rejects with the
+   * first failure. The result of `undefined` is `undefined`.
+   *
+   * @throws TypeError if one of them writes
    */
   all<const Q extends readonly (AnyQuery<unknown> | undefined)[]>(queries: Q): Promise<Results<Q>>
-  /** Queries that run there one after the other, in one round trip. */
+  /** Queries that run one after the other, in one round trip. */
   pipeline(): Pipeline
-  /** Copies a file of this machine there: temporary name beside it, mode set, size and sha256 compared on that machine, renamed. */
+  /**
+   * Copies a file of this machine to the host: writes a temporary file beside `remote`, compares size and sha256 there, sets the mode and renames it.
+   *
+   * @throws LOCAL_FILE_UNREADABLE, HOST_DISK_FULL, HOST_WRITE_DENIED, HOST_WRITE_FAILED, TRANSFER_DAMAGED
+   */
   put(local: string, remote: string, options?: PutOptions): Promise<void>
-  /** Writes a text file in the same careful way. The text never stands in an argument of a process. Mode as in `chmod`, 0o644 unless told. */
+  /**
+   * Writes a text file in the same way. The text is never visible in the arguments of a process.
+   *
+   * @param mode as in `chmod`; 0o644 by default
+   */
   write(path: string, text: string, mode?: number): Promise<void>
   /**
-   * Gives the terminal to a command of bash: raw mode, resizes passed on, Ctrl-C goes to that side. Where our input is a pipe or a
-   * file, the command reads that instead. Resolves to its exit code. The command stands in an argument there: no secrets.
+   * Connects the terminal to a bash command: raw mode, resizes are passed on, Ctrl-C goes to the command. If our stdin is a pipe or a file, the command
+   * reads that instead. Resolves to its exit code. The command is visible in the arguments of a process: no secrets.
    */
   attach(command: string): Promise<number>
   /**
-   * Starts a script that stays, such as the holder of a lock: it can read lines from us and we from it. It ends when its
-   * standard input ends, and that is at the latest when this host is disposed of. The run's interruption does not end it: what takes
-   * things back may need it. `first`: a line that is sent along with it.
+   * Starts a script that keeps running, such as the holder of a lock, and exchanges lines with it. The script has to exit at the end of its stdin, which
+   * comes at the latest when this host is disposed of. An interruption of the run does not end it, because undo steps may need it.
+   *
+   * @param first a line to send together with the script
    */
   spawn(script: Script, first?: string): Promise<RemoteProcess>
   /**
-   * Begins to connect, so that the first command finds the connection open. Connection errors are reported by that command, and
-   * a question to a person waits until there is one. Missing where there is no way to go.
+   * Starts to connect, so that the first command finds the connection open. That command reports connection errors, and a confirmation waits until there
+   * is a command. Missing if there is nothing to connect to.
    */
   connect?(): void
-  /** The user that commands run as, as far as this machine can tell; contacts nothing. Only the other machine knows for certain. */
+  /** The user that commands run as, according to the configuration of this machine; contacts nothing. Undefined if it cannot be told. */
   account(): Promise<string | undefined>
-  /** What has gone over the line to it so far; missing where there is no line. */
+  /** Traffic on the connection so far; missing without a connection. */
   traffic?(): Traffic
 }
 
-/** The order is the order in which queries are added. Behind one whose script fails none is run: those reject with `COMMAND_SKIPPED`. */
+/** Queries run in the order in which they are added. After one whose script fails none is run: the rest reject with `COMMAND_SKIPPED`. */
 export interface Pipeline {
-  /** Resolves or rejects when that query has ended, and not when all have. Whoever waits for `run` need not look at it. */
+  /** Settles as soon as this query has ended. A caller that awaits `run` need not handle a rejection. */
   add<T>(query: AnyQuery<T>): Promise<T>
-  /** Adds queries whose results nobody wants on their own: `run` tells whether they went well. */
+  /** Adds queries whose results are not needed; `run` reports their failures. */
   push(...queries: readonly AnyQuery<unknown>[]): void
   /**
-   * Runs what was added; nothing can be added then. Resolves when all have ended. Rejects with the first failure: a script's, or what the `read` of a
-   * query threw. In `$begun` a script finds the `$EPOCHREALTIME` of when they all began there, if it did not travel alone.
+   * Runs the queries that were added; none can be added afterwards. Resolves when all have ended. Rejects with the first failure: of a script, or of the
+   * `read` of a query. In a batch of several scripts, `$begun` is the `$EPOCHREALTIME` of its start on the host.
    */
   run(): Promise<void>
 }
 
 export interface PutOptions {
-  /** As in `chmod`; 0o644 unless told. */
+  /**
+   * As in `chmod`.
+   *
+   * @default 0o644
+   */
   readonly mode?: number
-  /** Bytes sent so far and in all. */
+  /** Called with the bytes sent so far and the size of the file. */
   readonly onProgress?: (sent: number, total: number) => void
 }
 
-/** A script that runs until we let go. */
+/** A script that runs until it is disposed of. */
 export interface RemoteProcess extends AsyncDisposable {
-  /** The lines that it prints on its standard output. Ends when it ends. */
+  /** The lines of its stdout. Ends when the script does. */
   readonly lines: AsyncIterable<string>
-  /** Sends it a line. */
+  /** Writes a line to its stdin. */
   send(line: string): void
-  /** Resolves with its exit code when it ended, whoever ended it; undefined when the connection was lost. */
+  /** Resolves to its exit code; to undefined if the connection was lost. Never rejects. */
   readonly ended: Promise<number | undefined>
 }
 
-/** How to reach a machine: what `ssh('web-1')` and `local()` return. Opening connects to nothing. */
+/** How to reach a machine: what `ssh('web-1')` and `local()` return. `open` contacts nothing. */
 export interface Transport {
   readonly name: string
   open(run: HostSetting): Promise<Host>
-  /** The same machine, logged in as somebody else. Missing where one does not log in. */
+  /** The same machine with another login. Missing if there is no login. */
   as?(user: string): Transport
 }
 
 /**
- * What a host needs of the run that it is opened for. Commands that run when `signal` is aborted are ended, and so is an
- * attempt to connect; what is started after that runs, because it takes things back.
+ * What a host needs of the run that it is opened for. When `signal` is aborted, running commands and attempts to connect are ended. Commands started
+ * after that are not, because they undo earlier steps.
  */
 export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {
   readonly guard?: Guard
 }
 
 /**
- * Asked before anything is changed on a machine, there and in the same script: before each script that writes, each command of
- * `$`, and the rename of `put` and `write`. What only looks, a script that stays and a terminal are not guarded.
+ * A check that runs on the machine, in the same script and before anything is changed: before each script that writes, each command of `$`, and the
+ * rename of `put` and `write`. `$readonly`, `spawn` and `attach` are not guarded.
  */
 export interface Guard {
-  /** One line of bash, which exits when nothing may be changed any more; undefined when there is nothing to ask. Throws a `Fault` to refuse at once. */
+  /** One line of bash that exits if nothing may be changed any more; undefined if there is nothing to check. Throws a `Fault` to refuse at once. */
   script(): Script | undefined
-  /** The error to throw when the guard, and not the script itself, caused this exit code. */
+  /** The error to throw if the guard, and not the script itself, caused this exit code. */
   refusal(code: number, stderr: string): Fault | undefined
 }

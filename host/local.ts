@@ -1,4 +1,4 @@
-/** This machine, for a runner that lives on the server itself. */
+/** This machine as a host, for switchyard on the server itself. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { homedir, userInfo } from 'node:os'
@@ -8,21 +8,21 @@ import type { HostSetting, Transport } from './host.ts'
 import type { Ending, Machine, Session } from './machine.ts'
 import { openHost } from './open-host.ts'
 
-/** A host that is this machine. Commands start in the home folder, as they do over SSH. */
+/** This machine as a host. Commands start in the home folder, as they do over SSH. */
 export function local(): Transport {
   const name = 'this machine'
   return { name, open: async (setting: HostSetting) => openHost(machine(name), setting) }
 }
 
 function machine(name: string): Machine {
-  const living = new Set<Session>()
-  let letGo = false
+  const sessions = new Set<Session>()
+  let disposed = false
   return {
     name,
     async shell() {
-      if (letGo) throw hostFaults.HOST_CLOSED({ host: name, during: 'a command' })
-      const [program, ...words] = BASH
-      const child = spawn(program, [...words, READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
+      if (disposed) throw hostFaults.HOST_CLOSED({ host: name, during: 'a command' })
+      const [program, ...args] = BASH
+      const child = spawn(program, [...args, READER], { cwd: homedir(), detached: true, stdio: 'pipe' })
       await started(name, child)
       const session: Session = {
         stdin: child.stdin,
@@ -35,31 +35,31 @@ function machine(name: string): Machine {
           child.unref()
         },
       }
-      living.add(session)
-      void session.closed.then(() => living.delete(session))
+      sessions.add(session)
+      void session.closed.then(() => sessions.delete(session))
       await ready(name, session)
       return session
     },
     attach: command => attachLocal(name, command),
     account: async () => userInfo().username,
     async [Symbol.asyncDispose]() {
-      letGo = true
-      for (const session of living) session.close()
+      disposed = true
+      for (const session of sessions) session.close()
     },
   }
 }
 
-/** The terminal is one for both; while the command has it, Ctrl-C is for the command. */
+/** Both processes share the terminal. While the command runs, only the command handles Ctrl-C. */
 async function attachLocal(name: string, command: string): Promise<Ending> {
   const handlers = process.listeners('SIGINT')
-  const leaveIt = () => undefined
-  process.removeAllListeners('SIGINT').on('SIGINT', leaveIt)
+  const ignore = () => undefined
+  process.removeAllListeners('SIGINT').on('SIGINT', ignore)
   try {
     const child = spawn('bash', ['--norc', '-c', command], { cwd: homedir(), stdio: 'inherit' })
     await started(name, child)
     return await ending(child)
   } finally {
-    process.off('SIGINT', leaveIt)
+    process.off('SIGINT', ignore)
     for (const handler of handlers) process.on('SIGINT', handler)
   }
 }

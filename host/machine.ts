@@ -1,17 +1,14 @@
-/**
- * The least that a kind of machine must offer; all that `Host` promises is built on it, once, in `open-host.ts`. So SSH
- * and this machine behave alike.
- */
+/** The primitives of a kind of machine. `open-host.ts` implements `Host` on top of them, so that SSH and this machine behave alike. */
 import type { Readable, Writable } from 'node:stream'
 import type { Traffic } from '../runner/task.ts'
 
 export interface Machine extends AsyncDisposable {
   readonly name: string
-  /** A bash that runs `READER` and has said that it waits for its one script. Rejects with a `Fault`. */
+  /** Resolves to a bash that runs `READER` and has reported that it is ready for its one script. Rejects with a `Fault`. */
   shell(): Promise<Session>
-  /** Gives this program's terminal, or its plain standard streams where there is none, to a command. */
+  /** Connects this program's terminal, or its plain standard streams without one, to a command. */
   attach(command: string): Promise<Ending>
-  /** Closing the connection closes the standard input of held scripts, so that disposing need not wait for them. */
+  /** Closing the connection closes the stdin of spawned scripts, so that disposing need not wait for them. */
   readonly hangsUp?: boolean
   /** As in `Host`. */
   connect?(): void
@@ -24,11 +21,11 @@ export interface Session {
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
-  /** How it ended; never rejects. */
+  /** Resolves when it has ended. Never rejects. */
   readonly closed: Promise<Ending>
   /** Sends a signal to its process group. */
   kill(signal: NodeJS.Signals): void
-  /** Lets go of it without waiting. */
+  /** Closes its streams without waiting for its end. */
   close(): void
 }
 
@@ -37,10 +34,11 @@ export type Known =
   | { readonly code: number; readonly signal: null }
   | { readonly code: null; readonly signal: NodeJS.Signals }
 
-/** Why nobody knows how it ended. */
+/** The exit code is unknown. */
 export interface Lost {
+  /** The reason. */
   readonly lost: string
-  /** Whether the whole connection is gone, and not this process alone. */
+  /** Whether the whole connection was lost, and not this process alone. */
   readonly cut?: boolean
 }
 

@@ -1,17 +1,20 @@
 /**
- * Programs in files. Bash that is too long for a template stands in a `.sh` file beside the TypeScript that uses it. The host gets it without
- * comments, blank lines and indentation, which are for readers alone and would travel on each run: so no line inside a string of a program
- * may begin with a `#`, or need its indentation.
+ * Bash programs in files. Bash that is too long for a template is in a `.sh` file beside the TypeScript that uses it. Comments, blank lines and
+ * indentation are removed before it is sent: so no line inside a string of a program may start with a `#` or depend on its indentation.
  */
 import { readFileSync } from 'node:fs'
 import { quote, type Script, sh } from './script.ts'
 
 interface Use {
-  /** Whether it changes something; a program with a parameter that writes also writes. */
+  /**
+   * Whether it changes something. A program with a parameter that writes also writes.
+   *
+   * @default false
+   */
   readonly writes?: boolean
   /**
-   * What the program gets: a value as a variable, a list as an array, a script as a function. `healthPath` here is `health_path` there. Other
-   * parts of the same script can rely on those alone that the program itself does not name.
+   * What the program gets: a value as a variable, a list as an array, a script as a function. `healthPath` is `health_path` in the program. Scripts that
+   * follow in the same shell can rely only on parameters that the program does not use.
    */
   readonly parameters?: Readonly<Record<string, Parameter>>
 }
@@ -20,13 +23,12 @@ type Parameter = string | number | readonly (string | number)[] | Script
 
 const isScript = (value: Parameter): value is Script => typeof value === 'object' && 'text' in value
 
-/** As a shell names its variables. */
-const inShell = (name: string) => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+const shellName = (name: string) => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 
-/** Where a program names a parameter so that it can stand there itself: `"$word"`, `"${list[@]}"`, a function alone on a line. */
+/** Where a parameter's value can replace its name: `"$word"`, `"${list[@]}"`, a function alone on a line. */
 const PLACE = /"\$\w+"|"\$\{\w+\[@\]\}"|^\w+$/gm
 
-/** How a parameter is named in such a place, what can stand there instead, and what else is set before the program. */
+/** How a parameter is named in such a place, the text that can replace it, and the definition that is put before the program otherwise. */
 function forms(name: string, value: Parameter): { place: string; text: string; before: string } {
   if (isScript(value)) {
     const text = value.text || ':'
@@ -53,8 +55,8 @@ function load(file: URL): string {
 }
 
 /**
- * The script of a program. Its file is read when its text is first asked for, so that a run which needs none reads none. A parameter is set
- * before it, or stands in its places where that is shorter: an exit code, or what is named once.
+ * The script of a program. Its file is read on the first use of `text`. A parameter is defined before the program, or inserted in its places if that is
+ * shorter, as for an exit code or a name that is used once.
  */
 export function program(file: URL, { writes = false, parameters = {} }: Use = {}): Script {
   const given = Object.entries(parameters)
@@ -65,11 +67,11 @@ export function program(file: URL, { writes = false, parameters = {} }: Use = {}
       const places = body.match(PLACE) ?? []
       const inPlace = new Map<string, string>()
       const head = given.flatMap(([key, value]) => {
-        const name = inShell(key)
+        const name = shellName(key)
         const { place, text, before } = forms(name, value)
-        const count = places.filter(it => it === place).length
+        const count = places.filter(match => match === place).length
         const named = body.split(new RegExp(`\\b${name}\\b`)).length - 1
-        // One of a group of exit codes that this program does not end with.
+        // An exit code of the group that this program does not use.
         if (named === 0 && typeof value === 'number') return []
         if (count === 0 || named !== count || count * (text.length - place.length) > before.length + 1) return [before]
         inPlace.set(place, text)

@@ -1,31 +1,31 @@
 /**
- * What to ask of a host, or to change there, as a value: a script, and how to read what it left behind. Whoever composes queries decides what travels
- * together and in which order; making one contacts nothing.
+ * Queries: a script together with the function that reads its output, as a value. Creating one contacts nothing. The caller composes queries and decides
+ * which are sent in one batch, and in which order.
  */
 import { Fault } from '../runner/fault.ts'
 import { hostFaults } from './faults.ts'
 import { lastLines, type Output, type Script } from './script.ts'
 
-/** Who a query is put to, for its messages, and for what it has to ask in addition. */
+/** The host that a query runs on, for its messages and for further queries. */
 export interface Asked {
   /** The name of the host. */
   readonly name: string
-  /** Asks one more thing, on its own: why something failed, say. It does not keep its place in a pipeline. */
+  /** Runs a further query, such as for the cause of a failure, in a round trip of its own and outside of the pipeline. */
   query<T>(query: Query<T>): Promise<T>
 }
 
 export interface Query<T> {
-  /** One that exits with another code than 0 ends the pipeline that it is in. */
+  /** A non-zero exit code ends the pipeline that the query is in. */
   readonly script: Script
-  /** What the script reads from its standard input. */
+  /** The script's stdin. */
   readonly input?: string
-  /** Each line of output while it runs. */
+  /** Called for each line of output while the script runs. */
   readonly onLine?: (line: string) => void
-  /** Makes a result of what the script left behind, whatever its exit code, or throws the `Fault` that it means. */
+  /** Turns the output, whatever its exit code, into the result, or throws a `Fault`. */
   read(output: Output, host: Asked): T | Promise<T>
 }
 
-/** Several queries whose results are one: for `Host.all`, and for a pipeline, in which they keep their order. */
+/** Several queries with one result, for `Host.all` and for a pipeline, in which they keep their order. */
 export interface Group<T> {
   readonly queries: readonly AnyQuery<unknown>[]
   join(results: readonly PromiseSettledResult<unknown>[]): T
@@ -33,13 +33,18 @@ export interface Group<T> {
 
 export type AnyQuery<T> = Query<T> | Group<T>
 
-/** What a list of queries results in, in its order. */
+/** The results of a list of queries, in order. */
 export type Results<Q extends readonly unknown[]> = { [K in keyof Q]: ResultOf<Q[K]> }
 type ResultOf<Q> = Q extends AnyQuery<infer T> ? T : undefined
 
 type Options = Pick<Query<unknown>, 'input' | 'onLine'>
 
-/** A query whose script has to exit with 0, else it is `COMMAND_FAILED`; `parse` gets its output without the last line break, and the host. */
+/**
+ * A query whose script has to exit with 0. `parse` gets its stdout without the last line break.
+ *
+ * @throws COMMAND_FAILED from `read`
+ * @example capture(sh.read`cat ${path}`, text => JSON.parse(text))
+ */
 export function capture(script: Script): Query<string>
 export function capture<T>(script: Script, parse: (stdout: string, host: Asked) => T, options?: Options): Query<T>
 export function capture(
@@ -66,16 +71,16 @@ export const commandFailed = ({ name }: Pick<Asked, 'name'>, script: Script, { c
 /** Whether a script exits with 0. */
 export const succeeds = (script: Script): Query<boolean> => ({ script, read: ({ code }) => code === 0 })
 
-/** What people see of a script. */
+/** How messages call a script: its label or its text. */
 export const nameOf = ({ label, text }: Script): string => label ?? text
 
-/** The same query, whose result is made of the first one's. */
+/** The same query with its result converted. */
 export const mapped = <T, U>(query: Query<T>, change: (result: T) => U | Promise<U>): Query<U> => ({
   ...query,
   read: async (output, host) => change(await query.read(output, host)),
 })
 
-/** Several queries as one. Fails with the first of their failures, in the order in which they stand. A place may be empty. */
+/** Several queries as one. Fails with the first failure, in their order. The result of `undefined` is `undefined`. */
 export const group = <const Q extends readonly (AnyQuery<unknown> | undefined)[], T>(
   queries: Q,
   join: (...results: Results<Q>) => T,
@@ -94,7 +99,7 @@ export const group = <const Q extends readonly (AnyQuery<unknown> | undefined)[]
   },
 })
 
-/** Several queries of one kind as one: their results, in their order. */
+/** Several queries of one type as one: their results, in order. */
 export const each = <T>(queries: readonly AnyQuery<T>[]): Group<readonly T[]> =>
   group(queries, (...results) => results as readonly T[])
 
@@ -104,14 +109,14 @@ export function failureIn(results: readonly PromiseSettledResult<unknown>[]): Pr
   return failed.find(({ reason }) => !isSkipped(reason)) ?? failed[0]
 }
 
-/** Whether something was not run because what stood before it had failed. */
+/** Whether a script was not run because one before it had failed. */
 export const isSkipped = (reason: unknown): boolean => reason instanceof Fault && reason.code === 'COMMAND_SKIPPED'
 
 export type Caught<T> =
   | { readonly value: T; readonly fault?: undefined }
   | { readonly value?: undefined; readonly fault: Fault }
 
-/** A query that does not fail: its `Fault` is a value. */
+/** A query whose `Fault` is a value instead of a rejection. */
 export const caught = <T>(query: AnyQuery<T>): Group<Caught<T>> => ({
   queries: [query],
   join([result]) {
@@ -121,5 +126,4 @@ export const caught = <T>(query: AnyQuery<T>): Group<Caught<T>> => ({
   },
 })
 
-/** A group is what has parts. */
 export const isGroup = <T>(query: AnyQuery<T>): query is Group<T> => 'queries' in query

@@ -1,10 +1,10 @@
 /**
- * Command text as a value. Pure functions return scripts; `Host.run` is the one layer that runs them. Every value that
- * stands in a script goes through `quote`, so nothing that a name or a value holds is ever run by a shell.
+ * Bash scripts as values. Pure functions return them; only a `Host` runs them. Every value in a script goes through `quote`, so no shell ever runs the
+ * content of a name or a value.
  */
 const SAFE = /^[\w/.\-@:=,+%]+$/
 
-/** One word for a POSIX shell. */
+/** Quotes a text as one word of a POSIX shell. */
 export const quote = (word: string): string => (SAFE.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
 /** A piece of bash, run with `set -eu -o pipefail`. */
@@ -12,9 +12,9 @@ export interface Script {
   readonly text: string
   /** A dry run prints scripts that write, and runs those that only read. */
   readonly writes: boolean
-  /** What people see of it where it was cut short, when that is not its text. */
+  /** Replaces the text in messages. */
   readonly label?: string
-  /** What a dry run prints in its place, input and all, when that is not its text. */
+  /** Replaces the text and the note about its input in the output of a dry run. */
   readonly printed?: string
 }
 
@@ -35,15 +35,16 @@ const template =
   })
 
 /**
- * Templates that make scripts: `` sh.read`readlink ${path}` ``. A string or number is quoted as one word, a list as
- * several, a script stands as it is.
+ * Templates for scripts. A string or number is quoted as one word, a list as several words; a script is inserted as it is.
+ *
+ * @example sh.read`readlink ${path}`
  */
 export const sh = {
-  /** Only looks. */
+  /** A script that only reads, unless a script inserted into it writes. */
   read: template(false),
-  /** Changes something; a script that holds one that writes also writes. */
+  /** A script that changes something. */
   write: template(true),
-  /** Several scripts, one a line. */
+  /** Several scripts, one after the other. */
   lines: (...scripts: readonly Script[]): Script => ({
     writes: scripts.some(script => script.writes),
     text: scripts.map(script => script.text).join('\n'),
@@ -52,22 +53,22 @@ export const sh = {
 
 export interface RunOptions {
   /**
-   * What the script reads from its standard input. The way for a secret to travel: never as a word of a script. Pieces are
-   * asked for as fast as the machine takes them; when the script ends first, no more are asked for.
+   * The script's stdin. Pass secrets here, never in the text of a script. Chunks are pulled as fast as the machine reads them, and no more after the end
+   * of the script.
    */
   readonly input?: string | AsyncIterable<Uint8Array>
-  /** In milliseconds; then the script's process group is ended, and that is a `Fault`. */
+  /** Milliseconds after which the script's process group is ended and the call rejects with COMMAND_TIMED_OUT. Without it there is no limit. */
   readonly timeout?: number
-  /** Each line of output while it runs. */
+  /** Called for each line of stdout and stderr while the script runs. */
   readonly onLine?: (line: string) => void
 }
 
-/** What a script that ran left behind; `code` is its exit status. */
+/** The output of a script; `code` is its exit code. */
 export interface Output {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** The end of what a command printed, for people. */
+/** The last lines of a command's output, for messages. */
 export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')

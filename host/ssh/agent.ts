@@ -1,6 +1,6 @@
 /**
- * The user's ssh-agent. ssh2's own client of it leaves out certificates and security keys, and takes a signature apart in a way in which those two
- * lose a part. Knowledge: draft-ietf-sshm-ssh-agent.
+ * A client of the user's ssh-agent. ssh2's own client ignores certificates and security keys, and drops a part of their signatures.
+ * Protocol: draft-ietf-sshm-ssh-agent.
  */
 import type { Duplex } from 'node:stream'
 import type { BaseAgent } from 'ssh2'
@@ -9,18 +9,18 @@ import { Fields, field } from './wire.ts'
 export interface HeldKey {
   /** The public key, or a certificate. */
   readonly blob: Buffer
-  /** For people, often the path of the file that it came from. */
+  /** For messages; often the path of its file. */
   readonly comment: string
 }
 
 export interface Agent {
-  /** Undefined when it does not answer. */
+  /** Resolves to undefined if the agent does not respond. */
   keys(): Promise<readonly HeldKey[] | undefined>
-  /** Resolves to the whole signature: its type, its bytes, and what else the type has. Rejects when the agent refuses. */
+  /** Resolves to the whole signature: its type, its bytes, and the further fields of the type. Rejects if the agent refuses. */
   sign(blob: Buffer, data: Buffer, hash: Hash | undefined): Promise<Buffer>
 }
 
-/** For RSA keys; all others have but one. SHA-1 is what an agent takes unless told. */
+/** Only for RSA keys: other types have one hash each. Without it an agent uses SHA-1. */
 export type Hash = 'sha1' | 'sha256' | 'sha512'
 
 const REQUEST_KEYS = 11
@@ -28,22 +28,22 @@ const KEYS = 12
 const REQUEST_SIGNATURE = 13
 const SIGNATURE = 14
 const FLAGS: Readonly<Record<string, number>> = { sha256: 2, sha512: 4 }
-/** Milliseconds. A signature may wait for a person who touches a key; a list waits for nobody. */
-const PATIENCE = 5_000
+/** Milliseconds to wait for the list of keys. A signature has no timeout, because a person may have to touch a key. */
+const LIST_TIMEOUT = 5_000
 
-/** `ssh2` knows how to reach an agent, on Windows too. */
+/** Uses ssh2 to connect to the agent, on Windows too. */
 export function agentOver(agent: Pick<BaseAgent, 'getStream'>): Agent {
   const open = () =>
     new Promise<Duplex>((resolve, reject) =>
       agent.getStream?.((error, stream) => (error || !stream ? reject(error) : resolve(stream))),
     )
-  const request = async (message: Buffer, wanted: number, patience?: number): Promise<Fields> => {
+  const request = async (message: Buffer, expected: number, timeout?: number): Promise<Fields> => {
     const stream = await open()
     try {
-      const answer = answered(stream, patience)
+      const response = responseFrom(stream, timeout)
       stream.write(field(message))
-      const fields = new Fields(await answer)
-      if (fields.data[fields.at++] !== wanted) throw new Error('the agent refused')
+      const fields = new Fields(await response)
+      if (fields.data[fields.at++] !== expected) throw new Error('the agent refused')
       return fields
     } finally {
       stream.destroy()
@@ -52,8 +52,8 @@ export function agentOver(agent: Pick<BaseAgent, 'getStream'>): Agent {
   return {
     async keys() {
       try {
-        const answer = await request(Buffer.from([REQUEST_KEYS]), KEYS, PATIENCE)
-        return Array.from({ length: answer.number() }, () => ({ blob: answer.next(), comment: answer.text() }))
+        const list = await request(Buffer.from([REQUEST_KEYS]), KEYS, LIST_TIMEOUT)
+        return Array.from({ length: list.number() }, () => ({ blob: list.next(), comment: list.text() }))
       } catch {
         return undefined
       }
@@ -67,12 +67,12 @@ export function agentOver(agent: Pick<BaseAgent, 'getStream'>): Agent {
   }
 }
 
-/** The one message that an agent answers with, without its length. */
-function answered(stream: Duplex, patience: number | undefined): Promise<Buffer> {
+/** Resolves to the agent's response without its length field. */
+function responseFrom(stream: Duplex, timeout: number | undefined): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let data = Buffer.alloc(0)
-    const late = () => reject(new Error('the agent does not answer'))
-    const timer = patience === undefined ? undefined : setTimeout(late, patience)
+    const fail = () => reject(new Error('the agent does not respond'))
+    const timer = timeout === undefined ? undefined : setTimeout(fail, timeout)
     stream.on('data', (chunk: Buffer) => {
       data = Buffer.concat([data, chunk])
       if (data.length >= 4 && data.length >= 4 + data.readUInt32BE(0)) {
@@ -83,7 +83,7 @@ function answered(stream: Duplex, patience: number | undefined): Promise<Buffer>
     for (const event of ['error', 'end', 'close'])
       stream.on(event, () => {
         clearTimeout(timer)
-        late()
+        fail()
       })
   })
 }

@@ -1,8 +1,8 @@
-/** Certificates of users, as in `id_ed25519-cert.pub`. Knowledge: PROTOCOL.certkeys of OpenSSH. */
+/** User certificates, as in `id_ed25519-cert.pub`. Format: PROTOCOL.certkeys of OpenSSH. */
 import { Fields, field, typeOf } from './wire.ts'
 
 const SUFFIX = '-cert-v01@openssh.com'
-/** How many fields a public key of each type has. */
+/** The number of fields in a public key of each type. */
 const KEY_FIELDS: Readonly<Record<string, number>> = {
   'ssh-ed25519': 1,
   'ssh-rsa': 2,
@@ -15,15 +15,15 @@ const KEY_FIELDS: Readonly<Record<string, number>> = {
 
 export interface Certificate {
   readonly blob: Buffer
-  /** The public key that it vouches for. */
+  /** The public key that it certifies. */
   readonly key: Buffer
-  /** Why it is of no use now: `expired on 2024-01-01`. */
+  /** Why it cannot be used now: `expired on 2024-01-01`. */
   readonly problem: string | undefined
 }
 
 export const isCertificate = (blob: Buffer): boolean => typeOf(blob).endsWith(SUFFIX)
 
-/** Undefined for what is no certificate of a known type. */
+/** Undefined if the blob is not a certificate of a known type. */
 export function certificateOf(blob: Buffer, now = new Date()): Certificate | undefined {
   try {
     const fields = new Fields(blob)
@@ -49,7 +49,7 @@ export function certificateOf(blob: Buffer, now = new Date()): Certificate | und
   }
 }
 
-/** The blob in a file of one line, such as `id_ed25519.pub`: a type and base64. */
+/** The blob in a one-line file such as `id_ed25519.pub`: a type and base64. */
 export function blobOf(text: string): Buffer | undefined {
   const [type = '', base64 = ''] = text.trim().split(/\s+/)
   const blob = Buffer.from(base64, 'base64')

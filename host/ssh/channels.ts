@@ -1,7 +1,7 @@
 /**
- * The sessions of a machine. sshd allows `MaxSessions` at a time on one connection, 10 unless told: at most 8 are used for scripts, so that
- * one is left to end a script from beside it and one for a terminal. Where a server allows fewer and all of them are busy, as with the holder of
- * a lock and the probes, a further connection is made. Shells are opened in advance: opening one takes two round trips, giving one its script takes none.
+ * The SSH sessions of a machine. sshd allows `MaxSessions` at a time on one connection, 10 by default: at most 8 are used for scripts, which leaves one
+ * to kill a script and one for a terminal. If a server allows fewer and all are busy, as with the lock holder and the probes, a further connection is
+ * opened. Shells are opened in advance, because opening one takes two round trips and sending it a script takes none.
  */
 import type { ClientChannel, ExecOptions } from 'ssh2'
 import { Fault } from '../../runner/fault.ts'
@@ -9,50 +9,55 @@ import { EARLY, READER, ready, startBash } from '../exec/ready.ts'
 import { hostFaults } from '../faults.ts'
 import type { Session } from '../machine.ts'
 import type { Connection } from './connection.ts'
-import { exec, type Line, lineOn, sessionOf } from './line.ts'
+import { exec, sessionOf, type TrackedConnection, track } from './tracked-connection.ts'
 
 export interface Sessions {
-  /** Opens shells for scripts that are yet to come. */
+  /** Opens shells in advance. */
   prepare(): void
   shell(): Promise<Session>
-  /** A channel for a person; shells in advance give way to it. */
+  /** A channel with a terminal. Closes the spare shells, so that it gets a session. */
   terminal(command: string, options: ExecOptions): Promise<ClientChannel>
   close(): Promise<void>
 }
 
 const LIMIT = 8
-/** Shells to keep open in advance. A deploy needs at most three at once: the holder of the lock, the probes, the current batch. */
+/** Shells to keep open in advance. A deploy needs at most three at once: the lock holder, the probes, the current batch. */
 const SPARES = 3
-/** How often a server that refuses even a single session is asked again, and for how many milliseconds in all. */
+/** Attempts to open the only session of a connection. */
 const ATTEMPTS = 25
-const PATIENCE = 5_000
-/** Milliseconds that somebody waits for a session to end before a further connection is made. */
-const SOON = 100
+/** Milliseconds for all of these attempts. */
+const ATTEMPTS_TIMEOUT = 5_000
+/** Milliseconds to wait for a session to end before a further connection is opened. */
+const CROWDED_DELAY = 100
 
 interface Waiter {
   resolve(session: Session): void
   reject(reason: unknown): void
 }
 
-/** `another` makes a further connection to the same server. */
+/** @param another opens a further connection to the same server */
 export function sessionsOn(host: string, first: Connection, another?: () => Promise<Connection>): Sessions {
-  const lines: Line[] = [lineOn(first, LIMIT)]
+  const connections: TrackedConnection[] = [track(first, LIMIT)]
   const spares = new Set<Session>()
   const waiting: Waiter[] = []
   let wantedSpares = SPARES
   let opening = 0
-  /** Those among them of which the server has not said a word yet. */
-  let unheard = 0
+  /** Those of `opening` that the server has not responded to. */
+  let unanswered = 0
   let closed = false
-  /** How this account's login shell starts bash. */
-  let way: 'exec' | 'plain' = 'exec'
-  let joining: Promise<Line> | undefined
+  /** How to start bash from this account's login shell. */
+  let form: 'exec' | 'plain' = 'exec'
+  let joining: Promise<TrackedConnection> | undefined
   let crowded = false
   let killing: Promise<unknown> = Promise.resolve()
 
-  /** A channel on any connection that allows one, with a further one as the last resort. */
-  const anywhere = async (line: Line, command: string, options?: ExecOptions): Promise<ClientChannel> => {
-    for (const each of [line, ...lines.filter(other => other !== line)])
+  /** Opens a channel on any connection that allows one, else on a further connection. */
+  const anywhere = async (
+    tracked: TrackedConnection,
+    command: string,
+    options?: ExecOptions,
+  ): Promise<ClientChannel> => {
+    for (const each of [tracked, ...connections.filter(other => other !== tracked)])
       try {
         return await exec(each, command, options)
       } catch (error) {
@@ -61,39 +66,39 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     return exec(await join(), command, options)
   }
 
-  /** `channel.signal()` is ignored for root logins, so a second channel runs kill. */
-  const kill = (line: Line, beside: ClientChannel, pid: number | undefined, signal: NodeJS.Signals) => {
-    if (pid === undefined) return void beside.close()
+  /** sshd ignores `channel.signal()` for root logins, so a second channel runs `kill`. */
+  const kill = (tracked: TrackedConnection, target: ClientChannel, pid: number | undefined, signal: NodeJS.Signals) => {
+    if (pid === undefined) return void target.close()
     const name = signal.replace('SIG', '')
     const text = `kill -s ${name} -- -${pid} 2>/dev/null || kill -s ${name} ${pid}`
     killing = killing
-      .then(() => anywhere(line, startBash(text, way)))
+      .then(() => anywhere(tracked, startBash(text, form)))
       .then(
         channel => new Promise(resolve => channel.once('close', resolve).resume().stderr.resume()),
-        // No session is left to do it with: at least it loses its streams.
-        () => beside.close(),
+        // No session is left for `kill`: at least close the streams of the script.
+        () => target.close(),
       )
   }
 
-  const openOn = async (line: Line) => {
-    const alone = line.open === 0
-    const tried = way
-    line.open++
+  const openOn = async (tracked: TrackedConnection) => {
+    const isOnly = tracked.open === 0
+    const tried = form
+    tracked.open++
     opening++
-    unheard++
-    const channel = await exec(line, startBash(READER, tried)).catch((error: Error) => error)
-    unheard--
+    unanswered++
+    const channel = await exec(tracked, startBash(READER, tried)).catch((error: Error) => error)
+    unanswered--
     if (channel instanceof Error) {
       opening--
-      line.open--
-      return refused(line, channel, alone)
+      tracked.open--
+      return refused(tracked, channel, isOnly)
     }
-    line.refusals = 0
-    line.attempts = ATTEMPTS
+    tracked.refusals = 0
+    tracked.attempts = ATTEMPTS
     let pid: number | undefined
-    const session = sessionOf(channel, line.connection, signal => kill(line, channel, pid, signal))
+    const session = sessionOf(channel, tracked.connection, signal => kill(tracked, channel, pid, signal))
     void session.closed.then(() => {
-      line.open--
+      tracked.open--
       spares.delete(session)
       refill()
     })
@@ -108,7 +113,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       }
     } catch (error) {
       opening--
-      if (tried === 'exec' && error instanceof Fault && EARLY.test(error.message)) way = 'plain'
+      if (tried === 'exec' && error instanceof Fault && EARLY.test(error.message)) form = 'plain'
       else {
         wantedSpares = 0
         waiting.shift()?.reject(error)
@@ -117,33 +122,33 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     }
   }
 
-  /** This server allows less than usual. One that refuses even a single session may still count one that has just ended. */
-  const refused = (line: Line, error: Error, alone: boolean) => {
-    if (line.connection.ended() !== undefined) return refill()
-    line.limit = Math.max(1, line.open)
-    if (!alone) return refill()
-    if (++line.refusals < line.attempts) return void setTimeout(refill, PATIENCE / ATTEMPTS)
+  /** Lowers the limit of a connection. A refused only session is retried, because the server may still count one that has just ended. */
+  const refused = (tracked: TrackedConnection, error: Error, isOnly: boolean) => {
+    if (tracked.connection.ended() !== undefined) return refill()
+    tracked.limit = Math.max(1, tracked.open)
+    if (!isOnly) return refill()
+    if (++tracked.refusals < tracked.attempts) return void setTimeout(refill, ATTEMPTS_TIMEOUT / ATTEMPTS)
     wantedSpares = 0
     waiting.shift()?.reject(hostFaults.NO_SESSION({ host, reason: error.message }, error))
     refill()
   }
 
-  const total = () => lines.reduce((sum, { open }) => sum + open, 0)
+  const total = () => connections.reduce((sum, { open }) => sum + open, 0)
   const refill = () => {
     if (closed || first.ended() !== undefined) return
     const [now, later] = [waiting.length, wantedSpares - spares.size]
-    // What is opened in one flight takes the time of one. When the server has said something, what is being opened serves those who wait; what
-    // replaces it is begun when they have it, not ahead of their script on the line.
-    const wanted = unheard === opening ? now + later : Math.max(now, later)
+    // Sessions requested together take the time of one, so spares are requested along with the first. Once the server has responded, only what the
+    // waiting scripts need is opened; spares follow after their scripts, so as not to delay them.
+    const wanted = unanswered === opening ? now + later : Math.max(now, later)
     while (opening < wanted) {
-      const line = lines.find(({ open, limit }) => open < limit)
-      if (line === undefined || total() >= LIMIT) break
-      void openOn(line)
+      const tracked = connections.find(({ open, limit }) => open < limit)
+      if (tracked === undefined || total() >= LIMIT) break
+      void openOn(tracked)
     }
     if (waiting.length > opening && total() < LIMIT) crowd()
   }
 
-  /** All that this server allows is in use, perhaps for long. */
+  /** All sessions of this server are in use, perhaps for long: opens a further connection after a delay. */
   const crowd = () => {
     if (!another || crowded) return
     crowded = true
@@ -160,31 +165,31 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
         },
         (error: Error) => {
           const reason = `all sessions that it allows on one connection are in use, and a further connection failed: ${error.message}`
-          // One may end meanwhile.
+          // A session may end meanwhile.
           setTimeout(() => {
-            for (const waiter of late.filter(it => waiting.includes(it))) {
+            for (const waiter of late.filter(waiter => waiting.includes(waiter))) {
               waiting.splice(waiting.indexOf(waiter), 1)
               waiter.reject(hostFaults.NO_SESSION({ host, reason }, error))
             }
             crowded = false
             refill()
-          }, PATIENCE)
+          }, ATTEMPTS_TIMEOUT)
         },
       )
-    }, SOON)
+    }, CROWDED_DELAY)
   }
-  const join = (): Promise<Line> => {
-    if (!another) return Promise.reject(new Error('there is one connection only'))
+  const join = (): Promise<TrackedConnection> => {
+    if (!another) return Promise.reject(new Error('no further connection is possible'))
     joining ??= another()
       .then(connection => {
-        const line = lineOn(connection, LIMIT)
+        const tracked = track(connection, LIMIT)
         if (closed) void connection.close()
-        else lines.push(line)
+        else connections.push(tracked)
         void connection.lost.then(() => {
-          if (lines.includes(line)) lines.splice(lines.indexOf(line), 1)
+          if (connections.includes(tracked)) connections.splice(connections.indexOf(tracked), 1)
           refill()
         })
-        return line
+        return tracked
       })
       .finally(() => {
         joining = undefined
@@ -194,7 +199,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
 
   const close = async () => {
     closed = true
-    await Promise.all(lines.map(({ connection }) => connection.close()))
+    await Promise.all(connections.map(({ connection }) => connection.close()))
   }
   void first.lost.then(reason => {
     for (const { reject } of waiting.splice(0))
@@ -221,12 +226,12 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     },
     async terminal(command, options) {
       wantedSpares = 0
-      const given = [...spares]
-      for (const spare of given) spare.close()
+      const closing = [...spares]
+      for (const spare of closing) spare.close()
       spares.clear()
-      await Promise.all(given.map(spare => spare.closed))
-      const [line = lineOn(first, LIMIT)] = lines
-      const channel = await anywhere(line, startBash(command, way), options).catch((error: Error) => {
+      await Promise.all(closing.map(spare => spare.closed))
+      const [tracked = track(first, LIMIT)] = connections
+      const channel = await anywhere(tracked, startBash(command, form), options).catch((error: Error) => {
         throw hostFaults.NO_SESSION({ host, reason: error.message }, error)
       })
       channel.once('close', () => {

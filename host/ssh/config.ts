@@ -1,13 +1,13 @@
 /**
- * What plain `ssh` would do for a target: `ssh -G` resolves the whole configuration, with its includes, matches and
- * canonical names. Knowledge: ssh_config(5), `TOKENS` for the percent signs.
+ * The ssh configuration of a target: `ssh -G` resolves it, with its includes, matches and canonical names. Reference: ssh_config(5), TOKENS for the
+ * percent signs.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { homedir, hostname, userInfo } from 'node:os'
 import { hostFaults } from '../faults.ts'
 
-/** Everything about one server that matters to us. Paths are absolute. */
+/** The settings for first server. Paths are absolute. */
 export interface SshConfig {
   /** As the caller named it. */
   readonly target: string
@@ -21,29 +21,30 @@ export interface SshConfig {
   readonly identitiesOnly: boolean
   /** Socket of the agent. */
   readonly agent: string | undefined
-  /** Socket of the agent that commands on the host may use, as `ForwardAgent` says. */
+  /** Socket of the agent that commands on the host may use, from `ForwardAgent`. */
   readonly forwardAgent: string | undefined
-  /** A library for smart cards. */
+  /** A PKCS#11 library, for smart cards. */
   readonly pkcs11: string | undefined
-  /** In the order of the connections, the first one is reached first. */
+  /** In the order in which they are connected to. */
   readonly jumps: readonly string[]
   readonly proxyCommand: string | undefined
   readonly userKnownHosts: readonly string[]
   readonly globalKnownHosts: readonly string[]
   readonly hashKnownHosts: boolean
-  /** The name that known_hosts has for it, without the port. */
+  /** Its name in known_hosts, without the port. */
   readonly knownAs: string
+  /** Whether `knownAs` comes from `HostKeyAlias`. */
   readonly aliased: boolean
   readonly hostKeyAlgorithms: readonly string[]
-  /** What to do about an unknown key. Never weaker than asking, except where the user chose `accept-new`. */
+  /** What to do about an unknown host key. Never weaker than `ask`, unless the user chose `accept-new`. */
   readonly unknownKey: 'refuse' | 'ask' | 'accept'
-  /** Whether all that travels is compressed. */
+  /** Whether to compress the connection. */
   readonly compression: boolean
-  /** Seconds, when the user has set it. */
+  /** In seconds; undefined if the user has not set it. */
   readonly connectTimeout: number | undefined
 }
 
-/** A server as `ProxyJump` names it, or as the caller does. */
+/** A server as named in `ProxyJump`, or by the caller. */
 export interface Destination {
   readonly host: string
   readonly user?: string
@@ -65,13 +66,13 @@ export async function resolve(destination: Destination, configFile?: string): Pr
   const { host, user, port } = destination
   if (host.startsWith('-'))
     throw hostFaults.SSH_CONFIG_INVALID({ target: host, reason: 'a host name cannot start with "-"' })
-  const words = [
+  const args = [
     ...(configFile === undefined ? [] : ['-F', configFile]),
     ...(user === undefined ? [] : ['-l', user]),
     ...(port === undefined ? [] : ['-p', String(port)]),
   ]
   const text = await new Promise<string>((done, failed) => {
-    execFile('ssh', ['-G', ...words, '--', host], { timeout: 10_000 }, (error, stdout, stderr) => {
+    execFile('ssh', ['-G', ...args, '--', host], { timeout: 10_000 }, (error, stdout, stderr) => {
       if (error === null) return done(stdout)
       const missing = error.code !== undefined && String(error.code) === 'ENOENT'
       const reason = stderr.trim().split('\n').slice(-2).join(' ') || error.message
@@ -85,74 +86,78 @@ export async function resolve(destination: Destination, configFile?: string): Pr
   return parse(host, text, process.env)
 }
 
-/** Reads what `ssh -G` printed. A setting that would change whom we talk to, and is not supported, is a `Fault`. */
+/**
+ * Parses the output of `ssh -G`.
+ *
+ * @throws SSH_CONFIG_UNSUPPORTED for an unsupported setting that decides which machine we connect to
+ */
 export function parse(target: string, text: string, env: NodeJS.ProcessEnv): SshConfig {
   const all = new Map<string, string[]>()
   for (const line of text.split('\n')) {
     const [, key = '', value = ''] = /^(\S+) (.*)$/.exec(line) ?? []
     all.set(key, [...(all.get(key) ?? []), value])
   }
-  const one = (key: string): string | undefined => {
+  const first = (key: string): string | undefined => {
     const value = all.get(key)?.[0]
     return value === undefined || value === 'none' || value === '' ? undefined : value
   }
-  for (const [option, allowed] of CHANGES_WHOM) {
-    const value = one(option)
+  for (const [option, allowed] of SECURITY_OPTIONS) {
+    const value = first(option)
     if (value !== undefined && !allowed.includes(value))
       throw hostFaults.SSH_CONFIG_UNSUPPORTED({ target, option, value })
   }
-  const host = one('hostname') ?? target
-  const user = one('user') ?? userInfo().username
-  const port = Number(one('port') ?? 22)
-  const jumps = one('proxyjump')?.split(',') ?? []
-  const path = (value: string): string => expand(value, { target, host, user, port, env, jump: one('proxyjump') })
+  const host = first('hostname') ?? target
+  const user = first('user') ?? userInfo().username
+  const port = Number(first('port') ?? 22)
+  const jumps = first('proxyjump')?.split(',') ?? []
+  const path = (value: string): string => expand(value, { target, host, user, port, env, jump: first('proxyjump') })
   const [identityAgent] = all.get('identityagent') ?? []
-  const proxy = one('proxycommand')
-  const timeout = one('connecttimeout')
+  const proxy = first('proxycommand')
+  const timeout = first('connecttimeout')
   return {
     target,
     user,
     hostname: host,
     port,
-    family: FAMILIES[one('addressfamily') ?? ''] ?? 0,
-    bindAddress: one('bindaddress'),
+    family: FAMILIES[first('addressfamily') ?? ''] ?? 0,
+    bindAddress: first('bindaddress'),
     identityFiles: (all.get('identityfile') ?? []).filter(file => file !== 'none').map(path),
     certificateFiles: (all.get('certificatefile') ?? []).filter(file => file !== 'none').map(path),
-    identitiesOnly: one('identitiesonly') === 'yes',
+    identitiesOnly: first('identitiesonly') === 'yes',
     agent: agentSocket(identityAgent, env, path),
-    forwardAgent: forwarded(one('forwardagent'), agentSocket(identityAgent, env, path), env, path),
-    pkcs11: one('pkcs11provider'),
+    forwardAgent: forwarded(first('forwardagent'), agentSocket(identityAgent, env, path), env, path),
+    pkcs11: first('pkcs11provider'),
     jumps,
     proxyCommand: proxy === undefined ? undefined : path(proxy),
-    userKnownHosts: paths(one('userknownhostsfile')).map(path),
-    globalKnownHosts: paths(one('globalknownhostsfile')).map(path),
-    hashKnownHosts: one('hashknownhosts') === 'yes',
-    knownAs: (one('hostkeyalias') ?? host).toLowerCase(),
-    aliased: one('hostkeyalias') !== undefined,
-    hostKeyAlgorithms: one('hostkeyalgorithms')?.split(',') ?? [],
-    unknownKey: UNKNOWN_KEY[one('stricthostkeychecking') ?? ''] ?? 'ask',
-    compression: one('compression') === 'yes',
+    userKnownHosts: paths(first('userknownhostsfile')).map(path),
+    globalKnownHosts: paths(first('globalknownhostsfile')).map(path),
+    hashKnownHosts: first('hashknownhosts') === 'yes',
+    knownAs: (first('hostkeyalias') ?? host).toLowerCase(),
+    aliased: first('hostkeyalias') !== undefined,
+    hostKeyAlgorithms: first('hostkeyalgorithms')?.split(',') ?? [],
+    unknownKey: UNKNOWN_KEY[first('stricthostkeychecking') ?? ''] ?? 'ask',
+    compression: first('compression') === 'yes',
     connectTimeout: Number(timeout ?? 0) || undefined,
   }
 }
 
 const FAMILIES: Readonly<Record<string, 4 | 6>> = { inet: 4, inet6: 6 }
-/** `no` and `off` would take any key of anyone: here they ask, like `ask`. */
+/** `no` and `off` would accept any host key; here they mean `ask`. */
 const UNKNOWN_KEY: Readonly<Record<string, SshConfig['unknownKey']>> = {
   true: 'refuse',
   yes: 'refuse',
   'accept-new': 'accept',
 }
 
-/** Options that decide which machine answers, or which key is refused, with the values that change nothing. */
-const CHANGES_WHOM: readonly (readonly [string, readonly string[]])[] = [
+/** Unsupported options that decide which machine we connect to or which key is rejected, with the values that have no effect. */
+const SECURITY_OPTIONS: readonly (readonly [string, readonly string[]])[] = [
   ['bindinterface', []],
   ['proxyusefdpass', ['no']],
   ['revokedhostkeys', []],
   ['tunnel', ['false', 'no']],
 ]
 
-/** `ssh -G` separates several paths by spaces and does not quote them: what does not begin like a path goes on with the one before. */
+/** `ssh -G` separates paths by spaces and does not quote them: a part that does not start like a path belongs to the first before. */
 const paths = (value = ''): string[] => value.split(/ +(?=[~/%$])/).filter(path => path !== '')
 
 function agentSocket(
@@ -165,7 +170,7 @@ function agentSocket(
   return /^\$\w/.test(configured) ? env[configured.slice(1)] : path(configured)
 }
 
-/** `ForwardAgent` is yes, no, the path of a socket, or a variable that holds one. */
+/** `ForwardAgent` is yes, no, the path of a socket, or a variable with first. */
 function forwarded(
   configured: string | undefined,
   agent: string | undefined,
@@ -185,7 +190,7 @@ interface Tokens {
   readonly env: NodeJS.ProcessEnv
 }
 
-/** Percent tokens, `${NAME}` and a leading `~`: what `ssh -G` leaves as it stands in the file. */
+/** Expands percent tokens, `${NAME}` and a leading `~`, which `ssh -G` leaves unexpanded. */
 function expand(value: string, { target, host, user, port, jump, env }: Tokens): string {
   const { username, uid } = userInfo()
   const home = homedir()

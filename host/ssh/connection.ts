@@ -1,4 +1,4 @@
-/** One verified, authenticated SSH connection, through as many jump hosts as the configuration asks for. */
+/** Opens one verified and authenticated SSH connection, through the jump hosts of the configuration. */
 import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import { login } from './authenticate.ts'
 import { parseJump, resolve, type SshConfig } from './config.ts'
 import { credentials } from './credentials.ts'
 import { forwardAgent } from './forward-agent.ts'
-import { type Knowledge, knowledge, question, unknownKey, verdict } from './host-key.ts'
+import { checkHostKey, hostKeyQuestion, type KnownHost, knownHost, unknownKey } from './host-key.ts'
 import { algorithmsFor, knownLine, remember, type ShownKey, shownKey } from './known-hosts.ts'
 import { direct, proxied } from './socket.ts'
 import type { Meter } from './traffic-meter.ts'
@@ -22,25 +22,27 @@ export interface Connection {
   /** The reason, once it has ended. */
   ended(): string | undefined
   /**
-   * Ends it and the connections to the jump hosts below. Resolves when our last word is on its way: nobody needs to wait until the other side has
-   * heard it, unless it goes through something of ours that would end with us.
+   * Closes it and the connections to its jump hosts. Resolves when our last packet was sent; with a jump host or a ProxyCommand when the server has
+   * closed it, because these would end with this process.
    */
   close(): Promise<void>
 }
 
-/** Milliseconds. */
+/** Milliseconds, without `ConnectTimeout`. */
 const HANDSHAKE = 15_000
+/** Milliseconds until a closed connection is cut. */
 const GOODBYE = 2_000
-/** How long a server may be silent before it counts as dead; it is asked for an answer three times in this time. */
+/** Milliseconds without data after which a server counts as dead. Three keep-alive requests are sent in this time. */
 const SILENCE = 15_000
+/** Jump hosts in a row. */
 const DEEPEST = 8
-/** Only when the configuration says so, as with ssh: it halves what a fast line carries. docs/performance.md has the numbers. */
+/** Only if the configuration sets it, as with ssh: it halves the throughput of a fast connection. Numbers: docs/performance.md. */
 const COMPRESSED: CompressionAlgorithm[] = ['zlib@openssh.com', 'none']
 
 export interface ConnectOptions {
   readonly setting: HostSetting
   readonly configFile: string | undefined
-  /** Counts what the connection costs, that to the jump hosts included. */
+  /** Counts the traffic, including that to the jump hosts. */
   readonly meter: Meter
 }
 
@@ -48,104 +50,104 @@ export const connect = (config: SshConfig, options: ConnectOptions): Promise<Con
   connectTo(config, { ...options, path: [] })
 
 interface ConnectPlan extends ConnectOptions {
-  /** The servers on whose behalf this connection is made, for the fault about a circle. */
+  /** The targets that this connection is a jump host for, to detect a cycle. */
   readonly path: readonly string[]
 }
 
-async function connectTo(config: SshConfig, way: ConnectPlan): Promise<Connection> {
-  const known = await knowledge(config)
-  const result = await attempt(config, known, way)
+async function connectTo(config: SshConfig, plan: ConnectPlan): Promise<Connection> {
+  const known = await knownHost(config)
+  const result = await attempt(config, known, plan)
   if (!('unknown' in result)) return result
   const line = knownLine(known.name, result.unknown, config.hashKnownHosts)
   const [file] = config.userKnownHosts
   const accepted =
     config.unknownKey === 'accept' ||
-    (config.unknownKey === 'ask' && (await way.setting.confirm(question(known.name, result.unknown))))
+    (config.unknownKey === 'ask' && (await plan.setting.confirm(hostKeyQuestion(known.name, result.unknown))))
   if (!accepted) throw unknownKey(config, known, result.unknown)
   if (file !== undefined && file !== '/dev/null') await remember(file, line)
   const { type, key } = result.unknown
   const trusted = { ...known, keys: [{ marker: undefined, type, key, file: file ?? '', line: 0 }] }
-  const again = await attempt(config, trusted, way)
+  const again = await attempt(config, trusted, plan)
   if ('unknown' in again) throw unknownKey(config, known, again.unknown)
   return again
 }
 
-/** The server let nobody in just then: it closed the connection before it said that it is one, as sshd does beyond `MaxStartups`. */
-class TurnedAway extends Error {}
+/** The server closed the connection before its SSH greeting, as sshd does above `MaxStartups`. */
+class ClosedBeforeGreeting extends Error {}
 const CLOSED = /other side closed|Connection lost before handshake|ECONNRESET|ended by other party/i
-/** Milliseconds before each further try. */
+/** Milliseconds before each retry. */
 const PAUSES = [300, 700, 1_500, 3_000]
 
-/** Tries again after a while when the server was too busy to speak. */
+/** Retries if the server closed the connection before its greeting. */
 async function attempt(
   config: SshConfig,
-  known: Knowledge,
-  way: ConnectPlan,
+  known: KnownHost,
+  plan: ConnectPlan,
   pauses = PAUSES,
 ): ReturnType<typeof attemptOnce> {
   try {
-    return await attemptOnce(config, known, way)
+    return await attemptOnce(config, known, plan)
   } catch (error) {
-    if (!(error instanceof TurnedAway)) throw error
+    if (!(error instanceof ClosedBeforeGreeting)) throw error
     const [pause, ...more] = pauses
     if (pause === undefined) {
       const address = `${config.hostname}:${config.port}`
-      const reason = `${error.message} before it said that it is an SSH server, ${PAUSES.length + 1} times; perhaps it has too many connections at once (MaxStartups in sshd_config)`
+      const reason = `${error.message} before the server sent its greeting, ${PAUSES.length + 1} times; it may have too many connections at once (MaxStartups in sshd_config)`
       throw hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
     }
-    const { signal } = way.setting
+    const { signal } = plan.setting
     await sleep(pause, undefined, signal.aborted ? {} : { signal }).catch(() => {
       throw hostFaults.COMMAND_INTERRUPTED({ host: config.target, command: 'connecting' })
     })
-    return attempt(config, known, way, more)
+    return attempt(config, known, plan, more)
   }
 }
 
-/** One try. An unknown key ends it without having shown who we are: the question to a person takes longer than a handshake may. */
+/** One attempt. An unknown host key ends it before authentication, because a confirmation may take longer than the handshake timeout. */
 async function attemptOnce(
   config: SshConfig,
-  known: Knowledge,
-  way: ConnectPlan,
+  known: KnownHost,
+  plan: ConnectPlan,
 ): Promise<Connection | { readonly unknown: ShownKey }> {
   const { Client } = (await import('ssh2')).default
   const algorithms = algorithmsFor([...known.keys, ...known.withoutPort], config.hostKeyAlgorithms)
-  // ssh2 would take an empty list for all that it knows.
+  // ssh2 would take an empty list for all algorithms.
   if (algorithms.length === 0) {
     const value = config.hostKeyAlgorithms.join(',')
     throw hostFaults.SSH_CONFIG_UNSUPPORTED({ target: config.target, option: 'hostkeyalgorithms', value })
   }
   const who = await credentials(config)
-  const { socket, below, said } = await reach(config, way)
+  const { socket, below, proxyError } = await reach(config, plan)
   const client = new Client()
-  const answered = way.meter.handshake()
+  const onResponse = plan.meter.handshake()
   const address = `${config.hostname}:${config.port}`
   let refusal: Fault | { readonly unknown: ShownKey } | undefined
   const { lost, ended, greeted } = watch(client, socket)
-  const authentication = login(client, config, who, answered)
+  const authentication = login(client, config, who, onResponse)
   const close = async () => {
     client.end()
-    // A frozen server does not say goodbye.
+    // A frozen server does not close the connection.
     setTimeout(() => socket.destroy(), GOODBYE).unref()
-    if (below || said) await lost
+    if (below || proxyError) await lost
     else await Promise.race([lost, finished(socket, { readable: false }).catch(() => undefined)])
   }
   const explain = async (error: Error & { level?: string }): Promise<Fault> => {
     if (error instanceof Fault) return error
     const denied = authentication.explain(error)
     if (denied) return denied
-    const reason = [error.message, await said?.()].filter(Boolean).join(': ')
-    if (said === undefined && !greeted() && CLOSED.test(error.message)) throw new TurnedAway(reason)
+    const reason = [error.message, await proxyError?.()].filter(Boolean).join(': ')
+    if (proxyError === undefined && !greeted() && CLOSED.test(error.message)) throw new ClosedBeforeGreeting(reason)
     return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
   }
-  const { signal } = way.setting
+  const { signal } = plan.setting
   const connected = new AbortController()
   try {
     await new Promise<void>((ready, failed) => {
       const interrupt = () => failed(hostFaults.COMMAND_INTERRUPTED({ host: config.target, command: 'connecting' }))
       if (!signal.aborted) signal.addEventListener('abort', interrupt, { signal: connected.signal })
-      client.once('ready', ready).once('ready', answered)
+      client.once('ready', ready).once('ready', onResponse)
       client.on('error', error => {
-        // One key that the agent could not sign with; ssh2 goes on to the next.
+        // The agent could not sign with one key; ssh2 continues with the next.
         if (error.level !== 'agent' && !error.message.startsWith('Error while signing')) failed(error)
       })
       void lost.then(reason => failed(new Error(reason)))
@@ -154,13 +156,13 @@ async function attemptOnce(
         username: config.user,
         readyTimeout: config.connectTimeout === undefined ? HANDSHAKE : config.connectTimeout * 1000,
         keepaliveInterval: SILENCE / 3,
-        // `watch` decides: answers can be late behind an upload on a slow line, and what comes instead is a sign of life.
+        // `watch` detects a dead server: during an upload over a slow connection the responses may be late, but other data comes.
         keepaliveCountMax: Number.MAX_SAFE_INTEGER,
         algorithms: { serverHostKey: algorithms as never, ...(config.compression && { compress: COMPRESSED }) },
         hostVerifier: (wire: Buffer, verify: (valid: boolean) => void) => {
-          // Asked again when keys are changed later: much may be on its way then.
-          if (!connected.signal.aborted) answered()
-          refusal = verdict(config, known, shownKey(wire))
+          // ssh2 also calls this when the keys are exchanged again later, when the time is no measure of a round trip.
+          if (!connected.signal.aborted) onResponse()
+          refusal = checkHostKey(config, known, shownKey(wire))
           verify(refusal === undefined)
         },
         authHandler: authentication.handler,
@@ -183,19 +185,19 @@ async function attemptOnce(
   return { client, lost, ended, close }
 }
 
-/** Resolves when the connection has ended, with the reason. A server that is silent for too long is cut off. */
+/** Watches a connection: gives the reason of its end, and cuts it when the server is silent for too long. */
 function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended'> & { greeted(): boolean } {
-  // Flowing before ssh2 listens would lose the first words.
+  // Data that flows before ssh2 listens would be lost.
   socket.pause()
-  let heard = Date.now()
+  let lastData = Date.now()
   let problem = 'the other side closed it'
   let first: Buffer | undefined
   socket.on('data', (chunk: Buffer) => {
     first ??= chunk
-    heard = Date.now()
+    lastData = Date.now()
   })
   const timer = setInterval(() => {
-    if (Date.now() - heard < SILENCE) return
+    if (Date.now() - lastData < SILENCE) return
     problem = `no answer for ${SILENCE / 1000} s`
     clearInterval(timer)
     socket.destroy()
@@ -203,7 +205,7 @@ function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended
   client.on('error', error => {
     problem = error.message
   })
-  // Not only as a promise: ssh2 closes the channels in the same turn.
+  // Also available synchronously: ssh2 closes the channels in the same tick.
   let reason: string | undefined
   const lost = new Promise<string>(resolve => {
     client.once('close', () => {
@@ -218,34 +220,34 @@ function watch(client: Client, socket: Duplex): Pick<Connection, 'lost' | 'ended
 interface Reached {
   readonly socket: Duplex
   readonly below?: Connection
-  /** The last words of a ProxyCommand. */
-  readonly said?: () => Promise<string>
+  /** Resolves to the last line that a ProxyCommand printed on stderr. */
+  readonly proxyError?: () => Promise<string>
 }
 
-/** A stream to the server: through the jump hosts, through a ProxyCommand, or straight. */
-async function reach(config: SshConfig, way: ConnectPlan): Promise<Reached> {
-  const path = [...way.path, config.target]
+/** Opens a stream to the server: through the jump hosts, through a ProxyCommand, or directly. */
+async function reach(config: SshConfig, plan: ConnectPlan): Promise<Reached> {
+  const path = [...plan.path, config.target]
   if (path.length > DEEPEST)
-    throw hostFaults.SSH_JUMPS_TOO_DEEP({ target: way.path[0] ?? config.target, path: path.join(' > ') })
+    throw hostFaults.SSH_JUMPS_TOO_DEEP({ target: plan.path[0] ?? config.target, path: path.join(' > ') })
   const last = config.jumps.at(-1)
   if (last !== undefined) {
-    const jump = await resolve(parseJump(last), way.configFile)
+    const jump = await resolve(parseJump(last), plan.configFile)
     const itself = jump.hostname === config.hostname && jump.port === config.port && jump.user === config.user
     if (!itself) {
-      // What comes before the last jump in the list is the way to it, whatever its own configuration says.
+      // The list gives the route to its last jump host and overrides that host's own configuration.
       const before = config.jumps.slice(0, -1)
       const below = await connectTo(before.length === 0 ? jump : { ...jump, jumps: before, proxyCommand: undefined }, {
-        ...way,
+        ...plan,
         path,
       })
       return { socket: await through(below, config), below }
     }
   }
   if (config.proxyCommand !== undefined) {
-    const { socket, said } = proxied(config.proxyCommand)
-    return { socket: way.meter.watch(socket), said }
+    const { socket, lastError } = proxied(config.proxyCommand)
+    return { socket: plan.meter.watch(socket), proxyError: lastError }
   }
-  return { socket: way.meter.watch(await direct(config, way.setting.signal)) }
+  return { socket: plan.meter.watch(await direct(config, plan.setting.signal)) }
 }
 
 async function through(below: Connection, config: SshConfig): Promise<ClientChannel> {
@@ -256,7 +258,7 @@ async function through(below: Connection, config: SshConfig): Promise<ClientChan
       const address = `${config.hostname}:${config.port}`
       reject(
         hostFaults.HOST_UNREACHABLE(
-          { target: config.target, address, reason: `the jump host says: ${error.message}` },
+          { target: config.target, address, reason: `the jump host reports: ${error.message}` },
           error,
         ),
       )

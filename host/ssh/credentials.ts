@@ -1,4 +1,4 @@
-/** With what we show who we are: the keys of the agent and of the files, in the order in which ssh would try them. */
+/** The keys to log in with, from the agent and from files, in the order in which ssh tries them. */
 
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -6,15 +6,15 @@ import { join } from 'node:path'
 import { agentOver, type HeldKey } from './agent.ts'
 import { blobOf, type Certificate, certificateOf, isCertificate } from './certificate.ts'
 import type { SshConfig } from './config.ts'
-import { type Attempt, certified, fromAgent, fromFile, type Making } from './identity.ts'
+import { type Attempt, certified, fromAgent, fromFile, type IdentityDeps } from './identity.ts'
 import { type KeyFile, keyFile } from './key-file.ts'
 import { fingerprint } from './known-hosts.ts'
 
 export interface Credentials {
   readonly attempts: readonly Attempt[]
-  /** What could not even be tried, for people. */
+  /** The keys that could not be tried, each with the reason, for messages. */
   readonly unusable: readonly string[]
-  /** What to do about it when nothing is accepted. */
+  /** The hint for the case that no key is accepted. */
   readonly advice: string
 }
 
@@ -28,7 +28,7 @@ export async function credentials(config: SshConfig): Promise<Credentials> {
   if (anyKey instanceof Error) throw anyKey
   const ssh2Agent = config.agent === undefined ? undefined : createAgent(config.agent)
   const agent = ssh2Agent && agentOver(ssh2Agent)
-  const making: Making = { username: config.user, agent, BaseAgent, anyKey }
+  const deps: IdentityDeps = { username: config.user, agent, BaseAgent, anyKey }
   const [files, certificates, held] = await Promise.all([
     Promise.all(config.identityFiles.map(async path => (await keyFile(path, parse)) ?? missing(path))),
     Promise.all(config.certificateFiles.map(certificateFile)),
@@ -36,14 +36,14 @@ export async function credentials(config: SshConfig): Promise<Credentials> {
   ])
   return assemble(
     config,
-    making,
-    files.filter(it => it !== undefined),
+    deps,
+    files.filter(file => file !== undefined),
     certificates,
     held,
   )
 }
 
-/** A public key of nobody's. */
+/** A public key without an owner, see `IdentityDeps.anyKey`. */
 const ANY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
 
 interface CertificateFile {
@@ -56,7 +56,7 @@ const certificateFile = async (path: string): Promise<CertificateFile> => {
   return { path, certificate: blob && certificateOf(blob) }
 }
 
-/** `ssh -G` names the files that ssh would look for by itself too: that one of those is not there is nothing to tell. */
+/** `ssh -G` also lists ssh's default key files: one of those that does not exist is not reported. */
 const DEFAULTS = ['rsa', 'ecdsa', 'ecdsa_sk', 'ed25519', 'ed25519_sk', 'xmss', 'dsa'].map(name => `id_${name}`)
 
 function missing(path: string): KeyFile | undefined {
@@ -64,10 +64,10 @@ function missing(path: string): KeyFile | undefined {
   return { path, key: undefined, problem: 'is not there', forAgent: false, public: undefined, certificate: undefined }
 }
 
-/** Order: certificates, the keys of the agent that the configuration names, its other keys, keys of files. As ssh(1). */
+/** Order as in ssh(1): certificates, the agent's keys that the configuration names, its other keys, keys in files. */
 function assemble(
   config: SshConfig,
-  making: Making,
+  deps: IdentityDeps,
   files: readonly KeyFile[],
   certificateFiles: readonly CertificateFile[],
   held: readonly HeldKey[] | undefined,
@@ -86,43 +86,44 @@ function assemble(
 
   const unusable: string[] = []
   const attempts: Attempt[] = []
-  const show = (label: string, { blob, key, problem }: Certificate) => {
-    const file = files.find(it => it.public?.equals(key))
+  const addCertificate = (label: string, { blob, key, problem }: Certificate) => {
+    const file = files.find(file => file.public?.equals(key))
     if (problem !== undefined) unusable.push(`${label} (${problem})`)
-    else if (holds(key)) attempts.push(fromAgent(making, label, blob, key))
-    else if (file?.key) attempts.push(certified(making, label, blob, file))
+    else if (holds(key)) attempts.push(fromAgent(deps, label, blob, key))
+    else if (file?.key) attempts.push(certified(deps, label, blob, file))
     else unusable.push(`${label} (its private key is neither here nor in the agent)`)
   }
   for (const { path, certificate } of certificateFiles)
-    if (certificate) show(`certificate ${tilde(path)}`, certificate)
+    if (certificate) addCertificate(`certificate ${tilde(path)}`, certificate)
     else unusable.push(`certificate ${tilde(path)} (is not there, or is damaged)`)
-  for (const { path, certificate } of files) if (certificate) show(`certificate ${tilde(path)}-cert.pub`, certificate)
+  for (const { path, certificate } of files)
+    if (certificate) addCertificate(`certificate ${tilde(path)}-cert.pub`, certificate)
   for (const { blob, comment } of (held ?? []).filter(({ blob }) => isCertificate(blob))) {
     const problem = certificateOf(blob)?.problem
     const label = `certificate ${comment} of the agent`
     if (problem !== undefined) unusable.push(`${label} (${problem})`)
     else if (!config.identitiesOnly || fileOf(certificateOf(blob)?.key ?? blob))
-      attempts.push(fromAgent(making, label, blob))
+      attempts.push(fromAgent(deps, label, blob))
   }
-  for (const key of [...ours, ...others]) attempts.push(fromAgent(making, agentLabel(key), key.blob))
+  for (const key of [...ours, ...others]) attempts.push(fromAgent(deps, agentLabel(key), key.blob))
   for (const file of files) {
     if (holds(file.public)) continue
     const label = `key ${tilde(file.path)}`
-    if (file.key) attempts.push(fromFile(making, label, file.key))
+    if (file.key) attempts.push(fromFile(deps, label, file.key))
     else unusable.push(`${label} (${file.problem})`)
   }
-  if (making.agent !== undefined) {
-    if (held === undefined) unusable.push('agent (does not answer)')
+  if (deps.agent !== undefined) {
+    if (held === undefined) unusable.push('agent (does not respond)')
     else if (ours.length + others.length === 0)
       unusable.push(`agent (holds ${held.length === 0 ? 'no key' : 'none of these keys'})`)
   }
   if (config.pkcs11 !== undefined)
     unusable.push(`PKCS#11 provider ${config.pkcs11} (only through the agent: ssh-add -s ${config.pkcs11})`)
-  const lock = files.find(file => file.forAgent && !holds(file.public))
+  const locked = files.find(file => file.forAgent && !holds(file.public))
   const advice =
-    lock === undefined
-      ? `put your public key into ~/.ssh/authorized_keys of ${config.user} there, until this works: ssh ${config.target} true`
-      : `add the key to your agent, once: ssh-add ${tilde(lock.path)}`
+    locked === undefined
+      ? `Add your public key to ~/.ssh/authorized_keys of ${config.user} on the host, until this works: \`ssh ${config.target} true\`.`
+      : `Add the key to your agent: \`ssh-add ${tilde(locked.path)}\`.`
   return { attempts, unusable, advice }
 }
 

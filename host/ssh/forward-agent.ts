@@ -1,9 +1,9 @@
-/** `ForwardAgent` of the ssh configuration: commands on the host may use our agent, as for `git clone` there. */
+/** `ForwardAgent` of the ssh configuration: commands on the host may use our agent, such as `git clone`. */
 import type { Client, ClientChannel, ExecOptions } from 'ssh2'
 
 type Opened = (error: Error | undefined, channel: ClientChannel) => void
 
-/** Sessions that are opened from now on ask for it. Where the server allows none they go on without, as with ssh. */
+/** Sessions opened from now on request agent forwarding. If the server refuses it, they continue without, as with ssh. */
 export function forwardAgent(client: Client): void {
   const exec = client.exec.bind(client)
   let allowed = true

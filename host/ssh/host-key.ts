@@ -1,4 +1,4 @@
-/** Whether a server is the one that we mean, from what known_hosts says and from what a person says. */
+/** Checks the host key of a server against known_hosts; builds the confirmation and the faults. */
 import type { Fault } from '../../runner/fault.ts'
 import { hostFaults } from '../faults.ts'
 import type { SshConfig } from './config.ts'
@@ -12,14 +12,15 @@ import {
   verifyHostKey,
 } from './known-hosts.ts'
 
-/** What the files hold for a server. */
-export interface Knowledge {
+/** The entries of the known_hosts files for a server. */
+export interface KnownHost {
   readonly name: string
   readonly keys: readonly KnownKey[]
+  /** Entries for the same name without its port. */
   readonly withoutPort: readonly KnownKey[]
 }
 
-export async function knowledge(config: SshConfig): Promise<Knowledge> {
+export async function knownHost(config: SshConfig): Promise<KnownHost> {
   const files = [...config.userKnownHosts, ...config.globalKnownHosts]
   const name = knownName(config)
   const [keys, withoutPort] = await Promise.all([
@@ -29,11 +30,11 @@ export async function knowledge(config: SshConfig): Promise<Knowledge> {
   return { name, keys, withoutPort }
 }
 
-export const question = (name: string, { type, fingerprint }: ShownKey): string =>
-  `The host key of ${name} is not known. It shows ${type} ${fingerprint}. Is that the machine's own key?`
+export const hostKeyQuestion = (name: string, { type, fingerprint }: ShownKey): string =>
+  `The host key of ${name} is not known. It presents ${type} ${fingerprint}. Is that the key of the machine?`
 
-export function unknownKey(config: SshConfig, known: Knowledge, shown: ShownKey): Fault {
-  const authority = known.keys.some(it => it.marker === 'cert-authority')
+export function unknownKey(config: SshConfig, known: KnownHost, shown: ShownKey): Fault {
+  const authority = known.keys.some(entry => entry.marker === 'cert-authority')
   return hostFaults.HOST_KEY_UNKNOWN({
     name: known.name,
     type: shown.type,
@@ -44,21 +45,21 @@ export function unknownKey(config: SshConfig, known: Knowledge, shown: ShownKey)
   })
 }
 
-/** What speaks against a key, if anything. */
-export function verdict(
+/** Undefined if the key is known; else the fault, or the key if it is unknown. */
+export function checkHostKey(
   config: SshConfig,
-  known: Knowledge,
+  known: KnownHost,
   shown: ShownKey,
 ): Fault | { readonly unknown: ShownKey } | undefined {
   const found = verifyHostKey(shown, known.keys, known.withoutPort)
-  const about = { name: known.name, type: shown.type, fingerprint: shown.fingerprint }
+  const key = { name: known.name, type: shown.type, fingerprint: shown.fingerprint }
   if (found.is === 'known') return undefined
   if (found.is === 'unknown') return { unknown: shown }
   if (found.is === 'revoked')
-    return hostFaults.HOST_KEY_REVOKED({ ...about, where: `${found.by.file} line ${found.by.line}` })
+    return hostFaults.HOST_KEY_REVOKED({ ...key, where: `${found.by.file} line ${found.by.line}` })
   return hostFaults.HOST_KEY_CHANGED({
-    ...about,
-    known: found.known.map(it => `${it.type} ${fingerprint(it.key)}`).join(', '),
+    ...key,
+    known: found.known.map(entry => `${entry.type} ${fingerprint(entry.key)}`).join(', '),
     remove: `ssh-keygen -R '${known.name}' -f ${found.known[0]?.file ?? config.userKnownHosts[0]}`,
   })
 }

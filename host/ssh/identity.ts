@@ -1,61 +1,61 @@
-/** One key that the server is shown, with or without a certificate, and who signs for it: a file's key here, or the agent. */
+/** One key to offer to the server, with or without a certificate, signed with a file's private key or by the agent. */
 import { createPrivateKey, sign as signWith } from 'node:crypto'
 import type { AnyAuthMethod, BaseAgent, Client, ParsedKey } from 'ssh2'
 import type { Agent, Hash } from './agent.ts'
 import type { KeyFile } from './key-file.ts'
-import { sendSigned } from './ssh2-inside.ts'
+import { sendSigned } from './ssh2-internals.ts'
 import { field, typeOf } from './wire.ts'
 
 export interface Attempt {
-  /** For people, when all has failed: `key ~/.ssh/id_ed25519`. */
+  /** For messages: `key ~/.ssh/id_ed25519`. */
   readonly label: string
-  /** `failed` hears why the key could not sign. */
+  /** `failed` is called with the reason if the key cannot sign. */
   method(client: Client, failed: (reason: string) => void): AnyAuthMethod
 }
 
-/** What identities are made with: ssh2 is loaded when there is somebody to connect to. */
-export interface Making {
+/** ssh2 is passed in, because it is loaded only when there is something to connect to. */
+export interface IdentityDeps {
   readonly username: string
   readonly agent: Agent | undefined
   readonly BaseAgent: abstract new () => BaseAgent
-  /** Any parsed key: ssh2 takes what has one as its prototype for a key. */
+  /** Any parsed key: ssh2 accepts objects that have one as their prototype as keys. */
   readonly anyKey: ParsedKey
 }
 
-/** A key of a file that ssh2 can use by itself. */
-export const fromFile = ({ username }: Making, label: string, key: ParsedKey): Attempt => ({
+/** A key in a file that ssh2 can use directly. */
+export const fromFile = ({ username }: IdentityDeps, label: string, key: ParsedKey): Attempt => ({
   label,
   method: () => ({ type: 'publickey', username, key }),
 })
 
-/** A key that the agent holds. `blob`: what is shown. `signer`: the agent's name for it, where a certificate of ours is shown instead. */
-export const fromAgent = (making: Making, label: string, blob: Buffer, signer = blob): Attempt =>
-  shown(making, label, blob, (data, hash) =>
-    making.agent ? making.agent.sign(signer, data, hash) : Promise.reject(new Error('there is no agent')),
+/** A key in the agent. `blob`: what to offer. `signer`: the key that signs, if `blob` is a certificate from a file. */
+export const fromAgent = (deps: IdentityDeps, label: string, blob: Buffer, signer = blob): Attempt =>
+  offered(deps, label, blob, (data, hash) =>
+    deps.agent ? deps.agent.sign(signer, data, hash) : Promise.reject(new Error('there is no agent')),
   )
 
 /** The certificate of a key in a file. */
-export const certified = (making: Making, label: string, blob: Buffer, { key }: KeyFile): Attempt =>
-  shown(making, label, blob, async data => signature(key?.getPrivatePEM() ?? '', data))
+export const certified = (deps: IdentityDeps, label: string, blob: Buffer, { key }: KeyFile): Attempt =>
+  offered(deps, label, blob, async data => signature(key?.getPrivatePEM() ?? '', data))
 
 type Sign = (data: Buffer, hash: Hash | undefined) => Promise<Buffer>
 
-/** ssh2 asks an agent to sign, one that holds this key alone. */
-function shown(making: Making, label: string, blob: Buffer, sign: Sign): Attempt {
-  const { username, BaseAgent, anyKey } = making
+/** Passes ssh2 an agent that has only this key. */
+function offered(deps: IdentityDeps, label: string, blob: Buffer, sign: Sign): Attempt {
+  const { username, BaseAgent, anyKey } = deps
   const type = typeOf(blob)
   const rsa = type.startsWith('ssh-rsa-cert')
-  // RSA is not shown under its old name, which means SHA-1.
+  // The old name of RSA certificates would mean SHA-1.
   const key = Object.create(anyKey, {
     type: { value: rsa ? 'rsa-sha2-512-cert-v01@openssh.com' : type },
     getPublicSSH: { value: () => blob },
   }) as ParsedKey
-  // ssh2 writes the rest of these itself, and rightly.
+  // For these ssh2 builds the signature field itself.
   const plain = !/^sk-|-cert-v01@/.test(type)
   return {
     label,
     method(client, failed) {
-      class One extends BaseAgent {
+      class SingleKeyAgent extends BaseAgent {
         getIdentities(done: (error: undefined, keys: ParsedKey[]) => void) {
           done(undefined, [key])
         }
@@ -64,7 +64,7 @@ function shown(making: Making, label: string, blob: Buffer, sign: Sign): Attempt
           sign(data, rsa ? 'sha512' : hash).then(
             signed => {
               if (plain) return done?.(undefined, bytesOf(signed))
-              if (!sendSigned(client, data, signed)) done?.(new Error('this ssh2 cannot send its signature'))
+              if (!sendSigned(client, data, signed)) done?.(new Error('this version of ssh2 cannot send its signature'))
             },
             (error: Error) => {
               failed(error.message)
@@ -73,15 +73,15 @@ function shown(making: Making, label: string, blob: Buffer, sign: Sign): Attempt
           )
         }
       }
-      return { type: 'agent', username, agent: new One() }
+      return { type: 'agent', username, agent: new SingleKeyAgent() }
     },
   }
 }
 
-/** The bytes of a whole signature, without its type. */
+/** The bytes of a signature without its type. */
 const bytesOf = (signed: Buffer): Buffer => signed.subarray(4 + signed.readUInt32BE(0) + 4)
 
-/** A whole signature by a private key; RFC 8332 for RSA, RFC 5656 for ECDSA, RFC 8709 for Ed25519. */
+/** A signature with its type; RFC 8332 for RSA, RFC 5656 for ECDSA, RFC 8709 for Ed25519. */
 function signature(pem: string, data: Buffer): Buffer {
   const key = createPrivateKey(pem)
   if (key.asymmetricKeyType === 'rsa')
@@ -102,7 +102,7 @@ const CURVES: Readonly<Record<string, readonly [string, string]>> = {
   secp521r1: ['ecdsa-sha2-nistp521', 'sha512'],
 }
 
-/** A number without leading zeros, but for the one that keeps it from being negative. */
+/** A number without leading zeros, except the one that keeps it from being negative. */
 function positive(number: Buffer): Buffer {
   const from = number.findIndex(byte => byte !== 0)
   const trimmed = number.subarray(from < 0 ? number.length : from)

@@ -1,4 +1,4 @@
-/** One file of `IdentityFile`: the key in it, whatever its format, or why that cannot be used. */
+/** A key file of `IdentityFile`: its key, whatever its format, or why it cannot be used. */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { ParsedKey } from 'ssh2'
@@ -7,13 +7,13 @@ import { Fields, field } from './wire.ts'
 
 export interface KeyFile {
   readonly path: string
-  /** The private key, when it can be used as it is. */
+  /** The private key; undefined if it cannot be used. */
   readonly key: ParsedKey | undefined
-  /** Why not. */
+  /** Why the key cannot be used. */
   readonly problem: string | undefined
-  /** Whether the agent can help: then it has to hold the key. */
+  /** Whether the key can be used if it is in the agent. */
   readonly forAgent: boolean
-  /** The public half, from the file itself or from `.pub` beside it: to find the key in the agent. */
+  /** The public key, from the file itself or from `.pub` beside it, to find the key in the agent. */
   readonly public: Buffer | undefined
   /** From `-cert.pub` beside it. */
   readonly certificate: Certificate | undefined
@@ -21,7 +21,7 @@ export interface KeyFile {
 
 export type ParseKey = (data: Buffer | string) => ParsedKey | Error
 
-/** Undefined when there is no such file, nor its public half. */
+/** Undefined if neither the file nor its public key exists. */
 export async function keyFile(path: string, parse: ParseKey): Promise<KeyFile | undefined> {
   const beside = async (suffix: string) => blobOf((await readFile(path + suffix, 'utf8').catch(() => '')) ?? '')
   const [file, half, certified] = await Promise.all([read(path), beside('.pub'), beside('-cert.pub')])
@@ -36,7 +36,7 @@ export async function keyFile(path: string, parse: ParseKey): Promise<KeyFile | 
   })
   if (file.data === undefined) {
     if (file.problem !== undefined) return without(file.problem, false)
-    return half && without('its private half is neither here nor in the agent', true)
+    return half && without('its private key is neither here nor in the agent', true)
   }
   const { data } = file
   if (isSecurityKey(data))
@@ -52,7 +52,7 @@ export async function keyFile(path: string, parse: ParseKey): Promise<KeyFile | 
   return { path, key, problem: undefined, forAgent: false, public: key.getPublicSSH(), certificate }
 }
 
-/** As ssh, which does not use a private key that others can read. */
+/** Like ssh, rejects a private key that others can read. */
 async function read(path: string): Promise<{ readonly data?: Buffer; readonly problem?: string }> {
   try {
     const [data, { uid, mode }] = await Promise.all([readFile(path), stat(path)])
@@ -65,7 +65,7 @@ async function read(path: string): Promise<{ readonly data?: Buffer; readonly pr
   }
 }
 
-/** PKCS#8, and what openssl(1) writes around its keys: Node reads them, and ssh2 the forms that are made of them here. */
+/** Node reads PKCS#8 and the other formats of openssl(1); converts them to a format that ssh2 reads. */
 function converted(data: Buffer, parse: ParseKey): ParsedKey | undefined {
   try {
     const key = createPrivateKey(data)
@@ -98,7 +98,7 @@ function openssh(secret: Buffer, half: Buffer): string {
 
 const MAGIC = 'openssh-key-v1\0'
 
-/** OpenSSH's own format keeps the public key in the clear: after a magic word come three strings, a count, and it. */
+/** OpenSSH's format has the public key unencrypted: a magic string, three strings, a count, the key. */
 function publicHalf(file: Buffer): Buffer | undefined {
   const body = /-----BEGIN OPENSSH PRIVATE KEY-----([^-]+)-----END/.exec(file.toString('latin1'))?.[1]
   if (body === undefined) return undefined

@@ -1,6 +1,6 @@
 /**
- * Host keys against the known_hosts files. `ssh-keygen -F` finds the lines, so hashed names, patterns and `[host]:port`
- * mean what they mean to ssh. Knowledge: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
+ * The known_hosts files. `ssh-keygen -F` finds the lines, so hashed names, patterns and `[host]:port` match as they do for ssh. Format: sshd(8),
+ * SSH_KNOWN_HOSTS FILE FORMAT.
  */
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
@@ -20,7 +20,7 @@ export interface KnownKey {
   readonly line: number
 }
 
-/** A key that a server shows. */
+/** The host key that a server presents. */
 export interface ShownKey {
   readonly type: string
   readonly key: string
@@ -37,43 +37,40 @@ export type Verdict =
 export const fingerprint = (key: string): string =>
   `SHA256:${createHash('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`
 
-/** The public key as it comes over the wire: its type is its first field. */
+/** Parses a public key in wire format, whose first field is its type. */
 export function shownKey(wire: Buffer): ShownKey {
   const key = wire.toString('base64')
   return { type: wire.subarray(4, 4 + wire.readUInt32BE(0)).toString(), key, fingerprint: fingerprint(key) }
 }
 
-/** The name under which known_hosts keeps a server. An alias stands for itself, whatever the port. */
+/** The name of a server in known_hosts. An alias has no port. */
 export const knownName = ({ knownAs, aliased, port }: Pick<SshConfig, 'knownAs' | 'aliased' | 'port'>): string =>
   aliased || port === 22 ? knownAs : `[${knownAs}]:${port}`
 
-/**
- * Whether a key is the one that the files hold. A host that is known by other keys only has changed its key: ssh would
- * still ask about a key of another type, this does not.
- */
+/** Compares a key with the known ones. Stricter than ssh: for a host with known keys, a key of another type counts as changed. */
 export function verifyHostKey(
   shown: ShownKey,
   known: readonly KnownKey[],
   withoutPort: readonly KnownKey[] = [],
 ): Verdict {
-  const same = (it: KnownKey) => it.type === shown.type && it.key === shown.key
-  const by = [...known, ...withoutPort].find(it => it.marker === 'revoked' && same(it))
+  const same = (entry: KnownKey) => entry.type === shown.type && entry.key === shown.key
+  const by = [...known, ...withoutPort].find(entry => entry.marker === 'revoked' && same(entry))
   if (by !== undefined) return { is: 'revoked', by }
-  const plain = known.filter(it => it.marker === undefined)
+  const plain = known.filter(entry => entry.marker === undefined)
   if (plain.some(same)) return { is: 'known' }
   if (plain.length > 0) return { is: 'changed', known: plain }
-  return { is: withoutPort.some(it => it.marker === undefined && same(it)) ? 'known' : 'unknown' }
+  return { is: withoutPort.some(entry => entry.marker === undefined && same(entry)) ? 'known' : 'unknown' }
 }
 
-/** Signature algorithms to ask the server for: those of the known keys first, so that it shows the key that we can check. */
+/** The host key algorithms to request: those of the known keys first, so that the server presents a key that we can check. */
 export function algorithmsFor(known: readonly KnownKey[], allowed: readonly string[]): string[] {
-  const types = new Set(known.filter(it => it.marker === undefined).map(it => it.type))
-  const usable = ALGORITHMS.filter(it => allowed.length === 0 || allowed.includes(it))
+  const types = new Set(known.filter(entry => entry.marker === undefined).map(entry => entry.type))
+  const usable = ALGORITHMS.filter(algorithm => allowed.length === 0 || allowed.includes(algorithm))
   const rank = (algorithm: string) => (types.has(KEY_TYPES[algorithm] ?? algorithm) ? 0 : 1)
   return usable.toSorted((a, b) => rank(a) - rank(b))
 }
 
-/** What ssh2 can check, without SHA-1. */
+/** The algorithms that ssh2 supports, except those with SHA-1. */
 const ALGORITHMS = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -84,16 +81,16 @@ const ALGORITHMS = [
 ]
 const KEY_TYPES: Readonly<Record<string, string>> = { 'rsa-sha2-512': 'ssh-rsa', 'rsa-sha2-256': 'ssh-rsa' }
 
-/** All keys that the files hold for a name. */
+/** The keys for a name in all files. */
 export async function knownKeys(name: string, files: readonly string[]): Promise<KnownKey[]> {
-  const found = await Promise.all(files.filter(file => existsSync(file)).map(file => lookUp(name, file)))
+  const found = await Promise.all(files.filter(file => existsSync(file)).map(file => keysIn(name, file)))
   return found.flat()
 }
 
-async function lookUp(name: string, file: string): Promise<KnownKey[]> {
+async function keysIn(name: string, file: string): Promise<KnownKey[]> {
   const text = await new Promise<string>((done, failed) => {
     execFile('ssh-keygen', ['-F', name, '-f', file], { timeout: 10_000 }, (error, stdout) => {
-      // Exit 1 says that there is none.
+      // Exit code 1: no entry.
       if (error === null || typeof error.code === 'number') done(stdout)
       else failed(hostFaults.SSH_TOOL_MISSING({ tool: 'ssh-keygen' }, error))
     })
@@ -101,7 +98,7 @@ async function lookUp(name: string, file: string): Promise<KnownKey[]> {
   return parseFound(text, file)
 }
 
-/** Reads what `ssh-keygen -F` printed: a comment with the line number before each line of the file. */
+/** Parses the output of `ssh-keygen -F`: a comment with the line number before each line of the file. */
 export function parseFound(text: string, file: string): KnownKey[] {
   let line = 0
   return text.split('\n').flatMap(row => {
@@ -110,15 +107,15 @@ export function parseFound(text: string, file: string): KnownKey[] {
       line = Number(at[1])
       return []
     }
-    const words = row.trim().split(/\s+/)
-    const marker = words[0]?.startsWith('@') ? words.shift()?.slice(1) : undefined
-    const [, type, key] = words
+    const parts = row.trim().split(/\s+/)
+    const marker = parts[0]?.startsWith('@') ? parts.shift()?.slice(1) : undefined
+    const [, type, key] = parts
     if (type === undefined || key === undefined || row.startsWith('#')) return []
     return [{ marker: marker as KnownKey['marker'], type, key, file, line }]
   })
 }
 
-/** The line for known_hosts; the name is hashed where the user's configuration wants that. */
+/** The line for known_hosts. `hash`: whether to hash the name, as `HashKnownHosts` sets. */
 export function knownLine(name: string, key: ShownKey, hash: boolean): string {
   const salt = randomBytes(20)
   const hashed = () => `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`

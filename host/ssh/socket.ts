@@ -5,26 +5,28 @@ import { Duplex } from 'node:stream'
 import { hostFaults } from '../faults.ts'
 import type { SshConfig } from './config.ts'
 
-/** Milliseconds. */
-const REACH = 8_000
-/** How long a ProxyCommand has to end by itself, and to say why, when its output has ended. */
-const LAST_WORDS = 1_000
+/** Milliseconds to connect, without `ConnectTimeout`. */
+const CONNECT_TIMEOUT = 8_000
+/** Milliseconds that a ProxyCommand gets to exit and to print its error after the end of its stdout. */
+const PROXY_GRACE = 1_000
 
 /**
- * As ssh does it: the user's shell runs it, and its standard streams are the connection. A bash of a low level takes such
- * an input for that of a remote shell, and would read its start-up file.
+ * Runs a ProxyCommand as ssh does: in the user's shell, with its standard streams as the connection. SHLVL is 2 because a bash with a lower level takes
+ * such a stdin for that of a remote shell and reads its start-up file.
+ *
+ * `lastError` waits for the command to exit and resolves to the last line of its stderr.
  */
-export function proxied(command: string): { socket: Duplex; said: () => Promise<string> } {
+export function proxied(command: string): { socket: Duplex; lastError: () => Promise<string> } {
   const child = spawn(process.env.SHELL || '/bin/sh', ['-c', `exec ${command}`], {
     env: { ...process.env, SHLVL: '2' },
     stdio: 'pipe',
   })
-  let said = ''
+  let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk).slice(-1_000)
+    stderr = (stderr + chunk).slice(-1_000)
   })
   child.on('error', error => {
-    said = error.message
+    stderr = error.message
   })
   const kill = () => void child.kill()
   process.once('exit', kill)
@@ -32,19 +34,19 @@ export function proxied(command: string): { socket: Duplex; said: () => Promise<
     process.off('exit', kill),
   )
   const socket = Duplex.from({ readable: child.stdout, writable: child.stdin })
-  socket.on('close', () => setTimeout(kill, LAST_WORDS).unref())
-  const lastWords = async () => {
-    const late = setTimeout(kill, LAST_WORDS)
+  socket.on('close', () => setTimeout(kill, PROXY_GRACE).unref())
+  const lastError = async () => {
+    const late = setTimeout(kill, PROXY_GRACE)
     await ended
     clearTimeout(late)
-    return said.trim().split('\n').at(-1) ?? ''
+    return stderr.trim().split('\n').at(-1) ?? ''
   }
-  return { socket, said: lastWords }
+  return { socket, lastError }
 }
 
 export function direct(config: SshConfig, signal: AbortSignal): Promise<Socket> {
   const { target, hostname: host, port, family, bindAddress } = config
-  const limit = config.connectTimeout === undefined ? REACH : config.connectTimeout * 1000
+  const limit = config.connectTimeout === undefined ? CONNECT_TIMEOUT : config.connectTimeout * 1000
   return new Promise((resolve, reject) => {
     const socket = tcp({ host, port, family, ...(bindAddress === undefined ? {} : { localAddress: bindAddress }) })
     const address = `${host}:${port}`
@@ -56,7 +58,7 @@ export function direct(config: SshConfig, signal: AbortSignal): Promise<Socket> 
     }
     const interrupt = () => stop(hostFaults.COMMAND_INTERRUPTED({ host: target, command: 'connecting' }))
     const unreachable = (reason: string) => hostFaults.HOST_UNREACHABLE({ target, address, reason })
-    const timer = setTimeout(() => stop(unreachable(`no answer within ${limit / 1000} s`)), limit)
+    const timer = setTimeout(() => stop(unreachable(`no response within ${limit / 1000} s`)), limit)
     if (!signal.aborted) signal.addEventListener('abort', interrupt, { once: true })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       const unknown = error.syscall === 'getaddrinfo'
@@ -81,5 +83,5 @@ const REASONS: Readonly<Record<string, string>> = {
   ECONNRESET: 'connection reset',
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
-  ETIMEDOUT: 'no answer',
+  ETIMEDOUT: 'no response',
 }

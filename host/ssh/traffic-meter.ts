@@ -1,26 +1,26 @@
 /**
- * Counts what goes over the line to a machine: bytes both ways, and round trips that came one after the other.
+ * Counts the traffic to a machine: bytes in both directions, and sequential round trips.
  *
- * Each packet that we send counts as one round trip more than the last response received before it. The total is the count of the latest
- * packet that got a response. A response belongs to the packets sent at least one line length before it: later ones had not yet arrived. So commands that run at once cost one trip together, and a long upload
- * whose window is opened again and again costs one as long as nothing waits for it. It is the count of a proxy in the middle of
- * the line, which sees what arrives where. TCP's own opening is in neither count; on a line of a few milliseconds the
- * other side's time to think is as long as the line, and the count is rough.
+ * Each packet that we send counts as one round trip more than the last response received before it. The total is the count of the latest packet that got
+ * a response. A response belongs to the packets sent at least one round-trip time before it: later ones had not yet arrived. So commands that run at once
+ * cost one trip together, and a long upload whose window is extended again and again costs one, as long as nothing waits for it. A proxy in the middle of
+ * the connection would count the same. The TCP handshake is not counted. On a connection of a few milliseconds the server's processing time is as long as
+ * the round trip, and the count is rough.
  */
 import type { Duplex } from 'node:stream'
 import type { Traffic } from '../../runner/task.ts'
 
 export interface Meter {
-  /** Begins to count what this stream carries, and returns it. It must be the lowest of a connection, and flow only later. */
+  /** Starts to count the data of this stream, and returns the stream. It must be the lowest one of a connection, and must not flow yet. */
   watch<S extends Duplex>(stream: S): S
-  /** A handshake begins. What it returns is to be called whenever the last that came can only be the answer to the last that was sent. */
+  /** Call it at the start of a handshake; it returns a function to call whenever the last data received is the response to the last data sent. */
   handshake(): () => void
-  /** So far. Trips of a handshake that got no answer are missing. */
+  /** The traffic so far, without the round trips of a handshake that got no response. */
   traffic(): Traffic
 }
 
-/** A line is not equally fast at all times: what comes after this part of its length is an answer. */
-const SOON = 3 / 4
+/** Data counts as a response after this fraction of the round-trip time, because that varies. */
+const TOLERANCE = 3 / 4
 
 export function meter(now: () => number = () => performance.now()): Meter {
   const chain = trips()
@@ -36,7 +36,7 @@ export function meter(now: () => number = () => performance.now()): Meter {
         chain.sent(lastSent)
         return write(chunk, ...more)
       }
-      // Listening would make it flow.
+      // A listener alone would make the stream flow.
       stream.pause().on('data', (chunk: Uint8Array) => {
         received += chunk.length
         lastReceived = now()
@@ -52,35 +52,35 @@ export function meter(now: () => number = () => performance.now()): Meter {
   }
 }
 
-/** The chain of words and answers; all times in milliseconds. Until the line's length is known, what happens is kept. */
+/** Counts round trips from the times of packets, in milliseconds. Packets are queued until the round-trip time is known. */
 export function trips() {
   let count = 0
-  let length: number | undefined
-  const kept: (() => void)[] = []
-  /** The first word of each place in the chain that is not answered yet. */
-  let words: { readonly at: number; readonly trip: number }[] = []
-  const later = (what: () => void) => (length === undefined ? void kept.push(what) : what())
+  let roundTrip: number | undefined
+  const queued: (() => void)[] = []
+  /** The first packet of each round trip that has no response yet. */
+  let pending: { readonly at: number; readonly trip: number }[] = []
+  const whenMeasured = (update: () => void) => (roundTrip === undefined ? void queued.push(update) : update())
   return {
     count: () => count,
     sent: (at: number) =>
-      later(() => {
-        if (words.at(-1)?.trip !== count + 1) words.push({ at, trip: count + 1 })
+      whenMeasured(() => {
+        if (pending.at(-1)?.trip !== count + 1) pending.push({ at, trip: count + 1 })
       }),
     received: (at: number) =>
-      later(() => {
-        const answered = words.findLast(word => word.at + (length ?? 0) * SOON <= at)
+      whenMeasured(() => {
+        const answered = pending.findLast(packet => packet.at + (roundTrip ?? 0) * TOLERANCE <= at)
         if (answered === undefined) return
         count = answered.trip
-        words = words.filter(({ trip }) => trip > count)
+        pending = pending.filter(({ trip }) => trip > count)
       }),
     unmeasured() {
-      length = undefined
-      words = []
+      roundTrip = undefined
+      pending = []
     },
-    /** There and back, at most: the shortest of several is taken. */
+    /** Takes a measured round-trip time in milliseconds; the shortest one is used. */
     measured(ms: number) {
-      length = Math.min(ms, length ?? ms)
-      for (const happened of kept.splice(0)) happened()
+      roundTrip = Math.min(ms, roundTrip ?? ms)
+      for (const update of queued.splice(0)) update()
     },
   }
 }

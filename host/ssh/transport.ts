@@ -1,4 +1,5 @@
-/** A machine that is reached over SSH, as plain `ssh` would reach it. */
+/** A machine over SSH, with the configuration of plain `ssh`. */
+import { deferred } from '../../runner/promises.ts'
 import { checked, fields, optional, text, worded } from '../../runner/taskfile/shape.ts'
 import { attachChannel } from '../exec/attach.ts'
 import { hostFaults } from '../faults.ts'
@@ -8,31 +9,38 @@ import { openHost } from '../open-host.ts'
 import { type Sessions, sessionsOn } from './channels.ts'
 import { resolve as resolveConfig, type SshConfig } from './config.ts'
 import { connect } from './connection.ts'
-import { endingOf } from './line.ts'
+import { endingOf } from './tracked-connection.ts'
 import { meter as meterOf } from './traffic-meter.ts'
 
 export interface SshOptions {
-  /** Another file than `~/.ssh/config`, as with `ssh -F`. */
+  /**
+   * The ssh configuration file, as in `ssh -F`.
+   *
+   * @default '~/.ssh/config'
+   */
   readonly configFile?: string | undefined
 }
 
-/**
- * `ssh('deploy@web-1')`, or any name that your ssh configuration knows. Nothing is contacted before the first command or `connect`; then one
- * connection serves the run, and is made anew when it was lost.
- */
 const TARGET = worded(
   'the name of a machine, such as `ssh("deploy@web-1")`; a variable of the environment may not be set',
   text,
 )
 const OPTIONS = fields<SshOptions>({ configFile: optional(text) })
 
+/**
+ * A host over SSH: any target that plain `ssh` accepts. The first command, or `connect`, opens one connection for the whole run; after a loss the next
+ * command opens a new one.
+ *
+ * @throws OPTION_INVALID
+ * @example ssh('deploy@web-1')
+ */
 export function ssh(target: string, options: SshOptions = {}): Transport {
   checked('ssh()', TARGET, target)
   checked('ssh()', OPTIONS, options)
   return loggedIn(target, options, undefined)
 }
 
-/** `user`: who logs in, whoever the target names. */
+/** @param user overrides the user of the target */
 const loggedIn = (target: string, options: SshOptions, user: string | undefined): Transport => ({
   name: target,
   open: async setting => openHost(machine(target, user, options, setting), setting),
@@ -42,20 +50,17 @@ const loggedIn = (target: string, options: SshOptions, user: string | undefined)
 function machine(name: string, user: string | undefined, { configFile }: SshOptions, setting: HostSetting): Machine {
   const meter = meterOf()
   let current: Promise<OpenConnection> | undefined
-  let want = (_: boolean) => {}
-  /** Whether a command waits for the connection; false when none ever did. */
-  const wanted = new Promise<boolean>(resolve => {
-    want = resolve
-  })
-  let letGo = false
+  /** Resolves to true when the first command needs the connection; to false if the host is disposed of before. */
+  const needed = deferred<boolean>()
+  let disposed = false
 
   let read: Promise<SshConfig> | undefined
   const config = () => {
-    // `ssh -G` reads `user@host` and `ssh://` itself; the name that it is told beside that wins.
+    // `ssh -G` parses `user@host` and `ssh://` itself; `-l user` overrides that.
     read ??= resolveConfig({ host: name, ...(user === undefined ? {} : { user }) }, configFile)
     return read
   }
-  const confirm = async (question: string) => (await wanted) && setting.confirm(question)
+  const confirm = async (question: string) => (await needed.promise) && setting.confirm(question)
   const open = async (): Promise<OpenConnection> => {
     const another = async () => connect(await config(), { setting: { ...setting, confirm }, configFile, meter })
     const connection = await another()
@@ -66,11 +71,11 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
     current = undefined
   }
   const opened = (during: string): Promise<OpenConnection> => {
-    if (letGo) return Promise.reject(hostFaults.HOST_CLOSED({ host: name, during }))
-    want(true)
-    return begun()
+    if (disposed) return Promise.reject(hostFaults.HOST_CLOSED({ host: name, during }))
+    needed.resolve(true)
+    return connected()
   }
-  const begun = (): Promise<OpenConnection> => {
+  const connected = (): Promise<OpenConnection> => {
     current ??= open().catch((error: unknown) => {
       forget()
       throw error
@@ -88,8 +93,8 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
       )
     },
     connect() {
-      if (letGo || setting.signal.aborted) return
-      begun().then(
+      if (disposed || setting.signal.aborted) return
+      connected().then(
         ({ sessions }) => sessions.prepare(),
         () => undefined,
       )
@@ -102,8 +107,8 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
     hangsUp: true,
     traffic: meter.traffic,
     async [Symbol.asyncDispose]() {
-      letGo = true
-      want(false)
+      disposed = true
+      needed.resolve(false)
       await (await current?.catch(() => undefined))?.sessions.close()
     },
   }

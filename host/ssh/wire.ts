@@ -1,4 +1,4 @@
-/** Fields of SSH's binary formats: a length of four bytes, and as many bytes. RFC 4251, section 5. */
+/** Fields of SSH's binary formats: a length in four bytes, then that many bytes. RFC 4251, section 5. */
 
 export function field(data: Buffer | string): Buffer {
   const bytes = Buffer.from(data)
@@ -7,7 +7,11 @@ export function field(data: Buffer | string): Buffer {
   return Buffer.concat([length, bytes])
 }
 
-/** Reads fields and numbers one after the other. Throws a `RangeError` where the data ends too early. */
+/**
+ * Reads fields and numbers one after the other.
+ *
+ * @throws RangeError if the data ends too early
+ */
 export class Fields {
   at = 0
   readonly data: Buffer

@@ -258,7 +258,7 @@ describe('SSH', () => {
         expect(await $`ssh -F ${configFile} ${box.alias} echo hello`.text()).toBe('hello\n')
         expect(await (await open(box.alias, configFile)).capture(hello)).toBe('hello')
         const fault = await faultOf((await open(box.alias, await without(...lines(nowhere)))).capture(hello))
-        expect(fault.message).toContain(`key ${nowhere} (its private half is neither here nor in the agent)`)
+        expect(fault.message).toContain(`key ${nowhere} (its private key is neither here nor in the agent)`)
       } finally {
         agent.kill()
       }

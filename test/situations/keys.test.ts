@@ -211,7 +211,7 @@ describe('F67 the agent', () => {
     const began = performance.now()
     const fault = await refused(await config(`IdentityAgent ${socket}`, `IdentityFile ${key}`))
     expect(performance.now() - began).toBeLessThan(15_000)
-    expect(fault.message).toContain('agent (does not answer)')
+    expect(fault.message).toContain('agent (does not respond)')
     await authorize(await half(key))
     expect(await enter(await config(`IdentityAgent ${join(folder, 'nowhere')}`, `IdentityFile ${key}`))).toBe(
       'in as vagrant',

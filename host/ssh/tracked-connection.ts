@@ -1,20 +1,21 @@
-/** One connection and its channels. */
+/** A connection with the number of its open sessions and the limit of its server. */
 import type { ClientChannel, ExecOptions } from 'ssh2'
 import type { Ending, Session } from '../machine.ts'
 import type { Connection } from './connection.ts'
 
-export interface Line {
+export interface TrackedConnection {
   readonly connection: Connection
-  /** Sessions that are open, or being opened. */
+  /** Sessions that are open or being opened. */
   open: number
-  /** As many as the server was seen to allow. */
+  /** The number of sessions that the server is known to allow. */
   limit: number
-  /** How often it has refused even a single one, in a row. Before the first session was opened, a refusal is final. */
+  /** How often in a row the server has refused even a single session. */
   refusals: number
+  /** Refusals after which we give up; 1 before the first session was opened. */
   attempts: number
 }
 
-export const lineOn = (connection: Connection, limit: number): Line => ({
+export const track = (connection: Connection, limit: number): TrackedConnection => ({
   connection,
   open: 0,
   limit,
@@ -22,15 +23,19 @@ export const lineOn = (connection: Connection, limit: number): Line => ({
   attempts: 1,
 })
 
-export const exec = ({ connection }: Line, command: string, options: ExecOptions = {}): Promise<ClientChannel> =>
+export const exec = (
+  { connection }: TrackedConnection,
+  command: string,
+  options: ExecOptions = {},
+): Promise<ClientChannel> =>
   new Promise((resolve, reject) => {
     connection.client.exec(command, options, (error, channel) =>
       error === undefined ? resolve(channel) : reject(error),
     )
   })
 
-/** Milliseconds in which a session that was let go has to end. */
-const PATIENCE = 5_000
+/** Milliseconds that a closed session gets to end. */
+const CLOSE_TIMEOUT = 5_000
 
 export const sessionOf = (
   channel: ClientChannel,
@@ -44,14 +49,14 @@ export const sessionOf = (
   kill,
   close: () => {
     channel.end()
-    // One that nobody reads would never tell that it was closed.
+    // A channel that nobody reads would never emit `close`.
     channel.resume()
     channel.stderr.resume()
-    setTimeout(() => channel.close(), PATIENCE).unref()
+    setTimeout(() => channel.close(), CLOSE_TIMEOUT).unref()
   },
 })
 
-/** After a lost connection ssh2 closes a channel without a code: that is never a success. */
+/** After a lost connection ssh2 closes a channel without an exit code, which must not count as success. */
 export const endingOf = (channel: ClientChannel, connection: Connection): Promise<Ending> =>
   new Promise(resolve => {
     channel.once('close', (code: number | null | undefined, signal?: NodeJS.Signals) => {
