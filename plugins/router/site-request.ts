@@ -1,32 +1,32 @@
-/** Asking a site from its own host, with curl, on a connection of its own each time. */
+/** Sends requests to a site from its own host with curl, each on a new connection, and parses the responses. */
 import { program } from '../../host/program.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Answer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
 import { headerInput } from '../../slots/health/headers.ts'
 
-/** Seconds that one answer may take. */
-const PATIENCE = 5
+/** Timeout of one request, in seconds. */
+const TIMEOUT = 5
 
-/** Where a site is asked: under a URL, at an address of this machine. */
+/** Where to send requests to a site: its URL, and the address on the host that receives them. */
 export interface Place {
   readonly url: URL
-  /** With IPv6 in brackets. */
+  /** IPv6 in brackets. */
   readonly address: string
 }
 
 /**
- * One GET; prints the answer with its headers. It goes to this machine, whatever the DNS says of the name, and past any
- * proxy and .curlrc. A certificate is not looked at: it is the name's, and who answers is not in question.
+ * Sends one GET and prints the response with its headers. It connects to this machine regardless of DNS, proxies and .curlrc. The certificate is not
+ * verified, because the peer is known: it is this machine.
  */
-export function get(place: Place, path: string, patience: number | Script = PATIENCE, headers: Headers = {}): Script {
-  const options = ['-q', '-sS', '-i', ...REACH, '--no-keepalive']
-  const one = sh.read`curl ${options} --max-time ${patience} ${target(place, path)}`
-  return Object.keys(headers).length === 0 ? one : sh.read`${headerInput(headers)} | ${one} --config -`
+export function get(place: Place, path: string, timeout: number | Script = TIMEOUT, headers: Headers = {}): Script {
+  const options = ['-q', '-sS', '-i', ...CURL_OPTIONS, '--no-keepalive']
+  const request = sh.read`curl ${options} --max-time ${timeout} ${target(place, path)}`
+  return Object.keys(headers).length === 0 ? request : sh.read`${headerInput(headers)} | ${request} --config -`
 }
 
 /**
- * The same, and once more where the answer sends it to another port of the same name, as where certbot has made a site HTTPS alone: prints
- * both answers. It never leaves this machine.
+ * Like `get`, but follows one redirect to HTTPS on the same host name, for example where certbot made the site HTTPS-only, and prints both responses.
+ * It never contacts another machine.
  */
 export function getFollowing({ url, address }: Place, path: string): Script {
   const hosts = ['--connect-to', `${url.hostname}::${address}:`, '--connect-to', '::127.0.0.1:1']
@@ -34,7 +34,7 @@ export function getFollowing({ url, address }: Place, path: string): Script {
     '-q',
     '-sS',
     '-i',
-    ...REACH,
+    ...CURL_OPTIONS,
     '--no-keepalive',
     '--location',
     '--max-redirs',
@@ -42,23 +42,28 @@ export function getFollowing({ url, address }: Place, path: string): Script {
     '--proto-redir',
     '=https',
   ]
-  return sh.read`curl ${options} --max-time ${PATIENCE} ${hosts} ${url.origin + path}`
+  return sh.read`curl ${options} --max-time ${TIMEOUT} ${hosts} ${url.origin + path}`
 }
 
 type Headers = NonNullable<VerifyLimits['headers']>
 const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 2]
 
-/** Prints the HTTP status of a path; who refuses answers at once. */
-export const status = (place: Place, path: string): Script => sh.read`curl ${STATUS} ${REACH} ${target(place, path)}`
+/** Prints the HTTP status of a path. The timeout is short: a server that denies access answers at once. */
+export const status = (place: Place, path: string): Script =>
+  sh.read`curl ${STATUS} ${CURL_OPTIONS} ${target(place, path)}`
 
-/** The same of a slot itself, whose port the script prints. */
+/** Like `status`, but sent directly to the slot whose port the script prints. */
 export const statusOf = ({ url }: Place, path: string, port: Script): Script =>
-  sh.read`port=$(${port}) && curl ${STATUS} ${REACH} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
+  sh.read`port=$(${port}) && curl ${STATUS} ${CURL_OPTIONS} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
 
-/** The same request as arguments of curl, the URL last, for callers that build their own command: over HTTP/1.1, to this machine. */
-export const curlArgs = (place: Place, path: string): readonly string[] => ['-q', ...REACH, ...target(place, path)]
+/** The same request as curl arguments, URL last, for callers that build their own command: over HTTP/1.1, to this machine. */
+export const curlArgs = (place: Place, path: string): readonly string[] => [
+  '-q',
+  ...CURL_OPTIONS,
+  ...target(place, path),
+]
 
-const REACH = ['--http1.1', '--insecure', '--noproxy', '*']
+const CURL_OPTIONS = ['--http1.1', '--insecure', '--noproxy', '*']
 
 export const portOf = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
 
@@ -67,10 +72,10 @@ function target({ url, address }: Place, path: string): readonly string[] {
   return ['--connect-to', `${url.hostname}:${port}:${address}:${port}`, url.origin + path]
 }
 
-type Headed = Answer & { readonly headers: ReadonlyMap<string, string> }
+type HttpResponse = Answer & { readonly headers: ReadonlyMap<string, string> }
 
-/** Splits what `get` printed. Interim answers (1xx) are left out. */
-export function parseAnswer(printed: string): Headed {
+/** Parses the output of `get`, without interim responses (1xx). */
+export function parseAnswer(printed: string): HttpResponse {
   const text = printed.replace(/^(?:HTTP\/\S+ 1\d\d.*\r?\n(?:.+\r?\n)*\r?\n)+/, '')
   const [head = ''] = /^[\s\S]*?\r?\n\r?\n/.exec(text) ?? [text]
   const [first = '', ...lines] = head.trimEnd().split(/\r?\n/)
@@ -83,8 +88,8 @@ export function parseAnswer(printed: string): Headed {
 }
 
 /**
- * Splits what `getFollowing` printed: the text of the last answer, and the URL to which the first one sent us; `undefined` when there was one answer.
- * Where it was sent elsewhere than to the same name by HTTPS, there is no last answer.
+ * Parses the output of `getFollowing` into the text of the last response and the redirect target of the first (`to`, undefined without a redirect). If
+ * the redirect was not followed, because it leads to another host name or not to HTTPS, `text` is empty.
  */
 export function parseFollowed(printed: string, asked: URL): { readonly text: string; readonly to: URL | undefined } {
   const { status, headers, body } = parseAnswer(printed)
@@ -95,31 +100,31 @@ export function parseFollowed(printed: string, asked: URL): { readonly text: str
   return { text: to.hostname === asked.hostname && /^HTTP\//.test(body) ? body : '', to }
 }
 
-export const NOBODY = 'no slot is live'
+export const NO_SLOT_LIVE = 'no slot is live'
 
-/** What an answer of `/deployment_id` says. `failure` is curl's own word when there was no whole answer. */
+/** Parses a response to `/deployment_id`. `failure` is curl's error message if there was no complete response. */
 export function parsePublic(printed: string, failure: string | undefined, slots: readonly string[]): PublicAnswer {
   const none = { slot: undefined, generation: undefined }
   if (failure !== undefined) return { ...none, status: undefined, problem: failure }
   const { status, headers, body } = parseAnswer(printed)
-  const said = body.trim()
-  if (status === 503 && said === NOBODY) return { ...none, status, problem: undefined }
-  if (status !== 200) return { ...none, status, problem: notOk(status, headers) }
-  if (!slots.includes(said))
-    return { ...none, status, problem: `/deployment_id names no slot: ${JSON.stringify(said.slice(0, 80))}` }
-  return { slot: said, generation: headers.get('x-deployment-generation'), status, problem: undefined }
+  const slot = body.trim()
+  if (status === 503 && slot === NO_SLOT_LIVE) return { ...none, status, problem: undefined }
+  if (status !== 200) return { ...none, status, problem: unexpectedStatus(status, headers) }
+  if (!slots.includes(slot))
+    return { ...none, status, problem: `/deployment_id returned no slot name: ${JSON.stringify(slot.slice(0, 80))}` }
+  return { slot, generation: headers.get('x-deployment-generation'), status, problem: undefined }
 }
 
-function notOk(status: number, headers: ReadonlyMap<string, string>): string {
-  const said = `the site answers ${status || 'no HTTP'} to /deployment_id`
+function unexpectedStatus(status: number, headers: ReadonlyMap<string, string>): string {
+  const problem = `the site answers ${status || 'no HTTP'} to /deployment_id`
   const location = headers.get('location')
-  if (status >= 300 && status <= 399 && location) return `${said}, and sends to ${location}: ${SET_URL}`
-  return said
+  if (status >= 300 && status <= 399 && location) return `${problem} and redirects to ${location}: ${SET_URL}`
+  return problem
 }
 
-const SET_URL = 'set `url` of the router in the Taskfile to where the site itself answers'
+const SET_URL = 'set `url` of the router in the Taskfile to the URL at which the site itself answers'
 
-/** As `parsePublic`, for what `getFollowing` printed; `url` is where it was answered, when that was somewhere else. */
+/** Like `parsePublic`, for the output of `getFollowing`. `url` is the redirect target that answered; undefined without a redirect. */
 export function parsePublicFollowed(
   { stdout, code, stderr }: Output,
   asked: URL,
@@ -127,39 +132,39 @@ export function parsePublicFollowed(
 ): { readonly answer: PublicAnswer; readonly url: URL | undefined } {
   const { text, to } = parseFollowed(stdout, asked)
   if (to === undefined)
-    return { answer: parsePublic(stdout, code === 0 ? undefined : curlSaid(stderr), slots), url: undefined }
+    return { answer: parsePublic(stdout, code === 0 ? undefined : curlError(stderr), slots), url: undefined }
   if (text !== '' && code === 0) return { answer: parsePublic(text, undefined, slots), url: new URL(to.origin) }
   const { status } = parseAnswer(stdout)
-  const why = to.hostname === asked.hostname ? `, where there is no answer (${curlSaid(stderr)})` : ''
-  const problem = `the site answers ${status} to /deployment_id, and sends to ${to.href}${why}: ${SET_URL}`
+  const why = to.hostname === asked.hostname ? `, which does not respond (${curlError(stderr)})` : ''
+  const problem = `the site answers ${status} to /deployment_id and redirects to ${to.href}${why}: ${SET_URL}`
   return { answer: { slot: undefined, generation: undefined, status, problem }, url: undefined }
 }
 
-/** Asks on the host itself until the route is proven, or the time is over. Its output is for `parseVerification`. */
+/** Sends requests on the host itself until the route is verified or the time limit is reached. Prints the input of `parseVerification`. */
 export function verifyLoop(
   place: Place,
   { slot, generation }: Route,
   { answers, within, path, headers }: VerifyLimits,
 ): Script {
-  const [status, body] = slot === undefined ? ['503', NOBODY] : ['200', slot]
+  const [status, body] = slot === undefined ? ['503', NO_SLOT_LIVE] : ['200', slot]
   const application =
     path === undefined
       ? sh.read`echo`
-      : sh.read`${get(place, path, PATIENCE, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
-  const same = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
+      : sh.read`${get(place, path, TIMEOUT, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
+  const sameGeneration = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
   return program(new URL('./verify.sh', import.meta.url), {
     parameters: {
-      ask: get(place, '/deployment_id', sh.read`"$limit"`),
+      request: get(place, '/deployment_id', sh.read`"$limit"`),
       wanted: `0 ${status} ${body}`,
-      same,
+      sameGeneration,
       answers,
       within,
-      askApplication: application,
+      requestApplication: application,
     },
   })
 }
 
-/** Reads what `verifyLoop` printed. */
+/** Parses the output of `verifyLoop`. */
 export function parseVerification(printed: string, slots: readonly string[]): Verification {
   const [head = '', application = '', ...lines] = printed.split('\n')
   const [verified, asked, first, code] = head.split(' ')
@@ -169,7 +174,7 @@ export function parseVerification(printed: string, slots: readonly string[]): Ve
     asked: Number(asked),
     firstAfter: first === '-' ? undefined : Number(first),
     answer: application === '' ? undefined : applicationAnswer(application),
-    last: parsePublic(answer, code === '0' ? undefined : curlSaid(answer), slots),
+    last: parsePublic(answer, code === '0' ? undefined : curlError(answer), slots),
   }
 }
 
@@ -181,5 +186,5 @@ function applicationAnswer(line: string): Answer {
   return { status, body, ...(location !== undefined && { location }) }
 }
 
-/** curl's own line about a failure, without its name. */
-export const curlSaid = (text: string): string => /^curl: \(\d+\) (.*)$/m.exec(text)?.[1] ?? 'curl gave no answer'
+/** The text of curl's error message. */
+export const curlError = (text: string): string => /^curl: \(\d+\) (.*)$/m.exec(text)?.[1] ?? 'curl reported no error'

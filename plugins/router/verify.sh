@@ -1,17 +1,17 @@
 #!/bin/bash -eu
-# Asks a site again and again, on the host itself, until enough answers in a row are the route's, or the time is over. A slow host that has begun to
-# give the right answers by then is asked to the end.
+# Sends requests to a site, on the host itself, until enough consecutive responses match the route or the time limit is reached. At the time limit it
+# continues as long as the responses match, so that a slow host can complete the series.
 #
 # Parameters
-#   ask              one question, which may take `$limit` seconds; prints the answer with its headers, exits as curl does
-#   wanted           exit code of curl, status and body of the route's answer
-#   same             succeeds when what `generation` prints is the route's
-#   answers          how many in a row
-#   within           milliseconds
-#   ask_application  prints a line with what the application says, in base64, and `failed` behind it where that is not all; or an empty line
+#   request              sends one request with a timeout of `$limit` seconds; prints the response with its headers and exits like curl
+#   wanted               curl's exit code, status and body of a response that matches the route
+#   same_generation      succeeds if `generation` prints the generation of the route
+#   answers              number of consecutive matching responses that are required
+#   within               time limit in milliseconds
+#   request_application  prints one line: the application's response in base64, followed by ` failed` if it is incomplete; or an empty line
 #
-# Prints: `1` or `0`, the number of questions, milliseconds until the first answer of the route or `-`, the exit code of the last curl; the application's
-# line; the last answer.
+# Prints: one line with `1` or `0`, the number of requests, the milliseconds until the first matching response or `-`, and the exit code of the last curl;
+# then the line of `request_application`; then the last response.
 now() { date +%s%N; }
 generation() {
   local name value
@@ -19,24 +19,24 @@ generation() {
     if [ "${name,,}" = x-deployment-generation ]; then read -r value <<< "$value"; printf %s "$value"; fi
   done <<< "$head"
 }
-begin=$(now) passed=0 asked=0 row=0 first=-
+begin=$(now) elapsed=0 asked=0 matched=0 first=-
 while :; do
-  limit=$(( (within - passed) / 1000 + 1 ))
+  limit=$(( (within - elapsed) / 1000 + 1 ))
   if [ $limit -lt 1 ] || [ $limit -gt 5 ]; then limit=5; fi
   asked=$((asked + 1)) code=0
-  answer=$(ask 2>&1) || code=$?
-  passed=$(( ($(now) - begin) / 1000000 ))
+  answer=$(request 2>&1) || code=$?
+  elapsed=$(( ($(now) - begin) / 1000000 ))
   answer=${answer//$'\r'/}
   head=${answer%%$'\n\n'*} body=${answer#*$'\n\n'}
-  said=${head#HTTP/* } said=${said%%[[:space:]]*}
-  if [ "$code $said $body" = "$wanted" ] && same; then row=$((row + 1)); else row=0; fi
-  if [ $row = 1 ] && [ $first = - ]; then first=$passed; fi
-  if [ $row -ge "$answers" ]; then
+  status=${head#HTTP/* } status=${status%%[[:space:]]*}
+  if [ "$code $status $body" = "$wanted" ] && same_generation; then matched=$((matched + 1)); else matched=0; fi
+  if [ $matched = 1 ] && [ $first = - ]; then first=$elapsed; fi
+  if [ $matched -ge "$answers" ]; then
     echo "1 $asked $first $code"
-    ask_application
+    request_application
     break
   fi
-  if [ $row = 0 ] && [ $passed -ge "$within" ]; then echo "0 $asked $first $code"; echo; break; fi
-  if [ $row = 0 ]; then sleep 0.05; fi
+  if [ $matched = 0 ] && [ $elapsed -ge "$within" ]; then echo "0 $asked $first $code"; echo; break; fi
+  if [ $matched = 0 ]; then sleep 0.05; fi
 done
 printf '%s\n' "$answer"

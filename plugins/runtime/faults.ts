@@ -17,8 +17,8 @@ export const runtimeFaults = catalogue({
     exitCode: 3,
     message: ({ host, unit, refusal: { user, command } }) =>
       `sudo on ${host} does not let ${user} control ${unit} without a password: \`${command}\`.`,
-    hint: d => d.refusal.next,
-    detail: d => d.refusal.said || undefined,
+    hint: d => d.refusal.hint,
+    detail: d => d.refusal.stderr || undefined,
   }),
   SLOT_RUNS_ALREADY: fault<{ slot: string }>({
     exitCode: 3,

@@ -1,19 +1,22 @@
-/** What would share our address or our name on the same host: HAProxy itself lets two frontends listen at one address, and each gets half of the connections. */
+/**
+ * Finds frontends, backends and programs on the host that use our address or name. HAProxy itself allows two frontends on one address: each then gets half
+ * of the connections.
+ */
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
-import { type Listener, overlap, shownListener } from '../nginx/listen.ts'
+import { formatListener, type Listener, overlap } from '../listen.ts'
 import { haproxyFaults } from './faults.ts'
 import { backendName, FOLDER } from './files.ts'
 
 const FILE = '@@ file '
 const LISTENING = '@@ listening'
 
-/** Prints each file of the configuration that can be read, and who listens for TCP. */
+/** Prints each readable file of the configuration, and the listening TCP sockets. */
 export const readHost = (config: string): Script => sh.read`
 shopt -s nullglob
-words=()
-mapfile -d '' -t words < "/proc/$(systemctl show --property MainPID --value haproxy 2>/dev/null || :)/cmdline" 2>/dev/null || :
-for file in $(for i in "\${!words[@]}"; do if [ "\${words[$i]}" = -f ]; then echo "\${words[$((i + 1))]}"; fi; done; printf '%s\\n' ${[config, FOLDER]}); do
+args=()
+mapfile -d '' -t args < "/proc/$(systemctl show --property MainPID --value haproxy 2>/dev/null || :)/cmdline" 2>/dev/null || :
+for file in $(for i in "\${!args[@]}"; do if [ "\${args[$i]}" = -f ]; then echo "\${args[$((i + 1))]}"; fi; done; printf '%s\\n' ${[config, FOLDER]}); do
   if [ -d "$file" ]; then printf '%s\\n' "$file"/*.cfg; else printf '%s\\n' "$file"; fi
 done | sort -u | while read -r file; do
   if [ -f "$file" ] && [ -r "$file" ]; then printf '%s%s\\n' ${FILE} "$file"; cat -- "$file"; echo; fi
@@ -23,9 +26,9 @@ ss -Hltn`
 
 export interface OurSite {
   readonly site: string
-  /** Empty where a frontend of the user's own sends the traffic. */
+  /** Empty if a frontend of the user's own sends the traffic. */
   readonly listeners: readonly Listener[]
-  /** Our files, which hold no conflict. */
+  /** Our own files, which are not conflicts. */
   readonly own: readonly string[]
 }
 
@@ -40,15 +43,15 @@ export function conflicts(host: string, printed: string, { site, listeners, own 
   const binds = found.flatMap(({ binds: all }) => all)
   const named = found.find(({ name, file }) => name === backendName(site) && !own.includes(file))
   const taken = binds.filter(bind => !own.includes(bind.file) && listeners.some(our => overlap(our, bind)))
-  const strangers = sockets
+  const foreignSockets = sockets
     .split('\n')
-    .flatMap(line => address(line.split(/\s+/)[3] ?? ''))
+    .flatMap(line => parseAddress(line.split(/\s+/)[3] ?? ''))
     .filter(socket => listeners.some(our => overlap(our, socket)) && !binds.some(bind => overlap(bind, socket)))
   return [
     ...(named ? [haproxyFaults.HAPROXY_NAME_TAKEN({ host, site, at: named.at })] : []),
-    ...taken.map(bind => haproxyFaults.HAPROXY_ADDRESS_TAKEN({ host, listen: shownListener(bind), by: bind.at })),
-    ...strangers.map(socket =>
-      haproxyFaults.HAPROXY_ADDRESS_TAKEN({ host, listen: shownListener(socket), by: 'another program' }),
+    ...taken.map(bind => haproxyFaults.HAPROXY_ADDRESS_TAKEN({ host, listen: formatListener(bind), by: bind.at })),
+    ...foreignSockets.map(socket =>
+      haproxyFaults.HAPROXY_ADDRESS_TAKEN({ host, listen: formatListener(socket), by: 'another program' }),
     ),
   ]
 }
@@ -61,38 +64,38 @@ interface Section {
   readonly binds: readonly Bind[]
 }
 
-/** The proxies of one file, whose first line is its path. */
+/** Parses the sections of one file; the first line of `part` is the path. */
 function readFile(part: string): readonly Section[] {
   const [file = '', ...lines] = part.split('\n')
   const sections: (Section & { readonly binds: Bind[] })[] = []
   for (const [i, line] of lines.entries()) {
-    const [word = '', name = '', ...flags] = line
+    const [keyword = '', name = '', ...flags] = line
       .replace(/(^|\s)#.*/, '')
       .trim()
       .split(/\s+/)
     const at = `${file}:${i + 1}`
-    if (/^(?:frontend|listen|backend)$/.test(word)) sections.push({ name, file, at, binds: [] })
-    else if (word === 'bind')
+    if (/^(?:frontend|listen|backend)$/.test(keyword)) sections.push({ name, file, at, binds: [] })
+    else if (keyword === 'bind')
       sections.at(-1)?.binds.push(
         ...name
           .split(',')
-          .flatMap(one => address(one, flags))
-          .map(it => ({ ...it, file, at })),
+          .flatMap(entry => parseAddress(entry, flags))
+          .map(listener => ({ ...listener, file, at })),
       )
   }
   return sections
 }
 
-/** Reads an address as HAProxy or `ss` writes it; none for a socket of the file system. IPv6 for all takes IPv4 as well, unless it is told not to. */
-function address(text: string, flags: readonly string[] = ['v6only']): readonly Listener[] {
+/** Parses an address in the syntax of HAProxy or `ss`: no listeners for a Unix socket. The IPv6 wildcard accepts IPv4 as well, unless `v6only` is set. */
+function parseAddress(text: string, flags: readonly string[] = ['v6only']): readonly Listener[] {
   const [, ip = '', from, to = from] = /^(?:ipv[46]@)?([^/@]*):(\d+)(?:-(\d+))?$/.exec(text.replace(/%[^:]*/, '')) ?? []
   if (from === undefined) return []
   const bare = ip.replace(/^\[|\]$/g, '').toLowerCase()
-  const six = bare.includes(':') ? `[${bare}]` : bare
-  const all = six === '' || six === '0.0.0.0' ? '*' : six === 'localhost' ? '127.0.0.1' : six
+  const host = bare.includes(':') ? `[${bare}]` : bare
+  const normalized = host === '' || host === '0.0.0.0' ? '*' : host === 'localhost' ? '127.0.0.1' : host
   const ports = Array.from({ length: Math.min(Number(to) - Number(from) + 1, 1_000) }, (_, i) => Number(from) + i)
   return ports.flatMap(port => [
-    { address: all, port },
-    ...(all === '[::]' && !flags.includes('v6only') ? [{ address: '*', port }] : []),
+    { address: normalized, port },
+    ...(normalized === '[::]' && !flags.includes('v6only') ? [{ address: '*', port }] : []),
   ])
 }

@@ -1,36 +1,45 @@
-/** The router on HAProxy, on the host itself: a map in the memory of the running process, told through its socket, and the file of it. */
+/** The router for HAProxy on the host itself. The route is a map: in the memory of the running process, updated through its socket, and in a file. */
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
-import { type AskedSite, asking } from '../asking.ts'
 import { routerFaults } from '../faults.ts'
 import { GUARDED, guardOf } from '../guard.ts'
-import { type Listen, listening } from '../nginx/listen.ts'
+import { type Listen, listening } from '../listen.ts'
+import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
-import { type Application, backendName, backendPath, files, frontendPath, mapPath, testOf } from './files.ts'
-import { apply, check, ENDED, livePort, move, routeIn } from './scripts.ts'
+import { type Application, backendName, backendPath, configTest, files, frontendPath, mapPath } from './files.ts'
+import { apply, check, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
 
 export interface HaproxyOptions {
-  /** The host name of the site, such as `life.example`: requests for it go to this application. */
+  /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
-   * Where the frontend that is installed listens: a port, such as `8080`, for all addresses; an address with its port, such as `'10.0.0.5:8080'`,
-   * `'[::1]:80'`, `'*:80'` (IPv4 alone) or `'[::]:80'` (IPv6 alone); or a list of these. The site is asked at the first of them. Applications of
-   * several Taskfiles can name the same. With `include`: where your own frontend listens.
+   * Where the installed frontend listens: a port on all addresses; an address with a port, such as `'10.0.0.5:8080'`, `'[::1]:80'`, `'*:80'` (IPv4 only)
+   * or `'[::]:80'` (IPv6 only); or a list of these. Our own requests go to the first. Several applications can share an address. With `include`: where
+   * your own frontend listens.
    *
    * @default 80
    */
   readonly listen?: Listen
-  /** A frontend of your own sends the traffic to our backend; `setup` prints the line for it, and installs no frontend. */
+  /**
+   * For a frontend of your own that sends the traffic to our backend: `setup` prints the line for it and installs no frontend.
+   *
+   * @default false
+   */
   readonly include?: boolean
-  /** Under which URL the site is asked, always on the host itself: `https://life.example` for a frontend with TLS. Default: `http://`, the site, and the port. */
+  /**
+   * The URL for our own requests to the site, which never leave the host. Needed for a frontend with TLS.
+   *
+   * @example 'https://life.example'
+   * @default `http://<site>`, with the port of `listen`
+   */
   readonly url?: string
   /**
-   * The main file of the host's own configuration, which is left alone.
+   * The host's main configuration file, which is not changed.
    *
    * @default '/etc/haproxy/haproxy.cfg'
    */
@@ -64,53 +73,53 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
   checked('haproxy()', OPTIONS, options)
   const { site, listen = 80, include = false, config = '/etc/haproxy/haproxy.cfg' } = options
   const entries = [...new Set([listen].flat().map(String))]
-  const { ask } = listening(entries)
-  const url = new URL(options.url ?? `http://${site}${ask.port === 80 ? '' : `:${ask.port}`}`)
-  const asked = { url, address: ask.address, generations: true, moved: new Map<string, URL>() }
-  const create = (kit: PluginContext): Router =>
-    router(kit, asked, {
-      app: kit.app,
+  const { requestAt } = listening(entries)
+  const url = new URL(options.url ?? `http://${site}${requestAt.port === 80 ? '' : `:${requestAt.port}`}`)
+  const access = { url, address: requestAt.address, generations: true, moved: new Map<string, URL>() }
+  const create = (context: PluginContext): Router =>
+    router(context, access, {
+      app: context.app,
       site,
-      slots: kit.slots,
-      router: kit.layout.router,
+      slots: context.slots,
+      router: context.layout.router,
       listen: include ? [] : entries,
       config,
     })
   return { name: 'haproxy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
 
-function router(kit: PluginContext, site: AskedSite, application: Application): Router {
-  const asked = asking(kit, site)
+function router(context: PluginContext, site: SiteAccess, application: Application): Router {
+  const queries = siteQueries(context, site)
   const map = mapPath(application.router)
-  const moveTo = (route: Route): Query<void> => moveQuery(move(application, route))
+  const switchTo = (route: Route): Query<void> => switchQuery(switchScript(application, route))
   const own = [backendPath(application.app), ...application.listen.map(frontendPath)]
-  const note = `Your own frontend of haproxy needs this line: use_backend ${backendName(application.site)} if { req.hdr(host),host_only -i ${application.site} }`
+  const note = `Add this line to your own HAProxy frontend: use_backend ${backendName(application.site)} if { req.hdr(host),host_only -i ${application.site} }`
   return {
     live: () => ({
       script: sh.read`cat ${map}`,
       read({ code, stdout, stderr }, { name: host }) {
-        const route = routeIn(
+        const route = parseRoute(
           stdout.trimEnd(),
-          kit.slots.map(({ name }) => name),
+          context.slots.map(({ name }) => name),
         )
         if (code === 0 && route) return route
-        const why = code === 0 ? `${map} holds ${JSON.stringify(stdout.trimEnd())}` : stderr.trim()
+        const why = code === 0 ? `${map} contains ${JSON.stringify(stdout.trimEnd())}.` : stderr.trim()
         throw routerFaults.ROUTE_UNREADABLE({ host, why })
       },
     }),
-    answer: asked.answer,
-    fetch: asked.fetch,
+    answer: queries.answer,
+    fetch: queries.fetch,
     get site() {
-      return asked.site
+      return queries.site
     },
-    curl: asked.curl,
-    verify: asked.verify,
+    curl: queries.curl,
+    verify: queries.verify,
     check(path) {
-      const guard = guardOf(path, asked.place(), livePort(application))
-      return checkQuery(check(application, guard), { test: testOf(application.config), path, map })
+      const guard = guardOf(path, queries.place(), livePort(application))
+      return checkQuery(check(application, guard), { test: configTest(application.config), path, map })
     },
-    promote: (slot, generation) => moveTo({ slot: slot.name, generation }),
-    restore: moveTo,
+    promote: (slot, generation) => switchTo({ slot: slot.name, generation }),
+    restore: switchTo,
     conflicts() {
       const listeners = application.listen.flatMap(entry => listening(entry).listeners)
       return capture(readHost(application.config), (text, { name }) =>
@@ -121,44 +130,44 @@ function router(kit: PluginContext, site: AskedSite, application: Application): 
       tools: { '/usr/sbin/haproxy': 'haproxy', socat: 'socat', curl: 'curl' },
       files: files(application, facts),
       folders: [{ path: application.router, mode: 0o755 }],
-      sudo: [testOf(application.config)],
+      sudo: [configTest(application.config)],
       apply: [apply(application, facts.user)],
       ...(application.listen.length === 0 && { notes: [note] }),
     }),
   }
 }
 
-const moveQuery = (script: Script): Query<void> => ({
+const switchQuery = (script: Script): Query<void> => ({
   script,
   read(output, host) {
-    if (output.code === ENDED.refused)
-      throw haproxyFaults.HAPROXY_SWITCH_FAILED({ host: host.name, said: output.stdout.trim() })
+    if (output.code === ROUTER_EXIT.refused)
+      throw haproxyFaults.HAPROXY_SWITCH_FAILED({ host: host.name, output: output.stdout.trim() })
     if (output.code !== 0) throw commandFailed(host, script, output)
   },
 })
 
-interface Checked {
-  /** What sudo has to allow. */
+interface CheckContext {
+  /** The command that sudo must allow. */
   readonly test: readonly string[]
   readonly path: string | undefined
   readonly map: string
 }
 
-/** Results in what is wrong with others' files: that keeps nothing from moving. */
-const checkQuery = (script: Script, { test, path = '/', map }: Checked): Query<readonly Fault[]> => ({
+/** Resolves to warnings: errors in files of other sites, which do not prevent a switch. */
+const checkQuery = (script: Script, { test, path = '/', map }: CheckContext): Query<readonly Fault[]> => ({
   script,
-  async read(output, asked) {
-    const { code } = output
+  async read(result, asked) {
+    const { code } = result
     const host = asked.name
-    const said = output.stdout.trim()
-    if (code === 0) return said === '' ? [] : [haproxyFaults.HAPROXY_OTHERS_INVALID({ host, said })]
-    if (code === ENDED.down) throw haproxyFaults.HAPROXY_DOWN({ host })
-    if (code === ENDED.missing) throw haproxyFaults.HAPROXY_NOT_SET_UP({ host, path: said })
-    if (code === ENDED.stale) throw haproxyFaults.HAPROXY_STALE({ host, file: map, said })
-    if (code === GUARDED) throw haproxyFaults.HAPROXY_GUARDED({ host, path, status: said.split('\n').at(-1) ?? '' })
+    const output = result.stdout.trim()
+    if (code === 0) return output === '' ? [] : [haproxyFaults.HAPROXY_OTHERS_INVALID({ host, output })]
+    if (code === ROUTER_EXIT.down) throw haproxyFaults.HAPROXY_DOWN({ host })
+    if (code === ROUTER_EXIT.missing) throw haproxyFaults.HAPROXY_NOT_SET_UP({ host, path: output })
+    if (code === ROUTER_EXIT.stale) throw haproxyFaults.HAPROXY_STALE({ host, file: map, difference: output })
+    if (code === GUARDED) throw haproxyFaults.HAPROXY_GUARDED({ host, path, status: output.split('\n').at(-1) ?? '' })
     const refusal = await sudoRefusal(asked, [test])
     if (refusal) throw haproxyFaults.HAPROXY_SUDO_REFUSED({ host, refusal })
-    if (code !== ENDED.invalid) throw commandFailed(asked, script, output)
-    throw haproxyFaults.HAPROXY_CONFIG_INVALID({ host, said })
+    if (code !== ROUTER_EXIT.invalid) throw commandFailed(asked, script, result)
+    throw haproxyFaults.HAPROXY_CONFIG_INVALID({ host, output })
   },
 })

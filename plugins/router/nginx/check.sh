@@ -1,34 +1,34 @@
 #!/bin/bash -eu
-# Whether nginx runs, knows the site, and accepts its whole configuration; and whether the application is asked at all.
+# Checks that nginx is running, that the site is installed, that the whole configuration is valid, and that requests reach the application.
 #
 # Parameters
-#   service       of nginx
-#   nginx         the program
-#   know_all      calls `known FILE...` for each list of files, one of which must be there
-#   config_test   tests the whole configuration
-#   others_alone  ends the script unless nginx complains in `$said` of a file that is none of ours
-#   ask_through   begins to ask the site, or nothing
-#   judge_guard   ends the script when somebody else answered for the application
+#   service             the systemd unit of nginx
+#   nginx               path of the program
+#   require_files       calls `require_one_of FILE...` for each list of files
+#   config_test         tests the whole configuration
+#   require_foreign     exits unless the error in `$output` is in a file that is not ours
+#   start_guard         starts a request to the site in the background, or does nothing
+#   evaluate_guard      exits if the router answered in place of the application
 #
-# Prints: what nginx says against its configuration; the path that is missing; the status of the answer that is not the application's.
-# Exit codes: `down`, `missing` (EXIT.router), and those of the functions that are given. What does not keep the traffic from moving must end with 0, or the
-# switch behind it in the batch is skipped.
+# Prints: nginx's errors; or the missing path; or the status with which the router itself answered.
+# Exit codes: `down`, `missing` (EXIT.router), and those of the given functions. Problems that do not prevent a switch must exit with 0, because a
+# non-zero code skips the switch that follows in the pipeline.
 export LC_ALL=C
 if ! systemctl is-active --quiet "$service" 2>/dev/null; then
   pid=$(cat "$("$nginx" -V 2>&1 | tr ' ' '\n' | sed -n 's/^--pid-path=//p')" 2>/dev/null || :)
   if [ "$(cat "/proc/$pid/comm" 2>/dev/null || :)" != nginx ]; then exit "$down"; fi
 fi
-known() {
+require_one_of() {
   for file; do if [ -e "$file" ]; then return 0; fi; done
   echo "$1"
   exit "$missing"
 }
-know_all
-ask_through
+require_files
+start_guard
 code=0
-said=$(config_test 2>&1) || code=$?
+output=$(config_test 2>&1) || code=$?
 if [ $code != 0 ]; then
-  printf '%s\n' "$said"
-  others_alone
+  printf '%s\n' "$output"
+  require_foreign
 fi
-judge_guard
+evaluate_guard

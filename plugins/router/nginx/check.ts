@@ -1,4 +1,4 @@
-/** Whether nginx runs, knows the site, and accepts its whole configuration; and whether the application is asked at all. */
+/** Checks that nginx is running, that the site is installed, that the whole configuration is valid, and that requests reach the application. */
 
 import { EXIT } from '../../../host/exit-codes.ts'
 import { program } from '../../../host/program.ts'
@@ -15,39 +15,40 @@ const { missing: MISSING, down: DOWN, invalid: INVALID } = EXIT.router
 
 export interface Checking {
   readonly program: Program
-  /** Without one file of each of these lists nginx does not know this site. */
+  /** The site is installed if at least one file of each list exists. */
   readonly files: readonly (readonly string[])[]
-  /** Where nothing is reloaded, only an error in these files keeps the traffic from moving. */
+  /** Without a reload, only an error in these files prevents a switch; undefined if any error does. */
   readonly own: readonly string[] | undefined
   readonly guard: Guard | undefined
 }
 
 /**
- * Prints what nginx says against its configuration. Exit codes of its own tell what keeps the traffic from moving: what does not must end with 0, or
- * the switch behind it in the batch is skipped.
+ * Prints nginx's configuration errors. Problems that prevent a switch have exit codes of their own. Other problems must exit with 0, because a non-zero
+ * code skips the switch that follows in the pipeline.
  */
 export const checkScript = ({ program: { service, path, test }, files, own, guard }: Checking): Script =>
   program(new URL('./check.sh', import.meta.url), {
     parameters: {
       service,
       nginx: path,
-      knowAll: sh.lines(...files.map(paths => sh.read`known ${paths}`)),
+      requireFiles: sh.lines(...files.map(paths => sh.read`require_one_of ${paths}`)),
       configTest: readAsRoot(test),
-      othersAlone: own ? othersAlone(own) : sh.read`exit ${INVALID}`,
-      askThrough: guardBegin(guard),
-      judgeGuard: guardEnd(guard),
+      requireForeign: own ? requireForeign(own) : sh.read`exit ${INVALID}`,
+      startGuard: guardBegin(guard),
+      evaluateGuard: guardEnd(guard),
       ...EXIT.router,
     },
   })
 
-/** Exits unless nginx complains of a file that is none of these. What sudo says is no complaint of nginx. */
-const othersAlone = (own: readonly string[]): Script => sh.read`
-  problem=$(grep -m 1 -E '\\[(emerg|alert|crit|error)\\]' <<< "$said") || exit ${INVALID}
+/** Exits with `INVALID` unless the first nginx error in `$output` is in a file that is not ours. An error of sudo counts as `INVALID` too. */
+const requireForeign = (own: readonly string[]): Script => sh.read`
+  problem=$(grep -m 1 -E '\\[(emerg|alert|crit|error)\\]' <<< "$output") || exit ${INVALID}
   for file in ${own}; do case $problem in *" in $file:"*) exit ${INVALID} ;; esac; done`
 
 /**
- * Throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID` or `NGINX_GUARDED`. Results in what is wrong with
- * others' files where that keeps nothing from moving.
+ * Resolves to warnings: errors in files of other sites, which do not prevent a switch.
+ *
+ * @throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID`, `NGINX_GUARDED`
  */
 export function check(checking: Checking): Query<readonly Fault[]> {
   const script = checkScript(checking)
@@ -55,20 +56,20 @@ export function check(checking: Checking): Query<readonly Fault[]> {
     script,
     async read(output, host) {
       const { code } = output
-      const said = output.stdout.trim()
-      if (code === 0) return said === '' ? [] : [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, said })]
+      const text = output.stdout.trim()
+      if (code === 0) return text === '' ? [] : [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, output: text })]
       if (code === DOWN) throw routerFaults.NGINX_DOWN({ host: host.name })
-      if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: said })
+      if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: text })
       if (code === GUARDED)
         throw routerFaults.NGINX_GUARDED({
           host: host.name,
           path: checking.guard?.path ?? '/',
-          status: said.split('\n').at(-1) ?? '',
+          status: text.split('\n').at(-1) ?? '',
         })
       const refusal = await sudoRefusal(host, [checking.program.test])
       if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
       if (code !== INVALID) throw commandFailed(host, script, output)
-      throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, said })
+      throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, output: text })
     },
   }
 }

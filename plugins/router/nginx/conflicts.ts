@@ -1,11 +1,11 @@
-/** Other sites of the same nginx that would get requests of ours, or would lose theirs to us. Found out from what nginx itself reads. */
+/** Finds other sites of the same nginx that would get requests of ours or lose theirs to us, in the configuration that nginx itself reads. */
 import { posix } from 'node:path'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { routerFaults } from '../faults.ts'
+import { formatListener, type Listener, listenersOf, mostSpecific, overlap } from '../listen.ts'
 import { type Directive, parseDump } from './dump.ts'
-import { type Listener, listenersOf, overlap, shownListener, taken } from './listen.ts'
 
 /** A server block of the configuration. */
 interface Server {
@@ -13,28 +13,28 @@ interface Server {
   readonly file: string
   readonly line: number
   readonly ours: boolean
-  /** The `server_name` line that holds the site's name. */
+  /** The `server_name` directive that contains the site's name. */
   readonly named: Directive | undefined
 }
 
 export interface OurSite {
   readonly site: string
-  /** Where the site is to listen; empty for a server block of the user's own. */
+  /** The addresses that the site will listen on; empty if the user has a server block of their own. */
   readonly listeners: readonly Listener[]
-  /** Where we ask it. */
-  readonly ask: Listener
-  /** The site is enabled at the first of these whose folder nginx reads. */
+  /** The address that our own requests go to. */
+  readonly requestAt: Listener
+  /** Possible paths of the enabled site: the first one whose folder nginx reads is used. */
   readonly enabled: readonly string[]
-  /** Server blocks in these files are ours, and so are those that include `include`. */
+  /** Server blocks in these files are ours, and so are those that contain the file `include`. */
   readonly files: readonly string[]
   readonly include: string
 }
 
 export interface Conflict {
   /**
-   * - `name`: two sites have the same name.
-   * - `address`: the other one gets all that comes to the address at which the site is asked.
-   * - `default`: the other one gets what names no site, because nginx reads it first; the new one would be read before it.
+   * - `name`: both sites have the same name.
+   * - `address`: the other site gets all requests to the address that our own requests go to.
+   * - `default`: the other site gets requests with an unknown host name, because nginx reads it first; ours would be read before it.
    */
   readonly kind: 'name' | 'address' | 'default'
   /** `file:line`. */
@@ -43,8 +43,8 @@ export interface Conflict {
 }
 
 /**
- * Prints the whole configuration as `nginx -T` does. Where that is refused, or the configuration has an error, it prints the files around the
- * main one that can be read, in the same form.
+ * Prints the whole configuration like `nginx -T`. If that is not allowed, or fails because the configuration has an error, prints all readable files in
+ * the folder of the main one in the same format.
  */
 export const readConfiguration = (program: string): Script => sh.read`
 export LC_ALL=C
@@ -60,27 +60,30 @@ fi`
 
 export function conflicts(
   dump: string,
-  { site, listeners, ask, enabled, files, include }: OurSite,
+  { site, listeners, requestAt, enabled, files, include }: OurSite,
 ): readonly Conflict[] {
   const all = servers(parseDump(dump), { site, files, include })
-  // Before our own block stands there, it is as if it did.
+  // Counts our own block even if it is not installed yet.
   const ours = [...listeners, ...all.flatMap(server => (server.ours ? server.listeners : []))]
   const others = all.filter(server => !server.ours)
   const named = others.flatMap(({ named, listeners: theirs }): Conflict[] => {
     const shared = theirs.find(listener => ours.some(our => overlap(our, listener)))
-    return named && shared ? [{ kind: 'name', at: at(named), listen: shownListener(shared) }] : []
+    return named && shared ? [{ kind: 'name', at: at(named), listen: formatListener(shared) }] : []
   })
   const theirs = others.flatMap(server => server.listeners.map(listener => ({ ...listener, server })))
-  const asked = taken([...ours.map(our => ({ ...our, server: undefined })), ...theirs], ask)
-  const [first] = asked
-  const lost = first?.server && ours.some(our => overlap(our, ask)) && asked.every(({ server }) => server !== undefined)
+  const candidates = mostSpecific([...ours.map(our => ({ ...our, server: undefined })), ...theirs], requestAt)
+  const [first] = candidates
+  const lost =
+    first?.server && ours.some(our => overlap(our, requestAt)) && candidates.every(({ server }) => server !== undefined)
   const found = [
     ...named,
-    ...(lost && first.server ? [{ kind: 'address' as const, at: at(first.server), listen: shownListener(ask) }] : []),
+    ...(lost && first.server
+      ? [{ kind: 'address' as const, at: at(first.server), listen: formatListener(requestAt) }]
+      : []),
   ]
   return found.length > 0 || all.some(server => server.ours)
     ? found
-    : usurped(theirs, listeners, enabledAt(dump, enabled))
+    : lostDefaults(theirs, listeners, enabledAt(dump, enabled))
 }
 
 function enabledAt(dump: string, enabled: readonly string[]): string | undefined {
@@ -88,19 +91,19 @@ function enabledAt(dump: string, enabled: readonly string[]): string | undefined
   return enabled.find(path => includes.some(line => line.includes(`${posix.basename(posix.dirname(path))}/*`)))
 }
 
-/** Which listeners have no default but the first site that nginx reads, and would have another one with a site in `file`. */
-function usurped(
+/** Finds listeners without a `default_server` whose default, the first site that nginx reads, would change with a site in `file`. */
+function lostDefaults(
   theirs: readonly (Server['listeners'][number] & { readonly server: Server })[],
   listeners: readonly Listener[],
   file = '',
 ): readonly Conflict[] {
   return listeners.flatMap((our): Conflict[] => {
-    const there = theirs.filter(({ address, port }) => address === our.address && port === our.port)
-    const [first] = there
-    if (!first || there.some(({ isDefault }) => isDefault)) return []
-    // A folder is read by the bytes of its names. What order the folders have is left alone: ours is read late as Debian and nginx.org have it.
+    const others = theirs.filter(({ address, port }) => address === our.address && port === our.port)
+    const [first] = others
+    if (!first || others.some(({ isDefault }) => isDefault)) return []
+    // nginx reads the files of a folder in byte order. The order of folders is ignored: Debian and nginx.org include the folder of our site late.
     const before = posix.dirname(first.server.file) === posix.dirname(file) && file < first.server.file
-    return before ? [{ kind: 'default', at: at(first.server), listen: shownListener(our) }] : []
+    return before ? [{ kind: 'default', at: at(first.server), listen: formatListener(our) }] : []
   })
 }
 
@@ -110,7 +113,7 @@ function servers(
   tree: readonly Directive[],
   { site, files, include }: Pick<OurSite, 'site' | 'files' | 'include'>,
 ): Server[] {
-  const inside = (all: readonly Directive[], name: string) => all.filter(it => it.name === name)
+  const inside = (all: readonly Directive[], name: string) => all.filter(directive => directive.name === name)
   const blocks = inside(tree, 'http').flatMap(http => inside(http.block ?? [], 'server'))
   return blocks.map(({ block = [], file, line }) => {
     const listens = inside(block, 'listen')
@@ -118,19 +121,19 @@ function servers(
       listeners: (listens.length > 0 ? listens : [{ args: ['80'] }]).flatMap(({ args }) =>
         listenersOf(args).map(listener => ({
           ...listener,
-          isDefault: args.some(word => /^default(?:_server)?$/.test(word)),
+          isDefault: args.some(arg => /^default(?:_server)?$/.test(arg)),
         })),
       ),
       file,
       line,
-      ours: files.includes(file) || block.some(it => it.file === include),
-      named: inside(block, 'server_name').find(it => it.args.some(name => isSame(name, site))),
+      ours: files.includes(file) || block.some(directive => directive.file === include),
+      named: inside(block, 'server_name').find(({ args }) => args.some(name => matchesSite(name, site))),
     }
   })
 }
 
-/** A name with a dot before it means the name itself, too. Wildcards and regular expressions lose to the whole name. */
-const isSame = (name: string, site: string) => name.toLowerCase().replace(/^\./, '') === site.toLowerCase()
+/** `.example.org` also matches `example.org` itself. Wildcards and regular expressions have a lower precedence than an exact name. */
+const matchesSite = (name: string, site: string) => name.toLowerCase().replace(/^\./, '') === site.toLowerCase()
 
 export const conflictFault = (host: string, site: string, { kind, at, listen }: Conflict): Fault =>
   ({

@@ -1,15 +1,15 @@
 /**
- * Reads what `nginx -T` prints: each file that nginx reads, behind a line with its path. Includes are followed as nginx follows them, so
- * each directive is found with the file and the line in which it stands.
+ * Parses the output of `nginx -T`: each file that nginx reads, after a line with its path. Includes are resolved like nginx does, so that each directive
+ * has its file and line.
  */
 import { posix } from 'node:path'
 
 export interface Directive {
   readonly name: string
   readonly args: readonly string[]
-  /** The directives in its braces; undefined when it has none. */
+  /** The directives in its braces; undefined if it has no braces. */
   readonly block: readonly Directive[] | undefined
-  /** As nginx names it, such as `/etc/nginx/sites-enabled/shop.conf`. */
+  /** Path as nginx prints it, such as `/etc/nginx/sites-enabled/shop.conf`. */
   readonly file: string
   readonly line: number
 }
@@ -30,7 +30,7 @@ export function dumpedFiles(text: string): ReadonlyMap<string, string> {
   return new Map([...files].map(([path, all]) => [path, all.join('\n')]))
 }
 
-/** The whole configuration as one tree, with the included files in the places of their `include` lines. */
+/** Parses the whole configuration into one tree, with the contents of included files after their `include` directives. */
 export function parseDump(text: string): readonly Directive[] {
   const files = dumpedFiles(text)
   const [main] = files.keys()
@@ -40,20 +40,24 @@ export function parseDump(text: string): readonly Directive[] {
     const found = files.get(path)
     return found === undefined || above.includes(path)
       ? []
-      : followed(parseFile(found, path), name =>
-          matching(files.keys(), posix.resolve(folder, name)).flatMap(it => read(it, [...above, path])),
+      : followIncludes(parseFile(found, path), name =>
+          matching(files.keys(), posix.resolve(folder, name)).flatMap(included => read(included, [...above, path])),
         )
   }
   return read(main, [])
 }
 
-const followed = (all: readonly Directive[], read: (name: string) => readonly Directive[]): readonly Directive[] =>
-  all.flatMap(it => {
-    if (it.name === 'include') return [it, ...read(it.args[0] ?? '')]
-    return [it.block ? { ...it, block: followed(it.block, read) } : it]
+const followIncludes = (
+  all: readonly Directive[],
+  read: (name: string) => readonly Directive[],
+): readonly Directive[] =>
+  all.flatMap(directive => {
+    const { name, args, block } = directive
+    if (name === 'include') return [directive, ...read(args[0] ?? '')]
+    return [block ? { ...directive, block: followIncludes(block, read) } : directive]
   })
 
-/** As glob(3): a star and a question mark do not reach over a slash, nor to a dot at the beginning of a name. In nginx's order, by name. */
+/** Like glob(3): `*` and `?` match neither a slash nor a leading dot. Sorted by name, which is the order in which nginx reads them. */
 function matching(paths: Iterable<string>, pattern: string): string[] {
   if (!/[*?[]/.test(pattern)) return [pattern]
   const source = pattern.replace(/\[!|[.+^${}()|\\*?]/g, sign => {
@@ -65,23 +69,23 @@ function matching(paths: Iterable<string>, pattern: string): string[] {
   return [...paths].filter(path => whole.test(path)).sort()
 }
 
-/** One file, without its includes. What cannot be parsed ends it: nginx itself says what is wrong there. */
+/** Parses one file, without its includes. Stops at a syntax error, which nginx itself reports. */
 export function parseFile(text: string, file: string): readonly Directive[] {
-  const words = tokens(text)
+  const input = tokens(text)
   const block = (): Directive[] => {
     const found: Directive[] = []
     let args: string[] = []
     let line = 0
-    for (let word = words.shift(); word !== undefined; word = words.shift()) {
-      if (word.sign === '}') break
-      if (word.sign === undefined) {
-        if (args.length === 0) line = word.line
-        args.push(word.text)
+    for (let token = input.shift(); token !== undefined; token = input.shift()) {
+      if (token.sign === '}') break
+      if (token.sign === undefined) {
+        if (args.length === 0) line = token.line
+        args.push(token.text)
         continue
       }
       const [name = '', ...rest] = args
-      if (/_by_lua_block$/.test(name)) skip(words)
-      const inner = word.sign !== '{' ? undefined : /_by_lua_block$/.test(name) ? [] : block()
+      if (/_by_lua_block$/.test(name)) skipBlock(input)
+      const inner = token.sign !== '{' ? undefined : /_by_lua_block$/.test(name) ? [] : block()
       if (name !== '') found.push({ name, args: rest, block: inner, file, line })
       args = []
     }
@@ -96,16 +100,16 @@ interface Token {
   readonly line: number
 }
 
-/** Passes over a block that is no nginx, but a program in it. */
-function skip(words: Token[]): void {
-  for (let depth = 1; depth > 0 && words.length > 0; ) {
-    const { sign } = words.shift() ?? {}
+/** Skips a block that contains Lua instead of nginx directives. */
+function skipBlock(input: Token[]): void {
+  for (let depth = 1; depth > 0 && input.length > 0; ) {
+    const { sign } = input.shift() ?? {}
     if (sign === '{') depth += 1
     if (sign === '}') depth -= 1
   }
 }
 
-/** As nginx splits a file: words, quoted words, comments, and the three signs. A brace within a word, as in `a{2}` or `${name}`, is a part of it. */
+/** Tokenizes a file like nginx: words, quoted words, comments, and `{`, `}`, `;`. A brace inside a word, as in `a{2}` or `${name}`, belongs to the word. */
 function tokens(text: string): Token[] {
   const found: Token[] = []
   const pattern =

@@ -1,30 +1,30 @@
 #!/bin/bash -eu
-# For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. Whether nginx reads the link is asked of
-# nginx. When that or the test fails, a link that was just made is taken away again, so that the next start of nginx does not stumble over it.
+# Run as root after a file has changed: enables the site unless it is enabled, tests the whole configuration and reloads nginx. Checks with `nginx -T` that
+# nginx reads the link. If that or the test fails, a link that was just made is removed again, because it could prevent the next start of nginx.
 #
 # Parameters
-#   nginx        the program
+#   nginx        path of the program
 #   config_test  the command that tests the configuration
-#   reload       the command that has it read
-#   enabled      links, at the first of which that nginx really reads the site is enabled
-#   targets      what each of them names
-#   lenient      site files that do without their lines for all of IPv6 where the machine has none
-#   unread       what to say when nginx reads none of them
+#   reload       the command that reloads nginx
+#   enabled      possible paths of the link; the first one that nginx reads is used
+#   targets      the target of each link
+#   lenient      site files whose IPv6 wildcard listeners are removed if the machine has no IPv6
+#   unread       the error message if nginx reads none of the links
 #
-# Exits with 1 and says why on standard error when it cannot be enabled.
+# Exits with 1 and an error message on stderr if the site cannot be enabled.
 made='' found='' i=0
 refuse() { if [ -n "$made" ]; then rm -f -- "$made"; fi; exit 1; }
 valid() {
-  local said
-  if said=$("${config_test[@]}" 2>&1); then return 0; fi
-  # The kernel says 97 (EAFNOSUPPORT) where it has no IPv6 at all; where that is merely switched off, nginx can listen all the same.
+  local output
+  if output=$("${config_test[@]}" 2>&1); then return 0; fi
+  # Error 97 (EAFNOSUPPORT) means that the kernel has no IPv6. If IPv6 is only disabled by sysctl, nginx can still listen.
   if [ "${#lenient[@]}" -gt 0 ]; then
-    case $said in *'socket() [::]:'*'failed (97:'*)
+    case $output in *'socket() [::]:'*'failed (97:'*)
       sed -i '/^ *listen \[::]:[0-9]*;$/d' "${lenient[@]}"
-      if said=$("${config_test[@]}" 2>&1); then return 0; fi ;;
+      if output=$("${config_test[@]}" 2>&1); then return 0; fi ;;
     esac
   fi
-  printf '%s\n' "$said" >&2
+  printf '%s\n' "$output" >&2
   return 1
 }
 reads() { "$nginx" -T 2>/dev/null | grep -xF -e "# configuration file $1:" > /dev/null; }

@@ -1,38 +1,38 @@
 #!/bin/bash -eu
-# Moves the link of the enabled site, tests the configuration and reloads. Puts the link back, before any reload, when the test fails, and also when
-# nginx cannot be told: its next start must not make a switch that we reported as failed. Where the link is there already it does nothing: after a
-# refusal it was put back before any reload, and one now would cost requests.
+# Points the link of the enabled site to another site file, tests the configuration and reloads nginx. Restores the link if the test or the reload fails,
+# or the next nginx start would activate a switch that we reported as failed. Does nothing if the link already has this target: after a failed test it was
+# restored before any reload, and an unnecessary reload can lose requests.
 #
 # Parameters
-#   enabled      places of the link: the first that is there, or else the first
-#   file         the site file that it is to name
+#   enabled      possible paths of the link: the first one that exists is used, or else the first one
+#   file         the site file that becomes the link's target
 #   files        all site files of this application
-#   none         the one that says that no slot is live
-#   aim          makes a temporary link that names the file that is its argument
-#   swap         puts the temporary link into the place that is `$link`
+#   none         the site file for when no slot is live
+#   stage_link   creates a temporary link to its argument
+#   swap_link    renames the temporary link to `$link`
 #   config_test  tests the whole configuration
-#   reload       has it read
-#   reloads      what is printed when the link was not there already
+#   reload       reloads nginx
+#   reloads      the text to print before the link is changed
 #
-# Exit codes: `invalid`, `not_reloaded` (EXIT.router); 1 when what stands there is no link. Why is on standard error.
+# Exit codes: `invalid`, `not_reloaded` (EXIT.router); 1 if the path is not a symbolic link. The reason is printed to stderr.
 link=
 for path in "${enabled[@]}"; do
-  if [ -e "$path" ] && ! [ -L "$path" ]; then echo "$path is no link: move it away first" >&2; exit 1; fi
+  if [ -e "$path" ] && ! [ -L "$path" ]; then echo "$path is not a symbolic link: move it away first." >&2; exit 1; fi
   if [ -z "$link" ] && [ -L "$path" ]; then link=$path; fi
 done
 link=${link:-${enabled[0]}}
 before=$(readlink -- "$link" || :)
 if [ "$before" = "$file" ]; then exit 0; fi
-# A route that cannot be read is put right by a repair: then there is none to go back to.
+# An unknown target is only overwritten by a repair; there is no previous route to restore then.
 case " ${files[*]} " in *" $before "*) ;; *) before=$none ;; esac
 echo "$reloads"
-move() { aim "$1"; swap; }
-move "$file"
+point_to() { stage_link "$1"; swap_link; }
+point_to "$file"
 if ! config_test >&2; then
-  move "$before"
+  point_to "$before"
   exit "$invalid"
 fi
 if ! reload >&2; then
-  move "$before"
+  point_to "$before"
   exit "$not_reloaded"
 fi

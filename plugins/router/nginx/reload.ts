@@ -1,6 +1,6 @@
 /**
- * The way with a reload, as text: a whole site file for each slot, and a link among the enabled sites that names one of
- * them. Files and temporary link stand where nginx does not look by itself, else a half-made one would be loaded too.
+ * Paths and scripts of the reload strategy: one site file per slot, and a link among the enabled sites that points to one of them. The files and the
+ * temporary link are in a folder that nginx does not read by itself, or a reload could load an unfinished one.
  */
 import { posix } from 'node:path'
 import { EXIT } from '../../../host/exit-codes.ts'
@@ -9,39 +9,39 @@ import { type Script, sh } from '../../../host/script.ts'
 import { asRoot, readAsRoot } from '../../../host/sudo.ts'
 import type { Paths, Program } from './site.ts'
 
-/** The site file of a slot, or the one that says that no slot is live. A slot's name has no dash in it. */
+/** The site file of a slot, or, without a slot, the one that answers that no slot is live. Slot names contain no dash, so `no-slot` is unambiguous. */
 export const slotFile = ({ folder }: Paths, app: string, slot: string | undefined): string =>
   posix.join(folder, `${app}.${slot ?? 'no-slot'}.conf`)
 
-/** Which slot a link's name means: `null` when it is none of ours. */
+/** The slot of a link's target: undefined if the target is the file for no slot, `null` if it is not one of our files. */
 export function slotOf(at: Paths, app: string, target: string, slots: readonly string[]): string | undefined | null {
   if (target === slotFile(at, app, undefined)) return undefined
   return slots.find(slot => target === slotFile(at, app, slot)) ?? null
 }
 
 const next = ({ folder }: Paths, app: string): string => posix.join(folder, `${app}.next`)
-/** Makes the temporary link; for root. */
-export const aim = (at: Paths, app: string, file: string): readonly string[] => [
+/** The command that creates the temporary link; run as root. */
+export const stageLink = (at: Paths, app: string, file: string): readonly string[] => [
   '/usr/bin/ln',
   '-sfn',
   file,
   next(at, app),
 ]
-/** Makes the temporary link the enabled site, with one rename; for root. */
-export const swap = (at: Paths, app: string, enabled: string): readonly string[] => [
+/** The command that renames the temporary link to the enabled site; run as root. */
+export const swapLink = (at: Paths, app: string, enabled: string): readonly string[] => [
   '/usr/bin/mv',
   '-T',
   next(at, app),
   enabled,
 ]
 
-/** Exit codes of `moveSite` that are its own. */
+/** Exit codes of `moveSite`. */
 export const { invalid: REFUSED, notReloaded: NOT_RELOADED } = EXIT.router
 
-/** What `moveSite` prints before it reloads. */
+/** The text that `moveSite` prints before it changes the link and reloads. */
 export const RELOADS = 'reloads'
 
-/** Makes the site file of a slot, or of none, the enabled one: see move-site.sh. sudo allows the command line of each file, and no other. */
+/** Enables the site file of a slot, or of no slot; see move-site.sh. The commands match the exact command lines that sudo allows. */
 export function moveSite(
   { test, reload }: Program,
   at: Paths,
@@ -51,8 +51,8 @@ export function moveSite(
 ): Script {
   const none = slotFile(at, app, undefined)
   const files = [none, ...slots.map(name => slotFile(at, app, name))]
-  const aims = files.map(to => sh.write`${to}) ${asRoot(aim(at, app, to))} ;;`)
-  const swaps = at.enabled.map(path => sh.write`${path}) ${asRoot(swap(at, app, path))} ;;`)
+  const stageCases = files.map(to => sh.write`${to}) ${asRoot(stageLink(at, app, to))} ;;`)
+  const swapCases = at.enabled.map(path => sh.write`${path}) ${asRoot(swapLink(at, app, path))} ;;`)
   return program(new URL('./move-site.sh', import.meta.url), {
     writes: true,
     parameters: {
@@ -60,8 +60,8 @@ export function moveSite(
       file: slotFile(at, app, slot),
       files,
       none,
-      aim: sh.write`case $1 in ${sh.lines(...aims)} esac`,
-      swap: sh.write`case $link in ${sh.lines(...swaps)} esac`,
+      stageLink: sh.write`case $1 in ${sh.lines(...stageCases)} esac`,
+      swapLink: sh.write`case $link in ${sh.lines(...swapCases)} esac`,
       configTest: readAsRoot(test),
       reload: asRoot(reload),
       reloads: RELOADS,

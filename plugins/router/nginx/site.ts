@@ -1,9 +1,9 @@
-/** Where an application's nginx files stand on a host, and how they are put into force. */
+/** Paths of an application's nginx files on a host, and the scripts that activate them. */
 import { posix } from 'node:path'
 import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 
-/** The commands of one nginx, as sudo is told of them. */
+/** The commands of an nginx installation, exactly as sudo allows them. */
 export interface Program {
   readonly path: string
   readonly service: string
@@ -20,16 +20,16 @@ export const programOf = (path = '/usr/sbin/nginx', service = 'nginx'): Program 
 })
 
 export interface Paths {
-  /** Ours alone: nginx reads nothing here unless it is told to. */
+  /** Used only by us: nginx reads files here only if another file includes them. */
   readonly folder: string
-  /** The file for the inside of a server block. */
+  /** The file to include in a server block. */
   readonly include: string
   readonly available: string
-  /** What nginx reads by itself: the site is enabled at the first of these that it really reads. */
+  /** Possible paths of the enabled site: the first one that nginx reads is used. */
   readonly enabled: readonly string[]
 }
 
-/** Where files go in the folder of nginx's configuration: Debian reads `sites-enabled`, nginx.org and Fedora read `conf.d` alone. */
+/** The paths in nginx's configuration folder. Debian's nginx reads `sites-enabled`; those of nginx.org and Fedora read only `conf.d`. */
 export const paths = (app: string, folder = '/etc/nginx'): Paths => ({
   folder: `${folder}/switchyard`,
   include: `${folder}/switchyard/${app}.conf`,
@@ -39,26 +39,26 @@ export const paths = (app: string, folder = '/etc/nginx'): Paths => ({
 
 interface Enabling {
   readonly program: Program
-  /** The file that is enabled. */
+  /** The file to enable. */
   readonly target: string
-  /** The link names the target by its whole path: then what is live can be told from the link alone. */
+  /** Makes the link's target an absolute path, so that the live slot can be derived from the link alone. */
   readonly absolute?: boolean
   readonly enabled: readonly string[]
-  /** Site files that do without their lines for all of IPv6 where the machine has none. */
+  /** Site files whose IPv6 wildcard listeners are removed if the machine has no IPv6. */
   readonly lenient: readonly string[]
 }
 
-/** For root, after a file changed: enables the site unless it is, tests the whole configuration and reloads. */
+/** Run as root after a file has changed: enables the site unless it is enabled, tests the whole configuration and reloads nginx. */
 export function enable({ program: nginx, target, absolute = false, enabled, lenient }: Enabling): Script {
   const targets = enabled.map(path => (absolute ? target : posix.relative(posix.dirname(path), target)))
   const unread =
     `nginx does not read ${enabled.join(' or ')}. ` +
-    `Put the line "include ${posix.dirname(enabled.at(-1) ?? '')}/*.conf;" into the http block of its main file.`
+    `Add the line "include ${posix.dirname(enabled.at(-1) ?? '')}/*.conf;" to the http block of its main file.`
   return program(new URL('./enable.sh', import.meta.url), {
     writes: true,
     parameters: { nginx: nginx.path, configTest: nginx.test, reload: nginx.reload, enabled, targets, lenient, unread },
   })
 }
 
-/** The same where a server block of the user's own includes our file. */
+/** Like `enable`, if a server block of the user's own includes our file: only tests and reloads. */
 export const refresh = ({ test, reload }: Program): Script => sh.write`${test}\n${reload}`

@@ -1,25 +1,28 @@
-/** The way without a reload: nginx looks at a link at each request. It needs no root when the traffic moves. */
+/** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
 import { perform } from '../../../host/query.ts'
 import { sh } from '../../../host/script.ts'
 import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
 import { enable, refresh } from './site.ts'
 import { linkQuery, NO_ROUTE, type Site, type SwitchStrategy } from './strategy.ts'
 import { linkPath, moveLink, removeLink, routeOf } from './symlink.ts'
-import { plain, render, shipped } from './templates.ts'
+import { plainWord, render, shipped } from './templates.ts'
 
-/** What certbot and people add to the site file is theirs. */
+/** Keeps what certbot or people add to the site file. */
 const edits: NonNullable<HostFile['edits']> = {
   ours: line => /^(?:server \{|\}|(?:listen|server_name|include) [^ ;]+;)$/.test(line),
   satisfied: (line, theirs) =>
     /^listen \[::\]:\d+;$/.test(line) ||
-    // `default_server`, say.
+    // With an added parameter, such as `default_server`.
     (line.startsWith('listen ') && theirs.some(other => other.startsWith(`${line.slice(0, -1)} `))) ||
     (line.startsWith('server_name ') && theirs.some(other => other.split(/[ ;]+/).includes(line.slice(12, -1)))),
 }
 
-export function symlinkStrategy(kit: PluginContext, { at, program, listening, include, values }: Site): SwitchStrategy {
-  const { slots } = kit
-  const router = plain('folder', kit.layout.router)
+export function symlinkStrategy(
+  context: PluginContext,
+  { at, program, listening, include, values }: Site,
+): SwitchStrategy {
+  const { slots } = context
+  const router = plainWord('folder', context.layout.router)
   const link = linkPath(router)
   const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
   return {
@@ -33,7 +36,7 @@ export function symlinkStrategy(kit: PluginContext, { at, program, listening, in
         const route = routeOf(target)
         return slots.some(slot => slot.name === route?.slot) ? route : undefined
       }),
-    move: ({ slot, generation }) =>
+    switchTo: ({ slot, generation }) =>
       perform(slot === undefined ? removeLink(router) : moveLink(router, slot, generation ?? '')),
     provision() {
       const lenient = listening.lenient ? [at.available] : []
@@ -45,7 +48,7 @@ export function symlinkStrategy(kit: PluginContext, { at, program, listening, in
         sudo: [program.test],
         apply: [include ? refresh(program) : enable({ program, target: at.available, enabled: at.enabled, lenient })],
         ...(!include && { links: [at.enabled] }),
-        ...(include && { notes: [`Your own server block of nginx needs this line: include ${at.include};`] }),
+        ...(include && { notes: [`Add this line to your own nginx server block: include ${at.include};`] }),
       }
     },
   }

@@ -1,4 +1,4 @@
-/** The nginx files that are shipped in `nginx/`, filled in for one application. */
+/** Renders the nginx files in `nginx/` for one application. */
 import { readFileSync } from 'node:fs'
 import { packageUrl } from '../../../runner/package.ts'
 import type { Slot } from '../../../slots/contracts.ts'
@@ -6,12 +6,13 @@ import { routerFaults } from '../faults.ts'
 
 export type NginxFile = 'live-link' | 'site' | 'reload-slot' | 'reload-none'
 
-/** The text of a shipped file, as it stands in the package. */
+/** The unrendered text of a file in the package. */
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')
 
 /**
- * Fills in the names between at signs. A line that speaks of `@slot@` or `@port@` is repeated for each slot. A name
- * that `values` lacks is a mistake in the file, and an `Error`.
+ * Replaces placeholders such as `@site@`. A line with `@slot@` or `@port@` is repeated for each slot.
+ *
+ * @throws Error for a placeholder that `values` lacks
  */
 export function render(
   text: string,
@@ -21,7 +22,7 @@ export function render(
   const fill = (line: string, known: Readonly<Record<string, string | number>>) =>
     line.replace(/@([a-z]+)@/g, (placeholder, name: string) => {
       const value = known[name]
-      if (value === undefined) throw new Error(`${placeholder} is no placeholder of this file`)
+      if (value === undefined) throw new Error(`${placeholder} is not a placeholder of this file`)
       return String(value)
     })
   return text
@@ -34,8 +35,12 @@ export function render(
     .join('\n')
 }
 
-/** A word that means nothing to nginx but itself, or a `NGINX_WORD_INVALID`. */
-export function plain(what: string, value: string): string {
+/**
+ * Returns the value if it has no special meaning in an nginx file.
+ *
+ * @throws `NGINX_WORD_INVALID`
+ */
+export function plainWord(what: string, value: string): string {
   if (!/^[A-Za-z0-9_/.-]+$/.test(value)) throw routerFaults.NGINX_WORD_INVALID({ what, value })
   return value
 }

@@ -64,8 +64,8 @@ export const remoteConsole = (layout: Layout, slot: Slot, name: string): string 
 const CLIENT = sh.write`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`
 
 /**
- * Runs a script that waits for a VM to exit, and meanwhile repeats SIGTERM each second, up to 10 times: a VM that is still booting ignores the first one (OTP 25 never
- * acted on one sent after 0.5 s), and a VM that is already stopping ignores the others. Sends none once `pids` prints nothing.
+ * Runs a script that waits for a VM to exit, and meanwhile repeats SIGTERM each second, up to 10 times. A VM that is still booting ignores the first one
+ * (OTP 25 never acted on one sent after 0.5 s), and a VM that is already stopping ignores the others. Sends none once `pids` prints nothing.
  */
 export const withRepeatedSigterm = (pids: Script, waiting: Script): Script => sh.write`
 (for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -TERM ${pids} || exit 0; done) < /dev/null > /dev/null 2>&1 &

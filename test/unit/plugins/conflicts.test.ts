@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { type Listen, listenersOf, listening, listenLines } from '../../../plugins/router/listen.ts'
 import { conflicts } from '../../../plugins/router/nginx/conflicts.ts'
 import { parseDump } from '../../../plugins/router/nginx/dump.ts'
-import { type Listen, listenersOf, listening, listenLines } from '../../../plugins/router/nginx/listen.ts'
 import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import { Fault } from '../../../runner/fault.ts'
 
@@ -21,9 +21,9 @@ const dump = (files: Record<string, string>) =>
     .join('\n')
 
 const of = (files: Record<string, string>, listen: Listen = 80, include = false) => {
-  const { listeners, ask } = listening(listen)
+  const { listeners, requestAt } = listening(listen)
   const enabled = [OWN, '/etc/nginx/conf.d/life.conf']
-  const site = { site: 'life.example', include: INCLUDE, ask, enabled }
+  const site = { site: 'life.example', include: INCLUDE, requestAt, enabled }
   return conflicts(dump(files), { ...site, listeners: include ? [] : listeners, files: include ? [] : [OWN] })
 }
 const other = (text: string, path = '/etc/nginx/sites-enabled/bank') => ({ [path]: text })
@@ -144,9 +144,9 @@ describe('listen', () => {
     ['[::]:80', 'listen [::]:80;', '[::1]', 80],
     [['127.0.0.2:80', '*:80'], 'listen 127.0.0.2:80;\n    listen 80;', '127.0.0.2', 80],
   ])('%j is written as nginx wants it, and asked where it listens', (given, lines, address, port) => {
-    const { listeners, ask } = listening(given)
+    const { listeners, requestAt } = listening(given)
     expect(listenLines(listeners)).toBe(lines)
-    expect(ask).toEqual({ address, port })
+    expect(requestAt).toEqual({ address, port })
   })
 
   test.each(['', '80 ssl', '80;', 'a b:80', '0', 70_000, 'unix:/run/x', []])(

@@ -7,7 +7,7 @@ import { EXIT } from '../../../host/exit-codes.ts'
 import { conflicts } from '../../../plugins/router/haproxy/conflicts.ts'
 import { type Application, files } from '../../../plugins/router/haproxy/files.ts'
 import { type HaproxyOptions, haproxy } from '../../../plugins/router/haproxy/haproxy.ts'
-import { apply, check, livePort, mapValue, move, routeIn } from '../../../plugins/router/haproxy/scripts.ts'
+import { apply, check, livePort, mapValue, parseRoute, switchScript } from '../../../plugins/router/haproxy/scripts.ts'
 import { isFault } from '../../../runner/fault.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
@@ -86,7 +86,7 @@ describe('the files of HAProxy', () => {
     const provision = create({ include: true }).provision(FACTS)
     expect(provision.files).toHaveLength(2)
     expect(provision.notes).toEqual([
-      'Your own frontend of haproxy needs this line: use_backend switchyard-life.example if { req.hdr(host),host_only -i life.example }',
+      'Add this line to your own HAProxy frontend: use_backend switchyard-life.example if { req.hdr(host),host_only -i life.example }',
     ])
     expect(create().provision(FACTS)).not.toHaveProperty('notes')
     const router = create()
@@ -137,13 +137,13 @@ describe('the route of HAProxy', () => {
 
   test('reads back what was written, and nothing else', () => {
     const route = { slot: 'blue', generation: '20260101-a.b_c' }
-    expect(routeIn(`live ${mapValue(route)}`, names)).toEqual(route)
-    expect(routeIn(`live ${mapValue({ slot: undefined, generation: undefined })}`, names)).toEqual({
+    expect(parseRoute(`live ${mapValue(route)}`, names)).toEqual(route)
+    expect(parseRoute(`live ${mapValue({ slot: undefined, generation: undefined })}`, names)).toEqual({
       slot: undefined,
       generation: undefined,
     })
     for (const text of ['', 'live', 'live blue', 'live red.g1', 'dead blue.g1', 'live blue.g1\nlive green.g1'])
-      expect(routeIn(text, names)).toBeUndefined()
+      expect(parseRoute(text, names)).toBeUndefined()
     expect(() => mapValue({ slot: 'blue', generation: 'a b' })).toThrow(RangeError)
   })
 
@@ -171,7 +171,10 @@ describe('the route of HAProxy', () => {
 
     test('the file is written before the process is told', () => {
       answers(`cp ${folder}/live.map ${folder}/then; echo`)
-      expect(bash(move(here, { slot: 'green', generation: 'g2' }).text)).toMatchObject({ status: 0, stdout: '' })
+      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text)).toMatchObject({
+        status: 0,
+        stdout: '',
+      })
       expect(map()).toBe('live green.g2\n')
       expect(readFileSync(join(folder, 'then'), 'utf8')).toBe('live green.g2\n')
       expect(readFileSync(join(folder, 'told'), 'utf8')).toBe(`set map ${folder}/live.map live green.g2\n`)
@@ -180,7 +183,7 @@ describe('the route of HAProxy', () => {
 
     test('to no slot it says none', () => {
       answers('echo')
-      expect(bash(move(here, { slot: undefined, generation: undefined }).text).status).toBe(0)
+      expect(bash(switchScript(here, { slot: undefined, generation: undefined }).text).status).toBe(0)
       expect(map()).toBe('live none\n')
       expect(bash(livePort(here).text).status).toBe(1)
     })
@@ -191,7 +194,7 @@ describe('the route of HAProxy', () => {
       ['that it cannot be reached', 'echo "connection refused" >&2; exit 1', 'connection refused'],
     ])('the file is put back when the process answers %s', (_, answer, said) => {
       answers(answer)
-      const { status, stdout } = bash(move(here, { slot: 'green', generation: 'g2' }).text)
+      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }).text)
       expect(status).toBe(EXIT.router.refused)
       expect(stdout).toContain(said)
       expect(map()).toBe('live blue.g1\n')
@@ -201,14 +204,14 @@ describe('the route of HAProxy', () => {
       answers('echo')
       rmSync(join(folder, 'live.map'))
       mkdirSync(join(folder, 'live.map'))
-      expect(bash(move(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
+      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
       expect(map()).toBe('live green.g2\n')
     })
   })
 
   test('only its scripts that change something write', () => {
     const none = { slot: undefined, generation: undefined }
-    expect(move(application(), none).writes).toBe(true)
+    expect(switchScript(application(), none).writes).toBe(true)
     expect(apply(application(), 'deploy').writes).toBe(true)
     expect(check(application(), undefined).writes).toBe(false)
     expect(create().live().script.writes).toBe(false)
@@ -268,7 +271,7 @@ describe('what stands in the way of HAProxy', () => {
 
   test('a backend for the same name is', () => {
     expect(found({ '/b.cfg': '\nbackend switchyard-life.example\n' })).toEqual([
-      'HAPROXY_NAME_TAKEN haproxy on web-1 has a backend for life.example already: /b.cfg:2.',
+      'HAPROXY_NAME_TAKEN HAProxy on web-1 already has a backend for life.example: /b.cfg:2.',
     ])
   })
 })

@@ -9,7 +9,7 @@ import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import { moveSite, slotOf } from '../../../plugins/router/nginx/reload.ts'
 import { enable, paths, programOf } from '../../../plugins/router/nginx/site.ts'
 import { moveLink, readLink, removeLink, routeOf, targetOf } from '../../../plugins/router/nginx/symlink.ts'
-import { plain, render, shipped } from '../../../plugins/router/nginx/templates.ts'
+import { plainWord, render, shipped } from '../../../plugins/router/nginx/templates.ts'
 import { get, parseAnswer, parsePublic, parseVerification } from '../../../plugins/router/site-request.ts'
 import { Fault } from '../../../runner/fault.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
@@ -56,7 +56,7 @@ describe('the nginx files', () => {
   })
 
   test.each(['a b', 'a;b', 'a{b', '$host', 'a"b', ''])('%j cannot stand in an nginx file', word => {
-    expect(() => plain('site name', word)).toThrow(Fault)
+    expect(() => plainWord('site name', word)).toThrow(Fault)
   })
 })
 
@@ -309,7 +309,10 @@ describe('the check', () => {
 
   // The script as it is, but for the nginx that it asks: what it ends with decides whether the switch behind it in the batch is run.
   const ended = (said: string, code: number, own: readonly string[] | undefined) => {
-    const text = checkScript({ ...checking, own }).text.replace(/^said=\$\([\s\S]*? 2>&1\)/m, 'said=$(nginx_says 2>&1)')
+    const text = checkScript({ ...checking, own }).text.replace(
+      /^output=\$\([\s\S]*? 2>&1\)/m,
+      'output=$(nginx_says 2>&1)',
+    )
     const stubs = `systemctl() { :; }\nnginx_says() { printf '%s\\n' ${sh.read`${said}`.text}; return ${code}; }\nset -eu -o pipefail\n`
     const { status, stdout } = spawnSync('bash', ['-c', stubs + text], { encoding: 'utf8' })
     return [status, stdout.trimEnd()]

@@ -1,25 +1,25 @@
-/** Where a site listens, as the Taskfile says it, and where it can be asked for that reason. */
-import { routerFaults } from '../faults.ts'
+/** Parses the option `listen` of the routers: the addresses that a site listens on, and the one to send our own requests to. */
+import { routerFaults } from './faults.ts'
 
 /**
- * A port, for all addresses of both families: `8080`. Or an address with its port, as nginx writes it: `'10.0.0.5:8080'`, `'[::1]:80'`,
- * `'*:80'` for IPv4 alone, `'[::]:80'` for IPv6 alone. Or several of them; the site is asked at the first.
+ * A port on all IPv4 and IPv6 addresses (`8080`), or an address with a port (`'10.0.0.5:8080'`, `'[::1]:80'`, `'*:80'` for IPv4 only, `'[::]:80'` for
+ * IPv6 only), or a list of these. Our own requests go to the first.
  */
 export type Listen = number | string | readonly (number | string)[]
 
 export interface Listener {
-  /** As nginx writes it, with IPv6 in brackets; `*` for all of IPv4, `[::]` for all of IPv6. */
+  /** In nginx syntax, IPv6 in brackets; `*` for all IPv4 addresses, `[::]` for all IPv6 addresses. */
   readonly address: string
   readonly port: number
 }
 
 export interface Listening {
-  /** What the site file says. */
+  /** The addresses for the site file. */
   readonly listeners: readonly Listener[]
-  /** The listeners for IPv6 come from a port alone: where a machine has no IPv6, the site does without them. */
+  /** Whether the IPv6 listeners were derived from a bare port: they are then left out on a machine without IPv6. */
   readonly lenient: boolean
-  /** The address of this machine at which the site is asked, and the port. */
-  readonly ask: Listener
+  /** The address and port to send our own requests to. */
+  readonly requestAt: Listener
 }
 
 export function listening(option: Listen): Listening {
@@ -27,7 +27,7 @@ export function listening(option: Listen): Listening {
   const listeners = given.flatMap(parse)
   const [first] = listeners
   if (first === undefined) throw routerFaults.NGINX_WORD_INVALID({ what: 'address to listen on', value: '' })
-  return { listeners, lenient: given.some(isPort), ask: { ...first, address: reachable(first.address) } }
+  return { listeners, lenient: given.some(isPort), requestAt: { ...first, address: requestAddress(first.address) } }
 }
 
 const isPort = (given: number | string) => /^\d+$/.test(String(given))
@@ -42,14 +42,14 @@ function parse(given: number | string): readonly Listener[] {
   return address === undefined ? ['*', '[::]'].map(all => ({ address: all, port })) : [{ address, port }]
 }
 
-const reachable = (address: string) =>
+const requestAddress = (address: string) =>
   ['*', '0.0.0.0'].includes(address) ? '127.0.0.1' : address === '[::]' ? '[::1]' : address
 
-/** The lines of a server block, with the four spaces of all but the first. */
+/** The `listen` lines of a server block; all but the first are indented by four spaces. */
 export const listenLines = (listeners: readonly Listener[]): string =>
   listeners.map(({ address, port }) => `listen ${address === '*' ? '' : `${address}:`}${port};`).join('\n    ')
 
-/** Reads the words of a `listen` line of anybody's; none for a socket of the file system, two where IPv6 takes IPv4 as well. */
+/** Parses the arguments of any `listen` line: no listeners for a Unix socket, two if an IPv6 socket accepts IPv4 as well. */
 export function listenersOf(args: readonly string[]): readonly Listener[] {
   const [where = '', ...flags] = args
   if (where.startsWith('unix:')) return []
@@ -63,17 +63,17 @@ export function listenersOf(args: readonly string[]): readonly Listener[] {
 const family = (address: string) => (address.startsWith('[') ? 6 : 4)
 const isAll = (address: string) => address === '*' || address === '[::]'
 
-/** Whether some connection could be meant by both. */
+/** Whether a connection can match both. */
 export const overlap = (a: Listener, b: Listener): boolean =>
   a.port === b.port &&
   family(a.address) === family(b.address) &&
   (a.address === b.address || isAll(a.address) || isAll(b.address))
 
-/** Which of the listeners nginx takes for a connection to this address: the very address before all addresses. */
-export function taken<L extends Listener>(all: readonly L[], { address, port }: Listener): readonly L[] {
-  const there = all.filter(it => overlap(it, { address, port }))
-  const exact = there.filter(it => it.address === address)
-  return exact.length > 0 ? exact : there
+/** The listeners that nginx selects for a connection to this address: an exact address takes precedence over a wildcard. */
+export function mostSpecific<L extends Listener>(all: readonly L[], { address, port }: Listener): readonly L[] {
+  const matching = all.filter(listener => overlap(listener, { address, port }))
+  const exact = matching.filter(listener => listener.address === address)
+  return exact.length > 0 ? exact : matching
 }
 
-export const shownListener = ({ address, port }: Listener): string => `${address}:${port}`
+export const formatListener = ({ address, port }: Listener): string => `${address}:${port}`

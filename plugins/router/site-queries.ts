@@ -1,4 +1,4 @@
-/** What a router asks of its own site, from the host itself. The same for any program: only the place differs. */
+/** The queries that every router sends to its own site, from the host itself; only the address differs. */
 import { capture } from '../../host/query.ts'
 import type { PluginContext, Router } from '../../slots/contracts.ts'
 import {
@@ -12,30 +12,30 @@ import {
   verifyLoop,
 } from './site-request.ts'
 
-export interface AskedSite {
+export interface SiteAccess {
   readonly url: URL
-  /** The address of the host at which it is asked. */
+  /** The address on the host to send requests to. */
   readonly address: string
   /** Whether `/deployment_id` carries the generation of a promote. */
   readonly generations: boolean
-  /** Where a host's site sends whoever asks it at `url`: once that was seen it is asked there, by the other routers of the same run as well. */
+  /** Redirect targets of `url`, by host: once a redirect was seen, all routers of the same run use its target. */
   readonly moved: Map<string, URL>
 }
 
-interface Asking extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'verify' | 'site'>> {
+interface SiteQueries extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'verify' | 'site'>> {
   place(): Place
 }
 
-export function asking(kit: PluginContext, { url, address, generations, moved }: AskedSite): Asking {
-  const names = kit.slots.map(slot => slot.name)
-  const place = (): Place => ({ url: moved.get(kit.host) ?? url, address })
+export function siteQueries(context: PluginContext, { url, address, generations, moved }: SiteAccess): SiteQueries {
+  const names = context.slots.map(slot => slot.name)
+  const place = (): Place => ({ url: moved.get(context.host) ?? url, address })
   return {
     place,
     answer: () => ({
       script: getFollowing(place(), '/deployment_id'),
       read(output) {
         const found = parsePublicFollowed(output, place().url, names)
-        if (found.url) moved.set(kit.host, found.url)
+        if (found.url) moved.set(context.host, found.url)
         return found.answer
       },
     }),
