@@ -1,14 +1,14 @@
 #!/bin/bash -eu
-# Compares two environment files of our form by the names of their variables. The values are never printed.
+# Compares two environment files in our format, and prints the names of variables that differ. Values are never printed.
 #
-# Variables that must be set before it
-#   before  a file, which need not be there: then it prints nothing
-#   after   a file, `-` for the standard input
+# Variables that must be set beforehand
+#   before  a file; if it does not exist, nothing is printed
+#   after   a file, `-` for standard input
 #
-# Prints: `environment new NAME`, `environment changed NAME`, `environment gone NAME`, or `environment foreign` for a file that somebody wrote by hand.
+# Prints: `environment new NAME`, `environment changed NAME`, `environment gone NAME`, or `environment foreign` for a file that was edited by hand.
 if [ -r "$before" ]; then LC_ALL=C awk '
 FNR == 1 && open { foreign = 1; open = 0 }
-# A line that is none of ours, as after an edit by hand, may be part of a value.
+# A line that is not in our format, as after an edit by hand, may be part of a value.
 open { text = $0; value = value "\n" text }
 !open {
   if (!match($0, /^[A-Za-z_][A-Za-z0-9_]*="/)) { foreign = 1; next }

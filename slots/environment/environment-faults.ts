@@ -1,20 +1,20 @@
-/** What can be wrong with a project's environment file. A value never stands in a message. */
+/** Errors of a project's environment file. Messages never contain values. */
 import { catalogue, fault } from '../../runner/fault.ts'
 
 export const environmentFaults = catalogue({
   ENV_FILE_UNREADABLE: fault<{ file: string; why: string }>({
     exitCode: 2,
     message: d => `The environment file ${d.file} cannot be read: ${d.why}.`,
-    hint: d => `Make ${d.file} readable for yourself, or name another file in the Taskfile.`,
+    hint: d => `Make ${d.file} readable for your account, or name another file in the Taskfile.`,
   }),
-  ENV_LINE_INVALID: fault<{ file: string; line: number; why: string; next: string }>({
+  ENV_LINE_INVALID: fault<{ file: string; line: number; why: string; hint: string }>({
     exitCode: 2,
     message: d => `${d.file}, line ${d.line}: ${d.why}.`,
-    hint: d => d.next,
+    hint: d => d.hint,
   }),
-  ENV_VALUE_INVALID: fault<{ name: string; why: string; next: string }>({
+  ENV_VALUE_INVALID: fault<{ name: string; why: string; hint: string }>({
     exitCode: 2,
-    message: d => `The environment variable ${d.name} cannot be given to an application: ${d.why}.`,
-    hint: d => d.next,
+    message: d => `The environment variable ${d.name} cannot be passed to an application: ${d.why}.`,
+    hint: d => d.hint,
   }),
 })

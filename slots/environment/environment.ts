@@ -1,6 +1,6 @@
 /**
- * The environment of an application: read from the project's file with dotenv, written for a slot so that systemd's
- * `EnvironmentFile=` and a shell's `.` see the same bytes. Both were measured, with systemd 252, dash and bash.
+ * The environment of an application: read from the project's file with dotenv, and written for a slot so that systemd's `EnvironmentFile=` and a
+ * shell's `.` read the same bytes (tested with systemd 252, dash and bash).
  */
 import { readFile } from 'node:fs/promises'
 import type * as dotenv from 'dotenv'
@@ -10,26 +10,29 @@ export type Environment = Readonly<Record<string, string>>
 
 interface Problem {
   readonly why: string
-  readonly next: string
+  readonly hint: string
 }
 
-/** Reads a project's environment file. Throws `ENV_FILE_UNREADABLE` or `ENV_LINE_INVALID`. */
+/**
+ * Reads a project's environment file.
+ * @throws `ENV_FILE_UNREADABLE` or `ENV_LINE_INVALID`.
+ */
 export async function readEnvironment(file: string): Promise<Environment> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    const why = { ENOENT: 'it is not there', EACCES: 'permission denied', EISDIR: 'it is a folder' }
+    const why = { ENOENT: 'it does not exist', EACCES: 'permission denied', EISDIR: 'it is a folder' }
     throw faults.ENV_FILE_UNREADABLE(
       { file, why: why[error.code as keyof typeof why] ?? `${error.code ?? 'unknown error'}` },
       error,
     )
   })
-  // Most commands never read one, and each would load dotenv with the Taskfile.
+  // Loaded lazily, because most commands do not read an environment file.
   const { parse } = await import('dotenv')
   return parseEnvironment(bytes.toString('utf8'), file, parse)
 }
 
 /**
- * What dotenv reads in a text. dotenv passes over what it does not understand, and cuts some values short without a word;
- * each such line is an `ENV_LINE_INVALID` here, which names `file` and the line.
+ * Parses a text as dotenv does, but strictly: dotenv silently ignores lines that it does not understand, and truncates some values.
+ * @throws `ENV_LINE_INVALID` with `file` and the number of such a line.
  */
 export function parseEnvironment(text: string, file: string, parse: typeof dotenv.parse): Environment {
   const seen = new Map<string, { value: string; line: number }>()
@@ -40,8 +43,8 @@ export function parseEnvironment(text: string, file: string, parse: typeof doten
     const before = seen.get(name)
     if (before) {
       refuse({
-        why: `${name} stands there a second time, after line ${before.line}`,
-        next: 'Keep one of the two lines.',
+        why: `${name} is already defined on line ${before.line}`,
+        hint: 'Keep one of the two lines.',
       })
     }
     const value = parse(source)[name] as unknown
@@ -52,7 +55,10 @@ export function parseEnvironment(text: string, file: string, parse: typeof doten
   return Object.fromEntries([...seen].map(([name, { value }]) => [name, value]))
 }
 
-/** The text of a slot's `env` file. Throws `ENV_VALUE_INVALID` for what would not come back as the same bytes. */
+/**
+ * The text of a slot's `env` file.
+ * @throws `ENV_VALUE_INVALID` for a value that systemd or a shell would not read back byte for byte.
+ */
 export function environmentFile(values: Environment): string {
   return Object.entries(values)
     .map(([name, value]) => {
@@ -64,25 +70,25 @@ export function environmentFile(values: Environment): string {
 }
 
 const NAME: Problem = {
-  why: 'that is no name of a variable',
-  next: 'Use letters, digits and underscores, and no digit at the beginning.',
+  why: 'this is not a valid variable name',
+  hint: 'Use letters, digits and underscores, and no digit at the beginning.',
 }
-const SYNTAX = 'Write NAME=value, with no space around the =; quote a value that begins or ends with a space.'
-const OTHER_QUOTES = 'Put the value in another kind of quotes: \'...\', "..." or `...`.'
+const SYNTAX = 'Write NAME=value without spaces around the =. Quote a value that begins or ends with a space.'
+const OTHER_QUOTES = 'Use another kind of quotes: \'...\', "..." or `...`.'
 
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=(.*)$/
-/** Ends a line for some readers of the file and not for others. */
+/** Characters that end a line for some parsers and not for others. */
 const ODD_SPACE = /[\v\f\x85\xa0\u2028\u2029\ufeff]/
 
 interface Entry {
   readonly name: string
-  /** The line on which it begins; the first is 1. */
+  /** Its first line, counted from 1. */
   readonly line: number
-  /** `NAME=value` as it stands in the file, over several lines when a quoted value has them. */
+  /** `NAME=value` as in the file; a quoted value may span several lines. */
   readonly source: string
 }
 
-/** Cuts a text into its entries, each of which dotenv can only read in one way. */
+/** Splits a text into entries that dotenv parses unambiguously. */
 function* entries(text: string, file: string): Generator<Entry> {
   const lines = text
     .replace(/^\ufeff/, '')
@@ -90,41 +96,41 @@ function* entries(text: string, file: string): Generator<Entry> {
     .split('\n')
   const broken = lines.findIndex(line => /[\0\ufffd]/.test(line))
   if (broken >= 0) {
-    const why = 'it holds a NUL byte, or bytes that are not UTF-8'
-    throw faults.ENV_LINE_INVALID({ file, line: broken + 1, why, next: 'Save the file as plain UTF-8 text.' })
+    const why = 'it contains a NUL byte, or bytes that are not UTF-8'
+    throw faults.ENV_LINE_INVALID({ file, line: broken + 1, why, hint: 'Save the file as plain UTF-8 text.' })
   }
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at] ?? ''
     const begin = at
-    const refuse = (why: string, next: string): never => {
-      throw faults.ENV_LINE_INVALID({ file, line: begin + 1, why, next })
+    const refuse = (why: string, hint: string): never => {
+      throw faults.ENV_LINE_INVALID({ file, line: begin + 1, why, hint })
     }
     const [, name, raw = ''] = ASSIGNMENT.exec(line) ?? []
     const quote = /^['"`]/.exec(raw)?.[0]
     if (!quote && ODD_SPACE.test(line))
-      refuse('it holds an invisible character', 'Write the line again by hand, or quote the value.')
+      refuse('it contains an invisible character', 'Type the line again by hand, or quote the value.')
     if (/^[ \t]*(?:#|$)/.test(line)) continue
     if (name === undefined) return refuse('it is not of the form NAME=value', SYNTAX)
     if (!quote) {
       if (/^[ \t]+[^ \t#]/.test(raw)) refuse('a space follows the =', SYNTAX)
       if (/(?:^|[^ \t])#/.test(raw))
-        refuse('a # that touches the value would begin a comment', 'Put the value in quotes.')
+        refuse('a # directly after the value would start a comment', 'Put the value in quotes.')
       yield { name, line: begin + 1, source: `${name}=${raw}` }
       continue
     }
     let value = raw.slice(1)
     while (!value.includes(quote) && at + 1 < lines.length) value += `\n${lines[++at]}`
     const end = value.indexOf(quote)
-    if (end < 0) refuse(`the quote ${quote} is never closed`, 'Close it, or take it away.')
+    if (end < 0) refuse(`the quote ${quote} is never closed`, 'Close it, or remove it.')
     const inside = value.slice(0, end)
     if (inside.endsWith('\\')) refuse('a backslash before a quote would stay in the value', OTHER_QUOTES)
     if (!/^[ \t]*(?:#.*)?$/.test(value.slice(end + 1))) refuse(`text follows the closing quote ${quote}`, OTHER_QUOTES)
-    if (quote === '"' && /\\\\[nr]/.test(inside)) refuse('a \\\\n in double quotes is not what it seems', OTHER_QUOTES)
+    if (quote === '"' && /\\\\[nr]/.test(inside)) refuse('dotenv misreads \\\\n in double quotes', OTHER_QUOTES)
     yield { name, line: begin + 1, source: `${name}=${quote}${inside}${quote}` }
   }
 }
 
-/** What bash and dash keep for themselves: assigning to it fails, or does not last. */
+/** Variables that bash or dash reserve: an assignment fails or is overwritten. */
 const SHELL_NAMES = new Set(
   `_ BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_LINENO BASH_SOURCE BASH_SUBSHELL
   BASH_VERSINFO COMP_WORDBREAKS DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO OPTIND PPID RANDOM
@@ -132,22 +138,20 @@ const SHELL_NAMES = new Set(
 )
 
 const nameProblem = (name: string): Problem | undefined =>
-  SHELL_NAMES.has(name)
-    ? { why: `the shell keeps ${name} for itself`, next: 'Give the variable another name.' }
-    : undefined
+  SHELL_NAMES.has(name) ? { why: `the shell reserves ${name}`, hint: 'Give the variable another name.' } : undefined
 
-/** Linux passes a program no string longer than this, its NUL included (MAX_ARG_STRLEN). */
+/** The longest string that Linux passes to a program, including its NUL (MAX_ARG_STRLEN). */
 const MAX_BYTES = 131_072
 
 function valueProblem(name: string, value: string): Problem | undefined {
-  const encode = 'Encode the value, with base64 for instance.'
-  if (value.includes('\0')) return { why: 'it holds a NUL byte', next: encode }
-  // systemd refuses the whole file for the sake of one of these: U+FDD0 to U+FDEF, and the last two of each plane.
+  const hint = 'Encode the value, for example with base64.'
+  if (value.includes('\0')) return { why: 'it contains a NUL byte', hint }
+  // systemd rejects the whole file because of one of these: U+FDD0 to U+FDEF, and the last two code points of each plane.
   if (/[\p{Surrogate}\p{Noncharacter_Code_Point}]/u.test(value)) {
-    return { why: 'it holds a code that is no Unicode character', next: encode }
+    return { why: 'it contains a code point that is not a Unicode character', hint }
   }
   if (Buffer.byteLength(`${name}=${value}\0`) > MAX_BYTES) {
-    return { why: 'it is longer than the 128 KiB that Linux passes to a program', next: 'Put it in a file of its own.' }
+    return { why: 'it is longer than the 128 KiB that Linux passes to a program', hint: 'Put it in a file of its own.' }
   }
   return undefined
 }

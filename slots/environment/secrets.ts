@@ -1,6 +1,6 @@
 /**
- * Which texts of an environment must not be printed: its values and what they are made of, but no everyday words. An application may
- * print a part of a value alone, such as the password of a URL; and `STRIPE_MODE=live` is no reason to hide the word `live`.
+ * Finds the texts of an environment that must be redacted: values and their parts, since an application may print a part alone, such as the
+ * password of a URL. Common words are left out: `STRIPE_MODE=live` must not redact the word `live`.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,28 +8,28 @@ import { CODE } from '../../runner/package.ts'
 import type { Environment } from './environment.ts'
 
 export interface Shown {
-  /** Names of variables whose values are no secrets. */
+  /** Names of variables whose values are not secret. */
   readonly plain?: readonly string[]
-  /** What stands in our output anyway: names of the application, its slots, its machine, its site. */
+  /** Texts that our output contains anyway: names of the application, its slots, its host, its site. */
   readonly known?: Iterable<string>
 }
 
-/** The texts to hide; each variable that `plain` names is left out. */
+/** The texts to redact, without the values of the variables in `plain`. */
 export function secretsOf(values: Environment, { plain = [], known = [] }: Shown = {}): string[] {
-  const words = new Set([...known].map(word => word.toLowerCase()))
-  const secret = (text: string) => !words.has(text.toLowerCase()) && !isEveryday(text)
+  const visible = new Set([...known].map(text => text.toLowerCase()))
+  const secret = (text: string) => !visible.has(text.toLowerCase()) && !isEveryday(text)
   const all = Object.entries(values).flatMap(([name, value]) =>
     plain.includes(name) ? [] : [value, ...partsOf(value)],
   )
   return [...new Set(all.map(text => text.trim()).filter(text => text !== '' && secret(text)))]
 }
 
-/** How many parts a part may be made of. */
-const DEEPEST = 4
+/** Maximum nesting of parts. */
+const MAX_DEPTH = 4
 
-/** What a value is made of that could be printed without the rest. Its lines the redactor finds by itself. */
+/** The parts of a value that could be printed on their own. Lines of a value are left to the redactor. */
 export function partsOf(value: string, depth = 0): string[] {
-  if (depth >= DEEPEST) return []
+  if (depth >= MAX_DEPTH) return []
   const parts = [
     ...inUrls(value),
     ...inPairs(value),
@@ -41,36 +41,36 @@ export function partsOf(value: string, depth = 0): string[] {
   return [...new Set(parts)].flatMap(part => [part, ...partsOf(part, depth + 1)])
 }
 
-/** The password of each URL, or its user where there is no password; and what the query says that is secret. */
+/** The password of each URL, or its user if it has none, and secret query parameters. */
 function inUrls(value: string): string[] {
   const users = [...value.matchAll(/[a-z][a-z\d+.-]*:\/\/([^\s:/?#@]*)(?::([^\s/?#]*))?@/gi)]
   const queries = [...value.matchAll(/[?&]([\w.-]+)=([^&#\s]+)/g)]
   return [
     ...users.map(([, user = '', password]) => password || user),
-    ...queries.flatMap(([, name = '', said = '']) => (SECRET_NAME.test(name) || said.length >= 20 ? [said] : [])),
+    ...queries.flatMap(([, name = '', text = '']) => (SECRET_NAME.test(name) || text.length >= 20 ? [text] : [])),
   ]
 }
 
 const SECRET_NAME = /pass|pwd|secret|token|key|sig|auth|cred/i
 
-/** `user:password`, and the `password=...` of a connection that is no URL. */
+/** The password of `user:password`, and of `password=...` in a connection string. */
 function inPairs(value: string): string[] {
   const pair = /^[^\s:/@]+:([^\s/]+)$/.exec(value)?.[1]
   const named = [...value.matchAll(/(?:^|[\s;,])([\w ]+?)\s*=\s*("[^"]*"|'[^']*'|[^;\s]+)/g)]
   return [
     ...(pair === undefined ? [] : [pair]),
-    ...named.flatMap(([, name = '', said = '']) =>
-      SECRET_NAME.test(name) ? [said.replace(/^(["'])(.*)\1$/, '$2')] : [],
+    ...named.flatMap(([, name = '', text = '']) =>
+      SECRET_NAME.test(name) ? [text.replace(/^(["'])(.*)\1$/, '$2')] : [],
     ),
   ]
 }
 
-/** The texts and the numbers in JSON, at any depth; its keys are no secrets. */
+/** Strings and numbers in JSON at any depth. Keys are not secret. */
 function inJson(value: string): string[] {
   if (!/^\s*[[{]/.test(value)) return []
-  const leaves = (one: unknown): string[] => {
-    if (typeof one === 'string' || typeof one === 'number') return [String(one)]
-    return typeof one === 'object' && one !== null ? Object.values(one).flatMap(leaves) : []
+  const leaves = (node: unknown): string[] => {
+    if (typeof node === 'string' || typeof node === 'number') return [String(node)]
+    return typeof node === 'object' && node !== null ? Object.values(node).flatMap(leaves) : []
   }
   try {
     return leaves(JSON.parse(value))
@@ -79,14 +79,14 @@ function inJson(value: string): string[] {
   }
 }
 
-/** Members of a list such as `key1,key2`; short ones and plain words are hardly secrets. */
+/** Members of a list such as `key1,key2`, except short ones and plain words, which are unlikely to be secret. */
 function inList(value: string): string[] {
   if (/^\s*[[{]|:\/\//.test(value)) return []
   const members = value.split(/[,;]/).map(part => part.trim())
   return members.length < 2 ? [] : members.filter(part => part.length >= 8 && !/^[\p{L} ]+$/u.test(part))
 }
 
-/** As a URL writes it is not how the application prints it. */
+/** The value after percent-decoding, which is how an application prints it. */
 function decoded(value: string): string[] | undefined {
   if (!/%[\da-f]{2}/i.test(value)) return undefined
   try {
@@ -96,14 +96,14 @@ function decoded(value: string): string[] | undefined {
   }
 }
 
-/** What stands in base64, where that is text. */
+/** The decoded base64, if that is text. */
 function unpacked(value: string): string[] | undefined {
   if (!/^[\w+/-]{24,}={0,2}$/.test(value)) return undefined
   const text = Buffer.from(value, 'base64').toString('utf8')
   return /^[\t\n\r\x20-\x7e\xa0-\uffef]+$/.test(text) ? [text] : undefined
 }
 
-/** What configuration says everywhere. */
+/** Common configuration values. */
 const SETTINGS = new Set(
   `true false yes no on off none null nil enabled disabled live test testing prod production staging stage development dev demo
   debug info notice warn warning error critical alert fatal trace verbose quiet silent default auto always never local localhost
@@ -112,24 +112,24 @@ const SETTINGS = new Set(
 )
 const NUMBER = /^\d{1,5}(?:\.\d{1,5}){0,3}\s*(?:ms|[smhd]|[kmg]i?b?|%)?$/i
 const WORDS = /^[a-z]+(?:[-_. ][a-z]+){0,3}$/i
-const LONGEST = 30
+const MAX_LENGTH = 30
 
 /**
- * Whether a text is one that nobody could miss: a short number, a common setting, or a word that this program itself says, alone or within another. To hide
- * one would spoil our sentences and hide nothing.
+ * Whether a text is too common to redact: a short number, a common setting, or text that occurs in this program. Redacting it would garble our
+ * messages and protect nothing.
  */
 export function isEveryday(text: string): boolean {
   if (NUMBER.test(text) || SETTINGS.has(text.toLowerCase())) return true
-  if (text.length > LONGEST || !WORDS.test(text)) return false
+  if (text.length > MAX_LENGTH || !WORDS.test(text)) return false
   return ownText().includes(text.toLowerCase())
 }
 
-let own: string | undefined
+let cached: string | undefined
 
-/** All that we could say: the text of this program, read when a value is a mere word. */
+/** The source text of this program, which contains all its messages. Read only when a value is a plain word. */
 function ownText(): string {
-  own ??= CODE.flatMap(textsIn).join('\n').toLowerCase()
-  return own
+  cached ??= CODE.flatMap(textsIn).join('\n').toLowerCase()
+  return cached
 }
 
 const textsIn = (folder: string): string[] =>

@@ -1,4 +1,4 @@
-/** The journal for people. */
+/** Formats the journal as a table. */
 import { table } from '../../runner/output/table.ts'
 import { moment } from '../../runner/units.ts'
 import type { Detached } from '../migration/detached.ts'
@@ -6,7 +6,7 @@ import type { JournalEntry } from '../model.ts'
 
 const HEAD = ['when', 'what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
 
-/** One row an event, the newest last. Times are UTC. `newest`: how the newest migration stands on the host. */
+/** One row per event, newest last. Times are UTC. `newest`: the state of the newest migration on the host. */
 export const historyTable = (entries: readonly JournalEntry[], columns?: number, newest?: Detached): string =>
   entries.length === 0
     ? 'The journal is empty.'
@@ -17,7 +17,7 @@ export const historyTable = (entries: readonly JournalEntry[], columns?: number,
           entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
           entry.release ?? '-',
           entry.revision?.slice(0, 10) ?? '-',
-          resultWords(entry, entries.slice(i + 1), newest),
+          resultText(entry, entries.slice(i + 1), newest),
           `${((entry.ms ?? 0) / 1000).toFixed(1)} s`,
           entry.by,
           entry.where ?? '-',
@@ -25,7 +25,7 @@ export const historyTable = (entries: readonly JournalEntry[], columns?: number,
         { columns, head: HEAD },
       )
 
-function resultWords(
+function resultText(
   { result, why, deploy }: JournalEntry,
   later: readonly JournalEntry[],
   newest: Detached | undefined,

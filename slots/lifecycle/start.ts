@@ -1,4 +1,4 @@
-/** Starts a release in a slot that was made ready for it: its environment, its folder for temporary files, its link, its record. */
+/** Starts a release in a slot: writes the environment file, the `current` link and the record, then starts the runtime. */
 
 import { fileQuery } from '../../host/exec/transfer.ts'
 import type { Pipeline } from '../../host/host.ts'
@@ -6,8 +6,8 @@ import { type AnyQuery, capture, group, perform } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
-import { environmentChanges, environmentWords } from '../environment/changes.ts'
-import { askHealth } from '../health/health.ts'
+import { environmentChanges, environmentSummary } from '../environment/changes.ts'
+import { healthQuery } from '../health/health.ts'
 import { append } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import type { Deploy, HealthResult } from '../model.ts'
@@ -15,7 +15,7 @@ import { type SlotRecord, writeRecord } from '../state/slot-record.ts'
 import { prune } from '../upload/release.ts'
 import { assertPortFree } from './connections.ts'
 
-/** Points a slot at a release with one rename. */
+/** Points a slot's `current` link at a release, atomically. */
 export const pointAt = (layout: Layout, slot: Slot, release: Release): Script => {
   const { current, tmp } = layout.slot(slot.name)
   return sh.write`mkdir -p ${tmp}\nln -sfn ${release.dir} ${`${current}.next`}\nmv -T ${`${current}.next`} ${current}`
@@ -23,24 +23,24 @@ export const pointAt = (layout: Layout, slot: Slot, release: Release): Script =>
 
 interface Started {
   readonly record: SlotRecord
-  /** What there is to say about the names of the slot's environment; '' when nothing. */
+  /** A message about changed names of environment variables; '' if there are none. */
   readonly changed: string
-  /** Whether it is fit, when that was asked behind the start. */
+  /** Undefined in a dry run. */
   readonly early: Early | undefined
 }
 
-/** What stands in one pipeline with a start, and goes on when that has ended. */
+/** Results of later steps, whose scripts are already queued behind the start in its pipeline. They may still be pending when the start has resolved. */
 export interface Early {
   readonly health: Promise<HealthResult>
-  /** Whether record and journal say by now that the slot is ready; else somebody has to look closer first. */
+  /** Whether record and journal were updated to say that the slot is ready; false if the health check failed. */
   readonly written: Promise<boolean>
-  /** What the removal of old releases printed; undefined when it did not come to that. */
+  /** The output of removing old releases; undefined if an earlier script failed. */
   readonly pruned: Promise<string | undefined>
 }
 
 type StartDeps = Pick<Deps, 'host' | 'layout' | 'runtime' | 'health' | 'deploy' | 'dryRun'>
 
-/** Resolves when the process is there. Throws `PORT_TAKEN` when a stranger holds the slot's port; then nothing was changed. */
+/** Resolves when the process exists. Throws `PORT_TAKEN`, before anything is changed, if another process listens on the slot's port. */
 export async function startSlot(
   deps: StartDeps,
   slot: Slot,
@@ -62,20 +62,20 @@ export async function startSlot(
   }
   const batch = host.pipeline()
   if (!dryRun) batch.push(assertPortFree(slot))
-  const changes = batch.add(capture(environmentChanges(env, '-'), environmentWords, { input: environment }))
+  const changes = batch.add(capture(environmentChanges(env, '-'), environmentSummary, { input: environment }))
   batch.push(fileQuery(env, environment, 0o600))
   batch.push(perform(pointAt(layout, slot, release)))
   batch.push(writeRecord(layout, record))
   const started = batch.add(runtime.start(release, slot))
-  const early = dryRun ? undefined : lookEarly(batch, deps, slot, record)
+  const early = dryRun ? undefined : queueEarly(batch, deps, slot, record)
   const all = batch.run()
-  // What stood before it may have failed: that is what is wrong then.
+  // If an earlier script of the batch failed, throw that error: it is the cause.
   await started.catch(() => all)
   return { record, changed: await changes, early }
 }
 
-function lookEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord): Early {
-  const health = batch.add(askHealth(deps, slot, record.release))
+function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord): Early {
+  const health = batch.add(healthQuery(deps, slot, record.release))
   const written = batch.add(writeReady(deps, record)).then(
     () => true,
     () => false,
@@ -84,18 +84,18 @@ function lookEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRec
   return { health, written, pruned }
 }
 
-/** Writes down that a slot was seen healthy. */
+/** Records that a slot passed its health check. */
 export const writeReady = ({ layout, deploy }: Pick<Deps, 'layout' | 'deploy'>, record: SlotRecord): AnyQuery<void> =>
   group(
     [
       record.state === 'ready' ? undefined : writeRecord(layout, { ...record, state: 'ready' }),
-      append(layout, deploy, { ...checkOf(record, deploy), result: 'done' }),
+      append(layout, deploy, { ...checkEvent(record, deploy), result: 'done' }),
     ],
     () => undefined,
   )
 
-/** Of a slot's health check, as the journal knows it: the end of a deploy, or a look at what is there. */
-export const checkOf = ({ slot, release, revision, deploy }: SlotRecord, { id }: Deploy) =>
+/** The journal event of a slot's health check: `deploy` if it completes a deploy of this run, otherwise `check`. */
+export const checkEvent = ({ slot, release, revision, deploy }: SlotRecord, { id }: Deploy) =>
   ({
     event: deploy === id ? 'deploy' : 'check',
     slot,

@@ -6,7 +6,7 @@ import { bytes } from '../../runner/units.ts'
 import { PORT_ADVICE, slotFaults } from '../faults.ts'
 import { pluralize } from '../format.ts'
 import { describeAnswer } from '../health/format.ts'
-import { holderWords } from '../lifecycle/sockets.ts'
+import { describeHolder } from '../lifecycle/sockets.ts'
 import type { Check, Health } from '../model.ts'
 import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
@@ -192,7 +192,7 @@ function portCheck({ inspection, slots }: Evidence, i: number): Check {
   const listening = inspection.sockets.filter(socket => socket.port === port)
   const strangers = listening.filter(({ owner }) => owner !== i)
   if (strangers.length === 0) return ok(name, listening.length > 0 ? `held by ${slot}` : `free for ${slot}`)
-  const holder = strangers.map(holderWords).join('; ')
+  const holder = strangers.map(describeHolder).join('; ')
   return bad(
     'fail',
     name,

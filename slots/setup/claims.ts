@@ -1,6 +1,6 @@
 /**
- * What stands on a host already where a setup would write, or beside it: files of another application of the same name, in the same folder or
- * on the same ports, and files that no setup made. Found by what is in them, so that those of earlier versions are known too.
+ * Detects conflicts before a setup writes: files of another application with the same name, root folder or ports, and files that no setup made.
+ * Files are recognised by their contents, so those of earlier versions count too.
  */
 import { posix } from 'node:path'
 import { capture, type Query } from '../../host/query.ts'
@@ -11,8 +11,8 @@ import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { SUDOERS } from './sudoers.ts'
 
-/** What each file that any version of setup made has in it, or in its path. */
-const MADE = /switchyard|`task setup`|for the way with a reload/
+/** Matches the text or the path of each file that any version of setup has written. */
+const GENERATED = /switchyard|`task setup`|for the way with a reload/
 
 export interface Claims {
   readonly app: string
@@ -21,8 +21,8 @@ export interface Claims {
   readonly provisions: readonly Pick<Provision, 'files' | 'rivals'>[]
 }
 
-/** A file as it stands on the host. */
-export interface Standing {
+/** A file that exists on the host. */
+export interface ExistingFile {
   readonly path: string
   readonly text: string
 }
@@ -34,8 +34,8 @@ const pathsOf = ({ app, provisions }: Claims): readonly string[] => [
 
 const MARK = '@@ switchyard '
 
-/** For root: prints each file where ours go, those of setup beside them, and each rival that is there, all as `Standing`. */
-const standing = (claims: Claims): Script => {
+/** Runs as root. Prints the existing files among: our target paths, other files of switchyard in the same folders, and rivals. */
+const printFiles = (claims: Claims): Script => {
   const paths = pathsOf(claims)
   const beside = [...new Set(paths.map(path => posix.join(posix.dirname(path), `*${posix.extname(path)}`)))]
   return sh.read`
@@ -49,14 +49,14 @@ for path in ${{ writes: false, text: beside.map(glob).join(' ') }}; do
 done`
 }
 
-/** Only the star is a pattern. */
+/** Quotes everything except `*`. */
 const glob = (pattern: string) =>
   pattern
     .split('*')
     .map(part => (part === '' ? '' : sh.read`${part}`.text))
     .join('*')
 
-export function parseStanding(text: string): readonly Standing[] {
+export function parseFiles(text: string): readonly ExistingFile[] {
   const files = text
     .split(new RegExp(`^${MARK}`, 'm'))
     .slice(1)
@@ -64,13 +64,13 @@ export function parseStanding(text: string): readonly Standing[] {
   return [...new Map(files.map(file => [file.path, file])).values()]
 }
 
-/** The application's folders that a file speaks of. */
+/** The root folders of applications that a file mentions. */
 const rootsIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(/(\/[\w./-]*\w)\/(?:slots|router)\//g)].map(([, root = '']) => root)),
 ]
 
-/** Throws when what stands there is somebody else's, or somebody else has what is wanted. */
-export function assertUnclaimed(host: string, claims: Claims, found: readonly Standing[]): void {
+/** @throws if a target path holds a file that is not ours, or if another application uses the root folder or a port. */
+export function assertUnclaimed(host: string, claims: Claims, found: readonly ExistingFile[]): void {
   const { app, layout, slots } = claims
   const paths = pathsOf(claims)
   const rivals = claims.provisions.flatMap(({ rivals = [] }) => rivals)
@@ -80,7 +80,7 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly St
     if (paths.includes(path)) {
       const [other] = roots
       if (other !== undefined && !ours) throw slotFaults.APP_TAKEN({ host, app, path, root: other })
-      if (!MADE.test(path) && !MADE.test(text) && text.trim() !== '')
+      if (!GENERATED.test(path) && !GENERATED.test(text) && text.trim() !== '')
         throw slotFaults.FILE_NOT_OURS({ host, path, app })
     } else if (rivals.includes(path)) throw slotFaults.FILE_NOT_OURS({ host, path, app })
     else {
@@ -91,6 +91,9 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly St
   }
 }
 
-/** Looks, and throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`. `root`: whether we can become root. */
+/**
+ * `root`: whether we can become root.
+ * @throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`.
+ */
 export const assertFree = (claims: Claims, root: boolean): Query<void> =>
-  capture(asReader(root, standing(claims)), (text, { name }) => assertUnclaimed(name, claims, parseStanding(text)))
+  capture(asReader(root, printFiles(claims)), (text, { name }) => assertUnclaimed(name, claims, parseFiles(text)))

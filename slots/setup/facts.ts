@@ -1,4 +1,4 @@
-/** Who we are on a host, whether we can become root there, and which tools it lacks. */
+/** The account that we are logged in as, whether it can become root, and which tools the host lacks. */
 import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { HostFacts, Provision } from '../contracts.ts'
@@ -11,17 +11,17 @@ export interface Facts extends HostFacts {
   readonly missing: readonly string[]
 }
 
-/** Prints user, group, whether root can be had, and which tools are missing. */
+/** Prints user, group, `root` or `user` (whether we can become root), and the missing tools, one per line. */
 export const factsScript = (tools: readonly string[]): Script => sh.read`
 id -un
 id -gn
 if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
 ${missingTools(tools)}`
 
-/** Throws `TOOLS_MISSING` with the line that installs them. */
+/** @throws `TOOLS_MISSING`, with the command that installs them. */
 export function facts(provisions: (facts: HostFacts) => readonly Provision[]): Query<Facts> {
-  const wanted = provisions({ user: '', group: '' }).map(want => want.tools)
-  const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...wanted)
+  const required = provisions({ user: '', group: '' }).map(provision => provision.tools)
+  const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...required)
   return capture(factsScript(Object.keys(tools)), text => {
     const [user = '', group = '', root, ...missing] = text.split('\n')
     const lacking = parseMissing(missing, tools)

@@ -1,10 +1,13 @@
-/** Whose the application's folder on a host is. */
+/** Checks that a host is set up, by the owner of the application's folder. */
 import { type Query, succeeds } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 
-/** Throws `NOT_SET_UP` when the application's folders are not there, and `NOT_OURS` when they belong to another account. Ours may be mounted read-only: they can be looked at. */
+/**
+ * Passes for folders of ours on a read-only file system, which can still be inspected.
+ * @throws `NOT_SET_UP` if the application's folders do not exist; `NOT_OURS` if they belong to another account.
+ */
 export const assertSetUp = ({ root, releases }: Layout): Query<void> => ({
   script: sh.read`
 if [ -O ${root} ] && { [ -w ${releases} ] || [ -O ${releases} ]; }; then exit 0; fi
@@ -19,5 +22,5 @@ exit 1`,
   },
 })
 
-/** Whether there is a lock to take: a setup of ours was here before. Root must not make the file, which it would own. */
+/** Whether the lock can be taken, which a first setup has to create. Root must not create the lock file, because root would then own it. */
 export const mayLock = ({ root, lock }: Layout): Query<boolean> => succeeds(sh.read`[ -O ${root} ] || [ -w ${lock} ]`)

@@ -1,6 +1,6 @@
 /**
- * What a setup would do: folders of the deploying user, files of root. What stands there already is left alone, so that a second
- * setup does nothing, and a dry run shows what would change as a diff.
+ * Plans a setup: folders of the deploying user, files of root. Whatever is already as it should be is left alone, so a second setup does nothing.
+ * A dry run prints the plan as a diff.
  */
 import { type AnyQuery, capture, each, group, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
@@ -15,84 +15,83 @@ import { type Account, accountLines, makeAccount } from './account.ts'
 import type { Facts } from './facts.ts'
 import { folders, makeFolders, missingFolders } from './folders.ts'
 import { SUDOERS, sudoersFile } from './sudoers.ts'
-import { type Group, leftOver } from './transaction.ts'
+import { type Group, interruptedSetup } from './transaction.ts'
 
-/** Prints how a file of root differs from what it should be; exit 0 when it does not. The new text comes by standard input. */
+/** Prints the diff of a file of root against its new text, which comes from standard input. Exit code 0: no difference. */
 const difference = ({ path }: HostFile, root: boolean): Script => {
   const diff = ['diff', '-u', '-N', '--label', path, '--label', path, path, '-']
   return root ? readAsRoot(diff) : sh.read`${diff}`
 }
 
-/** Prints those of the links that are at none of their paths, as when somebody disabled the site; the first path of each. */
+/** Prints the first path of each link that exists at none of its paths, for example because somebody disabled the site. */
 const missingLinks = (links: readonly (readonly string[])[]): Script =>
   sh.lines(
-    sh.read`look() { for link; do if [ -L "$link" ]; then return 0; fi; done; printf '%s\\n' "$1"; }`,
-    ...links.map(paths => sh.read`look ${paths}`),
+    sh.read`check() { for link; do if [ -L "$link" ]; then return 0; fi; done; printf '%s\\n' "$1"; }`,
+    ...links.map(paths => sh.read`check ${paths}`),
   )
 
 export interface Change {
   readonly file: HostFile
-  /** '' when the file is as it should be, and is written again because a setup was cut. */
+  /** '' if the file is up to date. */
   readonly diff: string
-  /** Others have edited it, and it is good as it is; or the lines that it needs and has not. */
+  /** Set if others have edited the file: `kept` if it still has what we need, else the lines that it lacks. */
   readonly edited?: 'kept' | readonly string[]
 }
 
-/** Whether a file differs from what it should be, and how. */
+/** Compares a file with its new text. */
 const changeOf = (file: HostFile, root: boolean): Query<Change> => ({
   script: difference(file, root),
   input: file.text,
   read({ code, stdout, stderr }) {
-    // Only root may read that one; whether it says enough is what sudo tells.
-    const unseen = !root && code > 1 && file.path.startsWith(SUDOERS)
-    const diff = code === 0 || unseen ? '' : stdout || stderr
-    const judged = verdict(file, diff)
-    if (judged === 'write') return { file, diff }
-    return judged === 'keep' ? { file, diff: '', edited: 'kept' } : { file, diff, edited: judged }
+    // Only root may read the sudoers file. Whether its rules suffice is checked with sudo itself.
+    const unreadable = !root && code > 1 && file.path.startsWith(SUDOERS)
+    const diff = code === 0 || unreadable ? '' : stdout || stderr
+    const decision = verdict(file, diff)
+    if (decision === 'write') return { file, diff }
+    return decision === 'keep' ? { file, diff: '', edited: 'kept' } : { file, diff, edited: decision }
   },
 })
 
-/** What a setup would do. */
 export interface SetupPlan {
-  /** Paths of the folders that are not there, or not as they should be. */
+  /** Paths of the folders that do not exist, or have the wrong mode or owner. */
   readonly folders: readonly string[]
-  /** Those that differ. */
+  /** The files that differ. */
   readonly files: readonly Change[]
-  /** Paths of the links that are not there. */
+  /** Paths of the links that do not exist. */
   readonly links: readonly string[]
-  /** A setup before this one did not come to its end. */
+  /** An earlier setup was interrupted. */
   readonly cut: boolean
-  /** For people: the new folders and links, and the files as a diff; empty when nothing would change. */
+  /** The plan for people: new folders and links, and a diff of the files. Empty if nothing would change. */
   readonly text: string
-  /** What is left for a person to do. */
+  /** What remains to be done by hand. */
   readonly notes: readonly string[]
-  /** Why it must not be done: files that others have edited lack what is needed now. */
+  /** Why the plan must not be carried out: edited files that lack required lines. */
   readonly refused: readonly Fault[]
   readonly prepare: Script
-  /** What is written and put in force together. */
+  /** The files and links that are written and applied together. */
   readonly groups: readonly Group[]
 }
 
-export interface SetupWishes {
+export interface SetupRequest {
   /** The name of the host. */
   readonly host: string
   readonly app: string
   readonly layout: Layout
   readonly slots: Slots<string>
   readonly provisions: readonly Provision[]
-  /** Its user is the one that deploys. */
+  /** With the deploying account as `user`. */
   readonly facts: Facts
-  /** That user, where it is another than the one that we are. */
+  /** The deploying account, if it differs from the one that we are logged in as. */
   readonly account?: Account | undefined
 }
 
 type Part = Pick<Provision, 'files' | 'links' | 'apply'>
 
-export function plan(wishes: SetupWishes): AnyQuery<SetupPlan> {
-  const { app, layout, slots, provisions, facts, account } = wishes
+export function plan(request: SetupRequest): AnyQuery<SetupPlan> {
+  const { app, layout, slots, provisions, facts, account } = request
   const wanted = folders(layout, slots, provisions)
-  const commands = provisions.flatMap(want => want.sudo)
-  // sudo reads its files each time: nothing has to be told of them.
+  const commands = provisions.flatMap(provision => provision.sudo)
+  // sudo reads its files on each call, so nothing has to be reloaded.
   const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout.root, facts, commands)], apply: [] }]
   const compared = parts.map(({ files }) => each(files.map(file => changeOf(file, facts.root))))
   return group(
@@ -100,9 +99,9 @@ export function plan(wishes: SetupWishes): AnyQuery<SetupPlan> {
       capture(asReader(account !== undefined && facts.root, missingFolders(layout, wanted, facts)), linesOf),
       capture(missingLinks(parts.flatMap(({ links = [] }) => links)), linesOf),
       each(compared),
-      capture(leftOver(app), left => left !== ''),
+      capture(interruptedSetup(app), text => text !== ''),
     ],
-    (missing, unlinked, changes, cut) => planned(wishes, { wanted, parts, missing, unlinked, changes, cut }),
+    (missing, unlinked, changes, cut) => planned(request, { wanted, parts, missing, unlinked, changes, cut }),
   )
 }
 
@@ -111,16 +110,16 @@ const linesOf = (text: string) => text.split('\n').filter(Boolean)
 interface Found {
   readonly wanted: readonly HostFolder[]
   readonly parts: readonly Part[]
-  /** Paths of folders and links that are not there. */
+  /** Paths of folders and links that do not exist. */
   readonly missing: readonly string[]
   readonly unlinked: readonly string[]
-  /** Of each part. */
+  /** One list per part. */
   readonly changes: readonly (readonly Change[])[]
   readonly cut: boolean
 }
 
 function planned(
-  { host, layout, provisions, facts, account }: SetupWishes,
+  { host, layout, provisions, facts, account }: SetupRequest,
   { wanted, parts, missing: paths, unlinked: links, changes: compared, cut }: Found,
 ): SetupPlan {
   const files = compared.flat().filter(({ diff }) => diff !== '')
@@ -139,7 +138,7 @@ function planned(
     links,
     cut,
     text: [
-      ...(cut ? ['An earlier setup was cut: what it had written is put back first, then all of this is done.'] : []),
+      ...(cut ? ['An earlier setup was interrupted. Its files are restored first, then the following is done.'] : []),
       ...(account ? accountLines(account) : []),
       ...paths.map(path => `new folder ${path}`),
       ...files.map(({ diff }) => diff.trimEnd()),
@@ -149,9 +148,9 @@ function planned(
       ...compared
         .flat()
         .flatMap(({ file, edited }) =>
-          edited === 'kept' ? [`${file.path} was edited by others, and stays as it is.`] : [],
+          edited === 'kept' ? [`${file.path} was edited by others and is left unchanged.`] : [],
         ),
-      ...provisions.flatMap(want => want.notes ?? []),
+      ...provisions.flatMap(provision => provision.notes ?? []),
     ],
     refused: files.flatMap(({ file, edited }) =>
       typeof edited === 'object' ? [slotFaults.FILE_EDITED({ host, path: file.path, missing: edited })] : [],

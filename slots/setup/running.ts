@@ -1,4 +1,4 @@
-/** What runs on a host already, and whether a setup would cut its way there: the site names the ports of the slots. */
+/** Checks that a setup does not break the live slot: the router's site names the slots and their ports. */
 
 import type { Host } from '../../host/host.ts'
 import { capture, caught, each, succeeds } from '../../host/query.ts'
@@ -11,16 +11,16 @@ import type { Layout } from '../layout.ts'
 import { onPort } from '../lifecycle/sockets.ts'
 import { liveByRecords, type SlotRecord } from '../state/slot-record.ts'
 
-/** A slot as it stands on the host, whether the Taskfile knows it or not. */
-export interface StandingSlot {
+/** A slot that exists on the host, whether or not the Taskfile has it. */
+export interface ExistingSlot {
   readonly name: string
-  /** The port in its environment: its process listens there, also after a restart of the unit. */
+  /** The port in its environment file, which its process listens on, also after a restart of the unit. */
   readonly port: number | undefined
   readonly record: SlotRecord | undefined
 }
 
-/** Prints a line a slot: name, port or a dash, record. */
-const standingSlots = (layout: Layout): Script => sh.read`
+/** Prints one line per slot: name, port or `-`, record. */
+const printSlots = (layout: Layout): Script => sh.read`
 cd ${layout.slots} 2>/dev/null || exit 0
 for name in *; do
   port= record=
@@ -29,7 +29,7 @@ for name in *; do
   printf '%s %s %s\\n' "$name" "\${port:--}" "$record"
 done`
 
-export const parseSlots = (text: string): readonly StandingSlot[] =>
+export const parseSlots = (text: string): readonly ExistingSlot[] =>
   text
     .split('\n')
     .filter(line => /^[a-z]\w* /.test(line))
@@ -46,12 +46,12 @@ function recordIn(text: string): SlotRecord | undefined {
   }
 }
 
-/** Whether anybody listens on a port. */
+/** Succeeds if a process listens on the port. */
 const listens = (port: number): Script => sh.read`[ -n "$(ss -Hltn ${onPort(port)})" ]`
 
-interface Wishes {
+interface Changes {
   readonly provisions: readonly Provision[]
-  /** Those that would change. */
+  /** The files that would change. */
   readonly files: readonly HostFile[]
   /** Whether we can become root. */
   readonly root: boolean
@@ -60,27 +60,27 @@ interface Wishes {
 type RunningDeps = Pick<Deps, 'host' | 'layout' | 'slots' | 'router' | 'runtime'>
 
 /**
- * Throws `SETUP_FORGETS_LIVE`, `SETUP_MOVES_LIVE` or `SETUP_STRANDS_LIVE` when the live slot would not be found, or not start again, under what
- * setup writes. Resolves to what there is to say of slots that run and are not live: for them it is in force from their next start.
+ * Resolves to notes about running slots, for which the changes take effect at their next start.
+ * @throws `SETUP_FORGETS_LIVE`, `SETUP_MOVES_LIVE` or `SETUP_STRANDS_LIVE` if the live slot would lose its traffic, or could not start again.
  */
 export async function assertKeepsLive(
   deps: RunningDeps,
-  { provisions, files, root }: Wishes,
+  { provisions, files, root }: Changes,
 ): Promise<readonly string[]> {
   const { host, layout, slots, router, runtime } = deps
-  const [standing, { value: route }, processes] = await host.all([
-    capture(asReader(root, standingSlots(layout)), parseSlots),
-    // Where the router cannot say, the records do.
+  const [existing, { value: route }, processes] = await host.all([
+    capture(asReader(root, printSlots(layout)), parseSlots),
+    // If the router has no answer, the records decide.
     caught(router.live()),
     each(slots.all.map(slot => runtime.process(slot))),
   ])
-  const live = route?.slot ?? liveByRecords(standing.map(({ record }) => record))
-  if (live === undefined && standing.length === 0) return []
+  const live = route?.slot ?? liveByRecords(existing.map(({ record }) => record))
+  if (live === undefined && existing.length === 0) return []
   if (live !== undefined && !slots.all.some(({ name }) => name === live))
     throw slotFaults.SETUP_FORGETS_LIVE({ host: host.name, slot: live, names: slots.names })
   const notes: string[] = []
   for (const [i, slot] of slots.all.entries()) {
-    const found = standing.find(({ name }) => name === slot.name)
+    const found = existing.find(({ name }) => name === slot.name)
     const runs = processes[i]?.state === 'running' || Boolean(found?.record?.adopted)
     if (!runs && slot.name !== live) continue
     const moved =
@@ -92,15 +92,20 @@ export async function assertKeepsLive(
     }
     if (moved)
       notes.push(
-        `${slot.name} runs on port ${from ?? 'another'} until its next deploy, and then on ${slot.port}: until then there is no rollback to it.`,
+        `${slot.name} stays on ${from === undefined ? 'another port' : `port ${from}`} until its next deploy, then moves to ${slot.port}. Until then, a rollback to it is not possible.`,
       )
     notes.push(...(await stranded(host, slot, slot.name === live, { provisions, files, root })))
   }
   return notes
 }
 
-/** What a changed unit means for a slot that runs. */
-async function stranded(host: Host, slot: Slot, live: boolean, { provisions, files, root }: Wishes): Promise<string[]> {
+/** The consequences of a changed unit for a slot that runs. */
+async function stranded(
+  host: Host,
+  slot: Slot,
+  live: boolean,
+  { provisions, files, root }: Changes,
+): Promise<string[]> {
   const notes: string[] = []
   for (const { files: own, restarts } of provisions) {
     const changed = own.filter(({ path }) => files.some(file => file.path === path))
@@ -111,8 +116,8 @@ async function stranded(host: Host, slot: Slot, live: boolean, { provisions, fil
       throw slotFaults.SETUP_STRANDS_LIVE({ host: host.name, slot: slot.name, why: stdout.trim() })
     notes.push(
       code === 0
-        ? `${slot.name} runs on: what changes in ${changed.map(({ path }) => path).join(', ')} is wholly in force from its next start.`
-        : `${slot.name} runs on, and would not start again before its next deploy: ${stdout.trim()}.`,
+        ? `${slot.name} keeps running. The changes to ${changed.map(({ path }) => path).join(', ')} take full effect at its next start.`
+        : `${slot.name} keeps running, but could not be restarted before its next deploy: ${stdout.trim()}.`,
     )
   }
   return notes

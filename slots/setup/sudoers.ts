@@ -1,17 +1,17 @@
-/** What the deploying user may do as root. */
+/** The sudo rules of the deploying user. */
 import type { HostFacts, HostFile } from '../contracts.ts'
 import { sudoLine } from '../sudo/refusal.ts'
 
 export const SUDOERS = '/etc/sudoers.d'
 
-/** The sudoers file: exactly these command lines, nothing with a wildcard. Format: sudoers(5). */
+/** The sudoers file: exactly these command lines, without wildcards. Format: sudoers(5). */
 export function sudoersFile(
   app: string,
   root: string,
   { user }: HostFacts,
   commands: readonly (readonly string[])[],
 ): HostFile {
-  const lines = [...new Set(commands.map(words => sudoLine(user, [words])))]
+  const lines = [...new Set(commands.map(command => sudoLine(user, [command])))]
   return {
     path: `${SUDOERS}/switchyard-${app}`,
     mode: 0o440,

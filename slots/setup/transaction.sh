@@ -1,26 +1,26 @@
 #!/bin/bash -eu
-# Functions of a transaction: what was there before is kept in a folder until all is in force, and put back when it is not.
+# Functions of a transaction. The original files are backed up in a folder until the new ones are in force, and restored if that fails.
 #
 # Parameters
-#   store     the folder of what was there before
-#   again     what has the files read again once they are put back; it is written down, for a setup that is cut
-#   in_force  has the new files read
+#   store     the backup folder
+#   again     reloads the services after the files are restored; saved in the backup, for a setup that is interrupted
+#   in_force  reloads the services with the new files
 #
-# `finish CODE` prints what the last `attempt` has said, and ends the script.
+# `finish CODE` prints the output of the last `attempt`, and ends the script.
 # Exit codes of these functions: `busy`, `taken_back`, `not_back` (EXIT.setup).
 PATH=$PATH:/usr/sbin:/sbin
 umask 022
-said=$(mktemp)
-# Runs a function, with its output in `$said`, and sets `code`. Not in a condition: bash would then go on behind a command that failed.
-attempt() { set +e; (set -eu -o pipefail; "$@") > "$said" 2>&1 < /dev/null; code=$?; set -e; }
-finish() { cat "$said" 2>/dev/null || :; rm -f "$said"; exit "$1"; }
-# Waits for another setup that writes just now. It may end only with the shell.
+output=$(mktemp)
+# Runs a function with its output in `$output`, and sets `code`. Never called in a condition, where bash ignores `set -e`.
+attempt() { set +e; (set -eu -o pipefail; "$@") > "$output" 2>&1 < /dev/null; code=$?; set -e; }
+finish() { cat "$output" 2>/dev/null || :; rm -f "$output"; exit "$1"; }
+# Waits for another setup that is writing. The lock is held until the shell ends.
 mine() {
   mkdir -p -m 0711 "${store%/*}"
   exec 8< "${store%/*}"
-  flock -w 60 8 || { echo 'another setup is at work' > "$said"; finish "$busy"; }
+  flock -w 60 8 || { echo 'another setup is running' > "$output"; finish "$busy"; }
 }
-# Puts back what stood there before, if that was all kept, and has it read again.
+# Restores the original files, if the backup is complete, and reloads the services.
 back() {
   if [ -e "$store/kept" ]; then
     (cd "$store/was"; find . ! -type d -print0) | while IFS= read -r -d '' at; do
@@ -33,11 +33,11 @@ back() {
   fi
   rm -rf -- "$store"
 }
-# Ends the script because of what `$said` holds.
+# Restores the files and ends the script. `$output` holds the reason.
 take_back() {
-  cp "$said" "$said.why"
+  cp "$output" "$output.why"
   attempt back
-  if [ "$code" = 0 ]; then mv "$said.why" "$said"; finish "$taken_back"; fi
-  cat "$said" >> "$said.why"; mv "$said.why" "$said"; finish "$not_back"
+  if [ "$code" = 0 ]; then mv "$output.why" "$output"; finish "$taken_back"; fi
+  cat "$output" >> "$output.why"; mv "$output.why" "$output"; finish "$not_back"
 }
 commit() { rm -rf -- "$store"; }

@@ -1,6 +1,6 @@
 /**
- * The files of a setup as one transaction of root's on the host: all of them stand there and are in force, or all are as they were. What was there
- * before is kept in a folder until then; one that is left over says that a setup was cut, and the next one puts it back first.
+ * Writes the files of a setup as one transaction of root on the host: either all of them are written and in force, or all are as before. The
+ * originals are backed up in a folder until then. A left-over backup means that a setup was interrupted; the next one restores it first.
  */
 import { posix } from 'node:path'
 import { EXIT } from '../../host/exit-codes.ts'
@@ -10,36 +10,36 @@ import { asRoot } from '../../host/sudo.ts'
 import type { HostFile } from '../contracts.ts'
 import { octal } from './folders.ts'
 
-/** Others may pass through, and see whether a setup was cut; only root reads it. */
+/** Other users may traverse it, to see whether a setup was interrupted; only root can read a backup. */
 const STORE = '/var/lib/switchyard'
 const storeOf = (app: string) => posix.join(STORE, `${app}.setup`)
 
-/** Files that are put in force together. */
+/** Files that are applied together. */
 export interface Group {
   readonly files: readonly HostFile[]
-  /** Paths of links that are not there and that `apply` makes, each link at one of several. */
+  /** Paths of missing links that `apply` creates, each link at one of several. */
   readonly links: readonly string[]
   readonly apply: readonly Script[]
 }
 
 export interface Transaction {
   readonly app: string
-  /** The run that it belongs to. */
+  /** The id of the run. */
   readonly deploy: string
-  /** Only what changes. */
+  /** Only the files and links that change. */
   readonly groups: readonly Group[]
-  /** What must be there before the files are: folders. */
+  /** Runs before the files are written, to create the account and the folders. */
   readonly prepare: Script
 }
 
-/** How the scripts end. Their output is then what the command that failed has said. */
+/** Exit codes of the scripts. They print the output of the command that failed. */
 export const ENDED = EXIT.setup
 
 /**
- * A script for root that goes to its end: neither Ctrl-C nor a connection that breaks stops it half way. It travels as the input of a shell, which begins
- * when it has all of it, because a command line of sudo's is logged.
+ * A root shell that reads its whole script from standard input before it runs it, so that a lost connection cannot truncate the script. Not an argument,
+ * because sudo logs command lines.
  */
-export const throughRoot: Script = asRoot(['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'])
+export const rootShell: Script = asRoot(['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'])
 
 const functions = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Script =>
   program(new URL('./transaction.sh', import.meta.url), {
@@ -52,7 +52,7 @@ const functions = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Script
     },
   })
 
-/** In a shell of its own, so that its errors end it. */
+/** Runs in a shell of its own, where `set -e` works. */
 const bash = ({ text }: Script): Script => sh.write`bash -eu -o pipefail -c ${text}`
 
 const nextTo = (path: string) => posix.join(posix.dirname(path), `.${posix.basename(path)}.next`)
@@ -63,12 +63,12 @@ mkdir -p ${posix.dirname(path)}
 chmod ${octal(mode)} ${nextTo(path)}
 ${check ? sh.read`${[...check, nextTo(path)]}` : sh.read`:`}`
 
-/** Writes all files, and puts them in force unless `hold`: then `applied` does that, or `takenBack` puts them back. */
-export function written(transaction: Transaction, hold: boolean): Script {
+/** Writes all files and applies them. With `hold` they are only written: `applyScript` then applies them, or `takeBackScript` restores the originals. */
+export function writeScript(transaction: Transaction, hold: boolean): Script {
   const { deploy, groups, prepare } = transaction
   const files = groups.flatMap(group => group.files)
   const paths = [...files.map(({ path }) => path), ...groups.flatMap(({ links }) => links)]
-  return whole(
+  return uninterrupted(
     transaction,
     program(new URL('./write.sh', import.meta.url), {
       writes: true,
@@ -79,31 +79,31 @@ export function written(transaction: Transaction, hold: boolean): Script {
         prepare,
         stage: sh.lines(...files.map(stage)),
         putFiles: sh.lines(...files.map(({ path }) => sh.write`mv -T ${nextTo(path)} ${path}`)),
-        rest: hold ? sh.read`finish 0` : force,
+        rest: hold ? sh.read`finish 0` : apply,
         ...ENDED,
       },
     }),
   )
 }
 
-const force: Script = sh.write`attempt in_force
+const apply: Script = sh.write`attempt in_force
 if [ "$code" != 0 ]; then take_back; fi
 attempt commit
 finish "$code"`
 
-const whose = (deploy: string): Script =>
+const assertOwn = (deploy: string): Script =>
   sh.read`if [ "$(cat "$store/deploy" 2>/dev/null)" != ${deploy} ]; then finish ${ENDED.gone}; fi`
 
-/** The second half of one that was held. Ends with `gone` when there is none. */
-export const applied = (transaction: Transaction): Script =>
-  whole(transaction, sh.lines(sh.read`mine`, whose(transaction.deploy), force))
+/** Applies files that were written with `hold`. Exits with `gone` if there are none. */
+export const applyScript = (transaction: Transaction): Script =>
+  uninterrupted(transaction, sh.lines(sh.read`mine`, assertOwn(transaction.deploy), apply))
 
-/** Puts everything back, after what still writes has ended. Ends with `gone` when there is nothing to put back, because it never began or is done. */
-export const takenBack = (transaction: Transaction): Script =>
-  whole(transaction, sh.lines(sh.read`mine`, whose(transaction.deploy), sh.read`: > "$said"; take_back`))
+/** Restores the originals, after a script that is still writing has ended. Exits with `gone` if there is nothing to restore. */
+export const takeBackScript = (transaction: Transaction): Script =>
+  uninterrupted(transaction, sh.lines(sh.read`mine`, assertOwn(transaction.deploy), sh.read`: > "$output"; take_back`))
 
-/** Nothing of it is run unless its last line has come. */
-const whole = (transaction: Transaction, main: Script): Script =>
+/** Ignores signals, and runs nothing unless the script has arrived up to its last line. */
+const uninterrupted = (transaction: Transaction, main: Script): Script =>
   sh.write`main() {
 trap '' HUP INT TERM PIPE
 ${functions(transaction)}
@@ -111,5 +111,5 @@ ${main}
 }
 main`
 
-/** Prints `cut` when a setup did not come to its end, and nobody is at work on it. */
-export const leftOver = (app: string): Script => sh.read`[ ! -e ${storeOf(app)} ] || echo cut`
+/** Prints `cut` if an earlier setup left its backup behind. */
+export const interruptedSetup = (app: string): Script => sh.read`[ ! -e ${storeOf(app)} ] || echo cut`

@@ -1,14 +1,14 @@
 #!/bin/bash -eu
-# Writes the files of a setup. One that was cut is put back first.
+# Writes the files of a setup. The files of an interrupted setup are restored first.
 #
 # Parameters
-#   deploy     the run that it belongs to
-#   paths      of all that it changes
-#   drafts     the new files, beside their places, until they get their names
-#   prepare    makes what must be there before the files are
+#   deploy     the id of the run
+#   paths      all paths that change
+#   drafts     the new files under temporary names, beside their final paths
+#   prepare    creates the account and the folders
 #   stage      writes and checks the drafts
-#   put_files  gives them their names
-#   rest       what comes when they stand there
+#   put_files  renames the drafts to their final paths
+#   rest       runs after the files are in place
 # Needs the functions of transaction.sh.
 #
 # Exit codes: `refused`, `not_back` (EXIT.setup), and those of the functions.

@@ -1,6 +1,6 @@
 /**
- * A release is uploaded before the lock is taken, and another deploy, which we may wait for, removes old releases while it has the lock. So
- * under the lock the release is looked for again, and sent again when it is gone.
+ * A release is uploaded before the lock is taken. A deploy that holds the lock meanwhile may prune it, so its presence is checked again under the
+ * lock, and the release is uploaded again if it is gone.
  */
 
 import type { Pipeline } from '../../host/host.ts'
@@ -9,23 +9,23 @@ import { releaseThere } from './release.ts'
 import type { ReleaseUpload } from './upload.ts'
 
 /**
- * Does the work when the release is there: it adds its queries to a pipeline, behind the look, and runs that. When the release is gone, none of them is
- * run; it is sent, and the work is done after that.
+ * Runs `work` with a pipeline whose first query checks that the release is on the host. If the release is gone, the queries behind that check are
+ * skipped, the release is uploaded, and `work` is called again with a new pipeline.
  */
-export async function whileThere<T>(
+export async function withRelease<T>(
   { host, layout, log }: Pick<Deps, 'host' | 'layout' | 'log'>,
-  sending: ReleaseUpload,
+  upload: ReleaseUpload,
   work: (batch: Pipeline) => Promise<T>,
 ): Promise<T> {
-  const { release } = sending
+  const { release } = upload
   const batch = host.pipeline()
-  const [there, early] = await Promise.allSettled([batch.add(releaseThere(layout, release)), work(batch)])
-  if (there.status === 'rejected') throw there.reason
-  if (there.value) {
-    if (early.status === 'rejected') throw early.reason
-    return early.value
+  const [present, result] = await Promise.allSettled([batch.add(releaseThere(layout, release)), work(batch)])
+  if (present.status === 'rejected') throw present.reason
+  if (present.value) {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
   }
-  log(`${release.name} was removed while this deploy waited for the lock: it is sent again.`)
-  await sending.again(log)
+  log(`${release.name} was removed while this deploy waited for the lock. Uploading it again.`)
+  await upload.again(log)
   return work(host.pipeline())
 }

@@ -1,4 +1,4 @@
-/** Reads a `.tar.gz` entry by entry, in bounded memory. Only this file knows the tar library. */
+/** Reads a `.tar.gz` entry by entry, in bounded memory. The only module that uses the tar library. */
 import { createReadStream } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -10,7 +10,7 @@ import type { ReadEntry } from 'tar'
 const CHUNK = 256 * 1024
 const RECORD = 512
 
-/** Whether a file begins as gzip does. One that is not there is no reason to say otherwise. */
+/** Whether a file starts with the gzip magic bytes. True for a file that cannot be opened: the error is then reported where it is read. */
 export async function isGzip(path: string): Promise<boolean> {
   const file = await open(path).catch(() => undefined)
   if (file === undefined) return true
@@ -23,8 +23,8 @@ export async function isGzip(path: string): Promise<boolean> {
 }
 
 /**
- * Calls `visit` for each entry, in order; it has to read the entry or `resume` it. An entry that is not read holds back all
- * behind it. Rejects when the file is no whole `.tar.gz`.
+ * Calls `visit` for each entry, in order. `visit` must read the entry or call `resume` on it, or parsing stalls.
+ * @throws if the file is not a complete `.tar.gz`.
  */
 export async function eachEntry(
   path: string,
@@ -34,7 +34,7 @@ export async function eachEntry(
   const { Parser } = await import('tar')
   let position = 0
   const parser = new Parser({ strict: true, onReadEntry: entry => visit(entry, position++) })
-  // What the library does not know is passed on too: to leave it out would be another artifact.
+  // Entry types unknown to the library are visited too, so that they are refused and not silently dropped.
   parser.on('ignoredEntry', (entry: ReadEntry) => visit(entry, position++))
   await pipeline(
     createReadStream(path, { highWaterMark: CHUNK }),
@@ -44,7 +44,7 @@ export async function eachEntry(
   )
 }
 
-/** Packs a folder as a `.tar.gz`: in the order of the names and without owners and times, so that the same content is the same file. */
+/** Packs a folder as a reproducible `.tar.gz`: sorted by name, without owners and times. */
 export async function packFolder(folder: string, target: string): Promise<void> {
   const { create } = await import('tar')
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -55,21 +55,21 @@ export async function packFolder(folder: string, target: string): Promise<void> 
   )
 }
 
-/** A tar of regular files, taken from some positions of an archive, under the names that are given for them. */
+/** A tar of selected regular files of an archive. `chosen` maps the position of an entry to its name in the new tar. */
 export function filesAsTar(path: string, chosen: ReadonlyMap<number, string>): Readable {
   const out = new PassThrough({ highWaterMark: CHUNK })
-  const gone = new AbortController()
-  out.once('close', () => gone.abort())
+  const closed = new AbortController()
+  out.once('close', () => closed.abort())
   import('tar')
     .then(async ({ Header, Pax }) => {
       const visit = (entry: ReadEntry, position: number) => {
         const name = chosen.get(position)
         if (name === undefined) return void entry.resume()
         const { size, mtime } = entry
-        const about = { path: name, size, mode: 0o644, type: 'File' as const, ...(mtime && { mtime }) }
-        const header = new Header(about)
+        const fields = { path: name, size, mode: 0o644, type: 'File' as const, ...(mtime && { mtime }) }
+        const header = new Header(fields)
         const block = Buffer.alloc(RECORD)
-        if (header.encode(block)) out.write(new Pax(about).encode())
+        if (header.encode(block)) out.write(new Pax(fields).encode())
         out.write(block)
         entry.on('data', chunk => {
           if (out.write(chunk)) return
@@ -78,7 +78,7 @@ export function filesAsTar(path: string, chosen: ReadonlyMap<number, string>): R
         })
         entry.on('end', () => out.write(Buffer.alloc((RECORD - (size % RECORD)) % RECORD)))
       }
-      await eachEntry(path, visit, gone.signal)
+      await eachEntry(path, visit, closed.signal)
       out.end(Buffer.alloc(2 * RECORD))
     })
     .catch((error: Error) => out.destroy(error))

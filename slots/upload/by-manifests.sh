@@ -1,10 +1,10 @@
 #!/bin/bash -eu
-# Answers an upload from the manifests of what is on the host: which contents none of them has. A file that is gone, or has another size than its
-# manifest says, counts as missing. It writes nothing.
+# Finds the contents of an upload that no manifest on the host lists. A listed file that is gone, or whose size differs from its manifest, counts as
+# missing. Writes nothing.
 #
-# A part of receive.sh, whose functions `sources` and `manifest` it calls. A sha256 has 12 digits in the manifest that travels (HINT in manifest.ts).
+# Included by receive.sh; uses its functions `sources` and `manifest`. The uploaded manifest abbreviates each sha256 to 12 digits (HINT in manifest.ts).
 #
-# Prints: `missing`, and the number of a line of the manifest for each content that is missing, once.
+# Prints: `missing`, followed by one line number of the manifest for each distinct missing content.
 while IFS= read -r old; do
   if [ -f "$old/.manifest" ]; then
     find "$old" -type f -printf '%s\t%P\n' | awk -F '\t' '
@@ -13,5 +13,5 @@ while IFS= read -r old; do
   fi
 done < <(sources) 2> /dev/null | awk -F '\t' -v ORS= 'BEGIN { print "missing" }
   part == 1 { have[$1]; next }
-  $1 == "f" && !($4 in have) && !said[$4]++ { print " " FNR }
+  $1 == "f" && !($4 in have) && !printed[$4]++ { print " " FNR }
   END { print "\n" }' part=1 - part=2 <(manifest)

@@ -1,22 +1,22 @@
-/** What is in an artifact: read when it is first asked for, and once. The checks before a deploy want to know it, and so does the upload. */
+/** The contents of an artifact. Read lazily and only once, since both the preflight checks and the upload need them. */
 import { stat } from 'node:fs/promises'
 import type { Artifact } from '../contracts.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 
-export interface Room {
-  /** Of the packed file, in bytes. */
+export interface DiskUsage {
+  /** Size of the packed file, in bytes. */
   readonly packed: number
-  /** Of what comes out, in bytes, each file rounded up to blocks of 4 KiB. */
+  /** Size when unpacked, in bytes, with each file rounded up to blocks of 4 KiB. */
   readonly unpacked: number
-  /** Files, folders and links. */
+  /** Number of files, folders and links. */
   readonly entries: number
 }
 
 export interface Contents {
-  /** Rejects with a `Refusal` when the artifact holds what no release may hold, or is no `.tar.gz`. */
+  /** @throws {Refusal} if the artifact has an entry that a release may not contain, or is not a `.tar.gz`. */
   manifest(): Promise<Manifest>
-  /** How much room it takes on a host; undefined when it cannot be read here. */
-  room(): Promise<Room | undefined>
+  /** The disk space that the upload needs on a host; undefined if the artifact cannot be read on this machine. */
+  diskUsage(): Promise<DiskUsage | undefined>
 }
 
 const BLOCK = 4096
@@ -29,7 +29,7 @@ export function contentsOf({ path }: Pick<Artifact, 'path'>): Contents {
   }
   return {
     manifest,
-    room: async () => {
+    diskUsage: async () => {
       const items = await manifest().catch(() => undefined)
       return items && { packed: (await stat(path)).size, unpacked: unpackedSize(items), entries: items.length }
     },

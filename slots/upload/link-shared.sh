@@ -1,10 +1,10 @@
 #!/bin/bash -eu
-# Puts links in the place of what outlives releases, in the folder of a release that is being made, which is the current one. What is not in the
-# shared folder yet gets there from the release.
+# Replaces the shared paths of a new release with links into the shared folder. Runs in the release's folder. A path that the shared folder does not
+# have yet is copied from the release first.
 #
 # Parameters
-#   shared_dir    the folder of what outlives releases
-#   shared_paths  paths in it and in the release
+#   shared_dir    the folder of files that outlive releases
+#   shared_paths  paths relative to `shared_dir` and to the release
 for path in "${shared_paths[@]}"; do
   into=$shared_dir/$path
   if ! [ -e "$into" ]; then

@@ -1,4 +1,4 @@
-/** The releases that a host has, for people: which they are, who made them, and which slots run them. */
+/** Lists the releases on a host: who uploaded each, when, and which slots run it. */
 import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { table } from '../../runner/output/table.ts'
@@ -11,13 +11,13 @@ export interface Listed {
   readonly name: string
   readonly revision: string | null
   readonly by: string | null
-  /** When it was uploaded, ISO 8601, UTC; null when its record cannot be read. */
+  /** Time of the upload, ISO 8601, UTC; null if its record cannot be read. */
   readonly at: string | null
-  /** The slots whose `current` names it. */
+  /** The slots whose `current` link points to it. */
   readonly slots: readonly string[]
 }
 
-/** Prints `in <slot> <release>` for each slot that has one, and `is <release> <record on one line>` for each release, the newest first. */
+/** Prints `in <slot> <release>` for each slot that has one, then `is <release> <record on one line>` for each release, newest first. */
 export const listScript = (layout: Layout, { names }: Pick<Slots<string>, 'names'>): Script => sh.read`
 ${sh.lines(
   ...names.map(name => {
@@ -32,24 +32,26 @@ done`
 
 export function parseListed(text: string): readonly Listed[] {
   const lines = text.split('\n').map(line => /^(in|is) (\S+) (.*)$/.exec(line) ?? [])
-  const used = lines.flatMap(([, kind, slot = '', release]) => (kind === 'in' ? [{ slot, release }] : []))
+  const current = lines.flatMap(([, kind, slot = '', release]) => (kind === 'in' ? [{ slot, release }] : []))
   return lines.flatMap(([, kind, name = '', record = '']) => {
     if (kind !== 'is') return []
     const { revision = null, by = null, at = null } = releaseRecordIn(record)
-    return [{ name, revision, by, at, slots: used.filter(({ release }) => release === name).map(({ slot }) => slot) }]
+    return [
+      { name, revision, by, at, slots: current.filter(({ release }) => release === name).map(({ slot }) => slot) },
+    ]
   })
 }
 
-/** The newest first. */
+/** Newest first. */
 export const listReleases = (layout: Layout, slots: Slots<string>): Query<readonly Listed[]> =>
   capture(listScript(layout, slots), parseListed)
 
 const HEAD = ['release', 'slot', 'uploaded', 'by', 'revision']
 
-/** One row a release. `live`: the slot that has the traffic. */
+/** One row per release. `live`: the name of the live slot. */
 export const releasesTable = (releases: readonly Listed[], live: string | undefined, columns?: number): string =>
   releases.length === 0
-    ? 'No release was uploaded yet.'
+    ? 'No release has been uploaded yet.'
     : table(
         releases.map(({ name, slots, at, by, revision }) => [
           name,

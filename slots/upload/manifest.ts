@@ -1,6 +1,6 @@
 /**
- * What a release consists of: each file with its mode, size and sha256, each folder and each link. Made from an artifact on
- * this machine, and the measure for what stands on the host in the end.
+ * The manifest of a release: every file with its mode, size and sha256, every folder and every link. It is computed from the artifact on this
+ * machine; the host verifies the uploaded release against it.
  */
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
@@ -17,17 +17,17 @@ export interface FileItem {
   readonly type: 'file'
   readonly path: string
   readonly mode: number
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number
   readonly sha256: string
-  /** Which entry of the artifact holds it, from 0. */
+  /** Index of its entry in the artifact, from 0. */
   readonly position: number
 }
 
-/** By path, sorted; every folder stands before what is in it. */
+/** Sorted by path, so each folder precedes its contents. */
 export type Manifest = readonly Item[]
 
-/** Why an artifact was refused, as an error whose `code` is the exit status with which the host refuses the same. */
+/** The reason why an artifact was refused. `code` is the exit code with which the host's scripts refuse the same. */
 export class Refusal extends Error {
   readonly code: number
   constructor(code: number, detail: string) {
@@ -36,16 +36,16 @@ export class Refusal extends Error {
   }
 }
 
-/** Where the record, the manifest and what an upload needs stand in a release. */
-const OURS = new Set(['release.json', '.manifest', '.upload'])
+/** Names that switchyard writes at the top of a release: the record, the manifest and the working folder of an upload. */
+const RESERVED = new Set(['release.json', '.manifest', '.upload'])
 
-/** Reads every entry. Rejects with a `Refusal` when the artifact holds what no release may hold, or is no whole `.tar.gz`. */
+/** @throws {Refusal} if the artifact has an entry that a release may not contain, or is not a complete `.tar.gz`. */
 export async function readManifest(artifact: string): Promise<Manifest> {
   const items = new Map<string, Item>()
   let refusal: Refusal | undefined
   const visit = (entry: ReadEntry, position: number) => {
     try {
-      take(items, entry, position)
+      addEntry(items, entry, position)
     } catch (error) {
       refusal ??= error as Refusal
       entry.resume()
@@ -57,10 +57,10 @@ export async function readManifest(artifact: string): Promise<Manifest> {
     throw refusal ?? new Refusal(EXIT.artifact.noArchive, (error as Error).message)
   }
   if (refusal !== undefined) throw refusal
-  return whole(items)
+  return completed(items)
 }
 
-function take(items: Map<string, Item>, entry: ReadEntry, position: number): void {
+function addEntry(items: Map<string, Item>, entry: ReadEntry, position: number): void {
   const path = safePath(entry.path)
   const set = (item: Item) => void items.set(path, item)
   const mode = modeOf(entry.mode)
@@ -73,9 +73,9 @@ function take(items: Map<string, Item>, entry: ReadEntry, position: number): voi
       set({ type: 'link', path, target: safeTarget(path, entry.linkpath ?? '') })
       return void entry.resume()
     case 'Link': {
-      const of = items.get(safePath(entry.linkpath ?? '', EXIT.artifact.outsideLink))
-      if (of?.type !== 'file') throw new Refusal(EXIT.artifact.outsideLink, `${path} -> ${entry.linkpath}`)
-      set({ ...of, path })
+      const linked = items.get(safePath(entry.linkpath ?? '', EXIT.artifact.outsideLink))
+      if (linked?.type !== 'file') throw new Refusal(EXIT.artifact.outsideLink, `${path} -> ${entry.linkpath}`)
+      set({ ...linked, path })
       return void entry.resume()
     }
     case 'File':
@@ -92,47 +92,47 @@ function take(items: Map<string, Item>, entry: ReadEntry, position: number): voi
   }
 }
 
-/** As the owner can always read it, and nobody write: a release never changes. A bit that changes the user is not kept. */
+/** A release is immutable: write, setuid and setgid bits are dropped, and the owner can always read. */
 const modeOf = (mode = 0o644): number => (mode & 0o555) | 0o400 | ((mode & 0o111) === 0 ? 0 : 0o100)
 
-/** What no line of a manifest can hold; U+FFFD stands for bytes that are no UTF-8. */
+/** Characters that a line of the manifest cannot hold. U+FFFD: the decoder's replacement for bytes that are not UTF-8. */
 const UNWRITABLE = /[\0-\x1f\x7f\ufffd]/
 
 function safePath(name: string, code: number = EXIT.artifact.outsideName): string {
   if (name.startsWith('/') || name.split('/').includes('..')) throw new Refusal(code, name)
   if (UNWRITABLE.test(name)) throw new Refusal(EXIT.artifact.oddName, JSON.stringify(name))
   const path = posix.normalize(name).replace(/\/$/, '')
-  if (OURS.has(path.split('/')[0] ?? '')) throw new Refusal(EXIT.artifact.ourName, path)
+  if (RESERVED.has(path.split('/')[0] ?? '')) throw new Refusal(EXIT.artifact.ourName, path)
   return path
 }
 
 function safeTarget(path: string, target: string): string {
-  const end = posix.join(posix.dirname(path), target)
-  if (target === '' || target.startsWith('/') || end === '..' || end.startsWith('../'))
+  const resolved = posix.join(posix.dirname(path), target)
+  if (target === '' || target.startsWith('/') || resolved === '..' || resolved.startsWith('../'))
     throw new Refusal(EXIT.artifact.outsideLink, `${path} -> ${target}`)
   if (UNWRITABLE.test(target)) throw new Refusal(EXIT.artifact.oddName, JSON.stringify(target))
   return target
 }
 
-/** With the folders that the archive does not name. What would stand below a file or a link is refused. */
-function whole(items: Map<string, Item>): Manifest {
+/** Adds the parent folders that the archive does not name, and refuses entries below a file or a link. */
+function completed(items: Map<string, Item>): Manifest {
   for (const path of [...items.keys()]) {
-    for (let above = posix.dirname(path); above !== '.'; above = posix.dirname(above)) {
-      const there = items.get(above)
-      if (there === undefined) items.set(above, { type: 'folder', path: above, mode: 0o555 })
-      else if (there.type !== 'folder')
-        throw new Refusal(EXIT.artifact.outsideLink, `${path} is below ${above}, which is no folder`)
+    for (let parent = posix.dirname(path); parent !== '.'; parent = posix.dirname(parent)) {
+      const item = items.get(parent)
+      if (item === undefined) items.set(parent, { type: 'folder', path: parent, mode: 0o555 })
+      else if (item.type !== 'folder')
+        throw new Refusal(EXIT.artifact.outsideLink, `${path} is below ${parent}, which is not a folder`)
     }
   }
   return [...items.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-/** How many digits of a sha256 travel: enough to find a file by. The digest of the whole manifest is what counts in the end. */
+/** Digits of each sha256 that are uploaded: enough to identify a file. The release is verified by the digest of the full manifest. */
 export const HINT = 12
 
 /**
- * One line an item, its fields between tabs: type (f, d, l), mode, size, sha256 or its first digits, path, and where a link
- * points. The host reads it with awk, and writes it with the full sha256 of what stands there.
+ * One line per item with tab-separated fields: type (f, d, l), octal mode, size, sha256 or its first digits, path, target of a link.
+ * The host parses it with awk, and stores it with full sha256 sums.
  */
 export const manifestText = (manifest: Manifest, digits = 64): string =>
   manifest
@@ -143,7 +143,7 @@ export const manifestText = (manifest: Manifest, digits = 64): string =>
     })
     .join('')
 
-/** sha256 of the manifest's text: two releases with the same one have the same content. */
+/** sha256 of the full manifest's text: equal for releases with the same content. */
 export const digestOf = (manifest: Manifest): string =>
   createHash('sha256').update(manifestText(manifest)).digest('hex')
 

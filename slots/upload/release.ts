@@ -1,6 +1,6 @@
 /**
- * Releases on a host: immutable folders, named by version and content. The same artifact always has the same name, so
- * deploying it again finds the release that is there and never touches one that runs.
+ * Releases on a host: immutable folders, named after version and content. An artifact always gets the same name, so deploying it again
+ * finds the existing release and does not touch one that runs.
  */
 
 import { EXIT } from '../../host/exit-codes.ts'
@@ -11,9 +11,9 @@ import type { Artifact, Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { validateName } from '../names.ts'
-import { linkShared, makeWayFor, refuseOutside, removing } from './receive.ts'
+import { defineRemove, linkShared, makeWayFor, refuseOutside } from './receive.ts'
 
-/** What stands in a release's `release.json`. */
+/** The contents of `release.json`. */
 export interface ReleaseRecord {
   readonly version: string
   readonly sha256: string
@@ -28,23 +28,23 @@ export function releaseOf(artifact: Pick<Artifact, 'version' | 'sha256'>, layout
   return { name, version: artifact.version, sha256: artifact.sha256, dir: layout.release(name) }
 }
 
-/** Prints the release's record when the release is there and whole. The record is the last file that is written. */
+/** Prints the record of the release if the release exists and is complete: the record is written last. */
 export const releaseRecord = (release: Release): Script =>
   sh.read`cat ${`${release.dir}/release.json`} 2>/dev/null || true`
 
-/** Why an artifact was refused, by exit status of `unpack` and `receive`, and by the code of a `Refusal`. */
+/** The reason why an artifact was refused, by exit code of `unpack` and `receive`, which is also the code of a `Refusal`. */
 export const UNPACK_REFUSED: Readonly<Record<number, string>> = {
-  [EXIT.artifact.outsideName]: 'it holds a name that is absolute or has ".." in it',
-  [EXIT.artifact.outsideLink]: 'it holds a link that points outside of the release',
-  [EXIT.artifact.oddFile]: 'it holds something that is neither file, folder nor link',
+  [EXIT.artifact.outsideName]: 'it contains an absolute name, or one with ".." in it',
+  [EXIT.artifact.outsideLink]: 'it contains a link that points out of the release',
+  [EXIT.artifact.oddFile]: 'it contains something that is neither a file nor a folder nor a link',
   [EXIT.artifact.noArchive]: 'it cannot be read as a tar archive',
-  [EXIT.artifact.oddName]: 'it holds a name with a control character in it, or one that is not UTF-8',
+  [EXIT.artifact.oddName]: 'it contains a name with a control character, or one that is not UTF-8',
   [EXIT.artifact.ourName]:
-    'it holds a name that is ours: release.json, .manifest and .upload at its top are written by us',
-  [EXIT.artifact.notAsListed]: 'what came out of it is not what its list says',
+    'it contains a reserved name: switchyard itself writes release.json, .manifest and .upload at the top of a release',
+  [EXIT.artifact.notAsListed]: 'its unpacked contents differ from its listing',
 }
 
-/** Unpacks an archive that could not be read on this machine; `receive` is for all others. The record comes in by standard input. */
+/** Unpacks, on the host, an archive that cannot be read on this machine; `receive` handles all others. Reads the record from standard input. */
 export function unpack(layout: Layout, release: Release, artifact: string, work: string): Script {
   const parameters = {
     work,
@@ -55,12 +55,12 @@ export function unpack(layout: Layout, release: Release, artifact: string, work:
     makeWay: makeWayFor(layout, release),
     ...EXIT.artifact,
   }
-  return sh.lines(removing, program(new URL('./unpack.sh', import.meta.url), { writes: true, parameters }))
+  return sh.lines(defineRemove, program(new URL('./unpack.sh', import.meta.url), { writes: true, parameters }))
 }
 
 /**
- * Whether the release is there, and whole: what stands behind it in a pipeline is not run when it is not. Throws `RELEASE_NOT_SHARED` when it was made
- * before the Taskfile named a shared path.
+ * Whether the release exists and is complete. If not, the queries behind this one in a pipeline are skipped.
+ * @throws `RELEASE_NOT_SHARED` if the release was uploaded before the Taskfile named a shared path.
  */
 export const releaseThere = ({ shared }: Layout, release: Release): Query<boolean> => {
   const { dir } = release
@@ -80,7 +80,7 @@ export const releaseThere = ({ shared }: Layout, release: Release): Query<boolea
 
 const { gone: GONE, notShared: NOT_SHARED } = EXIT.release
 
-/** What a release's `release.json` says; nothing where it cannot be read. */
+/** Parses a `release.json`; an empty object if it is invalid. */
 export function releaseRecordIn(text: string): Partial<ReleaseRecord> {
   try {
     return JSON.parse(text) as Partial<ReleaseRecord>
@@ -89,19 +89,19 @@ export function releaseRecordIn(text: string): Partial<ReleaseRecord> {
   }
 }
 
-/** What the name of a release begins with while it is being removed. */
+/** Name prefix of a release that is being removed. */
 const REMOVED = '.removed.'
 
-/** Releases that stay on a host; those that a slot runs stay as well. */
+/** Number of releases that a host keeps. Releases that a slot runs are always kept. */
 export const KEPT = 5
 
 /**
- * Removes what nothing uses: releases beyond the newest `keep`, and what uploads that were cut left behind a day ago or more. One whose
- * migrations were the last to begin stays: they may still run.
+ * Removes unused releases beyond the newest `keep`, and what interrupted uploads left behind more than a day ago. The release of the newest
+ * migration is kept, since that may still be running.
  */
 export const prune = (layout: Layout, keep = KEPT): Script =>
   sh.lines(
-    removing,
+    defineRemove,
     program(new URL('./prune.sh', import.meta.url), {
       writes: true,
       parameters: { releases: layout.releases, migration: layout.migration, removed: REMOVED, from: keep + 1 },

@@ -1,20 +1,20 @@
 #!/bin/bash -eu
-# Unpacks an archive that could not be read on the machine that sends: looks at what came out, and gives it its name with one rename. When the
-# release is there by then, that one stays.
+# Unpacks an archive that the sending machine could not read: checks its contents and renames the release into place. A release that exists by
+# then is kept.
 #
 # Parameters
-#   work      the folder in which it is unpacked, beside `final`
-#   artifact  the archive; it is removed in any case
+#   work      the folder to unpack into, beside `final`
+#   artifact  the archive; always removed
 #   final     the release's folder
-#   refuse_outside, link_shared, make_way  steps that `receive.sh` has as well
+#   refuse_outside, link_shared, make_way  steps shared with receive.sh
 # Needs the function `remove`.
 #
 # Reads: the text of `release.json`.
-# Exit codes: `no_archive`, `outside_name`, `odd_file` (EXIT.artifact); `refuse_outside` has one of its own.
+# Exit codes: `no_archive`, `outside_name`, `odd_file` (EXIT.artifact), and that of `refuse_outside`.
 trap 'remove "$work" "$artifact"' EXIT
 export LC_ALL=C; umask 022
 names=$(tar -tf "$artifact") || exit "$no_archive"
-# By the shell: `grep -q` behind a pipe ends with its first match, and with many names that would count as none.
+# Matched by the shell: under pipefail, `grep -q` would close the pipe at its first match and make a long listing look like no match.
 case $'\n'"$names"$'\n' in *$'\n/'*|*$'\n../'*|*/../*|*/..$'\n'*|*$'\n..\n'*) exit "$outside_name" ;; esac
 rm -rf -- "$work"
 mkdir -- "$work"

@@ -1,6 +1,6 @@
 /**
- * An artifact becomes a release on the host. The host is told what the release consists of, says what it has not got, and
- * is sent that. Two round trips: manifest and answer, which can come before anything may be written, files and end.
+ * Uploads an artifact as a release: sends the manifest, learns which files the host lacks, and sends those. Two round trips: manifest and answer
+ * (nothing is written yet, so this one can run early), then files and result.
  */
 
 import { createReadStream } from 'node:fs'
@@ -24,23 +24,23 @@ import { assertSetUp } from '../setup/owner.ts'
 import { filesAsTar, isGzip } from './archive.ts'
 import type { Contents } from './contents.ts'
 import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
-import { progress, watched } from './progress.ts'
+import { progress, withProgress } from './progress.ts'
 import { ANSWER, type DiffSource, GO, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
 import { type ReleaseRecord, releaseOf, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
 
 type Log = (line: string) => void
 
-/** The upload of one artifact. Making it contacts nothing. */
+/** The upload of one artifact. Creating it does not contact the host. */
 export interface ReleaseUpload {
   readonly release: Release
-  /** Tells the host what the release consists of, so that it can look what it has of that. Nothing is written there before `complete`. */
+  /** Sends the manifest ahead, so that the host can find out what is missing. Nothing is written there before `send`. */
   prefetch(): void
   /**
-   * Resolves to whether anything was sent: a release that is there, with the same content, is left as it is.
-   * Rejects with `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` when the artifact holds what no release may hold; then nothing of it is kept.
+   * Resolves to whether anything was sent: a release that exists with the same content is left alone.
+   * @throws `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` if the artifact has an entry that a release may not contain. Then nothing of it is kept.
    */
   send(log: Log): Promise<boolean>
-  /** Sends it once more: somebody may remove a release while we wait for the lock. */
+  /** Repeats the upload, after the release was removed while we waited for the lock. */
   again(log: Log): Promise<boolean>
 }
 
@@ -48,63 +48,63 @@ type UploadDeps = Pick<Deps, 'host' | 'layout' | 'deploy' | 'dryRun'>
 
 export function uploadOf(deps: UploadDeps, artifact: Artifact, contents: Contents): ReleaseUpload {
   const release = releaseOf(artifact, deps.layout)
-  const missing = { ...deps, artifact, contents, release }
+  const job = { ...deps, artifact, contents, release }
   let packed: Promise<boolean> | undefined
   const gzipped = () => {
     packed ??= isGzip(artifact.path)
     return packed
   }
-  let begun: Promise<Attempt | undefined> | undefined
-  const begin = () => {
-    begun ??= gzipped().then(is => (is && !deps.dryRun ? sendMissing(missing, 'by manifests') : undefined))
-    begun.catch(() => undefined)
-    return begun
+  let prefetched: Promise<Attempt | undefined> | undefined
+  const prefetch = () => {
+    prefetched ??= gzipped().then(isPacked => (isPacked && !deps.dryRun ? sendMissing(job, 'by manifests') : undefined))
+    prefetched.catch(() => undefined)
+    return prefetched
   }
-  const complete = async (log: Log) => {
-    const first = await begin()
-    if (first) return (await first.go(log)) ?? (await sendMissing(missing, 'by contents').go(log)) === true
-    // A dry run only prints the script that finds this out.
-    const [, there] = await deps.host.all([assertSetUp(deps.layout), capture(releaseRecord(release))])
-    if (there !== '') return false
+  const send = async (log: Log) => {
+    const first = await prefetch()
+    if (first) return (await first.commit(log)) ?? (await sendMissing(job, 'by contents').commit(log)) === true
+    // A dry run prints the script of the upload and cannot read its answer, so the release is looked up here.
+    const [, record] = await deps.host.all([assertSetUp(deps.layout), capture(releaseRecord(release))])
+    if (record !== '') return false
     if (!(await gzipped())) return sendWhole(deps, artifact, release, log)
-    return (await sendMissing(missing, 'by manifests').go(log)) === true
+    return (await sendMissing(job, 'by manifests').commit(log)) === true
   }
   return {
     release,
-    prefetch: () => void begin(),
-    send: complete,
+    prefetch: () => void prefetch(),
+    send,
     again(log) {
-      begun = undefined
-      return complete(log)
+      prefetched = undefined
+      return send(log)
     },
   }
 }
 
-interface Missing extends UploadDeps {
+interface UploadJob extends UploadDeps {
   readonly artifact: Artifact
   readonly contents: Contents
   readonly release: Release
 }
 
-/** One run of the script that waits for its word. */
+/** One run of the host's script, which waits for `go`. */
 interface Attempt {
-  /** Resolves to whether anything was sent; to undefined when more is missing than the host had thought. */
-  go(log: Log): Promise<boolean | undefined>
+  /** Lets the host write. Resolves to whether anything was sent; to undefined if more is missing than the manifests on the host said. */
+  commit(log: Log): Promise<boolean | undefined>
 }
 
 function sendMissing(
-  { host, layout, deploy, dryRun, artifact, contents, release }: Missing,
-  knowing: DiffSource,
+  { host, layout, deploy, dryRun, artifact, contents, release }: UploadJob,
+  source: DiffSource,
 ): Attempt {
-  const work = workFolder(layout, release, deploy.id, knowing === 'by manifests' ? 1 : 2)
+  const work = workFolder(layout, release, deploy.id, source === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
   const mayWrite = deferred<Log>()
   let manifest: Manifest = []
-  let broken: unknown
-  const pieces = async function* () {
+  let inputError: unknown
+  const input = async function* () {
     try {
       manifest = await contents.manifest()
-      if (answer.heard() !== undefined) return
+      if (answer.received() !== undefined) return
       const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
       yield Buffer.concat([body, Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
       const log = await mayWrite.promise
@@ -112,48 +112,49 @@ function sendMissing(
       const missing = missingIn(manifest, await answer.line)
       if (missing !== undefined) yield* content(artifact.path, manifest, missing, log)
     } catch (error) {
-      broken = error
+      inputError = error
       throw error
     }
   }
-  const text = receive(layout, release, work, recordText(artifact, deploy), knowing)
-  // A dry run prints what a person can read.
+  const text = receive(layout, release, work, recordText(artifact, deploy), source)
+  // A dry run prints the script, so that one is not compressed.
   const { script, body } = dryRun ? { script: text, body: Buffer.alloc(0) } : packedScript(text, release)
-  const ended = host.run(script, { input: pieces(), onLine: answer.hear }).finally(answer.end)
+  const ended = host.run(script, { input: input(), onLine: answer.onLine }).finally(answer.end)
   ended.catch(() => undefined)
   return {
-    async go(log) {
+    async commit(log) {
       mayWrite.resolve(log)
       const output = await ended
-      if (output.code === 0) return answer.heard() !== ANSWER.there
-      if (broken instanceof Refusal) throw refused(artifact, broken.code, broken.message)
-      if (broken) throw broken
-      if (output.code === RECEIVE_ENDED.more && knowing === 'by manifests') return undefined
+      if (output.code === 0) return answer.received() !== ANSWER.there
+      if (inputError instanceof Refusal) throw refused(artifact, inputError.code, inputError.message)
+      if (inputError) throw inputError
+      if (output.code === RECEIVE_ENDED.more && source === 'by manifests') return undefined
       if (output.code === RECEIVE_ENDED.notSetUp) await host.query(assertSetUp(layout))
       throw failure(host, layout, release, artifact, output, sizeOf(manifest))
     },
   }
 }
 
-/** A script that reads its own text, packed, from the beginning of its input: on a slow line it would take longer than most manifests. */
+/** A script that reads its own gzipped text from the start of its input: uncompressed, it is larger than most manifests. */
 function packedScript({ text }: Script, release: Release): { readonly script: Script; readonly body: Buffer } {
   const body = gzipSync(text, { level: 9 })
   const script = sh.write`text=$(head -c ${body.length} | gzip -dc) && eval "$text"`
   return { script: { ...script, label: `upload of ${release.name}` }, body }
 }
 
-/** The items that the host named by the numbers of their lines; undefined when it wants nothing to be sent. */
+/** The items that the host requested by line number; undefined if it needs none. */
 export function missingIn(manifest: Manifest, answer: string | undefined): readonly FileItem[] | undefined {
-  const [word, ...numbers] = (answer ?? '').split(' ')
-  if (word !== ANSWER.missing) return undefined
+  const [keyword, ...numbers] = (answer ?? '').split(' ')
+  if (keyword !== ANSWER.missing) return undefined
   return numbers.map(number => {
     const item = manifest[Number(number) - 1]
-    if (item?.type !== 'file') throw new Error(`the host asks for line ${number} of the manifest, which is no file`)
+    if (item?.type !== 'file')
+      throw new Error(`The host requested line ${number} of the manifest, which is not a file.`)
     return item
   })
 }
 
-/** The artifact as it is when most of it is missing: it is packed already. Else a `.tar.gz` of the missing files alone. */
+/** The artifact itself if most of it is missing, since it is packed already; else a `.tar.gz` of the missing files. */
 async function* content(
   path: string,
   manifest: Manifest,
@@ -163,16 +164,16 @@ async function* content(
   const bytes = sizeOf(missing)
   if (2 * bytes > sizeOf(manifest)) {
     const { size } = await stat(path)
-    return yield* watched(createReadStream(path, { highWaterMark: CHUNK }), size, log)
+    return yield* withProgress(createReadStream(path, { highWaterMark: CHUNK }), size, log)
   }
   const files = filesAsTar(path, new Map(missing.map(item => [item.position, item.path])))
   // Errors surface on the consumer's stream.
-  yield* pipeline(watched(files, bytes, log), createGzip({ level: 9 }), () => undefined)
+  yield* pipeline(withProgress(files, bytes, log), createGzip({ level: 9 }), () => undefined)
 }
 
 const CHUNK = 256 * 1024
 
-/** An archive that cannot be read here, such as a `.tar.xz`: the host unpacks it, if it can. */
+/** For an archive that cannot be read on this machine, such as a `.tar.xz`: the host unpacks it, if it can. */
 async function sendWhole(deps: UploadDeps, artifact: Artifact, release: Release, log: Log): Promise<true> {
   const { host, layout, deploy } = deps
   const work = workFolder(layout, release, deploy.id)
@@ -191,16 +192,16 @@ function recordText(artifact: Artifact, { by }: Deploy): string {
   return JSON.stringify(record, null, 2)
 }
 
-/** Of all lines, the first that looks like this; undefined when no more come. */
+/** Waits for the first line that matches; `line` resolves to undefined if the output ends without one. */
 function firstLine(pattern: RegExp) {
-  let said: string | undefined
+  let match: string | undefined
   const { promise: line, resolve } = deferred<string | undefined>()
-  const hear = (text: string) => {
-    if (said !== undefined || !pattern.test(text)) return
-    said = text
+  const onLine = (text: string) => {
+    if (match !== undefined || !pattern.test(text)) return
+    match = text
     resolve(text)
   }
-  return { line, hear, heard: () => said, end: () => resolve(undefined) }
+  return { line, onLine, received: () => match, end: () => resolve(undefined) }
 }
 
 const NO_ROOM = /No space left on device|Disk quota exceeded/
@@ -208,7 +209,7 @@ const NO_ROOM = /No space left on device|Disk quota exceeded/
 const refused = (artifact: Artifact, code: number, detail: string): Fault =>
   slotFaults.ARTIFACT_REFUSED({
     artifact: basename(artifact.path),
-    why: UNPACK_REFUSED[code] ?? `unpacking it ended with ${code}`,
+    why: UNPACK_REFUSED[code] ?? `unpacking it ended with exit code ${code}`,
     detail,
   })
 
@@ -221,7 +222,7 @@ function failure(
   size: number,
 ): Fault {
   const { code, stdout, stderr } = output
-  const about = { host: host.name, path: release.dir }
+  const details = { host: host.name, path: release.dir }
   const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`
   if (code === RECEIVE_ENDED.notSetUp) return slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
   if (code === RECEIVE_ENDED.notWritable) return slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
@@ -231,8 +232,8 @@ function failure(
   }
   if (code === RECEIVE_ENDED.diskFull || NO_ROOM.test(stderr)) {
     const free = /^free (\d+)$/m.exec(stdout)?.[1]
-    return hostFaults.HOST_DISK_FULL({ ...about, size, free: free === undefined ? undefined : Number(free), reason })
+    return hostFaults.HOST_DISK_FULL({ ...details, size, free: free === undefined ? undefined : Number(free), reason })
   }
   if (UNPACK_REFUSED[code] !== undefined) return refused(artifact, code, stderr)
-  return hostFaults.HOST_WRITE_FAILED({ ...about, reason })
+  return hostFaults.HOST_WRITE_FAILED({ ...details, reason })
 }

@@ -1,6 +1,6 @@
 import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
-import { explained } from '../../slots/journal/story.ts'
+import { explainDown } from '../../slots/journal/story.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
@@ -29,7 +29,7 @@ export const promote = <S extends string>(parts: TaskDeps<S>, takeLock: TakeLock
       if (fine.status === 'rejected') throw fine.reason
       const move = await recorded(ground, event, async () => {
         if (planned.status === 'fulfilled') return planned.value
-        throw await explained(ground, slot.name, record, planned.reason)
+        throw await explainDown(ground, slot.name, record, planned.reason)
       })
       note(move ? move.record.release.name : 'already live')
       if (!move) show(`${slot.name} is already live; nothing was touched.`)

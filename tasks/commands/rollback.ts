@@ -1,4 +1,4 @@
-import { explained, nowhere } from '../../slots/journal/story.ts'
+import { explainDown, rollbackFault } from '../../slots/journal/story.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
@@ -10,9 +10,9 @@ export const rollback = <S extends string>(parts: TaskDeps<S>, takeLock: TakeLoc
     needs: [takeLock, detectLive],
     async run({ truth, idle, note, ...ground }) {
       const record = truth.records.find(found => found?.slot === idle.name)
-      if (!truth.live || !record?.promoted) throw await nowhere(ground, idle.name, record, truth.live !== undefined)
+      if (!truth.live || !record?.promoted) throw await rollbackFault(ground, idle.name, record, truth.live !== undefined)
       const move = await planSwitch(ground, truth, idle).catch(async (error: unknown) => {
-        throw await explained(ground, idle.name, record, error)
+        throw await explainDown(ground, idle.name, record, error)
       })
       note(`${record.release.name} in ${idle.name}`)
       return { move }

@@ -65,7 +65,7 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
       else {
         if (!found.root) {
           const refusal = await sudoRefusal(host, [['true']])
-          throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, said: refusal?.said })
+          throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, output: refusal?.stderr })
         }
         await install(host, planned, { app, deploy: deploy.id, before, note })
         await host.query(append(layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user))

@@ -23,7 +23,7 @@ export const preflight = <S extends string>({ task }: TaskDeps<S>, build: Build<
       // A release that proved unfit is refused before it costs the idle slot what runs there.
       const known = promote && !force ? assertNotBad(layout, release.name) : undefined
       const [checked, fine] = await Promise.allSettled([
-        look(ground, { release, room: contents.room() }),
+        look(ground, { release, space: contents.diskUsage() }),
         known && host.query(known),
       ])
       if (checked.status === 'rejected') throw checked.reason

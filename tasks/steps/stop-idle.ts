@@ -1,8 +1,8 @@
 import type { Pipeline } from '../../host/host.ts'
 import { append } from '../../slots/journal/journal.ts'
-import { cutWords, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
+import { describeInterrupted, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
 import type { LiveState } from '../../slots/state/readings.ts'
-import { whileThere } from '../../slots/upload/again.ts'
+import { withRelease } from '../../slots/upload/again.ts'
 import type { ReleaseUpload } from '../../slots/upload/upload.ts'
 import type { Context, TaskDeps } from '../context.ts'
 import type { DetectLive } from './detect-live.ts'
@@ -50,13 +50,13 @@ async function stop<S extends string>(context: StopContext<S>, sending?: Release
   const { truth, idle, drain = DRAIN, dryRun, log, note, ...ground } = context
   const { host, layout, deploy } = ground
   const record = truth.records.find(found => found?.slot === idle.name)
-  const cut = cutWords(record, deploy.id)
+  const cut = describeInterrupted(record, deploy.id)
   const stopping = { ...ground, log }
-  const stopped = async (batch?: Pipeline) => (await stopSlot(stopping, idle, record, drain, batch)).words
+  const stopped = async (batch?: Pipeline) => (await stopSlot(stopping, idle, record, drain, batch)).summary
   const words = dryRun
     ? await wouldStop(stopping, idle, record)
     : sending
-      ? await whileThere({ host, layout, log }, sending, stopped)
+      ? await withRelease({ host, layout, log }, sending, stopped)
       : await stopped()
   note(cut ? `${cut}; ${words}` : words)
   if (cut) {

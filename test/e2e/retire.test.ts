@@ -86,7 +86,7 @@ it('a dry run of retire and deploy reports the state of the slot, and stops noth
   await connect(4000, 2)
   const before = await pid()
   for (const words of [['retire'], ['deploy']])
-    expect(await ok(...words, '--dry-run')).toContain('blue runs, with 2 connections: it would be drained and stopped')
+    expect(await ok(...words, '--dry-run')).toContain('blue is running, with 2 connections: it would be drained and stopped')
   expect(await pid()).toBe(before)
   await ok('retire', '--drain', '0s')
   for (const words of [['retire'], ['deploy', '--promote']]) {

@@ -1,4 +1,4 @@
-/** Faults of the environment file: the application gets exactly what stands in it, or nothing is done. */
+/** Faults of the environment file: the application gets exactly its values, or the deploy is refused. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
@@ -33,22 +33,22 @@ afterEach(async () => {
 
 const logins = async () => (await site.host.exec("journalctl -u ssh --no-pager | grep -c 'Accepted publickey'")).stdout
 
-/** Deploys as somebody who may not read what belongs to others: root could read any file. */
+/** Deploys without the capabilities with which root can read any file. */
 async function deployWithoutPrivilege(): Promise<Ended> {
   if (process.getuid?.() !== 0) return deployNext(site)
   const bin = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
   const environment = { ...process.env, CI: '1', SSH_CONFIG: site.host.sshConfigFile, ...(await next()) }
-  const words = ['--bounding-set=-dac_override,-dac_read_search', process.execPath, bin, 'deploy']
+  const args = ['--bounding-set=-dac_override,-dac_read_search', process.execPath, bin, 'deploy']
   return new Promise(resolve => {
-    const child = execFile('setpriv', words, { cwd: site.folder, env: environment }, (_, stdout, stderr) =>
+    const child = execFile('setpriv', args, { cwd: site.folder, env: environment }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     )
   })
 }
 
-describe('F20 an environment file that cannot be used', () => {
+describe('F20 an unusable environment file', () => {
   it.each<[string, () => Promise<unknown>, RegExp]>([
-    ['missing', () => rm(file), /The environment file .*\.env cannot be read: it is not there/],
+    ['missing', () => rm(file), /The environment file .*\.env cannot be read: it does not exist/],
     ['unreadable', () => chmod(file, 0), /The environment file .*\.env cannot be read: permission denied/],
     ['a folder', () => rm(file).then(() => mkdir(file)), /The environment file .*\.env cannot be read: it is a folder/],
     [
@@ -63,7 +63,7 @@ describe('F20 an environment file that cannot be used', () => {
     ],
     ['with a name twice', () => dotenv(site, 'A=1\nA=Pl4nted\n'), /\.env, line 3: A stands there a second time/],
   ])(
-    'F20 .env %s: refused with the file and the line, never the value, and no host is asked',
+    'F20 .env %s is refused with the file and the line but not the value, and no host is contacted',
     async (_, spoil, cause) => {
       const before = await logins()
       await spoil()
@@ -81,7 +81,7 @@ describe('F20 an environment file that cannot be used', () => {
   )
 })
 
-it('F21 values with $ # & quotes, line breaks and unicode: the application sees the same bytes', async () => {
+it('F21 values with $ # & quotes, line breaks and unicode reach the application byte for byte', async () => {
   const values: Record<string, string> = {
     DOLLAR: 'a$HOME$PATH$(touch /tmp/owned)`touch /tmp/owned`',
     HASH: 'a # b #c',

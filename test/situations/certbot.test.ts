@@ -133,7 +133,7 @@ describe('F58 certbot has edited the site: a redirect to https, and HSTS', () =>
   it('setup keeps every byte of the site, also where another of its files has to be written', async () => {
     const before = await root(`cat ${OWN}`)
     const { output } = await underFault(secure, () => site.task('setup'), { exit: 0, noDeploy: true })
-    expect(output).toContain(`${OWN} was edited by others, and stays as it is.`)
+    expect(output).toContain(`${OWN} was edited by others and is left unchanged.`)
     expect(await root(`cat ${OWN}`)).toBe(before)
     await root(`sed -i 's/^open_file_cache off;/# &/' ${INCLUDE}`)
     const ended = await reloads(() => succeeds(site, 'setup'))

@@ -180,7 +180,7 @@ describe('F58 the site file was edited by others', () => {
     )
     const before = await root(`cat ${own}`)
     const { output } = await underFault(site, () => site.task('setup'), { exit: 0, noDeploy: true })
-    expect(output).toContain(`${own} was edited by others, and stays as it is.`)
+    expect(output).toContain(`${own} was edited by others and is left unchanged.`)
     expect(await root(`cat ${own}`)).toBe(before)
     expect((await succeeds(site, 'doctor')).stdout).toMatch(/ok +setup/)
   })
@@ -190,8 +190,8 @@ describe('F58 the site file was edited by others', () => {
     const running = site.start({ NGINX: '{"listen":8080,"url":"http://life.example"}' }, 'setup')
     const { output } = await underFault(site, () => running.ended, {
       exit: 3,
-      cause: /was edited by others, and does not say `listen 8080;`.*\[FILE_EDITED\]/,
-      next: /Put that line into it by hand/,
+      cause: /was edited by others, and lacks `listen 8080;`.*\[FILE_EDITED\]/,
+      next: /Add that line by hand/,
       noDeploy: true,
     })
     expect(output).not.toContain('[::]')

@@ -78,7 +78,7 @@ describe('F55 a setup that would cut what runs', () => {
   it('F55 the port of the live slot: refused, and a reload of nginx by anybody breaks nothing', async () => {
     await isRefused(
       () => task({ ...ours, ports: [4100, 5000] }, 'setup'),
-      /blue is live on .* and listens on port 4000, where the Taskfile has 4100.*\[SETUP_MOVES_LIVE\]/,
+      /blue is live on .* and listens on port 4000, but the Taskfile has 4100.*\[SETUP_MOVES_LIVE\]/,
       /change that of green alone/,
     )
     await root('systemctl reload nginx')
@@ -89,14 +89,14 @@ describe('F55 a setup that would cut what runs', () => {
   it('F55 the name of the live slot: refused', () =>
     isRefused(
       () => task({ ...ours, slots: ['red', 'green'] }, 'setup'),
-      /blue is live on .*, and the Taskfile has no slot of that name.*\[SETUP_FORGETS_LIVE\]/,
+      /blue is live on .*, but the Taskfile has no slot of that name.*\[SETUP_FORGETS_LIVE\]/,
       /Keep the name blue/,
     ))
 
   it('F55 a unit under which the live slot would not start again: refused', () =>
     isRefused(
       () => task({ ...ours, release: 'other' }, 'setup'),
-      /would not start again under the new files: its release has no bin\/other.*\[SETUP_STRANDS_LIVE\]/,
+      /could not be restarted with the new files: its release has no bin\/other.*\[SETUP_STRANDS_LIVE\]/,
       /Nothing was changed/,
     ))
 
@@ -110,7 +110,7 @@ describe('F55 a setup that would cut what runs', () => {
       resets: 'nginx reloads',
       noDeploy: true,
     })
-    expect(setup.stdout).toMatch(/green runs on port 5000 until its next deploy, and then on 5100/)
+    expect(setup.stdout).toMatch(/green stays on port 5000 until its next deploy, then moves to 5100/)
     const deployed = await task(moved, 'deploy', '--promote')
     expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
     expect(await site.live()).toBe('green')
@@ -128,7 +128,7 @@ describe('F57 two projects on one host', () => {
     {
       what: 'the same name and another folder',
       other: { app: 'life', root: '/srv/staging' },
-      cause: /\/etc\/\S+ on .* belongs to the application in \/srv\/life, whose name is life too.*\[APP_TAKEN\]/,
+      cause: /\/etc\/\S+ on .* belongs to the application in \/srv\/life, which is also named life.*\[APP_TAKEN\]/,
       next: /app: 'life_staging'/,
     },
     {
@@ -140,13 +140,13 @@ describe('F57 two projects on one host', () => {
     {
       what: 'the same port',
       other: { app: 'second', ports: [6000, 5000] as const },
-      cause: /The port 5000 of green is one of another application's .*life\.conf names it.*\[PORT_CLAIMED\]/,
+      cause: /The port 5000 of green belongs to another application .*life\.conf names it.*\[PORT_CLAIMED\]/,
       next: /another port/,
     },
     {
       what: "the name of one of the system's own units",
       other: { app: 'getty' },
-      cause: /systemd\/system\/getty@\.service is on .* already, and no setup made it.*\[FILE_NOT_OURS\]/,
+      cause: /systemd\/system\/getty@\.service already exists on .*, and was not created by setup.*\[FILE_NOT_OURS\]/,
       next: /another name than getty/,
     },
   ])('F57 $what: the second setup is refused, and says whose', ({ other, cause, next }) =>
@@ -192,7 +192,7 @@ describe('F70 a colleague with an account of their own', () => {
   ])('F70 %s %s: says whose application it is and what to do, and changes no owner', (...words) =>
     isRefused(
       () => task(bob, ...words),
-      /\/srv\/life on .* belongs to vagrant, and this is bob.*\[NOT_OURS\]/,
+      /\/srv\/life on .* belongs to vagrant, but the deploying user is bob.*\[NOT_OURS\]/,
       /Deploy as vagrant: .*npx task setup --user vagrant/,
     ),
   )
@@ -202,7 +202,7 @@ describe('F70 a colleague with an account of their own', () => {
     for (const words of [['status'], ['deploy']])
       await isRefused(
         () => task(as, ...words),
-        /belongs to vagrant, and this is root.*\[NOT_OURS\]/,
+        /belongs to vagrant, but the deploying user is root.*\[NOT_OURS\]/,
         /Deploy as vagrant/,
       )
     const before = await state()
@@ -240,7 +240,7 @@ describe('F71 a server on which only root exists', () => {
   it('F57 a site that nginx would read before ours does not take what names no site', async () => {
     await isRefused(
       () => task(fresh, 'setup', '--login', 'root'),
-      /that name no site .* go to \S+life.conf:\d+, the first .*\[NGINX_DEFAULT_TAKEN\]/,
+      /whose host name matches no site go to \S+life.conf:\d+, the first .*\[NGINX_DEFAULT_TAKEN\]/,
       /`default_server` to the `listen` line/,
     )
     await root(`sed -i -E 's/^( *listen .*80);/\\1 default_server;/' /etc/nginx/sites-available/life.conf

@@ -118,8 +118,8 @@ describe('F54 a setup that the host does not want', () => {
     const loaded = [await shown('TimeoutStopUSec'), await reloads()]
     const refused = await underFault(site, () => site.taskWith(all, 'setup'), {
       exit: 1,
-      cause: /could not be put in force on .*nginx.*\[SETUP_TAKEN_BACK\]/,
-      next: /Every file was put back as it was/,
+      cause: /could not be activated on .*nginx.*\[SETUP_TAKEN_BACK\]/,
+      next: /Every file was restored/,
       noDeploy: true,
     })
     expect(refused.output).toContain('unknown directive "nonsense"')
@@ -151,7 +151,7 @@ describe('F54 a setup that the host does not want', () => {
     await root(inject)
     const refused = await underFault(site, () => site.taskWith(all, 'setup'), {
       exit: 1,
-      cause: /did not take what setup wants there: .*\[SETUP_REFUSED\]/,
+      cause: /rejected the setup: .*\[SETUP_REFUSED\]/,
       next: /No file was changed/,
       heal: () => root(heal),
       noDeploy: true,
@@ -229,7 +229,7 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
       { exit: 1, cause: /\[COMMAND_FAILED\]/, resets: RELOAD, noDeploy: true },
     )
     await root(swift)
-    expect(cut.output).toMatch(/^failed: Prepare the host {2}what it had written was put back/m)
+    expect(cut.output).toMatch(/^failed: Prepare the host {2}the files that were written have been restored/m)
     expect(await files()).toBe(before)
     await isWhole(before)
     const next = await succeeds(site, 'setup')
@@ -249,7 +249,7 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
     expect(await root('ls -A /var/lib/switchyard')).toBe('life.setup')
     const doctor = await site.task('doctor')
     expect(doctor.code).toBe(3)
-    expect(doctor.stdout).toMatch(/fail +setup +a setup was cut before its end/)
+    expect(doctor.stdout).toMatch(/fail +setup +a setup was interrupted/)
     const next = await succeeds(site, 'setup')
     expect(await files()).toBe(before)
     expect(await shown('TimeoutStopUSec')).toBe('3s')

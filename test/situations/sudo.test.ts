@@ -55,7 +55,7 @@ describe('F68 a sudo that refuses: the advice is the line that helps', () => {
       },
       {
         exit: 3,
-        cause: /not fit, sudo: `sudo -n \/usr\/bin\/.*` is refused to vagrant, and 1 more/,
+        cause: /failed, sudo: `sudo -n \/usr\/bin\/.*` is refused to vagrant, and 1 more/,
         next: /: vagrant ALL=\(root\) NOPASSWD: \/usr\/bin\/.*life@green\.service/,
         heal: async () => said && followAdvice(said),
       },
@@ -64,7 +64,7 @@ describe('F68 a sudo that refuses: the advice is the line that helps', () => {
 
   it('F68 a later rule that asks for a password, requiretty, and a broken file: each has its own line', async () => {
     await sudoers('vagrant', 'vagrant ALL=(ALL) ALL')
-    const later = await refused(/is refused to vagrant/, /next: A later rule asks for a password again/)
+    const later = await refused(/is refused to vagrant/, /next: A later rule requires a password/)
     await followAdvice(later)
     const fit = [await succeeds(site, 'doctor')]
     await asBefore()
@@ -75,7 +75,7 @@ describe('F68 a sudo that refuses: the advice is the line that helps', () => {
     await asBefore()
 
     await root('chmod 0666 /etc/sudoers.d/switchyard-life')
-    await refused(/is refused to vagrant/, /next: Mend sudo itself .*switchyard-life is world writable/)
+    await refused(/is refused to vagrant/, /next: First repair sudo itself .*switchyard-life is world writable/)
     await assertCleanAfter(site, later, ...fit)
   })
 

@@ -23,7 +23,7 @@ import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
 import type { HostFile } from '../../slots/contracts.ts'
 import { environmentChanges } from '../../slots/environment/changes.ts'
-import { askHealth, askOnce, healthLoop, healthOf } from '../../slots/health/health.ts'
+import { healthLoop, healthOf, healthQuery, healthRequest } from '../../slots/health/health.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { layout as layoutOf } from '../../slots/layout.ts'
 import * as adopt from '../../slots/lifecycle/adopt.ts'
@@ -45,7 +45,7 @@ import { makeFolders, missingFolders } from '../../slots/setup/folders.ts'
 import { mayLock } from '../../slots/setup/owner.ts'
 import * as transaction from '../../slots/setup/transaction.ts'
 import { slotsOf } from '../../slots/slot.ts'
-import { askSudo } from '../../slots/sudo/refusal.ts'
+import { checkSudo } from '../../slots/sudo/refusal.ts'
 import { missingTools } from '../../slots/tools.ts'
 import { listScript } from '../../slots/upload/listed.ts'
 import * as receive from '../../slots/upload/receive.ts'
@@ -105,7 +105,9 @@ const supervised = (name: string, { start, stop, process, pid, log }: Supervisor
 
 /** What is no whole script: a part of one, or what makes a batch of others. */
 export const PARTS = new Set(
-  'guardBegin inOrder sideBySide removing refuseOutside isShared headerInput startTime insisting whose'.split(' '),
+  'guardBegin inOrder sideBySide defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose'.split(
+    ' ',
+  ),
 )
 
 export function samples(): Readonly<Record<string, Script>> {
@@ -119,7 +121,7 @@ export function samples(): Readonly<Record<string, Script>> {
 
     'receive by manifests': receive.receive(layout, made, '/srv/life/releases/.x', '{"a":"it\'s"}', 'by manifests'),
     'receive by contents': receive.receive(layoutOf('/srv/life'), made, '/srv/life/releases/.x', '{}', 'by contents'),
-    makeWayFor: sh.lines(receive.removing, receive.makeWayFor(layout, made)),
+    makeWayFor: sh.lines(receive.defineRemove, receive.makeWayFor(layout, made)),
     linkShared: receive.linkShared(layout),
     releaseRecord: release.releaseRecord(made),
     unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
@@ -136,10 +138,10 @@ export function samples(): Readonly<Record<string, Script>> {
     adoptedPid: adopt.adoptedPid(layout, blue),
     adoptedUptime: adopt.adoptedUptime(adopted),
     stopAdopted: adopt.stopAdopted(adopted).script,
-    askOnce: askOnce(blue, health, 2_000),
+    healthRequest: healthRequest(blue, health, 2_000),
     healthLoop: healthLoop(blue, pid, health),
     'healthLoop of a process': healthLoop(blue, 812, health),
-    askHealth: askHealth({ runtime, health } as never, blue, made).script,
+    healthQuery: healthQuery({ runtime, health } as never, blue, made).script,
 
     fence: fence(layout, deploy.id),
     holdLock: holdLock(layout, 5_000),
@@ -161,7 +163,7 @@ export function samples(): Readonly<Record<string, Script>> {
     'inspect without a release': inspect({ layout, slots, runtime: runtime as never, health }, []),
     mountLines: mountLines(layout),
     changedFiles: changedFiles(layout, slots),
-    askSudo: askSudo([['/usr/sbin/nginx', '-t']]),
+    checkSudo: checkSudo([['/usr/sbin/nginx', '-t']]),
     missingTools: missingTools(['find', 'tar']),
 
     ownerOf: ownerOf(layout),
@@ -172,12 +174,12 @@ export function samples(): Readonly<Record<string, Script>> {
     makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     mayLock: mayLock(layout).script,
-    written: transaction.written(setup, false),
-    'written and held': transaction.written(setup, true),
-    applied: transaction.applied(setup),
-    takenBack: transaction.takenBack(setup),
-    throughRoot: transaction.throughRoot,
-    leftOver: transaction.leftOver('life'),
+    written: transaction.writeScript(setup, false),
+    'written and held': transaction.writeScript(setup, true),
+    applied: transaction.applyScript(setup),
+    takenBack: transaction.takeBackScript(setup),
+    throughRoot: transaction.rootShell,
+    leftOver: transaction.interruptedSetup('life'),
 
     get: request.get(place, '/health', 5, { Authorization: 'x' }),
     getFollowing: request.getFollowing(place, '/health'),
@@ -189,7 +191,7 @@ export function samples(): Readonly<Record<string, Script>> {
     'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: undefined }),
     guardEnd: sh.lines(guardBegin(guard), guardEnd(guard)),
     livePort: haproxy.livePort(application),
-    move: haproxy.move(application, { slot: 'blue', generation: 'g1' }),
+    switchScript: haproxy.switchScript(application, { slot: 'blue', generation: 'g1' }),
     check: haproxy.check(application, guard),
     'check without a guard': haproxy.check(application, undefined),
     apply: haproxy.apply(application, 'deploy'),
@@ -231,7 +233,7 @@ export function samples(): Readonly<Record<string, Script>> {
       limit: 60,
     }),
     rpc: beam.rpc(layout, blue, 'life', 'IO.puts("it\'s")'),
-    remote: { writes: true, text: beam.remote(layout, blue, 'life') },
+    remoteConsole: { writes: true, text: beam.remoteConsole(layout, blue, 'life') },
     ...supervised(
       'systemd',
       systemd({ app: 'life', layout, slots: slots.all, startable: () => sh.read`true`, unitFile: () => '' }),

@@ -22,7 +22,7 @@ const faultOf = (act: () => unknown): Fault => {
 }
 
 describe('parseEnvironment', () => {
-  it('reads what dotenv reads: quotes, comments, export, several lines, escapes', () => {
+  it('reads the dotenv format: quotes, comments, export, multi-line values, escapes', () => {
     const text = [
       '\ufeff# a comment',
       '',
@@ -57,8 +57,8 @@ describe('parseEnvironment', () => {
     ['a dash in the name', 'A-B=sesame'],
     ['a dot in the name', 'A.B=sesame'],
     ['a digit at the beginning of the name', '1A=sesame'],
-    ['a name that an object keeps for itself', '__proto__=sesame'],
-    ['a name that the shell keeps for itself', 'UID=sesame'],
+    ['a name that is reserved in JavaScript objects', '__proto__=sesame'],
+    ['a name that is reserved in the shell', 'UID=sesame'],
     ['no =', 'sesame'],
     ['a # that touches the value', 'A=open#sesame'],
     ['a # right after the =', 'A=#sesame'],
@@ -73,7 +73,7 @@ describe('parseEnvironment', () => {
     ['bytes that are not UTF-8', Buffer.concat([Buffer.from('A=sesame'), Buffer.of(0xff)]).toString('utf8')],
     ['a code that is no character', 'A=sesame\uffff'],
     ['a value longer than Linux passes on', `A=sesame${'x'.repeat(131_072)}`],
-  ])('refuses %s, with the file and the line and never the value', (_, line) => {
+  ])('rejects %s, naming file and line but never the value', (_, line) => {
     const fault = faultOf(() => parseEnvironment(`FIRST=1\n\nLONG="2\n3"\n${line}\nLAST=4\n`, 'conf/.env', parse))
     expect(fault).toMatchObject({ code: 'ENV_LINE_INVALID', exitCode: 2 })
     const at = line.includes('\0') && line.includes('\n') ? 6 : 5
@@ -81,12 +81,12 @@ describe('parseEnvironment', () => {
     expect(`${fault.message} ${fault.hint} ${fault.detail}`).not.toContain('sesame')
   })
 
-  it('refuses a name that stands there twice, and says where the first one is', () => {
+  it('rejects a duplicate name and gives the line of the first', () => {
     const fault = faultOf(() => parseEnvironment('A=1\nB=2\nA=3\n', '.env', parse))
-    expect(fault.message).toBe('.env, line 3: A stands there a second time, after line 1.')
+    expect(fault.message).toBe('.env, line 3: A is already defined on line 1.')
   })
 
-  it('agrees with dotenv about every text that it takes', () => {
+  it('agrees with dotenv on every text that it accepts', () => {
     const piece = fc.constantFrom(
       ...[
         'A',
@@ -112,23 +112,23 @@ describe('parseEnvironment', () => {
       ],
       ...['export ', ': ', '\u2028', '\v', '\0', '.', '\nD=', '\nE="'],
     )
-    let taken = 0
+    let accepted = 0
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 14 }), pieces => {
         const text = pieces.join('')
-        let mine: Readonly<Record<string, string>>
+        let parsed: Readonly<Record<string, string>>
         try {
-          mine = parseEnvironment(text, '.env', parse)
+          parsed = parseEnvironment(text, '.env', parse)
         } catch (error) {
           expect(error).toBeInstanceOf(Fault)
           return
         }
-        taken += Object.keys(mine).length > 0 ? 1 : 0
-        expect(mine).toEqual(parse(text))
+        accepted += Object.keys(parsed).length > 0 ? 1 : 0
+        expect(parsed).toEqual(parse(text))
       }),
       { numRuns: 20_000 },
     )
-    expect(taken).toBeGreaterThan(100)
+    expect(accepted).toBeGreaterThan(100)
   }, 60_000)
 })
 
@@ -139,47 +139,52 @@ describe('readEnvironment', () => {
     await expect(readEnvironment(file)).resolves.toEqual({ A: '1' })
   })
 
-  it('says that a file is not there, or is a folder', async () => {
+  it('reports a file that is missing or is a folder', async () => {
     await expect(readEnvironment(join(folder, 'none'))).rejects.toMatchObject({
       code: 'ENV_FILE_UNREADABLE',
       exitCode: 2,
-      message: `The environment file ${join(folder, 'none')} cannot be read: it is not there.`,
+      message: `The environment file ${join(folder, 'none')} cannot be read: it does not exist.`,
     })
     await expect(readEnvironment(folder)).rejects.toMatchObject({ message: expect.stringContaining('it is a folder') })
   })
 
   const root = process.getuid?.() === 0
-  it.skipIf(root)(`says that a file may not be read${root ? ' (skipped: root may read every file)' : ''}`, async () => {
-    const file = join(folder, 'closed')
-    writeFileSync(file, 'A=1\n')
-    chmodSync(file, 0)
-    await expect(readEnvironment(file)).rejects.toMatchObject({ message: expect.stringContaining('permission denied') })
-  })
+  it.skipIf(root)(
+    `reports a file without read permission${root ? ' (skipped: root may read every file)' : ''}`,
+    async () => {
+      const file = join(folder, 'closed')
+      writeFileSync(file, 'A=1\n')
+      chmodSync(file, 0)
+      await expect(readEnvironment(file)).rejects.toMatchObject({
+        message: expect.stringContaining('permission denied'),
+      })
+    },
+  )
 })
 
 describe('environmentFile', () => {
-  it('quotes each value and escapes what is special inside double quotes', () => {
+  it('quotes each value and escapes what is special in double quotes', () => {
     expect(environmentFile({ A: 'plain', B: '$x `y` "z" \\n', C: 'two\nlines', D: '' })).toBe(
       'A="plain"\nB="\\$x \\`y\\` \\"z\\" \\\\n"\nC="two\nlines"\nD=""\n',
     )
   })
 
   it.each([
-    ['it holds a NUL byte', 'A', 'sesame\0'],
-    ['it holds a code that is no Unicode character', 'A', 'sesame\ud800'],
-    ['it holds a code that is no Unicode character', 'B', 'sesame\u{1ffff}'],
+    ['it contains a NUL byte', 'A', 'sesame\0'],
+    ['it contains a code point that is not a Unicode character', 'A', 'sesame\ud800'],
+    ['it contains a code point that is not a Unicode character', 'B', 'sesame\u{1ffff}'],
     ['it is longer than the 128 KiB that Linux passes to a program', 'A', `sesame${'x'.repeat(131_072)}`],
-    ['that is no name of a variable', 'A B', 'sesame'],
-    ['the shell keeps BASHOPTS for itself', 'BASHOPTS', 'sesame'],
-  ])('refuses a value because "%s" (%s), and does not show it', (why, name, value) => {
+    ['this is not a valid variable name', 'A B', 'sesame'],
+    ['the shell reserves BASHOPTS', 'BASHOPTS', 'sesame'],
+  ])('rejects a value because "%s" (%s), without quoting it', (why, name, value) => {
     const fault = faultOf(() => environmentFile({ [name]: value }))
     expect(fault).toMatchObject({ code: 'ENV_VALUE_INVALID', exitCode: 2 })
-    expect(fault.message).toBe(`The environment variable ${name} cannot be given to an application: ${why}.`)
+    expect(fault.message).toBe(`The environment variable ${name} cannot be passed to an application: ${why}.`)
     expect(fault.hint).not.toContain('sesame')
   })
 
   it.each(['dash', 'bash'])(
-    'is read to the same bytes by %s',
+    'is read unchanged by %s',
     shell => {
       const file = join(folder, `env-${shell}`)
       const character = fc.oneof(

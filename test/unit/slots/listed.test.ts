@@ -1,4 +1,4 @@
-/** The releases on a host, as they are listed: the script runs here, on folders like those of a host. */
+/** Runs the script that lists releases on this machine, in folders like those of a host. */
 import { mkdir, mkdtemp, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ const record = (version: string) =>
     2,
   )
 
-it('releases are listed newest first, with the slots that name them', async () => {
+it('releases are listed newest first, with the slots that use them', async () => {
   const found = await hostWith({ '1-a': record('1'), '2-b': record('2') }, { blue: '2-b', green: '1-a' })
   expect(found.map(({ name, slots }) => [name, slots])).toEqual([
     ['2-b', ['blue']],
@@ -53,7 +53,7 @@ it('releases are listed newest first, with the slots that name them', async () =
   ])
 })
 
-it('one that both slots name, and one whose record is damaged, are listed; an upload that has not ended is not', async () => {
+it('releases used by both slots or with a damaged record are listed, unfinished uploads are not', async () => {
   const found = await hostWith(
     { '1-a': record('1'), '2-b': '{', '.3-c.part': undefined, '4-d': undefined },
     { blue: '1-a', green: '1-a' },
@@ -64,6 +64,6 @@ it('one that both slots name, and one whose record is damaged, are listed; an up
   ])
 })
 
-it('a host without releases says so', async () => {
-  expect(releasesTable(await hostWith({}, {}), undefined)).toBe('No release was uploaded yet.')
+it('a host without releases is reported as such', async () => {
+  expect(releasesTable(await hostWith({}, {}), undefined)).toBe('No release has been uploaded yet.')
 })

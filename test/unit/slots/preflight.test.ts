@@ -133,7 +133,7 @@ describe('the preflight checks', () => {
       {},
       { sockets: [socket({ address: '*', port: 5000, user: 'nobody', unit: 'shop@blue.service' })] },
       'port 5000',
-      /held by a process that we may not see, of shop@blue\.service, run by nobody on \*/,
+      /held by a process that this user cannot see, of shop@blue\.service, run by nobody on \*/,
     ],
     [
       'a router that is down',

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { startable } from '../../../plugins/runtime/scripts.ts'
 import { layout } from '../../../slots/layout.ts'
 import { accountLines, deployingUser } from '../../../slots/setup/account.ts'
-import { assertUnclaimed, type Claims, parseStanding } from '../../../slots/setup/claims.ts'
+import { assertUnclaimed, type Claims, parseFiles } from '../../../slots/setup/claims.ts'
 import { parseSlots } from '../../../slots/setup/running.ts'
-import { written } from '../../../slots/setup/transaction.ts'
+import { writeScript } from '../../../slots/setup/transaction.ts'
 
 const folders = layout('/srv/life')
 const file = (path: string) => ({ path, text: '', mode: 0o644 })
@@ -24,7 +24,7 @@ const claims: Claims = {
   ],
 }
 
-describe('what stands on a host already', () => {
+describe('a setup', () => {
   const code = (path: string, text: string) => {
     try {
       assertUnclaimed('web-1', claims, [{ path, text }])
@@ -34,51 +34,86 @@ describe('what stands on a host already', () => {
     }
   }
   it.each([
-    ['our own unit', UNIT, '# Made by `task setup`\nWorkingDirectory=/srv/life/slots/%i/current\n', undefined],
     [
-      'the unit of the same name in another folder',
+      'our own unit is accepted',
+      UNIT,
+      '# Made by `task setup`\nWorkingDirectory=/srv/life/slots/%i/current\n',
+      undefined,
+    ],
+    [
+      'a unit of the same name for another folder is rejected',
       UNIT,
       'WorkingDirectory=/srv/staging/slots/%i/current',
       'APP_TAKEN',
     ],
-    ['the site of the same name in another folder', INCLUDE, 'if (-f /srv/staging/router/live/blue) {', 'APP_TAKEN'],
-    ['the sudoers file of another folder', '/etc/sudoers.d/switchyard-life', 'life to /srv/b/slots/ may', 'APP_TAKEN'],
     [
-      'a sudoers file of an earlier version',
+      'a site of the same name for another folder is rejected',
+      INCLUDE,
+      'if (-f /srv/staging/router/live/blue) {',
+      'APP_TAKEN',
+    ],
+    [
+      'a sudoers file for another folder is rejected',
+      '/etc/sudoers.d/switchyard-life',
+      'life to /srv/b/slots/ may',
+      'APP_TAKEN',
+    ],
+    [
+      'a sudoers file of an earlier version is accepted',
       '/etc/sudoers.d/switchyard-life',
       '# What deploying life may do',
       undefined,
     ],
-    ['a unit that somebody wrote', UNIT, '[Service]\nExecStart=/usr/bin/life\n', 'FILE_NOT_OURS'],
-    ['a site that somebody wrote', '/etc/nginx/sites-available/life.conf', 'server { }', 'FILE_NOT_OURS'],
-    ['a site of ours', '/etc/nginx/sites-available/life.conf', `include ${INCLUDE};`, undefined],
-    ['an empty file', UNIT, '\n', undefined],
-    ["a unit of the system's own", '/lib/systemd/system/life@.service', '', 'FILE_NOT_OURS'],
-    ['another name in our folder', '/etc/systemd/system/b@.service', '`task setup` /srv/life/slots/%i', 'ROOT_TAKEN'],
-    ['another name, another folder', '/etc/systemd/system/b@.service', '`task setup` /srv/life_b/slots/%i', undefined],
-    ['another site on our port', '/etc/nginx/switchyard/b.conf', 'set $switchyard_port 5000; }', 'PORT_CLAIMED'],
+    ['a unit that we did not write is rejected', UNIT, '[Service]\nExecStart=/usr/bin/life\n', 'FILE_NOT_OURS'],
+    ['a site that we did not write is rejected', '/etc/nginx/sites-available/life.conf', 'server { }', 'FILE_NOT_OURS'],
+    ['our own site is accepted', '/etc/nginx/sites-available/life.conf', `include ${INCLUDE};`, undefined],
+    ['an empty file is accepted', UNIT, '\n', undefined],
+    ['a unit of a system package is rejected', '/lib/systemd/system/life@.service', '', 'FILE_NOT_OURS'],
     [
-      'another site that passes to our port',
+      'another application in our folder is rejected',
+      '/etc/systemd/system/b@.service',
+      '`task setup` /srv/life/slots/%i',
+      'ROOT_TAKEN',
+    ],
+    [
+      'another application in another folder is accepted',
+      '/etc/systemd/system/b@.service',
+      '`task setup` /srv/life_b/slots/%i',
+      undefined,
+    ],
+    [
+      'another site on our port is rejected',
+      '/etc/nginx/switchyard/b.conf',
+      'set $switchyard_port 5000; }',
+      'PORT_CLAIMED',
+    ],
+    [
+      'another site that proxies to our port is rejected',
       '/etc/nginx/switchyard/b.blue.conf',
       'http://127.0.0.1:4000;',
       'PORT_CLAIMED',
     ],
-    ['another site on other ports', '/etc/nginx/switchyard/b.conf', 'set $switchyard_port 50000; }', undefined],
-  ])('%s', (_, path, text, wanted) => {
+    [
+      'another site on other ports is accepted',
+      '/etc/nginx/switchyard/b.conf',
+      'set $switchyard_port 50000; }',
+      undefined,
+    ],
+  ])('accepts or rejects what is already on the host: %s', (_, path, text, wanted) => {
     expect(code(path, text)).toBe(wanted)
   })
 
-  it('is read as the host prints it, each file once', () => {
+  it('parses the files that the host prints, each once', () => {
     const printed = `@@ switchyard /etc/a\none\n\ntwo\n@@ switchyard /etc/b\n\n@@ switchyard /etc/a\none\n\ntwo\n`
-    expect(parseStanding(printed)).toEqual([
+    expect(parseFiles(printed)).toEqual([
       { path: '/etc/a', text: 'one\n\ntwo\n' },
       { path: '/etc/b', text: '\n' },
     ])
   })
 })
 
-describe('the slots that stand on a host', () => {
-  it('have the port of their environment and their record, whatever of it is missing', () => {
+describe('the existing slots of a host', () => {
+  it('are parsed with port and record, even if one is missing or damaged', () => {
     const printed = 'blue 4000 {"slot":"blue","promoted":null}\ngreen - \nred 1 {cut\n*  - \n'
     expect(parseSlots(printed)).toEqual([
       { name: 'blue', port: 4000, record: { slot: 'blue', promoted: null } },
@@ -87,33 +122,33 @@ describe('the slots that stand on a host', () => {
     ])
   })
 
-  it('could not start again without the program that the unit wants', () => {
+  it('are reported as unable to start if the release lacks the program of the unit', () => {
     const script = startable(layout('/nowhere/life'), { name: 'blue', port: 1, env: {} }, 'bin/other').text
     expect(() => execFileSync('bash', ['-c', script])).toThrow(expect.objectContaining({ status: 51 }))
     expect(execFileSync('bash', ['-c', `(${script}) || :`]).toString()).toBe('its release has no bin/other\n')
   })
 })
 
-describe('the account that deploys', () => {
+describe('the deploying account', () => {
   const me = (user: string) => ({ user, group: user, root: true, missing: [] })
   it.each([
-    ['we are it', 'deploy', undefined, undefined, 'deploy'],
-    ['we are it, and the folder is ours', 'deploy', undefined, 'deploy', 'deploy'],
-    ['a colleague', 'bob', undefined, 'deploy', 'NOT_OURS'],
-    ['a colleague who may become root, for its owner', 'bob', 'deploy', 'deploy', 'deploy'],
-    ['root goes on as the owner', 'root', undefined, 'deploy', 'deploy'],
-    ['root for another', 'root', 'deploy', undefined, 'deploy'],
-    ['root, unasked', 'root', undefined, undefined, 'SETUP_AS_ROOT'],
-    ['root, asked', 'root', 'root', undefined, 'root'],
-    ['root, of old', 'root', undefined, 'root', 'root'],
-    ['another than the owner', 'root', 'deploy', 'root', 'NOT_OURS'],
-  ])('%s', (_, user, wished, owner, wanted) => {
-    const found = () => deployingUser('web-1', folders, me(user), { user: wished, owner })
-    if (/^[a-z]/.test(wanted)) expect(found()).toBe(wanted)
-    else expect(found).toThrow(expect.objectContaining({ code: wanted, exitCode: 3 }))
+    ['the connected user by default', 'deploy', undefined, undefined, 'deploy'],
+    ['the connected user when it owns the folder', 'deploy', undefined, 'deploy', 'deploy'],
+    ['rejects a user who does not own the folder', 'bob', undefined, 'deploy', 'NOT_OURS'],
+    ['the owner when another user with sudo requests it', 'bob', 'deploy', 'deploy', 'deploy'],
+    ['the owner when the connected user is root', 'root', undefined, 'deploy', 'deploy'],
+    ['the requested user when the connected user is root', 'root', 'deploy', undefined, 'deploy'],
+    ['rejects root unless it is requested', 'root', undefined, undefined, 'SETUP_AS_ROOT'],
+    ['root when it is requested', 'root', 'root', undefined, 'root'],
+    ['root when it owns the folder', 'root', undefined, 'root', 'root'],
+    ['rejects a requested user who is not the owner', 'root', 'deploy', 'root', 'NOT_OURS'],
+  ])('is chosen or rejected: %s', (_, user, requested, owner, expected) => {
+    const found = () => deployingUser('web-1', folders, me(user), { user: requested, owner })
+    if (/^[a-z]/.test(expected)) expect(found()).toBe(expected)
+    else expect(found).toThrow(expect.objectContaining({ code: expected, exitCode: 3 }))
   })
 
-  it('is shown with its keys, of which the end is enough', () => {
+  it('is shown with its keys, each shortened to its end', () => {
     const keys = ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIabcdefghijkl me@desk']
     expect(accountLines({ user: 'deploy', group: 'deploy', absent: true, keys })).toEqual([
       'new user deploy',
@@ -122,8 +157,8 @@ describe('the account that deploys', () => {
   })
 })
 
-it('the script that writes the files does nothing unless all of it has come', () => {
-  const { text } = written(
+it('the setup script does nothing unless all of it has arrived', () => {
+  const { text } = writeScript(
     {
       app: 'life',
       deploy: 'd1',
@@ -137,7 +172,7 @@ it('the script that writes the files does nothing unless all of it has come', ()
     const run = () => execFileSync('bash', ['-c', 'eval "$(cat)"'], { input: cut, stdio: 'pipe' })
     expect(run, String(part)).toThrow(/syntax error|unexpected/)
   }
-  // Without its last line it is whole for bash, and still nothing is begun.
+  // Without its last line the script is complete for bash, but must still start nothing.
   expect(
     execFileSync('bash', ['-c', 'eval "$(cat)"'], { input: text.slice(0, text.lastIndexOf('\n')) }).toString(),
   ).toBe('')

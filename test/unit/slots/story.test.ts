@@ -1,7 +1,7 @@
-/** What the journal tells of a slot that is down, or that nobody can go back to. */
+/** Why a slot is down, or cannot be rolled back to, according to the journal. */
 import { describe, expect, it } from 'vitest'
 import { slotFaults } from '../../../slots/faults.ts'
-import { explained, nowhere, stoppedBy, wasLive } from '../../../slots/journal/story.ts'
+import { explainDown, rollbackFault, stoppedBy, wasLive } from '../../../slots/journal/story.ts'
 import { layout } from '../../../slots/layout.ts'
 import type { JournalEntry } from '../../../slots/model.ts'
 import type { SlotRecord } from '../../../slots/state/slot-record.ts'
@@ -29,7 +29,7 @@ const live = entry({ event: 'promote', release: '1-abc' })
 const retired = entry({ event: 'retire' })
 const undone = entry({ result: 'undone' })
 
-describe('a slot that is down', () => {
+describe('the journal', () => {
   it.each([
     ['was retired', [entry({}), live, retired], retired],
     [
@@ -38,31 +38,30 @@ describe('a slot that is down', () => {
       retired,
     ],
     ['had its deploy taken back', [live, undone], undone],
-    ['was deployed to again since', [retired, entry({})], undefined],
+    ['was deployed to again after that', [retired, entry({})], undefined],
     ['was left running', [entry({}), live], undefined],
     ['has no history', [], undefined],
-  ])('%s', (_, entries, by) => {
+  ])('gives the entry that stopped a slot, if any: it %s', (_, entries, by) => {
     expect(stoppedBy(entries, 'green')).toBe(by)
   })
 
-  const told = (entries: readonly JournalEntry[]) => ({
-    host: fakeHost(() => entries.map(one => JSON.stringify(one)).join('\n')),
+  const withJournal = (entries: readonly JournalEntry[]) => ({
+    host: fakeHost(() => entries.map(entry => JSON.stringify(entry)).join('\n')),
     layout: layout('/srv/life'),
   })
   const down = slotFaults.SLOT_DOWN({ slot: 'green', state: 'stopped', log: 'the end of a log' })
 
-  it('is told as what it is only where somebody stopped it', async () => {
-    expect(await explained(told([retired]), 'green', record, down)).toMatchObject({
+  it('turns SLOT_DOWN into SLOT_STOPPED only if somebody stopped the slot', async () => {
+    expect(await explainDown(withJournal([retired]), 'green', record, down)).toMatchObject({
       code: 'SLOT_STOPPED',
       message: 'green is not running: ann@desk retired it at 2026-11-22T20:55:41.123Z.',
     })
-    expect(await explained(told([undone]), 'green', record, down)).toMatchObject({
-      message:
-        'green is not running: the deploy of 2-def to it was taken back at 2026-11-22T20:55:41.123Z, by ann@desk.',
+    expect(await explainDown(withJournal([undone]), 'green', record, down)).toMatchObject({
+      message: 'green is not running: the deploy of 2-def to it by ann@desk was undone at 2026-11-22T20:55:41.123Z.',
     })
-    expect(await explained(told([live]), 'green', record, down)).toBe(down)
+    expect(await explainDown(withJournal([live]), 'green', record, down)).toBe(down)
     const other = new Error('the line is cut')
-    expect(await explained(told([retired]), 'green', record, other)).toBe(other)
+    expect(await explainDown(withJournal([retired]), 'green', record, other)).toBe(other)
   })
 
   it.each([
@@ -80,7 +79,7 @@ describe('a slot that is down', () => {
       record,
       true,
       [live, entry({})],
-      'ben@desk deployed 2-def to green at 2026-11-23T08:00:00.000Z, in the place of 1-abc, which was live there',
+      'ben@desk deployed 2-def to green at 2026-11-23T08:00:00.000Z, replacing 1-abc, which was live there',
     ],
     [
       'it was deployed again',
@@ -89,12 +88,12 @@ describe('a slot that is down', () => {
       [entry({ event: 'promote' }), entry({})],
       'ben@desk deployed 2-def to green at 2026-11-23T08:00:00.000Z again, and it has not been live since',
     ],
-  ] as const)('nobody can go back to it: %s', async (_, now, isLive, entries, why) => {
-    const fault = await nowhere(told(entries), 'green', now, isLive)
+  ] as const)('explains why a rollback to a slot is impossible: %s', async (_, now, isLive, entries, why) => {
+    const fault = await rollbackFault(withJournal(entries), 'green', now, isLive)
     expect([fault.code, fault.message]).toEqual(['ROLLBACK_NOWHERE', `There is nothing to roll back to: ${why}.`])
   })
 
-  it('was live when it got the traffic, or was taken over', () => {
+  it('shows that a slot was live if it was promoted or adopted', () => {
     const adopted = entry({ event: 'adopt', release: '0.9' })
     expect(wasLive([live, entry({ event: 'promote', result: 'failed' })], 'green')).toBe(live)
     expect(wasLive([adopted, entry({})], 'green')).toBe(adopted)

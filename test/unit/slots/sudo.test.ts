@@ -5,7 +5,7 @@ import { refusalOf, sudoAnswer, sudoLine } from '../../../slots/sudo/refusal.ts'
 const JOURNAL = ['/usr/bin/journalctl', '--unit=life@blue.service']
 const TEST = ['/usr/sbin/nginx', '-t']
 
-describe('the rules of sudo', () => {
+describe('the sudo rules', () => {
   it.each([
     ['    (root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service', false],
     ['    (root) NOPASSWD: /usr/bin/true, /usr/bin/journalctl --unit\\=life@blue.service', false],
@@ -17,52 +17,52 @@ describe('the rules of sudo', () => {
     ['    (ALL) ALL\n    (root) NOPASSWD: /usr/bin/journalctl --unit\\=life@blue.service', false],
     ['    (root) NOPASSWD: /usr/bin/true, PASSWD: /usr/bin/journalctl', true],
     ['    (root) NOPASSWD: /usr/bin/journalctl *', undefined],
-    // Rules for other users say nothing of root.
+    // Rules for other users do not apply to root.
     ['    (root) ALL\n    (postgres) NOPASSWD: ALL', true],
     ['    (postgres) ALL', undefined],
-    // No password at all, unless a rule asks for one.
+    // No password at all unless a rule requires one.
     ['    env_reset, use_pty, !authenticate\n\n    (ALL) ALL', false],
     ['    !authenticate\n\n    (ALL) PASSWD: ALL', true],
     ['', undefined],
-  ])('%s', (listing, wanted) => {
-    expect(wantsPassword(listing, JOURNAL)).toBe(wanted)
+  ])('%j require a password: %s', (listing, expected) => {
+    expect(wantsPassword(listing, JOURNAL)).toBe(expected)
   })
 })
 
-describe('a refusal of sudo', () => {
+describe('a sudo refusal', () => {
   const of = (listing: string, ...denied: string[]) =>
     refusalOf('deploy', [TEST, JOURNAL], sudoAnswer(listing.split('\n'), denied))
 
-  test('is none for root, and none where all is allowed', () => {
+  test('is undefined for root or when all commands are allowed', () => {
     expect(of('root')).toBeUndefined()
     expect(of('    (ALL) NOPASSWD: ALL')).toBeUndefined()
   })
 
-  test('is none where only the list needs a password (listpw=always)', () => {
+  test('is undefined when only listing needs a password (listpw=always)', () => {
     expect(of('unlisted', '0 sudo: a password is required', '1 sudo: a password is required')).toBeUndefined()
   })
 
-  test('names the first command, how many more, and one line that allows them all', () => {
+  test('gives the first command, the number of others, and one line that allows them all', () => {
     expect(of('', '1 sudo: a password is required', '0 sudo: a password is required')).toEqual({
       user: 'deploy',
       command: '/usr/sbin/nginx -t',
       others: 1,
-      said: 'sudo: a password is required',
-      next: 'Run `npx task setup`, or add as root on the host with `visudo -f /etc/sudoers.d/zz-switchyard`: deploy ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/journalctl --unit\\=life@blue.service',
+      stderr: 'sudo: a password is required',
+      hint: 'Run `npx task setup`, or add as root on the host with `visudo -f /etc/sudoers.d/zz-switchyard`: deploy ALL=(root) NOPASSWD: /usr/sbin/nginx -t, /usr/bin/journalctl --unit\\=life@blue.service',
     })
   })
 
-  test('is there when sudo says nothing at all, as for a command that no rule names', () => {
+  test('is reported when sudo prints nothing, as for a command without a rule', () => {
     expect(of('    (root) NOPASSWD: /usr/sbin/nginx -t', '1 ')).toMatchObject({
       command: JOURNAL.join(' '),
       others: 0,
-      said: '',
+      stderr: '',
     })
   })
 
-  test('does not count the warning about a host name', () => {
-    const said = 'sudo: unable to resolve host web-1: Name or service not known'
-    expect(of('    (root) NOPASSWD: /usr/sbin/nginx -t', `1 ${said}; sudo: a password is required`)?.said).toBe(
+  test('ignores the warning about an unresolved host name', () => {
+    const warning = 'sudo: unable to resolve host web-1: Name or service not known'
+    expect(of('    (root) NOPASSWD: /usr/sbin/nginx -t', `1 ${warning}; sudo: a password is required`)?.stderr).toBe(
       'sudo: a password is required',
     )
   })
@@ -70,20 +70,23 @@ describe('a refusal of sudo', () => {
   test.each([
     ['sudo: sorry, you must have a tty to run sudo', /: Defaults:deploy !requiretty$/],
     ['bash: line 4: sudo: command not found', /apt-get install -y sudo$/],
-    ['sudo: /etc/sudoers.d/a is world writable; sudo: a password is required', /Mend sudo .*a is world writable/],
-    ['sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set', /Mend sudo .*setuid bit/],
-  ])('has its own advice: %s', (said, next) => {
-    expect(of('', `0 ${said}`)?.next).toMatch(next)
+    [
+      'sudo: /etc/sudoers.d/a is world writable; sudo: a password is required',
+      /First repair sudo .*a is world writable/,
+    ],
+    ['sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set', /First repair sudo .*setuid bit/],
+  ])('has a specific hint: %s', (stderr, hint) => {
+    expect(of('', `0 ${stderr}`)?.hint).toMatch(hint)
   })
 
-  test('by a later rule is told as that: another line before it would not help', () => {
-    expect(of('    (root) NOPASSWD: /usr/sbin/nginx -t\n    (ALL) ALL')?.next).toMatch(
-      /^A later rule asks for a password again.*zz-switchyard`: deploy ALL=\(root\) NOPASSWD: \/usr\/sbin\/nginx -t, /,
+  test('by a later rule has a hint that puts the new rule last', () => {
+    expect(of('    (root) NOPASSWD: /usr/sbin/nginx -t\n    (ALL) ALL')?.hint).toMatch(
+      /^A later rule requires a password.*zz-switchyard`: deploy ALL=\(root\) NOPASSWD: \/usr\/sbin\/nginx -t, /,
     )
   })
 })
 
-test('a rule has each character that means something to sudoers escaped', () => {
+test('a sudoers rule has its special characters escaped', () => {
   expect(sudoLine('deploy', [['/bin/x', '--a=b:c', 'd,e*']])).toBe(
     'deploy ALL=(root) NOPASSWD: /bin/x --a\\=b\\:c d\\,e\\*',
   )
