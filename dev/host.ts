@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
+import { containerShells, type Outcome } from './container-shell.ts'
 import { ensureHostImage } from './engine.ts'
 
 const run = promisify(execFile)
@@ -17,13 +18,6 @@ export interface HostOptions {
   ports?: readonly number[]
   /** Leaves the container and its keys when this process ends; `stop()` still removes them. */
   keep?: boolean
-}
-
-/** How a command ended. */
-export interface Outcome {
-  code: number
-  stdout: string
-  stderr: string
 }
 
 export interface TestHost extends AsyncDisposable {
@@ -44,7 +38,7 @@ export interface TestHost extends AsyncDisposable {
   readonly alias: 'life-test'
   /** Units that failed while the host booted; an empty list is the rule. */
   readonly failedUnits: readonly string[]
-  /** Runs a line of bash as root, beside SSH (through `docker exec`). Never throws for an exit code. */
+  /** Runs a line of bash as root, beside SSH. Never throws for an exit code, only when the container ends meanwhile. */
   exec(command: string): Promise<Outcome>
   /** Copies a local file or folder to this path on the host, owned by root. Not into `/run`, which is a tmpfs. */
   copyIn(source: string, target: string): Promise<void>
@@ -68,21 +62,23 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', keyFile])
     const authorizedKey = (await readFile(`${keyFile}.pub`, 'utf8')).trim()
     const { container, ports } = await boot(image, name, authorizedKey, [22, 80, ...(options.ports ?? [])])
-    const exec = async (command: string): Promise<Outcome> => {
-      const { exitCode, stdout, stderr } = await container.exec(['bash', '-c', command])
-      return { code: exitCode, stdout, stderr }
-    }
     const port = (containerPort: number): number => {
       const found = ports.get(containerPort)
       if (found === undefined) throw new Error(`Port ${containerPort} was not published`)
       return found
     }
+    const shells = containerShells(container.getId())
+    const { exec } = shells
     const failed = await exec('systemctl list-units --failed --plain --no-legend')
     const hostKeys = await exec('cat /etc/ssh/ssh_host_*_key.pub')
     const knownHostsFile = join(folder, 'known_hosts')
     await writeFile(knownHostsFile, hostKeys.stdout.replace(/^/gm, `[127.0.0.1]:${port(22)} `).trimEnd())
     const sshConfigFile = join(folder, 'ssh_config')
     await writeFile(sshConfigFile, sshConfig({ port: port(22), keyFile, knownHostsFile }))
+    const stop = async () => {
+      shells.close()
+      await remover.remove()
+    }
     return {
       id: container.getId(),
       sshPort: port(22),
@@ -101,8 +97,8 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
         else await container.copyFilesToContainer([{ source, target }])
       },
       restart: ({ powerLoss = false } = {}) => container.restart({ timeout: powerLoss ? 0 : 10_000 }),
-      stop: remover.remove,
-      [Symbol.asyncDispose]: remover.remove,
+      stop,
+      [Symbol.asyncDispose]: stop,
     }
   } catch (error) {
     await remover.remove()
