@@ -2,6 +2,7 @@
 
 import { catalogue, fault } from '../runner/fault.ts'
 import type { Release } from './contracts.ts'
+import { describeReadings } from './format.ts'
 import { describeAnswer, type FailedCheck, healthDetail, healthHint, healthMessage } from './health/format.ts'
 import type { Check, JournalEntry, LockOwner, Maintenance } from './model.ts'
 
@@ -89,15 +90,14 @@ export const slotFaults = catalogue({
   }),
   LIVE_UNKNOWN: fault<{ readings: readonly (readonly [string, string])[] }>({
     exitCode: 3,
-    message: d =>
-      `It is not certain which slot is live: ${d.readings.map(([who, says]) => `${who} says ${says}`).join(', ')}.`,
+    message: d => `It is not certain which slot is live: ${describeReadings(d.readings)}.`,
     hint: ({ readings: [router, answer, records] }) =>
       answer?.[1] === 'no slot' && records && records[1] !== 'no slot'
         ? `Run \`npx task repair --force ${records[1]}\` to send the traffic to ${records[1]} again, or name the other slot. Nothing was changed.`
         : router?.[1] === answer?.[1]
           ? 'Find out which is right with `npx task status` and the site itself; `npx task repair` updates the records to match the router. Nothing was changed.'
           : 'Run `npx task doctor` to find out why the site and the router disagree. Nothing was changed.',
-    detail: d => d.readings.map(([who, says]) => `${who.padEnd(14)} ${says}`).join('\n'),
+    detail: d => d.readings.map(([source, slot]) => `${source.padEnd(14)} ${slot}`).join('\n'),
   }),
   LIVE_ILL: fault<{ slot: string; state: string; health: string; path: string }>({
     exitCode: 3,

@@ -1,4 +1,4 @@
-/** A process that ran on the host before us: how it becomes the live slot without a restart, and how it ends. */
+/** Adopting a process that was started before switchyard was set up: it becomes the live slot without a restart, and is stopped by its pid. */
 
 import { posix } from 'node:path'
 import { EXIT } from '../../host/exit-codes.ts'
@@ -17,8 +17,8 @@ import { portTaken } from './connections.ts'
 import { onPort } from './sockets.ts'
 
 /**
- * Prints pid, start time and working folder of the process that listens on a slot's port; of a server that forks that is the one whose parent
- * does not listen there.
+ * Prints pid, start time and working directory of the process that listens on a slot's port. Of a server that forks, it is the process whose parent does
+ * not listen there.
  */
 const holder = (slot: Slot): Script => sh.read`
 pids=" $(ss -Hltnp ${onPort(slot.port)} | sed 's/pid=/\\n/g' | sed -n 's/^\\([0-9]*\\),fd=.*/\\1/p' | sort -nu | tr '\\n' ' ')"
@@ -30,7 +30,7 @@ done
 if [ $# = 0 ]; then exit 0; fi
 printf '%s\\n%s\\n%s' "$1" "$(${startTime('$1')})" "$(readlink "/proc/$1/cwd")"`
 
-/** Field 22 of `/proc/PID/stat`: with the pid it names one process for as long as the machine is up (proc(5)). */
+/** Prints field 22 of `/proc/PID/stat` (proc(5)). Together with the pid it identifies a process until the next reboot. */
 export const startTime = (pid: string | number): Script => ({
   writes: false,
   text: `sed 's/.*) //' "/proc/${pid}/stat" | cut -d' ' -f20`,
@@ -42,7 +42,7 @@ export interface Found {
   readonly folder: string
 }
 
-/** Throws `ADOPT_NOTHING` when nothing of ours listens on the slot's port. */
+/** Throws `ADOPT_NOTHING` if no process of this user listens on the slot's port. */
 export const findRunning = (slot: Slot): Query<Found> =>
   capture(holder(slot), text => {
     const [pid, startTime, folder] = text.split('\n')
@@ -50,11 +50,11 @@ export const findRunning = (slot: Slot): Query<Found> =>
     return { pid: Number(pid), startTime, folder }
   })
 
-/** Prints the pid of a slot's adopted process, as `writeRecord` has written it; nothing where there is none. */
+/** Prints the pid of a slot's adopted process from its record, in the format of `writeRecord`; nothing if there is none. */
 export const adoptedPid = (layout: Layout, slot: Slot): Script => sh.read`
 sed -n '/^  "adopted": {/,/}/ s/^ *"pid": \\([0-9]*\\).*/\\1/p' ${layout.slot(slot.name).record} 2>/dev/null || :`
 
-/** What the records say of an adopted process: its folder stands for its release. */
+/** The record of an adopted process. Its working directory takes the place of a release's folder. */
 export const adoptedRecord = (
   slot: Slot,
   found: Found,
@@ -73,7 +73,7 @@ export const adoptedRecord = (
   adopted: { pid: found.pid, startTime: found.startTime },
 })
 
-/** Prints the seconds since an adopted process was started. Fails when it is gone, also when another one has got its pid. */
+/** Prints the seconds since an adopted process was started. Fails if it is gone, even if another process has its pid now. */
 export const adoptedUptime = ({ pid, startTime: began }: NonNullable<SlotRecord['adopted']>): Script => sh.read`
 [ "$(${startTime(pid)} 2>/dev/null)" = ${began} ] || exit 1
 ps -o etimes= -p ${pid}`
@@ -86,7 +86,11 @@ const stopScript = ({ pid, startTime: began }: NonNullable<SlotRecord['adopted']
     parameters: { pid, began, seconds, startTime: startTime('$1'), ...EXIT.process },
   })
 
-/** Resolves when it is gone. Throws `ADOPTED_STUCK` when it does not go. */
+/**
+ * Resolves when the process is gone. Throws `ADOPTED_STUCK` if it survives SIGKILL.
+ *
+ * @param seconds time between SIGTERM and SIGKILL
+ */
 export function stopAdopted(adopted: NonNullable<SlotRecord['adopted']>, seconds = 30): Query<Stopped> {
   const script = stopScript(adopted, seconds)
   return {
@@ -102,10 +106,10 @@ export function stopAdopted(adopted: NonNullable<SlotRecord['adopted']>, seconds
 
 type AdoptDeps = Pick<Deps, 'host' | 'layout' | 'slots' | 'router' | 'health' | 'deploy' | 'log'>
 
-/** Makes the application that runs on the first slot's port the live one. Nothing is restarted; a host that has a live slot is left alone. */
+/** Makes the application that listens on the first slot's port the live one, without a restart. Does nothing if a slot is already live. */
 export async function adopt({ host, layout, slots, router, health, deploy, log }: AdoptDeps): Promise<void> {
   const route = await host.query(router.live())
-  if (route.slot !== undefined) return log(`${route.slot} is live already: there is nothing to adopt.`)
+  if (route.slot !== undefined) return log(`${route.slot} is already live: there is nothing to adopt.`)
   const slot = slots.other(undefined)
   const found = await host.query(findRunning(slot))
   const result = await host.query(capture(healthLoop(slot, found.pid, { ...health, soak: 0 }), parseHealth))

@@ -1,4 +1,4 @@
-/** Who listens on a slot's port, and who is connected to it. Read from the kernel's own tables, through `ss`. */
+/** The listeners on a slot's port and the connections to it, according to `ss`. */
 
 import { EXIT } from '../../host/exit-codes.ts'
 import { capture, commandFailed, type Query } from '../../host/query.ts'
@@ -6,15 +6,15 @@ import { type Script, sh } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import type { Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
-import { holderWords, onPort, parseSockets, type Socket, whose } from './sockets.ts'
+import { describeHolder, onPort, parseSockets, type Socket, whose } from './sockets.ts'
 
-/** Exits with `TAKEN` when somebody listens on a slot's port. */
+/** Exits with `TAKEN` if a process listens on a slot's port. */
 const portFree = (slot: Slot): Script =>
   sh.read`taken=$(ss -Hltn ${onPort(slot.port)}); if [ -n "$taken" ]; then exit ${TAKEN}; fi`
 
 const TAKEN = EXIT.port.taken
 
-/** Throws `PORT_TAKEN`, naming who it is, when somebody listens on a port that should be free. Stops nothing. */
+/** Throws `PORT_TAKEN`, which names the process, if one listens on a port that should be free. */
 export function assertPortFree(slot: Slot): Query<void> {
   const script = portFree(slot)
   return {
@@ -22,24 +22,24 @@ export function assertPortFree(slot: Slot): Query<void> {
     async read(output, host) {
       if (output.code === 0) return
       if (output.code !== TAKEN) throw commandFailed(host, script, output)
-      const seen = await host.query(capture(sh.lines(whose, sh.read`whose ${onPort(slot.port)}`)))
-      throw portTaken(slot, parseSockets(seen.split('\n')), 'somebody who has let go of it since')
+      const listening = await host.query(capture(sh.lines(whose, sh.read`whose ${onPort(slot.port)}`)))
+      throw portTaken(slot, parseSockets(listening.split('\n')), 'a process that has released it since')
     },
   }
 }
 
-/** The fault for a slot whose port is held by the strangers among these sockets, or else by `nobody`. */
-export function portTaken({ name, port }: Slot, sockets: readonly Socket[], nobody: string): Fault {
-  const strangers = sockets.filter(({ owner }) => owner === undefined)
-  return slotFaults.PORT_TAKEN({ slot: name, port, holder: strangers.map(holderWords).join('; ') || nobody })
+/** The fault for a port that is held by the owners of foreign sockets. `fallback` describes the holder if there are none. */
+export function portTaken({ name, port }: Slot, sockets: readonly Socket[], fallback: string): Fault {
+  const foreign = sockets.filter(({ owner }) => owner === undefined)
+  return slotFaults.PORT_TAKEN({ slot: name, port, holder: foreign.map(describeHolder).join('; ') || fallback })
 }
 
-/** Prints how many connections to a slot's port are established. */
+/** Prints the number of established connections to a slot's port. */
 export const connections = (slot: Slot): Script => sh.read`ss -Htn state established ${onPort(slot.port)} | wc -l`
 
 /**
- * Waits on the host until nobody is connected to a slot, at most `limit` milliseconds, and prints a line at each change and one at the
- * end: milliseconds since the start, and how many are left.
+ * Waits on the host until a slot has no connections, at most `limit` milliseconds. Prints a line at each change and one at the end: milliseconds since the
+ * start, and the number of connections left.
  */
 export const drainLoop = (slot: Slot, limit: number): Script =>
   sh.read`
@@ -53,9 +53,10 @@ while :; do
 done
 printf '%s %s\\n' "$passed" "$left"`
 
-/** How many connections are left, and when that was seen: milliseconds since the wait began. */
+/** The number of connections left at one moment. */
 export interface Left {
   readonly left: number
+  /** Since the wait began. */
   readonly milliseconds: number
 }
 
@@ -70,27 +71,27 @@ export function parseLeft(line: string): Left {
 }
 
 interface Listener {
-  /** Hears each count but a zero at the very beginning. */
+  /** Called at each change, but not for an initial zero. */
   onChange?(now: Left): void
-  /** Hears how it ended, before what stands behind it in its pipeline has run. */
+  /** Called when the wait has ended, before the next script of the pipeline has completed. */
   onEnd?(drained: Drained): void
 }
 
-/** Waits until a slot has no connection left, or `limit` milliseconds are over: then `left` says how many a stop will cut. */
+/** Waits until a slot has no connections, or `limit` milliseconds have passed; `left` is then the number that a stop will cut. */
 export function drain(slot: Slot, limit: number, { onChange, onEnd }: Listener = {}): Query<Drained> {
   let first: Left | undefined
   let last: Left | undefined
-  let told = false
+  let ended = false
   const onLine = (line: string) => {
     const now = parseLeft(line)
     if (now.left !== (last?.left ?? 0)) onChange?.(now)
     first ??= now
     last = now
-    if (!told && (now.left === 0 || now.milliseconds >= limit)) {
-      told = true
+    if (!ended && (now.left === 0 || now.milliseconds >= limit)) {
+      ended = true
       onEnd?.({ before: first.left, ...now })
     }
   }
-  const seen = () => ({ before: first?.left ?? 0, ...(last ?? { left: 0, milliseconds: 0 }) })
-  return capture(drainLoop(slot, limit), seen, { onLine })
+  const drained = () => ({ before: first?.left ?? 0, ...(last ?? { left: 0, milliseconds: 0 }) })
+  return capture(drainLoop(slot, limit), drained, { onLine })
 }

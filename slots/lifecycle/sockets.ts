@@ -1,29 +1,29 @@
-/** Who listens on a host: the sockets, as `whose` prints them. */
+/** The listening sockets of a host and their owners, as printed by `whose`. */
 import { program } from '../../host/program.ts'
 import type { Script } from '../../host/script.ts'
 
-/** A TCP socket that listens, as `whose` saw it. */
+/** A listening TCP socket. */
 export interface Socket {
-  /** Position of the process that it belongs to among those that were named; undefined for a stranger's. */
+  /** Index of the process that it belongs to among the pids passed to `whose`; undefined for a foreign socket. */
   readonly owner: number | undefined
   readonly address: string
   readonly port: number
-  /** Who runs the process that made it. */
+  /** The user of the process that created it. */
   readonly user: string
-  /** The systemd service in which it was made, such as `shop@blue.service`, where the kernel tells. */
+  /** The systemd service in which it was created, such as `shop@blue.service`, if the kernel reports it. */
   readonly unit: string | undefined
-  /** Missing for processes of other users, which only root may see. */
+  /** Undefined for processes of other users, which only root can see. */
   readonly pid: number | undefined
   readonly name: string | undefined
 }
 
-/** The function `whose FILTER PID...` of the shell, which prints each socket that listens; no filter, all sockets. */
+/** Defines the shell function `whose FILTER PID...`, which prints the listening sockets; with an empty filter, all of them. */
 export const whose: Script = program(new URL('./whose.sh', import.meta.url))
 
-/** The filter of `whose` for the sockets of one port. */
+/** The ss filter for one port. */
 export const onPort = (port: number): string => `sport = :${port}`
 
-/** Reads what `whose` printed. */
+/** Parses the output of `whose`. */
 export const parseSockets = (lines: readonly string[]): readonly Socket[] => lines.filter(Boolean).map(parseSocket)
 
 function parseSocket(line: string): Socket {
@@ -40,10 +40,10 @@ function parseSocket(line: string): Socket {
   }
 }
 
-/** A socket's process in words, as far as it can be seen: `perl, process 812, of stranger.service, run by nobody on 127.0.0.1`. */
-export const holderWords = ({ name, pid, unit, user, address }: Socket): string =>
+/** @example `perl, process 812, of stranger.service, run by nobody on 127.0.0.1` */
+export const describeHolder = ({ name, pid, unit, user, address }: Socket): string =>
   [
-    pid === undefined ? 'a process that we may not see' : `${name ?? 'a program'}, process ${pid}`,
+    pid === undefined ? 'a process that this user cannot see' : `${name ?? 'a program'}, process ${pid}`,
     ...(unit === undefined ? [] : [`of ${unit}`]),
     `run by ${user} on ${address}`,
   ].join(', ')

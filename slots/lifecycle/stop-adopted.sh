@@ -1,16 +1,16 @@
 #!/bin/bash -eu
-# Ends an adopted process: SIGTERM, and SIGKILL after the limit. What was killed has another 10 seconds to go.
+# Stops an adopted process: SIGTERM, and SIGKILL after the timeout. After SIGKILL it waits another 10 seconds.
 #
 # Parameters
-#   pid         of the process
+#   pid         pid of the process
 #   began       its start time, as `start_time` prints it
 #   seconds     from SIGTERM to SIGKILL
 #   start_time  prints the start time of a pid
 #
-# Prints: `running` or `stopped` (what it was), then `yes` or `no` (whether it was killed).
-# Exit codes: `stuck` (EXIT.process) when even the kill has not ended it.
+# Prints: `running` or `stopped` (its state before), then `yes` or `no` (whether it was killed).
+# Exit codes: `stuck` (EXIT.process) if the process survived SIGKILL.
 was=stopped killed=no
-# Another process that got its pid is left alone, and so is a zombie, which nobody has asked about yet.
+# Fails for another process that has the pid now, and for a zombie, which has exited and only waits for its parent.
 same() {
   case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in [ZX]*|'') return 1 ;; esac
   [ "$(start_time "$pid" 2>/dev/null)" = "$began" ]

@@ -1,4 +1,4 @@
-/** Stops a slot that is not live, gently: first nobody is connected to it, then it ends. */
+/** Drains and stops a slot that is not live. */
 
 import type { Pipeline } from '../../host/host.ts'
 import { capture, type Query, succeeds } from '../../host/query.ts'
@@ -12,18 +12,21 @@ import { connections, type Drained, drain, type Left } from './connections.ts'
 export interface Retired {
   readonly was: 'running' | 'stopped'
   readonly killed: boolean
-  /** Connections that were still there when the drain was over, and that the stop ended. */
+  /** Connections that were left after the drain and were closed by the stop. */
   readonly cut: number
-  /** All of it for people: `green ended, 3 connections were cut: the application closed them`. */
-  readonly words: string
+  /** A message: `green ended, 3 connections were cut: the application closed them as it ended`. */
+  readonly summary: string
 }
 
-/** While a slot stops, its application may close its last connections in batches: they are counted for so long, in milliseconds. */
+/** Milliseconds for which connections are counted while a slot stops; its application may close the last ones in batches. */
 const WATCH = 300_000
 
 /**
- * Resolves when the slot's process is gone. `record`: the slot's, as it was read under the lock. `limit`: of the drain, in milliseconds.
- * The count is told at each change. `batch`: what must come before it; it is run here.
+ * Drains the slot, stops it, and resolves when its process is gone. Logs the number of connections at each change.
+ *
+ * @param record the slot's record, read while the lock was held
+ * @param limit timeout of the drain, in milliseconds
+ * @param batch scripts to run before; this function runs the batch
  */
 export async function stopSlot(
   deps: Pick<Deps, 'host' | 'runtime' | 'log'>,
@@ -33,26 +36,28 @@ export async function stopSlot(
   batch: Pipeline = deps.host.pipeline(),
 ): Promise<Retired> {
   const { host, runtime, log } = deps
-  const tell = (during: string) => (now: Left) => log(`${slot.name}, ${during}: ${leftWords(now)}`)
+  const logLeft = (phase: string) => (now: Left) => log(`${slot.name}, ${phase}: ${describeLeft(now)}`)
   let watch: Promise<unknown> | undefined
   const onEnd = ({ before, left }: Drained) => {
     if (left === 0) return
-    log(`${slot.name} still has ${left} of ${pluralize(before, 'connection')} after ${limit} ms: the stop ends them.`)
-    watch = host.query(drain(slot, WATCH, { onChange: tell('stop') })).catch(() => undefined)
+    log(
+      `${slot.name} still has ${left} of ${pluralize(before, 'connection')} after ${limit} ms: stopping it closes them.`,
+    )
+    watch = host.query(drain(slot, WATCH, { onChange: logLeft('stop') })).catch(() => undefined)
   }
-  const drained = batch.add(drain(slot, limit, { onChange: tell('drain'), onEnd }))
+  const drained = batch.add(drain(slot, limit, { onChange: logLeft('drain'), onEnd }))
   const stopped = batch.add(stopping(runtime, slot, record))
   await batch.run()
   await watch
   const { left: cut } = await drained
   const { was, killed } = await stopped
-  return { was, killed, cut, words: retiredWords(slot.name, { was, killed, cut }) }
+  return { was, killed, cut, summary: describeRetired(slot.name, { was, killed, cut }) }
 }
 
 const stopping = (runtime: Runtime, slot: Slot, record: SlotRecord | undefined): Query<Stopped> =>
   record?.adopted ? stopAdopted(record.adopted) : runtime.stop(slot)
 
-/** What a dry run can say of a slot that it does not stop: what was seen of it. Prints how it would be stopped. */
+/** The dry-run counterpart of `stopSlot`: resolves to a message about the slot's current state, and prints the command that would stop it. */
 export async function wouldStop(
   { host, runtime }: Pick<Deps, 'host' | 'runtime' | 'log'>,
   slot: Slot,
@@ -64,22 +69,21 @@ export async function wouldStop(
     record?.adopted ? succeeds(adoptedUptime(record.adopted)) : undefined,
   ])
   await host.query(stopping(runtime, slot, record))
-  const runs = process.state === 'running' || adopted === true
-  if (!runs) return `${slot.name} is down: there is nothing to stop`
-  return `${slot.name} runs, with ${pluralize(Number(connected), 'connection')}: it would be drained and stopped`
+  const running = process.state === 'running' || adopted === true
+  if (!running) return `${slot.name} is down: there is nothing to stop`
+  return `${slot.name} is running, with ${pluralize(Number(connected), 'connection')}: it would be drained and stopped`
 }
 
-const leftWords = ({ left, milliseconds }: Left): string =>
+const describeLeft = ({ left, milliseconds }: Left): string =>
   `${left === 0 ? 'no connection' : pluralize(left, 'connection')} left after ${(milliseconds / 1000).toFixed(1)} s`
 
-/** What there is to say about a slot whose deploy never came to its end; undefined when there is nothing. */
-export const cutWords = (record: SlotRecord | undefined, deploy: string): string | undefined =>
+/** A message about an earlier deploy to the slot that was interrupted; undefined if there is none. */
+export const describeInterrupted = (record: SlotRecord | undefined, deploy: string): string | undefined =>
   record?.state === 'starting' && record.deploy !== deploy
-    ? `the deploy of ${record.release.name} to ${record.slot} by ${record.by} (${record.deploy}) was cut before it was healthy`
+    ? `the deploy of ${record.release.name} to ${record.slot} by ${record.by} (${record.deploy}) was interrupted before it was healthy`
     : undefined
 
-/** What there is to say about a slot that was stopped. */
-export function retiredWords(slot: string, { was, killed, cut }: Omit<Retired, 'words'>): string {
+export function describeRetired(slot: string, { was, killed, cut }: Omit<Retired, 'summary'>): string {
   const how = was === 'stopped' ? 'was down' : killed ? 'did not end by itself and was killed' : 'ended'
   if (cut === 0) return `${slot} ${how}`
   const by = killed ? 'by the kill' : 'the application closed them as it ended'

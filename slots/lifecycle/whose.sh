@@ -1,13 +1,14 @@
 #!/bin/bash -eu
-# The function `whose FILTER PID...`: whose the sockets are that listen. A socket is a slot's own when the kernel made it in the slot's systemd service,
-# or when one of its holders is the slot's process, a child of it, or in the same service: workers that a server forks hold the socket of their
-# parent, and with socket activation systemd made it. Everybody else is a stranger, also one of our own user.
+# The function `whose FILTER PID...`: lists listening sockets with their owners. A socket belongs to a slot if it was created in the slot's systemd service,
+# or if one of its holders is the slot's process, a descendant of it, or in the same service: forked workers hold the socket of their parent, and with
+# socket activation systemd creates it. All other sockets are foreign, including those of the deploying user.
 #
-# FILTER is one of ss(8), '' for all sockets. A PID may be empty.
-# Prints a line a socket: position of its owner among the pids, or `-`; address, user, unit, pid, name. What is not known is a `-`. The name of a
-# process is its own choice, and may look like anything: what `ss` says of a holder counts only when the kernel's link agrees.
-# What changes while it is read is read again. When it never holds still, the function fails.
-# Sets `unit` to the systemd service of a process; '' for none. The service of a user's own session counts as none.
+# FILTER is an ss(8) filter, '' for all sockets. A PID may be empty.
+# Prints one line per socket: index of its owner among the pids, address, user, unit, pid, name; `-` for unknown values. A process can choose any name for
+# itself, even one that imitates the output of ss, so a holder that ss reports counts only if the link in /proc/PID/fd agrees.
+# Reads again if something changed meanwhile; fails after five attempts.
+
+# Sets `unit` to the systemd service of a process; '' for none. A service of a user's systemd instance counts, the instance itself (user@UID) does not.
 unit_of() {
   local names path; unit=
   while IFS=: read -r _ names path; do
@@ -23,7 +24,7 @@ parent_of() {
   while read -r key value; do if [ "$key" = PPid: ]; then parent=$value; return; fi; done < "/proc/$1/status"
   return 1
 }
-# Sets `line` to the pids from a process up to the first of all, with spaces around them. It is read twice where a process was lost meanwhile.
+# Sets `line` to the pids of a process and its ancestors, surrounded by spaces. If an ancestor exited meanwhile, its child is read again.
 line_of() {
   local pid=$1 child
   line=" $1 "; parent_of "$1" || return 1
@@ -32,8 +33,8 @@ line_of() {
     if ! parent_of "$pid"; then parent_of "$child" && [ "$parent" = "$pid" ]; return; fi
   done
 }
-# What `whose` prints, read once; fails when something has changed meanwhile. `at` is our own service at first: without a login manager all that came
-# over SSH is in sshd's, and that says nothing.
+# Prints the output of `whose`, from one read; fails if something changed meanwhile. Ignores the service that this shell itself runs in: without a login
+# manager that is sshd's, which every process started over SSH shares.
 sockets() {
   local filter=$1 mine=() all rest line unit parent pid ino user at address holder name owner i left; shift
   unit_of self || :; at=$unit
@@ -63,11 +64,11 @@ sockets() {
   done <<< "$all"
 }
 whose() {
-  local said
+  local lines
   for _ in 1 2 3 4 5; do
-    if said=$(sockets "$@" 2>/dev/null); then printf '%s' "$said"; return; fi
+    if lines=$(sockets "$@" 2>/dev/null); then printf '%s' "$lines"; return; fi
     sleep 0.05
   done
-  echo 'the sockets that listen changed each time that they were read' >&2
+  echo 'the listening sockets changed during each of five attempts to read them' >&2
   return 1
 }

@@ -1,6 +1,6 @@
 /**
- * Which slot is live. Three readings must agree: the router's own state, the public answer of `/deployment_id`, and the
- * records on the host. "Unknown" is never read as "blue".
+ * Determines which slot is live. Three readings must agree: the router's own state, the public response of `/deployment_id`, and the records on the host.
+ * If one of them is unknown, the live slot is never guessed.
  */
 
 import { type AnyQuery, group } from '../../host/query.ts'
@@ -11,7 +11,7 @@ import { assertSetUp } from '../setup/owner.ts'
 import type { Slots } from '../slot.ts'
 import { liveByRecords, recordsOf, type SlotRecord } from './slot-record.ts'
 
-/** What was read, before it is judged. */
+/** The three readings, which may disagree. */
 export interface Readings {
   readonly router: Route
   readonly answer: PublicAnswer
@@ -19,34 +19,34 @@ export interface Readings {
 }
 
 export interface LiveState<S extends string> extends Readings {
-  /** `undefined` when all three say that none is: the first deploy. */
+  /** `undefined` if all three readings say that no slot is live, as before the first deploy. */
   readonly live: Slot<S> | undefined
   readonly idle: Slot<S>
 }
 
-/** All three. Throws `NOT_SET_UP` where there is nothing to ask. */
+/** Takes all three readings. Throws `NOT_SET_UP` if the host is not set up. */
 export const readings = ({ layout, slots, router }: Pick<Deps, 'layout' | 'slots' | 'router'>): AnyQuery<Readings> =>
   group(
-    // Where nothing is set up, that is what is wrong, whatever else could not be read.
+    // First, so that on a host without a setup this error comes before those of the other readings.
     [assertSetUp(layout), router.live(), router.answer(), recordsOf(layout, slots)],
     (_, route, answer, records) => ({ router: route, answer, records }),
   )
 
-/** The three readings in words, for people. */
+/** The three readings as pairs of source and text, for messages. */
 export const readingLines = ({ router, answer, records }: Readings): readonly [string, string][] => [
   ['router', router.slot ?? 'no slot'],
   ['public answer', answer.problem ?? answer.slot ?? 'no slot'],
   ['records', liveByRecords(records) ?? 'no slot'],
 ]
 
-/** Whether the three readings name the same slot, or all three none. */
+/** Whether the three readings name the same slot, or all name none. */
 export const agree = (read: Readings): boolean =>
   read.answer.problem === undefined &&
   read.router.slot === read.answer.slot &&
   read.router.slot === liveByRecords(read.records) &&
   (read.router.generation ?? read.answer.generation) === (read.answer.generation ?? read.router.generation)
 
-/** Judges the readings. Throws `LIVE_UNKNOWN` with all three when they do not agree. */
+/** Determines live and idle slot. Throws `LIVE_UNKNOWN` with all three readings if they do not agree. */
 export function resolveLive<S extends string>(read: Readings, slots: Slots<S>): LiveState<S> {
   const name = read.router.slot
   if (!agree(read) || (name !== undefined && !slots.names.includes(name as S)))

@@ -1,38 +1,38 @@
-/** Makes the records follow the router, where they say something else. The router and the site must agree: they are the truth. */
+/** Updates the records to match the router. The router and the site must agree: they show where the traffic really goes. */
 
 import { posix } from 'node:path'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Route, Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
+import { describeReadings } from '../format.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
 import { releaseRecordIn } from '../upload/release.ts'
 import { agree, type Readings, readingLines } from './readings.ts'
 import { promotedAt, type SlotRecord, writeRecord } from './slot-record.ts'
 
-/** What is wrong, or undefined. Throws `LIVE_UNKNOWN` when router and site themselves do not agree: no record mends that. */
+/** Describes how the records differ from the router; undefined if all agree. Throws `LIVE_UNKNOWN` if router and site disagree: records cannot fix that. */
 export function drift(
   read: Readings,
   slots: Slots<string>,
-): { readonly route: Route; readonly words: string } | undefined {
+): { readonly route: Route; readonly message: string } | undefined {
   if (agree(read)) return undefined
   const { router: route, answer } = read
   const known = route.slot === undefined || slots.names.includes(route.slot)
   const generations = (route.generation ?? answer.generation) === (answer.generation ?? route.generation)
   if (answer.problem !== undefined || answer.slot !== route.slot || !known || !generations)
     throw slotFaults.LIVE_UNKNOWN({ readings: readingLines(read) })
-  const words = readingLines(read).map(([who, says]) => `${who} says ${says}`)
-  return { route, words: words.join(', ') }
+  return { route, message: describeReadings(readingLines(read)) }
 }
 
-/** Prints the folder that a slot's `current` names, and the record of that release. */
-const filledWith = (layout: Layout, slot: Slot): Script => {
+/** Prints the folder that a slot's `current` link points to, and the record of that release. */
+const currentRelease = (layout: Layout, slot: Slot): Script => {
   const { current } = layout.slot(slot.name)
   return sh.read`if [ -e ${current} ]; then readlink -f ${current}; cat ${`${current}/release.json`} 2>/dev/null || true; fi`
 }
 
-/** Writes the records so that they name the route's slot, and no other. Throws `SLOT_EMPTY` when nothing is in that slot. */
+/** Updates the records so that the route's slot is the live one. Throws `SLOT_EMPTY` if that slot has no release. */
 export async function repairRecords(
   deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'deploy'>,
   { slot: name, generation }: Route,
@@ -55,7 +55,7 @@ async function recordOf(
   slot: Slot,
   at: string,
 ): Promise<SlotRecord> {
-  const [dir = '', ...json] = (await host.capture(filledWith(layout, slot))).split('\n')
+  const [dir = '', ...json] = (await host.capture(currentRelease(layout, slot))).split('\n')
   if (dir === '') throw slotFaults.SLOT_EMPTY({ slot: slot.name })
   const { version = 'unknown', sha256 = '', revision = null } = releaseRecordIn(json.join('\n'))
   const release: Release = { name: posix.basename(dir), version, sha256, dir }

@@ -1,6 +1,6 @@
 /**
- * What a host remembers of a slot, in `slot.json` beside the slot's `current` link. It stands on the host and not on a
- * laptop: a second deployer, or CI, sees the same.
+ * The record of a slot: `slot.json` beside the slot's `current` link. It is on the host and not on a laptop, so that all deployers and CI see the same
+ * state.
  */
 import { fileQuery } from '../../host/exec/transfer.ts'
 import { type AnyQuery, capture, each, type Query } from '../../host/query.ts'
@@ -20,15 +20,15 @@ export interface SlotRecord {
   readonly by: string
   /** ISO 8601, UTC. */
   readonly at: string
-  /** `starting` until it was seen healthy: a deploy that was cut leaves it so. `stopped` when the deploy was taken back. */
+  /** `starting` until the health check passes, so an interrupted deploy leaves it so. `stopped` after a deploy was undone. */
   readonly state: 'starting' | 'ready' | 'stopped'
-  /** When the traffic was last moved to it; the newest of all slots is the live one by the records. */
+  /** The slot's last promote. According to the records, the slot with the newest one is live. */
   readonly promoted: { readonly generation: string; readonly at: string; readonly by: string } | null
-  /** A process that was there before us, and is not under the runtime's supervision. */
+  /** A process that was running before the first setup and is not supervised by the runtime. */
   readonly adopted: { readonly pid: number; readonly startTime: string } | null
 }
 
-/** The record of a slot; `undefined` when nothing was ever put there. A record that cannot be read is a `Fault`. */
+/** The record of a slot; `undefined` if nothing was ever deployed to it. Throws `RECORD_UNREADABLE`. */
 export function readRecord(layout: Layout, slot: Slot): Query<SlotRecord | undefined> {
   const path = layout.slot(slot.name).record
   return capture(sh.read`if [ -e ${path} ]; then cat ${path}; fi`, text => {
@@ -41,7 +41,7 @@ export function readRecord(layout: Layout, slot: Slot): Query<SlotRecord | undef
   })
 }
 
-/** Of all slots, in their order. */
+/** The records of all slots, in the order of the slots. */
 export const recordsOf = (
   layout: Layout,
   { all }: Pick<Slots<string>, 'all'>,
@@ -51,15 +51,15 @@ export const writeRecord = (layout: Layout, record: SlotRecord): Query<void> =>
   fileQuery(layout.slot(record.slot).record, `${JSON.stringify(record, null, 2)}\n`)
 
 /**
- * A time for the slot that gets the traffic now: ours, or just after the newest in the records. People's clocks differ, and
- * whose clock is behind must not write down a move that came before the last one.
+ * The time to record for a promote: now, but later than the newest one in the records. Clocks of deployers differ, and a slow clock must not make a new
+ * promote look older than the last one.
  */
 export function promotedAt(records: readonly (SlotRecord | undefined)[], now = new Date()): string {
   const newest = Math.max(0, ...records.map(record => Date.parse(record?.promoted?.at ?? '') || 0))
   return new Date(Math.max(now.getTime(), newest + 1)).toISOString()
 }
 
-/** The slot that got the traffic last, by the records alone. */
+/** The live slot according to the records alone: the one promoted last. */
 export function liveByRecords(records: readonly (SlotRecord | undefined)[]): string | undefined {
   const promoted = records.flatMap(record => (record?.promoted ? [{ slot: record.slot, at: record.promoted.at }] : []))
   return promoted.sort((a, b) => b.at.localeCompare(a.at))[0]?.slot

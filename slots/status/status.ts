@@ -1,4 +1,4 @@
-/** What there is to see of a host: one row a slot, and the three readings of which slot is live. */
+/** The status of a host: one row per slot, and the three readings of which slot is live. */
 
 import { capture, caught, each, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
@@ -18,7 +18,7 @@ import type { SlotRecord } from '../state/slot-record.ts'
 export interface SlotStatus {
   readonly slot: string
   readonly live: boolean
-  /** Name of the release; null when nothing was ever put there. */
+  /** Name of the release; null if nothing was ever deployed. */
   readonly release: string | null
   readonly state: SlotProcess['state']
   readonly pid: number | null
@@ -31,25 +31,25 @@ export interface SlotStatus {
 
 export interface Status {
   readonly host: string
-  /** null when no slot is live, or when the readings do not agree. */
+  /** null if no slot is live, or if the readings do not agree. */
   readonly live: string | null
   readonly agreed: boolean
   readonly readings: Readonly<Record<string, string>>
   readonly slots: readonly SlotStatus[]
-  /** The newest migration, and how it stands: `running`, `lost` when it left no result, or its exit code. */
+  /** The newest migration, with its state: `running`, `lost` (it left no result), or its exit code. */
   readonly migration: Detached | null
-  /** Who closed the host for deploys, since when and why; null while it is open. */
+  /** Who closed the host for deploys, when and why; null while it is open. */
   readonly maintenance?: Maintenance | null
 }
 
 type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'>
 
-/** Looks at everything at once. Disagreement is shown, not thrown: this is where one comes to see it. */
-export async function status<S extends string>(seen: StatusDeps<S>): Promise<Status> {
-  const { host, layout } = seen
-  const [read, migration, maintenance] = await host.all([readings(seen), askNewest(layout), closed(layout)])
+/** Collects the status. Readings that disagree are part of the result, not an error. */
+export async function status<S extends string>(deps: StatusDeps<S>): Promise<Status> {
+  const { host, layout } = deps
+  const [read, migration, maintenance] = await host.all([readings(deps), askNewest(layout), closed(layout)])
   const live = agree(read) ? (read.router.slot ?? null) : null
-  const slots = await slotStatuses(seen, read.records)
+  const slots = await slotStatuses(deps, read.records)
   return {
     host: host.name,
     live,
@@ -61,22 +61,22 @@ export async function status<S extends string>(seen: StatusDeps<S>): Promise<Sta
   }
 }
 
-/** Looks at all slots at once, and then asks those that run for their health. */
+/** Inspects all slots in one round trip, then checks the health of the running ones. */
 async function slotStatuses(
   { host, slots, runtime, health }: StatusDeps<string>,
   records: Readings['records'],
 ): Promise<readonly Omit<SlotStatus, 'live'>[]> {
-  const looked = await host.query(
-    each(slots.all.map((slot, i) => looking(runtime, slot, records[i]?.adopted ?? undefined))),
+  const inspections = await host.query(
+    each(slots.all.map((slot, i) => inspectSlot(runtime, slot, records[i]?.adopted ?? undefined))),
   )
   const once = { ...health, passes: 1, soak: 0, within: WITHIN }
-  const asked = await host.all(
-    looked.map(({ slot, process: { state, pid } }) =>
+  const results = await host.all(
+    inspections.map(({ slot, process: { state, pid } }) =>
       state === 'running' && pid !== undefined ? capture(healthLoop(slot, pid, once), parseHealth) : undefined,
     ),
   )
-  return looked.map(({ slot, process, connected }, i) => {
-    const result = asked[i]
+  return inspections.map(({ slot, process, connected }, i) => {
+    const result = results[i]
     return {
       slot: slot.name,
       release: records[i]?.release.name ?? null,
@@ -89,7 +89,7 @@ async function slotStatuses(
   })
 }
 
-const looking = (runtime: Runtime, slot: Slot, adopted: NonNullable<SlotRecord['adopted']> | undefined) =>
+const inspectSlot = (runtime: Runtime, slot: Slot, adopted: NonNullable<SlotRecord['adopted']> | undefined) =>
   group(
     [
       runtime.process(slot),
@@ -105,19 +105,18 @@ const looking = (runtime: Runtime, slot: Slot, adopted: NonNullable<SlotRecord['
     },
   )
 
-/** Milliseconds after which a slot that has not answered with 200 yet is asked no more. */
+/** Timeout of the health check, in milliseconds. */
 const WITHIN = 500
 
 const isHealthy = ({ outcome, sockets }: HealthResult): boolean =>
   outcome === 'passed' && sockets.length > 0 && sockets.every(({ owner }) => owner !== undefined)
 
-/** The row of the live slot, when its application does not answer as it should. */
-export const illLive = ({ slots }: Status): SlotStatus | undefined =>
+/** The row of the live slot if it is not healthy. */
+export const unhealthyLive = ({ slots }: Status): SlotStatus | undefined =>
   slots.find(({ live, health }) => live && health !== 'healthy')
 
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 
-/** The table for people. */
 export function statusTable(status: Status, columns?: number): string {
   const rows = status.slots.map(slot => [
     slot.slot,
@@ -131,11 +130,11 @@ export function statusTable(status: Status, columns?: number): string {
   ])
   const unfinished = status.migration ? migrationWords(status.migration) : undefined
   const migrations = unfinished ? ['', ...wrapped(`Migrations: ${unfinished}`, columns)] : []
-  const said = Object.entries(status.readings)
-  const agreed = `All agree: ${said.map(([who, says]) => `${who} ${says}`).join(', ')}`
+  const readings = Object.entries(status.readings)
+  const agreed = `All agree: ${readings.map(([source, slot]) => `${source} ${slot}`).join(', ')}`
   const certain = status.agreed
     ? wrapped(agreed, columns)
-    : ['It is not certain which slot is live:', table(said, { columns })]
+    : ['It is not certain which slot is live:', table(readings, { columns })]
   const slots = table(rows, { columns, head: HEAD })
   return [slots, ...migrations, '', ...certain, ...closedLines(status, columns)].join('\n')
 }
@@ -143,5 +142,5 @@ export function statusTable(status: Status, columns?: number): string {
 function closedLines({ host, maintenance }: Status, columns: number | undefined): string[] {
   if (!maintenance) return []
   const { by, since, reason } = maintenance
-  return ['', ...wrapped(`${host} is closed for deploys, by ${by} at ${since}: ${reason}`, columns)]
+  return ['', ...wrapped(`${by} closed ${host} for deploys at ${since}: ${reason}`, columns)]
 }

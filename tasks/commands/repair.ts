@@ -18,9 +18,9 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
       const { host, layout, slots, deploy } = ground
       const lost = await lostRoute(ground, ground.readings)
       if (lost) {
-        log(lost.words)
+        log(lost.message)
         const last = slots.all.find(({ name }) => name === lost.last)
-        const question = `${lost.words}. Send the traffic to ${last?.name} again?`
+        const question = `${lost.message}. Send the traffic to ${last?.name} again?`
         const agreed = !force && last && (dryRun || (await confirm(question)))
         const to = force ?? (agreed ? last : undefined)
         if (!to) throw slotFaults.REPAIR_NOT_CONFIRMED({ live: last?.name, named: undefined })
@@ -30,16 +30,18 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
       const read = await ground.readings()
       const found = drift(read, slots)
       if (!found) return note('nothing to repair: all readings agree')
-      log(found.words)
+      log(found.message)
       const live = found.route.slot
       if (dryRun) {
         await repairRecords(ground, found.route, read)
-        return note(`${found.words}; the records would say ${live ?? 'no slot'}`)
+        return note(`${found.message}; the records would say ${live ?? 'no slot'}`)
       }
-      const agreed = force ? force.name === live : await confirm(`${found.words}. Let the records follow the router?`)
+      const agreed = force ? force.name === live : await confirm(`${found.message}. Let the records follow the router?`)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
       await repairRecords(ground, found.route, read)
-      await host.query(append(layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.words }))
+      await host.query(
+        append(layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.message }),
+      )
       note(`the records say ${live ?? 'no slot'} now`)
     },
   })

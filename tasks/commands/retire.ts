@@ -20,11 +20,11 @@ export const retire = <S extends string>(
     async run({ truth, idle, drain, dryRun, log, note, ...ground }) {
       const record = truth.records.find(found => found?.slot === idle.name)
       if (dryRun) return note(await wouldStop({ ...ground, log }, idle, record))
-      const { was, cut, words } = await stopSlot({ ...ground, log }, idle, record, drain ?? DRAIN)
-      note(words)
+      const { was, cut, summary } = await stopSlot({ ...ground, log }, idle, record, drain ?? DRAIN)
+      note(summary)
       if (was === 'stopped') return
       const { host, layout, deploy } = ground
-      const why = cut > 0 ? words : undefined
+      const why = cut > 0 ? summary : undefined
       await host.query(append(layout, deploy, { event: 'retire', slot: idle.name, result: 'done', why }))
     },
   })

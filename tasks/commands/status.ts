@@ -1,5 +1,5 @@
 import { slotFaults } from '../../slots/faults.ts'
-import { illLive, status as look, statusTable } from '../../slots/status/status.ts'
+import { status as look, statusTable, unhealthyLive } from '../../slots/status/status.ts'
 import type { TaskDeps } from '../context.ts'
 
 export const status = <S extends string>({ task }: TaskDeps<S>) =>
@@ -13,7 +13,7 @@ export const status = <S extends string>({ task }: TaskDeps<S>) =>
       note(found.agreed ? (found.live ?? 'no slot is live') : 'the readings do not agree')
       show(columns => statusTable(found, columns), found)
       if (!found.agreed) throw slotFaults.LIVE_UNKNOWN({ readings: Object.entries(found.readings) })
-      const ill = illLive(found)
+      const ill = unhealthyLive(found)
       if (ill) throw slotFaults.LIVE_ILL({ ...ill, path: seen.health.path })
     },
   })

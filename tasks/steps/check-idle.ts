@@ -2,7 +2,7 @@ import type { Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { assertHealthy } from '../../slots/health/health.ts'
 import { recorded } from '../../slots/journal/journal.ts'
-import { checkOf, type Early, writeReady } from '../../slots/lifecycle/start.ts'
+import { checkEvent, type Early, writeReady } from '../../slots/lifecycle/start.ts'
 import type { SlotRecord } from '../../slots/state/slot-record.ts'
 import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from './detect-live.ts'
@@ -38,7 +38,7 @@ export const checkIdle = <S extends string>(
       }
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: idle.name })
       const { release, adopted } = record
-      const { pid, result } = await recorded(ground, checkOf(record, deploy), () =>
+      const { pid, result } = await recorded(ground, checkEvent(record, deploy), () =>
         assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, early?.health),
       )
       note(`${release.version}, process ${pid}, ${result.tries} tries`)
