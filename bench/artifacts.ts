@@ -1,4 +1,4 @@
-/** Releases to send: the sample application with one module more or less, and folders of any size. */
+/** Makes releases to upload: variants of the sample application, and synthetic ones of any size. */
 import { execFile } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-/** In its own process: a pipe through this one would cost the time that is measured. */
-const shell = (script: string, ...words: string[]) => run('bash', ['-euo', 'pipefail', '-c', script, 'bash', ...words])
+/** Runs bash in its own process, so that no data passes through this one while it measures. */
+const shell = (script: string, ...args: string[]) => run('bash', ['-euo', 'pipefail', '-c', script, 'bash', ...args])
 
-/** A copy of a release with one small file more: the same version with another content, so that it is a release of its own. */
+/** Makes a copy of a release with one additional small file: the same version, but a different content hash and so a different release. */
 export async function variant(tarball: string, folder: string, stamp: string): Promise<string> {
   const target = join(folder, `variant-${stamp}.tar.gz`)
   const work = await mkdtemp(join(folder, 'variant-'))
@@ -25,18 +25,18 @@ export async function variant(tarball: string, folder: string, stamp: string): P
 }
 
 export interface Shape {
-  /** Of all files together, unpacked. */
+  /** Total size of all files, unpacked. */
   readonly bytes: number
   readonly files: number
 }
 
 export interface Pair {
   readonly first: string
-  /** The same with one file changed. */
+  /** The same release with one file changed. */
   readonly bumped: string
 }
 
-/** Files of one size, half of it noise and half of it zeros: they pack to about a half, as compiled code does. */
+/** Makes a release of files of equal size, half random bytes and half zeros: they compress to about half their size, like compiled code. */
 export async function synthetic(folder: string, { bytes, files }: Shape): Promise<Pair> {
   const name = `${Math.round(bytes / 1e6)}mb-${files}`
   const root = join(folder, name)

@@ -1,18 +1,18 @@
 /**
- * Measures the program as it is built, on container hosts, beside what it is compared with, all in one run.
+ * Measures the built program on container hosts, next to the tools that it is compared with, in one run.
  *
  *     npm run bench                    all rows
- *     npm run bench -- --quick         without what is large
+ *     npm run bench -- --quick         without the large releases
  *     npm run bench -- --only bytes    some of: round-trips bytes deploy promote start-up throughput growth
- *     npm run bench -- --docs          also writes docs/performance.md: the plots, and when all rows were run the table
+ *     npm run bench -- --docs          also writes the plots to docs/performance.md and, if all rows ran, the table
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { type BenchContext, openBench } from './context.ts'
 import type { Row } from './figures.ts'
-import { type Ground, openGround } from './ground.ts'
 import { type Plot, plot } from './plot.ts'
 import { openRivals, type Rivals } from './rivals.ts'
 import { bytes } from './rows/bytes.ts'
@@ -31,13 +31,13 @@ interface Found {
   readonly plots?: Readonly<Record<string, Plot>>
 }
 
-const PARTS: Readonly<Record<string, (ground: Ground, rivals: () => Promise<Rivals>) => Promise<Found>>> = {
-  'round-trips': async (ground, rivals) => ({ rows: await roundTrips(ground, await rivals()) }),
-  bytes: async (ground, rivals) => ({ rows: await bytes(ground, await rivals()) }),
-  deploy: async ground => ({ rows: await deployTime(ground) }),
-  promote: async ground => ({ rows: await promoteTime(ground) }),
-  'start-up': async ground => ({ rows: await startUp(ground) }),
-  throughput: async ground => ({ rows: await throughput(ground) }),
+const PARTS: Readonly<Record<string, (bench: BenchContext, rivals: () => Promise<Rivals>) => Promise<Found>>> = {
+  'round-trips': async (bench, rivals) => ({ rows: await roundTrips(bench, await rivals()) }),
+  bytes: async (bench, rivals) => ({ rows: await bytes(bench, await rivals()) }),
+  deploy: async bench => ({ rows: await deployTime(bench) }),
+  promote: async bench => ({ rows: await promoteTime(bench) }),
+  'start-up': async bench => ({ rows: await startUp(bench) }),
+  throughput: async bench => ({ rows: await throughput(bench) }),
   growth,
 }
 
@@ -50,11 +50,11 @@ const { values: flags } = parseArgs({
   },
 })
 
-const say = (line: string) => void process.stderr.write(`${line}\n`)
+const log = (line: string) => void process.stderr.write(`${line}\n`)
 
-async function machine(): Promise<string> {
-  const first = async (program: string, ...words: string[]) => {
-    const { stdout, stderr } = await run(program, words).catch(() => ({ stdout: '', stderr: '' }))
+async function describeMachine(): Promise<string> {
+  const first = async (program: string, ...args: string[]) => {
+    const { stdout, stderr } = await run(program, args).catch(() => ({ stdout: '', stderr: '' }))
     return (stdout || stderr).split('\n')[0] ?? ''
   }
   const system = /^PRETTY_NAME="(.*)"$/m.exec(await readFile('/etc/os-release', 'utf8').catch(() => ''))?.[1]
@@ -66,7 +66,7 @@ async function machine(): Promise<string> {
     (await first('docker', '--version')).split(',')[0],
     (await first('rsync', '--version')).replace(/ +protocol.*/, '').replace(/ +/g, ' '),
     (await first('cap', '--version')).replace(/ \(.*/, ''),
-    `load ${loadavg()[0]?.toFixed(1)} when the run began`,
+    `load ${loadavg()[0]?.toFixed(1)} at the start of the run`,
   ]
     .filter(Boolean)
     .join(', ')
@@ -75,14 +75,14 @@ async function machine(): Promise<string> {
 async function measure(): Promise<Required<Found>> {
   const rows: Row[] = []
   const plots: Record<string, Plot> = {}
-  await using ground = await openGround({ quick: flags.quick, repeats: Number(flags.repeats), say })
+  await using bench = await openBench({ quick: flags.quick, repeats: Number(flags.repeats), log })
   let rivals: Promise<Rivals> | undefined
   try {
     for (const name of flags.only) {
       const part = PARTS[name]
-      if (part === undefined) throw new Error(`There is no row ${name}: ${Object.keys(PARTS).join(' ')}`)
-      const found = await part(ground, () => {
-        rivals ??= openRivals(ground)
+      if (part === undefined) throw new Error(`Unknown row ${name}. Known rows: ${Object.keys(PARTS).join(' ')}.`)
+      const found = await part(bench, () => {
+        rivals ??= openRivals(bench)
         return rivals
       })
       rows.push(...found.rows)
@@ -94,35 +94,38 @@ async function measure(): Promise<Required<Found>> {
   return { rows, plots }
 }
 
-/** Between the two marks of that name, and nothing else. */
+/** Replaces the text between the two markers of that name in docs/performance.md. */
 async function intoDocs(mark: string, text: string): Promise<void> {
   const page = `${HOME}docs/performance.md`
   const before = await readFile(page, 'utf8')
   const between = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*?(<!-- /${mark} -->)`)
-  if (!between.test(before)) throw new Error(`${page} has no place for ${mark}`)
+  if (!between.test(before)) throw new Error(`${page} has no markers for ${mark}.`)
   await writeFile(
     page,
     before.replace(between, (_, begin, end) => `${begin}${text}\n${end}`),
   )
 }
 
-async function drawn(plots: Readonly<Record<string, Plot>>, caption: string): Promise<void> {
+async function writePlots(plots: Readonly<Record<string, Plot>>, caption: string): Promise<void> {
   await mkdir(`${HOME}docs/plots`, { recursive: true })
-  for (const [name, one] of Object.entries(plots)) await writeFile(`${HOME}docs/plots/${name}.svg`, plot(one))
+  for (const [name, data] of Object.entries(plots)) await writeFile(`${HOME}docs/plots/${name}.svg`, plot(data))
   const images = Object.entries(plots).map(
     ([name, { title, x, y }]) => `![${title}: ${y} over ${x}](plots/${name}.svg)`,
   )
   await intoDocs('plots', [caption, ...images].join('\n\n'))
 }
 
-say('The program is being built.')
+log('Building the program.')
 await run('npm', ['run', 'build'], { cwd: HOME })
-const about = await machine()
+const machine = await describeMachine()
 const { rows, plots } = await measure()
-const caption = `${new Date().toISOString().slice(0, 10)}: ${about}.`
+const caption = `${new Date().toISOString().slice(0, 10)}: ${machine}.`
 const page = `${caption}\n\n${table(rows)}`
 process.stdout.write(`${page}\n`)
-await writeFile(`${HOME}bench/results.json`, `${JSON.stringify({ at: new Date(), about, rows, plots }, null, 2)}\n`)
-if (flags.docs && Object.keys(plots).length > 0) await drawn(plots, caption)
-// The table is of one run: some rows of another day are not put in its place.
+await writeFile(
+  `${HOME}bench/results.json`,
+  `${JSON.stringify({ at: new Date(), about: machine, rows, plots }, null, 2)}\n`,
+)
+if (flags.docs && Object.keys(plots).length > 0) await writePlots(plots, caption)
+// The table is from one run, so it is only replaced if all rows ran.
 if (flags.docs && Object.keys(PARTS).every(name => flags.only.includes(name))) await intoDocs('bench', page)

@@ -1,4 +1,4 @@
-/** What was measured, as data: samples, their spread, and the slope of one figure over another. Pure. */
+/** Measurements as data: samples, their spread, and the slope of one figure over another. Pure. */
 
 export interface Spread {
   readonly min: number
@@ -6,7 +6,7 @@ export interface Spread {
   readonly max: number
 }
 
-/** @throws RangeError for no samples: nothing measured is no figure */
+/** @throws RangeError if there are no samples */
 export function spread(samples: readonly number[]): Spread {
   const sorted = [...samples].sort((a, b) => a - b)
   const middle = sorted.length / 2
@@ -23,16 +23,20 @@ export interface Point {
   readonly y: number
 }
 
-/** The slope of the line that lies closest to the points (least squares). */
+/**
+ * The slope of the least-squares line through the points.
+ *
+ * @throws RangeError if all points have the same x
+ */
 export function slope(points: readonly Point[]): number {
   const mean = (of: (point: Point) => number) => points.reduce((sum, point) => sum + of(point), 0) / points.length
   const [x, y] = [mean(point => point.x), mean(point => point.y)]
   const across = points.reduce((sum, point) => sum + (point.x - x) ** 2, 0)
-  if (across === 0) throw new RangeError('a slope needs two places')
+  if (across === 0) throw new RangeError('a slope needs two different x values')
   return points.reduce((sum, point) => sum + (point.x - x) * (point.y - y), 0) / across
 }
 
-/** Samples that were taken in turns, each over the one of the same turn. */
+/** Divides each sample by the base sample of the same iteration; the two were taken alternately. */
 export const ratios = (samples: readonly number[], base: readonly number[]): number[] =>
   samples.flatMap((sample, i) => {
     const other = base[i]
@@ -47,7 +51,7 @@ export interface Measured {
   readonly samples: readonly number[]
 }
 
-/** Something that could not be measured here, and why. */
+/** A figure that could not be measured on this machine, and why. */
 export interface Missing {
   readonly who: string
   readonly why: string
@@ -56,7 +60,7 @@ export interface Missing {
 export interface Row {
   readonly work: string
   readonly figures: readonly (Measured | Missing)[]
-  /** What is compared with the goal, and the most (or least) that it may be. */
+  /** The figure that has a goal, and its upper limit, or its lower limit if `least` is true. */
   readonly goal?: {
     readonly of: Measured
     readonly limit: number
@@ -64,7 +68,7 @@ export interface Row {
   }
 }
 
-/** Whether the median reaches the goal; `undefined` where the row has none. */
+/** Whether the median meets the goal; undefined if the row has none. */
 export function met({ goal }: Row): boolean | undefined {
   if (goal === undefined) return undefined
   const { median } = spread(goal.of.samples)

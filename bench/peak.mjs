@@ -1,4 +1,4 @@
-// Loaded before a program: writes the most memory that its process ever had, in KiB, to the file that PEAK_FILE names.
+// Preloaded into a program with --import: writes the peak memory of its process, in KiB, to the file that PEAK_FILE names.
 import { writeFileSync } from 'node:fs'
 
 process.on('exit', () => {

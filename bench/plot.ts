@@ -1,4 +1,4 @@
-/** A small line chart as SVG text, readable on a light and on a dark page. Pure. */
+/** Renders a small line chart as SVG, readable on light and dark pages. Pure. */
 import type { Point } from './figures.ts'
 
 export interface Line {
@@ -19,7 +19,7 @@ const LEFT = 64
 const RIGHT = 16
 const TOP = 56
 const BOTTOM = 46
-/** Told apart by dash as well as by colour. */
+/** Lines differ in dash pattern as well as in colour. */
 const STYLES = [
   { light: '#0b62c4', dark: '#6cb2ff', dash: 'none' },
   { light: '#b3471d', dark: '#ffa270', dash: '6 4' },
@@ -37,16 +37,16 @@ export function plot({ title, x, y, lines }: Plot): string {
   const ticksY = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step)
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">`,
-    `<title>${escaped(title)}</title>`,
+    `<title>${escapeXml(title)}</title>`,
     `<style>${style()}</style>`,
     text(LEFT, 18, title, 'class="title"'),
     ...lines.map((line, i) => legend(line.name, i)),
     ...ticksY.flatMap(tick => [
       `<path class="grid" d="M${LEFT} ${up(tick)}H${WIDTH - RIGHT}"/>`,
-      text(LEFT - 6, up(tick) + 4, shown(tick), 'text-anchor="end"'),
+      text(LEFT - 6, up(tick) + 4, formatted(tick), 'text-anchor="end"'),
     ]),
     ...spaced(ticksX, across).map(tick =>
-      text(across(tick), HEIGHT - BOTTOM + 16, shown(tick), 'text-anchor="middle"'),
+      text(across(tick), HEIGHT - BOTTOM + 16, formatted(tick), 'text-anchor="middle"'),
     ),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x, 'text-anchor="middle"'),
     text(
@@ -55,12 +55,12 @@ export function plot({ title, x, y, lines }: Plot): string {
       y,
       `text-anchor="middle" transform="rotate(-90 14 ${(TOP + HEIGHT - BOTTOM) / 2})"`,
     ),
-    ...lines.map((line, i) => drawn(line, i, across, up)),
+    ...lines.map((line, i) => drawLine(line, i, across, up)),
     '</svg>',
   ].join('\n')}\n`
 }
 
-function drawn({ points }: Line, i: number, across: (x: number) => number, up: (y: number) => number): string {
+function drawLine({ points }: Line, i: number, across: (x: number) => number, up: (y: number) => number): string {
   const sorted = [...points].sort((a, b) => a.x - b.x)
   const path = sorted.map((point, n) => `${n === 0 ? 'M' : 'L'}${across(point.x)} ${up(point.y)}`).join('')
   const dots = sorted.map(
@@ -75,19 +75,19 @@ function legend(name: string, i: number): string {
 }
 
 function style(): string {
-  const colours = (of: 'light' | 'dark') =>
-    STYLES.map((one, i) => `.line${i}{stroke:${one[of]}}.dot${i}{fill:${one[of]}}`).join('')
-  const lines = STYLES.map((one, i) => `.line${i}{fill:none;stroke-width:2;stroke-dasharray:${one.dash}}`).join('')
+  const colours = (scheme: 'light' | 'dark') =>
+    STYLES.map((style, i) => `.line${i}{stroke:${style[scheme]}}.dot${i}{fill:${style[scheme]}}`).join('')
+  const lines = STYLES.map((style, i) => `.line${i}{fill:none;stroke-width:2;stroke-dasharray:${style.dash}}`).join('')
   return (
     `text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.grid{stroke:#8886;fill:none}${lines}${colours('light')}` +
     `@media(prefers-color-scheme:dark){text{fill:#e6edf3}${colours('dark')}}`
   )
 }
 
-const text = (x: number, y: number, words: string, more = '') =>
-  `<text x="${round(x)}" y="${round(y)}"${more && ` ${more}`}>${escaped(words)}</text>`
+const text = (x: number, y: number, label: string, more = '') =>
+  `<text x="${round(x)}" y="${round(y)}"${more && ` ${more}`}>${escapeXml(label)}</text>`
 
-/** About five steps of 1, 2 or 5 times a power of ten, up to at least `most`. */
+/** An axis of about five steps, each 1, 2 or 5 times a power of ten, up to at least `most`. */
 function scale(most: number): { top: number; step: number } {
   const rough = (most || 1) / 5
   const power = 10 ** Math.floor(Math.log10(rough))
@@ -95,7 +95,7 @@ function scale(most: number): { top: number; step: number } {
   return { top: Math.ceil((most || 1) / step - 1e-9) * step, step }
 }
 
-/** Leaves out a tick that would stand on the one before it. */
+/** Leaves out ticks whose labels would overlap. */
 function spaced(ticks: readonly number[], across: (x: number) => number): number[] {
   const kept: number[] = []
   for (const tick of ticks) {
@@ -105,6 +105,6 @@ function spaced(ticks: readonly number[], across: (x: number) => number): number
   return kept
 }
 
-const shown = (value: number) => Number(value.toPrecision(6)).toLocaleString('en-US')
+const formatted = (value: number) => Number(value.toPrecision(6)).toLocaleString('en-US')
 const round = (value: number) => Math.round(value * 10) / 10
-const escaped = (words: string) => words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+const escapeXml = (label: string) => label.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

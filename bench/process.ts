@@ -1,4 +1,4 @@
-/** Runs a program to its end, and says how long that took. */
+/** Runs a program and measures how long it takes. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
@@ -8,17 +8,17 @@ export interface Ran {
   readonly stdout: string
 }
 
-export interface RunSetting {
+export interface RunOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string
 }
 
-/** Throws with all that it said when it fails: a failed run is no measurement. */
-export async function timed(program: string, words: readonly string[], setting: RunSetting = {}): Promise<Ran> {
-  const { cwd, env = process.env, input } = setting
-  const began = performance.now()
-  const child = spawn(program, words, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
+/** @throws Error with the output if the program fails, because a failed run is not a measurement */
+export async function timed(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const { cwd, env = process.env, input } = options
+  const startedAt = performance.now()
+  const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', text => {
@@ -29,7 +29,7 @@ export async function timed(program: string, words: readonly string[], setting: 
   })
   child.stdin.on('error', () => undefined).end(input)
   const [code] = await once(child, 'close')
-  const ms = performance.now() - began
-  if (code !== 0) throw new Error(`${program} ${words.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
+  const ms = performance.now() - startedAt
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} failed with exit code ${code}:\n${stdout}${stderr}`)
   return { ms, stdout }
 }

@@ -1,4 +1,4 @@
-/** Rows as one Markdown table. Pure. */
+/** Renders rows as a Markdown table. Pure. */
 import { type Measured, type Missing, met, type Row, spread, type Unit } from './figures.ts'
 
 const HEAD = ['work', 'who', 'minimum', 'median', 'maximum', 'goal', 'met']
@@ -14,17 +14,17 @@ function cells(row: Row, figure: Measured | Missing, first: boolean): string[] {
   const work = first ? row.work : ''
   if ('why' in figure) return [work, figure.who, figure.why, '', '', '', '']
   const { min, median, max } = spread(figure.samples)
-  const shown = [min, median, max].map(value => number(value, figure.unit))
+  const values = [min, median, max].map(value => number(value, figure.unit))
   const { goal } = row
-  const judged = goal?.of === figure
-  const limit = judged ? `${goal.least ? '>=' : '<='} ${number(goal.limit, figure.unit)}` : ''
-  return [work, figure.who, ...shown, limit, judged ? (met(row) ? 'yes' : '**no**') : '']
+  const hasGoal = goal?.of === figure
+  const limit = hasGoal ? `${goal.least ? '>=' : '<='} ${number(goal.limit, figure.unit)}` : ''
+  return [work, figure.who, ...values, limit, hasGoal ? (met(row) ? 'yes' : '**no**') : '']
 }
 
 const DIGITS: Readonly<Record<Unit, number>> = { ms: 0, KB: 0, MB: 1, 'MB/s': 1, 'round trips': 1, x: 2 }
 
 const number = (value: number, unit: Unit): string => {
   const digits = DIGITS[unit]
-  const shown = value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
-  return unit === 'round trips' ? shown : `${shown} ${unit}`
+  const text = value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  return unit === 'round trips' ? text : `${text} ${unit}`
 }

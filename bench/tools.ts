@@ -1,4 +1,4 @@
-/** Programs that the bench compares with. They are installed only as root on Debian; elsewhere their rows say that they are not there. */
+/** Installs the programs that the bench compares with, as root on Debian only; elsewhere their rows say that they are not installed. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -6,8 +6,8 @@ import type { TestHost } from '../dev/host.ts'
 
 const run = promisify(execFile)
 
-const works = (program: string, ...words: string[]): Promise<boolean> =>
-  run(program, words).then(
+const works = (program: string, ...args: string[]): Promise<boolean> =>
+  run(program, args).then(
     () => true,
     () => false,
   )
@@ -20,7 +20,7 @@ function debianRoot(): boolean {
   }
 }
 
-/** Whether a program runs here, after Debian's packages were asked for it. */
+/** Whether a program runs on this machine, after an attempt to install its packages. */
 export async function available(program: string, packages: readonly string[]): Promise<boolean> {
   if (await works(program, '--version')) return true
   if (!debianRoot()) return false
@@ -33,7 +33,7 @@ export async function available(program: string, packages: readonly string[]): P
   return works(program, '--version')
 }
 
-/** rsync wants itself on the other side too. The host is of this machine's Debian, so its program and libraries run there. */
+/** Copies rsync to the host, because rsync needs itself on both sides. The host must run the same Debian release as this machine. */
 export async function giveRsync(host: TestHost): Promise<boolean> {
   if (!(await available('rsync', ['rsync']))) return false
   const { stdout: path } = await run('sh', ['-c', 'command -v rsync'])

@@ -1,32 +1,32 @@
-/** Bytes on the wire, both ways, counted by a proxy, for a real version bump: another version of the sample application, built anew. */
+/** Bytes on the wire in both directions, counted by a proxy, for a real version bump: a new build of the sample application. */
 import { lifeTarball } from '../../dev/life.ts'
+import type { Artifact, BenchContext } from '../context.ts'
 import type { Measured, Row } from '../figures.ts'
-import type { Artifact, Ground } from '../ground.ts'
-import type { Line } from '../lines.ts'
+import type { Link } from '../links.ts'
 import { NOT_INSTALLED, type Rivals } from '../rivals.ts'
 
-export async function bytes(ground: Ground, rivals: Rivals): Promise<Row[]> {
+export async function bytes(bench: BenchContext, rivals: Rivals): Promise<Row[]> {
   const bumps: Artifact[] = []
-  for (let i = 0; i <= ground.repeats; i += 1) {
+  for (let i = 0; i <= bench.repeats; i += 1) {
     const version = `0.1.${i}`
     bumps.push({ path: await lifeTarball(version), version })
   }
-  const figure = async (who: string, line: Line, work: (artifact: Artifact) => Promise<unknown>) => {
+  const figure = async (who: string, link: Link, work: (artifact: Artifact) => Promise<unknown>) => {
     const samples: number[] = []
     for (const artifact of bumps) {
-      const before = { ...line.proxy.bytes }
+      const before = { ...link.proxy.bytes }
       await work(artifact)
-      samples.push((line.proxy.bytes.up - before.up + line.proxy.bytes.down - before.down) / 1000)
+      samples.push((link.proxy.bytes.up - before.up + link.proxy.bytes.down - before.down) / 1000)
     }
-    // The first one is there to be bumped.
+    // The first upload is only the base of the next one.
     samples.shift()
-    ground.say(`bytes, ${who}: ${samples.map(Math.round).join(', ')} KB`)
+    bench.log(`bytes, ${who}: ${samples.map(Math.round).join(', ')} KB`)
     return { who, unit: 'KB', samples } satisfies Measured
   }
-  const [near, far] = [await ground.line(0), await rivals.line(0)]
+  const [near, far] = [await bench.link(0), await rivals.link(0)]
   const { rsync } = rivals
   const ours = await figure('`task deploy --promote`', near, artifact =>
-    ground.task(['deploy', '--promote'], { line: near, artifact }),
+    bench.task(['deploy', '--promote'], { link: near, artifact }),
   )
   const script = await figure('the script', far, artifact => rivals.script(far, artifact))
   const other =

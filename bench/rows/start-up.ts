@@ -1,13 +1,13 @@
-/** Start-up: what a person waits for before the first line of help. Whole processes, in turns. */
+/** Start-up time: how long a user waits for the help text. Measures whole processes, alternately. */
 import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { type BenchContext, TASK } from '../context.ts'
 import { type Measured, type Row, ratios } from '../figures.ts'
-import { type Ground, TASK } from '../ground.ts'
 import { timed } from '../process.ts'
 
-export async function startUp(ground: Ground): Promise<Row[]> {
-  const empty = join(ground.folder, 'empty.mjs')
+export async function startUp(bench: BenchContext): Promise<Row[]> {
+  const empty = join(bench.folder, 'empty.mjs')
   await writeFile(empty, '')
   const zx = join(dirname(createRequire(import.meta.url).resolve('zx/package.json')), 'build', 'cli.js')
   const programs = {
@@ -18,14 +18,14 @@ export async function startUp(ground: Ground): Promise<Row[]> {
     zx: [zx, empty],
   }
   const samples: Record<keyof typeof programs, number[]> = { bare: [], module: [], help: [], list: [], zx: [] }
-  const run = async (words: string[]) => (await timed(process.execPath, words, { cwd: ground.folder })).ms
-  // Once before it counts: the first one compiles the Taskfile.
+  const run = async (args: string[]) => (await timed(process.execPath, args, { cwd: bench.folder })).ms
+  // Warm-up: the first run compiles the Taskfile.
   await run(programs.list)
-  for (let i = 0; i < ground.repeats * 7; i += 1)
+  for (let i = 0; i < bench.repeats * 7; i += 1)
     for (const name of Object.keys(programs) as (keyof typeof programs)[]) samples[name].push(await run(programs[name]))
   const over = (who: string, which: number[]): Measured => ({ who, unit: 'x', samples: ratios(which, samples.bare) })
   const [help, list] = [over('`task --help` over bare node', samples.help), over('`task` over bare node', samples.list)]
-  ground.say(
+  bench.log(
     `start-up: ${Object.entries(samples)
       .map(([name, all]) => `${name} ${all.map(Math.round).join(' ')}`)
       .join('; ')}`,

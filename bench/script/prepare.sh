@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a host ready for deploy.sh and promote.sh. Runs on the host, as root.
+# Prepares a host for deploy.sh and promote.sh. Runs on the host as root.
 set -euo pipefail
 site() {
   cat > "/etc/nginx/sites-available/$1" <<SITE

@@ -1,22 +1,22 @@
-/** Lines of several lengths to one host: a proxy for each, and an ssh configuration that goes through it. */
+/** Network links with a given latency to one host: each is a proxy, and an ssh configuration that connects through it. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestHost } from '../dev/host.ts'
 import { type SlowProxy, startSlowProxy } from '../dev/slow-proxy.ts'
 
-export interface Line extends AsyncDisposable {
-  /** Milliseconds, there and back. */
+export interface Link extends AsyncDisposable {
+  /** Round trip time in milliseconds. */
   readonly roundTrip: number
   readonly proxy: SlowProxy
-  /** A configuration in which the host's alias goes through the proxy. */
+  /** An ssh configuration in which the host's alias connects through the proxy. */
   readonly sshConfigFile: string
 }
 
-/** A line that holds more than any of our uploads would put on it at once: only its length counts, not a window of its own. */
-const WIDE = 64 * 1024 * 1024
+/** Bytes that the proxy buffers. More than any upload has in flight, so that only the latency limits it and not the buffer. */
+const BUFFER = 64 * 1024 * 1024
 
-export async function openLine(host: TestHost, folder: string, roundTrip: number): Promise<Line> {
-  const proxy = await startSlowProxy(host.sshPort, { delayMs: roundTrip / 2, held: WIDE })
+export async function openLink(host: TestHost, folder: string, roundTrip: number): Promise<Link> {
+  const proxy = await startSlowProxy(host.sshPort, { delayMs: roundTrip / 2, held: BUFFER })
   const [config, keys] = await Promise.all([
     readFile(host.sshConfigFile, 'utf8'),
     readFile(host.knownHostsFile, 'utf8'),
