@@ -1,4 +1,4 @@
-/** What the tasks of a project can use beyond the runner's kit. */
+/** The context of a project's tasks, in addition to the runner's `TaskContext`. */
 
 import type { Host } from '../host/host.ts'
 import type { Arg, Definer } from '../runner/task.ts'
@@ -18,33 +18,33 @@ export interface Context<S extends string> {
   readonly router: Router
   readonly runtime: Runtime
   readonly health: Health
-  /** How a promote measures itself; undefined where the project does not want that. */
+  /** The probes of a promote; undefined if the project has turned them off. */
   readonly probe: Probing | undefined
-  /** This run of the program, as the host's records know it. */
+  /** This run, as recorded on the host. */
   readonly deploy: Deploy
   readonly lock: RunLock
-  /** The account that the Taskfile logs in as, where the command line has named another one for this run. */
+  /** The account that the Taskfile logs in as, if `--login` replaces it in this run; else undefined. */
   taskfileUser(): Promise<string | undefined>
-  /** Which slot is live, as router, public answer and records say it; as they said it under the lock when it was just taken. */
+  /** Reads which slot is live from the router, the public answer and the records. Returns what was read while taking the lock, if nothing was changed since. */
   readings(): Promise<Readings>
   /** Runs the project's build source. */
   build(): Promise<Artifact>
-  /** The text of a slot's environment file: the project's environment, the runtime's, and the slot's own, the last wins. */
+  /** The text of a slot's environment file. Later sources override earlier ones: the project's, the runtime's, the slot's. */
   environment(slot: Slot): string
-  /** What the plugins want to stand on the host. */
+  /** The files, folders and sudo rules that the plugins need on the host. */
   provisions(facts: HostFacts): readonly Provision[]
 }
 
-/** The lock of this run: taken once, kept to the end. */
+/** The lock of this run. It is taken once and held until the run ends. */
 export interface RunLock {
-  /** Not waiting for anybody unless told. */
-  take(line?: LockWait): Promise<void>
+  /** Takes the lock. Does not wait for another owner by default. */
+  take(wait?: LockWait): Promise<void>
 }
 
-/** With what a standard task is made. */
+/** What the factories of the standard tasks need. */
 export interface TaskDeps<S extends string> extends Definer<Context<S>> {
-  /** A slot of this project, by its name. */
+  /** The argument that names a slot of this project. */
   readonly slot: Arg<Slot<S>>
-  /** How long a slot may take to lose its connections before it is stopped, in milliseconds. */
+  /** The timeout of a slot's drain, in milliseconds. */
   readonly drain: Arg<number | undefined>
 }

@@ -1,4 +1,4 @@
-/** Ties an application, its host, its plugins and its slots together, and makes the standard tasks for them. */
+/** Defines a project: an application, its host, its plugins, its slots, and their standard tasks. */
 
 import { resolve } from 'node:path'
 import type { Transport } from '../host/host.ts'
@@ -25,36 +25,37 @@ export interface ProjectDefinition<
   R extends Plugin<Router>,
   U extends Plugin<Runtime>,
 > {
-  /** Name of the application: of its folder, its units, its site. */
+  /** The name of the application, used for its folder, its units and its site. */
   readonly app: string
-  /** The machine that it runs on: `ssh('deploy@web-1')`, or `local()`. */
+  /** The machine that it runs on. @example ssh('deploy@web-1') */
   readonly host: Transport
   readonly build: B
   readonly runtime: U
   readonly router: R
   readonly slots: S
-  /** The application's folder on the host. Default `/srv/<app>`. */
+  /** The application's folder on the host. @default `/srv/<app>` */
   readonly root?: string
   /**
-   * Paths in a release that outlive it, such as `storage` or `priv/uploads`: what the application writes must stand there, a release itself cannot
-   * be written. Each is a link to `<root>/shared/<path>`: a folder, made with what the artifact has there, when it is not there yet; a file when
-   * a file is there, or in the artifact. Default none.
+   * Paths in a release that outlive it, such as `storage` or `priv/uploads`. The application must write its data there, because a release is
+   * read-only. Each path becomes a link to `<root>/shared/<path>`. If that does not exist, it is created with what the artifact has at the path, or
+   * as an empty folder.
+   * @default []
    */
   readonly shared?: readonly string[]
   /**
-   * The application's environment file, beside the Taskfile: its values go to the slots, and are hidden in all output. With names of
-   * those that may be printed: `{ file: '.env.production', plain: ['STRIPE_MODE'] }`.
+   * The application's environment file, relative to the Taskfile. Its values are passed to the slots and redacted in all output.
+   * @example { file: '.env.production', plain: ['STRIPE_MODE'] }
    */
   readonly env?: string | EnvironmentFile
   readonly health?: HealthCheck
-  /** How a promote asks the site while the traffic moves; `false`: not at all. Default: its health path, 40 times a second of each kind. */
+  /** How a promote probes the site during the switch; `false` turns that off. @default the health path, 40 requests per second of each kind */
   readonly probe?: ProbeSetting | false
 }
 
 export interface EnvironmentFile {
   /** Relative to the Taskfile. */
   readonly file: string
-  /** Names of variables whose values are no secrets: they are printed as they are. */
+  /** Names of variables whose values are not secret, so they are not redacted. */
   readonly plain?: readonly string[]
 }
 
@@ -66,7 +67,7 @@ const pluginOf = <T>(kind: Exclude<Plugin<T>['kind'], undefined>, examples: stri
 const isPlugin = (value: unknown): value is Plugin<unknown> =>
   typeof value === 'object' && value !== null && 'create' in value && typeof value.create === 'function'
 
-const ENVIRONMENT = 'the name of a file, or `{ file, plain: [...] }` with the names of variables that are no secrets'
+const ENVIRONMENT = 'the name of a file, or `{ file, plain: [...] }` with the names of variables that are not secret'
 
 const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSource>, Plugin<Router>, Plugin<Runtime>>>(
   {
@@ -87,13 +88,13 @@ const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSou
   },
 )
 
-type Made<P> = P extends Plugin<infer T> ? T : never
+type CreatedBy<P> = P extends Plugin<infer T> ? T : never
 
-/** What a task of a project has in its context, with the project's own plugins. */
+/** The context of a project's tasks, with the types of the project's own plugins. */
 export type ProjectContext<S extends string, B, R, U> = Omit<Context<S>, 'router' | 'runtime' | 'build'> & {
-  readonly router: Made<R>
-  readonly runtime: Made<U>
-  readonly build: Made<B> extends { build: infer F } ? F : never
+  readonly router: CreatedBy<R>
+  readonly runtime: CreatedBy<U>
+  readonly build: CreatedBy<B> extends { build: infer F } ? F : never
 }
 
 export function project<
@@ -120,7 +121,7 @@ export function project<
   return { ...own, slot, tasks }
 }
 
-/** What the runner opens for the tasks of a project: a session on its host, with the environment file's secrets hidden from the beginning. */
+/** The scope that the runner opens for a project's tasks: a session on its host. Secrets of the environment file are redacted from the start. */
 function scopeOf<S extends string>(
   project: Project<S>,
   env: EnvironmentFile | undefined,
@@ -129,8 +130,8 @@ function scopeOf<S extends string>(
   const { app, host, layout, slots, build, runtime, router } = project
   const valuesIn = async (folder: string) => (env ? readEnvironment(resolve(folder, env.file)) : {})
   const known = [app, layout.root, host.name, host.name.replace(/^.*@/, ''), ...slots.names]
-  const shown = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
-  const secrets = (values: Environment) => secretsOf(values, { ...env, known: [...known, ...shown] })
+  const visible = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
+  const secrets = (values: Environment) => secretsOf(values, { ...env, known: [...known, ...visible] })
   return {
     name: app,
     tasks,
@@ -153,5 +154,5 @@ function scopeOf<S extends string>(
 }
 
 const drain = arg
-  .duration('How long the idle slot may take to lose its connections before it is stopped, such as 30s')
+  .duration('How long to wait for the connections of the idle slot to end before it is stopped, such as 30s')
   .optional()

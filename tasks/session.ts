@@ -1,4 +1,4 @@
-/** A run of the program on a project's host: one connection, one lock, and for each step the context that it works in. */
+/** A run on a project's host: one connection, one lock, and the context of each step. */
 import { dryHost } from '../host/dry-run.ts'
 import type { Guard, Host, Transport } from '../host/host.ts'
 import { type AnyQuery, isSkipped, perform } from '../host/query.ts'
@@ -18,7 +18,7 @@ import type { Slots } from '../slots/slot.ts'
 import { type Readings, readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 
-/** What a Taskfile said of its project, in full. */
+/** The project definition of a Taskfile, validated and with defaults. */
 export interface Project<S extends string> {
   readonly app: string
   readonly host: Transport
@@ -34,9 +34,9 @@ export interface Project<S extends string> {
 export interface SessionSetting extends RunSetting {
   /** The values of the project's environment file. */
   readonly environment: Environment
-  /** Log in as this user, and not as the one of the Taskfile. */
+  /** Log in as this user instead of the one in the Taskfile. */
   readonly login: string | undefined
-  /** Something is going to be uploaded: by the time that it is built, the way to the host is open. */
+  /** The run uploads a release, so the connection is opened while the build is running. */
   readonly uploads: boolean
 }
 
@@ -47,12 +47,12 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const deploy = newDeploy(whoami(process.env))
   const lock = runLock(ofTaskfile.name, layout, deploy, run)
   const setting = { ...run, guard: lock.guard }
-  const bare = await transport.open(setting)
-  if (run.uploads) bare.connect?.()
+  const realHost = await transport.open(setting)
+  if (run.uploads) realHost.connect?.()
 
-  const context = (kit: TaskContext): Context<S> => {
-    const host = kit.dryRun ? dryHost(bare, kit.log) : bare
-    const plugin: PluginContext = { ...kit, app, folder: run.folder, host: host.name, layout, slots: slots.all }
+  const context = (task: TaskContext): Context<S> => {
+    const host = task.dryRun ? dryHost(realHost, task.log) : realHost
+    const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
     const router = project.router.create(plugin)
     const reading = readings({ layout, slots, router })
@@ -66,70 +66,70 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       health: healthOf(project.health, router.site),
       probe: project.probe,
       deploy,
-      lock: { take: async line => (kit.dryRun ? undefined : lock.take(bare, reading, line)) },
+      lock: { take: async wait => (task.dryRun ? undefined : lock.take(realHost, reading, wait)) },
       taskfileUser: async () => (transport === ofTaskfile ? undefined : (await ofTaskfile.open(setting)).account()),
-      readings: async () => (await lock.told()) ?? host.query(reading),
+      readings: async () => (await lock.prefetched()) ?? host.query(reading),
       environment: (slot: Slot) => environmentFile({ ...run.environment, ...runtime.environment(slot), ...slot.env }),
       build: () => build(host, plugin),
       provisions: facts => [runtime.provision(facts), router.provision(facts)],
     }
   }
 
-  /** A build takes long: it ends early when the host turns out to be closed for what it is made for. */
-  const build = (host: Host, kit: PluginContext): Promise<Artifact> => {
-    const built = (more: Partial<PluginContext>) => project.build.create({ ...kit, ...more }).build()
-    if (!run.uploads) return built({})
-    return unlessClosed({ host, layout, signal: kit.signal }, signal => built({ signal, $: kit.$({ signal }) }))
+  /** A build for an upload is aborted if the host turns out to be closed. */
+  const build = (host: Host, plugin: PluginContext): Promise<Artifact> => {
+    const create = (changes: Partial<PluginContext>) => project.build.create({ ...plugin, ...changes }).build()
+    if (!run.uploads) return create({})
+    return unlessClosed({ host, layout, signal: plugin.signal }, signal => create({ signal, $: plugin.$({ signal }) }))
   }
 
   return {
     context,
-    traffic: () => bare.traffic?.(),
-    // That lets go of the lock, too.
-    [Symbol.asyncDispose]: () => bare[Symbol.asyncDispose](),
+    traffic: () => realHost.traffic?.(),
+    // Closing the connection also releases the lock.
+    [Symbol.asyncDispose]: () => realHost[Symbol.asyncDispose](),
   }
 }
 
-/** The lock of a run, which is taken once, and what was read as it was taken. */
+/** The lock of a run, which is taken once, and the readings that were made at the same time. */
 function runLock(host: string, layout: Layout, deploy: Deploy, run: Pick<RunSetting, 'signal' | 'command'>) {
   let taking: Promise<Lock> | undefined
   let taken: Lock | undefined
-  let asked: Promise<Readings> | undefined
+  let early: Promise<Readings> | undefined
   const fence = fenceOf({
     host,
     layout,
     deploy: deploy.id,
     lock: () => taken,
-    // What begins after that takes something back.
+    // Writes after an abort undo the changes of this run.
     undoing: () => run.signal.aborted,
   })
   const guard: Guard = {
     ...fence,
     script() {
-      // What was read is not true any more when something was changed.
-      asked = undefined
+      // A write makes the early readings stale.
+      early = undefined
       return fence.script()
     },
   }
   return {
     guard,
-    /** At the same time as the lock is taken the host is asked for the readings, which costs no round trip then. */
-    async take(on: Host, reading: AnyQuery<Readings>, line: LockWait = { wait: 0 }): Promise<void> {
+    /** Takes the lock. Sends the readings in the same batch, so that they cost no extra round trip. */
+    async take(target: Host, reading: AnyQuery<Readings>, wait: LockWait = { wait: 0 }): Promise<void> {
       const first = taking === undefined
-      taking ??= takeLock(on, layout, deploy, run.command, line)
-      if (first && line.wait === 0) {
-        const batch = on.pipeline()
+      taking ??= takeLock(target, layout, deploy, run.command, wait)
+      if (first && wait.wait === 0) {
+        const batch = target.pipeline()
         batch.push(perform(underLock(layout, deploy)))
-        asked = batch.add(reading)
+        early = batch.add(reading)
         void batch.run()
       }
       taken = await taking
     },
-    /** What was read under the lock, once: undefined when nothing was, when the lock was not ours in time, and when something was changed since. */
-    async told(): Promise<Readings | undefined> {
-      const told = asked
-      asked = undefined
-      return told?.catch((error: unknown) => {
+    /** The readings made under the lock. Undefined on a second call, if the lock was not ours in time, or if anything was written since. */
+    async prefetched(): Promise<Readings | undefined> {
+      const reading = early
+      early = undefined
+      return reading?.catch((error: unknown) => {
         if (!isSkipped(error)) throw error
         return undefined
       })

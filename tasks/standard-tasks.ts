@@ -1,4 +1,4 @@
-/** The standard tasks of a project, each in a file of its own; here they are told what they need of each other. */
+/** Creates the standard tasks of a project, and connects each with the steps that it needs. */
 
 import { console } from './commands/console.ts'
 import { deploy } from './commands/deploy.ts'
@@ -23,25 +23,25 @@ import { makeWay, stopIdle } from './steps/stop-idle.ts'
 import { takeLock } from './steps/take-lock.ts'
 import { upload } from './steps/upload.ts'
 
-export function standardTasks<S extends string>(parts: TaskDeps<S>) {
-  const locked = takeLock(parts)
-  const built = build(parts)
-  const checkedHost = preflight(parts, built)
-  const uploaded = upload(parts, built)
-  const detected = detectLive(parts)
-  const stopped = stopIdle(parts, locked, detected)
-  const freed = makeWay(parts, uploaded, locked, detected)
-  const started = startIdle(parts, uploaded, freed)
+export function standardTasks<S extends string>(deps: TaskDeps<S>) {
+  const locked = takeLock(deps)
+  const built = build(deps)
+  const checkedHost = preflight(deps, built)
+  const uploaded = upload(deps, built)
+  const detected = detectLive(deps)
+  const stopped = stopIdle(deps, locked, detected)
+  const freed = makeWay(deps, uploaded, locked, detected)
+  const started = startIdle(deps, uploaded, freed)
   return {
-    setup: setup(parts),
+    setup: setup(deps),
     build: built,
     preflight: checkedHost,
     upload: uploaded,
     detectLive: detected,
     stopIdle: stopped,
     startIdle: started,
-    checkIdle: checkIdle(parts, detected, detected),
-    deploy: deploy(parts, {
+    checkIdle: checkIdle(deps, detected, detected),
+    deploy: deploy(deps, {
       build: built,
       preflight: checkedHost,
       upload: uploaded,
@@ -49,19 +49,19 @@ export function standardTasks<S extends string>(parts: TaskDeps<S>) {
       detectLive: detected,
       makeWay: freed,
       startIdle: started,
-      checkIdle: checkIdle(parts, detected, started),
+      checkIdle: checkIdle(deps, detected, started),
     }),
-    promote: promote(parts, locked, detected),
-    rollback: rollback(parts, locked, detected),
-    repair: repair(parts, locked),
-    retire: retire(parts, locked, detected),
-    migrate: migrate(parts, locked, detected),
-    console: console(parts),
-    status: status(parts),
-    doctor: doctor(parts),
-    history: history(parts),
-    releases: releases(parts),
-    lock: lock(parts, locked),
-    unlock: unlock(parts),
+    promote: promote(deps, locked, detected),
+    rollback: rollback(deps, locked, detected),
+    repair: repair(deps, locked),
+    retire: retire(deps, locked, detected),
+    migrate: migrate(deps, locked, detected),
+    console: console(deps),
+    status: status(deps),
+    doctor: doctor(deps),
+    history: history(deps),
+    releases: releases(deps),
+    lock: lock(deps, locked),
+    unlock: unlock(deps),
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Keeps late writes out. While a run holds the lock, all that it changes on the host first looks, there and in the same script,
- * whether the lock still names this deploy: its scripts that write, its files, and the commands of a Taskfile's own. A client
- * that was frozen, or cut off, and comes back after another has taken over is refused there.
+ * Rejects writes from a run that has lost its lock. While a run holds the lock, each of its writes first checks, on the host and in the same script,
+ * that the lock file still names this deploy: scripts, files, and the commands of a Taskfile. So a client that was frozen or cut off cannot write
+ * after another run has taken over.
  */
 import { EXIT } from '../../host/exit-codes.ts'
 import type { Guard } from '../../host/host.ts'
@@ -13,22 +13,22 @@ import { type Lock, parseOwner } from './lock.ts'
 const REFUSED = EXIT.fence.refused
 const MARK = 'switchyard: the lock is not ours, it names '
 
-/** Exits, having done nothing, unless it is this deploy that had the lock last. */
+/** Exits with `REFUSED` unless the lock file names this deploy. */
 export const fence = (layout: Layout, deploy: string): Script =>
   sh.read`grep -qF ${`"deploy":"${deploy}"`} ${layout.lock} || { printf '%s%s\\n' ${MARK} "$(cat ${layout.lock})" >&2; exit ${REFUSED}; }`
 
 interface Fenced {
-  /** For people. */
+  /** The name of the host, for messages. */
   readonly host: string
   readonly layout: Layout
   readonly deploy: string
   /** The lock that this run holds now, if any. */
   lock(): Lock | undefined
-  /** The run takes back what it did: it may, also when its lock was lost, as long as nobody had it since. */
+  /** The run is undoing its changes. That is allowed after the lock was lost, as long as no other run has taken it. */
   undoing(): boolean
 }
 
-/** The fence of a run that may hold the lock: writing throws `LOCK_LOST` or `OVERTAKEN` when it should not. */
+/** The guard of a run that may hold the lock. A rejected write throws `LOCK_LOST` or `OVERTAKEN`. */
 export const fenceOf = ({ host, layout, deploy, lock, undoing }: Fenced): Guard => ({
   script() {
     const held = lock()

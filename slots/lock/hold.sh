@@ -1,24 +1,24 @@
 #!/bin/bash -eu
-# Holds the lock of an application, until its input ends or pauses for too long. The same open file carries the lock and the words about its owner, so
-# they cannot be told apart by a crash. They stay when it is let go: then they say who had it last.
+# Holds the lock of an application until stdin ends or no heartbeat arrives in time. The lock file contains the owner and is itself what is locked, so
+# a crash cannot separate the two. After the release it still names the last owner.
 #
 # Parameters
-#   lock         the lock's file
-#   maintenance  the file that is there while nobody gets the lock
-#   wait         milliseconds to wait for it
-#   ttl          seconds without a heartbeat after which it is let go
+#   lock         the lock file
+#   maintenance  a file; while it exists, nobody gets the lock
+#   wait         milliseconds to wait for the lock
+#   ttl          seconds without a heartbeat after which the lock is released
 #
-# Reads: a line that says who takes it; each further line is a heartbeat.
-# Prints: `waiting OWNER`, each time that it is somebody else; then `held`, and `released` at the end, or one of `taken OWNER`, `closed WORDS`, `unwritable`.
+# Reads: one line with the owner; each further line is a heartbeat.
+# Prints: `waiting OWNER`, each time that the owner changes; then `held`, or one of `taken OWNER`, `closed REASON`, `unwritable`.
 # Always exits with 0.
 if [ -O "$lock" ] && ! [ -w "$lock" ]; then echo unwritable; exit 0; fi
 exec 9>> "$lock"
 IFS= read -r owner
-end=$(( $(date +%s%3N) + wait )) said=
+end=$(( $(date +%s%3N) + wait )) last=
 until flock -n 9; do
   now=$(tr '\n' ' ' < "$lock")
   if [ "$(date +%s%3N)" -ge "$end" ]; then printf 'taken %s\n' "$now"; exit 0; fi
-  if [ "$now" != "$said" ]; then printf 'waiting %s\n' "$now"; said=$now; fi
+  if [ "$now" != "$last" ]; then printf 'waiting %s\n' "$now"; last=$now; fi
   code=0; IFS= read -r -t 0.5 _ || code=$?
   if [ $code -gt 0 ] && [ $code -le 128 ]; then exit 0; fi
 done

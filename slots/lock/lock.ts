@@ -1,6 +1,6 @@
 /**
- * One lock an application a host. It is held by an open descriptor on the host and kept by a heartbeat, so that nothing is
- * left behind when its holder is killed, and it is free within `TTL` when its holder is frozen.
+ * One lock per application and host. A process on the host holds it through an open file descriptor, and our heartbeat keeps that process alive.
+ * So the lock is freed when its holder is killed, and within `TTL` when its holder is frozen.
  */
 
 import { EXIT } from '../../host/exit-codes.ts'
@@ -13,11 +13,12 @@ import type { Deploy, LockOwner } from '../model.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import { parseMaintenance } from './maintenance.ts'
 
-/** Seconds without a heartbeat after which the host lets go of the lock. */
+/** Seconds without a heartbeat after which the host releases the lock. */
 export const TTL = 15
+/** Interval, in milliseconds. */
 const HEARTBEAT = 5_000
 
-/** The holder's script. `wait`: milliseconds in line. */
+/** The script that holds the lock. `wait`: milliseconds to wait for it. */
 export const holdLock = ({ lock, maintenance }: Layout, wait = 0): Script =>
   program(new URL('./hold.sh', import.meta.url), {
     writes: true,
@@ -25,8 +26,8 @@ export const holdLock = ({ lock, maintenance }: Layout, wait = 0): Script =>
   })
 
 /**
- * Waits until the lock file names this deploy, and exits with `NOT_OURS` when that takes too long: what stands behind it in a pipeline runs under the
- * lock, or is skipped.
+ * Waits up to 2 s until the lock file names this deploy, else exits with `NOT_OURS`. Queries behind it in a pipeline therefore run under the lock, or are
+ * skipped.
  */
 export const underLock = (layout: Layout, deploy: Deploy): Script =>
   sh.read`
@@ -39,20 +40,23 @@ exit ${NOT_OURS}`
 const NOT_OURS = EXIT.lock.notOurs
 
 export interface Lock extends AsyncDisposable {
-  /** Throws `LOCK_LOST` when the host let go of it. Asked before each script that changes something. */
+  /** Called before each script that writes. @throws `LOCK_LOST` if the host has released the lock. */
   check(): void
 }
 
 export interface LockWait {
-  /** How long to wait for it, in milliseconds; 0 is not at all. */
+  /** Timeout in milliseconds; 0: do not wait. */
   readonly wait: number
-  /** Ends the wait. */
+  /** Aborts the wait. */
   readonly signal?: AbortSignal
-  /** Called with the current owner, each time that it changes. */
+  /** Called with the current owner, each time it changes. */
   onWait?(owner: LockOwner): void
 }
 
-/** Takes the lock, or throws `LOCK_TAKEN`, which says by whom it is held and since when, or `CLOSED` during maintenance. */
+/**
+ * Takes the lock.
+ * @throws `LOCK_TAKEN` with the owner; `CLOSED` during maintenance; `ROOT_NOT_WRITABLE`, `NOT_SET_UP` or `NOT_OURS` if there is no lock to take.
+ */
 export async function takeLock(
   host: Host,
   layout: Layout,
@@ -62,17 +66,17 @@ export async function takeLock(
 ): Promise<Lock> {
   const owner: LockOwner = { by: deploy.by, deploy: deploy.id, doing, since: new Date().toISOString() }
   const held: RemoteProcess = await host.spawn(holdLock(layout, Math.ceil(wait)), JSON.stringify(owner))
-  const letGo = () => void held[Symbol.asyncDispose]()
-  signal?.addEventListener('abort', letGo, { once: true })
+  const release = () => void held[Symbol.asyncDispose]()
+  signal?.addEventListener('abort', release, { once: true })
   const answer = await outcome(held, onWait)
-  signal?.removeEventListener('abort', letGo)
+  signal?.removeEventListener('abort', release)
   if (answer !== 'held') {
     await held[Symbol.asyncDispose]()
     signal?.throwIfAborted()
-    const [, word, words = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
-    if (word === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(words) })
-    if (word === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(words) })
-    if (word === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
+    const [, result, text = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
+    if (result === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(text) })
+    if (result === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(text) })
+    if (result === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
     await host.query(assertSetUp(layout))
     throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
   }
@@ -94,7 +98,7 @@ export async function takeLock(
   }
 }
 
-/** The first line that is not about waiting. Not `for await`: leaving such a loop would end the lines, and with them the holder. */
+/** The first line other than `waiting`. Not a `for await` loop: leaving it would close the iterator, and with it the process that holds the lock. */
 async function outcome(held: RemoteProcess, onWait: LockWait['onWait']): Promise<string | undefined> {
   const lines = held.lines[Symbol.asyncIterator]()
   for (;;) {

@@ -1,4 +1,4 @@
-/** A host that is closed for maintenance: a file beside the lock says by whom, since when and why, and nobody gets the lock. */
+/** Maintenance mode: while a file beside the lock exists, nobody gets the lock. The file says who closed the host, when and why. */
 
 import type { Host } from '../../host/host.ts'
 import { capture, type Query } from '../../host/query.ts'
@@ -9,24 +9,25 @@ import type { Layout } from '../layout.ts'
 import type { Deploy, Maintenance } from '../model.ts'
 
 export async function close(host: Host, layout: Layout, { by }: Deploy, reason: string): Promise<void> {
-  const words: Maintenance = { by, since: new Date().toISOString(), reason }
-  await host.write(layout.maintenance, `${JSON.stringify(words)}\n`)
+  const record: Maintenance = { by, since: new Date().toISOString(), reason }
+  await host.write(layout.maintenance, `${JSON.stringify(record)}\n`)
 }
 
-/** Prints what is said there behind `closed`, on one line; nothing while the host is open. */
-export const closedWords = ({ maintenance }: Layout): Script =>
+/** Prints `closed` and the contents of the file on one line; nothing while the host is open. */
+export const closedScript = ({ maintenance }: Layout): Script =>
   sh.read`if [ -e ${maintenance} ]; then echo "closed $(tr '\\n' ' ' < ${maintenance} 2> /dev/null || :)"; fi`
 
-/** Reads what `closedWords` printed. */
-export const parseClosed = (printed: string): Maintenance | undefined =>
-  printed.startsWith('closed') ? parseMaintenance(printed.slice('closed'.length)) : undefined
+/** Parses the output of `closedScript`. */
+export const parseClosed = (output: string): Maintenance | undefined =>
+  output.startsWith('closed') ? parseMaintenance(output.slice('closed'.length)) : undefined
 
-/** Who closed the host, since when and why; undefined while it is open. */
-export const closed = (layout: Layout): Query<Maintenance | undefined> => capture(closedWords(layout), parseClosed)
+/** Who closed the host, when and why; undefined while it is open. */
+export const closed = (layout: Layout): Query<Maintenance | undefined> => capture(closedScript(layout), parseClosed)
 
 /**
- * Asks whether the host is closed while something is done that takes long and needs no lock, such as a build, which is told to stop when it is.
- * Throws `CLOSED` then. A host that cannot be asked is no hindrance here.
+ * Checks whether the host is closed while slow work that needs no lock, such as a build, is running, and aborts that work if so. A failure of the check
+ * is ignored.
+ * @throws `CLOSED`
  */
 export async function unlessClosed<T>(
   { host, layout, signal }: { readonly host: Host; readonly layout: Layout; readonly signal: AbortSignal },
@@ -34,24 +35,24 @@ export async function unlessClosed<T>(
 ): Promise<T> {
   const stop = new AbortController()
   let refusal: Fault | undefined
-  const ask = async () => {
+  const check = async () => {
     const found = await host.query(closed(layout))
     if (found) {
       refusal = slotFaults.CLOSED({ host: host.name, ...found })
       stop.abort(refusal)
     }
   }
-  ask().catch(() => undefined)
+  check().catch(() => undefined)
   try {
-    const done = await work(AbortSignal.any([signal, stop.signal]))
+    const result = await work(AbortSignal.any([signal, stop.signal]))
     if (refusal) throw refusal
-    return done
+    return result
   } catch (error) {
     throw refusal ?? error
   }
 }
 
-/** Resolves to what was said there; undefined when it was not closed. */
+/** Resolves to what the file said; undefined if the host was not closed. */
 export async function open(host: Host, layout: Layout): Promise<Maintenance | undefined> {
   const text = await host.capture(sh.read`if [ -e ${layout.maintenance} ]; then cat ${layout.maintenance}; fi`)
   if (text === '') return undefined
@@ -59,7 +60,7 @@ export async function open(host: Host, layout: Layout): Promise<Maintenance | un
   return parseMaintenance(text)
 }
 
-/** A file that somebody made by hand closes the host as well. */
+/** Accepts any text, because a file that was created by hand closes the host as well. */
 export function parseMaintenance(text: string): Maintenance {
   try {
     const { by, since, reason } = JSON.parse(text) as Partial<Maintenance>

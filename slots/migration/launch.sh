@@ -1,21 +1,20 @@
 #!/bin/bash -eu
-# Begins a detached step whose script comes by standard input, in a session of its own. Who begins one holds `$newest.lock` until the step holds a lock
-# of its own.
+# Starts a detached step in a session of its own. The launcher holds `$newest.lock` until the step holds its own lock.
 #
 # Parameters
 #   base    the path of the step's files without their extensions: .sh, .log, .exit, .lock
 #   newest  the file that names the newest step
-#   words   what is written down of the step, on one line
-#   ended   succeeds when the step of `$base` has ended, or never began
+#   record  the record of the step, on one line
+#   ended   succeeds if the step of `$base` has ended or never started
 #
 # Reads: the step's script.
-# Exit codes: `busy` (EXIT.migration) when the step before it still runs; nothing was begun then.
+# Exit codes: `busy` (EXIT.migration) if the previous step is still running; nothing is started then.
 umask 077
 mkdir -p "${base%/*}"
 find "${base%/*}" -mindepth 1 -mtime +30 -delete
 exec 9>> "$newest.lock"
 flock 9
-# `ended` asks about the step of `$base`.
+# `ended` checks the step of `$base`.
 this=$base
 if [ -s "$newest" ]; then
   base=$(head -n 1 "$newest")
@@ -25,9 +24,9 @@ base=$this
 rm -f -- "$base.exit" "$base.lock"
 { echo 'set -eu -o pipefail'; cat; } > "$base.sh"
 : > "$base.log"
-printf '%s\n' "$base" "$words" > "$newest.next"
+printf '%s\n' "$base" "$record" > "$newest.next"
 mv -T -- "$newest.next" "$newest"
-# The step inherits its lock, descriptor 8, so there is no moment in which it runs without.
+# The step inherits its lock, descriptor 8, so it never runs without the lock.
 exec 8> "$base.lock"
 flock 8
 setsid -f bash --norc -c 'bash --norc "$1.sh" > "$1.log" 2>&1; echo $? > "$1.exit.part"; mv "$1.exit.part" "$1.exit"' \

@@ -8,7 +8,7 @@ import { healthRequest } from '../health/health.ts'
 import { adoptedPid } from '../lifecycle/adopt.ts'
 import { parseSockets, type Socket, whose } from '../lifecycle/sockets.ts'
 import { parseOwner } from '../lock/lock.ts'
-import { closedWords, parseClosed } from '../lock/maintenance.ts'
+import { closedScript, parseClosed } from '../lock/maintenance.ts'
 import type { LockOwner, Maintenance } from '../model.ts'
 import { probeTrouble } from '../promote/probe.ts'
 import { checkSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
@@ -63,7 +63,7 @@ export function inspect(
     findPids: sh.lines(...processes),
     checkSudo: checkSudo(sudo),
     requestHealth: sh.lines(...healthy),
-    closed: closedWords(layout),
+    closed: closedScript(layout),
     unmeasured: release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`,
   }
   return sh.lines(whose, program(new URL('./inspect.sh', import.meta.url), { parameters }))

@@ -9,8 +9,8 @@ import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
 import { connections } from '../lifecycle/connections.ts'
 import { closed } from '../lock/maintenance.ts'
-import { askNewest, type Detached } from '../migration/detached.ts'
-import { migrationWords } from '../migration/migration.ts'
+import { newestMigration, type Detached } from '../migration/detached.ts'
+import { describeMigration } from '../migration/migration.ts'
 import type { HealthResult, Maintenance } from '../model.ts'
 import { agree, type Readings, readingLines, readings } from '../state/readings.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
@@ -47,7 +47,7 @@ type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' 
 /** Collects the status. Readings that disagree are part of the result, not an error. */
 export async function status<S extends string>(deps: StatusDeps<S>): Promise<Status> {
   const { host, layout } = deps
-  const [read, migration, maintenance] = await host.all([readings(deps), askNewest(layout), closed(layout)])
+  const [read, migration, maintenance] = await host.all([readings(deps), newestMigration(layout), closed(layout)])
   const live = agree(read) ? (read.router.slot ?? null) : null
   const slots = await slotStatuses(deps, read.records)
   return {
@@ -128,7 +128,7 @@ export function statusTable(status: Status, columns?: number): string {
     slot.health,
     String(slot.connections),
   ])
-  const unfinished = status.migration ? migrationWords(status.migration) : undefined
+  const unfinished = status.migration ? describeMigration(status.migration) : undefined
   const migrations = unfinished ? ['', ...wrapped(`Migrations: ${unfinished}`, columns)] : []
   const readings = Object.entries(status.readings)
   const agreed = `All agree: ${readings.map(([source, slot]) => `${source} ${slot}`).join(', ')}`

@@ -22,21 +22,21 @@ interface Steps<S extends string> {
   readonly checkIdle: CheckIdle<S>
 }
 
-export const deploy = <S extends string>(parts: TaskDeps<S>, steps: Steps<S>) => {
-  const planned = parts.task('Plan the next step', {
+export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => {
+  const planned = deps.task('Plan the next step', {
     needs: [steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
-    async run({ promote, dryRun, truth, live, idle, healthy, note, show, ...ground }) {
-      const move = promote && !dryRun ? await planSwitch(ground, truth, idle, healthy) : undefined
+    async run({ promote, dryRun, liveState, live, idle, healthy, note, show, ...context }) {
+      const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
       if (promote) note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
       else note(`npx task promote ${idle.name}`)
       if (!promote && !dryRun)
         show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
-      return { move }
+      return { trafficSwitch }
     },
   })
-  const moving = { ...switchTraffic(parts, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
-  return parts.flow(
+  const switching = { ...switchTraffic(deps, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
+  return deps.flow(
     'Deploy to the idle slot',
     [
       steps.build,
@@ -47,13 +47,13 @@ export const deploy = <S extends string>(parts: TaskDeps<S>, steps: Steps<S>) =>
       steps.makeWay,
       steps.startIdle,
       steps.checkIdle,
-      tidy(parts, steps.startIdle, steps.checkIdle),
+      tidy(deps, steps.startIdle, steps.checkIdle),
       planned,
-      moving,
+      switching,
     ],
     {
       description:
-        'Builds, looks whether the host is fit, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
+        'Builds, checks the host, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
       examples: ['deploy', 'deploy --promote'],
     },
   )

@@ -1,18 +1,18 @@
 import { checkTable } from '../../slots/preflight/checks.ts'
-import { assertFit, preflight as look } from '../../slots/preflight/preflight.ts'
+import { assertFit, preflight } from '../../slots/preflight/preflight.ts'
 import type { TaskDeps } from '../context.ts'
 
 export const doctor = <S extends string>({ task }: TaskDeps<S>) =>
   task('Examine the host', {
     description:
-      'Which slot is live, the router, what setup made, sudo, disk, ports, who listens to the world, environment, clock.\n' +
-      'Exits with 3 when a check fails. With --json the checks as data.',
+      'Checks which slot is live, the router, the files of setup, sudo, disk, ports, public listeners, environment and clock.\n' +
+      'Exits with 3 if a check fails. --json prints the checks as data.',
     examples: ['doctor', 'doctor --json'],
-    async run({ note, show, ...ground }) {
-      const checks = await look(ground)
+    async run({ note, show, ...context }) {
+      const checks = await preflight(context)
       const count = (result: string) => checks.filter(check => check.result === result).length
-      note(`${count('ok')} good, ${count('warn')} to look at, ${count('fail')} failed`)
+      note(`${count('ok')} passed, ${count('warn')} warnings, ${count('fail')} failed`)
       show(columns => checkTable(checks, columns), { checks })
-      assertFit(ground.host, checks, undefined)
+      assertFit(context.host, checks, undefined)
     },
   })

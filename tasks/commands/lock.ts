@@ -8,9 +8,9 @@ import type { TakeLock } from '../steps/take-lock.ts'
 export const lock = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock<S>) =>
   task('Close the host for maintenance', {
     description:
-      'From now on whoever wants to set up, deploy, promote, migrate or retire is refused, and told the reason; until `unlock`.',
+      'Until `unlock`, everybody who runs setup, deploy, promote, migrate or retire is refused and shown the reason.',
     examples: ['lock --reason "new disks"'],
-    args: { reason: arg.text('Why, in words for the others') },
+    args: { reason: arg.text('The reason to show to others') },
     needs: [takeLock],
     async run({ host, layout, deploy, reason, dryRun, note }) {
       await host.query(assertSetUp(layout))
@@ -24,10 +24,10 @@ export const unlock = <S extends string>({ task }: TaskDeps<S>) =>
   task('Open the host again after maintenance', {
     async run({ host, layout, deploy, dryRun, note }) {
       await host.query(assertSetUp(layout))
-      const was = await open(host, layout)
-      if (!was) return note('it was open')
-      await host.query(append(layout, deploy, { event: 'unlock', slot: '', result: 'done', why: was.reason }))
-      const closed = `${was.by} ${dryRun ? 'has' : 'had'} closed it at ${was.since}: ${was.reason}`
+      const previous = await open(host, layout)
+      if (!previous) return note('it was open')
+      await host.query(append(layout, deploy, { event: 'unlock', slot: '', result: 'done', why: previous.reason }))
+      const closed = `${previous.by} closed it at ${previous.since}: ${previous.reason}`
       note(dryRun ? `${closed}; not opened in a dry run` : closed)
     },
   })

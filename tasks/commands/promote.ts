@@ -7,39 +7,42 @@ import type { DetectLive } from '../steps/detect-live.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const promote = <S extends string>(parts: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
-  const planned = parts.task('Check that the slot is fit for traffic', {
+export const promote = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+  const planned = deps.task('Check that the slot is fit for traffic', {
     needs: [takeLock, detectLive],
     args: {
-      slot: parts.slot,
+      slot: deps.slot,
       force,
     },
-    async run({ slot, force, truth, note, show, ...ground }) {
-      const { host, layout } = ground
-      const record = truth.records.find(found => found?.slot === slot.name)
+    async run({ slot, force, liveState, note, show, ...context }) {
+      const { host, layout } = context
+      const record = liveState.records.find(found => found?.slot === slot.name)
       const event = {
         event: 'promote',
         slot: slot.name,
-        from: truth.live?.name,
+        from: liveState.live?.name,
         release: record?.release.name,
       } as const
       const known =
-        force || !record || truth.live?.name === slot.name ? undefined : assertNotBad(layout, record.release.name)
-      const [fine, planned] = await Promise.allSettled([known && host.query(known), planSwitch(ground, truth, slot)])
-      if (fine.status === 'rejected') throw fine.reason
-      const move = await recorded(ground, event, async () => {
+        force || !record || liveState.live?.name === slot.name ? undefined : assertNotBad(layout, record.release.name)
+      const [allowed, planned] = await Promise.allSettled([
+        known && host.query(known),
+        planSwitch(context, liveState, slot),
+      ])
+      if (allowed.status === 'rejected') throw allowed.reason
+      const trafficSwitch = await recorded(context, event, async () => {
         if (planned.status === 'fulfilled') return planned.value
-        throw await explainDown(ground, slot.name, record, planned.reason)
+        throw await explainDown(context, slot.name, record, planned.reason)
       })
-      note(move ? move.record.release.name : 'already live')
-      if (!move) show(`${slot.name} is already live; nothing was touched.`)
-      return { move }
+      note(trafficSwitch ? trafficSwitch.record.release.name : 'already live')
+      if (!trafficSwitch) show(`${slot.name} is already live; nothing was touched.`)
+      return { trafficSwitch }
     },
   })
-  return parts.flow('Send the traffic to a slot', [planned, switchTraffic(parts, planned)], {
+  return deps.flow('Send the traffic to a slot', [planned, switchTraffic(deps, planned)], {
     description:
-      'Refused unless the slot is healthy and runs its release, and when that release failed before and did not make that\n' +
-      'good since. Switched back when the proof does not come.',
+      'Refused if the slot is not healthy, does not run its release, or if that release has failed and not succeeded since.\n' +
+      'The traffic is switched back if the switch cannot be verified.',
     examples: ['promote green', 'promote --slot green --dry-run'],
   })
 }

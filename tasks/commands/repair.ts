@@ -8,15 +8,15 @@ import type { TakeLock } from '../steps/take-lock.ts'
 export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: TakeLock<S>) =>
   task('Make router and records agree again', {
     description:
-      'For when `status` says that the readings do not agree. Where somebody moved the traffic by hand, the records follow the router; where\n' +
-      'the router has lost its route, the traffic goes to the slot that is named. Asks first; without a terminal it wants the name of the slot\n' +
-      'that is live, or is to be. Processes are not touched.',
+      'Use it when `status` reports that the readings do not agree. If somebody switched the traffic by hand, the records are updated to match\n' +
+      'the router. If the router has lost its route, the traffic is sent to the named slot. Asks for confirmation; without a terminal, pass the\n' +
+      'name of the slot that is live or should be. Processes are not touched.',
     examples: ['repair', 'repair --force green'],
     args: { force: slot.optional() },
     needs: [takeLock],
-    async run({ force, confirm, dryRun, log, note, ...ground }) {
-      const { host, layout, slots, deploy } = ground
-      const lost = await lostRoute(ground, ground.readings)
+    async run({ force, confirm, dryRun, log, note, ...context }) {
+      const { host, layout, slots, deploy } = context
+      const lost = await lostRoute(context, context.readings)
       if (lost) {
         log(lost.message)
         const last = slots.all.find(({ name }) => name === lost.last)
@@ -24,24 +24,26 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
         const agreed = !force && last && (dryRun || (await confirm(question)))
         const to = force ?? (agreed ? last : undefined)
         if (!to) throw slotFaults.REPAIR_NOT_CONFIRMED({ live: last?.name, named: undefined })
-        const proof = await putBack({ ...ground, dryRun }, lost, to)
+        const proof = await putBack({ ...context, dryRun }, lost, to)
         return note(`${to.name} is live again: ${proof}`)
       }
-      const read = await ground.readings()
+      const read = await context.readings()
       const found = drift(read, slots)
       if (!found) return note('nothing to repair: all readings agree')
       log(found.message)
       const live = found.route.slot
       if (dryRun) {
-        await repairRecords(ground, found.route, read)
+        await repairRecords(context, found.route, read)
         return note(`${found.message}; the records would say ${live ?? 'no slot'}`)
       }
-      const agreed = force ? force.name === live : await confirm(`${found.message}. Let the records follow the router?`)
+      const agreed = force
+        ? force.name === live
+        : await confirm(`${found.message}. Update the records to match the router?`)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
-      await repairRecords(ground, found.route, read)
+      await repairRecords(context, found.route, read)
       await host.query(
         append(layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.message }),
       )
-      note(`the records say ${live ?? 'no slot'} now`)
+      note(`the records now say ${live ?? 'no slot'}`)
     },
   })

@@ -12,18 +12,18 @@ export const retire = <S extends string>(
 ) =>
   task('Stop the slot that is not live, after its drain', {
     description:
-      'Waits until nobody is connected to it any more, at most as long as --drain says (30s); then the application is\n' +
-      'told to end, and closes its WebSockets in its own way. What was cut is said. After that a rollback has to deploy.',
+      'Waits until the slot has no connections left, at most for --drain (default 30s), then stops the application, which may still close\n' +
+      'its WebSockets. Reports how many connections were cut. Afterwards there is no slot to roll back to without a new deploy.',
     examples: ['retire', 'retire --drain 5m'],
     args: { drain },
     needs: [takeLock, detectLive],
-    async run({ truth, idle, drain, dryRun, log, note, ...ground }) {
-      const record = truth.records.find(found => found?.slot === idle.name)
-      if (dryRun) return note(await wouldStop({ ...ground, log }, idle, record))
-      const { was, cut, summary } = await stopSlot({ ...ground, log }, idle, record, drain ?? DRAIN)
+    async run({ liveState, idle, drain, dryRun, log, note, ...context }) {
+      const record = liveState.records.find(found => found?.slot === idle.name)
+      if (dryRun) return note(await wouldStop({ ...context, log }, idle, record))
+      const { was, cut, summary } = await stopSlot({ ...context, log }, idle, record, drain ?? DRAIN)
       note(summary)
       if (was === 'stopped') return
-      const { host, layout, deploy } = ground
+      const { host, layout, deploy } = context
       const why = cut > 0 ? summary : undefined
       await host.query(append(layout, deploy, { event: 'retire', slot: idle.name, result: 'done', why }))
     },

@@ -5,25 +5,22 @@ import type { DetectLive } from '../steps/detect-live.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const rollback = <S extends string>(parts: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
-  const planned = parts.task('Check that the slot that was live before is still fit', {
+export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+  const planned = deps.task('Check that the slot that was live before is still fit', {
     needs: [takeLock, detectLive],
-    async run({ truth, idle, note, ...ground }) {
-      const record = truth.records.find(found => found?.slot === idle.name)
-      if (!truth.live || !record?.promoted) throw await rollbackFault(ground, idle.name, record, truth.live !== undefined)
-      const move = await planSwitch(ground, truth, idle).catch(async (error: unknown) => {
-        throw await explainDown(ground, idle.name, record, error)
+    async run({ liveState, idle, note, ...context }) {
+      const record = liveState.records.find(found => found?.slot === idle.name)
+      if (!liveState.live || !record?.promoted)
+        throw await rollbackFault(context, idle.name, record, liveState.live !== undefined)
+      const trafficSwitch = await planSwitch(context, liveState, idle).catch(async (error: unknown) => {
+        throw await explainDown(context, idle.name, record, error)
       })
       note(`${record.release.name} in ${idle.name}`)
-      return { move }
+      return { trafficSwitch }
     },
   })
-  return parts.flow(
-    'Send the traffic back to the slot that was live before',
-    [planned, switchTraffic(parts, planned)],
-    {
-      description: 'A promote in the other direction, to a release that is still warm.',
-      examples: ['rollback', 'rollback --dry-run'],
-    },
-  )
+  return deps.flow('Send the traffic back to the slot that was live before', [planned, switchTraffic(deps, planned)], {
+    description: 'A promote in the other direction, to a release that is still running.',
+    examples: ['rollback', 'rollback --dry-run'],
+  })
 }

@@ -13,54 +13,54 @@ import { plan } from '../../slots/setup/plan.ts'
 import { assertKeepsLive } from '../../slots/setup/running.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import type { TaskDeps } from '../context.ts'
-import { inLine, lockWait } from '../steps/take-lock.ts'
+import { lockWait, lockWaitOf } from '../steps/take-lock.ts'
 
-const user = (about: string) => arg.text(about).optional()
+const user = (description: string) => arg.text(description).optional()
 
 export const setup = <S extends string>({ task }: TaskDeps<S>) =>
   task('Prepare the host', {
     description:
-      'Makes the folders, and installs the units, the site and the sudoers file. Does nothing the second time.\n' +
-      'All of it is in force afterwards, or every file is as it was. With --dry-run it prints the difference that it would make.\n' +
-      'On a fresh server: `setup --login root` makes the account that the Taskfile names, and prepares the host for it.',
+      'Creates the folders, and installs the units, the site and the sudoers file. A second run changes nothing.\n' +
+      'Either all of it takes effect, or every file is restored. --dry-run prints the changes as a diff.\n' +
+      'On a fresh server, `setup --login root` creates the account that the Taskfile names, and prepares the host for it.',
     examples: ['setup --dry-run', 'setup --adopt', 'setup --login root', 'setup --login admin --user deploy'],
     args: {
       adopt: arg.flag('Take over the application that runs on the port of the first slot, without a restart'),
       user: user(
-        'The account that deploys and runs the application; made when it is not there. Default: the one of the Taskfile',
+        'The account that deploys and runs the application, created if it does not exist (default: the one in the Taskfile)',
       ),
-      login: user('Log in as this user, such as root, and not as the one of the Taskfile'),
+      login: user('Log in as this user, such as root, instead of the one in the Taskfile'),
       lockWait,
     },
-    async run({ app, provisions, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...kit }) {
-      const ground = { ...kit, log }
-      const { host, layout, slots, deploy } = ground
-      const wished = user === undefined ? undefined : validateName('user', user)
-      const ofTaskfile = await ground.taskfileUser()
+    async run({ app, provisions, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...rest }) {
+      const context = { ...rest, log }
+      const { host, layout, slots, deploy } = context
+      const requested = user === undefined ? undefined : validateName('user', user)
+      const ofTaskfile = await context.taskfileUser()
       const [me, owner] = await host.all([facts(provisions), capture(ownerOf(layout))])
       const deploying = deployingUser(host.name, layout, me, {
-        user: wished ?? (ofTaskfile === 'root' ? undefined : ofTaskfile),
+        user: requested ?? (ofTaskfile === 'root' ? undefined : ofTaskfile),
         owner: owner || undefined,
       })
       if (adopting && deploying !== me.user) throw slotFaults.SETUP_ADOPT_OTHER({ user: deploying, login: me.user })
-      // The very first setup makes the folder that a lock stands in.
-      if (await host.query(mayLock(layout))) await lock.take(inLine(lockWait, ground))
+      // Before the first setup there is no folder for the lock.
+      if (await host.query(mayLock(layout))) await lock.take(lockWaitOf(lockWait, context))
       const account = deploying === me.user ? undefined : await host.query(accountFor(deploying, me))
       const found = { ...me, ...account, user: deploying }
-      const wants = provisions(found)
-      const claims = { app, layout, slots: slots.all, provisions: wants }
+      const provision = provisions(found)
+      const claims = { app, layout, slots: slots.all, provisions: provision }
       const [, planned, [conflict] = []] = await host.all([
         assertFree(claims, found.root),
-        plan({ host: host.name, app, layout, slots, provisions: wants, facts: found, account }),
-        ground.router.conflicts?.(),
+        plan({ host: host.name, app, layout, slots, provisions: provision, facts: found, account }),
+        context.router.conflicts?.(),
       ])
       const [refused = conflict] = planned.refused
       if (refused) throw refused
       const files = planned.files.map(({ file }) => file)
-      const running = await assertKeepsLive(ground, { provisions: wants, files, root: found.root })
+      const running = await assertKeepsLive(context, { provisions: provision, files, root: found.root })
       for (const line of [...planned.notes, ...running]) show(line)
       if (dryRun) return show(planned.text || 'Nothing would change.')
-      const before = adopting ? () => adopt(ground) : undefined
+      const before = adopting ? () => adopt(context) : undefined
       if (planned.text === '') await before?.()
       else {
         if (!found.root) {
@@ -73,7 +73,7 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
       note(`${planned.folders.length} folders and ${files.length + planned.links.length} files changed`)
       if (account && deploying !== ofTaskfile)
         show(
-          `The host is prepared for ${deploying}: name that account in the Taskfile, such as \`ssh('${deploying}@...')\`.`,
+          `The host is prepared for ${deploying}. Name that account in the Taskfile, such as \`ssh('${deploying}@...')\`.`,
         )
     },
   })

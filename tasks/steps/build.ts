@@ -6,10 +6,10 @@ export type Build<S extends string> = ReturnType<typeof build<S>>
 
 export const build = <S extends string>({ task }: TaskDeps<S>) =>
   task('Build the release', {
-    async run({ build, note, ...ground }) {
+    async run({ build, note, ...context }) {
       const artifact = await build()
       note(`${artifact.version}, sha256 ${artifact.sha256.slice(0, 7)}`)
       const contents = contentsOf(artifact)
-      return { artifact, contents, sending: uploadOf(ground, artifact, contents) }
+      return { artifact, contents, releaseUpload: uploadOf(context, artifact, contents) }
     },
   })

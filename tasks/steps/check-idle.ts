@@ -9,18 +9,18 @@ import type { DetectLive } from './detect-live.ts'
 
 export type CheckIdle<S extends string> = ReturnType<typeof checkIdle<S>>
 
-/** The slot's record, when it was seen healthy. */
+/** The slot's record, if the slot is healthy. */
 interface Checked {
   readonly healthy: SlotRecord | undefined
 }
 
-/** What is in the idle slot, and what was asked of it already. */
+/** The record of the idle slot, and the checks that were already started. */
 interface Idle {
   readonly idleRecord: SlotRecord | undefined
   readonly early?: Early | undefined
 }
 
-/** `source`: the step that says what is in the idle slot. A deploy has changed it by then. */
+/** `source`: the step that provides the record of the idle slot. In a deploy that is the step that started the slot. */
 export const checkIdle = <S extends string>(
   { task }: TaskDeps<S>,
   detectLive: DetectLive<S>,
@@ -28,21 +28,21 @@ export const checkIdle = <S extends string>(
 ) =>
   task('Wait until the idle slot is healthy', {
     description:
-      'Healthy is: its health path answers 200 several times in a row, from one process, which is this release.',
+      'A slot is healthy if its health path returns 200 several times in a row, from one process that runs this release.',
     needs: [detectLive, source],
-    async run({ runtime, health, idle, idleRecord: record, early, dryRun, note, ...ground }): Promise<Checked> {
-      const { host, deploy } = ground
+    async run({ runtime, health, idle, idleRecord: record, early, dryRun, note, ...context }): Promise<Checked> {
+      const { host, deploy } = context
       if (dryRun) {
-        note(`${health.path} of ${idle.name}, not asked in a dry run`)
+        note(`${health.path} of ${idle.name}, not requested in a dry run`)
         return { healthy: undefined }
       }
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: idle.name })
       const { release, adopted } = record
-      const { pid, result } = await recorded(ground, checkEvent(record, deploy), () =>
+      const { pid, result } = await recorded(context, checkEvent(record, deploy), () =>
         assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, early?.health),
       )
       note(`${release.version}, process ${pid}, ${result.tries} tries`)
-      if (!(await early?.written)) await host.query(writeReady(ground, record))
+      if (!(await early?.written)) await host.query(writeReady(context, record))
       return { healthy: { ...record, state: 'ready' } }
     },
   })

@@ -5,13 +5,12 @@ export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>
 
 export const detectLive = <S extends string>({ task }: TaskDeps<S>) =>
   task('Find out which slot is live', {
-    description:
-      'The router, the public answer and the records on the host must agree; if they do not, nothing goes ahead.',
+    description: 'The router, the public answer and the records on the host must agree, otherwise the run stops here.',
     async run({ readings, slots, log, note }) {
       const read = resolveLive(await readings(), slots)
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       note(read.live ? read.live.name : `none yet, the first deploy goes to ${read.idle.name}`)
       const idleRecord = read.records.find(found => found?.slot === read.idle.name)
-      return { truth: read, live: read.live, idle: read.idle, idleRecord }
+      return { liveState: read, live: read.live, idle: read.idle, idleRecord }
     },
   })

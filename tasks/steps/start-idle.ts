@@ -12,19 +12,19 @@ export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
 export const startIdle = <S extends string>({ task }: TaskDeps<S>, upload: Upload<S>, makeWay: MakeWay<S>) =>
   task('Start the new release in the idle slot', {
     needs: [upload, makeWay],
-    async run({ environment, release, artifact: { revision }, idle, note, ...ground }) {
+    async run({ environment, release, artifact: { revision }, idle, note, ...context }) {
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
       const {
         record: idleRecord,
         changed,
         early,
-      } = await recorded(ground, event, () => startSlot(ground, idle, { release, revision }, environment(idle)))
+      } = await recorded(context, event, () => startSlot(context, idle, { release, revision }, environment(idle)))
       note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
       return { idleRecord, early }
     },
-    async undo({ release, idle, note, ...ground }) {
-      const { host, layout, deploy, runtime } = ground
-      const why = await neededBy(ground, idle)
+    async undo({ release, idle, note, ...context }) {
+      const { host, layout, deploy, runtime } = context
+      const why = await neededBy(context, idle)
       if (why !== undefined) throw probeFaults.SLOT_RUNS_ON({ slot: idle.name, why })
       await host.query(runtime.stop(idle))
       const record = await host.query(readRecord(layout, idle))

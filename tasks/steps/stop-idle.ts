@@ -9,13 +9,13 @@ import type { DetectLive } from './detect-live.ts'
 import type { TakeLock } from './take-lock.ts'
 import type { Upload } from './upload.ts'
 
-/** Milliseconds that a slot may take to lose its connections, unless --drain says otherwise. */
+/** Default of --drain, in milliseconds. */
 export const DRAIN = 30_000
 
 export type MakeWay<S extends string> = ReturnType<typeof makeWay<S>>
 
 const TITLE = 'Stop the idle slot'
-const description = 'Waits first until nobody is connected to it any more, at most as long as --drain says.'
+const description = 'First waits until the slot has no connections left, at most for --drain.'
 
 export const stopIdle = <S extends string>(
   { task, drain }: TaskDeps<S>,
@@ -23,7 +23,7 @@ export const stopIdle = <S extends string>(
   detectLive: DetectLive<S>,
 ) => task(TITLE, { description, needs: [takeLock, detectLive], args: { drain }, run: context => stop(context) })
 
-/** For a deploy: stops nothing while the release that is to come in its place is not there. */
+/** For a deploy: stops the slot only if the new release is on the host. */
 export const makeWay = <S extends string>(
   { task, drain }: TaskDeps<S>,
   upload: Upload<S>,
@@ -34,11 +34,11 @@ export const makeWay = <S extends string>(
     description,
     needs: [upload, takeLock, detectLive],
     args: { drain },
-    run: ({ sending, ...context }) => stop(context, sending),
+    run: ({ releaseUpload, ...context }) => stop(context, releaseUpload),
   })
 
 interface StopContext<S extends string> extends Context<S> {
-  readonly truth: LiveState<S>
+  readonly liveState: LiveState<S>
   readonly idle: LiveState<S>['idle']
   readonly drain?: number | undefined
   readonly dryRun: boolean
@@ -46,17 +46,17 @@ interface StopContext<S extends string> extends Context<S> {
   note(line: string): void
 }
 
-async function stop<S extends string>(context: StopContext<S>, sending?: ReleaseUpload): Promise<void> {
-  const { truth, idle, drain = DRAIN, dryRun, log, note, ...ground } = context
-  const { host, layout, deploy } = ground
-  const record = truth.records.find(found => found?.slot === idle.name)
+async function stop<S extends string>(context: StopContext<S>, releaseUpload?: ReleaseUpload): Promise<void> {
+  const { liveState, idle, drain = DRAIN, dryRun, log, note, ...deps } = context
+  const { host, layout, deploy } = deps
+  const record = liveState.records.find(found => found?.slot === idle.name)
   const cut = describeInterrupted(record, deploy.id)
-  const stopping = { ...ground, log }
+  const stopping = { ...deps, log }
   const stopped = async (batch?: Pipeline) => (await stopSlot(stopping, idle, record, drain, batch)).summary
   const words = dryRun
     ? await wouldStop(stopping, idle, record)
-    : sending
-      ? await withRelease({ host, layout, log }, sending, stopped)
+    : releaseUpload
+      ? await withRelease({ host, layout, log }, releaseUpload, stopped)
       : await stopped()
   note(cut ? `${cut}; ${words}` : words)
   if (cut) {

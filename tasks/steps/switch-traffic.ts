@@ -11,15 +11,15 @@ import { assertWritable, writeReport } from '../../slots/promote/report/write.ts
 import { proveSwitch, recordSwitch, type TrafficSwitch, takeBack } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
 
-/** The step that says whether there is a move, and which: `promote`, `rollback` and `deploy` each have their own. */
-export type Planned<S extends string> = Task<object, { move: TrafficSwitch<S> | undefined }>
+/** The step that plans the switch, if there is one to make. `promote`, `rollback` and `deploy` each have their own. */
+export type Planned<S extends string> = Task<object, { trafficSwitch: TrafficSwitch<S> | undefined }>
 
 /** For each command that can promote. */
 export const force = arg.flag('Promote a release that failed its health check, its migrations or an earlier promote')
-/** For a deploy: its checks want to know it, too. */
+/** For a deploy, whose preflight checks depend on it too. */
 export const promoting = arg.flag('Send the traffic to the new release when it is healthy')
-const page = arg.text('Write what was measured into this page, and as JSON beside it').optional()
-/** Looked at with the other words, before anything is contacted. */
+const page = arg.text('Write a report with the measurements to this HTML file, and as JSON beside it').optional()
+/** Checked while arguments are parsed, before anything is contacted. */
 const report: Arg<string | undefined> = {
   ...page,
   parse(raw) {
@@ -29,67 +29,67 @@ const report: Arg<string | undefined> = {
   },
   optional: () => report,
 }
-const noProbe = arg.flag('Do not ask the site for its health while the traffic moves')
-const watch = arg
-  .duration('How long the site is asked after the switch before it counts as done, such as 10s')
-  .optional()
+const noProbe = arg.flag('Do not probe the site during the switch')
+const watch = arg.duration('How long to probe the site after the switch, such as 10s').optional()
 
-/**
- * Moves the traffic, proves it and measures it. When that, or anything after it, fails, the runner has it taken back, unless the slot before
- * serves worse.
- */
+/** Switches the traffic, verifies the switch and measures it. If this or a later step fails, it is undone, unless the previous slot is worse. */
 export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: Planned<S>) =>
   task('Move the traffic and prove it', {
     description:
-      'Asks the site all the while, without retries. A request that fails after the switch takes it back, unless more failed\n' +
-      'of those before it.',
+      'Probes the site during the switch, without retries. If a request fails after the switch, the traffic is switched back, unless more\n' +
+      'requests failed before it.',
     needs: [planned],
     args: { noProbe, report, watch },
-    async run({ move, dryRun, probe, noProbe, report, watch, note, log, show, ...ground }) {
-      if (!move) return dryRun ? note('nothing to move in a dry run') : undefined
+    async run({ trafficSwitch, dryRun, probe, noProbe, report, watch, note, log, show, ...context }) {
+      if (!trafficSwitch) return dryRun ? note('nothing to switch in a dry run') : undefined
       if (dryRun) {
-        const batch = ground.host.pipeline()
-        batch.push(ground.router.check(ground.health.path))
-        batch.push(ground.router.promote(move.to, move.generation))
+        const batch = context.host.pipeline()
+        batch.push(context.router.check(context.health.path))
+        batch.push(context.router.promote(trafficSwitch.to, trafficSwitch.generation))
         await batch.run()
-        return note('not proven in a dry run')
+        return note('not verified in a dry run')
       }
       const probing = noProbe || !probe ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
-      const { to, from, record } = move
+      const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
-      const moved = await recorded(ground, event, () =>
-        probedSwitch({ ...ground, log: show }, move, probing, proveSwitch(ground, move)),
+      const switched = await recorded(context, event, () =>
+        probedSwitch({ ...context, log: show }, trafficSwitch, probing, proveSwitch(context, trafficSwitch)),
       )
-      for (const { message, hint: next } of moved.warnings) show(`warning: ${message} ${next}`)
-      const { problem, stays } = await judgeSwitch(ground, move, moved, probing)
-      if (problem === undefined) await recordSwitch(ground, move, stays)
-      else move.stays = stays
+      for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
+      const { problem, stays } = await judgeSwitch(context, trafficSwitch, switched, probing)
+      if (problem === undefined) await recordSwitch(context, trafficSwitch, stays)
+      else trafficSwitch.stays = stays
       if (report !== undefined)
-        await writeReport(resolve(report), reportOf(ground, move, { ...moved, problem }, stays)).catch(
-          // The traffic is where it is by now: no file of ours changes that.
+        await writeReport(resolve(report), reportOf(context, trafficSwitch, { ...switched, problem }, stays)).catch(
+          // A failed report must not undo a completed switch.
           (error: unknown) => show(error instanceof Error ? error.message : String(error)),
         )
       if (problem !== undefined) {
-        if (moved.measured) log(measuredLine(moved.measured))
-        await recorded(ground, event, () => Promise.reject(problem))
+        if (switched.measured) log(measuredLine(switched.measured))
+        await recorded(context, event, () => Promise.reject(problem))
       }
-      note(`${to.name} is live: ${moved.proof}`)
-      if (moved.measured) show(measuredLine(moved.measured), { ...moved.measured })
+      note(`${to.name} is live: ${switched.proof}`)
+      if (switched.measured) show(measuredLine(switched.measured), { ...switched.measured })
       if (stays) show(`${stays}.`)
     },
-    async undo({ move, note, log, probe, noProbe, ...ground }) {
-      if (!move) return
-      if (!move.told) return note('nothing was moved')
-      const stays = move.stays ?? (await staysNow(ground, move, noProbe ? undefined : probe))
+    async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
+      if (!trafficSwitch) return
+      if (!trafficSwitch.told) return note('nothing was switched')
+      const stays = trafficSwitch.stays ?? (await staysNow(context, trafficSwitch, noProbe ? undefined : probe))
       if (stays !== undefined) {
-        await recordSwitch(ground, move, stays)
-        throw probeFaults.TRAFFIC_STAYS({ slot: move.to.name, why: stays })
+        await recordSwitch(context, trafficSwitch, stays)
+        throw probeFaults.TRAFFIC_STAYS({ slot: trafficSwitch.to.name, why: stays })
       }
-      await takeBack(ground, move)
-      note(move.from ? `${move.from.name} is live again, proven` : 'no slot is live, as before')
-      const { host, layout, deploy } = ground
-      const event = { event: 'promote', slot: move.to.name, from: move.from?.name, result: 'undone' } as const
-      // The traffic is back, whether that can be written down or not.
+      await takeBack(context, trafficSwitch)
+      note(trafficSwitch.from ? `${trafficSwitch.from.name} is live again, verified` : 'no slot is live, as before')
+      const { host, layout, deploy } = context
+      const event = {
+        event: 'promote',
+        slot: trafficSwitch.to.name,
+        from: trafficSwitch.from?.name,
+        result: 'undone',
+      } as const
+      // The traffic has been switched back, even if the journal cannot be written.
       await host
         .query(append(layout, deploy, event))
         .catch((error: unknown) => log(`The journal could not be written: ${error}`))

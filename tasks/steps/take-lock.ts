@@ -5,21 +5,25 @@ import type { TaskDeps } from '../context.ts'
 
 export type TakeLock<S extends string> = ReturnType<typeof takeLock<S>>
 
-export const lockWait = arg.duration('How long to wait in line when somebody else is busy, such as 5m').optional()
+export const lockWait = arg.duration('How long to wait if another run holds the lock, such as 5m').optional()
 
-/** As --lock-wait says; each time that it is somebody else who is waited for, that is said. */
-export const inLine = (wait: number | undefined, { log, signal }: Pick<TaskContext, 'log' | 'signal'>): LockWait => ({
+/** The wait for --lock-wait. Logs the owner each time it changes. */
+export const lockWaitOf = (
+  wait: number | undefined,
+  { log, signal }: Pick<TaskContext, 'log' | 'signal'>,
+): LockWait => ({
   wait: wait ?? 0,
   signal,
-  onWait: owner => log(`Waiting for ${owner.by}, busy since ${owner.since}: ${owner.doing} (${owner.deploy}).`),
+  onWait: owner =>
+    log(`Waiting for ${owner.by}, who has held the lock since ${owner.since}: ${owner.doing} (${owner.deploy}).`),
 })
 
-/** Everything that changes a slot or the route needs it. It is let go when the run ends, however it ends. */
+/** Required by every step that changes a slot or the route. The lock is released when the run ends, for whatever reason. */
 export const takeLock = <S extends string>({ task }: TaskDeps<S>) =>
   task('Take the lock', {
     args: { lockWait },
-    async run({ lock, lockWait, ...kit }) {
-      await lock.take(inLine(lockWait, kit))
-      if (kit.dryRun) kit.note('not taken in a dry run')
+    async run({ lock, lockWait, ...context }) {
+      await lock.take(lockWaitOf(lockWait, context))
+      if (context.dryRun) context.note('not taken in a dry run')
     },
   })

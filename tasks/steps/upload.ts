@@ -6,13 +6,15 @@ export type Upload<S extends string> = ReturnType<typeof upload<S>>
 
 export const upload = <S extends string>({ task }: TaskDeps<S>, build: Build<S>) =>
   task('Upload the release', {
-    description: 'A release that is already on the host, by version and content, is left as it is.',
+    description: 'A release that is already on the host, with the same version and content, is not uploaded again.',
     needs: [build],
-    async run({ artifact: { revision }, sending, dryRun, log, note, ...ground }) {
-      const { release } = sending
+    async run({ artifact: { revision }, releaseUpload, dryRun, log, note, ...context }) {
+      const { release } = releaseUpload
       const event = { event: 'deploy', slot: '', release: release.name, revision } as const
-      const sent = await recorded(ground, event, () => sending.send(log))
-      note(sent ? `${release.name}${dryRun ? ', not sent in a dry run' : ''}` : `${release.name} is already there`)
+      const sent = await recorded(context, event, () => releaseUpload.send(log))
+      note(
+        sent ? `${release.name}${dryRun ? ', not sent in a dry run' : ''}` : `${release.name} is already on the host`,
+      )
       return { release }
     },
   })

@@ -40,7 +40,7 @@ async function heldByAnn(): Promise<AsyncDisposable> {
   expect(hold).toMatchObject({ stderr: '' })
   return { [Symbol.asyncDispose]: async () => void (await site.host.exec('systemctl stop ann')) }
 }
-const WAITING = 'Waiting for ann@desk, busy since 2026-01-02T03:04:05.000Z: deploy (hers).'
+const WAITING = 'Waiting for ann@desk, who has held the lock since 2026-01-02T03:04:05.000Z: deploy (hers).'
 
 it('a run with --lock-wait waits for the lock, names its holder, and continues when it is free', async () => {
   const ann = await heldByAnn()
@@ -62,7 +62,9 @@ it('a run whose --lock-wait expires is refused, and names the holder', async () 
   const output = await run(3, 'retire', '--lock-wait', '2s')
   expect(performance.now() - began).toBeGreaterThan(2_000)
   expect(output).toContain(WAITING)
-  expect(output).toMatch(/ann@desk has held the lock on life-test since 2026-01-02T03:04:05.000Z: deploy \(hers\)\. \[LOCK_TAKEN\]/)
+  expect(output).toMatch(
+    /ann@desk has held the lock on life-test since 2026-01-02T03:04:05.000Z: deploy \(hers\)\. \[LOCK_TAKEN\]/,
+  )
 })
 
 it('a setup needs the lock too, and changes nothing while it is taken or the host is in maintenance', async () => {

@@ -38,7 +38,7 @@ it('wrong records are reported by status, stop a promote, and follow the router 
   expect(await run(3, 'promote', 'blue')).toContain('npx task repair')
   expect(await run(3, 'repair')).toContain('npx task repair --force green')
   expect(await run(3, 'repair', '--force', 'blue')).toMatch(/blue is not the slot that the router sends the traffic to/)
-  expect(await run(0, 'repair', '--force', 'green')).toContain('the records say green now')
+  expect(await run(0, 'repair', '--force', 'green')).toContain('the records now say green')
   expect(await run(0, 'status')).toMatch(/green +live/)
   expect(await run(0, 'repair', '--force', 'green')).toContain('nothing to repair')
   expect([await pid('blue'), await pid('green')]).toEqual(pids)
@@ -52,12 +52,12 @@ it('a repair in a terminal asks for confirmation, and only a yes changes the rec
     )
   const answer = async (keys: string) => {
     const prompt = site.inTerminal({}, 'repair')
-    await prompt.says(/Let the records follow the router\? \[y\/N\]/)
+    await prompt.says(/Update the records to match the router\? \[y\/N\]/)
     prompt.type(keys)
     const { code, stdout } = await prompt.ended
     return { code, stdout: stripVTControlCharacters(stdout) }
   }
-  const question = /router says blue, public answer says blue, records says green\. Let the records follow the router\?/
+  const question = /router says blue, public answer says blue, records say green\. Update the records to match the router\?/
   await byHand('blue')
   const records = [await record('blue'), await record('green')]
   for (const no of ['\r', 'n\r', 'yet\r']) {
@@ -71,17 +71,17 @@ it('a repair in a terminal asks for confirmation, and only a yes changes the rec
   expect(code).toBe(130)
   expect([await record('blue'), await record('green')]).toEqual(records)
 
-  expect(await answer('y\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records say blue now') })
+  expect(await answer('y\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records now say blue') })
   await run(0, 'status')
   await byHand('green')
-  expect(await answer('yes\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records say green now') })
+  expect(await answer('yes\r')).toMatchObject({ code: 0, stdout: expect.stringContaining('the records now say green') })
 })
 
 it('a repair lasts, also when the record of the other slot has a promote of tomorrow', async () => {
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString()
   await root(`cd /srv/life/slots/blue && sed -i 's/"at": "[^"]*"/"at": "${tomorrow}"/' slot.json`)
   expect(await run(3, 'status')).toMatch(/router +green\n.*records +blue/s)
-  expect(await run(0, 'repair', '--force', 'green')).toContain('the records say green now')
+  expect(await run(0, 'repair', '--force', 'green')).toContain('the records now say green')
   expect(await run(0, 'status')).toContain('All agree: router green, public answer green, records green')
 })
 
@@ -103,7 +103,7 @@ it('a deploy after one whose client was killed names that one, and completes', a
   const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
   await expect.poll(free, { timeout: 20_000 }).toBe(0)
   expect(await run(0, 'deploy')).toMatch(
-    new RegExp(`the deploy of 0\\.1\\.0-\\w+ to blue by .* \\(${deploy}\\) was cut before`),
+    new RegExp(`the deploy of 0\\.1\\.0-\\w+ to blue by .* \\(${deploy}\\) was interrupted before`),
   )
   expect(await record('blue')).toMatchObject({ state: 'ready' })
   expect(await site.live()).toBe('green')

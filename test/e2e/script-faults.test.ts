@@ -65,7 +65,7 @@ describe('the ten faults of the script', () => {
     const refused = await site.task('deploy')
     await site.host.exec('systemctl start nginx')
     expect(refused.code).toBe(3)
-    expect(refused.stdout + refused.stderr).toMatch(/router says blue, public answer says .*records says blue/)
+    expect(refused.stdout + refused.stderr).toMatch(/router says blue, public answer says .*records say blue/)
     expect(await pidOf('blue')).toBe(pid)
   })
 
@@ -97,7 +97,7 @@ describe('the ten faults of the script', () => {
     const before = (await site.host.exec(listing)).stdout
     const pid = await pidOf('blue')
     const { stdout } = await ok('deploy')
-    expect(stdout).toContain('is already there')
+    expect(stdout).toContain('is already on the host')
     expect((await site.host.exec(listing)).stdout).toBe(before)
     expect(await pidOf('blue')).toBe(pid)
     expect(await pidOf('green')).not.toBe('0')

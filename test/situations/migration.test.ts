@@ -1,4 +1,4 @@
-/** Migrations that do not end as they should, or that more than one person wants to run. */
+/** Migrations that are interrupted, hang or are killed, or that two clients start. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Ended, Running, Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
@@ -18,7 +18,7 @@ beforeEach(async () => {
   await site.host.exec('rm -f /tmp/go /tmp/ran /tmp/pid')
 })
 
-/** Writes down that it runs, and whether another runs beside it, and goes on when `/tmp/go` is there. */
+/** Records that it runs and whether another one runs at the same time, and continues when `/tmp/go` exists. */
 const WAITS = `
 if File.exists?("/tmp/alone"), do: File.write!("/tmp/ran", "beside another\\n", [:append])
 File.write!("/tmp/alone", "")
@@ -53,7 +53,7 @@ const status = async () => (await succeeds(site, 'status')).stdout
 const statusOf = async () =>
   JSON.parse((await succeeds(site, 'status', '--json')).stdout.trim().split('\n').at(-1) ?? '')
 
-it('F75 a migration that SIGTERM ended is not done, although its exit code is 0: not promotable, until it was run to its end', async () => {
+it('F75 a migration that SIGTERM ended counts as failed although its exit code is 0, and blocks promotes until it was completed', async () => {
   await underFault(
     site,
     async () => {
@@ -78,14 +78,14 @@ it('F75 a migration that SIGTERM ended is not done, although its exit code is 0:
   expect(await status()).not.toContain('Migrations:')
 })
 
-it('F75 a migration that ends itself early is not done either', async () => {
+it('F75 a migration that ends itself early counts as failed', async () => {
   const halted = await site.taskWith({ LIFE_MIGRATE: 'System.halt(0)' }, 'migrate', '--slot', 'green')
   expect(halted, output(halted)).toMatchObject({ code: 1 })
   expect(halted.stderr).toMatch(/\[MIGRATION_CUT_SHORT\]$/m)
   await assertCleanAfter(site, halted)
 })
 
-it('F75 a migration that hangs is ended at its limit, and says so', async () => {
+it('F75 a migration that hangs is ended at its limit, which is reported and blocks promotes', async () => {
   const hung = await site.taskWith({ LIFE_MIGRATE: WAITS, LIFE_LIMIT: '15' }, 'migrate', '--slot', 'green')
   expect(hung, output(hung)).toMatchObject({ code: 1 })
   expect(hung.stderr).toMatch(/did not complete within 15 s and were terminated\. \[MIGRATION_TIMED_OUT\]$/m)
@@ -98,33 +98,33 @@ it('F75 a migration that hangs is ended at its limit, and says so', async () => 
   await assertCleanAfter(site, hung)
 })
 
-it('F75 Ctrl-C says that it goes on; status and history show it, nothing promotes it, and the next run follows it to its end', async () => {
+it('F75 a migration that Ctrl-C left running is shown by status and history, blocks promotes, and is followed to its end by the next run', async () => {
   const running = await begin()
   running.kill('SIGINT')
   const cut = await running.ended
   expect(cut, output(cut)).toMatchObject({ code: 130 })
   expect(cut.stdout).toMatch(
-    /The migrations of 0\.1\.0-\w+ in green go on on .*`npx task migrate --slot green` follows them/,
+    /The migrations of 0\.1\.0-\w+ in green continue on .*`npx task migrate --slot green` follows them/,
   )
   expect(await statusOf()).toMatchObject({ data: { migration: { slot: 'green', state: 'running' } } })
   expect((await succeeds(site, 'history', '--last', '1')).stdout).toMatch(/migrate +green .* running /)
   await refused(/The migrations of 0\.1\.0-\w+ in green began at .*, and its end was not seen/)
   const following = site.start({ LIFE_MIGRATE: WAITS }, 'migrate', '--slot', 'green', '--verbose')
-  await following.says(/still run: they are followed to their end/)
+  await following.says(/are still running\. Following them to their end/)
   await go()
   const followed = await following.ended
-  expect(followed.stdout).toContain('had run them to their good end when it was cut off; not run again')
+  expect(followed.stdout).toContain('which lost its connection; not run again')
   expect(await ran()).toBe('ran\n')
   expect((await promotable()).code).toBe(0)
   await assertCleanAfter(site, cut, followed)
 })
 
-it('F75 one at a time by the host: a client whose clock is an hour behind is cut off, and another, of the other slot, begins meanwhile', async () => {
+it('F75 a migration of the other slot waits on the host for one whose client was killed, also with a clock an hour behind', async () => {
   const running = await begin({ NODE_OPTIONS: `--import=${BEHIND}` })
   running.kill('SIGKILL')
   const cut = await running.ended
   const second = site.start({ LIFE_MIGRATE: WAITS }, 'migrate', '--slot', 'blue', '--verbose', '--lock-wait', '30s')
-  await second.says(/still run: they are followed to their end/)
+  await second.says(/are still running\. Following them to their end/)
   expect(await ran()).toBe('ran\n')
   await go()
   const ended = await second.ended
@@ -140,7 +140,7 @@ it('F75 one at a time by the host: a client whose clock is an hour behind is cut
   await assertCleanAfter(site, cut, ended)
 })
 
-it('F75 a migration whose processes are killed left no result: that is no success', async () => {
+it('F75 a migration whose processes were killed counts as failed, because it left no result', async () => {
   const running = await begin()
   await site.host.exec('rm /tmp/alone; pkill -KILL -s "$(ps -o sid= -p "$(cat /tmp/pid)" | tr -d " ")"')
   const lost = await running.ended

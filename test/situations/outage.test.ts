@@ -1,7 +1,7 @@
 /**
- * Promotes and rollbacks out of an outage: the live slot does not serve, and the other one does. What counts is what begins when the switch is
- * in force, compared with what failed before; the traffic never goes back to a route that fails more. And whose fault it was: a release that is
- * healthy is not held to account for router, disk or line.
+ * Promotes and rollbacks in an outage: the live slot does not serve, and the other one does. Requests that begin after the switch are compared
+ * with those before; the traffic never goes back to a slot that fails more. A healthy release is not marked as bad for a fault of the router, the
+ * disk or the connection.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { lifeTarball } from '../../dev/life.ts'
@@ -20,15 +20,15 @@ import {
   statusOf,
 } from '../support/outage.ts'
 
-// Each row is some commands, and on a busy machine each of them takes its time.
+// Each row runs several commands, which are slow on a busy machine.
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 900_000 })
 
 let site: Site
 let live: string
 let commands: Ended[] = []
-/** Slots to bring back after the row. */
+/** Slots to mend after the row. */
 let sick: string[] = []
-/** What else has to be put right, however the row ended; doing it twice is fine. */
+/** Undoes a fault after the row, whether it passed or not. Idempotent. */
 const nothing = async (): Promise<unknown> => undefined
 let heal = nothing
 beforeAll(async () => {
@@ -59,7 +59,7 @@ const outage = async (ill: Ill, slot = live) => {
   await sicken(site, slot, ill)
 }
 
-/** Runs a task to its end; resolves to what it printed. */
+/** Runs a task to its end; resolves to its output. */
 async function task(code: number, environment: Record<string, string>, ...words: string[]): Promise<string> {
   const ended = await site.taskWith(environment, ...words)
   commands.push(ended)
@@ -68,7 +68,7 @@ async function task(code: number, environment: Record<string, string>, ...words:
   return output
 }
 
-/** The traffic is with a slot that serves, provably, and nothing is held against its release. */
+/** Checks that the traffic is on a slot that serves, and that its promote is recorded as done. */
 async function movedTo(slot: string, output: string): Promise<void> {
   expect(output).toContain(`${slot} is live: `)
   expect(output).not.toContain('undone')
@@ -80,16 +80,16 @@ async function movedTo(slot: string, output: string): Promise<void> {
   })
 }
 
-/** All three readings name the slot. `ill`: it has the traffic and does not serve, which `status` exits with 3 for. */
+/** Checks that all three readings name the slot. `ill`: the slot does not serve, so `status` exits with 3. */
 async function agreedOn(slot: string, ill = false): Promise<void> {
   const { code, stdout, stderr } = await site.task('status')
   expect(code, stdout + stderr).toBe(ill ? 3 : 0)
   expect(stdout).toContain(`All agree: router ${slot}, public answer ${slot}, records ${slot}`)
 }
 
-describe('the live slot does not serve, the other one does', () => {
+describe('a switch to a healthy slot', () => {
   it.each(ILLS.map((ill, i) => [ill, i % 2 === 0 ? 'rollback' : 'promote'] as const))(
-    'F52 out of a live slot that is %s, by %s',
+    'F52 succeeds from a live slot that is %s, by %s',
     async (ill, command) => {
       const pid = await pidOf(site, other(live))
       await outage(ill)
@@ -99,19 +99,19 @@ describe('the live slot does not serve, the other one does', () => {
     },
   )
 
-  it('F52 deploy --promote out of a live slot that is frozen', async () => {
+  it('F52 succeeds from a live slot that is frozen, by deploy --promote', async () => {
     await outage('frozen')
     await movedTo(other(live), await task(0, await next(), 'deploy', '--promote'))
   })
 
-  it('F52 without probes, too', async () => {
+  it('F52 succeeds from a live slot that answers 500, without probes', async () => {
     await outage('answering 500')
     await movedTo(other(live), await task(0, {}, 'promote', other(live), '--no-probe'))
   })
 })
 
-describe('a later step fails', () => {
-  it('F52 in an outage the traffic stays with the slot that serves, and the records say so', async () => {
+describe('a flow whose later step fails', () => {
+  it('F52 leaves the traffic on the healthy slot in an outage, and the records agree', async () => {
     await outage('stopped')
     const output = await task(1, {}, 'promote-and-warm', other(live))
     const why = `${live} failed 5 of 5 requests, so the traffic stays on ${other(live)}`
@@ -121,7 +121,7 @@ describe('a later step fails', () => {
     expect((await journal(site)).at(-1)).toMatchObject({ event: 'promote', result: 'done', why })
   })
 
-  it('F52 in an outage a deploy does not stop the slot that has just got the traffic', async () => {
+  it('F52 does not stop the slot that its deploy has just promoted in an outage', async () => {
     await outage('answering 500')
     const output = await task(1, {}, 'deploy-and-warm', '--promote')
     expect(output).toMatch(new RegExp(`so the traffic stays on ${other(live)}\\. \\[TRAFFIC_STAYS\\]`))
@@ -130,7 +130,7 @@ describe('a later step fails', () => {
     expect(await statusOf(site, other(live))).toBe('200')
   })
 
-  it('F52 in an outage a deploy without a promote does not stop the one slot that serves', async () => {
+  it('F52 does not stop the only healthy slot in an outage when its deploy has no promote', async () => {
     await outage('stopped')
     const output = await task(1, {}, 'deploy-and-warm')
     expect(output).toContain(`${other(live)} runs on: ${live}, which is live, failed 5 of 5 requests. [SLOT_RUNS_ON]`)
@@ -138,17 +138,17 @@ describe('a later step fails', () => {
     await movedTo(other(live), await task(0, {}, 'promote', other(live)))
   })
 
-  it('F52 the control: from a live slot that serves the traffic goes back to it, and the new one is stopped', async () => {
+  it('F52 switches back to a live slot that serves, and stops the new one (control)', async () => {
     const output = await task(1, {}, 'deploy-and-warm', '--promote')
-    expect(output).toMatch(new RegExp(`^undone: Move the traffic and prove it {2}${live} is live again, proven`, 'm'))
+    expect(output).toMatch(new RegExp(`^undone: Move the traffic and prove it {2}${live} is live again, verified`, 'm'))
     expect(output).toMatch(new RegExp(`^undone: Start the new release in the idle slot {2}${other(live)} is down`, 'm'))
     await agreedOn(live)
     expect(await pidOf(site, other(live))).toBe('0')
   })
 })
 
-describe('the new release fails, too', () => {
-  /** Healthy by itself at `/`, and ill at what is probed. */
+describe('a new release that fails too', () => {
+  /** Deploys a release that is healthy at `/`, but fails at the probed path. */
   const shipped = async (fault: string) => {
     await dotenv(site, `LIFE_FAULT=${fault}\n`)
     await task(0, { HEALTH: '/', LIFE_VERSION: '6.6.6', LIFE_TARBALL: await lifeTarball('6.6.6') }, 'deploy')
@@ -157,23 +157,23 @@ describe('the new release fails, too', () => {
   const promote = (code: number) => task(code, { HEALTH: '/' }, 'promote', other(live), '--force')
   const back = `undone: Move the traffic and prove it  `
 
-  it('F52 as much: the traffic goes back, from an outage as from a live slot that serves, and the release is bad', async () => {
+  it('F52 as much as the live slot gets its promote undone, in an outage and without one, and is marked as bad', async () => {
     await shipped('health_500')
     for (const ill of [undefined, 'stopped'] as const) {
       if (ill) await outage(ill)
       const output = await promote(1)
       expect(output).toMatch(/requests through the router failed after the switch to .*: .*500.*\[PROBES_FAILED\]/)
-      expect(output).toContain(`${back}${live} is live again, proven`)
+      expect(output).toContain(`${back}${live} is live again, verified`)
       await agreedOn(live, ill !== undefined)
     }
     expect(await task(3, { HEALTH: '/' }, 'promote', other(live))).toMatch(/is bad: .*PROBES_FAILED/)
   })
 
-  it('F52 less: from a live slot that serves the traffic goes back, out of an outage it stays, and that is said', async () => {
+  it('F52 less than the live slot keeps the traffic in an outage, which is reported, and gets its promote undone without one', async () => {
     await shipped('health_flaps')
     const output = await promote(1)
     expect(output).toMatch(/\[PROBES_FAILED\]/)
-    expect(output).toContain(`${back}${live} is live again, proven`)
+    expect(output).toContain(`${back}${live} is live again, verified`)
     await agreedOn(live)
     await outage('stopped')
     const stays = await promote(0)
@@ -185,15 +185,15 @@ describe('the new release fails, too', () => {
   })
 })
 
-describe('the release is healthy, and something else is at fault', () => {
+describe('a healthy release', () => {
   beforeAll(async () => {
-    // In both slots, whatever the rows above left there.
+    // Both slots get a healthy release, whatever the rows above left there.
     for (const words of [['deploy', '--promote'], ['deploy']]) await task(0, {}, ...words)
   })
 
   const include = '/etc/nginx/switchyard/life.conf'
-  /** Puts lines of nginx before the location of that name, in force when it returns. */
-  const nginxSays = async (sed: string) => {
+  /** Edits the include of nginx with sed and reloads nginx. */
+  const editNginx = async (sed: string) => {
     const { code, stderr } = await site.host.exec(`
 cp ${include} /root/include.conf
 sed -i ${sed} ${include}
@@ -202,7 +202,7 @@ sed -i ${sed} ${include}
     expect(code, stderr).toBe(0)
   }
 
-  /** The traffic is where it was, and the release can be promoted as if nothing had been. */
+  /** Checks that the traffic is where it was, and that the release can still be promoted. */
   async function innocent(output: string): Promise<void> {
     expect(output).not.toContain('[PROBES_FAILED]')
     expect(await liveSlot(site)).toBe(live)
@@ -213,24 +213,24 @@ sed -i ${sed} ${include}
   const promote = (code: number, environment: Record<string, string> = {}) =>
     task(code, environment, 'promote', other(live))
 
-  it('F53 the router does not say that it has moved', async () => {
-    await nginxSays(`'/default_type text/i if ($switchyard_slot = ${other(live)}) { return 500; }'`)
+  it('F53 is not marked as bad when the public answer does not confirm the switch', async () => {
+    await editNginx(`'/default_type text/i if ($switchyard_slot = ${other(live)}) { return 500; }'`)
     const output = await promote(1)
     expect(output).toMatch(/did not provably move to .*the site answers 500.*\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
     await movedTo(live, await task(0, {}, 'rollback'))
   })
 
-  it('F53 what stands between router and slot does not let it through', async () => {
+  it('F53 is not marked as bad when the router cannot reach the slot', async () => {
     const port = other(live) === 'blue' ? 4000 : 5000
-    await nginxSays(`'s/\\$switchyard_port ${port};/$switchyard_port 5999;/'`)
+    await editNginx(`'s/\\$switchyard_port ${port};/$switchyard_port 5999;/'`)
     const output = await promote(1)
     expect(output).toMatch(/asked for \/health through the router, it answered 502.*\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
   })
 
-  it('F53 one page does not come through, which the slot itself answers', async () => {
-    await nginxSays(
+  it('F53 is not marked as bad when one path fails through the router but not on the slot', async () => {
+    await editNginx(
       `'\\,^location / {,i location = /health { if ($switchyard_slot = ${other(live)}) { return 502; } proxy_pass http://127.0.0.1:$switchyard_port; }'`,
     )
     const output = await promote(1, { HEALTH: '/' })
@@ -240,23 +240,23 @@ sed -i ${sed} ${include}
     await innocent(output)
   })
 
-  it('F53 nginx dies behind the switch', async () => {
+  it('F53 is not marked as bad when nginx dies after the switch', async () => {
     heal = () => site.host.exec('systemctl restart nginx')
     const output = await promote(1, { BEHIND: 'sudo systemctl kill --signal=KILL nginx' })
     expect(output).toMatch(/\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
   })
 
-  it('F53 the journal cannot be written', async () => {
+  it('F53 is not marked as bad when the journal cannot be written', async () => {
     const journal = '/srv/life/journal.jsonl'
     heal = () => site.host.exec(`chown vagrant ${journal}; chmod 0644 ${journal}`)
     await site.host.exec(`chown root ${journal}; chmod 0444 ${journal}`)
     const output = await promote(1)
-    expect(output).toContain(`undone: Move the traffic and prove it  ${live} is live again, proven`)
+    expect(output).toContain(`undone: Move the traffic and prove it  ${live} is live again, verified`)
     await innocent(output)
   })
 
-  it('F53 the disk is full', async () => {
+  it('F53 is not marked as bad when the disk is full', async () => {
     const router = '/srv/life/router'
     heal = () => site.host.exec(`umount ${router}; rm -rf /root/router`)
     const { code, stderr } = await site.host.exec(`
@@ -264,11 +264,11 @@ cp -a ${router} /root/router && mount -t tmpfs -o nr_inodes=60,size=256k,mode=07
 cp -a /root/router/. ${router}/ && chown vagrant: ${router} && i=0 && while : 2>/dev/null > ${router}/.full.$i; do i=$((i + 1)); done`)
     expect(code, stderr).toBe(0)
     const output = await promote(1)
-    expect(output).toContain(`undone: Move the traffic and prove it  ${live} is live again, proven`)
+    expect(output).toContain(`undone: Move the traffic and prove it  ${live} is live again, verified`)
     await innocent(output)
   })
 
-  it('F53 the line breaks behind the switch: what is live then can be told again, and nothing is held against the release', async () => {
+  it('F53 is not marked as bad when the connection breaks after the switch, and repair brings the records in line', async () => {
     await promote(1, { BEHIND: 'sudo pkill -KILL -u vagrant -x sshd' })
     const at = await liveSlot(site)
     await task(0, {}, 'repair', '--force', at)

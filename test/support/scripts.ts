@@ -31,7 +31,7 @@ import * as connections from '../../slots/lifecycle/connections.ts'
 import { pointAt } from '../../slots/lifecycle/start.ts'
 import { fence } from '../../slots/lock/fence.ts'
 import { holdLock, underLock } from '../../slots/lock/lock.ts'
-import { closedWords } from '../../slots/lock/maintenance.ts'
+import { closedScript } from '../../slots/lock/maintenance.ts'
 import * as detached from '../../slots/migration/detached.ts'
 import { changedFiles } from '../../slots/preflight/changed.ts'
 import { inspect } from '../../slots/preflight/inspect.ts'
@@ -146,11 +146,11 @@ export function samples(): Readonly<Record<string, Script>> {
     fence: fence(layout, deploy.id),
     holdLock: holdLock(layout, 5_000),
     underLock: underLock(layout, deploy),
-    closedWords: closedWords(layout),
+    closedScript: closedScript(layout),
     append: append(layout, deploy, { event: 'deploy', slot: 'blue', result: 'done' }).script,
     follow: detached.follow(layout, step),
     launch: detached.launch(layout, step),
-    newest: detached.newest(layout),
+    newest: detached.newestScript(layout),
 
     probeTrouble,
     probeLoop: probeLoop(curl, probingOf({}, '/health'), '/srv/life/probes'),

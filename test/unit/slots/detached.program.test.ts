@@ -6,7 +6,7 @@ import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
-import { askNewest, type Begun, detached, follow } from '../../../slots/migration/detached.ts'
+import { type DetachedStep, detached, follow, newestMigration } from '../../../slots/migration/detached.ts'
 
 let folders: Layout
 beforeEach(async () => {
@@ -14,21 +14,21 @@ beforeEach(async () => {
   await mkdir(folders.root)
 })
 
-const step: Begun = { slot: 'blue', kind: 'migrate-1.0', deploy: 'd1', by: 'ann' }
+const step: DetachedStep = { slot: 'blue', kind: 'migrate-1.0', deploy: 'd1', by: 'ann' }
 const open = (signal = new AbortController().signal) => local().open({ signal, confirm: async () => false })
-const state = (host: Host) => host.query(askNewest(folders))
+const state = (host: Host) => host.query(newestMigration(folders))
 const run = (host: Host, script: Script, onLine?: (line: string) => void, of = step) =>
   host.query(detached({ script, ...(onLine && { onLine }), read: output => output }, folders, of))
-/** Runs until somebody makes the file. */
+/** Runs until the file exists. */
 const waiting = (go: string) => sh.write`echo begun; until [ -e ${go} ]; do sleep 0.05; done; echo ended`
-/** Begins a step, and lets go of it. */
-async function leave(script: Script, of = step): Promise<void> {
+/** Starts a step and disconnects. */
+async function startAndDisconnect(script: Script, of = step): Promise<void> {
   const interruption = new AbortController()
   await using host = await open(interruption.signal)
   await expect(run(host, script, () => interruption.abort(), of)).rejects.toThrowError()
 }
 
-it('a detached step gives its output and its code, as if it were not', async () => {
+it('a detached step returns its output and exit code like an attached one', async () => {
   await using host = await open()
   expect(await state(host)).toBeUndefined()
   const lines: string[] = []
@@ -38,9 +38,9 @@ it('a detached step gives its output and its code, as if it were not', async () 
   expect(await state(host)).toEqual({ ...step, state: 3, since: expect.stringMatching(/^\d{4}-.*Z$/) })
 })
 
-it('a detached step goes on when the one who began it is gone, and can be followed to its end', async () => {
+it('a detached step keeps running after its starter disconnects, and can be followed to its end', async () => {
   const go = join(folders.root, 'go')
-  await leave(waiting(go))
+  await startAndDisconnect(waiting(go))
   await using host = await open()
   expect(await state(host)).toMatchObject({ deploy: 'd1', state: 'running' })
   const following = host.run(follow(folders, step))
@@ -52,10 +52,10 @@ it('a detached step goes on when the one who began it is gone, and can be follow
 it.each([
   ['of the same release', { ...step, deploy: 'd2' }],
   ['of another release, in the other slot', { slot: 'green', kind: 'migrate-2.0', deploy: 'd2', by: 'bob' }],
-  ['of one whose clock is behind', { ...step, kind: 'migrate-2.0', deploy: 'd0' }],
-])('only one runs at a time: a second is refused, and begins nothing: %s', async (_, second) => {
+  ['of a deploy whose clock is behind', { ...step, kind: 'migrate-2.0', deploy: 'd0' }],
+])('a second detached step is refused while one runs, and starts nothing: one %s', async (_, second) => {
   const go = join(folders.root, 'go')
-  await leave(waiting(go))
+  await startAndDisconnect(waiting(go))
   await using host = await open()
   const refused = run(host, sh.write`touch ${join(folders.root, 'second')}`, undefined, second)
   await expect(refused).rejects.toMatchObject({ code: 'MIGRATION_RUNNING', message: expect.stringContaining('ann') })
@@ -67,7 +67,7 @@ it.each([
   expect(await state(host)).toMatchObject({ deploy: second.deploy, state: 0 })
 })
 
-it('of many that begin at the same moment none runs beside another', async () => {
+it('detached steps that start at the same moment never run concurrently', async () => {
   await using host = await open()
   const alone = join(folders.root, 'alone')
   const ended = await Promise.allSettled(
@@ -75,14 +75,14 @@ it('of many that begin at the same moment none runs beside another', async () =>
       run(host, sh.write`mkdir ${alone}; sleep 0.5; rmdir ${alone}`, () => undefined, { ...step, deploy: `d${i}` }),
     ),
   )
-  const codes = ended.map(it => (it.status === 'fulfilled' ? it.value.code : it.reason.code))
+  const codes = ended.map(result => (result.status === 'fulfilled' ? result.value.code : result.reason.code))
   expect(codes).toContain(0)
   expect(codes.filter(code => code !== 0 && code !== 'MIGRATION_RUNNING')).toEqual([])
 })
 
-it('its shell was killed and its program goes on: it still runs, and then it left no result', async () => {
+it('a detached step whose shell was killed is running while its program runs, and then lost', async () => {
   const [go, shell] = [join(folders.root, 'go'), join(folders.root, 'shell')]
-  await leave(sh.write`echo $PPID > ${shell}; ${waiting(go)}`)
+  await startAndDisconnect(sh.write`echo $PPID > ${shell}; ${waiting(go)}`)
   await using host = await open()
   await host.capture(sh.write`kill -KILL "$(cat ${shell})"`)
   expect(await state(host)).toMatchObject({ state: 'running' })
@@ -91,7 +91,7 @@ it('its shell was killed and its program goes on: it still runs, and then it lef
   expect((await host.run(follow(folders, step))).code).toBe(98)
 })
 
-it('a step that left no result, as after a reboot, is known as lost; a file of its kind that names nothing, as none', async () => {
+it('a detached step without a result, as after a reboot, is lost; a record that names no step is ignored', async () => {
   await using host = await open()
   await run(host, sh.write`true`)
   const base = join(folders.slot('blue').tasks, 'd1-migrate-1.0')
