@@ -25,19 +25,22 @@ describe('Ctrl-C during a deploy', () => {
     'Stop the idle slot',
     'Start the new release',
     'Wait until the idle slot is healthy',
-  ])('in the step "%s" leaves the live slot unchanged, the idle one down, the lock free, and exits with 130', async title => {
-    const before = await livePid()
-    const running = site.start({ LIFE_SOAK: '60000' }, 'deploy')
-    await running.says(new RegExp(title))
-    running.kill('SIGINT')
-    const { code } = await running.ended
-    expect(code).toBe(130)
-    expect(await site.live()).toBe('blue')
-    expect(await livePid()).toBe(before)
-    expect((await site.host.exec('ss -Hltn "sport = :5000"')).stdout).toBe('')
-    await lockIsFree(site)
-    expect((await site.host.exec('ls -A /srv/life/releases')).stdout.trim().split('\n')).toHaveLength(1)
-  })
+  ])(
+    'in the step "%s" leaves the live slot unchanged, the idle one down, the lock free, and exits with 130',
+    async title => {
+      const before = await livePid()
+      const running = site.start({ LIFE_SOAK: '60000' }, 'deploy')
+      await running.says(new RegExp(title))
+      running.kill('SIGINT')
+      const { code } = await running.ended
+      expect(code).toBe(130)
+      expect(await site.live()).toBe('blue')
+      expect(await livePid()).toBe(before)
+      expect((await site.host.exec('ss -Hltn "sport = :5000"')).stdout).toBe('')
+      await lockIsFree(site)
+      expect((await site.host.exec('ls -A /srv/life/releases')).stdout.trim().split('\n')).toHaveLength(1)
+    },
+  )
 
   it('does not prevent the next deploy', async () => {
     const { code, stdout, stderr } = await site.task('deploy', '--promote')

@@ -73,9 +73,9 @@ it('the rehearsal keeps the host with --keep, also when interrupted, and prints 
   const name = await container()
   rehearsal.kill('SIGTERM')
   const { stdout } = await rehearsal.ended
-  const [, enter = ''] = /^The host was kept\. Enter it: +(.+)$/m.exec(stdout) ?? []
-  const [, remove = ''] = /^Throw it away: (.+)$/m.exec(stdout) ?? []
-  const [, project = ''] = /^The project: +(.+)$/m.exec(stdout) ?? []
+  const [, enter = ''] = /^The host was kept\. Log in: +(.+)$/m.exec(stdout) ?? []
+  const [, remove = ''] = /^Delete it: (.+)$/m.exec(stdout) ?? []
+  const [, project = ''] = /^Project: +(.+)$/m.exec(stdout) ?? []
   try {
     expect((await run('bash', ['-c', `${enter} ls /srv/life`])).stdout).toContain('releases')
     expect(await readdir(project)).toContain('Taskfile.ts')

@@ -233,7 +233,8 @@ describe('the host', () => {
     const ours = entries.filter(({ _SYSTEMD_UNIT: unit }) => !String(unit).startsWith('life@'))
     expect(ours.some(({ MESSAGE: message }) => /sudo|COMMAND=.*systemctl start life@/.test(String(message)))).toBe(true)
     // A message that is not plain text comes as a list of bytes.
-    const textOf = (value: unknown) => (Array.isArray(value) ? Buffer.from(value as number[]).toString() : String(value))
+    const textOf = (value: unknown) =>
+      Array.isArray(value) ? Buffer.from(value as number[]).toString() : String(value)
     expect(found(ours.map(entry => Object.values(entry).map(textOf).join(' ')).join('\n'))).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-/** Faults of the application that is deployed: it dies, lies, hangs, stays, or a stranger has its port. */
+/** Faults of the application: it crashes, flaps, hangs, does not stop, or its port is taken. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Site } from '../../dev/site.ts'
 import { deployNext, dotenv, faultSite, NEXT_VERSION, succeeds, underFault } from '../support/invariant.ts'
@@ -16,7 +16,7 @@ afterAll(async () => {
 })
 afterEach(() => dotenv(site))
 
-/** Whatever the row is about, a slot that did not get ready is down again afterwards. */
+/** A slot that did not become healthy is down again after every row. */
 const idleIsDown = async () => {
   const { stdout } = await site.host.exec('systemctl is-active life@green.service; ss -Hltn "sport = :5000"')
   expect(stdout).toBe('inactive\n')
@@ -26,23 +26,23 @@ const withoutFault = async () => {
   await dotenv(site)
 }
 
-describe('a release that is not fit', () => {
-  it('F22 application ends at once: the end of its log is shown, the idle slot is stopped', async () => {
+describe('an unhealthy release', () => {
+  it('F22 that ends at once fails the deploy, which shows the end of its log and stops the idle slot', async () => {
     await dotenv(site, 'LIFE_FAULT=exit_at_boot\n')
     const { output } = await underFault(site, () => deployNext(site, {}, '--promote'), {
       exit: 3,
-      cause: /The application in green (?:is not running|ended while its health was asked for)/,
-      next: /The end of its log is above; mend that, then deploy again/,
+      cause: /The application in green (?:is not running|exited during its health check)/,
+      next: /The end of its log is above\. Fix the problem, then deploy again/,
       heal: withoutFault,
     })
     expect(output).toMatch(/^ {4}.*RuntimeError/m)
   })
 
-  it('F23 application dies after 5 s: caught by the soak, not promoted', async () => {
+  it('F23 that dies after 5 s is caught by the soak and not promoted', async () => {
     await dotenv(site, 'LIFE_FAULT=exit_after_ms:5000\n')
     const { output } = await underFault(site, () => deployNext(site, { LIFE_SOAK: '8000' }, '--promote'), {
       exit: 3,
-      cause: /The application in green ended while its health was asked for \(\d+ tries/,
+      cause: /The application in green exited during its health check \(\d+ tries/,
       next: /The end of its log is above/,
       heal: withoutFault,
     })
@@ -50,12 +50,12 @@ describe('a release that is not fit', () => {
     expect(output).toMatch(/^ {4}.*LIFE_FAULT=/m)
   })
 
-  it('F23 the control: without the soak such a release passes for healthy', async () => {
+  it('F23 that dies after 5 s passes without the soak (control)', async () => {
     await dotenv(site, 'LIFE_FAULT=exit_after_ms:5000\n')
     await underFault(site, () => deployNext(site), { exit: 0, heal: () => dotenv(site) })
   })
 
-  it('F24 health flaps: not ready, and the counts are shown', async () => {
+  it('F24 whose health flaps fails the deploy, which shows the counts', async () => {
     await dotenv(site, 'LIFE_FAULT=health_flaps\n')
     const { output } = await underFault(site, () => deployNext(site, { LIFE_WITHIN: '10000' }, '--promote'), {
       exit: 3,
@@ -68,23 +68,23 @@ describe('a release that is not fit', () => {
     expect(Number(tries)).toBeGreaterThan(Number(failed))
   })
 
-  it('F25 health hangs: there is a limit for a try and one for all', async () => {
+  it('F25 whose health request hangs fails the deploy after a limit for each try and one for all', async () => {
     await dotenv(site, 'LIFE_FAULT=health_hangs\n')
     const { output } = await underFault(site, () => deployNext(site, { LIFE_WITHIN: '5000' }, '--promote'), {
       exit: 3,
       cause: /\/health of green was not healthy in time: \d+ tries, \d+ failed, last status none/,
       next: /deploy again/,
-      // Of the whole deploy: the two limits that are meant are those of the health check.
+      // For the whole deploy; the two limits under test are those of the health check.
       within: 90_000,
       heal: withoutFault,
     })
-    // More than one in 5 s, although the first never ended by itself.
+    // More than one try in 5 s, although the first never ends by itself.
     expect(Number(/(\d+) tries/.exec(output)?.[1])).toBeGreaterThan(2)
   })
 })
 
-describe('what else is on the host', () => {
-  it('F27 the port is held by a stranger: names the process, stops nothing', async () => {
+describe('a deploy', () => {
+  it('F27 whose port is taken by another process names that process, and stops nothing', async () => {
     const listen =
       'use IO::Socket::INET; $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:5000", Listen => 5, ReuseAddr => 1) or die; sleep 600'
     const start = `systemctl stop life@green.service
@@ -106,7 +106,7 @@ systemctl show -p MainPID --value stranger.service`
     })
   })
 
-  it('F28 the old process ignores SIGTERM: killed after the stop limit, and said so', async () => {
+  it('F28 over a process that ignores SIGTERM kills it after the stop limit, and reports it', async () => {
     await dotenv(site, 'LIFE_FAULT=ignore_sigterm\n')
     expect(await deployNext(site)).toMatchObject({ code: 0 })
     await dotenv(site)
@@ -114,22 +114,22 @@ systemctl show -p MainPID --value stranger.service`
     expect(stdout).toContain('green did not end by itself and was killed')
   })
 
-  it('F29 migration fails: not promoted, and it is said which one', async () => {
+  it('F29 whose migration fails promotes nothing, and names the migration', async () => {
     await dotenv(site, 'LIFE_FAULT=migration_fails\n')
     const { output } = await underFault(
       site,
       async () => site.taskWith({ LIFE_VERSION: NEXT_VERSION }, 'ship', '--promote'),
       {
         exit: 1,
-        cause: /The migrations of 0\.1\.1-\w+, run for green, ended with exit code 1/,
-        next: /Read below which one failed and why\. Nothing was promoted/,
+        cause: /The migrations of 0\.1\.1-\w+, run for green, failed with exit code 1/,
+        next: /Fix the migration that the output below names\. Nothing was promoted/,
         heal: () => dotenv(site),
       },
     )
     expect(output).toMatch(/in 20260101000000/)
   })
 
-  it('F29 the control: the same flow promotes when the migration succeeds', async () => {
+  it('F29 whose migration succeeds promotes in the same flow (control)', async () => {
     const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: NEXT_VERSION }, 'ship', '--promote')
     expect(stdout + stderr).toSatisfy(() => code === 0)
     expect(await site.live()).toBe('green')

@@ -1,4 +1,4 @@
-/** Faults of the artifact and of the place where it should go. */
+/** Faults of the artifact, and of the file system that it is uploaded to. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -16,7 +16,7 @@ afterAll(async () => {
 })
 
 const releases = '/srv/life/releases'
-/** Lays another file system over the releases. What runs has read all that it needs. */
+/** Mounts a file system over the releases. The running processes have loaded all that they need. */
 const mount = async (options: string) => {
   const { code, stderr } = await site.host.exec(
     `mount -t tmpfs -o ${options},uid=$(id -u vagrant),gid=$(id -g vagrant),mode=755 tmpfs ${releases}`,
@@ -29,8 +29,8 @@ const unmount = async () => {
 }
 const upload = async () => site.taskWith(await next(), 'upload')
 
-describe('no room', () => {
-  it('F15 disk full: the preflight refuses with the numbers', async () => {
+describe('a host without space', () => {
+  it('F15 with a full disk is refused by the preflight with the sizes', async () => {
     await mount('size=8m')
     await underFault(site, () => deployNext(site, {}, '--promote'), {
       exit: 3,
@@ -40,7 +40,7 @@ describe('no room', () => {
     })
   })
 
-  it('F15 disk full without the preflight: the truncated file is found out and removed', async () => {
+  it('F15 with a full disk fails an upload without a preflight, and the truncated file is removed', async () => {
     await mount('size=4m')
     await underFault(site, upload, {
       exit: 1,
@@ -50,7 +50,7 @@ describe('no room', () => {
     })
   })
 
-  it('F16 no inodes left: the preflight says so, with the numbers', async () => {
+  it('F16 without free inodes is refused by the preflight with the numbers', async () => {
     await mount('size=100m,nr_inodes=20')
     await underFault(site, () => deployNext(site, {}, '--promote'), {
       exit: 3,
@@ -60,7 +60,7 @@ describe('no room', () => {
     })
   })
 
-  it('F16 no inodes left without the preflight: said so, and nothing of it is kept', async () => {
+  it('F16 without free inodes fails an upload without a preflight, and no file is kept', async () => {
     await mount('size=100m,nr_inodes=20')
     await underFault(site, upload, {
       exit: 1,
@@ -71,8 +71,8 @@ describe('no room', () => {
   })
 })
 
-describe('an artifact that is not what it should be', () => {
-  it('F18 corrupted on the way: the sha256 does not match, and it is not unpacked', async () => {
+describe('an artifact', () => {
+  it('F18 that arrives corrupted is detected by its sha256, and not unpacked', async () => {
     await using proxy = await startSlowProxy(site.host.sshPort, { rate: 2_000_000 })
     const config = await throughPort(site, proxy.port)
     const heavy = await heavyNext(site)
@@ -113,11 +113,11 @@ describe('an artifact that is not what it should be', () => {
     ['a hard link to a file of the host', [{ name: 'passwd', type: 'hard link', target: '/etc/passwd' }]],
     ['a device', [{ name: 'null', type: 'device' }]],
     ['a named pipe', [{ name: 'pipe', type: 'pipe' }]],
-  ])('F19 a tar with %s: refused, and nothing is written outside', async (_, entries) => {
+  ])('F19 that is a tar with %s is refused, and nothing is written outside', async (_, entries) => {
     const artifact = join(site.folder, 'hand-made.tar.gz')
     await writeFile(artifact, handTar([{ name: 'bin/life', text: '#!/bin/sh\n' }, ...entries]))
-    const look = `find / -xdev -name escaped -not -path '/proc/*' 2>/dev/null; sha256sum /etc/passwd /srv/life/slots/blue/env; ls -A ${releases}`
-    const before = await site.host.exec(look)
+    const snapshot = `find / -xdev -name escaped -not -path '/proc/*' 2>/dev/null; sha256sum /etc/passwd /srv/life/slots/blue/env; ls -A ${releases}`
+    const before = await site.host.exec(snapshot)
     await underFault(
       site,
       () => site.taskWith({ LIFE_VERSION: '6.6.6', LIFE_TARBALL: artifact }, 'deploy', '--promote'),
@@ -128,6 +128,6 @@ describe('an artifact that is not what it should be', () => {
         noDeploy: true,
       },
     )
-    expect(await site.host.exec(look)).toEqual(before)
+    expect(await site.host.exec(snapshot)).toEqual(before)
   })
 })

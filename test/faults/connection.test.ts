@@ -1,4 +1,4 @@
-/** Faults between us and the host: keys, names, ports, and a line that is cut, dead or slow. */
+/** Faults of the connection: keys, names, ports, and a network that is cut, dead or slow. */
 import { execFile } from 'node:child_process'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,8 +26,8 @@ afterAll(async () => {
 
 const logins = async () => (await site.host.exec("journalctl -u ssh --no-pager | grep -c 'Accepted publickey'")).stdout
 
-describe('before anybody has logged in', () => {
-  it('F01 host key changed: refused before authentication, both fingerprints shown', async () => {
+describe('a deploy before its login', () => {
+  it('F01 to a host whose key has changed is refused before authentication, with both fingerprints', async () => {
     const swap =
       'cd /etc/ssh && for f in ssh_host_*_key*; do mv "$f" "/root/$f"; done && ssh-keygen -A && systemctl restart ssh'
     const back = 'mv /root/ssh_host_* /etc/ssh/ && systemctl restart ssh'
@@ -54,7 +54,7 @@ describe('before anybody has logged in', () => {
     expect(old.some(known => stderr.includes(known))).toBe(true)
   })
 
-  it('F02 unknown host key, no terminal: refused, and the line that would add it is the right one', async () => {
+  it('F02 to a host with an unknown key is refused without a terminal, with the right line to add', async () => {
     const known = join(site.folder, 'known_hosts.empty')
     await writeFile(known, '')
     const config = await sshConfig(site, 'unknown', text =>
@@ -74,7 +74,7 @@ describe('before anybody has logged in', () => {
     expect(await site.taskWith({ SSH_CONFIG: config }, 'status')).toMatchObject({ code: 0 })
   })
 
-  it('F03 wrong key, empty agent: says who and what was tried, within 5 s', async () => {
+  it('F03 with a wrong key and an empty agent fails within 5 s, with the user and the keys that were tried', async () => {
     const key = join(site.folder, 'stranger')
     await promisify(execFile)('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
     const config = await sshConfig(site, 'stranger', text => text.replace(/IdentityFile .*/, `IdentityFile "${key}"`))
@@ -86,7 +86,7 @@ describe('before anybody has logged in', () => {
     })
   })
 
-  it('F04 port closed: an error within 10 s', async () => {
+  it('F04 to a closed port fails within 10 s', async () => {
     const unused = await startSlowProxy(1, {})
     await unused[Symbol.asyncDispose]()
     const config = await throughPort(site, unused.port)
@@ -98,7 +98,7 @@ describe('before anybody has logged in', () => {
     })
   })
 
-  it('F04 sshd stopped: an error within 10 s', async () => {
+  it('F04 to a host whose sshd is stopped fails within 10 s', async () => {
     expect(await site.host.exec('systemctl stop ssh')).toMatchObject({ code: 0 })
     await underFault(site, () => deployNext(site), {
       exit: 1,
@@ -109,7 +109,7 @@ describe('before anybody has logged in', () => {
     })
   })
 
-  it('F04 a name that does not resolve: an error within 10 s', async () => {
+  it('F04 to a name that does not resolve fails within 10 s', async () => {
     const config = await sshConfig(site, 'nowhere', text =>
       text.replace('HostName 127.0.0.1', 'HostName nowhere.invalid'),
     )
@@ -122,21 +122,21 @@ describe('before anybody has logged in', () => {
   })
 })
 
-/** The processes of sshd that belong to one connection each, and not the one that listens. */
+/** Finds the sshd processes that serve a connection each, without the one that listens. */
 const CHILDREN = "pgrep -f '^sshd: vagrant'"
 
-describe('while a release is on its way', () => {
-  it('F05 ssh cut during the upload: only a temporary file is left, and a rerun works', async () => {
+describe('an upload', () => {
+  it('F05 whose connection is cut leaves only a temporary folder, and a rerun works', async () => {
     await using proxy = await startSlowProxy(site.host.sshPort, { rate: 2_000_000 })
     const config = await throughPort(site, proxy.port)
     const heavy = await heavyNext(site)
-    let onTheWay: string[] = []
+    let partial: string[] = []
     await underFault(
       site,
       async () => {
         const running = site.start({ ...heavy, SSH_CONFIG: config }, 'deploy', '--verbose')
         await running.says(/\| [3-6]\.\d MB of \d+\.\d MB/)
-        onTheWay = await leftovers(site)
+        partial = await leftovers(site)
         expect(await site.host.exec(`kill -KILL $(${CHILDREN})`)).toMatchObject({ code: 0 })
         return running.ended
       },
@@ -147,10 +147,10 @@ describe('while a release is on its way', () => {
         next: /Check the state of the host/,
       },
     )
-    expect(onTheWay).toEqual([expect.stringMatching(/^\.0\.1\.1-/)])
+    expect(partial).toEqual([expect.stringMatching(/^\.0\.1\.1-/)])
   })
 
-  it('F07 network black hole: noticed within 20 s', async () => {
+  it('F07 over a network that goes silent fails within 20 s', async () => {
     await using proxy = await startSlowProxy(site.host.sshPort, { rate: 2_000_000 })
     const config = await throughPort(site, proxy.port)
     const heavy = await heavyNext(site)
@@ -180,12 +180,12 @@ describe('while a release is on its way', () => {
     expect(noticedAt - frozenAt).toBeLessThan(20_000)
   })
 
-  it('F08 slow link, 300 ms each way: succeeds and the time is shown', async () => {
+  it('F08 over a slow network, 300 ms each way, succeeds and its time is shown', async () => {
     await using proxy = await startSlowProxy(site.host.sshPort, { delayMs: 300 })
     const config = await throughPort(site, proxy.port)
     const { stdout } = await underFault(site, () => deployNext(site, { SSH_CONFIG: config }), { exit: 0 })
     const [, seconds] = /Deploy to the idle slot: done in (\d+(?:\.\d)?) s/.exec(stdout) ?? []
-    // A handshake and a dozen commands, one after the other, each of at least one round trip.
+    // A handshake and a dozen sequential commands of at least one round trip each.
     expect(Number(seconds)).toBeGreaterThan(5)
   })
 })

@@ -1,4 +1,4 @@
-/** Faults of the one who deploys: killed, interrupted, frozen, or one of ten. */
+/** Faults of the client: it is killed, interrupted, frozen, or one of ten. */
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -16,14 +16,14 @@ import {
   underFault,
 } from '../support/invariant.ts'
 
-/** Milliseconds: the host lets go of a lock that it hears nothing of, and looks at it a little later. */
+/** Milliseconds without a heartbeat after which the host frees a lock, and until a poll sees that at the latest. */
 const TTL = 15_000
 const TTL_SEEN = TTL + 5_000
 
 let site: Site
 const proxies: SlowProxy[] = []
 let slowly: Record<string, string>
-/** For the moment when the traffic moves. */
+/** As `slowly` with a longer delay, to hit the moment of the switch. */
 let slower: Record<string, string>
 beforeAll(async () => {
   site = await faultSite({
@@ -34,7 +34,7 @@ const gate = task('Wait for the gate', {
 })
 export const gated = flow('Deploy with a gate', [tasks.stopIdle, gate, tasks.deploy])`,
   })
-  // On this line each step takes long enough that a signal finds it at work.
+  // With this delay each step takes long enough for a signal to arrive during it.
   slowly = await over(40)
   slower = await over(250)
 })
@@ -57,7 +57,7 @@ const begins = (title: string) => new RegExp(`^> ${escaped(title)}$`, 'm')
 const greenPid = async () =>
   (await site.host.exec('systemctl show -p MainPID --value life@green.service')).stdout.trim()
 
-/** The steps of a deploy that changes the traffic, in order; the first test holds them against the program. */
+/** The steps of a deploy with --promote, in order; the first test compares them with the program. */
 const STEPS = [
   'Build the release',
   'Check the host',
@@ -71,10 +71,10 @@ const STEPS = [
   'Plan the next step',
   'Move the traffic and prove it',
 ]
-/** Those before it is ordered that the traffic moves: the last three follow upon each other at once. */
-const BEFORE_THE_MOVE = STEPS.slice(0, -3)
+/** The steps before the switch is ordered; the last three follow each other immediately. */
+const BEFORE_THE_SWITCH = STEPS.slice(0, -3)
 
-it('F10 the steps below are the steps of a deploy', async () => {
+it('F10 the steps that this suite interrupts are all the steps of a deploy', async () => {
   const { stdout } = await site.task('deploy', '--promote', '--dry-run', '--json')
   const events = stdout
     .trim()
@@ -83,9 +83,9 @@ it('F10 the steps below are the steps of a deploy', async () => {
   expect(events.filter(event => event.type === 'start').map(event => event.title)).toEqual(STEPS)
 })
 
-describe('a client that is interrupted', () => {
+describe('an interrupted client', () => {
   it.each(STEPS)(
-    'F10 Ctrl-C while "%s": undone, the idle slot as it was or down and said so, exit 130',
+    'F10 by Ctrl-C in "%s" undoes its steps, leaves the idle slot unchanged or down, and exits with 130',
     async title => {
       const running = await greenPid()
       const { output } = await underFault(
@@ -109,7 +109,7 @@ describe('a client that is interrupted', () => {
     },
   )
 
-  it('F11 Ctrl-C twice: ends at once, and says what was left', async () => {
+  it('F11 by Ctrl-C twice ends at once, and lists what is left to undo', async () => {
     const { output } = await underFault(
       site,
       async () => {
@@ -126,9 +126,9 @@ describe('a client that is interrupted', () => {
   })
 })
 
-describe('a client that is gone', () => {
-  it.each(BEFORE_THE_MOVE)(
-    'F09 killed while "%s": the lock is free within its TTL, a rerun says what it finds and completes',
+describe('a client', () => {
+  it.each(BEFORE_THE_SWITCH)(
+    'F09 that is killed in "%s" frees the lock within its TTL, and a rerun reports what it finds and completes',
     async title => {
       const waits = title === 'Wait until the idle slot is healthy'
       await underFault(
@@ -144,13 +144,13 @@ describe('a client that is gone', () => {
           exit: 128,
           silent: true,
           lockWithin: TTL_SEEN,
-          ...(waits && { found: /the deploy of 0\.1\.1-\w+ to green by .* was cut before it was healthy/ }),
+          ...(waits && { found: /the deploy of 0\.1\.1-\w+ to green by .* was interrupted before it was healthy/ }),
         },
       )
     },
   )
 
-  it('F09 killed when the move is ordered: the host has made it or not, and the next run knows which', async () => {
+  it('F09 that is killed when it orders the switch loses no request, and the next run knows whether it happened', async () => {
     const load = await startLoad({ url: site.url, clients: { idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 } })
     const deploying = site.start(slower, 'deploy', '--promote')
     await deploying.says(begins('Move the traffic and prove it'))
@@ -159,7 +159,7 @@ describe('a client that is gone', () => {
     await lockIsFree(site, TTL_SEEN)
     const found = await deployNext(site)
     if (found.code !== 0) {
-      expect(found.stderr).toMatch(/router says green, public answer says green, records says blue/)
+      expect(found.stderr).toMatch(/router says green, public answer says green, records say blue/)
       await succeeds(site, 'repair', '--force', 'green')
       await succeeds(site, 'promote', 'blue')
     }
@@ -170,18 +170,18 @@ describe('a client that is gone', () => {
     await assertCleanAfter(site, killed, found, again)
   })
 
-  it('F09 killed when the traffic had moved: nothing is lost, the next run says what it found, and repair mends it', async () => {
+  it('F09 that is killed after the switch loses no request, and the next run reports the drift, which repair fixes', async () => {
     const load = await startLoad({ url: site.url, clients: { idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 } })
     const deploying = site.start(slower, 'deploy', '--promote')
     const answer = async () => (await fetch(`${site.url}/deployment_id`)).text()
-    // Between the move and its record are several turns on this line.
+    // With this delay there are several round trips between the switch and its record.
     await expect.poll(answer, { timeout: 120_000, interval: 5 }).toBe('green\n')
     deploying.kill('SIGKILL')
     const killed = await deploying.ended
     await lockIsFree(site, TTL_SEEN)
     const found = await deployNext(site)
     expect(found.code, found.stdout + found.stderr).toBe(3)
-    expect(found.stderr).toMatch(/router says green, public answer says green, records says blue/)
+    expect(found.stderr).toMatch(/router says green, public answer says green, records say blue/)
     expect(found.stderr).toMatch(/^ {2}next: .*npx task repair/m)
     await succeeds(site, 'repair', '--force', 'green')
     expect(await site.live()).toBe('green')
@@ -192,7 +192,7 @@ describe('a client that is gone', () => {
     await assertCleanAfter(site, killed, found, again)
   })
 
-  it('F13 the holder of the lock is killed: free within the TTL, without a hand', async () => {
+  it('F13 that is killed while it holds the lock frees it within the TTL', async () => {
     await underFault(
       site,
       async () => {
@@ -206,7 +206,7 @@ describe('a client that is gone', () => {
     )
   })
 
-  it('F13 the holder is frozen: free within the TTL; when it thaws it changes nothing any more', async () => {
+  it('F13 that is frozen while it holds the lock frees it within the TTL, and changes nothing when it continues', async () => {
     let frozen: Running | undefined
     let filled = ''
     await underFault(
@@ -233,17 +233,17 @@ describe('a client that is gone', () => {
   })
 })
 
-it('F12 ten deploys at once: one winner, and nine that say who holds the lock since when', async () => {
+it('F12 one of ten deploys at once succeeds, and nine are refused with the holder of the lock and its time', async () => {
   const losers: Ended[] = []
   const { stdout } = await underFault(
     site,
     async () => {
       const environment = await next()
       const all = Array.from({ length: 10 }, () => site.start(environment, 'gated').ended)
-      // The winner waits at the gate, so that nobody comes too late.
+      // The winner waits at the gate until the nine others have tried.
       const won: Ended[] = []
-      for (const one of all)
-        void one.then(async ended => {
+      for (const run of all)
+        void run.then(async ended => {
           ;(ended.code === 0 ? won : losers).push(ended)
           if (losers.length === 9) await openGate()
         })
@@ -256,7 +256,9 @@ it('F12 ten deploys at once: one winner, and nine that say who holds the lock si
   expect(stdout).toContain('Deploy with a gate: done')
   for (const { code, stdout, stderr } of losers) {
     expect.soft(code, stdout + stderr).toBe(3)
-    expect.soft(stderr).toMatch(/^error: .+ is busy on life-test since \d{4}-\d\d-\d\dT.*: .*gated .*\[LOCK_TAKEN\]$/m)
+    expect
+      .soft(stderr)
+      .toMatch(/^error: .+ has held the lock on life-test since \d{4}-\d\d-\d\dT.*: .*gated .*\[LOCK_TAKEN\]$/m)
     expect.soft(stderr.match(/^error\b/gm)).toHaveLength(1)
     expect.soft(stderr.match(/^ {2}next: ./gm)).toHaveLength(1)
   }

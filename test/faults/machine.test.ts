@@ -1,10 +1,10 @@
-/** The machine itself: it reboots, or nobody was ever there. */
+/** Faults of the machine: it reboots, loses power, or was never deployed to. */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next, succeeds } from '../support/invariant.ts'
 
-describe('F44 a host that reboots', () => {
+describe('F44 a host', () => {
   let site: Site
   beforeAll(async () => {
     site = await faultSite()
@@ -19,7 +19,7 @@ describe('F44 a host that reboots', () => {
     await expect.poll(async () => (await fetch(site.url).catch(() => undefined))?.status, { timeout: 30_000 }).toBe(200)
   }
 
-  it('F44 host reboots with both slots up: both are up again, and the link is kept', async () => {
+  it('F44 that reboots with both slots up has both up again, and keeps the link', async () => {
     const { link } = await liveState(site)
     await site.host.restart()
     await comesBack('blue')
@@ -28,7 +28,7 @@ describe('F44 a host that reboots', () => {
     await assertCleanAfter(site, await succeeds(site, 'status'))
   })
 
-  it('F44 host loses power with the idle slot down: that stays down, the live one is up again', async () => {
+  it('F44 that loses power with the idle slot down keeps it down, and has the live slot up again', async () => {
     const { link } = await liveState(site)
     await succeeds(site, 'retire')
     await site.host.restart({ powerLoss: true })
@@ -41,7 +41,7 @@ describe('F44 a host that reboots', () => {
     await assertCleanAfter(site, deployed)
   })
 
-  it('F44 host loses power in the middle of a deploy: the live slot is up again, and a rerun completes', async () => {
+  it('F44 that loses power during a deploy has the live slot up again, and a rerun completes', async () => {
     const { slot, link } = await liveState(site)
     const deploying = site.start({ ...(await next()), LIFE_SOAK: '30000' }, 'deploy', '--promote')
     await deploying.says(/^> Wait until the idle slot is healthy$/m)
@@ -53,9 +53,9 @@ describe('F44 a host that reboots', () => {
     expect((await liveState(site)).link).toBe(link)
     const again = await deployNext(site)
     expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 })
-    // Whether the host is up again soon enough for the cut run to take its step back is up to the two machines.
+    // Whether the host is up soon enough for the cut run to undo its step depends on the speed of the machines.
     if (!/^undone: Start the new release/m.test(cut.stdout))
-      expect(again.stdout).toMatch(/was cut before it was healthy/)
+      expect(again.stdout).toMatch(/was interrupted before it was healthy/)
     await assertCleanAfter(site, cut, again)
   })
 })
@@ -70,11 +70,11 @@ describe('F49 the very first deploy', () => {
     await site?.[Symbol.asyncDispose]()
   })
 
-  /** Asks the site all the time, a connection each; resolves to the statuses in order, equal ones once. */
+  /** Requests the site in a loop, each time on a new connection; `stop` resolves to the statuses in order, without repetitions. */
   function watch(): { stop(): Promise<string[]> } {
     const seen: string[] = []
     let ended = false
-    const ask = () =>
+    const fetchStatus = () =>
       new Promise<string>(resolve => {
         request(site.url, { agent: false }, answer => {
           answer.resume()
@@ -85,7 +85,7 @@ describe('F49 the very first deploy', () => {
       })
     const watching = (async () => {
       while (!ended) {
-        const status = await ask()
+        const status = await fetchStatus()
         if (seen.at(-1) !== status) seen.push(status)
       }
     })()
@@ -98,7 +98,7 @@ describe('F49 the very first deploy', () => {
     }
   }
 
-  it('F49 very first deploy: each step says which is next, and the site goes from "none yet" to served, once', async () => {
+  it('F49 has hints that lead from each command to the next, and the site changes from 503 to 200 once', async () => {
     const early = await site.task('deploy')
     expect(early.code, early.stdout + early.stderr).toBe(3)
     expect(early.stderr).toMatch(/^error: .* is not set up for this application: .*\[NOT_SET_UP\]$/m)

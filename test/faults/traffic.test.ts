@@ -1,4 +1,4 @@
-/** What is in flight while the traffic moves and while the old slot is retired. */
+/** Requests and WebSockets in flight during a switch and while the old slot is retired. */
 import { get } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -6,7 +6,7 @@ import { type Kind, type Report, startLoad } from '../../dev/load.ts'
 import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, dotenv, faultSite, liveState, next } from '../support/invariant.ts'
 
-/** The commands of this row so far. */
+/** The results of the commands that the row has run so far. */
 let commands: Ended[] = []
 beforeEach(() => {
   commands = []
@@ -30,7 +30,7 @@ const reasons = (report: Report) =>
   )
 const other = (slot: string) => (slot === 'blue' ? 'green' : 'blue')
 
-describe('the router that does not reload', () => {
+describe('nginx without a reload', () => {
   let site: Site
   beforeAll(async () => {
     site = await faultSite()
@@ -40,7 +40,7 @@ describe('the router that does not reload', () => {
   })
   afterEach(() => assertCleanAfter(site, ...commands))
 
-  /** Requests of 40 s are always in flight while the traffic leaves a slot and that slot is retired, also where both commands take their time. */
+  /** Switches the traffic and retires the old slot. Requests of 40 s are in flight all the time, also if both commands are slow. */
   async function retireUnderLoad(...words: string[]): Promise<{ report: Report; retired: Ended }> {
     const { slot } = await liveState(site)
     const load = await startLoad({
@@ -54,7 +54,7 @@ describe('the router that does not reload', () => {
     return { report: await load.stop(), retired }
   }
 
-  it('F40 control: with the drains of task and application off, requests are lost', async () => {
+  it('F40 loses requests when task and application do not drain (control)', async () => {
     await dotenv(site, 'LIFE_DRAIN_MS=0\n')
     succeeded(await deployNext(site, {}, '--promote'))
     await dotenv(site)
@@ -66,7 +66,7 @@ describe('the router that does not reload', () => {
     expect(retired.stdout).toMatch(/\d+ connections? w(?:as|ere) cut/)
   })
 
-  it('F40 with the drain, the same load loses nothing', async () => {
+  it('F40 loses no request of the same load with a drain', async () => {
     await dotenv(site, 'LIFE_DRAIN_MS=0\n')
     succeeded(await deployNext(site, {}, '--promote'))
     await dotenv(site)
@@ -76,7 +76,7 @@ describe('the router that does not reload', () => {
     expect(retired.stdout).not.toContain('cut')
   })
 
-  /** One request that stays; resolves when the site has taken it, to how it will have ended. */
+  /** Sends one request of 30 s. Resolves once it is in flight; `ended` resolves to its result. */
   async function longRequest(): Promise<{ ended: Promise<string> }> {
     const { slot } = await liveState(site)
     const port = slot === 'blue' ? 4000 : 5000
@@ -97,7 +97,7 @@ describe('the router that does not reload', () => {
     return { ended }
   }
 
-  it('F41 a request of 30 s in flight: it completes on the slot that it began on', async () => {
+  it('F41 completes a request of 30 s on the slot that it began on', async () => {
     succeeded(await deployNext(site))
     const { slot } = await liveState(site)
     const { ended } = await longRequest()
@@ -106,7 +106,7 @@ describe('the router that does not reload', () => {
     expect(await ended).toBe(`200 ${slot} waited 30000 ms`)
   })
 
-  it('F41 a request that is longer than the drain: the cut is reported', async () => {
+  it('F41 cuts a request that is longer than the drain, and reports it', async () => {
     succeeded(await deployNext(site))
     const { slot } = await liveState(site)
     const { ended } = await longRequest()
@@ -116,7 +116,7 @@ describe('the router that does not reload', () => {
     expect(await ended).not.toMatch(/^200/)
   })
 
-  it('F42 POST storm over keep-alive, 64 KiB bodies: nothing is lost over six promotes', async () => {
+  it('F42 loses no POST of 64 KiB over keep-alive in six promotes', async () => {
     succeeded(await deployNext(site))
     const load = await startLoad({ url: site.url, clients: only({ post: 8 }), pauseMs: { post: 0 } })
     for (let i = 0; i < 6; i += 1) await promote(site, other((await liveState(site)).slot))
@@ -126,7 +126,7 @@ describe('the router that does not reload', () => {
     expect(report.kinds.post.ok).toBeGreaterThan(500)
   })
 
-  it('F43 200 WebSockets: none is cut at the switch; at retirement the application closes them, and all come back', async () => {
+  it('F43 cuts none of 200 WebSockets at a switch; retiring closes them through the application, and all reconnect', async () => {
     succeeded(await deployNext(site))
     const { slot } = await liveState(site)
     await using visitors = await visit(site, 200)
@@ -142,7 +142,7 @@ describe('the router that does not reload', () => {
   })
 })
 
-describe('the router that reloads', () => {
+describe('nginx with a reload', () => {
   let site: Site
   beforeAll(async () => {
     site = await faultSite({ router: "nginx({ site: 'life.example', mode: 'reload' })" })
@@ -152,14 +152,14 @@ describe('the router that reloads', () => {
   })
   afterEach(() => assertCleanAfter(site, ...commands))
 
-  it('F42 POST storm over keep-alive, 64 KiB bodies: the figure of six reloads is told', async () => {
+  it('F42 loses POSTs of 64 KiB over keep-alive in six promotes only to closed connections', async () => {
     succeeded(await deployNext(site))
     const load = await startLoad({ url: site.url, clients: only({ post: 8 }), pauseMs: { post: 0 } })
     for (let i = 0; i < 6; i += 1) await promote(site, other((await site.live()) || 'none'))
     const report = await load.stop()
     process.stdout.write(`F42 with a reload: ${report.failed} of ${report.sent} POSTs failed, 6 promotes\n`)
     expect(report.kinds.post.ok).toBeGreaterThan(500)
-    // What a reload costs is a connection that was closed under a request, and nothing else.
+    // A reload may close a connection during a request; nothing else may fail.
     expect(Object.keys(report.kinds.post.reasons).filter(why => !/ECONNRESET|EPIPE|cut off/.test(why))).toEqual([])
   })
 })
@@ -167,30 +167,30 @@ describe('the router that reloads', () => {
 interface Visitors extends AsyncDisposable {
   /** Codes of the closes so far. */
   readonly closes: readonly number[]
-  /** Visitors that could not come back. */
+  /** Error messages of visitors that could not connect. */
   readonly refused: readonly string[]
   readonly open: () => number
-  /** WebSockets that a slot holds, by the kernel's count on its host. */
+  /** Number of connections to a slot, counted by the kernel of its host. */
   on(slot: string): Promise<number>
 }
 
-/** Visitors with a WebSocket each. Who is closed comes back once, as a browser's page does, and does not try again. */
+/** Opens this many WebSockets. A socket that is closed is opened again, as by the page of a browser, without a retry if that fails. */
 async function visit(site: Site, count: number): Promise<Visitors> {
   const closes: number[] = []
   const refused: string[] = []
   const sockets = new Set<WebSocket>()
   let leaving = false
-  const come = () => {
+  const connect = () => {
     const socket = new WebSocket(`${site.url.replace('http', 'ws')}/ws`)
     socket.on('open', () => sockets.add(socket))
     socket.on('error', error => refused.push(error.message))
     socket.on('close', code => {
       if (!sockets.delete(socket) || leaving) return
       closes.push(code)
-      come()
+      connect()
     })
   }
-  for (let i = 0; i < count; i += 1) come()
+  for (let i = 0; i < count; i += 1) connect()
   await expect.poll(() => sockets.size, { timeout: 20_000 }).toBe(count)
   return {
     closes,

@@ -1,4 +1,4 @@
-/** Servers that grant few sessions, and accounts that are not like the one at home: what a host makes of them. */
+/** A host over SSH on servers that grant few sessions, and with unusual accounts. */
 import { existsSync, realpathSync } from 'node:fs'
 import { connect as dial } from 'node:net'
 import { join } from 'node:path'
@@ -17,10 +17,10 @@ beforeAll(async () => {
 })
 afterAll(() => box?.stop())
 
-/** systemd refuses more than five starts in ten seconds, unless it is told to forget them. */
+/** systemd refuses more than five starts in ten seconds, so its counter is reset first. */
 const RESTART = 'systemctl reset-failed ssh && systemctl restart ssh'
 
-/** sshd with these lines in its configuration, until the test has ended. */
+/** Adds lines to the configuration of sshd until the test has ended. */
 async function sshd(...lines: string[]): Promise<void> {
   const file = '/etc/ssh/sshd_config.d/00-test.conf'
   onTestFinished(async () => void (await box.exec(`rm -f ${file} && ${RESTART}`)))
@@ -34,10 +34,10 @@ const open = async (): Promise<Host> => {
   return host
 }
 
-describe('F51 a script that is batched with others', () => {
-  test.each([0, 1])('moves no route where its folder has %i inodes left', async left => {
+describe('F51 a script in a batch', () => {
+  test.each([0, 1])('does not switch the route when its folder has %i inodes left', async left => {
     const router = '/home/vagrant/router'
-    // The live route takes four: the folder itself, the link, and a folder with a file.
+    // The live route takes four inodes: the folder itself, the link, and a folder with a file.
     const { code, stderr } = await box.exec(`set -e
 mkdir ${router}
 mount -t tmpfs -o nr_inodes=${4 + left},mode=0755,uid=$(id -u vagrant) tmpfs ${router}`)
@@ -47,22 +47,22 @@ mount -t tmpfs -o nr_inodes=${4 + left},mode=0755,uid=$(id -u vagrant) tmpfs ${r
     const before = sh.write`cd ${router}; mkdir blue.1; : > blue.1/blue; ln -s blue.1 live`
     expect(await host.run(before)).toMatchObject({ code: 0 })
     const batch = host.pipeline()
-    const added = [sh.write`true`, moveLink(router, 'green', '2'), sh.write`touch told`].map(script =>
+    const added = [sh.write`true`, moveLink(router, 'green', '2'), sh.write`touch next`].map(script =>
       batch.add(capture(script)),
     )
     await batch.run().catch(() => undefined)
-    const [, moved, told] = await Promise.allSettled(added)
-    expect(moved).toMatchObject({
+    const [, switched, skipped] = await Promise.allSettled(added)
+    expect(switched).toMatchObject({
       reason: { code: 'COMMAND_FAILED', detail: expect.stringContaining('No space left on device') },
     })
-    expect(told).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
-    expect((await box.exec(`readlink ${router}/live; ls /home/vagrant/told`)).stdout).toBe('blue.1\n')
+    expect(skipped).toMatchObject({ reason: { code: 'COMMAND_SKIPPED' } })
+    expect((await box.exec(`readlink ${router}/live; ls /home/vagrant/next`)).stdout).toBe('blue.1\n')
   })
 })
 
 describe('F66 a server that grants few sessions', () => {
   test.each([1, 2, 3])(
-    'MaxSessions %i: scripts that stay leave room for others, and each can be ended',
+    'with MaxSessions %i runs other scripts next to spawned ones, and can end each',
     async allowed => {
       await sshd(`MaxSessions ${allowed}`)
       const host = await open()
@@ -70,17 +70,17 @@ describe('F66 a server that grants few sessions', () => {
       expect(await host.capture(sh.read`echo beside`)).toBe('beside')
       expect(await faultOf(host.run(sh.read`sleep 617`, { timeout: 500 }))).toMatchObject({ code: 'COMMAND_TIMED_OUT' })
       await expect.poll(async () => (await box.exec('pgrep -fx "sleep 617"')).stdout, { timeout: 10_000 }).toBe('')
-      for (const it of held) await it[Symbol.asyncDispose]()
+      for (const process of held) await process[Symbol.asyncDispose]()
     },
   )
 
-  test('MaxSessions 0 is told at once', async () => {
+  test('with MaxSessions 0 is reported immediately', async () => {
     await sshd('MaxSessions 0')
     const fault = await faultOf((await open()).capture(sh.read`true`))
     expect(fault).toMatchObject({ code: 'NO_SESSION', exitCode: 1, hint: expect.stringContaining('MaxSessions') })
   })
 
-  /** As many connections that nobody logs in on as a server takes before it turns others away. */
+  /** Opens connections without a login, until the server refuses further ones. */
   const strangers = async (count: number) => {
     const sockets = Array.from({ length: count }, () => dial(box.sshPort, '127.0.0.1'))
     const end = () => {
@@ -91,18 +91,18 @@ describe('F66 a server that grants few sessions', () => {
     return end
   }
 
-  test('MaxStartups: who is turned away tries again, and is told what it may be', async () => {
+  test('with MaxStartups is tried again after a refused connection, and named as the possible cause', async () => {
     await sshd('MaxStartups 2:100:2')
     const end = await strangers(2)
     const fault = await faultOf((await open()).capture(sh.read`true`))
     expect(fault).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED', message: expect.stringContaining('MaxStartups') })
     const host = await open()
-    const asked = host.capture(sh.read`echo in`)
+    const output = host.capture(sh.read`echo in`)
     setTimeout(end, 1_500)
-    expect(await asked).toBe('in')
+    expect(await output).toBe('in')
   })
 
-  test('ChannelTimeout: shells in advance may be closed at any time, and who loses a script is told why', async () => {
+  test('with ChannelTimeout may close idle shells at any time, and is named as the cause when a script is lost', async () => {
     await sshd('ChannelTimeout session:*=6s')
     const host = await open()
     host.connect?.()
@@ -118,7 +118,7 @@ describe('F66 a server that grants few sessions', () => {
 
 describe('F69 the account', () => {
   const home = '/home/vagrant'
-  /** The account with this start-up file, until the test has ended. */
+  /** Replaces a start-up file of the account until the test has ended. */
   const startUp = async (lines: string, file = '.bashrc') => {
     onTestFinished(async () => {
       const old = await box.exec(`cd ${home} && rm -f ${file} && { [ ! -e ${file}.old ] || mv ${file}.old ${file}; }`)
@@ -134,7 +134,7 @@ describe('F69 the account', () => {
     const { code, stderr } = await box.exec(`usermod --shell ${path} vagrant`)
     expect(code, stderr).toBe(0)
   }
-  /** All kinds of commands work as they always do. */
+  /** Checks that every kind of command works as usual. */
   const works = async () => {
     onTestFinished(async () => void (await box.exec('pkill -KILL -fx "sleep 619"')))
     const host = await open()
@@ -167,24 +167,24 @@ describe('F69 the account', () => {
       'options and a start-up file for each bash',
       "echo 'exit 9' > ~/each; export BASH_ENV=~/each SHELLOPTS; set -o noclobber; set -o posix",
     ],
-    ['a banner', 'printf "Welcome\\0 to \\0\\n the host"; echo "do not disturb" >&2'],
-    ['what reads input, where there is none to wait for', 'read -r -t 0.1 line || :'],
-  ])('%s: works', async (_, lines) => {
+    ['output of the start-up file', 'printf "Welcome\\0 to \\0\\n the host"; echo "do not disturb" >&2'],
+    ['a start-up file that reads its input with a timeout', 'read -r -t 0.1 line || :'],
+  ])('works with %s', async (_, lines) => {
     await startUp(lines)
     await works()
   })
 
-  test('rbash: works', async () => {
+  test('works with rbash', async () => {
     await loginShell('/bin/rbash')
     await works()
   })
 
-  test('a POSIX shell without bash in its start: works', async () => {
+  test('works with a POSIX shell that is not bash', async () => {
     await loginShell('/bin/dash')
     await works()
   })
 
-  test.each(['/bin/tcsh', '/bin/zsh'].filter(existsSync))('%s: works', async shell => {
+  test.each(['/bin/tcsh', '/bin/zsh'].filter(existsSync))('works with %s', async shell => {
     await box.copyIn(realpathSync(shell), shell)
     await loginShell(shell)
     await works()
@@ -194,13 +194,16 @@ describe('F69 the account', () => {
     ['starts another shell', 'exec sh', /another program in its place/],
     ['reads the input', 'cat > ~/stolen; . ~/stolen', /reads the standard input/],
     ['ends', 'echo "closed today"; exit 1', /ended with code 1 .*closed today/],
-  ])('a start-up file that %s is told, and gets and runs nothing of ours', async (_, lines, cause) => {
-    await startUp(lines)
-    const host = await open()
-    const fault = await faultOf(host.run(sh.write`touch ${join(home, 'ran')}; exit`))
-    expect(fault).toMatchObject({ code: 'NO_BASH', exitCode: 1, hint: expect.stringContaining('~/.bashrc') })
-    expect(fault.message).toMatch(cause)
-    expect(fault.message).not.toContain('\n')
-    expect((await box.exec(`ls ${home}/ran; cat ${home}/stolen; rm -f ${home}/stolen`)).stdout).toBe('')
-  })
+  ])(
+    'is rejected with an error when its start-up file %s, which receives and runs no script',
+    async (_, lines, cause) => {
+      await startUp(lines)
+      const host = await open()
+      const fault = await faultOf(host.run(sh.write`touch ${join(home, 'ran')}; exit`))
+      expect(fault).toMatchObject({ code: 'NO_BASH', exitCode: 1, hint: expect.stringContaining('~/.bashrc') })
+      expect(fault.message).toMatch(cause)
+      expect(fault.message).not.toContain('\n')
+      expect((await box.exec(`ls ${home}/ran; cat ${home}/stolen; rm -f ${home}/stolen`)).stdout).toBe('')
+    },
+  )
 })

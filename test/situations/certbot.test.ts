@@ -1,6 +1,6 @@
 /**
- * certbot has made the installed site HTTPS alone: Debian's certbot with its plug-in for nginx, and pebble, the ACME server that Let's
- * Encrypt's own people test with. All of it is on the test's host, so no name and no certificate of the world is touched.
+ * certbot has changed the installed site to HTTPS: Debian's certbot with its plug-in for nginx, and pebble, the ACME server with which
+ * Let's Encrypt tests. Everything runs on the test's host, so no public name or certificate is involved.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
@@ -12,13 +12,16 @@ const INCLUDE = '/etc/nginx/switchyard/life.conf'
 const LINK = '/srv/life/router/live'
 const DIRECTORY = 'https://localhost:24000/dir'
 
-/** Debian's packages. Only the test renews: the timer that comes with certbot is kept still. */
+/** Debian's packages. The timer of certbot is masked, so that only the test renews. */
 const INSTALL = `export DEBIAN_FRONTEND=noninteractive
 systemctl mask --quiet certbot.timer
 apt-get update -q -o Acquire::Languages=none
 apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io certbot python3-certbot-nginx pebble`
 
-/** Not at its own ports: the slots' Erlang listens at 14000 and 15000. The certificate is for pebble's own API. It proves the name each time, at the ports where the site really is, and makes none of the trouble that it is there for. */
+/**
+ * Not on its default ports, because the slots' Erlang listens on 14000 and 15000. The certificate is for pebble's own API. It validates the name
+ * each time, on the ports of the site, and without its artificial delays and errors.
+ */
 const PEBBLE = `mkdir /root/pebble && cd /root/pebble
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout key.pem -out cert.pem \
   -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1'
@@ -34,7 +37,7 @@ systemd-run --quiet --unit pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJE
   pebble -config /root/pebble/pebble.json`
 
 let site: Site
-/** The same site as its users reach it. */
+/** The same site with its public URL. */
 let secure: Site
 beforeAll(async () => {
   site = await faultSite({
@@ -45,9 +48,9 @@ beforeAll(async () => {
   secure = { ...site, url: `https://127.0.0.1:${site.host.port(443)}` }
   await root(INSTALL)
   await root(PEBBLE)
-  const asks = 'curl -sSf --cacert /root/pebble/cert.pem'
-  await root(`until ${asks} ${DIRECTORY}; do systemctl is-active --quiet pebble; sleep 0.1; done
-${asks} https://localhost:25000/roots/0 > /root/pebble/root.pem`)
+  const curl = 'curl -sSf --cacert /root/pebble/cert.pem'
+  await root(`until ${curl} ${DIRECTORY}; do systemctl is-active --quiet pebble; sleep 0.1; done
+${curl} https://localhost:25000/roots/0 > /root/pebble/root.pem`)
   await reloads(() =>
     certbot(
       `--nginx --agree-tos --email me@life.example --no-eff-email --server ${DIRECTORY} -d life.example --redirect --hsts`,
@@ -63,17 +66,17 @@ const root = async (command: string) => {
   expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
   return stdout.trimEnd()
 }
-const certbot = (words: string) =>
-  root(`REQUESTS_CA_BUNDLE=/root/pebble/cert.pem certbot --non-interactive ${words} 2>&1`)
-const words = ({ stdout, stderr }: Ended) => stdout + stderr
-/** One answer, its certificate looked at: it has to be of the test's authority, and for this name. */
-const asked = (url: string) => root(`curl -sS -i --cacert /root/pebble/root.pem ${url}`)
+const certbot = (args: string) =>
+  root(`REQUESTS_CA_BUNDLE=/root/pebble/cert.pem certbot --non-interactive ${args} 2>&1`)
+const outputOf = ({ stdout, stderr }: Ended) => stdout + stderr
+/** Headers and body of one request; the certificate has to be from the test's authority, and for this name. */
+const get = (url: string) => root(`curl -sS -i --cacert /root/pebble/root.pem ${url}`)
 const serial = () =>
   root(
     'openssl s_client -connect 127.0.0.1:443 -servername life.example < /dev/null 2> /dev/null | openssl x509 -noout -serial',
   )
 
-/** Does what has nginx reload, and waits until none of its workers is from before: their kept connections are closed, which is not what is counted here. */
+/** Runs work that reloads nginx, and waits until the old workers are gone, because they close keep-alive connections, which these tests do not count. */
 async function reloads<T>(work: () => Promise<T>): Promise<T> {
   const workers = async () => (await root('ps --no-headers -o pid,args --ppid "$(cat /run/nginx.pid)"')).split('\n')
   const before = (await workers()).map(line => Number.parseInt(line, 10))
@@ -83,7 +86,7 @@ async function reloads<T>(work: () => Promise<T>): Promise<T> {
   return done
 }
 
-/** Load over HTTPS while the traffic moves there and back. */
+/** Runs work that switches the traffic back and forth, under load over HTTPS, which must not fail. */
 async function underLoad(work: () => Promise<Ended[]>): Promise<Ended[]> {
   await using load = await startLoad({
     url: secure.url,
@@ -99,17 +102,17 @@ async function underLoad(work: () => Promise<Ended[]>): Promise<Ended[]> {
   return ended
 }
 
-describe('F58 certbot has edited the site: a redirect to https, and HSTS', () => {
-  it('is really what stands before the site: plain http is a 301, and https has its certificate', async () => {
-    const plain = await asked('http://life.example/deployment_id')
+describe('F58 a site that certbot has edited', () => {
+  it('redirects http to https with 301, and has the certificate and HSTS (control)', async () => {
+    const plain = await get('http://life.example/deployment_id')
     expect(plain).toMatch(/^HTTP\/1\.1 301 [\s\S]*^Location: https:\/\/life\.example\/deployment_id\r$/m)
-    expect(await asked('https://life.example/health')).toMatch(
+    expect(await get('https://life.example/health')).toMatch(
       /^HTTP\/1\.1 200 [\s\S]*^Strict-Transport-Security: max-age=\d+\r$/m,
     )
     expect(await root(`cat ${OWN}`)).toMatch(/listen 443 ssl; # managed by Certbot/)
   })
 
-  it('status and doctor follow the redirect', async () => {
+  it('is read by status and doctor, which follow the redirect', async () => {
     const { stdout } = await underFault(secure, () => site.task('status'), { exit: 0, noDeploy: true })
     expect(stdout).toContain('All agree: router blue, public answer blue, records blue')
     const doctor = await succeeds(site, 'doctor')
@@ -117,7 +120,7 @@ describe('F58 certbot has edited the site: a redirect to https, and HSTS', () =>
     await assertCleanAfter(site, doctor)
   })
 
-  it('promotes lose no request, before and after the certificate was renewed', async () => {
+  it('loses no request in promotes before and after the renewal of the certificate', async () => {
     const thereAndBack = async () => [await succeeds(site, 'promote', 'green'), await succeeds(site, 'rollback')]
     const before = { file: await root(`cat ${OWN}`), serial: await serial() }
     const ended = await underLoad(thereAndBack)
@@ -126,11 +129,11 @@ describe('F58 certbot has edited the site: a redirect to https, and HSTS', () =>
     expect(await serial()).not.toBe(before.serial)
     expect(await root(`cat ${OWN}`)).toBe(before.file)
     ended.push(...(await underLoad(thereAndBack)))
-    expect(await asked('https://life.example/health')).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await get('https://life.example/health')).toMatch(/^HTTP\/1\.1 200 /)
     await assertCleanAfter(site, ...ended)
   })
 
-  it('setup keeps every byte of the site, also where another of its files has to be written', async () => {
+  it('is left unchanged by setup, also when setup has to write another file', async () => {
     const before = await root(`cat ${OWN}`)
     const { output } = await underFault(secure, () => site.task('setup'), { exit: 0, noDeploy: true })
     expect(output).toContain(`${OWN} was edited by others and is left unchanged.`)
@@ -139,40 +142,40 @@ describe('F58 certbot has edited the site: a redirect to https, and HSTS', () =>
     const ended = await reloads(() => succeeds(site, 'setup'))
     expect(await root(`cat ${OWN}`)).toBe(before)
     expect(await root(`cat ${INCLUDE}`)).toMatch(/^open_file_cache off;$/m)
-    expect(await asked('https://life.example/health')).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await get('https://life.example/health')).toMatch(/^HTTP\/1\.1 200 /)
     await assertCleanAfter(site, ended)
   })
 
-  it('a deploy, its promote, a rollback and a repair go on', async () => {
+  it('can be deployed, promoted, rolled back and repaired', async () => {
     const ended = await underLoad(async () => {
       const deployed = await deployNext(site, {}, '--promote')
-      expect(deployed, words(deployed)).toMatchObject({ code: 0 })
+      expect(deployed, outputOf(deployed)).toMatchObject({ code: 0 })
       return [deployed, await succeeds(site, 'rollback')]
     })
     const { slot, pid } = await liveState(site)
     await root(`rm ${LINK}`)
     const status = await site.task('status')
-    expect(status.code, words(status)).toBe(3)
+    expect(status.code, outputOf(status)).toBe(3)
     const repaired = await succeeds(site, 'repair', '--force', slot)
     expect(await liveState(site)).toMatchObject({ slot, pid })
-    expect(await asked('https://life.example/deployment_id')).toMatch(new RegExp(`\\s${slot}$`))
+    expect(await get('https://life.example/deployment_id')).toMatch(new RegExp(`\\s${slot}$`))
     await assertCleanAfter(site, ...ended, status, repaired)
   })
 
-  it('a redirect to another name is not followed: the message names the option, and with it all goes on', async () => {
+  it('refuses a promote when it redirects to another name, and the option in the hint helps', async () => {
     const before = await liveState(site)
     const reload = 'nginx -t 2>&1 && systemctl reload nginx'
     await reloads(() =>
       root(`cp ${OWN} /root/site && sed -i 's#301 https://$host#301 https://www.life.example#' ${OWN} && ${reload}`),
     )
-    expect(await asked('http://life.example/deployment_id')).toContain('https://www.life.example/deployment_id')
+    expect(await get('http://life.example/deployment_id')).toContain('https://www.life.example/deployment_id')
     const refused = await site.task('promote', 'green')
-    expect(refused.code, words(refused)).toBe(3)
-    expect(words(refused)).toContain('set `url` of the router in the Taskfile')
+    expect(refused.code, outputOf(refused)).toBe(3)
+    expect(outputOf(refused)).toContain('set `url` of the router in the Taskfile')
     expect(await liveState(site)).toEqual(before)
     const url = { NGINX: '{"url":"https://life.example"}' }
     const ended = [await site.taskWith(url, 'promote', 'green'), await site.taskWith(url, 'rollback')]
-    for (const one of ended) expect(one.code, words(one)).toBe(0)
+    for (const command of ended) expect(command.code, outputOf(command)).toBe(0)
     await root(`cp /root/site ${OWN} && ${reload}`)
     await assertCleanAfter(site, refused, ...ended)
   })

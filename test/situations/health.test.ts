@@ -1,4 +1,4 @@
-/** What stands between a deploy and an application's health: the account, the answer, who answers, and what comes up late. */
+/** Health checks on real hosts: proxies and curl settings of the account, refusing applications, strangers on the port, late dependencies. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Ended, Site } from '../../dev/site.ts'
 import { whose } from '../../slots/lifecycle/sockets.ts'
@@ -27,11 +27,11 @@ const root = async (command: string): Promise<string> => {
 const deployStandIn = (environment: Record<string, string> = {}, ...words: string[]): Promise<Ended> =>
   deployNext(site, { ...served, ...environment }, ...words)
 const runs = (environment: Record<string, string>, ...words: string[]) => site.taskWith(environment, ...words)
-/** A row that changes nothing needs no deploy after it. */
+/** For rows that change nothing: they need no deploy after them. */
 const noDeploy = true
 
-describe('F61 an application that is asked for its health', () => {
-  it('F61 is asked past the proxy of the environment and the .curlrc of the account', async () => {
+describe('F61 the health check of an application', () => {
+  it('F61 ignores the proxy of the environment and the .curlrc of the account', async () => {
     await root(`
 printf 'http_proxy=http://127.0.0.1:9\\nall_proxy=http://127.0.0.1:9\\n' >> /etc/environment
 printf 'proxy = "http://127.0.0.1:9"\\nfail\\nlocation\\n' > /home/vagrant/.curlrc
@@ -47,7 +47,7 @@ chown vagrant /home/vagrant/.curlrc`)
     }
   })
 
-  it('F61 is asked with the name of the site, which a list of allowed hosts lets pass', async () => {
+  it('F61 sends the name of the site, which a list of allowed hosts accepts', async () => {
     await behave(site, 'green', 'allowed_host')
     await underFault(site, () => site.task('check-idle'), { exit: 0, noDeploy })
     const other = { LIFE_HEALTH: '{"host":"www.life.example"}' }
@@ -60,7 +60,7 @@ chown vagrant /home/vagrant/.curlrc`)
       'forces_https',
       '{}',
       /last status 301\./,
-      /It wants https.*`nginx\(\{ url: 'https:/,
+      /The application requires https.*`url: 'https:/,
       'it answered 301 to https://life.example/health: You are being redirected.',
     ],
     [
@@ -68,7 +68,7 @@ chown vagrant /home/vagrant/.curlrc`)
       'allowed_host',
       '{"host":"shop.example"}',
       /last status 403\./,
-      /asked for the host shop\.example: if it takes only some names, set `health: \{ host:/,
+      /request was for the host shop\.example: if the application accepts only certain hosts, set `health: \{ host:/,
       'it answered 403: Error Blocked host: shop.example',
     ],
     [
@@ -95,15 +95,18 @@ chown vagrant /home/vagrant/.curlrc`)
       /Nothing listens on port 5000/,
       '',
     ],
-  ])('F61 that %s is shown with its answer, its log and what to set', async (_, mode, health, cause, next, answer) => {
-    await behave(site, 'green', mode)
-    const work = () => runs({ ...SHORT, LIFE_HEALTH: health }, 'check-idle')
-    const { output } = await underFault(site, work, { exit: 3, cause, next, noDeploy })
-    expect(output).toContain(answer)
-    if (mode === 'server_error') expect(output).toContain('ERROR: migrate the tables first')
-  })
+  ])(
+    'F61 of one that %s fails with its response, its log and the option to set',
+    async (_, mode, health, cause, next, answer) => {
+      await behave(site, 'green', mode)
+      const work = () => runs({ ...SHORT, LIFE_HEALTH: health }, 'check-idle')
+      const { output } = await underFault(site, work, { exit: 3, cause, next, noDeploy })
+      expect(output).toContain(answer)
+      if (mode === 'server_error') expect(output).toContain('ERROR: migrate the tables first')
+    },
+  )
 
-  it('F61 behind forced https and basic auth passes with the headers of the Taskfile, which nobody sees', async () => {
+  it('F61 of one with forced https and basic auth passes with the headers of the Taskfile, which no process list shows', async () => {
     const headers = { 'X-Forwarded-Proto': 'https', Authorization: 'Basic bWU6b3BlbiBzZXNhbWU=' }
     await behave(site, 'green', 'forces_https basic_auth')
     const spy = "until pgrep -af 'bWU6b3Blbi[B]'; do sleep 0.01; done"
@@ -114,7 +117,7 @@ chown vagrant /home/vagrant/.curlrc`)
     expect(await root('systemctl is-active spy; systemctl stop spy')).toBe('active')
   })
 
-  it('F61 through the router is shown with its answer and where it leads', async () => {
+  it('F61 through the router fails with the response and its redirect', async () => {
     await behave(site, 'green', 'forces_https')
     const environment = { LIFE_HEALTH: '{"headers":{"X-Forwarded-Proto":"https"}}' }
     const promoted = await runs(environment, 'promote', 'green')
@@ -126,7 +129,7 @@ chown vagrant /home/vagrant/.curlrc`)
     await assertCleanAfter(site, promoted)
   })
 
-  it('F61 that wants a login is proven through the router with the same headers', async () => {
+  it('F61 of one with basic auth sends the same headers through the router', async () => {
     await behave(site, 'green', 'basic_auth')
     const environment = { LIFE_HEALTH: '{"headers":{"Authorization":"Basic bWU6b3BlbiBzZXNhbWU="}}' }
     for (const words of [['promote', 'green', '--force'], ['rollback']]) {
@@ -138,7 +141,7 @@ chown vagrant /home/vagrant/.curlrc`)
   })
 })
 
-/** A server on a slot's port that is not the slot's, and answers as its release would. */
+/** Starts a server on a slot's port that does not belong to the slot, and responds like its release. */
 const stranger = (user: string, address: string, mode = 'plain', port = 5000) => `
 cp "$(readlink -f /srv/life/slots/green/current)/bin/server.pl" /opt/server.pl && chmod 644 /opt/server.pl
 systemd-run --quiet --unit=stranger --uid=${user} -E PORT=${port} -E ADDRESS='${address}' -E MODE=${mode} perl /opt/server.pl
@@ -146,14 +149,14 @@ until ss -Hltn 'sport = :${port}' | grep -qF '${address}:${port} '; do systemctl
 const GONE = 'systemctl stop stranger; systemctl reset-failed stranger 2>/dev/null || :'
 const NO_KILL = /^(?!.*\b[Ee]nd (?:that|the|it)\b).*give the slot a port of its own/
 
-describe("F62 who answers on a slot's port", () => {
+describe("F62 a slot's port", () => {
   afterEach(async () => void (await site.host.exec(GONE)))
 
   it.each([
     ['another user', 'nobody', '127.0.0.1'],
     ['root', 'root', '127.0.0.1'],
     ['the same user', 'vagrant', '127.0.0.1'],
-  ])('F62 is never promoted when it is %s in place of the release', async (_, user, address) => {
+  ])('F62 is never promoted when it is served by %s instead of the release', async (_, user, address) => {
     await behave(site, 'green', 'listens_nowhere')
     await root(stranger(user, address))
     const cause = new RegExp(`port 5000 of green is held by .*of stranger\\.service, run by ${user} on 127`)
@@ -167,10 +170,10 @@ describe("F62 who answers on a slot's port", () => {
   })
 
   it.each([
-    ['another address of loopback', 'nobody', '127.0.0.2', 'plain'],
-    ['all addresses of IPv6', 'root', '[::]', 'plain'],
+    ['another loopback address', 'nobody', '127.0.0.2', 'plain'],
+    ['all IPv6 addresses', 'root', '[::]', 'plain'],
     ['the same address and port, shared', 'vagrant', '127.0.0.1', 'shared_port'],
-  ])('F62 is not promoted while a stranger is beside it: %s', async (_, user, address, mode) => {
+  ])('F62 is not promoted while another process listens on %s', async (_, user, address, mode) => {
     await behave(site, 'green', mode)
     await expect.poll(async () => (await site.host.exec("ss -Hltn 'sport = :5000'")).stdout).not.toBe('')
     await root(stranger(user, address, mode))
@@ -189,13 +192,13 @@ describe("F62 who answers on a slot's port", () => {
   it.each([
     ['another user', 'nobody', '127.0.0.1'],
     ['root on another address', 'root', '127.0.0.2'],
-  ])('F62 is named before the start: %s', async (_, user, address) => {
+  ])('F62 stops a deploy before the start when it is taken by %s', async (_, user, address) => {
     await root(`systemctl stop life@green; ${stranger(user, address)}`)
     const cause = new RegExp(`port 5000 of green is held by .*of stranger\\.service, run by ${user} on`)
     await underFault(site, () => deployStandIn({}, '--promote'), { exit: 3, cause, next: NO_KILL, noDeploy })
   })
 
-  it('F62 is the release, however its processes share the work', async () => {
+  it('F62 is recognised as served by the release for each way to share it among processes', async () => {
     const deployed = await deployStandIn()
     expect(deployed, deployed.stdout + deployed.stderr).toMatchObject({ code: 0 })
     for (const mode of ['forked_workers', 'orphaned_workers', 'own_sockets']) {
@@ -210,16 +213,20 @@ describe("F62 who answers on a slot's port", () => {
 })
 
 describe('F63 the list of processes', () => {
-  it('F63 changes while it is read: every reading is complete', async () => {
+  it('F63 is read completely although it changes meanwhile', async () => {
     await behave(site, 'green', 'orphaned_workers')
     await root("systemd-run --quiet --unit=churn bash -c 'for i in 1 2 3; do while :; do /bin/true; done & done; wait'")
     try {
       const script = `${whose.text}
 for ((i = 0; i < 20; i++)); do whose '' "$(systemctl show -p MainPID --value life@blue)" "$(systemctl show -p MainPID --value life@green)"; echo; done`
       const text = Buffer.from(script).toString('base64')
-      const said = await root(`echo ${text} | base64 -d > /opt/whose; su vagrant -c 'bash -eu -o pipefail /opt/whose'`)
-      const of = (start: string) => said.split('\n').filter(line => line.startsWith(start)).length
-      expect([of('0 127.0.0.1:4000 '), of('1 127.0.0.1:5000 '), of('- 127.0.0.1:5000 ')], said).toEqual([20, 20, 0])
+      const output = await root(
+        `echo ${text} | base64 -d > /opt/whose; su vagrant -c 'bash -eu -o pipefail /opt/whose'`,
+      )
+      const count = (start: string) => output.split('\n').filter(line => line.startsWith(start)).length
+      expect([count('0 127.0.0.1:4000 '), count('1 127.0.0.1:5000 '), count('- 127.0.0.1:5000 ')], output).toEqual([
+        20, 20, 0,
+      ])
       await underFault(site, () => site.task('doctor'), { exit: 0, noDeploy })
     } finally {
       await root('systemctl stop churn')
@@ -227,15 +234,15 @@ for ((i = 0; i < 20; i++)); do whose '' "$(systemctl show -p MainPID --value lif
   })
 })
 
-describe('F59 what the application needs comes up late', () => {
-  it('F59 after a reboot: it keeps trying with growing pauses, status and doctor say so, and it comes up', async () => {
+describe('F59 an application whose database comes up late', () => {
+  it('F59 is restarted with growing pauses after a reboot, is reported by status and doctor, and comes up', async () => {
     await root('touch /srv/life/database')
     await behave(site, 'green', 'late_database')
     await succeeds(site, 'promote', 'green')
     await root('rm /srv/life/database')
     await site.host.restart()
     const restarts = async () => Number(await root('systemctl show -p NRestarts --value life@green'))
-    // By now the pauses are longer than a status takes: it does not meet a try.
+    // The pauses are longer than a status takes by now, so it does not meet a start.
     await expect.poll(restarts, { timeout: 60_000, interval: 50 }).toBe(6)
     const early = await site.task('status')
     expect(early.code, early.stdout + early.stderr).toBe(3)
@@ -249,7 +256,7 @@ describe('F59 what the application needs comes up late', () => {
     const journal = await root("journalctl --boot -u life@green -o short-unix | grep 'no route to the database'")
     const at = journal.split('\n').map(line => Number.parseFloat(line))
     const pause = (from: number) => (at.at(from + 1) ?? 0) - (at.at(from) ?? 0)
-    // Eight seconds on top of what the first one was, but for a machine that is slow.
+    // Eight seconds more than the first pause, less the tolerance for a slow machine.
     expect(pause(-2), journal).toBeGreaterThan(pause(0) + 4)
     await root('touch /srv/life/database')
     await expect

@@ -1,4 +1,4 @@
-/** F67: whom the host lets in, and why not, asked of a real sshd: each kind of key, as plain ssh would use it. */
+/** F67: authentication against a real sshd with each kind of key, compared with plain ssh. */
 import { execFile, spawn } from 'node:child_process'
 import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -47,7 +47,7 @@ const authorize = async (...lines: readonly string[]) => {
 }
 
 let count = 0
-/** A key of ssh-keygen's. */
+/** Makes a key with ssh-keygen. */
 async function makeKey(type: string, ...options: readonly string[]): Promise<string> {
   const path = join(folder, `${type}-${++count}`)
   const phrase = options.includes('-N') ? [] : ['-N', '']
@@ -67,14 +67,14 @@ async function config(...lines: readonly string[]): Promise<string> {
 
 const setting = () => ({ signal: new AbortController().signal, confirm: async () => false })
 
-/** What a command there prints. */
+/** Logs in, and resolves to the output of a command. */
 async function enter(configFile: string, command = sh.read`echo "in as $(id -un)"`): Promise<string> {
   await using host = await ssh(box.alias, { configFile }).open(setting())
   return await host.capture(command)
 }
 const refused = async (configFile: string): Promise<Fault> => {
   const error = await enter(configFile).then(
-    said => new Error(`no error, but: ${said}`),
+    output => new Error(`The login succeeded: ${output}`),
     (reason: unknown) => reason,
   )
   if (!(error instanceof Fault)) throw error
@@ -84,7 +84,7 @@ const refused = async (configFile: string): Promise<Fault> => {
 const plainSsh = async (configFile: string) =>
   (await run('ssh', ['-o', 'BatchMode=yes', '-F', configFile, box.alias, 'id', '-un'])).stdout.trim()
 
-/** An ssh-agent of its own, with these keys. Resolves to its socket. */
+/** Starts an ssh-agent with these keys. Resolves to its socket. */
 async function agentWith(...keys: readonly string[]): Promise<string> {
   const socket = join(folder, `agent-${++count}`)
   const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
@@ -105,12 +105,12 @@ async function agentWith(...keys: readonly string[]): Promise<string> {
 }
 
 describe('F67 keys in files', () => {
-  /** The same key in another format of a file. */
+  /** Rewrites a key file in another format. */
   const pem = async (key: string, format: 'PEM' | 'PKCS8') => {
     await run('ssh-keygen', ['-q', '-p', '-P', '', '-N', '', '-m', format, '-f', key])
     return key
   }
-  it('F67 RSA, ECDSA and Ed25519, as OpenSSH, PKCS#1, SEC 1 and PKCS#8 write them: each is let in', async () => {
+  it('F67 log in as RSA, ECDSA and Ed25519 in the formats OpenSSH, PKCS#1, SEC 1 and PKCS#8', async () => {
     const ed25519 = join(folder, 'pkcs8-ed25519')
     const { privateKey } = generateKeyPairSync('ed25519')
     await writeFile(ed25519, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
@@ -136,7 +136,7 @@ describe('F67 keys in files', () => {
     }
   })
 
-  it('F67 keys that cannot be used: each is named, with the reason', async () => {
+  it('F67 are each named with the reason when they cannot be used', async () => {
     const [locked, lockedPem, open, damaged, gone] = [
       await makeKey('ed25519', '-N', 'open sesame'),
       await makeKey('rsa', '-b', '2048', '-m', 'PEM', '-N', 'open sesame'),
@@ -163,7 +163,7 @@ describe('F67 keys in files', () => {
 })
 
 describe('F67 the agent', () => {
-  it('F67 many keys: the one of the Host block comes first; without it the server ends the login, and the advice is to name one', async () => {
+  it('F67 with many keys offers the one of the Host block first, and without one the hint is to name it', async () => {
     const keys = await Promise.all(Array.from({ length: 8 }, () => makeKey('ed25519')))
     const right = keys.at(-1) ?? ''
     await authorize(await half(right))
@@ -177,7 +177,7 @@ describe('F67 the agent', () => {
     expect(fault.hint).toMatch(/IdentityFile .*IdentitiesOnly yes/)
   })
 
-  it('F67 a security key in the agent is let in, and one in a file alone is named with the advice to add it', async () => {
+  it('F67 logs in with a security key, and one that is only in a file is named with the hint to add it', async () => {
     const key = securityKey()
     await authorize(key.line)
     const socket = join(folder, `agent-${++count}`)
@@ -191,7 +191,7 @@ describe('F67 the agent', () => {
     expect(fault.hint).toContain(`ssh-add ${file}`)
   })
 
-  it('F67 ForwardAgent: commands there may use our agent; where the server forbids that, they run without', async () => {
+  it('F67 is usable by commands on the host with ForwardAgent, and they run without it when the server forbids that', async () => {
     const key = await makeKey('ed25519')
     await authorize(await half(key))
     const socket = await agentWith(key)
@@ -203,7 +203,7 @@ describe('F67 the agent', () => {
     expect(await enter(await config(...plain, 'ForwardAgent yes'), lists)).toBe('none')
   })
 
-  it('F67 an agent that is silent, or not there, is named within seconds, and a key of a file still works', async () => {
+  it('F67 is named within seconds when it is silent, and a missing one does not prevent a login with a key file', async () => {
     const key = await makeKey('ed25519')
     const socket = join(folder, `agent-${++count}`)
     const silent = createServer(() => undefined).listen(socket)
@@ -220,7 +220,7 @@ describe('F67 the agent', () => {
 })
 
 describe('F67 certificates', () => {
-  it('F67 of each type of key, beside a file, in a CertificateFile, and in the agent: let in, as by plain ssh', async () => {
+  it('F67 of each type of key log in from next to the key, from a CertificateFile and from the agent, as with plain ssh', async () => {
     const authority = await makeKey('ed25519')
     await box.copyIn(`${authority}.pub`, '/etc/ssh/users_ca.pub')
     await sshd('TrustedUserCAKeys /etc/ssh/users_ca.pub')
@@ -264,7 +264,7 @@ describe('F67 a second factor', () => {
     ['password', ['PasswordAuthentication yes'], /Match User vagrant, AuthenticationMethods publickey/],
     ['publickey', [], /Provide the other key too/],
   ] as const)(
-    'F67 publickey, and then %s: says that the key was accepted, and what else is wanted',
+    'F67 that is %s is named in an error which also says that the key was accepted',
     async (method, lines, next) => {
       const [key, other] = [await makeKey('ed25519'), await makeKey('ed25519')]
       await authorize(await half(key), await half(other))
@@ -281,7 +281,7 @@ describe('F67 a second factor', () => {
   )
 })
 
-/** What a security key holds, without the thing itself: PROTOCOL.u2f of OpenSSH. */
+/** A security key in software. Format: PROTOCOL.u2f of OpenSSH. */
 function securityKey() {
   const type = 'sk-ssh-ed25519@openssh.com'
   const { privateKey } = generateKeyPairSync('ed25519')
@@ -303,11 +303,12 @@ function securityKey() {
     return Buffer.concat([Buffer.from([14]), field(signed(data.subarray(4, 4 + data.readUInt32BE(0))))])
   }
   const serve = (socket: Socket) => {
-    let heard = Buffer.alloc(0)
+    let received = Buffer.alloc(0)
     socket.on('error', () => undefined)
     socket.on('data', chunk => {
-      heard = Buffer.concat([heard, chunk])
-      if (heard.length >= 4 && heard.length >= 4 + heard.readUInt32BE(0)) socket.write(field(answer(heard.subarray(4))))
+      received = Buffer.concat([received, chunk])
+      if (received.length >= 4 && received.length >= 4 + received.readUInt32BE(0))
+        socket.write(field(answer(received.subarray(4))))
     })
   }
   const secret = Buffer.concat([

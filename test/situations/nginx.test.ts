@@ -1,4 +1,4 @@
-/** What else stands on an nginx that people really have: sites of the same name, broken files of others, passwords, a link that was lost. */
+/** nginx as it is on real hosts: sites of the same name, broken files of other sites, passwords, a lost link. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
 import type { Ended, Site } from '../../dev/site.ts'
@@ -23,13 +23,13 @@ const root = async (command: string) => {
   return stdout
 }
 const put = (path: string, text: string) => root(`cat > ${path} <<'FILE'\n${text}\nFILE`)
-const words = ({ stdout, stderr }: Ended) => stdout + stderr
-/** All that a setup can change, and since when nginx runs and what it read. */
+const outputOf = ({ stdout, stderr }: Ended) => stdout + stderr
+/** All files that a setup can change, and the processes of nginx. */
 const everything = () =>
   root(`find /etc/nginx /etc/sudoers.d /etc/systemd/system -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\\n' | sort
 find /srv/life ! -path '*/tmp*' ! -path '*/journal.jsonl' ! -path /srv/life/lock -printf '%p %m %u %s %l\\n' | sort; pgrep -x nginx`)
 
-describe('F56 another site has the same name', () => {
+describe('F56 another site of the same name', () => {
   it.each([
     [
       'before ours, among other names',
@@ -51,8 +51,8 @@ describe('F56 another site has the same name', () => {
       'server { listen 127.0.0.1:80; server_name *.example; return 204; }',
       1,
     ],
-  ])('%s: setup changes nothing and names the file and the line, and so does doctor', async (_, name, text, line) => {
-    // Not loaded: the site that is live is not taken down by the test itself.
+  ])('%s makes setup change nothing and name the file and the line, as doctor does', async (_, name, text, line) => {
+    // The file is not loaded, so the test itself does not take down the live site.
     await put(`${SITES}/${name}`, text)
     const before = await everything()
     const where = `${SITES}/${name}:${line}`
@@ -65,14 +65,14 @@ describe('F56 another site has the same name', () => {
         expect(await everything()).toBe(before)
         const doctor = await site.task('doctor')
         expect(doctor.code).toBe(3)
-        expect(words(doctor)).toContain(where)
+        expect(outputOf(doctor)).toContain(where)
         await root(`rm ${SITES}/${name}`)
       },
     })
     expect(output).toContain(where)
   })
 
-  it('a default server of another name, a wildcard and another port are none of its business', async () => {
+  it('is not confused with a default server of another name, a wildcard or another port', async () => {
     await put(
       `${SITES}/00-shop`,
       'server { listen 80 default_server; listen 8443; server_name _ *.example; return 204; }\nserver { listen 8443; server_name life.example; return 204; }',
@@ -83,15 +83,18 @@ describe('F56 another site has the same name', () => {
   })
 })
 
-describe("F73 another site's file is broken", () => {
+describe("F73 another site's broken file", () => {
   it.each([
-    ['a mistake', 'server { listen; }'],
+    ['with a syntax error', 'server { listen; }'],
     [
-      'a certificate that is gone',
+      'with a missing certificate',
       'server { listen 8443 ssl; ssl_certificate /gone.pem; ssl_certificate_key /gone.key; }',
     ],
-    ['an upstream without an address', 'server { listen 8444; location / { proxy_pass http://no.such.invalid; } }'],
-  ])('%s: a promote says so and moves the traffic, as nothing is reloaded', async (_, text) => {
+    [
+      'with an upstream that does not resolve',
+      'server { listen 8444; location / { proxy_pass http://no.such.invalid; } }',
+    ],
+  ])('%s is a warning of a promote, which switches the traffic without a reload', async (_, text) => {
     await put(`${SITES}/broken`, text)
     const processes = await root('pgrep -x nginx | sort')
     const load = await startLoad({
@@ -115,46 +118,47 @@ describe('a password or a list of addresses before the whole site', () => {
   it.each([
     ['auth_basic "closed"; auth_basic_user_file /etc/nginx/htpasswd;', 401],
     ['deny all;', 403],
-  ])('%s is found before the traffic moves, and with what the message says all goes on', async (lines, status) => {
+  ])('(%s) is found before a switch, and the line in the message allows it', async (lines, status) => {
     const guard = (text: string) =>
       put('/etc/nginx/conf.d/guard.conf', text).then(() => root('nginx -t 2>&1 && systemctl reload nginx'))
     await put('/etc/nginx/htpasswd', 'me:x')
     await guard(lines)
-    const asked = () => root("curl -s -o /dev/null -w '%{http_code}' -H 'Host: life.example' http://127.0.0.1/health")
-    await expect.poll(asked).toBe(String(status))
+    const requested = () =>
+      root("curl -s -o /dev/null -w '%{http_code}' -H 'Host: life.example' http://127.0.0.1/health")
+    await expect.poll(requested).toBe(String(status))
     const before = await liveState(site)
     const refused = await site.task('promote', 'green')
-    expect(refused.code, words(refused)).toBe(3)
-    expect(words(refused)).toMatch(new RegExp(`answers ${status} to /health .*\\[NGINX_GUARDED\\]`))
+    expect(refused.code, outputOf(refused)).toBe(3)
+    expect(outputOf(refused)).toMatch(new RegExp(`answers ${status} to /health .*\\[NGINX_GUARDED\\]`))
     expect(await liveState(site)).toEqual(before)
-    const [, advice = ''] = /write `([^`]+)`/.exec(words(refused)) ?? []
+    const [, advice = ''] = /write `([^`]+)`/.exec(outputOf(refused)) ?? []
     await guard(`${advice} ${lines}`)
-    await expect.poll(asked).toBe('200')
+    await expect.poll(requested).toBe('200')
     const ended = [await succeeds(site, 'promote', 'green'), await succeeds(site, 'rollback')]
     await root('rm /etc/nginx/conf.d/guard.conf && systemctl reload nginx')
     await assertCleanAfter(site, refused, ...ended)
   })
 })
 
-describe('F74 the live link', () => {
+describe('F74 a live link', () => {
   const router = '/srv/life/router'
   it.each([
-    ['was removed', `rm ${router}/live`],
-    ['dangles', `rm -r ${router}/blue.*`],
-    ['names something that is not ours', `ln -sfn /tmp ${router}/live`],
-    ['is a folder', `rm ${router}/live && mkdir ${router}/live && touch ${router}/live/x`],
-    ['is gone with its folder', `rm -r ${router}`],
-  ])('%s: every command names the repair, which puts it back, proven', async (_, spoil) => {
+    ['that was removed', `rm ${router}/live`],
+    ['that dangles', `rm -r ${router}/blue.*`],
+    ['to a foreign target', `ln -sfn /tmp ${router}/live`],
+    ['that is a folder', `rm ${router}/live && mkdir ${router}/live && touch ${router}/live/x`],
+    ['that is gone with its folder', `rm -r ${router}`],
+  ])('%s makes every command name the repair, which restores and verifies it', async (_, spoil) => {
     const { pid } = await liveState(site)
     await root(spoil)
     for (const command of [['status'], ['promote', 'green'], ['doctor']]) {
       const ended = await site.task(...command)
-      expect(ended.code, words(ended)).toBe(3)
-      expect(words(ended)).toMatch(/npx task repair --force (?:blue|SLOT)/)
+      expect(ended.code, outputOf(ended)).toBe(3)
+      expect(outputOf(ended)).toMatch(/npx task repair --force (?:blue|SLOT)/)
     }
     const unnamed = await site.task('repair')
-    expect(unnamed.code, words(unnamed)).toBe(3)
-    expect(words(unnamed)).toContain('npx task repair --force blue')
+    expect(unnamed.code, outputOf(unnamed)).toBe(3)
+    expect(outputOf(unnamed)).toContain('npx task repair --force blue')
     const repaired = await succeeds(site, 'repair', '--force', 'blue')
     expect(repaired.stdout).toMatch(/blue is live again: \d+ answers, \/health answers 200/)
     expect(await liveState(site)).toMatchObject({ slot: 'blue', pid })
@@ -163,7 +167,7 @@ describe('F74 the live link', () => {
     await assertCleanAfter(site, unnamed, repaired, status)
   })
 
-  it('that is lost can be put back to the other slot, whose records follow', async () => {
+  it('that was lost can be restored to the other slot, and the records follow', async () => {
     await root(`rm ${router}/live`)
     const repaired = await succeeds(site, 'repair', '--force', 'green')
     expect(await site.live()).toBe('green')
@@ -172,9 +176,9 @@ describe('F74 the live link', () => {
   })
 })
 
-describe('F58 the site file was edited by others', () => {
+describe('F58 a site file that others edited', () => {
   const own = '/etc/nginx/sites-available/life.conf'
-  it('what was added stays, and is no difference', async () => {
+  it('keeps its additions, which doctor does not report as a change', async () => {
     await root(
       `sed -i 's/server_name life.example;/server_name life.example www.life.example;\\n    client_max_body_size 20m; # mine/' ${own}`,
     )
@@ -185,7 +189,7 @@ describe('F58 the site file was edited by others', () => {
     expect((await succeeds(site, 'doctor')).stdout).toMatch(/ok +setup/)
   })
 
-  it('and a setting that it lacks then is refused, with the line', async () => {
+  it('makes setup refuse a setting that it lacks, with the line to add', async () => {
     const before = await root(`cat ${own}`)
     const running = site.start({ NGINX: '{"listen":8080,"url":"http://life.example"}' }, 'setup')
     const { output } = await underFault(site, () => running.ended, {

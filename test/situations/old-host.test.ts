@@ -1,4 +1,4 @@
-/** F65: hosts that are older, or have less, than the rehearsal host. */
+/** F65: hosts with older or fewer programs than the rehearsal host. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
@@ -16,7 +16,7 @@ const root = async (command: string) => {
   expect(done, command).toMatchObject({ code: 0 })
   return done.stdout
 }
-/** Another program in front of the one of the same name. */
+/** Installs a program that takes precedence over the one of the same name. */
 const inFront = (name: string, text: string) =>
   root(`cat > /usr/local/bin/${name} <<'END'
 #!/bin/bash
@@ -24,8 +24,8 @@ ${text}
 END
 chmod 0755 /usr/local/bin/${name}`)
 
-describe('F65 programs that are missing', () => {
-  it('F65 no gzip, no awk, no ss, no mkfifo: all named, with their packages, before anything is written; then it works', async () => {
+describe('F65 a deploy', () => {
+  it('F65 without gzip, awk, ss and mkfifo is refused before anything is written, with all of them and their packages, and works once they are there', async () => {
     const missing = ['gzip', 'awk', 'ss', 'mkfifo']
     await root(`mkdir /root/away && for tool in ${missing.join(' ')}; do mv "$(type -P $tool)" /root/away/; done`)
     const before = await root('ls -A /srv/life/releases; systemctl show -p MainPID --value life@green')
@@ -45,8 +45,8 @@ describe('F65 programs that are missing', () => {
       expect.soft(output).toMatch(new RegExp(`install -y .*\\b${name}\\b`))
   })
 
-  it('F65 tools that know fewer options, as those of busybox: named as not those that are needed', async () => {
-    // As busybox's: the applet is there, and refuses the long options of GNU's.
+  it('F65 with tools that have fewer options, like those of busybox, is refused with their names', async () => {
+    // Like an applet of busybox, which does not have the long options of GNU.
     const less = (name: string) =>
       inFront(
         name,
@@ -60,16 +60,16 @@ describe('F65 programs that are missing', () => {
       heal: () => root('rm /usr/local/bin/tar /usr/local/bin/df /usr/local/bin/cp'),
       noDeploy: true,
     })
-    for (const tool of ['tar', 'df', 'cp']) expect.soft(output).toMatch(new RegExp(`${tool} \\(GNU's`))
+    for (const tool of ['tar', 'df', 'cp']) expect.soft(output).toMatch(new RegExp(`${tool} \\(the GNU version`))
     for (const name of ['tar', 'coreutils']) expect.soft(output).toMatch(new RegExp(`install -y .*\\b${name}\\b`))
   })
 })
 
-describe('F65 a host that cannot measure', () => {
+describe('F65 a host that cannot be probed', () => {
   it.each([
     [
-      'a curl as that of Ubuntu 22.04 and Debian 11, without --rate',
-      // The real ones are in no archive that would stay: this one has their options.
+      'with a curl without --rate, as on Ubuntu 22.04 and Debian 11,',
+      // No archive keeps the real ones for ever, so this one emulates their options.
       () =>
         inFront(
           'curl',
@@ -80,7 +80,7 @@ if [ "$1" = --help ]; then /usr/bin/curl "$@" | grep -v -e --rate; else exec /us
       'the curl there is older than 7.84',
     ],
     [
-      'a bash 4, without EPOCHREALTIME',
+      'with a bash 4, which has no EPOCHREALTIME,',
       () =>
         inFront(
           'bash',
@@ -91,22 +91,19 @@ exec /bin/bash "\${words[@]}"`,
       () => root('rm /usr/local/bin/bash'),
       'the bash there is older than 5',
     ],
-  ])(
-    'F65 %s: the promote is proven, and says in plain output that it was not measured; so does doctor',
-    async (_, age, heal, why) => {
-      await age()
-      const doctor = await succeeds(site, 'doctor')
-      expect(doctor.stdout).toMatch(new RegExp(`^warn +measuring +${why}`, 'm'))
-      const [from, to] = (await site.live()) === 'blue' ? ['blue', 'green'] : ['green', 'blue']
-      const promoted = await succeeds(site, 'promote', to ?? '')
-      expect(promoted.stdout).toContain(`The switch was not measured: ${why}.`)
-      expect(promoted.stdout).toMatch(new RegExp(`${to} is live: 5 answers`))
-      expect(await site.live()).toBe(to)
-      await heal()
-      const back = await succeeds(site, 'promote', from ?? '')
-      expect(back.stdout).toMatch(/^\d+ probes, 0 failed/m)
-      expect((await succeeds(site, 'doctor')).stdout).not.toContain('measuring')
-      await assertCleanAfter(site, doctor, promoted, back)
-    },
-  )
+  ])('F65 %s verifies a promote, and says that it was not measured, as doctor does', async (_, age, heal, why) => {
+    await age()
+    const doctor = await succeeds(site, 'doctor')
+    expect(doctor.stdout).toMatch(new RegExp(`^warn +measuring +${why}`, 'm'))
+    const [from, to] = (await site.live()) === 'blue' ? ['blue', 'green'] : ['green', 'blue']
+    const promoted = await succeeds(site, 'promote', to ?? '')
+    expect(promoted.stdout).toContain(`The switch was not measured: ${why}.`)
+    expect(promoted.stdout).toMatch(new RegExp(`${to} is live: 5 answers`))
+    expect(await site.live()).toBe(to)
+    await heal()
+    const back = await succeeds(site, 'promote', from ?? '')
+    expect(back.stdout).toMatch(/^\d+ probes, 0 failed/m)
+    expect((await succeeds(site, 'doctor')).stdout).not.toContain('measuring')
+    await assertCleanAfter(site, doctor, promoted, back)
+  })
 })

@@ -125,7 +125,7 @@ describe('a flow whose later step fails', () => {
     await outage('answering 500')
     const output = await task(1, {}, 'deploy-and-warm', '--promote')
     expect(output).toMatch(new RegExp(`so the traffic stays on ${other(live)}\\. \\[TRAFFIC_STAYS\\]`))
-    expect(output).toContain(`${other(live)} runs on: it has the traffic. [SLOT_RUNS_ON]`)
+    expect(output).toContain(`${other(live)} was not stopped: it has the traffic. [SLOT_RUNS_ON]`)
     await agreedOn(other(live))
     expect(await statusOf(site, other(live))).toBe('200')
   })
@@ -133,7 +133,7 @@ describe('a flow whose later step fails', () => {
   it('F52 does not stop the only healthy slot in an outage when its deploy has no promote', async () => {
     await outage('stopped')
     const output = await task(1, {}, 'deploy-and-warm')
-    expect(output).toContain(`${other(live)} runs on: ${live}, which is live, failed 5 of 5 requests. [SLOT_RUNS_ON]`)
+    expect(output).toContain(`${other(live)} was not stopped: ${live}, which is live, failed 5 of 5 requests. [SLOT_RUNS_ON]`)
     await agreedOn(live, true)
     await movedTo(other(live), await task(0, {}, 'promote', other(live)))
   })
@@ -216,7 +216,7 @@ sed -i ${sed} ${include}
   it('F53 is not marked as bad when the public answer does not confirm the switch', async () => {
     await editNginx(`'/default_type text/i if ($switchyard_slot = ${other(live)}) { return 500; }'`)
     const output = await promote(1)
-    expect(output).toMatch(/did not provably move to .*the site answers 500.*\[PROMOTE_UNVERIFIED\]/)
+    expect(output).toMatch(/Could not verify that the traffic moved to .*the site answers 500.*\[PROMOTE_UNVERIFIED\]/)
     await innocent(output)
     await movedTo(live, await task(0, {}, 'rollback'))
   })

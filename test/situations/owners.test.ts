@@ -1,4 +1,4 @@
-/** Several projects, several people and a fresh server: whose a host's application is, and for whom it is set up. */
+/** Several projects, several people and a new server: who owns the application on a host, and for which account it is set up. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,7 +62,7 @@ export const { setup, deploy, promote, rollback, migrate, console, status, docto
 }
 
 const ours = { app: 'life', ports: [4000, 5000] } as const
-/** All that a setup may touch, and who owns the application. */
+/** All files that a setup may change, and their owners. */
 const state = () =>
   root(`find /etc/nginx /etc/sudoers.d /etc/systemd/system /var/lib/switchyard -printf '%p %m %u %l\\n' | sort
 find /etc/nginx /etc/sudoers.d /etc/systemd/system -type f | sort | xargs sha256sum
@@ -74,8 +74,8 @@ async function isRefused(work: () => Promise<Ended>, cause: RegExp, next: RegExp
   expect(await state()).toBe(before)
 }
 
-describe('F55 a setup that would cut what runs', () => {
-  it('F55 the port of the live slot: refused, and a reload of nginx by anybody breaks nothing', async () => {
+describe('F55 a setup', () => {
+  it('F55 that changes the port of the live slot is refused, and a later reload of nginx breaks nothing', async () => {
     await isRefused(
       () => task({ ...ours, ports: [4100, 5000] }, 'setup'),
       /blue is live on .* and listens on port 4000, but the Taskfile has 4100.*\[SETUP_MOVES_LIVE\]/,
@@ -86,21 +86,21 @@ describe('F55 a setup that would cut what runs', () => {
     expect((await fetch(site.url)).status).toBe(200)
   })
 
-  it('F55 the name of the live slot: refused', () =>
+  it('F55 that changes the name of the live slot is refused', () =>
     isRefused(
       () => task({ ...ours, slots: ['red', 'green'] }, 'setup'),
       /blue is live on .*, but the Taskfile has no slot of that name.*\[SETUP_FORGETS_LIVE\]/,
       /Keep the name blue/,
     ))
 
-  it('F55 a unit under which the live slot would not start again: refused', () =>
+  it('F55 with a unit under which the live slot would not start again is refused', () =>
     isRefused(
       () => task({ ...ours, release: 'other' }, 'setup'),
       /could not be restarted with the new files: its release has no bin\/other.*\[SETUP_STRANDS_LIVE\]/,
       /Nothing was changed/,
     ))
 
-  it('F55 the port of the idle slot: a deploy is refused before the setup; that says when it counts, and a deploy with a promote works', async () => {
+  it('F55 that changes the port of the idle slot is needed before a deploy, says when the port changes, and a deploy with a promote works', async () => {
     const moved = { ...ours, ports: [4000, 5100] } as const
     const early = await task(moved, 'deploy')
     expect(early.code, early.stdout + early.stderr).toBe(3)
@@ -114,7 +114,7 @@ describe('F55 a setup that would cut what runs', () => {
     const deployed = await task(moved, 'deploy', '--promote')
     expect(deployed.code, deployed.stdout + deployed.stderr).toBe(0)
     expect(await site.live()).toBe('green')
-    // And back, so that the other rows find blue live on its old port.
+    // Back to blue on its old port for the other rows.
     const back = await task(moved, 'rollback')
     expect(back.code, back.stdout + back.stderr).toBe(0)
     expect(await site.live()).toBe('blue')
@@ -123,37 +123,37 @@ describe('F55 a setup that would cut what runs', () => {
   })
 })
 
-describe('F57 two projects on one host', () => {
+describe('F57 a second project on a host', () => {
   it.each([
     {
-      what: 'the same name and another folder',
+      label: 'the same name and another folder',
       other: { app: 'life', root: '/srv/staging' },
       cause: /\/etc\/\S+ on .* belongs to the application in \/srv\/life, which is also named life.*\[APP_TAKEN\]/,
       next: /app: 'life_staging'/,
     },
     {
-      what: 'another name and the same folder',
+      label: 'another name and the same folder',
       other: { app: 'second', root: '/srv/life' },
       cause: /\/srv\/life on .* is the folder of another application: \/etc\/\S*life\S* names it.*\[ROOT_TAKEN\]/,
       next: /another `root`/,
     },
     {
-      what: 'the same port',
+      label: 'the same port',
       other: { app: 'second', ports: [6000, 5000] as const },
       cause: /The port 5000 of green belongs to another application .*life\.conf names it.*\[PORT_CLAIMED\]/,
       next: /another port/,
     },
     {
-      what: "the name of one of the system's own units",
+      label: "the name of one of the system's own units",
       other: { app: 'getty' },
       cause: /systemd\/system\/getty@\.service already exists on .*, and was not created by setup.*\[FILE_NOT_OURS\]/,
       next: /another name than getty/,
     },
-  ])('F57 $what: the second setup is refused, and says whose', ({ other, cause, next }) =>
+  ])('F57 with $label is refused by setup, which names the owner', ({ other, cause, next }) =>
     isRefused(() => task(other, 'setup'), cause, next),
   )
 
-  it('F57 a site and a unit that somebody wrote by hand are not written over', async () => {
+  it('F57 does not overwrite a site or a unit that was written by hand', async () => {
     const site = '/etc/nginx/sites-available/second.conf'
     await root(`echo 'server { listen 8080; }' > ${site}`)
     await isRefused(
@@ -173,7 +173,7 @@ describe('F57 two projects on one host', () => {
   })
 })
 
-describe('F70 a colleague with an account of their own', () => {
+describe('F70 a user other than the owner', () => {
   const bob = { ...ours, user: 'bob' }
   it.each([
     ['setup'],
@@ -189,7 +189,7 @@ describe('F70 a colleague with an account of their own', () => {
     ['upload'],
     ['lock', '--reason', 'mine'],
     ['unlock'],
-  ])('F70 %s %s: says whose application it is and what to do, and changes no owner', (...words) =>
+  ])('F70 is refused `%s %s` with the owner and a hint, and no owner changes', (...words) =>
     isRefused(
       () => task(bob, ...words),
       /\/srv\/life on .* belongs to vagrant, but the deploying user is bob.*\[NOT_OURS\]/,
@@ -197,7 +197,7 @@ describe('F70 a colleague with an account of their own', () => {
     ),
   )
 
-  it('F70 root is told the same, and setup goes on for the owner', async () => {
+  it('F70 is refused as root too, except for setup, which works for the owner', async () => {
     const as = { ...ours, user: 'root' }
     for (const words of [['status'], ['deploy']])
       await isRefused(
@@ -211,7 +211,7 @@ describe('F70 a colleague with an account of their own', () => {
     expect(await state()).toBe(before)
   })
 
-  it('F70 a colleague who may become root lets their keys in to the account, and deploys as that', async () => {
+  it('F70 with root rights adds their keys to the deploying account by setup --user', async () => {
     const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC0Gq0Zb6mZ3mQp2r1c0W0m8m3o1bM0s9m1Jm0dG2k3B bob@desk'
     await root(`echo '${key}' >> /home/bob/.ssh/authorized_keys`)
     const { slot } = await liveState(site)
@@ -229,7 +229,7 @@ describe('F70 a colleague with an account of their own', () => {
 describe('F71 a server on which only root exists', () => {
   const fresh = { app: 'fresh', user: 'deploy', ports: [6100, 7100] as const }
 
-  it('F71 root alone is not taken for the user of the application, and is told what to do', async () => {
+  it('F71 refuses to set up an application that runs as root, and the hint names the way', async () => {
     await isRefused(
       () => task({ ...fresh, user: 'root' }, 'setup'),
       /would run as root.*\[SETUP_AS_ROOT\]/,
@@ -237,7 +237,7 @@ describe('F71 a server on which only root exists', () => {
     )
   })
 
-  it('F57 a site that nginx would read before ours does not take what names no site', async () => {
+  it('F57 refuses a site that nginx would read first and that would take requests for no known name', async () => {
     await isRefused(
       () => task(fresh, 'setup', '--login', 'root'),
       /whose host name matches no site go to \S+life.conf:\d+, the first .*\[NGINX_DEFAULT_TAKEN\]/,
@@ -245,13 +245,13 @@ describe('F71 a server on which only root exists', () => {
     )
     await root(`sed -i -E 's/^( *listen .*80);/\\1 default_server;/' /etc/nginx/sites-available/life.conf
 nginx -t 2>&1 && systemctl reload nginx`)
-    // Which is no drift of ours.
+    // That edit is not reported as drift.
     const setup = await task(ours, 'setup')
     expect(setup.stdout).toMatch(/^ok: Prepare the host {2}0 folders and 0 files changed/m)
     expect(await root('grep -c default_server /etc/nginx/sites-available/life.conf')).toBe('2')
   })
 
-  it('F71 a user without sudo is led to the command that helps', async () => {
+  it('F71 refuses setup by a user without sudo, with the command that helps', async () => {
     await root('mv /etc/sudoers.d/bob /root/bob')
     await isRefused(
       () => task({ ...fresh, user: 'bob' }, 'setup'),
@@ -261,7 +261,7 @@ nginx -t 2>&1 && systemctl reload nginx`)
     await root('mv /root/bob /etc/sudoers.d/bob')
   })
 
-  it('F71 one command makes the account of the Taskfile and prepares the host; that account deploys, and the application is its', async () => {
+  it('F71 is prepared by one command that creates the account of the Taskfile, which then deploys and owns the application', async () => {
     const dry = await task(fresh, 'setup', '--login', 'root', '--dry-run')
     expect(dry.stdout).toMatch(/^new user deploy$/m)
     expect(dry.stdout).toMatch(/^new key of deploy: ssh-ed25519 \.\.\./m)
@@ -281,14 +281,14 @@ nginx -t 2>&1 && systemctl reload nginx`)
     await assertCleanAfter(site, dry, setup, deployed, again)
   })
 
-  it('F71 an administrator with sudo prepares it for another account too; root when it is asked for, and doctor warns', async () => {
+  it('F71 is prepared by an administrator for another account, or for root on request, of which doctor warns', async () => {
     const admin = await task({ app: 'third', user: 'bob', ports: [6200, 7200] }, 'setup', '--user', 'deploy')
     expect(admin.code, admin.stdout + admin.stderr).toBe(0)
     expect(admin.stdout).toContain("ssh('deploy@...')")
     expect(await root('find /srv/third ! -user deploy')).toBe('')
     const asRoot = { app: 'fourth', user: 'root', ports: [6300, 7300] as const }
-    const asked = await task(asRoot, 'setup', '--user', 'root')
-    expect(asked.code, asked.stdout + asked.stderr).toBe(0)
+    const setup = await task(asRoot, 'setup', '--user', 'root')
+    expect(setup.code, setup.stdout + setup.stderr).toBe(0)
     const doctor = await task(asRoot, 'doctor')
     expect(doctor.stdout).toMatch(/warn +account +the application runs as root/)
   })

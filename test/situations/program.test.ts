@@ -1,4 +1,4 @@
-/** The program on a person's own machine: its Node, its packages, its disk, and who reads what it prints. No host is needed. */
+/** The program on the user's machine: versions of Node, missing packages, a full disk, closed pipes. No host is needed. */
 import { spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -25,10 +25,10 @@ async function folderWith(files: Readonly<Record<string, string>>): Promise<stri
 afterAll(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))))
 
 const envOf = (folder: string) => ({ ...process.env, CI: '1', HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') })
-const task = (folder: string, words: readonly string[], node?: string, bin = BIN): Promise<Ended> =>
-  runProgram(folder, envOf(folder), [bin, ...words], node).ended
+const task = (folder: string, args: readonly string[], node?: string, bin = BIN): Promise<Ended> =>
+  runProgram(folder, envOf(folder), [bin, ...args], node).ended
 
-/** A line of bash in which `task` is the program. */
+/** Runs a line of bash in which `task` is the program. */
 function shell(folder: string, line: string): Promise<Ended> {
   const env = { ...envOf(folder), NODE: process.execPath, BIN }
   const child = spawn('bash', ['-c', `task() { "$NODE" "$BIN" "$@"; }; ${line}`], { cwd: folder, env })
@@ -77,7 +77,7 @@ describe('F77 Node and its packages', () => {
     ;[node, commonJs] = await Promise.all([nodes([...OLD, ...GOOD]), folderWith(COMMONJS)])
   })
 
-  it.each(OLD)('F77 Node %s ends with one line and 2, whatever was asked', async version => {
+  it.each(OLD)('F77 Node %s makes every command exit with 2 and one line', async version => {
     for (const words of [
       [],
       ['--help'],
@@ -94,13 +94,13 @@ describe('F77 Node and its packages', () => {
     }
   })
 
-  it('F77 the oldest Node is the one of package.json', async () => {
+  it('F77 the oldest supported Node is the one of package.json', async () => {
     const { engines } = JSON.parse(await readFile(join(HOME, 'package.json'), 'utf8'))
     const [, major, minor] = /OLDEST = \[(\d+), (\d+)\]/.exec(await readFile(BIN, 'utf8')) ?? []
     expect(engines.node).toBe(`>=${major}.${minor}`)
   })
 
-  it.each(GOOD)('F77 Node %s runs a Taskfile in a CommonJS package, and what it imports', async version => {
+  it.each(GOOD)('F77 Node %s runs a Taskfile in a CommonJS package with its imports', async version => {
     const list = await task(commonJs, [], node[version])
     expect(list, list.stderr).toMatchObject({ code: 0, stderr: '' })
     expect(list.stdout).toMatch(/hello +Say hello/)
@@ -109,7 +109,7 @@ describe('F77 Node and its packages', () => {
     expect(hello.stdout).toContain(`hello 42 from file://${commonJs}/Taskfile.ts`)
   })
 
-  it.each(GOOD)('F77 on Node %s a run that ends without a result ends with 1', async version => {
+  it.each(GOOD)('F77 Node %s makes a run that ends without a result exit with 1', async version => {
     const folder = await folderWith({
       'Taskfile.ts': `
 import { definer } from 'switchyard'
@@ -128,7 +128,7 @@ export { leave, empty }
     }
   })
 
-  it('F77 a Taskfile that leaves while it is read ends with 2, as nothing was contacted', async () => {
+  it('F77 a Taskfile that calls process.exit while it is loaded makes the program exit with 2', async () => {
     const folder = await folderWith({ 'Taskfile.ts': 'process.exit(0)' })
     const ended = await task(folder, ['deploy'])
     expect(ended).toMatchObject({ code: 2, stdout: '' })
@@ -136,7 +136,7 @@ export { leave, empty }
     expect(await task(folder, ['completion', '--', 'dep'])).toMatchObject({ stdout: '', stderr: '' })
   })
 
-  it('F77 without node_modules the missing package is named, with 2', async () => {
+  it('F77 a missing package is named, with exit code 2', async () => {
     const copy = await folderWith({})
     for (const part of ['bin', 'dist', 'nginx', 'package.json'])
       await cp(join(HOME, part), join(copy, part), { recursive: true })
@@ -151,7 +151,7 @@ export { leave, empty }
       return /The package (\S+), which switchyard needs, is not installed\. \[PACKAGE_MISSING\]/.exec(stderr)?.[1]
     }
     expect(await missing([])).toBe('esbuild')
-    // With each package that is there, the next one is what is missing.
+    // With each package that is added, the next one is missing.
     const add = async (name: string) => {
       await mkdir(join(copy, 'node_modules'), { recursive: true })
       await symlink(join(HOME, 'node_modules', name), join(copy, 'node_modules', name))
@@ -159,11 +159,11 @@ export { leave, empty }
     await add('esbuild')
     const next = await missing(['hello'])
     expect(next).toMatch(/^(?:ssh2|zx|tar)$/)
-    // Without the Taskfile nothing is needed.
+    // --version does not load the Taskfile, and needs no package.
     expect(await task(folder, ['--version'], undefined, join(copy, 'bin/task.mjs'))).toMatchObject({ code: 0 })
   })
 
-  it('F77 a working folder that is gone ends with 2 and no stack', async () => {
+  it('F77 a working folder that is gone makes the program exit with 2 and no stack', async () => {
     const gone = await folderWith({})
     for (const words of ['', 'deploy', '--help', 'status --json']) {
       const ended = await shell(gone, `mkdir -p there && cd there && rmdir ../there && task ${words}`)
@@ -174,7 +174,7 @@ export { leave, empty }
   })
 })
 
-describe('F78 wrong fields', () => {
+describe('F78 a wrong field', () => {
   const options = {
     'ssh(': "ssh('web-1', { configFile: 'x' })",
     'tarball(': "tarball({ path: 'life.tar.gz', version: '1.0.0' })",
@@ -206,7 +206,7 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
     ['env', "env: '.env'", "enviroment: '.env'", '9:3', 'has no option `enviroment`'],
     ['env', "env: '.env'", "evn: '.env'", '9:3', 'Did you mean `env`?'],
     ['app', "app: 'life'", 'app: 5', '4:3', '`app` of project() cannot be 5'],
-    ['app', "app: 'life'", "app: 'Life!'", '3:25', '"Life!" is no application name'],
+    ['app', "app: 'life'", "app: 'Life!'", '3:25', '"Life!" is not a valid application name'],
     [
       'host',
       "host: ssh('web-1', { configFile: 'x' })",
@@ -238,24 +238,27 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
     ['slots', 'port: 5000', 'port: 4000', '3:25', 'have the same port'],
     ['task', 'needs:', 'need:', '18:47', 'Did you mean `needs`?'],
     ['task', 'run: () => undefined', 'rnu: () => undefined', '18:74', 'Did you mean `run`?'],
-  ])('F78 %s: %s written as %s is told with its place', async (_, from, to, place, words) => {
+  ])('F78 of %s (%s written as %s) is reported with its place', async (_, from, to, place, message) => {
     const folder = await folderWith({ 'Taskfile.ts': taskfile(text => text.replace(from, to)) })
     const { code, stdout, stderr } = await task(folder, ['deploy'])
     expect([code, stdout], stderr).toEqual([2, ''])
-    expect(stderr).toContain(words)
+    expect(stderr).toContain(message)
     expect(stderr).toContain(`error: Taskfile.ts:${place}  `)
     expect(stderr).toMatch(new RegExp(`^ +> +${place.split(':')[0]} \\| `, 'm'))
   })
 
-  it.each(['', '--help', 'status --json', 'nothing'])('F78 `task %s` tells it too, and nothing else', async words => {
-    const folder = await folderWith({ 'Taskfile.ts': taskfile(text => text.replace('env:', 'evn:')) })
-    const { code, stdout, stderr } = await task(folder, words.split(' ').filter(Boolean))
-    expect(code).toBe(2)
-    const told = words.includes('--json') ? JSON.parse(stdout.split('\n')[0] ?? '').message : stderr
-    expect(told).toContain('Taskfile.ts:9:3  project() has no option `evn`.')
-  })
+  it.each(['', '--help', 'status --json', 'nothing'])(
+    'F78 is reported by `task %s` too, and nothing else is',
+    async words => {
+      const folder = await folderWith({ 'Taskfile.ts': taskfile(text => text.replace('env:', 'evn:')) })
+      const { code, stdout, stderr } = await task(folder, words.split(' ').filter(Boolean))
+      expect(code).toBe(2)
+      const message = words.includes('--json') ? JSON.parse(stdout.split('\n')[0] ?? '').message : stderr
+      expect(message).toContain('Taskfile.ts:9:3  project() has no option `evn`.')
+    },
+  )
 
-  it('F78 the place is in the file that was written wrong, when there are several', async () => {
+  it('F78 in an imported file is reported with its place in that file', async () => {
     const parts =
       "import { beam } from 'switchyard'\n\nconst options = {\n  stopLimt: 5,\n}\nexport const runtime = beam(options as {})\n"
     const folder = await folderWith({
@@ -266,12 +269,12 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
     })
     const { code, stderr } = await task(folder, ['deploy'])
     expect(code, stderr).toBe(2)
-    // The field stands before the call, which is the place that is known.
+    // The options are defined before the call, whose place is the one that is known.
     expect(stderr).toContain('parts/runtime.ts:6:24  beam() has no option `stopLimt`.')
   })
 })
 
-describe('F79 output that is lost', () => {
+describe('F79 lost output', () => {
   let folder: string
   beforeAll(async () => {
     folder = await folderWith({
@@ -302,7 +305,7 @@ export const fail = task('Go wrong', { run: () => Promise.reject(new Error('went
     'long --verbose',
     'completion bash',
     'help short',
-  ])('F79 `task %s` on a full disk is no success, and says so', async words => {
+  ])('F79 of `task %s` on a full disk makes it fail with an error', async words => {
     const ended = await shell(folder, `task ${words} > /dev/full`)
     expect(ended, ended.stderr).toMatchObject({ code: 1 })
     expect(ended.stderr).toMatch(
@@ -312,31 +315,31 @@ export const fail = task('Go wrong', { run: () => Promise.reject(new Error('went
   })
 
   it.each(['short', 'short --json', 'long --verbose'])(
-    'F79 `task %s` says so when its reader has left',
+    'F79 of `task %s` whose reader has closed the pipe makes it fail with an error',
     async words => {
       const ended = await shell(folder, `set -o pipefail; rm -f went-on; (sleep 0.1; task ${words}) | true`)
       expect(ended, ended.stderr).toMatchObject({ code: 1 })
-      expect(ended.stderr).toMatch(/^error: .*its reader has left\. \[OUTPUT_LOST\]\n {2}next: /)
+      expect(ended.stderr).toMatch(/^error: .*its reader has closed it\. \[OUTPUT_LOST\]\n {2}next: /)
       if (words.startsWith('long')) expect(await shell(folder, 'ls went-on')).toMatchObject({ code: 0 })
     },
   )
 
   it.each(['', 'help', '--version'])(
-    'F79 `task %s` whose reader has left is no success, without words about it',
+    'F79 of `task %s` whose reader has closed the pipe makes it fail silently',
     async words => {
       const ended = await shell(folder, `set -o pipefail; (sleep 0.1; task ${words}) | true`)
       expect(ended).toMatchObject({ code: 1, stderr: '' })
     },
   )
 
-  it('F79 a failure keeps its exit code and its words, and one with nobody to read it its exit code', async () => {
+  it('F79 of a failure changes neither its exit code nor its error, and with stderr lost too not its exit code', async () => {
     const ended = await shell(folder, 'task fail > /dev/full')
     expect(ended).toMatchObject({ code: 1 })
     expect(ended.stderr).toMatch(/^error: went wrong \[FAILED\]/)
     expect(ended.stderr).not.toContain('OUTPUT_LOST')
     for (const line of ['task fail > /dev/full 2>&1', 'task fail 2> /dev/full', 'task nothing 2> /dev/full'])
       expect(await shell(folder, `${line}; exit $?`), line).toMatchObject({ code: line.includes('nothing') ? 2 : 1 })
-    // What succeeded without standard error has lost nothing.
+    // A success that printed nothing to stderr has lost nothing.
     expect(await shell(folder, 'task short 2> /dev/full')).toMatchObject({ code: 0 })
   })
 })

@@ -1,4 +1,4 @@
-/** Releases on a host: somebody removes them, the application writes into them, and their file system is not as it should be. */
+/** Releases on a host: they are pruned meanwhile, the application writes into them, their file system is mounted in unusual ways. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -28,17 +28,17 @@ const sh = async (command: string) => {
   return ended.stdout
 }
 const asDeployer = (command: string) => sh(`runuser -u vagrant -- bash -c ${quote(command)}`)
-/** What runs in the idle slot. */
+/** Process and release of the idle slot. */
 const green = () => sh('systemctl show -p MainPID --value life@green.service; readlink /srv/life/slots/green/current')
 const doctor = async () => {
   const { stdout } = await site.task('doctor', '--json')
   const lines = stdout.trim().split('\n')
   const { data } = JSON.parse(lines.at(-1) ?? '{}')
-  return data.checks as { name: string; result: string; said: string; next: string | null }[]
+  return data.checks as { name: string; result: string; message: string; hint: string | null }[]
 }
 
-describe('F72 a deploy waits for the lock while another one prunes', () => {
-  /** Holds the lock as another deploy does, until the deploy waits for it, does what that would do meanwhile, and lets go. */
+describe('F72 a deploy that waits for the lock', () => {
+  /** Runs a deploy while another one holds the lock; runs `work` as that one, and then releases the lock. */
   async function meanwhile(environment: Record<string, string>, work: string): Promise<Ended> {
     const holding = site.host.exec(`rm -f /tmp/let-go
       runuser -u vagrant -- flock /srv/life/lock bash -euc 'echo {} > /srv/life/lock; until [ -e /tmp/let-go ]; do sleep 0.1; done'`)
@@ -54,13 +54,13 @@ describe('F72 a deploy waits for the lock while another one prunes', () => {
   const pruned = `${olderThanOthers}; ${prune(layout('/srv/life')).text}; rm -rf 0.0.*`
 
   it.each([
-    ['it had just been sent', pruned],
-    ['it had been there before', pruned],
+    ['it had just sent', pruned],
+    ['was there before', pruned],
     [
-      'half of it is left, as when the host lost power meanwhile',
+      'is there only in part, as after a power loss,',
       `cd ${releases}; chmod -R u+w 0.1.1-*; rm -rf 0.1.1-*/bin 0.1.1-*/release.json`,
     ],
-  ])('F72 its release is looked for again under the lock, and sent again: %s', async (_, work) => {
+  ])('F72 uploads a release again that %s and was removed meanwhile', async (_, work) => {
     if (work !== pruned)
       await sh(`rm -rf ${releases}/0.1.1-*; ln -sfn "$(ls -d ${releases}/0.1.0-*)" /srv/life/slots/green/current`)
     const ended = await underFault(site, async () => meanwhile(await next(), work), { exit: 0, noDeploy: true })
@@ -70,21 +70,21 @@ describe('F72 a deploy waits for the lock while another one prunes', () => {
   })
 })
 
-describe('F76 the application and its release', () => {
-  it('F76 a release cannot be written, not by its own user and not by the application; a prune can remove it', async () => {
+describe('F76 a release', () => {
+  it('F76 cannot be changed by its user or the application, but can be pruned', async () => {
     const dir = (await sh(`ls -d ${releases}/0.1.1-*`)).trim()
     for (const path of ['upload.png', 'bin/upload.png', 'bin/life', 'lib/new', 'release.json']) {
       const written = await site.host.exec(`runuser -u vagrant -- bash -c 'echo x > ${dir}/${path}'`)
       expect(written, path).toMatchObject({ code: 1, stderr: expect.stringMatching(/Permission denied/) })
     }
-    // Whoever it is that runs it: its unit sees the releases mounted read-only.
+    // Whichever user runs it, its unit mounts the releases read-only.
     const pid = (await sh('systemctl show -p MainPID --value life@blue.service')).trim()
     expect(await sh(`cat /proc/${pid}/mounts`)).toMatch(/^\S+ \/srv\/life\/releases \S+ ro,/m)
     await asDeployer(`cp -a ${dir} ${releases}/0.0.9-bbbbbbb; ${prune(layout('/srv/life'), 0).text}`)
     expect(await sh(`ls -A ${releases}`)).not.toMatch(/0\.0\.9|removed/)
   })
 
-  it('F76 shared folders and files outlive releases, and are no part of what is compared', async () => {
+  it('F76 shares folders and files with the next one, and they are not compared with the manifest', async () => {
     await asDeployer('echo 1 > /srv/life/shared/storage/upload.png')
     const deployed = await site.taskWith(await next(), 'deploy')
     expect(deployed, output(deployed)).toMatchObject({ code: 0 })
@@ -96,7 +96,7 @@ describe('F76 the application and its release', () => {
     await assertCleanAfter(site, deployed)
   })
 
-  it('F76 a file of a shared path comes from the artifact once, and then stays as it is', async () => {
+  it('F76 provides a shared file only the first time, and later ones leave it unchanged', async () => {
     const artifact = join(site.folder, 'small.tar.gz')
     const upload = async (text: string) => {
       await writeFile(
@@ -119,7 +119,7 @@ describe('F76 the application and its release', () => {
     await sh(`rm -rf ${releases}/7.0.0-*`)
   })
 
-  it('F76 a release from before a path was shared is not started: said before the idle slot is stopped', async () => {
+  it('F76 that is older than a path of `shared` is refused before the idle slot is stopped', async () => {
     const dir = (await sh(`readlink -f /srv/life/slots/blue/current`)).trim()
     await sh(`rm ${dir}/storage; mkdir ${dir}/storage`)
     const before = await green()
@@ -133,15 +133,15 @@ describe('F76 the application and its release', () => {
     expect(await green()).toBe(before)
   })
 
-  it('F76 doctor names the files that were changed by hand, are gone, or are new', async () => {
+  it('F76 whose files were changed by hand, are gone or are new is reported by doctor', async () => {
     const dir = (await sh(`readlink -f /srv/life/slots/blue/current`)).trim()
     await sh(
       `cp -a ${dir} /root/kept; echo '# x' >> ${dir}/bin/life; mv ${dir}/releases/COOKIE /root/; mkdir ${dir}/uploads; echo > ${dir}/uploads/a.png`,
     )
     const check = (await doctor()).find(({ name }) => name === 'releases')
-    expect(check).toMatchObject({ result: 'warn', next: expect.stringContaining('`shared`') })
+    expect(check).toMatchObject({ result: 'warn', hint: expect.stringContaining('`shared`') })
     expect(
-      check?.said
+      check?.message
         .match(/0\.1\.0-\w+\/[\w/.]+/g)
         ?.map(path => path.replace(/^[^/]*\//, ''))
         .sort(),
@@ -153,9 +153,9 @@ describe('F76 the application and its release', () => {
   })
 })
 
-describe('F80 mounts', () => {
+describe('F80 a mount', () => {
   let mounted: string | undefined
-  /** Lays a mount over a folder; its options are those of this mount alone. */
+  /** Bind-mounts a folder on itself with options that apply to this mount only. */
   const mount = async (folder: string, options: string) => {
     await sh(`mount --bind ${folder} ${folder}`)
     mounted = folder
@@ -169,21 +169,21 @@ describe('F80 mounts', () => {
 
   it.each([
     [
-      'the application folder read-only',
+      'of the application folder that is read-only',
       '/srv/life',
       'ro',
       /mounts: \/srv\/life is mounted read-only/,
       /mount -o remount,rw \/srv\/life/,
     ],
     [
-      'the releases noexec',
+      'of the releases that is noexec',
       releases,
       'noexec',
       /mounts: .*noexec: no program of a release/,
       /remount,exec .*or set `root`/,
     ],
-    ['all of /srv noexec', '/srv', 'noexec', /mounts: \/srv is mounted noexec/, /remount,exec \/srv/],
-  ])('F80 %s: named before the idle slot is stopped', async (_, folder, options, cause, todo) => {
+    ['of /srv that is noexec', '/srv', 'noexec', /mounts: \/srv is mounted noexec/, /remount,exec \/srv/],
+  ])('F80 %s stops a deploy before the idle slot is stopped', async (_, folder, options, cause, todo) => {
     const before = await green()
     await mount(folder, options)
     await underFault(site, async () => site.taskWith(await next(), 'deploy', '--promote'), {
@@ -196,7 +196,7 @@ describe('F80 mounts', () => {
     expect(await green()).toBe(before)
   })
 
-  it('F80 a folder that became read-only can be looked at, and everything that would change it says why it does not', async () => {
+  it('F80 that became read-only allows status, and every command that writes is refused with the reason', async () => {
     await mount('/srv/life', 'ro')
     expect((await succeeds(site, 'status')).stdout).toContain('All agree')
     for (const words of [['promote', 'green'], ['migrate'], ['upload']]) {
@@ -209,23 +209,23 @@ describe('F80 mounts', () => {
     await assertCleanAfter(site)
   })
 
-  /** Something that is not on the host. */
+  /** The environment for a release that is not on the host. */
   const heavy = async () => {
     const artifact = join(site.folder, 'other.tar.gz')
     await writeFile(artifact, handTar([{ name: 'bin/life', text: 'other' }]))
     return { LIFE_VERSION: '8.0.0', LIFE_TARBALL: artifact }
   }
 
-  it('F80 /tmp noexec: doctor says so, and a deploy works', async () => {
+  it('F80 of /tmp that is noexec is reported by doctor, and a deploy works', async () => {
     await mount('/tmp', 'noexec')
     const check = (await doctor()).find(({ name }) => name === 'mounts')
-    expect(check).toMatchObject({ result: 'ok', said: expect.stringContaining('/tmp is noexec') })
+    expect(check).toMatchObject({ result: 'ok', message: expect.stringContaining('/tmp is noexec') })
     const deployed = await site.taskWith(await next(), 'deploy')
     expect(deployed, output(deployed)).toMatchObject({ code: 0 })
   })
 
-  it('F80 a quota that is used up: named before the idle slot is stopped', async () => {
-    // No file system of the test host can have quotas: tar says what it says under one.
+  it('F80 with an exhausted quota stops a deploy before the idle slot is stopped', async () => {
+    // No file system of the test host can have quotas, so this tar prints the error of one.
     const full = `#!/bin/sh
 case $1 in -c*) exec /usr/bin/tar "$@" ;; esac
 echo 'tar: lib/x: Cannot write: Disk quota exceeded' >&2

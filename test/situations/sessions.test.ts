@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => site?.[Symbol.asyncDispose]())
 
-/** sshd with these lines in its configuration, until the test has ended. */
+/** Adds lines to the configuration of sshd until the test has ended. */
 async function sshd(...lines: string[]): Promise<void> {
   const file = '/etc/ssh/sshd_config.d/00-test.conf'
   onTestFinished(
@@ -31,7 +31,7 @@ async function sshd(...lines: string[]): Promise<void> {
 }
 
 test.each([0, 1])(
-  'F51 promote stops where a command of its script fails: a router folder with %i inodes left',
+  'F51 promote stops at the first failing command when the router folder has %i inodes left',
   async left => {
     const router = '/srv/life/router'
     const used = 'find /srv/life/router | wc -l'
@@ -52,18 +52,21 @@ cp -a /root/router/. ${router}/`)
 )
 
 describe('F66 a server that grants few sessions', () => {
-  test.each([1, 2, 3])('MaxSessions %i: a deploy with its promote, and a rollback, under load', async allowed => {
-    await sshd(`MaxSessions ${allowed}`)
-    const load = await startLoad({ url: site.url, ...LIGHT })
-    const ended = [await deployNext(site, {}, '--promote'), await site.task('rollback')]
-    const report = await load.stop()
-    for (const { code, stdout, stderr } of ended) expect.soft(code, stdout + stderr).toBe(0)
-    expect.soft(report.kinds.keepAlive.reasons).toEqual({})
-    expect.soft(report.kinds.keepAlive.ok).toBeGreaterThan(10)
-    await assertCleanAfter(site, ...ended)
-  })
+  test.each([1, 2, 3])(
+    'with MaxSessions %i allows a deploy with its promote and a rollback, without a failed request',
+    async allowed => {
+      await sshd(`MaxSessions ${allowed}`)
+      const load = await startLoad({ url: site.url, ...LIGHT })
+      const ended = [await deployNext(site, {}, '--promote'), await site.task('rollback')]
+      const report = await load.stop()
+      for (const { code, stdout, stderr } of ended) expect.soft(code, stdout + stderr).toBe(0)
+      expect.soft(report.kinds.keepAlive.reasons).toEqual({})
+      expect.soft(report.kinds.keepAlive.ok).toBeGreaterThan(10)
+      await assertCleanAfter(site, ...ended)
+    },
+  )
 
-  test('MaxSessions 1: setup, migrate and status', async () => {
+  test('with MaxSessions 1 allows setup, migrate and status', async () => {
     await sshd('MaxSessions 1')
     const before = await liveState(site)
     const ended = []
@@ -75,7 +78,7 @@ describe('F66 a server that grants few sessions', () => {
 
 describe('F69 the account', () => {
   const home = '/home/vagrant'
-  /** The account with this start-up file, until the test has ended. */
+  /** Replaces a start-up file of the account until the test has ended. */
   const startUp = async (lines: string, file = '.bashrc') => {
     onTestFinished(async () => {
       const old = await site.host.exec(
@@ -88,7 +91,7 @@ describe('F69 the account', () => {
     )
     expect(code, stderr).toBe(0)
   }
-  test.each(['077', '027'])('umask %s: what nginx has to read it can read', async mask => {
+  test.each(['077', '027'])('with umask %s makes files that nginx can read', async mask => {
     await startUp(`umask ${mask}`)
     const load = await startLoad({ url: site.url, ...LIGHT })
     const ended = await deployNext(site, {}, '--promote')

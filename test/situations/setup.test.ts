@@ -1,4 +1,4 @@
-/** Setup on hosts where something stands already: what it writes is in force, or every file is as it was. */
+/** Setup on hosts that are set up already: what it writes takes effect, or every file is unchanged. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
@@ -25,19 +25,19 @@ const ENABLED = '/etc/nginx/sites-enabled/life.conf'
 const UNIT = '/etc/systemd/system/life@.service'
 const SUDOERS = '/etc/sudoers.d/switchyard-life'
 
-/** Every file that a setup may touch, with its content, mode and owner; and what of a cut one would be left. */
+/** Every file that a setup may change, with its content, mode and owner, and the backups of an interrupted setup. */
 const files = () =>
   root(`find /etc/nginx /etc/sudoers.d /etc/systemd/system /var/lib/switchyard -printf '%p %m %u %l\\n' | sort
 find /etc/nginx /etc/sudoers.d /etc/systemd/system -type f | sort | xargs sha256sum`)
 const reloads = async () => (await root('journalctl --no-pager -u nginx | grep -c "Reloaded nginx" || true')).trim()
 const shown = (property: string) => root(`systemctl show --value -p ${property} life@blue.service`)
-/** What only a reload of nginx is a reason for: connections that were idle may be closed. */
+/** The reason why idle connections may be closed. */
 const RELOAD = 'nginx is reloaded'
 
 const changedLine = /^ok: Prepare the host {2}0 folders and 1 files changed/m
 const sameLine = /^ok: Prepare the host {2}0 folders and 0 files changed/m
 
-describe('F54 setup with exactly one changed file', () => {
+describe('F54 a setup that changes one file', () => {
   const changes: { kind: string; mutate: string; inForce: () => Promise<unknown>; reloaded: boolean }[] = [
     {
       kind: 'the site',
@@ -86,31 +86,31 @@ describe('F54 setup with exactly one changed file', () => {
     },
   ]
   it.each(changes)(
-    'F54 $kind: it is in force, nothing else is touched, and a second setup changes nothing',
+    'F54 ($kind) makes it take effect, touches nothing else, and a second one changes nothing',
     async change => {
       const before = await files()
       await root(change.mutate)
-      const told = await reloads()
+      const reloadsBefore = await reloads()
       const first = await underFault(site, () => site.task('setup'), { exit: 0, resets: RELOAD, noDeploy: true })
       expect(first.stdout).toMatch(changedLine)
       await expect.poll(() => change.inForce(), { timeout: 10_000 }).toBeTruthy()
       expect(await shown('NeedDaemonReload')).toBe('no')
       expect(await files()).toBe(before)
-      const then = await reloads()
-      expect(Number(await reloads()) - Number(told)).toBe(change.reloaded ? 1 : 0)
+      const reloadsAfter = await reloads()
+      expect(Number(reloadsAfter) - Number(reloadsBefore)).toBe(change.reloaded ? 1 : 0)
       const second = await succeeds(site, 'setup')
       expect(second.stdout).toMatch(sameLine)
-      expect(await reloads()).toBe(then)
+      expect(await reloads()).toBe(reloadsAfter)
       await assertCleanAfter(site, first, second)
     },
   )
 })
 
-describe('F54 a setup that the host does not want', () => {
-  /** Changes unit, site and, because the file there lacks a line, sudoers. */
+describe('F54 a setup that fails', () => {
+  /** Changes unit and site, and the sudoers file because a line is missing there. */
   const all = { STOP_LIMIT: '7', SITE: 'other.example' }
 
-  it('F54 nginx refuses its configuration: unit, site and sudoers are put back, and what is in force is as it was', async () => {
+  it('F54 because nginx refuses its configuration restores unit, site and sudoers, and nothing is reloaded', async () => {
     await root(
       `sed -i '/reset-failed/d' ${SUDOERS}; echo 'server { listen 81; nonsense; }' > /etc/nginx/conf.d/broken.conf`,
     )
@@ -133,19 +133,19 @@ describe('F54 a setup that the host does not want', () => {
 
   it.each([
     {
-      fault: 'sudo would refuse the new file',
+      fault: 'because sudo refuses the new file',
       inject:
         'mv /usr/sbin/visudo /usr/sbin/visudo.real; printf "#!/bin/sh\\necho syntax error near line 1; exit 1\\n" > /usr/sbin/visudo; chmod 755 /usr/sbin/visudo',
       heal: 'mv /usr/sbin/visudo.real /usr/sbin/visudo',
-      said: /syntax error near line 1/,
+      output: /syntax error near line 1/,
     },
     {
-      fault: 'a folder of root is read-only',
+      fault: 'because a folder of root is read-only',
       inject: 'mount --bind /etc/systemd/system /etc/systemd/system; mount -o remount,ro,bind /etc/systemd/system',
       heal: 'umount /etc/systemd/system',
-      said: /Read-only file system/,
+      output: /Read-only file system/,
     },
-  ])('F54 $fault: no file is changed', async ({ inject, heal, said }) => {
+  ])('F54 $fault changes no file', async ({ inject, heal, output }) => {
     await root(`sed -i '/reset-failed/d' ${SUDOERS}`)
     const before = await files()
     await root(inject)
@@ -156,26 +156,26 @@ describe('F54 a setup that the host does not want', () => {
       heal: () => root(heal),
       noDeploy: true,
     })
-    expect(refused.output).toMatch(said)
+    expect(refused.output).toMatch(output)
     expect(await files()).toBe(before)
     await succeeds(site, 'setup')
   })
 })
 
-describe('F54 a setup that is cut', () => {
+describe('F54 an interrupted setup', () => {
   const MARK = '/run/testing'
   const HOLD = '/run/hold'
-  /** nginx waits with a test until it is let go, so that what comes meanwhile comes in the middle. */
+  /** Makes nginx wait in its config test until it is released, so that an interruption comes in the middle of the setup. */
   const slow = `touch ${HOLD}; mv /usr/sbin/nginx /usr/sbin/nginx.real
 printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; do sleep 0.1; done; fi\\nexec /usr/sbin/nginx.real "$@"\\n' > /usr/sbin/nginx; chmod 755 /usr/sbin/nginx`
-  const letGo = `rm -f ${HOLD}`
+  const release = `rm -f ${HOLD}`
   const swift = `rm -f ${MARK}; mv /usr/sbin/nginx.real /usr/sbin/nginx`
   const inTheMiddle = async () => {
     const setup = site.start({ STOP_LIMIT: '7', SITE: 'other.example' }, 'setup')
     await expect.poll(async () => (await site.host.exec(`test -e ${MARK}`)).code, { timeout: 30_000 }).toBe(0)
     return setup
   }
-  /** All of the old files in force, or all of the new. */
+  /** Checks that either all of the old files are in effect, or all of the new ones. */
   const isWhole = async (before: string) => {
     await expect.poll(() => root('ls -A /var/lib/switchyard'), { timeout: 20_000 }).toBe('')
     const old = (await files()) === before
@@ -189,9 +189,9 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
   }
 
   it.each([
-    { how: 'Ctrl-C', signal: 'SIGINT', code: 130 },
-    { how: 'the end of its process', signal: 'SIGKILL', code: 128 },
-  ] as const)('F54 $how in the middle: all of it is there, or none', async ({ signal, code }) => {
+    { cause: 'Ctrl-C', signal: 'SIGINT', code: 130 },
+    { cause: 'a kill of the client', signal: 'SIGKILL', code: 128 },
+  ] as const)('F54 by $cause is applied completely or not at all', async ({ signal, code }) => {
     const before = await files()
     await root(slow)
     const ended = await underFault(
@@ -199,7 +199,7 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
       async () => {
         const setup = await inTheMiddle()
         setup.kill(signal)
-        await root(letGo)
+        await root(release)
         return setup.ended
       },
       { exit: code, silent: true, resets: RELOAD, lockWithin: 20_000, noDeploy: true },
@@ -212,10 +212,10 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
     await assertCleanAfter(site, ended)
   })
 
-  /** As the host ends processes, for want of memory or before it goes down: what it does not get round to goes on. */
+  /** Kills the processes of the setup on the host, as an out-of-memory killer or a shutdown does; its children may go on. */
   const endedByTheHost = `kill -9 $(pgrep -f '^bash -c set -eu -o pipefail; eval') $(pgrep -f '^sudo -n bash -c')`
 
-  it('F54 the host itself ends it in the middle: the client has every file put back at once', async () => {
+  it('F54 that the host kills has every file restored immediately by the client', async () => {
     const before = await files()
     await root(slow)
     const cut = await underFault(
@@ -223,7 +223,7 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
       async () => {
         const setup = await inTheMiddle()
         await root(endedByTheHost)
-        await root(letGo)
+        await root(release)
         return setup.ended
       },
       { exit: 1, cause: /\[COMMAND_FAILED\]/, resets: RELOAD, noDeploy: true },
@@ -237,14 +237,14 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
     await assertCleanAfter(site, cut, next)
   })
 
-  it('F54 the host and the client end in the middle: doctor says so, and the next setup puts it back and does it all', async () => {
+  it('F54 that loses host process and client is reported by doctor, and the next setup restores the files and completes', async () => {
     const before = await files()
     await root(slow)
     const setup = await inTheMiddle()
     setup.kill('SIGKILL')
     const cut = await setup.ended
     await root(endedByTheHost)
-    await root(letGo)
+    await root(release)
     await root(swift)
     expect(await root('ls -A /var/lib/switchyard')).toBe('life.setup')
     const doctor = await site.task('doctor')

@@ -1,4 +1,4 @@
-/** F68: what sudo refuses, and what it only warns of, on hosts whose administrators have set it up in their own way. */
+/** F68: unusual configurations of sudo that refuse commands, or only print warnings. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
@@ -6,7 +6,7 @@ import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '.
 let site: Site
 beforeAll(async () => {
   site = await faultSite({ tasks: 'export const { doctor } = tasks' })
-  // Only what `setup` wrote is allowed from now on, as for an account that is there for deploys alone.
+  // From now on only the rules of `setup` apply, as for an account that is used only for deploys.
   await root('mv /etc/sudoers.d/vagrant /root/everything && cp -a /etc/sudoers.d /root/sudoers.d')
 })
 afterAll(async () => {
@@ -26,8 +26,8 @@ END
 chmod 0440 /etc/sudoers.d/${name} && visudo -c -q`)
 const asBefore = () => root('rm -f /etc/sudoers.d/* && cp -a /root/sudoers.d/. /etc/sudoers.d/')
 
-/** Does to the letter what the program says: the line into the file that it names. */
-async function followAdvice({ stderr }: Ended): Promise<void> {
+/** Follows the hint of the program: adds the line to the file that it names. */
+async function followHint({ stderr }: Ended): Promise<void> {
   const [, file = '', line = ''] = /^ {2}next: .*`visudo -f (\S+)`: (.+)$/m.exec(stderr) ?? []
   expect(file, stderr).toMatch(/^\/etc\/sudoers\.d\/\S+$/)
   await sudoers(file.replace('/etc/sudoers.d/', ''), line)
@@ -41,36 +41,36 @@ const refused = async (cause: RegExp, next: RegExp): Promise<Ended> => {
   return ended
 }
 
-describe('F68 a sudo that refuses: the advice is the line that helps', () => {
+describe('F68 a sudo that refuses', () => {
   afterEach(asBefore)
 
-  it('F68 a rule that is missing: refused before anything is changed, and the line that is shown lets the deploy through', async () => {
+  it('F68 because a rule is missing stops a deploy before anything is changed, and the line in the hint fixes it', async () => {
     await root("sed -i '/stop life@green/d; /--unit.*life@blue/d' /etc/sudoers.d/switchyard-life")
-    let said: Ended | undefined
+    let deployed: Ended | undefined
     await underFault(
       site,
       async () => {
-        said = await deployNext(site)
-        return said
+        deployed = await deployNext(site)
+        return deployed
       },
       {
         exit: 3,
         cause: /failed, sudo: `sudo -n \/usr\/bin\/.*` is refused to vagrant, and 1 more/,
         next: /: vagrant ALL=\(root\) NOPASSWD: \/usr\/bin\/.*life@green\.service/,
-        heal: async () => said && followAdvice(said),
+        heal: async () => deployed && followHint(deployed),
       },
     )
   })
 
-  it('F68 a later rule that asks for a password, requiretty, and a broken file: each has its own line', async () => {
+  it('F68 because of a later rule, requiretty or a broken file gets a hint for each cause', async () => {
     await sudoers('vagrant', 'vagrant ALL=(ALL) ALL')
     const later = await refused(/is refused to vagrant/, /next: A later rule requires a password/)
-    await followAdvice(later)
+    await followHint(later)
     const fit = [await succeeds(site, 'doctor')]
     await asBefore()
 
     await sudoers('00-terminal', 'Defaults requiretty')
-    await followAdvice(await refused(/is refused to vagrant/, /next: .*requiretty.*: Defaults:vagrant !requiretty$/m))
+    await followHint(await refused(/is refused to vagrant/, /next: .*requiretty.*: Defaults:vagrant !requiretty$/m))
     fit.push(await succeeds(site, 'doctor'))
     await asBefore()
 
@@ -79,36 +79,36 @@ describe('F68 a sudo that refuses: the advice is the line that helps', () => {
     await assertCleanAfter(site, later, ...fit)
   })
 
-  it('F68 a rule without NOPASSWD but with !authenticate, and a list behind a password, are no refusal', async () => {
+  it('F68 is not assumed for a rule without NOPASSWD but with !authenticate, or for a `sudo -l` that needs a password', async () => {
     await root('rm /etc/sudoers.d/switchyard-life')
     await sudoers('vagrant', 'Defaults:vagrant !authenticate', 'vagrant ALL=(ALL) ALL')
     const { stdout } = await succeeds(site, 'doctor')
     expect(stdout).toMatch(/^ok +sudo +\d+ commands allowed without a password/m)
     await asBefore()
-    // Nor is a list that needs a password, where the commands need none.
+    // `sudo -l` needs a password here, the commands do not.
     await sudoers('00-list', 'Defaults listpw=always')
     expect(await root('runuser -u vagrant -- sudo -n -l 2>&1 || echo refused')).toMatch(/refused$/m)
     await succeeds(site, 'doctor')
   })
 
-  it('F68 a step by itself, which no preflight came before: refused with the line, and nothing was stopped', async () => {
+  it('F68 makes a single step without a preflight fail with the line to add, and nothing is stopped', async () => {
     await root("sed -i '/life@green/d' /etc/sudoers.d/switchyard-life")
     const pid = await root('systemctl show -p MainPID --value life@green.service')
     const ended = await site.task('stop-idle')
     expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 3 })
     expect(ended.stderr).toMatch(/^error.*does not let vagrant control life@green\.service .*\[UNIT_SUDO_REFUSED\]$/m)
     expect(await root('systemctl show -p MainPID --value life@green.service')).toBe(pid)
-    await followAdvice(ended)
+    await followHint(ended)
     await assertCleanAfter(site, ended, await succeeds(site, 'stop-idle'))
     await asBefore()
     await succeeds(site, 'deploy')
   })
 })
 
-describe('F68 a sudo that talks, and writes down, but allows', () => {
+describe('F68 a sudo that prints and records but allows', () => {
   beforeEach(async () => {
     await sudoers('00-noise', 'Defaults lecture=always, use_pty, log_output, log_input')
-    // Not renamed: the file is mounted into the container.
+    // The file is not replaced, because it is mounted into the container.
     await root("sed '/life-test/d' /etc/hosts > /root/hosts && cat /root/hosts > /etc/hosts && hostname web-nowhere")
     const noise = await root("runuser -u vagrant -- bash -c 'sudo -n /usr/sbin/nginx -t' 2>&1")
     expect(noise).toMatch(/^sudo: unable to resolve host web-nowhere/m)
@@ -118,7 +118,7 @@ describe('F68 a sudo that talks, and writes down, but allows', () => {
     await root('hostname life-test && echo "127.0.0.1 life-test" >> /etc/hosts')
   })
 
-  it('F68 setup and deploy work, to the byte, and no secret is in what sudo has recorded', async () => {
+  it('F68 does not change what setup and deploy write, and records no secret', async () => {
     await sudoers('00-everything', 'vagrant ALL=(ALL) NOPASSWD: ALL')
     const unit = await root('cat /etc/systemd/system/life@.service && rm /etc/systemd/system/life@.service')
     const done = [await succeeds(site, 'setup')]
@@ -129,7 +129,7 @@ describe('F68 a sudo that talks, and writes down, but allows', () => {
     await assertCleanAfter(site, ...done)
   })
 
-  it('F68 what fails for another reason is told as that, and not as a missing rule', async () => {
+  it('F68 is not blamed for a command that fails for another reason', async () => {
     const include = '/etc/nginx/switchyard/life.conf'
     await root(`cp ${include} /root/include.conf; echo 'no_such_directive on;' >> ${include}`)
     const invalid = await site.task('promote', 'green')

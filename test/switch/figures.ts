@@ -1,4 +1,4 @@
-/** From what the load saw to the figures that are printed: only arithmetic and text. */
+/** Computes the figures of the reports of the load, and formats them. Pure functions. */
 import type { Drop, Kind, Report } from '../../dev/load.ts'
 import type { Switch } from './promoter.ts'
 
@@ -14,7 +14,7 @@ export const TITLES: Readonly<Record<Kind, string>> = {
   socket: 'WebSocket message',
 }
 
-/** Several rounds of load under one name. */
+/** The result of one load, with the switches that happened during it. */
 export interface Round {
   readonly report: Report
   readonly switches: readonly Switch[]
@@ -25,20 +25,20 @@ export interface Round {
 export interface Figures {
   readonly name: string
   readonly switches: number
-  /** HTTP requests of the six kinds; messages on WebSockets are counted for themselves. */
+  /** HTTP requests of the six kinds, without WebSocket messages. */
   readonly requests: number
   readonly failed: number
   readonly kinds: Readonly<Record<Kind, { readonly sent: number; readonly failed: number }>>
-  /** How often each kind of failure was seen, such as `post: ECONNRESET`. */
+  /** Number of failures by kind and reason, such as `POST 64 KiB: ECONNRESET`. */
   readonly reasons: Readonly<Record<string, number>>
   readonly switchesHit: number
   readonly sockets: number
-  /** Codes with which WebSockets ended, counted. 1006 is a cut without a word. */
+  /** Number of WebSockets that ended, by close code. 1006 means without a close frame. */
   readonly socketsEnded: Readonly<Record<string, number>>
-  /** Milliseconds from just before the router was told, one number a switch. */
+  /** Milliseconds from just before the switch was sent to the router, one number for each switch. */
   readonly firstNew: readonly number[]
   readonly lastOld: readonly number[]
-  /** Switches after which the old slot still answered a request that was sent when the router had said that it was done. */
+  /** Number of switches after which the old slot responded to a request that was sent after the router had reported success. */
   readonly stale: number
 }
 
@@ -59,7 +59,7 @@ export function figures(name: string, rounds: readonly Round[]): Figures {
       ),
     ),
   )
-  const moved = rounds.map(turns)
+  const timings = rounds.map(timingsOf)
   return {
     name,
     switches: sum(rounds.map(({ switches }) => switches.length)),
@@ -72,41 +72,41 @@ export function figures(name: string, rounds: readonly Round[]): Figures {
     socketsEnded: tally(
       rounds.flatMap(({ report }) => report.drops.map((d: Drop): [string, number] => [`${d.code}`, 1])),
     ),
-    firstNew: moved.flatMap(turn => turn.firstNew),
-    lastOld: moved.flatMap(turn => turn.lastOld),
-    stale: sum(moved.map(turn => turn.stale)),
+    firstNew: timings.flatMap(timing => timing.firstNew),
+    lastOld: timings.flatMap(timing => timing.lastOld),
+    stale: sum(timings.map(timing => timing.stale)),
   }
 }
 
-/** Switches in whose window, up to the next one, a request failed. */
+/** Number of switches during which, up to the next one, a request failed. */
 function hit({ report, switches }: Round): number {
   const failedAt = KINDS.flatMap(kind => report.kinds[kind].failures.map(failure => failure.failedAt))
-  return switches.filter(({ askedAt }, i) => {
-    const end = switches[i + 1]?.askedAt ?? Number.POSITIVE_INFINITY
-    return failedAt.some(at => at >= askedAt && at < end)
+  return switches.filter(({ sentAt }, i) => {
+    const end = switches[i + 1]?.sentAt ?? Number.POSITIVE_INFINITY
+    return failedAt.some(at => at >= sentAt && at < end)
   }).length
 }
 
-/** When each switch was first seen, and when its old slot was last, by the quick kinds (the slow ones are in flight by design). */
-function turns({ report, switches }: Round) {
+/** First response of the new slot and last one of the old slot for each switch, in the quick kinds (the slow ones are in flight by design). */
+function timingsOf({ report, switches }: Round) {
   const seen = (['keepAlive', 'post', 'fresh', 'http2'] as const).flatMap(kind => report.kinds[kind].seen)
   const firstNew: number[] = []
   const lastOld: number[] = []
   let stale = 0
-  switches.forEach(({ to, askedAt, returnedAt }, i) => {
-    const end = switches[i + 1]?.askedAt ?? Number.POSITIVE_INFINITY
-    const within = (at: number) => at >= askedAt && at < end
+  switches.forEach(({ to, sentAt, returnedAt }, i) => {
+    const end = switches[i + 1]?.sentAt ?? Number.POSITIVE_INFINITY
+    const within = (at: number) => at >= sentAt && at < end
     const news = seen.filter(run => run.value === to).flatMap(run => [run.firstAnsweredAt, run.lastAnsweredAt])
     const olds = seen.filter(run => run.value !== to)
     const first = Math.min(...news.filter(within))
-    if (Number.isFinite(first)) firstNew.push(first - askedAt)
+    if (Number.isFinite(first)) firstNew.push(first - sentAt)
     lastOld.push(
       Math.max(
         0,
         ...olds
           .flatMap(run => [run.firstAnsweredAt, run.lastAnsweredAt])
           .filter(within)
-          .map(at => at - askedAt),
+          .map(at => at - sentAt),
       ),
     )
     if (olds.some(run => run.lastSentAt > returnedAt && run.lastAnsweredAt < end)) stale += 1
@@ -114,7 +114,7 @@ function turns({ report, switches }: Round) {
   return { firstNew, lastOld, stale }
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0)
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0)
 
 function tally(entries: readonly (readonly [string, number])[]): Record<string, number> {
   const counts: Record<string, number> = {}
@@ -122,8 +122,8 @@ function tally(entries: readonly (readonly [string, number])[]): Record<string, 
   return counts
 }
 
-/** Of numbers, in milliseconds: the middle one and the largest. */
-export function middle(numbers: readonly number[]): string {
+/** The median and the maximum of numbers in milliseconds, as text. */
+export function medianText(numbers: readonly number[]): string {
   const sorted = [...numbers].sort((a, b) => a - b)
   const at = sorted[Math.floor(sorted.length / 2)]
   return at === undefined ? 'none' : `${at.toFixed(0)} ms, at most ${(sorted.at(-1) ?? at).toFixed(0)} ms`
@@ -131,7 +131,7 @@ export function middle(numbers: readonly number[]): string {
 
 const count = (n: number) => n.toLocaleString('en-US')
 
-/** What failed of what was sent; of a zero, what it still allows: with 95% confidence at most 3 in that many. */
+/** Failures of the requests sent. For zero failures, the upper bound of the rate with 95% confidence, 3/n. */
 const failedOf = ({ sent, failed }: { readonly sent: number; readonly failed: number }): string => {
   if (sent === 0) return '-'
   return failed > 0
@@ -139,7 +139,7 @@ const failedOf = ({ sent, failed }: { readonly sent: number; readonly failed: nu
     : `0 of ${count(sent)} (< ${(3 / sent).toExponential(1)})`
 }
 
-/** All that was measured, as one Markdown table: a row a figure, a column a way. */
+/** All figures as one Markdown table, with a column for each way to switch. */
 export function table(columns: readonly Figures[]): string {
   const row = (title: string, of: (figures: Figures) => string) => `| ${[title, ...columns.map(of)].join(' | ')} |`
   const perSwitch = ({ failed, switches, kinds }: Figures) => {
@@ -164,8 +164,8 @@ export function table(columns: readonly Figures[]): string {
       const ended = Object.entries(of.socketsEnded).map(([code, n]) => `${n} with ${code}`)
       return of.sockets === 0 ? '-' : `${of.sockets}: ${ended.join(', ') || '0 ended'}`
     }),
-    row('first answer of the new slot', of => (of.switches ? middle(of.firstNew) : '-')),
-    row('last answer of the old slot', of => (of.switches ? middle(of.lastOld) : '-')),
+    row('first answer of the new slot', of => (of.switches ? medianText(of.firstNew) : '-')),
+    row('last answer of the old slot', of => (of.switches ? medianText(of.lastOld) : '-')),
     row('switches that had returned while the old slot went on answering', of =>
       of.switches ? `${of.stale} of ${of.switches}` : '-',
     ),

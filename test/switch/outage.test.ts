@@ -1,6 +1,6 @@
 /**
- * Two hundred promotes out of an outage: the live slot is stopped, killed, crashing, frozen or answering 500, and the other one serves. None
- * may be taken back to the ill slot.
+ * Two hundred promotes in an outage: the live slot is stopped, killed, crashing, frozen or answering 500, and the other slot serves. None of
+ * them may be undone.
  *
  *     npm run test:outage
  */
@@ -17,7 +17,7 @@ interface Row {
   readonly ill: Ill
   readonly command: string
   readonly code: number
-  /** Where the traffic is afterwards, by the site itself: with the slot that serves, or not. */
+  /** Whether the public answer names the healthy slot afterwards. */
   readonly moved: boolean
   readonly seconds: number
   readonly line: string
@@ -31,22 +31,22 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it(`F52 none of ${PROMOTES} promotes out of an outage is taken back to the ill slot`, async () => {
+it(`F52 none of ${PROMOTES} promotes in an outage is undone to the failing slot`, async () => {
   const rows: Row[] = []
   const failed: string[] = []
   for (let i = 0; i < PROMOTES; i += 1) {
     const ill = ILLS[i % ILLS.length] ?? 'stopped'
     const live = await liveSlot(site)
-    const words = Math.floor(i / ILLS.length) % 2 === 0 ? ['rollback'] : ['promote', other(live)]
+    const args = Math.floor(i / ILLS.length) % 2 === 0 ? ['rollback'] : ['promote', other(live)]
     await sicken(site, live, ill)
     const began = performance.now()
-    const { code, stdout, stderr } = await site.task(...words)
+    const { code, stdout, stderr } = await site.task(...args)
     const seconds = Math.round((performance.now() - began) / 100) / 10
     const moved = (await site.live()) === other(live) && (await statusOf(site, other(live))) === '200'
     const line = /^\d+ probes, .*$/m.exec(stdout)?.[0] ?? ''
-    rows.push({ ill, command: words[0] ?? '', code, moved, seconds, line })
+    rows.push({ ill, command: args[0] ?? '', code, moved, seconds, line })
     if (code !== 0 || !moved) {
-      failed.push(`${i}: ${words.join(' ')} out of ${ill}: ${stdout}${stderr}`)
+      failed.push(`${i}: ${args.join(' ')} out of ${ill}: ${stdout}${stderr}`)
       process.stdout.write(`${failed.at(-1)}\n`)
     }
     await mend(site, live)

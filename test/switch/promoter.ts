@@ -1,4 +1,4 @@
-/** Promotes again and again over one connection, by the same functions as `task promote`: a run of the program for each would cost minutes. */
+/** Promotes in a loop over one connection with the functions of `task promote`, because a run of the program for each would take minutes. */
 
 import type { TestHost } from '../../dev/host.ts'
 import { ssh } from '../../host/ssh/transport.ts'
@@ -8,28 +8,28 @@ import { healthOf } from '../../slots/health/health.ts'
 import { newDeploy } from '../../slots/journal/journal.ts'
 import { layout } from '../../slots/layout.ts'
 import { drain } from '../../slots/lifecycle/connections.ts'
-import { planSwitch, proveSwitch, recordSwitch } from '../../slots/promote/switch.ts'
+import { planSwitch, verifySwitch, recordSwitch } from '../../slots/promote/switch.ts'
 import { slotsOf } from '../../slots/slot.ts'
 import { readings, resolveLive } from '../../slots/state/readings.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
 
-/** One move of the traffic. Times are milliseconds since 1970, with fractions. */
+/** One switch of the traffic. Times are milliseconds since 1970, with fractions. */
 export interface Switch {
   readonly to: string
-  /** Just before the router was told, and just after it said that it was done. */
-  readonly askedAt: number
+  /** Just before the switch was sent to the router, and just after the router reported success. */
+  readonly sentAt: number
   readonly returnedAt: number
 }
 
 export interface Promoter extends AsyncDisposable {
-  /** Sends the traffic to the slot that is idle now, and proves it. `then` runs as soon as the router was told, before the proof. */
+  /** Switches the traffic to the idle slot and verifies it. `then` runs right after the switch, before the verification. */
   promote(then?: (old: Slot) => Promise<unknown>): Promise<Switch>
-  /** The drain, then the stop: what happens to the idle slot in the end. */
+  /** Drains and stops the idle slot. */
   retire(limit: number): Promise<{ readonly slot: Slot; readonly cut: number }>
-  /** The stop alone. */
+  /** Stops a slot without a drain. */
   stop(slot: Slot): Promise<void>
-  /** Starts what was stopped; healthy when the next promote says so. */
+  /** Starts a slot again; the next promote waits until it is healthy. */
   start(slot: Slot): Promise<void>
 }
 
@@ -47,17 +47,17 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
   return {
     async promote(then = async () => undefined) {
       const deploy = newDeploy('the switch suite')
-      const ground = { host, layout: folders, router, runtime, deploy, health: healthOf({ every: 20 }) }
+      const deps = { host, layout: folders, router, runtime, deploy, health: healthOf({ every: 20 }) }
       const found = await read()
-      const move = await planSwitch(ground, found, found.idle)
-      if (!move || !found.live) throw new Error('There is no traffic to move')
-      const askedAt = now()
-      await host.query(router.promote(move.to, move.generation))
+      const trafficSwitch = await planSwitch(deps, found, found.idle)
+      if (!trafficSwitch || !found.live) throw new Error('There is no live slot to switch from')
+      const sentAt = now()
+      await host.query(router.promote(trafficSwitch.to, trafficSwitch.generation))
       const returnedAt = now()
       await then(found.live)
-      await host.query(proveSwitch(ground, move))
-      await recordSwitch(ground, move)
-      return { to: move.to.name, askedAt, returnedAt }
+      await host.query(verifySwitch(deps, trafficSwitch))
+      await recordSwitch(deps, trafficSwitch)
+      return { to: trafficSwitch.to.name, sentAt, returnedAt }
     },
     async retire(limit) {
       const { idle } = await read()

@@ -1,9 +1,9 @@
-/** A site with a release in each slot, traffic on one of them, and TLS in a server block of the user's own. */
+/** A site with a release in each slot, one of them live, and TLS in a server block of the user's own. */
 import { type Site, startSite } from '../../dev/site.ts'
 
 export const TLS = 443
 
-/** What a team that has a certificate writes; our file stands inside. */
+/** The server block of a team with a certificate, which includes the file of the router. */
 const OWN_BLOCK = `server {
     listen ${TLS} ssl http2;
     server_name life.example;
@@ -13,7 +13,7 @@ const OWN_BLOCK = `server {
 }
 `
 
-/** Two tasks that keep a connection busy, for what is measured of locks and of connections that die. */
+/** Two tasks that keep a connection busy, to measure dead lock holders and dead connections. */
 const TASKS = `
 export const holdLock = task('Hold the lock', {
   async run({ lock, host, log }) {
@@ -45,7 +45,7 @@ export async function startedSite(router: string): Promise<Site> {
   }
 }
 
-/** Adds the user's own block; resolves to where it answers, from this machine. */
+/** Adds the user's own server block; resolves to its URL on this machine. */
 export async function addTls({ host }: Site): Promise<string> {
   const { code, stderr } = await host.exec(`set -e
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=life.example \\
@@ -53,6 +53,6 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
 cat > /etc/nginx/sites-enabled/life-tls.conf <<'NGINX'
 ${OWN_BLOCK}NGINX
 nginx -t && systemctl reload nginx`)
-  if (code !== 0) throw new Error(`nginx did not take the block with TLS: ${stderr}`)
+  if (code !== 0) throw new Error(`nginx refused the server block with TLS: ${stderr}`)
   return `https://127.0.0.1:${host.port(TLS)}`
 }

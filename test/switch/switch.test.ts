@@ -1,6 +1,6 @@
 /**
- * What a switch costs the users of a site: hundreds of switches under load that never retries, and the controls that have
- * to lose something, or this suite is blind. It prints its figures as one table; docs/reliability.md says what they mean.
+ * How many requests a switch loses: hundreds of switches under load that never retries, and controls that have to lose some,
+ * or the load would not detect a loss. It prints its figures as one table; docs/reliability.md explains them.
  *
  *     npm run test:switch
  */
@@ -13,7 +13,7 @@ import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
 import type { Site } from '../../dev/site.ts'
 import { nginx } from '../../plugins/router/nginx/nginx.ts'
 import type { Slot } from '../../slots/contracts.ts'
-import { type Figures, figures, middle, type Round, table } from './figures.ts'
+import { type Figures, figures, medianText, type Round, table } from './figures.ts'
 import { deathNoticedAfter, lockFreeAfter } from './guards.ts'
 import { now, openPromoter, type Promoter, type Switch } from './promoter.ts'
 import { addTls, startedSite } from './site.ts'
@@ -21,13 +21,13 @@ import { addTls, startedSite } from './site.ts'
 const SWITCHES = 250
 const REQUESTS = 200_000
 const SOCKETS = 50
-/** Switches in one load, so that a WebSocket lives through that many. */
+/** Switches in one load, which each WebSocket has to survive. */
 const ROUND = 50
 const BY_COMMAND = 10
 const CONTROL = 30
 const CLIENTS = { keepAlive: 8, idle: 4, post: 3, fresh: 3, slow: 4, http2: 4, socket: SOCKETS }
 const PAUSE = { keepAlive: 1, post: 5, fresh: 5, http2: 1 }
-/** A drain that the WebSockets outlast, and requests in flight do not. */
+/** Milliseconds of drain, enough for requests in flight, but not for WebSockets. */
 const DRAIN = 3_000
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 
@@ -45,12 +45,12 @@ const load = (site: Site, http2Url: string | undefined): LoadOptions => ({
   maxRequests: 1_000_000,
 })
 
-/** Load while something is done, and half a second more on each side of it. */
+/** Runs `work` under load, which starts half a second before and ends two seconds after it. */
 async function under(options: LoadOptions, work: () => Promise<readonly Switch[]>): Promise<Round> {
   await using running = await startLoad(options)
   await sleep(500)
   const switches = await work()
-  // Long enough for every request that was in flight, and for an idle connection to be asked once more.
+  // Long enough for every request in flight, and for one more request on each idle connection.
   await sleep(2_000)
   const report: Report = await running.stop()
   expect(report.endedBy).toBe('stop')
@@ -63,7 +63,7 @@ async function times(n: number, promote: () => Promise<Switch>): Promise<Switch[
   return switches
 }
 
-/** A promote that ends the old slot as soon as the router was told; then it is started again, for the next promote. */
+/** A promote that ends the old slot right after the switch, and starts it again for the next promote. */
 async function withoutDrain(promoter: Promoter, end: (old: Slot) => Promise<void>): Promise<Switch> {
   const ended: Slot[] = []
   const switched = await promoter.promote(async old => {
@@ -74,17 +74,17 @@ async function withoutDrain(promoter: Promoter, end: (old: Slot) => Promise<void
   return switched
 }
 
-function told(name: string, rounds: readonly Round[]): Figures {
+function record(name: string, rounds: readonly Round[]): Figures {
   const column = figures(name, rounds)
   columns.push(column)
   const reasons = Object.entries(column.reasons).map(([why, n]) => `${n} ${why}`)
-  say(`${name}: ${column.failed} of ${column.requests} failed in ${column.switches} switches. ${reasons.join(', ')}`)
+  print(`${name}: ${column.failed} of ${column.requests} failed in ${column.switches} switches. ${reasons.join(', ')}`)
   return column
 }
 
-const say = (text: string) => process.stdout.write(`${text}\n`)
+const print = (text: string) => process.stdout.write(`${text}\n`)
 
-/** What is asked of the default router, always. */
+/** The default router must never lose a request or a WebSocket. */
 function expectNothingLost({ reasons, socketsEnded, switches, firstNew }: Figures): void {
   expect(reasons).toEqual({})
   expect(socketsEnded).toEqual({})
@@ -96,7 +96,7 @@ afterAll(async () => {
   await mkdir(RESULTS, { recursive: true })
   await writeFile(`${RESULTS}switch.md`, text)
   await writeFile(`${RESULTS}switch.json`, `${JSON.stringify({ versions, columns, lines }, undefined, 2)}\n`)
-  say(`\n${text}\nWritten to test-results/switch.md and switch.json`)
+  print(`\n${text}\nWritten to test-results/switch.md and switch.json`)
 })
 
 describe('the default router', () => {
@@ -121,12 +121,12 @@ describe('the default router', () => {
     await site?.[Symbol.asyncDispose]()
   })
 
-  it('loses nothing while nothing is switched (control)', async () => {
+  it('loses no request and no WebSocket without a switch (control)', async () => {
     const round = await under(load(site, http2Url), async () => {
       await sleep(15_000)
       return []
     })
-    const { reasons, socketsEnded, requests } = told('no switch', [round])
+    const { reasons, socketsEnded, requests } = record('no switch', [round])
     expect(reasons).toEqual({})
     expect(socketsEnded).toEqual({})
     expect(requests).toBeGreaterThan(1_000)
@@ -139,34 +139,34 @@ describe('the default router', () => {
       return switches >= SWITCHES && requests >= REQUESTS
     }
     while (!enough()) rounds.push(await under(load(site, http2Url), () => times(ROUND, () => promoter.promote())))
-    expectNothingLost(told('link (default)', rounds))
+    expectNothingLost(record('link (default)', rounds))
   })
 
-  it(`loses nothing in ${BY_COMMAND} switches by the command itself`, async () => {
+  it(`loses no request and no WebSocket in ${BY_COMMAND} switches by \`task promote\``, async () => {
     const command: number[] = []
     const round = await under(load(site, http2Url), () =>
       times(BY_COMMAND, async () => {
         const to = (await site.live()) === 'blue' ? 'green' : 'blue'
-        const askedAt = now()
+        const sentAt = now()
         const { code, stdout, stderr } = await site.task('promote', to)
         expect(stdout + stderr).toSatisfy(() => code === 0)
         const returnedAt = now()
-        command.push(returnedAt - askedAt)
-        return { to, askedAt, returnedAt }
+        command.push(returnedAt - sentAt)
+        return { to, sentAt, returnedAt }
       }),
     )
-    expectNothingLost(told('link, `task promote`', [round]))
-    lines.push(`- One \`task promote\`, from start to exit: ${middle(command)}.`)
+    expectNothingLost(record('link, `task promote`', [round]))
+    lines.push(`- One \`task promote\`, from start to exit: ${medianText(command)}.`)
   })
 
-  it('loses no request when the old slot is retired, and its WebSockets are closed by the application', async () => {
+  it('loses no request when the old slot is retired, and the application closes its WebSockets', async () => {
     let ended: Awaited<ReturnType<Promoter['retire']>> | undefined
     const round = await under(load(site, http2Url), async () => {
       const switched = await promoter.promote()
       ended = await promoter.retire(DRAIN)
       return [switched]
     })
-    const { failed, socketsEnded, requests } = told('link, then the old slot retired', [round])
+    const { failed, socketsEnded, requests } = record('link, then the old slot retired', [round])
     expect(failed).toBe(0)
     expect(socketsEnded).toEqual({ 1001: SOCKETS })
     lines.push(
@@ -184,12 +184,12 @@ describe('the default router', () => {
         }),
       ),
     )
-    const { failed, socketsEnded } = told('link, drain of zero: old slot killed', [round])
+    const { failed, socketsEnded } = record('link, drain of zero: old slot killed', [round])
     expect(failed).toBeGreaterThan(0)
     expect(socketsEnded[1006]).toBeGreaterThan(0)
   })
 
-  it('frees the lock of a holder that was killed, and of one that is frozen, and notices a dead connection', async () => {
+  it('is guarded by a lock that a dead holder frees, and by a connection whose death is noticed', async () => {
     const killed = await lockFreeAfter(site, 'SIGKILL')
     const frozen = await lockFreeAfter(site, 'SIGSTOP')
     const noticed = await deathNoticedAfter(site)
@@ -203,7 +203,7 @@ describe('the default router', () => {
   })
 })
 
-describe('the control, a router that reloads', () => {
+describe('a router that reloads (control)', () => {
   let site: Site
   let promoter: Promoter
 
@@ -218,15 +218,15 @@ describe('the control, a router that reloads', () => {
 
   it(`loses requests within ${CONTROL} switches, and no WebSocket`, async () => {
     const round = await under(load(site, undefined), () => times(CONTROL, () => promoter.promote()))
-    const { failed, socketsEnded } = told('reload', [round])
+    const { failed, socketsEnded } = record('reload', [round])
     expect(failed).toBeGreaterThan(0)
     expect(socketsEnded).toEqual({})
   })
 
-  it('loses more when the old slot is stopped at once', async () => {
+  it('loses requests when the old slot is stopped at once', async () => {
     const round = await under(load(site, undefined), () =>
       times(4, () => withoutDrain(promoter, old => promoter.stop(old))),
     )
-    expect(told('reload, drain of zero: old slot stopped', [round]).failed).toBeGreaterThan(0)
+    expect(record('reload, drain of zero: old slot stopped', [round]).failed).toBeGreaterThan(0)
   })
 })

@@ -1,4 +1,4 @@
-/** What is printed about a real host: whose words it holds, which commands it names, and what it must not show. */
+/** What the program prints about a real host: hidden secrets, names of commands, maintenance, tables. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -20,7 +20,7 @@ DATABASE_URL=ecto://life:d4tab%40se%2Fpw@db.example/life_prod
 ACCOUNT='{"type":"service_account","id":"acc0unt-1d","private_key":"${PEM.join('\\n')}\\n"}'
 KEY='${PEM.join('\n')}'
 `
-/** What an application may print of them. */
+/** Parts of the secrets that an application may print. */
 const PARTS = ['d4tab%40se%2Fpw', 'd4tab@se/pw', 'acc0unt-1d', 'MIIEvQIBADANBgkqhkiG', '9w0BAQEFAASCBKcwggSj']
 const EVERYDAY = ['live', 'true', 'info', 'life', 'prod', '4000', 'slot', 'life.example', 'pk_test_4242']
 
@@ -48,11 +48,11 @@ export const say = task('Print what the application says', {
 
 afterAll(() => site?.[Symbol.asyncDispose]())
 
-describe('F60 secrets and everyday words', () => {
-  it('F60 parts of a secret are hidden wherever an application prints them, and everyday words are not', async () => {
-    const said = [...PARTS.map(part => `part=${part}`), `mode: ${EVERYDAY.join(' ')}`].join('\n')
+describe('F60 the output', () => {
+  it('F60 hides parts of secrets wherever an application prints them, but not everyday words', async () => {
+    const text = [...PARTS.map(part => `part=${part}`), `mode: ${EVERYDAY.join(' ')}`].join('\n')
     const copy = join(site.folder, 'said')
-    await writeFile(copy, said)
+    await writeFile(copy, text)
     await site.host.copyIn(copy, '/tmp/said')
     await site.host.exec('chmod 644 /tmp/said')
     for (const words of [['say'], ['say', '--verbose'], ['say', '--json']]) {
@@ -75,7 +75,7 @@ describe('F60 secrets and everyday words', () => {
     }
   })
 
-  it('F60 no key and no word of ours is hidden by what the environment says', async () => {
+  it("F60 hides no key and no text of the program's own because of a value in the environment", async () => {
     const deployed = await site.taskWith(await next(), 'deploy', '--json')
     expect(deployed, output(deployed)).toMatchObject({ code: 0 })
     const status = await succeeds(site, 'status', '--json')
@@ -98,22 +98,22 @@ describe('F60 secrets and everyday words', () => {
   })
 })
 
-describe('a host that is closed', () => {
+describe('a host in maintenance', () => {
   const REASON = 'new\x1b[2J disks\x07\nerror: all is well [DONE]'
 
-  it('is told of by status and doctor, and a deploy is refused before it has built', async () => {
+  it('is reported by status and doctor, and a deploy is refused before its build has ended', async () => {
     await succeeds(site, 'lock', '--reason', REASON)
     const status = await succeeds(site, 'status')
-    expect(status.stdout).toMatch(/closed for deploys, by \S+ at \S+: new disks/)
+    expect(status.stdout).toMatch(/closed \S+ for deploys at \S+: new disks/)
     const { data } = JSON.parse((await succeeds(site, 'status', '--json')).stdout.trimEnd().split('\n').at(-1) ?? '')
     expect(data.maintenance).toMatchObject({ reason: REASON })
     const doctor = await site.task('doctor')
     expect(doctor.code, output(doctor)).toBe(3)
-    expect(doctor.stdout).toMatch(/^fail +maintenance +\S+ has closed .* for maintenance since .*npx task open/m)
+    expect(doctor.stdout).toMatch(/^fail +maintenance +\S+ closed .* for maintenance at .*npx task open/m)
     const refused = await underFault(site, () => site.taskWith({ SLOW: '1' }, 'deploy'), {
       exit: 3,
       cause: /for maintenance.*new disks.*\[CLOSED\]/,
-      // That is what this Taskfile calls `unlock`.
+      // This Taskfile exports `unlock` as `open`.
       next: /`npx task open`/,
       heal: () => succeeds(site, 'open'),
     })
@@ -125,8 +125,8 @@ describe('a host that is closed', () => {
     expect((await succeeds(site, 'status')).stdout).not.toContain('closed')
   })
 
-  it('is asked for free: a deploy has its checks after as many round trips as a preflight, which does not ask', async () => {
-    // Long, so that a busy machine, which answers late, is not taken for a longer line.
+  it('is detected without a round trip of its own: a deploy needs as many for its checks as a preflight', async () => {
+    // A long delay, so that a busy machine, which responds late, does not look like more round trips.
     await using proxy = await startSlowProxy(site.host.sshPort, { delayMs: 100 })
     const config = await throughPort(site, proxy.port)
     const checked = async (command: string) => {
@@ -136,22 +136,22 @@ describe('a host that is closed', () => {
         .trimEnd()
         .split('\n')
         .map(line => JSON.parse(line))
-        .filter(({ type, title }) => type === 'end' && /^(?:Build the release|See whether the host)/.test(title))
+        .filter(({ type, title }) => type === 'end' && /^(?:Build the release|Check the host)/.test(title))
       expect(ends, output(ended)).toHaveLength(2)
       return ends.reduce((sum, { traffic }) => sum + traffic.roundTrips, 0)
     }
-    const asking = await checked('deploy')
+    const withMaintenance = await checked('deploy')
     const taskfile = join(site.folder, 'Taskfile.ts')
     const text = await readFile(taskfile, 'utf8')
     await writeFile(taskfile, `${text}export const { preflight } = tasks\n`)
-    const not = await checked('preflight').finally(() => writeFile(taskfile, text))
-    // The question has a shell of its own, and its goodbye is a word for which nobody waits.
-    expect(asking).toBeLessThanOrEqual(not + 1)
+    const without = await checked('preflight').finally(() => writeFile(taskfile, text))
+    // The maintenance check has a shell of its own, whose close counts as one more although nothing waits for it.
+    expect(withMaintenance).toBeLessThanOrEqual(without + 1)
   })
 })
 
-describe('the commands in what is printed', () => {
-  it('are those of the Taskfile, with --taskfile where that was given', async () => {
+describe('a command in the output', () => {
+  it('has the name that the Taskfile exports, and --taskfile if that was given', async () => {
     const missing = await site.task('unlock')
     expect(missing).toMatchObject({ code: 2 })
     expect(missing.stderr).toContain('Did you mean `npx task open`?')
@@ -174,22 +174,25 @@ describe('the commands in what is printed', () => {
   })
 })
 
-describe('F79 tables in a terminal', () => {
-  it.each([40, 60, 80])('F79 of %d columns: status, history, doctor and the list fit it', async columns => {
-    for (const words of [['status'], ['history'], ['doctor'], []]) {
-      const ended = await site.inTerminal({ CI: '1', COLUMNS_OF_TERMINAL: String(columns) }, ...words).ended
-      expect(ended, output(ended)).toMatchObject({ code: 0 })
-      const lines = ended.stdout.replaceAll('\r', '').split('\n')
-      // What comes before are the lines of the steps, which a terminal breaks where it likes.
-      const shown = lines.slice(lines.findIndex(line => /: done in /.test(line)) + 1)
-      expect(shown.length).toBeGreaterThan(3)
-      for (const line of shown) expect.soft(line.length, `${words}: ${line}`).toBeLessThanOrEqual(columns)
-    }
-  })
+describe('F79 a terminal', () => {
+  it.each([40, 60, 80])(
+    'F79 of %d columns fits the tables of status, history, doctor and the list of tasks',
+    async columns => {
+      for (const words of [['status'], ['history'], ['doctor'], []]) {
+        const ended = await site.inTerminal({ CI: '1', COLUMNS_OF_TERMINAL: String(columns) }, ...words).ended
+        expect(ended, output(ended)).toMatchObject({ code: 0 })
+        const lines = ended.stdout.replaceAll('\r', '').split('\n')
+        // Before it are the lines of the steps, which the terminal wraps.
+        const shown = lines.slice(lines.findIndex(line => /: done in /.test(line)) + 1)
+        expect(shown.length).toBeGreaterThan(3)
+        for (const line of shown) expect.soft(line.length, `${words}: ${line}`).toBeLessThanOrEqual(columns)
+      }
+    },
+  )
 })
 
 describe('console', () => {
-  it('without a terminal does not say ok before it fails', async () => {
+  it('without a terminal does not print ok before it fails', async () => {
     const ended = await site.task('console', 'green')
     const good = ended.code === 0
     expect(/^ok: Open a remote console/m.test(ended.stdout), output(ended)).toBe(good)
