@@ -1,23 +1,23 @@
 #!/bin/sh
-# The container's first process: does what a machine would bring along, then becomes systemd.
+# The container's first process: prepares what a real machine would provide, then becomes systemd (exec).
 set -eu
 
-# Docker mounts the cgroup tree read-only, and systemd keeps its units in it. The container has a cgroup namespace of
-# its own (--cgroupns=private), so what becomes writable is its own branch. With cgroup v2 that is the one mount; with
-# v1 systemd's named hierarchy is a mount of its own. `bind`: this mount changes, not the file system of the host.
+# Docker mounts the cgroup tree read-only, but systemd must write to it. The container has its own cgroup namespace
+# (--cgroupns=private), so only its own subtree becomes writable. cgroup v2 has a single mount; with v1, systemd's named
+# hierarchy is a separate mount. `bind` changes only this mount, not the host's file system.
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   mount -o remount,bind,rw /sys/fs/cgroup
 else
   mount -o remount,bind,rw /sys/fs/cgroup/systemd
 fi
 
-# Every container has host keys of its own: keys in the image would give all of them one identity. No RSA key: making
-# one takes up to three seconds.
+# Generates host keys per container: keys in the image would give all containers the same identity. No RSA key, because
+# generating one takes up to three seconds.
 for type in ed25519 ecdsa; do
   [ -f "/etc/ssh/ssh_host_${type}_key" ] || ssh-keygen -q -t "$type" -N '' -f "/etc/ssh/ssh_host_${type}_key"
 done
 
-# The public key that may log in comes from whoever starts the container, never from the image.
+# The authorized public key is passed in when the container is started; the image contains none.
 if [ -n "${AUTHORIZED_KEY:-}" ]; then
   printf '%s\n' "$AUTHORIZED_KEY" >/home/vagrant/.ssh/authorized_keys
   chown vagrant:vagrant /home/vagrant/.ssh/authorized_keys

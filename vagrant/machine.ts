@@ -1,4 +1,4 @@
-/** The host of a rehearsal: a container as in the tests, or the machine that the Vagrantfile describes. */
+/** Creates the host of a rehearsal: a container as in the tests, or the machine of the Vagrantfile. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -14,34 +14,38 @@ const run = promisify(execFile)
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 export interface RehearsalHost extends AsyncDisposable {
-  /** For people: what it is, and which versions of the router and the system it has. */
-  readonly about: string
+  /** Human-readable description, with the versions of the system and of nginx. */
+  readonly description: string
   /** The host's name in `sshConfigFile`. */
   readonly alias: string
   readonly sshConfigFile: string
-  /** Where its web server answers. */
+  /** The URL of its web server. */
   readonly url: string
-  /** The command lines that enter the host, and that throw it away. */
+  /** The command line that logs in to the host. */
   readonly enter: string
+  /** The command line that deletes the host. */
   readonly remove: string
 }
 
 export interface RehearsalOptions {
   readonly vagrant: boolean
-  /** Leaves the host when this process ends. */
+  /** Keeps the host after this process has ended. */
   readonly keep: boolean
-  /** Hears of a command that takes its time, so that an interruption can wait for its end. */
+  /** Called with each long-running command, so that an interruption can wait for it to exit. */
   watch(child: ChildProcess): void
 }
 
-/** Makes the host. What fails half way leaves nothing behind. */
+/** Creates the host. If that fails, everything that was created is removed. */
 export async function openRehearsalHost(options: RehearsalOptions): Promise<RehearsalHost> {
   const host = options.vagrant ? await vagrantHost(options) : await containerHost(options.keep)
   try {
-    const ask = '/usr/sbin/nginx -v 2>&1; . /etc/os-release; echo "$PRETTY_NAME"; nproc'
-    const { stdout } = await run('ssh', ['-F', host.sshConfigFile, host.alias, ask])
+    const command = '/usr/sbin/nginx -v 2>&1; . /etc/os-release; echo "$PRETTY_NAME"; nproc'
+    const { stdout } = await run('ssh', ['-F', host.sshConfigFile, host.alias, command])
     const [nginx, system, cores] = stdout.trim().split('\n')
-    return { ...host, about: `${host.about}: ${system}, ${nginx?.replace('nginx version: ', '')}, ${cores} cores` }
+    return {
+      ...host,
+      description: `${host.description}: ${system}, ${nginx?.replace('nginx version: ', '')}, ${cores} cores`,
+    }
   } catch (error) {
     await host[Symbol.asyncDispose]()
     throw error
@@ -51,7 +55,7 @@ export async function openRehearsalHost(options: RehearsalOptions): Promise<Rehe
 async function containerHost(keep: boolean): Promise<RehearsalHost> {
   const host = await startHost({ keep })
   return {
-    about: 'a container',
+    description: 'a container',
     alias: host.alias,
     sshConfigFile: host.sshConfigFile,
     url: `http://127.0.0.1:${host.httpPort}`,
@@ -61,18 +65,18 @@ async function containerHost(keep: boolean): Promise<RehearsalHost> {
   }
 }
 
-/** `vagrant up` with the provider that Vagrant would take, or the container where VirtualBox is not installed. */
+/** Runs `vagrant up` with the provider in VAGRANT_DEFAULT_PROVIDER, by default docker. */
 async function vagrantHost({ watch }: RehearsalOptions): Promise<RehearsalHost> {
   const found = await findProgram('vagrant')
-  if ('missing' in found) throw new Error(`The machine of vagrant/Vagrantfile needs Vagrant: ${found.missing}.`)
+  if ('missing' in found) throw new Error(`The machine of vagrant/Vagrantfile requires Vagrant: ${found.missing}.`)
   const provider = process.env.VAGRANT_DEFAULT_PROVIDER ?? 'docker'
   const env = { ...process.env, VAGRANT_DEFAULT_PROVIDER: provider }
-  const vagrant = (...words: string[]) => run(found.program, words, { cwd: HERE, env })
+  const vagrant = (...args: string[]) => run(found.program, args, { cwd: HERE, env })
   if (provider === 'docker') await ensureBaseImage()
   const [, state] = /,state,(\w+)/.exec((await vagrant('status', '--machine-readable')).stdout) ?? []
   if (state !== 'not_created')
     throw new Error(
-      `There is a machine of Vagrant's already (${state}), and a rehearsal wants a new one, which it throws away.\n` +
+      `A Vagrant machine already exists (${state}), but a rehearsal needs a new one, which it destroys afterwards.\n` +
         'Remove yours first: cd vagrant && vagrant destroy -f',
     )
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-vagrant-'))
@@ -84,7 +88,7 @@ async function vagrantHost({ watch }: RehearsalOptions): Promise<RehearsalHost> 
     const up = spawn(found.program, ['up', `--provider=${provider}`], { cwd: HERE, stdio: 'inherit' })
     watch(up)
     const [code] = await once(up, 'close')
-    if (code !== 0) throw new Error(`vagrant up ended with ${code}`)
+    if (code !== 0) throw new Error(`vagrant up failed with exit code ${code}`)
     const { stdout: config } = await vagrant('ssh-config', '--host', 'life-test')
     const sshConfigFile = join(folder, 'ssh_config')
     const knownHosts = join(folder, 'known_hosts')
@@ -94,10 +98,10 @@ async function vagrantHost({ watch }: RehearsalOptions): Promise<RehearsalHost> 
     await writeFile(sshConfigFile, strict)
     await writeFile(knownHosts, await hostKeys(config))
     return {
-      about: `a machine of Vagrant's ${provider} provider`,
+      description: `a machine of Vagrant's ${provider} provider`,
       alias: 'life-test',
       sshConfigFile,
-      // The port that the Vagrantfile forwards: load is sent to this machine's own addresses only.
+      // The port that the Vagrantfile forwards, because the load generator only sends to addresses of this machine.
       url: 'http://127.0.0.1:8040',
       enter: 'cd vagrant && vagrant ssh',
       remove: 'cd vagrant && vagrant destroy -f',
@@ -109,7 +113,7 @@ async function vagrantHost({ watch }: RehearsalOptions): Promise<RehearsalHost> 
   }
 }
 
-/** The new machine's keys, trusted because it was made a moment ago on this very machine. */
+/** The host keys of the new machine. They can be trusted, because the machine was just created locally. */
 async function hostKeys(config: string): Promise<string> {
   const [, name = ''] = /HostName (\S+)/.exec(config) ?? []
   const [, port = '22'] = /Port (\d+)/.exec(config) ?? []

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a Debian 12 machine into the rehearsal host: sshd, systemd, nginx, and a deploying user with sudo.
-# The Dockerfile and the Vagrant boxes both run it, as root. Running it twice changes nothing.
+# Sets up a Debian 12 machine as the rehearsal host: sshd, systemd, nginx, and a deploying user with sudo.
+# The Dockerfile and the Vagrant boxes run it as root. It is idempotent.
 set -eu
 
 export DEBIAN_FRONTEND=noninteractive
@@ -23,11 +23,11 @@ apt-get install -y -q --no-install-recommends \
 
 printf 'LANG=C.UTF-8\n' >/etc/default/locale
 
-# The deploying user: key login only, and sudo for what `task setup` does once.
+# The deploying user: key login only, and sudo for `task setup`.
 if ! id vagrant >/dev/null 2>&1; then
   useradd --create-home --shell /bin/bash vagrant
 fi
-# '*' is "no password", where '!' would be "locked", which sshd may refuse for keys too.
+# '*' disables the password; '!' would lock the account, and sshd may then refuse keys too.
 usermod --password '*' vagrant
 install -d -m 0700 -o vagrant -g vagrant /home/vagrant/.ssh
 printf 'vagrant ALL=(ALL) NOPASSWD:ALL\n' >/etc/sudoers.d/vagrant
@@ -42,7 +42,7 @@ PrintMotd no
 PrintLastLog no
 SSHD
 
-# The default site would answer on port 80 before anything was deployed.
+# The default site would answer on port 80 before anything is deployed.
 rm -f /etc/nginx/sites-enabled/default
 
 systemctl enable ssh nginx

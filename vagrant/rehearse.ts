@@ -1,10 +1,10 @@
 /**
- * The rehearsal: a throw-away host, and a real release that goes out to it, is promoted under load, rolled back, migrated
- * and entered, by the same commands and the same Taskfile that a team uses. It says what it saw, and cleans up after itself.
+ * The rehearsal: deploys a real release to a throw-away host, promotes it under load, rolls it back, runs migrations and opens a console, with the same
+ * commands and Taskfile that a team uses. Prints the measurements, and cleans up.
  *
  *     npm run rehearse              on a container
  *     npm run rehearse -- --vagrant on the machine of vagrant/Vagrantfile
- *     npm run rehearse -- --keep    leaves the host, and prints how to enter it
+ *     npm run rehearse -- --keep    keeps the host, and prints how to log in
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { on, once } from 'node:events'
@@ -20,7 +20,7 @@ const HOME = fileURLToPath(new URL('..', import.meta.url))
 const TASK = join(HOME, 'bin', 'task.mjs')
 const CLIENTS = { keepAlive: 4, post: 2, fresh: 2, slow: 2, socket: 50 }
 
-const say = (text: string) => process.stdout.write(`${text}\n`)
+const print = (text: string) => process.stdout.write(`${text}\n`)
 
 const flags = readFlags()
 
@@ -34,7 +34,7 @@ function readFlags() {
   }
 }
 
-/** The Taskfile and the application in a folder of their own, so that a version can be changed without touching the checkout. */
+/** Copies the Taskfile and the application to a temporary folder, so that the version can be changed without touching the checkout. */
 async function copyProject(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-rehearsal-'))
   await cp(join(HOME, 'Taskfile.ts'), join(folder, 'Taskfile.ts'))
@@ -48,61 +48,65 @@ async function setVersion(folder: string, version: string): Promise<void> {
   await writeFile(path, text.replace(/version: "[^"]*"/, `version: "${version}"`))
 }
 
-/** Runs one command as a person would, its output as it comes; resolves to the milliseconds it took. Throws when it fails. */
-async function task(folder: string, host: RehearsalHost, ...words: readonly string[]): Promise<number> {
-  say(`\n$ npx task ${words.join(' ')}`)
-  const began = performance.now()
-  running = start(folder, host, process.execPath, [TASK, ...words], 'inherit')
+/**
+ * Runs one command like a user would, with its output shown, and resolves to its duration in milliseconds.
+ *
+ * @throws Error if it fails
+ */
+async function task(folder: string, host: RehearsalHost, ...args: readonly string[]): Promise<number> {
+  print(`\n$ npx task ${args.join(' ')}`)
+  const startedAt = performance.now()
+  running = start(folder, host, process.execPath, [TASK, ...args], 'inherit')
   const [code] = await once(running, 'close')
   running = undefined
-  if (code !== 0) throw new Error(`task ${words.join(' ')} ended with ${code}`)
-  return performance.now() - began
+  if (code !== 0) throw new Error(`task ${args.join(' ')} failed with exit code ${code}`)
+  return performance.now() - startedAt
 }
 
-/** Types one line into the console of a slot, in a terminal of its own (script(1)), and leaves it; resolves to its answer. */
+/** Opens the console of a slot in a pseudo-terminal (script(1)), enters one line, exits, and resolves to the line's result. */
 async function typeInto(folder: string, host: RehearsalHost, slot: string, line: string): Promise<string> {
-  say(`\n$ npx task console --slot ${slot}`)
-  const command = [process.execPath, TASK, 'console', '--slot', slot].map(word => `'${word}'`).join(' ')
+  print(`\n$ npx task console --slot ${slot}`)
+  const command = [process.execPath, TASK, 'console', '--slot', slot].map(arg => `'${arg}'`).join(' ')
   const console = start(folder, host, 'script', ['-qec', command, '/dev/null'], 'pipe')
   running = console
-  let seen = ''
-  const says = async (pattern: RegExp) => {
+  let output = ''
+  const printed = async (pattern: RegExp) => {
     for await (const [chunk] of on(console.stdout ?? console, 'data', { close: ['end'] })) {
-      seen += chunk
-      if (pattern.test(seen)) return
+      output += chunk
+      if (pattern.test(output)) return
     }
-    throw new Error(`the console ended without ${pattern}:\n${seen}`)
+    throw new Error(`The console exited without printing ${pattern}:\n${output}`)
   }
-  await says(/iex\([^)]*\)\d*>/)
+  await printed(/iex\([^)]*\)\d*>/)
   console.stdin?.write(`${line}\n`)
-  // The line itself comes back first; only the next prompt says that the answer is whole.
-  await says(/iex\([^)]*\)2>/)
+  // The console echoes the line first; only the next prompt shows that the result is complete.
+  await printed(/iex\([^)]*\)2>/)
   console.stdin?.write('\x03')
-  await says(/\(a\)bort/)
+  await printed(/\(a\)bort/)
   console.stdin?.write('a\n')
   await once(console, 'close')
   running = undefined
-  const [, answer] = /^"(.*)"$/m.exec(stripVTControlCharacters(seen).replaceAll('\r', '')) ?? []
-  if (answer === undefined) throw new Error(`the console gave no answer:\n${seen}`)
-  return answer
+  const [, result] = /^"(.*)"$/m.exec(stripVTControlCharacters(output).replaceAll('\r', '')) ?? []
+  if (result === undefined) throw new Error(`The console printed no result:\n${output}`)
+  return result
 }
 
-/** A command in the project's folder; the host of the rehearsal stands in its environment. */
+/** Starts a command in the project's folder, with the rehearsal's host in its environment. */
 function start(
   folder: string,
   host: RehearsalHost,
   command: string,
-  words: readonly string[],
+  args: readonly string[],
   stdio: 'inherit' | 'pipe',
 ) {
   const env = { ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
-  return spawn(command, words, { cwd: folder, env, stdio })
+  return spawn(command, args, { cwd: folder, env, stdio })
 }
 
-/** The command that an interruption lets come to its own end. */
+/** The running command, which an interruption waits for. */
 let running: ChildProcess | undefined
 
-/** Load on the site while something is done, and a second more on each side of it. */
+/** Runs `work` under load, which starts one second before it and ends one second after it. */
 async function underLoad(url: string, work: () => Promise<number>): Promise<{ report: Report; took: number }> {
   const load: Load = await startLoad({ url, clients: CLIENTS, headers: ['life-version'], maxSeconds: 120 })
   await pause(1_000)
@@ -113,20 +117,20 @@ async function underLoad(url: string, work: () => Promise<number>): Promise<{ re
 
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 
-/** What the load saw while the traffic moved. */
-function sentence(what: string, { report, took }: { report: Report; took: number }): string {
+/** Summarises what the load generator measured during a switch. */
+function summary(title: string, { report, took }: { report: Report; took: number }): string {
   const { socket, ...requests } = report.kinds
   const sent = Object.values(requests).reduce((sum, kind) => sum + kind.sent, 0)
   const failed = Object.values(requests).reduce((sum, kind) => sum + kind.failed, 0)
-  // Two clients ask at once, so that an answer of the old version can arrive after the first of the new one.
+  // Two clients send requests concurrently, so a response of the old version can arrive after the first of the new one.
   const versions = [...new Set(requests.fresh.seen.map(seen => seen.value))].join(' then ')
   const reasons = Object.values(requests).flatMap(kind => Object.entries(kind.reasons))
   const [before = '', after = ''] = [requests.fresh.seen.at(0)?.value, requests.fresh.seen.at(-1)?.value]
-  const of = (version: string) => requests.fresh.seen.filter(seen => seen.value === version)
-  const lastOld = Math.max(...of(before).map(seen => seen.lastAnsweredAt))
-  const firstNew = Math.min(...of(after).map(seen => seen.firstAnsweredAt))
+  const ofVersion = (version: string) => requests.fresh.seen.filter(seen => seen.value === version)
+  const lastOld = Math.max(...ofVersion(before).map(seen => seen.lastAnsweredAt))
+  const firstNew = Math.min(...ofVersion(after).map(seen => seen.firstAnsweredAt))
   return [
-    `${what}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
+    `${title}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
     `  WebSockets: ${CLIENTS.socket - report.drops.length} of ${CLIENTS.socket} kept, ${socket.sent} messages sent, ${socket.failed} failed`,
     `  fresh connections saw ${versions}, the last answer of one and the first of the other ${Math.round(Math.abs(firstNew - lastOld))} ms apart`,
     `  switched at ${new Date(firstNew).toISOString().slice(11, 23)} UTC; the whole command took ${Math.round(took)} ms`,
@@ -137,7 +141,7 @@ class Interrupted extends Error {}
 
 let interrupted = false
 
-/** Rejects when we are interrupted, and the command that was running has ended: it unwinds by itself. */
+/** Rejects after an interruption, once the running command has cleaned up and exited. */
 const interruption = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
@@ -146,15 +150,15 @@ const interruption = new Promise<never>((_, reject) => {
         reject(new Interrupted(flags.keep ? 'Interrupted.' : 'Interrupted: the throw-away host is gone.'))
       if (!running) return stop()
       running.once('close', stop)
-      // A Ctrl-C of a terminal reaches the command too; a second one would end it before it has unwound.
+      // The terminal sends Ctrl-C to the command too; a second signal would terminate it before it has cleaned up.
       if (signal === 'SIGTERM' || !process.stdin.isTTY) running.kill(signal)
     })
 })
-// Until somebody waits for it, its rejection is nobody's concern.
+// Prevents an unhandled rejection while nothing awaits it.
 interruption.catch(() => undefined)
 
 async function rehearse(): Promise<boolean> {
-  say('A throw-away host is being made: sshd, systemd and nginx.')
+  print('Creating a throw-away host with sshd, systemd and nginx.')
   const host = await openRehearsalHost({
     ...flags,
     watch(child) {
@@ -171,8 +175,8 @@ async function rehearse(): Promise<boolean> {
     return await Promise.race([play(host, folder), interruption])
   } finally {
     if (flags.keep) {
-      say(`\nThe host was kept. Enter it:  ${host.enter}\nThrow it away: ${host.remove}`)
-      if (folder) say(`The project:   ${folder}`)
+      print(`\nThe host was kept. Log in:    ${host.enter}\nDelete it: ${host.remove}`)
+      if (folder) print(`Project:   ${folder}`)
     } else {
       await host[Symbol.asyncDispose]()
       if (folder) await rm(folder, { recursive: true, force: true })
@@ -194,24 +198,24 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   await run('status')
   const back = await underLoad(host.url, () => run('rollback'))
   const line = '"this is #{node()}, version #{Life.version()}"'
-  say(`> ${line}\n${await typeInto(folder, host, 'green', line)}`)
+  print(`> ${line}\n${await typeInto(folder, host, 'green', line)}`)
   await run('status')
 
-  say(`\nWhat happened, on ${host.about}:`)
-  say(sentence('promote green (0.1.0 to 0.1.1)', promoted))
-  say(sentence('rollback (0.1.1 to 0.1.0)', back))
+  print(`\nResults on ${host.description}:`)
+  print(summary('promote green (0.1.0 to 0.1.1)', promoted))
+  print(summary('rollback (0.1.1 to 0.1.0)', back))
   const lost = [promoted, back].some(({ report }) => report.failed > 0 || report.drops.length > 0)
-  say(lost ? '\nSomething was lost.' : '\nNothing was lost: 0 requests failed, 0 WebSockets cut.')
+  print(lost ? '\nRequests or WebSockets were lost.' : '\nNothing was lost: 0 requests failed, 0 WebSockets cut.')
   return !lost
 }
 
 try {
   process.exitCode = (await rehearse()) ? 0 : 1
 } catch (error) {
-  // What a Ctrl-C ended fails in its own words; the host that it was making is gone by now.
+  // After a Ctrl-C the interrupted operation fails with an error of its own; the host has been removed by then.
   const message = messageOf(error)
-  say(`\n${interrupted && !(error instanceof Interrupted) ? `Interrupted: ${message}` : message}`)
-  // What was running may have left handles behind; all that must not stay was removed.
+  print(`\n${interrupted && !(error instanceof Interrupted) ? `Interrupted: ${message}` : message}`)
+  // Open handles may remain; everything that must be removed has been removed.
   process.exit(interrupted ? 130 : 1)
 }
 

@@ -42,8 +42,8 @@ describe('a slope', () => {
     ).toBeCloseTo(5)
   })
 
-  it('needs two places', () => {
-    expect(() => slope([{ x: 1, y: 1 }])).toThrow('two places')
+  it('needs two different x values', () => {
+    expect(() => slope([{ x: 1, y: 1 }])).toThrow('two different x values')
   })
 })
 
