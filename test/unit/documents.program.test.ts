@@ -1,4 +1,4 @@
-/** The TypeScript in the documents is TypeScript: it compiles against the package as it is, as strictly as our own. */
+/** Compiles the TypeScript of the documents against the package, with our own compiler options. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const read = (name: string) => readFileSync(join(HOME, name), 'utf8')
 const blocksOf = (text: string) => [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
 
-/** What the compiler says of each text; the texts stand beside the real files, where `switchyard` means this package. */
+/** Compiler errors per text. The texts are placed in the root folder, where `switchyard` resolves to this package. */
 function problems(texts: Readonly<Record<string, string>>): Record<string, string[]> {
   const { config } = ts.readConfigFile(join(HOME, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: ['index.ts'] }, ts.sys, HOME)
@@ -25,11 +25,12 @@ function problems(texts: Readonly<Record<string, string>>): Record<string, strin
   }
   const program = ts.createProgram([...textOf.keys()], options, host)
   const of = (name: string) => ts.getPreEmitDiagnostics(program, program.getSourceFile(join(HOME, name)))
-  const said = (name: string) => of(name).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
-  return Object.fromEntries(Object.keys(texts).map(name => [name, said(name)]))
+  const messages = (name: string) =>
+    of(name).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
+  return Object.fromEntries(Object.keys(texts).map(name => [name, messages(name)]))
 }
 
-it('the TypeScript of the README and of docs/ compiles, and a mistake in it would be found', () => {
+it('the TypeScript of the README and of docs/ compiles, and a control with an error does not', () => {
   const blocks = ['README.md', 'docs/architecture.md', 'docs/contributing.md'].flatMap(name => blocksOf(read(name)))
   expect(blocks).toHaveLength(4)
   const texts = Object.fromEntries(blocks.map((code, i) => [`document-${i}.ts`, code]))
@@ -38,7 +39,7 @@ it('the TypeScript of the README and of docs/ compiles, and a mistake in it woul
   for (const name of Object.keys(texts)) expect(found[name], texts[name]).toEqual([])
 })
 
-it("the README's Taskfile has at most 25 lines", () => {
+it('the Taskfile of the README has at most 25 lines', () => {
   const [taskfile = ''] = blocksOf(read('README.md'))
   expect(taskfile.trimEnd().split('\n').length).toBeLessThanOrEqual(25)
 })

@@ -11,8 +11,8 @@ import { PARTS, samples } from '../support/scripts.ts'
 import { checkFiles, checkTexts, hasShellcheck } from '../support/shellcheck.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const sources = ['host', 'slots', 'plugins'].flatMap(room =>
-  readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map(path => join(root, room, path)),
+const sources = ['host', 'slots', 'plugins'].flatMap(folder =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(path => join(root, folder, path)),
 )
 const programs = sources.filter(path => path.endsWith('.sh'))
 const textOf = (path: string) => readFileSync(path, 'utf8')
@@ -27,19 +27,19 @@ if (!hasShellcheck) console.warn('No script was checked: shellcheck is not insta
 const why = hasShellcheck ? '' : ' (skipped: shellcheck is not installed: apt-get install shellcheck)'
 
 describe('shellcheck', () => {
-  checked(`finds a quote that is missing, and a variable that nothing has set${why}`, () => {
+  checked(`finds a missing quote and an unset variable${why}`, () => {
     const found = checkTexts({ quote: 'read -r it\nrm $it', unset: 'echo "$it"', fine: 'read -r it\nrm "$it"' })
     expect(found).toMatch(/^quote\.sh:4:4: .*\[SC2086\]\nunset\.sh:3:7: .*\[SC2154\]\n$/)
   })
 })
 
-describe('shellcheck finds nothing', () => {
+describe('shellcheck reports nothing', () => {
   checked(`in the programs${why}`, () => {
     expect(programs.length).toBeGreaterThan(20)
     expect(checkFiles(programs)).toBe('')
   })
 
-  checked(`in what is run on our own machines${why}`, () => {
+  checked(`in the scripts for our own machines${why}`, () => {
     const others = ['bench/script', 'vagrant'].flatMap(folder =>
       readdirSync(join(root, folder)).map(it => join(root, folder, it)),
     )
@@ -47,13 +47,13 @@ describe('shellcheck finds nothing', () => {
     expect(checkFiles([...ours, ...others.filter(path => path.endsWith('.sh'))])).toBe('')
   })
 
-  checked(`in the scripts that are made${why}`, () => {
+  checked(`in the generated scripts${why}`, () => {
     expect(checkTexts(Object.fromEntries(Object.entries(made).map(([name, { text }]) => [name, text])))).toBe('')
   })
 })
 
-describe('the samples of scripts', () => {
-  it('have one of each function that makes a script', () => {
+describe('the script samples', () => {
+  it('include every function that makes a script', () => {
     const maker =
       /^export (?:(?:const|function) (\w+)(?: = )?\((?:[^()]|\([^()]*\))*\): Script\b|const (\w+)(?:: Script)? = (?:sh\.|program\())/gm
     const names = sources
@@ -66,24 +66,24 @@ describe('the samples of scripts', () => {
   })
 })
 
-describe('a program', () => {
+describe('a shell program', () => {
   const each = programs.map((path): [string, string] => [basename(path), textOf(path)])
 
-  it('has a name of its own, because the bundle has all of them in one folder', () => {
+  it('has a unique name, because the bundle has all of them in one folder', () => {
     expect(new Set(each.map(([name]) => name)).size).toBe(each.length)
   })
 
-  it('is read by a module beside it', () => {
+  it('is used by a module in the same folder', () => {
     const beside = (path: string) => sources.filter(it => it.endsWith('.ts') && dirname(it) === dirname(path))
     const unused = programs.filter(path => !beside(path).some(it => textOf(it).includes(`'./${basename(path)}'`)))
     expect(unused).toEqual([])
   })
 
-  it.each(each)('%s says what it is for', (_, text) => {
+  it.each(each)('%s starts with a description', (_, text) => {
     expect(text).toMatch(/^#!\/bin\/bash -eu\n# [A-Z]/)
   })
 
-  it.each(each)('%s ends with codes that have a name in the registry and in its head', (_, text) => {
+  it.each(each)('%s uses only exit codes that are in the registry and in its header', (_, text) => {
     const names = Object.values(EXIT).flatMap(group => Object.keys(group))
     const known = names.map(name => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`))
     const body = text.replace(/^\s*#.*$/gm, '')
@@ -97,7 +97,7 @@ describe('a program', () => {
 })
 
 describe('exit codes', () => {
-  it('mean one thing each in a script, and are none that a shell or a tool ends with', () => {
+  it('are unique within a script and distinct from those of shells and tools', () => {
     for (const group of Object.values(EXIT)) {
       const codes: readonly number[] = Object.values(group)
       expect(new Set(codes).size).toBe(codes.length)
@@ -105,7 +105,7 @@ describe('exit codes', () => {
     }
   })
 
-  it('have one for a lost lock that no other script has', () => {
+  it('include one for a lost lock that no other script uses', () => {
     const all: readonly number[] = Object.values(EXIT).flatMap(group => Object.values(group))
     expect(all.filter(code => code === EXIT.fence.refused)).toHaveLength(1)
   })
@@ -115,11 +115,11 @@ describe('a batch', () => {
   const run = async (text: string) => (await promisify(execFile)('bash', ['-c', text], { maxBuffer: 1 << 26 })).stdout
   const parts = (...scripts: Script[]) => scripts.map(script => ({ script, input: '' }))
 
-  it('of all scripts is bash', async () => {
+  it('of all scripts is valid bash', async () => {
     for (const batch of [inOrder, sideBySide]) await run(`set -n\n${batch(parts(...Object.values(made)), '3fa9').text}`)
   })
 
-  it('gives a script no variable but the moment at which it began, which the journal asks for', async () => {
+  it('passes a script no variable except its start time, which the journal uses', async () => {
     const names = async (text: string) => (await run(text)).split('\n').filter(name => /^[a-z]\w*$/.test(name))
     const script = sh.read`compgen -v`
     const alone = await names(script.text)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import * as surface from '../../index.ts'
 
-it('the public surface is this and no more: a change of it is a decision', () => {
+it('the public API has exactly these exports', () => {
   expect(Object.keys(surface).sort()).toEqual([
     'Fault',
     'arg',

@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 const untouched = async () => expect(await readdir(folder)).toEqual([])
 
-test('what only looks is done, and nothing is printed', async () => {
+test('a dry run executes reads and prints nothing for them', async () => {
   expect(await host.capture(sh.read`echo asked`)).toBe('asked')
   expect(await host.run(sh.read`echo out; exit 3`)).toEqual({ code: 3, stdout: 'out\n', stderr: '' })
   expect(await host.$readonly`echo ${'a b'}`.text()).toBe('a b\n')
@@ -35,7 +35,7 @@ test('what only looks is done, and nothing is printed', async () => {
   expect(printed).toEqual([])
 })
 
-test('a script that writes is printed as it would run, and succeeds with no output', async () => {
+test('a dry run prints a writing script, which succeeds without output', async () => {
   const script = sh.write`touch ${`${folder}/a`}
 touch ${`${folder}/b c`}`
   expect(await host.run(script)).toEqual({ code: 0, stdout: '', stderr: '' })
@@ -45,7 +45,7 @@ touch ${`${folder}/b c`}`
   await untouched()
 })
 
-test('a command of $ is printed with its options, and is a genuine ProcessPromise that succeeds', async () => {
+test('a dry run prints a command of $ with its options, and returns a real ProcessPromise that succeeds', async () => {
   const promise = host.$({ cwd: folder, env: { A: 'b c' } })`touch ${'a b'}`
   expect(promise).toBeInstanceOf(ProcessPromise)
   const output = await promise
@@ -61,7 +61,7 @@ test('a command of $ is printed with its options, and is a genuine ProcessPromis
   await untouched()
 })
 
-test('files are printed with their mode and size, and a text with its lines', async () => {
+test('a dry run prints files with mode and size, and the lines of a text', async () => {
   await host.write(join(folder, 'env'), 'A=1\nB=2\n', 0o600)
   const source = join(tmpdir(), `switchyard-dry-source-${process.pid}`)
   await writeFile(source, 'x'.repeat(10))
@@ -78,12 +78,12 @@ test('files are printed with their mode and size, and a text with its lines', as
   await untouched()
 })
 
-test('a console is printed and not opened', async () => {
+test('a dry run prints a console command and does not open the console', async () => {
   expect(await host.attach('bin/app remote')).toBe(0)
   expect(printed).toEqual(['this machine$ bin/app remote (with this terminal)'])
 })
 
-test('a script that would stay is printed; it says nothing and ends when it is let go', async () => {
+test('a dry run prints a spawned script, which has no output and ends when disposed', async () => {
   const held = await host.spawn(sh.write`flock ${`${folder}/lock`} cat`)
   held.send('a line')
   const lines: string[] = []

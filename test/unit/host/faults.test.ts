@@ -10,22 +10,25 @@ test.each([
     (command: string) => hostFaults.COMMAND_FAILED({ host: 'web', command, code: 1, stderr: 'why' }),
   ],
   [
-    'one that took too long',
+    'a command that timed out',
     (command: string) => hostFaults.COMMAND_TIMED_OUT({ host: 'web', command, timeout: 1, stderr: 'why' }),
   ],
-  ['one that was interrupted', (command: string) => hostFaults.COMMAND_INTERRUPTED({ host: 'web', command })],
-  ['one that was not run', (command: string) => hostFaults.COMMAND_SKIPPED({ host: 'web', command, after: command })],
+  ['a command that was interrupted', (command: string) => hostFaults.COMMAND_INTERRUPTED({ host: 'web', command })],
   [
-    'one whose connection was lost',
+    'a command that was skipped',
+    (command: string) => hostFaults.COMMAND_SKIPPED({ host: 'web', command, after: command }),
+  ],
+  [
+    'a command whose connection was lost',
     (during: string) => hostFaults.CONNECTION_LOST({ host: 'web', during, reason: 'cut' }),
   ],
-  ['one that was asked for too late', (during: string) => hostFaults.HOST_CLOSED({ host: 'web', during })],
-])('%s is told with one short line of it', (_, made) => {
+  ['a command on a closed host', (during: string) => hostFaults.HOST_CLOSED({ host: 'web', during })],
+])('the fault for %s quotes only one short line of the command', (_, made) => {
   for (const command of [long, wide, `\n${long}`]) {
-    const { message, hint: next, detail = '' } = made(command)
-    for (const words of [message, next]) {
-      expect(words).not.toContain('\n')
-      expect(words.length).toBeLessThan(300)
+    const { message, hint, detail = '' } = made(command)
+    for (const text of [message, hint]) {
+      expect(text).not.toContain('\n')
+      expect(text.length).toBeLessThan(300)
     }
     expect(message).toMatch(/# a script \.\.\.|printf %s x+ \.\.\./)
     expect(['', 'why']).toContain(detail)

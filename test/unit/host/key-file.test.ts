@@ -30,7 +30,7 @@ const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve }).privateKey
 const edwards = generateKeyPairSync('ed25519').privateKey
 
-describe('the key in a file', () => {
+describe('a key file', () => {
   it.each([
     ['RSA in PKCS#1', text(rsa, 'pkcs1'), 'ssh-rsa'],
     ['RSA in PKCS#8', text(rsa, 'pkcs8'), 'ssh-rsa'],
@@ -39,7 +39,7 @@ describe('the key in a file', () => {
     ['P-521 in PKCS#8', text(ec('P-521'), 'pkcs8'), 'ecdsa-sha2-nistp521'],
     ['Ed25519 in PKCS#8', text(edwards, 'pkcs8'), 'ssh-ed25519'],
     ['Ed25519 with the line ends of Windows', text(edwards, 'pkcs8').replaceAll('\n', '\r\n'), 'ssh-ed25519'],
-  ])('is found: %s', async (_, pem, type) => {
+  ])('is read: %s', async (_, pem, type) => {
     const found = await read(pem)
     expect(found).toMatchObject({ problem: undefined, key: { type } })
     expect(found?.key?.isPrivateKey()).toBe(true)
@@ -51,27 +51,27 @@ describe('the key in a file', () => {
   const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open sesame' } as const
   it.each([
     ['a passphrase, in PKCS#8', String(edwards.export(cipher)), /passphrase/, true],
-    ['half of it', text(rsa, 'pkcs8').slice(0, 300), /damaged/, false],
-    ['a word', 'hello\n', /damaged/, false],
-    ['nothing', '', /damaged/, false],
+    ['a truncated key', text(rsa, 'pkcs8').slice(0, 300), /damaged/, false],
+    ['other text', 'hello\n', /damaged/, false],
+    ['an empty file', '', /damaged/, false],
     [
       'a header alone',
       '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n',
       /damaged/,
       false,
     ],
-  ])('that cannot be used has a reason: %s', async (_, pem, problem, forAgent) => {
+  ])('is rejected with the reason: %s', async (_, pem, problem, forAgent) => {
     expect(await read(pem)).toMatchObject({ key: undefined, forAgent, problem: expect.stringMatching(problem) })
   })
 
-  it('is not used when others can read it, as with ssh', async () => {
+  it('is rejected when others can read it, as by ssh', async () => {
     expect(await read(text(rsa, 'pkcs8'), 0o644)).toMatchObject({
       key: undefined,
       problem: expect.stringMatching(/644/),
     })
   })
 
-  it('may live in the agent alone: then its public half is enough', async () => {
+  it('may contain only the public key when the agent has the private one', async () => {
     const path = join(folder, 'elsewhere')
     const blob = Buffer.concat([field('ssh-ed25519'), field(Buffer.alloc(32, 1))])
     await writeFile(`${path}.pub`, `ssh-ed25519 ${blob.toString('base64')} ann\n`)
@@ -95,14 +95,14 @@ describe('a certificate', () => {
     [0, 2_000_000_000, undefined],
     [0, 1_000_000_000, 'expired on 2001-09-09'],
     [1_900_000_000, 2_000_000_000, 'not valid before 2030-03-17'],
-  ])('from %d to %d', (from, until, problem) => {
+  ])('that is valid from %d to %d has the right problem, if any: %s', (from, until, problem) => {
     const key = Buffer.concat([field('ssh-ed25519'), field(Buffer.alloc(32, 1))])
     const blob = made(from, until)
     expect(isCertificate(blob)).toBe(true)
     expect(certificateOf(blob, new Date('2026-01-01'))).toEqual({ blob, key, problem })
   })
 
-  test('that is cut off, or a mere key, is none', () => {
+  test('is not recognised in a truncated one or in a plain key', () => {
     expect(certificateOf(made(0, 1).subarray(0, 60))).toBeUndefined()
     expect(certificateOf(Buffer.concat([field('ssh-ed25519'), field('key')]))).toBeUndefined()
     for (const line of ['', 'x', 'ssh-ed25519', 'ssh-ed25519 AAAA', 'ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAA'])
@@ -110,7 +110,7 @@ describe('a certificate', () => {
   })
 })
 
-test('a field that is longer than its data is an error, and never read beyond it', () => {
+test('a wire field that is longer than its data throws a RangeError', () => {
   expect(() => new Fields(Buffer.from([0, 0, 0, 9, 1])).next()).toThrow(RangeError)
   expect(() => new Fields(Buffer.from([0, 0])).next()).toThrow(RangeError)
 })

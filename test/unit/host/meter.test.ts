@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { startSlowProxy } from '../../../dev/slow-proxy.ts'
 import { meter, trips } from '../../../host/ssh/traffic-meter.ts'
 
-it('words that are sent at once cost one trip together, and each that waits for an answer one more', () => {
+it('packets sent together count as one round trip, and each that waits for a response as one more', () => {
   const chain = trips()
   chain.measured(100)
   for (const at of [0, 1, 2]) chain.sent(at)
@@ -16,7 +16,7 @@ it('words that are sent at once cost one trip together, and each that waits for 
   expect(chain.count()).toBe(2)
 })
 
-it('what comes sooner than the line is long answers an earlier word, or none', () => {
+it('a packet received within less than a round trip is not the response to the last one sent', () => {
   const chain = trips()
   chain.measured(100)
   chain.received(0)
@@ -27,14 +27,14 @@ it('what comes sooner than the line is long answers an earlier word, or none', (
   chain.received(110)
   expect(chain.count()).toBe(1)
   chain.sent(115)
-  // The answer to what was sent at 50.
+  // The response to the packet sent at 50.
   chain.received(150)
   expect(chain.count()).toBe(1)
   chain.received(215)
   expect(chain.count()).toBe(2)
 })
 
-it('a long upload whose window is opened again and again costs what its length takes, and no more', () => {
+it('a long upload counts only the round trips of its duration, despite window updates', () => {
   const chain = trips()
   chain.measured(100)
   for (let at = 0; at < 1_000; at++) {
@@ -45,11 +45,11 @@ it('a long upload whose window is opened again and again costs what its length t
   expect(chain.count()).toBeLessThanOrEqual(13)
 })
 
-it('what happened before the length of the line was known is counted then', () => {
+it('packets before the round trip time is known are counted afterwards', () => {
   const chain = trips()
   chain.unmeasured()
   chain.sent(0)
-  // The greeting of the other side, which waited for nothing.
+  // The greeting of the server, which waited for nothing.
   chain.received(50)
   chain.sent(50)
   chain.received(100)
@@ -60,7 +60,7 @@ it('what happened before the length of the line was known is counted then', () =
   expect(chain.count()).toBe(2)
 })
 
-it('says what a proxy on the line says', async () => {
+it('the meter agrees with a proxy on the connection', async () => {
   const server = createServer(socket => socket.write('hello') && socket.pipe(socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -70,16 +70,16 @@ it('says what a proxy on the line says', async () => {
   const open = connect(proxy.port, '127.0.0.1')
   await once(open, 'connect')
   const socket = counted.watch(open)
-  const ask = async (words: string, more = 0) => {
-    socket.write(words)
-    for (let heard = 0; heard < words.length + more; ) heard += (await once(socket, 'data'))[0].length
+  const ask = async (text: string, more = 0) => {
+    socket.write(text)
+    for (let received = 0; received < text.length + more; ) received += (await once(socket, 'data'))[0].length
   }
   socket.resume()
-  // Both sides greet at once; the next word waits for the answer to the first.
+  // Both sides greet at once; the next packet waits for the response to the first.
   await ask('who', 'hello'.length)
   await ask('exchange')
   answered()
-  await Promise.all([ask('two'), ask('at once'), delay(50).then(() => ask('one a little later'))])
+  await Promise.all([ask('two'), ask('at once'), delay(50).then(() => ask('a little later'))])
   await ask('x'.repeat(200_000))
   expect(proxy.turns()).toBe(4)
   expect(counted.traffic()).toEqual({ roundTrips: 4, sent: proxy.bytes.up, received: proxy.bytes.down })

@@ -9,7 +9,7 @@ import { gather } from '../../../host/exec/run.ts'
 import type { Ending, Machine, Session } from '../../../host/machine.ts'
 import { Fault } from '../../../runner/fault.ts'
 
-/** A machine whose one process is made of streams that the test holds. */
+/** A machine with one process, whose streams the test controls. */
 function puppet() {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
   const killed: string[] = []
@@ -40,26 +40,26 @@ function puppet() {
   return { machine, stdin, stdout, stderr, killed, end }
 }
 
-/** The same, with what comes before a shell is ready. */
+/** The same, including the handshake before a shell is ready. */
 const readied = () => {
-  const puppeteer = puppet()
-  const shell = puppeteer.machine.shell
+  const controls = puppet()
+  const shell = controls.machine.shell
   const machine: Machine = {
-    ...puppeteer.machine,
+    ...controls.machine,
     async shell() {
       const session = await shell()
       await ready('puppet', session)
       return session
     },
   }
-  return { ...puppeteer, machine }
+  return { ...controls, machine }
 }
 
-test('what a start-up file prints before the mark is not output, and the mark may come in pieces', async () => {
+test('the output of a start-up file before the marker is discarded, even if the marker arrives in pieces', async () => {
   const { machine, stdin, stdout, stderr, end } = readied()
   const process = start(machine, 'true', 'true')
-  const said = gather(process.stdout)
-  const erred = gather(process.stderr)
+  const output = gather(process.stdout)
+  const errors = gather(process.stderr)
   const given = gather(stdin)
   for (const piece of ['noise \0 no', 'ise\n', '\0', '\n']) stdout.write(piece)
   for (const piece of ['motd\n\0', '4', '2']) stderr.write(piece)
@@ -72,16 +72,16 @@ test('what a start-up file prints before the mark is not output, and the mark ma
   stderr.write('err')
   end({ code: 0, signal: null })
   expect(await process.ended).toEqual({ code: 0, signal: null })
-  expect([said(), erred()]).toEqual(['out \0\n binary', 'err'])
+  expect([output(), errors()]).toEqual(['out \0\n binary', 'err'])
 })
 
-test('a signal waits until the shell is there', async () => {
+test('a signal before the start prevents the script, and one after it reaches the shell', async () => {
   const { machine, stdin, killed, end } = puppet()
   const process = start(machine, 'sleep 1', 'sleep')
   process.stdout.resume()
   process.stderr.resume()
   process.kill('SIGTERM')
-  // The shell was not asked for in this turn yet: it is not given the script at all.
+  // The shell was not opened yet, so it never gets the script.
   expect(await process.ended).toEqual({ code: null, signal: 'SIGTERM' })
   expect([killed, stdin.read()]).toEqual([[], null])
   end({ code: 0, signal: null })
@@ -97,7 +97,7 @@ test('a signal waits until the shell is there', async () => {
   expect(await second.ended).toEqual({ code: null, signal: 'SIGTERM' })
 })
 
-test('a lost connection is a Fault, whatever was said before', async () => {
+test('a lost connection ends a process with a Fault, whatever its output was', async () => {
   const { machine, stdout, end } = puppet()
   const process = start(machine, 'deploy', 'deploy it')
   process.stdout.resume()
@@ -113,7 +113,7 @@ test('a lost connection is a Fault, whatever was said before', async () => {
   })
 })
 
-test('a machine that does not run bash is told with what it said', async () => {
+test('a machine without bash is reported with the output of its shell', async () => {
   const { machine, stderr, end } = readied()
   const process = start(machine, 'true', 'true')
   process.stdout.resume()
@@ -130,16 +130,16 @@ test('a machine that does not run bash is told with what it said', async () => {
 })
 
 describe('F69 a start-up file', () => {
-  /** What becomes of a script when the shell does this once its input has ended, and before that nothing. */
-  const waiting = async (then: (it: ReturnType<typeof puppet>) => void) => {
+  /** The result of a script whose shell is silent until its input ends, and then does this. */
+  const afterInputEnds = async (then: (controls: ReturnType<typeof puppet>) => void) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     try {
-      const it = readied()
-      const process = start(it.machine, 'rm -rf everything', 'rm')
+      const controls = readied()
+      const process = start(controls.machine, 'rm -rf everything', 'rm')
       process.stdout.resume()
       process.stderr.resume()
-      const given = gather(it.stdin)
-      it.stdin.on('end', () => then(it))
+      const given = gather(controls.stdin)
+      controls.stdin.on('end', () => then(controls))
       await vi.advanceTimersByTimeAsync(30_000)
       expect(given()).toBe('')
       return await process.ended
@@ -148,8 +148,8 @@ describe('F69 a start-up file', () => {
     }
   }
 
-  test('that reads the input is told, and gets nothing to read', async () => {
-    const fault = await waiting(({ stdout, stderr }) => {
+  test('that reads the input is reported, and gets no script to read', async () => {
+    const fault = await afterInputEnds(({ stdout, stderr }) => {
       stdout.write('\0\n')
       stderr.write('\x0042\n')
     })
@@ -157,18 +157,18 @@ describe('F69 a start-up file', () => {
     expect(fault).toMatchObject({ hint: expect.stringContaining('~/.bashrc') })
   })
 
-  test('that starts another program instead is told, and that one gets nothing to run', async () => {
-    const fault = await waiting(({ end }) => end({ code: 0, signal: null }))
+  test('that starts another program instead is reported, and that program gets no script', async () => {
+    const fault = await afterInputEnds(({ end }) => end({ code: 0, signal: null }))
     expect(fault).toMatchObject({ code: 'NO_BASH', message: expect.stringContaining('another program in its place') })
   })
 
-  test('that never ends is told', async () => {
-    const fault = await waiting(() => undefined)
+  test('that never ends is reported', async () => {
+    const fault = await afterInputEnds(() => undefined)
     expect(fault).toMatchObject({ code: 'NO_BASH', message: expect.stringContaining('have not ended after 15 s') })
   })
 })
 
-test('a script that cannot even begin is not held', async () => {
+test('spawning a script that cannot start is rejected', async () => {
   const { machine, stderr, end } = readied()
   const held = hold(machine, { writes: true, text: 'cat' })
   stderr.write('account closed\n')
@@ -177,7 +177,7 @@ test('a script that cannot even begin is not held', async () => {
   await expect(held).rejects.toMatchObject({ code: 'NO_BASH', message: expect.stringContaining('account closed') })
 })
 
-test('a shell that cannot be had is a Fault as a value', async () => {
+test('a shell that cannot be opened ends the process with a Fault', async () => {
   const { machine } = puppet()
   const shell = async () => {
     throw new Error('out of sessions')
@@ -189,7 +189,7 @@ test('a shell that cannot be had is a Fault as a value', async () => {
   })
 })
 
-test('an interruption ends what runs and not what is started after it', async () => {
+test('an interrupt ends running processes but not those started after it', async () => {
   const controller = new AbortController()
   const { machine, killed, end } = puppet()
   const begin = interruptible(machine, controller.signal)
@@ -211,19 +211,19 @@ test('an interruption ends what runs and not what is started after it', async ()
   expect(await undo.ended).toEqual({ code: 0, signal: null })
 })
 
-test('the reader takes one script up to a NUL and leaves the rest of its input to it', async () => {
+test('the reader takes the script up to a NUL and leaves the rest of the input to the script', async () => {
   const child = spawn(BASH[0], [...BASH.slice(1), READER], { env: { PATH: process.env.PATH, TMOUT: '1' } })
   child.stdin.end(`${preamble(['export A=b'])}read -r line; echo "$A $line"; cat; echo "\${s-unset}"\0one\ntwo\n`)
   expect(await ended(child)).toEqual({ code: 0, stdout: '\0\nb one\ntwo\nunset\n' })
 })
 
-test('the reader ends in peace when it is given no script', async () => {
+test('the reader exits with 0 when it gets no script', async () => {
   const child = spawn(BASH[0], [...BASH.slice(1), READER])
   child.stdin.end()
   expect(await ended(child)).toEqual({ code: 0, stdout: '\0\n' })
 })
 
-test('F69 the reader heeds nothing that the environment brings: options, functions, a start-up file, POSIXLY_CORRECT, the umask', async () => {
+test('F69 the reader ignores the environment: options, functions, start-up file, POSIXLY_CORRECT, umask', async () => {
   const env = {
     PATH: process.env.PATH,
     POSIXLY_CORRECT: '1',
@@ -245,11 +245,11 @@ test('F69 the reader heeds nothing that the environment brings: options, functio
   expect(await ended(direct)).toEqual({ code: 0, stdout: '\0\n/etc/hosts\ntext\n' })
 })
 
-/** With an `SHLVL`, or bash takes its piped input for a remote shell's and reads the start-up file of whoever runs the tests. */
+/** Includes `SHLVL`: without it, bash takes its piped input for a remote shell and reads the start-up file of the current user. */
 const quiet = { PATH: process.env.PATH, SHLVL: '2' }
 const shells = ['/bin/sh', '/bin/bash', '/bin/rbash', '/bin/dash', '/bin/tcsh', '/bin/zsh'].filter(existsSync)
 
-test.each(shells)('F69 %s as a login shell starts bash with a text of any characters', async shell => {
+test.each(shells)('F69 %s as a login shell starts bash with a script of any characters', async shell => {
   const text = `set -eu\nit='is! \\n "$0"'\nif ! false; then printf '%s|é' "$it" \\\\; exit 7; fi`
   for (const way of ['exec', 'plain'] as const) {
     if (way === 'exec' && shell === '/bin/rbash') continue
@@ -260,15 +260,15 @@ test.each(shells)('F69 %s as a login shell starts bash with a text of any charac
   }
 })
 
-test('F69 bash is started whatever the account has made of that word', async () => {
-  const said = (text: string, more = {}) => ended(spawn('bash', ['-c', text], { env: { ...quiet, ...more } }))
+test('F69 bash is started even if the account redefines that name', async () => {
+  const run = (text: string, more = {}) => ended(spawn('bash', ['-c', text], { env: { ...quiet, ...more } }))
   const ours = { code: 0, stdout: 'ours\n' }
-  expect(await said(startBash('echo ours', 'exec'), { 'BASH_FUNC_bash%%': '() { echo mine; }' })).toEqual(ours)
+  expect(await run(startBash('echo ours', 'exec'), { 'BASH_FUNC_bash%%': '() { echo mine; }' })).toEqual(ours)
   const aliases = "shopt -s expand_aliases; alias exec='echo mine' bash='echo mine'"
-  expect(await said(`${aliases}\n${startBash('echo ours', 'plain')}`)).toEqual(ours)
+  expect(await run(`${aliases}\n${startBash('echo ours', 'plain')}`)).toEqual(ours)
 })
 
-test("the line numbers of bash's errors are those of the script", async () => {
+test('the line numbers in errors of bash are those of the script', async () => {
   const child = spawn(BASH[0], [...BASH.slice(1), READER])
   const stderr: Buffer[] = []
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))

@@ -19,8 +19,8 @@ function fileOf(text: string): URL {
 }
 const bash = (text: string) => execFileSync('bash', ['-eu', '-o', 'pipefail', '-c', text], { encoding: 'utf8' })
 
-describe('a program', () => {
-  it('travels without comments, blank lines and indentation', () => {
+describe('program()', () => {
+  it('removes comments, blank lines and indentation', () => {
     const file = fileOf(`#!/bin/bash -eu
 # What it does.
 
@@ -33,7 +33,7 @@ fi
     expect(program(file).text).toBe("if true; then\necho 'a # b' # c\nfi")
   })
 
-  it('gets any value as it is, whether it is named once or often', () => {
+  it('passes any value unchanged, however often it is used', () => {
     const file = fileOf(
       `printf '<%s>' "$named_once" "$named_often" "\${named_often}" "\${a_list[@]}" "\${#other_list[@]}" "\${other_list[@]}"`,
     )
@@ -41,14 +41,14 @@ fi
     fc.assert(
       fc.property(nasty, nasty, fc.array(nasty), (namedOnce, namedOften, list) => {
         const { text } = program(file, { parameters: { namedOnce, namedOften, aList: list, otherList: list } })
-        const words = [namedOnce, namedOften, namedOften, ...list, String(list.length), ...list]
-        expect(bash(text)).toBe(words.map(word => `<${word}>`).join(''))
+        const args = [namedOnce, namedOften, namedOften, ...list, String(list.length), ...list]
+        expect(bash(text)).toBe(args.map(word => `<${word}>`).join(''))
       }),
       { numRuns: 30 },
     )
   })
 
-  it('calls a script that it gets by its name', () => {
+  it('calls a script parameter by its name', () => {
     const file = fileOf('first_step\nif second_step > /dev/null; then echo "$(second_step)"; fi')
     const parameters = { firstStep: sh.read`echo one`, secondStep: sh.read`echo two; true` }
     expect(program(file, { parameters }).text).toBe(
@@ -57,21 +57,21 @@ fi
     expect(bash(program(file, { parameters }).text)).toBe('one\ntwo\n')
   })
 
-  it('does nothing where a script that it gets is empty', () => {
+  it('does nothing for an empty script parameter', () => {
     const file = fileOf('if true; then\nstep\nfi\nother || echo bad')
     expect(bash(program(file, { parameters: { step: sh.read``, other: sh.read`` } }).text)).toBe('')
   })
 
-  it('has its exit codes written in, and none that it does not name', () => {
+  it('inlines the exit codes that the file uses, and no others', () => {
     const file = fileOf('exit "$disk_full"')
     expect(program(file, { parameters: { diskFull: 51, cutOff: 52 } }).text).toBe('exit 51')
   })
 
-  it('gets what it does not name itself, for what stands behind it', () => {
+  it('sets a parameter that the file does not use, for the scripts after it', () => {
     expect(program(fileOf('true'), { parameters: { later: 'x' } }).text).toBe('later=x\ntrue')
   })
 
-  it('writes when that is said, or when a script that it gets writes', () => {
+  it('counts as writing if declared so, or if a script parameter writes', () => {
     const file = fileOf('step')
     expect(program(file).writes).toBe(false)
     expect(program(file, { writes: true }).writes).toBe(true)
@@ -79,7 +79,7 @@ fi
     expect(program(file, { parameters: { step: sh.read`cat x` } }).writes).toBe(false)
   })
 
-  it('is read when its text is first asked for', () => {
+  it('reads its file only when the text is first used', () => {
     const script = program(new URL('./no-such-file.sh', import.meta.url))
     expect(script.writes).toBe(false)
     expect(() => script.text).toThrow('ENOENT')

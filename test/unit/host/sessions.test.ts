@@ -7,14 +7,14 @@ import { sessionsOn } from '../../../host/ssh/channels.ts'
 import type { Connection } from '../../../host/ssh/connection.ts'
 import { deferred } from '../../../runner/promises.ts'
 
-/** A server that allows so many sessions at a time; it takes a turn of the event loop to open one. Its shells say that they wait when `awake`. */
+/** A server that allows this many sessions at a time and opens each within a tick. Its shells are ready once `awake` resolves. */
 function server(
   allowed: number,
   slowToEnd = false,
   refuses = (_: string): string | undefined => undefined,
   awake?: Promise<void>,
 ) {
-  const seen = { asked: 0, open: 0, most: 0, commands: [] as string[], ran: [] as string[] }
+  const stats = { requested: 0, open: 0, most: 0, commands: [] as string[], ran: [] as string[] }
   let cut = (_: string) => {}
   let reason: string | undefined
   const lost = new Promise<string>(resolve => {
@@ -28,12 +28,12 @@ function server(
     _options: object,
     done: (error: Error | undefined, channel?: ClientChannel) => void,
   ) => {
-    seen.asked++
-    seen.commands.push(command)
-    const refused = seen.open >= allowed
-    if (!refused) seen.open++
-    if (!refused) seen.ran.push(command)
-    seen.most = Math.max(seen.most, seen.open)
+    stats.requested++
+    stats.commands.push(command)
+    const refused = stats.open >= allowed
+    if (!refused) stats.open++
+    if (!refused) stats.ran.push(command)
+    stats.most = Math.max(stats.most, stats.open)
     setImmediate(() => (refused ? done(new Error('open failed')) : done(undefined, channel(refuses(command)))))
   }
   const channel = (refusal?: string) => {
@@ -41,8 +41,8 @@ function server(
     const stderr = new PassThrough()
     const close = () => {
       if (duplex.destroyed) return
-      if (slowToEnd) setTimeout(() => seen.open--, 500)
-      else seen.open--
+      if (slowToEnd) setTimeout(() => stats.open--, 500)
+      else stats.open--
       duplex.destroy()
       duplex.emit('close', 0)
     }
@@ -53,7 +53,7 @@ function server(
     if (awake !== undefined) void awake.then(speak)
     else speak()
     if (refusal !== undefined) setImmediate(() => close())
-    // Its shell ends when its input does.
+    // The shell ends with its input.
     return Object.assign(duplex as Duplex, { stderr, close, end: close }) as unknown as ClientChannel
   }
   const connection: Connection = {
@@ -62,130 +62,127 @@ function server(
     ended: () => reason,
     close: async () => cut('closed'),
   }
-  return { seen, connection, cut }
+  return { stats, connection, cut }
 }
 
-const turns = async (count = 20) => {
+const ticks = async (count = 20) => {
   for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve))
 }
 
-test('at most eight are open at a time, and all that were asked for come', async () => {
-  const { seen, connection } = server(10)
+test('at most eight sessions are open at a time, and all requests are served', async () => {
+  const { stats, connection } = server(10)
   const sessions = sessionsOn('web', connection)
   const use = async () => {
     const session = await sessions.shell()
-    await turns(2)
+    await ticks(2)
     session.close()
   }
   await Promise.all(Array.from({ length: 30 }, use))
-  expect(seen.most).toBe(8)
+  expect(stats.most).toBe(8)
 })
 
-test('shells stand ready for the next commands', async () => {
-  const { seen, connection } = server(10)
+test('spare shells are opened for the next commands', async () => {
+  const { stats, connection } = server(10)
   const sessions = sessionsOn('web', connection)
   await sessions.shell()
-  await turns()
-  expect(seen.open).toBe(4)
-  const before = seen.asked
+  await ticks()
+  expect(stats.open).toBe(4)
+  const before = stats.requested
   let got: Session | undefined
   void sessions.shell().then(session => {
     got = session
   })
   await Promise.resolve()
-  expect([got === undefined, seen.asked - before]).toEqual([false, 1])
+  expect([got === undefined, stats.requested - before]).toEqual([false, 1])
 })
 
-test('shells can be opened before anything is asked for, and then nothing waits', async () => {
-  const { seen, connection } = server(10)
+test('shells prepared in advance are available without waiting', async () => {
+  const { stats, connection } = server(10)
   const sessions = sessionsOn('web', connection)
   sessions.prepare()
   sessions.prepare()
-  await turns()
-  expect(seen.open).toBe(3)
+  await ticks()
+  expect(stats.open).toBe(3)
   const got: Session[] = []
   for (let i = 0; i < 3; i++) void sessions.shell().then(session => got.push(session))
   await Promise.resolve()
   expect(got).toHaveLength(3)
-  await turns()
-  expect(seen.open).toBe(6)
+  await ticks()
+  expect(stats.open).toBe(6)
 })
 
-test('those who ask before the server has answered are served by the same flight, and shells stand ready beside them', async () => {
-  const { seen, connection } = server(10)
+test('requests before the first response of the server are sent together with those for spare shells', async () => {
+  const { stats, connection } = server(10)
   const sessions = sessionsOn('web', connection)
   sessions.prepare()
   const three = Promise.all([sessions.shell(), sessions.shell(), sessions.shell()])
-  expect(seen.asked).toBe(6)
+  expect(stats.requested).toBe(6)
   await three
-  await turns()
-  expect([seen.asked, seen.open]).toEqual([6, 6])
+  await ticks()
+  expect([stats.requested, stats.open]).toEqual([6, 6])
 })
 
-test('when the server has answered, a shell for later is opened behind the script that waits, not ahead of it', async () => {
+test('a spare shell is opened after the shell that a script waits for, not before it', async () => {
   const awake = deferred<void>()
-  const { seen, connection } = server(10, false, undefined, awake.promise)
+  const { stats, connection } = server(10, false, undefined, awake.promise)
   const sessions = sessionsOn('web', connection)
   sessions.prepare()
-  await turns()
+  await ticks()
   const shell = sessions.shell()
-  expect(seen.asked).toBe(3)
+  expect(stats.requested).toBe(3)
   awake.resolve()
   await shell
-  await turns()
-  expect([seen.asked, seen.open]).toEqual([4, 4])
+  await ticks()
+  expect([stats.requested, stats.open]).toEqual([4, 4])
 })
 
-test('a server that allows none is told to who asks, also when shells were to be prepared', async () => {
+test('a server that allows no sessions is reported to the first request after prepare()', async () => {
   const { connection } = server(0)
   const sessions = sessionsOn('web', connection)
   sessions.prepare()
-  await turns()
+  await ticks()
   await expect(sessions.shell()).rejects.toMatchObject({ code: 'NO_SESSION' })
 })
 
-test.each([1, 2, 3, 5, 7])(
-  'a server that allows %i serves all of them, and never fewer than one at a time',
-  async allowed => {
-    const { connection } = server(allowed)
-    const sessions = sessionsOn('web', connection)
-    const use = async (n: number) => {
-      const session = await sessions.shell()
-      await turns(2)
-      session.close()
-      return n
-    }
-    sessions.prepare()
-    const numbers = Array.from({ length: 20 }, (_, i) => i)
-    expect(await Promise.all(numbers.map(use))).toEqual(numbers)
-  },
-)
-
-test('a server that allows none is told, for each that asked, and not asked for ever', async () => {
-  const { seen, connection } = server(0)
+test.each([1, 2, 3, 5, 7])('a server that allows %i sessions serves all requests', async allowed => {
+  const { connection } = server(allowed)
   const sessions = sessionsOn('web', connection)
-  const asked = await Promise.allSettled([sessions.shell(), sessions.shell(), sessions.shell()])
-  expect(asked.map(it => (it.status === 'rejected' ? it.reason.code : it.status))).toEqual([
+  const use = async (n: number) => {
+    const session = await sessions.shell()
+    await ticks(2)
+    session.close()
+    return n
+  }
+  sessions.prepare()
+  const numbers = Array.from({ length: 20 }, (_, i) => i)
+  expect(await Promise.all(numbers.map(use))).toEqual(numbers)
+})
+
+test('a server that allows no sessions is reported to each request and not retried forever', async () => {
+  const { stats, connection } = server(0)
+  const sessions = sessionsOn('web', connection)
+  const results = await Promise.allSettled([sessions.shell(), sessions.shell(), sessions.shell()])
+  expect(results.map(result => (result.status === 'rejected' ? result.reason.code : result.status))).toEqual([
     'NO_SESSION',
     'NO_SESSION',
     'NO_SESSION',
   ])
-  const before = seen.asked
-  await turns()
-  expect(seen.asked).toBe(before)
+  const before = stats.requested
+  await ticks()
+  expect(stats.requested).toBe(before)
 })
 
-test('a server that still counts a session that has ended is asked again', async () => {
-  const { seen, connection } = server(1, true)
+test('a server that still counts an ended session is retried', async () => {
+  const { stats, connection } = server(1, true)
   const sessions = sessionsOn('web', connection)
   const first = await sessions.shell()
-  await turns()
+  await ticks()
   first.close()
   await sessions.shell()
-  expect(seen.asked).toBeGreaterThan(4)
+  expect(stats.requested).toBeGreaterThan(4)
 })
 
-test('who waits when the connection is lost is told', async () => {
+test('a waiting request is rejected when the connection is lost', async () => {
   const { connection, cut } = server(10)
   const sessions = sessionsOn('web', connection)
   const eight = Promise.all(Array.from({ length: 8 }, () => sessions.shell()))
@@ -196,23 +193,23 @@ test('who waits when the connection is lost is told', async () => {
   await expect(sessions.shell()).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
 })
 
-test('the signal for a process group is sent beside it, by a bash that is started as those of scripts are', async () => {
-  const { seen, connection } = server(10)
+test('a signal is sent to the process group in another session, by a bash started like that of a script', async () => {
+  const { stats, connection } = server(10)
   const session = await sessionsOn('web', connection).shell()
   session.kill('SIGTERM')
-  await turns(2)
-  expect(seen.commands.at(-1)).toBe(startBash('kill -s TERM -- -42 2>/dev/null || kill -s TERM 42', 'exec'))
+  await ticks(2)
+  expect(stats.commands.at(-1)).toBe(startBash('kill -s TERM -- -42 2>/dev/null || kill -s TERM 42', 'exec'))
 })
 
 describe('F66 a server that allows few sessions', () => {
-  /** Several connections to one server, each of which allows so many. */
+  /** Several connections to one server, each of which allows this many sessions. */
   const servers = (allowed: number, fails = false) => {
     const made = [server(allowed)]
     const another = async () => {
       if (fails) throw new Error('a second factor is wanted')
-      const one = server(allowed)
-      made.push(one)
-      return one.connection
+      const further = server(allowed)
+      made.push(further)
+      return further.connection
     }
     const sessions = sessionsOn('web', server0(made), another)
     return { made, sessions }
@@ -224,26 +221,26 @@ describe('F66 a server that allows few sessions', () => {
   }
 
   test.each([1, 2, 3])(
-    '%i on a connection: three stay open, others come and go beside them, and one can be ended',
+    '(%i per connection) keeps three open, opens and closes others beside them, and can signal one',
     async allowed => {
       const { made, sessions } = servers(allowed)
       sessions.prepare()
       const stay = [await sessions.shell(), await sessions.shell(), await sessions.shell()]
       for (let i = 0; i < 5; i++) {
         const session = await sessions.shell()
-        await turns(2)
+        await ticks(2)
         session.close()
       }
       stay[0]?.kill('SIGTERM')
       await vi.waitFor(() =>
-        expect(made.flatMap(({ seen }) => seen.ran).filter(it => it.includes('kill'))).toHaveLength(1),
+        expect(made.flatMap(({ stats }) => stats.ran).filter(command => command.includes('kill'))).toHaveLength(1),
       )
-      expect(made.every(({ seen }) => seen.most <= allowed)).toBe(true)
+      expect(made.every(({ stats }) => stats.most <= allowed)).toBe(true)
       expect(made.length).toBeLessThanOrEqual(Math.ceil(4 / allowed) + 1)
     },
   )
 
-  test('no further connection is made where none is needed', async () => {
+  test('gets no further connection if none is needed', async () => {
     const { made, sessions } = servers(10)
     await Promise.all(Array.from({ length: 8 }, () => sessions.shell()))
     const ninth = sessions.shell()
@@ -253,7 +250,7 @@ describe('F66 a server that allows few sessions', () => {
     await expect(ninth).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
   })
 
-  test('and lets nobody in a second time is told within seconds, and one that ends meanwhile is used', async () => {
+  test('but rejects a further connection is reported within seconds, and a session that ends meanwhile is reused', async () => {
     const { sessions } = servers(1, true)
     const first = await sessions.shell()
     const second = sessions.shell()
@@ -265,7 +262,7 @@ describe('F66 a server that allows few sessions', () => {
     })
   }, 15_000)
 
-  test('a further connection that is lost takes only its own sessions with it', async () => {
+  test('loses only the sessions of a further connection when that is lost', async () => {
     const { made, sessions } = servers(1)
     await sessions.shell()
     await sessions.shell()
@@ -275,17 +272,17 @@ describe('F66 a server that allows few sessions', () => {
   })
 })
 
-test('F69 where the login shell forbids exec, shells are started without it', async () => {
-  const { seen, connection } = server(10, false, command =>
+test('F69 shells are started without exec if the login shell forbids it', async () => {
+  const { stats, connection } = server(10, false, command =>
     command.startsWith('exec ') ? 'rbash: exec: restricted' : undefined,
   )
   const sessions = sessionsOn('web', connection)
   sessions.prepare()
   const [session] = await Promise.all([sessions.shell(), sessions.shell()])
-  expect(seen.commands.at(-1)).toMatch(/^"bash" --norc -p -c /)
+  expect(stats.commands.at(-1)).toMatch(/^"bash" --norc -p -c /)
   session.kill('SIGTERM')
-  await turns(2)
-  expect(seen.commands.at(-1)).toMatch(/^"bash" --norc -p -c 'kill /)
+  await ticks(2)
+  expect(stats.commands.at(-1)).toMatch(/^"bash" --norc -p -c 'kill /)
   await sessions.terminal('iex', {})
-  expect(seen.commands.at(-1)).toBe(startBash('iex', 'plain'))
+  expect(stats.commands.at(-1)).toBe(startBash('iex', 'plain'))
 })

@@ -5,7 +5,7 @@ import { parse, parseJump } from '../../../host/ssh/config.ts'
 const printed = (...lines: string[]) =>
   ['host web', 'user deploy', 'hostname web-1.example', 'port 2222', ...lines, ''].join('\n')
 
-test('what ssh -G prints becomes a configuration', () => {
+test('the output of ssh -G is parsed to a configuration', () => {
   const text = printed(
     'addressfamily inet6',
     'identitiesonly yes',
@@ -48,7 +48,7 @@ test('what ssh -G prints becomes a configuration', () => {
   })
 })
 
-test('the agent is the one of the environment, another one, or none', () => {
+test('the ssh agent comes from the environment or the configuration, or is off', () => {
   const env = { SSH_AUTH_SOCK: '/run/agent', MINE: '/run/mine' }
   const agent = (...lines: string[]) => parse('web', printed(...lines), env).agent
   expect(agent()).toBe('/run/agent')
@@ -59,25 +59,25 @@ test('the agent is the one of the environment, another one, or none', () => {
   expect(parse('web', printed(), {}).agent).toBeUndefined()
 })
 
-test('an unknown key is never taken without a word, unless the user chose accept-new', () => {
+test('an unknown host key is accepted without a question only with accept-new', () => {
   const unknown = (value: string) => parse('web', printed(`stricthostkeychecking ${value}`), {}).unknownKey
   expect(['true', 'ask', 'false', 'off', 'accept-new'].map(unknown)).toEqual(['refuse', 'ask', 'ask', 'ask', 'accept'])
 })
 
-test('a proxy command has its tokens filled in', () => {
+test('the tokens of a proxy command are expanded', () => {
   expect(parse('web', printed('proxycommand nc -X 5 %h %p # %% %r'), {}).proxyCommand).toBe(
     'nc -X 5 web-1.example 2222 # % deploy',
   )
   expect(parse('web', printed('proxycommand none'), {}).proxyCommand).toBeUndefined()
 })
 
-test('an alias is the name of the host key', () => {
+test('HostKeyAlias replaces the name of the host key', () => {
   const config = parse('web', printed('hostkeyalias Site.Example'), {})
   expect([config.knownAs, config.aliased]).toEqual(['site.example', true])
 })
 
 test.each(['bindinterface eth7', 'proxyusefdpass yes', 'revokedhostkeys /etc/ssh/revoked', 'tunnel point-to-point'])(
-  '"%s" would change whom we talk to, and is said',
+  'the unsupported setting "%s" is rejected',
   line => {
     expect(() => parse('web', printed(line), {})).toThrow(`sets "${line}", which is not supported`)
   },
@@ -89,6 +89,6 @@ test.each([
   ['gate:2200', { host: 'gate', port: 2200 }],
   ['me@[::1]:2200', { host: '::1', user: 'me', port: 2200 }],
   ['ssh://me@gate:2200', { host: 'gate', user: 'me', port: 2200 }],
-])('the jump %s is understood', (text, expected) => {
+])('the jump host %s is parsed', (text, expected) => {
   expect(parseJump(text)).toEqual(expected)
 })

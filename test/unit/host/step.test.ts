@@ -1,4 +1,4 @@
-/** What a host's commands are to the step that runs them; the host is this machine. */
+/** Commands of a host within a step; the host is this machine. */
 import { expect, test } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
@@ -20,7 +20,7 @@ async function performed(root: AnyTask) {
   const events: RunEvent[] = []
   const exit = await run({
     ...runOf(root, import.meta.filename, event => void events.push(event)),
-    outside: {
+    hooks: {
       onSignal: () => () => {},
       onStray: () => () => {},
       onStarved: () => () => {},
@@ -32,7 +32,7 @@ async function performed(root: AnyTask) {
   return { exit, events, lines }
 }
 
-test('each line of both streams is the output of the step, without secrets', async () => {
+test('each line of a host command on both streams is redacted output of the step', async () => {
   const first = task('First', {
     async run({ host }) {
       await host.$`echo one; echo hunter2-hunter2`
@@ -45,7 +45,7 @@ test('each line of both streams is the output of the step, without secrets', asy
   expect(lines).toEqual(['first: one', 'first: [hidden]', 'first: two', 'second: three'])
 })
 
-test('what is told to be quiet is, and what is piped elsewhere', async () => {
+test('a host command that is quiet or piped elsewhere prints nothing', async () => {
   const whisper = task('Whisper', {
     async run({ host, $ }) {
       await host.$({ quiet: true })`echo quiet; echo error >&2`
@@ -56,7 +56,7 @@ test('what is told to be quiet is, and what is piped elsewhere', async () => {
   expect((await performed(whisper)).lines).toEqual(['whisper: PIPED'])
 })
 
-test('an undo has commands that work, whatever its step ran before', async () => {
+test('an undo can still run host commands after a failure', async () => {
   const made = task('Make', {
     run: ({ host }) => host.$`echo made`.then(() => undefined),
     undo: ({ host }) => host.$`sleep 0.1; echo taken back`,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { receive } from '../../../host/exec/transfer.ts'
 
-test('one script takes a file from its input, checks it, asks the guard again, and renames it last', () => {
+test('the transfer script reads a file from stdin, verifies it, runs the guard again, and renames it last', () => {
   const file = { path: '/srv/my app/env', mode: 0o600, size: 12, sha256: 'abc123' }
   expect(receive(file, '0f0f')).toEqual({
     writes: true,

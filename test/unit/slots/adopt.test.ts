@@ -1,4 +1,4 @@
-/** A process that was there before us, and how it ends: real ones, on this machine. */
+/** Stops real processes on this machine that the test, like an earlier operator, started outside of any slot. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -24,25 +24,25 @@ async function adopted(script: string) {
   return { pid: child.pid ?? 0, startTime: stat.replace(/.*\) /, '').split(' ')[19] ?? '' }
 }
 
-it('ends on SIGTERM', async () => {
+it('an adopted process ends on SIGTERM', async () => {
   expect(await host.query(stopAdopted(await adopted('echo up; exec sleep 60')))).toEqual({
     was: 'running',
     killed: false,
   })
 })
 
-it('is killed when it does not, and that is said', async () => {
+it('an adopted process that ignores SIGTERM is killed, and the result says so', async () => {
   const stubborn = await adopted(`trap '' TERM; echo up; while :; do sleep 0.1; done`)
   expect(await host.query(stopAdopted(stubborn, 1))).toEqual({ was: 'running', killed: true })
 })
 
-it('is gone when another process has its number', async () => {
+it('an adopted process counts as stopped when another process has its pid, and that one is left alone', async () => {
   const { pid, startTime } = await adopted('echo up; exec sleep 60')
   expect(await host.query(stopAdopted({ pid, startTime: `${startTime}1` }))).toEqual({ was: 'stopped', killed: false })
   expect(child.exitCode).toBeNull()
 })
 
-it('is gone when only a zombie is left of it, which nobody has asked about', async () => {
+it('an adopted process counts as stopped when only a zombie is left', async () => {
   const parent = await adopted('sleep 0.1 & echo $!; exec sleep 60')
   const { stdout } = await host.run({
     writes: false,

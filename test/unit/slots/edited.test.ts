@@ -8,8 +8,8 @@ const site = nginx({ site: 'life.example' }).create(pluginKit()).provision({ use
   .files[1] as HostFile
 const diff = (...lines: string[]) => ['--- /etc/x', '+++ /etc/x', '@@ -1,9 +1,9 @@', ...lines].join('\n')
 
-describe('a site file that others have edited', () => {
-  test('is compared by its lines, wherever they have moved to', () => {
+describe('a site file edited by others', () => {
+  test('is compared line by line, ignoring order', () => {
     expect(editsIn(diff('-    listen 80;', '-  mine;', ' kept;', '+listen 80;', '+ours;'))).toEqual({
       more: ['mine;'],
       less: ['ours;'],
@@ -22,16 +22,20 @@ describe('a site file that others have edited', () => {
       ['-    listen 443 ssl; # managed by Certbot', '-    return 404; # managed by Certbot'],
       'keep',
     ],
-    ['another name beside ours', ['-server_name life.example www.life.example;', '+server_name life.example;'], 'keep'],
+    [
+      'an additional server name',
+      ['-server_name life.example www.life.example;', '+server_name life.example;'],
+      'keep',
+    ],
     ['no line for IPv6', ['-  # mine', '+    listen [::]:80;'], 'keep'],
     ['an earlier setting of ours', ['-    listen 8080;', '+    listen 80;'], 'write'],
     ['a new file', ['+server {', '+    listen 80;'], 'write'],
-    ['a setting that is missing beside what others added', ['-    gzip on;', '+    listen 8080;'], ['listen 8080;']],
-  ])('with %s', (_, lines, expected) => {
+    ['a missing setting beside lines of others', ['-    gzip on;', '+    listen 8080;'], ['listen 8080;']],
+  ])('is kept, rewritten or reported when it has %s', (_, lines, expected) => {
     expect(verdict(site, diff(...lines))).toEqual(expected)
   })
 
-  test('is ours alone where nobody else may edit it', () => {
+  test('is rewritten if it is not one that people may edit', () => {
     expect(verdict({ path: '/x', text: '', mode: 0o644 }, diff('-theirs'))).toBe('write')
   })
 })

@@ -23,8 +23,8 @@ beforeEach(async () => {
 
 const here = () => local().open({ signal: new AbortController().signal, confirm: async () => false })
 const held: Lock = { check: () => undefined, [Symbol.asyncDispose]: async () => undefined }
-const fault = (code: string, words?: RegExp) =>
-  expect.objectContaining(words ? { code, message: expect.stringMatching(words) } : { code })
+const fault = (code: string, message?: RegExp) =>
+  expect.objectContaining(message ? { code, message: expect.stringMatching(message) } : { code })
 
 describe('a fence', () => {
   const passes = async () => {
@@ -33,12 +33,12 @@ describe('a fence', () => {
     return stdout === 'passed\n'
   }
   it.each([
-    ['names us', '{"by":"me","deploy":"mine"}\n', true],
-    ['named us when it was let go', '{"by":"me","deploy":"mine"}\nreleased\n', true],
-    ['names another', '{"by":"ann","deploy":"hers"}\n', false],
-    ['named another when it was let go', '{"by":"ann","deploy":"hers"}\nreleased\n', false],
-    ['names nobody', '', false],
-  ])('when the lock %s', async (_, text, open) => {
+    ['names this deploy', '{"by":"me","deploy":"mine"}\n', true],
+    ['named this deploy when it was released', '{"by":"me","deploy":"mine"}\nreleased\n', true],
+    ['names another deploy', '{"by":"ann","deploy":"hers"}\n', false],
+    ['named another deploy when it was released', '{"by":"ann","deploy":"hers"}\nreleased\n', false],
+    ['is empty', '', false],
+  ])('lets a script run only if the lock names this deploy: it %s', async (_, text, open) => {
     await writeFile(at.lock, text)
     expect(await passes()).toBe(open)
   })
@@ -52,10 +52,10 @@ describe('a host with a fence', () => {
       guard: fenceOf({ host: 'web-1', layout: at, deploy: 'mine', lock: () => lock, undoing: () => undoing }),
     })
   const hers = '{"by":"ann@desk","since":"noon","doing":"deploy","deploy":"hers"}\nreleased\n'
-  const overtaken = fault('OVERTAKEN', /^web-1 refused a late write.* ann@desk .* since noon \(hers\)/)
+  const overtaken = fault('OVERTAKEN', /^web-1 refused a late write.* ann@desk .* at noon \(hers\)/)
   const inside = async () => (await readdir(at.root)).sort()
 
-  it('writes while the lock is ours, and shows its own errors', async () => {
+  it('writes while the lock is ours, and reports the errors of the script itself', async () => {
     await writeFile(at.lock, '{"deploy":"mine"}\n')
     await using ours = await guarded(held)
     await ours.write(join(at.root, 'file'), 'text', 0o600)
@@ -74,7 +74,7 @@ describe('a host with a fence', () => {
     expect(await inside()).toEqual(['by-hand', 'copy', 'file', 'lock'])
   })
 
-  it('refuses every write when another has taken over, and says who', async () => {
+  it('rejects every write after another deploy took the lock, and names its owner', async () => {
     await writeFile(at.lock, hers)
     await using late = await guarded(held)
     await using undoing = await guarded(held, true)
@@ -87,7 +87,7 @@ describe('a host with a fence', () => {
     expect(await late.capture(sh.read`echo looked`)).toBe('looked')
   })
 
-  it("refuses a Taskfile's own command too, which rejects with that fault as its cause; what only looks goes on", async () => {
+  it('rejects a write of $ with that fault as its cause, but still reads', async () => {
     await writeFile(at.lock, hers)
     await using late = await guarded(held)
     const file = join(at.root, 'e')
@@ -99,22 +99,22 @@ describe('a host with a fence', () => {
     expect(await late.$readonly`cat ${at.lock}`.text()).toBe(hers)
   })
 
-  it('refuses a file when another takes over while it is on its way, and leaves nothing of it', async () => {
+  it('rejects a file when another deploy takes the lock during the transfer, and leaves no part of it', async () => {
     await writeFile(at.lock, '{"deploy":"mine"}\n')
     await using late = await guarded(held)
     const source = join(at.root, 'source')
     await writeFile(source, 'x'.repeat(3_000_000))
-    let told = false
+    let overtakenOnce = false
     const onProgress = () => {
-      if (!told) writeFileSync(at.lock, hers)
-      told = true
+      if (!overtakenOnce) writeFileSync(at.lock, hers)
+      overtakenOnce = true
     }
     await expect(late.put(source, join(at.root, 'target'), { onProgress })).rejects.toThrowError(overtaken)
-    expect(told).toBe(true)
+    expect(overtakenOnce).toBe(true)
     expect(await inside()).toEqual(['lock', 'source'])
   })
 
-  it('refuses to write when the lock was lost, but takes things back while nobody else has it', async () => {
+  it('rejects a write after the lock was lost, but allows an undo while nobody else has it', async () => {
     await writeFile(at.lock, '{"deploy":"mine"}\nreleased\n')
     const lost: Lock = {
       ...held,
@@ -133,7 +133,7 @@ describe('a host with a fence', () => {
     expect(await undoing.capture(sh.write`echo back`)).toBe('back')
   })
 
-  it('is no hindrance to a run without a lock', async () => {
+  it('lets a run without a lock write', async () => {
     await using host = await guarded(undefined)
     expect(await host.capture(sh.write`echo done`)).toBe('done')
     expect(await host.$`echo done`.text()).toBe('done\n')
@@ -144,29 +144,29 @@ describe('a host with a fence', () => {
 
 describe('the lock', () => {
   const me = newDeploy('me')
-  it('is refused to a second, who hears who has it', async () => {
+  it('is refused to a second deploy, with the name of its owner', async () => {
     await using host = await here()
     await using _ = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
     await expect(takeLock(host, at, me, 'promote')).rejects.toThrowError(
-      fault('LOCK_TAKEN', /ann@desk is busy .*: deploy/),
+      fault('LOCK_TAKEN', /ann@desk has held the lock .*: deploy/),
     )
   })
 
-  it('comes to those who wait in line, and they hear for whom', async () => {
+  it('goes to a waiting deploy once released, and onWait gets the owner', async () => {
     await using host = await here()
     const first = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
-    const heard: string[] = []
+    const owners: string[] = []
     const onWait = ({ by }: { by: string }) => {
-      heard.push(by)
+      owners.push(by)
       void first[Symbol.asyncDispose]()
     }
     await using second = await takeLock(host, at, me, 'promote', { wait: 30_000, onWait })
-    expect(heard).toEqual(['ann@desk'])
+    expect(owners).toEqual(['ann@desk'])
     second.check()
     expect(await readFile(at.lock, 'utf8')).toContain(me.id)
   })
 
-  it('is no longer waited for when the run is interrupted', async () => {
+  it('is not awaited any longer when the run is interrupted', async () => {
     await using host = await here()
     await using _ = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
     const interruption = new AbortController()
@@ -175,11 +175,11 @@ describe('the lock', () => {
     await expect(waiting).rejects.toThrowError('enough')
   })
 
-  it('is given to nobody while the host is closed, and again when it is open', async () => {
+  it('is refused while the host is in maintenance, and granted after that', async () => {
     await using host = await here()
     await close(host, at, newDeploy('ann@desk'), 'new disks')
     await expect(takeLock(host, at, me, 'deploy')).rejects.toThrowError(
-      fault('CLOSED', /ann@desk has closed .*: new disks/),
+      fault('CLOSED', /ann@desk closed .*: new disks/),
     )
     expect(await open(host, at)).toMatchObject({ by: 'ann@desk', reason: 'new disks' })
     expect(await open(host, at)).toBeUndefined()
@@ -187,7 +187,7 @@ describe('the lock', () => {
     lock.check()
   })
 
-  it('is also refused by a file that a person wrote by hand', () => {
+  it('is refused also by a maintenance file that a person wrote by hand', () => {
     expect(parseMaintenance('keep out\n')).toMatchObject({ by: 'somebody', reason: 'keep out' })
   })
 })

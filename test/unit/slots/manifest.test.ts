@@ -23,7 +23,7 @@ const read = async (bytes: Buffer) => {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 describe('the manifest of an artifact', () => {
-  it('has every file with its sha256, every folder and link, and the folders that the archive does not name', async () => {
+  it('lists every file with its sha256, every folder and link, and the folders that the archive omits', async () => {
     const manifest = await read(
       handTar([
         { name: './', type: 'folder' },
@@ -47,7 +47,7 @@ describe('the manifest of an artifact', () => {
     expect(digestOf(manifest)).toBe(sha256(manifestText(manifest)))
   })
 
-  it('has the last one where an archive holds a file twice', async () => {
+  it('keeps the last of two files of one name', async () => {
     const manifest = await read(
       handTar([
         { name: 'a', text: 'old' },
@@ -62,26 +62,26 @@ describe('the manifest of an artifact', () => {
     ['".." in a name', 41, [{ name: 'a/../../b' }]],
     ['a link to an absolute place', 42, [{ name: 'a', type: 'link', target: '/etc' }]],
     ['a link that leads outside', 42, [{ name: 'a/b', type: 'link', target: '../../c' }]],
-    ['a hard link to what is not in it', 42, [{ name: 'a', type: 'hard link', target: 'etc/passwd' }]],
-    ['a file behind a link', 42, [{ name: 'a', type: 'link', target: 'b' }, { name: 'a/c' }]],
+    ['a hard link to a path outside of the archive', 42, [{ name: 'a', type: 'hard link', target: 'etc/passwd' }]],
+    ['a file below a link', 42, [{ name: 'a', type: 'link', target: 'b' }, { name: 'a/c' }]],
     ['a device', 43, [{ name: 'a', type: 'device' }]],
     ['a pipe', 43, [{ name: 'a', type: 'pipe' }]],
     ['a line break in a name', 46, [{ name: 'a\nb' }]],
-    ['a name that is ours', 47, [{ name: './release.json' }]],
-  ])('refuses %s', async (_, code, entries) => {
+    ['a reserved name', 47, [{ name: './release.json' }]],
+  ])('rejects %s', async (_, code, entries) => {
     await expect(read(handTar([{ name: 'first', text: 'x' }, ...entries]))).rejects.toMatchObject({ code })
   })
 
   it.each([
-    ['is cut', () => handTar([{ name: 'a', text: 'x'.repeat(10_000) }]).subarray(0, 60)],
-    ['holds no tar', () => gzipSync('x'.repeat(2_000))],
-  ])('refuses an archive that %s', async (_, bytes) => {
+    ['is truncated', () => handTar([{ name: 'a', text: 'x'.repeat(10_000) }]).subarray(0, 60)],
+    ['contains no tar', () => gzipSync('x'.repeat(2_000))],
+  ])('cannot be read from an archive that %s', async (_, bytes) => {
     await expect(read(bytes())).rejects.toMatchObject({ code: 44 })
   })
 })
 
-describe('what the host says is missing', () => {
-  it('is named by the lines of the manifest', async () => {
+describe('the list of missing files', () => {
+  it('refers to the lines of the manifest', async () => {
     const manifest = await read(
       handTar([
         { name: 'a', text: '1' },
@@ -97,23 +97,23 @@ describe('what the host says is missing', () => {
   })
 })
 
-describe('the progress', () => {
-  it('says bytes, rate and time left', () => {
+describe('the progress of an upload', () => {
+  it('shows bytes, rate and remaining time', () => {
     expect(progressLine(5_000_000, 20_000_000, 2_000)).toBe('5.0 MB of 20.0 MB, 2.5 MB/s, 6 s left')
     expect(progressLine(20_000_000, 20_000_000, 4_000)).toBe('20.0 MB of 20.0 MB, 5.0 MB/s')
     expect(progressLine(100_000, 20_000_000, 3)).toBe('100.0 kB of 20.0 MB')
   })
 
-  it('is not said at every piece, and always at the end', () => {
+  it('is reported at intervals, and always at the end', () => {
     const lines: string[] = []
     let now = 0
-    const tell = progress(
+    const report = progress(
       line => lines.push(line),
       () => now,
     )
     for (let sent = 1; sent <= 100; sent += 1) {
       now += 20
-      tell(sent * 10_000, 1_000_000)
+      report(sent * 10_000, 1_000_000)
     }
     expect(lines).toHaveLength(4)
     expect(lines.at(-1)).toBe('1.0 MB of 1.0 MB, 500.0 kB/s')

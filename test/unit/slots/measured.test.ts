@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { against, measured, measuredLine } from '../../../slots/promote/measured.ts'
+import { countedFailures, measured, measuredLine } from '../../../slots/promote/measured.ts'
 import type { Probe } from '../../../slots/promote/probe.ts'
 
 const probe = (parts: Partial<Probe>): Probe => ({
@@ -11,24 +11,24 @@ const probe = (parts: Partial<Probe>): Probe => ({
   problem: undefined,
   ...parts,
 })
-const ill = (at: number, parts: Partial<Probe> = {}) => probe({ at, status: 502, problem: '502', ...parts })
+const failed = (at: number, parts: Partial<Probe> = {}) => probe({ at, status: 502, problem: '502', ...parts })
 const route = (at: number, by: Probe['by']) => probe({ kind: 'route', at, by })
 const second = { first: false, sameVersion: false }
 
-describe('what was measured', () => {
+describe('the evaluation of probes', () => {
   const probes = [
-    ill(-90),
+    failed(-90),
     probe({ at: -20 }),
     route(-15, 'old'),
-    ill(-5, { took: 20 }),
-    ill(1),
+    failed(-5, { took: 20 }),
+    failed(1),
     route(9, 'new'),
     probe({ at: 10, by: 'new' }),
-    ill(27, { kind: 'kept' }),
+    failed(27, { kind: 'kept' }),
     probe({ kind: 'kept', at: 30, took: 0, status: 0, problem: 'reset' }),
   ]
 
-  it('counts against the new route only what began when the switch was in force', () => {
+  it('counts against the new route only requests that began after the switch took effect', () => {
     const result = measured({ probes, returnedAt: 2 }, second)
     expect(result).toEqual({
       sent: 9,
@@ -48,26 +48,31 @@ describe('what was measured', () => {
   })
 
   it.each([
-    ['in flight at the switch', [ill(-5, { took: 20 })]],
-    ['sent before the router was done', [ill(1)]],
+    ['in flight at the switch', [failed(-5, { took: 20 })]],
+    ['sent before the router was done', [failed(1)]],
     [
       'sent after it was done, and before the last answer of the old route',
-      [ill(10), route(20, 'old'), route(31, 'new')],
+      [failed(10), route(20, 'old'), route(31, 'new')],
     ],
     [
       'sent between the last answer of the old route and the first of the new',
-      [route(5, 'old'), ill(10), route(15, 'new')],
+      [route(5, 'old'), failed(10), route(15, 'new')],
     ],
-  ])('holds nothing against the new route that was %s', (_, sent) => {
+  ])('does not count a failure against the new route that was %s', (_, sent) => {
     expect(measured({ probes: sent, returnedAt: 2 }, second).failures).toBe(0)
   })
 
-  it('counts from when the router was done where its own answers tell nothing', () => {
-    expect(measured({ probes: [ill(1), ill(3)], returnedAt: 2 }, second).failures).toBe(1)
+  it('counts from the end of the switch when there are no route probes', () => {
+    expect(measured({ probes: [failed(1), failed(3)], returnedAt: 2 }, second).failures).toBe(1)
   })
 
-  it('takes no 503 for a failure, and nothing before, where no slot was live', () => {
-    const sent = [ill(-5), ill(1, { status: 503, problem: '503' }), ill(5, { status: 503, problem: '503' }), ill(6)]
+  it('ignores a 503, and failures before the switch, when no slot was live', () => {
+    const sent = [
+      failed(-5),
+      failed(1, { status: 503, problem: '503' }),
+      failed(5, { status: 503, problem: '503' }),
+      failed(6),
+    ]
     expect(measured({ probes: sent, returnedAt: 2 }, { first: true, sameVersion: false })).toMatchObject({
       failures: 1,
       failedBefore: 0,
@@ -76,14 +81,14 @@ describe('what was measured', () => {
     })
   })
 
-  it('does not hold a lost connection against a router that is known to drop it', () => {
+  it('ignores lost keep-alive connections of a router that is known to drop them', () => {
     const result = measured({ probes, returnedAt: 2 }, { ...second, dropsKeepAlive: true })
-    expect(against(result, {})).toBe(2)
-    expect(against(result, { dropsKeepAlive: true })).toBe(1)
+    expect(countedFailures(result, {})).toBe(2)
+    expect(countedFailures(result, { dropsKeepAlive: true })).toBe(1)
     expect(result.after).toEqual({ sent: 3, failed: 1 })
   })
 
-  it('trusts only the router to tell two slots apart that run the same version', () => {
+  it('tells slots of the same version apart only by the route probes', () => {
     const sent = [probe({ at: 5, by: 'new' }), route(9, 'new')]
     expect(measured({ probes: sent, returnedAt: 2 }, { first: false, sameVersion: true }).firstNew).toBe(10)
     expect(measured({ probes: sent, returnedAt: 2 }, second).firstNew).toBe(6)

@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { port, sharedPaths, validateName } from '../../../slots/names.ts'
 
-describe('names', () => {
+describe('validateName', () => {
   it.each([
     ['app', 'life'],
     ['slot', 'blue'],
     ['version', '0.1.1+build.5'],
     ['root', '/srv/life'],
-  ] as const)('accepts the %s %s', (kind, value) => {
+  ] as const)('accepts %s %s', (kind, value) => {
     expect(validateName(kind, value)).toBe(value)
   })
 
@@ -22,13 +22,13 @@ describe('names', () => {
     ['root', '/srv'],
     ['root', '/srv/../etc'],
     ['root', 'srv/life'],
-  ] as const)('refuses the %s %j and says the rule', (kind, value) => {
+  ] as const)('rejects %s %j and states the rule', (kind, value) => {
     expect(() => validateName(kind, value)).toThrowError(
       expect.objectContaining({ code: 'NAME_INVALID', exitCode: 2, hint: expect.stringMatching(/^Use /) }),
     )
   })
 
-  it('lets through nothing that a shell or a path would read otherwise', () => {
+  it('accepts nothing with a special meaning in a shell or a path', () => {
     fc.assert(
       fc.property(fc.constantFrom('app', 'slot', 'version', 'root'), fc.string({ unit: 'binary' }), (kind, value) => {
         let accepted: string
@@ -44,14 +44,14 @@ describe('names', () => {
       { numRuns: 1_000 },
     )
   })
+})
 
-  it.each([80, 65_536, 4000.5, Number.NaN])('refuses the port %d', value => {
-    expect(() => port('blue', value)).toThrowError(expect.objectContaining({ code: 'NAME_INVALID' }))
-  })
+it.each([80, 65_536, 4000.5, Number.NaN])('port() rejects %d', value => {
+  expect(() => port('blue', value)).toThrowError(expect.objectContaining({ code: 'NAME_INVALID' }))
 })
 
 describe('sharedPaths', () => {
-  it('takes paths in a release, with or without a slash at the end', () => {
+  it('accepts paths in a release, with or without a trailing slash', () => {
     expect(sharedPaths(['storage', 'priv/uploads/'])).toEqual(['storage', 'priv/uploads'])
   })
 
@@ -65,7 +65,7 @@ describe('sharedPaths', () => {
     [['-rf']],
     [['storage', 'storage/a']],
     [['storage', 'storage']],
-  ])('refuses %j', paths => {
+  ])('rejects %j', paths => {
     expect(() => sharedPaths(paths)).toThrow(expect.objectContaining({ code: 'NAME_INVALID', exitCode: 2 }))
   })
 })

@@ -3,9 +3,9 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseProbes, probeLoop, probingOf, unpacked } from '../../../slots/promote/probe.ts'
+import { parseProbes, probeLoop, probingOf, unpack } from '../../../slots/promote/probe.ts'
 
-const telling = {
+const parseOptions = {
   to: 'green',
   from: 'blue',
   version: '2.0.0',
@@ -13,7 +13,7 @@ const telling = {
 }
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
-/** Three requests of each sort around a switch at second 100, 2 ms long. */
+/** Requests of each kind around a switch at second 100 that took 2 ms. */
 const PRINTED = [
   'moments',
   '100000000 asked',
@@ -39,14 +39,14 @@ const PRINTED = [
   'over',
 ]
 
-it('is packed on its way', () => {
+it('the output of the probes is unpacked to its lines', () => {
   const text = PRINTED.slice(0, -1).join('\n')
-  expect(unpacked([gzipSync(`${text}\n`).toString('base64'), 'over'])).toEqual(PRINTED)
+  expect(unpack([gzipSync(`${text}\n`).toString('base64'), 'over'])).toEqual(PRINTED)
 })
 
-describe('what the probes printed', () => {
-  it('becomes requests with times on one clock, who answered, and why not', () => {
-    const { probes, returnedAt } = parseProbes(PRINTED, telling)
+describe('the output of the probes', () => {
+  it('is parsed to requests with times on one clock, the answering slot and the problem', () => {
+    const { probes, returnedAt } = parseProbes(PRINTED, parseOptions)
     expect(returnedAt).toBe(2)
     expect(probes).toEqual([
       { kind: 'fresh', at: -60, took: 10, status: 200, by: 'old', problem: undefined },
@@ -60,40 +60,40 @@ describe('what the probes printed', () => {
     ])
   })
 
-  it('tells when a request began by its own stamps, however late the shell heard of it', () => {
-    // curl's stamps are from another clock, and pass midnight meanwhile. The second request began before the switch, and is heard of 40 ms after it.
-    const said = [
+  it('gives the start of a request by the timestamps of curl, however late the shell read them', () => {
+    // The timestamps of curl are from another clock, which passes midnight. The second request began before the switch and was read 40 ms after it.
+    const lines = [
       '99950000 @ 200 0 0.010000 0 99940000 23:59:59.990000',
       '100041000 @ 502 0 0.004000 0 100040500 00:00:00.045000',
       '100060000 @ 200 0 0.004000 0 100056000 00:00:00.106000',
     ]
     const { probes } = parseProbes(
-      ['moments', '100000000 asked', '100002000 returned', 'said fresh', ...said, 'bodies fresh', '', 'over'],
-      telling,
+      ['moments', '100000000 asked', '100002000 returned', 'said fresh', ...lines, 'bodies fresh', '', 'over'],
+      parseOptions,
     )
     expect(probes.map(({ at }) => Math.round(at * 1_000) / 1_000)).toEqual([-60, -5, 56])
   })
 
-  it('is an error when the script was cut, and nothing when the router was never told', () => {
-    expect(() => parseProbes(PRINTED.slice(0, -1), telling)).toThrow('ended before')
-    expect(parseProbes(['moments', 'over'], telling)).toEqual({ probes: [], returnedAt: 0 })
-    expect(() => parseProbes(unpacked(['H4sIAAAA']), telling)).toThrow('ended before')
+  it('is rejected when it is incomplete, and is empty when the switch never ran', () => {
+    expect(() => parseProbes(PRINTED.slice(0, -1), parseOptions)).toThrow('ended before')
+    expect(parseProbes(['moments', 'over'], parseOptions)).toEqual({ probes: [], returnedAt: 0 })
+    expect(() => parseProbes(unpack(['H4sIAAAA']), parseOptions)).toThrow('ended before')
   })
 
-  it('never throws at a body or a line that nobody expected', () => {
+  it('is parsed without an exception whatever a line or a body contains', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), fc.string(), (lines, body) => {
         const printed = ['moments', '1 asked', 'said fresh', ...lines, 'bodies fresh', base64(body), 'over']
-        expect(parseProbes(printed, telling).returnedAt).toBe(0)
+        expect(parseProbes(printed, parseOptions).returnedAt).toBe(0)
       }),
     )
   })
 })
 
-describe('the script', () => {
+describe('the probe script', () => {
   const curl = (path: string) => ['-q', '--http1.1', `http://life.example${path}`]
 
-  it('is valid bash, holds each path a round, and bounds what it sends', async () => {
+  it('is valid bash, requests every path in each round, and limits its requests', async () => {
     const { text, writes } = probeLoop(curl, probingOf({ paths: ['/health', '/other'], rate: 5 }, '/'), '/tmp/probes')
     expect(writes).toBe(false)
     expect(text).toContain(`start fresh 150 'url = "http://life.example/health"\nurl = "http://life.example/other"' -q`)
@@ -102,12 +102,12 @@ describe('the script', () => {
     await promisify(execFile)('bash', ['-n', '-c', text])
   })
 
-  it('asks the health path forty times a second unless it is told otherwise', () => {
+  it('requests the health path forty times a second by default', () => {
     expect(probingOf({}, '/up')).toEqual({ paths: ['/up'], rate: 40, tolerate: 0 })
     expect(probingOf({ watch: 2_000, rate: 5 }, '/up')).toMatchObject({ rate: 5, watch: 2_000 })
   })
 
-  it('runs nothing that a path holds', async () => {
+  it('never executes a path', async () => {
     const path = `/$(touch pwned)\`touch pwned\`'"\\\nurl = "file:///etc/passwd`
     const { text } = probeLoop(curl, probingOf({ paths: [path] }, '/'), '/tmp/probes')
     const start = text.slice(text.indexOf('start fresh'), text.indexOf('start kept'))

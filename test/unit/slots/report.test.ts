@@ -36,10 +36,10 @@ const base: PromoteReport = {
 }
 const shapes = (page: string, name: string) => page.match(new RegExp(`class="${name}"`, 'g'))?.length ?? 0
 
-describe('the page of a promote', () => {
-  it('shows each answer twice, by its latency and in its lane, in the colour of the slot that gave it', () => {
+describe('the report page of a promote', () => {
+  it('plots each response by latency and in its lane, in the colour of its slot', () => {
     const page = reportPage(base)
-    for (const slot of ['blue', 'green', 'untold']) {
+    for (const slot of ['blue', 'green', 'unknown']) {
       expect(shapes(page, `dot ${slot}`)).toBe(1)
       expect(shapes(page, `tick ${slot}`)).toBe(1)
     }
@@ -48,7 +48,7 @@ describe('the page of a promote', () => {
     expect(page).toContain('0.1.1-3fa9c21')
   })
 
-  it('shows what failed, and why the traffic went back', () => {
+  it('shows failed requests and the reason for the rollback', () => {
     const failed = { kind: 'kept', at: 60, took: 1, status: 502, by: undefined, problem: '502' } as const
     const page = reportPage({ ...base, problem: '1 of 4 failed.', probes: [...base.probes, failed] })
     expect(shapes(page, 'failed')).toBe(1)
@@ -56,24 +56,24 @@ describe('the page of a promote', () => {
     expect(page).toContain('The traffic went back. 1 of 4 failed.')
   })
 
-  it('says why the traffic stays although not all went well', () => {
+  it('explains why the traffic stays in spite of failures', () => {
     const stays = 'blue failed 9 of 9 requests, so the traffic stays on green'
     expect(reportPage({ ...base, stays })).toContain(`The traffic moved. ${stays}.`)
     expect(reportPage({ ...base, problem: 'Not proven.', stays })).toContain(`The traffic moved. Not proven. ${stays}.`)
   })
 
-  it('stands without a slot before, without versions and without probes', () => {
+  it('is complete without an old slot, versions or probes', () => {
     const page = reportPage({ ...base, from: null, measured: null, probes: [], returnedAt: null, steps: [] })
     expect(page).toContain('This promote was not probed.')
     expect(page).not.toContain('undefined')
     expect(page).not.toContain('NaN')
   })
 
-  it('fetches nothing and runs nothing', () => {
+  it('loads no resources and runs no scripts', () => {
     expect(reportPage(base)).not.toMatch(/<script|<link|<img|url\(|@import|https?:/)
   })
 
-  it('takes no text for markup, whatever a name or an error holds', () => {
+  it('escapes all text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), text => {
         const page = reportPage({ ...base, problem: `<script>${text}`, host: text, by: `"'><img src=x>${text}` })
@@ -85,7 +85,7 @@ describe('the page of a promote', () => {
   })
 })
 
-it('the data is written beside the page, and never over it', () => {
+it('the report data is written beside the page and never over it', () => {
   expect(jsonBeside('promote.html')).toBe('promote.json')
   expect(jsonBeside('/tmp/out/promote.html')).toBe('/tmp/out/promote.json')
   expect(jsonBeside('/tmp/out/promote')).toBe('/tmp/out/promote.json')

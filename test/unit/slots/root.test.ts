@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
 import { asRoot, readAsRoot } from '../../../host/sudo.ts'
 
-/** Runs a script as `user` would, with an `id` and a `sudo` that only say what they are asked. */
+/** Runs a script as the user with this uid would, with a fake `id`, and a fake `sudo` that prints its arguments. */
 const runAs = (uid: number, text: string) =>
   execFileSync('bash', [
     '-euo',
@@ -13,17 +13,17 @@ const runAs = (uid: number, text: string) =>
   ]).toString()
 
 describe('a command as root', () => {
-  it('is run as it is by root', () => {
+  it('runs directly if the user is root', () => {
     expect(runAs(0, asRoot(['printf', '%s|', 'a b', '$HOME']).text)).toBe('a b|$HOME|')
   })
 
-  it('is given to sudo, which may not ask, by anybody else, word for word', () => {
+  it('runs through `sudo -n` with unchanged arguments for any other user', () => {
     expect(runAs(1000, asRoot(['/usr/bin/ln', '-s', 'a b', "it's"]).text)).toBe(
       "sudo <-n> </usr/bin/ln> <-s> <a b> <it's>\n",
     )
   })
 
-  it('can stand wherever a command can', () => {
+  it('can be used wherever a command can', () => {
     const script = sh.lines(
       sh.read`if ! ${asRoot(['false'])}; then echo refused; fi`,
       sh.read`${asRoot(['echo', 'x'])} | tr x y`,
@@ -31,7 +31,7 @@ describe('a command as root', () => {
     expect(runAs(0, script.text)).toBe('refused\ny\n')
   })
 
-  it('writes, unless it is said that it only looks', () => {
+  it('counts as writing unless made by readAsRoot()', () => {
     expect(sh.read`${asRoot(['true'])}`.writes).toBe(true)
     expect(sh.read`${readAsRoot(['true'])}`.writes).toBe(false)
   })

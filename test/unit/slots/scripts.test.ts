@@ -17,7 +17,7 @@ import { prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
 
 const exec = promisify(execFile)
 
-/** The scripts are plain bash over plain files, so a temporary folder is a real host to them. */
+/** Runs a script on this machine: it is plain bash and works only with files. Resolves to the exit code. */
 async function bash(script: Script, input = ''): Promise<number> {
   const run = exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
   run.child.stdin?.end(input)
@@ -48,22 +48,22 @@ async function pack(...extra: string[]): Promise<string> {
   return path
 }
 
-const beside = () => join(folders.releases, '.work')
+const workFolder = () => join(folders.releases, '.work')
 
 describe('unpacking an artifact', () => {
-  it('gives the release its name, and its record comes last', async () => {
+  it('creates the release folder with its record', async () => {
     const release = releaseOf(artifact, folders)
-    expect(await bash(unpack(folders, release, await pack(), beside()), '{"version":"0.1.0"}')).toBe(0)
+    expect(await bash(unpack(folders, release, await pack(), workFolder()), '{"version":"0.1.0"}')).toBe(0)
     expect(await readdir(folders.releases)).toEqual(['0.1.0-3fa9c21'])
     expect((await readdir(release.dir)).sort()).toEqual(['bin', 'release.json'])
     expect(await readFile(join(release.dir, 'release.json'), 'utf8')).toBe('{"version":"0.1.0"}')
   })
 
-  it('never touches a release that is there', async () => {
+  it('never changes an existing release', async () => {
     const release = releaseOf(artifact, folders)
-    await bash(unpack(folders, release, await pack(), beside()), 'first')
+    await bash(unpack(folders, release, await pack(), workFolder()), 'first')
     await writeFile(join(work, 'bin', 'life'), 'changed')
-    expect(await bash(unpack(folders, release, await pack(), beside()), 'second')).toBe(0)
+    expect(await bash(unpack(folders, release, await pack(), workFolder()), 'second')).toBe(0)
     expect(await readFile(join(release.dir, 'release.json'), 'utf8')).toBe('first')
     expect(await readFile(join(release.dir, 'bin', 'life'), 'utf8')).toBe('#!/bin/sh\n')
     expect(await readdir(folders.releases)).toEqual([release.name])
@@ -75,30 +75,30 @@ describe('unpacking an artifact', () => {
     ['a name with ..', 41, async () => {}, ['--transform', 's,bin/life,../escaped,', '-P']],
     ['an absolute name', 41, async () => {}, ['--transform', 's,^./bin/life,/tmp/escaped,', '-P']],
     ['a pipe', 43, () => exec('mkfifo', [join(work, 'pipe')]), []],
-  ] as const)('refuses %s and keeps nothing', async (_, code, prepare, options) => {
+  ] as const)('rejects %s and keeps nothing', async (_, code, prepare, options) => {
     await prepare()
     const path = await pack(...options)
-    expect(await bash(unpack(folders, releaseOf(artifact, folders), path, beside()), '{}')).toBe(code)
+    expect(await bash(unpack(folders, releaseOf(artifact, folders), path, workFolder()), '{}')).toBe(code)
     expect(await readdir(folders.releases)).toEqual([])
   })
 
-  it('keeps a link that stays inside', async () => {
+  it('keeps a link that points inside the release', async () => {
     await symlink('life', join(work, 'bin', 'also'))
     const release = releaseOf(artifact, folders)
-    expect(await bash(unpack(folders, release, await pack(), beside()), '{}')).toBe(0)
+    expect(await bash(unpack(folders, release, await pack(), workFolder()), '{}')).toBe(0)
     expect(await readlink(join(release.dir, 'bin', 'also'))).toBe('life')
   })
 
-  it('refuses what is no tarball', async () => {
+  it('rejects a file that is not a tarball', async () => {
     const path = join(folders.root, 'artifact.tar.gz')
     await writeFile(path, 'not a tarball')
-    expect(await bash(unpack(folders, releaseOf(artifact, folders), path, beside()), '{}')).toBe(44)
+    expect(await bash(unpack(folders, releaseOf(artifact, folders), path, workFolder()), '{}')).toBe(44)
     expect(await readdir(folders.releases)).toEqual([])
   })
 })
 
 describe('a slot', () => {
-  it('is pointed at a release with a rename, and at the next one too', async () => {
+  it('is pointed at a release, and then at the next one', async () => {
     const slot = { name: 'blue', port: 4000, env: {} }
     for (const sha256 of ['aaaaaaa', 'bbbbbbb']) {
       const release = releaseOf({ version: '1', sha256 }, folders)
@@ -119,8 +119,8 @@ describe('a slot', () => {
   })
 })
 
-describe('the text of', () => {
-  it('a health answer is read back, the body whole', () => {
+describe('the text format', () => {
+  it('of a health result is parsed, with the whole body', () => {
     const head = 'passed 4 1 200 812 0 '
     const sockets = '0 127.0.0.1:4000 deploy life@blue.service - \n- [::1]:4000 nobody - 99 a b'
     expect(parseHealth(`${head}\n${sockets}\n\n{"a":\n\n1}`)).toEqual({
@@ -155,7 +155,7 @@ describe('the text of', () => {
     expect(versionIn('<html>', 'version')).toBeUndefined()
   })
 
-  it('a deploy id sorts by time', () => {
+  it('of a deploy id sorts by time, and its author and place come from the environment', () => {
     expect(newDeploy('me', new Date('2026-11-22T20:55:41.123Z'), 0.5).id).toBe('20261122T205541Z-8000')
     expect(whoami({ GITHUB_ACTOR: 'ann' })).toBe('ann in CI')
     expect(whereabouts({ CI_JOB_URL: 'https://ci/7' })).toBe('https://ci/7')
@@ -164,7 +164,7 @@ describe('the text of', () => {
     expect(whereabouts({})).toBe(hostname())
   })
 
-  it('the sudoers file has each command once, its special characters escaped', () => {
+  it('of the sudoers file has each command once, with special characters escaped', () => {
     const commands = [
       ['/usr/bin/systemctl', 'start', 'life@blue.service'],
       ['/usr/bin/systemctl', 'start', 'life@blue.service'],
@@ -179,7 +179,7 @@ describe('the text of', () => {
     ])
   })
 
-  it('the status is a table, and has the three readings, whether they agree or not', () => {
+  it('of the status is a table with the three readings, whether they agree or not', () => {
     const slot = {
       slot: 'blue',
       live: true,
@@ -210,20 +210,20 @@ describe('the text of', () => {
     [59, '59s'],
     [725, '12m 5s'],
     [273_600, '3d 4h'],
-  ])('%d seconds is %s', (seconds, text) => {
+  ])('of %d seconds is %s', (seconds, text) => {
     expect(age(seconds)).toBe(text)
   })
 })
 
-describe('the records', () => {
-  it('say that the slot is live that was promoted last', () => {
+describe('the slot records', () => {
+  it('give as live the slot that was promoted last', () => {
     const at = (slot: string, time: string | null) =>
       ({ slot, promoted: time === null ? null : { generation: 'g', at: time, by: 'me' } }) as never
     expect(liveByRecords([at('blue', '2026-01-02'), at('green', '2026-01-01')])).toBe('blue')
     expect(liveByRecords([at('blue', null), undefined])).toBeUndefined()
   })
 
-  it('have the moves in their order, also when the clock of one who moved the traffic is ahead', () => {
+  it('keep switches in order even if the clock of an earlier operator was ahead', () => {
     const at = (time: string) => ({ promoted: { generation: 'g', at: time, by: 'me' } }) as never
     const now = new Date('2026-01-02T03:04:05.000Z')
     expect(promotedAt([undefined, at('2026-01-02T03:00:00.000Z')], now)).toBe('2026-01-02T03:04:05.000Z')

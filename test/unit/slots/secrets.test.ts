@@ -1,4 +1,4 @@
-/** F60: what of an environment is hidden, and what is not. */
+/** F60: which values of an environment are redacted. */
 import { describe, expect, it } from 'vitest'
 import { redactingEmitter } from '../../../runner/engine/emit.ts'
 import { redactor } from '../../../runner/secrets/redact.ts'
@@ -10,7 +10,7 @@ const hiding = (values: Record<string, string>, known: string[] = [], plain: str
   return made
 }
 
-describe('F60 everyday words', () => {
+describe('F60 the redaction of environment values', () => {
   it.each([
     ...[
       'live',
@@ -27,7 +27,7 @@ describe('F60 everyday words', () => {
       'postgres',
     ],
     ...['4000', '5432', '0', '127.0.0.1', '0.1.1', '30s', '500ms', '256MB', '80%'],
-    // Words of ours: of results, of keys, of commands, of sentences.
+    // Words of our own output: results, keys, commands, sentences.
     ...[
       'blue',
       'green',
@@ -43,7 +43,7 @@ describe('F60 everyday words', () => {
       'roundTrips',
     ],
     ...['artifact', 'router', 'drain', 'journal', 'start-idle', 'systemd', 'nginx', 'no slot', 'romo'],
-  ])('%s is none to hide', value => {
+  ])('does not redact the everyday value %s', value => {
     expect(isEveryday(value)).toBe(true)
     const sentence = `it is ${value}, and says "${value}"`
     expect(hiding({ SETTING: value }).text(sentence)).toBe(sentence)
@@ -59,21 +59,21 @@ describe('F60 everyday words', () => {
     'Blue5',
     'a1b2c3',
     'hunter2',
-  ])('%s is one to hide', value => {
+  ])('redacts %s', value => {
     expect(isEveryday(value)).toBe(false)
     expect(hiding({ SETTING: value }).text(`it says "${value}".`)).toBe('it says "[hidden]".')
   })
 
-  it('are also the names of the application, its machine and its site, and what the Taskfile calls plain', () => {
+  it('does not redact the names of application, host and site, or what the Taskfile marks as plain', () => {
     const values = { APP: 'Shop', HOST: 'shop.example', ROOT: '/srv/shop', KEY: 'pk_test_1234', TOKEN: 'tk_1234' }
     const made = hiding(values, ['shop', '/srv/shop', 'shop.example'], ['KEY'])
     expect(made.text(Object.values(values).join(' '))).toBe('Shop shop.example /srv/shop pk_test_1234 [hidden]')
   })
 
-  it('no key of JSON is hidden, and every text in it is', () => {
+  it('keeps known keys of JSON but redacts every text in it', () => {
     const events: unknown[] = []
     const made = hiding({ A: 'live', B: 'slot', C: 'sk_secret_123', D: 'roundTrips', E: 'connections' })
-    const tell = redactingEmitter({ handle: (event: unknown) => void events.push(event) } as never, made)
+    const emit = redactingEmitter({ handle: (event: unknown) => void events.push(event) } as never, made)
     const data = {
       slot: 'blue',
       live: true,
@@ -82,7 +82,7 @@ describe('F60 everyday words', () => {
       said: 'sk_secret_123 is live',
       sk_secret_123: 1,
     }
-    tell({ type: 'show', text: 'slot live', data })
+    emit({ type: 'show', text: 'slot live', data })
     expect(events).toEqual([
       {
         type: 'show',
@@ -93,7 +93,7 @@ describe('F60 everyday words', () => {
   })
 })
 
-describe('F60 parts of a secret', () => {
+describe('F60 the parts of a secret', () => {
   const pem = '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n'
   const account = JSON.stringify({
     type: 'service_account',
@@ -104,34 +104,34 @@ describe('F60 parts of a secret', () => {
   it.each<[string, string, string[]]>([
     ['the password of a URL', 'postgres://life:p4ss-w0rd@db.example:5432/life_prod', ['p4ss-w0rd']],
     [
-      'one with characters of its own, as written and decoded',
+      'a URL password with percent-encoded characters, as written and decoded',
       'ecto://u:p%40ss%2Fw0rd@db/x',
       ['p%40ss%2Fw0rd', 'p@ss/w0rd'],
     ],
-    ['one with an @ in it', 'amqp://u:p@ss-w0rd@mq/x', ['p@ss-w0rd']],
-    ['one without a user', 'redis://:r3dis-pw@cache:6379/0', ['r3dis-pw']],
+    ['a URL password with an @', 'amqp://u:p@ss-w0rd@mq/x', ['p@ss-w0rd']],
+    ['a URL password without a user', 'redis://:r3dis-pw@cache:6379/0', ['r3dis-pw']],
     ['a user that is a token', 'https://0123456789abcdef@sentry.example/4', ['0123456789abcdef']],
-    ['several URLs', 'redis://:one-pw-1@a redis://:two-pw-2@b', ['one-pw-1', 'two-pw-2']],
-    ['the query of a URL', 'https://s3.example/x?X-Signature=c2lnbmVk&region=eu', ['c2lnbmVk']],
-    ['a connection in words', "host=db password='qu0ted pw' sslmode=require", ['qu0ted pw']],
-    ['a connection with semicolons', 'Server=db;User Id=sa;Password=s3rver-pw;', ['s3rver-pw']],
-    ['a user and a password', 'admin:b4sic-pw', ['b4sic-pw']],
+    ['the passwords of several URLs', 'redis://:one-pw-1@a redis://:two-pw-2@b', ['one-pw-1', 'two-pw-2']],
+    ['a parameter in the query of a URL', 'https://s3.example/x?X-Signature=c2lnbmVk&region=eu', ['c2lnbmVk']],
+    ['the password of a key=value connection string', "host=db password='qu0ted pw' sslmode=require", ['qu0ted pw']],
+    ['the password of a connection string with semicolons', 'Server=db;User Id=sa;Password=s3rver-pw;', ['s3rver-pw']],
+    ['the password of user:password', 'admin:b4sic-pw', ['b4sic-pw']],
     ['members of JSON, at any depth', account, ['d33p-s3cret', '8675309']],
-    ['lines of a key, and of one in JSON', account, ['MIIEvQIBADANBgkq', 'hkiG9w0BAQEFAASC']],
-    ['what is in base64', Buffer.from('{"token":"in-b4se64"}').toString('base64'), ['in-b4se64']],
+    ['the lines of a key in JSON', account, ['MIIEvQIBADANBgkq', 'hkiG9w0BAQEFAASC']],
+    ['the content of base64', Buffer.from('{"token":"in-b4se64"}').toString('base64'), ['in-b4se64']],
     ['members of a list', 'k3y-number-one, k3y-number-two', ['k3y-number-one', 'k3y-number-two']],
-    ['a value that is written as in a URL', 'ab%2Bcd%3Def-123', ['ab+cd=ef-123']],
-  ])('%s', (_, value, parts) => {
+    ['the decoded form of a URL-encoded value', 'ab%2Bcd%3Def-123', ['ab+cd=ef-123']],
+  ])('include %s', (_, value, parts) => {
     const made = hiding({ SECRET: value })
     for (const part of parts) {
       expect(made.text(`before ${part} after`)).toBe('before [hidden] after')
-      // As JSON, as URLs and as base64 write it.
+      // As written in JSON and in URLs.
       expect(made.text(JSON.stringify({ said: part }))).not.toContain(JSON.stringify(part).slice(1, -1))
       expect(made.text(encodeURIComponent(part))).toContain('[hidden]')
     }
   })
 
-  it('what is everyday in it is not hidden', () => {
+  it('exclude everyday values', () => {
     const made = hiding(
       { URL: 'postgres://life:life@localhost:5432/life', JSON: '{"mode":"live","port":4000,"debug":"true"}' },
       ['life'],
@@ -140,7 +140,7 @@ describe('F60 parts of a secret', () => {
     expect(made.text(text)).toBe(text)
   })
 
-  it('is found in no time, however long the value', () => {
+  it('are found in under 5 seconds in a very long value', () => {
     const long = `{${'"a":['.repeat(500)}`.concat('x=y;'.repeat(20_000))
     const began = performance.now()
     partsOf(long)

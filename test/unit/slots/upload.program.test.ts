@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Host } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import type { RunOptions, Script } from '../../../host/script.ts'
+import { deferred } from '../../../runner/promises.ts'
 import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
@@ -30,7 +31,7 @@ import { type Entry, handTar } from '../../support/hand-tar.ts'
 
 const exec = promisify(execFile)
 
-/** This machine is a real host to the scripts: they only work with files. What is sent to it is counted. */
+/** This machine: the scripts only work with files. Sent bytes are counted in `sent`. */
 let host: Host
 let folders: Layout
 let source: string
@@ -60,7 +61,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await host[Symbol.asyncDispose]()
-  // Nothing in a release can be written, and so not removed either.
+  // A release is read-only, so it cannot be removed without this.
   await exec('chmod', ['-R', 'u+w', dirname(source)])
   await rm(dirname(source), { recursive: true, force: true })
 })
@@ -91,15 +92,15 @@ async function send(artifact: Artifact, on: Host) {
   sent = 0
   const deploy = { id: `d${ids++}`, by: 'me' }
   const log = (line: string) => void lines.push(line)
-  const ground = { host: on, layout: folders, deploy: deploy as never, dryRun: false }
-  const fresh = await uploadOf(ground, artifact, contentsOf(artifact)).send(log)
+  const deps = { host: on, layout: folders, deploy: deploy as never, dryRun: false }
+  const fresh = await uploadOf(deps, artifact, contentsOf(artifact)).send(log)
   return { fresh, release, lines, artifact }
 }
 const same = (dir: string) =>
   exec('diff', ['-r', '--no-dereference', '-x', '.manifest', '-x', 'release.json', source, dir])
 
 describe('an upload', () => {
-  it('puts every file, folder and link where the artifact has it, with its mode', async () => {
+  it('creates every file, folder and link of the artifact with its mode', async () => {
     await put({ 'bin/life': '#!/bin/sh\n' }, 0o755)
     await put({ 'lib/a b/it\'s "q" $HOME \\n.txt': 'odd', 'lib/ü/x': 'y', 'lib/empty': '', '-rf': 'dash' })
     await put({ 'secret/key': 'k' }, 0o600)
@@ -124,7 +125,7 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([release.name])
   })
 
-  it('takes the place of what is left of a release that was removed in part', async () => {
+  it('replaces a release that was partly removed', async () => {
     await put({ 'bin/life': noise(1_000) })
     const { release } = await upload('1.0')
     await exec('chmod', ['-R', 'u+w', release.dir])
@@ -135,7 +136,7 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([release.name])
   })
 
-  it('what is shared outlives a release: it begins with what the first artifact has there', async () => {
+  it('keeps shared paths across releases, initialised from the first artifact', async () => {
     folders = layout(folders.root, ['storage', 'priv/key'])
     await put({ 'bin/life': '1', 'storage/first': '1', 'priv/key': 'k', 'priv/more': 'm' })
     const { release } = await upload('1.0')
@@ -152,21 +153,21 @@ describe('an upload', () => {
     expect((await readdir(folders.releases)).sort()).toEqual([release.name, second.name])
   })
 
-  it('what is shared and not in the artifact is a folder', async () => {
+  it('creates a shared path that is not in the artifact as a folder', async () => {
     folders = layout(folders.root, ['var/uploads'])
     await put({ 'bin/life': '1' })
     const { release } = await upload('1.0')
     expect((await stat(join(release.dir, 'var/uploads'))).isDirectory()).toBe(true)
   })
 
-  it('sends nothing when the release is there', async () => {
+  it('sends nothing when the release exists', async () => {
     await put({ 'bin/life': noise(100_000) })
     await upload('1.0')
     const again = await upload('1.0')
     expect(again.fresh).toBe(false)
   })
 
-  it('sends only what changed, and takes the rest from any release, under any name', async () => {
+  it('sends only changed files, and copies the rest from any release, under any name', async () => {
     await put({
       'lib/app-1.0/big': noise(3_000_000),
       'lib/app-1.0/other': noise(10_000),
@@ -184,7 +185,7 @@ describe('an upload', () => {
     await same(release.dir)
   })
 
-  it('finds out a file that was changed by hand in an old release, and sends it', async () => {
+  it('detects a file that was changed by hand in an old release, and sends it', async () => {
     await put({ a: noise(200_000), b: noise(300_000), c: noise(900_000) })
     await cp(join(source, 'a'), join(source, 'twin of a'))
     const first = await upload('1.0')
@@ -196,7 +197,7 @@ describe('an upload', () => {
     await same(release.dir)
   })
 
-  it('takes what an upload that was cut has left, also a half-written file is no harm', async () => {
+  it('resumes an interrupted upload, even after a half-written file', async () => {
     await put(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`part${i}`, noise(200_000)])))
     const cut = through(pieces => upTo(2_000_000, pieces))
     await expect(upload('1.0', cut)).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' })
@@ -207,7 +208,7 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([release.name])
   })
 
-  it('is not disturbed by another of the same release at the same time', async () => {
+  it('succeeds beside a concurrent upload of the same release', async () => {
     await put({ a: noise(2_000_000), b: noise(1000) })
     const artifact = await pack('1.0')
     const [one, two] = await Promise.all([send(artifact, host), send(artifact, host)])
@@ -216,7 +217,7 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([one.release.name])
   })
 
-  it('whose bytes are changed on the way is found out, and the next one puts that right', async () => {
+  it('detects bytes that were changed in transit, and succeeds when repeated', async () => {
     await put({ a: noise(100_000), b: noise(50_000) })
     await upload('1.0')
     await put({ c: noise(2_000) })
@@ -234,7 +235,7 @@ describe('an upload', () => {
     ['a file that the manifest does not list', [{ name: 'other', text: 'x' }]],
     ['a link that points outside', [{ name: 'bin', type: 'link', target: '/etc' }]],
     ['a pipe', [{ name: 'pipe', type: 'pipe' }]],
-  ])('is refused by the host itself when what comes is not what was announced: %s', async (_, entries) => {
+  ])('is rejected by the host when the content differs from the manifest: %s', async (_, entries) => {
     await put({ a: 'a' })
     const forged = handTar([{ name: 'a', text: 'a' }, ...entries])
     await expect(upload('1.0', insteadOfFiles(forged))).rejects.toMatchObject({ code: 'ARTIFACT_REFUSED' })
@@ -242,7 +243,7 @@ describe('an upload', () => {
     expect(await readdir(folders.root)).toEqual(['releases'])
   })
 
-  it('writes nothing outside of its folder, whatever comes', async () => {
+  it('writes nothing outside of its folder', async () => {
     await put({ a: 'a' })
     const forged = handTar([{ name: '../escaped', text: 'x' }])
     await expect(upload('1.0', insteadOfFiles(forged))).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' })
@@ -250,7 +251,7 @@ describe('an upload', () => {
     expect(await readdir(folders.root)).toEqual(['releases'])
   })
 
-  it('of an archive that is no .tar.gz is unpacked by the host', async () => {
+  it('of an archive other than .tar.gz is unpacked by the host', async () => {
     await put({ 'bin/life': '#!/bin/sh\n' })
     const path = join(dirname(source), 'plain.tar')
     await exec('tar', ['-cf', path, '-C', source, '.'])
@@ -260,33 +261,30 @@ describe('an upload', () => {
     expect(await readdir(folders.releases)).toEqual([release.name])
   })
 
-  it('that was announced writes nothing before it may, and then sends what is missing', async () => {
+  it('writes nothing while it is only prefetched, and then sends the missing files', async () => {
     await put({ a: noise(100_000), b: noise(50_000) })
     const first = await upload('1.0')
     await put({ c: 'c' })
     const artifact = await pack('1.1')
-    let answered = () => {}
-    const asked = new Promise<void>(resolve => {
-      answered = resolve
-    })
-    const onLine = (told: RunOptions['onLine']) => (line: string) => {
-      told?.(line)
-      answered()
+    const answer = deferred<void>()
+    const onLine = (listener: RunOptions['onLine']) => (line: string) => {
+      listener?.(line)
+      answer.resolve()
     }
     const listening: Host = {
       ...host,
       run: (script, options = {}) => host.run(script, { ...options, onLine: onLine(options.onLine) }),
     }
-    const ground = { host: listening, layout: folders, deploy: { id: 'd', by: 'me' } as never, dryRun: false }
-    const sending = uploadOf(ground, artifact, contentsOf(artifact))
-    sending.prefetch()
-    await asked
+    const deps = { host: listening, layout: folders, deploy: { id: 'd', by: 'me' } as never, dryRun: false }
+    const prepared = uploadOf(deps, artifact, contentsOf(artifact))
+    prepared.prefetch()
+    await answer.promise
     expect(await readdir(folders.releases)).toEqual([first.release.name])
-    expect(await sending.send(() => undefined)).toBe(true)
-    await same(sending.release.dir)
+    expect(await prepared.send(() => undefined)).toBe(true)
+    await same(prepared.release.dir)
   })
 
-  it('without a set-up host says so', async () => {
+  it('fails with NOT_SET_UP on a host without setup', async () => {
     await rm(folders.releases, { recursive: true })
     await put({ a: 'b' })
     await expect(upload('1.0')).rejects.toMatchObject({ code: 'NOT_SET_UP' })
@@ -304,19 +302,19 @@ async function* upTo(limit: number, pieces: Pieces) {
 
 type Pieces = AsyncIterable<Uint8Array>
 
-/** The host, with something in between that may change what is sent to it. */
+/** The host, with a filter that may change what is sent to it. */
 const through = (change: (pieces: Pieces) => Pieces): Host => ({
   ...host,
   run: (script: Script, options: RunOptions = {}) =>
     host.run(script, typeof options.input === 'object' ? { ...options, input: change(options.input) } : options),
 })
 
-/** Lets the manifest and the word to go through, and sends these bytes when it is the files' turn. */
+/** Passes on the manifest and the start command, then sends these bytes in place of the files. */
 const insteadOfFiles = (bytes: Uint8Array): Host =>
   through(async function* (pieces) {
-    let turn = 0
+    let count = 0
     for await (const piece of pieces) {
-      yield turn < 2 ? piece : bytes
-      if (turn++ === 2) return
+      yield count < 2 ? piece : bytes
+      if (count++ === 2) return
     }
   })

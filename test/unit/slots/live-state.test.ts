@@ -22,16 +22,16 @@ const read = (router?: string, answer?: string, records: Readings['records'] = [
   records,
 })
 
-describe('which slot is live', () => {
+describe('the live slot', () => {
   it('is the one that all three readings name', () => {
     const records = [record('blue', '2026-01-01T00:00:00Z'), record('green', '2026-01-02T00:00:00Z')]
-    const truth = resolveLive(read('green', 'green', records), slots)
-    expect([truth.live?.name, truth.idle.name]).toEqual(['green', 'blue'])
+    const state = resolveLive(read('green', 'green', records), slots)
+    expect([state.live?.name, state.idle.name]).toEqual(['green', 'blue'])
   })
 
-  it('is none when all three say so, and then the first slot is filled first', () => {
-    const truth = resolveLive(read(undefined, undefined, [undefined, record('blue', null)]), slots)
-    expect([truth.live, truth.idle.name]).toEqual([undefined, 'blue'])
+  it('is undefined when all three readings agree on none, and the first slot is then idle', () => {
+    const state = resolveLive(read(undefined, undefined, [undefined, record('blue', null)]), slots)
+    expect([state.live, state.idle.name]).toEqual([undefined, 'blue'])
   })
 
   it.each([
@@ -46,7 +46,7 @@ describe('which slot is live', () => {
       'the public answer is of another generation',
       { ...read('blue', 'blue', [record('blue', '2026')]), router: { slot: 'blue', generation: 'h' } },
     ],
-  ])('is unknown, and nothing goes ahead, when %s', (_, readings) => {
+  ])('is rejected as unknown when %s', (_, readings) => {
     expect(() => resolveLive(readings, slots)).toThrowError(
       expect.objectContaining({ code: 'LIVE_UNKNOWN', exitCode: 3, detail: expect.stringContaining('public answer') }),
     )
@@ -65,7 +65,7 @@ describe('the slots of a project', () => {
     )
   })
 
-  it('are named in the refusal of one that is not there', () => {
+  it('are rejected by name when unknown', () => {
     expect(() => slots.get('gren')).toThrowError(/no slot gren/)
   })
 })
