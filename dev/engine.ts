@@ -1,7 +1,7 @@
 /**
- * Brings up what the host tests stand on: some programs, a Docker engine, the Debian base image, and the image of the
- * rehearsal host. Where all of it is there already, that takes a tenth of a second. Where nothing is there, and this is Debian and
- * root, they are made; elsewhere the error says what to install.
+ * Provides what the host tests need: some programs, a Docker engine, the Debian base image, and the image of the rehearsal host.
+ * Takes a tenth of a second if everything exists. As root on Debian, missing parts are installed and built; elsewhere the error
+ * says what to install.
  */
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -16,18 +16,19 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const context = fileURLToPath(new URL('../vagrant/', import.meta.url))
-/** What the image is made of: the files that vagrant/.dockerignore lets through, and the Dockerfile. */
+/** The Dockerfile and the files that vagrant/.dockerignore includes. */
 const contextFiles = ['Dockerfile', 'init.sh', 'provision.sh']
-/** What the host tests and the rehearsal run on this machine beside Docker, with the Debian package that has each. */
+/** Programs that the host tests and the rehearsal need besides Docker, with the Debian package of each. */
 const tools = { git: 'git', ps: 'procps', script: 'bsdutils', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
 const baseImage = 'debian:bookworm-slim'
 const engineLog = join(tmpdir(), 'switchyard-dockerd.log')
 const enginePid = join(tmpdir(), 'switchyard-dockerd.pid')
 
 /**
- * Makes sure that a Docker engine answers. Starts one (and installs it) only as root on Debian; it then goes on running
- * after this process, its log and pid in `switchyard-dockerd.{log,pid}` in the temp folder. Callers in other processes
- * wait for the first. Throws with what to do where no engine can be had.
+ * Makes sure that a Docker engine runs. Installs and starts one only as root on Debian; it keeps running after this process, with
+ * its log and pid in `switchyard-dockerd.{log,pid}` in the temp folder. Callers in other processes wait for the first one.
+ *
+ * @throws an Error that says what to do if there is no engine and none can be started
  */
 export async function ensureEngine(): Promise<void> {
   if ((await engineTrouble()) === undefined) return
@@ -38,7 +39,7 @@ export async function ensureEngine(): Promise<void> {
       throw new Error(
         `No Docker engine answers: ${trouble}\n` +
           'Install Docker Engine (20.10 or newer) or Docker Desktop, start it, and let this user reach it ' +
-          '(`docker info` has to succeed); as root on Debian 12 it is installed by itself.',
+          '(`docker info` has to succeed). As root on Debian 12 it is installed automatically.',
       )
     }
     await install({ docker: 'docker.io', dockerd: 'docker.io', iptables: 'iptables' })
@@ -46,18 +47,18 @@ export async function ensureEngine(): Promise<void> {
   })
 }
 
-/** Makes sure that the other programs of this machine are there. Throws with what to install where that cannot be done. */
+/** Makes sure that the other programs are installed. Throws with what to install if that is not possible here. */
 async function ensureTools(): Promise<void> {
   const missing = Object.keys(tools).filter(name => !onPath(name))
   if (missing.length === 0) return
   if (!canInstall())
     throw new Error(
-      `Not found: ${missing.join(', ')}. Install them; as root on Debian 12 they are installed by themselves.`,
+      `Not found: ${missing.join(', ')}. Install them; as root on Debian 12 they are installed automatically.`,
     )
   await withLock(() => install(tools))
 }
 
-/** Makes sure that `debian:bookworm-slim` is there: pulled, or, as root on Debian, bootstrapped from Debian's packages (20 s). */
+/** Makes sure that the image `debian:bookworm-slim` exists: pulls it or, as root on Debian, bootstraps it from Debian's packages (20 s). */
 export async function ensureBaseImage(): Promise<void> {
   await ensureEngine()
   if (await imageExists(baseImage)) return
@@ -79,8 +80,8 @@ export async function ensureBaseImage(): Promise<void> {
 }
 
 /**
- * Builds the image of the rehearsal host from `vagrant/`, unless it is there. Resolves to its name; the tag is a hash of
- * what went in, so a changed file is a new image and an unchanged one is built once a machine.
+ * Builds the image of the rehearsal host from `vagrant/` if it does not exist. Resolves to its name. The tag is a hash of its
+ * files, so each version is built once on a machine.
  */
 export async function ensureHostImage(): Promise<string> {
   const hash = createHash('sha256')
@@ -99,7 +100,7 @@ export async function ensureHostImage(): Promise<string> {
   return image
 }
 
-/** Docker knows these build arguments by itself and keeps them out of the image; apt needs them behind a proxy. */
+/** Build arguments that apt needs behind a proxy. Docker predefines them and keeps them out of the image. */
 export function proxyArguments(): string[] {
   return ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
     .filter(name => process.env[name])
@@ -115,14 +116,14 @@ async function engineTrouble(): Promise<string | undefined> {
   return attempt(run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 20_000 }))
 }
 
-/** What went wrong with a command, or undefined when nothing did. */
+/** The error message of a command, or undefined if it succeeded. */
 async function attempt(command: Promise<unknown>): Promise<string | undefined> {
   try {
     await command
     return undefined
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim()
-    return said || (error as Error).message
+    const stderr = (error as { stderr?: string }).stderr?.trim()
+    return stderr || (error as Error).message
   }
 }
 
@@ -146,7 +147,7 @@ function onPath(program: string): boolean {
   })
 }
 
-/** Installs the packages of those programs that are missing. `programs` maps a program's name to its Debian package. */
+/** Installs the packages of missing programs. `programs` maps the name of a program to its Debian package. */
 async function install(programs: Record<string, string>): Promise<void> {
   const missing = new Set(
     Object.keys(programs)
@@ -168,10 +169,10 @@ async function startEngine(): Promise<void> {
     await run('systemctl', ['start', 'docker'])
     return
   }
-  // The kernel decides which storage driver works; vfs is slow, needs space, and works everywhere.
+  // Which storage driver works depends on the kernel; vfs is slow and needs space, but works everywhere.
   for (const storage of [[], ['--storage-driver', 'vfs']]) {
     const log = openSync(engineLog, 'w', 0o600)
-    // Ports that are published without an address are for this machine only.
+    // Ports that are published without an address are bound to 127.0.0.1.
     const options = ['--ip', '127.0.0.1', ...storage]
     const engine = spawn('dockerd', options, { detached: true, stdio: ['ignore', log, log] })
     closeSync(log)
@@ -193,8 +194,8 @@ async function startEngine(): Promise<void> {
 }
 
 /**
- * Runs `work` in one process at a time. The lock is a descriptor that `flock` holds for us, so it is free when this
- * process ends, however it ends. Only Linux has flock; elsewhere the worst case is an image that is built twice.
+ * Runs `work` in one process at a time. A `flock` process holds the lock, and ends with this process in any case. Only Linux has
+ * flock; elsewhere the worst case is an image that is built twice.
  */
 export async function withLock<T>(work: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux') return work()

@@ -1,4 +1,4 @@
-/** A host to deploy to, for one test: a container with systemd, sshd, nginx and a user with sudo, reached over SSH. */
+/** A host to deploy to: a container with systemd, sshd, nginx and a user with sudo, reached over SSH. */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -16,17 +16,17 @@ const run = promisify(execFile)
 export interface HostOptions {
   /** Ports of the container to publish besides 22 and 80. */
   ports?: readonly number[]
-  /** Leaves the container and its keys when this process ends; `stop()` still removes them. */
+  /** Keeps the container and its keys when this process ends; `stop()` still removes them. @default false */
   keep?: boolean
 }
 
 export interface TestHost extends AsyncDisposable {
   /** The container's id. */
   readonly id: string
-  /** Where sshd and nginx answer on 127.0.0.1; they stay the same over a restart. */
+  /** The ports of sshd and nginx on 127.0.0.1; they stay the same over a restart. */
   readonly sshPort: number
   readonly httpPort: number
-  /** Where a port of `HostOptions.ports` (or 22, 80) answers on 127.0.0.1. Throws for a port that was not asked for. */
+  /** The port on 127.0.0.1 for a port of `HostOptions.ports` (or 22, 80). Throws for any other port. */
   port(containerPort: number): number
   /** The deploying user: key login, sudo without a password. */
   readonly user: 'vagrant'
@@ -36,21 +36,21 @@ export interface TestHost extends AsyncDisposable {
   readonly sshConfigFile: string
   /** The name in `sshConfigFile`. */
   readonly alias: 'life-test'
-  /** Units that failed while the host booted; an empty list is the rule. */
+  /** Units that failed while the host booted; normally empty. */
   readonly failedUnits: readonly string[]
   /** Runs a line of bash as root, beside SSH. Never throws for an exit code, only when the container ends meanwhile. */
   exec(command: string): Promise<Outcome>
   /** Copies a local file or folder to this path on the host, owned by root. Not into `/run`, which is a tmpfs. */
   copyIn(source: string, target: string): Promise<void>
-  /** Reboots the host and waits until it is up. `powerLoss`: nothing is told that it should stop. */
+  /** Reboots the host and waits until it is up. `powerLoss` kills it without a shutdown. */
   restart(options?: { powerLoss?: boolean }): Promise<void>
-  /** Removes the container and its keys. Doing it twice is fine. */
+  /** Removes the container and its keys. Idempotent. */
   stop(): Promise<void>
 }
 
 /**
- * Boots a host; about a second once the image is there. Its ports are open on 127.0.0.1 only. It is removed by `stop()`
- * or `await using`, and also when this process ends in any other way, a SIGKILL among them.
+ * Boots a host, which takes about a second once the image exists. Its ports are open on 127.0.0.1 only. It is removed by `stop()`,
+ * by `await using`, and when this process ends in any other way, including SIGKILL.
  */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const image = await ensureHostImage()
@@ -106,7 +106,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   }
 }
 
-/** The container as systemd needs it, which testcontainers has no words for. */
+/** A container with the settings that systemd needs, some of which testcontainers has no methods for. */
 class SystemdContainer extends GenericContainer {
   constructor(image: string, ports: ReadonlyMap<number, number>) {
     super(image)
@@ -114,7 +114,7 @@ class SystemdContainer extends GenericContainer {
     this.withAddedCapabilities('SYS_ADMIN')
     this.withSecurityOpt('seccomp=unconfined', 'apparmor=unconfined')
     this.withTmpFs({ '/run': '', '/run/lock': '' })
-    // The remover cleans up; testcontainers' own one is another image that would have to be pulled.
+    // The remover cleans up; that of testcontainers would need another image.
     this.withAutoCleanup(false)
     this.withWaitStrategy(Wait.forSuccessfulCommand('systemctl is-system-running --wait | grep -Eq "running|degraded"'))
     this.withStartupTimeout(60_000)
@@ -125,7 +125,7 @@ class SystemdContainer extends GenericContainer {
   }
 }
 
-/** Starts the container on free ports, once more on others when somebody was faster. */
+/** Starts the container on free ports; tries other ports if another process takes one meanwhile. */
 async function boot(
   image: string,
   name: string,
@@ -151,8 +151,8 @@ async function boot(
 }
 
 /**
- * A port of 127.0.0.1 that nobody listens on. It lies below the range from which the kernel takes the ports of outgoing
- * connections, so that a load test does not take it while the host restarts.
+ * A free port of 127.0.0.1. It is below the range of the kernel's ephemeral ports, so that a load test does not take it while the
+ * host restarts.
  */
 async function freePort(taken: readonly number[]): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
@@ -172,8 +172,8 @@ async function freePort(taken: readonly number[]): Promise<number> {
 }
 
 /**
- * A process that waits until its input ends, and then removes the container and the folder: the input ends with
- * `remove()`, or with this process. So nothing is left behind by a failed test, a Ctrl-C or a kill.
+ * Starts a process that removes the container and the folder when its stdin ends, by `remove()` or with this process. So a failed
+ * test, a Ctrl-C or a kill leaves nothing behind.
  */
 function armRemover(name: string, folder: string): { remove: () => Promise<void> } {
   const script = `cat
@@ -196,7 +196,7 @@ function armRemover(name: string, folder: string): { remove: () => Promise<void>
   }
 }
 
-/** Removes the container and the folder when it is told to, and not before. */
+/** Removes the container and the folder only by `remove()`. */
 function laterRemover(name: string, folder: string): { remove: () => Promise<void> } {
   return {
     async remove() {

@@ -1,4 +1,4 @@
-/** Programs that only a few tests want: Debian's, installed when that is possible here. */
+/** Programs that only a few tests need, installed from Debian's packages if possible. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -12,7 +12,7 @@ const installed = (names: readonly string[]): string | undefined =>
     .flatMap(folder => names.map(name => join(folder, name)))
     .find(existsSync)
 
-/** The first program of these names, from the package of the first name if need be, or why there is none. */
+/** Finds the first installed program of these names, or installs the package of the first name. Resolves to the path, or to the reason if there is none. */
 export async function findProgram(
   name: string,
   ...others: readonly string[]
@@ -24,8 +24,8 @@ export async function findProgram(
     return { missing: `no ${name}, and it can be installed only as root on Debian` }
   const wait = ['-o', 'DPkg::Lock::Timeout=300']
   await run('apt-get', [...wait, 'update', '-q']).catch(() => undefined)
-  const words = ['install', '-y', '-q', '--no-install-recommends', name]
-  await run('apt-get', [...wait, ...words], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).catch(
+  const install = ['install', '-y', '-q', '--no-install-recommends', name]
+  await run('apt-get', [...wait, ...install], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).catch(
     () => undefined,
   )
   const now = installed(names)

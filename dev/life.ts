@@ -1,4 +1,4 @@
-/** The sample application as an artifact: built from `examples/life` by its own Dockerfile, once a content and a version. */
+/** The sample application as an artifact: built from `examples/life` by its own Dockerfile, once for each content and version. */
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -11,13 +11,13 @@ import { ensureBaseImage, proxyArguments, withLock } from './engine.ts'
 
 const run = promisify(execFile)
 const source = fileURLToPath(new URL('../examples/life/', import.meta.url))
-/** What the Dockerfile copies, and what tells the builder how. */
+/** The Dockerfile with its ignore file, and everything that it copies. */
 const parts = ['.dockerignore', 'Dockerfile', 'bin', 'config', 'lib', 'mix.exs', 'rel']
 const store = join(tmpdir(), `switchyard-life-${process.getuid?.()}`)
 
 /**
- * Resolves to the release tarball of this version of `examples/life`, an absolute path that stays. The first call builds it
- * (some seconds, a minute where the builder has nothing yet); callers in other processes wait for the first.
+ * Resolves to the absolute path of the release tarball of `examples/life` with this version; the file is kept. The first call
+ * builds it (some seconds, or a minute with an empty build cache); callers in other processes wait for the first one.
  */
 export async function lifeTarball(version: string): Promise<string> {
   const hash = await contentHash(version)
@@ -41,7 +41,7 @@ async function build(version: string, image: string, tarball: string): Promise<v
     const built = join(folder, 'life.tar.gz')
     await run('docker', ['cp', `${container}:/app/_build/prod/life-${version}.tar.gz`, built])
     await mkdir(store, { recursive: true, mode: 0o700 })
-    // Into the store under another name first: the temp folder may be another file system, and a name is only ever whole.
+    // Copied under another name first, because the temp folder may be another file system, where a rename is not atomic.
     await cp(built, `${tarball}.part`)
     await rename(`${tarball}.part`, tarball)
   } finally {
@@ -50,7 +50,7 @@ async function build(version: string, image: string, tarball: string): Promise<v
   }
 }
 
-/** `mix.exs` with another version. Throws when the line is not there: a tarball of the wrong version would prove nothing. */
+/** `mix.exs` with another version. Throws if it has no version line, because a tarball of the wrong version would test nothing. */
 async function mixFile(version: string): Promise<string> {
   const text = await readFile(join(source, 'mix.exs'), 'utf8')
   const bumped = text.replace(/^(\s*version: ")[^"]*"/m, `$1${version}"`)

@@ -1,4 +1,4 @@
-/** The process that makes the load: see load.ts, which starts it. Its one argument is the plan, as JSON. */
+/** The process that sends the load, started by load.ts. Its argument is the plan as JSON. */
 import { setMaxListeners } from 'node:events'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { type ClientHttp2Session, connect } from 'node:http2'
@@ -12,7 +12,7 @@ const secure = plan.url.startsWith('https:')
 const kinds = ['keepAlive', 'idle', 'post', 'fresh', 'slow', 'http2', 'socket'] as const satisfies readonly Kind[]
 const upload = Buffer.alloc(64 * 1024, 'switchyard ')
 const stopping = new AbortController()
-// One listener a client: that many are no leak.
+// One listener for each client, so their number is no leak.
 setMaxListeners(0, stopping.signal)
 const drops: Drop[] = []
 let endedBy: RawReport['endedBy'] = 'stop'
@@ -28,7 +28,7 @@ function end(by: RawReport['endedBy']): void {
   stopping.abort()
 }
 
-/** True while one more request may be sent; takes it from what is left. */
+/** Whether one more request may be sent; subtracts it from the remaining number. */
 function mayStart(): boolean {
   if (stopping.signal.aborted) return false
   if (left === 0) end('count')
@@ -36,12 +36,12 @@ function mayStart(): boolean {
   return !stopping.signal.aborted
 }
 
-/** Waits, but not beyond the end of the load. */
+/** Waits, at most until the end of the load. */
 async function pause(milliseconds: number): Promise<void> {
   await sleep(milliseconds, undefined, { signal: stopping.signal }).catch(() => undefined)
 }
 
-/** Counts one kind's requests. */
+/** The results of one kind of requests. */
 class Tally {
   ok = 0
   failed = 0
@@ -105,7 +105,7 @@ function pickHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   )
 }
 
-/** One request; resolves when it is over, and never rejects. `body` has to come back as it went. */
+/** Sends one request; resolves when it is over, and never rejects. The response has to repeat `body`. */
 function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Promise<void> {
   return new Promise(resolve => {
     const sentAt = now()
@@ -146,7 +146,7 @@ function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Prom
   })
 }
 
-/** One client that asks again and again. Calls `started` when its first request is over or, where that is slow, due. */
+/** One client that sends requests in a loop. Calls `started` after its first request or, for the slow kind, before it. */
 async function httpClient(
   kind: Exclude<Kind, 'socket' | 'http2'>,
   share: number,
@@ -161,7 +161,7 @@ async function httpClient(
     const sentAt = now()
     await exchange(tally, agent, path, kind === 'post' ? upload : undefined)
     started()
-    // The clients of a kind must not keep step: once, each waits for its own share (0 to 1) of the time between answers.
+    // Spreads the clients of a kind: once, each waits for its own share (0 to 1) of the time between responses.
     const apart = first && kind === 'slow' ? (now() - sentAt) * share : 0
     await pause(apart + plan.pauseMs[kind] * (first ? share : 1))
   }
@@ -169,7 +169,7 @@ async function httpClient(
   started()
 }
 
-/** One GET on a connection that speaks HTTP/2; resolves when it is over, and never rejects. */
+/** Sends one GET on an HTTP/2 connection; resolves when it is over, and never rejects. */
 function stream(tally: Tally, session: ClientHttp2Session): Promise<void> {
   return new Promise(resolve => {
     const sentAt = now()
@@ -205,13 +205,13 @@ function stream(tally: Tally, session: ClientHttp2Session): Promise<void> {
   })
 }
 
-/** One client of HTTP/2. A server that says goodbye (GOAWAY) gets its next request on a new connection, as from a browser. */
+/** One HTTP/2 client. After a GOAWAY it opens a new connection for its next request, like a browser. */
 async function http2Client(share: number, tally: Tally, started: () => void): Promise<void> {
   let session: ClientHttp2Session | undefined
   for (let first = true; mayStart(); first = false) {
     if (session === undefined || session.closed || session.destroyed) {
       session = connect(plan.http2Url, { rejectUnauthorized: false })
-      // Each request on it says by itself that it failed.
+      // Each request on it reports its own failure.
       session.on('error', () => undefined)
     }
     await stream(tally, session)
@@ -222,7 +222,7 @@ async function http2Client(share: number, tally: Tally, started: () => void): Pr
   started()
 }
 
-/** One WebSocket, from its handshake until it is closed, by us at the end of the load, or by anybody before. */
+/** One WebSocket, from its handshake until it is closed: by this client at the end of the load, or by another side before. */
 function socketClient(name: number, tally: Tally, started: () => void): Promise<void> {
   return new Promise(resolve => {
     if (!mayStart()) {
@@ -255,7 +255,7 @@ function socketClient(name: number, tally: Tally, started: () => void): Promise<
       } else if (stopping.signal.aborted && waiting.size === 0) {
         state = 'closing'
         socket.close(1000)
-        // A server that does not answer the goodbye must not hold the report.
+        // A server that does not complete the close must not delay the report.
         setTimeout(() => socket.terminate(), 1000).unref()
       }
     }
@@ -295,7 +295,7 @@ function start(kind: Kind, index: number, tally: Tally, started: () => void): Pr
   return httpClient(kind, share, tally, started)
 }
 
-function tell(message: Message, then?: () => void): void {
+function sendMessage(message: Message, then?: () => void): void {
   process.send?.(message, undefined, undefined, then)
 }
 
@@ -316,12 +316,12 @@ for (const { kind, tally } of tallies) {
   }
 }
 await Promise.all(starts)
-tell({ type: 'ready' })
+sendMessage({ type: 'ready' })
 await Promise.all(clients)
 clearTimeout(limit)
 const reports = tallies.map(({ kind, tally }) => ({ kind, ...tally.report() }))
 const sum = (field: 'sent' | 'ok' | 'failed'): number => reports.reduce((total, report) => total + report[field], 0)
-tell(
+sendMessage(
   {
     type: 'report',
     report: {

@@ -1,7 +1,7 @@
 /**
- * Load on a web application, to count what a switch costs its users. It never retries and never hides a failure: a
- * keep-alive connection that the server closes while a request is on its way is a failed request, and it is what is
- * being measured. It runs in a process of its own, so that neither side disturbs the other's clock.
+ * Load on a web application, to count the requests that a switch loses. It never retries and never hides a failure: a request whose
+ * keep-alive connection the server closes meanwhile has failed, because that is what is measured. It runs in a process of its own,
+ * so that it and the test do not delay each other.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,23 +17,24 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 export type Kind = 'keepAlive' | 'idle' | 'post' | 'fresh' | 'slow' | 'http2' | 'socket'
 
 export interface LoadOptions {
-  /** Where to send it, such as `http://127.0.0.1:8080`, or `https://`, its certificate not looked at. Anything but this machine is refused. */
+  /** The base URL, such as `http://127.0.0.1:8080`, or `https://`, whose certificate is not verified. It has to be on this machine. */
   url: string
-  /** Where HTTP/2 is spoken: `https://127.0.0.1:8443`, its certificate not looked at, or `http://` where both sides know. */
+  /** The URL for HTTP/2: `https://127.0.0.1:8443`, whose certificate is not verified, or `http://` for HTTP/2 with prior knowledge. */
   http2Url?: string
-  /** Clients of each kind; 0 leaves a kind out. */
+  /** Number of clients of each kind; 0 leaves a kind out. */
   clients?: Partial<Record<Kind, number>>
-  /** Milliseconds that a client of this kind waits between an answer and its next request. */
+  /** Milliseconds that a client of this kind waits between a response and its next request. */
   pauseMs?: Partial<Record<Kind, number>>
   paths?: Partial<Paths>
-  /** The load ends by itself after this many seconds (at most 600) or requests (at most a million). */
+  /** The load ends by itself after this many seconds, at most 600. @default 120 */
   maxSeconds?: number
+  /** The load ends by itself after this many requests, at most a million. @default 500_000 */
   maxRequests?: number
-  /** A request without its whole answer after this long has failed. */
+  /** Milliseconds after which a request without a complete response has failed. @default 10_000 */
   timeoutMs?: number
-  /** Names of response headers that `parse` wants to see. */
+  /** Names of the response headers that are passed to `parse`. @default [] */
   headers?: readonly string[]
-  /** What an answer shows of the application: its slot, its version. Without it: those headers, or else the body. */
+  /** Extracts a value from a response, such as the slot or the version. @default the values of `headers`, or the body if there are none */
   parse?: (answer: Answer) => string | undefined
 }
 
@@ -44,13 +45,13 @@ interface Paths {
   socket: string
 }
 
-/** What is kept of an answer: the headers that were asked for, and the first 200 characters (of a GET's body only). */
+/** The kept part of a response: the headers of `LoadOptions.headers`, and the first 200 characters of the body of a GET. */
 export interface Answer {
   headers: Record<string, string>
   body: string
 }
 
-/** Equal values that came one after another. Times are milliseconds since 1970, with fractions. */
+/** A run of responses with equal values. Times are milliseconds since 1970, with fractions. */
 interface Seen {
   value: string
   count: number
@@ -67,24 +68,24 @@ interface Failure {
   failedAt: number
 }
 
-/** `sent` is always `ok + failed`. Of WebSockets, each message counts, and so does the handshake. */
+/** `sent` is always `ok + failed`. For WebSockets it counts each message and the handshake. */
 interface KindReport {
   sent: number
   ok: number
   failed: number
-  /** Every failure, counted. */
+  /** Number of failures by reason. */
   reasons: Record<string, number>
-  /** The first thousand. */
+  /** The first thousand failures. */
   failures: Failure[]
   seen: Seen[]
-  /** Of the requests that went well, in milliseconds; 0 where there were none. */
+  /** Latency of the successful requests in milliseconds; 0 if there were none. */
   latencyMs: { p50: number; p99: number; max: number }
 }
 
-/** A WebSocket that ended before the load did. It is not opened again. */
+/** A WebSocket that was closed before the end of the load. It is not opened again. */
 export interface Drop {
   at: number
-  /** 1006: the connection was cut without a word. */
+  /** The close code; 1006 means that the connection ended without a close frame. */
   code: number
   reason: string
 }
@@ -92,7 +93,7 @@ export interface Drop {
 export interface Report {
   startedAt: number
   endedAt: number
-  /** Why the load ended. Anything but `stop` means that it did not cover all of the test. */
+  /** Why the load ended. Anything except `stop` means that it did not cover the whole test. */
   endedBy: 'stop' | 'time' | 'count'
   sent: number
   ok: number
@@ -102,11 +103,11 @@ export interface Report {
 }
 
 export interface Load extends AsyncDisposable {
-  /** Sends nothing new, waits for what is in flight, and says what happened. Always the same report. Left without it, the load is cut. */
+  /** Sends no new requests, waits for those in flight, and resolves to the report; further calls return the same one. Disposing without it kills the load. */
   stop(): Promise<Report>
 }
 
-/** What the process of the load gets, and what it answers. */
+/** The argument of the load process, and its messages. */
 export type Plan = Required<Omit<LoadOptions, 'parse' | 'clients' | 'pauseMs' | 'paths'>> & {
   clients: Record<Kind, number>
   pauseMs: Record<Kind, number>
@@ -117,8 +118,9 @@ export type RawReport = Omit<Report, 'kinds'> & { kinds: Record<Kind, RawKindRep
 export type Message = { type: 'ready' } | { type: 'report'; report: RawReport }
 
 /**
- * Starts the load. Resolves when every client has had its first answer, good or bad (the slow ones: has asked). Throws a
- * RangeError for an address that is not this machine's, or for a limit that is none.
+ * Starts the load. Resolves when every client has had its first response or failure (a slow one: has sent its first request).
+ *
+ * @throws RangeError for a URL of another machine, or an invalid limit
  */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const plan = toPlan(options)
@@ -126,7 +128,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const child = fork(program, [JSON.stringify(plan)], { execArgv: ['--import', tsx], serialization: 'advanced' })
   const report = messageFrom(child, 'report').then(({ report }) => withValues(report, options))
-  // Whoever awaits it sees the error; until then it must not end the test's process.
+  // The caller of `stop` gets the error; until then it must not end the test's process.
   report.catch(() => undefined)
   await messageFrom(child, 'ready')
   const gone = once(child, 'exit')
@@ -167,9 +169,10 @@ function toPlan({ parse: _, ...options }: LoadOptions): Plan {
     pauseMs: { keepAlive: 5, idle: 1100, post: 10, fresh: 10, slow: 0, http2: 5, socket: 200, ...options.pauseMs },
     paths: { get: '/', post: '/echo', slow: '/slow?ms=1500', socket: '/ws', ...options.paths },
   }
-  if (!(plan.maxSeconds > 0 && plan.maxSeconds <= 600)) throw new RangeError('maxSeconds: more than 0, at most 600')
+  if (!(plan.maxSeconds > 0 && plan.maxSeconds <= 600))
+    throw new RangeError('maxSeconds has to be more than 0 and at most 600.')
   if (!(plan.maxRequests > 0 && plan.maxRequests <= 1_000_000)) {
-    throw new RangeError('maxRequests: more than 0, at most 1000000')
+    throw new RangeError('maxRequests has to be more than 0 and at most 1000000.')
   }
   return plan
 }
@@ -177,7 +180,7 @@ function toPlan({ parse: _, ...options }: LoadOptions): Plan {
 function assertOurs(url: string): void {
   const { protocol, hostname } = new URL(url)
   if (/^https?:$/.test(protocol) && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return
-  throw new RangeError(`Load goes to this machine only, over HTTP or HTTPS, not to ${url}`)
+  throw new RangeError(`The load may be sent to this machine only, over HTTP or HTTPS, not to ${url}.`)
 }
 
 function messageFrom<T extends Message['type']>(child: ChildProcess, type: T): Promise<Extract<Message, { type: T }>> {
@@ -187,7 +190,7 @@ function messageFrom<T extends Message['type']>(child: ChildProcess, type: T): P
     })
     child.once('error', reject)
     child.once('exit', (code, signal) =>
-      reject(new Error(`The load's process ended (${signal ?? code}) without ${type}`)),
+      reject(new Error(`The load process ended (${signal ?? code}) without the message ${type}.`)),
     )
   })
 }

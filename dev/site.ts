@@ -1,4 +1,4 @@
-/** A project of its own for one test: a Taskfile in a temporary folder, a host, and the program run as a user runs it. */
+/** A project for one test: a Taskfile in a temporary folder, a host, and the built program, run as by a user. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { lifeTarball } from './life.ts'
 const BIN = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
 
 export interface Ended {
-  /** 128 + n when it was ended by signal n. */
+  /** The exit code; 128 if a signal ended the program. */
   readonly code: number
   readonly stdout: string
   readonly stderr: string
@@ -20,31 +20,31 @@ export interface Ended {
 export interface Site extends AsyncDisposable {
   readonly host: TestHost
   readonly folder: string
-  /** Where nginx answers, from this machine. */
+  /** The URL of nginx, from this machine. */
   readonly url: string
-  /** Runs `task` with these words to its end. */
-  task(...words: string[]): Promise<Ended>
-  /** As `task`, but with a version of the sample application, and further environment. */
-  taskWith(environment: Record<string, string>, ...words: string[]): Promise<Ended>
-  /** Starts `task` and leaves it running, for signals. */
-  start(environment: Record<string, string>, ...words: string[]): Running
-  /** As `start`, in a terminal of 160 columns, or as many as COLUMNS_OF_TERMINAL says, in which a person may type. What is printed is all its `stdout`. */
-  inTerminal(environment: Record<string, string>, ...words: string[]): Running
-  /** What `/deployment_id` says now; '' when it says nothing. */
+  /** Runs `task` with these arguments to its end. */
+  task(...args: string[]): Promise<Ended>
+  /** As `task`, with additional environment variables; LIFE_VERSION selects the version of the sample application. @default '0.1.0' */
+  taskWith(environment: Record<string, string>, ...args: string[]): Promise<Ended>
+  /** Starts `task` without waiting for its end, for signals. */
+  start(environment: Record<string, string>, ...args: string[]): Running
+  /** As `start`, in a terminal of 160 columns or as many as COLUMNS_OF_TERMINAL says. Both outputs are in `stdout`. */
+  inTerminal(environment: Record<string, string>, ...args: string[]): Running
+  /** The body of `/deployment_id`; '' if there is no response. */
   live(): Promise<string>
 }
 
 export interface Running {
   readonly pid: number
   kill(signal: NodeJS.Signals): void
-  /** Only a terminal hears it. */
+  /** Types into the terminal; does nothing without one. */
   type(keys: string): void
   readonly ended: Promise<Ended>
-  /** Resolves when a line of its output has matched. */
+  /** Resolves when the output so far matches; rejects when the program ends without that. */
   says(pattern: RegExp): Promise<void>
 }
 
-/** How the Taskfile of a site differs from the plain one; each is TypeScript text. */
+/** Changes to the default Taskfile of a site; each is TypeScript text. */
 export interface SiteOptions {
   readonly build?: string
   readonly router?: string
@@ -52,7 +52,7 @@ export interface SiteOptions {
   readonly more?: string
   readonly tasks?: string
   readonly ports?: readonly number[]
-  /** Makes another host of it before anything is set up there. */
+  /** Changes the host before anything is set up there. */
   readonly prepare?: (host: TestHost) => Promise<void>
 }
 
@@ -74,7 +74,7 @@ export const { deploy, promote, rollback, migrate, console, status } = tasks
 ${tasks ?? ''}
 `
 
-/** Boots a host and writes a Taskfile for it. Nothing is set up on the host yet. */
+/** Boots a host and writes a Taskfile for it. Sets up nothing on the host. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const [host, folder] = await Promise.all([
     startHost({ ports: options.ports ?? [] }),
@@ -93,23 +93,23 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       ...more,
     }
   }
-  const taskWith = async (more: Record<string, string>, ...words: string[]) =>
-    runTask(folder, await environment(more), words).ended
+  const taskWith = async (more: Record<string, string>, ...args: string[]) =>
+    runTask(folder, await environment(more), args).ended
   const prepared = await environment({})
   return {
     host,
     folder,
     url: `http://127.0.0.1:${host.httpPort}`,
-    task: (...words) => taskWith({}, ...words),
+    task: (...args) => taskWith({}, ...args),
     taskWith,
-    start: (more, ...words) => runTask(folder, { ...prepared, ...more }, words),
-    inTerminal(more, ...words) {
+    start: (more, ...args) => runTask(folder, { ...prepared, ...more }, args),
+    inTerminal(more, ...args) {
       const line = [
         `stty cols ${more.COLUMNS_OF_TERMINAL ?? 160} rows 40;`,
         'exec',
         process.execPath,
         BIN,
-        ...words,
+        ...args,
       ].join(' ')
       const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
       const env = { ...prepared, ...more, CI: more.CI ?? '', TERM: 'xterm', SHELL: '/bin/bash' }
@@ -127,31 +127,31 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 }
 
 /** Runs the built program in a folder. */
-export const runTask = (folder: string, env: NodeJS.ProcessEnv, words: readonly string[]): Running =>
-  runProgram(folder, env, [BIN, ...words])
+export const runTask = (folder: string, env: NodeJS.ProcessEnv, args: readonly string[]): Running =>
+  runProgram(folder, env, [BIN, ...args])
 
-/** Runs a program of Node's in a folder; by this Node unless another one is named. */
+/** Runs a Node program in a folder. */
 export const runProgram = (
   folder: string,
   env: NodeJS.ProcessEnv,
-  words: readonly string[],
+  args: readonly string[],
   node = process.execPath,
-): Running => watch(spawn(node, [...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+): Running => watch(spawn(node, [...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }))
 
 function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>): Running {
   let stdout = ''
   let stderr = ''
   const waiting = new Set<() => void>()
-  const heard = () => {
-    for (const look of waiting) look()
+  const checkAll = () => {
+    for (const check of waiting) check()
   }
   child.stdout.setEncoding('utf8').on('data', text => {
     stdout += text
-    heard()
+    checkAll()
   })
   child.stderr.setEncoding('utf8').on('data', text => {
     stderr += text
-    heard()
+    checkAll()
   })
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
@@ -164,14 +164,14 @@ function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>):
     ended,
     says: pattern =>
       new Promise((resolve, reject) => {
-        const look = () => {
+        const check = () => {
           if (!pattern.test(stdout + stderr)) return
-          waiting.delete(look)
+          waiting.delete(check)
           resolve()
         }
-        waiting.add(look)
-        look()
-        void ended.then(() => reject(new Error(`it ended without saying ${pattern}:\n${stdout}${stderr}`)))
+        waiting.add(check)
+        check()
+        void ended.then(() => reject(new Error(`The program ended without printing ${pattern}:\n${stdout}${stderr}`)))
       }),
   }
 }

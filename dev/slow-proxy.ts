@@ -1,29 +1,29 @@
-/** A slow line to a port of this machine: a TCP proxy on loopback that holds back what it passes on, both ways. */
+/** A slow connection to a port of this machine: a TCP proxy on loopback that delays and throttles both directions. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface Slowness {
-  /** Milliseconds that each byte is under way, in each direction. */
+  /** Delay in milliseconds in each direction. @default 0 */
   readonly delayMs?: number
-  /** Bytes a second, in each direction. */
+  /** Bytes per second in each direction. @default Infinity */
   readonly rate?: number
-  /** Bytes that a direction holds before it reads no more: then the sender feels how slow the line is. Default 256 KiB. */
+  /** Size in bytes of the buffer of each direction. When it is full, the proxy stops reading, so the sender is throttled. @default 256 KiB */
   readonly held?: number
 }
 
 export interface SlowProxy extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number
-  /** Bytes that have come in so far, to the port and back from it. */
+  /** Bytes received so far, to the port and back from it. */
   readonly bytes: Readonly<Bytes>
   /**
-   * Round trips so far that came one after the other: each word from the port's side waited for an answer that had arrived.
-   * On a long line that is exact, whatever the machine does meanwhile; on a short one, what only met by chance counts too.
+   * Number of sequential round trips so far: each packet from the port's side counts as one more than the last one that had arrived there.
+   * Exact with a long delay, also on a busy machine; with a short one, packets that cross by chance count too.
    */
   readonly turns: () => number
 }
 
-/** The place of a word in a conversation: given when it leaves, told when it arrives. */
+/** Counts round trips in one direction: a packet gets its number when it leaves, and reports it when it arrives. */
 interface Chain {
   leaves(): number
   arrives(turn: number): void
@@ -39,18 +39,18 @@ export async function startSlowProxy(
   { delayMs = 0, rate = Number.POSITIVE_INFINITY, held = 256 * 1024 }: Slowness,
 ): Promise<SlowProxy> {
   const bytes: Bytes = { up: 0, down: 0 }
-  /** The longest chain of words and answers that each side has heard the end of, over all connections. */
-  const heard = { near: 0, far: 0 }
+  /** The highest number that has arrived at each side, over all connections. */
+  const arrived = { near: 0, far: 0 }
   const up: Chain = {
-    leaves: () => heard.near + 1,
+    leaves: () => arrived.near + 1,
     arrives: turn => {
-      heard.far = Math.max(heard.far, turn)
+      arrived.far = Math.max(arrived.far, turn)
     },
   }
   const down: Chain = {
-    leaves: () => heard.far,
+    leaves: () => arrived.far,
     arrives: turn => {
-      heard.near = Math.max(heard.near, turn)
+      arrived.near = Math.max(arrived.near, turn)
     },
   }
   const open = new Set<Socket>()
@@ -78,7 +78,7 @@ export async function startSlowProxy(
   return {
     port: (server.address() as AddressInfo).port,
     bytes,
-    turns: () => heard.near,
+    turns: () => arrived.near,
     async [Symbol.asyncDispose]() {
       server.close()
       for (const socket of open) socket.destroy()
@@ -87,23 +87,23 @@ export async function startSlowProxy(
   }
 }
 
-/** One direction. What is due is sent in the order in which it came, whatever the timers do. */
+/** Forwards one direction. The queue keeps the order of the chunks, whatever the order of the timers. */
 function pass(from: Socket, to: Socket, { delayMs, rate, held: most }: Required<Slowness>, chain: Chain): void {
-  const queue: { what: Buffer | 'end'; turn: number }[] = []
+  const queue: { item: Buffer | 'end'; turn: number }[] = []
   let held = 0
   let lineFree = 0
-  const later = (what: Buffer | 'end', bytes: number) => {
-    queue.push({ what, turn: chain.leaves() })
+  const later = (item: Buffer | 'end', bytes: number) => {
+    queue.push({ item, turn: chain.leaves() })
     lineFree = Math.max(Date.now(), lineFree) + (bytes / rate) * 1000
     setTimeout(send, lineFree - Date.now() + delayMs).unref()
   }
   const send = () => {
     const due = queue.shift()
     if (due === undefined || to.destroyed) return
-    if (due.what === 'end') return void to.end()
-    held -= due.what.length
+    if (due.item === 'end') return void to.end()
+    held -= due.item.length
     chain.arrives(due.turn)
-    to.write(due.what)
+    to.write(due.item)
     if (held < most) from.resume()
   }
   from.on('data', (chunk: Buffer) => {

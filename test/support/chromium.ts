@@ -1,4 +1,4 @@
-/** Debian's chromium, to look at a page as a person would. */
+/** Opens pages in Debian's chromium. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,8 +11,8 @@ const run = promisify(execFile)
 
 export const findChromium = () => findProgram('chromium', 'chromium-browser', 'google-chrome')
 
-/** Looks at a page without a network; `dump` gives the document after layout, else a screenshot is written. */
-export async function openPage(program: string, page: string, words: readonly string[]): Promise<string> {
+/** Opens a local page without a network, with further flags of chromium. Resolves to stdout, which with `--dump-dom` is the rendered document. */
+export async function openPage(program: string, page: string, flags: readonly string[]): Promise<string> {
   const profile = await mkdtemp(join(tmpdir(), 'switchyard-chromium-'))
   try {
     const { stdout } = await run(
@@ -20,7 +20,7 @@ export async function openPage(program: string, page: string, words: readonly st
       [
         ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--no-first-run'],
         ...[`--user-data-dir=${profile}`, '--window-size=1100,980', '--virtual-time-budget=1000'],
-        ...['--host-resolver-rules=MAP * ~NOTFOUND', ...words, pathToFileURL(page).href],
+        ...['--host-resolver-rules=MAP * ~NOTFOUND', ...flags, pathToFileURL(page).href],
       ],
       { timeout: 90_000, maxBuffer: 16 * 1024 * 1024 },
     )

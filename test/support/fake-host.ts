@@ -1,4 +1,4 @@
-/** A host without a machine: what each script would print is told by the test. */
+/** A host without a machine: the test provides the stdout of each script. */
 import { oneByOne, queriesOver } from '../../host/exec/queries.ts'
 import type { Host } from '../../host/host.ts'
 import type { Script } from '../../host/script.ts'

@@ -1,10 +1,10 @@
-/** A `.tar.gz` made by hand, with entries that no archiver would write. Format: POSIX ustar. */
+/** Builds a `.tar.gz` with entries that no archiver would write. Format: POSIX ustar. */
 import { gzipSync } from 'node:zlib'
 
 export interface Entry {
   readonly name: string
   readonly type?: 'file' | 'hard link' | 'link' | 'device' | 'folder' | 'pipe'
-  /** What a link names. */
+  /** The target of a link. */
   readonly target?: string
   readonly text?: string
 }

@@ -1,8 +1,8 @@
-/** A host on which HAProxy has port 80 in the place of nginx. */
+/** A host on which HAProxy listens on port 80 instead of nginx. */
 import type { TestHost } from '../../dev/host.ts'
 import type { SiteOptions } from '../../dev/site.ts'
 
-/** Debian's packages; nginx stays as a program that a test may run. */
+/** Installs Debian's packages; nginx stays installed, so a test can run it. */
 const INSTALL = `set -e
 export DEBIAN_FRONTEND=noninteractive
 systemctl disable --quiet --now nginx
@@ -14,5 +14,5 @@ export async function installHaproxy(host: TestHost): Promise<void> {
   if (code !== 0) throw new Error(`HAProxy could not be installed:\n${stdout}${stderr}`)
 }
 
-/** The site has the address for its name: that is what the tests and their load ask for. */
+/** The site name is the address, because the tests and their load send requests to it. */
 export const onHaproxy: SiteOptions = { router: "haproxy({ site: '127.0.0.1' })", prepare: installHaproxy }

@@ -1,6 +1,6 @@
 /**
- * What holds whatever goes wrong: the live slot serves as if nothing had happened, the program says what was wrong and
- * what to do, no secret is anywhere, and the next deploy finds nothing that it could stumble over.
+ * The invariant of every fault: the live slot keeps serving, the program prints a cause and a hint, no secret appears anywhere, and the
+ * next deploy works.
  */
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -16,10 +16,10 @@ import { type Ended, type Site, type SiteOptions, startSite } from '../../dev/si
 
 const run = promisify(execFile)
 
-/** What the rows deploy, beside the 0.1.0 that is live. */
+/** The version that the rows deploy; 0.1.0 is live. */
 export const NEXT_VERSION = '0.1.1'
 
-/** Stands in the environment file of every `faultSite`; none of its forms may come out anywhere. */
+/** A value in the environment file of every `faultSite`; none of its forms may appear in any output. */
 const SECRET = 'Pl4nted/s3cret+& "of the" suite ü'
 const SECRET_FORMS = [
   SECRET,
@@ -30,41 +30,41 @@ const SECRET_FORMS = [
 ]
 
 export interface Expected {
-  /** 0 for the rows in which all goes well. */
+  /** The exit code; 0 for a row that succeeds. */
   readonly exit: number
-  /** What the one line of cause says. */
+  /** Matches the error line. */
   readonly cause?: RegExp
-  /** What the one line of what to do next says. */
+  /** Matches the line with the hint. */
   readonly next?: RegExp
-  /** Milliseconds that the faulty command may take. */
+  /** Milliseconds that the command may take at most. */
   readonly within?: number
-  /** Milliseconds after the end of the command until the lock has to be free. */
+  /** Milliseconds after the command within which the lock has to be free. @default 2_000 */
   readonly lockWithin?: number
-  /** The program was ended from outside: no words are asked of it. */
+  /** The program was killed, so its output is not checked. */
   readonly silent?: boolean
-  /** There is no load: the fault itself takes the site down. */
+  /** Why there is no load: the fault itself takes the site down. */
   readonly noLoad?: string
-  /** Why connections that are kept may be reset; nothing else may fail. */
+  /** Why idle keep-alive connections may be reset; nothing else may fail. */
   readonly resets?: string
-  /** The environment of the deploy that has to work afterwards, where it is not `next()`. */
+  /** The environment of the deploy that has to work afterwards. @default next() */
   readonly again?: Record<string, string>
-  /** Takes the fault away again, before that deploy. */
+  /** Removes the fault before that deploy. */
   readonly heal?: () => Promise<unknown>
-  /** What the deploy after it says of what it finds. */
+  /** Matches the output of that deploy. */
   readonly found?: RegExp
-  /** Another row of the same kind makes the deploy after it, or the row is about no deploy at all. */
+  /** Skips that deploy, because another row of the same kind has it, or the row is not about a deploy. */
   readonly noDeploy?: boolean
 }
 
-/** What a row may still want to look at. */
+/** The result of the command, for further checks. */
 export interface Survived extends Ended {
   readonly output: string
   readonly milliseconds: number
 }
 
 /**
- * A host with blue live and green warm, both on 0.1.0, with a secret in its environment file. Times of the health
- * check come from LIFE_SOAK and LIFE_WITHIN, in milliseconds; LIFE_HEALTH is more of its options, as JSON.
+ * Sets up a host with blue live and green warm, both on 0.1.0, with a secret in its environment file. LIFE_SOAK and LIFE_WITHIN are
+ * times of the health check in milliseconds; LIFE_HEALTH has more of its options as JSON.
  */
 export async function faultSite(options: SiteOptions = {}): Promise<Site> {
   const site = await startSite({
@@ -85,39 +85,39 @@ export async function faultSite(options: SiteOptions = {}): Promise<Site> {
   }
 }
 
-/** Writes the environment file: the planted secret, and these lines below it. */
+/** Writes the environment file: the planted secret, followed by these lines. */
 export const dotenv = (site: Site, lines = ''): Promise<void> =>
   writeFile(join(site.folder, '.env'), `PLANTED='${SECRET}'\n${lines}`)
 
-/** The environment in which a task deploys `NEXT_VERSION`. */
+/** The environment variables with which a task deploys `NEXT_VERSION`. */
 export const next = async (): Promise<Record<string, string>> => ({
   LIFE_VERSION: NEXT_VERSION,
   LIFE_TARBALL: await lifeTarball(NEXT_VERSION),
 })
 
-/** Milliseconds after which a deploy has hung: it is killed, so that its output shows where. */
+/** Milliseconds after which a deploy counts as hung. It is killed, so that its output shows where it hangs. */
 const HUNG = 90_000
 
-/** Deploys `NEXT_VERSION`, in an environment that may differ. */
+/** Deploys `NEXT_VERSION`, with additional environment variables. */
 export async function deployNext(
   site: Site,
   environment: Record<string, string> = {},
-  ...words: string[]
+  ...args: string[]
 ): Promise<Ended> {
-  const running = site.start({ ...(await next()), ...environment }, 'deploy', ...words)
+  const running = site.start({ ...(await next()), ...environment }, 'deploy', ...args)
   const late = setTimeout(() => running.kill('SIGKILL'), HUNG)
   return running.ended.finally(() => clearTimeout(late))
 }
 
-export async function succeeds(site: Site, ...words: string[]): Promise<Ended> {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+export async function succeeds(site: Site, ...args: string[]): Promise<Ended> {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
   return ended
 }
 
 /**
- * `NEXT_VERSION` with so many bytes in it that no host has yet, so that there is something to send each time. Resolves to
- * the environment in which a task deploys it.
+ * Packs `NEXT_VERSION` with this many random bytes, so that there is something to upload each time. Resolves to the environment
+ * variables with which a task deploys it.
  */
 export async function heavyNext(site: Site, bytes = 8_000_000): Promise<Record<string, string>> {
   const tar = join(site.folder, 'heavy.tar')
@@ -141,17 +141,17 @@ export async function heavyNext(site: Site, bytes = 8_000_000): Promise<Record<s
 
 const heavyPath = (site: Site, sha256: string) => join(site.folder, `heavy-${sha256.slice(0, 7)}.tar.gz`)
 
-/** Runs the faulty command under load, and holds the world against the invariant, before and after it was healed. */
+/** Runs the command under load, and checks the invariant before and after the fault was removed. */
 export async function underFault(site: Site, work: () => Promise<Ended>, expected: Expected): Promise<Survived> {
   const before = await liveState(site)
   const load = expected.noLoad === undefined ? await startLoad({ url: site.url, ...LIGHT }) : undefined
-  const began = performance.now()
+  const startedAt = performance.now()
   const ended = await work()
-  const milliseconds = performance.now() - began
+  const milliseconds = performance.now() - startedAt
   const report = await load?.stop()
   const output = ended.stdout + ended.stderr
   expect.soft(ended.code, output).toBe(expected.exit)
-  assertWords(ended, expected)
+  assertOutput(ended, expected)
   if (expected.within !== undefined) expect.soft(milliseconds, output).toBeLessThan(expected.within)
   if (report !== undefined) {
     const { ECONNRESET: resets = 0, ...others } = report.kinds.keepAlive.reasons
@@ -167,7 +167,7 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
   if (report !== undefined) expect.soft(await site.live()).toBe(before.slot)
   if (!expected.noDeploy) {
     const after = await deployNext(site, expected.again)
-    expect.soft(after, `the deploy after it:\n${after.stdout}${after.stderr}`).toMatchObject({ code: 0 })
+    expect.soft(after, `The deploy after it:\n${after.stdout}${after.stderr}`).toMatchObject({ code: 0 })
     if (expected.found !== undefined) expect.soft(after.stdout).toMatch(expected.found)
     await assertReleasesWhole(site)
     await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
@@ -178,8 +178,8 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
 }
 
 /**
- * The part of the invariant that holds after a row in which all may go well and the traffic may move: the lock is free, nothing
- * is left half-written, and no secret is in what was printed or written down. `ended`: the commands of the row.
+ * The part of the invariant that also holds for rows that succeed and switch the traffic: the lock is free, no partial file is left, and
+ * no secret is in the output or in a file. `ended`: the commands of the row.
  */
 export async function assertCleanAfter(site: Site, ...ended: readonly Ended[]): Promise<void> {
   await lockIsFree(site)
@@ -188,7 +188,7 @@ export async function assertCleanAfter(site: Site, ...ended: readonly Ended[]): 
   await assertNoSecret(site, ended.map(({ stdout, stderr }) => stdout + stderr).join('\n'))
 }
 
-/** Enough to see a request that is lost, and not so much that host and program have no processor left. */
+/** Load that detects a lost request, but leaves the processor to host and program. */
 export const LIGHT = {
   clients: { keepAlive: 3, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 },
   pauseMs: { keepAlive: 25 },
@@ -196,24 +196,25 @@ export const LIGHT = {
 
 interface LiveState {
   readonly slot: string
-  /** What the live link or the map names, and the process that serves. */
+  /** The target of the live link or the line of the map. */
   readonly link: string
+  /** The main process of the live slot. */
   readonly pid: string
 }
 
-/** Read beside the router: it may be down. */
+/** Reads the live slot from the files of the router, which may be down. */
 export async function liveState(site: Site): Promise<LiveState> {
   const { stdout } = await site.host.exec(`
 link=$(readlink /srv/life/router/live || readlink /etc/nginx/sites-enabled/life.conf || cat /srv/life/router/live.map)
 slot=$(printf %s "$link" | grep -oE 'blue|green')
 printf '%s\\n' "$slot" "$link" "$(systemctl show -p MainPID --value "life@$slot.service")"`)
   const [slot = '', link = '', pid = ''] = stdout.split('\n')
-  expect(pid, `no live slot: ${stdout}`).toMatch(/^[1-9]\d*$/)
+  expect(pid, `There is no live slot: ${stdout}`).toMatch(/^[1-9]\d*$/)
   return { slot, link, pid }
 }
 
-/** One line of cause and one of what to do, or neither where all goes well. */
-function assertWords({ stdout, stderr }: Ended, { exit, cause, next: todo, silent }: Expected): void {
+/** Checks that there is one error line and one hint, or neither if the command succeeds. */
+function assertOutput({ stdout, stderr }: Ended, { exit, cause, next: todo, silent }: Expected): void {
   if (silent) return
   const lines = `${stdout}\n${stderr}`.split('\n')
   const causes = lines.filter(line => /^error\b.*: .* \[[A-Z_]+\]$/.test(line))
@@ -225,13 +226,13 @@ function assertWords({ stdout, stderr }: Ended, { exit, cause, next: todo, silen
   if (todo !== undefined) expect.soft(nexts.join('\n')).toMatch(todo)
 }
 
-/** A reader of the lock file must find it free, at the latest after these milliseconds. */
+/** Checks that the lock becomes free within these milliseconds. */
 export const lockIsFree = (site: Site, within = 2_000): Promise<void> =>
   expect
     .poll(async () => (await site.host.exec('flock -n /srv/life/lock true')).code, { timeout: within, interval: 100 })
     .toBe(0)
 
-/** Every release that a deploy would trust has its record, and each file of its artifact in its full size. */
+/** Checks that every release has its record, and each file of its artifact in full size. */
 export async function assertReleasesWhole(site: Site): Promise<void> {
   const { stdout } = await site.host.exec(`cd /srv/life/releases
 for name in *; do
@@ -263,7 +264,7 @@ async function artifactFiles(site: Site, version: string, sha256: string): Promi
   return known
 }
 
-/** An artifact is listed once: its path says what is in it. */
+/** File lists by the path of the artifact, whose content does not change. */
 const listed = new Map<string, Promise<readonly string[]>>()
 
 async function filesIn(artifact: string): Promise<readonly string[]> {
@@ -271,13 +272,13 @@ async function filesIn(artifact: string): Promise<readonly string[]> {
   return [...stdout.matchAll(/^-\S+ \S+ +(\d+) \S+ \S+ (?:\.\/)?(.+)$/gm)].map(([, size, name]) => `${size} ${name}`)
 }
 
-/** What was left half-written: only hidden names count as that. */
+/** Partial releases, which have hidden names. */
 export async function leftovers(site: Site): Promise<string[]> {
   const { stdout } = await site.host.exec('ls -A /srv/life/releases')
   return stdout.split('\n').filter(name => name.startsWith('.'))
 }
 
-/** Neither on the screen nor in the journals, the records, or what sudo wrote down. */
+/** Checks that the secret is not in the output, the files of the application, or systemd's journal. */
 async function assertNoSecret(site: Site, output: string): Promise<void> {
   for (const form of SECRET_FORMS) expect.soft(output).not.toContain(form)
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-secret-'))
@@ -294,14 +295,14 @@ journalctl --no-pager | grep -F -f /root/forms`)
   }
 }
 
-/** A copy of the site's ssh configuration that differs in some lines; resolves to its path, for `SSH_CONFIG`. */
+/** Writes a changed copy of the site's ssh configuration; resolves to its path, for `SSH_CONFIG`. */
 export async function sshConfig(site: Site, name: string, change: (text: string) => string): Promise<string> {
   const path = join(site.folder, `ssh_config.${name}`)
   await writeFile(path, change(await readFile(site.host.sshConfigFile, 'utf8')))
   return path
 }
 
-/** The same host through another port of this machine, such as a slow proxy's. */
+/** Writes an ssh configuration for the same host through another port of this machine, such as that of a slow proxy; resolves to its path. */
 export async function throughPort(site: Site, port: number): Promise<string> {
   const known = join(site.folder, `known_hosts.${port}`)
   const keys = await readFile(site.host.knownHostsFile, 'utf8')

@@ -1,4 +1,4 @@
-/** Other versions of Node, as npm has them: installed once into the folder for temporary files, and kept there for the next time. */
+/** Other versions of Node from npm, installed once into the folder for temporary files and kept there. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Resolves to the program of each version, such as `18` or `20.18`: the newest that begins so. */
+/** Resolves to the program for each version, such as `18` or `20.18`, of which the newest patch is used. */
 export async function nodes<const V extends string>(versions: readonly V[]): Promise<Readonly<Record<V, string>>> {
   const name = (version: string) => `node-${version.replaceAll('.', '-')}`
   const home = join(tmpdir(), `switchyard-nodes-${process.getuid?.() ?? 0}`)
@@ -20,7 +20,7 @@ export async function nodes<const V extends string>(versions: readonly V[]): Pro
     await writeFile(join(work, 'package.json'), '{ "private": true }')
     const packages = missing.map(version => `${name(version)}@npm:node-linux-${arch()}@${version}`)
     await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: work })
-    // Somebody else may have put the same version there meanwhile.
+    // Another process may have installed the same version meanwhile.
     for (const version of missing)
       await rename(join(work, 'node_modules', name(version)), join(home, name(version))).catch(() => undefined)
     await rm(work, { recursive: true })

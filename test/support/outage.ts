@@ -1,9 +1,9 @@
-/** A live slot that does not serve any more, in the ways in which that happens, and a host on which it does. */
+/** A live slot that stops serving, in several ways, and a host on which that happens. */
 import { expect } from 'vitest'
 import { type Site, type SiteOptions, startSite } from '../../dev/site.ts'
 import { dotenv, succeeds } from './invariant.ts'
 
-/** How a live slot is ill. One that was killed comes back by itself; one that crashes does so again and again. */
+/** How a live slot fails. A killed one restarts by itself; a crashing one is killed again and again. */
 export const ILLS = ['stopped', 'killed', 'crashing', 'frozen', 'answering 500'] as const
 export type Ill = (typeof ILLS)[number]
 
@@ -11,8 +11,8 @@ export const other = (slot: string): string => (slot === 'blue' ? 'green' : 'blu
 export const portOf = (slot: string): number => (slot === 'blue' ? 4000 : 5000)
 
 /**
- * A host with green live and blue warm, both on 0.1.0. HEALTH in the environment moves the health check to another path, away from that which
- * is probed: then a release can pass for healthy, and fail all the same.
+ * Sets up a host with green live and blue warm, both on 0.1.0. HEALTH in the environment changes the path of the health check, but not that of
+ * the probes, so a release can pass the health check and still fail.
  */
 export async function outageSite({ more = '', tasks = '', ...options }: SiteOptions = {}): Promise<Site> {
   const site = await startSite({
@@ -26,7 +26,7 @@ export const sicken = task('Make a running slot ill', {
   args: { slot, fault: arg.text('As LIFE_FAULT') },
   async run({ host, runtime, slot, fault }) { await host.query(runtime.rpc(slot, \`Application.put_env(:life, :fault, "\${fault}")\`)) },
 })
-/** The router, and what BEHIND says is done on the host as soon as the traffic was sent elsewhere. */
+/** Adds the commands in BEHIND to the switch, so that they run on the host right after it. */
 function behindTheSwitch(plugin) {
   const create = kit => {
     const router = plugin.create(kit)
@@ -47,7 +47,7 @@ ${tasks}`,
   })
   try {
     await dotenv(site)
-    // Both have been live, so that there is a way back.
+    // Both have been live, so a rollback is possible.
     for (const words of [['setup'], ['deploy', '--promote'], ['deploy', '--promote']]) await succeeds(site, ...words)
     return site
   } catch (error) {
@@ -56,7 +56,7 @@ ${tasks}`,
   }
 }
 
-/** Makes a slot ill, and sees that it is. */
+/** Makes a slot fail, and waits until it does. */
 export async function sicken(site: Site, slot: string, ill: Ill): Promise<void> {
   const unit = `life@${slot}.service`
   if (ill === 'answering 500') await succeeds(site, 'sicken', slot, 'health_500')
@@ -67,11 +67,11 @@ export async function sicken(site: Site, slot: string, ill: Ill): Promise<void> 
     await site.host.exec(
       `systemd-run --quiet --unit=crash-${slot} bash -c 'while :; do systemctl kill --signal=KILL --kill-whom=all ${unit}; sleep 0.05; done'`,
     )
-  // One that was killed may be up again by now.
+  // A killed slot may be up again by now.
   if (ill !== 'killed') await expect.poll(() => statusOf(site, slot), { timeout: 20_000 }).not.toBe('200')
 }
 
-/** Brings a slot back, whatever was done to it, as a process of its own. */
+/** Restarts a slot, whatever was done to it. */
 export async function mend(site: Site, slot: string): Promise<void> {
   const unit = `life@${slot}.service`
   await site.host.exec(`
@@ -80,11 +80,11 @@ systemctl kill --signal=CONT --kill-whom=all ${unit} 2>/dev/null
 systemctl kill --signal=KILL --kill-whom=all ${unit} 2>/dev/null
 systemctl reset-failed ${unit} 2>/dev/null
 systemctl restart ${unit}`)
-  // One whose environment makes it ill is up all the same.
+  // A slot whose environment makes it fail responds too.
   await expect.poll(() => statusOf(site, slot), { timeout: 60_000 }).not.toBe('000')
 }
 
-/** What a slot itself says of its health; 000 when it says nothing in a second. */
+/** The status of the health path of a slot, without the router; 000 without a response within a second. */
 export const statusOf = async (site: Site, slot: string): Promise<string> =>
   (
     await site.host.exec(
@@ -92,7 +92,7 @@ export const statusOf = async (site: Site, slot: string): Promise<string> =>
     )
   ).stdout.trim()
 
-/** The slot that the router sends the traffic to. */
+/** The slot that the live link names. */
 export const liveSlot = async (site: Site): Promise<string> => {
   const { stdout } = await site.host.exec('readlink /srv/life/router/live')
   return stdout.split('.')[0] ?? ''
@@ -101,7 +101,7 @@ export const liveSlot = async (site: Site): Promise<string> => {
 export const pidOf = async (site: Site, slot: string): Promise<string> =>
   (await site.host.exec(`systemctl show -p MainPID --value life@${slot}.service`)).stdout.trim()
 
-/** The newest lines of the journal, the newest last. */
+/** The last lines of the journal, the newest last. */
 export const journal = async (site: Site, lines = 50): Promise<readonly Record<string, unknown>[]> =>
   (await site.host.exec(`tail -n ${lines} /srv/life/journal.jsonl`)).stdout
     .trim()

@@ -1,10 +1,14 @@
-/** What a plugin gets to work with, for its contract suite. */
+/** The context that a plugin is created with, for its contract suite. */
 import { expect } from 'vitest'
 import { type Fault, isFault } from '../../runner/fault.ts'
 import type { PluginContext } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 
-/** A kit without a shell of this machine. */
+/**
+ * A plugin context for tests: application `life`, host `web-1`, the slots blue (4000) and green (5000), and a `$` that fails the test.
+ *
+ * @param parts replaces fields of it
+ */
 export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => ({
   app: 'life',
   folder: '/nowhere',
@@ -14,7 +18,7 @@ export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => 
     { name: 'blue', port: 4000, env: {} },
     { name: 'green', port: 5000, env: {} },
   ],
-  $: () => expect.fail('this kit runs nothing on this machine'),
+  $: () => expect.fail('The plugin used `$`, which this context does not provide.'),
   signal: new AbortController().signal,
   dryRun: false,
   log: () => {},
@@ -24,13 +28,13 @@ export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => 
   ...parts,
 })
 
-/** The fault that a promise was rejected with; fails when it was not. */
+/** Resolves to the fault that a promise was rejected with. Fails the test if the promise resolves; rethrows any other error. */
 export async function faultOf(promise: Promise<unknown>): Promise<Fault> {
   const reason = await promise.then(
-    value => expect.fail(`it succeeded: ${JSON.stringify(value)}`),
+    value => expect.fail(`The promise resolved to ${JSON.stringify(value)}.`),
     (error: unknown) => error,
   )
-  // By what it is, and not by its class: a plugin of another package has its own copy.
+  // Not checked by its class: a plugin of another package has its own copy.
   if (!isFault(reason)) throw reason
   return reason
 }

@@ -1,4 +1,4 @@
-/** A host on which one router was set up, for its contract suite: two applications behind it, and sudo for what the router asks. */
+/** A host on which one router is set up, for its contract suite: two applications behind it, and the sudo rules of the router. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -25,7 +25,7 @@ const HEADERS = [
   'x_forwarded_host',
 ]
 
-/** The two applications: an nginx of their own that says which one it is, and which headers it was sent. */
+/** The configuration of an application: an nginx that returns the name of its slot, or the request headers. */
 const application = ({ name, port }: Slot) => `
 pid /run/app-${name}.pid;
 events {}
@@ -43,7 +43,7 @@ http {
 
 export interface RouterHost extends RouterUnderTest {
   readonly machine: TestHost
-  /** Runs a line of bash as root and resolves to what it printed; throws when it fails. */
+  /** Runs a line of bash as root and resolves to stdout; throws if it fails. */
   root(command: string): Promise<string>
   write(path: string, text: string): Promise<void>
 }
@@ -52,10 +52,10 @@ interface Setting extends Pick<RouterUnderTest, 'plugin' | 'generations'> {
   readonly plugin: Plugin<Router>
   /** The unit that runs the router. */
   readonly unit: string
-  /** Lines of bash for root: make the router's state something that it did not write, and put back what was there. */
+  /** Lines of bash for root: `spoil` replaces the router's state by something that it did not write, `mend` restores it. */
   readonly spoil: string
   readonly mend: string
-  /** What the host needs before the router is set up. */
+  /** Prepares the host before the router is set up. */
   prepare?(machine: TestHost): Promise<void>
 }
 
@@ -90,7 +90,7 @@ export async function startRouterHost({
     await root('visudo -cq')
     for (const script of provision.apply) await root(`set -eu -o pipefail; ${script.text}`)
   }
-  // A daemon that keeps our output open would keep us waiting.
+  // Without redirections the daemon would keep the output open, and the call would not return.
   const run = async ({ name }: Slot) => void (await root(`nginx -c /etc/app-${name}.conf >/dev/null 2>&1 </dev/null`))
   const host = await ssh(machine.alias, { configFile: machine.sshConfigFile }).open({
     signal: new AbortController().signal,
@@ -133,14 +133,14 @@ export async function startRouterHost({
   }
 }
 
-/** What a server answers to these bytes on a connection of their own. */
+/** Sends bytes on a new connection, and resolves to the response. */
 export async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(bytes)
   return text(socket)
 }
 
-/** The headers that the application behind the site is sent, for a request with these lines; one of them has to end the connection. */
+/** Sends a request with these header lines through the site, and resolves to the headers that the application got. One line has to close the connection. */
 export async function headersSeen(
   { machine }: RouterHost,
   ...more: string[]

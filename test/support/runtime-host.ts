@@ -1,4 +1,4 @@
-/** A host on which one runtime was set up, for its contract suite: an application's folder, its releases, and sudo for what the runtime asks. */
+/** A host on which one runtime is set up, for its contract suite: the folder of an application, its releases, and the sudo rules of the runtime. */
 
 import { startHost, type TestHost } from '../../dev/host.ts'
 import type { Host } from '../../host/host.ts'
@@ -14,7 +14,7 @@ import { pluginKit } from './plugin-kit.ts'
 const FACTS: HostFacts = { user: 'vagrant', group: 'vagrant' }
 const SECONDS = 1000
 
-/** A release to be unpacked: its version, and a `.tar.gz` on this machine. */
+/** A release to unpack: its version, and a `.tar.gz` on this machine. */
 export interface Packed {
   readonly version: string
   readonly tarball: string
@@ -26,21 +26,21 @@ export interface RuntimeHost extends AsyncDisposable {
   readonly plugin: Plugin<Runtime>
   readonly slots: readonly [Slot, Slot]
   readonly releases: readonly [Release, Release]
-  /** What the runtime logged. */
+  /** The lines that the runtime logged. */
   readonly logged: string[]
   kit(): PluginContext
   runtime(): Bound<Runtime>
   /** Puts a release into a slot as a deploy does, without starting it. */
   fill(slot: Slot, release: Release, env?: Readonly<Record<string, string>>): Promise<void>
-  /** What the application in a slot answers to `/health`; fails after half a minute. */
+  /** Waits until the application in a slot responds to `/health`, and resolves to the body; fails after 30 s. */
   answers(slot: Slot): Promise<string>
-  /** Resolves when the journal has all that was written so far. */
+  /** Resolves when the journal has everything that was written so far. */
   flushLog(): Promise<void>
-  /** Runs a line of bash as root and resolves to what it printed; throws when it fails. */
+  /** Runs a line of bash as root and resolves to stdout; throws if it fails. */
   asRoot(command: string): Promise<string>
 }
 
-/** `env` is in the environment file of each slot that is filled. */
+/** Boots a host, installs the provision of the runtime, and unpacks two releases. `env` is added to the environment file of each filled slot. */
 export async function startRuntimeHost(
   plugin: Plugin<Runtime>,
   packed: readonly [Packed, Packed],
@@ -105,7 +105,7 @@ export async function startRuntimeHost(
   }
 }
 
-/** What `task setup` does with a provision. From then on the user may do as root what it lists, and nothing else. */
+/** Installs a provision as `task setup` does. From then on the user may run as root what it lists, and nothing else. */
 async function install(provision: Provision, host: Host, asRoot: (command: string) => Promise<string>): Promise<void> {
   for (const tool of Object.keys(provision.tools)) await host.capture(sh.read`command -v ${tool}`)
   for (const file of [...provision.files, sudoersFile('life', '/srv/life', FACTS, provision.sudo)]) {

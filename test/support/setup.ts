@@ -1,6 +1,6 @@
 import { ensureHostImage } from '../../dev/engine.ts'
 
-/** Runs once, before the first test that needs a host: the image takes longer than a test may, when it has to be made. */
+/** Runs once before the tests that need a host, because building the image takes longer than the limit of a test. */
 export default async function setup(): Promise<void> {
   await ensureHostImage()
 }

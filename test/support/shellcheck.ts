@@ -1,22 +1,22 @@
-/** What shellcheck has to say of scripts, so that a quote that is missing is found before a host finds it. */
+/** Runs shellcheck on scripts, to find a missing quote before they run on a host. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** In CI it has to be there. */
+/** Whether the scripts are checked; always true in CI, where a missing shellcheck is an error. */
 export const hasShellcheck = process.env.CI !== undefined || spawnSync('shellcheck', ['--version']).status === 0
 
-function shellcheck(...words: string[]): string {
-  const { stdout, stderr, error } = spawnSync('shellcheck', ['--format=gcc', ...words], { encoding: 'utf8' })
+function shellcheck(...args: string[]): string {
+  const { stdout, stderr, error } = spawnSync('shellcheck', ['--format=gcc', ...args], { encoding: 'utf8' })
   if (error) throw new Error('shellcheck is not installed: apt-get install shellcheck', { cause: error })
   return stdout + stderr
 }
 
-/** Checks programs by their paths, as `.shellcheckrc` says. Returns what is wrong, a line each. */
+/** Checks files with the settings of `.shellcheckrc`. Returns the findings, one on each line. */
 export const checkFiles = (paths: readonly string[]): string => shellcheck(...paths)
 
-/** Checks whole scripts, by their names, as a host runs them: there a variable that nothing has set is wrong, too. */
+/** Checks complete scripts, by name, as a host runs them, so a variable that is never set is an error too. */
 export function checkTexts(scripts: Readonly<Record<string, string>>): string {
   const rc = readFileSync(new URL('../../.shellcheckrc', import.meta.url), 'utf8')
   const codes = [...rc.matchAll(/^disable=(SC\d+)$/gm)].flatMap(([, code = '']) => (code === UNSET ? [] : [code]))
@@ -36,11 +36,11 @@ export function checkTexts(scripts: Readonly<Record<string, string>>): string {
   }
 }
 
-/** A variable that is read and not set. */
+/** The finding "variable is referenced but not assigned". */
 const UNSET = 'SC2154'
 
 /**
- * Right in a script whose values are filled in: a list of one, a comparison of two words, a command behind `exit`, and a value in quotes that ends
- * the quotes around it.
+ * Findings that are expected in a script with inserted values: a loop over one item, a comparison of two constants, a command after `exit`, and a
+ * quoted value within quotes.
  */
 const FILLED_IN = ['SC2043', 'SC2050', 'SC2317', 'SC2026']

@@ -1,6 +1,6 @@
 /**
- * A stand-in for the sample application: the same release, but what its script starts is a small server in Perl, which behaves as `MODE` in its
- * environment says, as servers of other languages do. It is there at once, where an Erlang VM takes its time.
+ * A stand-in for the sample application: the same release, but its script starts a small server in Perl, whose behaviour depends on `MODE` in its
+ * environment. It emulates servers in other languages, and starts faster than an Erlang VM.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -13,23 +13,23 @@ import { NEXT_VERSION } from './invariant.ts'
 
 const run = promisify(execFile)
 
-/** `MODE` is a list of words. How it listens, if not plainly: */
+/** `MODE` is a list of flags, separated by spaces. */
 const SERVER = `
 use strict; use warnings; use IO::Socket::IP; use POSIX ();
 $SIG{PIPE} = 'IGNORE'; $SIG{TERM} = sub { kill 'KILL', -getpgrp; };
 my %mode = map { $_ => 1 } split / /, $ENV{MODE} // '';
 $| = 1;
 setpgrp;
-# Needs what comes up late.
+# Fails until its database exists.
 if ($mode{late_database} && !-e '/srv/life/database') { print "no route to the database\\n"; exit 1 }
 sub bound { IO::Socket::IP->new(LocalAddr => ($ENV{ADDRESS} // "127.0.0.1") . ":$ENV{PORT}", Listen => 50, ReuseAddr => 1, V6Only => 1, GetAddrInfoFlags => 0, @_) or die "cannot bind: $!\\n" }
 my $socket;
 if ($mode{listens_nowhere}) { sleep 1 while 1 }
-# Each worker has a socket of its own on the same port.
+# Each worker has its own socket on the same port.
 elsif ($mode{own_sockets}) { for (1 .. 2) { fork or do { serve(bound(ReusePort => 1)) } } sleep 1 while 1 }
-# Workers hold the socket of their parent, which lets go of it.
+# The workers inherit the socket of their parent, which closes it.
 elsif ($mode{forked_workers}) { $socket = bound(); for (1 .. 2) { fork or serve($socket) } close $socket; sleep 1 while 1 }
-# The workers' parent is gone, so their parent is the first process.
+# The workers' parent has ended, so they are children of the init process.
 elsif ($mode{orphaned_workers}) { $socket = bound(); fork or do { fork or serve($socket); POSIX::_exit(0) }; close $socket; sleep 1 while 1 }
 else { serve($mode{shared_port} ? bound(ReusePort => 1) : bound()) }
 
@@ -58,7 +58,7 @@ sub serve {
 }
 `
 
-/** Resolves to the environment in which a task deploys it. Its artifact has a name that the invariant knows to be `site`'s. */
+/** Builds the stand-in. Resolves to the environment variables with which a task deploys it. The artifact is named so that the invariant finds it. */
 export async function standIn(site: Site): Promise<Record<string, string>> {
   const folder = join(site.folder, 'stand-in')
   const artifact = join(site.folder, 'stand-in.tar.gz')
@@ -76,7 +76,7 @@ export async function standIn(site: Site): Promise<Record<string, string>> {
   return { LIFE_VERSION: NEXT_VERSION, LIFE_TARBALL: path }
 }
 
-/** Makes the stand-in that runs in a slot behave otherwise from now on; resolves when it was started anew. */
+/** Changes the `MODE` of the stand-in in a slot, and restarts it. */
 export async function behave(site: Site, slot: string, mode: string): Promise<void> {
   const { code, stderr } = await site.host.exec(`
 sed -i '/^MODE=/d' /srv/life/slots/${slot}/env && echo 'MODE="${mode}"' >> /srv/life/slots/${slot}/env
