@@ -1,42 +1,43 @@
-/** What the probes of a promote say of the route before it and of the new one, and the line that a person is told. */
+/** Evaluates the probes of a promote: counts failures before, during and after the switch, and formats the summary line. */
 import type { Router } from '../contracts.ts'
 import type { Probe, Probed } from './probe.ts'
-import { NOTHING, type Tally } from './tally.ts'
+import { NO_REQUESTS, type Tally } from './tally.ts'
 
-/** Times are milliseconds since the router was told. */
+/** Times are in milliseconds since the switch was ordered. */
 export interface Measured {
   readonly sent: number
-  /** Of what began when the switch was in force, by kind of failure such as `kept: 502`. */
+  /** Failures of requests that began after the switch was in effect, by kind and reason, such as `kept: 502`. */
   readonly failed: Readonly<Record<string, number>>
+  /** The sum of `failed`. */
   readonly failures: number
-  /** Of what began before the router was told: the site was ill already. */
+  /** Failures of requests that began before the switch was ordered: the site was already unhealthy. */
   readonly failedBefore: number
-  /** Of what began between the two: it may have gone either way, and is held against neither. */
+  /** Failures of requests that began between the two. Either route may have served them, so they count against neither. */
   readonly failedBetween: number
-  /** What was asked of the application on the route before, and on the new one. */
+  /** Requests to the application through the previous route. */
   readonly before: Tally
+  /** Requests to the application through the new route. */
   readonly after: Tally
   readonly slowest: number
+  /** The first response of the new release. */
   readonly firstNew: number | undefined
+  /** The last response of the old release. */
   readonly lastOld: number | undefined
 }
 
-interface About extends Pick<Router, 'dropsKeepAlive'> {
-  /** There was no live slot before: until the switch is in force a 503 is the right answer, and nothing before it failed. */
+interface MeasureOptions extends Pick<Router, 'dropsKeepAlive'> {
+  /** No slot was live before. A 503 is correct then until the switch is in effect, so nothing before it counts as failed. */
   readonly first: boolean
-  /** Both slots run the same version: only the router's own answers tell them apart. */
+  /** Both slots run the same version, so only the router's own responses can tell them apart. */
   readonly sameVersion: boolean
 }
 
-/**
- * Only what began when the switch was in force counts against the new route: what a dead slot answers in the milliseconds around a
- * rename says nothing of the one that comes after it.
- */
+/** Only requests that began after the switch was in effect count against the new route: earlier ones may have been served by a dead previous slot. */
 export function measured(
   { probes, returnedAt }: Probed,
-  { first, sameVersion, dropsKeepAlive = false }: About,
+  { first, sameVersion, dropsKeepAlive = false }: MeasureOptions,
 ): Measured {
-  const from = inForce(probes, returnedAt)
+  const from = inEffectAt(probes, returnedAt)
   const before = probes.filter(probe => probe.at < 0)
   const after = probes.filter(probe => probe.at >= from && !(first && probe.status === 503))
   const bad = probes.filter(probe => probe.problem !== undefined)
@@ -44,8 +45,8 @@ export function measured(
   const failedBefore = bad.filter(probe => before.includes(probe))
   const failed: Record<string, number> = {}
   for (const { kind, problem } of failedAfter) failed[`${kind}: ${problem}`] = (failed[`${kind}: ${problem}`] ?? 0) + 1
-  const telling = probes.filter(probe => probe.kind === 'route' || !sameVersion)
-  const ends = (by: 'old' | 'new') => telling.filter(probe => probe.by === by && end(probe) >= 0).map(end)
+  const distinct = probes.filter(probe => probe.kind === 'route' || !sameVersion)
+  const ends = (by: 'old' | 'new') => distinct.filter(probe => probe.by === by && end(probe) >= 0).map(end)
   const news = ends('new')
   const olds = ends('old')
   return {
@@ -54,7 +55,7 @@ export function measured(
     failures: failedAfter.length,
     failedBefore: first ? 0 : failedBefore.length,
     failedBetween: first ? 0 : bad.length - failedAfter.length - failedBefore.length,
-    before: first ? NOTHING : tally(before, dropsKeepAlive),
+    before: first ? NO_REQUESTS : tally(before, dropsKeepAlive),
     after: tally(after, dropsKeepAlive),
     slowest: Math.max(0, ...probes.map(probe => probe.took)),
     firstNew: news.length > 0 ? Math.min(...news) : undefined,
@@ -65,34 +66,34 @@ export function measured(
 const end = ({ at, took }: Probe): number => at + took
 
 /**
- * From when on every request is the new route's: the router has said that it was done, and names the new slot for good. Some move only a moment after
- * they said so, and there the first answer that counts is the one that comes after the last of the old route.
+ * The time from which every request uses the new route. That can be later than `returnedAt`: a router may still answer for the old route for a moment after
+ * its command returned. It is then the start of the first `route` probe of the new slot after the last response for the old one.
  */
-function inForce(probes: readonly Probe[], returnedAt: number): number {
+function inEffectAt(probes: readonly Probe[], returnedAt: number): number {
   const route = probes.filter(probe => probe.kind === 'route')
   const lastOld = Math.max(returnedAt, ...route.filter(probe => probe.by === 'old').map(end))
   const news = route.filter(probe => probe.by === 'new' && probe.at >= lastOld).map(probe => probe.at)
   return news.length > 0 ? Math.min(...news) : lastOld
 }
 
-/** What was asked of the application; a lost connection says nothing of it where a switch is known to close some. */
+/** Counts requests to the application. A reset keep-alive connection is no failure if the router's switch closes some. */
 function tally(probes: readonly Probe[], dropsKeepAlive: boolean): Tally {
-  const asked = probes.filter(probe => probe.kind !== 'route')
+  const requests = probes.filter(probe => probe.kind !== 'route')
   return {
-    sent: asked.length,
-    failed: asked.filter(probe => probe.problem && !(dropsKeepAlive && isDrop(probe))).length,
+    sent: requests.length,
+    failed: requests.filter(probe => probe.problem && !(dropsKeepAlive && isDrop(probe))).length,
   }
 }
 
 const isDrop = ({ kind, problem }: Probe): boolean => kind === 'kept' && problem === 'reset'
 
-/** How many failures speak against the release or the router. */
-export const against = (
+/** The failures that count against release or router: all except resets of keep-alive connections that the switch is expected to close. */
+export const countedFailures = (
   { failures, failed }: Measured,
   { dropsKeepAlive = false }: Pick<Router, 'dropsKeepAlive'>,
 ): number => failures - (dropsKeepAlive ? (failed['kept: reset'] ?? 0) : 0)
 
-/** One line for people. */
+/** @example `412 probes, 0 failed, slowest 9 ms, first new answer after 12 ms, last old after 11 ms` */
 export function measuredLine(measured: Measured): string {
   const { sent, failed, failures, failedBefore, failedBetween, slowest, firstNew, lastOld } = measured
   const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)

@@ -1,24 +1,24 @@
 #!/bin/bash -eu
-# Asks a site all the while that a promote moves its traffic.
+# Sends requests to a site continuously while a promote switches its traffic.
 #
 # Parameters
-#   dir           the folder that it works in, which it makes and removes; `watched.sh` and two short scripts meet it there
-#   longest       seconds after which it ends in any case
+#   dir           its working folder, which it creates and removes; `watched.sh` and two short scripts communicate with it there
+#   longest       timeout in seconds
 #   find_trouble  prints why this host cannot measure a promote, or nothing
-#   start_all     calls `start KIND ROUNDS URLS OPTION...` for each kind: how often its urls, lines for curl's --config, are asked
+#   start_all     calls `start KIND ROUNDS URLS OPTION...` for each kind: `URLS`, lines for curl's --config, are requested `ROUNDS` times
 #
-# Reads: `end`, and then it ends.
-# Makes: `dir/probing` when each kind has an answer; `dir.unable` when it cannot be done. Ends when `dir/end` is there.
-# Prints: `unable WHY`, or all that was seen, gzipped and in base64, and `over`: a section `moments` with what others wrote to `dir/moments`; for each
-# kind a section `said KIND`, what curl said with a timestamp in microseconds, and a section `bodies KIND`, in base64.
+# Reads: `end` ends it, and so does the end of input.
+# Creates: `dir/probing` once each kind has a response, or after 2 s; `dir.unable` if the host cannot measure. Ends when `dir/end` exists.
+# Prints: `unable WHY`; or the results, gzipped and in base64, and then `over`. The results are a section `moments` with the timestamps from `dir/moments`; for
+# each kind a section `said KIND`, curl's output with timestamps in microseconds, and a section `bodies KIND`, in base64.
 curls=()
 unable() { printf 'unable %s\n' "$1"; : > "$dir".unable || :; exit 0; }
 trouble=$(find_trouble)
 if [ -n "$trouble" ]; then unable "${trouble//$'\n'/, }"; fi
 export LC_ALL=C TZ=UTC0
-mkdir -m 0700 -- "$dir" || unable "$dir cannot be made"
+mkdir -m 0700 -- "$dir" || unable "$dir cannot be created"
 trap 'kill "${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
-# Asks the same again and again on a curl of its own. What that says of each request gets the time when it said so, and when the request began.
+# Repeats the requests of one kind, in one curl process. Each line of its output gets the time at which it was read, and the time at which the request began.
 start() {
   local name=$1 rounds=$2 urls=$3 first=; shift 3
   for ((; rounds > 0; rounds--)); do printf '%s\n' "$urls"; done > "$dir/$name.urls"
@@ -34,7 +34,7 @@ start() {
   curls+=($!)
 }
 start_all
-# Two seconds for the first answer of each kind.
+# Up to two seconds for the first response of each kind.
 for ((i = 0; i < 100; i++)); do
   if [ -s "$dir/fresh.said" ] && [ -s "$dir/kept.said" ] && [ -s "$dir/route.said" ]; then break; fi
   sleep 0.02

@@ -1,5 +1,4 @@
-/** A move of the traffic that measures itself: what users would have seen of it, and when. */
-
+/** A switch of the traffic that is probed, to measure what users experience. */
 import { isSkipped, type Query } from '../../host/query.ts'
 import type { Fault } from '../../runner/fault.ts'
 import type { Deps } from '../deps.ts'
@@ -8,7 +7,7 @@ import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import type { TrafficSwitch } from './switch.ts'
 
-/** Milliseconds since the router was told. */
+/** Times are in milliseconds since the switch was ordered. */
 export interface SwitchStep {
   readonly title: string
   readonly at: number
@@ -16,11 +15,11 @@ export interface SwitchStep {
 }
 
 export interface ProbedSwitch {
-  /** What the proof said; undefined when something failed. */
-  readonly proof: string | undefined
-  /** What went wrong; whether too many probes failed is not looked at here. */
+  /** The summary of the verification; undefined if it failed. */
+  readonly verified: string | undefined
+  /** The error of a step. Failed probes are not an error here: `evaluateSwitch` decides about them. */
   readonly problem: unknown
-  /** What is wrong with the router, and has not kept the traffic from moving. */
+  /** The warnings of the router's check. */
   readonly warnings: readonly Fault[]
   readonly steps: readonly SwitchStep[]
   readonly probed: Probed | undefined
@@ -30,17 +29,17 @@ export interface ProbedSwitch {
 type ProbedSwitchDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'health' | 'log'>
 
 /**
- * Moves and proves, by `proof`, while the site is probed: all in one round trip. Throws when the
- * router could not switch; once it was told it never rejects: the problem is a value.
+ * Switches the traffic and runs `verification` while the site is probed, all in one round trip. Throws if the router's check fails; after that, an error is
+ * returned as `problem`.
  */
 export async function probedSwitch(
   deps: ProbedSwitchDeps,
-  move: TrafficSwitch<string>,
+  trafficSwitch: TrafficSwitch<string>,
   probing: Probing | undefined,
-  proof: Query<string>,
+  verification: Query<string>,
 ): Promise<ProbedSwitch> {
   const { router, layout } = deps
-  const dir = `${layout.slot(move.to.name).tmp}/probes.${move.generation}`
+  const dir = `${layout.slot(trafficSwitch.to.name).tmp}/probes.${trafficSwitch.generation}`
   await using prober = probing && startProbes(deps, probing, dir)
   const steps: SwitchStep[] = []
   let began = 0
@@ -51,36 +50,35 @@ export async function probedSwitch(
       last = performance.now() - began
       steps.push({ title, at, took: last - at })
     })
-  // One after the other, in one round trip.
   const batch = deps.host.pipeline()
   const checked = batch.add(router.check(deps.health.path))
-  const asked = prober && batch.add(prober.asked())
-  const told = batch.add(router.promote(move.to, move.generation))
-  const returned = prober && batch.add(prober.returned())
-  const proofCame = batch.add(proof)
+  const beforeSwitch = prober && batch.add(prober.beforeSwitch())
+  const switched = batch.add(router.promote(trafficSwitch.to, trafficSwitch.generation))
+  const afterSwitch = prober && batch.add(prober.afterSwitch())
+  const verifying = batch.add(verification)
   const watched = prober && batch.add(prober.watched())
-  // From now on only the host knows.
-  move.told = true
+  // From here until the host answers, we cannot know whether the switch ran.
+  trafficSwitch.attempted = true
   void batch.run()
   let warnings: readonly Fault[]
   try {
     warnings = await checked
-    await asked
+    await beforeSwitch
   } catch (error) {
-    // Only what was certainly not run needs not be taken back.
-    await told.catch((reason: unknown) => {
-      if (isSkipped(reason)) move.told = false
+    // An undo is unnecessary only if the switch was certainly skipped.
+    await switched.catch((reason: unknown) => {
+      if (isSkipped(reason)) trafficSwitch.attempted = false
     })
     throw error
   }
   began = performance.now()
-  let proven: string | undefined
+  let verified: string | undefined
   let problem: unknown
   let probed: Probed | undefined
   try {
-    await step('Tell the router', told)
-    await returned
-    proven = await step('Prove that the traffic moved', proofCame)
+    await step('Tell the router', switched)
+    await afterSwitch
+    verified = await step('Prove that the traffic moved', verifying)
   } catch (error) {
     problem = error
   }
@@ -88,19 +86,20 @@ export async function probedSwitch(
     try {
       probed = await step(
         'Watch the site',
-        Promise.allSettled([watched]).then(() => ended(prober, deps, move)),
+        Promise.allSettled([watched]).then(() => endProbes(prober, deps, trafficSwitch)),
       )
     } catch (error) {
       problem ??= error
     }
   }
-  const sameVersion = move.versionBefore === move.record.release.version
+  const { from, versionBefore, record } = trafficSwitch
+  const sameVersion = versionBefore === record.release.version
   const result =
-    probed && measured(probed, { first: !move.from, sameVersion, dropsKeepAlive: router.dropsKeepAlive ?? false })
-  return { proof: proven, problem, warnings, steps, probed, measured: result }
+    probed && measured(probed, { first: !from, sameVersion, dropsKeepAlive: router.dropsKeepAlive ?? false })
+  return { verified, problem, warnings, steps, probed, measured: result }
 }
 
-const ended = (
+const endProbes = (
   prober: Prober,
   { health }: ProbedSwitchDeps,
   { from, to, record }: TrafficSwitch<string>,

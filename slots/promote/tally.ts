@@ -1,24 +1,22 @@
-/** Counting what failed of what was asked. */
-
-/** Requests of one sort, and how many of them failed. */
+/** Counts of requests and failures, and their comparison. */
 export interface Tally {
   readonly sent: number
   readonly failed: number
 }
 
-export const NOTHING: Tally = { sent: 0, failed: 0 }
+export const NO_REQUESTS: Tally = { sent: 0, failed: 0 }
 
-/** One request that failed may be chance, on a busy host more than elsewhere: a slot that serves is not left for it. */
+/** Failures that may be coincidence, as on a busy host: they do not make a slot count as worse. */
 const CHANCE = 1
 
-/** Whether the first fails less, of what it was asked, than the second. Nothing asked is nothing known. */
-export const failsLess = (one: Tally, other: Tally): boolean =>
-  one.sent > 0 && other.failed > CHANCE && one.failed * other.sent < other.failed * one.sent
+/** Whether `a` has a lower failure rate than `b`. False if `a` has no requests. */
+export const failsLess = (a: Tally, b: Tally): boolean =>
+  a.sent > 0 && b.failed > CHANCE && a.failed * b.sent < b.failed * a.sent
 
 export const sum = (...tallies: readonly (Tally | undefined)[]): Tally =>
   tallies.reduce<Tally>(
-    (all, one) => ({ sent: all.sent + (one?.sent ?? 0), failed: all.failed + (one?.failed ?? 0) }),
-    NOTHING,
+    (total, tally) => ({ sent: total.sent + (tally?.sent ?? 0), failed: total.failed + (tally?.failed ?? 0) }),
+    NO_REQUESTS,
   )
 
 export const failedOf = ({ sent, failed }: Tally): string => `${failed} of ${sent} requests`

@@ -1,16 +1,16 @@
 #!/bin/bash -eu
-# Ends the probes, not before the site was watched for long enough since the router was done, and each kind has the answer of a request that began
-# after that: one that waits for a slot that hangs is waited for, or the new slot would never be asked.
+# Ends the probes once the site was watched for `watch` after the switch returned, and each kind has a response to a request that began after that. Without
+# the second condition, a request that hangs in the previous slot could keep the new slot from being probed at all.
 #
 # Parameters
 #   dir       the folder of probe.sh
-#   watch     microseconds to watch the site since the router was done
-#   patience  seconds to wait for the answers
+#   watch     microseconds to watch the site after the switch returned
+#   patience  timeout for the responses, in seconds
 if [ -d "$dir" ]; then
   since=$(sed -n 's/ returned$//p' "$dir/moments")
   left=$(( since + watch - ${EPOCHREALTIME//[!0-9]/} ))
   if [ $left -gt 0 ]; then sleep "$(printf '%d.%06d' $(( left / 1000000 )) $(( left % 1000000 )))"; fi
-  # Answers to requests that have ended since: of two, one began after it.
+  # Counts responses since then. Requests of a kind are sequential: of two responses, the second is to a request that began after the switch.
   count() {
     n=0
     while read -r at mark _; do

@@ -1,6 +1,6 @@
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { startSlot } from '../../slots/lifecycle/start.ts'
-import { neededBy } from '../../slots/promote/judge-switch.ts'
+import { reasonToKeepRunning } from '../../slots/promote/evaluate-switch.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { readRecord, writeRecord } from '../../slots/state/slot-record.ts'
 import type { TaskDeps } from '../context.ts'
@@ -24,7 +24,7 @@ export const startIdle = <S extends string>({ task }: TaskDeps<S>, upload: Uploa
     },
     async undo({ release, idle, note, ...context }) {
       const { host, layout, deploy, runtime } = context
-      const why = await neededBy(context, idle)
+      const why = await reasonToKeepRunning(context, idle)
       if (why !== undefined) throw probeFaults.SLOT_RUNS_ON({ slot: idle.name, why })
       await host.query(runtime.stop(idle))
       const record = await host.query(readRecord(layout, idle))

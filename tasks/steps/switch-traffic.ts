@@ -2,13 +2,13 @@ import { resolve } from 'node:path'
 import { arg } from '../../runner/cli/args.ts'
 import type { Arg, Task } from '../../runner/task.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
-import { judgeSwitch, staysNow } from '../../slots/promote/judge-switch.ts'
+import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
-import { proveSwitch, recordSwitch, type TrafficSwitch, takeBack } from '../../slots/promote/switch.ts'
+import { recordSwitch, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
 
 /** The step that plans the switch, if there is one to make. `promote`, `rollback` and `deploy` each have their own. */
@@ -53,10 +53,10 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const switched = await recorded(context, event, () =>
-        probedSwitch({ ...context, log: show }, trafficSwitch, probing, proveSwitch(context, trafficSwitch)),
+        probedSwitch({ ...context, log: show }, trafficSwitch, probing, verifySwitch(context, trafficSwitch)),
       )
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
-      const { problem, stays } = await judgeSwitch(context, trafficSwitch, switched, probing)
+      const { problem, stays } = await evaluateSwitch(context, trafficSwitch, switched, probing)
       if (problem === undefined) await recordSwitch(context, trafficSwitch, stays)
       else trafficSwitch.stays = stays
       if (report !== undefined)
@@ -68,19 +68,19 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         if (switched.measured) log(measuredLine(switched.measured))
         await recorded(context, event, () => Promise.reject(problem))
       }
-      note(`${to.name} is live: ${switched.proof}`)
+      note(`${to.name} is live: ${switched.verified}`)
       if (switched.measured) show(measuredLine(switched.measured), { ...switched.measured })
       if (stays) show(`${stays}.`)
     },
     async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
       if (!trafficSwitch) return
-      if (!trafficSwitch.told) return note('nothing was switched')
-      const stays = trafficSwitch.stays ?? (await staysNow(context, trafficSwitch, noProbe ? undefined : probe))
+      if (!trafficSwitch.attempted) return note('nothing was switched')
+      const stays = trafficSwitch.stays ?? (await reasonToStay(context, trafficSwitch, noProbe ? undefined : probe))
       if (stays !== undefined) {
         await recordSwitch(context, trafficSwitch, stays)
         throw probeFaults.TRAFFIC_STAYS({ slot: trafficSwitch.to.name, why: stays })
       }
-      await takeBack(context, trafficSwitch)
+      await revertSwitch(context, trafficSwitch)
       note(trafficSwitch.from ? `${trafficSwitch.from.name} is live again, verified` : 'no slot is live, as before')
       const { host, layout, deploy } = context
       const event = {

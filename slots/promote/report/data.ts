@@ -1,41 +1,41 @@
-/** The report of a promote, as data. */
+/** The data of a promote's report. */
 import type { Deploy } from '../../model.ts'
 import type { Measured } from '../measured.ts'
 import type { Probe } from '../probe.ts'
 import type { ProbedSwitch, SwitchStep } from '../probed-switch.ts'
 import type { TrafficSwitch } from '../switch.ts'
 
-/** All times are milliseconds since the router was told to switch, except `at`. */
+/** All times except `at` are in milliseconds since the switch was ordered. */
 export interface PromoteReport {
   readonly app: string
   readonly host: string
   readonly by: string
-  /** ISO 8601, UTC: when this was written down. */
+  /** ISO 8601, UTC: when the report was created. */
   readonly at: string
   readonly generation: string
   readonly from: { readonly slot: string; readonly version: string | null } | null
   readonly to: { readonly slot: string; readonly version: string; readonly release: string }
-  /** What went wrong; null when the promote succeeded. */
+  /** The error message; null if the promote succeeded. */
   readonly problem: string | null
-  /** Why the traffic stays although not all went well: the slot before served worse. Null when there is nothing to say, or it goes back. */
+  /** Why the traffic stays in spite of failures: the previous slot serves worse. Null if there was no failure, or if it goes back. */
   readonly stays: string | null
   readonly steps: readonly SwitchStep[]
-  /** When the router said that it was done. */
+  /** When the router's switch command returned. */
   readonly returnedAt: number | null
   readonly measured: Measured | null
   readonly probes: readonly Probe[]
 }
 
-interface About {
+interface Run {
   readonly app: string
   readonly host: { readonly name: string }
   readonly deploy: Deploy
 }
 
 export const reportOf = (
-  { app, host, deploy }: About,
+  { app, host, deploy }: Run,
   { from, to, record, generation, versionBefore }: TrafficSwitch<string>,
-  { problem, steps, probed, measured }: Omit<ProbedSwitch, 'proof'>,
+  { problem, steps, probed, measured }: Omit<ProbedSwitch, 'verified'>,
   stays?: string | undefined,
   at = new Date(),
 ): PromoteReport => ({

@@ -1,12 +1,11 @@
 /**
- * The report of a promote as one page that stands for itself: no script, nothing fetched, light and dark. From the data to
- * text, and nothing else.
+ * Renders the report of a promote as one self-contained HTML page, without scripts and external resources, for light and dark mode.
  */
 import { KINDS, type Probe, type ProbeKind } from '../probe.ts'
 import type { PromoteReport } from './data.ts'
 
 const WIDTH = 960
-/** The plot's left and right edge, and what stands below each other: latencies, the lanes of answers, the steps. */
+/** Edges of the plot, and from top to bottom: the latencies, then one lane of responses per kind. */
 const LEFT = 132
 const RIGHT = 936
 const TOP = 44
@@ -16,13 +15,15 @@ const LANE = 26
 
 const LANE_TITLES: Readonly<Record<ProbeKind, string>> = {
   fresh: 'new connections',
-  kept: 'kept connection',
+  kept: 'keep-alive connection',
   route: 'router',
 }
 
 export function reportPage(report: PromoteReport): string {
   const { app, host, from, to, problem, at, by, generation } = report
-  const moved = from ? `${named(from.slot, from.version)} to ${named(to.slot, to.version)}` : named(to.slot, to.version)
+  const moved = from
+    ? `${slotLabel(from.slot, from.version)} to ${slotLabel(to.slot, to.version)}`
+    : slotLabel(to.slot, to.version)
   const facts: readonly (readonly [string, string])[] = [
     ['host', host],
     ['release', to.release],
@@ -64,9 +65,9 @@ const outcome = ({ problem, stays }: PromoteReport): string =>
     .filter(Boolean)
     .join(' ')
 
-const named = (slot: string, version: string | null) => (version === null ? slot : `${slot} ${version}`)
+const slotLabel = (slot: string, version: string | null) => (version === null ? slot : `${slot} ${version}`)
 
-/** A slot that is named like a colour has it; other names have one by their part. */
+/** Slots named blue or green have that colour; others have one for the old and one for the new slot. */
 function colour({ from, to }: PromoteReport, part: 'old' | 'new'): string {
   const slot = part === 'new' ? to.slot : from?.slot
   return slot === 'blue' || slot === 'green' ? slot : part
@@ -86,7 +87,7 @@ function cards({ measured }: PromoteReport): string {
   if (failedBefore > 0) reasons.push(`${failedBefore} before the switch`)
   if (failedBetween > 0) reasons.push(`${failedBetween} during it`)
   const all: readonly (readonly [string, string, string, string])[] = [
-    [count(sent), 'requests sent', 'none of them twice', ''],
+    [count(sent), 'requests sent', 'without retries', ''],
     [count(failures), 'failed', reasons.join(', ') || 'after the switch', failures > 0 ? 'bad' : 'good'],
     [ms(firstNew), 'first new answer', 'after the command', ''],
     [lastOld === undefined ? 'none' : ms(lastOld), 'last old answer', 'after the command', ''],
@@ -164,12 +165,12 @@ function grid({ x, y, first, last, highest }: Scales, bottom: number): string {
 }
 
 const mood = (report: PromoteReport, probe: Probe): string =>
-  probe.problem !== undefined ? 'failed' : probe.by === undefined ? 'untold' : colour(report, probe.by)
+  probe.problem !== undefined ? 'failed' : probe.by === undefined ? 'unknown' : colour(report, probe.by)
 
 function hint(report: PromoteReport, { kind, at, took, status, by, problem }: Probe): string {
-  const who = by === 'new' ? report.to.slot : by === 'old' ? report.from?.slot : undefined
-  const said = problem ?? (who === undefined ? String(status) : `${status} by ${who}`)
-  return `<title>${esc(`${LANE_TITLES[kind]}: ${said}, sent at ${Math.round(at)} ms, took ${took.toFixed(1)} ms`)}</title>`
+  const slot = by === 'new' ? report.to.slot : by === 'old' ? report.from?.slot : undefined
+  const result = problem ?? (slot === undefined ? String(status) : `${status} by ${slot}`)
+  return `<title>${esc(`${LANE_TITLES[kind]}: ${result}, sent at ${Math.round(at)} ms, took ${took.toFixed(1)} ms`)}</title>`
 }
 
 function dot(report: PromoteReport, probe: Probe, { x, y }: Scales): string {
@@ -184,7 +185,7 @@ function dot(report: PromoteReport, probe: Probe, { x, y }: Scales): string {
   return `<circle class="dot ${mood(report, probe)}" cx="${cx}" cy="${cy}" r="4">${inside}</circle>`
 }
 
-/** One stroke an answer, in the colour of who gave it. */
+/** One stroke per response, in the colour of the slot that sent it. */
 function lane(report: PromoteReport, kind: ProbeKind, top: number, { x }: Scales): string {
   const strokes = report.probes
     .filter(probe => probe.kind === kind)
@@ -202,9 +203,9 @@ function legend(report: PromoteReport): string {
       ? [`<span class="key ${colour(report, 'old')}">answered by ${esc(report.from.slot)}</span>`]
       : []),
     ...(has('new') ? [`<span class="key ${colour(report, 'new')}">answered by ${esc(report.to.slot)}</span>`] : []),
-    ...(has(undefined) ? ['<span class="key untold">answered, by whom cannot be told</span>'] : []),
+    ...(has(undefined) ? ['<span class="key unknown">answered by an unknown slot</span>'] : []),
     '<span class="key failed">failed</span>',
-    '<span class="shape">&#9679; new connection</span><span class="shape">&#9632; kept connection</span><span class="shape">&#9670; router</span>',
+    '<span class="shape">&#9679; new connection</span><span class="shape">&#9632; keep-alive connection</span><span class="shape">&#9670; router</span>',
   ]
   return names.join('')
 }
@@ -220,8 +221,8 @@ function steps({ steps, problem }: PromoteReport): string {
 }
 
 const STYLE = `
-:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#16191f;--soft:#5d6675;--line:#e3e6eb;--blue:#2563eb;--green:#16924a;--old:#8b5cf6;--new:#0e8f9c;--untold:#8d96a5;--bad:#d92d20;--good:#16924a;--band:#f5c24255}
-@media (prefers-color-scheme:dark){:root{--page:#0f1217;--card:#181c23;--ink:#e8ebf0;--soft:#98a2b3;--line:#2b313b;--blue:#6ea0ff;--green:#4ccb83;--old:#b79bff;--new:#4fd0dc;--untold:#727c8c;--bad:#ff6f61;--good:#4ccb83;--band:#f5c24240}}
+:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#16191f;--soft:#5d6675;--line:#e3e6eb;--blue:#2563eb;--green:#16924a;--old:#8b5cf6;--new:#0e8f9c;--unknown:#8d96a5;--bad:#d92d20;--good:#16924a;--band:#f5c24255}
+@media (prefers-color-scheme:dark){:root{--page:#0f1217;--card:#181c23;--ink:#e8ebf0;--soft:#98a2b3;--line:#2b313b;--blue:#6ea0ff;--green:#4ccb83;--old:#b79bff;--new:#4fd0dc;--unknown:#727c8c;--bad:#ff6f61;--good:#4ccb83;--band:#f5c24240}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 main{max-width:1040px;margin:0 auto;padding:40px 24px 56px}
@@ -244,10 +245,10 @@ svg text{fill:var(--soft);font-family:inherit}svg text.lane{fill:var(--ink)}svg 
 .grid{stroke:var(--line)}.floor{stroke:var(--soft);stroke-opacity:.5}
 .before{fill:var(--ink);fill-opacity:.028}.band{fill:var(--band)}line.switch{stroke:var(--ink);stroke-width:1.5}
 .dot{fill-opacity:.72;stroke:var(--card);stroke-width:.8}
-.blue{fill:var(--blue)}.green{fill:var(--green)}.old{fill:var(--old)}.new{fill:var(--new)}.untold{fill:var(--untold)}
+.blue{fill:var(--blue)}.green{fill:var(--green)}.old{fill:var(--old)}.new{fill:var(--new)}.unknown{fill:var(--unknown)}
 path.failed{stroke:var(--bad);stroke-width:2.4;stroke-linecap:round;fill:none}.tick.failed{fill:var(--bad)}
 figcaption{display:flex;flex-wrap:wrap;gap:4px 20px;padding:12px 12px 0;color:var(--soft);font-size:13px}
-.key::before{content:"";display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:7px;background:var(--untold)}
+.key::before{content:"";display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:7px;background:var(--unknown)}
 .key.blue::before{background:var(--blue)}.key.green::before{background:var(--green)}.key.old::before{background:var(--old)}.key.new::before{background:var(--new)}.key.failed::before{background:var(--bad)}
 table{margin:16px 0 0;width:100%;border-spacing:0;padding:10px 16px}
 th,td{padding:6px 0;text-align:left;font-weight:450}th{width:16em}.took{width:6em;text-align:right;color:var(--soft);font-variant-numeric:tabular-nums}

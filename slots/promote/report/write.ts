@@ -1,4 +1,4 @@
-/** The report of a promote as two files: a page for people, and the same as JSON beside it. */
+/** Writes the report of a promote as two files: an HTML page, and its data as JSON. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, parse } from 'node:path'
@@ -6,20 +6,20 @@ import { probeFaults } from '../probe-faults.ts'
 import type { PromoteReport } from './data.ts'
 import { reportPage } from './page.ts'
 
-/** Where the data of a page is written: `promote.html` has `promote.json` beside it. */
+/** The path of the JSON file: `promote.json` for `promote.html`. */
 export function jsonBeside(page: string): string {
   const { dir, name, ext } = parse(page)
   const base = ext === '.json' ? `${name}.data` : name
   return dir === '' ? `${base}.json` : `${dir}/${base}.json`
 }
 
-/** Asked before anything is contacted: a folder that is there, and files that are ours to write. Throws `REPORT_UNWRITABLE`. */
+/** Called before a host is contacted. Throws `REPORT_UNWRITABLE` if the folder does not exist or a file is not writable. */
 export function assertWritable(page: string): void {
   try {
     accessSync(dirname(page), constants.W_OK | constants.X_OK)
     for (const file of [page, jsonBeside(page)]) {
       if (!existsSync(file)) continue
-      if (!statSync(file).isFile()) throw new Error(`${file} is no file`)
+      if (!statSync(file).isFile()) throw new Error(`${file} is not a file`)
       accessSync(file, constants.W_OK)
     }
   } catch (error) {
