@@ -1,4 +1,4 @@
-// The worked example: `life`, an Elixir release, deployed to the rehearsal host that vagrant/ describes.
+// Example: deploys `life`, an Elixir release, to the rehearsal host defined in vagrant/.
 import { beam, docker, env, nginx, project, ssh } from 'switchyard'
 
 const { tasks, task } = project({

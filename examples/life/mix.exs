@@ -13,8 +13,8 @@ defmodule Life.MixProject do
     ]
   end
 
-  # Cowboy is named here and not in `deps`: it is found as a plain OTP application
-  # through ERL_LIBS, so that the build needs no package manager but Debian's.
+  # Cowboy is listed here and not in `deps`: it is loaded as a plain OTP application
+  # through ERL_LIBS, so that the build needs no package manager besides apt.
   def application do
     [
       mod: {Life.Application, []},

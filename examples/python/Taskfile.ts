@@ -1,4 +1,4 @@
-// Notes: a Flask application under gunicorn, both of them Debian's packages.
+// Notes: a Flask application under gunicorn, both from Debian packages.
 import { readFileSync } from 'node:fs'
 import { env, nginx, project, service, ssh, tarball } from 'switchyard'
 

@@ -1,6 +1,6 @@
 import Config
 
-# One line an event, so that a journal or a log file stays easy to search.
+# One line per event, so that logs are easy to search.
 config :logger, :console, format: "$time [$level] $message\n"
 
 if config_env() == :test do

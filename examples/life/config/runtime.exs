@@ -1,7 +1,7 @@
 import Config
 
-# Everything that differs between two slots comes from the environment when the
-# release starts, so that one tarball serves both. The README lists the variables.
+# All settings that differ between slots are read from the environment at start, so
+# that both slots can run the same tarball. The README lists the variables.
 
 integer = fn name, default ->
   value = System.get_env(name, default)
@@ -31,7 +31,7 @@ config :life,
   drain_ms: integer.("LIFE_DRAIN_MS", "30000"),
   fault: System.get_env("LIFE_FAULT", "")
 
-# The tests must neither meet a running slot nor touch its data.
+# Keeps the tests apart from the port and the data of a running slot.
 if config_env() == :test do
   config :life,
     port: 0,

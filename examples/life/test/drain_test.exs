@@ -6,7 +6,7 @@ defmodule Life.DrainTest do
 
   alias Life.Web.Gate
 
-  # A listener of its own, for draining the application's would end the other tests.
+  # Uses a separate listener, because draining the application's listener would break the other tests.
   defp serve(limit_ms) do
     gate = Gate.new()
     listener = {:drain_test, make_ref()}

@@ -1,4 +1,4 @@
-"""Runs each file of migrations/ once, in the order of their names; each is one transaction with the note that it is done."""
+"""Runs each file of migrations/ once, in name order. Each runs in one transaction, which also records it as done."""
 
 import sqlite3
 from pathlib import Path

@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask, jsonify, request
 
 FOLDER = Path(__file__).parent
-# A link to what outlives this release: both slots have the same notes.
+# `data` is a link to a shared folder that outlives this release, so both slots use the same notes.
 DATABASE = FOLDER / "data" / "notes.db"
 VERSION = (FOLDER / "VERSION").read_text().strip()
 SLOT = os.environ.get("SWITCHYARD_SLOT", "none")
@@ -49,7 +49,7 @@ def add():
 
 @app.get("/slow")
 def slow():
-    """Takes its time, so that a switch and a stop can be watched with requests in flight."""
+    """Responds slowly, so that a switch or a stop can be observed with requests in flight."""
     time.sleep(min(request.args.get("ms", 1500, int), 10_000) / 1000)
     return jsonify(slept=True)
 

@@ -1,9 +1,9 @@
 defmodule Life.Application do
   @moduledoc """
-  Starts the parts in the order in which they need each other.
+  Starts the children in the order of their dependencies.
 
-  A supervisor stops its children in reverse, so `Life.Drain` stands last: it is
-  the first to hear of a SIGTERM, while the listener still serves.
+  A supervisor stops its children in reverse order, so `Life.Drain` is last: on
+  SIGTERM it is stopped first, while the listener still serves.
   """
 
   use Application

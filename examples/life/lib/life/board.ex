@@ -2,8 +2,8 @@ defmodule Life.Board do
   @moduledoc """
   The rules of the game as pure functions: a board is the set of its living cells.
 
-  The edges are joined (a torus), so that a glider never leaves and the page has
-  something to show however long a slot runs.
+  The edges wrap around (a torus), so that a glider never leaves the board and the
+  page keeps changing however long a slot runs.
   """
 
   @width 48
@@ -12,7 +12,7 @@ defmodule Life.Board do
   @type cell :: {x :: non_neg_integer, y :: non_neg_integer}
   @type t :: MapSet.t(cell)
 
-  @doc "The board of these living cells."
+  @doc "A board with the given living cells."
   @spec new([cell]) :: t
   def new(cells), do: MapSet.new(cells)
 
@@ -35,8 +35,8 @@ defmodule Life.Board do
     end)
   end
 
-  # Only cells with a living neighbour can live next: counting from the living
-  # ones visits those and no others.
+  # Only cells with a living neighbour can live in the next generation, so only the
+  # neighbours of living cells are visited.
   defp neighbour_counts(board) do
     Enum.frequencies(
       for {x, y} <- board,

@@ -1,16 +1,16 @@
 defmodule Life.Drain do
   @moduledoc """
-  Takes the application out of service without cutting anybody off.
+  Takes the application out of service without interrupting clients.
 
   The supervisor stops it first. It then, in this order,
 
   1. stops accepting connections,
-  2. lets the requests in flight finish, each connection being told to close,
-  3. closes the WebSockets with code 1001 (going away), some at a time, so that
-     their clients do not all come back in the same instant.
+  2. lets the requests in flight finish, and closes each connection after its response,
+  3. closes the WebSockets with code 1001 (going away) in batches, so that their
+     clients do not all reconnect at the same moment.
 
-  `:limit_ms` bounds the second step, so that one request which hangs cannot hold a
-  stop for ever.
+  `:limit_ms` is the timeout of the second step, so that a hanging request cannot
+  block a stop forever.
   """
 
   use GenServer
@@ -29,7 +29,7 @@ defmodule Life.Drain do
 
   @doc false
   def child_spec(opts) do
-    # Every step has a limit of its own, and says what it leaves behind when it gives up.
+    # Each step has its own timeout, and logs what is left when it expires.
     %{id: __MODULE__, start: {__MODULE__, :start_link, [opts]}, shutdown: :infinity}
   end
 

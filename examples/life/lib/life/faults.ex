@@ -1,24 +1,24 @@
 defmodule Life.Faults do
   @moduledoc """
-  FOR TESTS ONLY: makes this application misbehave, so that a deploy tool can be
-  tried against it. All of it is in this module and off unless `LIFE_FAULT` is set.
+  FOR TESTS ONLY: makes this application misbehave, to test a deploy tool. All of
+  it is in this module, and off unless `LIFE_FAULT` is set.
 
   | `LIFE_FAULT` | what goes wrong |
   | --- | --- |
   | `exit_at_boot` | the application raises while it starts |
-  | `exit_after_ms:5000` | the VM ends with status 1 after so many milliseconds |
+  | `exit_after_ms:5000` | the VM exits with status 1 after that many milliseconds |
   | `health_500` | `/health` answers 500 |
-  | `health_flaps` | `/health` answers 200 and 500 in turn |
+  | `health_flaps` | `/health` answers 200 and 500 alternately |
   | `health_hangs` | `/health` never answers |
   | `ignore_sigterm` | SIGTERM is ignored |
-  | `migration_fails` | the first migration that is pending raises |
+  | `migration_fails` | the first pending migration raises |
   """
 
   @plain ~w(exit_at_boot health_500 health_flaps health_hangs ignore_sigterm migration_fails)
 
   @type fault :: nil | {:exit_after_ms, non_neg_integer} | atom
 
-  @doc "What `LIFE_FAULT` asks for. A typo raises: a fault that is not injected proves nothing."
+  @doc "Parses `LIFE_FAULT`. Raises for an unknown name, since a test would otherwise run without its fault."
   @spec parse(String.t()) :: fault
   def parse(""), do: nil
   def parse("exit_after_ms:" <> ms), do: {:exit_after_ms, String.to_integer(ms)}
@@ -45,7 +45,7 @@ defmodule Life.Faults do
     :ok
   end
 
-  @doc "Called for each health check: what it should say, unless it never returns."
+  @doc "Called for each health check: returns the result, or never returns."
   @spec health() :: :healthy | :unhealthy
   def health do
     case fault() do
@@ -64,7 +64,7 @@ defmodule Life.Faults do
     System.halt(1)
   end
 
-  # Two checks at the same moment may read the same number; a flapping health bears that.
+  # Not atomic: two concurrent checks may read the same number, which does not matter here.
   defp count_health_check do
     count = :persistent_term.get(__MODULE__, 0)
     :persistent_term.put(__MODULE__, count + 1)

@@ -1,9 +1,9 @@
 defmodule Life.Game do
   @moduledoc """
-  Plays the game, one generation a second, from what the store holds at boot.
+  Plays the game, one generation per second, starting from the store's contents at boot.
 
-  The game in memory belongs to the slot and is never written back: two slots
-  share one store, and the idle one must not disturb what the live one reads.
+  The game in memory belongs to the slot and is never written back: both slots
+  share one store, and the idle slot must not change what the live one reads.
   """
 
   use GenServer
@@ -14,7 +14,7 @@ defmodule Life.Game do
 
   @tick_ms 1_000
 
-  # Shown when no migration has run yet, so that a first deploy can be looked at.
+  # Shown while no migration has run, so that the page works after a first deploy.
   @glider [{1, 0}, {2, 1}, {0, 2}, {1, 2}, {2, 2}]
 
   @spec start_link(term) :: GenServer.on_start()

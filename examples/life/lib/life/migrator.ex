@@ -1,18 +1,18 @@
 defmodule Life.Migrator do
   @moduledoc """
-  Runs the migrations that the store has not seen, oldest first, and says which.
+  Runs the pending migrations, oldest first, and prints each.
 
-  Each one is written together with its version before the next begins: a failure
-  leaves the ones before it done and recorded. Two migrators at once are not
-  guarded against here; that is what the lock of a deploy is for.
+  The result of each is written together with its version before the next one
+  starts, so a failure leaves the earlier ones done and recorded. There is no
+  protection against concurrent migrators: the lock of a deploy provides that.
   """
 
   alias Life.{Faults, Store}
 
-  @doc "Changes the tables to what the code of this version needs."
+  @doc "Changes the tables to the form that this version needs."
   @callback up(tables :: map) :: map
 
-  @doc "Takes the change back."
+  @doc "Reverts the change."
   @callback down(tables :: map) :: map
 
   @migrations [
@@ -20,7 +20,7 @@ defmodule Life.Migrator do
     {20_260_102_000_000, Life.Migrations.AddGeneration}
   ]
 
-  @doc "Runs every migration that is pending and returns their versions."
+  @doc "Runs all pending migrations and returns their versions."
   @spec migrate() :: [Store.version()]
   def migrate do
     done = Store.read().schema_migrations
@@ -33,7 +33,7 @@ defmodule Life.Migrator do
     Store.read().schema_migrations -- done
   end
 
-  @doc "Takes back, newest first, every migration down to `version` and that one too."
+  @doc "Reverts the migrations down to and including `version`, newest first."
   @spec rollback(Store.version()) :: [Store.version()]
   def rollback(version) do
     done = Store.read().schema_migrations

@@ -1,23 +1,23 @@
 defmodule Life.Release do
   @moduledoc """
-  What an operator calls through `bin/life eval` and `bin/life rpc`, where there is no Mix.
+  Functions for operators, called through `bin/life eval` and `bin/life rpc`, since a release has no Mix.
 
       bin/life eval 'Life.Release.migrate()'
       bin/life eval 'Life.Release.rollback(20260102000000)'
       bin/life rpc 'Life.Release.env_digest("DATABASE_URL")'
 
-  `eval` starts neither the application nor its listener, so migrations run beside
-  a slot that is serving.
+  `eval` starts neither the application nor its listener, so migrations can run
+  while a slot is serving.
   """
 
-  @doc "Runs the pending migrations. Raises, and so ends `eval` with status 1, if one fails."
+  @doc "Runs the pending migrations. Raises if one fails, so that `eval` exits with status 1."
   @spec migrate() :: [Life.Store.version()]
   def migrate do
     load()
     Life.Migrator.migrate()
   end
 
-  @doc "Takes back the migrations down to `version` and that one too."
+  @doc "Reverts the migrations down to and including `version`."
   @spec rollback(Life.Store.version()) :: [Life.Store.version()]
   def rollback(version) do
     load()
@@ -27,7 +27,7 @@ defmodule Life.Release do
   @doc """
   Prints the SHA-256 of an environment variable as the application sees it, or `unset`.
 
-  A digest proves that a value arrived byte for byte and still tells no secret.
+  A digest proves that a value arrived unchanged without revealing it.
   """
   @spec env_digest(String.t()) :: :ok
   def env_digest(name) do

@@ -1,10 +1,9 @@
 defmodule Life.Store do
   @moduledoc """
-  What a database is to other applications: one file of terms that people can read.
+  Stands in for a database: one human-readable file of Erlang terms.
 
-  A write makes a new file and renames it over the old one. So a reader in the
-  other slot sees the old content or the new, never half of it, and nobody holds a
-  lock while the application runs.
+  A write creates a new file and renames it over the old one, so a reader in the
+  other slot sees either the old or the new content, without any locking.
   """
 
   @type version :: pos_integer
@@ -12,7 +11,7 @@ defmodule Life.Store do
 
   @empty %{schema_migrations: [], tables: %{}}
 
-  @doc "What the store holds; a store that nobody has written yet is empty."
+  @doc "The contents of the store; empty if it was never written."
   @spec read() :: t
   def read do
     case :file.consult(path()) do
@@ -22,7 +21,7 @@ defmodule Life.Store do
     end
   end
 
-  @doc "Replaces what the store holds."
+  @doc "Replaces the contents of the store."
   @spec write!(t) :: :ok
   def write!(store) do
     File.mkdir_p!(Path.dirname(path()))

@@ -1,7 +1,7 @@
 defmodule Life.Web do
   @moduledoc """
-  The HTTP listener: its routes, and the limits in which Cowboy's defaults would
-  show up as failures of a deploy.
+  The HTTP listener: its routes, and the limits whose defaults in Cowboy would make
+  requests fail during a deploy.
   """
 
   alias Life.Web.{Echo, Gate, Health, Page, Slow, Socket}
@@ -14,12 +14,12 @@ defmodule Life.Web do
     {"/ws", Socket, nil}
   ]
 
-  @doc "A listener as a child of a supervisor. Options: `:name`, `:gate`, `:ip`, `:port`."
+  @doc "The child spec of a listener. Options: `:name`, `:gate`, `:ip`, `:port`."
   @spec child_spec(keyword) :: Supervisor.child_spec()
   def child_spec(opts) do
     transport = %{
       socket_opts: [ip: opts[:ip], port: opts[:port]],
-      # The default of 1024 would leave connection 1025 waiting without a word.
+      # With the default of 1024, connection 1025 would wait silently.
       max_connections: :infinity,
       connection_type: :supervisor
     }
@@ -29,20 +29,20 @@ defmodule Life.Web do
       stream_handlers: [Gate, :cowboy_stream_h],
       gate: opts[:gate],
       connection_type: :supervisor,
-      # The default closes a connection after 100 requests, and a proxy that has just
-      # sent its next one sees a failure.
+      # The default closes a connection after 100 requests; a request that a proxy has
+      # just sent on it would fail.
       max_keepalive: 1_000_000_000,
-      # Longer than a proxy keeps an idle connection (nginx: 60 s): the side that also
-      # sends is the one that should close.
+      # Longer than a proxy's keep-alive timeout (nginx: 60 s), so that the proxy, which
+      # sends the requests, closes idle connections.
       request_timeout: 75_000,
-      # Counts while a request is being served, too, so it must be longer than /slow can be.
+      # Also applies while a request is being served, so it must exceed the maximum of /slow.
       idle_timeout: 300_000
     }
 
     :ranch.child_spec(opts[:name], :ranch_tcp, transport, :cowboy_clear, protocol)
   end
 
-  @doc "Replies, and says which slot and version it was that replied."
+  @doc "Replies, with the slot and the version in headers."
   @spec reply(:cowboy_req.req(), 200..599, String.t(), iodata) :: :cowboy_req.req()
   def reply(req, status, content_type, body) do
     headers = %{

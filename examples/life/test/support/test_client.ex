@@ -1,7 +1,7 @@
 defmodule Life.TestClient do
   @moduledoc """
-  A client that shows every byte: what is tested is when a connection ends, and
-  with what, and a polite HTTP client would hide that.
+  A raw TCP client. The tests check when and how a connection ends, which an HTTP
+  client would hide.
   """
 
   @spec connect(:inet.port_number()) :: :gen_tcp.socket()
@@ -31,7 +31,7 @@ defmodule Life.TestClient do
     socket
   end
 
-  @doc "Everything that comes until the other side closes."
+  @doc "Reads until the other side closes the connection."
   @spec read_all(:gen_tcp.socket()) :: {:ok, binary} | {:error, term}
   def read_all(socket), do: read_all(socket, [])
 

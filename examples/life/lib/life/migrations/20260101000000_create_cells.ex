@@ -1,5 +1,5 @@
 defmodule Life.Migrations.CreateCells do
-  @moduledoc "The cells that the game begins with: Gosper's glider gun."
+  @moduledoc "The initial cells: Gosper's glider gun."
 
   @behaviour Life.Migrator
 

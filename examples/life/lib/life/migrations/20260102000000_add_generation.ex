@@ -1,9 +1,9 @@
 defmodule Life.Migrations.AddGeneration do
   @moduledoc """
-  The number of the generation that the cells stand for.
+  Adds the generation number of the cells.
 
-  It only adds: the version before this one goes on reading the same store while
-  both slots run, which is what a migration must allow if traffic moves without a stop.
+  It only adds data, so the previous version can still read the store while both
+  slots run. Every migration must allow that for a switch without downtime.
   """
 
   @behaviour Life.Migrator

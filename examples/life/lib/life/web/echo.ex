@@ -1,5 +1,5 @@
 defmodule Life.Web.Echo do
-  @moduledoc "Sends the body of a POST back, so that a client can see whether all of it arrived."
+  @moduledoc "Returns the body of a POST, so that a client can check that all of it arrived."
 
   @behaviour :cowboy_handler
 

@@ -1,11 +1,11 @@
 defmodule Life.Web.Gate do
   @moduledoc """
-  Counts the requests in flight, and while the gate is closing asks every
-  connection to end after its answer.
+  Counts the requests in flight, and once the gate is closed, adds `connection: close`
+  to every response.
 
-  It is a Cowboy stream handler because only that sees all of a request, from its
-  first byte to the last of the answer. A WebSocket stops being counted when its
-  upgrade is done: from then on it is a socket, not a request.
+  It is a Cowboy stream handler because only that covers a whole request, from the
+  first byte to the last byte of the response. A WebSocket is no longer counted after
+  its upgrade.
   """
 
   @behaviour :cowboy_stream

@@ -1,7 +1,7 @@
 defmodule Life.Web.Health do
   @moduledoc """
-  Tells a deploy that this copy serves, and which version it is: an old process
-  that still holds the port must not pass for the new release.
+  The health check. It includes the version, so that an old process that still holds
+  the port is not mistaken for the new release.
   """
 
   @behaviour :cowboy_handler
@@ -14,7 +14,7 @@ defmodule Life.Web.Health do
         :unhealthy -> {500, false}
       end
 
-    # A version holds no character that JSON would have to escape.
+    # A version contains no character that JSON needs to escape.
     body = ~s({"healthy":#{healthy},"version":"#{Life.version()}"})
     {:ok, Life.Web.reply(req, status, "application/json", body), state}
   end

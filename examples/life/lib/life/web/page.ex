@@ -1,5 +1,5 @@
 defmodule Life.Web.Page do
-  @moduledoc "The page for people: which slot this is, which version, and how the game stands."
+  @moduledoc "The HTML page: slot, version and the current board."
 
   @behaviour :cowboy_handler
 
@@ -23,7 +23,7 @@ defmodule Life.Web.Page do
     {:ok, Life.Web.reply(req, 200, "text/html; charset=utf-8", html), state}
   end
 
-  # The slot's name comes from the environment and is shown to the world.
+  # The slot's name comes from the environment, so it must be escaped.
   defp escape(text) do
     text
     |> String.replace("&", "&amp;")

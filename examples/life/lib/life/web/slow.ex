@@ -1,5 +1,5 @@
 defmodule Life.Web.Slow do
-  @moduledoc "Answers after `?ms=` milliseconds: a request that is in flight while the traffic moves."
+  @moduledoc "Responds after `?ms=` milliseconds, to keep a request in flight during a switch."
 
   @behaviour :cowboy_handler
 

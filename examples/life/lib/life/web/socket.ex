@@ -1,9 +1,9 @@
 defmodule Life.Web.Socket do
-  @moduledoc "A WebSocket that echoes, and that says goodbye when the application goes away."
+  @moduledoc "A WebSocket that echoes, and is closed with code 1001 when the application stops."
 
   @behaviour :cowboy_websocket
 
-  # Cowboy's default of a minute would close a quiet client that did nothing wrong.
+  # Cowboy's default of a minute would close idle clients.
   @options %{idle_timeout: 600_000, max_frame_size: 8 * 1024 * 1024}
 
   @impl true
@@ -19,7 +19,7 @@ defmodule Life.Web.Socket do
   def websocket_handle({kind, data}, state) when kind in [:text, :binary],
     do: {[{kind, data}], state}
 
-  # Cowboy has answered a ping already.
+  # Cowboy answers pings itself.
   def websocket_handle(_control, state), do: {[], state}
 
   @impl true
