@@ -119,9 +119,9 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       })
 
       test('lists exact sudo command lines, with full paths and without wildcards', () => {
-        for (const [program, ...words] of runtime.provision(FACTS).sudo) {
+        for (const [program, ...args] of runtime.provision(FACTS).sudo) {
           expect(program).toMatch(/^\/usr\/s?bin\/\w+$/)
-          expect(words.join(' ')).not.toMatch(/[*?[\]\\]/)
+          expect(args.join(' ')).not.toMatch(/[*?[\]\\]/)
         }
       })
     })

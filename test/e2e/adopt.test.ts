@@ -43,9 +43,9 @@ it('setup --adopt makes the process on the blue port the live slot without a res
   const again = await site.task('setup', '--adopt')
   expect(again.stdout).toContain('0 folders and 0 files changed')
 
-  for (const words of [['deploy'], ['promote', 'green']]) {
-    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, ...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  for (const args of [['deploy'], ['promote', 'green']]) {
+    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: '0.1.1' }, ...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   }
   expect(await pid()).toBe(before)
   const back = await site.task('rollback')

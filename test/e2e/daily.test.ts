@@ -25,16 +25,16 @@ const plain = (line: string) =>
 let site: Site
 beforeAll(async () => {
   site = await startSite()
-  for (const words of [['setup'], ['deploy', '--promote']]) {
-    const { code, stdout, stderr } = await site.task(...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  for (const args of [['setup'], ['deploy', '--promote']]) {
+    const { code, stdout, stderr } = await site.task(...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   }
 })
 afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const next = (...words: string[]) => site.taskWith({ LIFE_VERSION: '0.1.1' }, ...words)
+const next = (...args: string[]) => site.taskWith({ LIFE_VERSION: '0.1.1' }, ...args)
 
 describe('the daily commands of the README', () => {
   it.each(['deploy', 'migrate --slot green', 'promote green'])(
@@ -87,9 +87,9 @@ it('an application whose health path shows no version is refused, and deployed w
   expect(refused.stderr).toContain('set `health: { version: false }`')
   expect(refused.code).toBe(3)
   await withHealth("{ path: '/', version: false }")
-  for (const words of [['check-idle'], ['promote', 'blue']]) {
-    const { code, stdout, stderr } = await next(...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  for (const args of [['check-idle'], ['promote', 'blue']]) {
+    const { code, stdout, stderr } = await next(...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   }
   expect(await site.live()).toBe('blue')
 })

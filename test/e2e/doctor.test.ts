@@ -4,9 +4,9 @@ import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 
-const ok = async (...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+const ok = async (...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
   return ended.stdout
 }
 const root = async (command: string) => {

@@ -23,17 +23,17 @@ const state = async () =>
     )
   ).stdout
 
-async function dry(...words: string[]): Promise<string> {
+async function dry(...args: string[]): Promise<string> {
   const before = await state()
-  const { code, stdout, stderr } = await site.task(...words, '--dry-run', '--verbose')
-  expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  const { code, stdout, stderr } = await site.task(...args, '--dry-run', '--verbose')
+  expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   expect(await state()).toBe(before)
   return stdout
 }
 
-const wet = async (...words: string[]) => {
-  const { code, stdout, stderr } = await site.task(...words)
-  expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+const wet = async (...args: string[]) => {
+  const { code, stdout, stderr } = await site.task(...args)
+  expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
 }
 
 describe('a dry run', () => {

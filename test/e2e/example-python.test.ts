@@ -22,7 +22,7 @@ beforeAll(async () => {
   await cp(EXAMPLE, folder, { recursive: true })
   host = await startHost()
   await asRoot(PACKAGES)
-  for (const words of [['setup'], ['deploy'], ['migrate'], ['promote', 'blue']]) await task(...words)
+  for (const args of [['setup'], ['deploy'], ['migrate'], ['promote', 'blue']]) await task(...args)
 })
 afterAll(async () => {
   await load?.[Symbol.asyncDispose]()
@@ -36,10 +36,10 @@ async function asRoot(command: string): Promise<string> {
   return stdout
 }
 
-async function task(...words: string[]): Promise<string> {
+async function task(...args: string[]): Promise<string> {
   const env = { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
-  const { code, stdout, stderr } = await runTask(folder, env, words).ended
-  expect(code, `task ${words.join(' ')}:\n${stdout}${stderr}`).toBe(0)
+  const { code, stdout, stderr } = await runTask(folder, env, args).ended
+  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
   return stdout + stderr
 }
 

@@ -12,9 +12,9 @@ let site: Site
 /** The revision of the project, which has untracked files. */
 let revision: string
 
-const run = async (code: number, ...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+const run = async (code: number, ...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
   return ended.stdout + ended.stderr
 }
 const entries = async () => {
@@ -32,7 +32,7 @@ beforeAll(async () => {
     tasks: 'export const { history } = tasks',
   })
   await dotenv('')
-  const git = async (...words: string[]) => (await exec('git', words, { cwd: site.folder })).stdout.trim()
+  const git = async (...args: string[]) => (await exec('git', args, { cwd: site.folder })).stdout.trim()
   await git('init', '-q')
   await git('add', 'Taskfile.ts')
   await git(

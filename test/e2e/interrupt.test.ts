@@ -7,9 +7,9 @@ let site: Site
 beforeAll(async () => {
   // With a soak, a deploy still runs when the signal comes, however late that is.
   site = await startSite({ more: 'health: { soak: Number(env.LIFE_SOAK ?? 0) },' })
-  for (const words of [['setup'], ['deploy', '--promote']]) {
-    const { code, stdout, stderr } = await site.task(...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  for (const args of [['setup'], ['deploy', '--promote']]) {
+    const { code, stdout, stderr } = await site.task(...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   }
 })
 afterAll(async () => {

@@ -4,9 +4,9 @@ import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 
-const run = async (code: number, ...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+const run = async (code: number, ...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
   return ended.stdout + ended.stderr
 }
 

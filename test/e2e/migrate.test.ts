@@ -4,9 +4,9 @@ import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 
-const run = async (code: number, ...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+const run = async (code: number, ...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
   return ended.stdout + ended.stderr
 }
 const count = async () => (await site.host.exec('cat /tmp/migrations | wc -l')).stdout.trim()
@@ -30,9 +30,7 @@ it('a migrate after one whose client was killed follows that migration to its en
   await cut.ended
   const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
   await expect.poll(free, { timeout: 20_000 }).toBe(0)
-  expect(await run(0, 'migrate', '--slot', 'blue', '--verbose')).toContain(
-    'which lost its connection; not run again',
-  )
+  expect(await run(0, 'migrate', '--slot', 'blue', '--verbose')).toContain('which lost its connection; not run again')
   expect(await count()).toBe('1')
   expect(await run(0, 'history', '--last', '1')).toMatch(/migrate +blue .*done/)
 })

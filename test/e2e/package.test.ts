@@ -27,8 +27,8 @@ export const hello = definer().task('Say hello', { run: async ({ $, show }) => s
 
 let folder: string
 const env = { ...process.env, CI: '1', npm_config_loglevel: 'error' }
-const npx = (...words: string[]) =>
-  run('npx', ['task', ...words], { cwd: folder, env }).then(
+const npx = (...args: string[]) =>
+  run('npx', ['task', ...args], { cwd: folder, env }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
   )
@@ -102,8 +102,8 @@ export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: 
     [['promot', 'green'], 'promote'],
     [['promote', 'red'], 'green'],
     [['deploy', '--promot'], '--promote'],
-  ])('exits with 2 for %j, and suggests what was meant', async (words, meant) => {
-    const { code, stdout, stderr } = await npx(...words)
+  ])('exits with 2 for %j, and suggests what was meant', async (args, meant) => {
+    const { code, stdout, stderr } = await npx(...args)
     expect(code).toBe(2)
     expect(stdout + stderr).toContain(meant)
   })
@@ -145,7 +145,7 @@ export const archive = file => ({
         throw faults.ARCHIVE_FAILED({ stderr })
       })
       await rename(part, path)
-      const git = async (...words) => (await run('git', ['-C', folder, ...words])).stdout.trim()
+      const git = async (...args) => (await run('git', ['-C', folder, ...args])).stdout.trim()
       const dirty = (await git('status', '--porcelain')) === '' ? '' : '-dirty'
       const sha256 = createHash('sha256').update(await readFile(path)).digest('hex')
       return { path, version, sha256, revision: (await git('rev-parse', 'HEAD')) + dirty }

@@ -5,9 +5,9 @@ import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 
-const run = async (code: number, ...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
+const run = async (code: number, ...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
   return ended.stdout + ended.stderr
 }
 const root = async (command: string) => {
@@ -57,7 +57,8 @@ it('a repair in a terminal asks for confirmation, and only a yes changes the rec
     const { code, stdout } = await prompt.ended
     return { code, stdout: stripVTControlCharacters(stdout) }
   }
-  const question = /router says blue, public answer says blue, records say green\. Update the records to match the router\?/
+  const question =
+    /router says blue, public answer says blue, records say green\. Update the records to match the router\?/
   await byHand('blue')
   const records = [await record('blue'), await record('green')]
   for (const no of ['\r', 'n\r', 'yet\r']) {

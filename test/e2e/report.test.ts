@@ -9,13 +9,13 @@ import { findChromium, openPage } from '../support/chromium.ts'
 const chromium = await findChromium()
 
 async function deployed(site: Site): Promise<void> {
-  for (const [version, ...words] of [
+  for (const [version, ...args] of [
     ['0.1.0', 'setup'],
     ['0.1.0', 'deploy', '--promote', '--no-probe'],
     ['0.1.1', 'deploy'],
   ] as const) {
-    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: version }, ...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+    const { code, stdout, stderr } = await site.taskWith({ LIFE_VERSION: version }, ...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   }
 }
 
@@ -33,15 +33,15 @@ describe('a promote that is probed', () => {
     await mkdir(join(site.folder, 'folder.html'))
     const journal = async () => (await site.host.exec('cat /srv/life/journal.jsonl')).stdout
     const before = await journal()
-    for (const [words, report] of [
+    for (const [args, report] of [
       [['promote', 'green'], 'nowhere/promote.html'],
       [['rollback'], 'nowhere/promote.html'],
       [['deploy', '--promote'], '/nowhere/promote.html'],
       [['promote', 'green', '--dry-run'], 'folder.html'],
     ] as const) {
       // A host that nobody can reach.
-      const { code, stdout, stderr } = await site.taskWith({ SSH_CONFIG: '/dev/null' }, ...words, '--report', report)
-      expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 2)
+      const { code, stdout, stderr } = await site.taskWith({ SSH_CONFIG: '/dev/null' }, ...args, '--report', report)
+      expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 2)
       expect(stderr).toContain(`error: The report ${report} cannot be written: `)
       expect(stderr).toContain('[REPORT_UNWRITABLE]')
       expect(stdout).not.toContain('> ')
@@ -99,8 +99,8 @@ describe('a promote that is probed', () => {
   )
 
   it('probes the site for as long as --watch says', async () => {
-    const lastOf = async (...words: string[]) => {
-      const { code, stdout, stderr } = await site.task(...words, '--report', 'watched.html')
+    const lastOf = async (...args: string[]) => {
+      const { code, stdout, stderr } = await site.task(...args, '--report', 'watched.html')
       expect(stdout + stderr).toSatisfy(() => code === 0)
       const { probes }: PromoteReport = JSON.parse(await readFile(join(site.folder, 'watched.json'), 'utf8'))
       return Math.max(...probes.map(({ at }) => at))
@@ -140,9 +140,9 @@ describe('a promote whose probes fail', () => {
   probe: { paths: ['/health'], tolerate: Number(env.TOLERATE ?? 0) },`,
     })
     const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
-    const run = async (code: number, environment: Record<string, string>, ...words: string[]) => {
-      const { stdout, stderr, ...ended } = await site.taskWith(environment, ...words)
-      expect(stdout + stderr, words.join(' ')).toSatisfy(() => ended.code === code)
+    const run = async (code: number, environment: Record<string, string>, ...args: string[]) => {
+      const { stdout, stderr, ...ended } = await site.taskWith(environment, ...args)
+      expect(stdout + stderr, args.join(' ')).toSatisfy(() => ended.code === code)
       return stdout + stderr
     }
     await dotenv('')

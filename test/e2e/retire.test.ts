@@ -4,9 +4,9 @@ import { type Site, startSite } from '../../dev/site.ts'
 
 let site: Site
 
-const ok = async (...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+const ok = async (...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
   return ended.stdout
 }
 /** Opens connections to a port on the host that stay for ten minutes, each with a request for `path` if given. Resolves to the pids that hold them. */
@@ -57,9 +57,9 @@ it('retire prints the number of connections at each change, and reports those th
 })
 
 it('a promote or rollback to a retired slot reports that it was retired, and not that it is broken', async () => {
-  for (const words of [['rollback'], ['promote', 'blue']]) {
-    const { code, stdout, stderr } = await site.task(...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 3)
+  for (const args of [['rollback'], ['promote', 'blue']]) {
+    const { code, stdout, stderr } = await site.task(...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 3)
     expect(stderr).toMatch(/error: blue is not running: \S+ retired it at \S+Z\. \[SLOT_STOPPED\]/)
     expect(stderr).toMatch(
       /next: Nothing is broken there\. Deploy 0\.1\.0-\w+ again with `npx task deploy`, then promote it\./,
@@ -85,12 +85,14 @@ it('a dry run of retire and deploy reports the state of the slot, and stops noth
   const pid = async () => (await site.host.exec('systemctl show -p MainPID --value life@blue.service')).stdout
   await connect(4000, 2)
   const before = await pid()
-  for (const words of [['retire'], ['deploy']])
-    expect(await ok(...words, '--dry-run')).toContain('blue is running, with 2 connections: it would be drained and stopped')
+  for (const args of [['retire'], ['deploy']])
+    expect(await ok(...args, '--dry-run')).toContain(
+      'blue is running, with 2 connections: it would be drained and stopped',
+    )
   expect(await pid()).toBe(before)
   await ok('retire', '--drain', '0s')
-  for (const words of [['retire'], ['deploy', '--promote']]) {
-    const output = await ok(...words, '--dry-run')
+  for (const args of [['retire'], ['deploy', '--promote']]) {
+    const output = await ok(...args, '--dry-run')
     expect(output).toContain('blue is down: there is nothing to stop')
     expect(output).toContain('ok: Take the lock  not taken in a dry run')
     expect(output).not.toMatch(/was down|blue ended/)

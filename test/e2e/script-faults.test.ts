@@ -45,9 +45,9 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const ok = async (...words: string[]) => {
-  const ended = await site.task(...words)
-  expect(ended, `task ${words.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+const ok = async (...args: string[]) => {
+  const ended = await site.task(...args)
+  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
   return ended
 }
 
@@ -74,8 +74,8 @@ describe('the ten faults of the script', () => {
     try {
       await ok('status')
       const env = { ...process.env, CI: '1', SSH_CONFIG: site.host.sshConfigFile }
-      const words = ['--taskfile', join(site.folder, 'Taskfile.ts'), 'status', '--json']
-      const { stdout } = await runTask(elsewhere, env, words).ended
+      const args = ['--taskfile', join(site.folder, 'Taskfile.ts'), 'status', '--json']
+      const { stdout } = await runTask(elsewhere, env, args).ended
       const events = stdout
         .trim()
         .split('\n')

@@ -58,13 +58,13 @@ let site: Site
 const outputs = new Map<string, Ended>()
 let local: Record<string, string>
 
-const task = async (name: string, code: number, environment: Record<string, string>, ...words: string[]) => {
-  const ended = await site.start({ ...local, ...environment }, ...words).ended
+const task = async (name: string, code: number, environment: Record<string, string>, ...args: string[]) => {
+  const ended = await site.start({ ...local, ...environment }, ...args).ended
   outputs.set(name, ended)
   expect(ended.code, `${name}:\n${ended.stdout}${ended.stderr}`).toBe(code)
 }
-const inTerminal = async (name: string, code: number, environment: Record<string, string>, ...words: string[]) => {
-  const ended = await site.inTerminal({ ...local, ...environment }, ...words).ended
+const inTerminal = async (name: string, code: number, environment: Record<string, string>, ...args: string[]) => {
+  const ended = await site.inTerminal({ ...local, ...environment }, ...args).ended
   outputs.set(name, ended)
   expect(ended.code, `${name}:\n${ended.stdout}`).toBe(code)
 }
@@ -134,10 +134,9 @@ export const careless = task('Show what it should not', {
   await inTerminal('telltale, tree', 3, bad, 'deploy')
   await task('migrate', 1, {}, 'migrate')
   await task('migrate, verbose', 1, {}, 'migrate', '--verbose')
-  for (const words of ['careless', 'careless --verbose', 'careless --json'])
-    await task(words, 1, {}, ...words.split(' '))
-  for (const words of ['history', 'history --json', 'status', 'status --json', 'doctor --json', 'retire --verbose'])
-    await task(words, 0, {}, ...words.split(' '))
+  for (const args of ['careless', 'careless --verbose', 'careless --json']) await task(args, 1, {}, ...args.split(' '))
+  for (const args of ['history', 'history --json', 'status', 'status --json', 'doctor --json', 'retire --verbose'])
+    await task(args, 0, {}, ...args.split(' '))
 }, 600_000)
 afterAll(() => site?.[Symbol.asyncDispose]())
 

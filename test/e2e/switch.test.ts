@@ -12,9 +12,9 @@ const CONTROL_SWITCHES = 30
 
 async function startedSite(router: string): Promise<Site> {
   const site = await startSite({ router })
-  for (const words of [['setup'], ['deploy', '--promote'], ['deploy']]) {
-    const { code, stdout, stderr } = await site.task(...words)
-    expect(stdout + stderr, words.join(' ')).toSatisfy(() => code === 0)
+  for (const args of [['setup'], ['deploy', '--promote'], ['deploy']]) {
+    const { code, stdout, stderr } = await site.task(...args)
+    expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
   }
   return site
 }

@@ -116,7 +116,7 @@ describe('an interrupted client', () => {
         const deploying = site.start({ ...slowly, LIFE_SOAK: '30000' }, 'deploy', '--promote')
         await deploying.says(begins('Wait until the idle slot is healthy'))
         deploying.kill('SIGINT')
-        await deploying.says(/Once more ends at once/)
+        await deploying.says(/A second signal ends the program at once/)
         deploying.kill('SIGINT')
         return deploying.ended
       },

@@ -17,8 +17,7 @@ const succeeded = (ended: Ended): Ended => {
   return ended
 }
 /** Retires the slot that is not live. */
-const retire = async (site: Site, ...words: string[]) =>
-  succeeded(await site.taskWith(await next(), 'retire', ...words))
+const retire = async (site: Site, ...args: string[]) => succeeded(await site.taskWith(await next(), 'retire', ...args))
 const promote = async (site: Site, slot: string) => succeeded(await site.taskWith(await next(), 'promote', slot))
 const only = (kinds: Partial<Record<Kind, number>>) => ({
   ...{ keepAlive: 0, idle: 0, post: 0, fresh: 0, slow: 0, socket: 0 },
@@ -41,7 +40,7 @@ describe('nginx without a reload', () => {
   afterEach(() => assertCleanAfter(site, ...commands))
 
   /** Switches the traffic and retires the old slot. Requests of 40 s are in flight all the time, also if both commands are slow. */
-  async function retireUnderLoad(...words: string[]): Promise<{ report: Report; retired: Ended }> {
+  async function retireUnderLoad(...args: string[]): Promise<{ report: Report; retired: Ended }> {
     const { slot } = await liveState(site)
     const load = await startLoad({
       url: site.url,
@@ -50,7 +49,7 @@ describe('nginx without a reload', () => {
       timeoutMs: 60_000,
     })
     await promote(site, other(slot))
-    const retired = await retire(site, ...words)
+    const retired = await retire(site, ...args)
     return { report: await load.stop(), retired }
   }
 

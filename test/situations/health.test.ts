@@ -24,9 +24,9 @@ const root = async (command: string): Promise<string> => {
   expect(code, stderr).toBe(0)
   return stdout.trim()
 }
-const deployStandIn = (environment: Record<string, string> = {}, ...words: string[]): Promise<Ended> =>
-  deployNext(site, { ...served, ...environment }, ...words)
-const runs = (environment: Record<string, string>, ...words: string[]) => site.taskWith(environment, ...words)
+const deployStandIn = (environment: Record<string, string> = {}, ...args: string[]): Promise<Ended> =>
+  deployNext(site, { ...served, ...environment }, ...args)
+const runs = (environment: Record<string, string>, ...args: string[]) => site.taskWith(environment, ...args)
 /** For rows that change nothing: they need no deploy after them. */
 const noDeploy = true
 
@@ -132,8 +132,8 @@ chown vagrant /home/vagrant/.curlrc`)
   it('F61 of one with basic auth sends the same headers through the router', async () => {
     await behave(site, 'green', 'basic_auth')
     const environment = { LIFE_HEALTH: '{"headers":{"Authorization":"Basic bWU6b3BlbiBzZXNhbWU="}}' }
-    for (const words of [['promote', 'green', '--force'], ['rollback']]) {
-      const ended = await runs(environment, ...words)
+    for (const args of [['promote', 'green', '--force'], ['rollback']]) {
+      const ended = await runs(environment, ...args)
       expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })
       await assertCleanAfter(site, ended)
     }
@@ -203,8 +203,8 @@ describe("F62 a slot's port", () => {
     expect(deployed, deployed.stdout + deployed.stderr).toMatchObject({ code: 0 })
     for (const mode of ['forked_workers', 'orphaned_workers', 'own_sockets']) {
       await behave(site, 'green', mode)
-      for (const words of [['promote', 'green'], ['doctor'], ['status'], ['rollback']]) {
-        const ended = await site.task(...words)
+      for (const args of [['promote', 'green'], ['doctor'], ['status'], ['rollback']]) {
+        const ended = await site.task(...args)
         expect(ended, `${mode}: ${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
       }
     }

@@ -60,11 +60,11 @@ const outage = async (ill: Ill, slot = live) => {
 }
 
 /** Runs a task to its end; resolves to its output. */
-async function task(code: number, environment: Record<string, string>, ...words: string[]): Promise<string> {
-  const ended = await site.taskWith(environment, ...words)
+async function task(code: number, environment: Record<string, string>, ...args: string[]): Promise<string> {
+  const ended = await site.taskWith(environment, ...args)
   commands.push(ended)
   const output = ended.stdout + ended.stderr
-  expect(ended.code, `task ${words.join(' ')}:\n${output}`).toBe(code)
+  expect(ended.code, `task ${args.join(' ')}:\n${output}`).toBe(code)
   return output
 }
 
@@ -93,8 +93,8 @@ describe('a switch to a healthy slot', () => {
     async (ill, command) => {
       const pid = await pidOf(site, other(live))
       await outage(ill)
-      const words = command === 'promote' ? [command, other(live)] : [command]
-      await movedTo(other(live), await task(0, {}, ...words))
+      const args = command === 'promote' ? [command, other(live)] : [command]
+      await movedTo(other(live), await task(0, {}, ...args))
       expect(await pidOf(site, other(live))).toBe(pid)
     },
   )
@@ -133,7 +133,9 @@ describe('a flow whose later step fails', () => {
   it('F52 does not stop the only healthy slot in an outage when its deploy has no promote', async () => {
     await outage('stopped')
     const output = await task(1, {}, 'deploy-and-warm')
-    expect(output).toContain(`${other(live)} was not stopped: ${live}, which is live, failed 5 of 5 requests. [SLOT_RUNS_ON]`)
+    expect(output).toContain(
+      `${other(live)} was not stopped: ${live}, which is live, failed 5 of 5 requests. [SLOT_RUNS_ON]`,
+    )
     await agreedOn(live, true)
     await movedTo(other(live), await task(0, {}, 'promote', other(live)))
   })
@@ -188,7 +190,7 @@ describe('a new release that fails too', () => {
 describe('a healthy release', () => {
   beforeAll(async () => {
     // Both slots get a healthy release, whatever the rows above left there.
-    for (const words of [['deploy', '--promote'], ['deploy']]) await task(0, {}, ...words)
+    for (const args of [['deploy', '--promote'], ['deploy']]) await task(0, {}, ...args)
   })
 
   const include = '/etc/nginx/switchyard/life.conf'

@@ -37,9 +37,9 @@ beforeAll(async () => {
 export const { doctor, history, lock, unlock: open } = tasks
 export const say = task('Print what the application says', {
   async run({ host, log, show }) {
-    const said = await host.$readonly\`cat /tmp/said\`.text()
-    for (const line of said.split('\\n')) log(line)
-    show(said, { said: said.split('\\n'), live: true, slot: 'blue', port: 4000, roundTrips: 1 })
+    const text = await host.$readonly\`cat /tmp/text\`.text()
+    for (const line of text.split('\\n')) log(line)
+    show(text, { said: text.split('\\n'), live: true, slot: 'blue', port: 4000, roundTrips: 1 })
   },
 })`,
   })
@@ -51,15 +51,15 @@ afterAll(() => site?.[Symbol.asyncDispose]())
 describe('F60 the output', () => {
   it('F60 hides parts of secrets wherever an application prints them, but not everyday words', async () => {
     const text = [...PARTS.map(part => `part=${part}`), `mode: ${EVERYDAY.join(' ')}`].join('\n')
-    const copy = join(site.folder, 'said')
+    const copy = join(site.folder, 'text')
     await writeFile(copy, text)
-    await site.host.copyIn(copy, '/tmp/said')
-    await site.host.exec('chmod 644 /tmp/said')
-    for (const words of [['say'], ['say', '--verbose'], ['say', '--json']]) {
-      const ended = await succeeds(site, ...words)
-      for (const part of PARTS) expect.soft(output(ended), `${words} ${part}`).not.toContain(part)
+    await site.host.copyIn(copy, '/tmp/text')
+    await site.host.exec('chmod 644 /tmp/text')
+    for (const args of [['say'], ['say', '--verbose'], ['say', '--json']]) {
+      const ended = await succeeds(site, ...args)
+      for (const part of PARTS) expect.soft(output(ended), `${args} ${part}`).not.toContain(part)
       expect.soft(output(ended)).toContain(`mode: ${EVERYDAY.join(' ')}`)
-      if (!words.includes('--json')) continue
+      if (!args.includes('--json')) continue
       const events = ended.stdout
         .trimEnd()
         .split('\n')
@@ -157,7 +157,7 @@ describe('a command in the output', () => {
     expect(missing.stderr).toContain('Did you mean `npx task open`?')
     const preflight = await site.task('preflight')
     expect(preflight.stderr).toContain('There is no task `preflight`: the Taskfile does not export it.')
-    expect(preflight.stderr).toContain('Add this line to the Taskfile: export const { preflight } = tasks')
+    expect(preflight.stderr).toContain('Add this line to the Taskfile: `export const { preflight } = tasks`.')
     await mkdir(join(site.folder, 'infra dir'))
     await rename(join(site.folder, 'Taskfile.ts'), join(site.folder, 'infra dir', 'Taskfile.ts'))
     await rename(join(site.folder, '.env'), join(site.folder, 'infra dir', '.env'))
@@ -178,14 +178,14 @@ describe('F79 a terminal', () => {
   it.each([40, 60, 80])(
     'F79 of %d columns fits the tables of status, history, doctor and the list of tasks',
     async columns => {
-      for (const words of [['status'], ['history'], ['doctor'], []]) {
-        const ended = await site.inTerminal({ CI: '1', COLUMNS_OF_TERMINAL: String(columns) }, ...words).ended
+      for (const args of [['status'], ['history'], ['doctor'], []]) {
+        const ended = await site.inTerminal({ CI: '1', COLUMNS_OF_TERMINAL: String(columns) }, ...args).ended
         expect(ended, output(ended)).toMatchObject({ code: 0 })
         const lines = ended.stdout.replaceAll('\r', '').split('\n')
         // Before it are the lines of the steps, which the terminal wraps.
         const shown = lines.slice(lines.findIndex(line => /: done in /.test(line)) + 1)
         expect(shown.length).toBeGreaterThan(3)
-        for (const line of shown) expect.soft(line.length, `${words}: ${line}`).toBeLessThanOrEqual(columns)
+        for (const line of shown) expect.soft(line.length, `${args}: ${line}`).toBeLessThanOrEqual(columns)
       }
     },
   )

@@ -39,7 +39,7 @@ interface Project {
 }
 
 /** Runs a command of another project on the same host. */
-async function task({ app, ports: [a, b] = [6000, 7000], ...more }: Project, ...words: string[]): Promise<Ended> {
+async function task({ app, ports: [a, b] = [6000, 7000], ...more }: Project, ...args: string[]): Promise<Ended> {
   const { root = `/srv/${app}`, user = 'vagrant', release = 'life', slots = ['blue', 'green'] } = more
   const at = await mkdtemp(join(folder, 'project-'))
   await mkdir(at, { recursive: true })
@@ -58,7 +58,7 @@ const { tasks } = project({
 export const { setup, deploy, promote, rollback, migrate, console, status, doctor, history, lock, unlock, retire, repair, upload } = tasks
 `,
   )
-  return runTask(at, { ...process.env, CI: '1', LIFE_TARBALL: await lifeTarball('0.1.0') }, words).ended
+  return runTask(at, { ...process.env, CI: '1', LIFE_TARBALL: await lifeTarball('0.1.0') }, args).ended
 }
 
 const ours = { app: 'life', ports: [4000, 5000] } as const
@@ -189,9 +189,9 @@ describe('F70 a user other than the owner', () => {
     ['upload'],
     ['lock', '--reason', 'mine'],
     ['unlock'],
-  ])('F70 is refused `%s %s` with the owner and a hint, and no owner changes', (...words) =>
+  ])('F70 is refused `%s %s` with the owner and a hint, and no owner changes', (...args) =>
     isRefused(
-      () => task(bob, ...words),
+      () => task(bob, ...args),
       /\/srv\/life on .* belongs to vagrant, but the deploying user is bob.*\[NOT_OURS\]/,
       /Deploy as vagrant: .*npx task setup --user vagrant/,
     ),
@@ -199,9 +199,9 @@ describe('F70 a user other than the owner', () => {
 
   it('F70 is refused as root too, except for setup, which works for the owner', async () => {
     const as = { ...ours, user: 'root' }
-    for (const words of [['status'], ['deploy']])
+    for (const args of [['status'], ['deploy']])
       await isRefused(
-        () => task(as, ...words),
+        () => task(as, ...args),
         /belongs to vagrant, but the deploying user is root.*\[NOT_OURS\]/,
         /Deploy as vagrant/,
       )

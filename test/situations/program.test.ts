@@ -78,7 +78,7 @@ describe('F77 Node and its packages', () => {
   })
 
   it.each(OLD)('F77 Node %s makes every command exit with 2 and one line', async version => {
-    for (const words of [
+    for (const args of [
       [],
       ['--help'],
       ['deploy'],
@@ -86,10 +86,10 @@ describe('F77 Node and its packages', () => {
       ['status', '--json'],
       ['completion', 'bash'],
     ]) {
-      const { code, stdout, stderr } = await task(commonJs, words, node[version])
-      expect([code, stdout], words.join(' ')).toEqual([2, ''])
+      const { code, stdout, stderr } = await task(commonJs, args, node[version])
+      expect([code, stdout], args.join(' ')).toEqual([2, ''])
       expect(stderr).toMatch(
-        /^switchyard needs Node 20\.19 or later, and this is v\d+\.\d+\.\d+: install a newer Node\.\n$/,
+        /^switchyard needs Node 20\.19 or later, and this is v\d+\.\d+\.\d+\. Install a newer Node\.\n$/,
       )
     }
   })
@@ -121,8 +121,8 @@ const empty = task('Wait without anything to wait for', {
 export { leave, empty }
 `,
     })
-    for (const words of [['leave'], ['leave', '--json'], ['empty']]) {
-      const { code, stdout, stderr } = await task(folder, words, node[version])
+    for (const args of [['leave'], ['leave', '--json'], ['empty']]) {
+      const { code, stdout, stderr } = await task(folder, args, node[version])
       expect(code, stdout + stderr).toBe(1)
       expect(stdout + stderr).toContain('NO_RESULT')
     }
@@ -143,8 +143,8 @@ export { leave, empty }
     const plain =
       "import { definer } from 'switchyard'\nexport const hello = definer().task('Say hello', { run: async ({ $ }) => void (await $`true`) })\n"
     const folder = await folderWith({ 'Taskfile.ts': plain })
-    const missing = async (words: readonly string[]) => {
-      const { code, stderr } = await task(folder, words, undefined, join(copy, 'bin/task.mjs'))
+    const missing = async (args: readonly string[]) => {
+      const { code, stderr } = await task(folder, args, undefined, join(copy, 'bin/task.mjs'))
       expect(code, stderr).toBe(2)
       expect(stderr).not.toMatch(/^ +at /m)
       expect(stderr).toMatch(/^ {2}next: .*npm install/m)
@@ -165,9 +165,9 @@ export { leave, empty }
 
   it('F77 a working folder that is gone makes the program exit with 2 and no stack', async () => {
     const gone = await folderWith({})
-    for (const words of ['', 'deploy', '--help', 'status --json']) {
-      const ended = await shell(gone, `mkdir -p there && cd there && rmdir ../there && task ${words}`)
-      expect(ended, words).toMatchObject({ code: 2 })
+    for (const args of ['', 'deploy', '--help', 'status --json']) {
+      const ended = await shell(gone, `mkdir -p there && cd there && rmdir ../there && task ${args}`)
+      expect(ended, args).toMatchObject({ code: 2 })
       expect(ended.stdout + ended.stderr).toContain('FOLDER_GONE')
       expect(ended.stderr).not.toMatch(/^ +at /m)
     }
@@ -249,11 +249,11 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
 
   it.each(['', '--help', 'status --json', 'nothing'])(
     'F78 is reported by `task %s` too, and nothing else is',
-    async words => {
+    async args => {
       const folder = await folderWith({ 'Taskfile.ts': taskfile(text => text.replace('env:', 'evn:')) })
-      const { code, stdout, stderr } = await task(folder, words.split(' ').filter(Boolean))
+      const { code, stdout, stderr } = await task(folder, args.split(' ').filter(Boolean))
       expect(code).toBe(2)
-      const message = words.includes('--json') ? JSON.parse(stdout.split('\n')[0] ?? '').message : stderr
+      const message = args.includes('--json') ? JSON.parse(stdout.split('\n')[0] ?? '').message : stderr
       expect(message).toContain('Taskfile.ts:9:3  project() has no option `evn`.')
     },
   )
@@ -305,8 +305,8 @@ export const fail = task('Go wrong', { run: () => Promise.reject(new Error('went
     'long --verbose',
     'completion bash',
     'help short',
-  ])('F79 of `task %s` on a full disk makes it fail with an error', async words => {
-    const ended = await shell(folder, `task ${words} > /dev/full`)
+  ])('F79 of `task %s` on a full disk makes it fail with an error', async args => {
+    const ended = await shell(folder, `task ${args} > /dev/full`)
     expect(ended, ended.stderr).toMatchObject({ code: 1 })
     expect(ended.stderr).toMatch(
       /^error: The command itself succeeded, but its result .* ENOSPC.*\[OUTPUT_LOST\]\n {2}next: /,
@@ -316,18 +316,18 @@ export const fail = task('Go wrong', { run: () => Promise.reject(new Error('went
 
   it.each(['short', 'short --json', 'long --verbose'])(
     'F79 of `task %s` whose reader has closed the pipe makes it fail with an error',
-    async words => {
-      const ended = await shell(folder, `set -o pipefail; rm -f went-on; (sleep 0.1; task ${words}) | true`)
+    async args => {
+      const ended = await shell(folder, `set -o pipefail; rm -f went-on; (sleep 0.1; task ${args}) | true`)
       expect(ended, ended.stderr).toMatchObject({ code: 1 })
       expect(ended.stderr).toMatch(/^error: .*its reader has closed it\. \[OUTPUT_LOST\]\n {2}next: /)
-      if (words.startsWith('long')) expect(await shell(folder, 'ls went-on')).toMatchObject({ code: 0 })
+      if (args.startsWith('long')) expect(await shell(folder, 'ls went-on')).toMatchObject({ code: 0 })
     },
   )
 
   it.each(['', 'help', '--version'])(
     'F79 of `task %s` whose reader has closed the pipe makes it fail silently',
-    async words => {
-      const ended = await shell(folder, `set -o pipefail; (sleep 0.1; task ${words}) | true`)
+    async args => {
+      const ended = await shell(folder, `set -o pipefail; (sleep 0.1; task ${args}) | true`)
       expect(ended).toMatchObject({ code: 1, stderr: '' })
     },
   )

@@ -199,9 +199,9 @@ describe('F80 a mount', () => {
   it('F80 that became read-only allows status, and every command that writes is refused with the reason', async () => {
     await mount('/srv/life', 'ro')
     expect((await succeeds(site, 'status')).stdout).toContain('All agree')
-    for (const words of [['promote', 'green'], ['migrate'], ['upload']]) {
-      const ended = await site.taskWith(await heavy(), ...words)
-      expect(ended.code, words + output(ended)).toBe(3)
+    for (const args of [['promote', 'green'], ['migrate'], ['upload']]) {
+      const ended = await site.taskWith(await heavy(), ...args)
+      expect(ended.code, args + output(ended)).toBe(3)
       expect(ended.stderr).toMatch(/\/srv\/life on life-test cannot be written by its owner: .*\[ROOT_NOT_WRITABLE\]$/m)
       expect(ended.stderr).toMatch(/^ {2}next: See `findmnt -T \/srv\/life`/m)
     }

@@ -70,7 +70,7 @@ describe('F66 a server that grants few sessions', () => {
     await sshd('MaxSessions 1')
     const before = await liveState(site)
     const ended = []
-    for (const words of [['setup'], ['migrate'], ['status']]) ended.push(await succeeds(site, ...words))
+    for (const args of [['setup'], ['migrate'], ['status']]) ended.push(await succeeds(site, ...args))
     expect(await liveState(site)).toEqual(before)
     await assertCleanAfter(site, ...ended)
   })

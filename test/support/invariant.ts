@@ -77,7 +77,7 @@ export async function faultSite(options: SiteOptions = {}): Promise<Site> {
   })
   try {
     await dotenv(site)
-    for (const words of [['setup'], ['deploy', '--promote'], ['deploy']]) await succeeds(site, ...words)
+    for (const args of [['setup'], ['deploy', '--promote'], ['deploy']]) await succeeds(site, ...args)
     return site
   } catch (error) {
     await site[Symbol.asyncDispose]()

@@ -48,7 +48,7 @@ ${tasks}`,
   try {
     await dotenv(site)
     // Both have been live, so a rollback is possible.
-    for (const words of [['setup'], ['deploy', '--promote'], ['deploy', '--promote']]) await succeeds(site, ...words)
+    for (const args of [['setup'], ['deploy', '--promote'], ['deploy', '--promote']]) await succeeds(site, ...args)
     return site
   } catch (error) {
     await site[Symbol.asyncDispose]()

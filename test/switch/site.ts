@@ -34,9 +34,9 @@ export const wait = task('Wait on the host', {
 export async function startedSite(router: string): Promise<Site> {
   const site = await startSite({ router, ports: [TLS], tasks: TASKS })
   try {
-    for (const words of [['setup'], ['deploy', '--promote'], ['deploy']]) {
-      const { code, stdout, stderr } = await site.task(...words)
-      if (code !== 0) throw new Error(`task ${words.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
+    for (const args of [['setup'], ['deploy', '--promote'], ['deploy']]) {
+      const { code, stdout, stderr } = await site.task(...args)
+      if (code !== 0) throw new Error(`task ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
     }
     return site
   } catch (error) {
