@@ -185,7 +185,7 @@ async function rehearse(): Promise<boolean> {
 }
 
 async function play(host: RehearsalHost, folder: string): Promise<boolean> {
-  const run = (...words: string[]) => task(folder, host, ...words)
+  const run = (...args: string[]) => task(folder, host, ...args)
 
   await run('setup')
   await run('deploy')

@@ -91,13 +91,16 @@ export function parseAnswer(printed: string): HttpResponse {
  * Parses the output of `getFollowing` into the text of the last response and the redirect target of the first (`to`, undefined without a redirect). If
  * the redirect was not followed, because it leads to another host name or not to HTTPS, `text` is empty.
  */
-export function parseFollowed(printed: string, asked: URL): { readonly text: string; readonly to: URL | undefined } {
+export function parseFollowed(
+  printed: string,
+  requested: URL,
+): { readonly text: string; readonly to: URL | undefined } {
   const { status, headers, body } = parseAnswer(printed)
   const location = headers.get('location')
-  if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, asked.href))
+  if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, requested.href))
     return { text: printed, to: undefined }
-  const to = new URL(location, asked)
-  return { text: to.hostname === asked.hostname && /^HTTP\//.test(body) ? body : '', to }
+  const to = new URL(location, requested)
+  return { text: to.hostname === requested.hostname && /^HTTP\//.test(body) ? body : '', to }
 }
 
 export const NO_SLOT_LIVE = 'no slot is live'
@@ -127,15 +130,15 @@ const SET_URL = 'set `url` of the router in the Taskfile to the URL at which the
 /** Like `parsePublic`, for the output of `getFollowing`. `url` is the redirect target that answered; undefined without a redirect. */
 export function parsePublicFollowed(
   { stdout, code, stderr }: Output,
-  asked: URL,
+  requested: URL,
   slots: readonly string[],
 ): { readonly answer: PublicAnswer; readonly url: URL | undefined } {
-  const { text, to } = parseFollowed(stdout, asked)
+  const { text, to } = parseFollowed(stdout, requested)
   if (to === undefined)
     return { answer: parsePublic(stdout, code === 0 ? undefined : curlError(stderr), slots), url: undefined }
   if (text !== '' && code === 0) return { answer: parsePublic(text, undefined, slots), url: new URL(to.origin) }
   const { status } = parseAnswer(stdout)
-  const why = to.hostname === asked.hostname ? `, which does not respond (${curlError(stderr)})` : ''
+  const why = to.hostname === requested.hostname ? `, which does not respond (${curlError(stderr)})` : ''
   const problem = `the site answers ${status} to /deployment_id and redirects to ${to.href}${why}: ${SET_URL}`
   return { answer: { slot: undefined, generation: undefined, status, problem }, url: undefined }
 }

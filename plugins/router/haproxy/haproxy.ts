@@ -156,18 +156,18 @@ interface CheckContext {
 /** Resolves to warnings: errors in files of other sites, which do not prevent a switch. */
 const checkQuery = (script: Script, { test, path = '/', map }: CheckContext): Query<readonly Fault[]> => ({
   script,
-  async read(result, asked) {
+  async read(result, target) {
     const { code } = result
-    const host = asked.name
+    const host = target.name
     const output = result.stdout.trim()
     if (code === 0) return output === '' ? [] : [haproxyFaults.HAPROXY_OTHERS_INVALID({ host, output })]
     if (code === ROUTER_EXIT.down) throw haproxyFaults.HAPROXY_DOWN({ host })
     if (code === ROUTER_EXIT.missing) throw haproxyFaults.HAPROXY_NOT_SET_UP({ host, path: output })
     if (code === ROUTER_EXIT.stale) throw haproxyFaults.HAPROXY_STALE({ host, file: map, difference: output })
     if (code === GUARDED) throw haproxyFaults.HAPROXY_GUARDED({ host, path, status: output.split('\n').at(-1) ?? '' })
-    const refusal = await sudoRefusal(asked, [test])
+    const refusal = await sudoRefusal(target, [test])
     if (refusal) throw haproxyFaults.HAPROXY_SUDO_REFUSED({ host, refusal })
-    if (code !== ROUTER_EXIT.invalid) throw commandFailed(asked, script, result)
+    if (code !== ROUTER_EXIT.invalid) throw commandFailed(target, script, result)
     throw haproxyFaults.HAPROXY_CONFIG_INVALID({ host, output })
   },
 })

@@ -1,5 +1,4 @@
 /** Checks that nginx is running, that the site is installed, that the whole configuration is valid, and that requests reach the application. */
-
 import { EXIT } from '../../../host/exit-codes.ts'
 import { program } from '../../../host/program.ts'
 import { commandFailed, type Query } from '../../../host/query.ts'

@@ -9,7 +9,7 @@ import { portOf } from '../site-request.ts'
 import { check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
 import { reloadStrategy } from './reload-strategy.ts'
-import { type Paths, paths, programOf } from './site.ts'
+import { defaultPaths, type Paths, programOf } from './site.ts'
 import type { Site } from './strategy.ts'
 import { symlinkStrategy } from './symlink-strategy.ts'
 import { plainWord } from './templates.ts'
@@ -107,21 +107,21 @@ const OPTIONS = fields<NginxOptions>({
 
 export function nginx(options: NginxOptions): Plugin<Router> {
   checked('nginx()', OPTIONS, options)
-  const { site, program, service, folder, paths: own = {}, mode } = options
+  const { site, program, service, folder, paths: overrides = {}, mode } = options
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
   const values = { site: plainWord('site name', site), listen: listenLines(listen.listeners) }
   const url = new URL(options.url ?? `http://${site}${port === 80 ? '' : `:${port}`}`)
   const moved = new Map<string, URL>()
   const create = (context: PluginContext): Router => {
-    const { enabled, ...others } = own
-    const at = {
-      ...paths(plainWord('application name', context.app), folder),
+    const { enabled, ...others } = overrides
+    const paths = {
+      ...defaultPaths(plainWord('application name', context.app), folder),
       ...others,
       ...(enabled && { enabled: [enabled] }),
     }
     const include = mode !== 'reload' && options.include === true
-    const parts = { at, include, values, program: programOf(program, service), listening: listen }
+    const parts = { paths, include, values, program: programOf(program, service), listening: listen }
     return router(context, mode, parts, { url, moved })
   }
   return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
@@ -133,7 +133,7 @@ function router(
   parts: Site,
   { url, moved }: Pick<SiteAccess, 'url' | 'moved'>,
 ): Router {
-  const { at, include, listening: listen, program } = parts
+  const { paths, include, listening: listen, program } = parts
   const strategy = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(context, parts)
   const queries = siteQueries(context, {
     url,
@@ -165,9 +165,9 @@ function router(
         site: parts.values.site,
         listeners: include ? [] : listen.listeners,
         requestAt: { address: listen.requestAt.address, port: portOf(url) },
-        enabled: at.enabled,
+        enabled: paths.enabled,
         files: include ? [] : strategy.own,
-        include: at.include,
+        include: paths.include,
       }
       return capture(readConfiguration(program.path), (text, { name }) =>
         conflicts(text, ours).map(conflict => conflictFault(name, ours.site, conflict)),

@@ -13,32 +13,32 @@ import { linkQuery, type Site, type SwitchStrategy } from './strategy.ts'
 import { readLink } from './symlink.ts'
 import { render, shipped } from './templates.ts'
 
-export function reloadStrategy(context: PluginContext, { at, program, listening, values }: Site): SwitchStrategy {
+export function reloadStrategy(context: PluginContext, { paths, program, listening, values }: Site): SwitchStrategy {
   const { app, slots } = context
-  const none = slotFile(at, app, undefined)
+  const none = slotFile(paths, app, undefined)
   const names = slots.map(slot => slot.name)
-  const files = [none, ...names.map(name => slotFile(at, app, name))]
+  const files = [none, ...names.map(name => slotFile(paths, app, name))]
   return {
     files: files.map(file => [file]),
-    own: [...files, ...at.enabled],
+    own: [...files, ...paths.enabled],
     generations: false,
-    livePort: sh.read`${readLink(...at.enabled)} | ( read -r file; case $file in ${sh.lines(...slots.map(({ name, port }) => sh.read`${slotFile(at, app, name)}) echo ${port} ;;`))} *) false ;; esac )`,
+    livePort: sh.read`${readLink(...paths.enabled)} | ( read -r file; case $file in ${sh.lines(...slots.map(({ name, port }) => sh.read`${slotFile(paths, app, name)}) echo ${port} ;;`))} *) false ;; esac )`,
     live: () =>
-      linkQuery(at.enabled, target => {
-        const slot = target === undefined ? undefined : slotOf(at, app, target, names)
+      linkQuery(paths.enabled, target => {
+        const slot = target === undefined ? undefined : slotOf(paths, app, target, names)
         return slot === null ? undefined : { slot, generation: undefined }
       }),
     switchTo: ({ slot }) => ({
-      script: moveSite(program, at, app, slot, names),
+      script: moveSite(program, paths, app, slot, names),
       async read({ code, stdout, stderr }, host) {
         if (stdout.startsWith(RELOADS))
           context.log(
             'nginx was reloaded: a request on a keep-alive connection may have been lost (measured: 180 of 101,313 in 50 switches).',
           )
         if (code === 0) return
-        const swaps = at.enabled.map(path => swapLink(at, app, path))
+        const swaps = paths.enabled.map(path => swapLink(paths, app, path))
         const refusal = await sudoRefusal(host, [
-          stageLink(at, app, slotFile(at, app, slot)),
+          stageLink(paths, app, slotFile(paths, app, slot)),
           ...swaps,
           program.test,
           program.reload,
@@ -59,7 +59,7 @@ export function reloadStrategy(context: PluginContext, { at, program, listening,
         files: [
           { path: none, text: text('reload-none', []), mode: 0o644 },
           ...slots.map(slot => ({
-            path: slotFile(at, app, slot.name),
+            path: slotFile(paths, app, slot.name),
             text: text('reload-slot', [slot]),
             mode: 0o644,
           })),
@@ -68,15 +68,15 @@ export function reloadStrategy(context: PluginContext, { at, program, listening,
         sudo: [
           program.test,
           program.reload,
-          ...at.enabled.map(path => swapLink(at, app, path)),
-          ...files.map(file => stageLink(at, app, file)),
+          ...paths.enabled.map(path => swapLink(paths, app, path)),
+          ...files.map(file => stageLink(paths, app, file)),
         ],
         apply: [
           enable({
             program,
             target: none,
             absolute: true,
-            enabled: at.enabled,
+            enabled: paths.enabled,
             lenient: listening.lenient ? files : [],
           }),
         ],

@@ -14,24 +14,24 @@ export const slotFile = ({ folder }: Paths, app: string, slot: string | undefine
   posix.join(folder, `${app}.${slot ?? 'no-slot'}.conf`)
 
 /** The slot of a link's target: undefined if the target is the file for no slot, `null` if it is not one of our files. */
-export function slotOf(at: Paths, app: string, target: string, slots: readonly string[]): string | undefined | null {
-  if (target === slotFile(at, app, undefined)) return undefined
-  return slots.find(slot => target === slotFile(at, app, slot)) ?? null
+export function slotOf(paths: Paths, app: string, target: string, slots: readonly string[]): string | undefined | null {
+  if (target === slotFile(paths, app, undefined)) return undefined
+  return slots.find(slot => target === slotFile(paths, app, slot)) ?? null
 }
 
 const next = ({ folder }: Paths, app: string): string => posix.join(folder, `${app}.next`)
 /** The command that creates the temporary link; run as root. */
-export const stageLink = (at: Paths, app: string, file: string): readonly string[] => [
+export const stageLink = (paths: Paths, app: string, file: string): readonly string[] => [
   '/usr/bin/ln',
   '-sfn',
   file,
-  next(at, app),
+  next(paths, app),
 ]
 /** The command that renames the temporary link to the enabled site; run as root. */
-export const swapLink = (at: Paths, app: string, enabled: string): readonly string[] => [
+export const swapLink = (paths: Paths, app: string, enabled: string): readonly string[] => [
   '/usr/bin/mv',
   '-T',
-  next(at, app),
+  next(paths, app),
   enabled,
 ]
 
@@ -44,20 +44,20 @@ export const RELOADS = 'reloads'
 /** Enables the site file of a slot, or of no slot; see move-site.sh. The commands match the exact command lines that sudo allows. */
 export function moveSite(
   { test, reload }: Program,
-  at: Paths,
+  paths: Paths,
   app: string,
   slot: string | undefined,
   slots: readonly string[],
 ): Script {
-  const none = slotFile(at, app, undefined)
-  const files = [none, ...slots.map(name => slotFile(at, app, name))]
-  const stageCases = files.map(to => sh.write`${to}) ${asRoot(stageLink(at, app, to))} ;;`)
-  const swapCases = at.enabled.map(path => sh.write`${path}) ${asRoot(swapLink(at, app, path))} ;;`)
+  const none = slotFile(paths, app, undefined)
+  const files = [none, ...slots.map(name => slotFile(paths, app, name))]
+  const stageCases = files.map(to => sh.write`${to}) ${asRoot(stageLink(paths, app, to))} ;;`)
+  const swapCases = paths.enabled.map(path => sh.write`${path}) ${asRoot(swapLink(paths, app, path))} ;;`)
   return program(new URL('./move-site.sh', import.meta.url), {
     writes: true,
     parameters: {
-      enabled: at.enabled,
-      file: slotFile(at, app, slot),
+      enabled: paths.enabled,
+      file: slotFile(paths, app, slot),
       files,
       none,
       stageLink: sh.write`case $1 in ${sh.lines(...stageCases)} esac`,

@@ -29,8 +29,8 @@ export interface Paths {
   readonly enabled: readonly string[]
 }
 
-/** The paths in nginx's configuration folder. Debian's nginx reads `sites-enabled`; those of nginx.org and Fedora read only `conf.d`. */
-export const paths = (app: string, folder = '/etc/nginx'): Paths => ({
+/** The default paths in nginx's configuration folder. Debian's nginx reads `sites-enabled`; those of nginx.org and Fedora read only `conf.d`. */
+export const defaultPaths = (app: string, folder = '/etc/nginx'): Paths => ({
   folder: `${folder}/switchyard`,
   include: `${folder}/switchyard/${app}.conf`,
   available: `${folder}/sites-available/${app}.conf`,

@@ -24,7 +24,7 @@ export interface SwitchStrategy {
 
 /** The configuration of a site, with all defaults applied. */
 export interface Site {
-  readonly at: Paths
+  readonly paths: Paths
   readonly program: Program
   readonly listening: Listening
   /** Whether a server block of the user's own includes our file. */

@@ -19,15 +19,16 @@ const edits: NonNullable<HostFile['edits']> = {
 
 export function symlinkStrategy(
   context: PluginContext,
-  { at, program, listening, include, values }: Site,
+  { paths, program, listening, include, values }: Site,
 ): SwitchStrategy {
   const { slots } = context
   const router = plainWord('folder', context.layout.router)
   const link = linkPath(router)
-  const fill = (name: 'live-link' | 'site') => render(shipped(name), { ...values, router, include: at.include }, slots)
+  const fill = (name: 'live-link' | 'site') =>
+    render(shipped(name), { ...values, router, include: paths.include }, slots)
   return {
-    files: include ? [[at.include]] : [[at.include], at.enabled],
-    own: [at.include, at.available, ...at.enabled],
+    files: include ? [[paths.include]] : [[paths.include], paths.enabled],
+    own: [paths.include, paths.available, ...paths.enabled],
     generations: true,
     livePort: sh.read`case $(readlink ${link}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`${name}.*) echo ${port} ;;`))} *) false ;; esac`,
     live: () =>
@@ -39,16 +40,18 @@ export function symlinkStrategy(
     switchTo: ({ slot, generation }) =>
       perform(slot === undefined ? removeLink(router) : moveLink(router, slot, generation ?? '')),
     provision() {
-      const lenient = listening.lenient ? [at.available] : []
-      const inner = { path: at.include, text: fill('live-link'), mode: 0o644 }
+      const lenient = listening.lenient ? [paths.available] : []
+      const inner = { path: paths.include, text: fill('live-link'), mode: 0o644 }
       return {
         tools: { [program.path]: program.service, curl: 'curl' },
-        files: include ? [inner] : [inner, { path: at.available, text: fill('site'), mode: 0o644, edits }],
+        files: include ? [inner] : [inner, { path: paths.available, text: fill('site'), mode: 0o644, edits }],
         folders: [{ path: router, mode: 0o755 }],
         sudo: [program.test],
-        apply: [include ? refresh(program) : enable({ program, target: at.available, enabled: at.enabled, lenient })],
-        ...(!include && { links: [at.enabled] }),
-        ...(include && { notes: [`Add this line to your own nginx server block: include ${at.include};`] }),
+        apply: [
+          include ? refresh(program) : enable({ program, target: paths.available, enabled: paths.enabled, lenient }),
+        ],
+        ...(!include && { links: [paths.enabled] }),
+        ...(include && { notes: [`Add this line to your own nginx server block: include ${paths.include};`] }),
       }
     },
   }

@@ -34,11 +34,11 @@ interface Evaluation {
  * Evaluates the expression of a migration in a separate VM, without starting the application and without a node name. A line is appended that writes the
  * completion file, because a VM also exits with 0 after SIGTERM and after `System.halt`.
  */
-export const evaluate = ({ name, expression, ...of }: Evaluation): Script =>
+export const evaluate = ({ name, expression, ...rest }: Evaluation): Script =>
   migration({
-    ...of,
+    ...rest,
     before: sh.write`export RELEASE_DISTRIBUTION=none`,
-    command: sh.write`${program(of.release.dir, name)} eval ${`${expression}\n${writeDone}`}`,
+    command: sh.write`${program(rest.release.dir, name)} eval ${`${expression}\n${writeDone}`}`,
   })
 
 /** Uses Erlang modules, because an alias in the expression may shadow those of Elixir. */
