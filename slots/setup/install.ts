@@ -27,10 +27,10 @@ export async function install(host: Host, planned: SetupPlan, { app, deploy, bef
   const write = async (script: Script) => {
     const { code, stdout, stderr } = await run(script)
     if (code === 0) return
-    const said = lastLines(stdout)
-    if (code === ENDED.refused || code === ENDED.busy) throw slotFaults.SETUP_REFUSED({ host: host.name, output: said })
-    if (code === ENDED.takenBack) throw slotFaults.SETUP_TAKEN_BACK({ host: host.name, output: said })
-    if (code === ENDED.notBack) throw slotFaults.SETUP_NOT_TAKEN_BACK({ host: host.name, output: said })
+    const details = { host: host.name, output: lastLines(stdout) }
+    if (code === ENDED.refused || code === ENDED.busy) throw slotFaults.SETUP_REFUSED(details)
+    if (code === ENDED.takenBack) throw slotFaults.SETUP_TAKEN_BACK(details)
+    if (code === ENDED.notBack) throw slotFaults.SETUP_NOT_TAKEN_BACK(details)
     throw hostFaults.COMMAND_FAILED({ host: host.name, command: rootShell.text, code, stderr: lastLines(stderr) })
   }
   try {

@@ -1,6 +1,6 @@
 /**
- * Each script that our own code makes, with values for a sample: by the file and the function that makes it. For what has to hold for all of
- * them; `test/unit/scripts.test.ts` says when one is missing.
+ * A sample of each script that the program generates, by the name of its function, for checks that apply to all of them.
+ * `test/unit/scripts.test.ts` reports a missing one.
  */
 import { receive as receiveFile } from '../../host/exec/transfer.ts'
 import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
@@ -37,7 +37,7 @@ import { changedFiles } from '../../slots/preflight/changed.ts'
 import { inspect } from '../../slots/preflight/inspect.ts'
 import { mountLines } from '../../slots/preflight/mounts.ts'
 import { probeLoop, probeTrouble, probingOf, startProbes } from '../../slots/promote/probe.ts'
-import { askSlots } from '../../slots/promote/serving.ts'
+import { requestSlots } from '../../slots/promote/serving.ts'
 import { accountFor, makeAccount, ownerOf } from '../../slots/setup/account.ts'
 import { assertFree } from '../../slots/setup/claims.ts'
 import { factsScript } from '../../slots/setup/facts.ts'
@@ -72,7 +72,7 @@ const setup: transaction.Transaction = {
 }
 const account = { user: 'deploy', group: 'deploy', absent: true, keys: ['ssh-ed25519 AAAA me@desk'] }
 const nginx = site.programOf()
-const at = site.paths('life')
+const at = site.defaultPaths('life')
 const place = { url: new URL('https://life.example'), address: '127.0.0.1' }
 const limits = { answers: 5, within: 5_000 }
 const guard = {
@@ -103,7 +103,7 @@ const supervised = (name: string, { start, stop, process, pid, log }: Supervisor
     Object.entries({ start, stop, process, pid, log }).map(([verb, script]) => [`${name} ${verb}`, script(blue)]),
   )
 
-/** What is no whole script: a part of one, or what makes a batch of others. */
+/** Functions that do not return a whole script, but a part of one or a batch of others. */
 export const PARTS = new Set(
   'guardBegin inOrder sideBySide defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose'.split(
     ' ',
@@ -150,14 +150,14 @@ export function samples(): Readonly<Record<string, Script>> {
     append: append(layout, deploy, { event: 'deploy', slot: 'blue', result: 'done' }).script,
     follow: detached.follow(layout, step),
     launch: detached.launch(layout, step),
-    newest: detached.newestScript(layout),
+    newestScript: detached.newestScript(layout),
 
     probeTrouble,
     probeLoop: probeLoop(curl, probingOf({}, '/health'), '/srv/life/probes'),
     startProbes: sh.lines(
-      ...(prober ? [prober.asked(), prober.returned(), prober.watched()] : []).map(it => it.script),
+      ...(prober ? [prober.beforeSwitch(), prober.afterSwitch(), prober.watched()] : []).map(it => it.script),
     ),
-    askSlots: askSlots(slots.all, ['/health'], place.url),
+    requestSlots: requestSlots(slots.all, ['/health'], place.url),
 
     inspect: inspect({ layout, slots, runtime: runtime as never, health }, [['/usr/sbin/nginx', '-t']], made),
     'inspect without a release': inspect({ layout, slots, runtime: runtime as never, health }, []),
@@ -174,12 +174,12 @@ export function samples(): Readonly<Record<string, Script>> {
     makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     mayLock: mayLock(layout).script,
-    written: transaction.writeScript(setup, false),
-    'written and held': transaction.writeScript(setup, true),
-    applied: transaction.applyScript(setup),
-    takenBack: transaction.takeBackScript(setup),
-    throughRoot: transaction.rootShell,
-    leftOver: transaction.interruptedSetup('life'),
+    writeScript: transaction.writeScript(setup, false),
+    'writeScript with hold': transaction.writeScript(setup, true),
+    applyScript: transaction.applyScript(setup),
+    takeBackScript: transaction.takeBackScript(setup),
+    rootShell: transaction.rootShell,
+    interruptedSetup: transaction.interruptedSetup('life'),
 
     get: request.get(place, '/health', 5, { Authorization: 'x' }),
     getFollowing: request.getFollowing(place, '/health'),
