@@ -34,7 +34,7 @@ describe('arguments', () => {
     expectTypeOf(arg.integer('a').optional()).toEqualTypeOf<Arg<number | undefined>>()
   })
 
-  it('are in the context, optional ones perhaps undefined', () => {
+  it('are in the context, optional ones possibly undefined', () => {
     task('x', {
       args: { slot, wait: arg.duration('w').optional(), force: arg.flag('f') },
       run(context) {
@@ -45,20 +45,20 @@ describe('arguments', () => {
     })
   })
 
-  it('of needed tasks are wanted too', () => {
+  it('of needed tasks are required too', () => {
     expectTypeOf(promote['~in']).toEqualTypeOf<{ slot: Slot }>()
     expectTypeOf(migrate['~in']).toEqualTypeOf<{ slot: Slot | undefined }>()
     const after = task('x', { needs: [promote], args: { n: arg.integer('n') }, run: () => undefined })
     expectTypeOf(after['~in']).toEqualTypeOf<{ n: number; slot: Slot }>()
   })
 
-  it('that one task requires and another may have are required', () => {
+  it('are required if they are required in one task and optional in another', () => {
     expectTypeOf(flow('x', [migrate, promote])['~in']).toEqualTypeOf<{ slot: Slot }>()
   })
 })
 
 describe('the context of a task', () => {
-  it('has the kit and what its project adds', () => {
+  it('has the general properties and those of its project', () => {
     task('x', {
       run(context) {
         expectTypeOf(context).toExtend<TaskContext>()
@@ -69,7 +69,7 @@ describe('the context of a task', () => {
     })
   })
 
-  it('has what the needed tasks have returned, near or far', () => {
+  it('has the results of all needed tasks, direct or indirect', () => {
     task('x', {
       needs: [start],
       run({ artifact, release, live, idle }) {
@@ -81,18 +81,18 @@ describe('the context of a task', () => {
     })
   })
 
-  it('has nothing of tasks that are not needed', () => {
-    // @ts-expect-error `artifact` is only there after `build`
+  it('has no results of other tasks', () => {
+    // @ts-expect-error `artifact` exists only after `build`
     task('x', { run: ({ artifact }) => void artifact })
-    // @ts-expect-error `release` is only there after `upload`
+    // @ts-expect-error `release` exists only after `upload`
     task('x', { needs: [build], run: ({ release }) => void release })
-    // @ts-expect-error `slot` is no argument of this task
+    // @ts-expect-error `slot` is not an argument of this task
     task('x', { needs: [build], run: ({ slot: to }) => void to })
     // @ts-expect-error `host` belongs to a project
     definer().task('x', { run: ({ host }) => void host })
   })
 
-  it('of an undo has also what its own run has returned, perhaps', () => {
+  it('of an undo also has the result of its own run, possibly undefined', () => {
     task('x', {
       needs: [build],
       run: () => ({ made: 1 }),
@@ -104,8 +104,8 @@ describe('the context of a task', () => {
   })
 })
 
-describe('what a task gives', () => {
-  it('is its own and that of what it needs', () => {
+describe('the result of a task', () => {
+  it('includes the results of its needs', () => {
     expectTypeOf(start).toExtend<Task<object, object>>()
     expectTypeOf(start['~out']).toEqualTypeOf<{
       artifact: { path: string; version: string }
@@ -116,7 +116,7 @@ describe('what a task gives', () => {
     expectTypeOf(promote['~out']).toEqualTypeOf<{}>()
   })
 
-  it('by a flow is that of all of its tasks', () => {
+  it('includes the results of all tasks of a flow', () => {
     const deploy = flow('Deploy', [build, detect, start])
     expectTypeOf(deploy['~out'].idle).toEqualTypeOf<Slot>()
     expectTypeOf(deploy['~in']).toEqualTypeOf<{}>()
@@ -128,29 +128,29 @@ describe('what a task gives', () => {
     })
   })
 
-  it('is data, not a bare value', () => {
-    // @ts-expect-error a task returns an object whose names are used by others, or nothing
+  it('must be an object', () => {
+    // @ts-expect-error a task returns an object or nothing
     task('x', { run: () => 3 })
-    // @ts-expect-error the same when it is promised
+    // @ts-expect-error the same for a promise
     task('x', { run: async () => 'done' })
   })
 })
 
-describe('what is not a task', () => {
+describe('a value that is not a task', () => {
   it('cannot be needed', () => {
-    // @ts-expect-error a title is no task
+    // @ts-expect-error a title is not a task
     task('x', { needs: ['build'], run: () => undefined })
-    // @ts-expect-error nor can it be in a flow
+    // @ts-expect-error a flow contains only tasks
     flow('x', [build, undefined])
-    // @ts-expect-error an argument is made with `arg`
+    // @ts-expect-error an argument must be made with `arg`
     task('x', { args: { n: 3 }, run: () => undefined })
-    // @ts-expect-error a task does something
+    // @ts-expect-error a task requires `run`
     task('x', { needs: [build] })
   })
 })
 
 describe('a catalogue of faults', () => {
-  it('wants the data of each entry', () => {
+  it('requires the data of each entry', () => {
     const faults = catalogue({
       LOST: fault<{ host: string }>({ exitCode: 1, message: d => d.host, hint: () => 'Wait.' }),
     })

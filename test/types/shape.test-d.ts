@@ -9,25 +9,25 @@ type Both = { readonly site: string } & ({ readonly mode?: 'a'; readonly only?: 
 
 const size = number('a size', () => true)
 
-describe('the rules of a factory', () => {
-  it('are one for each of its options', () => {
+describe('the option rules of a factory', () => {
+  it('must cover each option exactly', () => {
     fields<One>({ name: text, size: optional(size) })
     // @ts-expect-error `size` has no rule
     fields<One>({ name: text })
-    // @ts-expect-error there is no `sise`
+    // @ts-expect-error `sise` is not an option
     fields<One>({ name: text, size: optional(size), sise: optional(size) })
   })
 
-  it('are for its type, and optional exactly where it is', () => {
-    // @ts-expect-error a number is no text
+  it('must match the type of the option and whether it is optional', () => {
+    // @ts-expect-error a number is not a text
     fields<One>({ name: size, size: optional(size) })
-    // @ts-expect-error `name` is needed
+    // @ts-expect-error `name` is required
     fields<One>({ name: optional(text), size: optional(size) })
-    // @ts-expect-error `size` may be left out
+    // @ts-expect-error `size` is optional
     fields<One>({ name: text, size })
   })
 
-  it('are those of every member of a union', () => {
+  it('must cover every member of a union', () => {
     // @ts-expect-error `only` has no rule
     fields<Both>({ site: text, mode: optional(text as never) })
   })

@@ -10,13 +10,13 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 const none: Record<Kind, number> = { keepAlive: 0, idle: 0, post: 0, fresh: 0, slow: 0, http2: 0, socket: 0 }
 
-/** A server such as the sample application: `/echo`, `/slow?ms=`, WebSockets, and a page that says the slot. */
+/** A server like the sample application: `/echo`, `/slow?ms=`, WebSockets, and a page that names the slot. */
 let server: Server
 let sockets: WebSocketServer
 let url: string
 let slot: string
 let connections: number
-/** Goes before the usual answer; returns true when it has answered. */
+/** Runs before the normal response; returns true if it has responded itself. */
 let fault: (...args: Parameters<Handler>) => boolean
 
 beforeEach(async () => {
@@ -47,14 +47,14 @@ afterEach(async () => {
   await new Promise(done => server.close(done))
 })
 
-/** Answers HTTP/2 with what `answer` says, and ends the stream. */
+/** An HTTP/2 server that calls `answer` for each stream and then ends it. */
 async function http2Server(answer: (stream: ServerHttp2Stream, nth: number) => void) {
-  let asked = 0
+  let requests = 0
   const made = createHttp2Server()
   made.on('stream', stream => {
-    asked += 1
+    requests += 1
     stream.on('error', () => undefined)
-    answer(stream, asked)
+    answer(stream, requests)
     stream.end('done')
   })
   await new Promise<void>(done => made.listen(0, '127.0.0.1', done))
@@ -72,8 +72,8 @@ async function loadFor(milliseconds: number, options: Omit<LoadOptions, 'url'>, 
   return load.stop()
 }
 
-describe('an application that answers', () => {
-  it('gets every kind of load, and nothing fails', async () => {
+describe('the load on a healthy application', () => {
+  it('is of every kind, without failures', async () => {
     await using http2 = await http2Server(stream => stream.respond({ ':status': 200, 'life-slot': slot }))
     const report = await loadFor(700, {
       http2Url: http2.url,
@@ -90,7 +90,7 @@ describe('an application that answers', () => {
     expect(report.sent).toBe(report.ok)
   })
 
-  it('keeps a connection a client where it should, and opens new ones where it should', async () => {
+  it('reuses one connection per client, except for the clients with fresh connections', async () => {
     const kept = await loadFor(300, { clients: { ...none, keepAlive: 2, post: 1 } })
     expect(connections).toBe(3)
     connections = 0
@@ -99,7 +99,7 @@ describe('an application that answers', () => {
     expect(kept.sent).toBeGreaterThan(10)
   })
 
-  it('tells which slot answered, and when the last request went to the old one', async () => {
+  it('reports which slot responded, and when the last request went to the old one', async () => {
     let switchedAt = 0
     const during = () => {
       switchedAt = Date.now()
@@ -118,24 +118,24 @@ describe('an application that answers', () => {
   })
 })
 
-describe('an application that fails', () => {
-  it('counts connections that are closed without an answer, and does not ask again', async () => {
-    let asked = 0
+describe('the load on a failing application', () => {
+  it('counts connections closed without a response, and does not retry', async () => {
+    let requests = 0
     fault = request => {
-      asked += 1
-      if (asked % 2 === 1) return false
+      requests += 1
+      if (requests % 2 === 1) return false
       request.socket.resetAndDestroy()
       return true
     }
     const report = await loadFor(300, { clients: { ...none, keepAlive: 1, fresh: 1, post: 1 } })
-    expect(report.failed).toBe(Math.floor(asked / 2))
-    expect(report.sent).toBe(asked)
+    expect(report.failed).toBe(Math.floor(requests / 2))
+    expect(report.sent).toBe(requests)
     expect(report.kinds.keepAlive.reasons).toEqual({ ECONNRESET: report.kinds.keepAlive.failed })
     expect(report.kinds.keepAlive.failures[0]).toMatchObject({ reason: 'ECONNRESET', sentAt: expect.any(Number) })
   })
 
-  it('counts a keep-alive connection that the server closes while it is idle, if a request meets the end of it', async () => {
-    // The answer and the end of the connection come together, as nginx does it when a worker goes away.
+  it('counts an idle keep-alive connection closed by the server as a request is sent', async () => {
+    // Response and end of the connection arrive together, as when a worker of nginx exits.
     fault = (request, response) => {
       request.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok')
       setTimeout(() => request.socket.destroy(), 1)
@@ -147,7 +147,7 @@ describe('an application that fails', () => {
     expect(report.ok).toBeGreaterThan(0)
   })
 
-  it('counts statuses, answers that are cut off, uploads that do not come back, and silence', async () => {
+  it('counts error statuses, truncated responses, uploads that are not echoed, and timeouts', async () => {
     const answers: Handler[] = [
       (_, response) => response.writeHead(502).end('bad'),
       (_, response) => {
@@ -157,17 +157,17 @@ describe('an application that fails', () => {
       (_, response) => response.end('something else'),
       () => undefined,
     ]
-    let asked = 0
+    let requests = 0
     fault = (request, response) => {
-      answers[asked++]?.(request, response)
+      answers[requests++]?.(request, response)
       return true
     }
     await using load = await startLoad({ url, clients: { ...none, post: 1 }, timeoutMs: 3_000 })
-    await expect.poll(() => asked, { timeout: 30_000 }).toBeGreaterThanOrEqual(answers.length)
+    await expect.poll(() => requests, { timeout: 30_000 }).toBeGreaterThanOrEqual(answers.length)
     const report = await load.stop()
     expect(report.kinds.post.failures.slice(0, answers.length).map(({ reason }) => reason)).toEqual([
       '502',
-      // Which of the two depends on whether the upload had been read by then.
+      // Depends on whether the upload had been read by then.
       expect.stringMatching(/^(?:ECONNRESET|cut off)$/),
       'not echoed',
       'timeout',
@@ -175,7 +175,7 @@ describe('an application that fails', () => {
     expect(report.ok).toBe(0)
   })
 
-  it('counts an application that is not there', async () => {
+  it('counts refused connections', async () => {
     const unused = createServer().listen(0, '127.0.0.1')
     await new Promise(done => unused.once('listening', done))
     const { port } = unused.address() as AddressInfo
@@ -187,7 +187,7 @@ describe('an application that fails', () => {
     expect(report.kinds.socket.reasons).toEqual({ 'handshake ECONNREFUSED': 20 })
   })
 
-  it('records WebSockets that are closed or cut, with their codes, and does not open them again', async () => {
+  it('records closed and dropped WebSockets with their codes, and does not reopen them', async () => {
     const report = await loadFor(400, { clients: { ...none, socket: 3 }, pauseMs: { socket: 50 } }, () => {
       const [first, second] = sockets.clients
       first?.close(1001, 'going away')
@@ -201,10 +201,10 @@ describe('an application that fails', () => {
   })
 })
 
-describe('HTTP/2', () => {
+describe('the HTTP/2 load', () => {
   const clients = { ...none, http2: 1 }
 
-  it('counts a stream that is refused and one that answers with an error', async () => {
+  it('counts refused streams and error responses', async () => {
     await using http2 = await http2Server((stream, nth) => {
       if (nth === 3) stream.close(7)
       else stream.respond({ ':status': nth === 5 ? 502 : 200 })
@@ -214,7 +214,7 @@ describe('HTTP/2', () => {
     expect(kinds.http2.ok).toBe(kinds.http2.sent - 2)
   })
 
-  it('goes on with a new connection after a goodbye, and fails nothing', async () => {
+  it('continues on a new connection after GOAWAY, without failures', async () => {
     let sessions = 0
     await using http2 = await http2Server((stream, nth) => {
       stream.respond({ ':status': 200 })
@@ -232,7 +232,7 @@ describe('HTTP/2', () => {
   })
 })
 
-describe('limits', () => {
+describe('the load', () => {
   it('goes to this machine only', async () => {
     for (const elsewhere of [
       'http://192.0.2.1/',
@@ -246,7 +246,7 @@ describe('limits', () => {
     await expect(startLoad({ url, maxRequests: 0 })).rejects.toThrow(RangeError)
   })
 
-  it('ends by itself after so many requests, or so many seconds', async () => {
+  it('stops after its maximum of requests or seconds', async () => {
     await using byCount = await startLoad({ url, clients: { ...none, keepAlive: 2 }, maxRequests: 20 })
     await using byTime = await startLoad({ url, clients: { ...none, socket: 2 }, maxSeconds: 0.3 })
     await sleep(700)

@@ -9,11 +9,11 @@ const row = (of: Measured, limit: number, least?: boolean): Row => ({
 })
 
 describe('a spread', () => {
-  it('is the least, the middle and the most, in whatever order they came', () => {
+  it('is minimum, median and maximum in any order of samples', () => {
     expect(spread([9, 1, 5])).toEqual({ min: 1, median: 5, max: 9 })
   })
 
-  it('has the mean of both middles when their number is even', () => {
+  it('has the mean of the two middle samples if their number is even', () => {
     expect(spread([4, 1, 10, 2])).toEqual({ min: 1, median: 3, max: 10 })
   })
 
@@ -21,18 +21,18 @@ describe('a spread', () => {
     expect(spread([7])).toEqual({ min: 7, median: 7, max: 7 })
   })
 
-  it('of nothing is an error, not a zero', () => {
+  it('of no samples throws an error', () => {
     expect(() => spread([])).toThrow('nothing was measured')
   })
 })
 
 describe('a slope', () => {
-  it('is the round trips of work that takes a fixed time beside them', () => {
+  it('is the number of round trips of work that also takes a fixed time', () => {
     const work = (roundTrip: number) => ({ x: roundTrip, y: 1_650 + 13 * roundTrip })
     expect(slope([0, 100, 200].map(work))).toBeCloseTo(13)
   })
 
-  it('lies between noisy points', () => {
+  it('fits noisy points', () => {
     expect(
       slope([
         { x: 0, y: 10 },
@@ -48,7 +48,7 @@ describe('a slope', () => {
 })
 
 describe('ratios', () => {
-  it('are of the samples of one turn, and leave out a turn that only one has', () => {
+  it('compare the samples of one round, and skip a round that only one has', () => {
     expect(ratios([10, 30, 50], [5, 10])).toEqual([2, 3])
   })
 })
@@ -59,12 +59,12 @@ describe('a goal', () => {
     expect(met(row(measured(1, 5, 9), 5))).toBe(true)
   })
 
-  it('can be the least that is asked for', () => {
+  it('can be a minimum', () => {
     expect(met(row(measured(90, 100), 96, true))).toBe(false)
     expect(met(row(measured(90, 102), 96, true))).toBe(true)
   })
 
-  it('is neither met nor missed where there is none', () => {
+  it('is undefined for a row without one', () => {
     expect(met({ work: 'something', figures: [measured(1)] })).toBeUndefined()
   })
 })

@@ -17,7 +17,7 @@ const dots = (svg: string) =>
     y: Number(y),
   }))
 
-it('draws each point once, inside of the picture', () => {
+it('a plot draws each point once, inside the picture', () => {
   const drawn = dots(plot(chart))
   expect(drawn.map(dot => dot.line)).toEqual([0, 0, 0, 1, 1, 1])
   for (const { x, y } of drawn) {
@@ -28,14 +28,14 @@ it('draws each point once, inside of the picture', () => {
   }
 })
 
-it('puts points in proportion, and more is higher', () => {
+it('a plot scales points, with larger values higher', () => {
   const [a, b, c] = dots(plot(chart))
   if (!a || !b || !c) throw new Error('three points were not drawn')
   expect((c.x - a.x) / (b.x - a.x)).toBeCloseTo(490 / 90, 1)
   expect((a.y - c.y) / (a.y - b.y)).toBeCloseTo(490 / 90, 1)
 })
 
-it('joins the points of a line from left to right, whatever their order', () => {
+it('a plot joins the points of a line from left to right', () => {
   const points = [
     { x: 2, y: 1 },
     { x: 0, y: 1 },
@@ -49,16 +49,16 @@ it('joins the points of a line from left to right, whatever their order', () => 
   expect(across).toEqual(across.toSorted((a, b) => a - b))
 })
 
-it('escapes what people wrote', () => {
+it('a plot escapes its labels', () => {
   const svg = plot(chart)
   expect(svg).toContain('Bytes &amp; &lt;time&gt;')
   expect(svg).not.toContain('<time>')
 })
 
-it('has colours for a light and for a dark page', () => {
+it('a plot has colours for light and dark pages', () => {
   expect(plot(chart)).toContain('@media(prefers-color-scheme:dark)')
 })
 
-it('stands when all is nothing', () => {
+it('a plot of only zeros is valid', () => {
   expect(plot({ ...chart, lines: [{ name: 'none', points: [{ x: 0, y: 0 }] }] })).not.toContain('NaN')
 })

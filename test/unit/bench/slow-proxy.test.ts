@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { startSlowProxy } from '../../../dev/slow-proxy.ts'
 
-/** Answers each connection with `answer` when it has read all of it. */
+/** Responds to each connection with `answer` once it has read all its input. */
 async function answering(answer: Buffer) {
   const server = createServer({ allowHalfOpen: true }, socket => {
     socket.resume().on('end', () => socket.end(answer))
@@ -13,7 +13,7 @@ async function answering(answer: Buffer) {
   return server
 }
 
-it('counts what came in at each end, over all connections', async () => {
+it('the slow proxy counts the bytes of each direction over all connections', async () => {
   const server = await answering(Buffer.alloc(300_000))
   await using proxy = await startSlowProxy((server.address() as AddressInfo).port, { held: 50_000 })
   for (let i = 1; i <= 2; i += 1) {
@@ -26,7 +26,7 @@ it('counts what came in at each end, over all connections', async () => {
   server.close()
 })
 
-it('passes on what came, after its delay, in the order in which it came', async () => {
+it('the slow proxy passes data on in order, after its delay', async () => {
   const server = createServer(socket => socket.pipe(socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -35,15 +35,15 @@ it('passes on what came, after its delay, in the order in which it came', async 
   await once(socket, 'connect')
   socket.write('one ')
   socket.write('two')
-  let heard = ''
+  let received = ''
   socket.setEncoding('utf8')
-  while (heard.length < 7) heard += (await once(socket, 'data'))[0]
-  expect(heard).toBe('one two')
+  while (received.length < 7) received += (await once(socket, 'data'))[0]
+  expect(received).toBe('one two')
   socket.destroy()
   server.close()
 })
 
-it('counts the round trips that waited for each other, and not what is said at once', async () => {
+it('the slow proxy counts only round trips that waited for each other', async () => {
   const server = createServer(socket => socket.pipe(socket))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

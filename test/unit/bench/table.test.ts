@@ -9,7 +9,7 @@ const row: Row = {
   goal: { of: ours, limit: 100 },
 }
 
-it('has one line for each figure, the work on its first and the verdict beside what is judged', () => {
+it('the table has one line per figure, with the work on the first and the verdict beside its figure', () => {
   expect(table([row])).toBe(
     [
       '| work | who | minimum | median | maximum | goal | met |',
@@ -20,11 +20,11 @@ it('has one line for each figure, the work on its first and the verdict beside w
   )
 })
 
-it('says in bold that a goal was missed', () => {
+it('the table prints a missed goal in bold', () => {
   expect(table([{ ...row, goal: { of: ours, limit: 90 } }])).toContain('| <= 90 KB | **no** |')
 })
 
-it('shows ratios and round trips with their fractions, and groups thousands before a fraction only', () => {
+it('the table shows fractions of ratios and round trips, and groups thousands only before the decimal point', () => {
   const figures: Measured[] = [
     { who: 'a', unit: 'x', samples: [1.234] },
     { who: 'b', unit: 'round trips', samples: [12.96] },

@@ -1,4 +1,4 @@
-/** The script of a migration, run with a program in the place of a release's: done is only what came to its own end. */
+/** Runs the migration script of a BEAM release with a fake program: it succeeds only if the expression ran to its end. */
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,23 +32,23 @@ async function migrate(program: string, limit = 60): Promise<number> {
 const writeDone = 'echo done > "$SWITCHYARD_MIGRATED"'
 
 it.each([
-  ['came to its end', writeDone, 0],
-  ['was told to end, and ended well', 'trap "exit 0" TERM; kill -TERM $$; sleep 9', CUT_SHORT],
-  ['ended itself early', 'exit 0', CUT_SHORT],
-  ['failed', 'exit 3', 3],
-  ['failed after its end, as it closed', `${writeDone}; exit 4`, 4],
-  ['was killed', 'kill -KILL $$', 137],
-])('a migration that %s', async (_, program, code) => {
+  ['completes', writeDone, 0],
+  ['is terminated and exits with 0', 'trap "exit 0" TERM; kill -TERM $$; sleep 9', CUT_SHORT],
+  ['exits early', 'exit 0', CUT_SHORT],
+  ['fails', 'exit 3', 3],
+  ['completes and fails during shutdown', `${writeDone}; exit 4`, 4],
+  ['is killed', 'kill -KILL $$', 137],
+])('a BEAM migration that %s has the right exit code', async (_, program, code) => {
   expect(await migrate(program)).toBe(code)
 })
 
 it.each([
-  ['ends well when it is told to', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
-  ['ends with an error when it is told to', 'exec sleep 60'],
-])('a migration that hangs is ended at its limit, and that is no success: one that %s', async (_, program) => {
+  ['exits with 0 on SIGTERM', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
+  ['fails on SIGTERM', 'exec sleep 60'],
+])('a BEAM migration that hangs and %s is ended at its limit and fails', async (_, program) => {
   expect(await migrate(program, 1)).toBe(TIMED_OUT)
 })
 
-it('the line that says so stands on a line of its own, whatever the expression ends with', async () => {
+it('the marker of a completed BEAM migration is on its own line, even after a comment in the expression', async () => {
   expect(await migrate(`[ "$1" = eval ] && [ "\${2%%$'\\n'*}" = 'migrate() # all' ] && ${writeDone}`)).toBe(0)
 })

@@ -1,4 +1,4 @@
-/** Who is to blame for a start that failed: the release, or the host that could not start anything. */
+/** Whether a failed start counts against the release or against the host. */
 import { expect, it } from 'vitest'
 import { beam } from '../../../plugins/runtime/beam/beam.ts'
 import { badness } from '../../../slots/journal/bad.ts'
@@ -10,7 +10,7 @@ const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const release = { name: '1-abc', version: '1', sha256: '', dir: '/srv/life/releases/1-abc' }
 
 async function started(stderr: string): Promise<{ code: string; bad: boolean }> {
-  // sudo, when it is asked about, refuses nothing.
+  // The query for a refusal of sudo finds none.
   const host = { name: 'web-1', query: async () => '' } as never
   const runtime = beam().create(pluginKit({ slots: slots.all }))
   const { read } = runtime.start(release, slots.get('green'))
@@ -25,13 +25,13 @@ it.each([
   'bash: fork: Cannot allocate memory',
   'Job for life@green.service failed because of unavailable resources or another system error.',
   'Failed to connect to bus: Connection refused',
-])('F53 a start that the host prevents is not held against the release: %s', async said => {
-  expect(await started(said)).toEqual({ code: 'START_PREVENTED', bad: false })
+])('F53 a start that the host prevents does not count against the release: %s', async stderr => {
+  expect(await started(stderr)).toEqual({ code: 'START_PREVENTED', bad: false })
 })
 
 it.each([
   'Job for life@green.service failed because the control process exited with error code.',
   'bin/life: 12: exec: not found',
-])('F53 the control, a start that the release fails: %s', async said => {
-  expect(await started(said)).toEqual({ code: 'START_FAILED', bad: true })
+])('F53 a start that the release fails counts against it (control): %s', async stderr => {
+  expect(await started(stderr)).toEqual({ code: 'START_FAILED', bad: true })
 })

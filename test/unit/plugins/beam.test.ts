@@ -39,8 +39,8 @@ const supervised = systemd({
 })
 const unsupervised = daemon({ layout: folders, release: 'life', stopLimit: 30 })
 
-describe('the unit of a release', () => {
-  it('is one template for all slots, run by the deploying user', () => {
+describe('the unit of a BEAM release', () => {
+  it('is one template for all slots that runs as the deploying user', () => {
     const text = unitFile(unit, facts)
     expect(text).toContain('\nUser=deploy\nGroup=www\n')
     expect(text).toContain('\nWorkingDirectory=/srv/life/slots/%i/current\n')
@@ -51,17 +51,17 @@ describe('the unit of a release', () => {
     expect(text).not.toMatch(/blue|green/)
   })
 
-  it('never gives a slot up, also where systemd is older than the pauses that grow', () => {
+  it('restarts a slot without limit, even with a systemd too old for growing delays', () => {
     const text = unitFile(unit, facts)
     expect(text).toMatch(/\nStartLimitIntervalSec=0\n/)
     expect(text).toMatch(/\nRestart=always\nRestartSec=2\n/)
-    // systemd takes `$$` for `$`, and `%%` for `%`.
+    // systemd reads `$$` as `$` and `%%` as `%`.
     const [, inUnit = ''] = /^ExecStartPre=-\/bin\/sh -c '(.*)'$/m.exec(text) ?? []
     expect(inUnit.replaceAll('$$', '$').replaceAll('%%', '%')).toBe(restartBackoff)
     expect(inUnit.replaceAll('$$', '').replaceAll('%%', '')).not.toMatch(/['$%]/)
   })
 
-  it('waits longer from try to try, and anew after a run that lasted', async () => {
+  it('increases the delay between restarts, and resets it after a long run', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'switchyard-pause-'))
     await writeFile(join(folder, 'sleep'), '#!/bin/sh\necho "$1"\n', { mode: 0o755 })
     const env = { PATH: `${folder}:${process.env.PATH}`, RUNTIME_DIRECTORY: folder }
@@ -75,8 +75,8 @@ describe('the unit of a release', () => {
   })
 })
 
-describe('environment', () => {
-  it('names port, node, temporary folder and the port of the distribution', () => {
+describe('the environment of a BEAM slot', () => {
+  it('contains port, node name, temporary folder and distribution port', () => {
     expect(environment('life', folders, blue, 14_000)).toEqual({
       PORT: '4000',
       LANG: 'C.UTF-8',
@@ -92,7 +92,7 @@ describe('environment', () => {
 })
 
 describe('distributionPorts', () => {
-  it("is 10000 above the slot's own port unless told", () => {
+  it('are 10000 above the port of the slot by default', () => {
     const port = distributionPorts([blue, green])
     expect([port(blue), port(green)]).toEqual([14_000, 15_000])
   })
@@ -102,7 +102,7 @@ describe('distributionPorts', () => {
     ['one port for both', () => 9000, 'blue uses it'],
     ['no port', () => 70_000, 'it is not a whole number from 1024 to 65535'],
     ['a port of root', () => 80, 'it is not a whole number from 1024 to 65535'],
-  ])('refuses %s before anything is contacted', (_, choose, why) => {
+  ])('reject %s before anything is contacted', (_, choose, why) => {
     expect(() => distributionPorts([blue, green], choose)).toThrow(
       expect.objectContaining({
         code: 'DISTRIBUTION_PORT_INVALID',
@@ -113,7 +113,7 @@ describe('distributionPorts', () => {
   })
 })
 
-describe('moduleName', () => {
+describe('the module name', () => {
   it.each([
     ['life', 'Life'],
     ['my_app', 'MyApp'],
@@ -123,7 +123,7 @@ describe('moduleName', () => {
   })
 })
 
-describe('scripts', () => {
+describe('the scripts of a BEAM runtime', () => {
   const all = {
     assertStartable: assertStartable(folders, release, blue, 'bin/life'),
     makeCookie,
@@ -147,11 +147,11 @@ describe('scripts', () => {
     ),
   }
 
-  it.each(Object.entries(all))('%s is bash', (_, script) => {
+  it.each(Object.entries(all))('are valid bash: %s', (_, script) => {
     expect(() => execFileSync('bash', ['-n'], { input: script.text })).not.toThrow()
   })
 
-  it('that change something are printed by a dry run, the others are run', () => {
+  it('count as writing only if they change something', () => {
     const writing = Object.entries(all).flatMap(([name, { writes }]) => (writes ? [name] : []))
     expect(writing.sort()).toEqual(
       [
@@ -166,7 +166,7 @@ describe('scripts', () => {
     )
   })
 
-  it('evaluate runs in the folder of the release, with the environment of the slot and without a node name', () => {
+  it('evaluate in the folder of the release, with the environment of the slot and without a node name', () => {
     expect(all.evaluate.text).toContain(`
 umask 077
 set -a
@@ -180,14 +180,14 @@ export RELEASE_DISTRIBUTION=none
     )
   })
 
-  it('rpc quotes the expression as one word and listens nowhere', () => {
+  it('quote the expression of rpc as one word and do not listen', () => {
     expect(all.rpc.text).toContain(`bin/life rpc 'IO.puts("it'\\''s $HOME")' </dev/null`)
     expect(all.rpc.text).toContain(`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`)
   })
 })
 
-describe('systemd', () => {
-  it('wants to control the units of these slots and read their journal, nothing else', () => {
+describe('the systemd supervisor', () => {
+  it('requests sudo only to control the units of these slots and read their journal', () => {
     const lines = supervised.provision(facts).sudo.map(words => words.join(' '))
     expect(lines).toEqual(
       ['blue', 'green'].flatMap(slot => [
@@ -206,18 +206,18 @@ describe('systemd', () => {
       { state: 'running', pid: 12, uptime: 34 },
     ],
     [
-      'running still while it stops',
+      'running during a stop',
       'MainPID=12\nActiveState=deactivating\nSubState=stop-sigterm\n',
       { state: 'running', pid: 12 },
     ],
     ['failed', 'MainPID=0\nActiveState=failed\nSubState=failed\n', { state: 'failed' }],
-    ['failed between two tries', 'MainPID=0\nActiveState=activating\nSubState=auto-restart\n', { state: 'failed' }],
+    ['failed between two restarts', 'MainPID=0\nActiveState=activating\nSubState=auto-restart\n', { state: 'failed' }],
     ['stopped', 'MainPID=0\nActiveState=inactive\nSubState=dead\n', { state: 'stopped' }],
-  ])('reads %s', (_, text, process) => {
+  ])('parses a process that is %s', (_, text, process) => {
     expect(parseProcess(text)).toEqual(process)
   })
 
-  it('reads the journal from the last start on', () => {
+  it('reads the journal since the last start', () => {
     const entry = (at: number, pid: number, message: unknown) =>
       JSON.stringify({ __REALTIME_TIMESTAMP: String(at), _PID: String(pid), MESSAGE: message })
     const text = [
@@ -238,8 +238,8 @@ describe('systemd', () => {
   })
 })
 
-describe('daemon', () => {
-  it('wants nothing of root', () => {
+describe('the daemon supervisor', () => {
+  it('requires nothing of root', () => {
     expect(unsupervised.provision(facts)).toMatchObject({ files: [], sudo: [], apply: [] })
   })
 
@@ -248,11 +248,11 @@ describe('daemon', () => {
     ['running 12 ', { state: 'running', pid: 12 }],
     ['failed', { state: 'failed' }],
     ['stopped', { state: 'stopped' }],
-  ])('reads %j', (text, process) => {
+  ])('parses the process state %j', (text, process) => {
     expect(parseDaemon(text)).toEqual(process)
   })
 
-  it('reads the log without what run_erl wrote', () => {
+  it('reads the log without the lines of run_erl', () => {
     const text = '\n=====\n===== LOGGING STARTED Sat Nov 22 21:12:00 UTC\n=====\nfirst\r\nsecond\r\n\n===== ALIVE Sat\n'
     expect(parseDaemonLog(text, 10)).toBe('first\nsecond')
     expect(parseDaemonLog(text, 1)).toBe('second')

@@ -32,7 +32,7 @@ ${before}
   end
 end`
 
-  test('is read from mix.exs, also of the sample application', () => {
+  test('is read from mix.exs, including that of the sample application', () => {
     expect(mixVersion(mix('version: "0.1.1",'))).toBe('0.1.1')
     expect(mixVersion(readFileSync(new URL('../../../examples/life/mix.exs', import.meta.url), 'utf8'))).toMatch(
       /^\d+\.\d+\.\d+$/,
@@ -44,7 +44,7 @@ end`
     expect(mixVersion(mix('version: @vsn,', '  @version "2.0.0"'))).toBeUndefined()
   })
 
-  test('is not read from a comment, or from before the project', () => {
+  test('is not read from a comment or from text before the project', () => {
     expect(mixVersion(mix('# version: "0.0.1",\n      version: "0.0.2",'))).toBe('0.0.2')
     expect(mixVersion(mix('version: "0.0.2",', '  @deps [version: "7.7.7"]'))).toBe('0.0.2')
   })
@@ -55,7 +55,7 @@ end`
     expect(packageVersion('{')).toBeUndefined()
   })
 
-  test('is what the Taskfile says, before that what mix.exs says, before that package.json', async () => {
+  test('comes from the Taskfile, else from mix.exs, else from package.json', async () => {
     expect(await faultOf(versionOf(folder, undefined))).toMatchObject({ code: 'VERSION_UNKNOWN', exitCode: 2 })
     file('package.json', '{"version":"3.0.0"}')
     expect(await versionOf(folder, undefined)).toBe('3.0.0')
@@ -65,13 +65,13 @@ end`
     expect(await versionOf(folder, async () => '0.9.0')).toBe('0.9.0')
   })
 
-  test('that cannot be the name of a folder is refused', async () => {
+  test('is rejected if it is invalid as a folder name', async () => {
     expect(await faultOf(versionOf(folder, '../1.0'))).toMatchObject({ code: 'NAME_INVALID', exitCode: 2 })
   })
 })
 
-describe("the words of Docker's commands", () => {
-  test('name the file, the stage, the arguments and the secrets', () => {
+describe('the arguments of Docker commands', () => {
+  test('contain Dockerfile, stage, build arguments and secrets', () => {
     const options = {
       dockerfile: 'Dockerfile.release',
       target: 'builder',
@@ -85,13 +85,13 @@ describe("the words of Docker's commands", () => {
     ])
   })
 
-  test('hand on a proxy by its name, and never its value', () => {
-    const words = buildArguments('life', {}, { http_proxy: 'http://me:password@proxy.example', HTTPS_PROXY: '' })
-    expect(words.slice(-2)).toEqual(['--build-arg', 'http_proxy'])
-    expect(words.join(' ')).not.toContain('password')
+  test('pass on a proxy by name, never by value', () => {
+    const args = buildArguments('life', {}, { http_proxy: 'http://me:password@proxy.example', HTTPS_PROXY: '' })
+    expect(args.slice(-2)).toEqual(['--build-arg', 'http_proxy'])
+    expect(args.join(' ')).not.toContain('password')
   })
 
-  test('make a container that only has to be there', () => {
+  test('create a container that does nothing', () => {
     expect(createArguments('c', 'sha256:1', '/app/life-1.tar.gz')).toEqual([
       'create',
       '--name',
@@ -103,25 +103,25 @@ describe("the words of Docker's commands", () => {
     ])
   })
 
-  test('ask the image itself what a pattern means, and nothing else', () => {
-    const words = createArguments('c', 'sha256:1', '/app/*.tar.gz; rm -rf /')
-    expect(words.at(-1)).toBe('ls -1d -- /app/*.tar.gz\\;\\ rm\\ -rf\\ /')
+  test('resolve a pattern in the image, and execute nothing else', () => {
+    const args = createArguments('c', 'sha256:1', '/app/*.tar.gz; rm -rf /')
+    expect(args.at(-1)).toBe('ls -1d -- /app/*.tar.gz\\;\\ rm\\ -rf\\ /')
   })
 })
 
-describe('a tarball on this machine', () => {
-  test('is hashed as it is', async () => {
+describe('a local tarball', () => {
+  test('is hashed unchanged', async () => {
     const path = file('a.tar.gz', Buffer.from([0x1f, 0x8b, 1, 2, 3]))
     expect(await sha256Of(path)).toBe('00e25a5c69702c645cc56e219b40deb8c705148fec49c11ec875d8e11bcbdfa0')
   })
 
-  test('is no tarball when it does not begin like one', async () => {
+  test('is rejected if it does not begin like a gzip file', async () => {
     expect(await faultOf(sha256Of(file('b.tar.gz', 'hello')))).toMatchObject({ code: 'ARTIFACT_NO_TARBALL' })
     expect(await faultOf(sha256Of(file('c.tar.gz', '')))).toMatchObject({ code: 'ARTIFACT_NO_TARBALL' })
     expect(await faultOf(sha256Of(folder))).toMatchObject({ code: 'ARTIFACT_MISSING' })
   })
 
-  test('is the one that a pattern means', async () => {
+  test('is found by a pattern', async () => {
     file('life-1.0.tar.gz', '')
     expect(await resolveArtifactPath(join(folder, 'life-?.0.tar.gz'))).toBe(join(folder, 'life-1.0.tar.gz'))
     file('life-1x0.tar.gz', '')
@@ -132,8 +132,8 @@ describe('a tarball on this machine', () => {
   })
 })
 
-describe('a short command', () => {
-  test('tells how it ended and what it said', async () => {
+describe('a detached local command', () => {
+  test('returns its exit code and output', async () => {
     expect(await runDetached(['sh', '-c', 'echo out; echo err >&2; exit 4'])).toEqual({
       code: 4,
       stdout: 'out\n',
@@ -142,14 +142,14 @@ describe('a short command', () => {
     expect(await runDetached(['sh', '-c', 'kill -9 $$'])).toMatchObject({ code: null })
   })
 
-  test('that is not there ends with 127', async () => {
+  test('exits with 127 if its program is missing', async () => {
     expect(await runDetached(['no-such-program'])).toMatchObject({
       code: 127,
       stderr: expect.stringContaining('ENOENT'),
     })
   })
 
-  test('leads a process group of its own, which a Ctrl-C of the terminal does not reach', async () => {
+  test('has its own process group, which a Ctrl-C of the terminal does not reach', async () => {
     const { stdout } = await runDetached(['sh', '-c', 'ps -o pgid= -p $$; echo $$'])
     const [group, pid] = stdout.trim().split(/\s+/)
     expect(group).toBe(pid)

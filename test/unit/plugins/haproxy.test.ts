@@ -31,13 +31,13 @@ const create = (options: Partial<HaproxyOptions> = {}) =>
   haproxy({ site: 'life.example', ...options }).create(pluginKit())
 
 describe('the files of HAProxy', () => {
-  test('the unit gets the folder of the applications behind the main file', () => {
+  test('make the unit load the folder of the applications after the main file', () => {
     expect(text(/\.conf$/, { config: '/etc/haproxy/main.cfg' })).toContain(
       '[Service]\nEnvironment="CONFIG=/etc/haproxy/main.cfg -f /etc/haproxy/switchyard"\n',
     )
   })
 
-  test('the backend has one server a slot, and a socket that only the deploying user may use', () => {
+  test('have a backend with one server per slot, and a socket for the deploying user only', () => {
     const backend = text(/life\.cfg$/)
     expect(backend).toContain(
       '    stats socket /run/haproxy/switchyard-life.sock user deploy group web mode 600 level operator\n',
@@ -51,7 +51,7 @@ describe('the files of HAProxy', () => {
     }
   })
 
-  test('a frontend is the same for all applications that listen at its address', () => {
+  test('have an identical frontend for all applications at one address', () => {
     const frontend = text(/switchyard-80\.cfg$/)
     expect(text(/switchyard-80\.cfg$/, { app: 'other', site: 'other.example' })).toBe(frontend)
     expect(frontend).toContain('\nfrontend switchyard-80\n')
@@ -64,16 +64,16 @@ describe('the files of HAProxy', () => {
     ['[::]:80', 'switchyard-ipv6-80', '    bind [::]:80 v6only\n    timeout'],
     ['[::1]:8080', 'switchyard---1-8080', '    bind [::1]:8080 v6only\n    timeout'],
     ['10.0.0.5:8080', 'switchyard-10.0.0.5-8080', '    bind 10.0.0.5:8080\n    timeout'],
-  ])('the address %s has a frontend and a file of its own', (entry, name, bind) => {
+  ])('have a frontend and file for the address %s', (entry, name, bind) => {
     const frontend = text(new RegExp(`/${name.replaceAll('.', '\\.')}\\.cfg$`), { listen: [entry] })
     expect(frontend).toContain(`\nfrontend ${name}\n`)
     expect(frontend).toContain(bind)
   })
 
-  test('people may add to a frontend, change its timeouts, and leave IPv6 out; what it does may not be missing', () => {
+  test('allow edits of a frontend: additions, timeouts and no IPv6, but no missing directives', () => {
     const [, , frontend] = files(application(), FACTS)
     const { ours, satisfied } = frontend?.edits ?? expect.fail('it can be edited')
-    for (const line of frontend?.text.split('\n').filter(it => it !== '' && !it.startsWith('#')) ?? [])
+    for (const line of frontend?.text.split('\n').filter(line => line !== '' && !line.startsWith('#')) ?? [])
       expect(ours(line.trim()), line).toBe(true)
     expect(ours('bind *:443 ssl crt /etc/haproxy/life.pem')).toBe(false)
     expect(satisfied('bind [::]:80 v6only', [])).toBe(true)
@@ -82,7 +82,7 @@ describe('the files of HAProxy', () => {
     expect(satisfied('use_backend switchyard-%[req.hdr(host),host_only,lower]', [])).toBe(false)
   })
 
-  test("where a frontend of the user's own is there, none is installed, and a note has the line for it", () => {
+  test('omit the frontend if the user has one, and add a note with the line for it', () => {
     const provision = create({ include: true }).provision(FACTS)
     expect(provision.files).toHaveLength(2)
     expect(provision.notes).toEqual([
@@ -93,7 +93,7 @@ describe('the files of HAProxy', () => {
     expect(router.provision(FACTS)).toEqual(router.provision(FACTS))
   })
 
-  test('sudo allows the one test of the configuration, in full', () => {
+  test('request sudo only for the configuration test, as a full command line', () => {
     expect(create({ config: '/etc/haproxy/main.cfg' }).provision(FACTS)).toMatchObject({
       tools: { socat: 'socat' },
       sudo: [['/usr/sbin/haproxy', '-c', '-f', '/etc/haproxy/main.cfg', '-f', '/etc/haproxy/switchyard']],
@@ -112,22 +112,22 @@ describe('the options of HAProxy', () => {
     { listen: { port: 80 } },
     { config: 'haproxy.cfg' },
     { config: '/etc/a b' },
-  ])('%j is refused', options => {
+  ])('reject %j', options => {
     try {
       create(options as never)
     } catch (error) {
       if (!isFault(error)) throw error
       return expect(error.code).toBe('OPTION_INVALID')
     }
-    expect.fail('it was taken')
+    expect.fail('the options were accepted')
   })
 
-  test('the site is asked at the first address, under its name', () => {
-    const words = create({ listen: ['10.0.0.5:8080', 80] }).curl?.('/up')
-    expect(words?.slice(-3)).toEqual(['--connect-to', 'life.example:8080:10.0.0.5:8080', 'http://life.example:8080/up'])
+  test('send requests to the first address under the name of the site', () => {
+    const args = create({ listen: ['10.0.0.5:8080', 80] }).curl?.('/up')
+    expect(args?.slice(-3)).toEqual(['--connect-to', 'life.example:8080:10.0.0.5:8080', 'http://life.example:8080/up'])
   })
 
-  test('an address that is named twice has one frontend', () => {
+  test('make one frontend for a duplicate address', () => {
     expect(create({ listen: [80, '80'] }).provision(FACTS).files).toHaveLength(3)
   })
 })
@@ -135,7 +135,7 @@ describe('the options of HAProxy', () => {
 describe('the route of HAProxy', () => {
   const names = ['blue', 'green']
 
-  test('reads back what was written, and nothing else', () => {
+  test('is parsed only in the format that is written', () => {
     const route = { slot: 'blue', generation: '20260101-a.b_c' }
     expect(parseRoute(`live ${mapValue(route)}`, names)).toEqual(route)
     expect(parseRoute(`live ${mapValue({ slot: undefined, generation: undefined })}`, names)).toEqual({
@@ -147,7 +147,7 @@ describe('the route of HAProxy', () => {
     expect(() => mapValue({ slot: 'blue', generation: 'a b' })).toThrow(RangeError)
   })
 
-  describe('is moved on a host', () => {
+  describe('after a switch', () => {
     let folder: string
     let here: Application
     const bash = (script: string) =>
@@ -155,7 +155,7 @@ describe('the route of HAProxy', () => {
         encoding: 'utf8',
         env: { ...process.env, PATH: `${folder}/bin:${process.env.PATH}` },
       })
-    /** What the process answers, in place of socat. */
+    /** Installs a fake socat that gives the response of the HAProxy process. */
     const answers = (body: string) => {
       writeFileSync(join(folder, 'bin/socat'), `#!/bin/bash\ncat >> ${folder}/told\n${body}\n`)
       chmodSync(join(folder, 'bin/socat'), 0o755)
@@ -169,7 +169,7 @@ describe('the route of HAProxy', () => {
     })
     afterEach(() => rmSync(folder, { recursive: true }))
 
-    test('the file is written before the process is told', () => {
+    test('is written to the file before it is sent to the process', () => {
       answers(`cp ${folder}/live.map ${folder}/then; echo`)
       expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text)).toMatchObject({
         status: 0,
@@ -181,7 +181,7 @@ describe('the route of HAProxy', () => {
       expect(execFileSync('bash', ['-c', livePort(here).text], { encoding: 'utf8' })).toBe('5000\n')
     })
 
-    test('to no slot it says none', () => {
+    test('is `none` for no slot', () => {
       answers('echo')
       expect(bash(switchScript(here, { slot: undefined, generation: undefined }).text).status).toBe(0)
       expect(map()).toBe('live none\n')
@@ -189,18 +189,18 @@ describe('the route of HAProxy', () => {
     })
 
     test.each([
-      ['words, and ends well', "echo 'entry not found.'; echo", 'entry not found.'],
-      ['nothing at all', 'true', ''],
-      ['that it cannot be reached', 'echo "connection refused" >&2; exit 1', 'connection refused'],
-    ])('the file is put back when the process answers %s', (_, answer, said) => {
+      ['an error message with exit code 0', "echo 'entry not found.'; echo", 'entry not found.'],
+      ['nothing', 'true', ''],
+      ['a refused connection', 'echo "connection refused" >&2; exit 1', 'connection refused'],
+    ])('is restored in the file when the process answers %s', (_, answer, message) => {
       answers(answer)
       const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }).text)
       expect(status).toBe(EXIT.router.refused)
-      expect(stdout).toContain(said)
+      expect(stdout).toContain(message)
       expect(map()).toBe('live blue.g1\n')
     })
 
-    test('a folder in the place of the file is moved aside', () => {
+    test('replaces a folder in place of the file', () => {
       answers('echo')
       rmSync(join(folder, 'live.map'))
       mkdirSync(join(folder, 'live.map'))
@@ -209,7 +209,7 @@ describe('the route of HAProxy', () => {
     })
   })
 
-  test('only its scripts that change something write', () => {
+  test('has scripts that count as writing only if they change something', () => {
     const none = { slot: undefined, generation: undefined }
     expect(switchScript(application(), none).writes).toBe(true)
     expect(apply(application(), 'deploy').writes).toBe(true)
@@ -218,7 +218,7 @@ describe('the route of HAProxy', () => {
   })
 })
 
-describe('what stands in the way of HAProxy', () => {
+describe('a conflict with HAProxy', () => {
   const listeners = [
     { address: '*', port: 80 },
     { address: '[::]', port: 80 },
@@ -242,20 +242,20 @@ describe('what stands in the way of HAProxy', () => {
     'bind :79-81',
     'bind :::80',
     'bind [::1]:80 v6only',
-  ])('a frontend with %j is', bind => {
+  ])('is reported for a frontend with %j', bind => {
     expect(found({ '/a.cfg': `frontend theirs\n  ${bind}\n` })[0]).toMatch(
       /^HAPROXY_ADDRESS_TAKEN .*:80 on web-1 is taken by \/a\.cfg:2/,
     )
   })
 
   test.each(['bind :8080', 'bind /run/x.sock', 'bind abns@x', '# bind :80', 'bind fd@3', 'bind [::1]:800'])(
-    'a frontend with %j is not',
+    'is not reported for a frontend with %j',
     bind => {
       expect(found({ '/a.cfg': `frontend theirs\n  ${bind}\n` })).toEqual([])
     },
   )
 
-  test('our own files and what they listen to are not, nor is anything where no frontend is installed', () => {
+  test('is not reported for our own files and addresses, or if no frontend is installed', () => {
     const own = {
       '/own.cfg': 'frontend switchyard-80\n  bind *:80\n  bind [::]:80 v6only\nbackend switchyard-life.example\n',
     }
@@ -263,13 +263,13 @@ describe('what stands in the way of HAProxy', () => {
     expect(found({ '/a.cfg': 'frontend mine\n  bind :80\n' }, ['0.0.0.0:80'], { ...ours, listeners: [] })).toEqual([])
   })
 
-  test('another program that listens there is, and one elsewhere is not', () => {
+  test('is reported for another program only if it listens at our address', () => {
     expect(found({}, ['0.0.0.0:22', '127.0.0.1:80', '127.0.0.53%lo:53'])).toEqual([
       'HAPROXY_ADDRESS_TAKEN 127.0.0.1:80 on web-1 is taken by another program. This site could not listen there.',
     ])
   })
 
-  test('a backend for the same name is', () => {
+  test('is reported for a backend of the same name', () => {
     expect(found({ '/b.cfg': '\nbackend switchyard-life.example\n' })).toEqual([
       'HAPROXY_NAME_TAKEN HAProxy on web-1 already has a backend for life.example: /b.cfg:2.',
     ])

@@ -20,22 +20,22 @@ const mix = (text: string) => writeFile(join(folder, 'mix.exs'), `def project do
 it.each([
   ['is computed', 'app: :life, version: version()', /computes its version/],
   ['is read from a file', 'app: :life, version: File.read!("VERSION")', /computes its version/],
-  ['is an attribute that is computed', 'app: :life, version: @version', /computes its version/],
-  ['is that of an umbrella without one', 'apps_path: "apps", deps: []', /belongs to an umbrella/],
-])('a version of mix.exs that %s is asked of the Taskfile, and not taken from the assets', async (_, text, what) => {
+  ['is a computed attribute', 'app: :life, version: @version', /computes its version/],
+  ['is missing in an umbrella', 'apps_path: "apps", deps: []', /belongs to an umbrella/],
+])('a version of mix.exs that %s must come from the Taskfile, not from package.json', async (_, text, message) => {
   await mix(text)
   await writeFile(join(folder, 'package.json'), '{"version":"9.9.9"}')
   const fault = await faultOf(versionOf(folder, undefined))
-  expect(fault).toMatchObject({ code: 'VERSION_UNKNOWN', exitCode: 2, message: expect.stringMatching(what) })
+  expect(fault).toMatchObject({ code: 'VERSION_UNKNOWN', exitCode: 2, message: expect.stringMatching(message) })
   expect(fault.hint).toContain('version: () =>')
   expect(await versionOf(folder, () => '1.2.3')).toBe('1.2.3')
 })
 
 it.each([
   ['a plain project', 'app: :life', '', false],
-  ['a step that is in a comment', 'app: :life,\n# steps: [:assemble, :tar]\n', '', false],
+  ['a project with the step in a comment', 'app: :life,\n# steps: [:assemble, :tar]\n', '', false],
   ['an umbrella', 'apps_path: "apps"', '', true],
-])('%s makes no tarball: said before the build, with what to add', async (_, text, runner, umbrella) => {
+])('%s without a tar step is rejected before the build, with what to add', async (_, text, runner, umbrella) => {
   await mix(text)
   const fault = await faultOf(assertMakesTarball(folder, runner, 'here'))
   expect(fault).toMatchObject({ code: 'RELEASE_NOT_PACKED', exitCode: 2 })
@@ -44,14 +44,14 @@ it.each([
 })
 
 it.each([
-  ['has the step', 'releases: [life: [steps: [:assemble, :tar]]]', ''],
+  ['has the tar step', 'releases: [life: [steps: [:assemble, :tar]]]', ''],
   ['is packed by the Dockerfile', 'app: :life', 'RUN tar -czf /app/life.tgz -C _build/prod/rel/life .'],
-])('nothing is said of one that %s', async (_, text, runner) => {
+])('a project that %s is accepted', async (_, text, runner) => {
   await mix(text)
   await assertMakesTarball(folder, runner, 'here')
 })
 
-it('a folder is an artifact: the same content is the same file, whenever it was made', async () => {
+it('an artifact from a folder has the same hash for the same content', async () => {
   const make = async (name: string) => {
     const dir = join(folder, name)
     await mkdir(join(dir, 'bin'), { recursive: true })

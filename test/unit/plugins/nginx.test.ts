@@ -7,7 +7,7 @@ import { sh } from '../../../host/script.ts'
 import { checkScript } from '../../../plugins/router/nginx/check.ts'
 import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import { moveSite, slotOf } from '../../../plugins/router/nginx/reload.ts'
-import { enable, paths, programOf } from '../../../plugins/router/nginx/site.ts'
+import { defaultPaths, enable, programOf } from '../../../plugins/router/nginx/site.ts'
 import { moveLink, readLink, removeLink, routeOf, targetOf } from '../../../plugins/router/nginx/symlink.ts'
 import { plainWord, render, shipped } from '../../../plugins/router/nginx/templates.ts'
 import { get, parseAnswer, parsePublic, parseVerification } from '../../../plugins/router/site-request.ts'
@@ -19,35 +19,35 @@ const SLOTS = [
   { name: 'green', port: 5000 },
 ]
 const FACTS = { user: 'deploy', group: 'deploy' }
-const at = paths('life')
+const at = defaultPaths('life')
 const program = programOf()
 const local = (url: string) => ({ url: new URL(url), address: '127.0.0.1' })
 const bash = (text: string) => execFileSync('bash', ['-euo', 'pipefail', '-c', text], { stdio: 'pipe' }).toString()
 
-describe('the nginx files', () => {
-  test('a line that speaks of a slot is there once for each, and other names are filled in', () => {
+describe('the nginx templates', () => {
+  test('repeat a line with a slot for each slot, and fill in other names', () => {
     expect(render('listen @listen@;\nif (@slot@) { @port@ } # @site@\nend', { listen: 80, site: 'a.b' }, SLOTS)).toBe(
       'listen 80;\nif (blue) { 4000 } # a.b\nif (green) { 5000 } # a.b\nend',
     )
   })
 
-  test('a placeholder that nobody fills in is an error', () => {
+  test('fail on an unknown placeholder', () => {
     expect(() => render('listen @lisen@;', { listen: 80 }, SLOTS)).toThrow('@lisen@')
   })
 
-  test('the live link looks for every slot, and then for every slot again', () => {
+  test('check the live link for every slot twice', () => {
     const text = render(shipped('live-link'), { router: '/srv/life/router' }, SLOTS)
-    const looks = text.split('\n').filter(line => line.startsWith('if (-f'))
-    const look = (slot: string, port: number) =>
+    const checks = text.split('\n').filter(line => line.startsWith('if (-f'))
+    const check = (slot: string, port: number) =>
       `if (-f /srv/life/router/live/${slot}) { set $switchyard_slot ${slot}; set $switchyard_port ${port}; }`
-    expect(looks).toEqual([look('blue', 4000), look('green', 5000), look('blue', 4000), look('green', 5000)])
+    expect(checks).toEqual([check('blue', 4000), check('green', 5000), check('blue', 4000), check('green', 5000)])
   })
 
-  test('all that stands outside of a server block is in none of the files that are included in one', () => {
+  test('contain no directive for outside of a server block in an include', () => {
     expect(shipped('live-link')).not.toMatch(/^\s*(?:server|upstream|map|log_format)\b/m)
   })
 
-  test('a slot of the way with a reload has a site of its own', () => {
+  test('have a separate site for each slot in reload mode', () => {
     const text = render(shipped('reload-slot'), { site: 'life.example', listen: 'listen 80;' }, SLOTS.slice(1))
     expect(text).toContain('server_name life.example;')
     expect(text).toContain('return 200 "green\\n";')
@@ -55,15 +55,15 @@ describe('the nginx files', () => {
     expect(text).not.toContain('blue')
   })
 
-  test.each(['a b', 'a;b', 'a{b', '$host', 'a"b', ''])('%j cannot stand in an nginx file', word => {
+  test.each(['a b', 'a;b', 'a{b', '$host', 'a"b', ''])('reject the value %j', word => {
     expect(() => plainWord('site name', word)).toThrow(Fault)
   })
 })
 
-describe('what nginx wants on a host', () => {
+describe('the nginx provision', () => {
   const provision = (options: Parameters<typeof nginx>[0]) => nginx(options).create(pluginKit()).provision(FACTS)
 
-  test('by a live link: an include and a site, a folder for the link, and one command as root', () => {
+  test('has in link mode an include, a site, a folder for the link, and one sudo command', () => {
     const { files, folders, links, sudo, notes } = provision({ site: 'life.example' })
     expect(files.map(file => file.path)).toEqual([
       '/etc/nginx/switchyard/life.conf',
@@ -76,16 +76,16 @@ describe('what nginx wants on a host', () => {
     expect(notes).toBeUndefined()
   })
 
-  test("with a server block of the user's own: the include alone, and the line for it", () => {
+  test("has with a server block of the user's own only the include, and a note with the line for it", () => {
     const { files, links, notes } = provision({ site: 'life.example', include: true })
     expect(links).toBeUndefined()
     expect(files.map(file => file.path)).toEqual(['/etc/nginx/switchyard/life.conf'])
     expect(notes).toEqual([expect.stringContaining('include /etc/nginx/switchyard/life.conf;')])
   })
 
-  test('by reload: a site for each slot and for none, and the exact commands as root, without a wildcard', () => {
+  test('has in reload mode a site for each slot and for none, and exact sudo commands without wildcards', () => {
     const { files, links, sudo } = provision({ site: 'life.example', mode: 'reload' })
-    // Which slot is live is what the link says: a setup that made it anew would say that none is.
+    // The link defines the live slot: a setup that recreated it would reset that to none.
     expect(links).toBeUndefined()
     expect(files.map(file => file.path)).toEqual([
       '/etc/nginx/switchyard/life.no-slot.conf',
@@ -103,24 +103,24 @@ describe('what nginx wants on a host', () => {
     ])
   })
 
-  test('every command as root of a reload is one that sudo was told of', () => {
+  test('includes every sudo command of a switch with reload', () => {
     const { sudo } = provision({ site: 'life.example', mode: 'reload' })
     const script = moveSite(program, at, 'life', 'green', ['blue', 'green']).text
-    const asked = [...script.matchAll(/echo sudo -n\) ([^;>\n]+)/g)].map(([, words = '']) => words.trim())
-    expect(asked).toHaveLength(7)
-    for (const words of asked) expect(sudo.map(line => line.join(' '))).toContain(words)
+    const used = [...script.matchAll(/echo sudo -n\) ([^;>\n]+)/g)].map(([, command = '']) => command.trim())
+    expect(used).toHaveLength(7)
+    for (const command of used) expect(sudo.map(line => line.join(' '))).toContain(command)
   })
 
-  test('a site that cannot be written into an nginx file is refused before anything is contacted', () => {
+  test('rejects a site name that is invalid in nginx before anything is contacted', () => {
     expect(() => nginx({ site: 'a; b' })).toThrow(Fault)
   })
 
-  test('a site is enabled once, and a link that was just made is taken away again when nginx refuses', () => {
+  test('enables a site only once, and removes the new link when nginx rejects it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'switchyard-enable-'))
-    const there = paths('life', folder)
+    const there = defaultPaths('life', folder)
     mkdirSync(join(folder, 'conf.d'))
     mkdirSync(join(folder, 'sites-enabled'))
-    /** An nginx that reads these files, and ends its test with this code. */
+    /** A fake nginx that includes these files and exits with this code. */
     const stub = (code: number, ...reads: string[]) => {
       const path = join(folder, 'nginx')
       const lines = reads.map(file => `# configuration file ${file}:`).join('\\n')
@@ -160,7 +160,7 @@ describe('the live link', () => {
   afterEach(() => rmSync(router, { recursive: true }))
   const live = () => bash(readLink(join(router, 'live')).text).trim()
 
-  test('names slot and generation, and is read back', () => {
+  test('contains slot and generation, and is parsed back', () => {
     expect(targetOf('blue', '20240101T000000Z-ab12')).toBe('blue.20240101T000000Z-ab12')
     expect(routeOf('blue.20240101T000000Z-ab12')).toEqual({ slot: 'blue', generation: '20240101T000000Z-ab12' })
     expect(routeOf('green.1.2')).toEqual({ slot: 'green', generation: '1.2' })
@@ -168,13 +168,13 @@ describe('the live link', () => {
   })
 
   test.each(['blue', 'blue.', '.blue', '../blue.1', 'Blue.1', '/srv/blue.1', 'blue.1/x'])(
-    '%j is none of ours',
+    'is not parsed from the foreign name %j',
     name => {
       expect(routeOf(name)).toBeUndefined()
     },
   )
 
-  test('is not there before the first move, and moves as often as it is told', () => {
+  test('does not exist before the first switch, and follows every switch', () => {
     expect(live()).toBe('')
     bash(moveLink(router, 'blue', 'g1').text)
     expect(live()).toBe('blue.g1')
@@ -185,7 +185,7 @@ describe('the live link', () => {
     expect(live()).toBe('')
   })
 
-  test('keeps the last five generations, and the one that was live before, however old', () => {
+  test('keeps the last five generations, and the previously live one', () => {
     for (let i = 1; i <= 8; i++) bash(moveLink(router, 'blue', `g${i}`).text)
     expect(readdirSync(router).sort()).toEqual(['blue.g4', 'blue.g5', 'blue.g6', 'blue.g7', 'blue.g8', 'live'])
     bash(moveLink(router, 'blue', 'g4').text)
@@ -194,7 +194,7 @@ describe('the live link', () => {
     expect(live()).toBe('green.g9')
   })
 
-  test('can be moved back to a generation whose folder is gone, and over a move that was interrupted', () => {
+  test('can switch back to a removed generation, and after an interrupted switch', () => {
     symlinkSync('blue.half', join(router, 'live.next'))
     bash(moveLink(router, 'blue', 'long-ago').text)
     expect(readlinkSync(join(router, 'live'))).toBe('blue.long-ago')
@@ -202,7 +202,7 @@ describe('the live link', () => {
     expect(readdirSync(router)).not.toContain('live.next')
   })
 
-  test('that is no link, or whose folder is not there, cannot be read: it is never "no slot"', () => {
+  test('is unreadable, not "no slot", if it is not a link or its folder is missing', () => {
     writeFileSync(join(router, 'live'), '')
     expect(live).toThrow()
     expect(() => bash(readLink(join(router, 'gone', 'live')).text)).toThrow()
@@ -210,7 +210,7 @@ describe('the live link', () => {
     expect(() => bash(readLink(join(router, 'dir', 'live')).text)).toThrow()
   })
 
-  test('of the way with a reload names a file of ours, or is not understood', () => {
+  test('in reload mode points to one of our files, or is unknown', () => {
     expect(slotOf(at, 'life', '/etc/nginx/switchyard/life.green.conf', ['blue', 'green'])).toBe('green')
     expect(slotOf(at, 'life', '/etc/nginx/switchyard/life.no-slot.conf', ['blue', 'green'])).toBeUndefined()
     expect(slotOf(at, 'life', '/etc/nginx/switchyard/life.red.conf', ['blue', 'green'])).toBeNull()
@@ -218,19 +218,19 @@ describe('the live link', () => {
   })
 })
 
-describe('an answer of the site', () => {
+describe('a response of the site', () => {
   const answer = (status: string, body: string, ...headers: string[]) =>
     [`HTTP/1.1 ${status}`, 'Content-Type: text/plain', ...headers, '', body].join('\r\n')
   const names = ['blue', 'green']
 
-  test('is split into status, headers and body, and interim answers are left out', () => {
+  test('is split into status, headers and body, without interim responses', () => {
     const { status, headers, body } = parseAnswer(
       `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${answer('200 OK', 'a\r\n\r\nb\n', 'X-A: b: c')}`,
     )
     expect({ status, body, a: headers.get('x-a') }).toEqual({ status: 200, body: 'a\r\n\r\nb\n', a: 'b: c' })
   })
 
-  test('names a slot and its generation', () => {
+  test('contains a slot and its generation', () => {
     expect(parsePublic(answer('200 OK', 'blue\n', 'X-Deployment-Generation: g1'), undefined, names)).toEqual({
       slot: 'blue',
       generation: 'g1',
@@ -239,7 +239,7 @@ describe('an answer of the site', () => {
     })
   })
 
-  test('says that no slot is live in one way only', () => {
+  test('reports "no slot is live" in exactly one form', () => {
     expect(
       parsePublic(answer('503 Service Unavailable', 'no slot is live\n'), undefined, names).problem,
     ).toBeUndefined()
@@ -252,20 +252,20 @@ describe('an answer of the site', () => {
     [answer('200 OK', ''), '""'],
     [answer('200 OK', 'red\n'), '"red"'],
     [answer('200 OK', '<html>blue</html>'), 'html'],
-  ])('%j is a problem and never a slot', (text, problem) => {
-    const read = parsePublic(text, undefined, names)
-    expect(read.slot).toBeUndefined()
-    expect(read.problem).toContain(problem)
+  ])('%j is reported as a problem, not as a slot', (text, problem) => {
+    const parsed = parsePublic(text, undefined, names)
+    expect(parsed.slot).toBeUndefined()
+    expect(parsed.problem).toContain(problem)
   })
 
-  test('that did not come is a problem in the words of curl', () => {
+  test('that never arrived is reported with the message of curl', () => {
     expect(parsePublic('', 'Connection refused', names)).toMatchObject({
       status: undefined,
       problem: 'Connection refused',
     })
   })
 
-  test('of a proof stands below its summary', () => {
+  test('to a verification is parsed with its summary', () => {
     expect(parseVerification(`1 7 120 0\n\n${answer('200 OK', 'green')}\n`, names)).toMatchObject({
       verified: true,
       asked: 7,
@@ -289,7 +289,7 @@ describe('an answer of the site', () => {
     })
   })
 
-  test('is always asked for on this machine, under the name of the site', () => {
+  test('is always requested from this machine, under the name of the site', () => {
     expect(get(local('https://life.example'), '/a?b=c d').text).toMatch(
       /--connect-to life\.example:443:127\.0\.0\.1:443 'https:\/\/life\.example\/a\?b=c d'$/,
     )
@@ -299,21 +299,21 @@ describe('an answer of the site', () => {
   })
 })
 
-describe('the check', () => {
+describe('the nginx check', () => {
   const own = ['/etc/nginx/switchyard/life.conf', '/etc/nginx/sites-enabled/life.conf']
   const checking = { program, files: [], own, guard: undefined }
 
-  test('only looks, also as root', () => {
+  test('does not count as writing', () => {
     expect(checkScript({ ...checking, own: undefined }).writes).toBe(false)
   })
 
-  // The script as it is, but for the nginx that it asks: what it ends with decides whether the switch behind it in the batch is run.
-  const ended = (said: string, code: number, own: readonly string[] | undefined) => {
+  // The real script with a fake nginx. Its exit code decides whether the switch after it in the batch runs.
+  const resultOf = (message: string, code: number, own: readonly string[] | undefined) => {
     const text = checkScript({ ...checking, own }).text.replace(
       /^output=\$\([\s\S]*? 2>&1\)/m,
-      'output=$(nginx_says 2>&1)',
+      'output=$(fake_nginx 2>&1)',
     )
-    const stubs = `systemctl() { :; }\nnginx_says() { printf '%s\\n' ${sh.read`${said}`.text}; return ${code}; }\nset -eu -o pipefail\n`
+    const stubs = `systemctl() { :; }\nfake_nginx() { printf '%s\\n' ${sh.read`${message}`.text}; return ${code}; }\nset -eu -o pipefail\n`
     const { status, stdout } = spawnSync('bash', ['-c', stubs + text], { encoding: 'utf8' })
     return [status, stdout.trimEnd()]
   }
@@ -321,16 +321,22 @@ describe('the check', () => {
   const warn = `nginx: [warn] the "ssl" directive is deprecated in ${own[0]}:1`
 
   test.each([
-    ['nothing', 'nginx: configuration file /etc/nginx/nginx.conf test is successful', 0, own, 0],
-    ['a warning of our own file', warn, 0, own, 0],
-    ["another site's file", emerg('/etc/nginx/sites-enabled/shop'), 1, own, 0],
-    ["another site's file, beside a warning of ours", `${warn}\n${emerg('/etc/nginx/conf.d/a.conf')}`, 1, own, 0],
-    ['a file whose name begins as ours does', emerg(`${own[0]}.bak`), 1, own, 0],
-    ['the include', emerg('/etc/nginx/switchyard/life.conf'), 1, own, 82],
-    ['the site', emerg('/etc/nginx/sites-enabled/life.conf'), 1, own, 82],
-    ['any file where a switch reloads', emerg('/etc/nginx/sites-enabled/shop'), 1, undefined, 82],
-    ['nothing, because sudo wants a password', 'sudo: a password is required', 1, own, 82],
-  ])('that complains of %s ends with the right code', (_, said, code, own, expected) => {
-    expect(ended(said, code, own)).toEqual([expected, code === 0 ? '' : said])
+    ['no problem', 'nginx: configuration file /etc/nginx/nginx.conf test is successful', 0, own, 0],
+    ['a warning in our own file', warn, 0, own, 0],
+    ['an error in the file of another site', emerg('/etc/nginx/sites-enabled/shop'), 1, own, 0],
+    [
+      'an error in the file of another site and a warning in ours',
+      `${warn}\n${emerg('/etc/nginx/conf.d/a.conf')}`,
+      1,
+      own,
+      0,
+    ],
+    ['an error in a file whose name begins like ours', emerg(`${own[0]}.bak`), 1, own, 0],
+    ['an error in our include', emerg('/etc/nginx/switchyard/life.conf'), 1, own, 82],
+    ['an error in our site', emerg('/etc/nginx/sites-enabled/life.conf'), 1, own, 82],
+    ['an error in any file in reload mode', emerg('/etc/nginx/sites-enabled/shop'), 1, undefined, 82],
+    ['no nginx output because sudo requires a password', 'sudo: a password is required', 1, own, 82],
+  ])('has the right exit code for %s', (_, message, code, own, expected) => {
+    expect(resultOf(message, code, own)).toEqual([expected, code === 0 ? '' : message])
   })
 })

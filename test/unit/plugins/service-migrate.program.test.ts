@@ -1,4 +1,4 @@
-/** The script of a service's migration, run for real: it is done only when its line came to its end. */
+/** Runs the migration script of a service: it succeeds only if its command line ran to its end. */
 import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,24 +28,24 @@ async function migrate(command: Command, limit = 60): Promise<{ code: number; st
 }
 
 it.each<[string, Command, number]>([
-  ['a line that came to its end', 'true', 0],
-  ['words, which no shell reads', ['test', '$NAME', '=', '$NAME'], 0],
-  ['a line that ends with a comment', 'true # all of it', 0],
-  ['a line that ended itself early', 'exit 0', CUT_SHORT],
-  ['a program that failed', 'sh -c "exit 3"', 3],
-  ['a program that failed before another that did not', 'sh -c "exit 4"; true', 4],
-  ['a pipe whose first part failed', 'sh -c "exit 5" | cat', 5],
-  ['a program that was killed', `sh -c 'kill -KILL $$'`, 137],
-  // As a reboot, a logout or `kill` of the whole group does: the program itself ends well.
-  ['a program that was told to end together with its shell', `sh -c 'trap "exit 0" TERM; kill -TERM 0; sleep 9'`, 143],
-])('%s: the exit code is that of its own end', async (_, command, code) => {
+  ['a command line that completes', 'true', 0],
+  ['a list of arguments, which no shell expands', ['test', '$NAME', '=', '$NAME'], 0],
+  ['a command line that ends with a comment', 'true # all of it', 0],
+  ['a command line that exits early', 'exit 0', CUT_SHORT],
+  ['a program that fails', 'sh -c "exit 3"', 3],
+  ['a failed program before a successful one', 'sh -c "exit 4"; true', 4],
+  ['a pipe whose first part fails', 'sh -c "exit 5" | cat', 5],
+  ['a program that is killed', `sh -c 'kill -KILL $$'`, 137],
+  // A reboot, a logout or `kill` of the whole group does this: the program itself exits with 0.
+  ['a program that is terminated together with its shell', `sh -c 'trap "exit 0" TERM; kill -TERM 0; sleep 9'`, 143],
+])('a service migration has the exit code of %s', async (_, command, code) => {
   expect((await migrate(command)).code).toBe(code)
 })
 
-it('a migration that hangs is ended at its limit, and that is no success', async () => {
+it('a service migration that hangs is ended at its limit and fails', async () => {
   expect((await migrate('trap "exit 0" TERM; while :; do sleep 0.1; done', 1)).code).toBe(TIMED_OUT)
 })
 
-it('a migration runs in the folder of its release, with the environment of the slot', async () => {
+it('a service migration runs in the folder of its release, with the environment of the slot', async () => {
   expect(await migrate('ls; echo "$NAME"')).toMatchObject({ code: 0, stdout: 'here\nit is $HOME\n' })
 })

@@ -13,7 +13,7 @@ const runtimeOf = (options: Partial<ServiceOptions> = {}) =>
 const unitOf = (options: Partial<ServiceOptions> = {}) => runtimeOf(options).provision(facts).files[0]?.text ?? ''
 
 describe('the unit of a service', () => {
-  it('is one template for all slots, run by the deploying user in the release that the slot names', () => {
+  it('is one template for all slots that runs as the deploying user in the release of the slot', () => {
     expect(runtimeOf().provision(facts).files).toMatchObject([{ path: '/etc/systemd/system/life@.service' }])
     const text = unitOf()
     for (const line of [
@@ -31,29 +31,25 @@ describe('the unit of a service', () => {
     expect(text).not.toMatch(/blue|green|MemoryMax/)
   })
 
-  it('keeps the application from new privileges, from the releases, and from the temporary files of others', () => {
+  it('denies the application new privileges, writes to releases, and the temporary files of others', () => {
     const text = unitOf()
     for (const line of ['NoNewPrivileges=yes', 'ReadOnlyPaths=/srv/life/releases', 'PrivateTmp=yes'])
       expect(text).toContain(`\n${line}\n`)
   })
 
-  it('ends the application and limits its memory as the options say', () => {
+  it('applies the options for stop and memory limits', () => {
     const text = unitOf({ stopSignal: 'SIGQUIT', stopLimit: 5, killMode: 'control-group', memoryMax: '512M' })
     for (const line of ['KillMode=control-group', 'KillSignal=SIGQUIT', 'TimeoutStopSec=5', 'MemoryMax=512M'])
       expect(text).toContain(`\n${line}\n`)
   })
 })
 
-describe('the start of a service', () => {
+describe('the start command of a service', () => {
   it.each([
-    ['a line, whose variables bash expands', 'app --port $PORT', '/bin/bash -uc "exec app --port $$PORT"'],
-    [
-      'words, which stay as they are',
-      ['app', '$PORT', "it's 5%"],
-      `/bin/bash -uc "exec app '$$PORT' 'it'\\\\''s 5%%'"`,
-    ],
+    ['a line whose variables bash expands', 'app --port $PORT', '/bin/bash -uc "exec app --port $$PORT"'],
+    ['a list that stays unchanged', ['app', '$PORT', "it's 5%"], `/bin/bash -uc "exec app '$$PORT' 'it'\\\\''s 5%%'"`],
     ['quotes and escapes', `app -c "a\\tb"\n`, '/bin/bash -uc "exec app -c \\"a\\\\tb\\"\\n"'],
-  ])('is written for systemd: %s', (_, command, line) => {
+  ])('is escaped for systemd: %s', (_, command, line) => {
     expect(execStart(command)).toBe(line)
   })
 
@@ -65,11 +61,11 @@ describe('the start of a service', () => {
     ['/usr/bin/gunicorn app', undefined],
     ['$HOME/bin/server', undefined],
     ['env A=1 bin/server', undefined],
-  ])('of %j looks for the program %s in the release', (command, program) => {
+  ])('%j has the program %s in the release', (command, program) => {
     expect(programIn(command)).toBe(program)
   })
 
-  it('is refused, with what to do, for a release without its program', async () => {
+  it('is rejected with a hint when the release lacks its program', async () => {
     const { read } = runtimeOf().start(release, green)
     const host = { name: 'web-1', query: async () => '' } as never
     expect(await faultOf(Promise.resolve(read({ code: 51, stdout: '', stderr: '' }, host)))).toMatchObject({
@@ -78,14 +74,14 @@ describe('the start of a service', () => {
       hint: 'Compare the files in the artifact with the program that `service({ start })` names.',
     })
   })
-
-  it('does not insist: a second SIGTERM makes some programs drop their requests', () => {
-    expect(runtimeOf().stop(green).script.text).not.toContain('kill -TERM')
-  })
 })
 
 describe('a service', () => {
-  it('has migrations and a console only where the options have a command for them, and no rpc', () => {
+  it('is stopped with a single SIGTERM, because a second one makes some programs drop requests', () => {
+    expect(runtimeOf().stop(green).script.text).not.toContain('kill -TERM')
+  })
+
+  it('has migrations and a console only if the options have commands for them, and no rpc', () => {
     expect(Object.keys(runtimeOf())).not.toEqual(expect.arrayContaining(['migrate']))
     const { migrate, console, rpc } = runtimeOf({ migrate: 'bin/migrate', console: 'bin/shell' })
     expect([typeof migrate, typeof console, typeof rpc]).toEqual(['function', 'function', 'undefined'])
@@ -93,7 +89,7 @@ describe('a service', () => {
     expect(runtimeOf().console).toBeUndefined()
   })
 
-  it('gives a slot its port, its name and its temporary folder', () => {
+  it('sets port, name and temporary folder of the slot in its environment', () => {
     expect(runtimeOf().environment(green)).toEqual({
       PORT: '5000',
       LANG: 'C.UTF-8',
@@ -102,7 +98,7 @@ describe('a service', () => {
     })
   })
 
-  it('is put in order by scripts that are bash', () => {
+  it('has scripts that are valid bash', () => {
     const { migrate, console, start } = runtimeOf({ migrate: "echo 'it\"s' # all", console: ['a b', '$c'] })
     const scripts = [start(release, green).script, migrate?.(release, green).script, { text: console?.(green) }]
     for (const script of scripts)

@@ -1,4 +1,4 @@
-/** The proof as it runs on a host: against servers that write their answers as other routers do. */
+/** Runs the verification script against servers that format their responses like other routers. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -8,8 +8,8 @@ import { parseVerification, portOf, verifyLoop } from '../../../plugins/router/s
 
 const run = promisify(execFile)
 
-/** What the proof of blue.Gen-1 says of a server that gives this answer each time. */
-async function proven(answer: string): Promise<boolean> {
+/** Whether blue.Gen-1 is verified against a server that always gives this response. */
+async function verified(answer: string): Promise<boolean> {
   const server = createServer(socket => void socket.once('data', () => socket.end(answer))).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -30,11 +30,11 @@ async function proven(answer: string): Promise<boolean> {
 test.each([
   ['lower case, as HAProxy writes it', 'HTTP/1.1 200 OK\r\nx-deployment-generation: Gen-1\r\n\r\nblue\n', true],
   ['upper case, and no space', 'HTTP/1.1 200 OK\r\nX-DEPLOYMENT-GENERATION:Gen-1\r\n\r\nblue', true],
-  ['no words behind the status', 'HTTP/1.1 200 \r\nA: b\r\nX-Deployment-Generation:  Gen-1 \r\n\r\nblue\n', true],
+  ['no text after the status', 'HTTP/1.1 200 \r\nA: b\r\nX-Deployment-Generation:  Gen-1 \r\n\r\nblue\n', true],
   ['another generation, by case alone', 'HTTP/1.1 200 OK\r\nx-deployment-generation: gen-1\r\n\r\nblue\n', false],
   ['no generation', 'HTTP/1.1 200 OK\r\nA: X-Deployment-Generation: Gen-1\r\n\r\nblue\n', false],
   ['another status', 'HTTP/1.1 500 200 \r\nx-deployment-generation: Gen-1\r\n\r\nblue\n', false],
   ['another slot', 'HTTP/1.1 200 OK\r\nx-deployment-generation: Gen-1\r\n\r\ngreen\n', false],
-])('a proof reads the header in any case: %s', async (_, answer, expected) => {
-  expect(await proven(answer)).toBe(expected)
+])('the verification reads the header in any case: %s', async (_, answer, expected) => {
+  expect(await verified(answer)).toBe(expected)
 })

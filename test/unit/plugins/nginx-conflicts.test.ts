@@ -14,7 +14,7 @@ http {
 const INCLUDE = '/etc/nginx/switchyard/life.conf'
 const OWN = '/etc/nginx/sites-enabled/life.conf'
 
-/** What `nginx -T` prints of these files. */
+/** The output of `nginx -T` for these files. */
 const dump = (files: Record<string, string>) =>
   Object.entries({ '/etc/nginx/nginx.conf': MAIN, ...files })
     .map(([path, text]) => `# configuration file ${path}:\n${text}\n`)
@@ -28,41 +28,47 @@ const of = (files: Record<string, string>, listen: Listen = 80, include = false)
 }
 const other = (text: string, path = '/etc/nginx/sites-enabled/bank') => ({ [path]: text })
 
-describe('another site', () => {
+describe('a conflicting nginx site', () => {
   test.each([
-    ['of the same name', 'server {\n  listen 80;\n  server_name life.example;\n}', 'name', '*:80', 3],
-    ['without a listen line', 'server { server_name life.example; }', 'name', '*:80', 1],
-    ['on IPv6 alone', 'server { listen [::]:80;\nserver_name life.example; }', 'name', '[::]:80', 2],
-    ['that is the default', 'server { listen 80 default_server;server_name life.example; }', 'name', '*:80', 1],
+    ['with the same name', 'server {\n  listen 80;\n  server_name life.example;\n}', 'name', '*:80', 3],
+    ['with no listen line', 'server { server_name life.example; }', 'name', '*:80', 1],
+    ['only on IPv6', 'server { listen [::]:80;\nserver_name life.example; }', 'name', '[::]:80', 2],
+    ['as the default server', 'server { listen 80 default_server;server_name life.example; }', 'name', '*:80', 1],
     ['with several names', 'server {\nlisten 80;\nserver_name a.b\n  "Life.Example" c.d;\n}', 'name', '*:80', 3],
-    ['with a dot before it', 'server { listen 80; server_name .life.example; }', 'name', '*:80', 1],
-    ['at one address', 'server { listen 10.0.0.5:80; server_name life.example; }', 'name', '10.0.0.5:80', 1],
+    ['with a leading dot in the name', 'server { listen 80; server_name .life.example; }', 'name', '*:80', 1],
+    ['on a single address', 'server { listen 10.0.0.5:80; server_name life.example; }', 'name', '10.0.0.5:80', 1],
     [
-      'on IPv6 that takes IPv4',
+      'on IPv6 that includes IPv4',
       'server { listen [::]:80 ipv6only=off; server_name life.example; }',
       'name',
       '[::]:80',
       1,
     ],
-    ['that takes our address', 'server { listen 127.0.0.1:80; server_name stub; }', 'address', '127.0.0.1:80', 1],
-  ])('%s is found, with file and line', (_, text, kind, listen, line) => {
+    [
+      'on the address of our requests',
+      'server { listen 127.0.0.1:80; server_name stub; }',
+      'address',
+      '127.0.0.1:80',
+      1,
+    ],
+  ])('%s is reported with file and line', (_, text, kind, listen, line) => {
     expect(of(other(text))).toEqual([{ kind, listen, at: `/etc/nginx/sites-enabled/bank:${line}` }])
   })
 
   test.each([
     ['a default server of any name', 'server { listen 80 default_server; server_name _; }'],
     ['another port', 'server { listen 443 ssl; server_name life.example; }'],
-    ['a wildcard, which loses', 'server { listen 80; server_name *.example; }'],
-    ['a regular expression, which loses', 'server { listen 80; server_name "~^life\\.ex{1}ample$"; }'],
+    ['a wildcard, which has lower priority', 'server { listen 80; server_name *.example; }'],
+    ['a regular expression, which has lower priority', 'server { listen 80; server_name "~^life\\.ex{1}ample$"; }'],
     ['another name', 'server { listen 80; server_name www.life.example life.example.org; }'],
-    ['a socket of the file system', 'server { listen unix:/run/x.sock; server_name life.example; }'],
+    ['a Unix socket', 'server { listen unix:/run/x.sock; server_name life.example; }'],
     ['a comment', '# server { server_name life.example; }\nserver { server_name a; # life.example;\n}'],
-    ['another address of its own', 'server { listen 10.0.0.5:80; server_name stub; }'],
-  ])('%s is no conflict', (_, text) => {
+    ['another address', 'server { listen 10.0.0.5:80; server_name stub; }'],
+  ])('is not reported for %s', (_, text) => {
     expect(of(other(text))).toEqual([])
   })
 
-  test('is found wherever it is included from, and what is not read is not', () => {
+  test('is reported from any included file, but not from files that nginx does not read', () => {
     const text = 'server { include snippets/names.conf; }'
     const names = { '/etc/nginx/snippets/names.conf': '\nserver_name life.example;' }
     expect(of({ ...other(text, '/etc/nginx/conf.d/a.conf'), ...names })).toMatchObject([
@@ -72,25 +78,25 @@ describe('another site', () => {
     expect(of({ ...other(text, '/etc/nginx/sites-enabled/.hidden'), ...names })).toEqual([])
   })
 
-  test('is never our own one, also where certbot has made it two', () => {
+  test('is never our own site, even after certbot split it in two', () => {
     const text = `server { server_name life.example; include ${INCLUDE}; listen 443 ssl; }
       server { if ($host = life.example) { return 301 https://$host$request_uri; } listen 80; server_name life.example; }`
     expect(of({ ...other(text, OWN), [INCLUDE]: 'location / {}' })).toEqual([])
     expect(of({ ...other(text), [INCLUDE]: 'location / {}' })).toHaveLength(1)
   })
 
-  test("beside a server block of the user's own is one that does not include our file", () => {
+  test("is reported beside a server block of the user's own if it does not include our file", () => {
     const mine = {
       '/etc/nginx/conf.d/mine.conf': `server { listen 80; server_name life.example; include switchyard/*.conf; }`,
     }
     const inner = { [INCLUDE]: 'location / {}' }
     expect(of({ ...mine, ...inner }, 80, true)).toEqual([])
     expect(of({ ...mine, ...inner, ...other('server { server_name life.example; }') }, 80, true)).toHaveLength(1)
-    // The line is not in it yet: which block is meant cannot be known.
+    // No block includes our file yet, so the block of the user cannot be told from others.
     expect(of(other('server { server_name life.example; }'), 80, true)).toEqual([])
   })
 
-  test('of another address is none of ours, unless ours takes all addresses', () => {
+  test('on another address is reported only if our site listens on all addresses', () => {
     const there = other('server { listen 10.0.0.5:80; server_name life.example; }')
     expect(of(there, '10.0.0.6:80')).toEqual([])
     expect(of(there, '10.0.0.5:80')).toHaveLength(1)
@@ -98,17 +104,17 @@ describe('another site', () => {
     expect(of(other('server { listen 127.0.0.1:80; server_name stub; }'), ['127.0.0.2:80', '*:80'])).toEqual([])
   })
 
-  test('that gets what names no site keeps that beside a new one, which would be read first', () => {
+  test('is reported if our site would be read first and become the default server in its place', () => {
     const first = (text: string, path = '/etc/nginx/sites-enabled/shop') => of(other(text, path))
     const shop = 'server { listen 80; server_name shop.example; }'
     expect(first(shop)).toEqual([{ kind: 'default', listen: '*:80', at: '/etc/nginx/sites-enabled/shop:1' }])
     expect(first('server { server_name shop.example; }')).toMatchObject([{ kind: 'default' }])
     expect(first('server { listen [::]:80; server_name shop.example; }')).toMatchObject([{ listen: '[::]:80' }])
-    // One that is read before ours stays the first, one that is called the default is so anywhere, and another port is no matter.
+    // No conflict: a site read before ours remains the default, as does an explicit default_server; nor another port.
     expect(first(shop, '/etc/nginx/sites-enabled/bank')).toEqual([])
     expect(first(shop, '/etc/nginx/conf.d/shop.conf')).toEqual([])
     expect(first(shop.replace('80', '80 default_server'))).toEqual([])
-    // nginx.org's, which knows no sites-enabled.
+    // The package of nginx.org does not include sites-enabled.
     const main = 'http { include /etc/nginx/conf.d/*.conf; }'
     const [conf, site] = ['/etc/nginx/conf.d/shop.conf', '/etc/nginx/sites-enabled/shop']
     expect(of({ '/etc/nginx/nginx.conf': main, [conf]: shop })).toEqual([
@@ -116,7 +122,7 @@ describe('another site', () => {
     ])
     expect(of({ '/etc/nginx/nginx.conf': main, [site]: shop })).toEqual([])
     expect(first(shop.replace('80', '8080'))).toEqual([])
-    // Ours is there already: what it gets now it keeps.
+    // Our site is already installed, so nothing changes.
     expect(
       of({
         ...other('server { listen 80; server_name life.example; }', OWN),
@@ -125,7 +131,7 @@ describe('another site', () => {
     ).toEqual([])
   })
 
-  test('is read past programs, quoted words and braces in words', () => {
+  test('is found after Lua blocks, quoted words and braces within words', () => {
     const text = `map $a $b { "~^a;{2}" 'x;y'; default \${a}b; }
 server { content_by_lua_block { if x then return { server_name } end } listen 80; server_name life.example; }`
     expect(of(other(text))).toEqual([{ kind: 'name', listen: '*:80', at: '/etc/nginx/sites-enabled/bank:2' }])
@@ -133,7 +139,7 @@ server { content_by_lua_block { if x then return { server_name } end } listen 80
   })
 })
 
-describe('listen', () => {
+describe('the listen option', () => {
   test.each([
     [80, 'listen 80;\n    listen [::]:80;', '127.0.0.1', 80],
     ['8080', 'listen 8080;\n    listen [::]:8080;', '127.0.0.1', 8080],
@@ -143,14 +149,14 @@ describe('listen', () => {
     ['*:80', 'listen 80;', '127.0.0.1', 80],
     ['[::]:80', 'listen [::]:80;', '[::1]', 80],
     [['127.0.0.2:80', '*:80'], 'listen 127.0.0.2:80;\n    listen 80;', '127.0.0.2', 80],
-  ])('%j is written as nginx wants it, and asked where it listens', (given, lines, address, port) => {
+  ])('%j becomes listen lines, and the address for our requests', (given, lines, address, port) => {
     const { listeners, requestAt } = listening(given)
     expect(listenLines(listeners)).toBe(lines)
     expect(requestAt).toEqual({ address, port })
   })
 
   test.each(['', '80 ssl', '80;', 'a b:80', '0', 70_000, 'unix:/run/x', []])(
-    '%j is refused before anything is contacted',
+    '%j is rejected before anything is contacted',
     given => {
       expect(() => nginx({ site: 'life.example', listen: given })).toThrow(Fault)
     },
@@ -163,7 +169,7 @@ describe('listen', () => {
     ['localhost:8080', '127.0.0.1', 8080],
     ['[::]:80', '[::]', 80],
     ['[2001:DB8::1]', '[2001:db8::1]', 80],
-  ])('a line of anybody, %s, is read as nginx reads it', (word, address, port) => {
+  ])('parses the existing listen line %s like nginx', (word, address, port) => {
     expect(listenersOf([word, 'default_server'])).toEqual([{ address, port }])
   })
 })
