@@ -18,20 +18,20 @@ export interface Script {
   readonly printed?: string
 }
 
-type Word = string | number | Script | readonly (string | number)[]
+type Value = string | number | Script | readonly (string | number)[]
 
-const isScript = (word: Word): word is Script => typeof word === 'object' && 'text' in word
-const insert = (word: Word): string => {
-  if (isScript(word)) return word.text
-  if (typeof word === 'object') return word.map(part => quote(String(part))).join(' ')
-  return quote(String(word))
+const isScript = (value: Value): value is Script => typeof value === 'object' && 'text' in value
+const insert = (value: Value): string => {
+  if (isScript(value)) return value.text
+  if (typeof value === 'object') return value.map(item => quote(String(item))).join(' ')
+  return quote(String(value))
 }
 
 const template =
   (writes: boolean) =>
-  (pieces: TemplateStringsArray, ...words: Word[]): Script => ({
-    writes: writes || words.some(word => isScript(word) && word.writes),
-    text: pieces.reduce((text, piece, i) => text + insert(words[i - 1] ?? '') + piece),
+  (pieces: TemplateStringsArray, ...values: Value[]): Script => ({
+    writes: writes || values.some(value => isScript(value) && value.writes),
+    text: pieces.reduce((text, piece, i) => text + insert(values[i - 1] ?? '') + piece),
   })
 
 /**

@@ -1,8 +1,8 @@
-/** Where a command of a Taskfile was called, for the errors that name it. */
+/** The place in a Taskfile that called a command, for error messages. */
 import { isOwnCode } from './package.ts'
 
-/** The first place on the stack above this function that is neither Node's, nor zx's, nor ours: `name (file:line:column)` or `file:line:column`. */
-export function callSite(above: (...words: never[]) => unknown): string {
+/** The first stack frame above this function outside of Node, zx and switchyard: `name (file:line:column)` or `file:line:column`. */
+export function callSite(above: (...args: never[]) => unknown): string {
   const trace: { stack?: string } = {}
   Error.captureStackTrace(trace, above)
   const places = (trace.stack ?? '')

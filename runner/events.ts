@@ -1,24 +1,24 @@
-/** What a run tells, in order. `--json` prints each as a line; the other renderers make it readable. */
+/** The events of a run, in order. `--json` prints each as a line; the other renderers make them readable. */
 import type { Traffic } from './task.ts'
 
-/** What went wrong, in words. Made from anything that was thrown. */
+/** A readable error, made from anything that was thrown. */
 export interface Report {
   readonly code: string
   readonly exitCode: number
-  /** One line of cause. */
+  /** What happened, in one line. */
   readonly message: string
-  /** One line of what to do. */
+  /** What to do next, in one line. */
   readonly hint: string
   readonly detail?: string
-  /** Where in the Taskfile: `Taskfile.ts:12:5`. */
+  /** The place in the Taskfile: `Taskfile.ts:12:5`. */
   readonly at?: string
-  /** The command that failed, exactly as its shell got it. */
+  /** The shell command that failed, verbatim. */
   readonly command?: string
-  /** Missing for errors of the catalogue: those say all there is to say. */
+  /** Missing for errors of the catalogue, whose message is enough. */
   readonly stack?: string
 }
 
-/** How long a step took, in milliseconds, and what travelled while it ran; that is missing where nothing can travel. */
+/** How long a step took, in milliseconds, and its network traffic; that is missing without a connection. */
 export interface Timing {
   readonly step: string
   readonly title: string
@@ -28,12 +28,12 @@ export interface Timing {
 
 export type RunEvent =
   | { readonly type: 'start'; readonly step: string; readonly title: string }
-  /** `step` is empty for what was printed when no step ran. */
+  /** `step` is empty for output outside of steps. */
   | { readonly type: 'output'; readonly step: string; readonly line: string }
   | { readonly type: 'note'; readonly step: string; readonly note: string }
   /** A step ended. `note` is its last remark. */
   | ({ readonly type: 'end'; readonly ok: boolean; readonly note?: string } & Timing)
-  /** `during` tells whether the run failed, or taking it back, or closing what it had opened. */
+  /** `during`: whether the run, an undo step or closing a scope failed. */
   | ({ readonly type: 'error'; readonly step?: string; readonly during: 'run' | 'undo' | 'close' } & Report)
   | {
       readonly type: 'undo'
@@ -42,14 +42,14 @@ export type RunEvent =
       readonly state: 'start' | 'done' | 'failed'
       readonly ms?: number
     }
-  /** The first Ctrl-C: `step` is being stopped, and then what was done is undone. */
+  /** The first Ctrl-C: `step` is being stopped, then the steps before it are undone. */
   | { readonly type: 'interrupt'; readonly signal: string; readonly step?: string; readonly title?: string }
-  /** A step did not stop when it was told to. */
+  /** A step did not stop within its grace period. */
   | { readonly type: 'stuck'; readonly step: string; readonly title: string; readonly ms: number }
-  /** The second Ctrl-C: the program ends now. `left` are the titles of what was not undone, newest first. */
+  /** The second Ctrl-C: the program ends now. `left`: the titles of the steps that were not undone, newest first. */
   | { readonly type: 'abandon'; readonly signal: string; readonly left: readonly string[] }
   | { readonly type: 'show'; readonly text: string; readonly data?: unknown }
-  /** The last event. `data` is what the last `show` gave. `left` are the titles of steps whose undo failed. */
+  /** The last event. `data`: that of the last `show`. `left`: the titles of steps whose undo failed. */
   | {
       readonly type: 'result'
       readonly command: string
@@ -61,27 +61,27 @@ export type RunEvent =
       readonly undone: readonly string[]
       readonly left: readonly string[]
       readonly data?: unknown
-      /** Of the whole run, taking back and closing included. */
+      /** Of the whole run, including undo steps and closing. */
       readonly traffic?: Traffic
       readonly timings?: readonly Timing[]
     }
 
-/** A way to show a run. It gets no secret: what it is handed has been through the redactor. */
+/** Shows a run. It gets no secrets: all events have passed the redactor. */
 export interface Renderer {
-  /** Of the terminal that it draws on; undefined where there is none. */
+  /** Columns of the terminal; undefined without one. */
   readonly columns?: number | undefined
   handle(event: RunEvent): void
-  /** Called before steps are undone, in this order. Resolves when what comes next stands below what was shown. */
+  /** Called before these steps are undone, in this order. Resolves when the next output appears below the previous one. */
   unwind(steps: readonly { readonly step: string; readonly title: string }[]): Promise<void>
-  /** Leaves the terminal to an interactive step. Nothing is drawn over it afterwards. */
+  /** Leaves the terminal to an interactive step; nothing is drawn from then on. */
   leave(): Promise<void>
-  /** Asks a person; undefined where there is none, or when the signal comes first. */
+  /** Asks a question; undefined without an interactive terminal, or if the signal is aborted first. */
   ask(question: string, signal: AbortSignal): Promise<string | undefined>
-  /** Shows what was kept for the end. */
+  /** Shows the results and errors that were kept for the end. */
   close(): Promise<void>
 }
 
-/** Where a renderer writes. */
+/** The output streams of a renderer. */
 export interface Sinks {
   out(text: string): void
   err(text: string): void

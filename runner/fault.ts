@@ -1,6 +1,6 @@
 /**
- * The form of the error catalogue. Each room keeps its own entries in its `faults.ts`; `faults.ts` at the top
- * puts them together, for the docs and for the test that holds codes apart.
+ * The mechanism of the error catalogues. Each module has its entries in its own `faults.ts`; the `faults.ts` in the root combines them, for the docs and
+ * for the test that the codes are unique.
  */
 
 /** 1 failed, the live slot is as it was · 2 invalid arguments or Taskfile, nothing was contacted · 3 refused · 130 interrupted. */
@@ -11,33 +11,33 @@ export class Fault extends Error {
   override readonly name = 'Fault'
   readonly code: string
   readonly exitCode: ExitCode
-  /** What to do next, one line. */
+  /** What to do next, in one line. */
   readonly hint: string
-  /** More lines to show below the cause: the end of a log, a table of readings. Never needed to understand `message`. */
+  /** More lines, such as the end of a log or a table. `message` can be understood without them. */
   readonly detail: string | undefined
-  /** Which field of a Taskfile it is about: the names that lead there. */
+  /** The path of the option in a Taskfile that it is about. */
   readonly field?: readonly string[]
 
   constructor(
     code: string,
-    exit: ExitCode,
-    what: string,
-    next: string,
+    exitCode: ExitCode,
+    message: string,
+    hint: string,
     options: { detail?: string | undefined; cause?: unknown } = {},
   ) {
-    super(what, options.cause === undefined ? undefined : { cause: options.cause })
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.exitCode = exit
-    this.hint = next
+    this.exitCode = exitCode
+    this.hint = hint
     this.detail = options.detail
   }
 }
 
-/** Whether something that was thrown is a fault; also one of another copy of this package, as a plugin may have. */
+/** Whether a thrown value is a fault; also for a fault of another copy of this package, which a plugin may have. */
 export const isFault = (thrown: unknown): thrown is Fault =>
   thrown instanceof Error && thrown.name === 'Fault' && 'code' in thrown && 'hint' in thrown && 'exitCode' in thrown
 
-/** How one entry of the catalogue turns its data into words. */
+/** One entry of a catalogue: the texts of an error, from its data. */
 export interface FaultEntry<D> {
   readonly exitCode: ExitCode
   message(data: D): string
@@ -45,12 +45,13 @@ export interface FaultEntry<D> {
   detail?(data: D): string | undefined
 }
 
-/** Makes a `Fault` from an entry's data; `cause` is what was caught, if anything. */
+/** Creates a `Fault` from an entry's data. `cause`: the error that was caught, if any. */
 export type MakeFault<D> = (data: D, cause?: unknown) => Fault
 
 /**
- * Turns a table of entries into functions that make the errors: `throw hostFaults.HOST_KEY_CHANGED({ ... })`.
- * The key of an entry is its code.
+ * Turns a table of entries into functions that create the errors. The key of an entry is its code.
+ *
+ * @example throw hostFaults.HOST_UNREACHABLE({ target, address, reason })
  */
 export function catalogue<T extends Record<string, FaultEntry<never>>>(
   entries: T,
@@ -63,5 +64,9 @@ export function catalogue<T extends Record<string, FaultEntry<never>>>(
   return Object.fromEntries(made) as never
 }
 
-/** Types one entry: `fault<{ host: string }>({ exit: 1, what: d => ..., next: d => ... })`. */
+/**
+ * Types one entry.
+ *
+ * @example fault<{ host: string }>({ exitCode: 1, message: d => `...`, hint: d => `...` })
+ */
 export const fault = <D>(entry: FaultEntry<D>): FaultEntry<D> => entry

@@ -1,9 +1,9 @@
-/** What can be wrong with the words that were typed, with the Taskfile, and with a run as such. */
+/** The errors of the command line, of the Taskfile, and of a run itself. */
 import { catalogue, fault } from './fault.ts'
 
-/** One place in a file, as editors understand it. */
+/** A place in a file, as editors count. */
 export interface Place {
-  /** Path as a person would type it, from the working folder. */
+  /** Path from the working folder. */
   readonly file: string
   /** From 1. */
   readonly line: number
@@ -12,7 +12,7 @@ export interface Place {
 }
 
 const at = ({ file, line, column }: Place) => `${file}:${line}:${column}`
-const meant = (near: string | undefined, otherwise: string) =>
+const didYouMean = (near: string | undefined, otherwise: string) =>
   near === undefined ? otherwise : `Did you mean ${near}?`
 const listed = (names: readonly string[]) => names.map(name => `\`${name}\``).join(' and ')
 
@@ -21,12 +21,13 @@ export const runnerFaults = catalogue({
     exitCode: 2,
     message: d =>
       d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`,
-    hint: d => (d.named ? 'Check the path given to --taskfile.' : 'Write one, or name it: npx task --taskfile <path>'),
+    hint: d =>
+      d.named ? 'Check the path given to --taskfile.' : 'Write one, or give its path: `npx task --taskfile <path>`.',
   }),
   FOLDER_GONE: fault<undefined>({
     exitCode: 2,
-    message: () => 'The folder that you are in does not exist any more.',
-    hint: () => 'Change to one that does, such as with `cd`, and run the command there.',
+    message: () => 'The working folder does not exist any more.',
+    hint: () => 'Change to an existing folder, such as with `cd`, and run the command there.',
   }),
   PACKAGE_MISSING: fault<{ name: string; folder: string }>({
     exitCode: 2,
@@ -34,56 +35,57 @@ export const runnerFaults = catalogue({
     hint: d =>
       `Install the packages again: run \`npm install\` in the folder whose package.json names them (${d.folder}).`,
   }),
-  TASKFILE_BROKEN: fault<{ place: Place; said: string; frame: string }>({
+  TASKFILE_BROKEN: fault<{ place: Place; reason: string; frame: string }>({
     exitCode: 2,
-    message: d => `${at(d.place)}  ${d.said}`,
+    message: d => `${at(d.place)}  ${d.reason}`,
     hint: d => `Correct line ${d.place.line} of ${d.place.file}.`,
     detail: d => d.frame,
   }),
-  TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; said: string; frame?: string | undefined }>({
+  TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; reason: string; frame?: string | undefined }>({
     exitCode: 2,
-    message: d => `${d.place ? at(d.place) : d.file}  ${d.said}`,
-    hint: d => `${d.file} failed while it was read, before any task ran; correct that first.`,
+    message: d => `${d.place ? at(d.place) : d.file}  ${d.reason}`,
+    hint: d => `Correct this first: ${d.file} failed while it was loaded, before any task ran.`,
     detail: d => d.frame,
   }),
   OPTION_UNKNOWN: fault<{ factory: string; field: string; near: string | undefined; known: readonly string[] }>({
     exitCode: 2,
     message: d => `${d.factory} has no option \`${d.field}\`.`,
-    hint: d => meant(d.near && `\`${d.near}\``, `It takes ${d.known.map(name => `\`${name}\``).join(', ') || 'none'}.`),
+    hint: d =>
+      didYouMean(d.near && `\`${d.near}\``, `It takes ${d.known.map(name => `\`${name}\``).join(', ') || 'none'}.`),
   }),
-  OPTION_MISSING: fault<{ factory: string; field: string; words: string }>({
+  OPTION_MISSING: fault<{ factory: string; field: string; expected: string }>({
     exitCode: 2,
-    message: d => `${d.factory} needs \`${d.field}\`, and it is missing.`,
-    hint: d => `Write \`${d.field}\` in the Taskfile: ${d.words}.`,
+    message: d => `${d.factory} needs \`${d.field}\`, which is missing.`,
+    hint: d => `Write \`${d.field}\` in the Taskfile: ${d.expected}.`,
   }),
-  OPTION_INVALID: fault<{ factory: string; field: string; got: string; words: string }>({
+  OPTION_INVALID: fault<{ factory: string; field: string; got: string; expected: string }>({
     exitCode: 2,
     message: d =>
-      `${d.field === '' ? `What ${d.factory} is given` : `\`${d.field}\` of ${d.factory}`} cannot be ${d.got}.`,
-    hint: d => `It is ${d.words}.`,
+      `${d.field === '' ? `The argument of ${d.factory}` : `\`${d.field}\` of ${d.factory}`} cannot be ${d.got}.`,
+    hint: d => `Change it: it must be ${d.expected}.`,
   }),
   TASKFILE_EMPTY: fault<{ file: string }>({
     exitCode: 2,
     message: d => `${d.file} exports no task.`,
-    hint: () => "Export one: export const hello = task('Say hello', { run: ({ log }) => log('hello') })",
+    hint: () => "Export one: `export const hello = task('Say hello', { run: ({ log }) => log('hello') })`.",
   }),
   UNKNOWN_TASK: fault<{ name: string; near: string | undefined; line?: string | undefined }>({
     exitCode: 2,
     message: d => `There is no task \`${d.name}\`${d.line === undefined ? '' : ': the Taskfile does not export it'}.`,
     hint: d =>
       d.line === undefined
-        ? meant(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.')
-        : `Add this line to the Taskfile: ${d.line}`,
+        ? didYouMean(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.')
+        : `Add this line to the Taskfile: \`${d.line}\`.`,
   }),
   UNKNOWN_FLAG: fault<{ flag: string; near: string | undefined; command: string | undefined }>({
     exitCode: 2,
     message: d => (d.command === undefined ? `There is no flag ${d.flag}.` : `\`${d.command}\` has no flag ${d.flag}.`),
     hint: d =>
-      meant(d.near, `Run \`npx task ${d.command === undefined ? '' : `${d.command} `}--help\` to see its flags.`),
+      didYouMean(d.near, `Run \`npx task ${d.command === undefined ? '' : `${d.command} `}--help\` to see its flags.`),
   }),
   FLAG_WITHOUT_VALUE: fault<{ flag: string; placeholder: string; got: string | undefined }>({
     exitCode: 2,
-    message: d => `${d.flag} wants a value${d.got === undefined ? '' : `, and ${d.got} looks like another flag`}.`,
+    message: d => `${d.flag} needs a value${d.got === undefined ? '' : `, and ${d.got} looks like another flag`}.`,
     hint: d =>
       `Write ${d.flag} <${d.placeholder}>${d.got === undefined ? '' : `, or ${d.flag}=${d.got} if that is the value`}.`,
   }),
@@ -94,23 +96,23 @@ export const runnerFaults = catalogue({
   }),
   ARGUMENT_MISSING: fault<{ command: string; argument: string; allowed: string; usage: string }>({
     exitCode: 2,
-    message: d => `\`${d.command}\` wants <${d.argument}>: ${d.allowed}.`,
-    hint: d => `Write: npx task ${d.usage}`,
+    message: d => `\`${d.command}\` needs <${d.argument}>: ${d.allowed}.`,
+    hint: d => `Write: \`npx task ${d.usage}\`.`,
   }),
   ARGUMENT_UNEXPECTED: fault<{ command: string; value: string; usage: string }>({
     exitCode: 2,
-    message: d => `\`${d.command}\` does not know what to do with \`${d.value}\`.`,
-    hint: d => `Write: npx task ${d.usage}`,
+    message: d => `\`${d.command}\` has no argument for \`${d.value}\`.`,
+    hint: d => `Write: \`npx task ${d.usage}\`.`,
   }),
   ARGUMENT_TWICE: fault<{ argument: string; first: string; second: string }>({
     exitCode: 2,
     message: d => `<${d.argument}> was given twice: \`${d.first}\` and \`${d.second}\`.`,
     hint: () => 'Give it once.',
   }),
-  ARGUMENT_INVALID: fault<{ argument: string; value: string; said: string; near: string | undefined }>({
+  ARGUMENT_INVALID: fault<{ argument: string; value: string; reason: string; near: string | undefined }>({
     exitCode: 2,
-    message: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.said}.`,
-    hint: d => meant(d.near && `\`${d.near}\``, 'Give one of the values that it takes.'),
+    message: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.reason}.`,
+    hint: d => didYouMean(d.near && `\`${d.near}\``, 'Give a valid value.'),
   }),
   ARGUMENT_CLASH: fault<{ argument: string; titles: readonly string[]; command: string }>({
     exitCode: 2,
@@ -136,42 +138,44 @@ export const runnerFaults = catalogue({
   CYCLE: fault<{ titles: readonly string[] }>({
     exitCode: 2,
     message: d => `Tasks need each other in a circle: ${d.titles.join(' -> ')}.`,
-    hint: () => 'Take one of these needs away.',
+    hint: () => 'Remove one of these needs.',
   }),
   NEED_UNDEFINED: fault<{ title: string; position: number }>({
     exitCode: 2,
     message: d => `Need number ${d.position} of \`${d.title}\` is not a task.`,
-    hint: () => 'It is used before it is made, as when two files import each other: move it to a file of its own.',
+    hint: () => 'Move it to a file of its own: it is used before it is defined, as when two files import each other.',
   }),
   INTERACTIVE_NOT_LAST: fault<{ title: string; command: string }>({
     exitCode: 2,
     message: d => `\`${d.title}\` takes the terminal, so nothing can come after it in \`${d.command}\`.`,
-    hint: () => 'Let no task need it, and put it last in its flow.',
+    hint: () => 'Put it last in its flow, and let no task need it.',
   }),
   INTERACTIVE_JSON: fault<{ title: string }>({
     exitCode: 2,
-    message: d => `\`${d.title}\` takes the terminal, and --json wants it for its events.`,
+    message: d => `\`${d.title}\` takes the terminal, which --json needs for its events.`,
     hint: () => 'Leave out --json.',
   }),
   WAITS_FOR_NOTHING: fault<{ doing: string }>({
     exitCode: 1,
-    message: d => `${d.doing} waits for what never comes: nothing is left that could happen.`,
+    message: d =>
+      `${d.doing} is waiting for a promise that can never settle, because nothing is pending in the event loop.`,
     hint: () => 'Look for a promise that nothing resolves or rejects.',
   }),
   NO_RESULT: fault<undefined>({
     exitCode: 1,
-    message: () => 'The program was ended before it had a result.',
+    message: () => 'The program ended before the command had a result.',
     hint: () =>
       'Look for a `process.exit()` in the Taskfile and in what it imports, and for a promise that nothing settles.',
   }),
   OUTPUT_LOST: fault<{ why: string }>({
     exitCode: 1,
     message: d => `The command itself succeeded, but its result could not be written to standard output: ${d.why}.`,
-    hint: () => 'Do not repeat what changes something: ask for the result again, with somewhere to write it.',
+    hint: () =>
+      'Do not repeat a command that changes something. Read the result by another command, with an output that can be written.',
   }),
   INTERRUPTED: fault<{ signal: string }>({
     exitCode: 130,
     message: d => `Interrupted by ${d.signal}.`,
-    hint: () => 'Run it again when you are ready; what had been done is told above.',
+    hint: () => 'Run it again when you are ready.',
   }),
 })

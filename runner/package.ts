@@ -1,4 +1,4 @@
-/** Where this package stands. This file lies one folder below its root, and so does the bundle that it becomes a part of. */
+/** The location of this package. This file is one folder below its root, and so is the bundle that contains it. */
 import { fileURLToPath } from 'node:url'
 
 /** A file of this package, by its path from the root. */
@@ -9,10 +9,10 @@ export const packagePath = (path: string): string => fileURLToPath(packageUrl(pa
 /** The tests run the source; users run the bundle. */
 export const isSource: boolean = import.meta.url.endsWith('.ts')
 
-/** The folders that hold our own code, each with a slash at its end. */
+/** The folders of our own code, each with a slash at its end. */
 export const CODE: readonly string[] = (isSource ? ['runner', 'host', 'slots', 'tasks', 'plugins'] : ['dist']).map(
   folder => packagePath(`${folder}/`),
 )
 
-/** Whether a path, or a line of a stack, names a file of our own code. */
+/** Whether a path, or a line of a stack trace, is in our own code. */
 export const isOwnCode = (place: string): boolean => CODE.some(folder => place.includes(folder))

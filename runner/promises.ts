@@ -13,7 +13,7 @@ export interface Deferred<T> {
   reject(error: unknown): void
 }
 
-/** A promise that is settled by hand. Node 20 has no `Promise.withResolvers`. */
+/** A promise with its functions to settle it. Node 20 has no `Promise.withResolvers`. */
 export function deferred<T = void>(): Deferred<T> {
   const made: { resolve?: (value: T) => void; reject?: (error: unknown) => void } = {}
   const promise = new Promise<T>((resolve, reject) => Object.assign(made, { resolve, reject }))

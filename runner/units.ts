@@ -1,10 +1,10 @@
-/** Sizes and times in words, for people. */
+/** Formats sizes and times for messages. */
 
 /** `812 B`, `8.1 kB`, `12.3 MB`. */
 export const bytes = (count: number): string =>
   count < 1e3 ? `${count} B` : count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
 
-/** How long something took, from milliseconds: `0.4 s`, `12 s`, `2 min 03 s`. */
+/** A duration in milliseconds: `0.4 s`, `12 s`, `2 min 03 s`. */
 export function duration(ms: number): string {
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`
   const seconds = Math.round(ms / 1000)
@@ -12,7 +12,7 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
 }
 
-/** How long something has been there, from seconds, in its two largest units: `3d 4h`, `12m 5s`. */
+/** An age in seconds, in its two largest units: `3d 4h`, `12m 5s`. */
 export function age(seconds: number): string {
   const units = [
     ['d', 86_400],
@@ -28,5 +28,5 @@ export function age(seconds: number): string {
     .join(' ')
 }
 
-/** A time of ISO 8601, UTC, to the second: `2026-11-25 10:00:00Z`. */
+/** An ISO 8601 time in UTC, to the second: `2026-11-25 10:00:00Z`. */
 export const moment = (at: string): string => at.replace('T', ' ').replace(/\.\d+Z$/, 'Z')

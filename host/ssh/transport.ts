@@ -1,6 +1,6 @@
 /** A machine over SSH, with the configuration of plain `ssh`. */
 import { deferred } from '../../runner/promises.ts'
-import { checked, fields, optional, text, worded } from '../../runner/taskfile/shape.ts'
+import { checked, expecting, fields, optional, text } from '../../runner/taskfile/shape.ts'
 import { attachChannel } from '../exec/attach.ts'
 import { hostFaults } from '../faults.ts'
 import type { HostSetting, Transport } from '../host.ts'
@@ -21,7 +21,7 @@ export interface SshOptions {
   readonly configFile?: string | undefined
 }
 
-const TARGET = worded(
+const TARGET = expecting(
   'the name of a machine, such as `ssh("deploy@web-1")`; a variable of the environment may not be set',
   text,
 )

@@ -1,48 +1,48 @@
 /**
- * What a message calls the commands of a Taskfile. Messages name tasks as the scope that offers them does, such as `npx task promote green`;
- * a Taskfile may export that task under another name, or not at all, and may have been named by `--taskfile`.
+ * Adapts the commands in messages to the Taskfile. Messages use the names of the scope that offers the tasks, such as `npx task promote green`; a Taskfile
+ * may export that task under another name, or not at all, and may have been given by `--taskfile`.
  */
 
 import type { AnyTask, Scope } from '../task.ts'
 import { kebab } from './commands-of.ts'
 
 export interface Naming {
-  /** The words that run the program: `npx task`, and the Taskfile where one was named. */
+  /** The start of the command line: `npx task`, with `--taskfile` if that was given. */
   readonly program: string
-  /** The commands by their names. */
+  /** The commands by name. */
   readonly commands: ReadonlyMap<string, AnyTask>
-  /** Whose tasks are meant. */
+  /** The scope whose task names the messages use. */
   readonly scope: Scope | undefined
-  /** The text of the Taskfile. */
+  /** The source text of the Taskfile. */
   readonly source: string
 }
 
-/** A command line in a message, and the quote behind it. */
+/** A command line in a message, and a backtick after it. */
 const COMMAND = /\bnpx task(?: ([a-z][a-z-]*)([^`\n;,.]*?(?=[`\n;,.]|$)))?(`?)/g
 
-/** The text with each command as a person has to type it. One that is not exported has the line behind it that exports it. */
+/** Returns a function that replaces each command in a text by the one to type. After a task that is not exported it adds the export line. */
 export function namingOf({ program, commands, scope, source }: Naming): (text: string) => string {
   const offered = new Map(Object.entries(scope?.tasks?.() ?? {}).map(([name, task]) => [kebab(name), { name, task }]))
   const exported = new Map([...commands].toReversed().map(([name, task]) => [task, name]))
   return text =>
-    text.replace(COMMAND, (_, word: string | undefined, rest = '', quote = '') => {
-      if (word === undefined) return program + quote
-      const standard = offered.get(word)
-      const name = standard ? (exported.get(standard.task) ?? (commands.has(word) ? word : undefined)) : word
+    text.replace(COMMAND, (_, command: string | undefined, rest = '', quote = '') => {
+      if (command === undefined) return program + quote
+      const standard = offered.get(command)
+      const name = standard ? (exported.get(standard.task) ?? (commands.has(command) ? command : undefined)) : command
       if (standard && name === undefined)
-        return `${program} ${word}${rest}${quote} (with \`${exportLine(standard.name, source)}\` in the Taskfile)`
+        return `${program} ${command}${rest}${quote} (with \`${exportLine(standard.name, source)}\` in the Taskfile)`
       return `${program} ${name}${rest}${quote}`
     })
 }
 
-/** `export const { unlock } = tasks`, with the words that this Taskfile has for its tasks. */
+/** `export const { unlock } = tasks`, with this Taskfile's own expression instead of `tasks`. */
 export function exportLine(name: string, source: string): string {
   const from = /^export const \{[^}]*\}\s*=\s*([\w$.]+)/m.exec(source)?.[1] ?? 'tasks'
   return `export const { ${name} } = ${from}`
 }
 
-/** `npx task`, and the Taskfile that was named, in quotes where a shell needs them. */
-export const programWords = (taskfile: string | undefined): string =>
+/** `npx task`, with `--taskfile` if it was given, quoted for a shell. */
+export const programText = (taskfile: string | undefined): string =>
   taskfile === undefined ? 'npx task' : `npx task --taskfile ${quoted(taskfile)}`
 
 const quoted = (word: string): string => (/^[\w./@%+=:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)

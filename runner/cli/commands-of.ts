@@ -1,4 +1,4 @@
-/** Export names are the names of commands. */
+/** Turns the exports of a Taskfile into commands. */
 import { runnerFaults } from '../faults.ts'
 import { type AnyTask, isTask } from '../task.ts'
 
@@ -11,15 +11,16 @@ export const kebab = (name: string): string =>
     .replace(/^-+|-+$/g, '')
     .toLowerCase()
 
-/** The command that every Taskfile has. Shells ask for it when they start, so no Taskfile is read to answer. */
+/** The command that every Taskfile has. Shells run it when they start, so it reads no Taskfile. */
 export const COMPLETION = 'completion'
 
-/** The tasks of a Taskfile by the names that a person types. */
+/** The tasks of a Taskfile by command name. */
 export type Commands = ReadonlyMap<string, AnyTask>
 
 /**
- * The exported tasks, in the order in which the Taskfile's text exports them, flows first. Exports that are no tasks,
- * and a default export, are not commands.
+ * The exported tasks, flows first, each in the order of the Taskfile's source. Exports that are not tasks, and the default export, are ignored.
+ *
+ * @throws TASK_RESERVED, TASKS_OF_ONE_NAME
  */
 export function commandsOf(exported: object, source: string): Commands {
   const found = new Map<string, { task: AnyTask; from: string }>()
@@ -35,7 +36,7 @@ export function commandsOf(exported: object, source: string): Commands {
   return new Map([...all.filter(([, task]) => task.kind === 'flow'), ...all.filter(([, task]) => task.kind === 'task')])
 }
 
-/** A module lists its exports by the alphabet; a reader knows them by their place in the file. */
+/** The exports in source order: a module object lists them alphabetically. */
 function inOrder(exported: object, source: string): [string, unknown][] {
   const place = (name: string) => {
     const found = source.search(new RegExp(`^export\\b[^=]*?(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])`, 'm'))

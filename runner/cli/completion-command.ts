@@ -1,4 +1,4 @@
-/** `task completion <shell>`, the one command that every Taskfile has, and what its scripts ask when Tab is pressed. */
+/** `task completion <shell>`, and `task completion -- <words>`, which its scripts run when Tab is pressed. */
 import { readFileSync } from 'node:fs'
 import { planOf } from '../engine/plan.ts'
 import { capture } from '../output/capture.ts'
@@ -14,13 +14,13 @@ import { commandText } from './help.ts'
 
 const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
   description:
-    'It says in its first lines how to install it. Tab loads the Taskfile, as the list does, and contacts nothing.',
+    'The first lines of the script tell how to install it. Completion loads the Taskfile, and contacts nothing.',
   examples: ['completion bash', 'completion zsh', 'completion fish'],
   args: { shell: arg.choice(['bash', 'zsh', 'fish'], 'Which shell') },
   run: ({ shell, show }) => show(readFileSync(packageUrl(`bin/completion.${shell}`), 'utf8').trimEnd()),
 })
 
-/** Prints the script and nothing else; it wants no Taskfile, as a shell may ask for it from any folder. */
+/** Prints the script and nothing else. Needs no Taskfile, because a shell may run it from any folder. */
 export function printScript(argv: readonly string[], help: boolean, print: (text: string) => void): void {
   const plan = planOf(COMPLETION, completion)
   if (help) {
@@ -29,12 +29,10 @@ export function printScript(argv: readonly string[], help: boolean, print: (text
   } else completion.run?.({ ...commandLine(argv, plan), show: print })
 }
 
-/** How long a Tab may take, in milliseconds: a Taskfile can wait for something while it is read. */
-const PATIENCE = 5000
+/** Milliseconds that a completion may take: a Taskfile may wait for something while it is loaded. */
+const TIMEOUT = 5000
 
-/**
- * Prints the candidates for the last word; nothing when the command line or the Taskfile is invalid.
- */
+/** Prints the candidates for the last word; nothing if the command line or the Taskfile is invalid. */
 export async function printCandidates(
   words: readonly string[],
   load: (taskfile: string | undefined) => Promise<Commands>,
@@ -43,9 +41,9 @@ export async function printCandidates(
   const { out, onLine } = capture(process.stdout, process.stderr, redactor())
   onLine(() => undefined)
   try {
-    const commands = await withTimeout(PATIENCE, load(globalsOf(words.slice(0, -1)).globals.taskfile))
+    const commands = await withTimeout(TIMEOUT, load(globalsOf(words.slice(0, -1)).globals.taskfile))
     if (commands) out(candidateLines(candidates(words, new Map([...commands, [COMPLETION, completion]]))))
   } catch {
-    // The command itself tells what is wrong.
+    // Running the command reports the error.
   }
 }

@@ -1,13 +1,15 @@
-/** What Tab offers: the words that may stand where the cursor is, from the commands of a Taskfile. */
+/** Completion: the words that can stand at the cursor. */
 
 import { type Plan, planOf } from '../engine/plan.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
 import { globalFlags, tokens } from './flags.ts'
 
-/** A word, whole as it would be typed, and what a shell may show beside it. */
+/** One completion. */
 export interface Candidate {
+  /** The whole word. */
   readonly word: string
+  /** For shells that show one beside the word. */
   readonly description: string
 }
 
@@ -18,10 +20,9 @@ interface Flag {
 }
 
 /**
- * All that could stand in the place of the last word; shells choose what fits to what is typed of it. Nothing where
- * any text may stand, as a path.
+ * All words that could replace the last one; the shell filters by the part that was typed. Empty if any text is allowed, such as a path.
  *
- * @param words what was typed behind `task`; the last one, at the cursor, may be empty or half
+ * @param words the words after `task`; the last one, at the cursor, may be empty or incomplete
  * @throws the faults of `planOf`
  */
 export function candidates(words: readonly string[], commands: Commands): Candidate[] {
@@ -55,7 +56,7 @@ export function candidates(words: readonly string[], commands: Commands): Candid
   return next ? choicesOf(next[1]) : freeFlags
 }
 
-/** One a line, with a tab before what it is about. */
+/** One candidate a line, with a tab before its description. */
 export const candidateLines = (found: readonly Candidate[]): string =>
   found.map(({ word, description }) => `${word}\t${description.replace(/[\s\p{Cc}]+/gu, ' ').trim()}\n`).join('')
 
@@ -67,7 +68,7 @@ const flagsOf = (plan: Plan): Readonly<Record<string, Flag>> =>
     ]),
   )
 
-/** Without those that a line of their own cannot hold. */
+/** Without choices that do not fit on one line. */
 const choicesOf = (of: Flag | Arg | undefined): Candidate[] =>
   (of?.choices ?? [])
     .filter(word => word !== '' && !/\p{Cc}/u.test(word))

@@ -1,4 +1,4 @@
-/** What was typed after `npx task`, turned into values. */
+/** Parses the command line after `npx task`. */
 import { parseArgs } from 'node:util'
 import type { Plan } from '../engine/plan.ts'
 import { Fault } from '../fault.ts'
@@ -9,13 +9,13 @@ import { nearest } from './suggest.ts'
 
 /** The flags that every command has. */
 export const globalFlags = {
-  help: { type: 'boolean', short: 'h', description: 'What a command does, its steps, flags and examples' },
-  version: { type: 'boolean', short: 'v', description: 'The version of switchyard' },
-  taskfile: { type: 'string', description: 'Another Taskfile', placeholder: 'path' },
-  json: { type: 'boolean', description: 'One event a line, as JSON, and nothing else on standard output' },
-  verbose: { type: 'boolean', description: 'All output of all steps' },
-  'dry-run': { type: 'boolean', description: 'Look, but change nothing: print each change instead' },
-  timings: { type: 'boolean', description: 'How long each step took, and what went over the line' },
+  help: { type: 'boolean', short: 'h', description: 'Show what a command does, its steps, flags and examples' },
+  version: { type: 'boolean', short: 'v', description: 'Show the version of switchyard' },
+  taskfile: { type: 'string', description: 'Use another Taskfile', placeholder: 'path' },
+  json: { type: 'boolean', description: 'Print one JSON event a line on standard output, and nothing else' },
+  verbose: { type: 'boolean', description: 'Show all output of all steps' },
+  'dry-run': { type: 'boolean', description: 'Change nothing, and print each change instead' },
+  timings: { type: 'boolean', description: 'Show the duration and the network traffic of each step' },
 } as const satisfies Record<
   string,
   { type: 'boolean' | 'string'; short?: string; description: string; placeholder?: string }
@@ -43,7 +43,7 @@ type Token =
   | { kind: 'option'; name: string; rawName: string; value: string | undefined; inlineValue: boolean | undefined }
   | { kind: 'option-terminator' }
 
-/** Node's parser cuts the line; what a flag may be is decided here, for the sake of the messages. */
+/** Node's parser splits the command line; the flags are checked here, for better messages. */
 export function tokens(argv: readonly string[], flags: Readonly<Record<string, Flag>>): Token[] {
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]),
@@ -52,8 +52,10 @@ export function tokens(argv: readonly string[], flags: Readonly<Record<string, F
 }
 
 /**
- * The flags that every command has, and the command's name, if any. Flags of the command itself are left for
- * `commandLine`: which there are is not known before the Taskfile is read.
+ * The flags that every command has, and the command's name, if any. `commandLine` parses the command's own flags, which are known only when the Taskfile
+ * was loaded.
+ *
+ * @throws FLAG_WITHOUT_VALUE for `--taskfile`
  */
 export function globalsOf(argv: readonly string[]): { globals: Globals; command: string | undefined } {
   const found = tokens(argv, globalFlags)
@@ -76,17 +78,17 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
   }
 }
 
-/** The Taskfile that was named, if any; also where the rest of the line is wrong. */
+/** The value of `--taskfile`, if any, even if the rest of the command line is invalid. */
 export const taskfileIn = (argv: readonly string[]): string | undefined =>
   tokens(argv, globalFlags)
     .flatMap(token => (token.kind === 'option' && token.name === 'taskfile' && token.value ? [token.value] : []))
     .at(-1)
 
-/** What `task help deploy` asks description. */
+/** The command that `task help deploy` is about, if any. */
 export const commandAfterHelp = (argv: readonly string[]): string | undefined =>
   tokens(argv, globalFlags).filter(token => token.kind === 'positional')[1]?.value
 
-/** Without a command only the flags that every command has make sense. */
+/** Checks the flags of a command line without a command. @throws UNKNOWN_FLAG, FLAG_WITHOUT_VALUE, FLAG_WITH_VALUE */
 export function onlyGlobals(argv: readonly string[]): void {
   for (const token of tokens(argv, globalFlags)) if (token.kind === 'option') check(token, globalFlags, undefined)
 }
@@ -99,18 +101,18 @@ export function onlyFlagsOf(argv: readonly string[], plan: Plan): void {
 }
 
 /**
- * The values of a command's arguments, by their names in the task.
+ * The values of a command's arguments, by name in the task.
  *
  * @throws UNKNOWN_FLAG, FLAG_WITHOUT_VALUE, FLAG_WITH_VALUE and the ARGUMENT_ faults
  */
 export function commandLine(argv: readonly string[], plan: Plan): Readonly<Record<string, unknown>> {
   const flags = flagsOf(plan)
   const raw = new Map<string, string | true>()
-  const give = (name: string, given: string | true) => {
+  const set = (name: string, value: string | true) => {
     const before = raw.get(name)
-    if (before !== undefined && before !== given)
-      throw runnerFaults.ARGUMENT_TWICE({ argument: kebab(name), first: String(before), second: String(given) })
-    raw.set(name, given)
+    if (before !== undefined && before !== value)
+      throw runnerFaults.ARGUMENT_TWICE({ argument: kebab(name), first: String(before), second: String(value) })
+    raw.set(name, value)
   }
 
   const positionals: string[] = []
@@ -119,14 +121,14 @@ export function commandLine(argv: readonly string[], plan: Plan): Readonly<Recor
     if (token.kind !== 'option') continue
     check(token, flags, plan.command)
     const own = [...plan.args.keys()].find(name => kebab(name) === token.name)
-    if (own !== undefined) give(own, token.value ?? true)
+    if (own !== undefined) set(own, token.value ?? true)
   }
 
-  const waiting = [...plan.args].filter(([, arg]) => arg.required).map(([name]) => name)
+  const required = [...plan.args].filter(([, arg]) => arg.required).map(([name]) => name)
   for (const value of positionals.slice(1)) {
-    const name = waiting.find(one => !raw.has(one)) ?? waiting[0]
+    const name = required.find(candidate => !raw.has(candidate)) ?? required[0]
     if (name === undefined) throw runnerFaults.ARGUMENT_UNEXPECTED({ command: plan.command, value, usage: usage(plan) })
-    give(name, value)
+    set(name, value)
   }
   return Object.fromEntries([...plan.args].map(([name, arg]) => [name, valueFor(plan, name, arg, raw.get(name))]))
 }
@@ -174,10 +176,10 @@ function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | undef
   try {
     return arg.parse(raw)
   } catch (error) {
-    // It has words of its own, and says what to do.
+    // A fault has its own message and hint.
     if (error instanceof Fault) throw error
     const value = String(raw)
     const near = arg.choices && nearest(value, arg.choices)
-    throw runnerFaults.ARGUMENT_INVALID({ argument: kebab(name), value, said: (error as Error).message, near }, error)
+    throw runnerFaults.ARGUMENT_INVALID({ argument: kebab(name), value, reason: (error as Error).message, near }, error)
   }
 }

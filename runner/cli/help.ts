@@ -1,4 +1,4 @@
-/** What `npx task` and `npx task <command> --help` print. */
+/** The texts of `npx task` and `npx task <command> --help`. */
 
 import type { Plan } from '../engine/plan.ts'
 import { table, wrapped } from '../output/table.ts'
@@ -15,10 +15,10 @@ export function listText(commands: Commands, file: string, columns?: number): st
     ...lines([...commands].map(([name, { title }]) => [name, title])),
     '',
     'Flags of every command:',
-    ...lines(Object.entries(globalFlags).map(([name, flag]) => [spelled(name, flag), flag.description])),
+    ...lines(Object.entries(globalFlags).map(([name, flag]) => [flagText(name, flag), flag.description])),
     '',
-    ...wrapped(`npx task <command> --help tells more. The tasks are in ${file}.`, columns),
-    ...wrapped('npx task completion <shell> prints what makes Tab complete all this, in bash, zsh and fish.', columns),
+    ...wrapped(`npx task <command> --help shows the details of a command. The tasks are in ${file}.`, columns),
+    ...wrapped('npx task completion <shell> prints a script for completion with Tab, in bash, zsh or fish.', columns),
   ].join('\n')
 }
 
@@ -41,15 +41,15 @@ export function commandText(plan: Plan, columns?: number): string {
     ),
     ...section(
       'Arguments',
-      lines(required.map(([argument, arg]) => [`<${kebab(argument)}>, --${kebab(argument)}`, aboutOf(arg)])),
+      lines(required.map(([argument, arg]) => [`<${kebab(argument)}>, --${kebab(argument)}`, descriptionOf(arg)])),
     ),
     ...section(
       'Flags',
       lines([
         ...flags.map(
-          ([argument, arg]) => [spelled(kebab(argument), { ...arg, type: arg.kind }), aboutOf(arg)] as const,
+          ([argument, arg]) => [flagText(kebab(argument), { ...arg, type: arg.kind }), descriptionOf(arg)] as const,
         ),
-        ...Object.entries(globalFlags).map(([flag, about]) => [spelled(flag, about), about.description] as const),
+        ...Object.entries(globalFlags).map(([name, flag]) => [flagText(name, flag), flag.description] as const),
       ]),
     ),
     ...section(
@@ -59,11 +59,11 @@ export function commandText(plan: Plan, columns?: number): string {
   ].join('\n')
 }
 
-/** Two command lines that really parse: the task's own examples, else some that are made from its arguments. */
+/** At least two valid command lines: the task's own examples, completed by some that are built from its arguments. */
 export function examplesOf(plan: Plan): string[] {
   const parses = (example: string) => {
     try {
-      const [command, ...rest] = words(example)
+      const [command, ...rest] = splitWords(example)
       if (command !== plan.command) return false
       commandLine([command, ...rest], plan)
       return true
@@ -77,7 +77,7 @@ export function examplesOf(plan: Plan): string[] {
     .filter(([, arg]) => !arg.required)
     .map(([name, arg]) => `${plain} --${kebab(name)}${arg.kind === 'flag' ? '' : ` ${sample(arg)}`}`)
   const made = [plain, ...flags, `${plain} --dry-run`, `${plain} --verbose`]
-  // Its examples name it as its scope does.
+  // The examples use the scope's name of the task.
   const standard = Object.entries(plan.task.scope?.tasks?.() ?? {}).find(([, task]) => task === plan.task)?.[0]
   const renamed = plan.task.examples.map(example =>
     example.replace(/^\S+/, name => (standard !== undefined && name === kebab(standard) ? plan.command : name)),
@@ -89,7 +89,7 @@ export function examplesOf(plan: Plan): string[] {
   )
 }
 
-/** A value that the argument takes. */
+/** A valid value of the argument. */
 function sample(arg: Arg): string {
   const candidates = [...(arg.choices ?? []), '3', '30s', 'example', '2026-01-31', '1.2.3', 'https://example.com']
   const accepted = candidates.find(candidate => {
@@ -104,27 +104,27 @@ function sample(arg: Arg): string {
 }
 
 /** The words of a command line, with quotes as in a shell. */
-function words(line: string): string[] {
+function splitWords(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
     ([, double, single, bare]) => double ?? single ?? bare ?? '',
   )
 }
 
-function aboutOf(arg: Arg): string {
+function descriptionOf(arg: Arg): string {
   const choices = arg.choices?.join(' or ')
   return choices === undefined || arg.description.includes(choices)
     ? arg.description
     : `${arg.description} (${choices})`
 }
 
-function spelled(name: string, flag: { type: string; short?: string; placeholder?: string }): string {
+function flagText(name: string, flag: { type: string; short?: string; placeholder?: string }): string {
   const short = flag.short === undefined ? '' : `-${flag.short}, `
   return `${short}--${name}${flag.type === 'boolean' || flag.type === 'flag' ? '' : ` <${flag.placeholder ?? name}>`}`
 }
 
 type Rows = readonly (readonly [string, string])[]
 
-/** Two columns behind an indent, in lines. */
+/** The lines of an indented table with two columns. */
 const tableLines = (rows: Rows, columns: number | undefined): string[] =>
   rows.length === 0
     ? []

@@ -1,7 +1,7 @@
-/** The program `task`: words in, exit code out. */
+/** The program `task`. */
 import { readFileSync, writeSync } from 'node:fs'
 import { relative } from 'node:path'
-import { whatIsLost, whenCutShort } from '../engine/ending.ts'
+import { guardExit, trackWrites } from '../engine/ending.ts'
 import { report } from '../engine/error-report.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
 import type { ProcessHooks } from '../engine/run.ts'
@@ -17,7 +17,7 @@ import { hideSecrets, scopesOf } from '../secrets/collect.ts'
 import { maskingInGithub, runnerListens } from '../secrets/github-masks.ts'
 import { type Redactor, redactor } from '../secrets/redact.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from '../taskfile/load.ts'
-import { exportLine, type Naming, namingOf, programWords } from './command-names.ts'
+import { exportLine, type Naming, namingOf, programText } from './command-names.ts'
 import { COMPLETION, kebab } from './commands-of.ts'
 import {
   commandAfterHelp,
@@ -31,65 +31,65 @@ import {
 import { commandText, listText } from './help.ts'
 import { nearest } from './suggest.ts'
 
-/** Resolves to the exit code, when everything that was printed has been written. */
+/** Runs a command line. Resolves to the exit code when all output has been written. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdout, stderr } = process
-  const lost = [stdout, stderr].map(whatIsLost)
+  const flushes = [stdout, stderr].map(trackWrites)
   let began = false
   const write = (fd: 1 | 2, text: string) => void [stdout, stderr][fd - 1]?.write(text)
-  const cutShort = whenCutShort(fault => {
-    // A Tab says nothing of what goes wrong.
-    return asksForTab(argv) ? fault.exitCode : told(fault, argv, { began, write: writeNow })
+  const exitGuard = guardExit(fault => {
+    // A completion prints no errors.
+    return isCompletion(argv) ? fault.exitCode : reportError(fault, argv, { began, write: writeNow })
   })
-  const exit = await answer(argv, () => {
+  const exit = await execute(argv, () => {
     began = true
-  }).catch((error: unknown) => told(error, argv, { began, write }))
-  // It is told how this ended. What is left over, such as a timer of the Taskfile's, cannot change that any more.
+  }).catch((error: unknown) => reportError(error, argv, { began, write }))
+  // The result has been reported; a later error, such as in a timer of the Taskfile, must not change the exit code any more.
   process.on('uncaughtException', () => undefined)
-  const [unsaid] = await Promise.all(lost.map(waiting => waiting()))
-  cutShort.settled()
-  if (!unsaid || exit !== 0) return exit
-  const fault = runnerFaults.OUTPUT_LOST({ why: unsaid.code === 'EPIPE' ? 'its reader has left' : unsaid.message })
-  // Who reads a list through `head` has seen enough; of a run, how it ended is worth a word.
-  return unsaid.code === 'EPIPE' && !began ? fault.exitCode : told(fault, [], { began: true, write: writeNow })
+  const [lost] = await Promise.all(flushes.map(flush => flush()))
+  exitGuard.settled()
+  if (!lost || exit !== 0) return exit
+  const fault = runnerFaults.OUTPUT_LOST({ why: lost.code === 'EPIPE' ? 'its reader has closed it' : lost.message })
+  // A closed pipe is reported only for a run: the reader of a list, such as `head`, may close it early.
+  return lost.code === 'EPIPE' && !began ? fault.exitCode : reportError(fault, [], { began: true, write: writeNow })
 }
 
-/** What the scripts of `task completion` ask when Tab is pressed. */
-const asksForTab = (argv: readonly string[]): boolean => argv[0] === COMPLETION && argv[1] === '--'
+/** Whether this is the command that the completion scripts run. */
+const isCompletion = (argv: readonly string[]): boolean => argv[0] === COMPLETION && argv[1] === '--'
 
-/** Where no later turn comes to write in. */
+/** Writes synchronously, because the event loop has ended. */
 function writeNow(fd: 1 | 2, text: string): void {
   try {
     writeSync(fd, text)
   } catch {
-    // Nobody is there to read it.
+    // The reader has closed it.
   }
 }
 
-/** Writes an error that no run has told, to the file descriptor where it belongs. Returns its exit code. */
-function told(
+/** Writes an error that no run has reported: to stdout with `--json`, else to stderr. Returns its exit code. */
+function reportError(
   error: unknown,
   argv: readonly string[],
   { began, write }: { readonly began: boolean; write(fd: 1 | 2, text: string): void },
 ): number {
   const plain = report(error, { folder: '.', files: [] })
-  const names = namingOf({ ...BARE, program: programWords(taskfileIn(argv)) })
-  const words = { ...plain, message: names(plain.message), next: names(plain.hint) }
-  // Before a task runs nothing was contacted, whatever it was that went wrong.
-  const exit = began || words.exitCode !== 1 ? words.exitCode : 2
-  if (argv.includes('--json')) write(1, failure({ ...words, exitCode: exit }))
-  else write(2, `${visible(errorLines({ type: 'error', during: 'run', ...words }, false).join('\n'))}\n`)
+  const names = namingOf({ ...BARE, program: programText(taskfileIn(argv)) })
+  const named = { ...plain, message: names(plain.message), hint: names(plain.hint) }
+  // Exit code 2 means that nothing was contacted, which holds for every error before a task runs.
+  const exit = began || named.exitCode !== 1 ? named.exitCode : 2
+  if (argv.includes('--json')) write(1, failureEvents({ ...named, exitCode: exit }))
+  else write(2, `${visible(errorLines({ type: 'error', during: 'run', ...named }, false).join('\n'))}\n`)
   return exit
 }
 
-/** For what names the commands of the Taskfile already. */
+/** For texts that already use the names of the Taskfile. */
 const BARE: Omit<Naming, 'program'> = { commands: new Map(), scope: undefined, source: '' }
 
-/** The events of a command that could not begin. */
-const failure = (words: Report): string => events({ type: 'error', during: 'run', ...words }, words.exitCode)
+/** The JSON events of a command that could not start. */
+const failureEvents = (error: Report): string => events({ type: 'error', during: 'run', ...error }, error.exitCode)
 
-/** What was asked for where no task ran, as its events. */
-const answered = (text: string, data: unknown): string =>
+/** The JSON events of a command that runs no task, such as help. */
+const textEvents = (text: string, data: unknown): string =>
   events({ type: 'show', text, ...(data !== undefined && { data }) }, 0, data)
 
 function events(only: RunEvent, exit: number, data?: unknown): string {
@@ -112,12 +112,12 @@ function events(only: RunEvent, exit: number, data?: unknown): string {
 }
 
 /** @param begin called before a task runs: until then nothing was contacted */
-async function answer(argv: readonly string[], begin: () => void): Promise<number> {
-  if (asksForTab(argv)) return offer(argv.slice(2))
+async function execute(argv: readonly string[], begin: () => void): Promise<number> {
+  if (isCompletion(argv)) return complete(argv.slice(2))
   const { globals, command } = globalsOf(argv)
-  const said = (text: string, data?: unknown) => (globals.json ? answered(text, data) : `${text}\n`)
+  const output = (text: string, data?: unknown) => (globals.json ? textEvents(text, data) : `${text}\n`)
   const print = (text: string) => {
-    process.stdout.write(said(text))
+    process.stdout.write(output(text))
     return 0
   }
   if (command === undefined) onlyGlobals(argv)
@@ -137,22 +137,22 @@ async function answer(argv: readonly string[], begin: () => void): Promise<numbe
     const { commands } = taskfile
     await hideSecrets(taskfile, hidden)
     const columns = globals.json ? undefined : terminalColumns()
-    const program = namingOf({ ...BARE, program: programWords(globals.taskfile) })
+    const program = namingOf({ ...BARE, program: programText(globals.taskfile) })
     const list = () => {
       const data = [...commands].map(([name, { title }]) => ({ name, title }))
-      captured.out(said(program(listText(commands, relative(cwd, file), columns)), data))
+      captured.out(output(program(listText(commands, relative(cwd, file), columns)), data))
       return 0
     }
     const explain = (name: string) => {
       const plan = planned(taskfile, name)
       onlyFlagsOf(argv, plan)
-      captured.out(said(program(commandText(plan, columns))))
+      captured.out(output(program(commandText(plan, columns))))
       return 0
     }
     if (command === undefined) return list()
     if (command === HELP && !commands.has(HELP)) {
-      const about = commandAfterHelp(argv)
-      return about === undefined ? list() : explain(about)
+      const name = commandAfterHelp(argv)
+      return name === undefined ? list() : explain(name)
     }
     if (globals.help) return explain(command)
     const plan = planned(taskfile, command)
@@ -162,10 +162,10 @@ async function answer(argv: readonly string[], begin: () => void): Promise<numbe
   }
 }
 
-/** What a person types who does not know yet that it is `--help`. A Taskfile may have a task of that name. */
+/** `task help deploy` is the same as `task deploy --help`, unless the Taskfile has a task of that name. */
 const HELP = 'help'
 
-/** Where we are; also a folder that somebody has removed meanwhile is an answer. */
+/** @throws FOLDER_GONE if the working folder was removed */
 function workingFolder(): string {
   try {
     return process.cwd()
@@ -174,8 +174,8 @@ function workingFolder(): string {
   }
 }
 
-/** What the scripts of `task completion` ask. */
-async function offer(words: readonly string[]): Promise<number> {
+/** Prints the candidates for the completion scripts. */
+async function complete(words: readonly string[]): Promise<number> {
   const { printCandidates } = await import('./completion-command.ts')
   await printCandidates(words, async named => {
     const { commands } = await loadTaskfile(findTaskfile(process.cwd(), named), process.env)
@@ -187,15 +187,15 @@ async function offer(words: readonly string[]): Promise<number> {
 function planned({ commands, file }: Taskfile, command: string): Plan {
   const task = commands.get(command)
   if (task) return planOf(command, task, commands)
-  const offered = [...scopesOf(commands.values())].flatMap(scope => Object.entries(scope.tasks?.() ?? {}))
-  const [name, meant] = offered.find(([one]) => one === command || kebab(one) === command) ?? []
-  const other = [...commands].find(([, one]) => one === meant)?.[0]
+  const standard = [...scopesOf(commands.values())].flatMap(scope => Object.entries(scope.tasks?.() ?? {}))
+  const [name, meant] = standard.find(([key]) => key === command || kebab(key) === command) ?? []
+  const other = [...commands].find(([, exported]) => exported === meant)?.[0]
   const line = name && other === undefined ? exportLine(name, readFileSync(file, 'utf8')) : undefined
   const near = other ?? nearest(command, [...commands.keys(), COMPLETION])
   throw runnerFaults.UNKNOWN_TASK({ name: command, near, line })
 }
 
-interface Ground {
+interface PerformDeps {
   readonly taskfile: Taskfile
   readonly captured: Capture
   readonly hidden: Redactor
@@ -206,7 +206,7 @@ async function perform(
   whole: Plan,
   argv: readonly string[],
   globals: Globals,
-  { taskfile: { file, folder, files, commands }, captured, hidden, begin }: Ground,
+  { taskfile: { file, folder, files, commands }, captured, hidden, begin }: PerformDeps,
 ): Promise<number> {
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
@@ -227,29 +227,29 @@ async function perform(
     redactor: hidden,
     renderer: { ...renderer, leave },
     names: namingOf({
-      program: programWords(globals.taskfile),
+      program: programText(globals.taskfile),
       commands,
       scope: [...scopesOf([plan.task])].find(scope => scope.tasks),
       source: readFileSync(file, 'utf8'),
     }),
-    outside: { ...outside, onLine: captured.onLine },
+    hooks: { ...processHooks, onLine: captured.onLine },
   })
 }
 
-/** A terminal that does not know its width says 0. */
+/** Undefined without a terminal, or if its width is unknown, which it reports as 0. */
 const terminalColumns = (): number | undefined => (process.stdout.isTTY && process.stdout.columns) || undefined
 
-/** The least columns of a terminal for the tree. */
-const NARROW = 40
+/** Minimum columns of a terminal for the tree renderer. */
+const TREE_COLUMNS = 40
 
 /** The tree on an interactive terminal; plain lines elsewhere, in a dry run and with `--verbose`. */
 async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<Renderer> {
   if (globals.json) return jsonRenderer(sinks)
   const { CI, NO_COLOR, TERM } = process.env
-  const person = process.stdin.isTTY && process.stdout.isTTY && !CI
-  const read: ReadTyped | undefined = person ? (echo, signal) => readTyped(process.stdin, echo, signal) : undefined
+  const interactive = process.stdin.isTTY && process.stdout.isTTY && !CI
+  const read: ReadTyped | undefined = interactive ? (echo, signal) => readTyped(process.stdin, echo, signal) : undefined
   const columns = terminalColumns()
-  const tree = process.stdout.isTTY && process.stdout.columns >= NARROW && !CI && !NO_COLOR && TERM !== 'dumb'
+  const tree = process.stdout.isTTY && process.stdout.columns >= TREE_COLUMNS && !CI && !NO_COLOR && TERM !== 'dumb'
   if (!tree || globals.verbose || globals.dryRun)
     return forPeople(plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read, columns }))
   const { treeRenderer } = await import('../output/tree.ts')
@@ -263,7 +263,7 @@ const writeTo = (sinks: Sinks) => (text: string) => {
   return true
 }
 
-const outside: Omit<ProcessHooks, 'onLine'> = {
+const processHooks: Omit<ProcessHooks, 'onLine'> = {
   onSignal(listener) {
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
     for (const signal of signals) process.on(signal, listener)
@@ -272,10 +272,10 @@ const outside: Omit<ProcessHooks, 'onLine'> = {
     }
   },
   onStray(listener) {
-    // Without a listener of its own a rejection becomes an uncaught exception.
+    // Without an `unhandledRejection` listener, a rejection becomes an uncaught exception.
     process.on('uncaughtException', listener)
     return () => {
-      // The result has been reported. A rejection that comes later, as of a command that nobody waited for, must not change the exit code.
+      // The result has been reported. A later rejection, such as of a command that nobody awaited, must not change the exit code.
       process.off('uncaughtException', listener).on('uncaughtException', () => undefined)
     }
   },

@@ -1,4 +1,4 @@
-/** The name that was probably meant, for "did you mean": at most a third of its letters differ, or it alone begins so. */
+/** The name for a "did you mean": at most a third of its letters differ, or it is the only name that starts with the typed text. */
 export function nearest(typed: string, names: Iterable<string>): string | undefined {
   const all = [...names]
   let best: { name: string; distance: number } | undefined
@@ -9,11 +9,11 @@ export function nearest(typed: string, names: Iterable<string>): string | undefi
   if (!best) return undefined
   const allowed = Math.max(1, Math.ceil(Math.max(typed.length, best.name.length) / 3))
   if (best.distance <= allowed && best.distance < best.name.length) return best.name
-  const [begun, other] = all.filter(name => typed !== '' && name.toLowerCase().startsWith(typed.toLowerCase()))
-  return other === undefined ? begun : undefined
+  const [match, other] = all.filter(name => typed !== '' && name.toLowerCase().startsWith(typed.toLowerCase()))
+  return other === undefined ? match : undefined
 }
 
-/** Optimal string alignment: letters put in, left out, changed, or two neighbours swapped. */
+/** Optimal string alignment distance: insertions, deletions, substitutions, and swaps of two neighbours. */
 function edits(from: string, to: string): number {
   let before: number[] = []
   let last = Array.from({ length: to.length + 1 }, (_, i) => i)

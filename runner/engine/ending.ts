@@ -1,29 +1,29 @@
-/** Keeps an ending that is no success from looking like one: a run that was cut short, and output that nobody got. */
+/** Detects runs that look successful but are not: an early end of the process, and lost output. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
 
 /**
- * When the process ends with 0 before `settled` was called, as when a task calls `process.exit()`, or when nothing is left to happen,
- * that is told, and it ends with the exit code that `tell` returns.
+ * If the process exits with 0 before `settled` was called, because a task calls `process.exit()` or the event loop is empty, `report` gets a fault and
+ * returns the exit code to use.
  */
-export function whenCutShort(tell: (fault: Fault) => number): { settled(): void } {
-  const ending = (code: number) => {
-    if (code === 0) process.exitCode = tell(runnerFaults.NO_RESULT(undefined))
+export function guardExit(report: (fault: Fault) => number): { settled(): void } {
+  const onExit = (code: number) => {
+    if (code === 0) process.exitCode = report(runnerFaults.NO_RESULT(undefined))
   }
-  process.once('exit', ending)
-  return { settled: () => void process.off('exit', ending) }
+  process.once('exit', onExit)
+  return { settled: () => void process.off('exit', onExit) }
 }
 
 type Stream = Pick<NodeJS.WriteStream, 'on' | 'write'>
 
-/** Resolves when all that was written to a stream is out, to the reason why some of it was lost, if it was. */
-export function whatIsLost(stream: Stream): () => Promise<NodeJS.ErrnoException | undefined> {
+/** Returns a function that waits until everything written to the stream is flushed, and resolves to the error if some of it was lost. */
+export function trackWrites(stream: Stream): () => Promise<NodeJS.ErrnoException | undefined> {
   let lost: NodeJS.ErrnoException | undefined
   const note = (error: Error | null | undefined) => {
     if (error) lost ??= error
   }
-  // Who reads our output may leave, as `head` does. A deploy goes on to its end.
+  // The reader of our output, such as `head`, may close it; a deploy continues nevertheless.
   stream.on('error', note)
   return async () => {
     await new Promise<void>(resolve => stream.write('', error => resolve(note(error))))

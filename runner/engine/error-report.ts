@@ -1,4 +1,4 @@
-/** Words for anything that a task may throw. */
+/** Turns anything that a task may throw into a report. */
 
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,9 +8,9 @@ import { type Fault, isFault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
 import { isOwnCode, packagePath } from '../package.ts'
 
-/** What is known of the Taskfile when an error is put into words. */
+/** The Taskfile, to find the place of an error in it. */
 export interface Source {
-  /** The folder that shown paths are relative to. */
+  /** Shown paths are relative to this folder. */
   readonly folder: string
   /** The Taskfile and the files that it imports, as absolute paths. */
   readonly files: readonly string[]
@@ -28,13 +28,14 @@ export function report(thrown: unknown, source: Source): Report {
     return {
       code: 'THROWN',
       exitCode: 1,
-      message: `A task threw ${inspect(thrown)}, which is no Error.`,
-      hint: 'Throw an Error: it knows where it came from.',
+      message: `A task threw ${inspect(thrown)}, which is not an Error.`,
+      hint: 'Throw an Error, which records where it was thrown.',
     }
 
   const at = placeIn(thrown, source)
   const cause = thrown.cause instanceof Error ? [`caused by ${thrown.cause.name}: ${thrown.cause.message}`] : []
-  const parts = thrown instanceof AggregateError ? thrown.errors.map(one => `- ${one?.message ?? inspect(one)}`) : []
+  const parts =
+    thrown instanceof AggregateError ? thrown.errors.map(error => `- ${error?.message ?? inspect(error)}`) : []
   const [first = '', ...more] = thrown.message.split('\n')
   const detail = [...more, ...parts, ...cause].join('\n')
   return {
@@ -48,7 +49,7 @@ export function report(thrown: unknown, source: Source): Report {
   }
 }
 
-/** The fault for an import of our own that found no package, as where nobody has installed any; undefined for every other error. */
+/** The fault for an import of switchyard that found no package, such as before `npm install`; undefined for other errors. */
 export function missingPackage(thrown: unknown): Fault | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown) || thrown.code !== 'ERR_MODULE_NOT_FOUND') return undefined
   const [, name, importer] = /^Cannot find package '([^']+)' imported from (.+)$/.exec(thrown.message) ?? []
@@ -56,7 +57,7 @@ export function missingPackage(thrown: unknown): Fault | undefined {
   return runnerFaults.PACKAGE_MISSING({ name, folder: packagePath('').replace(/\/$/, '') }, thrown)
 }
 
-/** What this needs of zx's error. zx itself is not imported here: this room must be able to speak without it. */
+/** The used fields of zx's error. zx itself is not imported, because errors are reported also without it. */
 interface ProcessOutput extends Error {
   readonly exitCode: number | null
   readonly signal: string | null
@@ -67,7 +68,7 @@ interface ProcessOutput extends Error {
 const isProcessOutput = (thrown: unknown): thrown is ProcessOutput =>
   thrown instanceof Error && Object.prototype.toString.call(thrown) === '[object ProcessOutput]'
 
-/** Parses the `command:` and `host:` lines that our shells, local and remote, add to zx's errors. */
+/** Reports an error of zx; parses the `command:` and `host:` lines that our local and remote shells add to it. */
 function reportCommand(thrown: ProcessOutput, source: Source): Report {
   if (isFault(thrown.cause)) return report(thrown.cause, source)
   const from = /\n {4}at (.*)\n {4}command: ([\s\S]*?)(?:\n {4}host: (.*))?(?:\n {4}exit code: .*[\s\S]*)?$/.exec(
@@ -102,14 +103,14 @@ function reportCommand(thrown: ProcessOutput, source: Source): Report {
 
 const tail = (text: string, lines: number) => text.trimEnd().split('\n').slice(-lines).join('\n')
 
-/** The first place on an error's stack that is in the Taskfile or what it imports. */
+/** The first stack frame in the Taskfile or a file that it imports. */
 function placeIn(error: Error, source: Source): string | undefined {
   const frames = (error.stack ?? '').split('\n').filter(line => /^\s+at /.test(line))
   const own = frames.find(frame => source.files.some(file => frame.includes(`${file}:`)))
   return own === undefined ? undefined : shown(own, source)
 }
 
-/** `async Object.run (file:///x/Taskfile.ts:3:5)` is `Taskfile.ts:3:5`. */
+/** Shortens `async Object.run (file:///x/Taskfile.ts:3:5)` to `Taskfile.ts:3:5`. */
 function shown(frame: string, { folder }: Source): string {
   const place = /\(?((?:file:\/\/)?[^()]*?:\d+:\d+)\)?$/.exec(frame.trim().replace(/^at (?:async )?/, ''))?.[1]
   if (place === undefined) return frame.trim()

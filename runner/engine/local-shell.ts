@@ -1,4 +1,4 @@
-/** zx on this machine, tied to one step: its output is the step's, and Ctrl-C ends its commands. */
+/** zx on this machine for one step: its output belongs to the step, and an interruption ends its commands. */
 
 import { spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
@@ -11,15 +11,15 @@ import type { Shell, ShellOptions } from '../task.ts'
 
 export interface LocalShell {
   readonly $: Shell
-  /** Runs a step so that what zx makes by itself, as in `.pipe`, has the same settings. */
+  /** Runs a step with the same settings for commands that zx creates itself, such as in `.pipe`. */
   inside<T>(work: () => T): T
 }
 
 export interface LocalShellOptions {
   readonly cwd: string
-  /** Tells the step to stop. */
+  /** Aborted when the step has to stop. */
   readonly signal: AbortSignal
-  /** Tells that the run is over: what nobody waited for is ended too. */
+  /** Aborted at the end of the run, to end commands that nobody awaited. */
   readonly over: AbortSignal
   /** Print commands instead of running them. */
   readonly dryRun: boolean
@@ -27,10 +27,10 @@ export interface LocalShellOptions {
   log(line: string): void
 }
 
-/** How long a command that was told to end may take, in milliseconds. */
+/** Milliseconds from SIGTERM to SIGKILL. */
 const KILL_AFTER = 5_000
 
-/** zx has to be loaded before the first template is called, because a template returns at once. */
+/** Asynchronous because zx is loaded here: a template has to return synchronously. */
 export async function localShell(options: LocalShellOptions): Promise<LocalShell> {
   const zx = await import('zx/core')
   const settings: Partial<ZxOptions> = {
@@ -41,14 +41,14 @@ export async function localShell(options: LocalShellOptions): Promise<LocalShell
     verbose: true,
     quiet: false,
     nothrow: false,
-    // A process group of its own: a Ctrl-C of the terminal reaches only us, and we end the whole group.
+    // In a process group of its own, so that Ctrl-C reaches only this process, which ends the whole group.
     detached: true,
   }
   const withOptions = (more: ShellOptions): Shell => {
-    const made = zx.$({ ...settings, ...(more as Partial<ZxOptions>) })
+    const zxShell = zx.$({ ...settings, ...(more as Partial<ZxOptions>) })
     const shell = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): ProcessPromise | Shell => {
       if (!Array.isArray(first)) return withOptions({ ...more, ...(first as ShellOptions) })
-      return nameInErrors(made(first as unknown as TemplateStringsArray, ...values), callSite(shell))
+      return nameInErrors(zxShell(first as unknown as TemplateStringsArray, ...values), callSite(shell))
     }
     return shell as Shell
   }
@@ -62,7 +62,7 @@ export async function localShell(options: LocalShellOptions): Promise<LocalShell
   }
 }
 
-/** zx tells what happens through its `log`; of itself it would print some of it. */
+/** Handles zx's log entries, some of which it would print itself. */
 function logging({ redactor, log }: LocalShellOptions): ZxOptions['log'] {
   const cutters = new Map<string, LineCutter>()
   return entry => {
@@ -73,7 +73,7 @@ function logging({ redactor, log }: LocalShellOptions): ZxOptions['log'] {
       cutters.set(key, cutter)
       cutter.write(entry.data)
     }
-    // zx ends the last line by itself, in the same turn but after it has told the end.
+    // zx writes the end of the last line in the same tick, after the `end` entry.
     if (entry.kind === 'end')
       queueMicrotask(() => {
         for (const key of [`${entry.id} stdout`, `${entry.id} stderr`]) {
@@ -86,12 +86,12 @@ function logging({ redactor, log }: LocalShellOptions): ZxOptions['log'] {
 
 type Spawned = { cwd?: string; env?: NodeJS.ProcessEnv; stdio?: 'pipe'; shell?: string }
 
-/** Ends a command's whole process group when the step is told to stop, also when the caller gave zx another signal. */
+/** Ends a command's whole process group when the step is stopped, even if the caller passed zx another signal. */
 function running({ signal, over }: LocalShellOptions) {
   return (command: string, args: string[], options: Spawned) => {
-    // Where nothing has set SHLVL, as under cron, bash takes a socket on its input for rsh, and reads ~/.bashrc first.
+    // Without SHLVL, as under cron, a bash whose stdin is a socket assumes rsh and reads ~/.bashrc.
     const child = spawn(command, args, { ...options, env: { SHLVL: '1', ...options.env } })
-    // Nobody reads on, as in `.pipe` to a command that has ended: its exit code tells what there is to tell.
+    // Ignores a write to a command that has ended, such as in `.pipe`: its exit code is what counts.
     child.stdin?.on('error', () => undefined)
     const end = (name: NodeJS.Signals) => {
       try {
@@ -118,7 +118,7 @@ function running({ signal, over }: LocalShellOptions) {
   }
 }
 
-/** What zx takes for a process that ended well at once. What the caller set for the command stands before it. */
+/** Prints a command, after the `env` and `cwd` of its caller, and returns a process that has exited with 0. */
 function printing({ cwd, log }: LocalShellOptions, quote: (word: string) => string) {
   return (command: string, _args: string[], options: Spawned) => {
     const plain = command.replace(/^set -euo pipefail;/, '')
@@ -148,8 +148,8 @@ function printing({ cwd, log }: LocalShellOptions, quote: (word: string) => stri
 }
 
 /**
- * zx's errors say where the command was called and how it ended, but not what it was; and its idea of the caller is the
- * first file on the stack, which is this one. zx reads `from` when the command has ended, so it can be given here.
+ * zx's errors name the caller and the exit code but not the command, and would name this file as the caller. zx reads `from` only when the command has
+ * ended, so it can be replaced here.
  */
 function nameInErrors(promise: ProcessPromise, from: string): ProcessPromise {
   const { _snapshot: snapshot } = promise as unknown as { _snapshot: { cmd: string } }

@@ -1,15 +1,15 @@
-/** In which order the tasks of a command run. */
+/** The tasks of a command in the order in which they run. */
 import { kebab } from '../cli/commands-of.ts'
 import { runnerFaults } from '../faults.ts'
 import type { AnyTask, Arg } from '../task.ts'
 
-/** A task at its place in a run. */
+/** A task of a plan. */
 export interface Step {
-  /** Its command's name; for a task that is not exported, made from its title. Unique in a plan. */
+  /** The name of its command, or a name derived from its title if it is not exported. Unique in a plan. */
   readonly name: string
   readonly title: string
   readonly task: AnyTask
-  /** Itself and all that it needs, near or far: whose arguments and results it may use. */
+  /** The task and everything that it needs, directly or indirectly: it may use their arguments and results. */
   readonly reach: ReadonlySet<AnyTask>
 }
 
@@ -19,12 +19,13 @@ export interface Plan {
   readonly title: string
   readonly task: AnyTask
   readonly steps: readonly Step[]
-  /** The arguments of all its steps: its own first, then in the order of the steps. */
+  /** The arguments of all steps: the command's own first, then in the order of the steps. */
   readonly args: ReadonlyMap<string, Arg>
 }
 
 /**
- * Needs come first, each task once, however many need it; flows keep their order, and are no steps themselves.
+ * Plans a command: needs come before the tasks that need them, and each task is one step, however many need it. Flows keep their order and are not steps
+ * themselves.
  *
  * @throws CYCLE, NEED_UNDEFINED, INTERACTIVE_NOT_LAST, ARGUMENT_CLASH
  */
@@ -36,19 +37,19 @@ export function planOf(command: string, task: AnyTask, names: ReadonlyMap<string
 
   const nameOf = naming(names)
   const reaches = new Map<AnyTask, Set<AnyTask>>()
-  for (const one of order) {
-    reaches.set(one, new Set([one, ...one.needs.flatMap(need => [...(reaches.get(need) ?? [])])]))
+  for (const task of order) {
+    reaches.set(task, new Set([task, ...task.needs.flatMap(need => [...(reaches.get(need) ?? [])])]))
   }
-  const steps = tasks.map(one => ({
-    name: nameOf(one),
-    title: one.title,
-    task: one,
-    reach: reaches.get(one) ?? new Set([one]),
+  const steps = tasks.map(task => ({
+    name: nameOf(task),
+    title: task.title,
+    task,
+    reach: reaches.get(task) ?? new Set([task]),
   }))
   return { command, title: task.title, task, steps, args: argsOf(command, [task, ...tasks]) }
 }
 
-/** Depth first. Throws on a circle, and on what is not a task. */
+/** All tasks, needs first. @throws CYCLE, NEED_UNDEFINED */
 function sorted(root: AnyTask): AnyTask[] {
   const done = new Set<AnyTask>()
   const path: AnyTask[] = []
@@ -97,7 +98,7 @@ function argsOf(command: string, tasks: readonly AnyTask[]): ReadonlyMap<string,
   return new Map([...found].map(([name, { arg }]) => [name, arg]))
 }
 
-/** The same argument, or one the optional form of the other: then it is required. */
+/** The argument to use if two tasks declare it: undefined if they conflict, the required one if the other is its optional form. */
 function agree(a: Arg, b: Arg): Arg | undefined {
   if (a === b || a.optional() === b) return a
   return b.optional() === a ? b : undefined

@@ -1,6 +1,6 @@
 /**
- * The engine: runs the steps of a plan in order, hands each what the ones that it needs have returned, and unwinds them,
- * newest first, when one fails or the run is interrupted.
+ * The engine: runs the steps of a plan in order, passes each the results of the steps that it needs, and undoes them, newest first, if one fails or the
+ * run is interrupted.
  */
 import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -18,52 +18,56 @@ import { confirming, createStepContext } from './step-context.ts'
 
 export interface Run {
   readonly plan: Plan
-  /** The values of the arguments, by name. */
+  /** The argument values, by name. */
   readonly values: Readonly<Record<string, unknown>>
   readonly source: Source
   readonly dryRun: boolean
   readonly timings: boolean
   readonly redactor: Redactor
   readonly renderer: Renderer
-  /** Gives the commands in a message the names that they have in the Taskfile. */
+  /** Replaces the commands in a message by their names in the Taskfile. */
   names?(text: string): string
-  readonly outside: ProcessHooks
-  /** How long a step may take to stop when it is interrupted, and a scope to close, in milliseconds. */
+  readonly hooks: ProcessHooks
+  /**
+   * Milliseconds that a step may take to stop after an interruption, and a scope to close.
+   *
+   * @default 10_000
+   */
   readonly grace?: number
 }
 
-/** What happens to a run from outside. A listener is called until the function that it got is. */
+/** Events of the process. Each method adds a listener and returns a function that removes it. */
 export interface ProcessHooks {
   /** SIGINT, SIGTERM and SIGHUP. */
   onSignal(listener: (signal: string) => void): () => void
-  /** Errors that nobody catches, such as a rejection without a handler. */
+  /** Uncaught errors, such as a rejection without a handler. */
   onStray(listener: (error: unknown) => void): () => void
-  /** The event loop is empty, but the run has not ended. */
+  /** The event loop is empty although the run has not ended. */
   onStarved(listener: () => void): () => void
-  /** Lines that something in this process printed past the kit, such as with `console.log`. */
+  /** Lines that code in this process printed without the context, such as by `console.log`. */
   onLine(listener: (line: string) => void): () => void
-  /** Ends the program at once. */
+  /** Ends the process at once. */
   exit(code: number): void
 }
 
 const GRACE = 10_000
-/** A shorter grace period for an empty event loop: only abort handlers can still make progress. */
+/** Milliseconds; the grace period for an empty event loop, when only abort handlers can still make progress. */
 const STARVED_GRACE = 1_000
 
-/** Resolves to the exit code, when all is undone and closed. Everything that happens is told to the renderer. */
+/** Runs a plan; the renderer gets an event for everything that happens. Resolves to the exit code when all is undone and closed. */
 export async function run(setting: Run): Promise<number> {
-  const { plan, source, dryRun, redactor, renderer, outside, grace = GRACE } = setting
-  const hiddenTell = redactingEmitter(renderer, redactor, setting.names)
+  const { plan, source, dryRun, redactor, renderer, hooks, grace = GRACE } = setting
+  const emitRedacted = redactingEmitter(renderer, redactor, setting.names)
   const began = performance.now()
-  /** Undo steps get a signal of their own: the run's is aborted when they start. */
+  /** Undo steps get a separate signal, because that of the run is aborted when they start. */
   const forward = new AbortController()
   const back = new AbortController()
   const over = new AbortController()
-  // Each command listens to them, and a step may have many at a time.
+  // Each command adds a listener, and a step may run many at a time.
   setMaxListeners(0, forward.signal, back.signal, over.signal)
   const halted = deferred()
   const results = new Map<AnyTask, object>()
-  const begun: Step[] = []
+  const started: Step[] = []
   const undone: Step[] = []
   const left: Step[] = []
   const timings: Timing[] = []
@@ -87,11 +91,11 @@ export async function run(setting: Run): Promise<number> {
     hide: redactor.hide,
     confirm: confirm(forward.signal),
   })
-  const tell = (event: RunEvent) => {
+  const emit = (event: RunEvent) => {
     if (event.type === 'show') data = event.data
-    hiddenTell(event)
+    emitRedacted(event)
   }
-  const hands = (step: Step, { signal }: AbortController) =>
+  const contextFor = (step: Step, { signal }: AbortController) =>
     createStepContext(step, signal, {
       folder: source.folder,
       dryRun,
@@ -102,13 +106,13 @@ export async function run(setting: Run): Promise<number> {
       columns: renderer.columns,
       over: over.signal,
       confirm,
-      tell,
+      emit,
     })
 
   const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
-    const words = report(error, source)
-    if (during === 'run') exit = words.exitCode
-    tell({ type: 'error', during, ...(step && { step: step.name }), ...words })
+    const reported = report(error, source)
+    if (during === 'run') exit = reported.exitCode
+    emit({ type: 'error', during, ...(step && { step: step.name }), ...reported })
   }
   const stop = (error: unknown) => {
     halt = { error }
@@ -117,43 +121,43 @@ export async function run(setting: Run): Promise<number> {
   }
 
   const listening = [
-    outside.onSignal(signal => {
-      // A program that has the terminal also has its Ctrl-C.
+    hooks.onSignal(signal => {
+      // A program that has the terminal handles Ctrl-C itself.
       if (phase === 'run' && signal === 'SIGINT' && current?.task.interactive) return
       if (interrupted) {
-        const waiting = begun.toReversed().filter(step => step.task.undo && !undone.includes(step))
-        tell({ type: 'abandon', signal, left: waiting.map(({ title }) => title) })
+        const pending = started.toReversed().filter(step => step.task.undo && !undone.includes(step))
+        emit({ type: 'abandon', signal, left: pending.map(({ title }) => title) })
         forward.abort()
         back.abort()
-        return outside.exit(130)
+        return hooks.exit(130)
       }
       interrupted = true
       const now = phase === 'run' && current ? { step: current.name, title: current.title } : {}
-      tell({ type: 'interrupt', signal, ...now })
+      emit({ type: 'interrupt', signal, ...now })
       if (phase === 'run') stop(runnerFaults.INTERRUPTED({ signal }))
     }),
-    outside.onStray(error => (phase === 'run' && !halt ? stop(error) : fail(error, 'undo', current))),
-    outside.onStarved(() => {
+    hooks.onStray(error => (phase === 'run' && !halt ? stop(error) : fail(error, 'undo', current))),
+    hooks.onStarved(() => {
       const error = runnerFaults.WAITS_FOR_NOTHING({ doing: current ? `\`${current.title}\`` : 'The run' })
       if (phase === 'undo') return starved.reject(error)
       if (phase === 'close' || halt) return
       patience = Math.min(grace, STARVED_GRACE)
       stop(error)
     }),
-    outside.onLine(line => tell({ type: 'output', step: current?.name ?? '', line })),
+    hooks.onLine(line => emit({ type: 'output', step: current?.name ?? '', line })),
   ]
 
   const perform = async (step: Step): Promise<boolean> => {
     const start = performance.now()
     const before = scopes.traffic()
-    const about = { step: step.name, title: step.title }
+    const base = { step: step.name, title: step.title }
     current = step
     if (step.task.interactive) await renderer.leave()
-    tell({ type: 'start', ...about })
-    const ended = hands(step, forward)
+    emit({ type: 'start', ...base })
+    const ended = contextFor(step, forward)
       .then(({ context, shell }) => {
         forward.signal.throwIfAborted()
-        begun.push(step)
+        started.push(step)
         return shell.inside(() => step.task.run?.(context))
       })
       .then(
@@ -161,18 +165,18 @@ export async function run(setting: Run): Promise<number> {
         (error: unknown) => ({ error, value: undefined }),
       )
     let outcome = await Promise.race([ended, halted.promise])
-    // A Ctrl-C may first end what the step was waiting for, and be told to us in the next turn.
+    // Ctrl-C may end the command that the step awaits one tick before our signal handler runs.
     if (outcome && 'error' in outcome) await nextTurn()
     outcome ??= await withTimeout(patience, ended)
     const ms = Math.round(performance.now() - start)
-    if (!outcome) tell({ type: 'stuck', ...about, ms })
+    if (!outcome) emit({ type: 'stuck', ...base, ms })
     if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, outcome.value)
     const problem = halt ?? (outcome && 'error' in outcome ? outcome : undefined)
-    // Steps come one after the other, so what travelled meanwhile is the step's own, or was begun for a later one.
+    // Steps run one after the other, so the traffic is the step's own, or was started ahead for a later one.
     const traffic = since(scopes.traffic(), before)
-    const timing: Timing = { ...about, ms, ...(traffic && { traffic }) }
+    const timing: Timing = { ...base, ms, ...(traffic && { traffic }) }
     timings.push(timing)
-    tell({ type: 'end', ...timing, ok: !problem && programExit(step.task, results) === 0 })
+    emit({ type: 'end', ...timing, ok: !problem && programExit(step.task, results) === 0 })
     if (problem) fail(problem.error, 'run', step)
     current = undefined
     return !problem
@@ -180,13 +184,13 @@ export async function run(setting: Run): Promise<number> {
 
   const undo = async (step: Step): Promise<void> => {
     const start = performance.now()
-    const about = { type: 'undo', step: step.name, title: step.title } as const
-    const ended = (state: 'done' | 'failed') => tell({ ...about, state, ms: Math.round(performance.now() - start) })
+    const base = { type: 'undo', step: step.name, title: step.title } as const
+    const ended = (state: 'done' | 'failed') => emit({ ...base, state, ms: Math.round(performance.now() - start) })
     current = step
-    tell({ ...about, state: 'start' })
+    emit({ ...base, state: 'start' })
     starved = deferred()
     try {
-      const undoing = hands(step, back).then(({ context, shell }) =>
+      const undoing = contextFor(step, back).then(({ context, shell }) =>
         shell.inside(() => step.task.undo?.({ ...context, ...results.get(step.task) })),
       )
       await Promise.race([undoing, starved.promise])
@@ -204,18 +208,18 @@ export async function run(setting: Run): Promise<number> {
   if (!ok && !dryRun) {
     phase = 'undo'
     forward.abort(halt?.error)
-    const steps = begun.toReversed().filter(({ task }) => task.undo)
+    const steps = started.toReversed().filter(({ task }) => task.undo)
     if (steps.length > 0) await renderer.unwind(steps.map(({ name, title }) => ({ step: name, title })))
     for (const step of steps) await undo(step)
   }
   phase = 'close'
   for (const error of await scopes.close(grace)) fail(error, 'close')
-  for (const forget of listening) forget()
+  for (const unlisten of listening) unlisten()
   over.abort()
 
   if (ok) exit = exitOf(plan, results)
   const traffic = scopes.traffic()
-  tell({
+  emit({
     type: 'result',
     command: plan.command,
     title: plan.title,
@@ -233,7 +237,7 @@ export async function run(setting: Run): Promise<number> {
   return exit
 }
 
-/** A program that had the terminal ends us with its own exit code. */
+/** The exit code of an interactive last step becomes that of the run. */
 const exitOf = ({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number =>
   programExit(steps.at(-1)?.task, results)
 

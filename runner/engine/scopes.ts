@@ -1,4 +1,4 @@
-/** The resources of a run: each scope is opened when it is first wanted, once, and closed at the end. */
+/** The scopes of a run: each is opened once, on first use, and closed at the end. */
 
 import { withTimeout } from '../promises.ts'
 import type { OpenScope, RunSetting, Scope, Traffic } from '../task.ts'
@@ -6,9 +6,9 @@ import { sumOf } from '../traffic.ts'
 
 export interface Scopes {
   open(scope: Scope): Promise<OpenScope>
-  /** Of all of them together so far. */
+  /** The total of all scopes so far. */
   traffic(): Traffic | undefined
-  /** Closes them, the last one first, each in at most `grace` ms. Resolves to what went wrong. */
+  /** Closes the scopes, newest first, each in at most `grace` ms. Resolves to the errors. */
   close(grace: number): Promise<readonly unknown[]>
 }
 
@@ -16,9 +16,9 @@ export function scopesOf(setting: RunSetting): Scopes {
   const opened = new Map<Scope, Promise<OpenScope>>()
   const meters: (() => Traffic | undefined)[] = []
   const open = async (scope: Scope) => {
-    const made = await scope.open(setting)
-    meters.push(() => made.traffic?.())
-    return made
+    const session = await scope.open(setting)
+    meters.push(() => session.traffic?.())
+    return session
   }
   return {
     open(scope) {
@@ -42,7 +42,7 @@ export function scopesOf(setting: RunSetting): Scopes {
   }
 }
 
-/** The step that needed the scope has reported why it could not be opened; there is nothing to close. */
+/** An error of opening is ignored here: the step that needed the scope has reported it. */
 async function closed(opening: Promise<OpenScope>): Promise<true> {
   const opened = await opening.catch(() => undefined)
   await opened?.[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-/** Builds the context that a step's `run` receives: the kit, its scope's part, its arguments, and the results of the steps that it needs. */
+/** Builds the context of a step: the common part, that of its scope, its arguments, and the results of the steps that it needs. */
 import type { Renderer, RunEvent } from '../events.ts'
 import type { Redactor } from '../secrets/redact.ts'
 import type { AnyTask, TaskContext } from '../task.ts'
@@ -18,52 +18,52 @@ export interface StepContextOptions {
   readonly scopes: Scopes
   readonly values: Readonly<Record<string, unknown>>
   readonly results: ReadonlyMap<AnyTask, object>
-  /** Of the terminal, for what has to fit. */
+  /** Columns of the terminal; undefined without one. */
   readonly columns: number | undefined
-  /** Tells that the run is over. */
+  /** Aborted at the end of the run. */
   readonly over: AbortSignal
   confirm: ReturnType<typeof confirming>
-  tell(event: RunEvent): void
+  emit(event: RunEvent): void
 }
 
-/** Asks for confirmation; false when nobody can be asked. */
+/** Asks for confirmation; false without an interactive terminal. */
 export const confirming =
   (renderer: Renderer, redactor: Redactor) =>
   (signal: AbortSignal) =>
   async (question: string): Promise<boolean> =>
     /^y(es)?$/i.test((await renderer.ask(redactor.text(question), signal)) ?? '')
 
-/** @param signal the step's own: an undo step starts when that of the run has been aborted */
+/** @param signal the signal of the step: undo steps have one of their own, because that of the run is aborted when they start */
 export async function createStepContext(
   step: Step,
   signal: AbortSignal,
   options: StepContextOptions,
 ): Promise<StepContext> {
-  const { folder, dryRun, redactor, over, tell } = options
+  const { folder, dryRun, redactor, over, emit } = options
   const log = (text: string) => {
-    for (const line of redactor.text(text).split('\n')) tell({ type: 'output', step: step.name, line })
+    for (const line of redactor.text(text).split('\n')) emit({ type: 'output', step: step.name, line })
   }
   const shell = await localShell({ cwd: folder, signal, over, dryRun, redactor, log })
-  const kit: TaskContext = {
+  const common: TaskContext = {
     $: shell.$,
     signal,
     dryRun,
     log,
-    note: note => tell({ type: 'note', step: step.name, note }),
+    note: note => emit({ type: 'note', step: step.name, note }),
     show(text, data) {
-      const made = typeof text === 'string' ? text : text(options.columns)
-      tell({ type: 'show', text: made, ...(data !== undefined && { data }) })
+      const fitted = typeof text === 'string' ? text : text(options.columns)
+      emit({ type: 'show', text: fitted, ...(data !== undefined && { data }) })
     },
     confirm: options.confirm(signal),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))
-  return { context: { ...kit, ...opened?.context(kit), ...given(step, options) }, shell }
+  return { context: { ...common, ...opened?.context(common), ...inputsOf(step, options) }, shell }
 }
 
-/** The arguments of a step and of what it needs, near or far, and what those have returned. */
-function given({ task, reach }: Step, { values, results }: StepContextOptions): object {
+/** The arguments of a step and of everything that it needs, and the results of the latter. */
+function inputsOf({ task, reach }: Step, { values, results }: StepContextOptions): object {
   const context: Record<string, unknown> = {}
   for (const { args } of reach) for (const name of Object.keys(args)) context[name] = values[name]
-  for (const one of reach) if (one !== task) Object.assign(context, results.get(one))
+  for (const need of reach) if (need !== task) Object.assign(context, results.get(need))
   return context
 }

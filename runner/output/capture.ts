@@ -1,15 +1,15 @@
 /**
- * While a run draws the screen or prints events, what the code of a Taskfile prints by itself, as with `console.log`,
- * becomes output of its step: hidden values are hidden in it, and `--json` stays JSON.
+ * Captures what code in this process prints directly, such as with `console.log`, and turns it into output of its step: secrets are hidden in it, the
+ * tree is not disturbed, and `--json` stays JSON.
  */
 import type { Sinks } from '../events.ts'
 import type { Redactor } from '../secrets/redact.ts'
 import { lineCutter } from './lines.ts'
 
 export interface Capture extends Sinks {
-  /** Lines that were printed before are given at once. */
+  /** Sets the listener; lines that were printed before are passed to it at once. */
   onLine(listener: (line: string) => void): () => void
-  /** Restores the original streams. Output that nobody listened to goes to standard error. */
+  /** Restores the original streams. Lines without a listener go to stderr. */
   release(): void
 }
 
@@ -18,15 +18,15 @@ type Output = Pick<NodeJS.WriteStream, 'write'>
 export function capture(stdout: Output, stderr: Output, redactor: Redactor): Capture {
   const early: string[] = []
   let listening: ((line: string) => void) | undefined
-  const give = (line: string) => (listening ? listening(line) : early.push(line))
+  const pass = (line: string) => (listening ? listening(line) : early.push(line))
   const streams = [stdout, stderr].map(stream => {
     const write = stream.write.bind(stream) as (text: string) => boolean
-    const lines = lineCutter(redactor, give)
+    const lines = lineCutter(redactor, pass)
     const own = Object.getOwnPropertyDescriptor(stream, 'write')
     stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown) => {
       lines.write(chunk)
-      const called = typeof encoding === 'function' ? encoding : done
-      if (typeof called === 'function') process.nextTick(called as () => void)
+      const callback = typeof encoding === 'function' ? encoding : done
+      if (typeof callback === 'function') process.nextTick(callback as () => void)
       return true
     }) as Output['write']
     return { write, lines, release: () => restore(stream, own) }
@@ -50,7 +50,7 @@ export function capture(stdout: Output, stderr: Output, redactor: Redactor): Cap
         lines.end()
         release()
       }
-      // It came before the values to hide were known.
+      // Redacted again: these lines came before all secrets were known.
       for (const line of early.splice(0)) streams[1]?.write(`${redactor.text(line)}\n`)
     },
   }

@@ -1,6 +1,5 @@
 /**
- * Plain lines, for pipes, logs and `--verbose`. Progress goes to standard output, so that `npx task deploy > log` is the
- * log of a deploy; errors go to standard error.
+ * Plain lines, for pipes, logs and `--verbose`. Progress goes to stdout, so that `npx task deploy > log` writes the log of a deploy; errors go to stderr.
  */
 
 import type { Renderer, RunEvent, Sinks } from '../events.ts'
@@ -14,18 +13,18 @@ export function plainRenderer(
   options: {
     /** All output of all steps. */
     readonly verbose: boolean
-    /** Reads what a person types; missing where there is none. */
+    /** Reads an answer; undefined without an interactive terminal. */
     readonly read: ReadTyped | undefined
-    /** Of the terminal; undefined where there is none. */
+    /** Columns of the terminal; undefined without one. */
     readonly columns?: number | undefined
   },
 ): Renderer {
   const notes = new Map<string, string>()
-  const kept = createSummary()
+  const summary = createSummary()
   const out = (...lines: readonly string[]) => sinks.out(lines.map(line => `${line}\n`).join(''))
   const err = (...lines: readonly string[]) => sinks.err(lines.map(line => `${line}\n`).join(''))
 
-  const remark = (step: string) => (notes.has(step) ? `  ${notes.get(step)}` : '')
+  const noteOf = (step: string) => (notes.has(step) ? `  ${notes.get(step)}` : '')
 
   const handle = (event: RunEvent): void => {
     switch (event.type) {
@@ -34,22 +33,22 @@ export function plainRenderer(
         break
       case 'output':
         if (options.verbose || event.step === '') out(`  | ${event.line}`)
-        else kept.output(event.step, event.line)
+        else summary.output(event.step, event.line)
         break
       case 'note':
         notes.set(event.step, event.note)
         break
       case 'end':
-        out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${remark(event.step)} (${duration(event.ms)})`)
+        out(`${event.ok ? 'ok' : 'failed'}: ${event.title}${noteOf(event.step)} (${duration(event.ms)})`)
         break
       case 'undo':
         if (event.state === 'start') {
-          // What the step said of itself is not what its undo says.
+          // The note of the step does not apply to its undo.
           notes.delete(event.step)
           out(`< undo: ${event.title}`)
         } else {
           const state = event.state === 'done' ? 'undone' : 'not undone'
-          out(`${state}: ${event.title}${remark(event.step)} (${duration(event.ms ?? 0)})`)
+          out(`${state}: ${event.title}${noteOf(event.step)} (${duration(event.ms ?? 0)})`)
         }
         break
       case 'interrupt':
@@ -62,35 +61,35 @@ export function plainRenderer(
         err(...abandonLines(event))
         break
       case 'show':
-        kept.shown.push(event.text)
+        summary.shown.push(event.text)
         break
       case 'error':
-        out(...kept.tailOf(event))
-        kept.errors.push(...errorLines(event, options.verbose))
+        out(...summary.tailOf(event))
+        summary.errors.push(...errorLines(event, options.verbose))
         break
       case 'result':
         out(resultLine(event), ...timingLines(event, options.columns))
-        kept.errors.push(...leftLines(event))
+        summary.errors.push(...leftLines(event))
     }
   }
 
   return {
     columns: options.columns,
     handle,
-    unwind: async () => kept.forget(),
+    unwind: async () => summary.forget(),
     leave: async () => undefined,
     async ask(question, signal) {
       if (!options.read) return undefined
       const last = `${question.split('\n').at(-1)} [y/N] `
       sinks.out(`${question} [y/N] `)
-      // biome-ignore lint/nursery/useAwaitThenable: it returns a promise, whose type the rule does not find.
+      // biome-ignore lint/nursery/useAwaitThenable: it returns a promise, whose type the rule does not resolve.
       const answer = await options.read(typed => sinks.out(`\r${last}${typed} \b`), signal)
       sinks.out('\n')
       return answer
     },
     async close() {
-      out(...kept.shown)
-      err(...kept.errors)
+      out(...summary.shown)
+      err(...summary.errors)
     },
   }
 }

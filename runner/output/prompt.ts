@@ -1,14 +1,14 @@
-/** Reads a line that a person types, in raw mode: what is typed is echoed by whoever draws the screen. */
+/** Reads a line from the terminal in raw mode. The renderer echoes the typed text. */
 import type { ReadStream } from 'node:tty'
 
 const CTRL_C = '\x03'
 const CTRL_D = '\x04'
 const BACKSPACE = ['\x7f', '\b']
 
-/** Resolves to undefined when the person gives up, or is not waited for any more. */
+/** Resolves to the typed line; to undefined after Ctrl-D, the end of stdin, or an abort of the signal. */
 export type ReadTyped = (echo: (typed: string) => void, signal: AbortSignal) => Promise<string | undefined>
 
-/** Ctrl-C interrupts the program; what that means for the question is told by `signal`. */
+/** Ctrl-C sends SIGINT to this process, whose handler aborts `signal`. */
 export function readTyped(
   stdin: Pick<ReadStream, 'on' | 'off' | 'setRawMode' | 'pause' | 'resume'>,
   echo: (typed: string) => void,

@@ -1,15 +1,15 @@
-/** What the renderers for people keep: results and errors for the end, and the last lines of each step in case it fails. */
+/** What the plain and the tree renderer keep: results and errors for the end, and the last lines of each step in case it fails. */
 import type { RunEvent } from '../events.ts'
 
 export interface Summary {
-  /** Printed on standard output when all is over. */
+  /** Printed on stdout at the end. */
   readonly shown: string[]
-  /** Printed on standard error after that. */
+  /** Printed on stderr after that. */
   readonly errors: string[]
   output(step: string, line: string): void
-  /** The last lines of the step that failed; none when the error shows them by itself. */
+  /** The last lines of the step that failed; empty if the error contains them itself. */
   tailOf(error: Extract<RunEvent, { type: 'error' }>): readonly string[]
-  /** A step that is undone starts with no output. */
+  /** Drops all lines, because the undo of a step starts without output. */
   forget(): void
 }
 

@@ -1,18 +1,18 @@
-/** Tables for people, that fit the terminal which they are for. What stands in them may be other people's words: each cell is one line, and is measured as it is printed. */
+/** Tables that fit the terminal. Cells may contain foreign text: each is made safe and one line before it is measured. */
 import { oneLine } from './plain-text.ts'
 
 export interface Fit {
-  /** Of the terminal; undefined where there is none: then a row is a line, however long. */
+  /** Columns of the terminal; without one each row is one line, however long. */
   readonly columns?: number | undefined
-  /** The names of the columns. Without them the last one holds sentences, which may go on below. */
+  /** The names of the columns. Without them the last column contains sentences, which may be wrapped. */
   readonly head?: readonly string[]
 }
 
 const GAP = '  '
-/** A column of sentences narrower than this is no pleasure to read. */
-const LEAST = 24
+/** Minimum width of a column of sentences. */
+const MIN_WIDTH = 24
 
-/** Columns as wide as their widest cell, or, where that is too wide, each row as a few lines of its own. */
+/** Each column is as wide as its widest cell; if that does not fit, each row becomes several lines. */
 export function table(
   rows: readonly (readonly string[])[],
   { columns = Number.POSITIVE_INFINITY, head }: Fit = {},
@@ -32,16 +32,16 @@ export function table(
   return cleaned
     .map(row => {
       const cells = row.slice(0, -1)
-      if (columns - left < LEAST)
+      if (columns - left < MIN_WIDTH)
         return [...wrapped(cells.join(GAP), columns), ...wrapped(row.at(-1) ?? '', columns, GAP)].join('\n')
-      const begin = cells.map((cell, i) => cell.padEnd(widths[i] ?? 0) + GAP).join('')
+      const indent = cells.map((cell, i) => cell.padEnd(widths[i] ?? 0) + GAP).join('')
       const [first = '', ...more] = wrapped(row.at(-1) ?? '', columns - left)
-      return [begin + first, ...more.map(line => ' '.repeat(left) + line)].join('\n').trimEnd()
+      return [indent + first, ...more.map(line => ' '.repeat(left) + line)].join('\n').trimEnd()
     })
     .join('\n')
 }
 
-/** A row whose cells stand below each other, each behind the name of its column. */
+/** A row as several lines: one for each cell, after the name of its column. */
 function record(head: readonly string[], row: readonly string[], columns: number): string {
   const width = Math.max(...head.map(name => name.length))
   const indent = ' '.repeat(width) + GAP
@@ -58,19 +58,19 @@ function record(head: readonly string[], row: readonly string[], columns: number
     .join('\n')
 }
 
-/** The text in lines of at most so many columns, each behind `indent`. A word that is longer than a line is cut. */
+/** Wraps the text at `columns`, with `indent` before each line. Splits a word that is longer than a line. */
 export function wrapped(text: string, columns: number | undefined, indent = ''): string[] {
   const clean = oneLine(text)
   if (columns === undefined) return [indent + clean]
-  const room = Math.max(1, columns - indent.length)
+  const width = Math.max(1, columns - indent.length)
   const lines: string[] = ['']
   for (const word of clean.split(' ')) {
     const line = lines.at(-1) ?? ''
-    if (line !== '' && line.length + 1 + word.length <= room) lines[lines.length - 1] = `${line} ${word}`
+    if (line !== '' && line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`
     else if (line === '' && lines.length === 1) lines[0] = word
     else lines.push(word)
-    for (let last = lines.at(-1) ?? ''; last.length > room; last = lines.at(-1) ?? '')
-      lines.splice(-1, 1, last.slice(0, room), last.slice(room))
+    for (let last = lines.at(-1) ?? ''; last.length > width; last = lines.at(-1) ?? '')
+      lines.splice(-1, 1, last.slice(0, width), last.slice(width))
   }
   return lines.map(line => indent + line)
 }

@@ -1,6 +1,6 @@
 /**
- * A tree with timers and the last line of output, for terminals. The only file that imports Listr2, which only draws: its
- * tasks wait for the events of the engine.
+ * The tree with timers and the last line of output, for terminals. The only file that imports Listr2, which is used only to draw: its tasks wait for the
+ * events of the engine.
  */
 import {
   Listr,
@@ -24,12 +24,13 @@ interface Leaf {
 }
 
 export interface TreeOptions {
-  /** The steps that are drawn: all but an interactive one. */
+  /** The steps to draw: all except an interactive one. */
   readonly steps: readonly Leaf[]
-  /** The terminal. Its `write` is the one that really writes. */
+  /** The terminal, whose `write` is not captured. */
   readonly terminal: NodeJS.WriteStream
+  /** Reads an answer; undefined without an interactive terminal. */
   readonly read: ReadTyped | undefined
-  /** Of the terminal. */
+  /** Columns of the terminal. */
   readonly columns: number | undefined
 }
 
@@ -37,8 +38,8 @@ const SHOW_CURSOR = '\x1b[?25h'
 
 export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
   const { read } = options
-  const kept = createSummary()
-  let tree = grow(options.steps, options.terminal, true)
+  const summary = createSummary()
+  let tree = drawTree(options.steps, options.terminal, true)
   const end = async () => {
     tree.cut()
     await tree.done
@@ -47,7 +48,7 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
   const handle = (event: RunEvent): void => {
     switch (event.type) {
       case 'output':
-        kept.output(event.step, event.line)
+        summary.output(event.step, event.line)
         tree.output(event.step, event.line)
         break
       case 'note':
@@ -63,20 +64,20 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
         tree.output(event.step, interruptLine(event))
         break
       case 'stuck':
-        kept.errors.push(stuckLine(event))
+        summary.errors.push(stuckLine(event))
         break
       case 'abandon':
         sinks.err(`${SHOW_CURSOR}\n${abandonLines(event).join('\n')}\n`)
         break
       case 'show':
-        kept.shown.push(event.text)
+        summary.shown.push(event.text)
         break
       case 'error':
-        kept.errors.push(...kept.tailOf(event), ...errorLines(event, false))
+        summary.errors.push(...summary.tailOf(event), ...errorLines(event, false))
         break
       case 'result':
-        kept.shown.push(...timingLines(event, options.columns))
-        if (!event.ok) kept.errors.push(...leftLines(event), resultLine(event))
+        summary.shown.push(...timingLines(event, options.columns))
+        if (!event.ok) summary.errors.push(...leftLines(event), resultLine(event))
     }
   }
 
@@ -85,16 +86,16 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
     handle,
     async unwind(steps) {
       await end()
-      kept.forget()
+      summary.forget()
       const leaves = steps.map(({ step, title }) => ({ step, title: `Undo: ${title}` }))
-      tree = grow(leaves, options.terminal, false)
+      tree = drawTree(leaves, options.terminal, false)
     },
     leave: end,
     ask: async (question, signal) => read && tree.ask(question, echo => read(echo, signal)),
     async close() {
       await end()
-      if (kept.shown.length > 0) sinks.out(`${options.steps.length > 0 ? '\n' : ''}${kept.shown.join('\n')}\n`)
-      if (kept.errors.length > 0) sinks.err(`\n${kept.errors.join('\n')}\n`)
+      if (summary.shown.length > 0) sinks.out(`${options.steps.length > 0 ? '\n' : ''}${summary.shown.join('\n')}\n`)
+      if (summary.errors.length > 0) sinks.err(`\n${summary.errors.join('\n')}\n`)
     },
   }
 }
@@ -102,19 +103,19 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
 type Typing = (echo: (typed: string) => void) => Promise<string | undefined>
 
 interface Tree {
-  /** Without a step: the one that is being done. */
+  /** Without `step`: the current one. */
   output(step: string | undefined, line: string): void
   note(step: string, note: string): void
   end(step: string, ok: boolean): void
   ask(question: string, read: Typing): Promise<string | undefined>
-  /** Ends what has not ended. */
+  /** Ends all steps that have not ended. */
   cut(): void
   readonly done: Promise<unknown>
 }
 
-function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError: boolean): Tree {
+function drawTree(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError: boolean): Tree {
   type Wrapper = ListrTaskWrapper<object, never, never>
-  const grown = new Map(
+  const drawn = new Map(
     leaves.map(({ step, title }) => [
       step,
       {
@@ -123,13 +124,13 @@ function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError
         line: '',
         open: true,
         wrapper: undefined as Wrapper | undefined,
-        begun: deferred(),
+        started: deferred(),
         ended: deferred<boolean>(),
       },
     ]),
   )
-  const first = () => [...grown.values()].find(({ open }) => open)
-  // What Listr hides from its drawing it takes from this object, so that nothing else is held back.
+  const first = () => [...drawn.values()].find(({ open }) => open)
+  // Listr replaces `write` of this object while it draws, and not that of the real terminal.
   const stream = Object.assign(Object.create(terminal), {
     columns: terminal.columns,
     rows: terminal.rows,
@@ -137,13 +138,13 @@ function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError
     write: terminal.write.bind(terminal),
   })
   const list = new Listr<object>(
-    [...grown.values()].map(leaf => ({
+    [...drawn.values()].map(leaf => ({
       title: leaf.title,
       task: async (_: object, wrapper: unknown) => {
         const own = wrapper as Wrapper
         leaf.wrapper = own
         if (leaf.line !== '') own.output = leaf.line
-        leaf.begun.resolve()
+        leaf.started.resolve()
         const ok = await ticking(leaf.ended.promise, time => {
           own.title = `${leaf.title}  ${time}`
         })
@@ -170,40 +171,40 @@ function grow(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtError
   return {
     done,
     output(step, line) {
-      const leaf = step === undefined ? first() : grown.get(step)
+      const leaf = step === undefined ? first() : drawn.get(step)
       if (!leaf) return
       leaf.line = line.slice(0, Math.max(20, (terminal.columns ?? 80) - 8))
       if (leaf.wrapper) leaf.wrapper.output = leaf.line
     },
     note(step, note) {
-      const leaf = grown.get(step)
+      const leaf = drawn.get(step)
       if (leaf) leaf.note = note
     },
     end(step, ok) {
-      const leaf = grown.get(step)
+      const leaf = drawn.get(step)
       if (!leaf) return
       leaf.open = false
       leaf.ended.resolve(ok)
     },
     async ask(question, read) {
       const leaf = first()
-      await leaf?.begun.promise
+      await leaf?.started.promise
       return leaf?.wrapper?.prompt(Typed).run<string | undefined>(question, read)
     },
     cut() {
-      for (const leaf of grown.values()) leaf.ended.resolve(false)
+      for (const leaf of drawn.values()) leaf.ended.resolve(false)
     },
   }
 }
 
-/** Listr tells how long a task took when it has ended; a step that takes long tells so while it runs. */
+/** Calls `show` with the elapsed time each second: Listr shows the duration of a task only when it has ended. */
 async function ticking<T>(promise: Promise<T>, show: (time: string) => void): Promise<T> {
   const start = performance.now()
   const timer = setInterval(() => show(duration(performance.now() - start)), 1000)
   return promise.finally(() => clearInterval(timer))
 }
 
-/** Listr wants a class for what it shows below the tree as a question. */
+/** A question below the tree; Listr requires a class. */
 class Typed extends ListrPromptAdapter {
   override async run<T>(question: string, read: (echo: (typed: string) => void) => Promise<T>): Promise<T> {
     this.reportStarted()

@@ -1,22 +1,22 @@
 /**
- * Hides secrets in everything that is printed.
+ * Hides secrets in all output.
  *
- * A value is hidden as it is, line by line, and as JSON, URLs and base64 write it. Values and lines of fewer than four
- * characters are not hidden: masking every `1` would spoil the output and hide nothing.
+ * A value is hidden verbatim, line by line, and in the encodings of JSON, shells, URLs and base64. Values and lines of fewer than four characters are not
+ * hidden: masking every `1` would make the output unreadable.
  */
 export interface Redactor {
   /** Hides these values from now on. */
   hide(values: Iterable<string>): void
-  /** The text with every hidden value replaced. */
+  /** Replaces every hidden value in the text. */
   text(text: string): string
-  /** The same for text that comes in pieces: a secret that is cut in two is found. */
+  /** The same for a stream: finds a secret that is split between two chunks. */
   stream(): RedactedStream
 }
 
 export interface RedactedStream {
-  /** What can be shown so far: without the end, if a secret may begin there. */
+  /** Returns what can be shown so far: without the end, if a secret may start there. */
   write(chunk: string): string
-  /** The rest. */
+  /** Returns the rest. */
   end(): string
 }
 
@@ -51,7 +51,7 @@ export function redactor(): Redactor {
           held += chunk
           const spans = spansIn(held, forms)
           let safe = safeEnd(held, forms)
-          // What is hidden is shown as one mask or not yet: its end may be the beginning of another secret.
+          // A secret is shown as one mask or held back: its end may be the start of another secret.
           for (const [from, to] of spans.toReversed()) if (safe < to && safe > from) safe = from
           const out = mask(
             held.slice(0, safe),
@@ -70,21 +70,21 @@ export function redactor(): Redactor {
   }
 }
 
-/** A value and its lines, as far as they are long enough to be hidden. */
+/** A value and its lines, without those that are too short to be hidden. */
 export function secretTexts(value: string): string[] {
   const lines = value.split(/\r?\n/)
   const plain = [value, value.trim(), ...(lines.length > 1 ? lines.flatMap(line => [line, line.trim()]) : [])]
   return plain.filter(text => text.length >= SHORTEST && text.trim() !== '')
 }
 
-/** Every way in which a value may come to be printed. */
+/** All encodings in which a value may be printed. */
 function formsOf(value: string): string[] {
   return secretTexts(value)
     .flatMap(text => [text, ...escaped(text), ...encoded(text)])
     .filter(text => text.length >= SHORTEST)
 }
 
-/** As JSON has it, and as the quotes of a shell, of zx and of an environment file have it. */
+/** Escaped as in JSON, and as in the quotes of a shell, of zx and of an environment file. */
 function escaped(text: string): string[] {
   const json = JSON.stringify(text).slice(1, -1)
   const ansi = json.replaceAll('\\"', '"').replaceAll("'", "\\'")
@@ -94,8 +94,8 @@ function escaped(text: string): string[] {
 function encoded(text: string): string[] {
   const whole = Buffer.from(text).toString()
   const component = encodeURIComponent(whole)
-  // RFC 3986 wants more characters escaped than JavaScript does, and most other languages follow it.
-  const strict = component.replace(/[!'()*]/g, letter => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
+  // RFC 3986, which most other languages follow, escapes more characters than JavaScript.
+  const strict = component.replace(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
   const urls = [encodeURI(whole), component, strict, new URLSearchParams([['', whole]]).toString().slice(1)]
   return [...urls, Buffer.from(text).toString('base64').replace(/=+$/, ''), ...insideBase64(text)].flatMap(form => [
     form,
@@ -104,8 +104,8 @@ function encoded(text: string): string[] {
 }
 
 /**
- * The letters that a value is sure to leave in the base64 of something longer, such as of `user:password`. They depend
- * on how many bytes stand before it, modulo three.
+ * The characters that a value always produces in the base64 of a longer text, such as `user:password`. They depend on the number of bytes before it,
+ * modulo three.
  */
 function insideBase64(text: string): string[] {
   const bytes = Buffer.from(text)
@@ -117,7 +117,7 @@ function insideBase64(text: string): string[] {
     .filter(form => form.length >= 2 * SHORTEST)
 }
 
-/** Where hidden values stand; those that overlap are one. */
+/** The positions of hidden values; overlapping ones are merged. */
 function spansIn(text: string, forms: ReadonlySet<string>): Span[] {
   const found: [number, number][] = []
   for (const form of forms) {
@@ -133,7 +133,7 @@ function spansIn(text: string, forms: ReadonlySet<string>): Span[] {
   return joined
 }
 
-/** The first place from which the text's end could be the beginning of a hidden value. */
+/** The first position from which the end of the text could be the start of a hidden value. */
 function safeEnd(text: string, forms: ReadonlySet<string>): number {
   let safe = text.length
   for (const form of forms) {

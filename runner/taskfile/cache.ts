@@ -1,6 +1,6 @@
 /**
- * Keeps compiled Taskfiles. An entry is good while every file that it was made from has the content that it had then.
- * Files appear whole: they are written beside their place and renamed.
+ * The cache of compiled Taskfiles. An entry is valid as long as the content of all its source files is unchanged. Files are written atomically, through a
+ * temporary file that is renamed.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path'
 export interface Entry {
   /** Absolute path of the module. */
   readonly module: string
-  /** Absolute paths of what it was made from. */
+  /** Absolute paths of its source files. */
   readonly inputs: readonly string[]
 }
 
@@ -21,12 +21,12 @@ interface Stored {
   readonly inputs: Readonly<Record<string, string>>
 }
 
-/** How long a replaced module stays, in milliseconds: another run may just be about to load it. */
-const KEPT = 3_600_000
+/** Milliseconds to keep a replaced module, which another run may be about to load. */
+const KEEP = 3_600_000
 
 export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
 
-/** Where compiled modules may stand, the best place first: beside the project's packages, else with the user's caches. */
+/** The folders to try for compiled modules: beside the project's packages, then in the user's cache. */
 export function cacheFolders(folder: string, env: Readonly<Record<string, string | undefined>>): string[] {
   const folders: string[] = []
   for (let at = folder; ; at = dirname(at)) {
@@ -37,7 +37,7 @@ export function cacheFolders(folder: string, env: Readonly<Record<string, string
   return [...folders, join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'switchyard')]
 }
 
-export function lookUp(folders: readonly string[], key: string): Entry | undefined {
+export function findEntry(folders: readonly string[], key: string): Entry | undefined {
   for (const folder of folders) {
     const stored = read(join(folder, `${key}.json`))
     if (!stored) continue
@@ -49,8 +49,8 @@ export function lookUp(folders: readonly string[], key: string): Entry | undefin
   return undefined
 }
 
-/** Puts a module into the first folder that can be written; if there is none, into a temporary one for this run. */
-export async function keep(
+/** Stores a module in the first writable folder; without one, in a temporary folder for this run. */
+export async function store(
   folders: readonly string[],
   key: string,
   { code, inputs }: { readonly code: string; readonly inputs: readonly string[] },
@@ -60,12 +60,15 @@ export async function keep(
   for (const folder of folders) {
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      await writeWhole(join(folder, name), code)
-      await writeWhole(join(folder, `${key}.json`), JSON.stringify({ module: name, inputs: hashes } satisfies Stored))
-      await clear(folder, key, name)
+      await writeAtomically(join(folder, name), code)
+      await writeAtomically(
+        join(folder, `${key}.json`),
+        JSON.stringify({ module: name, inputs: hashes } satisfies Stored),
+      )
+      await removeOld(folder, key, name)
       return { module: join(folder, name), inputs }
     } catch {
-      // The next folder may be writable.
+      // Try the next folder.
     }
   }
   const module = join(await mkdtemp(join(tmpdir(), 'switchyard-')), name)
@@ -89,18 +92,18 @@ function hashOf(path: string): string | undefined {
   }
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = `${path}.${randomUUID()}`
-  await writeFile(beside, text, { mode: 0o600 })
-  await rename(beside, path)
+async function writeAtomically(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`
+  await writeFile(temporary, text, { mode: 0o600 })
+  await rename(temporary, path)
 }
 
-/** Takes away what earlier versions of this Taskfile were compiled to. */
-async function clear(folder: string, key: string, current: string): Promise<void> {
+/** Removes the modules of earlier versions of this Taskfile. */
+async function removeOld(folder: string, key: string, current: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(`${key}.`) || name === current || name === `${key}.json`) continue
     const path = join(folder, name)
     const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs
-    if (age > KEPT) await rm(path, { force: true })
+    if (age > KEEP) await rm(path, { force: true })
   }
 }

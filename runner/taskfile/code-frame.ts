@@ -1,4 +1,4 @@
-/** The lines around a place in a file, with a mark below it. Line and column from 1. */
+/** The lines around a place in a file, with a mark below it. `line` and `column` count from 1. */
 export function codeFrame(source: string, line: number, column: number, length = 1): string {
   const lines = source.split(/\r?\n/)
   const first = Math.max(1, line - 2)

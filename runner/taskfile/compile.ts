@@ -1,4 +1,4 @@
-/** Makes one JavaScript module of a Taskfile and the files that it imports. Loads esbuild: import it only when needed. */
+/** Compiles a Taskfile and the files that it imports to one JavaScript module. Loads esbuild: import this file only when needed. */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
@@ -9,13 +9,13 @@ import { codeFrame } from './code-frame.ts'
 
 export interface Compiled {
   readonly code: string
-  /** Absolute paths of all that the code was made from, the Taskfile first. Also the package.json of esbuild, and of each package that it imports. */
+  /** Absolute paths of the source files, the Taskfile first, and of the package.json of esbuild and of each imported package. */
   readonly inputs: readonly string[]
 }
 
 /**
  * @param file absolute path of the Taskfile
- * @param index the module that the Taskfile gets when it imports `switchyard`: our own, so that there is one
+ * @param index the module for `import 'switchyard'`: our own, so that it is not loaded twice
  * @throws TASKFILE_BROKEN with the place and a code frame
  */
 export async function compile(file: string, index: URL): Promise<Compiled> {
@@ -31,7 +31,7 @@ export async function compile(file: string, index: URL): Promise<Compiled> {
       format: 'esm',
       platform: 'node',
       target: `node${process.versions.node}`,
-      // As Node resolves, not as bundlers do.
+      // Resolve like Node, not like a bundler.
       mainFields: ['main'],
       conditions: [],
       tsconfigRaw: {},
@@ -61,7 +61,7 @@ export async function compile(file: string, index: URL): Promise<Compiled> {
   }
 }
 
-/** The map's sources as absolute places: the module will stand in another folder. */
+/** The source map with absolute paths, because the module is stored in another folder. */
 function inlineMap(text: string, folder: string): string {
   const map: { sources: string[] } = JSON.parse(text)
   const absolute = { ...map, sources: map.sources.map(source => pathToFileURL(resolve(folder, source)).href) }
@@ -74,7 +74,7 @@ async function broken({ text, location }: Message, taskfile: string, cause: unkn
   const place = { file: shown, line: location?.line ?? 1, column: (location?.column ?? 0) + 1 }
   const source = await readFile(file, 'utf8').catch(() => location?.lineText ?? '')
   const frame = codeFrame(source, place.line, place.column, location?.length)
-  return runnerFaults.TASKFILE_BROKEN({ place, said: text, frame }, cause)
+  return runnerFaults.TASKFILE_BROKEN({ place, reason: text, frame }, cause)
 }
 
 const ownIndex = (index: URL): Plugin => ({
@@ -85,15 +85,15 @@ const ownIndex = (index: URL): Plugin => ({
 })
 
 /**
- * Packages stay outside, by their absolute paths: the compiled file stands in a cache, from where Node would not find
- * them. A package that is linked from elsewhere, as in a workspace, is source like the Taskfile's own.
+ * Packages are not bundled, but imported by absolute path, because Node would not find them from the cache folder. A package that is linked from
+ * elsewhere, as in a workspace, is bundled like the Taskfile's own files.
  */
 const packages = (manifests: Set<string>): Plugin => ({
   name: 'packages',
   setup(build) {
     build.onResolve({ filter: /^[^.]/ }, async ({ path, pluginData, resolveDir, importer, kind }) => {
-      if (pluginData === SEEN || isAbsolute(path) || path.startsWith('import-meta:')) return undefined
-      const found = await build.resolve(path, { resolveDir, importer, kind, pluginData: SEEN })
+      if (pluginData === RESOLVING || isAbsolute(path) || path.startsWith('import-meta:')) return undefined
+      const found = await build.resolve(path, { resolveDir, importer, kind, pluginData: RESOLVING })
       if (found.errors.length > 0 || found.external) return found
       if (!found.path.includes('/node_modules/')) return undefined
       const manifest = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(found.path)?.[1]
@@ -102,11 +102,11 @@ const packages = (manifests: Set<string>): Plugin => ({
     })
   },
 })
-const SEEN = Symbol('seen')
+/** Marks our own nested call of `resolve`. */
+const RESOLVING = Symbol('resolving')
 
 /**
- * `import.meta.url` of a file is that file's own, although all become one. The names are imported at the file's end, so
- * that its lines stay where they are.
+ * Keeps `import.meta.url` of each file, although all files become one module. The import is appended to the file, so that its line numbers stay the same.
  */
 const META = { url: '__import_meta_url', dirname: '__import_meta_dirname', filename: '__import_meta_filename' }
 const importMeta: Plugin = {

@@ -1,4 +1,4 @@
-/** Finds, compiles and loads a Taskfile. While nothing that it was made from has changed, esbuild is not even loaded. */
+/** Finds, compiles and loads a Taskfile. esbuild is loaded only if one of its source files has changed. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { Fault, isFault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
 import { isSource, packageUrl } from '../package.ts'
 import { deferred } from '../promises.ts'
-import { cacheFolders, type Entry, keep, lookUp, sha256 } from './cache.ts'
+import { cacheFolders, type Entry, findEntry, sha256, store } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
 
 export interface Taskfile {
@@ -24,7 +24,7 @@ export interface Taskfile {
 const NAMES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
 
 /**
- * The nearest Taskfile, from the working folder upwards, or the one that was named: a file, or a folder that has one.
+ * The nearest Taskfile, from the working folder upwards, or the one at the given path: a file, or a folder that contains one.
  *
  * @throws TASKFILE_MISSING
  */
@@ -44,16 +44,18 @@ export function findTaskfile(cwd: string, named: string | undefined): string {
 }
 
 /**
- * @throws TASKFILE_BROKEN when it cannot be compiled, TASKFILE_FAILED when it throws, and the faults of its names
+ * Loads a Taskfile, from the cache if possible.
+ *
+ * @throws TASKFILE_BROKEN if it cannot be compiled, TASKFILE_FAILED if it throws, TASKFILE_EMPTY, and the faults of `commandsOf`
  */
 export async function loadTaskfile(file: string, env: Readonly<Record<string, string | undefined>>): Promise<Taskfile> {
   const folders = cacheFolders(dirname(file), env)
   const key = sha256(JSON.stringify([file, index.href, version(), process.version])).slice(0, 16)
-  const entry = lookUp(folders, key) ?? (await compiled(file, folders, key))
+  const entry = findEntry(folders, key) ?? (await compiled(file, folders, key))
   const files = entry.inputs.filter(path => !path.endsWith('/package.json'))
-  // Frames of stacks are places in the Taskfile, not in what it was compiled to.
+  // Stack traces show places in the Taskfile, not in the compiled module.
   process.setSourceMapsEnabled(true)
-  const exported = await watched(import(pathToFileURL(entry.module).href), file).catch((error: unknown) => {
+  const exported = await watchLoading(import(pathToFileURL(entry.module).href), file).catch((error: unknown) => {
     throw failure(error, file, files)
   })
   const commands = commandsOf(exported, readFileSync(file, 'utf8'))
@@ -63,7 +65,7 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
 
 async function compiled(file: string, folders: readonly string[], key: string): Promise<Entry> {
   const { compile } = await import('./compile.ts')
-  return keep(folders, key, await compile(file, index))
+  return store(folders, key, await compile(file, index))
 }
 
 /** Our own public surface. */
@@ -74,38 +76,41 @@ export const version = (): string => JSON.parse(readFileSync(packageUrl('package
 
 const shown = (file: string) => relative(process.cwd(), file)
 
-/** A Taskfile that begins what it does not wait for, or waits for what never comes, would end the program without our words. */
-async function watched<T>(loading: Promise<T>, file: string): Promise<T> {
+/** Also rejects on an uncaught error, and if the event loop is empty, because the process would end without a message. */
+async function watchLoading<T>(loading: Promise<T>, file: string): Promise<T> {
   const stray = deferred<never>()
   const starve = () =>
-    stray.reject(runnerFaults.TASKFILE_FAILED({ file: shown(file), said: 'it waits for what never comes' }))
+    stray.reject(
+      runnerFaults.TASKFILE_FAILED({ file: shown(file), reason: 'it is waiting for a promise that can never settle' }),
+    )
   process.on('uncaughtException', stray.reject).on('beforeExit', starve)
   try {
     const loaded = await Promise.race([loading, stray.promise])
-    // A rejection that nobody handles is told in the next turn.
+    // Node reports an unhandled rejection in the next tick.
     return await Promise.race([nextTurn(loaded), stray.promise])
   } finally {
     process.off('uncaughtException', stray.reject).off('beforeExit', starve)
   }
 }
 
-/** What a Taskfile threw while it was read, with the place in it. A fault knows what it has to say, but not where. */
+/** The fault for an error while loading, with its place in the Taskfile. A fault of a factory keeps its message and gets the place. */
 function failure(error: unknown, file: string, files: readonly string[]): unknown {
   if (isFault(error)) return placed(error, files)
   const lacking = missingPackage(error)
   if (lacking) return lacking
-  if (!(error instanceof Error)) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said: String(error) }, error)
-  const said = `${error.name}: ${error.message}`
+  if (!(error instanceof Error))
+    return runnerFaults.TASKFILE_FAILED({ file: shown(file), reason: String(error) }, error)
+  const reason = `${error.name}: ${error.message}`
   const place = placeIn(error.stack ?? '', files) ?? importPlace(error.message, files)
-  if (!place) return runnerFaults.TASKFILE_FAILED({ file: shown(file), said }, error)
+  if (!place) return runnerFaults.TASKFILE_FAILED({ file: shown(file), reason }, error)
   const frame = codeFrame(readFileSync(place.file, 'utf8'), place.line, place.column)
   return runnerFaults.TASKFILE_FAILED(
-    { file: shown(file), place: { ...place, file: shown(place.file) }, said, frame },
+    { file: shown(file), place: { ...place, file: shown(place.file) }, reason, frame },
     error,
   )
 }
 
-/** The same fault with the place of the call that it came from, or of the field that it is about. */
+/** The same fault with the place of the call that threw it, or of the option that it is about. */
 function placed(fault: Fault, files: readonly string[]): Fault {
   const called = placeIn(fault.stack ?? '', files)
   if (!called) return fault
@@ -116,7 +121,7 @@ function placed(fault: Fault, files: readonly string[]): Fault {
   return new Fault(fault.code, fault.exitCode, message, fault.hint, { detail, cause: fault })
 }
 
-/** Where a field is written, from the call on; the call itself where it is not found, as when the options were made elsewhere. */
+/** The place of an option in a call; the place of the call itself if it is not found, as when the options are defined elsewhere. */
 function fieldPlace(source: string, call: Position, field: readonly string[]): Position {
   const lines = source.split('\n')
   let at = lines.slice(0, call.line - 1).join('\n').length + call.column - 1
@@ -134,7 +139,7 @@ function fieldPlace(source: string, call: Position, field: readonly string[]): P
   return { line: before.length, column: (before.at(-1) ?? '').length + 1 }
 }
 
-/** Where the parenthesis closes that the call opens; brackets in its texts and comments are not counted. */
+/** The position of the closing parenthesis of a call. Ignores brackets in strings and comments. */
 function endOfCall(source: string, call: number): number {
   const parts = /(["'`])(?:\\[\s\S]|(?!\1)[^\\])*\1|\/\/.*|\/\*[\s\S]*?\*\/|([([{])|([)\]}])/g
   parts.lastIndex = call
@@ -165,7 +170,7 @@ function placeIn(stack: string, files: readonly string[]): Found | undefined {
   return undefined
 }
 
-/** A name that a module does not export fails before any code runs, with no place in the source: it is where it is imported. */
+/** The place of the import of a name that a module does not export. That error has no stack frame, because it comes before any code runs. */
 function importPlace(message: string, files: readonly string[]): Found | undefined {
   const name = /does not provide an export named '([\w$]+)'/.exec(message)?.[1]
   if (name === undefined) return undefined

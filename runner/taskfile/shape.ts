@@ -1,26 +1,26 @@
 /**
- * Checks what a Taskfile gives to a factory, field by field. The Taskfile is compiled, but nobody has checked its types: without this a
- * misspelt field would be passed over in silence. `fields<T>` wants a rule for each field of `T`, so a new option cannot be forgotten here.
+ * Checks the options that a Taskfile passes to a factory, field by field. Compiling a Taskfile does not check its types: without this a misspelt field
+ * would be ignored silently. `fields<T>` requires a rule for each field of `T`, so that no option is forgotten.
  */
 
 import { nearest } from '../cli/suggest.ts'
 import type { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
 
-/** What is wrong with a value, and where inside it. */
+/** Why a value is invalid, and where inside it. */
 export interface Wrong {
   readonly path: readonly string[]
-  /** The value in words; a field that is missing has none. */
+  /** The value as text; undefined for a missing field. */
   readonly got?: string
-  /** What is allowed there. */
-  readonly words?: string
-  /** Of a field that there is not: those that there are. */
+  /** Describes the allowed values. */
+  readonly expected?: string
+  /** For an unknown field: the known ones. */
   readonly known?: readonly string[]
 }
 
 interface Base<T> {
-  /** What is allowed, such as `a number above 0`. */
-  readonly words: string
+  /** Describes the allowed values, such as `a number above 0`. */
+  readonly expected: string
   check(value: unknown): Wrong | undefined
   /** Only for the compiler: the rule is for exactly this type. */
   readonly '~for'?: (value: T) => T
@@ -37,15 +37,15 @@ interface Optional<T> extends Base<T> {
 type Keys<T> = T extends unknown ? keyof T : never
 type Field<T, K extends PropertyKey> = T extends { readonly [P in K]?: infer V } ? V : never
 type Needed<T, K extends PropertyKey> = T extends { readonly [P in K]: unknown } ? T : never
-/** One rule for each field of any member of `T`; `optional` exactly where a field may be left out. */
+/** A rule for each field of any member of `T`; `optional` exactly for the fields that may be left out. */
 export type Fields<T> = {
   readonly [K in Keys<T>]-?: [T] extends [Needed<T, K>] ? Rule<Field<T, K>> : Optional<Exclude<Field<T, K>, undefined>>
 }
 
-/** A value that is one thing, as its test says. */
-export const thing = <T>(words: string, test: (value: unknown) => boolean): Rule<T> => ({
-  words,
-  check: value => (test(value) ? undefined : { path: [], got: inWords(value), words }),
+/** A value that passes a test. */
+export const thing = <T>(expected: string, test: (value: unknown) => boolean): Rule<T> => ({
+  expected,
+  check: value => (test(value) ? undefined : { path: [], got: describe(value), expected }),
 })
 
 export const text: Rule<string> = thing(
@@ -58,95 +58,99 @@ export const path: Rule<string> = thing(
   value => typeof value === 'string' && /^\/\S*$/.test(value),
 )
 export const flag: Rule<boolean> = thing('true or false', value => typeof value === 'boolean')
-export const number = (words: string, test: (value: number) => boolean): Rule<number> =>
-  thing(words, value => typeof value === 'number' && !Number.isNaN(value) && test(value))
+export const number = (expected: string, test: (value: number) => boolean): Rule<number> =>
+  thing(expected, value => typeof value === 'number' && !Number.isNaN(value) && test(value))
 export const atLeast = (least: number, unit = ''): Rule<number> =>
   number(`a number${unit && ` of ${unit}`}, at least ${least}`, value => value >= least)
 export const count = (least: number): Rule<number> =>
   number(`a whole number, at least ${least}`, value => Number.isSafeInteger(value) && value >= least)
-export const call = <T>(words: string): Rule<T> => thing(words, value => typeof value === 'function')
+export const call = <T>(expected: string): Rule<T> => thing(expected, value => typeof value === 'function')
 
 export const oneOf = <const C extends readonly (string | boolean)[]>(...choices: C): Rule<C[number]> =>
   thing(choices.map(choice => JSON.stringify(choice)).join(' or '), value => choices.includes(value as C[number]))
 
-/** A value that may be left out, or be undefined, as `env.NAME` may. */
+/** A field that may be missing or undefined, as `env.NAME` may. */
 export const optional = <T>(rule: Rule<T>): Optional<T> => ({
   ...rule,
   optional: true,
   check: value => (value === undefined ? undefined : rule.check(value)),
 })
 
-/** The same rule in other words, where it is about the value itself and not about something inside it. */
-export const worded = <T>(words: string, rule: Rule<T>): Rule<T> => ({
-  words,
+/** The same rule with another description, which is used for the value itself but not for something inside it. */
+export const expecting = <T>(expected: string, rule: Rule<T>): Rule<T> => ({
+  expected,
   check(value) {
     const wrong = rule.check(value)
-    return wrong && wrong.path.length === 0 && !wrong.known ? { ...wrong, words } : wrong
+    return wrong && wrong.path.length === 0 && !wrong.known ? { ...wrong, expected } : wrong
   },
 })
 
-/** What the first rule allows, or else the second, whose complaint is given when neither does. */
-export const either = <A, B>(first: Rule<A>, second: Rule<B>, words = `${first.words}, or ${second.words}`) =>
-  worded<A | B>(words, { words, check: value => first.check(value) && second.check(value) })
+/** A value that one of two rules allows. If neither does, the problem found by the second is reported. */
+export const either = <A, B>(first: Rule<A>, second: Rule<B>, expected = `${first.expected}, or ${second.expected}`) =>
+  expecting<A | B>(expected, { expected, check: value => first.check(value) && second.check(value) })
 
 export const list = <T>(rule: Rule<T>): Rule<readonly T[]> => ({
-  words: `a list, each ${rule.words}`,
+  expected: `a list, each ${rule.expected}`,
   check(value) {
-    if (!Array.isArray(value)) return { path: [], got: inWords(value), words: this.words }
-    return first(value.map((one, i) => [String(i), rule.check(one)]))
+    if (!Array.isArray(value)) return { path: [], got: describe(value), expected: this.expected }
+    return first(value.map((item, i) => [String(i), rule.check(item)]))
   },
 })
 
-/** An object with any names, such as an environment: what it holds may be secret, and is in no message. */
+/** An object with any keys, such as an environment. Its values may be secret, so messages never contain them. */
 export const record = <T>(rule: Rule<T>): Rule<Readonly<Record<string, T>>> => ({
-  words: `an object, each value ${rule.words}`,
+  expected: `an object, each value ${rule.expected}`,
   check(value) {
-    if (!isObject(value)) return { path: [], got: inWords(value), words: this.words }
-    return first(Object.entries(value).map(([name, one]) => [name, secretly(rule.check(one), one)]))
+    if (!isObject(value)) return { path: [], got: describe(value), expected: this.expected }
+    return first(Object.entries(value).map(([name, item]) => [name, withoutValue(rule.check(item), item)]))
   },
 })
 
 /** An object with these fields and no others. */
-export function fields<T>(rules: Fields<T>, words = 'an object with its options'): Rule<T> {
+export function fields<T>(rules: Fields<T>, expected = 'an object with its options'): Rule<T> {
   const known = rules as Readonly<Record<string, Rule<unknown> | Optional<unknown>>>
   const names = Object.keys(known)
   return {
-    words,
+    expected,
     check(value) {
-      if (!isObject(value)) return { path: [], got: inWords(value), words }
-      const strange = Object.keys(value).find(name => !names.includes(name))
-      if (strange !== undefined) return { path: [strange], known: names }
+      if (!isObject(value)) return { path: [], got: describe(value), expected }
+      const unknown = Object.keys(value).find(name => !names.includes(name))
+      if (unknown !== undefined) return { path: [unknown], known: names }
       return first(
         names.map(name => {
           const rule = known[name]
-          const there = Object.hasOwn(value, name) && value[name] !== undefined
-          if (!there && rule && !rule.optional) return [name, { path: [], words: rule.words }]
-          return [name, there ? rule?.check(value[name]) : undefined]
+          const present = Object.hasOwn(value, name) && value[name] !== undefined
+          if (!present && rule && !rule.optional) return [name, { path: [], expected: rule.expected }]
+          return [name, present ? rule?.check(value[name]) : undefined]
         }),
       )
     },
   }
 }
 
-/** Returns the value when it follows the rule, else throws an `OPTION_` fault that knows which field it is about. */
+/**
+ * Returns the value if it follows the rule.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_MISSING, OPTION_INVALID, with the path of the field
+ */
 export function checked<T>(factory: string, rule: { check(value: unknown): Wrong | undefined }, value: T): T {
   const wrong = rule.check(value)
   if (wrong) throw faultOf(factory, wrong)
   return value
 }
 
-function faultOf(factory: string, { path, got, words = '', known }: Wrong): Fault {
+function faultOf(factory: string, { path, got, expected = '', known }: Wrong): Fault {
   const field = path.join('.')
-  const made = () => {
+  const create = () => {
     if (known) {
       const near = nearest(path.at(-1) ?? '', known)
       return runnerFaults.OPTION_UNKNOWN({ factory, field, near, known })
     }
-    if (got === undefined) return runnerFaults.OPTION_MISSING({ factory, field, words })
-    return runnerFaults.OPTION_INVALID({ factory, field, got, words })
+    if (got === undefined) return runnerFaults.OPTION_MISSING({ factory, field, expected })
+    return runnerFaults.OPTION_INVALID({ factory, field, got, expected })
   }
-  // What is missing stands nowhere: what it is missing in does.
-  return Object.assign(made(), { field: known || got !== undefined ? path : path.slice(0, -1) })
+  // A missing field has no place in the source; its parent has.
+  return Object.assign(create(), { field: known || got !== undefined ? path : path.slice(0, -1) })
 }
 
 function first(found: readonly (readonly [string, Wrong | undefined])[]): Wrong | undefined {
@@ -160,10 +164,10 @@ export const isUrl = (value: unknown): boolean =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const secretly = (wrong: Wrong | undefined, value: unknown): Wrong | undefined =>
+const withoutValue = (wrong: Wrong | undefined, value: unknown): Wrong | undefined =>
   wrong?.path.length === 0 && wrong.got !== undefined ? { ...wrong, got: kindOf(value) } : wrong
 
-function inWords(value: unknown): string {
+function describe(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
   if (typeof value !== 'string') return kindOf(value)
   const quoted = JSON.stringify(value)

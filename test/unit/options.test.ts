@@ -175,7 +175,7 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
       expect(faultOf(() => make({ ...rest, ...missing }))).toMatchObject({
         code: 'OPTION_MISSING',
         exitCode: 2,
-        message: `${name} needs \`${at(field)}\`, and it is missing.`,
+        message: `${name} needs \`${at(field)}\`, which is missing.`,
         hint: expect.stringMatching(/^Write `.*` in the Taskfile: \S/),
         field: path,
       })
@@ -205,7 +205,7 @@ describe.each(cases)('F78 %s', (_, { name, make, good, needed, path = [] }) => {
         code: 'OPTION_INVALID',
         exitCode: 2,
         message: expect.stringContaining(`\`${at(field)}\` of ${name} cannot be `),
-        hint: expect.stringMatching(/^It is .*\w/),
+        hint: expect.stringMatching(/^Change it: it must be .*\w/),
         field: [...path, field],
       })
     const others = ['text', 12, true, [], {}, () => undefined].filter(value => typeof value !== typeof good[field])
@@ -244,7 +244,7 @@ describe('F78 the options check', () => {
     [
       'a variable that is not set',
       () => ssh(given(undefined)),
-      /What ssh\(\) is given cannot be undefined/,
+      /The argument of ssh\(\) cannot be undefined/,
       /may not be set/,
     ],
     [

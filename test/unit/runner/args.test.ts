@@ -31,11 +31,11 @@ describe('arguments', () => {
     ['Fast', arg.choice(['fast', 'safe'], 'How')],
     ['toString', arg.from('slot', ['blue'], () => ({}))],
   ])('reject the value %j (case %$)', (raw, argument) => {
-    expect(() => argument.parse(raw)).toThrow(/^it is /)
+    expect(() => argument.parse(raw)).toThrow(/^it must /)
   })
 
   it('list the choices when a value is rejected', () => {
-    expect(() => arg.choice(['a', 'b', 'c'], 'Which').parse('d')).toThrow('it is a, b, or c')
+    expect(() => arg.choice(['a', 'b', 'c'], 'Which').parse('d')).toThrow('it must be a, b, or c')
   })
 
   it('are undefined when they are optional and missing', () => {

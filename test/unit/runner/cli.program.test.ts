@@ -149,7 +149,7 @@ describe('npx task', () => {
   it.each([
     [['dploy'], 'There is no task `dploy`. [UNKNOWN_TASK]', 'Did you mean `npx task deploy`?'],
     [['promote', '--slto', 'green'], '`promote` has no flag --slto.', 'Did you mean --slot?'],
-    [['promote'], '`promote` wants <slot>: blue or green.', 'npx task promote <slot>'],
+    [['promote'], '`promote` needs <slot>: blue or green.', 'npx task promote <slot>'],
     [['--jsno'], 'There is no flag --jsno.', 'Did you mean --json?'],
   ])('rejects %j with exit code 2', async (args, message, hint) => {
     const { code, stdout, stderr } = await task(...args)
@@ -246,7 +246,7 @@ describe('plain output', () => {
     running.child.stdout?.destroy()
     const { code, stderr } = await running.ended
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^error: The command itself succeeded, .*its reader has left\. \[OUTPUT_LOST\]/)
+    expect(stderr).toMatch(/^error: The command itself succeeded, .*its reader has closed it\. \[OUTPUT_LOST\]/)
   })
 
   it('contains no terminal codes', async () => {
@@ -407,7 +407,7 @@ describe('Ctrl-C', () => {
       '  | removed the build',
       'undone: Build it',
     ])
-    expect(stderr).toContain(`${signal}: stopping \`Wait\`, then undoing. Once more ends at once.\n`)
+    expect(stderr).toContain(`${signal}: stopping \`Wait\`, then undoing. A second signal ends the program at once.\n`)
     expect(stderr).toContain(`error: Interrupted by ${signal}. [INTERRUPTED]`)
   })
 
@@ -447,7 +447,7 @@ describe('a running program', () => {
   it('fails and undoes a step whose promise can never settle', async () => {
     const { code, stdout, stderr } = await task('never', '--verbose')
     expect(code).toBe(1)
-    expect(stderr).toContain('error: `Wait for nothing` waits for what never comes')
+    expect(stderr).toContain('error: `Wait for nothing` is waiting for a promise that can never settle')
     expect(stdout).toContain('  | taken back\n')
   })
 

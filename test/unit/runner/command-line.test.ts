@@ -56,17 +56,17 @@ describe('a command line', () => {
 
   it.each([
     ['promote', fault('ARGUMENT_MISSING', '<slot>: blue or green', 'npx task promote <slot>')],
-    ['promote gren', fault('ARGUMENT_INVALID', 'it is blue or green', 'Did you mean `green`?')],
+    ['promote gren', fault('ARGUMENT_INVALID', 'it must be blue or green', 'Did you mean `green`?')],
     ['promote green blue', fault('ARGUMENT_TWICE', '`green` and `blue`', 'once')],
     ['promote green --slot blue', fault('ARGUMENT_TWICE', '<slot>', 'once')],
     ['promote green --forse', fault('UNKNOWN_FLAG', '--forse', 'Did you mean --force?')],
     ['promote green --verbos', fault('UNKNOWN_FLAG', '--verbos', 'Did you mean --verbose?')],
     ['promote green -x', fault('UNKNOWN_FLAG', '-x', 'npx task promote --help')],
     ['promote green --constructor', fault('UNKNOWN_FLAG', '--constructor', '--help')],
-    ['promote --slot', fault('FLAG_WITHOUT_VALUE', '--slot wants a value', '--slot <choice>')],
+    ['promote --slot', fault('FLAG_WITHOUT_VALUE', '--slot needs a value', '--slot <choice>')],
     ['promote --slot --force', fault('FLAG_WITHOUT_VALUE', 'another flag', '--slot=--force')],
     ['promote green --force=no', fault('FLAG_WITH_VALUE', '--force', 'leave it out')],
-    ['promote green --keep-for soon', fault('ARGUMENT_INVALID', '30s', 'values')],
+    ['promote green --keep-for soon', fault('ARGUMENT_INVALID', '30s', 'valid value')],
   ])('is rejected: %s', (line, expected) => {
     expect(() => parse(line)).toThrow(expected)
   })

@@ -1,7 +1,7 @@
 /** Messages use the command names that the Taskfile exports. */
 import { describe, expect, it } from 'vitest'
-import { rooms } from '../../../faults.ts'
-import { exportLine, namingOf, programWords } from '../../../runner/cli/command-names.ts'
+import { faultCatalogue } from '../../../faults.ts'
+import { exportLine, namingOf, programText } from '../../../runner/cli/command-names.ts'
 import { definer, type Scope } from '../../../runner/task.ts'
 import { project } from '../../../tasks/project.ts'
 
@@ -36,7 +36,7 @@ describe('a command in a message', () => {
   })
 
   it('includes the --taskfile option, quoted for a shell', () => {
-    const at = (taskfile: string) => namingOf({ program: programWords(taskfile), commands, scope, source })
+    const at = (taskfile: string) => namingOf({ program: programText(taskfile), commands, scope, source })
     expect(at('infra/Taskfile.ts')('`npx task deploy`')).toBe('`npx task --taskfile infra/Taskfile.ts ship`')
     expect(at('my files')('npx task promote green')).toBe("npx task --taskfile 'my files' promote green")
     expect(at("it's")('npx task')).toBe("npx task --taskfile 'it'\\''s'")
@@ -83,9 +83,9 @@ describe('a command in a message', () => {
               ? undefined
               : anything,
     })
-    const { runner: _, ...others } = rooms
-    const named = Object.values(others).flatMap(room =>
-      Object.values(room as Record<string, (data: unknown) => { hint: unknown }>).flatMap(make => {
+    const { runner: _, ...others } = faultCatalogue
+    const named = Object.values(others).flatMap(faults =>
+      Object.values(faults as Record<string, (data: unknown) => { hint: unknown }>).flatMap(make => {
         try {
           return [...String(make(anything).hint).matchAll(/npx task ([a-z-]+)/g)].map(([, name]) => name)
         } catch {

@@ -25,7 +25,7 @@ function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEve
       events.push(event)
       onEvent(event, world)
     }),
-    outside: world.outside,
+    hooks: world.hooks,
     ...more,
   })
   const of = <T extends RunEvent['type']>(type: T) =>
@@ -34,7 +34,7 @@ function started(root: AnyTask, more: Partial<Run> = {}, onEvent: (event: RunEve
 }
 
 interface World {
-  readonly outside: ProcessHooks
+  readonly hooks: ProcessHooks
   readonly exits: number[]
   signal(name: string): void
   stray(error: unknown): void
@@ -56,7 +56,7 @@ function outsideWorld(): World {
     }
   return {
     exits,
-    outside: {
+    hooks: {
       onSignal: on(signals),
       onStray: on(strays),
       onStarved: on(starved),

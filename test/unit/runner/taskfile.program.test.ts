@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { cacheFolders, keep, lookUp } from '../../../runner/taskfile/cache.ts'
+import { cacheFolders, findEntry, store } from '../../../runner/taskfile/cache.ts'
 import { compile } from '../../../runner/taskfile/compile.ts'
 import { findTaskfile, loadTaskfile } from '../../../runner/taskfile/load.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './program.ts'
@@ -134,7 +134,7 @@ describe('a broken Taskfile', () => {
 
   it.each([
     ["void Promise.reject(new Error('nobody waits for me'))", 'Taskfile.ts:2:21  Error: nobody waits for me'],
-    ['await new Promise(() => {})', 'Taskfile.ts  it waits for what never comes'],
+    ['await new Promise(() => {})', 'Taskfile.ts  it is waiting for a promise that can never settle'],
   ])('is reported when it rejects unhandled or never settles: %s', async (line, message) => {
     await using project = await projectWith({
       'Taskfile.ts': `import { definer } from 'switchyard'\n${line}\nexport const a = definer().task('A', { run: () => {} })\n`,
@@ -165,7 +165,7 @@ describe('a broken Taskfile', () => {
 })
 
 describe('the Taskfile cache', () => {
-  const cached = (project: Project) => readdir(join(project.folder, 'cache/switchyard'))
+  const cacheEntries = (project: Project) => readdir(join(project.folder, 'cache/switchyard'))
 
   it('is in node_modules of the project, or else in the cache folder of the user', async () => {
     await using project = await projectWith({ 'node_modules/x/y': '', 'sub/z': '' })
@@ -182,7 +182,7 @@ describe('the Taskfile cache', () => {
     })
     const say = async () => (await runTask(program, project, ['say'])).stdout.split('\n').at(-2)
     expect(await say()).toBe('first')
-    const before = await cached(project)
+    const before = await cacheEntries(project)
     const [module = ''] = before.filter(name => name.endsWith('.mjs'))
     const place = join(project.folder, 'cache/switchyard', module)
     await writeFile(place, (await readFile(place, 'utf8')).replace('first', 'from the cache'))
@@ -198,16 +198,16 @@ describe('the Taskfile cache', () => {
     await using project = await projectWith({ 'a.ts': '1', 'b.ts': '2' })
     const [a = '', b = ''] = ['a.ts', 'b.ts'].map(name => join(project.folder, name))
     const folders = [join(project.folder, 'c')]
-    const kept = await keep(folders, 'key', { code: 'export {}', inputs: [a, b] })
-    expect(lookUp(folders, 'key')).toEqual(kept)
-    expect(lookUp(folders, 'other')).toBeUndefined()
+    const kept = await store(folders, 'key', { code: 'export {}', inputs: [a, b] })
+    expect(findEntry(folders, 'key')).toEqual(kept)
+    expect(findEntry(folders, 'other')).toBeUndefined()
     await project.write('b.ts', '3')
-    expect(lookUp(folders, 'key')).toBeUndefined()
+    expect(findEntry(folders, 'key')).toBeUndefined()
     await project.write('b.ts', '2')
     await writeFile(kept.module, '')
-    expect(lookUp(folders, 'key')).toBeDefined()
+    expect(findEntry(folders, 'key')).toBeDefined()
     await writeFile(join(folders[0] ?? '', 'key.json'), '{"half')
-    expect(lookUp(folders, 'key')).toBeUndefined()
+    expect(findEntry(folders, 'key')).toBeUndefined()
   })
 
   it('falls back to the next folder when one is not writable, and to a temporary one at last', async () => {
@@ -216,20 +216,20 @@ describe('the Taskfile cache', () => {
     const blocked = join(project.folder, 'file/cache')
     const second = join(project.folder, 'second')
     const made = { code: 'export {}', inputs: [input] }
-    expect((await keep([blocked, second], 'k', made)).module.startsWith(second)).toBe(true)
-    const temporary = await keep([blocked], 'k', made)
+    expect((await store([blocked, second], 'k', made)).module.startsWith(second)).toBe(true)
+    const temporary = await store([blocked], 'k', made)
     expect(await readFile(temporary.module, 'utf8')).toBe('export {}')
-    expect(lookUp([blocked, second], 'k')?.module.startsWith(second)).toBe(true)
+    expect(findEntry([blocked, second], 'k')?.module.startsWith(second)).toBe(true)
   })
 
   it('removes old entries of earlier versions of the Taskfile', async () => {
     await using project = await projectWith({ 'a.ts': '1' })
     const folder = join(project.folder, 'c')
     const inputs = [join(project.folder, 'a.ts')]
-    const old = await keep([folder], 'k', { code: 'old', inputs })
+    const old = await store([folder], 'k', { code: 'old', inputs })
     await utimes(old.module, 0, 0)
-    const young = await keep([folder], 'k', { code: 'young', inputs })
-    await keep([folder], 'k', { code: 'new', inputs })
+    const young = await store([folder], 'k', { code: 'young', inputs })
+    await store([folder], 'k', { code: 'new', inputs })
     const names = await readdir(folder)
     expect(names).toHaveLength(3)
     expect(names.map(name => join(folder, name))).toContain(young.module)
