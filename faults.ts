@@ -1,4 +1,4 @@
-/** The whole catalogue of errors, put together from the rooms; for whoever wants to know what can be thrown. */
+/** All error catalogues, by module. */
 import { hostFaults } from './host/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
@@ -9,7 +9,7 @@ import { environmentFaults } from './slots/environment/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
 import { probeFaults } from './slots/promote/probe-faults.ts'
 
-export const rooms = {
+export const faultCatalogue = {
   runner: runnerFaults,
   host: hostFaults,
   slots: slotFaults,

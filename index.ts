@@ -1,4 +1,4 @@
-/** The public surface: what a Taskfile imports, and what a plugin is written against. Pinned by a test. */
+/** The public API, for Taskfiles and plugins. Pinned by a test. */
 
 export type { Host, HostSetting, Pipeline, PutOptions, RemoteProcess as Held, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
@@ -42,5 +42,9 @@ export type { SlotSpec } from './slots/slot.ts'
 export type { Context } from './tasks/context.ts'
 export { type EnvironmentFile, type ProjectDefinition, project } from './tasks/project.ts'
 
-/** The environment of this process, for a Taskfile: `ssh(env.HOST ?? 'deploy@web-1')`. */
+/**
+ * The environment of this process.
+ *
+ * @example ssh(env.HOST ?? 'deploy@web-1')
+ */
 export const env: Readonly<Record<string, string | undefined>> = process.env

@@ -5,8 +5,8 @@ const alias = { switchyard: fileURLToPath(new URL('index.ts', import.meta.url)) 
 
 export default defineConfig({
   test: {
-    // A test on a host takes a core and more: its processes, its application and its load are on this machine too. More files at a time than cores
-    // take no less time, and bring each of them closer to its limit.
+    // A test on a host needs a core or more, because its host, its application and its load run on this machine. More files in parallel would take as
+    // long in all, and bring each test closer to its timeout.
     maxWorkers: 2,
     projects: [
       {
@@ -15,11 +15,11 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           exclude: ['test/unit/**/*.program.test.ts'],
-          // Some start a hundred shells, and the machine may be busy.
+          // Some tests start a hundred shells, and the machine may be busy.
           testTimeout: 240_000,
         },
       },
-      // What is tested as whole processes takes longer than the rest of the unit tests together.
+      // Tests of whole processes, which take longer than all other unit tests together.
       {
         resolve: { alias },
         test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'], testTimeout: 60_000 },
@@ -52,7 +52,7 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      // What real hosts, accounts and applications do: the second part of `npm run test:faults`.
+      // Peculiarities of real hosts, accounts and applications: the second part of `npm run test:faults`.
       {
         resolve: { alias },
         test: {

@@ -1,28 +1,28 @@
-# Tab behind `task` and `npx task`, in bash. To have it in each new shell:
+# Completion of `task` and `npx task` for bash. To install it:
 #     npx task completion bash >> ~/.bashrc
-# or only in this one:
+# To load it in this shell only:
 #     source <(npx task completion bash)
 
-# The program of this folder or of one above it, else what was typed. Another program of the name `task` is never run.
+# Prints the program to run: that of this folder or of a parent folder, else the typed one. Never another program named `task`.
 _switchyard_program() {
-  local at=$PWD one
+  local at=$PWD file
   while :; do
-    for one in "$at/node_modules/.bin/task" "$at/bin/task.mjs"; do
-      if [[ -f $one && -x $one ]] && command grep -qs switchyard "$one"; then
-        printf %s "$one"
+    for file in "$at/node_modules/.bin/task" "$at/bin/task.mjs"; do
+      if [[ -f $file && -x $file ]] && command grep -qs switchyard "$file"; then
+        printf %s "$file"
         return
       fi
     done
     [[ $at ]] || break
     at=${at%/*}
   done
-  one=$(type -P -- "$1") && command grep -qs switchyard "$one" && printf %s "$one"
+  file=$(type -P -- "$1") && command grep -qs switchyard "$file" && printf %s "$file"
 }
 
-# $1: the program, $2: which word is the first behind `task`, $3: what bash is going to replace.
+# $1: the program, $2: the index of the first word after `task`, $3: the text that bash replaces.
 _switchyard_offer() {
   local breaks='^[=:]+$' words=() count=0 head='' found='' i piece word
-  # Bash cuts `--slot=green` into three words.
+  # Bash splits `--slot=green` into three words.
   for ((i = $2; i <= COMP_CWORD; i++)); do
     piece=${COMP_WORDS[i]//[\\\"\']/}
     if ((i > $2)) && [[ $piece =~ $breaks || ${COMP_WORDS[i - 1]} =~ $breaks ]]; then
@@ -41,7 +41,7 @@ _switchyard_offer() {
     printf -v word %q "${word#"$head"}"
     COMPREPLY+=("$word")
   done < <("$1" completion -- "${words[@]}" 2>/dev/null </dev/null)
-  # Names of files only where the program knows no better. Bash 3 has no compopt.
+  # Fall back to file names if there are no candidates. Bash 3 has no compopt.
   if [[ $found ]]; then
     compopt +o default +o bashdefault +o nospace 2>/dev/null
   else
@@ -67,7 +67,7 @@ _switchyard() {
   fi
 }
 
-# What a function completed before goes on wherever this has nothing to do; what is completed otherwise stays as it is.
+# Calls an earlier completion function for everything that is not `task`. Keeps an earlier completion of another kind.
 _switchyard_register() {
   local spec before
   spec=$(complete -p "$1" 2>/dev/null)

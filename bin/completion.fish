@@ -1,26 +1,26 @@
-# Tab behind `task` and `npx task`, in fish. To have it in each new shell:
+# Completion of `task` and `npx task` for fish. To install it:
 #     npx task completion fish > ~/.config/fish/conf.d/switchyard.fish
-# or only in this one:
+# To load it in this shell only:
 #     npx task completion fish | source
 
-# The program of this folder or of one above it, else what was typed. Another program of the name `task` is never run.
+# Prints the program to run: that of this folder or of a parent folder, else the typed one. Never another program named `task`.
 function __switchyard_program
     set -l at $PWD
     while true
-        for one in "$at/node_modules/.bin/task" "$at/bin/task.mjs"
-            if test -f $one -a -x $one; and command grep -qs switchyard $one
-                echo $one
+        for file in "$at/node_modules/.bin/task" "$at/bin/task.mjs"
+            if test -f $file -a -x $file; and command grep -qs switchyard $file
+                echo $file
                 return
             end
         end
         test -n "$at"; or break
         set at (string replace -r '/[^/]*$' '' -- $at)
     end
-    set -l one (command -s -- $argv[1])
-    test -n "$one"; and command grep -qs switchyard $one; and echo $one
+    set -l file (command -s -- $argv[1])
+    test -n "$file"; and command grep -qs switchyard $file; and echo $file
 end
 
-# Whether the cursor is behind `task`, and a program is there to ask.
+# Succeeds if the cursor is after `task` and there is a program to run.
 function __switchyard_here
     set -l words (commandline -opc)
     if test "$argv[1]" = npx
@@ -37,7 +37,7 @@ function __switchyard_offer
     if set -q found[1]
         printf '%s\n' $found
     else
-        # Names of files only where the program knows no better.
+        # Fall back to file names if there are no candidates.
         __fish_complete_path (commandline -ct)
     end
 end

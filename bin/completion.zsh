@@ -1,25 +1,25 @@
-# Tab behind `task` and `npx task`, in zsh. To have it in each new shell:
+# Completion of `task` and `npx task` for zsh. To install it:
 #     npx task completion zsh >> ~/.zshrc
-# or only in this one:
+# To load it in this shell only:
 #     source <(npx task completion zsh)
 
-# The program of this folder or of one above it, else what was typed. Another program of the name `task` is never run.
+# Prints the program to run: that of this folder or of a parent folder, else the typed one. Never another program named `task`.
 _switchyard_program() {
-  local at=$PWD one
+  local at=$PWD file
   while :; do
-    for one in "$at/node_modules/.bin/task" "$at/bin/task.mjs"; do
-      if [[ -f $one && -x $one ]] && command grep -qs switchyard "$one"; then
-        print -rn -- "$one"
+    for file in "$at/node_modules/.bin/task" "$at/bin/task.mjs"; do
+      if [[ -f $file && -x $file ]] && command grep -qs switchyard "$file"; then
+        print -rn -- "$file"
         return
       fi
     done
     [[ -n $at ]] || break
     at=${at%/*}
   done
-  one=$(whence -p -- "$1") && command grep -qs switchyard "$one" && print -rn -- "$one"
+  file=$(whence -p -- "$1") && command grep -qs switchyard "$file" && print -rn -- "$file"
 }
 
-# $1: the program, $2: which word is the first behind `task`.
+# $1: the program, $2: the index of the first word after `task`.
 _switchyard_offer() {
   local line word
   local -a typed found
@@ -34,7 +34,7 @@ _switchyard_offer() {
   if (( $#found )); then
     _describe task found
   else
-    # Names of files only where the program knows no better.
+    # Fall back to file names if there are no candidates.
     compset -P '--[^=]##='
     _default
   fi
@@ -54,10 +54,10 @@ _switchyard() {
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
 typeset -gA _switchyard_before
 () {
-  local one
-  for one in task npx; do
-    # What was completed before goes on wherever this has nothing to do.
-    [[ ${_comps[$one]-} == _switchyard ]] || _switchyard_before[$one]=${_comps[$one]-}
-    compdef _switchyard $one
+  local name
+  for name in task npx; do
+    # Keep the earlier completion for everything that is not `task`.
+    [[ ${_comps[$name]-} == _switchyard ]] || _switchyard_before[$name]=${_comps[$name]-}
+    compdef _switchyard $name
   done
 }

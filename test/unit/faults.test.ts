@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { rooms } from '../../faults.ts'
+import { faultCatalogue } from '../../faults.ts'
 
-const codes = Object.values(rooms).flatMap(room => Object.keys(room))
+const codes = Object.values(faultCatalogue).flatMap(faults => Object.keys(faults))
 
 describe('the fault catalogue', () => {
   it('has unique codes, all of one format', () => {
@@ -26,7 +26,7 @@ describe('the fault catalogue', () => {
       }
     })
     const definitions = texts.join('\n').match(/^export const \w+Faults = catalogue\(/gm)
-    expect(definitions).toHaveLength(Object.keys(rooms).length)
+    expect(definitions).toHaveLength(Object.keys(faultCatalogue).length)
     const source = texts.join('\n')
     expect(codes.filter(code => !new RegExp(`\\w\\.${code}\\b`).test(source))).toEqual([])
   })
