@@ -144,7 +144,7 @@ test('a server that allows no sessions is reported to the first request after pr
   await expect(sessions.shell()).rejects.toMatchObject({ code: 'NO_SESSION' })
 })
 
-test.each([1, 2, 3, 5, 7])('a server that allows %i sessions serves all requests', async allowed => {
+test.each([1, 2, 3, 5, 7])('a server with a limit of %i serves all session requests', async allowed => {
   const { connection } = server(allowed)
   const sessions = sessionsOn('web', connection)
   const use = async (n: number) => {
@@ -221,7 +221,7 @@ describe('F66 a server that allows few sessions', () => {
   }
 
   test.each([1, 2, 3])(
-    '(%i per connection) keeps three open, opens and closes others beside them, and can signal one',
+    '(%i per connection) serves three long sessions, others beside them, and a signal to one',
     async allowed => {
       const { made, sessions } = servers(allowed)
       sessions.prepare()
@@ -250,7 +250,7 @@ describe('F66 a server that allows few sessions', () => {
     await expect(ninth).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
   })
 
-  test('but rejects a further connection is reported within seconds, and a session that ends meanwhile is reused', async () => {
+  test('and rejects a further connection is reported within seconds, and a session that ends meanwhile is reused', async () => {
     const { sessions } = servers(1, true)
     const first = await sessions.shell()
     const second = sessions.shell()

@@ -91,7 +91,7 @@ describe('the environment of a BEAM slot', () => {
   })
 })
 
-describe('distributionPorts', () => {
+describe('the distribution ports', () => {
   it('are 10000 above the port of the slot by default', () => {
     const port = distributionPorts([blue, green])
     expect([port(blue), port(green)]).toEqual([14_000, 15_000])

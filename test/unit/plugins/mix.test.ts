@@ -35,7 +35,7 @@ it.each([
   ['a plain project', 'app: :life', '', false],
   ['a project with the step in a comment', 'app: :life,\n# steps: [:assemble, :tar]\n', '', false],
   ['an umbrella', 'apps_path: "apps"', '', true],
-])('%s without a tar step is rejected before the build, with what to add', async (_, text, runner, umbrella) => {
+])('%s is rejected before the build, with the missing tar step to add', async (_, text, runner, umbrella) => {
   await mix(text)
   const fault = await faultOf(assertMakesTarball(folder, runner, 'here'))
   expect(fault).toMatchObject({ code: 'RELEASE_NOT_PACKED', exitCode: 2 })

@@ -38,7 +38,7 @@ it.each<[string, Command, number]>([
   ['a program that is killed', `sh -c 'kill -KILL $$'`, 137],
   // A reboot, a logout or `kill` of the whole group does this: the program itself exits with 0.
   ['a program that is terminated together with its shell', `sh -c 'trap "exit 0" TERM; kill -TERM 0; sleep 9'`, 143],
-])('a service migration has the exit code of %s', async (_, command, code) => {
+])('a service migration has the right exit code for %s', async (_, command, code) => {
   expect((await migrate(command)).code).toBe(code)
 })
 

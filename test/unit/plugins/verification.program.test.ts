@@ -35,6 +35,6 @@ test.each([
   ['no generation', 'HTTP/1.1 200 OK\r\nA: X-Deployment-Generation: Gen-1\r\n\r\nblue\n', false],
   ['another status', 'HTTP/1.1 500 200 \r\nx-deployment-generation: Gen-1\r\n\r\nblue\n', false],
   ['another slot', 'HTTP/1.1 200 OK\r\nx-deployment-generation: Gen-1\r\n\r\ngreen\n', false],
-])('the verification reads the header in any case: %s', async (_, answer, expected) => {
+])('the verification has the right result for a response with %s', async (_, answer, expected) => {
   expect(await verified(answer)).toBe(expected)
 })

@@ -59,7 +59,7 @@ describe('parseEnvironment', () => {
     ['a digit at the beginning of the name', '1A=sesame'],
     ['a name that is reserved in JavaScript objects', '__proto__=sesame'],
     ['a name that is reserved in the shell', 'UID=sesame'],
-    ['no =', 'sesame'],
+    ['a line without =', 'sesame'],
     ['a # that touches the value', 'A=open#sesame'],
     ['a # right after the =', 'A=#sesame'],
     ['a quote that is never closed', 'A="sesame'],

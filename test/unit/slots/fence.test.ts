@@ -187,7 +187,7 @@ describe('the lock', () => {
     lock.check()
   })
 
-  it('is refused also by a maintenance file that a person wrote by hand', () => {
+  it('is also refused by a maintenance file that a person wrote by hand', () => {
     expect(parseMaintenance('keep out\n')).toMatchObject({ by: 'somebody', reason: 'keep out' })
   })
 })

@@ -134,14 +134,14 @@ describe('the deploying account', () => {
   it.each([
     ['the connected user by default', 'deploy', undefined, undefined, 'deploy'],
     ['the connected user when it owns the folder', 'deploy', undefined, 'deploy', 'deploy'],
-    ['rejects a user who does not own the folder', 'bob', undefined, 'deploy', 'NOT_OURS'],
+    ['a user who does not own the folder is rejected', 'bob', undefined, 'deploy', 'NOT_OURS'],
     ['the owner when another user with sudo requests it', 'bob', 'deploy', 'deploy', 'deploy'],
     ['the owner when the connected user is root', 'root', undefined, 'deploy', 'deploy'],
     ['the requested user when the connected user is root', 'root', 'deploy', undefined, 'deploy'],
-    ['rejects root unless it is requested', 'root', undefined, undefined, 'SETUP_AS_ROOT'],
+    ['root is rejected unless requested', 'root', undefined, undefined, 'SETUP_AS_ROOT'],
     ['root when it is requested', 'root', 'root', undefined, 'root'],
     ['root when it owns the folder', 'root', undefined, 'root', 'root'],
-    ['rejects a requested user who is not the owner', 'root', 'deploy', 'root', 'NOT_OURS'],
+    ['a requested user who is not the owner is rejected', 'root', 'deploy', 'root', 'NOT_OURS'],
   ])('is chosen or rejected: %s', (_, user, requested, owner, expected) => {
     const found = () => deployingUser('web-1', folders, me(user), { user: requested, owner })
     if (/^[a-z]/.test(expected)) expect(found()).toBe(expected)
