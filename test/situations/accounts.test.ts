@@ -8,7 +8,7 @@ import type { Host } from '../../host/host.ts'
 import { capture } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
-import { moveLink } from '../../plugins/router/nginx/symlink.ts'
+import { moveLink } from '../../plugins/router/live-link.ts'
 import { faultOf, setting } from '../contract/host.ts'
 
 let box: TestHost

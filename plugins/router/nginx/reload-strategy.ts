@@ -7,10 +7,10 @@ import { sh } from '../../../host/script.ts'
 import type { PluginContext } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
+import { linkQuery, readLink } from '../live-link.ts'
 import { moveSite, NOT_RELOADED, REFUSED, RELOADS, slotFile, slotOf, stageLink, swapLink } from './reload.ts'
 import { enable } from './site.ts'
-import { linkQuery, type Site, type SwitchStrategy } from './strategy.ts'
-import { readLink } from './symlink.ts'
+import type { Site, SwitchStrategy } from './strategy.ts'
 import { render, shipped } from './templates.ts'
 
 export function reloadStrategy(context: PluginContext, { paths, program, listening, values }: Site): SwitchStrategy {

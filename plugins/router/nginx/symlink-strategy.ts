@@ -1,10 +1,8 @@
 /** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
-import { perform } from '../../../host/query.ts'
-import { sh } from '../../../host/script.ts'
 import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
+import { liveLink } from '../live-link.ts'
 import { enable, refresh } from './site.ts'
-import { linkQuery, NO_ROUTE, type Site, type SwitchStrategy } from './strategy.ts'
-import { linkPath, moveLink, removeLink, routeOf } from './symlink.ts'
+import type { Site, SwitchStrategy } from './strategy.ts'
 import { plainWord, render, shipped } from './templates.ts'
 
 /** Keeps what certbot or people add to the site file. */
@@ -23,22 +21,13 @@ export function symlinkStrategy(
 ): SwitchStrategy {
   const { slots } = context
   const router = plainWord('folder', context.layout.router)
-  const link = linkPath(router)
   const fill = (name: 'live-link' | 'site') =>
     render(shipped(name), { ...values, router, include: paths.include }, slots)
   return {
     files: include ? [[paths.include]] : [[paths.include], paths.enabled],
     own: [paths.include, paths.available, ...paths.enabled],
     generations: true,
-    livePort: sh.read`case $(readlink ${link}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`${name}.*) echo ${port} ;;`))} *) false ;; esac`,
-    live: () =>
-      linkQuery([link], target => {
-        if (target === undefined) return NO_ROUTE
-        const route = routeOf(target)
-        return slots.some(slot => slot.name === route?.slot) ? route : undefined
-      }),
-    switchTo: ({ slot, generation }) =>
-      perform(slot === undefined ? removeLink(router) : moveLink(router, slot, generation ?? '')),
+    ...liveLink(router, slots, slot => slot),
     provision() {
       const lenient = listening.lenient ? [paths.available] : []
       const inner = { path: paths.include, text: fill('live-link'), mode: 0o644 }

@@ -3,7 +3,7 @@
 #
 # Parameters
 #   router  the folder that contains the link `live`
-#   slot    the slot that gets the traffic
+#   marker  the name of the file that the router looks for
 #   target  the target of the link: `slot.generation`
 mkdir -p -m 0755 "$router"
 cd "$router"
@@ -13,7 +13,7 @@ for name in live live.next; do
 done
 was=$(readlink live || :)
 mkdir -p -m 0755 "$target"
-(umask 022; : > "$target/$slot")
+(umask 022; : > "$target/$marker")
 ln -sfn "$target" live.next
 mv -T live.next live
 # Keeps the folders of the five newest generations for troubleshooting.
