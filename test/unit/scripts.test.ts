@@ -33,6 +33,11 @@ describe('shellcheck', () => {
   })
 })
 
+it('every .sh file has a name of its own: the package has all of them in one folder', () => {
+  const names = programs.map(path => basename(path))
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
+})
+
 describe('shellcheck reports nothing', () => {
   checked(`in the programs${why}`, () => {
     expect(programs.length).toBeGreaterThan(20)
