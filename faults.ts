@@ -1,5 +1,6 @@
 /** All error catalogues, by module. */
 import { hostFaults } from './host/faults.ts'
+import { caddyFaults } from './plugins/router/caddy/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
 import { runtimeFaults } from './plugins/runtime/faults.ts'
@@ -17,6 +18,7 @@ export const faultCatalogue = {
   probe: probeFaults,
   build: buildFaults,
   router: routerFaults,
+  caddy: caddyFaults,
   haproxy: haproxyFaults,
   runtime: runtimeFaults,
 }

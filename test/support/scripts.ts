@@ -6,6 +6,7 @@ import { receive as receiveFile } from '../../host/exec/transfer.ts'
 import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
+import * as caddy from '../../plugins/router/caddy/scripts.ts'
 import { guardBegin, guardEnd } from '../../plugins/router/guard.ts'
 import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
 import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
@@ -88,6 +89,13 @@ const application = {
   router: '/srv/life/router',
   listen: ['80', '10.0.0.5:8080'],
   config: '/etc/haproxy/haproxy.cfg',
+}
+const caddySite = {
+  ...application,
+  url: place.url,
+  bind: '',
+  include: false,
+  config: '/etc/caddy/Caddyfile',
 }
 const adopted = { pid: 812, startTime: '77' }
 
@@ -195,6 +203,11 @@ export function samples(): Readonly<Record<string, Script>> {
     check: haproxy.check(application, guard),
     'check without a guard': haproxy.check(application, undefined),
     apply: haproxy.apply(application, 'deploy'),
+    requireMarker: caddy.requireMarker('/srv/life/router'),
+    'check of Caddy': caddy.check(caddySite, place, guard),
+    'check of Caddy without a guard': caddy.check(caddySite, place, undefined),
+    'apply of Caddy': caddy.apply(caddySite, 'deploy'),
+    readCaddyfiles: caddy.readCaddyfiles('/etc/caddy/Caddyfile'),
     readHost: readHost(application.config),
     readConfiguration: readConfiguration(nginx.path),
     moveSite: moveSite(nginx, at, 'life', 'blue', ['blue', 'green']),

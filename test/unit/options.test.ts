@@ -1,6 +1,6 @@
 /** F78: invalid options, for every field of every factory that a Taskfile calls. */
 import { describe, expect, it } from 'vitest'
-import { beam, command, definer, docker, haproxy, nginx, project, service, ssh, tarball } from '../../index.ts'
+import { beam, caddy, command, definer, docker, haproxy, nginx, project, service, ssh, tarball } from '../../index.ts'
 import { isFault } from '../../runner/fault.ts'
 
 type Options = Record<string, unknown>
@@ -93,6 +93,12 @@ const factories: readonly Factory[] = [
     name: 'haproxy()',
     make: options => haproxy(given(options)),
     good: { site: 'a.example', listen: 80, include: true, url: 'https://a.example', config: '/etc/haproxy/main.cfg' },
+    needed: ['site'],
+  },
+  {
+    name: 'caddy()',
+    make: options => caddy(given(options)),
+    good: { site: 'a.example', url: 'http://a.example', bind: '10.0.0.5', include: true, config: '/etc/caddy/main' },
     needed: ['site'],
   },
   {

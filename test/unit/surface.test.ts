@@ -6,6 +6,7 @@ it('the public API has exactly these exports', () => {
     'Fault',
     'arg',
     'beam',
+    'caddy',
     'capture',
     'catalogue',
     'caught',

@@ -1,0 +1,131 @@
+/** The router for Caddy on the host itself. Caddy resolves the live link on each request, so a promote reloads nothing and needs no root. */
+import { isIP } from 'node:net'
+import { capture, commandFailed, type Query } from '../../../host/query.ts'
+import { type Script, sh } from '../../../host/script.ts'
+import type { Fault } from '../../../runner/fault.ts'
+import { checked, fields, flag, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
+import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
+import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { GUARDED, guardOf } from '../guard.ts'
+import { liveLink } from '../live-link.ts'
+import { type SiteAccess, siteQueries } from '../site-queries.ts'
+import { conflicts } from './conflicts.ts'
+import { caddyFaults } from './faults.ts'
+import { type Application, configTest, requestAddress, siteFile, sitePath } from './files.ts'
+import { apply, check, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
+
+export interface CaddyOptions {
+  /** The host name of the site, such as `life.example`; requests for it go to this application. */
+  readonly site: string
+  /**
+   * The URL of the site: its scheme and its port are those of the site block, and our own requests, which never leave the host, go to it. With `https://`
+   * Caddy gets the certificate and redirects HTTP. `http://life.example` is for a host behind a proxy that ends TLS. With `include`: the URL of your
+   * own site block.
+   *
+   * @default `https://<site>`
+   */
+  readonly url?: string
+  /**
+   * The IP address on which Caddy listens for this site, and to which our own requests go.
+   *
+   * @example '10.0.0.5'
+   * @default all addresses; our own requests go to `127.0.0.1`
+   */
+  readonly bind?: string
+  /**
+   * For a site block of your own, with your own TLS settings, that imports our routes: `setup` prints the line for it and installs no site.
+   *
+   * @default false
+   */
+  readonly include?: boolean
+  /**
+   * The host's main Caddyfile, which is not changed.
+   *
+   * @default '/etc/caddy/Caddyfile'
+   */
+  readonly config?: string
+}
+
+const OPTIONS = fields<CaddyOptions>({
+  site: thing<string>(
+    'a host name such as "life.example"',
+    value => typeof value === 'string' && /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value),
+  ),
+  url: optional(thing('a URL such as "http://life.example"', isUrl)),
+  bind: optional(
+    thing<string>('an IP address such as "10.0.0.5"', value => typeof value === 'string' && isIP(value) > 0),
+  ),
+  include: optional(flag),
+  config: optional(path),
+})
+
+export function caddy(options: CaddyOptions): Plugin<Router> {
+  checked('caddy()', OPTIONS, options)
+  const { site, bind = '', include = false, config = '/etc/caddy/Caddyfile' } = options
+  const url = new URL(options.url ?? `https://${site}`)
+  const access = { url, address: requestAddress(bind), generations: true, moved: new Map<string, URL>() }
+  const create = (context: PluginContext): Router => {
+    const { app, slots, layout } = context
+    return router(context, access, { app, slots, router: layout.router, site, url, bind, include, config })
+  }
+  return { name: 'caddy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
+}
+
+function router(context: PluginContext, site: SiteAccess, application: Application): Router {
+  const queries = siteQueries(context, site)
+  const { app, config, include } = application
+  const link = liveLink(application.router, context.slots, (_, target) => target)
+  const own = sitePath(app, include)
+  const note = `Add this line to your own Caddy site block: import ${own}`
+  return {
+    live() {
+      const query = link.live()
+      return { ...query, script: sh.lines(query.script, requireMarker(application.router)) }
+    },
+    answer: queries.answer,
+    fetch: queries.fetch,
+    get site() {
+      return queries.site
+    },
+    curl: queries.curl,
+    verify: queries.verify,
+    check(path) {
+      const place = queries.place()
+      const script = check(application, place, guardOf(path, place, link.livePort))
+      return checkQuery(script, application, path)
+    },
+    promote: (slot, generation) => link.switchTo({ slot: slot.name, generation }),
+    restore: link.switchTo,
+    conflicts: () => capture(readCaddyfiles(config), (text, { name }) => conflicts(name, text, application)),
+    provision: facts => ({
+      tools: { '/usr/bin/caddy': 'caddy', curl: 'curl' },
+      files: [siteFile(application)],
+      folders: [{ path: application.router, mode: 0o755 }],
+      sudo: [configTest(config)],
+      apply: [apply(application, facts.user)],
+      // If `include` was changed, the file of the other mode may be left over, and Caddy would have the site twice.
+      rivals: [sitePath(app, !include)],
+      ...(include && { notes: [note] }),
+    }),
+  }
+}
+
+/** Resolves to warnings: errors in files of others, which do not prevent a switch. */
+const checkQuery = (script: Script, { app, include, config }: Application, path = '/'): Query<readonly Fault[]> => ({
+  script,
+  async read(result, target) {
+    const { code } = result
+    const host = target.name
+    const output = result.stdout.trim()
+    const status = output.split('\n').at(-1) ?? ''
+    if (code === 0) return output === '' ? [] : [caddyFaults.CADDY_OTHERS_INVALID({ host, output })]
+    if (code === ROUTER_EXIT.down) throw caddyFaults.CADDY_DOWN({ host })
+    if (code === ROUTER_EXIT.missing) throw caddyFaults.CADDY_NOT_SET_UP({ host, path: output })
+    if (code === ROUTER_EXIT.stale) throw caddyFaults.CADDY_NOT_SERVED({ host, path: sitePath(app, include), status })
+    if (code === GUARDED) throw caddyFaults.CADDY_GUARDED({ host, path, status })
+    const refusal = await sudoRefusal(target, [configTest(config)])
+    if (refusal) throw caddyFaults.CADDY_SUDO_REFUSED({ host, refusal })
+    if (code !== ROUTER_EXIT.invalid) throw commandFailed(target, script, result)
+    throw caddyFaults.CADDY_CONFIG_INVALID({ host, output, config })
+  },
+})

@@ -1,0 +1,51 @@
+/** The scripts of the Caddy router. */
+import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
+import { type Script, sh } from '../../../host/script.ts'
+import { readAsRoot } from '../../../host/sudo.ts'
+import { type Guard, guardBegin, guardEnd } from '../guard.ts'
+import { linkPath } from '../live-link.ts'
+import { type Place, status } from '../site-request.ts'
+import { type Application, configTest, IMPORT, sitePath } from './files.ts'
+
+export const { router: ROUTER_EXIT } = EXIT
+
+/** Fails if the link exists without the file that Caddy looks for: then Caddy answers that no slot is live, and the link says otherwise. */
+export const requireMarker = (router: string): Script => sh.read`
+target=$(readlink ${linkPath(router)} || :)
+if [ -n "$target" ] && ! [ -f ${router}/"$target/$target" ]; then echo "$target/$target does not exist" >&2; exit 1; fi`
+
+export function check({ app, include, config }: Application, place: Place, guard: Guard | undefined): Script {
+  const { down, missing, invalid, stale } = ROUTER_EXIT
+  return program(new URL('./caddy-check.sh', import.meta.url), {
+    parameters: {
+      siteFile: sitePath(app, include),
+      testConfig: readAsRoot(configTest(config)),
+      siteStatus: status(place, '/deployment_id'),
+      beginGuard: guardBegin(guard),
+      endGuard: guardEnd(guard),
+      down,
+      missing,
+      invalid,
+      stale,
+    },
+  })
+}
+
+export const apply = ({ app, include, config, router }: Application, user: string): Script =>
+  program(new URL('./caddy-apply.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      siteFile: sitePath(app, include),
+      config,
+      configTest: configTest(config),
+      user,
+      router,
+      notImported: include
+        ? ''
+        : `${config} does not import our file. Add this line to it, outside any block: ${IMPORT}`,
+    },
+  })
+
+export const readCaddyfiles = (config: string): Script =>
+  program(new URL('./caddyfiles.sh', import.meta.url), { parameters: { config } })
