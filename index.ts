@@ -1,6 +1,6 @@
 /** The public API, for Taskfiles and plugins. Pinned by a test. */
 
-export type { Host, HostSetting, Pipeline, PutOptions, RemoteProcess as Held, Transport } from './host/host.ts'
+export type { Host, HostSetting, Pipeline, PutOptions, RemoteProcess, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
 export { type AnyQuery, type Asked, capture, caught, group, perform, type Query, succeeds } from './host/query.ts'
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
@@ -15,7 +15,7 @@ export { type DockerOptions, docker } from './plugins/source/docker.ts'
 export { type TarballOptions, tarball } from './plugins/source/tarball.ts'
 export { arg } from './runner/cli/args.ts'
 export { catalogue, Fault, fault } from './runner/fault.ts'
-export { type AnyTask, type Arg, definer, type Shell, type Task, type TaskContext as Kit } from './runner/task.ts'
+export { type AnyTask, type Arg, definer, type Shell, type Task, type TaskContext } from './runner/task.ts'
 export type {
   Answer,
   Artifact,
@@ -24,7 +24,7 @@ export type {
   HostFile,
   HostFolder,
   Plugin,
-  PluginContext as PluginKit,
+  PluginContext,
   Provision,
   PublicAnswer,
   Release,
@@ -34,8 +34,8 @@ export type {
   Slot,
   SlotProcess,
   Stopped,
-  Verification as Proof,
-  VerifyLimits as ProofLimits,
+  Verification,
+  VerifyLimits,
 } from './slots/contracts.ts'
 export type { HealthCheck } from './slots/model.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'

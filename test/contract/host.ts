@@ -245,7 +245,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
       })
 
       test('refuses an invalid name of an environment variable', () => {
-        expect(() => host.$({ env: { 'A=1; id #': 'x' } })`true`).toThrow('not the name of an environment variable')
+        expect(() => host.$({ env: { 'A=1; id #': 'x' } })`true`).toThrow('not a valid name of an environment variable')
       })
 
       test('waits for values that are promises', async () => {

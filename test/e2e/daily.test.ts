@@ -83,7 +83,7 @@ it('an application whose health path shows no version is refused, and deployed w
   const withHealth = (health: string) => writeFile(path, text.replace('  slots: {', `  health: ${health},\n  slots: {`))
   await withHealth("{ path: '/' }")
   const refused = await next('check-idle')
-  expect(refused.stderr).toContain('what answers there says no version. [SLOT_OTHER_VERSION]')
+  expect(refused.stderr).toContain('but the application there reports no version. [SLOT_OTHER_VERSION]')
   expect(refused.stderr).toContain('set `health: { version: false }`')
   expect(refused.code).toBe(3)
   await withHealth("{ path: '/', version: false }")

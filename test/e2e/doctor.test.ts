@@ -107,7 +107,7 @@ describe.each([
     inject: 'systemctl stop nginx',
     heal: 'systemctl start nginx',
     check: 'router',
-    message: /nginx does not run/,
+    message: /nginx is not running/,
     onlyDeploy: false,
   },
 ])('$fault', ({ inject, heal, check, message, onlyDeploy }) => {

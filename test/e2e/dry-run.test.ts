@@ -60,7 +60,7 @@ describe('a dry run', () => {
     expect(await dry('setup')).toContain(`new link ${enabled}`)
     const doctor = await site.task('doctor')
     expect(doctor.code).toBe(3)
-    expect(doctor.stdout).toMatch(/fail +router .*sites-enabled\/life\.conf is not there/)
+    expect(doctor.stdout).toMatch(/fail +router .*sites-enabled\/life\.conf does not exist/)
     await wet('setup')
     expect(await dry('setup')).toContain('Nothing would change.')
     await expect.poll(() => site.live(), { timeout: 10_000 }).toBe('no slot is live')

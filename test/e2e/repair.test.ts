@@ -37,7 +37,9 @@ it('wrong records are reported by status, stop a promote, and follow the router 
   expect(await run(3, 'status')).toMatch(/router +green\n.*public answer +green\n.*records +blue/s)
   expect(await run(3, 'promote', 'blue')).toContain('npx task repair')
   expect(await run(3, 'repair')).toContain('npx task repair --force green')
-  expect(await run(3, 'repair', '--force', 'blue')).toMatch(/blue is not the slot that the router sends the traffic to/)
+  expect(await run(3, 'repair', '--force', 'blue')).toMatch(
+    /The router does not send the traffic to blue, but to green/,
+  )
   expect(await run(0, 'repair', '--force', 'green')).toContain('the records now say green')
   expect(await run(0, 'status')).toMatch(/green +live/)
   expect(await run(0, 'repair', '--force', 'green')).toContain('nothing to repair')

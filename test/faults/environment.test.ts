@@ -61,7 +61,7 @@ describe('F20 an unusable environment file', () => {
       () => dotenv(site, 'OPEN="Pl4nted\n'),
       /\.env, line 2: the quote " is never closed/,
     ],
-    ['with a name twice', () => dotenv(site, 'A=1\nA=Pl4nted\n'), /\.env, line 3: A stands there a second time/],
+    ['with a name twice', () => dotenv(site, 'A=1\nA=Pl4nted\n'), /\.env, line 3: A is already defined on line \d/],
   ])(
     'F20 .env %s is refused with the file and the line but not the value, and no host is contacted',
     async (_, spoil, cause) => {

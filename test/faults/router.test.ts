@@ -38,7 +38,7 @@ describe('nginx without a reload', () => {
     await underFault(site, () => site.task('promote', 'green'), {
       exit: 3,
       cause: /nginx on life-test refuses its configuration: .*switchyard\/life\.conf/,
-      next: /Put that right, see that `sudo nginx -t` succeeds/,
+      next: /Fix it, check that `sudo nginx -t` succeeds/,
       heal: () => site.host.exec(`cat /root/life.conf > ${own}`),
     })
   })
@@ -184,7 +184,7 @@ describe('HAProxy', () => {
     await underFault(site, () => site.task('promote', 'green'), {
       exit: 3,
       cause: /HAProxy on life-test refuses its configuration: .*switchyard\/life\.cfg/,
-      next: /Put that right, see that `sudo haproxy -c` with the same files succeeds/,
+      next: /Fix it, check that `sudo haproxy -c` with the same files succeeds/,
       heal: () => site.host.exec(`cat /root/life.cfg > ${own}`),
     })
   })

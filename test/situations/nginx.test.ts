@@ -58,7 +58,7 @@ describe('F56 another site of the same name', () => {
     const where = `${SITES}/${name}:${line}`
     const { output } = await underFault(site, () => site.task('setup'), {
       exit: 3,
-      cause: /Another site of nginx on life-test .*\[NGINX_(?:NAME|ADDRESS)_TAKEN\]/,
+      cause: /Another nginx site on life-test .*\[NGINX_(?:NAME|ADDRESS)_TAKEN\]/,
       next: /server_name|listen/,
       noDeploy: true,
       heal: async () => {

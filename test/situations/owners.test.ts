@@ -79,7 +79,7 @@ describe('F55 a setup', () => {
     await isRefused(
       () => task({ ...ours, ports: [4100, 5000] }, 'setup'),
       /blue is live on .* and listens on port 4000, but the Taskfile has 4100.*\[SETUP_MOVES_LIVE\]/,
-      /change that of green alone/,
+      /Change only that of green/,
     )
     await root('systemctl reload nginx')
     await expect.poll(() => site.live()).toBe('blue')
@@ -158,7 +158,7 @@ describe('F57 a second project on a host', () => {
     await root(`echo 'server { listen 8080; }' > ${site}`)
     await isRefused(
       () => task({ app: 'second' }, 'setup'),
-      /second\.conf is on .* already.*\[FILE_NOT_OURS\]/,
+      /second\.conf already exists on .*\[FILE_NOT_OURS\]/,
       /another name/,
     )
     await root(

@@ -203,7 +203,7 @@ describe('F80 a mount', () => {
       const ended = await site.taskWith(await heavy(), ...args)
       expect(ended.code, args + output(ended)).toBe(3)
       expect(ended.stderr).toMatch(/\/srv\/life on life-test cannot be written by its owner: .*\[ROOT_NOT_WRITABLE\]$/m)
-      expect(ended.stderr).toMatch(/^ {2}next: See `findmnt -T \/srv\/life`/m)
+      expect(ended.stderr).toMatch(/^ {2}next: Check `findmnt -T \/srv\/life`/m)
     }
     await unmount()
     await assertCleanAfter(site)
