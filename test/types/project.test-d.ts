@@ -54,3 +54,12 @@ describe('a project', () => {
     })
   })
 })
+
+it('the types that a plugin of another package needs are exported', () => {
+  type Exported = import('switchyard').PluginContext &
+    Pick<import('switchyard').RemoteProcess, 'lines'> &
+    Pick<import('switchyard').TaskContext, 'signal'> &
+    Pick<import('switchyard').Verification, 'verified'> &
+    Pick<import('switchyard').VerifyLimits, 'answers'>
+  expectTypeOf<Exported>().toHaveProperty('layout')
+})
