@@ -1,27 +1,15 @@
 /** The context of a project's tasks, in addition to the runner's `TaskContext`. */
 
-import type { Host } from '../host/host.ts'
 import type { Arg, Definer } from '../runner/task.ts'
-import type { Artifact, HostFacts, Provision, Router, Runtime, Slot } from '../slots/contracts.ts'
-import type { Layout } from '../slots/layout.ts'
+import type { Artifact, Slot } from '../slots/contracts.ts'
+import type { Deps } from '../slots/deps.ts'
 import type { LockWait } from '../slots/lock/lock.ts'
-import type { Deploy, Health } from '../slots/model.ts'
 import type { Probing } from '../slots/promote/probe.ts'
-import type { Slots } from '../slots/slot.ts'
 import type { Readings } from '../slots/state/readings.ts'
 
-export interface Context<S extends string> {
-  readonly app: string
-  readonly host: Host
-  readonly layout: Layout
-  readonly slots: Slots<S>
-  readonly router: Router
-  readonly runtime: Runtime
-  readonly health: Health
+export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log'> {
   /** The probes of a promote; undefined if the project has turned them off. */
   readonly probe: Probing | undefined
-  /** This run, as recorded on the host. */
-  readonly deploy: Deploy
   readonly lock: RunLock
   /** The account that the Taskfile logs in as, if `--login` replaces it in this run; else undefined. */
   taskfileUser(): Promise<string | undefined>
@@ -29,10 +17,6 @@ export interface Context<S extends string> {
   readings(): Promise<Readings>
   /** Runs the project's build source. */
   build(): Promise<Artifact>
-  /** The text of a slot's environment file. Later sources override earlier ones: the project's, the runtime's, the slot's. */
-  environment(slot: Slot): string
-  /** The files, folders and sudo rules that the plugins need on the host. */
-  provisions(facts: HostFacts): readonly Provision[]
 }
 
 /** The lock of this run. It is taken once and held until the run ends. */

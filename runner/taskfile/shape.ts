@@ -57,6 +57,10 @@ export const path: Rule<string> = thing(
   'a path that begins with a slash, such as "/health"',
   value => typeof value === 'string' && /^\/\S*$/.test(value),
 )
+export const hostName: Rule<string> = thing(
+  'a host name such as "life.example"',
+  value => typeof value === 'string' && /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value),
+)
 export const flag: Rule<boolean> = thing('true or false', value => typeof value === 'boolean')
 export const number = (expected: string, test: (value: number) => boolean): Rule<number> =>
   thing(expected, value => typeof value === 'number' && !Number.isNaN(value) && test(value))

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
-import { checked, fields, flag, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
+import { checked, fields, flag, hostName, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { GUARDED, guardOf } from '../guard.ts'
@@ -47,10 +47,7 @@ export interface CaddyOptions {
 }
 
 const OPTIONS = fields<CaddyOptions>({
-  site: thing<string>(
-    'a host name such as "life.example"',
-    value => typeof value === 'string' && /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value),
-  ),
+  site: hostName,
   url: optional(thing('a URL such as "http://life.example"', isUrl)),
   bind: optional(
     thing<string>('an IP address such as "10.0.0.5"', value => typeof value === 'string' && isIP(value) > 0),

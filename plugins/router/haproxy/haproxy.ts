@@ -2,7 +2,7 @@
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
-import { checked, fields, flag, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
+import { checked, fields, flag, hostName, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
@@ -55,10 +55,7 @@ const readable = (value: unknown): boolean => {
 }
 
 const OPTIONS = fields<HaproxyOptions>({
-  site: thing<string>(
-    'a host name such as "life.example"',
-    value => typeof value === 'string' && /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value),
-  ),
+  site: hostName,
   listen: optional(
     thing<Listen>('a port such as 8080, an address with its port such as "10.0.0.5:8080", or a list of these', value =>
       Array.isArray(value) ? value.length > 0 && value.every(readable) : readable(value),
