@@ -91,7 +91,7 @@ describe('an artifact', () => {
       {
         exit: 1,
         cause: /The file .*ballast arrived damaged on .*: sent (\d+) bytes, sha256 \w+, arrived \1 bytes, sha256 \w+/,
-        next: /try again/,
+        next: /Try again/,
         again: heavy,
       },
     )

@@ -214,7 +214,7 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
       '5:3',
       '`host` of project() cannot be "web-1"',
     ],
-    ['ssh', "ssh('web-1'", 'ssh(process.env.NOT_SET', '5:9', 'ssh() is given cannot be undefined'],
+    ['ssh', "ssh('web-1'", 'ssh(process.env.NOT_SET', '5:9', 'The argument of ssh() cannot be undefined.'],
     ['ssh', 'configFile', 'config', '5:24', 'Did you mean `configFile`?'],
     ['tarball', "path: 'life.tar.gz', ", '', '6:10', 'needs `path`'],
     ['tarball', 'path:', 'paht:', '6:20', 'Did you mean `path`?'],
