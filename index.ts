@@ -3,7 +3,17 @@
 export type { Host, HostSetting, Pipeline, PutOptions, RemoteProcess, Transport } from './host/host.ts'
 export { local } from './host/local.ts'
 export { program } from './host/program.ts'
-export { type AnyQuery, type Asked, capture, caught, group, perform, type Query, succeeds } from './host/query.ts'
+export {
+  type AnyQuery,
+  type Asked,
+  capture,
+  caught,
+  commandFailed,
+  group,
+  perform,
+  type Query,
+  succeeds,
+} from './host/query.ts'
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
 export { type SshOptions, ssh } from './host/ssh/transport.ts'
 export { asRoot, readAsRoot } from './host/sudo.ts'
@@ -44,6 +54,7 @@ export type {
 export type { HealthCheck } from './slots/model.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
+export { type Refusal, sudoRefusal } from './slots/sudo/refusal.ts'
 export type { Context } from './tasks/context.ts'
 export { type EnvironmentFile, type ProjectDefinition, project } from './tasks/project.ts'
 

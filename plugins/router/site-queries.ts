@@ -1,6 +1,8 @@
 /** The queries that every router sends to its own site, from the host itself; only the address differs. */
 import { capture } from '../../host/query.ts'
+import type { Script } from '../../host/script.ts'
 import type { PluginContext, Router } from '../../slots/contracts.ts'
+import { guardBegin, guardEnd, guardOf } from './guard.ts'
 import {
   curlArgs,
   get,
@@ -24,6 +26,14 @@ export interface SiteAccess {
 
 interface SiteQueries extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'verify' | 'site'>> {
   place(): Place
+  /**
+   * For the script of `Router.check`: two scripts that detect that the router answers `path` itself, for example with a password prompt. `begin` starts the
+   * request, and `end` exits with 84, after a line with the HTTP status, if the site answers 401 or 403 and the live slot does not. Without a path
+   * they do nothing.
+   *
+   * @param livePort prints the port of the live slot; fails if no slot is live
+   */
+  guard(path: string | undefined, livePort: Script): Record<'begin' | 'end', Script>
 }
 
 export function siteQueries(context: PluginContext, { url, address, generations, moved }: SiteAccess): SiteQueries {
@@ -31,6 +41,10 @@ export function siteQueries(context: PluginContext, { url, address, generations,
   const place = (): Place => ({ url: moved.get(context.host) ?? url, address })
   return {
     place,
+    guard(path, livePort) {
+      const guard = guardOf(path, place(), livePort)
+      return { begin: guardBegin(guard), end: guardEnd(guard) }
+    },
     answer: () => ({
       script: getFollowing(place(), '/deployment_id'),
       read(output) {

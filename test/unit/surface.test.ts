@@ -12,6 +12,7 @@ it('the public API has exactly these exports', () => {
     'catalogue',
     'caught',
     'command',
+    'commandFailed',
     'definer',
     'docker',
     'env',
@@ -31,6 +32,7 @@ it('the public API has exactly these exports', () => {
     'siteQueries',
     'ssh',
     'succeeds',
+    'sudoRefusal',
     'tarball',
   ])
 })
