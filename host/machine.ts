@@ -18,6 +18,8 @@ export interface Machine extends AsyncDisposable {
 
 /** A process on a machine. */
 export interface Session {
+  /** Whether a long script should be sent to it gzipped: it is reached over a network, and has gzip. */
+  readonly takesGzip?: boolean
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable

@@ -1,7 +1,7 @@
 /** Commands that need root: run directly as root, else with `sudo -n`, which never waits for a password. */
 import { type Script, sh } from './script.ts'
 
-const prefix = sh.read`$([ "$(id -u)" = 0 ] || echo sudo -n)`
+const prefix = sh.read`$([ $EUID = 0 ] || echo sudo -n)`
 
 /**
  * One simple command as root, to use in a script like any other command. Name the program by its full path: then the arguments match a line of

@@ -43,7 +43,7 @@ export const missingTools = (tools: readonly string[]): Script => {
 PATH="$PATH:/usr/sbin:/sbin"
 there() { command -v "$1" > /dev/null || printf '%s\\n' "$1"; }
 able() { if command -v "$1" > /dev/null && ! "$@" > /dev/null 2>&1 < /dev/null; then printf '%s other\\n' "$1"; fi; }
-if [ "$(id -u)" != 0 ]; then there sudo; fi
+if [ $EUID != 0 ]; then there sudo; fi
 for tool in ${tools}; do there "$tool"; done
 ${sh.lines(...able)}
 wait`

@@ -8,8 +8,8 @@ import { type Ending, isLost, type Session } from '../machine.ts'
 import { quote } from '../script.ts'
 
 /**
- * Prints a mark on each stream, which separates our output from that of the account's start-up files, with the pid of the process group's leader on
- * stderr. Then reads the script up to a NUL; the rest of stdin is the script's input.
+ * Prints a mark on each stream, which separates our output from that of the account's start-up files: with the pid of the process group's leader on
+ * stderr, and with `z` on stdout if there is a gzip. Then reads the script up to a NUL; the rest of stdin is the script's input.
  *
  * - `TMOUT`, if the account sets it, would end a shell that waits for its script.
  * - `POSIXLY_CORRECT` changes the behaviour of bash and of the GNU tools.
@@ -17,7 +17,7 @@ import { quote } from '../script.ts'
  * - `umask`: nginx's workers need access to the folders of the router, whatever the account's start-up files set.
  */
 export const READER =
-  'unset TMOUT POSIXLY_CORRECT; set +o posix; shopt -s inherit_errexit; umask 022; printf "\\0%s\\n" $$ >&2; printf "\\0\\n"; IFS= read -r -d "" s || exit 0; eval "$s"'
+  'unset TMOUT POSIXLY_CORRECT; set +o posix; shopt -s inherit_errexit; umask 022; s=; hash gzip 2>&- && s=z; printf "\\0%s\\n" $$ >&2; printf "\\0%s\\n" "$s"; IFS= read -r -d "" s || exit 0; eval "$s"'
 
 /**
  * The arguments before `READER`. `--norc`: a bash whose stdin is a socket would read the account's start-up file. `-p`: ignores functions, options
@@ -45,21 +45,29 @@ const START = 15_000
 /** Milliseconds that they get after the end of their stdin, to find out what they wait for. */
 const ENDED = 3_000
 
+export interface Ready {
+  readonly pid: number
+  /** Whether the machine has gzip. */
+  readonly gzip: boolean
+}
+
 /**
- * Resolves to the pid of the shell when it is ready for its script. Its output streams flow from then on; output before the script is dropped.
+ * Resolves when the shell is ready for its script. Its output streams flow from then on; output before the script is dropped.
  *
  * @throws NO_BASH if the shell does not become ready, CONNECTION_LOST
  */
 export async function ready(
   host: string,
   { stdin, stdout, stderr, closed, close }: Pick<Session, 'stdin' | 'stdout' | 'stderr' | 'closed' | 'close'>,
-): Promise<number> {
+): Promise<Ready> {
   const [out, err] = [marked(stdout), marked(stderr)]
   stdin.on('error', () => undefined)
-  const started = Promise.all([err.mark, out.mark]).then(([pid]) => pid)
+  const started = Promise.all([err.mark, out.mark]).then(
+    ([pid, tools]): Ready => ({ pid: Number(pid), gzip: tools === 'z' }),
+  )
   const fail = (why: string) => hostFaults.NO_BASH({ host, why, output: excerpt(out.before(), err.before()) })
-  const first = await within<number | Ending>([started, closed], START)
-  if (typeof first === 'number') return first
+  const first = await within<Ready | Ending>([started, closed], START)
+  if (isReady(first)) return first
   if (first !== undefined) {
     if (isLost(first) && first.cut)
       throw hostFaults.CONNECTION_LOST({ host, during: 'starting bash', reason: first.lost })
@@ -67,12 +75,14 @@ export async function ready(
   }
   // It still runs. Ending its stdin shows whether it waits for input.
   stdin.end()
-  const then = await within<number | Ending>([started, closed], ENDED)
+  const then = await within<Ready | Ending>([started, closed], ENDED)
   close()
-  if (typeof then === 'number') throw fail('a start-up file of the account reads the standard input')
+  if (isReady(then)) throw fail('a start-up file of the account reads the standard input')
   if (then === undefined) throw fail(`the account's start-up files have not ended after ${START / 1000} s`)
   throw fail('a start-up file of the account starts another program in its place (such as "exec zsh")')
 }
+
+const isReady = (result: Ready | Ending | undefined): result is Ready => result !== undefined && 'pid' in result
 
 /** Matches the message about a login shell that exited before bash started. */
 export const EARLY = /before it started bash/
@@ -99,15 +109,15 @@ const excerpt = (...chunks: readonly Buffer[]): string =>
 /** Bytes to keep of the end of a start-up file's output. */
 const KEPT = 65_536
 
-function marked(stream: Readable): { readonly mark: Promise<number>; before(): Buffer } {
+function marked(stream: Readable): { readonly mark: Promise<string>; before(): Buffer } {
   let before = Buffer.alloc(0)
-  const mark = new Promise<number>(resolve => {
+  const mark = new Promise<string>(resolve => {
     const onData = (chunk: Buffer) => {
       before = Buffer.concat([before, chunk]).subarray(-KEPT)
-      const found = /\0(\d*)\n/.exec(before.toString('latin1'))
+      const found = /\0(\w*)\n/.exec(before.toString('latin1'))
       if (found === null) return
       stream.off('data', onData)
-      resolve(Number(found[1]))
+      resolve(found[1] ?? '')
     }
     stream.on('data', onData)
   })

@@ -96,14 +96,21 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     tracked.refusals = 0
     tracked.attempts = ATTEMPTS
     let pid: number | undefined
-    const session = sessionOf(channel, tracked.connection, signal => kill(tracked, channel, pid, signal))
+    let gzip = false
+    const opened = sessionOf(channel, tracked.connection, signal => kill(tracked, channel, pid, signal))
+    const session: Session = {
+      ...opened,
+      get takesGzip() {
+        return gzip
+      },
+    }
     void session.closed.then(() => {
       tracked.open--
       spares.delete(session)
       refill()
     })
     try {
-      pid = await ready(host, session)
+      ;({ pid, gzip } = await ready(host, session))
       opening--
       const waiter = waiting.shift()
       if (waiter === undefined) spares.add(session)

@@ -1,4 +1,5 @@
 /** Sends requests to a site from its own host with curl, each on a new connection, and parses the responses. */
+import { clock } from '../../host/clock.ts'
 import { program } from '../../host/program.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import type { Answer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
@@ -155,7 +156,7 @@ export function verifyLoop(
       ? sh.read`echo`
       : sh.read`${get(place, path, TIMEOUT, headers)} 2> /dev/null | base64 -w 0 || printf ' failed'; echo`
   const sameGeneration = generation === undefined ? sh.read`:` : sh.read`[ "$(generation)" = ${generation} ]`
-  return program(new URL('./verify.sh', import.meta.url), {
+  const loop = program(new URL('./verify.sh', import.meta.url), {
     parameters: {
       request: get(place, '/deployment_id', sh.read`"$limit"`),
       wanted: `0 ${status} ${body}`,
@@ -165,6 +166,7 @@ export function verifyLoop(
       requestApplication: application,
     },
   })
+  return sh.lines(clock, loop)
 }
 
 /** Parses the output of `verifyLoop`. */

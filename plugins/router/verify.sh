@@ -9,23 +9,23 @@
 #   answers              number of consecutive matching responses that are required
 #   within               time limit in milliseconds
 #   request_application  prints one line: the application's response in base64, followed by ` failed` if it is incomplete; or an empty line
+# Needs the function `clock` (clock.ts).
 #
 # Prints: one line with `1` or `0`, the number of requests, the milliseconds until the first matching response or `-`, and the exit code of the last curl;
 # then the line of `request_application`; then the last response.
-now() { date +%s%N; }
 generation() {
   local name value
   while IFS=: read -r name value; do
     if [ "${name,,}" = x-deployment-generation ]; then read -r value <<< "$value"; printf %s "$value"; fi
   done <<< "$head"
 }
-begin=$(now) elapsed=0 asked=0 matched=0 first=-
+clock; begin=$now elapsed=0 asked=0 matched=0 first=-
 while :; do
   limit=$(( (within - elapsed) / 1000 + 1 ))
   if [ $limit -lt 1 ] || [ $limit -gt 5 ]; then limit=5; fi
   asked=$((asked + 1)) code=0
   answer=$(request 2>&1) || code=$?
-  elapsed=$(( ($(now) - begin) / 1000000 ))
+  clock; elapsed=$((now - begin))
   answer=${answer//$'\r'/}
   head=${answer%%$'\n\n'*} body=${answer#*$'\n\n'}
   status=${head#HTTP/* } status=${status%%[[:space:]]*}

@@ -9,12 +9,11 @@
 #   within        timeout in milliseconds
 #   every         seconds between two requests
 #   filter        ss filter for the sockets on the slot's port, for `whose`
-# Needs the function `whose` (whose.sh).
+# Needs the functions `whose` (whose.sh) and `clock` (clock.ts).
 #
 # Prints: a line with outcome (`passed`, `late`: timed out, `down`: no process, `gone`: the process ended), tries, failures after the first response, last
 # status, pid, last exit code of curl, target of a redirect; then the sockets, one per line, an empty line, and the last body.
-now() { date +%s%3N; }
-start=$(now) since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect='' body='' code=0
+clock; start=$now since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect='' body='' code=0
 find_process
 while :; do
   if [ -z "$process" ]; then outcome=down; break; fi
@@ -23,14 +22,16 @@ while :; do
   answer=$(ask) || code=$?
   body=${answer%$'\n'*} status=${answer##*$'\n'} redirect=${status#* } status=${status%% *}
   if [ "$status" = 200 ]; then
-    if [ $passes = 0 ]; then since=$(now); fi
+    clock
+    if [ $passes = 0 ]; then since=$now; fi
     passes=$((passes + 1))
-    if [ $passes -ge "$wanted" ] && [ $(( $(now) - since )) -ge "$soak" ]; then outcome=passed; break; fi
+    if [ $passes -ge "$wanted" ] && [ $((now - since)) -ge "$soak" ]; then outcome=passed; break; fi
   else
     if [ $passes -gt 0 ] || [ "$status" != 000 ]; then failed=$((failed + 1)); fi
     passes=0
   fi
-  if [ $(( $(now) - start )) -ge "$within" ]; then break; fi
+  clock
+  if [ $((now - start)) -ge "$within" ]; then break; fi
   sleep "$every"
 done
 sockets=$(whose "$filter" "$process")

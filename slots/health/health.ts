@@ -5,6 +5,7 @@
  * The loop runs on the host, so that a wait costs one round trip and not one per try.
  */
 
+import { clock } from '../../host/clock.ts'
 import { EXIT } from '../../host/exit-codes.ts'
 import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
@@ -62,6 +63,7 @@ export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: R
 export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script =>
   sh.lines(
     whose,
+    clock,
     program(new URL('./health.sh', import.meta.url), {
       parameters: {
         findProcess: typeof pid === 'number' ? sh.read`process=${pid}` : sh.read`process=$(${pid})`,

@@ -1,5 +1,6 @@
 /** The listeners on a slot's port and the connections to it, according to `ss`. */
 
+import { clock } from '../../host/clock.ts'
 import { EXIT } from '../../host/exit-codes.ts'
 import { capture, commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
@@ -43,10 +44,11 @@ export const connections = (slot: Slot): Script => sh.read`ss -Htn state establi
  */
 export const drainLoop = (slot: Slot, limit: number): Script =>
   sh.read`
-start=$(date +%s%3N) before=
+${clock}
+clock; start=$now before=
 while :; do
   left=$(${connections(slot)})
-  passed=$(( $(date +%s%3N) - start ))
+  clock; passed=$((now - start))
   if [ "$left" != "$before" ]; then printf '%s %s\\n' "$passed" "$left"; before=$left; fi
   if [ "$left" = 0 ] || [ $passed -ge ${limit} ]; then break; fi
   sleep 0.1

@@ -15,7 +15,7 @@ export interface Facts extends HostFacts {
 export const factsScript = (tools: readonly string[]): Script => sh.read`
 id -un
 id -gn
-if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
+if [ $EUID = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
 ${missingTools(tools)}`
 
 /** @throws `TOOLS_MISSING`, with the command that installs them. */

@@ -37,7 +37,7 @@ export interface Refusal {
 
 /** Prints two sections, `@@ sudo` and `@@ denied`, for `sudoAnswer`. The commands are checked in parallel: each check takes some ten milliseconds. */
 export const checkSudo = (commands: readonly Command[]): Script => sh.read`
-echo '@@ sudo'; if [ "$(id -u)" = 0 ]; then echo root; else
+echo '@@ sudo'; if [ $EUID = 0 ]; then echo root; else
 sudo -n -l 2>/dev/null || if sudo -n -v 2>/dev/null; then echo unlisted; fi
 check() { local stderr; stderr=$(sudo -n -l "\${@:2}" 2>&1 > /dev/null) || printf '%s %s\\n' "$1" "\${stderr//$'\\n'/; }"; }
 echo '@@ denied'

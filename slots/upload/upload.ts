@@ -8,11 +8,11 @@ import { stat } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
 import { pipeline } from 'node:stream'
 import { promisify } from 'node:util'
-import { createGzip, gzip, gzipSync } from 'node:zlib'
+import { createGzip, gzip } from 'node:zlib'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { capture } from '../../host/query.ts'
-import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
+import { lastLines, type Output } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import { deferred } from '../../runner/promises.ts'
 import type { Artifact, Release } from '../contracts.ts'
@@ -93,7 +93,7 @@ interface Attempt {
 }
 
 function sendMissing(
-  { host, layout, deploy, dryRun, artifact, contents, release }: UploadJob,
+  { host, layout, deploy, artifact, contents, release }: UploadJob,
   source: DiffSource,
 ): Attempt {
   const work = workFolder(layout, release, deploy.id, source === 'by manifests' ? 1 : 2)
@@ -106,7 +106,7 @@ function sendMissing(
       manifest = await contents.manifest()
       if (answer.received() !== undefined) return
       const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
-      yield Buffer.concat([body, Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
+      yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
       const log = await mayWrite.promise
       yield Buffer.from(`${GO}\n`)
       const missing = missingIn(manifest, await answer.line)
@@ -116,9 +116,10 @@ function sendMissing(
       throw error
     }
   }
-  const text = receive(layout, release, work, recordText(artifact, deploy), source)
-  // A dry run prints the script, so that one is not compressed.
-  const { script, body } = dryRun ? { script: text, body: Buffer.alloc(0) } : packedScript(text, release)
+  const script = {
+    ...receive(layout, release, work, recordText(artifact, deploy), source),
+    label: `upload of ${release.name}`,
+  }
   const ended = host.run(script, { input: input(), onLine: answer.onLine }).finally(answer.end)
   ended.catch(() => undefined)
   return {
@@ -133,13 +134,6 @@ function sendMissing(
       throw failure(host, layout, release, artifact, output, sizeOf(manifest))
     },
   }
-}
-
-/** A script that reads its own gzipped text from the start of its input: uncompressed, it is larger than most manifests. */
-function packedScript({ text }: Script, release: Release): { readonly script: Script; readonly body: Buffer } {
-  const body = gzipSync(text, { level: 9 })
-  const script = sh.write`text=$(head -c ${body.length} | gzip -dc) && eval "$text"`
-  return { script: { ...script, label: `upload of ${release.name}` }, body }
 }
 
 /** The items that the host requested by line number; undefined if it needs none. */

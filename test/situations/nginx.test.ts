@@ -1,5 +1,5 @@
 /** nginx as it is on real hosts: sites of the same name, broken files of other sites, passwords, a lost link. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
 import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
@@ -121,6 +121,8 @@ describe('a password or a list of addresses before the whole site', () => {
   ])('(%s) is found before a switch, and the line in the message allows it', async (lines, status) => {
     const guard = (text: string) =>
       put('/etc/nginx/conf.d/guard.conf', text).then(() => root('nginx -t 2>&1 && systemctl reload nginx'))
+    // Without this, a failure here would be one of all later tests too.
+    onTestFinished(async () => void (await root('rm -f /etc/nginx/conf.d/guard.conf && systemctl reload nginx')))
     await put('/etc/nginx/htpasswd', 'me:x')
     await guard(lines)
     const requested = () =>
@@ -129,13 +131,12 @@ describe('a password or a list of addresses before the whole site', () => {
     const before = await liveState(site)
     const refused = await site.task('promote', 'green')
     expect(refused.code, outputOf(refused)).toBe(3)
-    expect(outputOf(refused)).toMatch(new RegExp(`answers ${status} to /health .*\\[NGINX_GUARDED\\]`))
+    expect(outputOf(refused)).toMatch(new RegExp(`answers /health with ${status} .*\\[NGINX_GUARDED\\]`))
     expect(await liveState(site)).toEqual(before)
-    const [, advice = ''] = /write `([^`]+)`/.exec(outputOf(refused)) ?? []
+    const [, advice = ''] = /Add `([^`]+)`/.exec(outputOf(refused)) ?? []
     await guard(`${advice} ${lines}`)
     await expect.poll(requested).toBe('200')
     const ended = [await succeeds(site, 'promote', 'green'), await succeeds(site, 'rollback')]
-    await root('rm /etc/nginx/conf.d/guard.conf && systemctl reload nginx')
     await assertCleanAfter(site, refused, ...ended)
   })
 })

@@ -49,7 +49,7 @@ export interface Conflict {
 export const readConfiguration = (program: string): Script => sh.read`
 export LC_ALL=C
 whole() {
-  if [ "$(id -u)" = 0 ] || sudo -n -l ${[program, '-T']} > /dev/null 2>&1; then ${readAsRoot([program, '-T'])} 2>/dev/null; else return 1; fi
+  if [ $EUID = 0 ] || sudo -n -l ${[program, '-T']} > /dev/null 2>&1; then ${readAsRoot([program, '-T'])} 2>/dev/null; else return 1; fi
 }
 if ! whole; then
   main=$(${program} -V 2>&1 | tr ' ' '\\n' | sed -n 's/^--conf-path=//p')

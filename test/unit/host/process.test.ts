@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { PassThrough } from 'node:stream'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test, vi } from 'vitest'
 import { hold } from '../../../host/exec/hold.ts'
 import { interruptible, preamble, start } from '../../../host/exec/process.ts'
 import { BASH, READER, ready, startBash } from '../../../host/exec/ready.ts'
 import { gather } from '../../../host/exec/run.ts'
-import type { Ending, Machine, Session } from '../../../host/machine.ts'
+import type { Ending, Known, Machine, Session } from '../../../host/machine.ts'
 import { Fault } from '../../../runner/fault.ts'
 
 /** A machine with one process, whose streams the test controls. */
@@ -214,13 +219,13 @@ test('an interrupt ends running processes but not those started after it', async
 test('the reader takes the script up to a NUL and leaves the rest of the input to the script', async () => {
   const child = spawn(BASH[0], [...BASH.slice(1), READER], { env: { PATH: process.env.PATH, TMOUT: '1' } })
   child.stdin.end(`${preamble(['export A=b'])}read -r line; echo "$A $line"; cat; echo "\${s-unset}"\0one\ntwo\n`)
-  expect(await ended(child)).toEqual({ code: 0, stdout: '\0\nb one\ntwo\nunset\n' })
+  expect(await ended(child)).toEqual({ code: 0, stdout: '\0z\nb one\ntwo\nunset\n' })
 })
 
 test('the reader exits with 0 when it gets no script', async () => {
   const child = spawn(BASH[0], [...BASH.slice(1), READER])
   child.stdin.end()
-  expect(await ended(child)).toEqual({ code: 0, stdout: '\0\n' })
+  expect(await ended(child)).toEqual({ code: 0, stdout: '\0z\n' })
 })
 
 test('F69 the reader ignores the environment: options, functions, start-up file, POSIXLY_CORRECT, umask', async () => {
@@ -239,10 +244,10 @@ test('F69 the reader ignores the environment: options, functions, start-up file,
   child.stdin.end(
     `${preamble()}umask; cat <(echo substituted); shopt -qo posix || echo plain; echo "\${POSIXLY_CORRECT-unset}"\0`,
   )
-  expect(await ended(child)).toEqual({ code: 0, stdout: '\0\n0022\nsubstituted\nplain\nunset\n' })
+  expect(await ended(child)).toEqual({ code: 0, stdout: '\0z\n0022\nsubstituted\nplain\nunset\n' })
   const direct = spawn(BASH[0], [...BASH.slice(1), READER], { env })
   direct.stdin.end(`${preamble()}echo /etc/host?; cat <<< text\0`)
-  expect(await ended(direct)).toEqual({ code: 0, stdout: '\0\n/etc/hosts\ntext\n' })
+  expect(await ended(direct)).toEqual({ code: 0, stdout: '\0z\n/etc/hosts\ntext\n' })
 })
 
 /** Includes `SHLVL`: without it, bash takes its piped input for a remote shell and reads the start-up file of the current user. */
@@ -266,6 +271,57 @@ test('F69 bash is started even if the account redefines that name', async () => 
   expect(await run(startBash('echo ours', 'exec'), { 'BASH_FUNC_bash%%': '() { echo mine; }' })).toEqual(ours)
   const aliases = "shopt -s expand_aliases; alias exec='echo mine' bash='echo mine'"
   expect(await run(`${aliases}\n${startBash('echo ours', 'plain')}`)).toEqual(ours)
+})
+
+test('the reader reports that the machine has no gzip', async () => {
+  const empty = await mkdtemp(join(tmpdir(), 'switchyard-path-'))
+  try {
+    const child = spawn('/bin/bash', [...BASH.slice(1), READER], { env: { PATH: empty } })
+    child.stdin.end()
+    expect(await ended(child)).toEqual({ code: 0, stdout: '\0\n' })
+  } finally {
+    await rm(empty, { recursive: true })
+  }
+})
+
+describe('a long script', () => {
+  const long = `# ${'x'.repeat(5_000)}\nread -r line; echo "$line $#"; exit 3`
+  /** Runs the script in bash as on a machine. `change` sees each chunk that the machine gets. */
+  const sent = async (takesGzip: boolean, change = (chunk: Buffer) => chunk) => {
+    const child = spawn(BASH[0], [...BASH.slice(1), READER])
+    let bytes = 0
+    const stdin = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length
+        child.stdin.write(change(chunk), done)
+      },
+      final: done => void child.stdin.end(done),
+    })
+    const closed = once(child, 'close').then(([code]): Known => ({ code, signal: null }))
+    const { stdout, stderr } = child
+    const session: Session = { stdin, stdout, stderr, closed, takesGzip, kill() {}, close() {} }
+    const process = start({ ...puppet().machine, shell: async () => session }, long, 'long')
+    const printed = text(process.stdout)
+    process.stderr.resume()
+    process.stdin.end('its input\n')
+    return { ending: await process.ended, printed: (await printed).replace(/^\0z?\n/, ''), bytes }
+  }
+
+  test('is sent gzipped where the machine takes that, and reads its own input', async () => {
+    const [plain, packed] = [await sent(false), await sent(true)]
+    const expected = { ending: { code: 3, signal: null }, printed: 'its input 0\n' }
+    expect(plain).toMatchObject(expected)
+    expect(packed).toMatchObject(expected)
+    expect(plain.bytes).toBeGreaterThan(5_000)
+    expect(packed.bytes).toBeLessThan(400)
+  })
+
+  test('that arrives damaged is not run, and does not count as done', async () => {
+    const damage = (chunk: Buffer) => (chunk[0] === 0x1f ? Buffer.from(chunk).fill(0, 20, 40) : chunk)
+    const { ending, printed } = await sent(true, damage)
+    expect(ending).toEqual({ code: 1, signal: null })
+    expect(printed).toBe('')
+  })
 })
 
 test('the line numbers in errors of bash are those of the script', async () => {

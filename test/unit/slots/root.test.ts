@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
 import { asRoot, readAsRoot } from '../../../host/sudo.ts'
 
-/** Runs a script as the user with this uid would, with a fake `id`, and a fake `sudo` that prints its arguments. */
+/** Runs a script as the user with this uid would, with a fake `sudo` that prints its arguments. Bash does not let EUID be set. */
 const runAs = (uid: number, text: string) =>
   execFileSync('bash', [
     '-euo',
     'pipefail',
     '-c',
-    `id() { echo ${uid}; }\nsudo() { printf 'sudo'; printf ' <%s>' "$@"; echo; }\n${text}`,
+    `sudo() { printf 'sudo'; printf ' <%s>' "$@"; echo; }\n${text.replaceAll('$EUID', String(uid))}`,
   ]).toString()
 
 describe('a command as root', () => {
