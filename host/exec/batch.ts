@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { brief, hostFaults } from '../faults.ts'
 import type { Guard, Host } from '../host.ts'
 import { nameOf } from '../query.ts'
-import { lastLines, type Output, type Script, sh } from '../script.ts'
+import { lastLines, type Output, quote, type Script, sh } from '../script.ts'
 import { type Part, type Send, settle, skip } from './queries.ts'
 import type { Tapped } from './run.ts'
 import { callGuard, guardFunction } from './write-guard.ts'
@@ -25,6 +25,12 @@ const PIPE = 65_536
 /** A script and its input, without the promise that it settles. */
 export type Piece = Pick<Part, 'script' | 'input'>
 
+/** Several scripts as one, and its input. */
+interface Bundle {
+  readonly script: Script
+  readonly input: string
+}
+
 /**
  * Sends scripts in batches: side by side, or one by one, where the first failure skips the rest. A script is sent alone if its input is longer than a
  * pipe or contains a NUL, and in a side-by-side batch also if it streams its lines.
@@ -35,7 +41,7 @@ export function createBatcher(host: string, { bare, guarded, guard }: BatchRunne
   /** Resolves to the name of the script that failed, or to undefined. */
   const bundled = async (
     parts: readonly Part[],
-    bundle: (parts: readonly Piece[], mark: string) => Script,
+    bundle: (parts: readonly Piece[], mark: string) => Bundle,
   ): Promise<string | undefined> => {
     const [first] = parts
     if (first === undefined) return undefined
@@ -44,10 +50,10 @@ export function createBatcher(host: string, { bare, guarded, guard }: BatchRunne
     let failed: string | undefined
     const waiting = [...parts]
     try {
-      const input = parts.map(part => part.input).join('')
       const label = `${brief(nameOf(first.script))} and ${parts.length - 1} more`
       const guarding = withGuard(parts)
-      const script = sh.lines(...guarding.before, bundle(guarding.parts, mark))
+      const { script: bundled, input } = bundle(guarding.parts, mark)
+      const script = sh.lines(...guarding.before, bundled)
       const onOutput = (output: Output) => {
         const part = waiting.shift()
         if (!part) return
@@ -129,27 +135,30 @@ const functions = (parts: readonly Piece[], mark: string): Script =>
 set +e +o pipefail`,
   )
 
-/** Starts all scripts at once, each with its own part of the input. Their output comes in the order of `parts`. */
-export const sideBySide = (parts: readonly Piece[], mark: string): Script => {
-  const inputs = parts.map(({ input }) => Buffer.byteLength(input)).filter(bytes => bytes > 0)
-  // Reads all inputs before any script starts, because they share one stream. The x keeps trailing line breaks, which `$()` would remove.
-  const taken = inputs.map(bytes => `"$(head -c ${bytes}; printf x)"`)
-  let position = 0
+/**
+ * Starts all scripts at once. Their output comes in the order of `parts`. Their inputs are part of the script, because they cannot share one stream; and so
+ * they are packed with it if it is long.
+ */
+export const sideBySide = (parts: readonly Piece[], mark: string): Bundle => {
   const started = parts.map(({ input }, i) =>
-    input === '' ? `<(_part _part${i} < /dev/null)` : `<(printf %s "\${${++position}%x}" | _part _part${i})`,
+    input === '' ? `<(_part _part${i} < /dev/null)` : `<(printf %s ${quote(input)} | _part _part${i})`,
   )
-  return sh.lines(functions(parts, mark), raw(`set -- ${taken.join(' ')}`), raw(`cat ${started.join(' ')}`))
+  return { script: sh.lines(functions(parts, mark), raw(`cat ${started.join(' ')}`)), input: '' }
 }
 
 /** Runs the scripts one after the other, each with its own part of the input, and stops at the first failure. */
-export const inOrder = (parts: readonly Piece[], mark: string): Script => {
+export const inOrder = (parts: readonly Piece[], mark: string): Bundle => {
   // Reads what a script leaves of its input, or the next script would read it.
   const steps = parts.map(({ input }, i) =>
     input === ''
       ? `_part _part${i} < /dev/null`
       : `head -c ${Buffer.byteLength(input)} | { _part _part${i}; set -- $?; cat > /dev/null; exit $1; }`,
   )
-  return sh.lines(functions(parts, mark), { writes: true, text: steps.join('\n[ $? = 0 ] || exit 0\n') }, raw('exit 0'))
+  const all = { writes: true, text: steps.join('\n[ $? = 0 ] || exit 0\n') }
+  return {
+    script: sh.lines(functions(parts, mark), all, raw('exit 0')),
+    input: parts.map(({ input }) => input).join(''),
+  }
 }
 
 /** Parses the output of `_part` from a stream of chunks; calls `ended` for each script that has ended. */

@@ -66,7 +66,7 @@ export function interruptible(machine: Machine, interruption: AbortSignal): Star
 }
 
 /** Scripts of more characters are sent gzipped: for a shorter one, the three processes that unpack it cost more time than its bytes. */
-const LONG = 4_000
+const LONG = 1_500
 
 /** What a shell that runs `READER` gets before the input of the script. A packed script is the first input of a short one, which unpacks it. */
 function onWire(script: string, { takesGzip = false }: Session): readonly (string | Buffer)[] {

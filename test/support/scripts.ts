@@ -113,9 +113,7 @@ const supervised = (name: string, { start, stop, process, pid, log }: Supervisor
 
 /** Functions that do not return a whole script, but a part of one or a batch of others. */
 export const PARTS = new Set(
-  'guardBegin inOrder sideBySide defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose clock'.split(
-    ' ',
-  ),
+  'guardBegin defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose clock'.split(' '),
 )
 
 export function samples(): Readonly<Record<string, Script>> {

@@ -121,7 +121,8 @@ describe('a batch', () => {
   const parts = (...scripts: Script[]) => scripts.map(script => ({ script, input: '' }))
 
   it('of all scripts is valid bash', async () => {
-    for (const batch of [inOrder, sideBySide]) await run(`set -n\n${batch(parts(...Object.values(made)), '3fa9').text}`)
+    for (const batch of [inOrder, sideBySide])
+      await run(`set -n\n${batch(parts(...Object.values(made)), '3fa9').script.text}`)
   })
 
   it('passes a script no variable except its start time, which the journal uses', async () => {
@@ -129,7 +130,7 @@ describe('a batch', () => {
     const script = sh.read`compgen -v`
     const alone = await names(script.text)
     for (const batch of [inOrder, sideBySide]) {
-      const seen = await names(batch(parts(script, script), '3fa9').text)
+      const seen = await names(batch(parts(script, script), '3fa9').script.text)
       expect([...new Set(seen)].filter(name => !alone.includes(name))).toEqual(['begun'])
     }
   })
