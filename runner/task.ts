@@ -43,6 +43,12 @@ export interface TaskContext {
 export interface Arg<T = unknown> {
   readonly kind: 'value' | 'flag'
   readonly required: boolean
+  /**
+   * Set if an optional argument may also be given in its place, after those that are required: `rollback 0.1.1`.
+   *
+   * @default false
+   */
+  readonly positional?: boolean
   /** For help, in one line. */
   readonly description: string
   /** For help: `slot` for `<slot>`. */

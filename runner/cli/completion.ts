@@ -3,7 +3,7 @@
 import { type Plan, planOf } from '../engine/plan.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
-import { globalFlags, tokens } from './flags.ts'
+import { globalFlags, placesOf, tokens } from './flags.ts'
 
 /** One completion. */
 export interface Candidate {
@@ -41,8 +41,8 @@ export function candidates(words: readonly string[], commands: Commands): Candid
 
   const given = new Set(parsed.flatMap(token => (token.kind === 'option' ? [token.name] : [])))
   const values = parsed.filter(token => token.kind === 'positional').length - 1
-  const required = plan ? [...plan.args].filter(([name, arg]) => arg.required && !given.has(kebab(name))) : []
-  for (const [name] of required.slice(0, values)) given.add(kebab(name))
+  const places = plan ? placesOf(plan).filter(([name]) => !given.has(kebab(name))) : []
+  for (const [name] of places.slice(0, values)) given.add(kebab(name))
   const ended = parsed.some(({ kind }) => kind === 'option-terminator')
   const free = ended ? [] : Object.entries(flags).filter(([name]) => !given.has(name))
   const freeFlags = free.map(([name, { description }]) => ({ word: `--${name}`, description }))
@@ -52,8 +52,8 @@ export function candidates(words: readonly string[], commands: Commands): Candid
     return choicesOf(flags[name]).map(({ word, description }) => ({ word: `--${name}=${word}`, description }))
   if (typed.startsWith('-') && !ended) return freeFlags
   if (!plan) return [...commands].map(([name, { title }]) => ({ word: name, description: title }))
-  const next = required[values]
-  return next ? choicesOf(next[1]) : freeFlags
+  const next = places[values]?.[1]
+  return next?.required ? choicesOf(next) : [...choicesOf(next), ...freeFlags]
 }
 
 /** One candidate a line, with a tab before its description. */

@@ -124,18 +124,27 @@ export function commandLine(argv: readonly string[], plan: Plan): Readonly<Recor
     if (own !== undefined) set(own, token.value ?? true)
   }
 
-  const required = [...plan.args].filter(([, arg]) => arg.required).map(([name]) => name)
+  const places = placesOf(plan).map(([name]) => name)
   for (const value of positionals.slice(1)) {
-    const name = required.find(candidate => !raw.has(candidate)) ?? required[0]
+    const name = places.find(candidate => !raw.has(candidate)) ?? places[0]
     if (name === undefined) throw runnerFaults.ARGUMENT_UNEXPECTED({ command: plan.command, value, usage: usage(plan) })
     set(name, value)
   }
   return Object.fromEntries([...plan.args].map(([name, arg]) => [name, valueFor(plan, name, arg, raw.get(name))]))
 }
 
-/** The command with its required arguments: `promote <slot>`. */
-export const usage = (plan: Plan): string =>
-  [plan.command, ...[...plan.args].filter(([, arg]) => arg.required).map(([name]) => `<${kebab(name)}>`)].join(' ')
+/** The arguments that can be given without their flag, in the order of their places. */
+export const placesOf = ({ args }: Plan): readonly (readonly [string, Arg])[] => [
+  ...[...args].filter(([, arg]) => arg.required),
+  ...[...args].filter(([, arg]) => !arg.required && arg.positional),
+]
+
+/** An argument in its place: `<slot>`, or `[release]` for one that may be left out. */
+export const placeText = ([name, { required }]: readonly [string, Arg]): string =>
+  required ? `<${kebab(name)}>` : `[${kebab(name)}]`
+
+/** The command with the arguments that need no flag: `promote <slot>`. */
+export const usage = (plan: Plan): string => [plan.command, ...placesOf(plan).map(placeText)].join(' ')
 
 function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
   const own: Record<string, Flag> = {}

@@ -4,7 +4,7 @@ import type { Plan } from '../engine/plan.ts'
 import { table, wrapped } from '../output/table.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
-import { commandLine, globalFlags, usage } from './flags.ts'
+import { commandLine, globalFlags, placesOf, placeText, usage } from './flags.ts'
 
 /** All commands with their titles. */
 export function listText(commands: Commands, file: string, columns?: number): string {
@@ -26,9 +26,8 @@ export function listText(commands: Commands, file: string, columns?: number): st
 export function commandText(plan: Plan, columns?: number): string {
   const lines = (rows: Rows) => tableLines(rows, columns)
   const { task } = plan
-  const rows = [...plan.args]
-  const required = rows.filter(([, arg]) => arg.required)
-  const flags = rows.filter(([, arg]) => !arg.required)
+  const places = placesOf(plan)
+  const flags = [...plan.args].filter(([, arg]) => !arg.required && !arg.positional)
   const section = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', `${title}:`, ...lines])
   return [
     `npx task ${usage(plan)}${flags.length > 0 ? ' [flags]' : ''}`,
@@ -41,7 +40,7 @@ export function commandText(plan: Plan, columns?: number): string {
     ),
     ...section(
       'Arguments',
-      lines(required.map(([argument, arg]) => [`<${kebab(argument)}>, --${kebab(argument)}`, descriptionOf(arg)])),
+      lines(places.map(([name, arg]) => [`${placeText([name, arg])}, --${kebab(name)}`, descriptionOf(arg)])),
     ),
     ...section(
       'Flags',

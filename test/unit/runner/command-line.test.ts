@@ -20,6 +20,13 @@ const copy = planOf(
     run: () => undefined,
   }),
 )
+const rollback = planOf(
+  'rollback',
+  task('Roll back', {
+    args: { release: { ...arg.text('Which release').optional(), positional: true }, from: arg.text('From') },
+    run: () => undefined,
+  }),
+)
 const parse = (line: string, plan = promote) => commandLine(line.split(' '), plan)
 const fault = (code: string, message: string, hint: string) =>
   expect.objectContaining({
@@ -48,6 +55,14 @@ describe('a command line', () => {
     expect(parse('copy a b', copy)).toMatchObject({ from: 'a', to: 'b' })
     expect(parse('copy --from a b', copy)).toMatchObject({ from: 'a', to: 'b' })
     expect(parse('copy a --to b', copy)).toMatchObject({ from: 'a', to: 'b' })
+  })
+
+  it('fills an optional argument that has a place after the required ones', () => {
+    expect(parse('rollback a', rollback)).toEqual({ from: 'a', release: undefined })
+    expect(parse('rollback a 0.1.1', rollback)).toEqual({ from: 'a', release: '0.1.1' })
+    expect(parse('rollback a --release 0.1.1', rollback)).toEqual({ from: 'a', release: '0.1.1' })
+    expect(parse('rollback --from a 0.1.1', rollback)).toEqual({ from: 'a', release: '0.1.1' })
+    expect(() => parse('rollback a 1 2', rollback)).toThrow(fault('ARGUMENT_TWICE', '<from>', 'once'))
   })
 
   it('takes a negative number as a value, not as a flag', () => {
@@ -83,6 +98,7 @@ describe('a command line', () => {
 
   it('is shown as usage', () => {
     expect(usage(copy)).toBe('copy <from> <to>')
+    expect(usage(rollback)).toBe('rollback <from> [release]')
   })
 })
 

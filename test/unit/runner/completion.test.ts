@@ -16,6 +16,7 @@ const commands = new Map<string, AnyTask>([
   ['deploy', flow('Deploy', [detect, task('Start', { args: { force: arg.flag('Even so') }, run })])],
   ['promote', promote],
   ['migrate', task('Migrate', { args: { slot: slot.optional() }, run })],
+  ['rollback', task('Back', { args: { release: { ...arg.text('R').optional(), positional: true } }, run })],
   ['name', task('Name it', { args: { name: arg.text('A name') }, run })],
 ])
 const globals = ['--help', '--version', '--taskfile', '--json', '--verbose', '--dry-run', '--timings']
@@ -23,7 +24,7 @@ const offeredFor = (...words: string[]) => candidates(words, commands).map(({ wo
 
 describe('Tab completion', () => {
   it('offers the tasks with their titles in place of the task, even after a global flag', () => {
-    const tasks = ['deploy', 'promote', 'migrate', 'name']
+    const tasks = ['deploy', 'promote', 'migrate', 'rollback', 'name']
     for (const words of [[], [''], ['pro'], ['--json', ''], ['--taskfile', 'x', ''], ['--taskfile=x', '']])
       expect(offeredFor(...words)).toEqual(tasks)
     expect(candidates([''], commands)[1]).toEqual({ word: 'promote', description: 'Send the traffic' })
@@ -59,6 +60,11 @@ describe('Tab completion', () => {
     expect(offeredFor('migrate', '')).toEqual(['--slot', ...globals])
     expect(offeredFor('promote', 'green', 'safe', '--lock-wait', '5m', '')).toEqual(['--report', ...globals])
     expect(offeredFor('promote', 'green', '--', 'safe', '--')).toEqual([])
+  })
+
+  it('offers the flags in place of an optional argument with any text, and not its own flag after it', () => {
+    expect(offeredFor('rollback', '')).toEqual(['--release', ...globals])
+    expect(offeredFor('rollback', '0.1.1', '')).toEqual(globals)
   })
 
   it('offers nothing for free text or after an unknown task', () => {

@@ -33,6 +33,13 @@ describe('the help of a command', () => {
     expect(text).not.toContain('Arguments:')
   })
 
+  it('shows an argument that may be left out in brackets, among the arguments', () => {
+    const release = { ...arg.text('Which release').optional(), positional: true }
+    const text = commandText(planOf('back', task('Go back', { args: { release }, run: nothing })))
+    expect(text).toMatch(/^npx task back \[release\]\n/)
+    expect(text).toContain('Arguments:\n  [release], --release  Which release\n')
+  })
+
   it('numbers the steps of a flow and shows the flags of all of them', () => {
     const many = Array.from({ length: 10 }, (_, i) =>
       task(`Step ${i}`, { args: { fast: slot.optional() }, run: nothing }),
