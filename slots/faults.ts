@@ -185,6 +185,28 @@ export const slotFaults = catalogue({
     hint: () => 'Check how it is built. Nothing of it was kept on the host.',
     detail: d => d.detail || undefined,
   }),
+  RELEASE_UNKNOWN: fault<{ host: string; wanted: string; table: string }>({
+    exitCode: 3,
+    message: d => `There is no release ${d.wanted} on ${d.host}.`,
+    hint: () => 'Name one that `npx task releases` lists; or build that version, and run `npx task deploy`.',
+    detail: d => d.table,
+  }),
+  RELEASE_AMBIGUOUS: fault<{ host: string; wanted: string; names: readonly string[]; table: string }>({
+    exitCode: 3,
+    message: d => `${d.host} has ${d.names.length} releases of the version ${d.wanted}.`,
+    hint: d => `Give the whole name of one: ${list(d.names)}.`,
+    detail: d => d.table,
+  }),
+  RELEASE_GONE: fault<{ host: string; release: string }>({
+    exitCode: 3,
+    message: d => `The release ${d.release} is not on ${d.host} any more, or is incomplete.`,
+    hint: () => 'Name one that `npx task releases` lists, or run `npx task deploy`. Nothing was stopped.',
+  }),
+  RESTART_NOTHING: fault<{ why: string }>({
+    exitCode: 3,
+    message: d => `There is nothing to restart: ${d.why}.`,
+    hint: () => 'Run `npx task deploy --promote`. Nothing was stopped.',
+  }),
   RELEASE_NOT_SHARED: fault<{ release: Release; path: string }>({
     exitCode: 3,
     message: d =>

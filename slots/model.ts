@@ -123,6 +123,7 @@ export interface JournalEvent {
     | 'migrate'
     | 'promote'
     | 'retire'
+    | 'prune'
     | 'repair'
     | 'lock'
     | 'unlock'

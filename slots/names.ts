@@ -31,6 +31,11 @@ const RULES = {
     pattern: /^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$/,
     rule: 'a letter or digit, then at most 63 letters, digits, or any of . _ + -',
   },
+  release: {
+    label: 'release',
+    pattern: /^[0-9A-Za-z][0-9A-Za-z._+-]{0,71}$/,
+    rule: 'a version such as 0.1.1, or the name of a release such as 0.1.1-3fa9c21, as `npx task releases` lists them',
+  },
   shared: {
     label: 'shared path of a release',
     pattern: /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/,

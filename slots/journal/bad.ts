@@ -49,9 +49,13 @@ function clears({ event }: JournalEntry, bad: JournalEntry): boolean {
   return !THROUGH_THE_ROUTER.includes(bad.why)
 }
 
-/** @throws `RELEASE_BAD` if the release failed and has not succeeded since. */
-export const assertNotBad = (layout: Layout, release: string): Query<void> =>
-  mapped(readJournal(layout, ENTRIES), entries => {
+/** Resolves to a function that throws `RELEASE_BAD` for a release that failed and has not succeeded since. */
+export const badReleases = (layout: Layout): Query<(release: string) => void> =>
+  mapped(readJournal(layout, ENTRIES), entries => release => {
     const bad = badness(entries, release)
     if (bad) throw slotFaults.RELEASE_BAD({ release, bad })
   })
+
+/** @throws `RELEASE_BAD` if the release failed and has not succeeded since. */
+export const assertNotBad = (layout: Layout, release: string): Query<void> =>
+  mapped(badReleases(layout), refuse => refuse(release))

@@ -57,6 +57,6 @@ export async function rollbackFault(
     return fault(`${now} again, and it has not been live since`, `${forward}, which was live before.`)
   return fault(
     `${now}, replacing ${before}, which was live there`,
-    `${forward}. To return to ${before}, deploy that version again and promote it.`,
+    `${forward}. To return to ${before}, run \`npx task rollback ${before}\`, or deploy that version again and promote it.`,
   )
 }

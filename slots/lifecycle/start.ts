@@ -34,17 +34,24 @@ export interface Early {
   readonly health: Promise<HealthResult>
   /** Whether record and journal were updated to say that the slot is ready; false if the health check failed. */
   readonly written: Promise<boolean>
-  /** The output of removing old releases; undefined if an earlier script failed. */
+  /** The output of removing old releases; undefined if an earlier script failed, or if this start removes none. */
   readonly pruned: Promise<string | undefined>
 }
 
 type StartDeps = Pick<Deps, 'host' | 'layout' | 'runtime' | 'health' | 'deploy' | 'dryRun'>
 
+interface Start {
+  readonly release: Release
+  readonly revision?: string | null | undefined
+  /** Whether old releases are removed once the slot is healthy. */
+  readonly prunes: boolean
+}
+
 /** Resolves when the process exists. Throws `PORT_TAKEN`, before anything is changed, if another process listens on the slot's port. */
 export async function startSlot(
   deps: StartDeps,
   slot: Slot,
-  { release, revision = null }: { readonly release: Release; readonly revision?: string | null | undefined },
+  { release, revision = null, prunes }: Start,
   environment: string,
 ): Promise<Started> {
   const { host, layout, runtime, deploy, dryRun } = deps
@@ -67,20 +74,20 @@ export async function startSlot(
   batch.push(perform(pointAt(layout, slot, release)))
   batch.push(writeRecord(layout, record))
   const started = batch.add(runtime.start(release, slot))
-  const early = dryRun ? undefined : queueEarly(batch, deps, slot, record)
+  const early = dryRun ? undefined : queueEarly(batch, deps, slot, record, prunes)
   const all = batch.run()
   // If an earlier script of the batch failed, throw that error: it is the cause.
   await started.catch(() => all)
   return { record, changed: await changes, early }
 }
 
-function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord): Early {
+function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord, prunes: boolean): Early {
   const health = batch.add(healthQuery(deps, slot, record.release))
   const written = batch.add(writeReady(deps, record)).then(
     () => true,
     () => false,
   )
-  const pruned = batch.add(capture(prune(deps.layout))).catch(() => undefined)
+  const pruned = prunes ? batch.add(capture(prune(deps.layout))).catch(() => undefined) : Promise.resolve(undefined)
   return { health, written, pruned }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { type AnyQuery, group } from '../../host/query.ts'
-import type { PublicAnswer, Route, Slot } from '../contracts.ts'
+import type { PublicAnswer, Route, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { assertSetUp } from '../setup/owner.ts'
@@ -53,4 +53,25 @@ export function resolveLive<S extends string>(read: Readings, slots: Slots<S>): 
     throw slotFaults.LIVE_UNKNOWN({ readings: readingLines(read) })
   const live = name === undefined ? undefined : slots.get(name)
   return { ...read, live, idle: slots.other(live) }
+}
+
+/** The record of a slot, as it was read. */
+export const recordIn = ({ records }: Pick<Readings, 'records'>, slot: Slot | undefined): SlotRecord | undefined =>
+  records.find(record => record?.slot === slot?.name)
+
+/**
+ * The slot that runs a release and could have the traffic: the live one; or the idle one, if the release was healthy there and its process still runs.
+ *
+ * @param process the process of the idle slot
+ */
+export function slotRunning<S extends string>(
+  state: LiveState<S>,
+  process: Pick<SlotProcess, 'state'>,
+  release: string,
+): Slot<S> | undefined {
+  if (state.live && recordIn(state, state.live)?.release.name === release) return state.live
+  const idle = recordIn(state, state.idle)
+  return idle?.release.name === release && idle.state === 'ready' && process.state === 'running'
+    ? state.idle
+    : undefined
 }

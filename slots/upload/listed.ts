@@ -9,9 +9,12 @@ import { releaseRecordIn } from './release.ts'
 
 export interface Listed {
   readonly name: string
+  /** These are null if the release's record cannot be read. */
+  readonly version: string | null
+  readonly sha256: string | null
   readonly revision: string | null
   readonly by: string | null
-  /** Time of the upload, ISO 8601, UTC; null if its record cannot be read. */
+  /** Time of the upload, ISO 8601, UTC. */
   readonly at: string | null
   /** The slots whose `current` link points to it. */
   readonly slots: readonly string[]
@@ -35,10 +38,9 @@ export function parseListed(text: string): readonly Listed[] {
   const current = lines.flatMap(([, kind, slot = '', release]) => (kind === 'in' ? [{ slot, release }] : []))
   return lines.flatMap(([, kind, name = '', record = '']) => {
     if (kind !== 'is') return []
-    const { revision = null, by = null, at = null } = releaseRecordIn(record)
-    return [
-      { name, revision, by, at, slots: current.filter(({ release }) => release === name).map(({ slot }) => slot) },
-    ]
+    const { version = null, sha256 = null, revision = null, by = null, at = null } = releaseRecordIn(record)
+    const slots = current.filter(({ release }) => release === name).map(({ slot }) => slot)
+    return [{ name, version, sha256, revision, by, at, slots }]
   })
 }
 

@@ -95,15 +95,24 @@ const REMOVED = '.removed.'
 /** Number of releases that a host keeps. Releases that a slot runs are always kept. */
 export const KEPT = 5
 
+/** Removes what interrupted uploads left behind more than a day ago, and what an interrupted removal did. */
+const sweep = sh.write`find . -mindepth 1 -maxdepth 1 \\( -name ${`${REMOVED}*`} -o -name '.*' -mmin +1440 \\) -print0 | while IFS= read -r -d '' old; do remove "$old"; done`
+
+/** Renames the release before it is deleted: if the host loses power half way, the rest is not mistaken for a complete release. */
+const discard = sh.write`mv -T -- "$name" ${REMOVED}"$name"; remove ${REMOVED}"$name"`
+
+const pruning = (layout: Layout, keep: number, parameters: { readonly sweep: Script; readonly discard: Script }) =>
+  program(new URL('./prune.sh', import.meta.url), {
+    parameters: { releases: layout.releases, migration: layout.migration, from: keep + 1, ...parameters },
+  })
+
 /**
  * Removes unused releases beyond the newest `keep`, and what interrupted uploads left behind more than a day ago. The release of the newest
  * migration is kept, since that may still be running.
  */
 export const prune = (layout: Layout, keep = KEPT): Script =>
-  sh.lines(
-    defineRemove,
-    program(new URL('./prune.sh', import.meta.url), {
-      writes: true,
-      parameters: { releases: layout.releases, migration: layout.migration, removed: REMOVED, from: keep + 1 },
-    }),
-  )
+  sh.lines(defineRemove, pruning(layout, keep, { sweep, discard }))
+
+/** Prints the releases that `prune` would remove. */
+export const prunable = (layout: Layout, keep = KEPT): Script =>
+  pruning(layout, keep, { sweep: sh.read``, discard: sh.read`` })

@@ -27,21 +27,17 @@ import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, si
 import { progress, withProgress } from './progress.ts'
 import { ANSWER, type DiffSource, GO, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
 import { type ReleaseRecord, releaseOf, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
+import type { ReleaseSource } from './source.ts'
 
 type Log = (line: string) => void
 
 /** The upload of one artifact. Creating it does not contact the host. */
-export interface ReleaseUpload {
-  readonly release: Release
-  /** Sends the manifest ahead, so that the host can find out what is missing. Nothing is written there before `send`. */
-  prefetch(): void
+export interface ReleaseUpload extends ReleaseSource {
   /**
    * Resolves to whether anything was sent: a release that exists with the same content is left alone.
    * @throws `NOT_SET_UP`, `HOST_DISK_FULL`, or `ARTIFACT_REFUSED` if the artifact has an entry that a release may not contain. Then nothing of it is kept.
    */
   send(log: Log): Promise<boolean>
-  /** Repeats the upload, after the release was removed while we waited for the lock. */
-  again(log: Log): Promise<boolean>
 }
 
 type UploadDeps = Pick<Deps, 'host' | 'layout' | 'deploy' | 'dryRun'>
@@ -71,9 +67,12 @@ export function uploadOf(deps: UploadDeps, artifact: Artifact, contents: Content
   }
   return {
     release,
+    revision: artifact.revision,
     prefetch: () => void prefetch(),
+    diskUsage: contents.diskUsage,
     send,
     again(log) {
+      log(`${release.name} was removed while this deploy waited for the lock. Uploading it again.`)
       prefetched = undefined
       return send(log)
     },

@@ -133,6 +133,7 @@ export function samples(): Readonly<Record<string, Script>> {
     unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
     releaseThere: release.releaseThere(layout, made).script,
     prune: release.prune(layout),
+    prunable: release.prunable(layout),
     listScript: listScript(layout, slots),
 
     environmentChanges: environmentChanges(layout.slot('blue').env, '-'),

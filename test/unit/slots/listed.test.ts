@@ -59,8 +59,8 @@ it('releases used by both slots or with a damaged record are listed, unfinished 
     { blue: '1-a', green: '1-a' },
   )
   expect(found).toEqual([
-    { name: '2-b', revision: null, by: null, at: null, slots: [] },
-    expect.objectContaining({ name: '1-a', slots: ['blue', 'green'] }),
+    { name: '2-b', version: null, sha256: null, revision: null, by: null, at: null, slots: [] },
+    expect.objectContaining({ name: '1-a', version: '1', sha256: 'f', slots: ['blue', 'green'] }),
   ])
 })
 

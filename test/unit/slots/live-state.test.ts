@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { slotsOf } from '../../../slots/slot.ts'
-import { type Readings, resolveLive } from '../../../slots/state/readings.ts'
+import { type Readings, resolveLive, slotRunning } from '../../../slots/state/readings.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 
@@ -67,5 +67,30 @@ describe('the slots of a project', () => {
 
   it('are rejected by name when unknown', () => {
     expect(() => slots.get('gren')).toThrowError(/no slot gren/)
+  })
+})
+
+describe('the slot that runs a release', () => {
+  const old = { name: '0-old', version: '0', sha256: 'old', dir: '/srv/life/releases/0-old' }
+  const blue = record('blue', '2026-01-02T00:00:00Z')
+  const green = { ...record('green', '2026-01-01T00:00:00Z'), release: old }
+  const nameOf = (idle: Readings['records'][number], release: string, state: 'running' | 'stopped' = 'running') =>
+    slotRunning(resolveLive(read('blue', 'blue', [blue, idle]), slots), { state }, release)?.name
+
+  it('is the live one if that has it, even if the idle one has it too', () => {
+    expect(nameOf(green, '1-abc')).toBe('blue')
+    expect(nameOf({ ...green, release: blue.release }, '1-abc')).toBe('blue')
+  })
+
+  it('is the idle one if it was healthy there and still runs', () => {
+    expect(nameOf(green, '0-old')).toBe('green')
+  })
+
+  it('is none if the process of the idle slot is down, was never healthy, or the slot is empty', () => {
+    expect(nameOf(green, '0-old', 'stopped')).toBeUndefined()
+    expect(nameOf({ ...green, state: 'starting' }, '0-old')).toBeUndefined()
+    expect(nameOf({ ...green, state: 'stopped' }, '0-old')).toBeUndefined()
+    expect(nameOf(undefined, '0-old')).toBeUndefined()
+    expect(nameOf(green, '2-new')).toBeUndefined()
   })
 })

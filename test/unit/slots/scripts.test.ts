@@ -13,7 +13,7 @@ import { pointAt } from '../../../slots/lifecycle/start.ts'
 import { sudoersFile } from '../../../slots/setup/sudoers.ts'
 import { liveByRecords, promotedAt } from '../../../slots/state/slot-record.ts'
 import { statusTable } from '../../../slots/status/status.ts'
-import { prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
+import { prunable, prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
 
 const exec = promisify(execFile)
 
@@ -107,15 +107,48 @@ describe('a slot', () => {
     }
   })
 
-  it('keeps its release when old ones are removed', async () => {
+  const makeReleases = async () => {
     const names = ['1-aaaaaaa', '2-bbbbbbb', '3-ccccccc', '4-ddddddd']
     for (const [i, name] of names.entries()) {
       await mkdir(folders.release(name))
       await exec('touch', ['-d', `2026-01-0${i + 1}`, folders.release(name)])
     }
+  }
+
+  it('keeps its release when old ones are removed', async () => {
+    await makeReleases()
     await symlink(folders.release('1-aaaaaaa'), folders.slot('blue').current)
     expect(await bash(prune(folders, 2))).toBe(0)
     expect((await readdir(folders.releases)).sort()).toEqual(['1-aaaaaaa', '3-ccccccc', '4-ddddddd'])
+  })
+
+  it.each([
+    [0, ['4-ddddddd', '2-bbbbbbb']],
+    [1, ['2-bbbbbbb']],
+    [4, []],
+    [9, []],
+  ])('keeps its release, as does the newest migration, when all but the newest %d are removed', async (keep, gone) => {
+    await makeReleases()
+    await symlink(folders.release('1-aaaaaaa'), folders.slot('blue').current)
+    await writeFile(folders.migration, '/srv/life/slots/blue/tasks/d1-migrate-3-ccccccc\n')
+    await mkdir(join(folders.releases, '.removed.0-0000000'))
+    const lines = async (script: Script) =>
+      (await exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])).stdout.split('\n').filter(Boolean)
+    const before = await readdir(folders.releases)
+    expect(await lines(prunable(folders, keep))).toEqual(gone)
+    expect(await readdir(folders.releases)).toEqual(before)
+    expect(await lines(prune(folders, keep))).toEqual(gone)
+    const left = before.filter(name => !gone.includes(name) && !name.startsWith('.'))
+    expect((await readdir(folders.releases)).sort()).toEqual(left.sort())
+    expect(prunable(folders, keep).writes).toBe(false)
+    expect(prune(folders, keep).writes).toBe(true)
+  })
+
+  it('loses no release if its link cannot be resolved', async () => {
+    await makeReleases()
+    await symlink(folders.slot('blue').current, folders.slot('blue').current)
+    expect(await bash(prune(folders, 0))).not.toBe(0)
+    expect((await readdir(folders.releases)).length).toBe(4)
   })
 })
 
