@@ -7,8 +7,10 @@ import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
 import { migrate } from './commands/migrate.ts'
 import { promote } from './commands/promote.ts'
+import { prune } from './commands/prune.ts'
 import { releases } from './commands/releases.ts'
 import { repair } from './commands/repair.ts'
+import { restart } from './commands/restart.ts'
 import { retire } from './commands/retire.ts'
 import { rollback } from './commands/rollback.ts'
 import { setup } from './commands/setup.ts'
@@ -17,6 +19,7 @@ import type { TaskDeps } from './context.ts'
 import { build } from './steps/build.ts'
 import { checkIdle } from './steps/check-idle.ts'
 import { detectLive } from './steps/detect-live.ts'
+import { findRelease, type Supply, unlessNamed } from './steps/find-release.ts'
 import { preflight } from './steps/preflight.ts'
 import { startIdle } from './steps/start-idle.ts'
 import { makeWay, stopIdle } from './steps/stop-idle.ts'
@@ -25,13 +28,15 @@ import { upload } from './steps/upload.ts'
 
 export function standardTasks<S extends string>(deps: TaskDeps<S>) {
   const locked = takeLock(deps)
-  const built = build(deps)
-  const checkedHost = preflight(deps, built)
-  const uploaded = upload(deps, built)
+  const built = unlessNamed(build(deps))
+  const found = findRelease(deps)
+  const checkedHost = preflight(deps, deps.flow('Build or find the release', [built, found]))
+  const uploaded = unlessNamed(upload(deps, built))
+  const supplied: Supply = deps.flow('Upload or find the release', [uploaded, found])
   const detected = detectLive(deps)
   const stopped = stopIdle(deps, locked, detected)
-  const freed = makeWay(deps, uploaded, locked, detected)
-  const started = startIdle(deps, uploaded, freed)
+  const freed = makeWay(deps, supplied, locked, detected)
+  const started = startIdle(deps, supplied, freed)
   return {
     setup: setup(deps),
     build: built,
@@ -43,6 +48,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     checkIdle: checkIdle(deps, detected, detected),
     deploy: deploy(deps, {
       build: built,
+      findRelease: found,
       preflight: checkedHost,
       upload: uploaded,
       takeLock: locked,
@@ -53,6 +59,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     }),
     promote: promote(deps, locked, detected),
     rollback: rollback(deps, locked, detected),
+    restart: restart(deps, locked, detected),
     repair: repair(deps, locked),
     retire: retire(deps, locked, detected),
     migrate: migrate(deps, locked, detected),
@@ -61,6 +68,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     doctor: doctor(deps),
     history: history(deps),
     releases: releases(deps),
+    prune: prune(deps, locked),
     lock: lock(deps, locked),
     unlock: unlock(deps),
   }

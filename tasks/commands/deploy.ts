@@ -3,6 +3,7 @@ import type { TaskDeps } from '../context.ts'
 import type { Build } from '../steps/build.ts'
 import type { CheckIdle } from '../steps/check-idle.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
+import type { Supply, Unless } from '../steps/find-release.ts'
 import type { Preflight } from '../steps/preflight.ts'
 import type { StartIdle } from '../steps/start-idle.ts'
 import type { MakeWay } from '../steps/stop-idle.ts'
@@ -12,9 +13,10 @@ import { tidy } from '../steps/tidy.ts'
 import type { Upload } from '../steps/upload.ts'
 
 interface Steps<S extends string> {
-  readonly build: Build<S>
+  readonly build: Unless<Build<S>>
+  readonly findRelease: Supply
   readonly preflight: Preflight<S>
-  readonly upload: Upload<S>
+  readonly upload: Unless<Upload<S>>
   readonly takeLock: TakeLock<S>
   readonly detectLive: DetectLive<S>
   readonly makeWay: MakeWay<S>
@@ -40,6 +42,7 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
     'Deploy to the idle slot',
     [
       steps.build,
+      steps.findRelease,
       steps.preflight,
       steps.upload,
       steps.takeLock,
@@ -53,8 +56,9 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
     ],
     {
       description:
-        'Builds, checks the host, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.',
-      examples: ['deploy', 'deploy --promote'],
+        'Builds, checks the host, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.\n' +
+        'With --release it neither builds nor uploads: it starts a release that `releases` lists.',
+      examples: ['deploy', 'deploy --promote', 'deploy --release 0.1.1'],
     },
   )
 }

@@ -9,7 +9,6 @@ export const build = <S extends string>({ task }: TaskDeps<S>) =>
     async run({ build, note, ...context }) {
       const artifact = await build()
       note(`${artifact.version}, sha256 ${artifact.sha256.slice(0, 7)}`)
-      const contents = contentsOf(artifact)
-      return { artifact, contents, releaseUpload: uploadOf(context, artifact, contents) }
+      return { artifact, releaseSource: uploadOf(context, artifact, contentsOf(artifact)) }
     },
   })

@@ -4,25 +4,34 @@ import { reasonToKeepRunning } from '../../slots/promote/evaluate-switch.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { readRecord, writeRecord } from '../../slots/state/slot-record.ts'
 import type { TaskDeps } from '../context.ts'
+import type { Supply } from './find-release.ts'
 import type { MakeWay } from './stop-idle.ts'
-import type { Upload } from './upload.ts'
 
 export type StartIdle<S extends string> = ReturnType<typeof startIdle<S>>
 
-export const startIdle = <S extends string>({ task }: TaskDeps<S>, upload: Upload<S>, makeWay: MakeWay<S>) =>
-  task('Start the new release in the idle slot', {
-    needs: [upload, makeWay],
-    async run({ environment, release, artifact: { revision }, idle, note, ...context }) {
+/** `title` and `prunes`: for a command that starts an older release, and so must not remove any. */
+export const startIdle = <S extends string>(
+  { task }: TaskDeps<S>,
+  supply: Supply,
+  makeWay: MakeWay<S>,
+  { title = 'Start the new release in the idle slot', prunes = true } = {},
+) =>
+  task(title, {
+    needs: [supply, makeWay],
+    async run({ environment, releaseSource, idle, note, ...context }) {
+      const { release, revision } = releaseSource
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
       const {
         record: idleRecord,
         changed,
         early,
-      } = await recorded(context, event, () => startSlot(context, idle, { release, revision }, environment(idle)))
+      } = await recorded(context, event, () =>
+        startSlot(context, idle, { release, revision, prunes }, environment(idle)),
+      )
       note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
       return { idleRecord, early }
     },
-    async undo({ release, idle, note, ...context }) {
+    async undo({ releaseSource: { release }, idle, note, ...context }) {
       const { host, layout, deploy, runtime } = context
       const why = await reasonToKeepRunning(context, idle)
       if (why !== undefined) throw probeFaults.SLOT_RUNS_ON({ slot: idle.name, why })

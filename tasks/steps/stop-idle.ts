@@ -3,11 +3,11 @@ import { append } from '../../slots/journal/journal.ts'
 import { describeInterrupted, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
 import type { LiveState } from '../../slots/state/readings.ts'
 import { withRelease } from '../../slots/upload/again.ts'
-import type { ReleaseUpload } from '../../slots/upload/upload.ts'
+import type { ReleaseSource } from '../../slots/upload/source.ts'
 import type { Context, TaskDeps } from '../context.ts'
 import type { DetectLive } from './detect-live.ts'
+import type { Supply } from './find-release.ts'
 import type { TakeLock } from './take-lock.ts'
-import type { Upload } from './upload.ts'
 
 /** Default of --drain, in milliseconds. */
 export const DRAIN = 30_000
@@ -23,18 +23,18 @@ export const stopIdle = <S extends string>(
   detectLive: DetectLive<S>,
 ) => task(TITLE, { description, needs: [takeLock, detectLive], args: { drain }, run: context => stop(context) })
 
-/** For a deploy: stops the slot only if the new release is on the host. */
+/** For a release that follows: stops the slot only if that release is on the host. */
 export const makeWay = <S extends string>(
   { task, drain }: TaskDeps<S>,
-  upload: Upload<S>,
+  supply: Supply,
   takeLock: TakeLock<S>,
   detectLive: DetectLive<S>,
 ) =>
   task(TITLE, {
     description,
-    needs: [upload, takeLock, detectLive],
+    needs: [supply, takeLock, detectLive],
     args: { drain },
-    run: ({ releaseUpload, ...context }) => stop(context, releaseUpload),
+    run: ({ releaseSource, ...context }) => stop(context, releaseSource),
   })
 
 interface StopContext<S extends string> extends Context<S> {
@@ -46,7 +46,7 @@ interface StopContext<S extends string> extends Context<S> {
   note(line: string): void
 }
 
-async function stop<S extends string>(context: StopContext<S>, releaseUpload?: ReleaseUpload): Promise<void> {
+async function stop<S extends string>(context: StopContext<S>, releaseSource?: ReleaseSource): Promise<void> {
   const { liveState, idle, drain = DRAIN, dryRun, log, note, ...deps } = context
   const { host, layout, deploy } = deps
   const record = liveState.records.find(found => found?.slot === idle.name)
@@ -55,8 +55,8 @@ async function stop<S extends string>(context: StopContext<S>, releaseUpload?: R
   const stopped = async (batch?: Pipeline) => (await stopSlot(stopping, idle, record, drain, batch)).summary
   const words = dryRun
     ? await wouldStop(stopping, idle, record)
-    : releaseUpload
-      ? await withRelease({ host, layout, log }, releaseUpload, stopped)
+    : releaseSource
+      ? await withRelease({ host, layout, log }, releaseSource, stopped)
       : await stopped()
   note(cut ? `${cut}; ${words}` : words)
   if (cut) {

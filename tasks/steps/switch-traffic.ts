@@ -15,7 +15,7 @@ import type { TaskDeps } from '../context.ts'
 export type Planned<S extends string> = Task<object, { trafficSwitch: TrafficSwitch<S> | undefined }>
 
 /** For each command that can promote. */
-export const force = arg.flag('Promote a release that failed its health check, its migrations or an earlier promote')
+export const force = arg.flag('Use a release that failed its health check, its migrations or an earlier promote')
 /** For a deploy, whose preflight checks depend on it too. */
 export const promoting = arg.flag('Send the traffic to the new release when it is healthy')
 const page = arg.text('Write a report with the measurements to this HTML file, and as JSON beside it').optional()

@@ -8,10 +8,10 @@ export const upload = <S extends string>({ task }: TaskDeps<S>, build: Build<S>)
   task('Upload the release', {
     description: 'A release that is already on the host, with the same version and content, is not uploaded again.',
     needs: [build],
-    async run({ artifact: { revision }, releaseUpload, dryRun, log, note, ...context }) {
-      const { release } = releaseUpload
+    async run({ releaseSource, dryRun, log, note, ...context }) {
+      const { release, revision } = releaseSource
       const event = { event: 'deploy', slot: '', release: release.name, revision } as const
-      const sent = await recorded(context, event, () => releaseUpload.send(log))
+      const sent = await recorded(context, event, () => releaseSource.send(log))
       note(
         sent ? `${release.name}${dryRun ? ', not sent in a dry run' : ''}` : `${release.name} is already on the host`,
       )

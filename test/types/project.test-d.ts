@@ -14,7 +14,7 @@ describe('the standard tasks of a project', () => {
   })
 
   it('return what later tasks use', () => {
-    expectTypeOf<(typeof startIdle)['~out']['artifact']>().toEqualTypeOf<Artifact>()
+    expectTypeOf<(typeof startIdle)['~out']['artifact']>().toEqualTypeOf<Artifact | undefined>()
     expectTypeOf<(typeof startIdle)['~out']['release']>().toEqualTypeOf<Release>()
     expectTypeOf<(typeof startIdle)['~out']['idle']>().toEqualTypeOf<Two>()
     expectTypeOf<(typeof deploy)['~out']['live']>().toEqualTypeOf<Two | undefined>()

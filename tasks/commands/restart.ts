@@ -1,0 +1,65 @@
+import { slotFaults } from '../../slots/faults.ts'
+import { planSwitch } from '../../slots/promote/switch.ts'
+import { recordIn } from '../../slots/state/readings.ts'
+import { releaseOnHost } from '../../slots/upload/source.ts'
+import type { TaskDeps } from '../context.ts'
+import type { DetectLive } from '../steps/detect-live.ts'
+import type { Supplied } from '../steps/find-release.ts'
+import { startOnHost } from '../steps/start-on-host.ts'
+import { switchTraffic } from '../steps/switch-traffic.ts'
+import type { TakeLock } from '../steps/take-lock.ts'
+
+interface Found extends Supplied {
+  /** The release that the restart replaces in the idle slot, unless it is the same one. */
+  readonly replaced: string | undefined
+}
+
+export const restart = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+  const found = deps.task('Find the release that is live', {
+    needs: [takeLock, detectLive],
+    async run({ host, liveState, live, idle, idleRecord, log, note }): Promise<Found> {
+      const record = recordIn(liveState, live)
+      if (!live || !record) throw slotFaults.RESTART_NOTHING({ why: 'no slot is live' })
+      if (record.adopted)
+        throw slotFaults.RESTART_NOTHING({ why: `${live.name} runs a process that was adopted, and no release` })
+      const { release, revision } = record
+      const replaced = idleRecord?.release.name === release.name ? undefined : idleRecord?.release.name
+      note(`${release.name} in ${live.name}`)
+      if (replaced) log(`${idle.name} has ${replaced}, which is replaced there.`)
+      return { release, releaseSource: releaseOnHost(host.name, release, revision), replaced }
+    },
+  })
+  const steps = startOnHost(deps, found, takeLock, detectLive)
+  const [, , , checked] = steps
+  const planned = deps.task('Plan the switch', {
+    needs: [detectLive, found, checked],
+    async run({ releaseSource, replaced, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
+      note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
+      const { name } = releaseSource.release
+      const back = `\`npx task rollback\` ${dryRun ? 'would then return' : 'now returns'} to ${live?.name}: ${name} with the environment before this restart.`
+      show(
+        replaced
+          ? `${back} \`npx task rollback ${replaced}\` starts ${replaced} again, which ${idle.name} ran before.`
+          : back,
+        {
+          release: name,
+          from: live?.name,
+          to: idle.name,
+          replaced: replaced ?? null,
+        },
+      )
+      return { trafficSwitch: dryRun ? undefined : await planSwitch(context, liveState, idle, healthy) }
+    },
+  })
+  return deps.flow(
+    'Restart the live release in the idle slot, and move the traffic there',
+    [takeLock, detectLive, found, ...steps, planned, switchTraffic(deps, planned)],
+    {
+      description:
+        'Without downtime, for a changed environment: the idle slot gets the release that is live, with the present environment of the Taskfile.\n' +
+        'When it is healthy, the traffic moves there. The release that the idle slot had is replaced: `rollback` then returns to the slot that is\n' +
+        'live now, with its old environment. Nothing is built, uploaded or migrated.',
+      examples: ['restart', 'restart --dry-run'],
+    },
+  )
+}

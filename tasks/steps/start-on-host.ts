@@ -1,0 +1,29 @@
+import type { AnyTask } from '../../runner/task.ts'
+import type { TaskDeps } from '../context.ts'
+import { checkIdle } from './check-idle.ts'
+import type { DetectLive } from './detect-live.ts'
+import type { Supply } from './find-release.ts'
+import { preflightOnHost } from './preflight.ts'
+import { startIdle } from './start-idle.ts'
+import { makeWay } from './stop-idle.ts'
+import type { TakeLock } from './take-lock.ts'
+
+/**
+ * The steps that start a release of the host in the idle slot, under the lock: as in a deploy, but they remove no old releases. The last one returns the
+ * record of the healthy slot.
+ *
+ * @param adapt changes each step before the next one is made, which needs it
+ */
+export function startOnHost<S extends string>(
+  deps: TaskDeps<S>,
+  supply: Supply,
+  takeLock: TakeLock<S>,
+  detectLive: DetectLive<S>,
+  adapt: <T extends AnyTask>(step: T) => T = step => step,
+) {
+  const checked = adapt(preflightOnHost(deps, supply))
+  const freed = adapt(makeWay(deps, supply, takeLock, detectLive))
+  const options = { title: 'Start the release in the idle slot', prunes: false }
+  const started = adapt(startIdle(deps, supply, freed, options))
+  return [checked, freed, started, adapt(checkIdle(deps, detectLive, started))] as const
+}
