@@ -36,18 +36,10 @@ export const restart = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
     async run({ releaseSource, replaced, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
       note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
       const { name } = releaseSource.release
-      const back = `\`npx task rollback\` ${dryRun ? 'would then return' : 'now returns'} to ${live?.name}: ${name} with the environment before this restart.`
-      show(
-        replaced
-          ? `${back} \`npx task rollback ${replaced}\` starts ${replaced} again, which ${idle.name} ran before.`
-          : back,
-        {
-          release: name,
-          from: live?.name,
-          to: idle.name,
-          replaced: replaced ?? null,
-        },
-      )
+      const data = { release: name, from: live?.name, to: idle.name, replaced: replaced ?? null }
+      const back = `From ${idle.name}, \`npx task rollback\` returns to ${live?.name}: ${name} with the environment before this restart.`
+      const older = `\`npx task rollback ${replaced}\` starts ${replaced}, which ${idle.name} had before.`
+      show(replaced ? `${back} ${older}` : back, data)
       return { trafficSwitch: dryRun ? undefined : await planSwitch(context, liveState, idle, healthy) }
     },
   })

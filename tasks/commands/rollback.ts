@@ -5,12 +5,10 @@ import { planSwitch } from '../../slots/promote/switch.ts'
 import { recordIn, slotRunning } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
-import { named, releaseArg, type Supplied, searchRelease, type Unless } from '../steps/find-release.ts'
+import { named, placedRelease, type Supplied, searchRelease, type Unless } from '../steps/find-release.ts'
 import { startOnHost } from '../steps/start-on-host.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
-
-const release = releaseArg('A version such as 0.1.1, or the name of a release that `releases` lists', true)
 
 interface Found extends Supplied {
   /** The slot that runs the release; undefined if it has to be started. */
@@ -20,13 +18,16 @@ interface Found extends Supplied {
 export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
   const found = deps.task('Find the release on the host', {
     needs: [takeLock, detectLive],
-    args: { release, force },
+    args: { release: placedRelease, force },
     when: named,
-    async run({ liveState, live, idle, runtime, note, ...context }): Promise<Found> {
+    async run({ liveState, live, idle, runtime, force, note, ...context }): Promise<Found> {
       if (!live) throw await rollbackFault(context, idle.name, recordIn(liveState, idle), false)
-      const [releaseSource, process] = await context.host.all([searchRelease(context), runtime.process(idle)])
+      const [found, process] = await context.host.all([searchRelease(context), runtime.process(idle)])
+      const { releaseSource, assertNotBad } = found
       const { release } = releaseSource
       const runsIn = slotRunning(liveState, process, release.name)
+      // As without a release: the slot that was live before is good enough.
+      if (!force && !(runsIn && recordIn(liveState, runsIn)?.promoted)) assertNotBad()
       note(runsIn ? `${release.name}, which runs in ${runsIn.name}` : release.name)
       return { release, releaseSource, runsIn }
     },

@@ -31,20 +31,24 @@ export class ReleaseName {
   }
 }
 
-/** @param description for help */
-export function releaseArg(description: string, positional = false): Arg<ReleaseName | undefined> {
-  const text = arg.text(description).optional()
-  const release: Arg<ReleaseName | undefined> = {
-    ...text,
-    placeholder: 'version',
-    positional,
-    parse(raw) {
-      const name = text.parse(raw)
-      return name === undefined ? undefined : new ReleaseName(name)
-    },
-    optional: () => release,
-  }
-  return release
+const text = arg.text('A version or the name of a release that is on the host, instead of a new build').optional()
+
+/** `--release 0.1.1` */
+const release: Arg<ReleaseName | undefined> = {
+  ...text,
+  placeholder: 'version',
+  parse(raw) {
+    const name = text.parse(raw)
+    return name === undefined ? undefined : new ReleaseName(name)
+  },
+  optional: () => release,
+}
+
+/** The same argument with a place: `rollback 0.1.1`. Its `optional()` is the one without, so that a flow can have both. */
+export const placedRelease: Arg<ReleaseName | undefined> = {
+  ...release,
+  description: 'A version or the name of a release that is on the host (default: the one in the idle slot)',
+  positional: true,
 }
 
 /** Whether a run uses a release that is on the host. */
@@ -58,20 +62,20 @@ export const unlessNamed = <T extends AnyTask>(step: T): T => ({
 
 interface Search extends Pick<Deps, 'host' | 'layout' | 'slots'> {
   readonly release: ReleaseName | undefined
-  readonly force: boolean
 }
 
-/** @throws `RELEASE_UNKNOWN`, `RELEASE_AMBIGUOUS`; `RELEASE_BAD` without `--force` */
-export const searchRelease = ({ host, layout, slots, release, force }: Search): AnyQuery<ReleaseSource> =>
-  group([assertSetUp(layout), listReleases(layout, slots), badReleases(layout)], (_, listed, refuseBad) => {
-    const source = chooseRelease(host.name, listed, release?.text ?? '', layout)
-    if (!force) refuseBad(source.release.name)
-    return source
-  })
+interface FoundRelease {
+  readonly releaseSource: ReleaseSource
+  /** @throws `RELEASE_BAD` */
+  assertNotBad(): void
+}
 
-const release = releaseArg(
-  'Start this release, which is already on the host, instead of a new build: 0.1.1, or its name',
-)
+/** @throws `RELEASE_UNKNOWN`, `RELEASE_AMBIGUOUS` */
+export const searchRelease = ({ host, layout, slots, release }: Search): AnyQuery<FoundRelease> =>
+  group([assertSetUp(layout), listReleases(layout, slots), badReleases(layout)], (_, listed, refuseBad) => {
+    const releaseSource = chooseRelease(host.name, listed, release?.text ?? '', layout)
+    return { releaseSource, assertNotBad: () => refuseBad(releaseSource.release.name) }
+  })
 
 /** With `--release`, the place of the build and the upload. Its result `release` hides the argument of that name from later steps. */
 export const findRelease = <S extends string>({ task }: TaskDeps<S>): Supply =>
@@ -79,8 +83,9 @@ export const findRelease = <S extends string>({ task }: TaskDeps<S>): Supply =>
     description: 'Only with --release. A release that failed is refused without --force.',
     args: { release, force },
     when: named,
-    async run({ note, ...context }) {
-      const releaseSource = await context.host.query(searchRelease(context))
+    async run({ force, note, ...context }) {
+      const { releaseSource, assertNotBad } = await context.host.query(searchRelease(context))
+      if (!force) assertNotBad()
       note(releaseSource.release.name)
       return { release: releaseSource.release, releaseSource }
     },

@@ -108,7 +108,13 @@ it('an argument `release` of a task in a Taskfile does not leave out its build',
   expect(stepsOf(announce, '0.1.1')).toEqual(['Build the release', 'Announce'])
 })
 
-it('a flow of a Taskfile that deploys and promotes takes --release too', () => {
+it('a flow of a Taskfile can deploy and roll back', () => {
+  const both = flow('Both', [tasks.deploy, tasks.rollback])
+  expect(stepsOf(both, '').filter(title => title === 'Find the release on the host')).toEqual([])
+  expect(stepsOf(both, '0.1.1').filter(title => title === 'Find the release on the host')).toHaveLength(2)
+})
+
+it('a flow of a Taskfile that deploys takes --release too', () => {
   const note = definer().task('Note', { run: () => undefined })
   expect(stepsOf(flow('Both', [tasks.deploy, note]), '--release 0.1.1')).toEqual([...FOUND, ...REST, 'Note'])
 })
