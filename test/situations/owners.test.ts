@@ -166,7 +166,7 @@ describe('F57 a second project on a host', () => {
     )
     await isRefused(
       () => task({ app: 'second' }, 'setup'),
-      /second@blue\.service is on .*\[FILE_NOT_OURS\]/,
+      /second@blue\.service already exists on .*\[FILE_NOT_OURS\]/,
       /another name/,
     )
     await root('rm /etc/systemd/system/second@blue.service')
