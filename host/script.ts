@@ -60,7 +60,13 @@ export interface RunOptions {
   /** Milliseconds after which the script's process group is ended and the call rejects with COMMAND_TIMED_OUT. Without it there is no limit. */
   readonly timeout?: number
   /** Called for each line of stdout and stderr while the script runs. */
-  readonly onLine?: (line: string) => void
+  readonly onLine?: (line: string, from: 'stdout' | 'stderr') => void
+  /**
+   * Whether the result has the output of the script. Without it, `onLine` gets the only copy, so that a script may print for days.
+   *
+   * @default true
+   */
+  readonly keep?: boolean
 }
 
 /** The output of a script; `code` is its exit code. */

@@ -30,6 +30,15 @@ export type RunEvent =
   | { readonly type: 'start'; readonly step: string; readonly title: string }
   /** `step` is empty for output outside of steps. */
   | { readonly type: 'output'; readonly step: string; readonly line: string }
+  /** A line of the result, of a step that streams. */
+  | {
+      readonly type: 'print'
+      readonly step: string
+      readonly line: string
+      readonly label?: string
+      readonly to?: 'stdout' | 'stderr'
+      readonly data?: unknown
+    }
   | { readonly type: 'note'; readonly step: string; readonly note: string }
   /** A step ended. `note` is its last remark. */
   | ({ readonly type: 'end'; readonly ok: boolean; readonly note?: string } & Timing)

@@ -125,6 +125,11 @@ export const runnerFaults = catalogue({
     message: d => `The argument \`${d.argument}\` of \`${d.title}\` has the name of a flag that every command has.`,
     hint: () => 'Rename it.',
   }),
+  SHORT_FLAG_TAKEN: fault<{ short: string; argument: string; title: string; other: string }>({
+    exitCode: 2,
+    message: d => `The short flag -${d.short} of \`${d.argument}\` in \`${d.title}\` is already that of --${d.other}.`,
+    hint: () => 'Give it another letter, or leave it out.',
+  }),
   TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({
     exitCode: 2,
     message: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,

@@ -5,7 +5,20 @@
  */
 import type { ProcessPromise, Options as ZxOptions } from 'zx/core'
 
-import { call, checked, expecting, fields, flag, list, optional, record, text, thing } from './taskfile/shape.ts'
+import {
+  call,
+  checked,
+  either,
+  expecting,
+  fields,
+  flag,
+  list,
+  oneOf,
+  optional,
+  record,
+  text,
+  thing,
+} from './taskfile/shape.ts'
 
 /** zx's `$`, local or remote: a template whose values are quoted; called with options it returns another such shell. */
 export interface Shell {
@@ -32,16 +45,33 @@ export interface TaskContext {
    * returns the text.
    */
   show(text: string | ((columns: number | undefined) => string), data?: unknown): void
+  /**
+   * Prints a line of the result at once, such as a line of a log: on standard output, in the event `print` of `--json`. Use it in a task that `streams`.
+   *
+   * @example print('Listening on 4000', { label: 'blue', data: { slot: 'blue' } })
+   */
+  print(line: string, options?: PrintOptions): void
+  /** Whether the step has the terminal, as an interactive one: its program may ask, draw and read keys. */
+  readonly terminal: boolean
   /** Asks a yes-or-no question; `false` without an interactive terminal. */
   confirm(question: string): Promise<boolean>
 }
 
+export interface PrintOptions {
+  /** Shown before the line, in a colour of its own on a terminal with colours: `blue | Listening on 4000`. */
+  readonly label?: string
+  /** The `data` of the event of `--json`. */
+  readonly data?: unknown
+  /** @default 'stdout' */
+  readonly to?: 'stdout' | 'stderr'
+}
+
 /**
  * A value from the command line, positional if it is required, else a flag: `promote green`, `migrate --slot green`. The kind `flag` is a switch without a
- * value.
+ * value; `rest` is everything after `--`, as a list.
  */
 export interface Arg<T = unknown> {
-  readonly kind: 'value' | 'flag'
+  readonly kind: 'value' | 'flag' | 'rest'
   readonly required: boolean
   /**
    * Set if an optional argument may also be given in its place, after those that are required: `rollback 0.1.1`.
@@ -49,6 +79,8 @@ export interface Arg<T = unknown> {
    * @default false
    */
   readonly positional?: boolean
+  /** One letter: `n` for `-n 20`. */
+  readonly short?: string
   /** For help, in one line. */
   readonly description: string
   /** For help: `slot` for `<slot>`. */
@@ -59,7 +91,7 @@ export interface Arg<T = unknown> {
    *
    * @throws Error whose message continues "<name> cannot be `x`:", such as "it must be a whole number"
    */
-  parse(raw: string | boolean | undefined): T
+  parse(raw: string | boolean | readonly string[] | undefined): T
   optional(): Arg<T | undefined>
 }
 
@@ -124,13 +156,23 @@ export interface Task<In, Out> {
   readonly examples: readonly string[]
   readonly needs: readonly AnyTask[]
   readonly args: Readonly<Record<string, Arg>>
-  /** Takes the terminal, after the tree has ended, like a console. If it returns `{ exitCode }`, the program exits with that. */
-  readonly interactive: boolean
+  /**
+   * Takes the terminal, after the tree has ended, like a console. `'if there is one'`: only if the program was started in a terminal and without `--json`;
+   * its context says whether it has it. If it returns `{ exitCode }`, the program exits with that.
+   */
+  readonly interactive: Interactive
+  /**
+   * Its result is what it prints with `print`: standard output gets that and no progress, and a reader such as `head` may close it. If it returns
+   * `{ exitCode }`, the program exits with that.
+   */
+  readonly streams: boolean
   readonly scope: Scope | undefined
   when?(values: object): boolean
   run?(context: object): unknown
   undo?(context: object): unknown
 }
+
+export type Interactive = boolean | 'if there is one'
 
 type Union2Intersection<U> = (U extends unknown ? (x: U) => void : never) extends (x: infer I) => void ? I : never
 /** The results of the needed tasks, combined. */
@@ -151,7 +193,8 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
   readonly examples?: readonly string[]
   readonly needs?: D
   readonly args?: A
-  readonly interactive?: boolean
+  readonly interactive?: Interactive
+  readonly streams?: boolean
   /** Whether to run the step, from the argument values. Without it the step always runs. */
   when?(values: Simple<Wanted<D> & Values<A>>): boolean
   run(context: Simple<TaskContext & C & Wanted<D> & Values<A> & Given<D>>): Promise<Out> | Out
@@ -185,7 +228,8 @@ interface Definition
   readonly examples: readonly string[]
   readonly needs: readonly AnyTask[]
   readonly args: Readonly<Record<string, Arg>>
-  readonly interactive: boolean
+  readonly interactive: Interactive
+  readonly streams: boolean
   readonly when: Function
   readonly run: Function
   readonly undo: Function
@@ -200,7 +244,8 @@ const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
   ...more,
   needs: optional(tasks),
   args: optional(record(thing<Arg>('an argument, such as `arg.text("...")`', isArg))),
-  interactive: optional(flag),
+  interactive: optional(either(flag, oneOf('if there is one'), "true, false or 'if there is one'")),
+  streams: optional(flag),
   when: optional(call('a function')),
   run: call('a function, such as `run: async ({ $ }) => { ... }`'),
   undo: optional(call('a function')),
@@ -217,6 +262,7 @@ export function definer<C = {}>(scope?: Scope): Definer<C> {
       needs: [],
       args: {},
       interactive: false,
+      streams: false,
       scope,
       ...more,
     }) as never

@@ -5,7 +5,7 @@ import type { RemoteProcess } from '../host.ts'
 import type { Machine } from '../machine.ts'
 import type { Script } from '../script.ts'
 import { start } from './process.ts'
-import { exitCode, gather, scriptText } from './run.ts'
+import { eachLine, exitCode, scriptText } from './run.ts'
 
 /** Milliseconds that a script gets to exit after the end of its stdin before it gets SIGTERM, and again before SIGKILL. */
 const GRACE = 5_000
@@ -15,7 +15,7 @@ export async function hold(machine: Machine, script: Script, first?: string): Pr
   if (first !== undefined) process.stdin.write(`${first}\n`)
   // Buffers the lines, so that a script whose lines nobody reads can still exit.
   const lines = new Readable({ objectMode: true, read() {} })
-  gather(process.stdout, line => lines.push(line))
+  eachLine(process.stdout, line => lines.push(line))
   process.stdout.on('end', () => lines.push(null))
   process.stderr.resume()
   const end = process.ended

@@ -31,9 +31,14 @@ export async function run(
   feed: (process: Process) => unknown = process => writeInput(process, options.input),
 ): Promise<Output> {
   const process = start(scriptText(script), script.label ?? script.text)
-  const stdout = gather(process.stdout, options.onLine)
+  const { onLine, keep = true } = options
+  const [stdout, stderr] = (['stdout', 'stderr'] as const).map(from => {
+    if (onLine) eachLine(process[from], line => onLine(line, from))
+    if (keep) return gather(process[from])
+    process[from].resume()
+    return () => ''
+  }) as [() => string, () => string]
   if (options.onChunk) process.stdout.on('data', options.onChunk)
-  const stderr = gather(process.stderr, options.onLine)
   feed(process)
   const late = options.timeout === undefined ? undefined : limit(process, options.timeout)
   const ending = await (late === undefined ? process.ended : Promise.race([process.ended, late.overdue]))
@@ -94,21 +99,24 @@ function limit(process: Process, timeout: number) {
   return { overdue, fired: () => fired, clear }
 }
 
-/** Collects a stream as text; calls `onLine` for each line while it comes. */
-export function gather(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
+/** Collects a stream as text. */
+export function gather(stream: NodeJS.ReadableStream): () => string {
   const chunks: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  return () => Buffer.concat(chunks).toString()
+}
+
+/** Calls `onLine` for each line of a stream while it comes. Keeps none of them, because some streams last for days. */
+export function eachLine(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
   const decoder = new StringDecoder()
   let rest = ''
   stream.on('data', (chunk: Buffer) => {
-    chunks.push(chunk)
-    if (onLine === undefined) return
     const lines = (rest + decoder.write(chunk)).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) onLine(line.replace(/\r$/, ''))
   })
   stream.on('end', () => {
     rest += decoder.end()
-    if (rest !== '') onLine?.(rest)
+    if (rest !== '') onLine(rest)
   })
-  return () => Buffer.concat(chunks).toString()
 }

@@ -3,7 +3,7 @@
 import { type Plan, planOf } from '../engine/plan.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
-import { globalFlags, placesOf, tokens } from './flags.ts'
+import { globalFlags, placesOf, restOf, tokens } from './flags.ts'
 
 /** One completion. */
 export interface Candidate {
@@ -15,6 +15,7 @@ export interface Candidate {
 
 interface Flag {
   readonly type: 'boolean' | 'string'
+  readonly short?: string
   readonly description: string
   readonly choices?: readonly string[] | undefined
 }
@@ -40,10 +41,12 @@ export function candidates(words: readonly string[], commands: Commands): Candid
     return choicesOf(flags[last.name])
 
   const given = new Set(parsed.flatMap(token => (token.kind === 'option' ? [token.name] : [])))
+  const ended = parsed.some(({ kind }) => kind === 'option-terminator')
+  // Whatever follows `--` there is the user's own, such as a command of the application.
+  if (ended && plan && restOf(plan)) return []
   const values = parsed.filter(token => token.kind === 'positional').length - 1
   const places = plan ? placesOf(plan).filter(([name]) => !given.has(kebab(name))) : []
   for (const [name] of places.slice(0, values)) given.add(kebab(name))
-  const ended = parsed.some(({ kind }) => kind === 'option-terminator')
   const free = ended ? [] : Object.entries(flags).filter(([name]) => !given.has(name))
   const freeFlags = free.map(([name, { description }]) => ({ word: `--${name}`, description }))
 
@@ -62,10 +65,12 @@ export const candidateLines = (found: readonly Candidate[]): string =>
 
 const flagsOf = (plan: Plan): Readonly<Record<string, Flag>> =>
   Object.fromEntries(
-    [...plan.args].map(([name, { kind, description, choices }]) => [
-      kebab(name),
-      { type: kind === 'flag' ? 'boolean' : 'string', description, choices },
-    ]),
+    [...plan.args]
+      .filter(([, { kind }]) => kind !== 'rest')
+      .map(([name, { kind, short, description, choices }]) => [
+        kebab(name),
+        { type: kind === 'flag' ? 'boolean' : 'string', description, choices, ...(short && { short }) },
+      ]),
   )
 
 /** Without choices that do not fit on one line. */

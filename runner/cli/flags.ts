@@ -107,7 +107,7 @@ export function onlyFlagsOf(argv: readonly string[], plan: Plan): void {
  */
 export function commandLine(argv: readonly string[], plan: Plan): Readonly<Record<string, unknown>> {
   const flags = flagsOf(plan)
-  const raw = new Map<string, string | true>()
+  const raw = new Map<string, string | true | readonly string[]>()
   const set = (name: string, value: string | true) => {
     const before = raw.get(name)
     if (before !== undefined && before !== value)
@@ -115,9 +115,12 @@ export function commandLine(argv: readonly string[], plan: Plan): Readonly<Recor
     raw.set(name, value)
   }
 
-  const positionals: string[] = []
-  for (const token of tokens(argv, flags)) {
-    if (token.kind === 'positional') positionals.push(token.value)
+  const rest = [...plan.args].find(([, arg]) => arg.kind === 'rest')?.[0]
+  const found = tokens(argv, flags)
+  const end = found.findIndex(({ kind }) => kind === 'option-terminator')
+  const [before, after] = rest === undefined || end < 0 ? [found, []] : [found.slice(0, end), found.slice(end + 1)]
+  if (rest !== undefined && after.length > 0) raw.set(rest, positionalsOf(after))
+  for (const token of before) {
     if (token.kind !== 'option') continue
     check(token, flags, plan.command)
     const own = [...plan.args.keys()].find(name => kebab(name) === token.name)
@@ -125,7 +128,7 @@ export function commandLine(argv: readonly string[], plan: Plan): Readonly<Recor
   }
 
   const places = placesOf(plan).map(([name]) => name)
-  for (const value of positionals.slice(1)) {
+  for (const value of positionalsOf(before).slice(1)) {
     const name = places.find(candidate => !raw.has(candidate)) ?? places[0]
     if (name === undefined) throw runnerFaults.ARGUMENT_UNEXPECTED({ command: plan.command, value, usage: usage(plan) })
     set(name, value)
@@ -133,9 +136,12 @@ export function commandLine(argv: readonly string[], plan: Plan): Readonly<Recor
   return Object.fromEntries([...plan.args].map(([name, arg]) => [name, valueFor(plan, name, arg, raw.get(name))]))
 }
 
+const positionalsOf = (found: readonly Token[]): string[] =>
+  found.flatMap(token => (token.kind === 'positional' ? [token.value] : []))
+
 /** The arguments that can be given without their flag, in the order of their places. */
 export const placesOf = ({ args }: Plan): readonly (readonly [string, Arg])[] => [
-  ...[...args].filter(([, arg]) => arg.required),
+  ...[...args].filter(([, { required, kind }]) => required && kind !== 'rest'),
   ...[...args].filter(([, arg]) => !arg.required && arg.positional),
 ]
 
@@ -143,18 +149,38 @@ export const placesOf = ({ args }: Plan): readonly (readonly [string, Arg])[] =>
 export const placeText = ([name, { required }]: readonly [string, Arg]): string =>
   required ? `<${kebab(name)}>` : `[${kebab(name)}]`
 
-/** The command with the arguments that need no flag: `promote <slot>`. */
-export const usage = (plan: Plan): string => [plan.command, ...placesOf(plan).map(placeText)].join(' ')
+/** The argument that takes everything after `--`, if any. */
+export const restOf = (plan: Plan): Arg | undefined => [...plan.args.values()].find(({ kind }) => kind === 'rest')
 
+/** The command with the arguments that need no flag: `promote <slot>`, `exec -- <command>`. */
+export const usage = (plan: Plan): string => {
+  const rest = restOf(plan)
+  return [plan.command, ...placesOf(plan).map(placeText), ...(rest?.required ? [restText(rest)] : [])].join(' ')
+}
+
+/** `-- <command>...` */
+export const restText = ({ placeholder = 'words' }: Arg): string => `-- <${placeholder}>...`
+
+/** @throws ARGUMENT_RESERVED, SHORT_FLAG_TAKEN */
 function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
   const own: Record<string, Flag> = {}
-  for (const [name, arg] of plan.args) {
+  const shorts = new Map<string, string>()
+  for (const [name, { short }] of Object.entries<Flag>(globalFlags)) if (short) shorts.set(short, name)
+  for (const [name, { kind, short, placeholder }] of plan.args) {
+    // What follows `--` has no flag.
+    if (kind === 'rest') continue
     const flag = kebab(name)
-    if (Object.hasOwn(globalFlags, flag)) {
-      const title = plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
-      throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title })
+    const title = () => plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
+    if (Object.hasOwn(globalFlags, flag)) throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
+    const other = short === undefined ? undefined : shorts.get(short)
+    if (short !== undefined && other !== undefined)
+      throw runnerFaults.SHORT_FLAG_TAKEN({ short, argument: name, title: title(), other })
+    if (short !== undefined) shorts.set(short, flag)
+    own[flag] = {
+      type: kind === 'flag' ? 'boolean' : 'string',
+      placeholder: placeholder ?? flag,
+      ...(short !== undefined && { short }),
     }
-    own[flag] = { type: arg.kind === 'flag' ? 'boolean' : 'string', placeholder: arg.placeholder ?? flag }
   }
   return { ...globalFlags, ...own }
 }
@@ -177,7 +203,7 @@ function check(
     throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: rawName, placeholder, got: another ? value : undefined })
 }
 
-function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | undefined): unknown {
+function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | readonly string[] | undefined): unknown {
   if (raw === undefined && arg.required) {
     const allowed = arg.choices?.join(' or ') ?? arg.description
     throw runnerFaults.ARGUMENT_MISSING({ command: plan.command, argument: kebab(name), allowed, usage: usage(plan) })

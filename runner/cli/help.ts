@@ -4,7 +4,7 @@ import type { Plan } from '../engine/plan.ts'
 import { table, wrapped } from '../output/table.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
-import { commandLine, globalFlags, placesOf, placeText, usage } from './flags.ts'
+import { commandLine, globalFlags, placesOf, placeText, restOf, restText, usage } from './flags.ts'
 
 /** All commands with their titles. */
 export function listText(commands: Commands, file: string, columns?: number): string {
@@ -27,10 +27,11 @@ export function commandText(plan: Plan, columns?: number): string {
   const lines = (rows: Rows) => tableLines(rows, columns)
   const { task } = plan
   const places = placesOf(plan)
-  const flags = [...plan.args].filter(([, arg]) => !arg.required && !arg.positional)
+  const rest = restOf(plan)
+  const flags = [...plan.args].filter(([, arg]) => !arg.required && !arg.positional && arg.kind !== 'rest')
   const section = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', `${title}:`, ...lines])
   return [
-    `npx task ${usage(plan)}${flags.length > 0 ? ' [flags]' : ''}`,
+    `npx task ${usageWithFlags(plan, flags.length > 0)}`,
     '',
     task.title,
     ...(task.description?.split('\n') ?? []).flatMap(line => wrapped(line, columns)),
@@ -40,7 +41,10 @@ export function commandText(plan: Plan, columns?: number): string {
     ),
     ...section(
       'Arguments',
-      lines(places.map(([name, arg]) => [`${placeText([name, arg])}, --${kebab(name)}`, descriptionOf(arg)])),
+      lines([
+        ...places.map(([name, arg]) => [`${placeText([name, arg])}, --${kebab(name)}`, descriptionOf(arg)] as const),
+        ...(rest ? [[restText(rest), descriptionOf(rest)] as const] : []),
+      ]),
     ),
     ...section(
       'Flags',
@@ -58,6 +62,14 @@ export function commandText(plan: Plan, columns?: number): string {
   ].join('\n')
 }
 
+/** The flags come before `--`. */
+function usageWithFlags(plan: Plan, hasFlags: boolean): string {
+  const text = usage(plan)
+  if (!hasFlags) return text
+  const at = text.indexOf(' -- ')
+  return at < 0 ? `${text} [flags]` : `${text.slice(0, at)} [flags]${text.slice(at)}`
+}
+
 /** At least two valid command lines: the task's own examples, completed by some that are built from its arguments. */
 export function examplesOf(plan: Plan): string[] {
   const parses = (example: string) => {
@@ -70,12 +82,12 @@ export function examplesOf(plan: Plan): string[] {
       return false
     }
   }
-  const required = [...plan.args.values()].filter(arg => arg.required).map(sample)
-  const plain = [plan.command, ...required].join(' ')
+  const plain = [plan.command, ...placesOf(plan).map(([, arg]) => sample(arg))].join(' ')
+  const end = restOf(plan)?.required ? ' -- example' : ''
   const flags = [...plan.args]
-    .filter(([, arg]) => !arg.required)
-    .map(([name, arg]) => `${plain} --${kebab(name)}${arg.kind === 'flag' ? '' : ` ${sample(arg)}`}`)
-  const made = [plain, ...flags, `${plain} --dry-run`, `${plain} --verbose`]
+    .filter(([, arg]) => !arg.required && arg.kind !== 'rest')
+    .map(([name, arg]) => ` --${kebab(name)}${arg.kind === 'flag' ? '' : ` ${sample(arg)}`}`)
+  const made = ['', ...flags, ' --dry-run', ' --verbose'].map(flag => `${plain}${flag}${end}`)
   // The examples use the scope's name of the task.
   const standard = Object.entries(plan.task.scope?.tasks?.() ?? {}).find(([, task]) => task === plan.task)?.[0]
   const renamed = plan.task.examples.map(example =>

@@ -13,6 +13,7 @@ import { jsonRenderer } from '../output/json.ts'
 import { plainRenderer } from '../output/plain.ts'
 import { forPeople, visible } from '../output/plain-text.ts'
 import { type ReadTyped, readTyped } from '../output/prompt.ts'
+import { streamRenderer } from '../output/stream.ts'
 import { hideSecrets, scopesOf } from '../secrets/collect.ts'
 import { maskingInGithub, runnerListens } from '../secrets/github-masks.ts'
 import { type Redactor, redactor } from '../secrets/redact.ts'
@@ -36,13 +37,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { stdout, stderr } = process
   const flushes = [stdout, stderr].map(trackWrites)
   let began = false
+  let streams = false
   const write = (fd: 1 | 2, text: string) => void [stdout, stderr][fd - 1]?.write(text)
   const exitGuard = guardExit(fault => {
     // A completion prints no errors.
     return isCompletion(argv) ? fault.exitCode : reportError(fault, argv, { began, write: writeNow })
   })
-  const exit = await execute(argv, () => {
+  const exit = await execute(argv, plan => {
     began = true
+    streams = streaming(plan)
   }).catch((error: unknown) => reportError(error, argv, { began, write }))
   // The result has been reported; a later error, such as in a timer of the Taskfile, must not change the exit code any more.
   process.on('uncaughtException', () => undefined)
@@ -50,8 +53,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   exitGuard.settled()
   if (!lost || exit !== 0) return exit
   const fault = runnerFaults.OUTPUT_LOST({ why: lost.code === 'EPIPE' ? 'its reader has closed it' : lost.message })
-  // A closed pipe is reported only for a run: the reader of a list, such as `head`, may close it early.
-  return lost.code === 'EPIPE' && !began ? fault.exitCode : reportError(fault, [], { began: true, write: writeNow })
+  // A closed pipe is reported only for a run with progress: the reader of a list or of a log, such as `head`, may close it early.
+  return lost.code === 'EPIPE' && (!began || streams)
+    ? fault.exitCode
+    : reportError(fault, [], { began: true, write: writeNow })
 }
 
 /** Whether this is the command that the completion scripts run. */
@@ -77,10 +82,14 @@ function reportError(
   const named = { ...plain, message: names(plain.message), hint: names(plain.hint) }
   // Exit code 2 means that nothing was contacted, which holds for every error before a task runs.
   const exit = began || named.exitCode !== 1 ? named.exitCode : 2
-  if (argv.includes('--json')) write(1, failureEvents({ ...named, exitCode: exit }))
+  if (wantsJson(argv)) write(1, failureEvents({ ...named, exitCode: exit }))
   else write(2, `${visible(errorLines({ type: 'error', during: 'run', ...named }, false).join('\n'))}\n`)
   return exit
 }
+
+/** Whether --json was given, even if the rest of the command line is invalid; after `--` it belongs to another program. */
+const wantsJson = (argv: readonly string[]): boolean =>
+  argv.slice(0, (argv.indexOf('--') + 1 || Infinity) - 1).includes('--json')
 
 /** For texts that already use the names of the Taskfile. */
 const BARE: Omit<Naming, 'program'> = { commands: new Map(), scope: undefined, source: '' }
@@ -112,7 +121,7 @@ function events(only: RunEvent, exit: number, data?: unknown): string {
 }
 
 /** @param begin called before a task runs: until then nothing was contacted */
-async function execute(argv: readonly string[], begin: () => void): Promise<number> {
+async function execute(argv: readonly string[], begin: (plan: Plan) => void): Promise<number> {
   if (isCompletion(argv)) return complete(argv.slice(2))
   const { globals, command } = globalsOf(argv)
   const output = (text: string, data?: unknown) => (globals.json ? textEvents(text, data) : `${text}\n`)
@@ -155,7 +164,7 @@ async function execute(argv: readonly string[], begin: () => void): Promise<numb
       return name === undefined ? list() : explain(name)
     }
     if (globals.help) return explain(command)
-    const plan = planned(taskfile, command)
+    const plan = planned(taskfile, command, hasTerminal() && !globals.json)
     return await perform(plan, argv, globals, { taskfile, captured, hidden, begin })
   } finally {
     captured.release()
@@ -184,9 +193,9 @@ async function complete(words: readonly string[]): Promise<number> {
   return 0
 }
 
-function planned({ commands, file }: Taskfile, command: string): Plan {
+function planned({ commands, file }: Taskfile, command: string, terminal = false): Plan {
   const task = commands.get(command)
-  if (task) return planOf(command, task, commands)
+  if (task) return planOf(command, task, commands, terminal)
   const standard = [...scopesOf(commands.values())].flatMap(scope => Object.entries(scope.tasks?.() ?? {}))
   const [name, meant] = standard.find(([key]) => key === command || kebab(key) === command) ?? []
   const other = [...commands].find(([, exported]) => exported === meant)?.[0]
@@ -199,7 +208,7 @@ interface PerformDeps {
   readonly taskfile: Taskfile
   readonly captured: Capture
   readonly hidden: Redactor
-  begin(): void
+  begin(plan: Plan): void
 }
 
 async function perform(
@@ -211,13 +220,13 @@ async function perform(
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
   const last = plan.steps.at(-1)
-  if (globals.json && last?.task.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
+  if (globals.json && last?.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
   const [{ run }, renderer] = await Promise.all([import('../engine/run.ts'), rendererFor(plan, globals, captured)])
   const leave = async () => {
     await renderer.leave()
     captured.release()
   }
-  begin()
+  begin(plan)
   return run({
     plan,
     values,
@@ -232,9 +241,18 @@ async function perform(
       scope: [...scopesOf([plan.task])].find(scope => scope.tasks),
       source: readFileSync(file, 'utf8'),
     }),
-    hooks: { ...processHooks, onLine: captured.onLine },
+    hooks: { ...(streaming(plan) ? streamHooks : processHooks), onLine: captured.onLine },
   })
 }
+
+/** Whether standard output gets only what the last step prints. */
+const streaming = ({ steps }: Plan): boolean => {
+  const last = steps.at(-1)
+  return last?.task.streams === true && !last.interactive
+}
+
+/** Whether somebody types our input and sees our output. */
+const hasTerminal = (): boolean => process.stdin.isTTY && process.stdout.isTTY
 
 /** Undefined without a terminal, or if its width is unknown, which it reports as 0. */
 const terminalColumns = (): number | undefined => (process.stdout.isTTY && process.stdout.columns) || undefined
@@ -242,18 +260,24 @@ const terminalColumns = (): number | undefined => (process.stdout.isTTY && proce
 /** Minimum columns of a terminal for the tree renderer. */
 const TREE_COLUMNS = 40
 
-/** The tree on an interactive terminal; plain lines elsewhere, in a dry run and with `--verbose`. */
+/**
+ * The tree on an interactive terminal; plain lines elsewhere, in a dry run and with `--verbose`. For a step that streams its lines alone, except in a dry
+ * run and with `--verbose`.
+ */
 async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<Renderer> {
   if (globals.json) return jsonRenderer(sinks)
   const { CI, NO_COLOR, TERM } = process.env
-  const interactive = process.stdin.isTTY && process.stdout.isTTY && !CI
+  const interactive = hasTerminal() && !CI
   const read: ReadTyped | undefined = interactive ? (echo, signal) => readTyped(process.stdin, echo, signal) : undefined
   const columns = terminalColumns()
-  const tree = process.stdout.isTTY && process.stdout.columns >= TREE_COLUMNS && !CI && !NO_COLOR && TERM !== 'dumb'
+  const colours = process.stdout.isTTY && !CI && !NO_COLOR && TERM !== 'dumb'
+  const tree = colours && process.stdout.columns >= TREE_COLUMNS
+  if (streaming(plan) && !globals.verbose && !globals.dryRun)
+    return forPeople(streamRenderer(sinks, { colours, read, columns }))
   if (!tree || globals.verbose || globals.dryRun)
     return forPeople(plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read, columns }))
   const { treeRenderer } = await import('../output/tree.ts')
-  const steps = plan.steps.filter(({ task }) => !task.interactive).map(({ name, title }) => ({ step: name, title }))
+  const steps = plan.steps.filter(step => !step.interactive).map(({ name, title }) => ({ step: name, title }))
   const terminal = Object.assign(Object.create(process.stdout), { write: writeTo(sinks) })
   return forPeople(treeRenderer(sinks, { steps, terminal, read, columns }))
 }
@@ -284,4 +308,20 @@ const processHooks: Omit<ProcessHooks, 'onLine'> = {
     return () => process.off('beforeExit', listener)
   },
   exit: code => process.exit(code),
+}
+
+/** A step that streams ends when the reader of its output, such as `head`, has closed it. */
+const streamHooks: typeof processHooks = {
+  ...processHooks,
+  onSignal(listener) {
+    const unlisten = processHooks.onSignal(listener)
+    const onError = ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EPIPE') listener('SIGPIPE')
+    }
+    process.stdout.once('error', onError)
+    return () => {
+      unlisten()
+      process.stdout.off('error', onError)
+    }
+  },
 }

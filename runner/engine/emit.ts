@@ -11,6 +11,7 @@ const OWN_FIELDS = new Set([
   'during',
   'state',
   'signal',
+  'to',
   'ms',
   'exitCode',
   'traffic',
@@ -26,9 +27,11 @@ export function redactingEmitter(
   return event => {
     // In an error, `command` is a shell command, not the name of a task.
     const plain = (name: string) => OWN_FIELDS.has(name) && !(event.type === 'error' && name === 'command')
+    // What a step prints comes from other programs.
+    const foreign = (name: string) => FOREIGN.has(name) || event.type === 'print'
     const entries = Object.entries(event).map(([name, value]) => [
       name,
-      plain(name) ? value : hidden(value, FOREIGN.has(name) ? redactor : named),
+      plain(name) ? value : hidden(value, foreign(name) ? redactor : named),
     ])
     const timings =
       event.type === 'result' && event.timings?.map(timing => ({ ...timing, title: redactor.text(timing.title) }))

@@ -11,6 +11,8 @@ export interface Step {
   readonly task: AnyTask
   /** The task and everything that it needs, directly or indirectly: it may use their arguments and results. */
   readonly reach: ReadonlySet<AnyTask>
+  /** Whether it takes the terminal. */
+  readonly interactive: boolean
 }
 
 /** A command, ready to run. */
@@ -27,12 +29,18 @@ export interface Plan {
  * Plans a command: needs come before the tasks that need them, and each task is one step, however many need it. Flows keep their order and are not steps
  * themselves.
  *
+ * @param terminal whether a step that takes the terminal if there is one gets it
  * @throws CYCLE, NEED_UNDEFINED, INTERACTIVE_NOT_LAST, ARGUMENT_CLASH
  */
-export function planOf(command: string, task: AnyTask, names: ReadonlyMap<string, AnyTask> = new Map()): Plan {
+export function planOf(
+  command: string,
+  task: AnyTask,
+  names: ReadonlyMap<string, AnyTask> = new Map(),
+  terminal = false,
+): Plan {
   const order = sorted(task)
   const tasks = order.filter(({ kind }) => kind === 'task')
-  const early = tasks.slice(0, -1).find(({ interactive }) => interactive)
+  const early = tasks.slice(0, -1).find(({ interactive }) => interactive !== false)
   if (early) throw runnerFaults.INTERACTIVE_NOT_LAST({ title: early.title, command })
 
   const nameOf = naming(names)
@@ -45,6 +53,7 @@ export function planOf(command: string, task: AnyTask, names: ReadonlyMap<string
     title: task.title,
     task,
     reach: reaches.get(task) ?? new Set([task]),
+    interactive: task.interactive === true || (task.interactive !== false && terminal),
   }))
   return { command, title: task.title, task, steps, args: argsOf(command, [task, ...tasks]) }
 }

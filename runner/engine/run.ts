@@ -123,7 +123,7 @@ export async function run(setting: Run): Promise<number> {
   const listening = [
     hooks.onSignal(signal => {
       // A program that has the terminal handles Ctrl-C itself.
-      if (phase === 'run' && signal === 'SIGINT' && current?.task.interactive) return
+      if (phase === 'run' && signal === 'SIGINT' && current?.interactive) return
       if (interrupted) {
         const pending = started.toReversed().filter(step => step.task.undo && !undone.includes(step))
         emit({ type: 'abandon', signal, left: pending.map(({ title }) => title) })
@@ -152,7 +152,7 @@ export async function run(setting: Run): Promise<number> {
     const before = scopes.traffic()
     const base = { step: step.name, title: step.title }
     current = step
-    if (step.task.interactive) await renderer.leave()
+    if (step.interactive) await renderer.leave()
     emit({ type: 'start', ...base })
     const ended = contextFor(step, forward)
       .then(({ context, shell }) => {
@@ -176,7 +176,7 @@ export async function run(setting: Run): Promise<number> {
     const traffic = since(scopes.traffic(), before)
     const timing: Timing = { ...base, ms, ...(traffic && { traffic }) }
     timings.push(timing)
-    emit({ type: 'end', ...timing, ok: !problem && programExit(step.task, results) === 0 })
+    emit({ type: 'end', ...timing, ok: !problem && programExit(step, results) === 0 })
     if (problem) fail(problem.error, 'run', step)
     current = undefined
     return !problem
@@ -237,11 +237,10 @@ export async function run(setting: Run): Promise<number> {
   return exit
 }
 
-/** The exit code of an interactive last step becomes that of the run. */
-const exitOf = ({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number =>
-  programExit(steps.at(-1)?.task, results)
+/** The exit code of a last step that is interactive or streams becomes that of the run. */
+const exitOf = ({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number => programExit(steps.at(-1), results)
 
-function programExit(task: AnyTask | undefined, results: ReadonlyMap<AnyTask, object>): number {
-  const result = task?.interactive ? results.get(task) : undefined
+function programExit(step: Step | undefined, results: ReadonlyMap<AnyTask, object>): number {
+  const result = step?.interactive || step?.task.streams ? results.get(step.task) : undefined
   return result && 'exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : 0
 }

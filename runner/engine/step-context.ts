@@ -54,6 +54,8 @@ export async function createStepContext(
       const fitted = typeof text === 'string' ? text : text(options.columns)
       emit({ type: 'show', text: fitted, ...(data !== undefined && { data }) })
     },
+    print: (line, options) => emit({ type: 'print', step: step.name, line, ...options }),
+    terminal: step.interactive,
     confirm: options.confirm(signal),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))

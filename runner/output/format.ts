@@ -17,6 +17,10 @@ export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
   ]
 }
 
+/** A line of the result, after its label. */
+export const printedLine = ({ label, line }: Pick<Of<'print'>, 'label' | 'line'>): string =>
+  label === undefined ? line : `${label} | ${line}`
+
 /** The last line of a run: its result. */
 export function resultLine({ ok, title, ms, dryRun, exitCode: exit }: Of<'result'>): string {
   const how = ok ? 'done' : exit === 130 ? 'interrupted' : 'failed'

@@ -17,7 +17,7 @@ const escaped = (char: string): string => {
 export const oneLine = (text: string): string => visible(text).replace(/\s*\n\s*/g, ' ')
 
 /** The fields of events that are printed as one line. */
-const LINES = new Set(['title', 'line', 'note', 'message', 'hint', 'at', 'signal'])
+const LINES = new Set(['title', 'line', 'note', 'message', 'hint', 'at', 'signal', 'label'])
 
 /** A renderer that gets only text that is safe for a terminal. */
 export function forPeople(renderer: Renderer): Renderer {

@@ -4,8 +4,17 @@
 
 import type { Renderer, RunEvent, Sinks } from '../events.ts'
 import { duration } from '../units.ts'
-import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './format.ts'
-import type { ReadTyped } from './prompt.ts'
+import {
+  abandonLines,
+  errorLines,
+  interruptLine,
+  leftLines,
+  printedLine,
+  resultLine,
+  stuckLine,
+  timingLines,
+} from './format.ts'
+import { askOn, type ReadTyped } from './prompt.ts'
 import { createSummary } from './summary.ts'
 
 export function plainRenderer(
@@ -34,6 +43,9 @@ export function plainRenderer(
       case 'output':
         if (options.verbose || event.step === '') out(`  | ${event.line}`)
         else summary.output(event.step, event.line)
+        break
+      case 'print':
+        ;(event.to === 'stderr' ? err : out)(printedLine(event))
         break
       case 'note':
         notes.set(event.step, event.note)
@@ -78,15 +90,7 @@ export function plainRenderer(
     handle,
     unwind: async () => summary.forget(),
     leave: async () => undefined,
-    async ask(question, signal) {
-      if (!options.read) return undefined
-      const last = `${question.split('\n').at(-1)} [y/N] `
-      sinks.out(`${question} [y/N] `)
-      // biome-ignore lint/nursery/useAwaitThenable: it returns a promise, whose type the rule does not resolve.
-      const answer = await options.read(typed => sinks.out(`\r${last}${typed} \b`), signal)
-      sinks.out('\n')
-      return answer
-    },
+    ask: (question, signal) => askOn(sinks.out, question, options.read, signal),
     async close() {
       out(...summary.shown)
       err(...summary.errors)

@@ -1,6 +1,22 @@
 /** Reads a line from the terminal in raw mode. The renderer echoes the typed text. */
 import type { ReadStream } from 'node:tty'
 
+/** Asks a question on a terminal, in a line that ends with the typed answer. */
+export async function askOn(
+  out: (text: string) => void,
+  question: string,
+  read: ReadTyped | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!read) return undefined
+  const last = `${question.split('\n').at(-1)} [y/N] `
+  out(`${question} [y/N] `)
+  // biome-ignore lint/nursery/useAwaitThenable: it returns a promise, whose type the rule does not resolve.
+  const answer = await read(typed => out(`\r${last}${typed} \b`), signal)
+  out('\n')
+  return answer
+}
+
 const CTRL_C = '\x03'
 const CTRL_D = '\x04'
 const BACKSPACE = ['\x7f', '\b']

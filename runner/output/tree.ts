@@ -14,7 +14,16 @@ import {
 import type { Renderer, RunEvent, Sinks } from '../events.ts'
 import { deferred } from '../promises.ts'
 import { duration } from '../units.ts'
-import { abandonLines, errorLines, interruptLine, leftLines, resultLine, stuckLine, timingLines } from './format.ts'
+import {
+  abandonLines,
+  errorLines,
+  interruptLine,
+  leftLines,
+  printedLine,
+  resultLine,
+  stuckLine,
+  timingLines,
+} from './format.ts'
 import type { ReadTyped } from './prompt.ts'
 import { createSummary } from './summary.ts'
 
@@ -49,6 +58,10 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
     switch (event.type) {
       case 'output':
         summary.output(event.step, event.line)
+        tree.output(event.step, event.line)
+        break
+      case 'print':
+        summary.shown.push(printedLine(event))
         tree.output(event.step, event.line)
         break
       case 'note':

@@ -24,6 +24,8 @@ export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => 
   log: () => {},
   note: () => {},
   show: () => {},
+  print: () => {},
+  terminal: false,
   confirm: async () => false,
   ...parts,
 })

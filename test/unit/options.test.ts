@@ -137,6 +137,7 @@ const factories: readonly Factory[] = [
       needs: [task()],
       args: {},
       interactive: false,
+      streams: true,
       run: () => {},
       undo: () => {},
     },

@@ -267,8 +267,8 @@ describe('an upload', () => {
     await put({ c: 'c' })
     const artifact = await pack('1.1')
     const answer = deferred<void>()
-    const onLine = (listener: RunOptions['onLine']) => (line: string) => {
-      listener?.(line)
+    const onLine = (listener: RunOptions['onLine']) => (line: string, from: 'stdout' | 'stderr') => {
+      listener?.(line, from)
       answer.resolve()
     }
     const listening: Host = {
