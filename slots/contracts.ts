@@ -95,6 +95,12 @@ export interface Runtime {
   /** Resolves to the last `lines` lines of the application's log. */
   log(slot: Slot, lines: number): Query<string>
   /**
+   * The log of a slot over all its starts, as far as the host keeps it: what the application writes, and messages of its supervisor.
+   *
+   * @throws Fault with exit code 2 for `since`, if the log has no times
+   */
+  logs?(slot: Slot, filter: LogFilter): SlotLog
+  /**
    * Runs the migrations of a release next to the running application. Resolves only if they ran to completion; an exit code of 0 is not enough, because
    * a program that was terminated can exit with 0 too.
    *
@@ -106,10 +112,56 @@ export interface Runtime {
    * and environment. Without a terminal it reports that it needs one and exits with 2.
    */
   console?(slot: Slot): string
+  /**
+   * A script that runs a command, given as a list of arguments, in the folder of the slot's release and with the slot's environment, whether the slot runs
+   * or not. It has the input, the output and the exit code of the command.
+   */
+  exec?(slot: Slot, command: readonly string[]): Script
   /** Evaluates an expression in the slot's running application and resolves to its output. */
   rpc?(slot: Slot, expression: string): Query<string>
   /** What a host needs before the first start. Contacts no host. */
   provision(facts: HostFacts): Provision
+}
+
+/** Which lines of a log to read. */
+export interface LogFilter {
+  /** At most so many, the newest ones. Without it all. */
+  readonly lines?: number | undefined
+  /** Only lines since then, in milliseconds since 1970. */
+  readonly since?: number | undefined
+  /** Only lines that contain this text; the host compares. */
+  readonly contains?: string | undefined
+}
+
+export interface LogLine {
+  /** Milliseconds since 1970; undefined if the log has no times. */
+  readonly time?: number
+  readonly text: string
+}
+
+export interface SlotLog {
+  /**
+   * Resolves to the lines that the log has now.
+   *
+   * @throws Fault if the account may not read the log
+   */
+  readonly page: Query<LogPage>
+  /** The lines after a page, while they are written: also over restarts, and while the slot is down. */
+  follow(end: LogPage['end']): LogStream
+}
+
+export interface LogPage {
+  /** Oldest first. */
+  readonly lines: readonly LogLine[]
+  /** The place in the log where the page ends; its form belongs to the runtime. */
+  readonly end: string
+}
+
+export interface LogStream {
+  /** For `Host.spawn`: runs until the end of its stdin. */
+  readonly script: Script
+  /** The lines of the log that a line of the script's output contains. Gets each of them once, in order. */
+  parse(output: string): readonly LogLine[]
 }
 
 export interface Stopped {

@@ -237,6 +237,21 @@ export const slotFaults = catalogue({
     message: d => `The runtime of this project does not support \`${d.verb}\`.`,
     hint: () => 'Remove this task from the Taskfile, or write your own.',
   }),
+  NO_SLOT_LIVE: fault<{ command: string }>({
+    exitCode: 3,
+    message: () => 'No slot is live yet, so the slot has to be named.',
+    hint: d => `Name one with --slot: \`npx task ${d.command} --help\` shows how.`,
+  }),
+  LOG_CUT: fault<{ host: string; slot: string }>({
+    exitCode: 1,
+    message: d => `The connection to ${d.host} was lost while the log of ${d.slot} was followed.`,
+    hint: () => 'Run the command again. `npx task logs --since 10m` shows what was written meanwhile.',
+  }),
+  LOG_ENDED: fault<{ host: string; slot: string; code: number }>({
+    exitCode: 1,
+    message: d => `The program that follows the log of ${d.slot} on ${d.host} ended with exit code ${d.code}.`,
+    hint: () => 'Run the command again; if it ends again, check `journalctl --verify` on the host.',
+  }),
   ROLLBACK_NOWHERE: fault<{ slot: string; why: string; hint: string }>({
     exitCode: 3,
     message: d => `There is nothing to roll back to: ${d.why}.`,

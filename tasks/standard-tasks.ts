@@ -3,8 +3,10 @@
 import { console } from './commands/console.ts'
 import { deploy } from './commands/deploy.ts'
 import { doctor } from './commands/doctor.ts'
+import { exec } from './commands/exec.ts'
 import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
+import { logs } from './commands/logs.ts'
 import { migrate } from './commands/migrate.ts'
 import { promote } from './commands/promote.ts'
 import { prune } from './commands/prune.ts'
@@ -13,6 +15,7 @@ import { repair } from './commands/repair.ts'
 import { restart } from './commands/restart.ts'
 import { retire } from './commands/retire.ts'
 import { rollback } from './commands/rollback.ts'
+import { rpc } from './commands/rpc.ts'
 import { setup } from './commands/setup.ts'
 import { status } from './commands/status.ts'
 import type { TaskDeps } from './context.ts'
@@ -64,6 +67,9 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     retire: retire(deps, locked, detected),
     migrate: migrate(deps, locked, detected),
     console: console(deps),
+    logs: logs(deps),
+    exec: exec(deps),
+    rpc: rpc(deps),
     status: status(deps),
     doctor: doctor(deps),
     history: history(deps),

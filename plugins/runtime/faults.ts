@@ -75,6 +75,18 @@ export const runtimeFaults = catalogue({
       'Check the output below for what they were waiting for, such as a database lock; or raise `migrateLimit`. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
+  LOG_DENIED: fault<{ host: string; slot: string; refusal: Refusal }>({
+    exitCode: 3,
+    message: ({ host, slot, refusal: { user } }) => `${user} may not read the log of ${slot} on ${host}.`,
+    hint: ({ refusal: { user, hint } }) =>
+      `Run \`npx task setup\`; or add ${user} to the group that may read every log, as root on the host: \`usermod -aG systemd-journal ${user}\`. ${hint}`,
+    detail: d => d.refusal.stderr || undefined,
+  }),
+  LOG_WITHOUT_TIMES: fault<{ slot: string }>({
+    exitCode: 2,
+    message: d => `The log of ${d.slot} has no times, because systemd does not keep it.`,
+    hint: () => 'Leave out --since, and use --lines and --grep.',
+  }),
   RPC_FAILED: fault<{ slot: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The expression in ${d.slot} failed with exit code ${d.code}.`,

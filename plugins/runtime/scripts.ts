@@ -1,5 +1,6 @@
 /** Scripts that all runtimes share: load a slot's environment, check that a release can be started, run its migrations, open its console. */
 import { EXIT } from '../../host/exit-codes.ts'
+import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import type { Release, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
@@ -14,20 +15,20 @@ set +a`
 export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE } = EXIT.startable
 export const { cutShort: CUT_SHORT, timedOut: TIMED_OUT } = EXIT.migration
 
-/** Exits with `NO_SCRIPT` if the release lacks `program` (a path inside it), and with `OTHER_RELEASE` if the slot's `current` points to another release. */
-export function assertStartable(layout: Layout, release: Release, slot: Slot, program?: string): Script {
+/** Exits with `NO_SCRIPT` if the release lacks `path`, a program inside it,, and with `OTHER_RELEASE` if the slot's `current` points to another release. */
+export function assertStartable(layout: Layout, release: Release, slot: Slot, path?: string): Script {
   const same = sh.read`
 [ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`
-  return program === undefined
+  return path === undefined
     ? same
     : sh.read`
-[ -x ${`${release.dir}/${program}`} ] || exit ${NO_SCRIPT}${same}`
+[ -x ${`${release.dir}/${path}`} ] || exit ${NO_SCRIPT}${same}`
 }
 
 /** Prints an explanation and exits with `NO_SCRIPT` if the release in a slot lacks the program that the unit would start. */
-export const startable = (layout: Layout, slot: Slot, program: string): Script => sh.read`
-if [ -x ${`${layout.slot(slot.name).current}/${program}`} ]; then exit 0; fi
-printf 'its release has no %s\\n' ${program}
+export const startable = (layout: Layout, slot: Slot, path: string): Script => sh.read`
+if [ -x ${`${layout.slot(slot.name).current}/${path}`} ]; then exit 0; fi
+printf 'its release has no %s\\n' ${path}
 exit ${NO_SCRIPT}`
 
 interface Migration {
@@ -64,6 +65,29 @@ timeout -k ${GRACE} ${limit} ${command} 2>&1 </dev/null || code=$?
 if [ $code != 0 ] && [ $SECONDS -ge ${limit} ]; then exit ${TIMED_OUT}; fi
 if [ $code = 0 ] && ! [ -s "$${MIGRATED}" ]; then exit ${CUT_SHORT}; fi
 exit $code`
+
+/** A script for `Host.spawn`: runs a command that never ends by itself, until the end of its stdin. */
+export const untilStdinEnds = (follow: Script): Script =>
+  program(new URL('./until-stdin-ends.sh', import.meta.url), { parameters: { follow } })
+
+interface Execution {
+  readonly layout: Layout
+  readonly slot: Slot
+  /** Runs before the command, for example to set further environment variables. */
+  readonly before?: Script
+  readonly command: readonly string[]
+}
+
+/** Runs a command in the folder of a slot's release, with the slot's environment. It replaces the shell (`exec`), which reports a missing program. */
+export const execScript = ({ layout, slot, before = sh.read`true`, command }: Execution): Script => ({
+  ...sh.write`set -eu
+${withEnvironment(layout, slot)}
+${before}
+cd ${layout.slot(slot.name).current}
+case "\${TERM:-dumb}" in dumb) export TERM=xterm ;; esac
+exec -- ${command}`,
+  label: sh.read`${command}`.text,
+})
 
 interface Console {
   readonly layout: Layout

@@ -1,7 +1,7 @@
 /** The part of a runtime that its supervisor determines: everything except environment, migrations, console and rpc. */
-import { type Asked, capture, type Query } from '../../host/query.ts'
+import { type Asked, capture, commandFailed, type Query } from '../../host/query.ts'
 import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
-import type { PluginContext, Release, Runtime, Slot } from '../../slots/contracts.ts'
+import type { LogFilter, LogPage, PluginContext, Release, Runtime, Slot } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { runtimeFaults as faults } from './faults.ts'
 import { CUT_SHORT, NO_SCRIPT, OTHER_RELEASE, TIMED_OUT } from './scripts.ts'
@@ -18,7 +18,7 @@ interface Supervised {
   readonly program: { readonly path: string | undefined; readonly advice: string }
 }
 
-type SupervisedMethods = Pick<Runtime, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'provision'>
+type SupervisedMethods = Pick<Required<Runtime>, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'logs' | 'provision'>
 
 /** Exit codes of our own scripts; sudo is not the cause of these. */
 const OWN_EXIT_CODES: readonly number[] = [ALREADY, NO_SCRIPT, OTHER_RELEASE]
@@ -75,7 +75,29 @@ export function supervised(
 
     log: (slot, lines) => query(supervisor.log(slot), slot, ({ stdout }) => supervisor.parseLog(stdout, lines)),
 
+    logs(slot, filter) {
+      if (filter.since !== undefined && !supervisor.timed) throw faults.LOG_WITHOUT_TIMES({ slot: slot.name })
+      return {
+        page: pageOf(supervisor, slot, filter),
+        follow: end => supervisor.follow(slot, filter, end),
+      }
+    },
+
     provision: facts => supervisor.provision(facts),
+  }
+}
+
+const pageOf = (supervisor: Supervisor, slot: Slot, filter: LogFilter): Query<LogPage> => {
+  const script = supervisor.page(slot, filter)
+  return {
+    script,
+    async read(output, host) {
+      if (output.code === 0) return supervisor.parsePage(output.stdout)
+      const command = supervisor.reads(slot)
+      const refusal = command && (await sudoRefusal(host, [command]))
+      if (refusal) throw faults.LOG_DENIED({ host: host.name, slot: slot.name, refusal })
+      throw commandFailed(host, script, output)
+    },
   }
 }
 

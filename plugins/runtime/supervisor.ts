@@ -1,7 +1,7 @@
 /** What runs a slot's process: systemd, or the release's own script on hosts without systemd. Pure: scripts and parsers for their output. */
 import { EXIT } from '../../host/exit-codes.ts'
 import type { Script } from '../../host/script.ts'
-import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
+import type { HostFacts, LogFilter, LogPage, LogStream, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 
 export interface Supervisor {
   /** Name for error messages: the unit, or the slot's folder. */
@@ -17,6 +17,14 @@ export interface Supervisor {
   log(slot: Slot): Script
   /** Returns the last lines that the application has written since its start. */
   parseLog(text: string, lines: number): string
+  /** Prints the lines for a `LogPage`. Exits with the code of the program that reads the log, if that fails. */
+  page(slot: Slot, filter: LogFilter): Script
+  parsePage(text: string): LogPage
+  follow(slot: Slot, filter: LogFilter, end: string): LogStream
+  /** The command line that needs sudo to read the log, if any. */
+  reads(slot: Slot): readonly string[] | undefined
+  /** Whether each line has a time. */
+  readonly timed: boolean
   provision(facts: HostFacts): Provision
 }
 

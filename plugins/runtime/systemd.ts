@@ -6,6 +6,7 @@ import { type Script, sh } from '../../host/script.ts'
 import { asRoot, readAsRoot } from '../../host/sudo.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
+import { followCommand, journalFollow, journalPage, pageCommand, parsePage, textOf } from './journal.ts'
 import { ALREADY, MISSING, type Supervisor } from './supervisor.ts'
 
 const SYSTEMCTL = '/usr/bin/systemctl'
@@ -67,6 +68,11 @@ if [ "\${pid:-0}" != 0 ]; then printf 'Uptime=%s\\n' "$(ps -o etimes= -p "$pid" 
 if [ -s ${startedFile(slot)} ]; then cat ${startedFile(slot)}; else echo 0; fi
 ${readAsRoot(journal(slot))}`,
     parseLog,
+    page: (slot, filter) => journalPage(unit(slot), filter),
+    parsePage,
+    follow: (slot, filter, end) => journalFollow(unit(slot), filter, end),
+    reads: slot => pageCommand(unit(slot)),
+    timed: true,
     provision: (facts): Provision => ({
       tools: { systemctl: 'systemd', journalctl: 'systemd', ps: 'procps' },
       files: [{ path: template, text: unitFile(facts), mode: 0o644 }],
@@ -77,7 +83,12 @@ ${readAsRoot(journal(slot))}`,
         ...slots.map(slot => `${UNITS}/${unit(slot)}`),
       ],
       restarts: Object.fromEntries(slots.map(slot => [slot.name, startable(slot)])),
-      sudo: slots.flatMap(slot => [...VERBS.map(verb => control(verb, slot)), journal(slot)]),
+      sudo: slots.flatMap(slot => [
+        ...VERBS.map(verb => control(verb, slot)),
+        journal(slot),
+        pageCommand(unit(slot)),
+        followCommand(unit(slot)),
+      ]),
       apply: [asRoot([SYSTEMCTL, 'daemon-reload'])],
     }),
   }
@@ -110,13 +121,9 @@ export function parseLog(text: string, lines: number): string {
     .filter(Boolean)
     .map(entry => JSON.parse(entry) as Record<string, unknown>)
     .filter(entry => Number(entry.__REALTIME_TIMESTAMP) >= Number(since))
-    .map(entry => ({ own: entry._PID !== '1', message: message(entry.MESSAGE) }))
+    .map(entry => ({ own: entry._PID !== '1', message: textOf(entry.MESSAGE) }))
     .filter(({ own, message }) => own || RELEVANT_MESSAGE.test(message))
     .slice(-lines)
     .map(({ message }) => message)
     .join('\n')
 }
-
-/** In the journal's JSON a message is a byte array if it is not plain text, and null if it is too long. */
-const message = (value: unknown): string =>
-  typeof value === 'string' ? value : Array.isArray(value) ? Buffer.from(value as number[]).toString('utf8') : '...'

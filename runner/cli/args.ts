@@ -6,6 +6,11 @@ interface ArgOptions {
   readonly short?: string
 }
 
+interface IntegerOptions extends ArgOptions {
+  /** @default any number */
+  readonly least?: number
+}
+
 interface ValueDefinition<T> extends ArgOptions {
   readonly description: string
   readonly placeholder: string
@@ -103,7 +108,7 @@ export const arg = {
       },
     }),
   /** A whole number, such as 12. */
-  integer: (description: string, options: ArgOptions = {}): Arg<number> =>
+  integer: (description: string, { least = -Infinity, ...options }: IntegerOptions = {}): Arg<number> =>
     value({
       ...options,
       description,
@@ -112,6 +117,7 @@ export const arg = {
         const number = Number(raw)
         if (!/^[+-]?\d+$/.test(raw) || !Number.isSafeInteger(number))
           throw new Error('it must be a whole number, such as 12')
+        if (number < least) throw new Error(`it must be at least ${least}`)
         return number
       },
     }),

@@ -3,7 +3,7 @@ import { lastLines, sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import { runtimeFaults as faults } from '../faults.ts'
-import { assertStartable, startable } from '../scripts.ts'
+import { assertStartable, execScript, startable } from '../scripts.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import * as commands from './commands.ts'
@@ -100,6 +100,8 @@ function create(context: PluginContext, options: BeamOptions): Required<Runtime>
       const script = commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit })
       return migrationQuery(context, { release, slot, limit: migrateLimit, script })
     },
+
+    exec: (slot, command) => execScript({ layout, slot, command, before: commands.CLIENT }),
 
     console: slot => commands.remoteConsole(layout, slot, name),
 

@@ -61,7 +61,7 @@ export const remoteConsole = (layout: Layout, slot: Slot, name: string): string 
   })
 
 /** A client of the slot's VM must not listen itself, because the distribution port is in use. */
-const CLIENT = sh.write`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`
+export const CLIENT = sh.write`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`
 
 /**
  * Runs a script that waits for a VM to exit, and meanwhile repeats SIGTERM each second, up to 10 times. A VM that is still booting ignores the first one

@@ -11,6 +11,7 @@ import type { Layout } from '../../../slots/layout.ts'
 import { withEnvironment } from '../scripts.ts'
 import { ALREADY, type Supervisor } from '../supervisor.ts'
 import { withRepeatedSigterm } from './commands.ts'
+import { parsePage, runErlFollow, runErlPage } from './run-erl-log.ts'
 
 interface DaemonOptions {
   readonly layout: Layout
@@ -72,6 +73,11 @@ vms | head -n 1`,
 cd ${paths(slot).log} 2>/dev/null || exit 0
 ls -tr | while IFS= read -r name; do cat -- "$name"; done`,
     parseLog,
+    page: (slot, filter) => runErlPage(paths(slot).log, filter),
+    parsePage,
+    follow: (slot, filter, end) => runErlFollow(paths(slot).log, filter, end),
+    reads: () => undefined,
+    timed: false,
     provision: () => ({ tools: { ps: 'procps', xargs: 'findutils' }, files: [], folders: [], sudo: [], apply: [] }),
   }
 }

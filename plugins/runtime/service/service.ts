@@ -2,7 +2,7 @@
 import { sh } from '../../../host/script.ts'
 import { atLeast, checked, fields, oneOf, optional, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
-import { assertStartable, consoleCommand, migration, startable } from '../scripts.ts'
+import { assertStartable, consoleCommand, execScript, migration, startable } from '../scripts.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import { unitText } from '../unit.ts'
@@ -121,6 +121,8 @@ function create(context: PluginContext, options: ServiceOptions): Runtime {
     }),
 
     environment: slot => environment(layout, slot),
+
+    exec: (slot, command) => execScript({ layout, slot, command }),
 
     ...(migrate !== undefined && {
       migrate(release, slot) {

@@ -1,0 +1,35 @@
+import { arg } from '../../runner/cli/args.ts'
+import { slotFaults } from '../../slots/faults.ts'
+import { assertSetUp } from '../../slots/setup/owner.ts'
+import { readRecord } from '../../slots/state/slot-record.ts'
+import { namedOrLive } from '../chosen-slot.ts'
+import type { TaskDeps } from '../context.ts'
+
+export const exec = <S extends string>({ task, slot }: TaskDeps<S>) =>
+  task("Run a command in a slot's release", {
+    description:
+      "In the folder of the release, with the slot's environment, as the deploying user, whether the slot runs or not. Without --slot, in the\n" +
+      'live one. In a terminal the command has it; otherwise it reads standard input, and its lines are printed without secrets and terminal\n' +
+      'codes. Exits with the exit code of the command. Takes no lock.',
+    examples: ['exec -- ls -l', 'exec --slot green -- bin/rails runner Cleanup.run', 'exec -- bash'],
+    args: {
+      slot: slot.optional(),
+      command: arg.rest('The command and its arguments, as they are', 'command'),
+    },
+    interactive: 'if there is one',
+    streams: true,
+    async run({ host, layout, runtime, slots, readings, slot, command, terminal, print }) {
+      if (!runtime.exec) throw slotFaults.CANNOT({ verb: 'exec' })
+      const chosen = await namedOrLive({ slots, readings }, slot, 'exec')
+      const [, record] = await host.all([assertSetUp(layout), readRecord(layout, chosen)])
+      if (!record) throw slotFaults.SLOT_EMPTY({ slot: chosen.name })
+      const script = runtime.exec(chosen, command)
+      if (terminal) return { exitCode: await host.attach(script.text) }
+      const { code } = await host.run(script, {
+        input: process.stdin,
+        keep: false,
+        onLine: (line, from) => print(line, { to: from, data: { slot: chosen.name, from } }),
+      })
+      return { exitCode: code }
+    },
+  })
