@@ -4,7 +4,7 @@ import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
 import { perform } from '../../host/query.ts'
 import { sh } from '../../host/script.ts'
-import type { Plugin, PluginContext, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
+import type { LogFilter, Plugin, PluginContext, Release, Runtime, Slot, SlotProcess } from '../../slots/contracts.ts'
 import { environmentFile } from '../../slots/environment/environment.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
@@ -258,6 +258,141 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         const all = (await runtime.log(blue, 1000)).split('\n')
         expect(all.length).toBeGreaterThan(1)
         expect(await runtime.log(blue, 1)).toBe(all.at(-1))
+      })
+    })
+
+    describe('logs', () => {
+      const reading = (skip: (note: string) => never) => {
+        const { logs = skip('this runtime has no logs') } = subject.plugin.create(subject.kit())
+        const page = (slot: Slot, filter: LogFilter = {}) => subject.host.query(logs(slot, filter).page)
+        const texts = async (slot: Slot, filter?: LogFilter) => (await page(slot, filter)).lines.map(({ text }) => text)
+        return { logs, page, texts }
+      }
+      const printed = async (texts: (slot: Slot) => Promise<string[]>, ...lines: readonly string[]) => {
+        for (const line of lines) await subject.print(blue, line)
+        await expect.poll(() => texts(blue), { timeout: 10 * SECONDS }).toEqual(expect.arrayContaining([...lines]))
+      }
+      /** Whether the log of this runtime has times. */
+      const timed = ({ logs }: ReturnType<typeof reading>) => {
+        try {
+          return logs(blue, { since: 0 }) !== undefined
+        } catch (error) {
+          expect(error).toMatchObject({ exitCode: 2 })
+          return false
+        }
+      }
+
+      test('have the lines of one slot, oldest first, at most as many as asked for', async ({ skip }) => {
+        const { texts } = reading(skip)
+        await start(blue, old)
+        await start(green, fresh)
+        await printed(texts, 'first line', 'second line')
+        const all = (await texts(blue)).filter(text => / line$/.test(text))
+        expect(all).toEqual(['first line', 'second line'])
+        expect((await texts(green)).filter(text => / line$/.test(text))).toEqual([])
+        expect(await texts(blue, { lines: 1 })).toEqual(['second line'])
+        expect(await texts(blue, { lines: 0 })).toEqual([])
+      })
+
+      test('are filtered by a fixed text, and the limit counts what is left', async ({ skip }) => {
+        const { texts } = reading(skip)
+        await start(blue, old)
+        await printed(texts, 'ab.c 1', 'abxc 2', 'ab.c 3', 'other')
+        expect(await texts(blue, { contains: 'ab.c' })).toEqual(['ab.c 1', 'ab.c 3'])
+        expect(await texts(blue, { contains: 'ab.c', lines: 1 })).toEqual(['ab.c 3'])
+        expect(await texts(blue, { contains: '$(touch /tmp/injected); "' })).toEqual([])
+        expect((await subject.host.run(sh.read`ls /tmp/injected`)).code).not.toBe(0)
+      })
+
+      test('have times, of which the host selects those since one, or refuse to', async ({ skip }) => {
+        const subjectLogs = reading(skip)
+        const { page, texts } = subjectLogs
+        await start(blue, old)
+        await printed(texts, 'before')
+        const { lines } = await page(blue)
+        if (!timed(subjectLogs)) return expect(lines.every(({ time }) => time === undefined)).toBe(true)
+        const before = lines.findLast(({ text }) => text === 'before')?.time ?? 0
+        expect(Math.abs(before - Date.now())).toBeLessThan(60 * SECONDS)
+        await new Promise(resolve => setTimeout(resolve, 20))
+        await printed(texts, 'after')
+        expect((await texts(blue, { since: before + 10 })).at(0)).toBe('after')
+        expect(await texts(blue, { since: before - 1 })).toContain('before')
+        expect(await texts(blue, { since: Date.now() + 3600 * SECONDS })).toEqual([])
+      })
+
+      test('are still there when the slot is down, and empty for a slot that never ran', async ({ skip }) => {
+        const { texts } = reading(skip)
+        await start(blue, old)
+        await printed(texts, 'the last words')
+        await runtime.stop(blue)
+        expect(await texts(blue)).toContain('the last words')
+        const never: Slot = { name: 'never', port: 4999, env: {} }
+        // The account may read the logs of the slots alone.
+        if (subject.plugin.create(subject.kit()).provision(FACTS).sudo.length === 0)
+          expect(await texts(never)).toEqual([])
+      })
+
+      test('can be followed from the end of a page, over a stop and a start, without losing or repeating a line', async ({
+        skip,
+      }) => {
+        const { logs, page, texts } = reading(skip)
+        await start(blue, old)
+        await printed(texts, 'line 0')
+        const stream = logs(blue, { contains: 'line ' }).follow((await page(blue, { contains: 'line ' })).end)
+        const seen: string[] = []
+        await using reader = await subject.host.spawn(stream.script)
+        const copied = (async () => {
+          for await (const output of reader.lines) seen.push(...stream.parse(output).map(({ text }) => text))
+        })()
+        const shows = (count: number) =>
+          expect
+            .poll(() => [...seen], { timeout: 20 * SECONDS })
+            .toEqual(Array.from({ length: count }, (_, i) => `line ${i + 1}`))
+        await subject.print(blue, 'line 1')
+        await subject.print(blue, 'something else')
+        await subject.print(blue, 'line 2')
+        await shows(2)
+        await runtime.stop(blue)
+        await start(blue, fresh)
+        await subject.print(blue, 'line 3')
+        await shows(3)
+        await reader[Symbol.asyncDispose]()
+        await copied
+        const readers = () => subject.host.run(sh.read`pgrep -fc '[j]ournalctl.*--follow|[t]ail .*erlang.log' || true`)
+        await expect.poll(async () => (await readers()).stdout.trim(), { timeout: 20 * SECONDS }).toBe('0')
+      })
+    })
+
+    describe('exec', () => {
+      const executing = (skip: (note: string) => never) => {
+        const { exec = skip('this runtime has no exec') } = runtime
+        return (slot: Slot, command: readonly string[], input = '') => subject.host.run(exec(slot, command), { input })
+      }
+
+      test("runs a command in the release, with the slot's environment and as the same user, running or not", async ({
+        skip,
+      }) => {
+        const run = executing(skip)
+        await subject.fill(blue, old, { TRICKY: 'it\'s "$HOME"' })
+        const { code, stdout } = await run(blue, ['bash', '-c', 'pwd -P; echo "$PORT"; echo "$TRICKY"; id -un'])
+        const user = await subject.host.capture(sh.read`id -un`)
+        expect({ code, stdout }).toEqual({ code: 0, stdout: `${old.dir}\n${blue.port}\nit's "$HOME"\n${user}\n` })
+        await start(blue, old)
+        expect(await run(blue, ['printf', '%s|', 'a b', "'", '$HOME', '', '*'])).toMatchObject({
+          stdout: "a b|'|$HOME||*|",
+        })
+      })
+
+      test('has the input, the errors and the exit code of the command', async ({ skip }) => {
+        const run = executing(skip)
+        await subject.fill(blue, old)
+        expect(await run(blue, ['bash', '-c', 'cat; echo no >&2; exit 7'], 'hello')).toEqual({
+          code: 7,
+          stdout: 'hello',
+          stderr: 'no\n',
+        })
+        const missing = await run(blue, ['no-such-command'])
+        expect(missing).toMatchObject({ code: 127, stderr: expect.stringContaining('no-such-command: not found') })
       })
     })
 

@@ -18,6 +18,8 @@ import * as site from '../../plugins/router/nginx/site.ts'
 import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
+import { runErlPage } from '../../plugins/runtime/beam/run-erl-log.ts'
+import { journalPage } from '../../plugins/runtime/journal.ts'
 import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
@@ -106,10 +108,18 @@ const prober = startProbes(
   '/srv/life/probes',
 )
 
-const supervised = (name: string, { start, stop, process, pid, log }: Supervisor) =>
-  Object.fromEntries(
-    Object.entries({ start, stop, process, pid, log }).map(([verb, script]) => [`${name} ${verb}`, script(blue)]),
-  )
+const supervised = (name: string, { start, stop, process, pid, log, page, follow }: Supervisor) => {
+  const filter = { lines: 200, since: 1_732_612_345_678, contains: `it's "50%"` }
+  return {
+    ...Object.fromEntries(
+      Object.entries({ start, stop, process, pid, log }).map(([verb, script]) => [`${name} ${verb}`, script(blue)]),
+    ),
+    [`${name} page`]: page(blue, {}),
+    [`${name} page of matching lines`]: page(blue, filter),
+    [`${name} follow`]: follow(blue, {}, '1:5320 2:100').script,
+    [`${name} follow of matching lines`]: follow(blue, filter, '').script,
+  }
+}
 
 /** Functions that do not return a whole script, but a part of one or a batch of others. */
 export const PARTS = new Set(
@@ -235,6 +245,11 @@ export function samples(): Readonly<Record<string, Script>> {
     }),
     migrateScript: migrateScript(['bin/migrate', 'all of it']),
     consoleScript: consoleScript('python3 -i shell.py'),
+    untilStdinEnds: runtimes.untilStdinEnds(sh.read`tail -F log`),
+    journalPage: journalPage('life@blue.service', { contains: 'é' }),
+    runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),
+    execScript: runtimes.execScript({ layout, slot: blue, command: ['ls', '-l', "it's"] }),
+    CLIENT: beam.CLIENT,
     makeCookie: beam.makeCookie,
     evaluate: beam.evaluate({
       layout,

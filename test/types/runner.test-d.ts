@@ -32,6 +32,11 @@ describe('arguments', () => {
     expectTypeOf(arg.choice(['fast', 'safe'], 'a')).toEqualTypeOf<Arg<'fast' | 'safe'>>()
     expectTypeOf(arg.from('slot', ['blue'], () => new Date())).toEqualTypeOf<Arg<Date>>()
     expectTypeOf(arg.integer('a').optional()).toEqualTypeOf<Arg<number | undefined>>()
+    expectTypeOf(arg.time('a', { short: 't' })).toEqualTypeOf<Arg<Date>>()
+    expectTypeOf(arg.rest('a')).toEqualTypeOf<Arg<readonly string[]>>()
+    expectTypeOf(arg.rest('a').optional()).toEqualTypeOf<Arg<readonly string[] | undefined>>()
+    // @ts-expect-error only a number has a least value
+    arg.text('a', { least: 0 })
   })
 
   it('are in the context, optional ones possibly undefined', () => {
@@ -54,6 +59,25 @@ describe('arguments', () => {
 
   it('are required if they are required in one task and optional in another', () => {
     expectTypeOf(flow('x', [migrate, promote])['~in']).toEqualTypeOf<{ slot: Slot }>()
+  })
+})
+
+describe('a task that streams', () => {
+  it('has `print` and whether it has the terminal, and takes the terminal as its definition says', () => {
+    task('x', {
+      interactive: 'if there is one',
+      streams: true,
+      args: { command: arg.rest('a') },
+      run({ print, terminal, command }) {
+        expectTypeOf(terminal).toEqualTypeOf<boolean>()
+        expectTypeOf(command).toEqualTypeOf<readonly string[]>()
+        print('a', { label: 'blue', data: { n: 1 }, to: 'stderr' })
+        // @ts-expect-error there is no such stream
+        print('a', { to: 'stdin' })
+      },
+    })
+    // @ts-expect-error neither a boolean nor 'if there is one'
+    task('x', { interactive: 'sometimes', run: () => undefined })
   })
 })
 

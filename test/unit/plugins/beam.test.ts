@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { sh } from '../../../host/script.ts'
+import { beam } from '../../../plugins/runtime/beam/beam.ts'
 import {
   evaluate,
   makeCookie,
@@ -22,6 +23,7 @@ import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/system
 import { restartBackoff } from '../../../plugins/runtime/unit.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import { layout } from '../../../slots/layout.ts'
+import { pluginKit } from '../../support/plugin-kit.ts'
 
 const blue: Slot = { name: 'blue', port: 4000, env: {} }
 const green: Slot = { name: 'green', port: 5000, env: {} }
@@ -194,7 +196,11 @@ describe('the systemd supervisor', () => {
         ...['start', 'stop', 'enable', 'disable', 'reset-failed'].map(
           verb => `/usr/bin/systemctl ${verb} life@${slot}.service`,
         ),
-        `/usr/bin/journalctl --quiet --no-pager --output=json --lines=1000 --unit=life@${slot}.service`,
+        ...[
+          '--output=json --lines=1000',
+          '--all --output=json --output-fields=MESSAGE,_PID --reverse',
+          '--all --output=json --output-fields=MESSAGE,_PID --follow --lines=10000',
+        ].map(options => `/usr/bin/journalctl --quiet --no-pager ${options} --unit=life@${slot}.service`),
       ]),
     )
   })
@@ -239,6 +245,14 @@ describe('the systemd supervisor', () => {
 })
 
 describe('the daemon supervisor', () => {
+  it('refuses `since` for its log, which has no times, and contacts nothing', () => {
+    const daemonic = beam({ supervisor: 'daemon' }).create(pluginKit())
+    expect(() => daemonic.logs(blue, { since: 0 })).toThrow(
+      expect.objectContaining({ code: 'LOG_WITHOUT_TIMES', exitCode: 2 }),
+    )
+    expect(daemonic.logs(blue, {}).page.script.writes).toBe(false)
+  })
+
   it('requires nothing of root', () => {
     expect(unsupervised.provision(facts)).toMatchObject({ files: [], sudo: [], apply: [] })
   })

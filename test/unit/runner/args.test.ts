@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arg } from '../../../runner/cli/args.ts'
 
 describe('arguments', () => {
@@ -25,6 +25,7 @@ describe('arguments', () => {
     ['1e3', arg.integer('A number')],
     ['99999999999999999999', arg.integer('A number')],
     ['', arg.integer('A number')],
+    ['-1', arg.integer('A number', { least: 0 })],
     ['30', arg.duration('How long')],
     ['-3s', arg.duration('How long')],
     ['3 s', arg.duration('How long')],
@@ -49,6 +50,67 @@ describe('arguments', () => {
     const number = arg.integer('A number')
     expect(number.optional()).toBe(number.optional())
     expect(number.optional().optional()).toBe(number.optional())
+  })
+
+  describe('for a time', () => {
+    const parse = (raw: string) => arg.time('When').parse(raw).getTime()
+    const frozen = () => {
+      vi.useFakeTimers({ now: new Date('2026-11-26T12:00:00.500Z') })
+      onTestFinished(() => void vi.useRealTimers())
+    }
+
+    it.each([
+      ['10m', 600_000],
+      ['1.5h', 5_400_000],
+      ['2d', 172_800_000],
+      ['500ms', 500],
+    ])('take %s as that long ago', (raw, ago) => {
+      frozen()
+      expect(Date.now() - parse(raw)).toBe(ago)
+    })
+
+    it('take a date and a time as those of this machine, and a date as its beginning', () => {
+      frozen()
+      expect(parse('2026-11-25 10:00')).toBe(new Date(2026, 10, 25, 10, 0).getTime())
+      expect(parse('2026-11-25T10:00:59.5')).toBe(new Date(2026, 10, 25, 10, 0, 59, 500).getTime())
+      expect(parse('2026-11-25')).toBe(new Date(2026, 10, 25).getTime())
+    })
+
+    it.each(['2026-11-25T10:00:00Z', '2026-11-25 12:00+02:00', '2026-11-25 05:00 -0500'])(
+      'keep the zone of %s',
+      raw => {
+        frozen()
+        expect(parse(raw)).toBe(Date.UTC(2026, 10, 25, 10, 0))
+      },
+    )
+
+    it.each(['5', '10', 'yesterday', '10 m', '-5m', '2026-13-01', '2026-02-31', '2026-11-25 25:00', '26-11-25', ''])(
+      'reject %j',
+      raw => {
+        frozen()
+        expect(() => parse(raw)).toThrow("it must be a time such as 10m, 2h, 3d or '2026-11-26 10:00'")
+      },
+    )
+
+    it('reject a time that has not come yet', () => {
+      frozen()
+      expect(() => parse('2026-11-27')).toThrow('it must not be in the future')
+    })
+  })
+
+  it('have the same short flag whether they are optional or not', () => {
+    const number = arg.integer('N', { short: 'n' })
+    expect([number.short, number.optional().short, arg.flag('F', { short: 'f' }).short]).toEqual(['n', 'n', 'f'])
+    expect(arg.text('T')).not.toHaveProperty('short')
+    for (const short of ['', 'nn', '-', '1']) expect(() => arg.flag('F', { short })).toThrow(TypeError)
+  })
+
+  it('for what follows -- have the words as they are', () => {
+    const rest = arg.rest('A command')
+    expect(rest.parse(['ls', '-l', ''])).toEqual(['ls', '-l', ''])
+    expect(rest.optional().parse(undefined)).toBeUndefined()
+    expect(rest.optional()).toBe(rest.optional())
+    expect([rest.kind, rest.required, rest.optional().required]).toEqual(['rest', true, false])
   })
 
   it('are false when they are flags and missing', () => {

@@ -72,6 +72,35 @@ export const hang = task('Hang', {
     return new Promise(resolve => setTimeout(resolve, 60_000))
   },
 })
+export const exec = task('Run a command', {
+  args: { command: arg.rest('What to run', 'command') },
+  interactive: 'if there is one',
+  streams: true,
+  run({ command, terminal, secret, print }) {
+    print(command.join(' '), { data: { words: command } })
+    print(terminal + ' ' + secret)
+    print('to stderr', { to: 'stderr' })
+    return { exitCode: 7 }
+  },
+})
+export const follow = task('Follow', {
+  streams: true,
+  async run({ print, signal }) {
+    for (let i = 1; !signal.aborted; i++) {
+      print('line ' + i)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  },
+})
+export const many = task('Print much', {
+  streams: true,
+  async run({ print }) {
+    for (let i = 1; i < 100; i++) {
+      print('line ' + i)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  },
+})
 export const leak = task('Leak', {
   async run({ $, secret, log, note, show }) {
     console.log('console ' + secret)
@@ -473,6 +502,56 @@ function alive(pid: number): boolean {
     return false
   }
 }
+
+describe('a command that streams', () => {
+  it('has only its lines on standard output, and exits with its code', async () => {
+    const { code, stdout, stderr } = await task('exec', '--', 'say', '--json', '-h')
+    expect({ code, stdout, stderr }).toEqual({
+      code: 7,
+      stdout: 'say --json -h\nfalse [hidden]\n',
+      stderr: 'to stderr\n',
+    })
+  })
+
+  it('has its lines as events with --json, before the flag of another program', async () => {
+    const { code, stdout } = await task('exec', '--json', '--', 'say')
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(events.filter(({ type }) => type === 'print')).toMatchObject([
+      { line: 'say', data: { words: ['say'] } },
+      { line: 'false [hidden]' },
+      { line: 'to stderr', to: 'stderr' },
+    ])
+    expect(events.at(-1)).toMatchObject({ type: 'result', exitCode: 7, ok: false })
+    expect(code).toBe(7)
+  })
+
+  it('is rejected without words after --, in plain text even if they contain --json', async () => {
+    const { code, stderr } = await task('exec', 'say', '--', '--json')
+    expect(code).toBe(2)
+    expect(stderr).toContain('Write: `npx task exec -- <command>...`.')
+  })
+
+  it('is silent when Ctrl-C ends it, with the exit code 130', async () => {
+    const running = start(program, project, ['follow'])
+    await running.printed('line 2')
+    running.child.kill('SIGINT')
+    const { code, stderr } = await running.ended
+    expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+  })
+
+  it('ends without an error when its reader closes the output', async () => {
+    for (const command of ['follow', 'many']) {
+      const running = start(program, project, [command])
+      await running.printed('line 2')
+      running.child.stdout?.destroy()
+      const { stderr } = await running.ended
+      expect(stderr, command).toBe('')
+    }
+  })
+})
 
 describe('a step with `when`', () => {
   it('runs only if the command line selects it', async () => {

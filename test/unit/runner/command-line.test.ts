@@ -102,6 +102,82 @@ describe('a command line', () => {
   })
 })
 
+describe('a command line with short flags', () => {
+  const args = {
+    lines: arg.integer('How many', { short: 'n' }).optional(),
+    follow: arg.flag('Go on', { short: 'f' }),
+    slot: slot.optional(),
+  }
+  const logs = planOf('logs', task('Logs', { args, run: () => undefined }))
+
+  it.each(['logs -n 20 -f', 'logs -n20 -f', 'logs -fn 20', 'logs -f --lines 20', 'logs -n 20 --follow'])(
+    'takes them for the long ones: %s',
+    line => {
+      expect(parse(line, logs)).toEqual({ lines: 20, follow: true, slot: undefined })
+    },
+  )
+
+  it.each([
+    ['logs -n', fault('FLAG_WITHOUT_VALUE', '-n needs a value', '-n <number>')],
+    ['logs -n --follow', fault('FLAG_WITHOUT_VALUE', 'another flag', '-n <number>')],
+    ['logs -n x', fault('ARGUMENT_INVALID', '<lines> cannot be `x`', 'valid value')],
+    ['logs -n 1 --lines 2', fault('ARGUMENT_TWICE', '`1` and `2`', 'once')],
+    ['logs -F', fault('UNKNOWN_FLAG', '-F', 'Did you mean --follow?')],
+  ])('is rejected: %s', (line, expected) => {
+    expect(() => parse(line, logs)).toThrow(expected)
+  })
+
+  it('cannot use a letter twice, nor one of a global flag', () => {
+    const clash = (short: string) =>
+      planOf('it', task('It', { args: { more: arg.flag('M', { short }), follow: args.follow }, run: () => undefined }))
+    expect(() => parse('it', clash('f'))).toThrow(fault('SHORT_FLAG_TAKEN', '-f of `follow` in `It`', 'another letter'))
+    expect(() => parse('it', clash('h'))).toThrow(fault('SHORT_FLAG_TAKEN', 'that of --help', 'another letter'))
+    expect(parse('it -m', clash('m'))).toEqual({ more: true, follow: false })
+  })
+})
+
+describe('a command line with words after --', () => {
+  const exec = planOf(
+    'exec',
+    task('Exec', { args: { slot: slot.optional(), command: arg.rest('What', 'command') }, run: () => undefined }),
+  )
+  const copied = planOf(
+    'copy',
+    task('Copy', { args: { from: arg.text('From'), more: arg.rest('More').optional() }, run: () => undefined }),
+  )
+
+  it('passes them as they are, with what looks like a flag or another --', () => {
+    expect(commandLine(['exec', '--slot', 'blue', '--', 'ls', '--json', '-h', '--', 'a b', ''], exec)).toEqual({
+      slot: 'blue',
+      command: ['ls', '--json', '-h', '--', 'a b', ''],
+    })
+  })
+
+  it('keeps them apart from arguments before --', () => {
+    expect(parse('copy a -- b c', copied)).toEqual({ from: 'a', more: ['b', 'c'] })
+    expect(parse('copy a', copied)).toEqual({ from: 'a', more: undefined })
+    expect(parse('copy a --', copied)).toEqual({ from: 'a', more: undefined })
+    expect(() => parse('copy -- b', copied)).toThrow(fault('ARGUMENT_MISSING', '<from>', 'copy <from>'))
+  })
+
+  it.each([
+    ['exec', fault('ARGUMENT_MISSING', '<command>', 'exec -- <command>...')],
+    ['exec --', fault('ARGUMENT_MISSING', '<command>', 'exec -- <command>...')],
+    ['exec ls', fault('ARGUMENT_UNEXPECTED', '`ls`', 'exec -- <command>...')],
+    ['exec --command ls', fault('UNKNOWN_FLAG', '--command', '--help')],
+    ['exec --slot red -- ls', fault('ARGUMENT_INVALID', 'red', 'valid value')],
+  ])('is rejected: %s', (line, expected) => {
+    expect(() => parse(line, exec)).toThrow(expected)
+  })
+
+  it('gives no global flag', () => {
+    expect(globalsOf(['exec', '--', 'ls', '--json', '--help', '--taskfile', 'x'])).toMatchObject({
+      command: 'exec',
+      globals: { json: false, help: false, taskfile: undefined },
+    })
+  })
+})
+
 describe('the global flags', () => {
   it('are parsed before the command is known', () => {
     expect(globalsOf(['deploy', '--dry-run', '--json', '--own', 'x', '-h'])).toEqual({

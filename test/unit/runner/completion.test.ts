@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { arg } from '../../../runner/cli/args.ts'
 import { candidateLines, candidates } from '../../../runner/cli/completion.ts'
-import { type AnyTask, definer } from '../../../runner/task.ts'
+import { type AnyTask, type Arg, definer } from '../../../runner/task.ts'
 
 const { task, flow } = definer()
 const run = () => undefined
@@ -12,19 +12,22 @@ const promote = task('Send the traffic', {
   args: { slot, how: arg.choice(['fast', 'safe'], 'How'), report: arg.text('A page').optional() },
   run,
 })
+const shortSlot: Arg = { ...slot.optional(), short: 's' }
 const commands = new Map<string, AnyTask>([
   ['deploy', flow('Deploy', [detect, task('Start', { args: { force: arg.flag('Even so') }, run })])],
   ['promote', promote],
   ['migrate', task('Migrate', { args: { slot: slot.optional() }, run })],
   ['rollback', task('Back', { args: { release: { ...arg.text('R').optional(), positional: true } }, run })],
   ['name', task('Name it', { args: { name: arg.text('A name') }, run })],
+  ['exec', task('Run it', { args: { slot: slot.optional(), command: arg.rest('What') }, run })],
+  ['logs', task('Show it', { args: { slot: shortSlot }, run })],
 ])
 const globals = ['--help', '--version', '--taskfile', '--json', '--verbose', '--dry-run', '--timings']
 const offeredFor = (...words: string[]) => candidates(words, commands).map(({ word }) => word)
 
 describe('Tab completion', () => {
   it('offers the tasks with their titles in place of the task, even after a global flag', () => {
-    const tasks = ['deploy', 'promote', 'migrate', 'rollback', 'name']
+    const tasks = ['deploy', 'promote', 'migrate', 'rollback', 'name', 'exec', 'logs']
     for (const words of [[], [''], ['pro'], ['--json', ''], ['--taskfile', 'x', ''], ['--taskfile=x', '']])
       expect(offeredFor(...words)).toEqual(tasks)
     expect(candidates([''], commands)[1]).toEqual({ word: 'promote', description: 'Send the traffic' })
@@ -65,6 +68,18 @@ describe('Tab completion', () => {
   it('offers the flags in place of an optional argument with any text, and not its own flag after it', () => {
     expect(offeredFor('rollback', '')).toEqual(['--release', ...globals])
     expect(offeredFor('rollback', '0.1.1', '')).toEqual(globals)
+  })
+
+  it('offers nothing for the words after -- of a task that takes them, and not these as a flag', () => {
+    expect(offeredFor('exec', '')).toEqual(['--slot', ...globals])
+    expect(offeredFor('exec', '--')).toEqual(['--slot', ...globals])
+    for (const words of [[''], ['--'], ['ls', ''], ['ls', '--slot', '']])
+      expect(offeredFor('exec', '--', ...words)).toEqual([])
+  })
+
+  it('offers the values after a short flag', () => {
+    expect(offeredFor('logs', '-s', '')).toEqual(['blue', 'green'])
+    expect(offeredFor('logs', '-s', 'blue', '--')).toEqual(globals)
   })
 
   it('offers nothing for free text or after an unknown task', () => {

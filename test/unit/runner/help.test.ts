@@ -51,6 +51,33 @@ describe('the help of a command', () => {
   })
 })
 
+describe('the help of a command with short flags and words after --', () => {
+  const plan = planOf(
+    'exec',
+    task('Run it', {
+      args: {
+        slot: slot.optional(),
+        lines: arg.integer('How many', { short: 'n' }).optional(),
+        follow: arg.flag('Go on', { short: 'f' }),
+        command: arg.rest('The command and its arguments', 'command'),
+      },
+      run: nothing,
+    }),
+  )
+
+  it('shows both', () => {
+    const text = commandText(plan)
+    expect(text).toMatch(/^npx task exec \[flags\] -- <command>\.\.\.\n/)
+    expect(text).toMatch(/\nArguments:\n {2}-- <command>\.\.\. {2}The command and its arguments\n/)
+    expect(text).toMatch(/\n {2}-n, --lines <number> +How many\n {2}-f, --follow +Go on\n/)
+    expect(text).not.toContain('--command')
+  })
+
+  it('has examples with such words', () => {
+    expect(examplesOf(plan)).toEqual(['exec -- example', 'exec --slot blue -- example'])
+  })
+})
+
 describe('the examples in a help text', () => {
   const examples = (args: Record<string, Arg>, own: readonly string[] = []) =>
     examplesOf(planOf('it', task('It', { args, examples: own, run: nothing })))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { arg } from '../../../runner/cli/args.ts'
 import { planOf } from '../../../runner/engine/plan.ts'
-import { type AnyTask, definer } from '../../../runner/task.ts'
+import { type AnyTask, definer, type Interactive } from '../../../runner/task.ts'
 
 const { task, flow } = definer()
 const titled = (title: string, ...needs: AnyTask[]) => task(title, { needs, run: () => undefined })
@@ -53,6 +53,17 @@ describe('a plan', () => {
     expect(() => planOf('it', flow('f', [shell, titled('a')]))).toThrow(
       expect.objectContaining({ code: 'INTERACTIVE_NOT_LAST', exitCode: 2 }),
     )
+    const sometimes = task('shell', { interactive: 'if there is one', run: () => undefined })
+    expect(() => planOf('it', flow('f', [sometimes, titled('a')]))).toThrow(
+      expect.objectContaining({ code: 'INTERACTIVE_NOT_LAST' }),
+    )
+  })
+
+  it('gives the terminal to a step that always takes it, or takes it if there is one', () => {
+    const takes = (interactive: Interactive, terminal: boolean) =>
+      planOf('it', task('shell', { interactive, run: () => undefined }), new Map(), terminal).steps[0]?.interactive
+    expect([true, 'if there is one', false].map(it => takes(it as Interactive, true))).toEqual([true, true, false])
+    expect([true, 'if there is one', false].map(it => takes(it as Interactive, false))).toEqual([true, false, false])
   })
 })
 

@@ -105,6 +105,42 @@ describe('a run', () => {
     expect(runs).toBe(1)
   })
 
+  it('passes on what a step prints, without secrets and with its text as it is', async () => {
+    const hidden = redactor()
+    hidden.hide(['hunter2-hunter2'])
+    const root = task('Logs', {
+      run({ print }) {
+        print('password hunter2-hunter2, run `npx task look`', {
+          label: 'blue',
+          data: { text: 'hunter2-hunter2', n: 1 },
+        })
+        print('oh no', { to: 'stderr' })
+      },
+    })
+    const names = (text: string) => text.replaceAll('npx task look', 'npx task see')
+    const { ended, of } = started(root, { redactor: hidden, names })
+    expect(await ended).toBe(0)
+    expect(of('print')).toEqual([
+      {
+        type: 'print',
+        step: 'logs',
+        line: `password ${MASK}, run \`npx task look\``,
+        label: 'blue',
+        data: { text: MASK, n: 1 },
+      },
+      { type: 'print', step: 'logs', line: 'oh no', to: 'stderr' },
+    ])
+  })
+
+  it('has the exit code that a step which streams returns, and that of no other step', async () => {
+    const run = () => ({ exitCode: 4 })
+    const streams = started(task('Exec', { streams: true, run }))
+    expect(await streams.ended).toBe(4)
+    expect(streams.of('end')).toMatchObject([{ ok: false }])
+    expect(streams.of('result')).toMatchObject([{ ok: false, exitCode: 4 }])
+    expect(await started(task('Plain', { run })).ended).toBe(0)
+  })
+
   it('reports output, notes, results and the time of each step', async () => {
     const root = task('Look', {
       run({ log, note, show }) {
@@ -319,6 +355,20 @@ describe('an interrupt', () => {
     expect(of('interrupt')).toEqual([{ type: 'interrupt', signal: 'SIGINT' }])
     expect(of('result')).toMatchObject([{ undone: ['First'] }])
     expect(world.exits).toEqual([])
+  })
+
+  it('ends a step that streams, which then prints nothing more', async () => {
+    const root = task('Follow', {
+      streams: true,
+      async run({ log, print, signal }) {
+        print('one')
+        log('press')
+        await until(signal)
+      },
+    })
+    const { ended, of } = started(root, {}, pressing())
+    expect(await ended).toBe(130)
+    expect(of('print')).toEqual([{ type: 'print', step: 'follow', line: 'one' }])
   })
 
   it('is left to an interactive step', async () => {
