@@ -1,6 +1,17 @@
 /** The public API, for Taskfiles and plugins. Pinned by a test. */
 
-export type { Host, HostSetting, Pipeline, PutOptions, RemoteProcess, Transport } from './host/host.ts'
+export type {
+  CopiedFolder,
+  CopyOptions,
+  GetOptions,
+  Host,
+  HostSetting,
+  ListedFile,
+  Pipeline,
+  PutOptions,
+  RemoteProcess,
+  Transport,
+} from './host/host.ts'
 export { local } from './host/local.ts'
 export { program } from './host/program.ts'
 export {

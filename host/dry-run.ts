@@ -1,5 +1,6 @@
 /** The dry run of a host: scripts that only read are run, scripts that write are printed. */
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { deferred } from '../runner/promises.ts'
 import type { Shell } from '../runner/task.ts'
@@ -7,6 +8,7 @@ import { endedProcess } from './exec/process.ts'
 import { oneByOne, queriesOver } from './exec/queries.ts'
 import { shellOver } from './exec/shell.ts'
 import { fileQuery } from './exec/transfer.ts'
+import { walkLocal } from './files/walk.ts'
 import type { Host, RemoteProcess } from './host.ts'
 import { type Output, quote, type RunOptions, type Script } from './script.ts'
 
@@ -54,6 +56,22 @@ export function dryHost(host: Host, print: (line: string) => void): Host {
         () => 'not built yet',
       )
       printCommand(`put ${quote(local)} ${quote(remote)} (mode ${mode.toString(8)}, ${size})`)
+    },
+    async get(remote, local, { mode = 0o600 } = {}) {
+      printCommand(`get ${quote(remote)} ${quote(local)} (mode ${mode.toString(8)})`)
+    },
+    list: host.list,
+    async getFolder(remote, local) {
+      printCommand(`getFolder ${quote(remote)} ${quote(local)}`)
+      return { files: 0, bytes: 0, skipped: [] }
+    },
+    async putFolder(local, remote) {
+      const walked = await walkLocal(resolve(local)).catch(() => undefined)
+      const sizes = walked?.entries.flatMap(({ type, size }) => (type === 'file' ? [size] : [])) ?? []
+      const copied = sizes.reduce((sum, size) => sum + size, 0)
+      const what = walked ? `${sizes.length} files, ${copied} bytes` : 'not built yet'
+      printCommand(`putFolder ${quote(local)} ${quote(remote)} (${what})`)
+      return { files: sizes.length, bytes: copied, skipped: walked?.skipped ?? [] }
     },
     write: (path, text, mode) => query(fileQuery(path, text, mode)),
     async attach(command) {

@@ -3,8 +3,8 @@
  * are left to the commands in a script, and codes from 124 on to `timeout` and to signals.
  */
 export const EXIT = {
-  /** The file that arrived differs from the one that was sent. */
-  transfer: { damaged: 65 },
+  /** `damaged`: what arrived differs from what was sent. `cutOff`: the sender ended too early. `linked`: a link is in the place of a folder. */
+  transfer: { damaged: 65, cutOff: 66, linked: 67 },
   /** Another run holds the lock. Reserved for the guard, because any script that writes can exit with it. */
   fence: { refused: 97 },
   lock: { notOurs: 76 },

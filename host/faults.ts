@@ -13,6 +13,15 @@ export const brief = (command: string): string => {
 /** Reasons come from other programs; the message adds the full stop itself. */
 const clause = (reason: string): string => reason.trim().replace(/\.+$/, '')
 
+/** The reason in an error of Node's file system, as a program would print it: `No such file or directory`. */
+export function systemReason({ message }: Error): string {
+  const reason = /^E[A-Z0-9]+: (.*?)(?:, \w+(?: '.*)?)?$/s.exec(message)?.[1] ?? message
+  return reason.charAt(0).toUpperCase() + reason.slice(1)
+}
+
+/** Names of files on a host may contain anything. */
+const shown = (text: string): string => text.replace(/\p{C}/gu, '?')
+
 export const hostFaults = catalogue({
   SSH_TOOL_MISSING: fault<{ tool: string }>({
     exitCode: 2,
@@ -154,6 +163,35 @@ export const hostFaults = catalogue({
     exitCode: 1,
     message: d => `Cannot read ${d.path} on this machine: ${clause(d.reason)}.`,
     hint: () => 'Check the path and its permissions.',
+  }),
+  LOCAL_FILE_UNWRITABLE: fault<{ path: string; reason: string }>({
+    exitCode: 1,
+    message: d => `Cannot write ${d.path} on this machine: ${clause(d.reason)}.`,
+    hint: () => 'Check the path, its folder and its permissions. Nothing was written.',
+  }),
+  HOST_FILE_UNREADABLE: fault<{ host: string; path: string; reason: string; advice?: string }>({
+    exitCode: 1,
+    message: d => `Cannot read ${shown(d.path)} on ${d.host}: ${clause(shown(d.reason))}.`,
+    hint: d =>
+      d.advice ??
+      'Check the path and its permissions on the host. A relative path starts in the home folder of the login.',
+  }),
+  HOST_NAME_UNSAFE: fault<{ host: string; path: string; name: string }>({
+    exitCode: 3,
+    message: d => `The folder ${shown(d.path)} on ${d.host} lists an entry named "${shown(d.name)}", which is a path.`,
+    hint: () => 'Do not copy from this machine before you know why: its SFTP server may be trying to write elsewhere.',
+  }),
+  COPY_DIFFERS: fault<{ host: string; path: string }>({
+    exitCode: 1,
+    message: d => `The copy of ${shown(d.path)} differs from the file on ${d.host}, also after a second attempt.`,
+    hint: () =>
+      'If a program on the host is writing the file, try again when it is done, or copy the file there first. Nothing was written here.',
+  }),
+  SFTP_MISSING: fault<{ host: string; reason: string }>({
+    exitCode: 1,
+    message: d => `The SSH server of ${d.host} does not offer SFTP: ${clause(shown(d.reason))}.`,
+    hint: () =>
+      'Install it (`apt-get install openssh-sftp-server`), and name it in sshd_config: Subsystem sftp internal-sftp. Deploys, `host.put` and `host.write` do not need it.',
   }),
   HOST_DISK_FULL: fault<{ host: string; path: string; size: number; free: number | undefined; reason: string }>({
     exitCode: 1,

@@ -51,6 +51,38 @@ export interface Host extends AsyncDisposable {
    */
   write(path: string, text: string, mode?: number): Promise<void>
   /**
+   * Copies a file of the host to this machine: writes a temporary file beside `local`, compares its sha256 with that of the file on the host, sets the mode
+   * and renames it. Of a file that grows, such as a log, it copies what was there at the start. Follows `remote` if it is a link.
+   *
+   * @param remote absolute, or relative to the home folder of the login, as in a script; `~` is not expanded
+   * @param local relative to the current folder of this process
+   * @throws HOST_FILE_UNREADABLE, LOCAL_FILE_UNWRITABLE, COPY_DIFFERS, SFTP_MISSING
+   * @example await host.get('/srv/life/shared/log/production.log', 'production.log')
+   */
+  get(remote: string, local: string, options?: GetOptions): Promise<void>
+  /**
+   * The entries of a folder on the host, sorted by name. A dry run reads them.
+   *
+   * @throws HOST_FILE_UNREADABLE, SFTP_MISSING
+   */
+  list(folder: string): Promise<readonly ListedFile[]>
+  /**
+   * Copies a folder of the host to this machine, with the permissions of its files. Copies everything to a temporary folder, and compares each sha256, before
+   * a file gets its name. If `local` exists, files of the same name are replaced one by one and others stay. A link within the folder stays a link; a link
+   * that leads out of it, and what is neither file, folder nor link, is left out and reported in `skipped`.
+   *
+   * @throws as `get`
+   * @example const { files, skipped } = await host.getFolder('/srv/life/shared/uploads', 'uploads')
+   */
+  getFolder(remote: string, local: string, options?: CopyOptions): Promise<CopiedFolder>
+  /**
+   * Copies a folder of this machine to the host, in the same way. An interrupted transfer leaves nothing behind on the host. Never writes through a link
+   * inside of `remote`.
+   *
+   * @throws LOCAL_FILE_UNREADABLE, HOST_DISK_FULL, HOST_WRITE_DENIED, HOST_WRITE_FAILED, TRANSFER_DAMAGED, SFTP_MISSING
+   */
+  putFolder(local: string, remote: string, options?: CopyOptions): Promise<CopiedFolder>
+  /**
    * Connects the terminal to a bash command: raw mode, resizes are passed on, Ctrl-C goes to the command. If our stdin is a pipe or a file, the command
    * reads that instead. Resolves to its exit code. The command is visible in the arguments of a process: no secrets.
    */
@@ -86,15 +118,49 @@ export interface Pipeline {
   run(): Promise<void>
 }
 
-export interface PutOptions {
+export interface CopyOptions {
+  /** Called with the bytes copied so far and the size of everything to copy. Without it a step of a task logs its progress. */
+  readonly onProgress?: (copied: number, total: number) => void
+}
+
+export interface PutOptions extends CopyOptions {
   /**
    * As in `chmod`.
    *
    * @default 0o644
    */
   readonly mode?: number
-  /** Called with the bytes sent so far and the size of the file. */
-  readonly onProgress?: (sent: number, total: number) => void
+}
+
+export interface GetOptions extends CopyOptions {
+  /**
+   * As in `chmod`, for the file on this machine.
+   *
+   * @default 0o600, because logs and dumps often hold data of people
+   */
+  readonly mode?: number
+}
+
+/** An entry of a folder. */
+export interface ListedFile {
+  readonly name: string
+  /** `other` is a device, a socket or a pipe. */
+  readonly type: 'file' | 'folder' | 'link' | 'other'
+  /** In bytes. */
+  readonly size: number
+  /** The permissions, as in `chmod`. */
+  readonly mode: number
+  readonly modified: Date
+}
+
+/** What a copied folder contains. */
+export interface CopiedFolder {
+  /** The number of files. */
+  readonly files: number
+  /** The size of all files together. */
+  readonly bytes: number
+  /** What was left out: its path in the folder, and why. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
 
 /** A script that runs until it is disposed of. */

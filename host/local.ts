@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { homedir, userInfo } from 'node:os'
 import { BASH, READER, ready } from './exec/ready.ts'
 import { hostFaults } from './faults.ts'
+import { localFiles } from './files/local-files.ts'
 import type { HostSetting, Transport } from './host.ts'
 import type { Ending, Machine, Session } from './machine.ts'
 import { openHost } from './open-host.ts'
@@ -41,6 +42,10 @@ function machine(name: string): Machine {
       return session
     },
     attach: command => attachLocal(name, command),
+    async files() {
+      if (disposed) throw hostFaults.HOST_CLOSED({ host: name, during: 'a file transfer' })
+      return localFiles()
+    },
     account: async () => userInfo().username,
     async [Symbol.asyncDispose]() {
       disposed = true

@@ -1,6 +1,7 @@
 /** The primitives of a kind of machine. `open-host.ts` implements `Host` on top of them, so that SSH and this machine behave alike. */
 import type { Readable, Writable } from 'node:stream'
 import type { Traffic } from '../runner/task.ts'
+import type { Files } from './files/files.ts'
 
 export interface Machine extends AsyncDisposable {
   readonly name: string
@@ -8,6 +9,8 @@ export interface Machine extends AsyncDisposable {
   shell(): Promise<Session>
   /** Connects this program's terminal, or its plain standard streams without one, to a command. */
   attach(command: string): Promise<Ending>
+  /** Opens the machine's files, over SSH by SFTP. Rejects with a `Fault`. */
+  files(): Promise<Files>
   /** Closing the connection closes the stdin of spawned scripts, so that disposing need not wait for them. */
   readonly hangsUp?: boolean
   /** As in `Host`. */

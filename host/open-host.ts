@@ -8,6 +8,11 @@ import { capture, run, type Tapped } from './exec/run.ts'
 import { shellOver } from './exec/shell.ts'
 import { fileQuery, put } from './exec/transfer.ts'
 import { guardedBy } from './exec/write-guard.ts'
+import { copyingOn } from './files/copying.ts'
+import { get } from './files/get.ts'
+import { getFolder } from './files/get-folder.ts'
+import { list } from './files/list.ts'
+import { putFolder } from './files/put-folder.ts'
 import type { Guard, Host, HostSetting } from './host.ts'
 import type { Machine } from './machine.ts'
 import type { Script } from './script.ts'
@@ -20,6 +25,7 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
   const bare = (script: Script, options: Tapped) => run(name, begin, script, options)
   const guarded: Host['run'] = (script, options) => run(name, script.writes ? start : begin, script, options)
   const queries = queriesOver(name, createBatcher(name, { bare, guarded, guard }, signal))
+  const copying = copyingOn(machine, begin, start, signal)
   const held = new Set<AsyncDisposable>()
   return {
     name,
@@ -30,6 +36,10 @@ export function openHost(machine: Machine, { signal, guard = NONE }: Pick<HostSe
     ...queries,
     put: async (file, remote, options) => put(name, start, file, remote, options),
     write: (path, text, mode) => queries.query(fileQuery(path, text, mode)),
+    get: async (remote, local, options) => get(copying, remote, local, options),
+    list: async folder => list(copying, folder),
+    getFolder: async (remote, local, options) => getFolder(copying, remote, local, options),
+    putFolder: async (local, remote, options) => putFolder(copying, local, remote, options),
     attach: command => attach(machine, command),
     async spawn(script, first) {
       const process = await hold(machine, script, first)

@@ -17,6 +17,7 @@ import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 import { type Readings, readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
+import { loggingCopies } from './logging-copies.ts'
 
 /** The project definition of a Taskfile, validated and with defaults. */
 export interface Project<S extends string> {
@@ -51,7 +52,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   if (run.uploads) realHost.connect?.()
 
   const context = (task: TaskContext): Context<S> => {
-    const host = task.dryRun ? dryHost(realHost, task.log) : realHost
+    const host = task.dryRun ? dryHost(realHost, task.log) : loggingCopies(realHost, task.log)
     const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
     const router = project.router.create(plugin)

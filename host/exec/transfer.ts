@@ -113,7 +113,6 @@ const sending = (file: File): Script => ({
 })
 
 function failure(host: string, file: File, stdout: string, stderr: string, cause?: unknown): Fault {
-  const target = { host, path: file.path, reason: reason(stderr) }
   const arrived = /^arrived (\d+) (\w+)$/m.exec(stdout)
   if (arrived !== null) {
     const format = (size: string | number, sha256 = '') => `${size} bytes, sha256 ${sha256.slice(0, 12)}`
@@ -122,6 +121,12 @@ function failure(host: string, file: File, stdout: string, stderr: string, cause
       cause,
     )
   }
+  return writeFailure(host, file, stdout, stderr)
+}
+
+/** The fault of a script that could not write, from what it printed: with a full disk a line `free BYTES`. */
+export function writeFailure(host: string, file: Pick<File, 'path' | 'size'>, stdout: string, stderr: string): Fault {
+  const target = { host, path: file.path, reason: reason(stderr) }
   if (/No space left on device|Disk quota exceeded/.test(stderr)) {
     const free = /^free (\d+)$/m.exec(stdout)?.[1]
     return hostFaults.HOST_DISK_FULL({

@@ -3,13 +3,13 @@
  * to kill a script and one for a terminal. If a server allows fewer and all are busy, as with the lock holder and the probes, a further connection is
  * opened. Shells are opened in advance, because opening one takes two round trips and sending it a script takes none.
  */
-import type { ClientChannel, ExecOptions } from 'ssh2'
+import type { ClientChannel, ExecOptions, SFTPWrapper } from 'ssh2'
 import { Fault } from '../../runner/fault.ts'
 import { EARLY, READER, ready, startBash } from '../exec/ready.ts'
 import { hostFaults } from '../faults.ts'
 import type { Session } from '../machine.ts'
 import type { Connection } from './connection.ts'
-import { exec, sessionOf, type TrackedConnection, track } from './tracked-connection.ts'
+import { exec, sessionOf, sftp, type TrackedConnection, track } from './tracked-connection.ts'
 
 export interface Sessions {
   /** Opens shells in advance. */
@@ -17,6 +17,8 @@ export interface Sessions {
   shell(): Promise<Session>
   /** A channel with a terminal. Closes the spare shells, so that it gets a session. */
   terminal(command: string, options: ExecOptions): Promise<ClientChannel>
+  /** The SFTP subsystem, and the connection that it is on. Closes the spare shells if the server allows no further session. */
+  sftp(): Promise<{ readonly wrapper: SFTPWrapper; readonly connection: Connection }>
   close(): Promise<void>
 }
 
@@ -50,20 +52,33 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   let joining: Promise<TrackedConnection> | undefined
   let crowded = false
   let killing: Promise<unknown> = Promise.resolve()
+  /** Why this server has no SFTP. */
+  let withoutSftp: string | undefined
 
   /** Opens a channel on any connection that allows one, else on a further connection. */
-  const anywhere = async (
+  const anywhere = async <T>(
     tracked: TrackedConnection,
-    command: string,
-    options?: ExecOptions,
-  ): Promise<ClientChannel> => {
+    open: (tracked: TrackedConnection) => Promise<T>,
+  ): Promise<T> => {
     for (const each of [tracked, ...connections.filter(other => other !== tracked)])
       try {
-        return await exec(each, command, options)
+        return await open(each)
       } catch (error) {
-        if (!another || closed || first.ended() !== undefined) throw error
+        if (error instanceof Fault || !another || closed || first.ended() !== undefined) throw error
       }
-    return exec(await join(), command, options)
+    return open(await join())
+  }
+
+  /** Closes the spare shells, and opens none until `refillSpares`. */
+  const dropSpares = async () => {
+    wantedSpares = 0
+    const closing = [...spares]
+    for (const spare of closing) spare.close()
+    spares.clear()
+    await Promise.all(closing.map(spare => spare.closed))
+  }
+  const refillSpares = () => {
+    wantedSpares = SPARES
   }
 
   /** sshd ignores `channel.signal()` for root logins, so a second channel runs `kill`. */
@@ -72,7 +87,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     const name = signal.replace('SIG', '')
     const text = `kill -s ${name} -- -${pid} 2>/dev/null || kill -s ${name} ${pid}`
     killing = killing
-      .then(() => anywhere(tracked, startBash(text, form)))
+      .then(() => anywhere(tracked, each => exec(each, startBash(text, form))))
       .then(
         channel => new Promise(resolve => channel.once('close', resolve).resume().stderr.resume()),
         // No session is left for `kill`: at least close the streams of the script.
@@ -208,6 +223,12 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     closed = true
     await Promise.all(connections.map(({ connection }) => connection.close()))
   }
+  const noSession = (error: Error): never => {
+    if (error instanceof Fault) throw error
+    const reason = first.ended()
+    if (reason !== undefined) throw hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason })
+    throw hostFaults.NO_SESSION({ host, reason: error.message }, error)
+  }
   void first.lost.then(reason => {
     for (const { reject } of waiting.splice(0))
       reject(hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason }))
@@ -232,19 +253,29 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       })
     },
     async terminal(command, options) {
-      wantedSpares = 0
-      const closing = [...spares]
-      for (const spare of closing) spare.close()
-      spares.clear()
-      await Promise.all(closing.map(spare => spare.closed))
+      await dropSpares()
       const [tracked = track(first, LIMIT)] = connections
-      const channel = await anywhere(tracked, startBash(command, form), options).catch((error: Error) => {
-        throw hostFaults.NO_SESSION({ host, reason: error.message }, error)
-      })
-      channel.once('close', () => {
-        wantedSpares = SPARES
-      })
+      const channel = await anywhere(tracked, each => exec(each, startBash(command, form), options)).catch(noSession)
+      channel.once('close', refillSpares)
       return channel
+    },
+    async sftp() {
+      const [tracked = track(first, LIMIT)] = connections
+      const open = async (each: TrackedConnection) => {
+        const wrapper = withoutSftp ?? (await sftp(each))
+        if (typeof wrapper !== 'string') return { wrapper, connection: each.connection }
+        withoutSftp = wrapper
+        throw hostFaults.SFTP_MISSING({ host, reason: wrapper })
+      }
+      const opened = await open(tracked)
+        .catch(async (error: unknown) => {
+          if (error instanceof Fault || first.ended() !== undefined) throw error
+          await dropSpares()
+          return anywhere(tracked, open)
+        })
+        .catch(noSession)
+      opened.wrapper.once('close', refillSpares)
+      return opened
     },
     close,
   }

@@ -1,5 +1,5 @@
 /** A connection with the number of its open sessions and the limit of its server. */
-import type { ClientChannel, ExecOptions } from 'ssh2'
+import type { ClientChannel, ExecOptions, SFTPWrapper } from 'ssh2'
 import type { Ending, Session } from '../machine.ts'
 import type { Connection } from './connection.ts'
 
@@ -33,6 +33,25 @@ export const exec = (
       error === undefined ? resolve(channel) : reject(error),
     )
   })
+
+/**
+ * Opens the SFTP subsystem. Resolves to the reason if the server has none, and rejects if it allows no further session. ssh2 does not close the session of a
+ * subsystem that the server refused: it stays counted.
+ */
+export async function sftp(tracked: TrackedConnection): Promise<SFTPWrapper | string> {
+  tracked.open++
+  const opened = await new Promise<SFTPWrapper | Error>(resolve => {
+    tracked.connection.client.sftp((error, wrapper) => resolve(error ?? wrapper))
+  })
+  if (!(opened instanceof Error)) {
+    opened.once('close', () => tracked.open--)
+    return opened
+  }
+  const refused = /^Unable to start subsystem/.test(opened.message)
+  if (!refused) tracked.open--
+  if (/^\(SSH\) Channel open failure/.test(opened.message) || tracked.connection.ended() !== undefined) throw opened
+  return opened.message
+}
 
 /** Milliseconds that a closed session gets to end. */
 const CLOSE_TIMEOUT = 5_000

@@ -9,6 +9,7 @@ import { openHost } from '../open-host.ts'
 import { type Sessions, sessionsOn } from './channels.ts'
 import { resolve as resolveConfig, type SshConfig } from './config.ts'
 import { connect } from './connection.ts'
+import { sftpFiles } from './sftp.ts'
 import { endingOf } from './tracked-connection.ts'
 import { meter as meterOf } from './traffic-meter.ts'
 
@@ -91,6 +92,11 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
         options => sessions.terminal(command, options),
         channel => endingOf(channel, connection),
       )
+    },
+    async files() {
+      const { sessions } = await opened('a file transfer')
+      const { wrapper, connection } = await sessions.sftp()
+      return sftpFiles(name, wrapper, connection.ended)
     },
     connect() {
       if (disposed || setting.signal.aborted) return

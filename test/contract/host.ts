@@ -1,7 +1,7 @@
 /** The contract of host/host.ts as a test suite for any implementation. */
 import { execFile, spawn } from 'node:child_process'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -682,6 +682,318 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           code: 'LOCAL_FILE_UNREADABLE',
         })
         expect(await left()).toBe('')
+      })
+    })
+
+    describe('copies', () => {
+      let here: string
+      beforeEach(async () => {
+        here = await mkdtemp(join(tmpdir(), 'switchyard-copies-'))
+      })
+      afterEach(() => rm(here, { recursive: true }))
+      const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+      /** Paths, types and permissions below a folder of this machine, as `find` prints them. */
+      const tree = async (path: string) =>
+        (await localZx`cd ${path} && find . -mindepth 1 -printf '%y %m %P %l\\0' | sort -z`.text())
+          .split('\0')
+          .filter(line => line !== '')
+      const remoteTree = async (path: string) =>
+        (await subject.beside(`cd '${path}' && find . -mindepth 1 -printf '%y %m %P %l\\0' | sort -z`))
+          .split('\0')
+          .filter(line => line !== '')
+      const ODD = ['-rf', 'a b', 'line\nbreak', "it's ü €", '$(id)', 'back\\slash', 'tab\there']
+      const MADE = `umask 022; mkdir -p deep/er 'empty one'; printf 1 > deep/er/one; printf 22 > two; chmod 750 two; chmod 700 deep
+        ln -s deep/er/one in; ln -s ../two deep/up; ln -s deep folderlink
+        ln -s /etc/passwd absolute; ln -s ../outside out; ln -s deep/../../outside sly; ln -s er/../../two deep/zigzag
+        printf no > ../outside; mkfifo pipe`
+      const COPIED = [
+        'd 700 deep ',
+        'd 755 deep/er ',
+        'd 755 empty one ',
+        'f 644 deep/er/one ',
+        'f 750 two ',
+        'l 777 deep/up ../two',
+        'l 777 folderlink deep',
+        'l 777 in deep/er/one',
+      ]
+      const SKIPPED = [
+        ...['absolute', 'deep/zigzag', 'out'].map(path => ({
+          path,
+          reason: 'it is a link that leads out of the folder',
+        })),
+        { path: 'pipe', reason: 'it is neither a file nor a folder' },
+        { path: 'sly', reason: 'it is a link that leads out of the folder' },
+      ]
+
+      describe('get', () => {
+        test('copies a file byte for byte, readable by its owner alone, and reports its progress', async () => {
+          const bytes = randomBytes(3_000_001)
+          await writeFile(join(here, 'source'), bytes)
+          await host.put(join(here, 'source'), `${folder}/binary`)
+          const progress: [number, number][] = []
+          const onProgress = (copied: number, total: number) => progress.push([copied, total])
+          await host.get(`${folder}/binary`, join(here, 'copy'), { onProgress })
+          expect(digestOf(await readFile(join(here, 'copy')))).toBe(digestOf(bytes))
+          expect(progress.at(-1)).toEqual([bytes.length, bytes.length])
+          expect(progress.map(([copied]) => copied)).toEqual(
+            progress.map(([copied]) => copied).toSorted((a, b) => a - b),
+          )
+          expect(await tree(here)).toEqual(['f 600 copy ', 'f 644 source '])
+        })
+
+        test('takes a mode, and replaces a file with one rename', async () => {
+          await host.write(`${folder}/file`, 'new\n')
+          await writeFile(join(here, 'file'), 'old\n')
+          const before = (await stat(join(here, 'file'))).ino
+          await host.get(`${folder}/file`, join(here, 'file'), { mode: 0o640 })
+          expect(await readFile(join(here, 'file'), 'utf8')).toBe('new\n')
+          expect((await stat(join(here, 'file'))).ino).not.toBe(before)
+          expect(await tree(here)).toEqual(['f 640 file '])
+        })
+
+        test('copies a file of any name, an empty one, and one that has content but no size', async () => {
+          for (const [i, name] of ODD.entries()) {
+            await host.write(`${folder}/${name}`, `${i}\n`)
+            await host.get(`${folder}/${name}`, join(here, name))
+            expect(await readFile(join(here, name), 'utf8')).toBe(`${i}\n`)
+          }
+          await host.write(`${folder}/nothing`, '')
+          await host.get(`${folder}/nothing`, join(here, 'nothing'))
+          expect(await readFile(join(here, 'nothing'), 'utf8')).toBe('')
+          await host.get('/proc/version', join(here, 'version'))
+          expect(await readFile(join(here, 'version'), 'utf8')).toBe(await subject.beside('cat /proc/version'))
+        })
+
+        test('starts at the home folder, and follows a link', async () => {
+          const name = `switchyard-${randomUUID()}`
+          await subject.beside(`cd; echo here > ./${name}; ln -s ${name} ./-${name}`)
+          try {
+            await host.get(`-${name}`, join(here, 'copy'))
+            expect(await readFile(join(here, 'copy'), 'utf8')).toBe('here\n')
+            expect(await tree(here)).toEqual(['f 600 copy '])
+          } finally {
+            await subject.beside(`cd; rm ./${name} ./-${name}`)
+          }
+        })
+
+        test('copies the beginning of a file that grows', async () => {
+          const growing = host.$({
+            nothrow: true,
+          })`for i in $(seq 100000); do echo "line $i"; done >> ${`${folder}/log`}`
+          await subject.beside(`until [ -s '${folder}/log' ]; do sleep 0.02; done`)
+          await host.get(`${folder}/log`, join(here, 'log'))
+          const size = (await stat(join(here, 'log'))).size
+          await growing
+          expect(size).toBeGreaterThan(0)
+          expect(digestOf(await readFile(join(here, 'log')))).toBe(
+            (await subject.beside(`head -c ${size} '${folder}/log' | sha256sum`)).slice(0, 64),
+          )
+        })
+
+        test('throws a Fault for what is no file here or there, and leaves nothing', async () => {
+          await subject.beside(`mkdir '${folder}/sub'; mkfifo '${folder}/pipe'; ln -s none '${folder}/broken'`)
+          const of = (remote: string, local = join(here, 'copy')) => faultOf(host.get(remote, local))
+          expect((await of(`${folder}/none`)).message).toBe(
+            `Cannot read ${folder}/none on ${host.name}: No such file or directory.`,
+          )
+          expect(await of(`${folder}/broken`)).toMatchObject({ code: 'HOST_FILE_UNREADABLE', exitCode: 1 })
+          expect(await of(`${folder}/sub`)).toMatchObject({ hint: expect.stringContaining('host.getFolder') })
+          expect((await of(`${folder}/pipe`)).message).toContain('it is a fifo')
+          await host.write(`${folder}/file`, 'x')
+          expect(await of(`${folder}/file`, here)).toMatchObject({ code: 'LOCAL_FILE_UNWRITABLE' })
+          expect((await of(`${folder}/file`, join(here, 'none', 'copy'))).message).toBe(
+            `Cannot write ${join(here, 'none', 'copy')} on this machine: No such file or directory.`,
+          )
+          expect(await tree(here)).toEqual([])
+        })
+      })
+
+      describe('list', () => {
+        test('returns name, type, size, mode and time of each entry, sorted', async () => {
+          await subject.beside(
+            `cd '${folder}'; mkdir sub; printf 12345 > file; chmod 640 file; ln -s file link; mkfifo pipe; touch -d @1700000000 file; touch -- ${ODD.map(name => sh.read`${name}`.text).join(' ')}`,
+          )
+          const found = await host.list(folder)
+          expect(found.map(({ name }) => name)).toEqual([...ODD, 'sub', 'file', 'link', 'pipe'].sort())
+          const types = Object.fromEntries(found.map(({ name, type }) => [name, type]))
+          expect(types).toMatchObject({ sub: 'folder', file: 'file', link: 'link', pipe: 'other', '-rf': 'file' })
+          expect(found.find(({ name }) => name === 'file')).toEqual({
+            name: 'file',
+            type: 'file',
+            size: 5,
+            mode: 0o640,
+            modified: new Date(1_700_000_000_000),
+          })
+        })
+
+        test('throws a Fault for a missing folder and for a file', async () => {
+          await host.write(`${folder}/file`, 'x')
+          for (const path of [`${folder}/none`, `${folder}/file`])
+            expect(await faultOf(host.list(path))).toMatchObject({ code: 'HOST_FILE_UNREADABLE', exitCode: 1 })
+        })
+      })
+
+      describe('getFolder', () => {
+        test('copies files, folders and the links within, keeps permissions, and reports what it left out', async () => {
+          await subject.beside(`mkdir '${folder}/made'; cd '${folder}/made'; ${MADE}`)
+          const copied = await host.getFolder(`${folder}/made`, join(here, 'copy'))
+          expect(copied).toEqual({ files: 2, bytes: 3, skipped: SKIPPED })
+          expect(await tree(join(here, 'copy'))).toEqual(COPIED)
+          expect(await readFile(join(here, 'copy', 'deep', 'up'), 'utf8')).toBe('22')
+          expect((await stat(join(here, 'copy'))).mode & 0o777).toBe(0o755)
+          expect((await tree(here)).filter(line => line.includes('.switchyard'))).toEqual([])
+        })
+
+        test('copies entries of any name', async () => {
+          const names = ODD.map(name => sh.read`${name}`.text).join(' ')
+          await subject.beside(`cd '${folder}'; for n in ${names}; do mkdir -- "$n"; echo "$n" > "./$n/$n"; done`)
+          expect(await host.getFolder(folder, join(here, 'copy'))).toEqual({
+            files: ODD.length,
+            bytes: ODD.reduce((sum, name) => sum + Buffer.byteLength(name) + 1, 0),
+            skipped: [],
+          })
+          for (const name of ODD) expect(await readFile(join(here, 'copy', name, name), 'utf8')).toBe(`${name}\n`)
+        })
+
+        test('replaces files in an existing folder and keeps others, but never writes through a link', async () => {
+          await subject.beside(`cd '${folder}'; mkdir sub; echo new > sub/file; echo new > other`)
+          const copy = join(here, 'copy')
+          await localZx`mkdir -p ${copy}/sub; echo old > ${copy}/sub/file; echo mine > ${copy}/mine`
+          await host.getFolder(folder, copy)
+          expect(await localZx`cd ${copy}; cat sub/file other mine`.text()).toBe('new\nnew\nmine\n')
+          await localZx`rm -r ${copy}/sub; mkdir ${here}/elsewhere; ln -s ../elsewhere ${copy}/sub`
+          expect(await faultOf(host.getFolder(folder, copy))).toMatchObject({ code: 'LOCAL_FILE_UNWRITABLE' })
+          expect(await tree(join(here, 'elsewhere'))).toEqual([])
+          expect((await tree(copy)).filter(line => line.includes('.switchyard'))).toEqual([])
+        })
+
+        test('throws a Fault when the folder is a file or missing, or the copy would replace a file', async () => {
+          await host.write(`${folder}/file`, 'x')
+          await writeFile(join(here, 'file'), '')
+          expect(await faultOf(host.getFolder(`${folder}/file`, join(here, 'copy')))).toMatchObject({
+            code: 'HOST_FILE_UNREADABLE',
+            hint: expect.stringContaining('host.get'),
+          })
+          expect(await faultOf(host.getFolder(`${folder}/none`, join(here, 'copy')))).toMatchObject({
+            code: 'HOST_FILE_UNREADABLE',
+          })
+          expect(await faultOf(host.getFolder(folder, join(here, 'file')))).toMatchObject({
+            code: 'LOCAL_FILE_UNWRITABLE',
+          })
+          expect(await tree(here)).toEqual(['f 644 file '])
+        })
+      })
+
+      describe('putFolder', () => {
+        test('copies files, folders and the links within, keeps permissions, and reports what it left out', async () => {
+          await localZx`mkdir ${here}/made`
+          await localZx({ cwd: join(here, 'made') })`bash -c ${MADE}`
+          const progress: [number, number][] = []
+          const copied = await host.putFolder(join(here, 'made'), `${folder}/copy`, {
+            onProgress: (done, total) => progress.push([done, total]),
+          })
+          expect(copied).toEqual({ files: 2, bytes: 3, skipped: SKIPPED })
+          expect(progress.at(-1)).toEqual([3, 3])
+          expect(await remoteTree(`${folder}/copy`)).toEqual(COPIED)
+          expect(await subject.beside(`cat '${folder}/copy/deep/up'; stat -c ' %a' '${folder}/copy'`)).toBe('22 755\n')
+          expect(await left()).toBe('copy\n')
+        })
+
+        test('copies entries of any name to a folder of any name', async () => {
+          const source = join(here, 'source')
+          for (const name of ODD) {
+            await mkdir(join(source, name), { recursive: true })
+            await writeFile(join(source, name, name), name)
+          }
+          for (const name of ODD) {
+            await host.putFolder(source, `${folder}/${name}`)
+            const { files } = await host.getFolder(`${folder}/${name}`, join(here, name))
+            expect(files).toBe(ODD.length)
+            expect(await tree(join(here, name))).toEqual(await tree(source))
+          }
+        })
+
+        test('starts at the home folder', async () => {
+          const name = `-switchyard-${randomUUID()}`
+          await mkdir(join(here, 'source'))
+          await writeFile(join(here, 'source', 'file'), 'x')
+          try {
+            await host.putFolder(join(here, 'source'), name)
+            expect(await subject.beside(`cd; ls ./${name}`)).toBe('file\n')
+          } finally {
+            await subject.beside(`cd; rm -r ./${name}`)
+          }
+        })
+
+        test('replaces files in an existing folder and keeps others, but never writes through a link', async () => {
+          const source = join(here, 'source')
+          await localZx`mkdir -p ${source}/sub; echo new > ${source}/sub/file; echo new > ${source}/other`
+          await subject.beside(
+            `cd '${folder}'; mkdir -p copy/sub elsewhere; echo old > copy/sub/file; echo mine > copy/mine; ln -s /etc/passwd copy/other`,
+          )
+          await host.putFolder(source, `${folder}/copy`)
+          expect(await subject.beside(`cd '${folder}/copy'; cat sub/file other mine; ls -A`)).toBe(
+            'new\nnew\nmine\nmine\nother\nsub\n',
+          )
+          await subject.beside(`cd '${folder}'; rm -r copy/sub; ln -s ../elsewhere copy/sub`)
+          const fault = await faultOf(host.putFolder(source, `${folder}/copy`))
+          expect(fault).toMatchObject({ code: 'HOST_WRITE_FAILED', exitCode: 1 })
+          expect(fault.message).toContain('in the place of the folder sub')
+          expect(await subject.beside(`ls -A '${folder}/elsewhere'; ls -A '${folder}/copy'`)).toBe('mine\nother\nsub\n')
+        })
+
+        test('throws a Fault when the source is no folder or there is no place for it, and leaves nothing', async () => {
+          await host.write(`${folder}/file`, 'x')
+          await mkdir(join(here, 'source'))
+          await writeFile(join(here, 'file'), 'x')
+          const of = (local: string, remote: string) =>
+            faultOf(host.putFolder(join(here, local), `${folder}/${remote}`))
+          expect(await of('none', 'copy')).toMatchObject({ code: 'LOCAL_FILE_UNREADABLE' })
+          expect((await of('file', 'copy')).message).toContain('use `host.put` for a file')
+          expect(await of('source', 'file')).toMatchObject({ code: 'HOST_WRITE_FAILED' })
+          expect((await of('source', 'none/copy')).message).toBe(
+            `Cannot write ${folder}/none/copy on ${host.name}: No such file or directory.`,
+          )
+          expect(await left()).toBe('file\n')
+        })
+
+        test('is refused by a guard that refuses when the files have arrived, and leaves nothing', async () => {
+          await mkdir(join(here, 'source'))
+          await writeFile(join(here, 'source', 'file'), 'x')
+          const over = new Fault('OVER', 3, 'It is over.', 'Do nothing.')
+          const calls = `${folder}/calls`
+          const guard = {
+            script: () => sh.read`echo >> ${calls}; [ "$(wc -l < ${calls})" -lt 2 ] || exit 97`,
+            refusal: (code: number) => (code === 97 ? over : undefined),
+          }
+          await using guarded = await subject.transport.open({ ...setting(), guard })
+          expect(await faultOf(guarded.putFolder(join(here, 'source'), `${folder}/copy`))).toBe(over)
+          expect(await subject.beside(`wc -l < '${calls}'`)).toBe('2\n')
+          expect(await left()).toBe('calls\n')
+        })
+      })
+
+      test('an interruption ends them and leaves nothing, and later ones still run', async () => {
+        await mkdir(join(here, 'large'))
+        await localZx`truncate -s 100M ${here}/large/file`
+        await subject.beside(`mkdir '${folder}/large'; truncate -s 100M '${folder}/large/file'`)
+        const ways = [
+          (on: Host, options: object) => on.get(`${folder}/large/file`, join(here, 'copy'), options),
+          (on: Host, options: object) => on.getFolder(`${folder}/large`, join(here, 'copy'), options),
+          (on: Host, options: object) => on.putFolder(join(here, 'large'), `${folder}/copy`, options),
+        ]
+        for (const way of ways) {
+          const controller = new AbortController()
+          await using other = await subject.transport.open({ ...setting(), signal: controller.signal })
+          const fault = await faultOf(way(other, { onProgress: () => controller.abort() }))
+          expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
+          expect(await tree(here)).toEqual(['d 755 large ', 'f 644 large/file '])
+          await expect.poll(left, { timeout: 10_000 }).toBe('large\n')
+          await subject.beside(`echo small > '${folder}/small'`)
+          await other.get(`${folder}/small`, join(here, 'small'))
+          await localZx`rm ${here}/small`
+          await subject.beside(`rm '${folder}/small'`)
+        }
       })
     })
 

@@ -4,6 +4,8 @@
  */
 import { receive as receiveFile } from '../../host/exec/transfer.ts'
 import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
+import { digestScript, locateScript } from '../../host/files/locate.ts'
+import { receiveFolder } from '../../host/files/put-folder.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
@@ -129,6 +131,9 @@ export const PARTS = new Set(
 export function samples(): Readonly<Record<string, Script>> {
   return {
     receiveFile: receiveFile({ path: '/srv/life/env', mode: 0o600, size: 5, sha256: 'abc' }, 'd1'),
+    locateScript: locateScript("it's here"),
+    digestScript: digestScript(),
+    receiveFolder: receiveFolder('/srv/life/shared/uploads', '.switchyard-d1'),
     guardFunction: sh.lines(guardFunction(fence(layout, deploy.id)), guardAgain),
     guardAgain,
     asRoot: asRoot(['/usr/bin/systemctl', 'start', 'life@blue']),

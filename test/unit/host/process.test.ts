@@ -34,6 +34,7 @@ function puppet() {
     name: 'puppet',
     shell: async () => session,
     attach: async () => ({ lost: 'no terminal' }),
+    files: () => Promise.reject(new Error('no files')),
     account: async () => undefined,
     async [Symbol.asyncDispose]() {},
   }
