@@ -42,7 +42,7 @@ export async function locate({ host, read }: Copying, path: string, type: 'file'
 }
 
 /** Prints the sha256 of the first bytes of each file that its input lists, or `-` for one that cannot be read. */
-export const digestScript = (): Script => program(new URL('digest-files.sh', import.meta.url))
+export const digestScript = (): Script => program(new URL('./digest-files.sh', import.meta.url))
 
 /** The sha256 of the first `size` bytes of each file of the host; undefined for one that cannot be read any more. */
 export async function digests(

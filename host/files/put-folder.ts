@@ -17,7 +17,7 @@ import { walkLocal } from './walk.ts'
 
 /** The script that makes a temporary folder, waits until the files are in it, verifies them and gives them their names. */
 export const receiveFolder = (folder: string, staging: string): Script =>
-  program(new URL('receive-folder.sh', import.meta.url), {
+  program(new URL('./receive-folder.sh', import.meta.url), {
     writes: true,
     parameters: { folder, parent: posix.dirname(folder), staging, guardAgain, ...EXIT.transfer },
   })

@@ -44,6 +44,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   const waiting: Waiter[] = []
   let wantedSpares = SPARES
   let opening = 0
+  const begunOpening = new Set<Promise<void>>()
   /** Those of `opening` that the server has not responded to. */
   let unanswered = 0
   let closed = false
@@ -165,7 +166,8 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     while (opening < wanted) {
       const tracked = connections.find(({ open, limit }) => open < limit)
       if (tracked === undefined || total() >= LIMIT) break
-      void openOn(tracked)
+      const begun = openOn(tracked).finally(() => begunOpening.delete(begun))
+      begunOpening.add(begun)
     }
     if (waiting.length > opening && total() < LIMIT) crowd()
   }
@@ -270,6 +272,9 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       const opened = await open(tracked)
         .catch(async (error: unknown) => {
           if (error instanceof Fault || first.ended() !== undefined) throw error
+          // A spare shell that is being opened takes a session too.
+          wantedSpares = 0
+          await Promise.all(begunOpening)
           await dropSpares()
           return anywhere(tracked, open)
         })

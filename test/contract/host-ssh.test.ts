@@ -488,6 +488,141 @@ describe('SSH', () => {
       // The script on the host notices the end of its input by itself, and checks what arrived before it removes the file.
       await expect.poll(left, { timeout: 30_000 }).toBe('')
     })
+
+    test('during a copy fails it, and leaves no part of it on either side', async () => {
+      await box.exec('runuser -u vagrant -- bash -c "mkdir ~/many; truncate -s 300M ~/many/large"')
+      await $`mkdir ${folder}/many`
+      await $`truncate -s 300M ${folder}/many/large`
+      const ways = [
+        (host: Host, options: object) => host.get('many/large', join(folder, 'copy'), options),
+        (host: Host, options: object) => host.getFolder('many', join(folder, 'copy'), options),
+        (host: Host, options: object) => host.putFolder(join(folder, 'many'), 'copy', options),
+      ]
+      for (const way of ways) {
+        const host = await open(box.alias, box.sshConfigFile)
+        let begun = () => {}
+        const copying = new Promise<void>(resolve => {
+          begun = resolve
+        })
+        const lost = faultOf(way(host, { onProgress: (copied: number) => copied > 8_000_000 && begun() }))
+        await copying
+        await box.exec(`kill -KILL $(${sessions})`)
+        expect(await lost).toMatchObject({ code: 'CONNECTION_LOST', exitCode: 1 })
+        expect((await $`ls -A ${folder}`.text()).trim()).toBe('many')
+        // The script on the host notices the end of its input by itself.
+        const left = async () => (await box.exec('ls -A /home/vagrant | grep -E "copy|switchyard"')).stdout
+        await expect.poll(left, { timeout: 30_000 }).toBe('')
+      }
+      await box.exec('rm -r /home/vagrant/many')
+    })
+  })
+
+  describe('a copy by SFTP', () => {
+    /** Restarts sshd with another configuration; connections that are open stay. */
+    const configured = async (change: string) => {
+      await box.exec(`cp /etc/ssh/sshd_config /root/sshd_config.old; ${change}; systemctl restart ssh`)
+      return {
+        async [Symbol.asyncDispose]() {
+          await box.exec('mv /root/sshd_config.old /etc/ssh/sshd_config; systemctl restart ssh')
+        },
+      }
+    }
+    const connections = async () => Number((await box.exec(`pgrep -fc '^sshd: vagrant@notty' -u vagrant`)).stdout)
+    const makeTree = () =>
+      $`mkdir -p ${folder}/tree/sub && echo 1 > ${folder}/tree/one && echo 2 > ${folder}/tree/sub/two`
+    const copyAll = async (host: Host) => {
+      await host.putFolder(join(folder, 'tree'), 'tree')
+      await host.getFolder('tree', join(folder, 'back'))
+      await host.get('tree/one', join(folder, 'one'))
+      expect((await host.list('tree')).map(({ name }) => name)).toEqual(['one', 'sub'])
+      expect(await $`cat ${folder}/back/sub/two ${folder}/one`.text()).toBe('2\n1\n')
+      await host.capture(sh.write`rm -r tree`)
+    }
+
+    test('uses the connection that is open', async () => {
+      await makeTree()
+      await expect.poll(connections).toBe(0)
+      const host = await open(box.alias, box.sshConfigFile)
+      await copyAll(host)
+      expect(await connections()).toBe(1)
+    })
+
+    test('works on a server that allows few sessions, also while another script holds one', async () => {
+      await makeTree()
+      for (const allowed of [1, 2, 3]) {
+        await using _ = await configured(`echo MaxSessions ${allowed} >> /etc/ssh/sshd_config`)
+        await expect.poll(connections, { timeout: 10_000 }).toBe(0)
+        const host = await open(box.alias, box.sshConfigFile)
+        await using held = await host.spawn(sh.read`cat`)
+        await copyAll(host)
+        // Spare shells give way before a further connection is opened.
+        expect(await connections()).toBeLessThanOrEqual([0, 3, 2, 1][allowed] ?? 0)
+        held.send('done')
+        await host[Symbol.asyncDispose]()
+      }
+    })
+
+    test.each([
+      ['has no SFTP subsystem', "sed -i '/^Subsystem/d' /etc/ssh/sshd_config", 'Unable to start subsystem: sftp'],
+      [
+        'names a program that is not there',
+        "sed -i 's,^Subsystem.*,Subsystem sftp /usr/lib/none/sftp-server,' /etc/ssh/sshd_config",
+        'Received exit code 127',
+      ],
+    ])('of a server that %s fails with what to install, and everything else works', async (_, change, reason) => {
+      await makeTree()
+      await using changed = await configured(change)
+      expect(changed).toBeDefined()
+      const host = await open(box.alias, box.sshConfigFile)
+      await host.put(join(folder, 'tree', 'one'), 'one')
+      const copies = [
+        () => host.get('one', join(folder, 'copy')),
+        () => host.list('.'),
+        () => host.getFolder('.', join(folder, 'copy')),
+        () => host.putFolder(join(folder, 'tree'), 'copy'),
+      ]
+      for (const copy of copies) {
+        const fault = await faultOf(copy())
+        expect(fault).toMatchObject({ code: 'SFTP_MISSING', exitCode: 1 })
+        expect(fault.message).toContain(reason)
+        expect(fault.hint).toContain('Subsystem sftp internal-sftp')
+      }
+      expect(await host.capture(sh.read`cat one; rm one; ls -A | grep -cE 'copy|switchyard' || true`)).toBe('1\n0')
+      expect((await $`ls -A ${folder}`.text()).trim()).toBe('tree')
+      expect(await connections()).toBe(1)
+    })
+
+    test('reports a file, a folder and a place that the account may not use', async () => {
+      await makeTree()
+      await box.exec(
+        'runuser -u vagrant -- mkdir /home/vagrant/mixed; echo x > /home/vagrant/mixed/closed; chmod 600 /home/vagrant/mixed/closed',
+      )
+      const host = await open(box.alias, box.sshConfigFile)
+      expect((await faultOf(host.get('/etc/shadow', join(folder, 'copy')))).message).toBe(
+        `Cannot read /etc/shadow on ${box.alias}: Permission denied.`,
+      )
+      for (const path of ['/root', '/etc/ssl/private'])
+        expect(await faultOf(host.list(path))).toMatchObject({ code: 'HOST_FILE_UNREADABLE' })
+      expect((await faultOf(host.getFolder('mixed', join(folder, 'copy')))).message).toBe(
+        `Cannot read /home/vagrant/mixed/closed on ${box.alias}: Permission denied.`,
+      )
+      expect(await faultOf(host.putFolder(join(folder, 'tree'), '/etc/copy'))).toMatchObject({
+        code: 'HOST_WRITE_DENIED',
+      })
+      expect((await $`ls -A ${folder}`.text()).trim()).toBe('tree')
+      await box.exec('rm -r /home/vagrant/mixed')
+    })
+
+    test('to a full disk fails with the sizes, and leaves nothing', async () => {
+      await box.exec('mkdir -p /mnt/tiny && mount -t tmpfs -o size=1m,uid=$(id -u vagrant) none /mnt/tiny')
+      await makeTree()
+      await $`truncate -s 4M ${folder}/tree/large`
+      const host = await open(box.alias, box.sshConfigFile)
+      const fault = await faultOf(host.putFolder(join(folder, 'tree'), '/mnt/tiny/copy'))
+      expect(fault).toMatchObject({ code: 'HOST_DISK_FULL', exitCode: 1 })
+      expect(fault.message).toContain('it needs 4.2 MB')
+      expect((await box.exec('ls -A /mnt/tiny; umount /mnt/tiny')).stdout).toBe('')
+    })
   })
 
   describe('a host', () => {
