@@ -14,8 +14,8 @@ const { tasks, task } = project({
 })
 
 export const { setup, build, upload, detectLive, stopIdle, startIdle, checkIdle } = tasks
-export const { deploy, promote, rollback, restart, migrate, console, status } = tasks
-export const { retire, repair, doctor, history, releases, prune, lock, unlock } = tasks
+export const { deploy, promote, rollback, restart, migrate, status, logs, exec, rpc, console } = tasks
+export const { retire, repair, doctor, history, releases, prune, pending, lock, unlock } = tasks
 
 export const uptime = task('Ask the host how long it has been up', {
   async run({ host, show }) {

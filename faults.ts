@@ -8,6 +8,7 @@ import { buildFaults } from './plugins/source/faults.ts'
 import { runnerFaults } from './runner/faults.ts'
 import { environmentFaults } from './slots/environment/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
+import { gitFaults } from './slots/git/faults.ts'
 import { probeFaults } from './slots/promote/probe-faults.ts'
 
 export const faultCatalogue = {
@@ -16,6 +17,7 @@ export const faultCatalogue = {
   slots: slotFaults,
   environment: environmentFaults,
   probe: probeFaults,
+  git: gitFaults,
   build: buildFaults,
   router: routerFaults,
   caddy: caddyFaults,

@@ -8,6 +8,8 @@ import type { Probing } from '../slots/promote/probe.ts'
 import type { Readings } from '../slots/state/readings.ts'
 
 export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log'> {
+  /** The folder of the Taskfile, on this machine. */
+  readonly folder: string
   /** The probes of a promote; undefined if the project has turned them off. */
   readonly probe: Probing | undefined
   readonly lock: RunLock

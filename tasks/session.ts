@@ -59,6 +59,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const reading = readings({ layout, slots, router })
     return {
       app,
+      folder: run.folder,
       host,
       layout,
       slots,

@@ -8,6 +8,7 @@ import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
 import { logs } from './commands/logs.ts'
 import { migrate } from './commands/migrate.ts'
+import { pending } from './commands/pending.ts'
 import { promote } from './commands/promote.ts'
 import { prune } from './commands/prune.ts'
 import { releases } from './commands/releases.ts'
@@ -75,6 +76,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     history: history(deps),
     releases: releases(deps),
     prune: prune(deps, locked),
+    pending: pending(deps),
     lock: lock(deps, locked),
     unlock: unlock(deps),
   }

@@ -4,9 +4,9 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { runDetached } from '../../runner/detached.ts'
 import type { Artifact } from '../../slots/contracts.ts'
 import { buildFaults } from './faults.ts'
-import { runDetached } from './process.ts'
 
 /** Number of artifacts per application that are kept on this machine. */
 const MAX_STORED = 5

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { type ProcessResult, runDetached } from '../../runner/detached.ts'
 import { anyText, checked, fields, list, optional, record, text } from '../../runner/taskfile/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
 import { DRY_RUN_SHA256, storeArtifact, storeFolder } from './artifact.ts'
@@ -12,7 +13,7 @@ import { type BuildOptions, buildArguments, createArguments, isPattern, pruneArg
 import { buildFaults } from './faults.ts'
 import { artifactFrom } from './folder.ts'
 import { assertMakesTarball } from './mix.ts'
-import { type ProcessResult, runDetached, runInTask } from './process.ts'
+import { runInTask } from './process.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface DockerOptions extends BuildOptions {

@@ -1,3 +1,4 @@
+import { sinceLive } from '../../slots/git/pending.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
 import type { Build } from '../steps/build.ts'
@@ -26,12 +27,16 @@ interface Steps<S extends string> {
 
 export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => {
   const planned = deps.task('Plan the next step', {
-    needs: [steps.detectLive, steps.checkIdle],
+    needs: [steps.build, steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
-    async run({ promote, dryRun, liveState, live, idle, healthy, note, show, ...context }) {
+    async run({ promote, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
+      const record = liveState.records.find(found => found !== undefined && found.slot === live?.name)
+      const since = await sinceLive(context.folder, artifact.revision, record)
       const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
-      if (promote) note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
-      else note(`npx task promote ${idle.name}`)
+      const next = promote
+        ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`
+        : `npx task promote ${idle.name}`
+      note([next, since].filter(Boolean).join('; '))
       if (!promote && !dryRun)
         show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
       return { trafficSwitch }

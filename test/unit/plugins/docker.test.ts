@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { resolveArtifactPath, sha256Of } from '../../../plugins/source/artifact.ts'
 import { buildArguments, createArguments } from '../../../plugins/source/docker-arguments.ts'
-import { runDetached } from '../../../plugins/source/process.ts'
 import { mixVersion, packageVersion, versionOf } from '../../../plugins/source/version.ts'
+import { runDetached } from '../../../runner/detached.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
 let folder: string
