@@ -76,7 +76,7 @@ const RULES = fields<ProjectDefinition<Record<string, SlotSpec>, Plugin<BuildSou
       'a machine, such as `ssh("deploy@web-1")` or `local()`',
       value => typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function',
     ),
-    build: pluginOf('build', '`docker()`, `command({ run })` or `tarball({ path })`'),
+    build: pluginOf('build', '`docker()`, `command({ run })`, `tarball({ path })` or `git({ ref })`'),
     runtime: pluginOf('runtime', '`beam()`'),
     router: pluginOf('router', '`nginx({ site })`'),
     slots: slotRules,

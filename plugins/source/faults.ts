@@ -34,6 +34,17 @@ export const buildFaults = catalogue({
         : 'Fix the error in its output. Nothing was sent.',
     detail: d => d.output,
   }),
+  GIT_SUBMODULES: fault<{ commit: string; submodules: readonly string[] }>({
+    exitCode: 2,
+    message: d => `The commit ${d.commit.slice(0, 10)} has submodules: ${d.submodules.join(', ')}.`,
+    hint: () =>
+      'Set in the Taskfile whether the build needs them: `git({ submodules: true })` checks them out, `false` leaves their folders empty.',
+  }),
+  GIT_FOLDER_MISSING: fault<{ commit: string; path: string }>({
+    exitCode: 2,
+    message: d => `The commit ${d.commit.slice(0, 10)} has no folder ${d.path}.`,
+    hint: () => 'Commit the folder of the Taskfile, or correct `path` or `ref` of `git()` in the Taskfile.',
+  }),
   ARTIFACT_NOT_IN_IMAGE: fault<{ artifact: string; output: string }>({
     exitCode: 1,
     message: d => `The built image does not contain ${d.artifact}.`,

@@ -35,11 +35,16 @@ export function packageVersion(text: string): string | undefined {
 }
 
 /**
- * The version that the Taskfile configures, else that in `mix.exs`, or, if there is no `mix.exs`, that in `package.json` in this folder.
+ * The version that the Taskfile configures, else that in `mix.exs`, or, if there is no `mix.exs`, that in `package.json` in this folder, else that of
+ * `otherwise`, if neither file has one.
  *
  * @throws `VERSION_UNKNOWN`, `NAME_INVALID`
  */
-export async function versionOf(folder: string, configured: VersionSource | undefined): Promise<string> {
+export async function versionOf(
+  folder: string,
+  configured: VersionSource | undefined,
+  otherwise?: () => Promise<string>,
+): Promise<string> {
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
   if (configured !== undefined) {
     // biome-ignore lint/nursery/useAwaitThenable: the function may return a promise.
@@ -49,5 +54,6 @@ export async function versionOf(folder: string, configured: VersionSource | unde
   // In an Elixir project, package.json belongs to its assets.
   const version = mix === '' ? packageVersion(await read('package.json')) : mixVersion(mix)
   if (version !== undefined) return validateName('version', version)
+  if (otherwise && mix === '') return validateName('version', await otherwise())
   throw buildFaults.VERSION_UNKNOWN({ folder, mix: mix === '' ? 'none' : isUmbrella(mix) ? 'umbrella' : 'computed' })
 }

@@ -44,11 +44,22 @@ export async function eachEntry(
   )
 }
 
-/** Packs a folder as a reproducible `.tar.gz`: sorted by name, without owners and times. */
-export async function packFolder(folder: string, target: string): Promise<void> {
+/**
+ * Packs a folder as a reproducible `.tar.gz`: sorted by name, without owners and times.
+ *
+ * @param wanted whether to pack an entry, by its path in the folder
+ */
+export async function packFolder(
+  folder: string,
+  target: string,
+  wanted: (path: string) => boolean = () => true,
+): Promise<void> {
   const { create } = await import('tar')
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const names = entries.map(({ parentPath, name }) => relative(folder, join(parentPath, name))).sort()
+  const names = entries
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .filter(wanted)
+    .sort()
   await create(
     { file: target, cwd: folder, gzip: true, portable: true, noDirRecurse: true, mtime: new Date(0) },
     names.map(name => `./${name}`),

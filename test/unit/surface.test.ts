@@ -17,6 +17,7 @@ it('the public API has exactly these exports', () => {
     'docker',
     'env',
     'fault',
+    'git',
     'group',
     'haproxy',
     'liveLink',
