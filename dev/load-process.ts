@@ -121,7 +121,10 @@ function exchange(tally: Tally, agent: Agent, path: string, body?: Buffer): Prom
     const sent = (secure ? secureRequest : request)(new URL(path, plan.url), {
       agent,
       method: body ? 'POST' : 'GET',
-      headers: body ? { 'content-type': 'application/octet-stream', 'content-length': body.length } : {},
+      headers: {
+        ...(plan.host !== undefined && { host: plan.host }),
+        ...(body && { 'content-type': 'application/octet-stream', 'content-length': body.length }),
+      },
     })
     const timer = setTimeout(() => {
       settle('timeout')
@@ -178,7 +181,10 @@ function stream(tally: Tally, session: ClientHttp2Session): Promise<void> {
     let status = 0
     let whole = false
     let problem: string | undefined
-    const sent = session.request({ ':path': plan.paths.get })
+    const sent = session.request({
+      ':path': plan.paths.get,
+      ...(plan.host !== undefined && { ':authority': plan.host }),
+    })
     const timer = setTimeout(() => {
       problem = 'timeout'
       sent.close()
@@ -232,6 +238,7 @@ function socketClient(name: number, tally: Tally, started: () => void): Promise<
     }
     const openedAt = now()
     const socket = new WebSocket(new URL(plan.paths.socket, plan.url.replace('http', 'ws')), {
+      ...(plan.host !== undefined && { headers: { host: plan.host } }),
       handshakeTimeout: plan.timeoutMs,
       perMessageDeflate: false,
       rejectUnauthorized: false,

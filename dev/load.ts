@@ -19,6 +19,8 @@ export type Kind = 'keepAlive' | 'idle' | 'post' | 'fresh' | 'slow' | 'http2' | 
 export interface LoadOptions {
   /** The base URL, such as `http://127.0.0.1:8080`, or `https://`, whose certificate is not verified. It has to be on this machine. */
   url: string
+  /** The site: the `Host` header, or `:authority` with HTTP/2. @default the host of the URL */
+  host?: string
   /** The URL for HTTP/2: `https://127.0.0.1:8443`, whose certificate is not verified, or `http://` for HTTP/2 with prior knowledge. */
   http2Url?: string
   /** Number of clients of each kind; 0 leaves a kind out. */
@@ -108,7 +110,8 @@ export interface Load extends AsyncDisposable {
 }
 
 /** The argument of the load process, and its messages. */
-export type Plan = Required<Omit<LoadOptions, 'parse' | 'clients' | 'pauseMs' | 'paths'>> & {
+export type Plan = Required<Omit<LoadOptions, 'host' | 'parse' | 'clients' | 'pauseMs' | 'paths'>> & {
+  host?: string
   clients: Record<Kind, number>
   pauseMs: Record<Kind, number>
   paths: Paths

@@ -47,14 +47,14 @@ afterEach(async () => {
   await new Promise(done => server.close(done))
 })
 
-/** An HTTP/2 server that calls `answer` for each stream and then ends it. */
-async function http2Server(answer: (stream: ServerHttp2Stream, nth: number) => void) {
+/** An HTTP/2 server that calls `answer` for each stream, with its number and its `:authority`, and then ends it. */
+async function http2Server(answer: (stream: ServerHttp2Stream, nth: number, authority: string) => void) {
   let requests = 0
   const made = createHttp2Server()
-  made.on('stream', stream => {
+  made.on('stream', (stream, headers) => {
     requests += 1
     stream.on('error', () => undefined)
-    answer(stream, requests)
+    answer(stream, requests, headers[':authority'] ?? '')
     stream.end('done')
   })
   await new Promise<void>(done => made.listen(0, '127.0.0.1', done))
@@ -97,6 +97,23 @@ describe('the load on a healthy application', () => {
     const fresh = await loadFor(300, { clients: { ...none, fresh: 1 } })
     expect(connections).toBe(fresh.sent)
     expect(kept.sent).toBeGreaterThan(10)
+  })
+
+  it('has the Host header of its URL, or that of its site, in requests of every kind', async () => {
+    const seen = new Set<unknown>()
+    server.on('request', request => seen.add(request.headers.host))
+    server.on('upgrade', request => seen.add(request.headers.host))
+    await using http2 = await http2Server((stream, _, authority) => {
+      seen.add(authority)
+      stream.respond({ ':status': 200 })
+    })
+    const clients = { ...none, keepAlive: 1, post: 1, fresh: 1, slow: 1, http2: 1, socket: 1 }
+    const options = { clients, http2Url: http2.url, paths: { slow: '/slow?ms=50' } }
+    expect(await loadFor(200, options)).toMatchObject({ failed: 0 })
+    expect(seen).toEqual(new Set([new URL(url).host, new URL(http2.url).host]))
+    seen.clear()
+    expect(await loadFor(200, { ...options, host: 'notes.example' })).toMatchObject({ failed: 0 })
+    expect(seen).toEqual(new Set(['notes.example']))
   })
 
   it('reports which slot responded, and when the last request went to the old one', async () => {
