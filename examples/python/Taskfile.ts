@@ -18,8 +18,8 @@ const { tasks } = project({
   router: nginx({ site: 'notes.example' }),
   shared: ['data'],
   slots: {
-    blue: { port: 4000 },
-    green: { port: 5000 },
+    blue: { port: 4400 },
+    green: { port: 5400 },
   },
 })
 

@@ -1,0 +1,230 @@
+/** The applications of examples/ that Debian packages or one binary can run: all on one host, behind one nginx, deployed under load. */
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { inTerminal, typeInto } from '../../dev/console.ts'
+import { copyExample, EXAMPLES, type Example, installCommand, setVersion } from '../../dev/examples.ts'
+import { startHost, type TestHost } from '../../dev/host.ts'
+import { findProgram } from '../../dev/install.ts'
+import { type Load, type Report, startLoad } from '../../dev/load.ts'
+import { runTask } from '../../dev/site.ts'
+
+const TASK = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
+
+/** What a user stores, and a migration of the second version. */
+interface Story {
+  readonly app: string
+  /** A path, and how curl stores something there. */
+  readonly seed: readonly [path: string, options: string]
+  /** The body of `/` from then on. */
+  readonly page: unknown
+  readonly migration?: { readonly file: string; readonly text: string }
+  readonly migrated: string
+  readonly console?: string
+  readonly port: number
+}
+
+const STORIES: Readonly<Record<string, Story>> = {
+  python: {
+    app: 'notes',
+    seed: ['/notes', "-d 'it stays'"],
+    page: { notes: ['it stays'] },
+    migration: { file: '002_done.sql', text: 'ALTER TABLE notes ADD COLUMN done INTEGER NOT NULL DEFAULT 0' },
+    migrated: 'The database is up to date.',
+    console: 'version 0.2.0',
+    port: 4400,
+  },
+  node: {
+    app: 'files',
+    seed: ['/files/a.txt', "-X PUT -d 'it stays'"],
+    page: { files: ['a.txt'] },
+    migration: {
+      file: '002_read_only.js',
+      text: `import { chmod, readdir } from 'node:fs/promises'
+export const up = async uploads => {
+  for (const name of await readdir(uploads + 'files')) await chmod(uploads + 'files/' + name, 0o440)
+}`,
+    },
+    migrated: 'The uploads are up to date.',
+    console: "[ 'a.txt' ]",
+    port: 4100,
+  },
+  go: {
+    app: 'links',
+    seed: ['/debian', '-X PUT -d https://www.debian.org/'],
+    page: { links: ['debian'] },
+    migrated: 'The links are up to date.',
+    port: 4200,
+  },
+  ruby: {
+    app: 'guests',
+    seed: ['/guests', "-d 'it stays'"],
+    page: { guests: ['it stays'] },
+    migration: { file: '002_seen.rb', text: 'Book::FILE[:entries].each { |entry| entry[:seen] = false }' },
+    migrated: 'The guest book is up to date.',
+    console: '["it stays"]',
+    port: 4300,
+  },
+}
+
+/** A deployed example. */
+interface Deployed {
+  readonly example: Example
+  readonly story: Story
+  readonly folder: string
+}
+const names = Object.keys(STORIES)
+const deployed = new Map<string, Deployed>()
+const get = (name: string): Deployed => deployed.get(name) ?? expect.fail(`${name} is not deployed`)
+
+let host: TestHost
+const loads = new Set<Load>()
+
+beforeAll(async () => {
+  host = await startHost()
+  const examples = EXAMPLES.filter(({ name }) => names.includes(name))
+  await Promise.all([
+    asRoot(installCommand(examples.flatMap(({ packages }) => packages))),
+    ...examples.map(async example => {
+      if (!example.builder) return
+      const found = await findProgram(example.builder.package, example.builder.program)
+      if ('missing' in found) throw new Error(found.missing)
+    }),
+  ])
+  for (const example of examples) {
+    const story = STORIES[example.name] ?? expect.fail(`no story of ${example.name}`)
+    deployed.set(example.name, { example, story, folder: await copyExample(example) })
+    await task(example.name, 'setup')
+  }
+  await Promise.all(
+    names.map(async name => {
+      await task(name, 'deploy')
+      await task(name, 'migrate')
+      await task(name, 'promote', 'blue')
+      await curl(name, ...get(name).story.seed)
+    }),
+  )
+})
+afterAll(async () => {
+  for (const load of loads) await load[Symbol.asyncDispose]()
+  await host?.stop()
+  for (const { folder } of deployed.values()) await rm(folder, { recursive: true, force: true })
+})
+
+async function asRoot(command: string): Promise<string> {
+  const { code, stdout, stderr } = await host.exec(`set -e\n${command}`)
+  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
+  return stdout
+}
+
+const environment = () => ({ ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile })
+
+async function task(name: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runTask(get(name).folder, environment(), args).ended
+  expect(code, `${name}: task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
+  return stdout + stderr
+}
+
+/** A request to the site, with arguments of curl. */
+const curl = (name: string, path: string, options = '') =>
+  asRoot(`curl -sSf -H 'Host: ${get(name).example.site}' ${options} http://127.0.0.1${path}`)
+const page = async (name: string, path = '/') => JSON.parse(await curl(name, path))
+
+async function loadOn(name: string): Promise<Load> {
+  const { site, clients, versionHeader } = get(name).example
+  const load = await startLoad({
+    url: `http://127.0.0.1:${host.httpPort}`,
+    host: site,
+    clients,
+    headers: [versionHeader],
+    maxSeconds: 300,
+  })
+  loads.add(load)
+  return load
+}
+
+const failures = (report: Report) =>
+  Object.entries(report.kinds).flatMap(([kind, { reasons }]) =>
+    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
+  )
+
+const PAIRS = [
+  ['python', 'node'],
+  ['go', 'ruby'],
+] as const
+
+it.each(PAIRS)(
+  'examples/%s and examples/%s, deployed, migrated, promoted and rolled back at the same moment under load, fail no request',
+  async (...pair) => {
+    const both = async (step: (name: string) => Promise<unknown>) => void (await Promise.all(pair.map(step)))
+    const loaded = await Promise.all(pair.map(async name => ({ name, load: await loadOn(name) })))
+    await both(async name => {
+      const { folder, example, story } = get(name)
+      await setVersion(folder, example, '0.2.0')
+      if (story.migration) await writeFile(join(folder, 'app/migrations', story.migration.file), story.migration.text)
+      await task(name, 'deploy')
+    })
+    await both(async name => {
+      const { migration, migrated } = get(name).story
+      const output = await task(name, 'migrate', '--slot', 'green', '--verbose')
+      expect(output).toContain(migrated)
+      expect(output).not.toContain('001_')
+      if (migration) expect(output).toContain(`${migration.file} ...`)
+    })
+    await both(name => task(name, 'promote', 'green'))
+    await both(async name => {
+      expect(await task(name, 'status')).toMatch(/green.*0\.2\.0/)
+      expect(await page(name, '/health')).toEqual({ version: '0.2.0' })
+      expect(await page(name)).toEqual(get(name).story.page)
+    })
+    await both(name => task(name, 'rollback'))
+    for (const { name, load } of loaded) {
+      const report = await load.stop()
+      expect.soft(failures(report), name).toEqual([])
+      expect.soft(report.endedBy, name).toBe('stop')
+      expect.soft(report.sent, name).toBeGreaterThan(300)
+      // One client of fresh connections, so its responses come in the order of its requests.
+      expect
+        .soft(
+          report.kinds.fresh.seen.map(seen => seen.value),
+          name,
+        )
+        .toEqual(['0.1.0', '0.2.0', '0.1.0'])
+      expect.soft(await page(name), name).toEqual(get(name).story.page)
+    }
+  },
+)
+
+it.each(names.filter(name => STORIES[name]?.console))(
+  'examples/%s: the console of a slot shows what users stored',
+  async name => {
+    const { folder, example, story } = get(name)
+    const session = example.console ?? expect.fail('no console')
+    const console = inTerminal([process.execPath, TASK, 'console', 'green'], folder, environment())
+    expect(await typeInto(console, session)).toBe(story.console)
+  },
+)
+
+it('the control, a restart of a live slot, loses requests under the same load', async () => {
+  const load = await loadOn('python')
+  await asRoot('systemctl restart notes@blue.service')
+  await asRoot('until curl -sf http://127.0.0.1:4400/health; do sleep 0.1; done')
+  expect((await load.stop()).failed).toBeGreaterThan(0)
+})
+
+it('a stop lets every example finish the requests in flight', async () => {
+  const stop = async (name: string) => {
+    const { app, port } = get(name).story
+    const response = host.exec(`curl -sS -w " %{http_code}" "http://127.0.0.1:${port}/slow?ms=4000"`)
+    await asRoot(
+      `until ss -Htn 'sport = :${port}' | grep -q ESTAB; do sleep 0.1; done; systemctl stop ${app}@blue.service`,
+    )
+    const after = await asRoot(`systemctl show -p Result --value ${app}@blue.service; ss -Hltn 'sport = :${port}'`)
+    return { name, body: (await response).stdout, after: after.trim() }
+  }
+  for (const { name, body, after } of await Promise.all(names.map(stop))) {
+    expect.soft(body, name).toMatch(/"slept":true.* 200$/s)
+    expect.soft(after, name).toBe('success')
+  }
+})

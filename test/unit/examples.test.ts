@@ -1,0 +1,69 @@
+/** What each folder of `examples/` promises: a short Taskfile, and a README that explains it. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { copyExample, EXAMPLES, setVersion } from '../../dev/examples.ts'
+
+const HOME = fileURLToPath(new URL('../..', import.meta.url))
+const example = (name: string) => EXAMPLES.find(one => one.name === name) ?? expect.fail(`no example ${name}`)
+
+it('every folder of examples/ is an example that the tests and the rehearsal know', () => {
+  expect(EXAMPLES.map(({ name }) => name).sort()).toEqual(readdirSync(join(HOME, 'examples')).sort())
+})
+
+const own = EXAMPLES.filter(({ name }) => existsSync(join(HOME, 'examples', name, 'Taskfile.ts')))
+
+describe.each(own)('the example $name', ({ name, site, packages, builder }) => {
+  const read = (file: string) => readFileSync(join(HOME, 'examples', name, file), 'utf8')
+  const taskfile = read('Taskfile.ts')
+  const readme = read('README.md')
+
+  it('has a Taskfile of at most 30 lines', () => {
+    expect(taskfile.trimEnd().split('\n').length).toBeLessThanOrEqual(30)
+  })
+
+  it('has a README that mentions every option of the Taskfile, the packages of the host and the tools of the build', () => {
+    const options = [...taskfile.matchAll(/\b(\w+): /g)].map(([, option = '']) => option)
+    const known = new Set(['app', 'host', 'build', 'runtime', 'path', 'blue', 'green', 'port', 'configFile', 'site'])
+    expect(options).toContain('start')
+    expect(options.filter(option => !known.has(option) && !readme.includes(option))).toEqual([])
+    if (packages.length > 0) expect(readme).toContain(`apt-get install ${packages.join(' ')}\n`)
+    if (builder) expect(readme).toContain(`apt-get install ${builder.package}`)
+    expect(taskfile).toContain(`nginx({ site: '${site}' })`)
+  })
+
+  it('has ports of its own, so that it can share a host with every other example', () => {
+    const portsOf = (text: string): unknown[] => [...text.matchAll(/port: (\d+)/g)].map(([, port]) => port)
+    const others = EXAMPLES.filter(one => one.name !== name).map(one => {
+      const [path = ''] = Object.keys(one.parts)
+      return readFileSync(join(HOME, path.endsWith('.ts') ? path : join(path, 'Taskfile.ts')), 'utf8')
+    })
+    expect(portsOf(taskfile)).toHaveLength(2)
+    for (const port of portsOf(taskfile)) expect(others.flatMap(portsOf)).not.toContain(port)
+  })
+})
+
+it.each(EXAMPLES)('a copy of the example $name gets another version', async one => {
+  const folder = await copyExample(one)
+  try {
+    await setVersion(folder, one, '7.8.9')
+    const copied = await readFile(join(folder, one.versionFile), 'utf8')
+    expect(copied).toContain('7.8.9')
+    expect(copied).not.toContain('0.1.0')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+it('a version that is not in the file is an error, because the old version again would show nothing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-version-'))
+  try {
+    await writeFile(join(folder, 'VERSION'), 'unreleased\n')
+    await expect(setVersion(folder, { ...example('go'), versionFile: 'VERSION' }, '0.2.0')).rejects.toThrow('no line')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
