@@ -2,50 +2,37 @@
  * The rehearsal: deploys a real release to a throw-away host, promotes it under load, rolls it back, runs migrations and opens a console, with the same
  * commands and Taskfile that a team uses. Prints the measurements, and cleans up.
  *
- *     npm run rehearse              on a container
- *     npm run rehearse -- --vagrant on the machine of vagrant/Vagrantfile
- *     npm run rehearse -- --keep    keeps the host, and prints how to log in
+ *     npm run rehearse                   the Elixir release of examples/life, on a container
+ *     npm run rehearse -- --example node another example
+ *     npm run rehearse -- --vagrant      on the machine of vagrant/Vagrantfile
+ *     npm run rehearse -- --keep         keeps the host, and prints how to log in
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { on, once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, stripVTControlCharacters } from 'node:util'
-import { type Load, type Report, startLoad } from '../dev/load.ts'
+import { inTerminal, typeInto } from '../dev/console.ts'
+import { copyExample, installCommand, setVersion } from '../dev/examples.ts'
+import { findProgram } from '../dev/install.ts'
+import { type Load, startLoad } from '../dev/load.ts'
 import { openRehearsalHost, type RehearsalHost } from './machine.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
+import { type Measured, summary, verdict } from './summary.ts'
 
-const HOME = fileURLToPath(new URL('..', import.meta.url))
-const TASK = join(HOME, 'bin', 'task.mjs')
-const CLIENTS = { keepAlive: 4, post: 2, fresh: 2, slow: 2, socket: 50 }
+const TASK = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
-const flags = readFlags()
+const options = readFlags()
+const { example } = options
 
-function readFlags() {
+function readFlags(): Options {
   try {
-    const options = { keep: { type: 'boolean', default: false }, vagrant: { type: 'boolean', default: false } } as const
-    return parseArgs({ options }).values
+    return readOptions(process.argv.slice(2))
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\nnpm run rehearse -- [--vagrant] [--keep]\n`)
+    process.stderr.write(`${messageOf(error)}\n${USAGE}\n`)
     process.exit(2)
   }
-}
-
-/** Copies the Taskfile and the application to a temporary folder, so that the version can be changed without touching the checkout. */
-async function copyProject(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'switchyard-rehearsal-'))
-  await cp(join(HOME, 'Taskfile.ts'), join(folder, 'Taskfile.ts'))
-  await cp(join(HOME, 'examples', 'life'), join(folder, 'examples', 'life'), { recursive: true })
-  return folder
-}
-
-async function setVersion(folder: string, version: string): Promise<void> {
-  const path = join(folder, 'examples', 'life', 'mix.exs')
-  const text = await readFile(path, 'utf8')
-  await writeFile(path, text.replace(/version: "[^"]*"/, `version: "${version}"`))
 }
 
 /**
@@ -56,86 +43,60 @@ async function setVersion(folder: string, version: string): Promise<void> {
 async function task(folder: string, host: RehearsalHost, ...args: readonly string[]): Promise<number> {
   print(`\n$ npx task ${args.join(' ')}`)
   const startedAt = performance.now()
-  running = start(folder, host, process.execPath, [TASK, ...args], 'inherit')
-  const [code] = await once(running, 'close')
-  running = undefined
-  if (code !== 0) throw new Error(`task ${args.join(' ')} failed with exit code ${code}`)
+  await finished(
+    `task ${args.join(' ')}`,
+    spawn(process.execPath, [TASK, ...args], { cwd: folder, env: environment(host), stdio: 'inherit' }),
+  )
   return performance.now() - startedAt
 }
 
-/** Opens the console of a slot in a pseudo-terminal (script(1)), enters one line, exits, and resolves to the line's result. */
-async function typeInto(folder: string, host: RehearsalHost, slot: string, line: string): Promise<string> {
-  print(`\n$ npx task console --slot ${slot}`)
-  const command = [process.execPath, TASK, 'console', '--slot', slot].map(arg => `'${arg}'`).join(' ')
-  const console = start(folder, host, 'script', ['-qec', command, '/dev/null'], 'pipe')
-  running = console
-  let output = ''
-  const printed = async (pattern: RegExp) => {
-    for await (const [chunk] of on(console.stdout ?? console, 'data', { close: ['end'] })) {
-      output += chunk
-      if (pattern.test(output)) return
-    }
-    throw new Error(`The console exited without printing ${pattern}:\n${output}`)
-  }
-  await printed(/iex\([^)]*\)\d*>/)
-  console.stdin?.write(`${line}\n`)
-  // The console echoes the line first; only the next prompt shows that the result is complete.
-  await printed(/iex\([^)]*\)2>/)
-  console.stdin?.write('\x03')
-  await printed(/\(a\)bort/)
-  console.stdin?.write('a\n')
-  await once(console, 'close')
+/** Waits for a command, which an interruption then waits for too. */
+async function finished(name: string, child: ChildProcess): Promise<void> {
+  running = child
+  const [code] = await once(child, 'close')
   running = undefined
-  const [, result] = /^"(.*)"$/m.exec(stripVTControlCharacters(output).replaceAll('\r', '')) ?? []
-  if (result === undefined) throw new Error(`The console printed no result:\n${output}`)
-  return result
+  if (code !== 0) throw new Error(`${name} failed with exit code ${code}`)
 }
 
-/** Starts a command in the project's folder, with the rehearsal's host in its environment. */
-function start(
-  folder: string,
-  host: RehearsalHost,
-  command: string,
-  args: readonly string[],
-  stdio: 'inherit' | 'pipe',
-) {
-  const env = { ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
-  return spawn(command, args, { cwd: folder, env, stdio })
+/** Installs the packages that the example needs on the host, as its README says. */
+async function install(host: RehearsalHost, packages: readonly string[]): Promise<void> {
+  print(`\nInstalling on the host: ${packages.join(', ')}`)
+  // The host's account has sudo without a password.
+  const command = `sudo bash -c '{ ${installCommand(packages)}; } > /tmp/install.log 2>&1 || { cat /tmp/install.log >&2; exit 1; }'`
+  await finished(
+    'The installation',
+    spawn('ssh', ['-F', host.sshConfigFile, host.alias, command], { stdio: 'inherit' }),
+  )
 }
+
+/** Opens the console of a slot, enters the line of the example, leaves it, and prints what it showed. */
+async function useConsole(folder: string, host: RehearsalHost, slot: string): Promise<void> {
+  if (!example.console) return
+  print(`\n$ npx task console --slot ${slot}`)
+  const console = inTerminal([process.execPath, TASK, 'console', '--slot', slot], folder, environment(host))
+  running = console
+  const result = await typeInto(console, example.console)
+  running = undefined
+  print(`> ${example.console.line}\n${result}`)
+}
+
+/** The rehearsal's host in the environment of its commands. */
+const environment = (host: RehearsalHost) => ({ ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile })
 
 /** The running command, which an interruption waits for. */
 let running: ChildProcess | undefined
 
 /** Runs `work` under load, which starts one second before it and ends one second after it. */
-async function underLoad(url: string, work: () => Promise<number>): Promise<{ report: Report; took: number }> {
-  const load: Load = await startLoad({ url, clients: CLIENTS, headers: ['life-version'], maxSeconds: 120 })
+async function underLoad(url: string, work: () => Promise<number>): Promise<Measured> {
+  const { clients, site, versionHeader } = example
+  const load: Load = await startLoad({ url, host: site, clients, headers: [versionHeader], maxSeconds: 120 })
   await pause(1_000)
   const took = await work()
   await pause(1_000)
-  return { report: await load.stop(), took }
+  return { report: await load.stop(), sockets: clients.socket ?? 0, took }
 }
 
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
-
-/** Summarises what the load generator measured during a switch. */
-function summary(title: string, { report, took }: { report: Report; took: number }): string {
-  const { socket, ...requests } = report.kinds
-  const sent = Object.values(requests).reduce((sum, kind) => sum + kind.sent, 0)
-  const failed = Object.values(requests).reduce((sum, kind) => sum + kind.failed, 0)
-  // Two clients send requests concurrently, so a response of the old version can arrive after the first of the new one.
-  const versions = [...new Set(requests.fresh.seen.map(seen => seen.value))].join(' then ')
-  const reasons = Object.values(requests).flatMap(kind => Object.entries(kind.reasons))
-  const [before = '', after = ''] = [requests.fresh.seen.at(0)?.value, requests.fresh.seen.at(-1)?.value]
-  const ofVersion = (version: string) => requests.fresh.seen.filter(seen => seen.value === version)
-  const lastOld = Math.max(...ofVersion(before).map(seen => seen.lastAnsweredAt))
-  const firstNew = Math.min(...ofVersion(after).map(seen => seen.firstAnsweredAt))
-  return [
-    `${title}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
-    `  WebSockets: ${CLIENTS.socket - report.drops.length} of ${CLIENTS.socket} kept, ${socket.sent} messages sent, ${socket.failed} failed`,
-    `  fresh connections saw ${versions}, the last answer of one and the first of the other ${Math.round(Math.abs(firstNew - lastOld))} ms apart`,
-    `  switched at ${new Date(firstNew).toISOString().slice(11, 23)} UTC; the whole command took ${Math.round(took)} ms`,
-  ].join('\n')
-}
 
 class Interrupted extends Error {}
 
@@ -147,7 +108,7 @@ const interruption = new Promise<never>((_, reject) => {
     process.once(signal, () => {
       interrupted = true
       const stop = () =>
-        reject(new Interrupted(flags.keep ? 'Interrupted.' : 'Interrupted: the throw-away host is gone.'))
+        reject(new Interrupted(options.keep ? 'Interrupted.' : 'Interrupted: the throw-away host is gone.'))
       if (!running) return stop()
       running.once('close', stop)
       // The terminal sends Ctrl-C to the command too; a second signal would terminate it before it has cleaned up.
@@ -158,9 +119,13 @@ const interruption = new Promise<never>((_, reject) => {
 interruption.catch(() => undefined)
 
 async function rehearse(): Promise<boolean> {
+  const { builder } = example
+  const found = builder && (await findProgram(builder.package, builder.program))
+  if (found && 'missing' in found)
+    throw new Error(`This machine cannot build the example ${example.name}: ${found.missing}.`)
   print('Creating a throw-away host with sshd, systemd and nginx.')
   const host = await openRehearsalHost({
-    ...flags,
+    ...options,
     watch(child) {
       running = child
       child.once('close', () => {
@@ -171,10 +136,10 @@ async function rehearse(): Promise<boolean> {
   let folder: string | undefined
   try {
     if (interrupted) return await interruption
-    folder = await copyProject()
+    folder = await copyExample(example)
     return await Promise.race([play(host, folder), interruption])
   } finally {
-    if (flags.keep) {
+    if (options.keep) {
       print(`\nThe host was kept. Log in:    ${host.enter}\nDelete it: ${host.remove}`)
       if (folder) print(`Project:   ${folder}`)
     } else {
@@ -187,25 +152,25 @@ async function rehearse(): Promise<boolean> {
 async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   const run = (...args: string[]) => task(folder, host, ...args)
 
+  if (example.packages.length > 0) await install(host, example.packages)
   await run('setup')
   await run('deploy')
-  await run('promote', 'blue')
   await run('migrate', '--slot', 'blue')
-  await setVersion(folder, '0.1.1')
+  await run('promote', 'blue')
+  await setVersion(folder, example, '0.1.1')
   await run('deploy')
   await run('migrate', '--slot', 'green')
   const promoted = await underLoad(host.url, () => run('promote', 'green'))
   await run('status')
   const back = await underLoad(host.url, () => run('rollback'))
-  const line = '"this is #{node()}, version #{Life.version()}"'
-  print(`> ${line}\n${await typeInto(folder, host, 'green', line)}`)
+  await useConsole(folder, host, 'green')
   await run('status')
 
   print(`\nResults on ${host.description}:`)
   print(summary('promote green (0.1.0 to 0.1.1)', promoted))
   print(summary('rollback (0.1.1 to 0.1.0)', back))
-  const lost = [promoted, back].some(({ report }) => report.failed > 0 || report.drops.length > 0)
-  print(lost ? '\nRequests or WebSockets were lost.' : '\nNothing was lost: 0 requests failed, 0 WebSockets cut.')
+  const { lost, sentence } = verdict([promoted, back])
+  print(`\n${sentence}`)
   return !lost
 }
 

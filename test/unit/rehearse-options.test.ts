@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest'
+import { readOptions, USAGE } from '../../vagrant/options.ts'
+
+describe('the options of a rehearsal', () => {
+  it('select the Elixir release on a container by default', () => {
+    expect(readOptions([])).toMatchObject({ keep: false, vagrant: false, example: { name: 'life' } })
+  })
+
+  it.each(['life', 'python', 'node', 'go', 'ruby'])('select the example %s by its name', name => {
+    expect(readOptions(['--keep', '--example', name])).toMatchObject({ keep: true, example: { name } })
+    expect(USAGE).toContain(name)
+  })
+
+  it('refuse an unknown example, an example without a name, and an unknown flag', () => {
+    expect(() => readOptions(['--example', 'cobol'])).toThrow("There is no example 'cobol'.")
+    expect(() => readOptions(['--example'])).toThrow(/--example/)
+    expect(() => readOptions(['--exemple', 'node'])).toThrow(/--exemple/)
+  })
+})
