@@ -31,7 +31,7 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
     args: { promote: promoting },
     async run({ promote, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
       const record = liveState.records.find(found => found !== undefined && found.slot === live?.name)
-      const since = await sinceLive(context.folder, artifact.revision, record)
+      const since = await sinceLive(context.folder, artifact?.revision, record)
       const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
       const next = promote
         ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`
