@@ -91,10 +91,7 @@ interface Attempt {
   commit(log: Log): Promise<boolean | undefined>
 }
 
-function sendMissing(
-  { host, layout, deploy, artifact, contents, release }: UploadJob,
-  source: DiffSource,
-): Attempt {
+function sendMissing({ host, layout, deploy, artifact, contents, release }: UploadJob, source: DiffSource): Attempt {
   const work = workFolder(layout, release, deploy.id, source === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
   const mayWrite = deferred<Log>()
