@@ -240,7 +240,7 @@ export const slotFaults = catalogue({
   NO_SLOT_LIVE: fault<{ command: string }>({
     exitCode: 3,
     message: () => 'No slot is live yet, so the slot has to be named.',
-    hint: d => `Name one with --slot: \`npx task ${d.command} --help\` shows how.`,
+    hint: () => "Name one with `--slot`; the command's `--help` shows how.",
   }),
   LOG_CUT: fault<{ host: string; slot: string }>({
     exitCode: 1,
