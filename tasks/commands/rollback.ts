@@ -61,7 +61,7 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
     [takeLock, detectLive, found, ...steps, planned, switchTraffic(deps, planned)],
     {
       description:
-        'A promote in the other direction, to a release that is still running.\n' +
+        'A promote in the other direction, to a release that is still running. Nothing is stopped or started.\n' +
         'With a release: promotes it if the idle slot runs it, otherwise first starts it there, as `deploy --release` does.\n' +
         'Migrations are not run, in either direction.',
       examples: ['rollback', 'rollback 0.1.1', 'rollback --dry-run'],
