@@ -191,7 +191,7 @@ export interface HostSetting extends Pick<RunSetting, 'signal' | 'confirm'> {
 
 /**
  * A check that runs on the machine, in the same script and before anything is changed: before each script that writes, each command of `$`, and the
- * rename of `put` and `write`. `$readonly`, `spawn` and `attach` are not guarded.
+ * renames of `put`, `write` and `putFolder`. `$readonly`, `spawn` and `attach` are not guarded.
  */
 export interface Guard {
   /** One line of bash that exits if nothing may be changed any more; undefined if there is nothing to check. Throws a `Fault` to refuse at once. */

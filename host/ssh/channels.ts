@@ -278,7 +278,10 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
           await dropSpares()
           return anywhere(tracked, open)
         })
-        .catch(noSession)
+        .catch((error: Error) => {
+          refillSpares()
+          return noSession(error)
+        })
       opened.wrapper.once('close', refillSpares)
       return opened
     },

@@ -18,6 +18,16 @@ export const copies = task('Copy both ways', {
   },
 })
 `
+/** Records the names of the modules that Node imports. */
+const RECORDER = `
+import { register } from 'node:module'
+register('data:text/javascript,' + encodeURIComponent(\`
+  import { appendFileSync } from 'node:fs'
+  export async function resolve(name, context, next) {
+    appendFileSync(process.env.RECORD, name + '\\\\n')
+    return next(name, context)
+  }\`))
+`
 let site: Site
 
 const run = async (code: number, ...args: string[]) => {
@@ -85,6 +95,25 @@ describe('task pending', () => {
     expect(await run(1, 'pending')).toMatch(/does not have the commit \w{10} of the live release[\s\S]*git fetch/)
     expect((await site.taskWith({ SSH_CONFIG: '/dev/null' }, 'pending', '--ref', 'none')).code).toBe(2)
   })
+})
+
+it('only a command that copies loads ssh2-sftp-client: a deploy does not', async () => {
+  const recorder = join(site.folder, 'recorder.mjs')
+  await writeFile(recorder, RECORDER)
+  await mkdir(join(site.folder, 'up'))
+  const loaded = async (command: string) => {
+    const record = join(site.folder, `loaded-by-${command}`)
+    const ended = await site.taskWith({ NODE_OPTIONS: `--import ${recorder}`, RECORD: record }, command)
+    expect(ended, `${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
+    const names = (await readFile(record, 'utf8')).split('\n')
+    return ['ssh2', 'ssh2-sftp-client'].filter(name => names.includes(name))
+  }
+  expect(await loaded('deploy')).toEqual(['ssh2'])
+  await writeFile(join(site.folder, 'up', 'large'), '')
+  expect(await loaded('copies')).toEqual(['ssh2', 'ssh2-sftp-client'])
+  await rm(join(site.folder, 'up'), { recursive: true })
+  await rm(join(site.folder, 'down'), { recursive: true })
+  await site.host.exec('rm -r /srv/life/up')
 })
 
 it('a task of the Taskfile copies folders and files both ways, and a dry run prints that', async () => {
