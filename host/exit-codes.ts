@@ -31,6 +31,9 @@ export const EXIT = {
   migration: { cutShort: 94, timedOut: 95, lost: 98, busy: 99 },
   /** The output of the script is that of the command that failed. */
   setup: { refused: 71, takenBack: 72, notBack: 73, busy: 74, gone: 75 },
-  /** Why a router cannot switch. `stale`: the running process has another route than the file on the host. `refused`: it rejected the new one. */
-  router: { missing: 80, down: 81, invalid: 82, notReloaded: 83, guarded: 84, stale: 85, refused: 86 },
+  /**
+   * Why a router cannot switch. `stale`: the running process has another route than the file on the host. `refused`: it rejected the new one. `outdated`:
+   * its files were installed by a version that could do less.
+   */
+  router: { missing: 80, down: 81, invalid: 82, notReloaded: 83, guarded: 84, stale: 85, refused: 86, outdated: 87 },
 } as const

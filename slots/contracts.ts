@@ -193,6 +193,27 @@ export interface Answer {
   readonly location?: string
 }
 
+/** The maintenance of a site: the public gets a page instead of the application. */
+export interface SiteMaintenance {
+  readonly by: string
+  /** When it began: ISO 8601, UTC. */
+  readonly since: string
+  /** Shown on the page. One line. */
+  readonly message: string
+  /** The networks, in CIDR notation, whose clients reach the application. */
+  readonly allow: readonly string[]
+  /** Seconds after which clients should ask again. */
+  readonly retryAfter: number
+}
+
+/** A response to a client from outside. */
+export interface OutsideAnswer {
+  /** HTTP status; 0 if there was no response. */
+  readonly status: number
+  /** Whether it is the page of the maintenance. */
+  readonly maintenance: boolean
+}
+
 export interface Router {
   /**
    * Resolves to the router's own state; `slot` is undefined if there is no route yet.
@@ -240,6 +261,21 @@ export interface Router {
    * the file. `setup` refuses to run while there is one, and `doctor` reports them.
    */
   conflicts?(): Query<readonly Fault[]>
+  /** Resolves to the maintenance of the site; undefined while there is none. A router has all methods for a maintenance, or none of them. */
+  maintenance?(): Query<SiteMaintenance | undefined>
+  /**
+   * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After` and a page, whatever they request. The live slot still
+   * gets the requests of clients in `allow`, and those that come from the host itself without the header `X-Forwarded-For`, such as ours. `/deployment_id`
+   * is answered as always, and the route can be changed. It survives a restart of the router. No other request is lost or delayed, because nothing is
+   * reloaded; open connections and WebSockets continue.
+   *
+   * @throws Fault if the site was installed by a version that cannot do this, until the next `setup`; nothing is changed then
+   */
+  beginMaintenance?(maintenance: SiteMaintenance): Query<void>
+  /** Ends the maintenance. Does nothing if there is none. */
+  endMaintenance?(): Query<void>
+  /** Requests a path as a client from outside that is in no network of `allow`: with the header `X-Forwarded-For`. */
+  outside?(path: string): Query<OutsideAnswer>
   provision(facts: HostFacts): Provision
 }
 

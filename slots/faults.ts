@@ -12,6 +12,8 @@ export const PORT_ADVICE =
 
 const list = (names: readonly string[]) => names.join(', ')
 
+const answered = (status: number) => (status === 0 ? 'no answer' : `status ${status}`)
+
 /** The first line of a command's output that is marked as an error, or the last line. */
 const errorLine = (output: string): string => {
   const lines = output.split('\n').filter(Boolean)
@@ -74,7 +76,7 @@ export const slotFaults = catalogue({
   }),
   CLOSED: fault<{ host: string } & Maintenance>({
     exitCode: 3,
-    message: d => `${d.by} closed ${d.host} for maintenance at ${d.since}: ${d.reason}.`,
+    message: d => `${d.by} closed ${d.host} for deploys at ${d.since}: ${d.reason}.`,
     hint: () => 'Wait until it is open again, or open it with `npx task unlock`.',
   }),
   OVERTAKEN: fault<{ host: string; owner: LockOwner | undefined }>({
@@ -237,7 +239,7 @@ export const slotFaults = catalogue({
     message: d => `The runtime of this project does not support \`${d.verb}\`.`,
     hint: () => 'Remove this task from the Taskfile, or write your own.',
   }),
-  NO_SLOT_LIVE: fault<{ command: string }>({
+  NO_SLOT_LIVE: fault<object>({
     exitCode: 3,
     message: () => 'No slot is live yet, so the slot has to be named.',
     hint: () => "Name one with `--slot`; the command's `--help` shows how.",
@@ -251,6 +253,27 @@ export const slotFaults = catalogue({
     exitCode: 1,
     message: d => `The program that follows the log of ${d.slot} on ${d.host} ended with exit code ${d.code}.`,
     hint: () => 'Run the command again; if it ends again, check `journalctl --verify` on the host.',
+  }),
+  ROUTER_CANNOT: fault<{ verb: string }>({
+    exitCode: 2,
+    message: d => `The router of this project does not support \`${d.verb}\`.`,
+    hint: () => 'Remove this task from the Taskfile, or write your own.',
+  }),
+  MAINTENANCE_FLAGS: fault<{ flag: string }>({
+    exitCode: 2,
+    message: d => `\`${d.flag}\` is only for the begin of a maintenance.`,
+    hint: d => `Run \`npx task maintenance on ${d.flag} ...\`, or leave the flag out.`,
+  }),
+  MAINTENANCE_UNVERIFIED: fault<{ host: string; on: boolean; status: number }>({
+    exitCode: 1,
+    message: ({ host, on, status }) =>
+      on
+        ? `The site on ${host} was put into maintenance, but a client from outside gets ${answered(status)} instead of the page.`
+        : `The maintenance of the site on ${host} was ended, but a client from outside still gets its page.`,
+    hint: ({ on }) =>
+      on
+        ? 'The maintenance was taken back. Run `npx task doctor`: the router may not have read what `npx task setup` installed.'
+        : 'Run `npx task doctor`, and reload the router on the host: it may not have read what `npx task setup` installed.',
   }),
   ROLLBACK_NOWHERE: fault<{ slot: string; why: string; hint: string }>({
     exitCode: 3,

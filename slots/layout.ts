@@ -12,7 +12,7 @@ export interface Layout {
   readonly lock: string
   /** Names the newest migration of all slots. The file with `.lock` appended is locked while one starts. */
   readonly migration: string
-  /** Exists while the host is closed for maintenance. */
+  /** Exists while the host is closed for deploys. */
   readonly maintenance: string
   /** Owned by the router plugin. */
   readonly router: string

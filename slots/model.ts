@@ -127,6 +127,7 @@ export interface JournalEvent {
     | 'repair'
     | 'lock'
     | 'unlock'
+    | 'maintenance'
   /** The slot concerned; for a promote, the one that the traffic went to. */
   readonly slot: string
   /** For a promote: the slot that was live before. */

@@ -8,16 +8,14 @@ import type { Context } from './context.ts'
 /**
  * The named slot, else the live one.
  *
- * @param command the name of the command, for messages
  * @throws LIVE_UNKNOWN if the router, the public answer and the records do not agree; NO_SLOT_LIVE
  */
 export async function namedOrLive<S extends string>(
   { slots, readings }: Pick<Context<S>, 'slots' | 'readings'>,
   named: Slot<S> | undefined,
-  command: string,
 ): Promise<Slot<S>> {
   if (named) return named
   const { live } = resolveLive(await readings(), slots)
-  if (!live) throw slotFaults.NO_SLOT_LIVE({ command })
+  if (!live) throw slotFaults.NO_SLOT_LIVE({})
   return live
 }

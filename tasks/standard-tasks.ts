@@ -7,6 +7,7 @@ import { exec } from './commands/exec.ts'
 import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
 import { logs } from './commands/logs.ts'
+import { maintenance } from './commands/maintenance.ts'
 import { migrate } from './commands/migrate.ts'
 import { pending } from './commands/pending.ts'
 import { promote } from './commands/promote.ts'
@@ -79,5 +80,6 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     pending: pending(deps),
     lock: lock(deps, locked),
     unlock: unlock(deps),
+    maintenance: maintenance(deps),
   }
 }

@@ -72,6 +72,23 @@ export const routerFaults = catalogue({
     hint: () => 'Check `npx task status`, and `systemctl status nginx` on the host.',
     detail: d => d.output,
   }),
+  MAINTENANCE_NOT_SET_UP: fault<{ host: string; path: string }>({
+    exitCode: 3,
+    message: d =>
+      `The router on ${d.host} is not set up for a maintenance of this site: ${d.path} is missing, or was installed with another version or page.`,
+    hint: () =>
+      'Run `npx task setup`, or `npx task setup --dry-run` to preview the changes. Nothing was changed, and the traffic can still be switched.',
+  }),
+  MAINTENANCE_PAGE_UNREADABLE: fault<{ path: string; why: string }>({
+    exitCode: 2,
+    message: d => `The maintenance page ${d.path} cannot be read: ${d.why}.`,
+    hint: () => 'Correct `maintenancePage` of the router in the Taskfile: its path is relative to the Taskfile.',
+  }),
+  MAINTENANCE_PAGE_TOO_LARGE: fault<{ path: string; size: number; most: number }>({
+    exitCode: 2,
+    message: d => `The maintenance page ${d.path} has ${d.size} bytes; HAProxy can answer with at most ${d.most}.`,
+    hint: () => 'Make it smaller: link to its images and styles on another host instead of including them.',
+  }),
   ROUTE_UNREADABLE: fault<{ host: string; why: string }>({
     exitCode: 3,
     message: d => `Cannot read which slot the router on ${d.host} sends traffic to: ${d.why}`,

@@ -7,8 +7,10 @@ import {
   curlArgs,
   get,
   getFollowing,
+  getOutside,
   type Place,
   parseAnswer,
+  parseOutside,
   parsePublicFollowed,
   parseVerification,
   verifyLoop,
@@ -24,7 +26,7 @@ export interface SiteAccess {
   readonly moved: Map<string, URL>
 }
 
-interface SiteQueries extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'verify' | 'site'>> {
+interface SiteQueries extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' | 'verify' | 'site' | 'outside'>> {
   place(): Place
   /**
    * For the script of `Router.check`: two scripts that detect that the router answers `path` itself, for example with a password prompt. `begin` starts the
@@ -61,6 +63,10 @@ export function siteQueries(context: PluginContext, { url, address, generations,
       },
     }),
     curl: path => curlArgs(place(), path),
+    outside: path => ({
+      script: getOutside(place(), path),
+      read: ({ stdout }) => parseOutside(stdout, place().url),
+    }),
     get site() {
       const { host, protocol } = place().url
       return { host, https: protocol === 'https:' }

@@ -2,7 +2,7 @@
 import { clock } from '../../host/clock.ts'
 import { program } from '../../host/program.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
-import type { Answer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
+import type { Answer, OutsideAnswer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
 import { headerInput } from '../../slots/health/headers.ts'
 
 /** Timeout of one request, in seconds. */
@@ -21,15 +21,14 @@ export interface Place {
  */
 export function get(place: Place, path: string, timeout: number | Script = TIMEOUT, headers: Headers = {}): Script {
   const options = ['-q', '-sS', '-i', ...CURL_OPTIONS, '--no-keepalive']
-  const request = sh.read`curl ${options} --max-time ${timeout} ${target(place, path)}`
-  return Object.keys(headers).length === 0 ? request : sh.read`${headerInput(headers)} | ${request} --config -`
+  return withHeaders(sh.read`curl ${options} --max-time ${timeout} ${target(place, path)}`, headers)
 }
 
 /**
  * Like `get`, but follows one redirect to HTTPS on the same host name, for example where certbot made the site HTTPS-only, and prints both responses.
  * It never contacts another machine.
  */
-export function getFollowing({ url, address }: Place, path: string): Script {
+export function getFollowing({ url, address }: Place, path: string, headers: Headers = {}): Script {
   const hosts = ['--connect-to', `${url.hostname}::${address}:`, '--connect-to', '::127.0.0.1:1']
   const options = [
     '-q',
@@ -43,10 +42,14 @@ export function getFollowing({ url, address }: Place, path: string): Script {
     '--proto-redir',
     '=https',
   ]
-  return sh.read`curl ${options} --max-time ${TIMEOUT} ${hosts} ${url.origin + path}`
+  return withHeaders(sh.read`curl ${options} --max-time ${TIMEOUT} ${hosts} ${url.origin + path}`, headers)
 }
 
 type Headers = NonNullable<VerifyLimits['headers']>
+
+const withHeaders = (request: Script, headers: Headers): Script =>
+  Object.keys(headers).length === 0 ? request : sh.read`${headerInput(headers)} | ${request} --config -`
+
 const STATUS = ['-q', '-s', '-o', '/dev/null', '-w', '%{http_code}\\n', '--max-time', 2]
 
 /** Prints the HTTP status of a path. The timeout is short: a server that denies access answers at once. */
@@ -102,6 +105,19 @@ export function parseFollowed(
     return { text: printed, to: undefined }
   const to = new URL(location, requested)
   return { text: to.hostname === requested.hostname && /^HTTP\//.test(body) ? body : '', to }
+}
+
+/** A client in a network that is reserved for documentation, as a proxy on the host would name it. */
+const OUTSIDE = { 'X-Forwarded-For': '192.0.2.1' }
+
+/** Requests a path as a client from outside, and follows one redirect like `getFollowing`. */
+export const getOutside = (place: Place, path: string): Script => getFollowing(place, path, OUTSIDE)
+
+/** Parses the output of `getOutside`. */
+export function parseOutside(printed: string, requested: URL): OutsideAnswer {
+  const { text, to } = parseFollowed(printed, requested)
+  const { status, headers } = parseAnswer(to !== undefined && text === '' ? printed : text)
+  return { status, maintenance: status === 503 && headers.get('x-maintenance') === 'on' }
 }
 
 export const NO_SLOT_LIVE = 'no slot is live'

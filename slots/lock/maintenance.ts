@@ -1,4 +1,4 @@
-/** Maintenance mode: while a file beside the lock exists, nobody gets the lock. The file says who closed the host, when and why. */
+/** A host that is closed for deploys: while a file beside the lock exists, nobody gets the lock. The file says who closed the host, when and why. */
 
 import type { Host } from '../../host/host.ts'
 import { capture, type Query } from '../../host/query.ts'

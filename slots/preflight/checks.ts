@@ -81,7 +81,7 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
     environment ? failed('environment', environment) : files(inspection),
     clock(evidence),
     ...measuring(inspection),
-    ...maintenance(evidence),
+    ...closedHost(evidence),
   ]
   if (!busy) return checks
   // While another run works on the host, these checks can fail temporarily.
@@ -98,9 +98,9 @@ function routerChecks({ router, warned = [] }: Evidence): Check[] {
   return warned.map(fault => ({ ...failed('router', fault), result: 'warn' }))
 }
 
-/** Uses the error of a run that checks for maintenance before its build, so that both report it alike. */
-const maintenance = ({ host, inspection: { closed } }: Evidence): Check[] =>
-  closed ? [failed('maintenance', slotFaults.CLOSED({ host, ...closed }))] : []
+/** Uses the error of a run that checks this before its build, so that both report it alike. */
+const closedHost = ({ host, inspection: { closed } }: Evidence): Check[] =>
+  closed ? [failed('closed', slotFaults.CLOSED({ host, ...closed }))] : []
 
 /** For a deploy, an unhealthy live slot is only a warning: the deploy may be the fix. */
 function liveCheck({ inspection, slots, live: { name }, health, load }: Evidence): Check {

@@ -32,7 +32,7 @@ export interface HostInspection {
   readonly environments: readonly string[]
   /** Who holds the lock now. */
   readonly busy: LockOwner | undefined
-  /** Who closed the host for maintenance. */
+  /** Who closed the host for deploys. */
   readonly closed?: Maintenance | undefined
   /** Whether the release is already on the host. */
   readonly uploaded: boolean

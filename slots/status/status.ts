@@ -3,12 +3,13 @@
 import { capture, caught, each, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
 import { age } from '../../runner/units.ts'
-import type { Runtime, Slot, SlotProcess } from '../contracts.ts'
+import type { Runtime, SiteMaintenance, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
 import { connections } from '../lifecycle/connections.ts'
 import { closed } from '../lock/maintenance.ts'
+import { describeMaintenance } from '../maintenance/site.ts'
 import { type Detached, newestMigration } from '../migration/detached.ts'
 import { describeMigration } from '../migration/migration.ts'
 import type { HealthResult, Maintenance } from '../model.ts'
@@ -39,15 +40,22 @@ export interface Status {
   /** The newest migration, with its state: `running`, `lost` (it left no result), or its exit code. */
   readonly migration: Detached | null
   /** Who closed the host for deploys, when and why; null while it is open. */
-  readonly maintenance?: Maintenance | null
+  readonly closed?: Maintenance | null
+  /** The maintenance of the site; null while there is none. */
+  readonly maintenance?: SiteMaintenance | null
 }
 
 type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'>
 
 /** Collects the status. Readings that disagree are part of the result, not an error. */
 export async function status<S extends string>(deps: StatusDeps<S>): Promise<Status> {
-  const { host, layout } = deps
-  const [read, migration, maintenance] = await host.all([readings(deps), newestMigration(layout), closed(layout)])
+  const { host, layout, router } = deps
+  const [read, migration, closedBy, maintenance] = await host.all([
+    readings(deps),
+    newestMigration(layout),
+    closed(layout),
+    router.maintenance?.(),
+  ])
   const live = agree(read) ? (read.router.slot ?? null) : null
   const slots = await slotStatuses(deps, read.records)
   return {
@@ -57,6 +65,7 @@ export async function status<S extends string>(deps: StatusDeps<S>): Promise<Sta
     readings: Object.fromEntries(readingLines(read)),
     slots: slots.map(slot => ({ ...slot, live: live === slot.slot })),
     migration: migration ?? null,
+    closed: closedBy ?? null,
     maintenance: maintenance ?? null,
   }
 }
@@ -136,11 +145,12 @@ export function statusTable(status: Status, columns?: number): string {
     ? wrapped(agreed, columns)
     : ['It is not certain which slot is live:', table(readings, { columns })]
   const slots = table(rows, { columns, head: HEAD })
-  return [slots, ...migrations, '', ...certain, ...closedLines(status, columns)].join('\n')
+  const maintenance = status.maintenance ? ['', ...wrapped(describeMaintenance(status.maintenance), columns)] : []
+  return [slots, ...migrations, '', ...certain, ...maintenance, ...closedLines(status, columns)].join('\n')
 }
 
-function closedLines({ host, maintenance }: Status, columns: number | undefined): string[] {
-  if (!maintenance) return []
-  const { by, since, reason } = maintenance
+function closedLines({ host, closed }: Status, columns: number | undefined): string[] {
+  if (!closed) return []
+  const { by, since, reason } = closed
   return ['', ...wrapped(`${by} closed ${host} for deploys at ${since}: ${reason}`, columns)]
 }

@@ -6,9 +6,10 @@ import type { TaskDeps } from '../context.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
 export const lock = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock<S>) =>
-  task('Close the host for maintenance', {
+  task('Close the host for deploys', {
     description:
-      'Until `unlock`, everybody who runs setup, deploy, promote, migrate or retire is refused and shown the reason.',
+      'Until `unlock`, everybody who runs setup, deploy, promote, migrate or retire is refused and shown the reason.\n' +
+      'The site stays open: `maintenance` closes that.',
     examples: ['lock --reason "new disks"'],
     args: { reason: arg.text('The reason to show to others') },
     needs: [takeLock],
@@ -21,7 +22,7 @@ export const lock = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock
   })
 
 export const unlock = <S extends string>({ task }: TaskDeps<S>) =>
-  task('Open the host again after maintenance', {
+  task('Open the host for deploys again', {
     async run({ host, layout, deploy, dryRun, note }) {
       await host.query(assertSetUp(layout))
       const previous = await open(host, layout)

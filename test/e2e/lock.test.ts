@@ -22,9 +22,9 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-it('a host in maintenance refuses deploys with the reason, until it is unlocked', async () => {
+it('a host that is closed for deploys refuses deploys with the reason, until it is unlocked', async () => {
   await run(0, 'lock', '--reason', 'new disks')
-  expect(await run(3, 'deploy')).toMatch(/closed .* for maintenance at .*: new disks/)
+  expect(await run(3, 'deploy')).toMatch(/closed .* for deploys at .*: new disks/)
   expect(await run(0, 'status')).toContain('new disks')
   expect(await run(0, 'unlock')).toContain('new disks')
   expect(await run(0, 'unlock')).toContain('it was open')
@@ -67,7 +67,7 @@ it('a run whose --lock-wait expires is refused, and names the holder', async () 
   )
 })
 
-it('a setup needs the lock too, and changes nothing while it is taken or the host is in maintenance', async () => {
+it('a setup needs the lock too, and changes nothing while it is taken or the host is closed for deploys', async () => {
   const unit = '/etc/systemd/system/life@.service'
   const changed = async () => (await site.host.exec(`grep -c 'by hand' ${unit}`)).stdout
   await site.host.exec(`echo '# by hand' >> ${unit}`)
@@ -78,7 +78,7 @@ it('a setup needs the lock too, and changes nothing while it is taken or the hos
     expect(await run(3, 'setup', '--lock-wait', '1s')).toContain(WAITING)
   }
   await run(0, 'lock', '--reason', 'new disks')
-  expect(await run(3, 'setup')).toMatch(/for maintenance .*: new disks/)
+  expect(await run(3, 'setup')).toMatch(/for deploys .*: new disks/)
   await run(0, 'unlock')
   expect(await changed()).toBe('1\n')
   await run(0, 'setup')

@@ -1,4 +1,4 @@
-/** What the program prints about a real host: hidden secrets, names of commands, maintenance, tables. */
+/** What the program prints about a real host: hidden secrets, names of commands, a closed host, tables. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -98,7 +98,7 @@ describe('F60 the output', () => {
   })
 })
 
-describe('a host in maintenance', () => {
+describe('a host that is closed for deploys', () => {
   const REASON = 'new\x1b[2J disks\x07\nerror: all is well [DONE]'
 
   it('is reported by status and doctor, and a deploy is refused before its build has ended', async () => {
@@ -106,13 +106,13 @@ describe('a host in maintenance', () => {
     const status = await succeeds(site, 'status')
     expect(status.stdout).toMatch(/closed \S+ for deploys at \S+: new disks/)
     const { data } = JSON.parse((await succeeds(site, 'status', '--json')).stdout.trimEnd().split('\n').at(-1) ?? '')
-    expect(data.maintenance).toMatchObject({ reason: REASON })
+    expect(data.closed).toMatchObject({ reason: REASON })
     const doctor = await site.task('doctor')
     expect(doctor.code, output(doctor)).toBe(3)
-    expect(doctor.stdout).toMatch(/^fail +maintenance +\S+ closed .* for maintenance at .*npx task open/m)
+    expect(doctor.stdout).toMatch(/^fail +closed +\S+ closed .* for deploys at .*npx task open/m)
     const refused = await underFault(site, () => site.taskWith({ SLOW: '1' }, 'deploy'), {
       exit: 3,
-      cause: /for maintenance.*new disks.*\[CLOSED\]/,
+      cause: /for deploys.*new disks.*\[CLOSED\]/,
       // This Taskfile exports `unlock` as `open`.
       next: /`npx task open`/,
       heal: () => succeeds(site, 'open'),
@@ -145,7 +145,7 @@ describe('a host in maintenance', () => {
     const text = await readFile(taskfile, 'utf8')
     await writeFile(taskfile, `${text}export const { preflight } = tasks\n`)
     const without = await checked('preflight').finally(() => writeFile(taskfile, text))
-    // The maintenance check has a shell of its own, whose close counts as one more although nothing waits for it.
+    // The check for a closed host has a shell of its own, whose close counts as one more although nothing waits for it.
     expect(withMaintenance).toBeLessThanOrEqual(without + 1)
   })
 })

@@ -3,15 +3,17 @@ import { isIP } from 'node:net'
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
-import { checked, fields, flag, hostName, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
+import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { GUARDED, guardOf } from '../guard.ts'
 import { liveLink } from '../live-link.ts'
+import { maintenanceByFiles } from '../maintenance.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
 import { type Application, configTest, requestAddress, siteFile, sitePath } from './files.ts'
+import { maintenanceMarker } from './maintenance.ts'
 import { apply, check, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
 
 export interface CaddyOptions {
@@ -44,6 +46,13 @@ export interface CaddyOptions {
    * @default '/etc/caddy/Caddyfile'
    */
   readonly config?: string
+  /**
+   * A page of your own for `task maintenance on`, an HTML file relative to the Taskfile. Each `{{ message }}` in it shows the text of `--message`.
+   *
+   * @example 'maintenance.html'
+   * @default a plain page with the message
+   */
+  readonly maintenancePage?: string
 }
 
 const OPTIONS = fields<CaddyOptions>({
@@ -54,6 +63,7 @@ const OPTIONS = fields<CaddyOptions>({
   ),
   include: optional(flag),
   config: optional(path),
+  maintenancePage: optional(text),
 })
 
 export function caddy(options: CaddyOptions): Plugin<Router> {
@@ -63,12 +73,18 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
   const access = { url, address: requestAddress(bind), generations: true, moved: new Map<string, URL>() }
   const create = (context: PluginContext): Router => {
     const { app, slots, layout } = context
-    return router(context, access, { app, slots, router: layout.router, site, url, bind, include, config })
+    const application = { app, slots, router: layout.router, site, url, bind, include, config }
+    return router(context, access, application, options.maintenancePage)
   }
   return { name: 'caddy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
 
-function router(context: PluginContext, site: SiteAccess, application: Application): Router {
+function router(
+  context: PluginContext,
+  site: SiteAccess,
+  application: Application,
+  maintenancePage: string | undefined,
+): Router {
   const queries = siteQueries(context, site)
   const { app, config, include } = application
   const link = liveLink(application.router, context.slots, (_, target) => target)
@@ -85,6 +101,12 @@ function router(context: PluginContext, site: SiteAccess, application: Applicati
       return queries.site
     },
     curl: queries.curl,
+    outside: queries.outside,
+    ...maintenanceByFiles(context, {
+      installed: [own],
+      needle: maintenanceMarker(application.router),
+      page: maintenancePage,
+    }),
     verify: queries.verify,
     check(path) {
       const place = queries.place()

@@ -5,6 +5,7 @@ import type { HostFile, Slot } from '../../../slots/contracts.ts'
 import { linkPath } from '../live-link.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
 import { caddyFaults } from './faults.ts'
+import { maintenanceRoutes } from './maintenance.ts'
 
 export interface Application {
   readonly app: string
@@ -78,7 +79,7 @@ const EXPLAINED = `# The name of one file, \`live/<slot>.<generation>\`, says wh
 /** A Caddyfile has no `\n`: its strings may contain line breaks. */
 const line = (text: string) => `"${text}\n"`
 
-function routes({ slots, router }: Application): string {
+function routes({ slots, router, bind }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
   const rows = slots.map(({ name, port }) => `\t\t~^/?live/(${name})\\.(.+)$ \${1} \${2} 127.0.0.1:${port}\n`)
@@ -90,7 +91,7 @@ function routes({ slots, router }: Application): string {
 	}
 	request_header @upgrade -Upgrade
 
-	# Caddy lists the folder, then checks that the file exists. If the link moves in between, the next pattern finds the new file.
+${maintenanceRoutes(plain('folder', router), bind)}	# Caddy lists the folder, then checks that the file exists. If the link moves in between, the next pattern finds the new file.
 	@live file {
 		root ${plain('folder', router)}
 		try_files ${look} ${look} ${look}

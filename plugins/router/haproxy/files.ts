@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import type { HostFacts, HostFile, Slot } from '../../../slots/contracts.ts'
 import { type Listener, listening } from '../listen.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
+import { maintenanceRules } from './maintenance-rules.ts'
 
 export interface Application {
   readonly app: string
@@ -22,6 +23,8 @@ export const FOLDER = '/etc/haproxy/switchyard'
 export const DROP_IN = '/etc/systemd/system/haproxy.service.d/switchyard.conf'
 
 export const mapPath = (router: string): string => posix.join(router, 'live.map')
+/** The page of the maintenance; HAProxy reads only files that end with `.cfg` by itself. */
+export const pagePath = (app: string): string => `${FOLDER}/${app}.maintenance.html`
 export const backendPath = (app: string): string => `${FOLDER}/${app}.cfg`
 /** The admin socket of the running process, for the deploying user. */
 export const socketPath = (app: string): string => `/run/haproxy/switchyard-${app}.sock`
@@ -106,7 +109,7 @@ backend ${backendName(site)}
     timeout server 1h
     timeout tunnel 1h
 
-    # One map lookup returns slot and generation, so they are always consistent.
+${maintenanceRules(router, pagePath(app))}    # One map lookup returns slot and generation, so they are always consistent.
     http-request set-var(txn.switchyard) str(live),map(${map})
     http-request set-var(txn.switchyard_slot) var(txn.switchyard),field(1,.)
     http-request set-var(txn.switchyard_generation) var(txn.switchyard),field(2,.,0)

@@ -2,7 +2,7 @@
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
-import { checked, fields, flag, hostName, isUrl, optional, path, thing } from '../../../runner/taskfile/shape.ts'
+import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
@@ -12,6 +12,7 @@ import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendName, backendPath, configTest, files, frontendPath, mapPath } from './files.ts'
+import { maintenanceByMaps, pageFile } from './maintenance.ts'
 import { apply, check, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
 
 export interface HaproxyOptions {
@@ -44,6 +45,14 @@ export interface HaproxyOptions {
    * @default '/etc/haproxy/haproxy.cfg'
    */
   readonly config?: string
+  /**
+   * A page of your own for `task maintenance on`, an HTML file relative to the Taskfile. Each `{{ message }}` in it shows the text of `--message`. `setup`
+   * installs it, so run that again when it changes; it may have 12 kB.
+   *
+   * @example 'maintenance.html'
+   * @default a plain page with the message
+   */
+  readonly maintenancePage?: string
 }
 
 const readable = (value: unknown): boolean => {
@@ -64,6 +73,7 @@ const OPTIONS = fields<HaproxyOptions>({
   include: optional(flag),
   url: optional(thing('a URL such as "https://life.example"', isUrl)),
   config: optional(path),
+  maintenancePage: optional(text),
 })
 
 export function haproxy(options: HaproxyOptions): Plugin<Router> {
@@ -74,18 +84,28 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
   const url = new URL(options.url ?? `http://${site}${requestAt.port === 80 ? '' : `:${requestAt.port}`}`)
   const access = { url, address: requestAt.address, generations: true, moved: new Map<string, URL>() }
   const create = (context: PluginContext): Router =>
-    router(context, access, {
-      app: context.app,
-      site,
-      slots: context.slots,
-      router: context.layout.router,
-      listen: include ? [] : entries,
-      config,
-    })
+    router(
+      context,
+      access,
+      {
+        app: context.app,
+        site,
+        slots: context.slots,
+        router: context.layout.router,
+        listen: include ? [] : entries,
+        config,
+      },
+      options.maintenancePage,
+    )
   return { name: 'haproxy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
 
-function router(context: PluginContext, site: SiteAccess, application: Application): Router {
+function router(
+  context: PluginContext,
+  site: SiteAccess,
+  application: Application,
+  maintenancePage: string | undefined,
+): Router {
   const queries = siteQueries(context, site)
   const map = mapPath(application.router)
   const switchTo = (route: Route): Query<void> => switchQuery(switchScript(application, route))
@@ -110,6 +130,8 @@ function router(context: PluginContext, site: SiteAccess, application: Applicati
       return queries.site
     },
     curl: queries.curl,
+    outside: queries.outside,
+    ...maintenanceByMaps(context, application, maintenancePage),
     verify: queries.verify,
     check(path) {
       const guard = guardOf(path, queries.place(), livePort(application))
@@ -125,7 +147,7 @@ function router(context: PluginContext, site: SiteAccess, application: Applicati
     },
     provision: facts => ({
       tools: { '/usr/sbin/haproxy': 'haproxy', socat: 'socat', curl: 'curl' },
-      files: files(application, facts),
+      files: [...files(application, facts), pageFile(application, context.folder, maintenancePage)],
       folders: [{ path: application.router, mode: 0o755 }],
       sudo: [configTest(application.config)],
       apply: [apply(application, facts.user)],

@@ -14,6 +14,7 @@ import {
   mapPath,
   socketPath,
 } from './files.ts'
+import { allowPath, mapPath as maintenanceMap } from './maintenance-rules.ts'
 
 export const { router: ROUTER_EXIT } = EXIT
 
@@ -39,9 +40,13 @@ export function parseRoute(text: string, slots: readonly string[]): Route | unde
   return slots.includes(slot) ? { slot, generation } : undefined
 }
 
-/** Sends one command to the admin socket and prints the response, including socat's stderr and, if HAProxy could not be reached, its exit code. */
+/** Sends its input to the admin socket and prints the response, including socat's stderr and, if HAProxy could not be reached, its exit code. */
+export const toSocket = (app: string): Script =>
+  sh.read`{ socat -t 5 -T 5 - ${`UNIX-CONNECT:${socketPath(app)}`} 2>&1 || echo "socat: exit $?"; }`
+
+/** Sends one command to the admin socket. */
 const runtimeCommand = ({ app }: Application, command: string | Script): Script =>
-  sh.read`{ printf '%s\\n' ${command} | socat -t 5 -T 5 - ${`UNIX-CONNECT:${socketPath(app)}`} 2>&1 || echo "socat: exit $?"; }`
+  sh.read`printf '%s\\n' ${command} | ${toSocket(app)}`
 
 /** Prints the port of the live slot; fails if no slot is live. */
 export const livePort = ({ router, slots }: Application): Script =>
@@ -104,6 +109,10 @@ fi
 ${guardEnd(guard)}`
 }
 
+/** Creates a map as the deploying user, unless it exists: HAProxy does not start without it. */
+const makeMap = (user: string, path: string, line: string): Script =>
+  sh.write`[ -e ${path} ] || runuser -u ${user} -- bash -c ${sh.write`umask 022; printf '%s' ${line && `${line}\n`} > ${path}`.text}`
+
 /**
  * Run as root: makes the running HAProxy read the installed files. Restarts it once, if it was not started with our folder, and reloads it from then on;
  * always tests the whole configuration first. After a failed reload the old process continues and `systemctl` reports no error, so the script waits until
@@ -127,7 +136,11 @@ if ! [ -e ${DROP_IN} ]; then
   if has_folder; then systemctl restart haproxy; fi
   exit 0
 fi
-if [ -d ${router} ] && ! [ -e ${map} ]; then runuser -u ${user} -- bash -c ${sh.write`umask 022; echo 'live none' > ${map}`.text}; fi
+if [ -d ${router} ]; then
+  ${makeMap(user, map, 'live none')}
+  ${makeMap(user, maintenanceMap(router), 'state off')}
+  ${makeMap(user, allowPath(router), '')}
+fi
 if ! [ -e /proc/net/if_inet6 ]; then for file in ${lenient}; do sed -i '/^ *bind \\[::]:/d' "$file"; done; fi
 ${configTest(config)} >&2
 if ! has_folder; then

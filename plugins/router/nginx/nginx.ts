@@ -4,6 +4,7 @@ import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../.
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { guardOf } from '../guard.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
+import { maintenanceByFiles } from '../maintenance.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
 import { check } from './check.ts'
@@ -12,7 +13,7 @@ import { reloadStrategy } from './reload-strategy.ts'
 import { defaultPaths, type Paths, programOf } from './site.ts'
 import type { Site } from './strategy.ts'
 import { symlinkStrategy } from './symlink-strategy.ts'
-import { plainWord } from './templates.ts'
+import { maintenanceMarker, plainWord } from './templates.ts'
 
 interface Common {
   /** The host name of the site, as in `server_name`. */
@@ -55,6 +56,13 @@ interface Common {
    * @default `enabled`: in `sites-enabled` or `conf.d` of `folder`, whichever nginx reads
    */
   readonly paths?: Partial<Omit<Paths, 'enabled'>> & { readonly enabled?: string }
+  /**
+   * A page of your own for `task maintenance on`, an HTML file relative to the Taskfile. Each `{{ message }}` in it shows the text of `--message`.
+   *
+   * @example 'maintenance.html'
+   * @default a plain page with the message
+   */
+  readonly maintenancePage?: string
 }
 
 export type NginxOptions = Common &
@@ -101,6 +109,7 @@ const OPTIONS = fields<NginxOptions>({
       enabled: optional(text),
     }),
   ),
+  maintenancePage: optional(text),
   mode: optional(oneOf('link', 'reload')),
   include: optional(flag),
 })
@@ -122,7 +131,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     }
     const include = mode !== 'reload' && options.include === true
     const parts = { paths, include, values, program: programOf(program, service), listening: listen }
-    return router(context, mode, parts, { url, moved })
+    return router(context, mode, parts, { url, moved, maintenancePage: options.maintenancePage })
   }
   return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
 }
@@ -131,7 +140,7 @@ function router(
   context: PluginContext,
   mode: NginxOptions['mode'],
   parts: Site,
-  { url, moved }: Pick<SiteAccess, 'url' | 'moved'>,
+  { url, moved, maintenancePage }: Pick<SiteAccess, 'url' | 'moved'> & { readonly maintenancePage: string | undefined },
 ): Router {
   const { paths, include, listening: listen, program } = parts
   const strategy = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(context, parts)
@@ -149,7 +158,13 @@ function router(
       return queries.site
     },
     curl: queries.curl,
+    outside: queries.outside,
     verify: queries.verify,
+    ...maintenanceByFiles(context, {
+      installed: strategy.texts,
+      needle: maintenanceMarker(context.layout.router),
+      page: maintenancePage,
+    }),
     dropsKeepAlive: mode === 'reload',
     check: path =>
       check({

@@ -11,15 +11,17 @@ import { linkQuery, readLink } from '../live-link.ts'
 import { moveSite, NOT_RELOADED, REFUSED, RELOADS, slotFile, slotOf, stageLink, swapLink } from './reload.ts'
 import { enable } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
-import { render, shipped } from './templates.ts'
+import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
 
 export function reloadStrategy(context: PluginContext, { paths, program, listening, values }: Site): SwitchStrategy {
   const { app, slots } = context
+  const router = plainWord('folder', context.layout.router)
   const none = slotFile(paths, app, undefined)
   const names = slots.map(slot => slot.name)
   const files = [none, ...names.map(name => slotFile(paths, app, name))]
   return {
     files: files.map(file => [file]),
+    texts: files,
     own: [...files, ...paths.enabled],
     generations: false,
     livePort: sh.read`${readLink(...paths.enabled)} | ( read -r file; case $file in ${sh.lines(...slots.map(({ name, port }) => sh.read`${slotFile(paths, app, name)}) echo ${port} ;;`))} *) false ;; esac )`,
@@ -53,7 +55,7 @@ export function reloadStrategy(context: PluginContext, { paths, program, listeni
     }),
     provision() {
       const text = (name: 'reload-slot' | 'reload-none', forSlots: typeof slots) =>
-        render(shipped(name), values, forSlots)
+        render(shipped(name), { ...values, maintenance: maintenanceBlock(router, '    ') }, forSlots)
       return {
         tools: { [program.path]: program.service, curl: 'curl' },
         files: [
@@ -64,7 +66,7 @@ export function reloadStrategy(context: PluginContext, { paths, program, listeni
             mode: 0o644,
           })),
         ],
-        folders: [],
+        folders: [{ path: router, mode: 0o755 }],
         sudo: [
           program.test,
           program.reload,

@@ -8,6 +8,8 @@ import type { Paths, Program } from './site.ts'
 export interface SwitchStrategy {
   /** The site is installed if at least one file of each list exists. */
   readonly files: readonly (readonly string[])[]
+  /** The files that decide about a request. */
+  readonly texts: readonly string[]
   /** All possible paths of this site's files. */
   readonly own: readonly string[]
   /** Whether `/deployment_id` carries the generation of a promote. */

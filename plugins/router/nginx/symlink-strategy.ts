@@ -3,7 +3,7 @@ import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
 import { liveLink } from '../live-link.ts'
 import { enable, refresh } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
-import { plainWord, render, shipped } from './templates.ts'
+import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
 
 /** Keeps what certbot or people add to the site file. */
 const edits: NonNullable<HostFile['edits']> = {
@@ -22,9 +22,10 @@ export function symlinkStrategy(
   const { slots } = context
   const router = plainWord('folder', context.layout.router)
   const fill = (name: 'live-link' | 'site') =>
-    render(shipped(name), { ...values, router, include: paths.include }, slots)
+    render(shipped(name), { ...values, router, include: paths.include, maintenance: maintenanceBlock(router) }, slots)
   return {
     files: include ? [[paths.include]] : [[paths.include], paths.enabled],
+    texts: [paths.include],
     own: [paths.include, paths.available, ...paths.enabled],
     generations: true,
     ...liveLink(router, slots, slot => slot),

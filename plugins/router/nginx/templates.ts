@@ -4,7 +4,7 @@ import { packageUrl } from '../../../runner/package.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import { routerFaults } from '../faults.ts'
 
-export type NginxFile = 'live-link' | 'site' | 'reload-slot' | 'reload-none'
+export type NginxFile = 'live-link' | 'maintenance' | 'site' | 'reload-slot' | 'reload-none'
 
 /** The unrendered text of a file in the package. */
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')
@@ -34,6 +34,15 @@ export function render(
     )
     .join('\n')
 }
+
+/** A text that is in a site's file if it knows of a maintenance. */
+export const maintenanceMarker = (router: string): string => `-f ${router}/maintenance/on`
+
+/** The part of a server block for the maintenance of the site, for the placeholder `@maintenance@` behind `indent`. */
+export const maintenanceBlock = (router: string, indent = ''): string =>
+  render(shipped('maintenance'), { router }, [])
+    .trimEnd()
+    .replace(/\n(?=.)/g, `\n${indent}`)
 
 /**
  * Returns the value if it has no special meaning in an nginx file.

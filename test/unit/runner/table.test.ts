@@ -34,7 +34,7 @@ const migration: Detached = {
   since: '2026-11-25T12:00:00.000Z',
   state: 1,
 }
-const maintenance = { by: 'anna@laptop.example', since: '2026-11-25T12:00:00.000Z', reason: 'new disks\nerror: none' }
+const closed = { by: 'anna@laptop.example', since: '2026-11-25T12:00:00.000Z', reason: 'new disks\nerror: none' }
 const checks: Check[] = [
   { name: 'router', result: 'ok', message: 'it is running, and its configuration is valid', hint: null },
   {
@@ -63,7 +63,7 @@ const tables: [string, (columns?: number) => string][] = [
   ['status', columns => statusTable(status, columns)],
   ['status without agreement', columns => statusTable({ ...status, agreed: false }, columns)],
   ['status with migrations that failed', columns => statusTable({ ...status, migration }, columns)],
-  ['status of a closed host', columns => statusTable({ ...status, maintenance }, columns)],
+  ['status of a closed host', columns => statusTable({ ...status, closed }, columns)],
   ['doctor', columns => checkTable(checks, columns)],
   ['history', columns => historyTable([entry, { ...entry, result: 'done' }], columns)],
 ]

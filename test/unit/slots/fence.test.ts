@@ -175,7 +175,7 @@ describe('the lock', () => {
     await expect(waiting).rejects.toThrowError('enough')
   })
 
-  it('is refused while the host is in maintenance, and granted after that', async () => {
+  it('is refused while the host is closed for deploys, and granted after that', async () => {
     await using host = await here()
     await close(host, at, newDeploy('ann@desk'), 'new disks')
     await expect(takeLock(host, at, me, 'deploy')).rejects.toThrowError(
@@ -187,7 +187,7 @@ describe('the lock', () => {
     lock.check()
   })
 
-  it('is also refused by a maintenance file that a person wrote by hand', () => {
+  it('is also refused by a file that a person wrote by hand', () => {
     expect(parseMaintenance('keep out\n')).toMatchObject({ by: 'somebody', reason: 'keep out' })
   })
 })

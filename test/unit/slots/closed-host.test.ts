@@ -1,4 +1,4 @@
-/** A host in maintenance: detected during a build, and parsed from the inspection of the host. */
+/** A host that is closed for deploys: detected during a build, and parsed from the inspection of the host. */
 import { setTimeout as later } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { deferred } from '../../../runner/promises.ts'
@@ -15,7 +15,7 @@ const deps = (answer: () => Promise<string>) => ({
 })
 
 describe('a build', () => {
-  it('is aborted when the host is in maintenance, and the fault names who closed it', async () => {
+  it('is aborted when the host is closed for deploys, and the fault names who closed it', async () => {
     let stopped = false
     const building = unlessClosed(
       deps(async () => `closed ${JSON.stringify(CLOSED)} `),
@@ -35,7 +35,7 @@ describe('a build', () => {
     expect(stopped).toBe(true)
   })
 
-  it('is rejected when the host is in maintenance, even if it ignores the abort', async () => {
+  it('is rejected when the host is closed for deploys, even if it ignores the abort', async () => {
     const asked = deferred<string>()
     const building = unlessClosed(
       deps(() => asked.promise),
@@ -71,7 +71,7 @@ describe('a build', () => {
   })
 })
 
-describe('the maintenance file', () => {
+describe('the file that closes a host', () => {
   it.each([
     [JSON.stringify(CLOSED), CLOSED],
     ['new disks', { by: 'somebody', since: 'an unknown time', reason: 'new disks' }],

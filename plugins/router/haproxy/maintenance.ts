@@ -1,0 +1,109 @@
+/**
+ * The maintenance of a site behind HAProxy: two maps in the memory of the running process, and in files. HAProxy reads the page only when it starts or is
+ * reloaded, so `setup` installs it.
+ */
+import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
+import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
+import { capture, type Query } from '../../../host/query.ts'
+import { type Script, sh } from '../../../host/script.ts'
+import type { HostFile, PluginContext, Router, SiteMaintenance } from '../../../slots/contracts.ts'
+import { parseSiteMaintenance } from '../../../slots/maintenance/site.ts'
+import { routerFaults } from '../faults.ts'
+import { beginQuery } from '../maintenance.ts'
+import { escapeHtml, pageText, withMessage } from '../maintenance-page.ts'
+import { haproxyFaults } from './faults.ts'
+import { type Application, backendPath, pagePath } from './files.ts'
+import { allowPath, look, mapPath } from './maintenance-rules.ts'
+import { toSocket } from './scripts.ts'
+
+type Site = Pick<Application, 'app' | 'router'>
+
+/** Bytes: the response and its headers have to fit HAProxy's default buffer, 16 kB. */
+const LARGEST = 12_000
+
+/**
+ * The page as a log-format of HAProxy, which fills in the message.
+ *
+ * @param own the user's own page, relative to `folder`
+ * @throws MAINTENANCE_PAGE_UNREADABLE, MAINTENANCE_PAGE_TOO_LARGE
+ */
+export function pageFile({ app, router }: Site, folder: string, own: string | undefined): HostFile {
+  const page = pageText(folder, own).replaceAll('%', '%%')
+  const text = withMessage(page, `%[${look(router, 'message')}]`)
+  const size = Buffer.byteLength(text)
+  if (own !== undefined && size > LARGEST)
+    throw routerFaults.MAINTENANCE_PAGE_TOO_LARGE({ path: resolve(folder, own), size, most: LARGEST })
+  return { path: pagePath(app), text, mode: 0o644 }
+}
+
+type Methods = Required<Pick<Router, 'maintenance' | 'beginMaintenance' | 'endMaintenance'>>
+
+export function maintenanceByMaps(
+  { folder }: Pick<PluginContext, 'folder'>,
+  site: Site,
+  own: string | undefined,
+): Methods {
+  const map = mapPath(site.router)
+  return {
+    maintenance: () => capture(sh.read`if [ -e ${map} ]; then cat ${map}; fi`, parseMaintenance),
+    beginMaintenance: maintenance => {
+      const script = setMaintenance(site, requireInstalled(site, pageFile(site, folder, own)))
+      return setQuery(script, stateOf(maintenance), networksOf(maintenance))
+    },
+    // On a host that was set up before there was a map, there is nothing to end.
+    endMaintenance: () =>
+      setQuery(setMaintenance(site, sh.read`if ! [ -e ${map} ]; then exit 0; fi`), ['state off'], []),
+  }
+}
+
+function setQuery(script: Script, state: readonly string[], networks: readonly string[]): Query<void> {
+  const query = beginQuery(script, `${[state.length, ...state, ...networks].join('\n')}\n`)
+  return {
+    ...query,
+    read(output, host) {
+      if (output.code === EXIT.router.refused)
+        throw haproxyFaults.HAPROXY_SWITCH_FAILED({ host: host.name, output: output.stdout.trim() })
+      return query.read(output, host)
+    },
+  }
+}
+
+/** `check` ends the script if the maps cannot be used. */
+export const setMaintenance = ({ app, router }: Site, check: Script): Script =>
+  program(new URL('./haproxy-maintenance.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      map: mapPath(router),
+      allow: allowPath(router),
+      check,
+      tell: toSocket(app),
+      refused: EXIT.router.refused,
+    },
+  })
+
+/** Exits with `outdated`, and prints a path, if the backend does not know of a maintenance, or has another page than the Taskfile. */
+export const requireInstalled = ({ app, router }: Site, page: HostFile): Script => sh.read`
+if ! grep -qsF -e ${mapPath(router)} ${backendPath(app)}; then echo ${backendPath(app)}; exit ${EXIT.router.outdated}; fi
+case $(sha256sum ${page.path} 2> /dev/null || :) in
+  ${createHash('sha256').update(page.text).digest('hex')}' '*) ;;
+  *) echo ${page.path}; exit ${EXIT.router.outdated} ;;
+esac`
+
+/** One key a line. HAProxy does not use the record. */
+const stateOf = (maintenance: SiteMaintenance): readonly string[] => [
+  'state on',
+  `retry ${maintenance.retryAfter}`,
+  `message ${escapeHtml(maintenance.message)}`,
+  `record ${JSON.stringify(maintenance)}`,
+]
+
+const networksOf = ({ allow }: SiteMaintenance): readonly string[] => allow.map(network => `${network} pass`)
+
+/** Parses the text of the map. */
+export function parseMaintenance(text: string): SiteMaintenance | undefined {
+  const lines = text.split('\n')
+  if (!lines.includes('state on')) return undefined
+  return parseSiteMaintenance(lines.find(line => line.startsWith('record '))?.slice('record '.length) ?? '')
+}
