@@ -265,16 +265,16 @@ export interface Router {
   maintenance?(): Query<SiteMaintenance | undefined>
   /**
    * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After` and a page, whatever they request. The live slot still
-   * gets the requests of clients in `allow`, and those that come from the host itself without the header `X-Forwarded-For`, such as ours. `/deployment_id`
-   * is answered as always, and the route can be changed. It survives a restart of the router. No other request is lost or delayed, because nothing is
-   * reloaded; open connections and WebSockets continue.
+   * gets the requests of clients in `allow`, and those that come from the host itself without the header `X-Forwarded-For`, such as ours; one with that
+   * header is not ours, and never passes. `/deployment_id` is answered as always, and the route can be changed. It survives a restart of the router.
+   * Nothing is reloaded, so no request is lost; open connections and WebSockets continue.
    *
    * @throws Fault if the site was installed by a version that cannot do this, until the next `setup`; nothing is changed then
    */
   beginMaintenance?(maintenance: SiteMaintenance): Query<void>
   /** Ends the maintenance. Does nothing if there is none. */
   endMaintenance?(): Query<void>
-  /** Requests a path as a client from outside that is in no network of `allow`: with the header `X-Forwarded-For`. */
+  /** Requests a path as a client from outside, in no network of `allow`: with the header `X-Forwarded-For`. */
   outside?(path: string): Query<OutsideAnswer>
   provision(facts: HostFacts): Provision
 }

@@ -8,10 +8,10 @@
 #   retry      seconds, for `Retry-After`
 #   installed  the files of the site
 #   needle     a text that each of them contains if the router knows of a maintenance
-#   outdated   the exit code if one does not
 #
 # Reads: the record, in one line; the number of names; that many lines with the names of files in `allow/`; then the page.
 # Prints: the path of the file that is outdated or missing.
+# Exit codes: `outdated` (EXIT.router), if a file of the site is missing or lacks the text.
 for file in "${installed[@]}"; do
   if ! grep -qsF -e "$needle" "$file"; then
     printf '%s\n' "$file"

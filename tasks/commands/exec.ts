@@ -20,7 +20,7 @@ export const exec = <S extends string>({ task, slot }: TaskDeps<S>) =>
     streams: true,
     async run({ host, layout, runtime, slots, readings, slot, command, terminal, print }) {
       if (!runtime.exec) throw slotFaults.CANNOT({ verb: 'exec' })
-      const chosen = await namedOrLive({ slots, readings }, slot, 'exec')
+      const chosen = await namedOrLive({ slots, readings }, slot)
       const [, record] = await host.all([assertSetUp(layout), readRecord(layout, chosen)])
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: chosen.name })
       const script = runtime.exec(chosen, command)

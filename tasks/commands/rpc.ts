@@ -12,7 +12,7 @@ export const rpc = <S extends string>({ task, slot }: TaskDeps<S>) =>
     streams: true,
     async run({ host, layout, runtime, slots, readings, slot, expression, print }) {
       if (!runtime.rpc) throw slotFaults.CANNOT({ verb: 'rpc' })
-      const chosen = await namedOrLive({ slots, readings }, slot, 'rpc')
+      const chosen = await namedOrLive({ slots, readings }, slot)
       const [, process] = await host.all([assertSetUp(layout), runtime.process(chosen)])
       if (process.state !== 'running') throw slotFaults.SLOT_DOWN({ slot: chosen.name, state: process.state, log: '' })
       const output = await host.query(runtime.rpc(chosen, expression))

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type CaddyOptions, caddy } from '../../plugins/router/caddy/caddy.ts'
 import type { Slot } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
+import { maintaining } from '../../slots/maintenance/site.ts'
 import { bound } from '../support/bound.ts'
 import { installCaddy } from '../support/caddy.ts'
 import { faultOf } from '../support/plugin-kit.ts'
@@ -42,6 +43,30 @@ describe('the site of Caddy', () => {
   })
   afterAll(() => subject?.[Symbol.asyncDispose]())
   const headers = (...more: string[]) => headersSeen(subject, ...more)
+
+  test('cannot be put into maintenance as an earlier version installed it, but switched, until setup has run', async () => {
+    const provision = router().provision(FACTS)
+    const files = provision.files.map(file => ({
+      ...file,
+      text: file.text.replace(/\t# Maintenance of the site[\s\S]*?(?=\t\t# Caddy lists)/, ''),
+    }))
+    await subject.install({ ...provision, files })
+    try {
+      const site = bound(subject.host, maintaining(subject.plugin.create(subject.kit())))
+      const wanted = { by: 'me', since: new Date().toISOString(), message: 'x', allow: [], retryAfter: 1 }
+      expect(await faultOf(site.beginMaintenance(wanted))).toMatchObject({
+        code: 'MAINTENANCE_NOT_SET_UP',
+        exitCode: 3,
+      })
+      expect(await site.outside('/')).toEqual({ status: 200, maintenance: false })
+      await site.endMaintenance()
+      await promoted(green, 'old1')
+      await promoted(blue, 'old2')
+      expect(await router().check('/')).toEqual([])
+    } finally {
+      await subject.install(provision)
+    }
+  })
 
   test("nothing of the host's own configuration is changed, and another site of the same Caddy is served as before", async () => {
     const [sum, packaged] = [

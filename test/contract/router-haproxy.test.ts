@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pagePath } from '../../plugins/router/haproxy/files.ts'
 import { type HaproxyOptions, haproxy } from '../../plugins/router/haproxy/haproxy.ts'
+import { maintenanceRules } from '../../plugins/router/haproxy/maintenance-rules.ts'
 import type { Slot } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
+import { maintaining } from '../../slots/maintenance/site.ts'
 import { bound } from '../support/bound.ts'
 import { installHaproxy } from '../support/haproxy.ts'
 import { faultOf } from '../support/plugin-kit.ts'
@@ -45,6 +48,30 @@ describe('the site of HAProxy', () => {
   })
   afterAll(() => subject?.[Symbol.asyncDispose]())
   const headers = (...more: string[]) => headersSeen(subject, ...more)
+
+  test('cannot be put into maintenance as an earlier version installed it, but switched, until setup has run', async () => {
+    const provision = router().provision(FACTS)
+    const files = provision.files.map(file => ({
+      ...file,
+      text: file.text.replace(maintenanceRules('/srv/life/router', pagePath('life')), ''),
+    }))
+    await subject.install({ ...provision, files })
+    try {
+      const site = bound(subject.host, maintaining(subject.plugin.create(subject.kit())))
+      const wanted = { by: 'me', since: new Date().toISOString(), message: 'x', allow: [], retryAfter: 1 }
+      expect(await faultOf(site.beginMaintenance(wanted))).toMatchObject({
+        code: 'MAINTENANCE_NOT_SET_UP',
+        exitCode: 3,
+      })
+      expect(await site.outside('/')).toEqual({ status: 200, maintenance: false })
+      await site.endMaintenance()
+      await promoted(green, 'old1')
+      await promoted(blue, 'old2')
+      expect(await router().check('/')).toEqual([])
+    } finally {
+      await subject.install(provision)
+    }
+  })
 
   test("leaves the host's own configuration unchanged", async () => {
     expect(await subject.root('dpkg --verify haproxy | grep /etc/ || :')).toBe('')

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type NginxOptions, nginx } from '../../plugins/router/nginx/nginx.ts'
+import { maintenanceBlock } from '../../plugins/router/nginx/templates.ts'
 import { layout } from '../../slots/layout.ts'
+import { maintaining } from '../../slots/maintenance/site.ts'
 import { bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 import { blue, FACTS, green, headersSeen, type RouterHost, raw, startRouterHost } from '../support/router-host.ts'
@@ -88,6 +90,31 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
       expect(await faultOf(router().check())).toMatchObject({ code: 'NGINX_NOT_SET_UP', exitCode: 3 })
     } finally {
       await subject.root('mv /root/switchyard /etc/nginx/switchyard')
+    }
+  })
+
+  test('cannot be put into maintenance as an earlier version installed it, but switched, until setup has run', async () => {
+    const provision = router().provision(FACTS)
+    const block = maintenanceBlock('/srv/life/router', mode === 'link' ? '' : '    ')
+    const files = provision.files.map(file => ({ ...file, text: file.text.replace(block, '') }))
+    await subject.install({ ...provision, files })
+    try {
+      const site = bound(subject.host, maintaining(subject.plugin.create(subject.kit())))
+      const wanted = { by: 'me', since: new Date().toISOString(), message: 'x', allow: [], retryAfter: 1 }
+      const fault = await faultOf(site.beginMaintenance(wanted))
+      expect(fault).toMatchObject({ code: 'MAINTENANCE_NOT_SET_UP', exitCode: 3 })
+      expect(fault.message).toMatch(/\/etc\/nginx\/switchyard\/life\S*\.conf is missing, or/)
+      expect(fault.hint).toContain('npx task setup')
+      expect(await site.outside('/')).toEqual({ status: 200, maintenance: false })
+      await site.endMaintenance()
+      for (const slot of [green, blue]) {
+        await router().promote(slot, 'old1')
+        const route = { slot: slot.name, generation: 'old1' }
+        expect(await router().verify(route, { answers: 5, within: 20_000 })).toMatchObject({ verified: true })
+      }
+      expect(await router().check('/')).toEqual([])
+    } finally {
+      await subject.install(provision)
     }
   })
 

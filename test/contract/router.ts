@@ -2,7 +2,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
-import type { HostFacts, Plugin, PluginContext, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
+import type {
+  HostFacts,
+  Plugin,
+  PluginContext,
+  Provision,
+  Route,
+  Router,
+  SiteMaintenance,
+  Slot,
+} from '../../slots/contracts.ts'
+import { type Maintaining, maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 
@@ -30,6 +40,17 @@ export interface RouterUnderTest extends AsyncDisposable {
   startApplication(slot: Slot): Promise<void>
   /** Replaces the router's state by something that it did not write; the function that it resolves to restores the state. */
   spoil(): Promise<() => Promise<void>>
+  /** Requests a path of the site from another machine. Needed for a router that has a maintenance. */
+  outsider?(path: string, method?: string): Promise<OutsiderAnswer>
+  /** The address of that machine, as the router sees it, while a slot is live. */
+  outsiderAddress?(): Promise<string>
+}
+
+export interface OutsiderAnswer {
+  readonly status: number
+  /** The names are in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
 }
 
 const LIMITS = { answers: 5, within: 20_000 }
@@ -160,6 +181,145 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(lines.length).toBeGreaterThan(printed)
       expect(await router.live()).toEqual(route)
       expect(await dry.live()).toEqual(route)
+    })
+
+    describe('a maintenance', () => {
+      /** The router's methods for it; skips the test of a router without them. */
+      const able = (skip: () => void) => {
+        if (!router.maintenance) skip()
+        const plugin: Maintaining = maintaining(subject.plugin.create(subject.kit()))
+        const outsider = subject.outsider ?? expect.fail('A router that has a maintenance needs `outsider`.')
+        return { site: bound(subject.host, plugin), outsider }
+      }
+      const maintenanceOf = (parts: Partial<SiteMaintenance> = {}): SiteMaintenance => ({
+        by: 'anna',
+        since: new Date().toISOString(),
+        message: 'Back <soon>, "100%" & more.',
+        allow: [],
+        retryAfter: 77,
+        ...parts,
+      })
+
+      test('answers whatever a client from outside asks with 503, Retry-After and the message, until it ends', async ({
+        skip,
+      }) => {
+        const { site, outsider } = able(skip)
+        await promoted(blue)
+        expect(await site.maintenance()).toBeUndefined()
+        expect(await site.outside('/')).toEqual({ status: 200, maintenance: false })
+        const wanted = maintenanceOf()
+        await site.beginMaintenance(wanted)
+        try {
+          expect(await site.maintenance()).toEqual(wanted)
+          expect(await site.outside('/')).toEqual({ status: 503, maintenance: true })
+          for (const method of ['GET', 'POST', 'DELETE']) {
+            const answer = await outsider('/where?x=1', method)
+            expect(answer, method).toMatchObject({
+              status: 503,
+              headers: { 'retry-after': '77', 'cache-control': 'no-store', 'content-type': 'text/html; charset=utf-8' },
+            })
+            expect(answer.body).toContain('<p>Back &lt;soon&gt;, &quot;100%&quot; &amp; more.</p>')
+          }
+          expect(await outsider('/where', 'HEAD')).toMatchObject({ status: 503, body: '' })
+          await site.beginMaintenance(maintenanceOf({ message: 'Later.', retryAfter: 5 }))
+          expect((await outsider('/')).headers['retry-after']).toBe('5')
+          expect((await outsider('/')).body).toContain('<p>Later.</p>')
+        } finally {
+          await site.endMaintenance()
+        }
+        expect(await site.maintenance()).toBeUndefined()
+        expect(await site.outside('/')).toEqual({ status: 200, maintenance: false })
+        expect(await outsider('/where')).toMatchObject({ status: 200, body: 'blue /where\n' })
+        await site.endMaintenance()
+      })
+
+      test('passes our own requests, so that the route is read, switched and verified as always', async ({ skip }) => {
+        const { site, outsider } = able(skip)
+        await promoted(blue)
+        await site.beginMaintenance(maintenanceOf())
+        try {
+          const route = await promoted(green)
+          const asked = await router.verify(route, { ...LIMITS, path: '/where?x=1' })
+          expect(asked.answer).toEqual({ status: 200, body: 'green /where?x=1\n' })
+          expect(await router.fetch('/missing')).toEqual({ status: 404, body: 'green /missing\n' })
+          expect(await router.check('/')).toEqual([])
+          expect(await router.answer()).toEqual({ ...route, status: 200, problem: undefined })
+          expect(await outsider('/deployment_id')).toMatchObject({ status: 200, body: 'green\n' })
+          const none = { slot: undefined, generation: undefined }
+          await router.restore(none)
+          expect(await router.verify(none, LIMITS)).toMatchObject({ verified: true })
+          expect(await site.outside('/')).toEqual({ status: 503, maintenance: true })
+        } finally {
+          await site.endMaintenance()
+          await promoted(blue)
+        }
+      })
+
+      test('passes clients of the allowed networks, and no others', async ({ skip }) => {
+        const { site, outsider } = able(skip)
+        await promoted(blue)
+        const address = (await subject.outsiderAddress?.()) ?? expect.fail('`outsider` needs `outsiderAddress`.')
+        const [a, b, c, d] = address.split('.').map(Number)
+        const networks = [`${address}/32`, `${a}.0.0.0/8`, `${a}.${b}.${c}.0/24`, `${a}.${b}.${c}.${(d ?? 0) & 254}/31`]
+        try {
+          for (const network of networks) {
+            await site.beginMaintenance(maintenanceOf({ allow: ['192.0.2.7/32', network] }))
+            expect(await outsider('/where'), network).toMatchObject({ status: 200, body: 'blue /where\n' })
+            expect(await site.outside('/'), network).toEqual({ status: 503, maintenance: true })
+          }
+          await promoted(green)
+          expect(await outsider('/where')).toMatchObject({ status: 200, body: 'green /where\n' })
+          for (const network of [
+            `${(a ?? 0) ^ 1}.0.0.0/8`,
+            `${a}.${b}.${(c ?? 0) ^ 1}.0/24`,
+            '2001:db8::/32',
+            '::1/128',
+          ]) {
+            await site.beginMaintenance(maintenanceOf({ allow: [network] }))
+            expect(await outsider('/where'), network).toMatchObject({ status: 503 })
+          }
+        } finally {
+          await site.endMaintenance()
+        }
+      })
+
+      test('survives a restart of the router and another setup', async ({ skip }) => {
+        const { site, outsider } = able(skip)
+        await promoted(blue)
+        const wanted = maintenanceOf({ allow: ['192.0.2.0/24'] })
+        await site.beginMaintenance(wanted)
+        try {
+          await subject.stop()
+          await subject.start()
+          await expect.poll(async () => (await outsider('/')).status).toBe(503)
+          await subject.install(router.provision(subject.facts))
+          expect(await site.maintenance()).toEqual(wanted)
+          expect(await site.outside('/')).toEqual({ status: 503, maintenance: true })
+          expect(await router.check()).toEqual([])
+        } finally {
+          await site.endMaintenance()
+        }
+        expect(await site.outside('/')).toEqual({ status: 200, maintenance: false })
+      })
+
+      test('is neither begun nor ended by a dry run, which prints what it would do', async ({ skip }) => {
+        const { site } = able(skip)
+        const lines: string[] = []
+        const dry = bound(
+          dryHost(subject.host, line => lines.push(line)),
+          maintaining(subject.plugin.create({ ...subject.kit(), dryRun: true })),
+        )
+        await dry.beginMaintenance(maintenanceOf())
+        expect(lines.join('\n')).toContain('maintenance')
+        expect(await site.maintenance()).toBeUndefined()
+        await site.beginMaintenance(maintenanceOf())
+        try {
+          await dry.endMaintenance()
+          expect(await site.maintenance()).toMatchObject({ by: 'anna' })
+        } finally {
+          await site.endMaintenance()
+        }
+      })
     })
 
     test('provision() returns the same each time, and installing it again does not change the live route', async () => {

@@ -1,4 +1,5 @@
 /** A host on which one router is set up, for its contract suite. */
+import { request } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -6,7 +7,7 @@ import { startHost, type TestHost } from '../../dev/host.ts'
 import { quote } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import type { HostFacts } from '../../slots/contracts.ts'
-import type { RouterUnderTest } from '../contract/router.ts'
+import type { OutsiderAnswer, RouterUnderTest } from '../contract/router.ts'
 import { type RouterSetting, routerOn } from '../contract/router-machine.ts'
 
 export { blue, green } from '../contract/router-machine.ts'
@@ -43,9 +44,12 @@ export async function startRouterHost({ prepare, ...setting }: Setting): Promise
     confirm: async () => false,
   })
   await prepare?.(machine)
+  const outsider = (path: string, method = 'GET') => requestSite(machine.httpPort, path, method)
   const router = await routerOn({ host, root }, setting)
   return {
     ...router,
+    outsider,
+    outsiderAddress: async () => /x_real_ip=([^;]*);/.exec((await outsider('/headers')).body)?.[1] ?? '',
     machine,
     root,
     write,
@@ -55,6 +59,17 @@ export async function startRouterHost({ prepare, ...setting }: Setting): Promise
     },
   }
 }
+
+const requestSite = (port: number, path: string, method: string) =>
+  new Promise<OutsiderAnswer>((resolve, reject) => {
+    const headers = { Host: 'life.example', Connection: 'close', ...(method === 'POST' && { 'Content-Length': 3 }) }
+    request({ port, path, method, headers }, async answer => {
+      const named = Object.entries(answer.headers).map(([name, value]) => [name, String(value)])
+      resolve({ status: answer.statusCode ?? 0, headers: Object.fromEntries(named), body: await text(answer) })
+    })
+      .on('error', reject)
+      .end(method === 'POST' ? 'a=b' : undefined)
+  })
 
 /** Sends bytes on a new connection, and resolves to the response. */
 export async function raw(port: number, bytes: string): Promise<string> {

@@ -11,8 +11,10 @@ import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
 import { guardBegin, guardEnd } from '../../plugins/router/guard.ts'
 import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
+import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts'
 import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
 import { moveLink, readLink, removeLink } from '../../plugins/router/live-link.ts'
+import * as maintenance from '../../plugins/router/maintenance.ts'
 import { checkScript } from '../../plugins/router/nginx/check.ts'
 import { readConfiguration } from '../../plugins/router/nginx/conflicts.ts'
 import { moveSite } from '../../plugins/router/nginx/reload.ts'
@@ -101,6 +103,7 @@ const caddySite = {
   include: false,
   config: '/etc/caddy/Caddyfile',
 }
+const page = { path: '/etc/haproxy/switchyard/life.maintenance.html', text: '<p>', mode: 0o644 }
 const adopted = { pid: 812, startTime: '77' }
 
 const curl = (path: string) => ['-q', `https://life.example${path}`]
@@ -205,6 +208,7 @@ export function samples(): Readonly<Record<string, Script>> {
 
     get: request.get(place, '/health', 5, { Authorization: 'x' }),
     getFollowing: request.getFollowing(place, '/health'),
+    getOutside: request.getOutside(place, '/health'),
     status: guard.through,
     statusOf: guard.slot,
     verifyLoop: request.verifyLoop(place, { slot: 'blue', generation: 'g1' }, { ...limits, path: '/health' }),
@@ -217,6 +221,19 @@ export function samples(): Readonly<Record<string, Script>> {
     check: haproxy.check(application, guard),
     'check without a guard': haproxy.check(application, undefined),
     apply: haproxy.apply(application, 'deploy'),
+    toSocket: haproxy.toSocket('life'),
+    requireInstalled: haproxyMaintenance.requireInstalled(application, page),
+    setMaintenance: haproxyMaintenance.setMaintenance(
+      application,
+      haproxyMaintenance.requireInstalled(application, page),
+    ),
+    beginMaintenance: maintenance.beginMaintenance(
+      '/srv/life/router',
+      { since: '2026-11-26T09:15:00.123Z', retryAfter: 120 },
+      { installed: ['/etc/nginx/switchyard/life.conf'], needle: '-f /srv/life/router/maintenance/on' },
+    ),
+    readMaintenance: maintenance.readMaintenance('/srv/life/router'),
+    endMaintenance: maintenance.endMaintenance('/srv/life/router'),
     requireMarker: caddy.requireMarker('/srv/life/router'),
     'check of Caddy': caddy.check(caddySite, place, guard),
     'check of Caddy without a guard': caddy.check(caddySite, place, undefined),

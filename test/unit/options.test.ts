@@ -77,6 +77,7 @@ const factories: readonly Factory[] = [
     name: 'nginx()',
     make: options => nginx(given(options)),
     good: {
+      maintenancePage: 'm.html',
       site: 'a.example',
       listen: 80,
       url: 'https://a.example',
@@ -92,13 +93,27 @@ const factories: readonly Factory[] = [
   {
     name: 'haproxy()',
     make: options => haproxy(given(options)),
-    good: { site: 'a.example', listen: 80, include: true, url: 'https://a.example', config: '/etc/haproxy/main.cfg' },
+    good: {
+      site: 'a.example',
+      listen: 80,
+      include: true,
+      url: 'https://a.example',
+      config: '/etc/haproxy/main.cfg',
+      maintenancePage: 'm.html',
+    },
     needed: ['site'],
   },
   {
     name: 'caddy()',
     make: options => caddy(given(options)),
-    good: { site: 'a.example', url: 'http://a.example', bind: '10.0.0.5', include: true, config: '/etc/caddy/main' },
+    good: {
+      site: 'a.example',
+      url: 'http://a.example',
+      bind: '10.0.0.5',
+      include: true,
+      config: '/etc/caddy/main',
+      maintenancePage: 'm.html',
+    },
     needed: ['site'],
   },
   {

@@ -27,14 +27,17 @@ export function maintenanceRoutes(router: string, own: string): string {
 			default none none none none
 		}
 		@closed {
-			# Requests of \`task\` come from this host itself. So do those of a proxy on this host, which names the client, though.
+			# Requests of \`task\` come from this host itself. Those of a proxy on this host do as well, but name the client: they never pass.
 			not {
 				remote_ip ${local}
 				header !X-Forwarded-For
 			}
-			not file {
-				root ${folder}/allow
-				try_files {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} {remote_host}
+			not {
+				file {
+					root ${folder}/allow
+					try_files {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} {remote_host}
+				}
+				not remote_ip ${local}
 			}
 		}
 		route @closed {

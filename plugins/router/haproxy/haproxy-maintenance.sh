@@ -7,10 +7,10 @@
 #   allow    the map with the networks; it counts only while the other says that there is a maintenance
 #   check    ends the script if the maps cannot be used
 #   tell     sends its input to the admin socket, and prints the response
-#   refused  the exit code if the running process did not take a map
 #
 # Reads: the number of lines of the state; these lines; then the networks, one a line.
 # Prints: the response of the process that was not expected.
+# Exit codes: `refused` (EXIT.router), if the process did not accept a map, and those of `check`.
 check
 IFS= read -r count
 state=()

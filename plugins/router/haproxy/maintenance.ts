@@ -64,7 +64,7 @@ function setQuery(script: Script, state: readonly string[], networks: readonly s
     ...query,
     read(output, host) {
       if (output.code === EXIT.router.refused)
-        throw haproxyFaults.HAPROXY_SWITCH_FAILED({ host: host.name, output: output.stdout.trim() })
+        throw haproxyFaults.HAPROXY_MAINTENANCE_REFUSED({ host: host.name, output: output.stdout.trim() })
       return query.read(output, host)
     },
   }

@@ -84,7 +84,7 @@ describe('the files of HAProxy', () => {
 
   test('omit the frontend if the user has one, and add a note with the line for it', () => {
     const provision = create({ include: true }).provision(FACTS)
-    expect(provision.files).toHaveLength(2)
+    expect(provision.files).toHaveLength(3)
     expect(provision.notes).toEqual([
       'Add this line to your own HAProxy frontend: use_backend switchyard-life.example if { req.hdr(host),host_only -i life.example }',
     ])
@@ -128,7 +128,7 @@ describe('the options of HAProxy', () => {
   })
 
   test('make one frontend for a duplicate address', () => {
-    expect(create({ listen: [80, '80'] }).provision(FACTS).files).toHaveLength(3)
+    expect(create({ listen: [80, '80'] }).provision(FACTS).files).toHaveLength(4)
   })
 })
 

@@ -36,7 +36,7 @@ describe('the nginx templates', () => {
   })
 
   test('check the live link for every slot twice', () => {
-    const text = render(shipped('live-link'), { router: '/srv/life/router' }, SLOTS)
+    const text = render(shipped('live-link'), { router: '/srv/life/router', maintenance: '' }, SLOTS)
     const checks = text.split('\n').filter(line => line.startsWith('if (-f'))
     const check = (slot: string, port: number) =>
       `if (-f /srv/life/router/live/${slot}) { set $switchyard_slot ${slot}; set $switchyard_port ${port}; }`
@@ -44,11 +44,16 @@ describe('the nginx templates', () => {
   })
 
   test('contain no directive for outside of a server block in an include', () => {
-    expect(shipped('live-link')).not.toMatch(/^\s*(?:server|upstream|map|log_format)\b/m)
+    for (const name of ['live-link', 'maintenance'] as const)
+      expect(shipped(name)).not.toMatch(/^\s*(?:server|upstream|map|log_format)\b/m)
   })
 
   test('have a separate site for each slot in reload mode', () => {
-    const text = render(shipped('reload-slot'), { site: 'life.example', listen: 'listen 80;' }, SLOTS.slice(1))
+    const text = render(
+      shipped('reload-slot'),
+      { site: 'life.example', listen: 'listen 80;', maintenance: '' },
+      SLOTS.slice(1),
+    )
     expect(text).toContain('server_name life.example;')
     expect(text).toContain('return 200 "green\\n";')
     expect(text).toContain('proxy_pass http://127.0.0.1:5000;')

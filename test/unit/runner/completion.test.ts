@@ -18,6 +18,7 @@ const commands = new Map<string, AnyTask>([
   ['promote', promote],
   ['migrate', task('Migrate', { args: { slot: slot.optional() }, run })],
   ['rollback', task('Back', { args: { release: { ...arg.text('R').optional(), positional: true } }, run })],
+  ['turn', task('Turn', { args: { state: { ...arg.choice(['on', 'off'], 'S').optional(), positional: true } }, run })],
   ['name', task('Name it', { args: { name: arg.text('A name') }, run })],
   ['exec', task('Run it', { args: { slot: slot.optional(), command: arg.rest('What') }, run })],
   ['logs', task('Show it', { args: { slot: shortSlot }, run })],
@@ -27,7 +28,7 @@ const offeredFor = (...words: string[]) => candidates(words, commands).map(({ wo
 
 describe('Tab completion', () => {
   it('offers the tasks with their titles in place of the task, even after a global flag', () => {
-    const tasks = ['deploy', 'promote', 'migrate', 'rollback', 'name', 'exec', 'logs']
+    const tasks = ['deploy', 'promote', 'migrate', 'rollback', 'turn', 'name', 'exec', 'logs']
     for (const words of [[], [''], ['pro'], ['--json', ''], ['--taskfile', 'x', ''], ['--taskfile=x', '']])
       expect(offeredFor(...words)).toEqual(tasks)
     expect(candidates([''], commands)[1]).toEqual({ word: 'promote', description: 'Send the traffic' })
@@ -68,6 +69,11 @@ describe('Tab completion', () => {
   it('offers the flags in place of an optional argument with any text, and not its own flag after it', () => {
     expect(offeredFor('rollback', '')).toEqual(['--release', ...globals])
     expect(offeredFor('rollback', '0.1.1', '')).toEqual(globals)
+  })
+
+  it('offers the choices of an optional argument in its place, beside the flags', () => {
+    expect(offeredFor('turn', '')).toEqual(['on', 'off', '--state', ...globals])
+    expect(offeredFor('turn', 'on', '')).toEqual(globals)
   })
 
   it('offers nothing for the words after -- of a task that takes them, and not these as a flag', () => {

@@ -35,6 +35,13 @@ const migration: Detached = {
   state: 1,
 }
 const closed = { by: 'anna@laptop.example', since: '2026-11-25T12:00:00.000Z', reason: 'new disks\nerror: none' }
+const maintenance = {
+  by: 'anna@laptop.example',
+  since: '2026-11-25T12:00:00.000Z',
+  message: 'New disks.',
+  allow: ['10.0.0.0/8', '2001:db8::/32'],
+  retryAfter: 120,
+}
 const checks: Check[] = [
   { name: 'router', result: 'ok', message: 'it is running, and its configuration is valid', hint: null },
   {
@@ -64,6 +71,7 @@ const tables: [string, (columns?: number) => string][] = [
   ['status without agreement', columns => statusTable({ ...status, agreed: false }, columns)],
   ['status with migrations that failed', columns => statusTable({ ...status, migration }, columns)],
   ['status of a closed host', columns => statusTable({ ...status, closed }, columns)],
+  ['status during a maintenance', columns => statusTable({ ...status, maintenance }, columns)],
   ['doctor', columns => checkTable(checks, columns)],
   ['history', columns => historyTable([entry, { ...entry, result: 'done' }], columns)],
 ]
