@@ -179,6 +179,22 @@ export interface Transport {
   open(run: HostSetting): Promise<Host>
   /** The same machine with another login. Missing if there is no login. */
   as?(user: string): Transport
+  /**
+   * Where a connection would go, according to the configuration of this machine; contacts nothing. Missing if there is nothing to connect to.
+   *
+   * @throws SSH_TOOL_MISSING, SSH_CONFIG_INVALID, SSH_CONFIG_UNSUPPORTED
+   */
+  endpoint?(): Promise<Endpoint>
+}
+
+/** Where a connection goes. */
+export interface Endpoint {
+  readonly user: string
+  /** The host name or IP address that is connected to. */
+  readonly address: string
+  readonly port: number
+  /** The machines or the command that the connection goes through, in order. */
+  readonly through: readonly string[]
 }
 
 /**

@@ -59,6 +59,12 @@ export interface Plugin<T> {
   readonly kind?: 'build' | 'runtime' | 'router'
   /** Settings that appear in output, such as the site's name. They are not redacted, even if an environment variable has the same value. */
   readonly shown?: readonly string[]
+  /**
+   * The options with their defaults, for `task config`: no secrets. Contacts no host.
+   *
+   * @example settings: ({ app }) => ({ release: options.release ?? app })
+   */
+  settings?(context: Pick<PluginContext, 'app' | 'layout' | 'slots'>): Readonly<Record<string, unknown>>
   create(context: PluginContext): T
 }
 

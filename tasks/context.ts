@@ -1,8 +1,10 @@
 /** The context of a project's tasks, in addition to the runner's `TaskContext`. */
 
 import type { Arg, Definer } from '../runner/task.ts'
+import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, Slot } from '../slots/contracts.ts'
 import type { Deps } from '../slots/deps.ts'
+import type { Environment } from '../slots/environment/environment.ts'
 import type { LockWait } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Readings } from '../slots/state/readings.ts'
@@ -17,6 +19,10 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   taskfileUser(): Promise<string | undefined>
   /** Reads which slot is live from the router, the public answer and the records. Returns what was read while taking the lock, if nothing was changed since. */
   readings(): Promise<Readings>
+  /** The variables of a slot's environment file: those of the project, the runtime and the slot. Later ones override earlier ones. */
+  variables(slot: Slot<S>): Environment
+  /** What the Taskfile resolves to. Contacts no host. */
+  config(): Promise<ProjectConfig>
   /** Runs the project's build source. */
   build(): Promise<Artifact>
 }

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import type { Transport } from '../host/host.ts'
 import { arg } from '../runner/cli/args.ts'
+import { isFault } from '../runner/fault.ts'
 import { type AnyTask, type Definer, definer, type Scope } from '../runner/task.ts'
 import { checked, either, fields, list, oneOf, optional, type Rule, text, thing } from '../runner/taskfile/shape.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
@@ -15,6 +16,7 @@ import type { HealthCheck } from '../slots/model.ts'
 import { sharedPaths, validateName } from '../slots/names.ts'
 import { type ProbeSetting, probeRules, probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules, slotsOf } from '../slots/slot.ts'
+import { projectConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { openSession, type Project } from './session.ts'
 import { standardTasks } from './standard-tasks.ts'
@@ -125,7 +127,7 @@ export function project<
 function scopeOf<S extends string>(
   project: Project<S>,
   env: EnvironmentFile | undefined,
-  tasks: () => Readonly<Record<'setup' | 'upload', AnyTask>>,
+  tasks: () => Readonly<Record<'setup' | 'upload' | 'config', AnyTask>>,
 ): Scope {
   const { app, host, layout, slots, build, runtime, router } = project
   const valuesIn = async (folder: string) => (env ? readEnvironment(resolve(folder, env.file)) : {})
@@ -137,19 +139,34 @@ function scopeOf<S extends string>(
     tasks,
     secrets: async folder => secrets(await valuesIn(folder)),
     async open(run) {
-      const environment = await valuesIn(run.folder)
+      const { setup, upload, config } = tasks()
+      const only = run.tasks.every(task => task === config)
+      const { environment, problem } = await readUnless(only, valuesIn(run.folder))
       run.hide(secrets(environment))
       run.hide(secretsIn(healthOf(project.health).headers))
-      const { setup, upload } = tasks()
       const { login } = run.tasks.includes(setup) ? run.values : {}
       const uploads = run.tasks.includes(upload)
       return openSession(project, {
         ...run,
         environment,
+        config: created => projectConfig(project, created, env && { ...env, problem, values: environment }),
         login: typeof login === 'string' ? login : undefined,
         uploads,
       })
     },
+  }
+}
+
+/** `config` also shows a project whose environment file is missing, as it may be in CI. */
+async function readUnless(
+  optional: boolean,
+  reading: Promise<Environment>,
+): Promise<{ environment: Environment; problem?: string }> {
+  try {
+    return { environment: await reading }
+  } catch (error) {
+    if (!optional || !isFault(error) || error.code !== 'ENV_FILE_UNREADABLE') throw error
+    return { environment: {}, problem: error.message }
   }
 }
 

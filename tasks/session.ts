@@ -3,6 +3,7 @@ import { dryHost } from '../host/dry-run.ts'
 import type { Guard, Host, Transport } from '../host/host.ts'
 import { type AnyQuery, isSkipped, perform } from '../host/query.ts'
 import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
 import { slotFaults } from '../slots/faults.ts'
@@ -32,9 +33,18 @@ export interface Project<S extends string> {
   readonly probe: Probing | undefined
 }
 
+/** The plugins that tell about themselves without contacting a host, with the context that they were created with. */
+export interface CreatedPlugins {
+  readonly plugin: PluginContext
+  readonly runtime: Runtime
+  readonly router: Router
+}
+
 export interface SessionSetting extends RunSetting {
   /** The values of the project's environment file. */
   readonly environment: Environment
+  /** What the Taskfile resolves to. */
+  config(plugins: CreatedPlugins): Promise<ProjectConfig>
   /** Log in as this user instead of the one in the Taskfile. */
   readonly login: string | undefined
   /** The run uploads a release, so the connection is opened while the build is running. */
@@ -57,6 +67,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const runtime = project.runtime.create(plugin)
     const router = project.router.create(plugin)
     const reading = readings({ layout, slots, router })
+    const variables = (slot: Slot) => ({ ...run.environment, ...runtime.environment(slot), ...slot.env })
     return {
       app,
       folder: run.folder,
@@ -71,7 +82,9 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       lock: { take: async wait => (task.dryRun ? undefined : lock.take(realHost, reading, wait)) },
       taskfileUser: async () => (transport === ofTaskfile ? undefined : (await ofTaskfile.open(setting)).account()),
       readings: async () => (await lock.prefetched()) ?? host.query(reading),
-      environment: (slot: Slot) => environmentFile({ ...run.environment, ...runtime.environment(slot), ...slot.env }),
+      variables,
+      environment: (slot: Slot) => environmentFile(variables(slot)),
+      config: () => run.config({ plugin, runtime, router }),
       build: () => build(host, plugin),
       provisions: facts => [runtime.provision(facts), router.provision(facts)],
     }

@@ -1,8 +1,10 @@
 /** Creates the standard tasks of a project, and connects each with the steps that it needs. */
 
+import { config } from './commands/config.ts'
 import { console } from './commands/console.ts'
 import { deploy } from './commands/deploy.ts'
 import { doctor } from './commands/doctor.ts'
+import { envDiff } from './commands/env-diff.ts'
 import { exec } from './commands/exec.ts'
 import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
@@ -73,6 +75,8 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     exec: exec(deps),
     rpc: rpc(deps),
     status: status(deps),
+    config: config(deps),
+    envDiff: envDiff(deps),
     doctor: doctor(deps),
     history: history(deps),
     releases: releases(deps),

@@ -3,7 +3,7 @@ import { deferred } from '../../runner/promises.ts'
 import { checked, expecting, fields, optional, text } from '../../runner/taskfile/shape.ts'
 import { attachChannel } from '../exec/attach.ts'
 import { hostFaults } from '../faults.ts'
-import type { HostSetting, Transport } from '../host.ts'
+import type { Endpoint, HostSetting, Transport } from '../host.ts'
 import type { Machine } from '../machine.ts'
 import { openHost } from '../open-host.ts'
 import { type Sessions, sessionsOn } from './channels.ts'
@@ -46,9 +46,23 @@ const loggedIn = (target: string, options: SshOptions, user: string | undefined)
   name: target,
   open: async setting => openHost(machine(target, user, options, setting), setting),
   as: other => loggedIn(target, options, other),
+  endpoint: async () => endpointOf(await configOf(target, user, options)),
 })
 
-function machine(name: string, user: string | undefined, { configFile }: SshOptions, setting: HostSetting): Machine {
+/** `ssh -G` parses `user@host` and `ssh://` itself; `-l user` overrides that. */
+const configOf = (target: string, user: string | undefined, { configFile }: SshOptions): Promise<SshConfig> =>
+  resolveConfig({ host: target, ...(user === undefined ? {} : { user }) }, configFile)
+
+const endpointOf = ({ user, hostname, port, jumps, proxyCommand }: SshConfig): Endpoint => ({
+  user,
+  address: hostname,
+  port,
+  // Not the command itself: its arguments may contain a password.
+  through: proxyCommand === undefined ? jumps : [...jumps, 'a ProxyCommand'],
+})
+
+function machine(name: string, user: string | undefined, options: SshOptions, setting: HostSetting): Machine {
+  const { configFile } = options
   const meter = meterOf()
   let current: Promise<OpenConnection> | undefined
   /** Resolves to true when the first command needs the connection; to false if the host is disposed of before. */
@@ -57,8 +71,7 @@ function machine(name: string, user: string | undefined, { configFile }: SshOpti
 
   let read: Promise<SshConfig> | undefined
   const config = () => {
-    // `ssh -G` parses `user@host` and `ssh://` itself; `-l user` overrides that.
-    read ??= resolveConfig({ host: name, ...(user === undefined ? {} : { user }) }, configFile)
+    read ??= configOf(name, user, options)
     return read
   }
   const confirm = async (question: string) => (await needed.promise) && setting.confirm(question)

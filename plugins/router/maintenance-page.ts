@@ -7,6 +7,9 @@ import { routerFaults } from './faults.ts'
 /** Where a page shows the message. */
 const PLACE = /\{\{ *message *\}\}/g
 
+/** The option as `task config` shows it. */
+export const pageSetting = (own: string | undefined): string => own ?? 'the page of switchyard'
+
 /** The text of the page, with its places for the message. @throws MAINTENANCE_PAGE_UNREADABLE */
 export function pageText(folder: string, own: string | undefined): string {
   if (own === undefined) return PAGE

@@ -7,7 +7,7 @@ import { DRY_RUN_SHA256, resolveArtifactPath } from './artifact.ts'
 import { artifactFrom } from './folder.ts'
 import { assertMakesTarball } from './mix.ts'
 import { runInTask } from './process.ts'
-import { type VersionSource, versionOf, versionRule } from './version.ts'
+import { VERSION_FILES, type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface CommandOptions {
   /**
@@ -41,14 +41,26 @@ const OPTIONS = fields<CommandOptions>({
 
 export function command(options: CommandOptions): Plugin<BuildSource> {
   checked('command()', OPTIONS, options)
-  return { name: 'command', kind: 'build', create: context => source(context, options) }
+  return {
+    name: 'command',
+    kind: 'build',
+    settings: ({ app }) => ({
+      run: options.run,
+      cwd: options.cwd ?? '.',
+      artifact: options.artifact ?? tarballOf(app, '<version>'),
+      version: options.version ?? VERSION_FILES,
+    }),
+    create: context => source(context, options),
+  }
 }
+
+const tarballOf = (app: string, version: string) => `_build/prod/${app}-${version}.tar.gz`
 
 const source = (context: PluginContext, options: CommandOptions): BuildSource => ({
   async build() {
     const cwd = resolve(context.folder, options.cwd ?? '.')
     const version = await versionOf(cwd, options.version)
-    const path = resolve(cwd, options.artifact ?? `_build/prod/${context.app}-${version}.tar.gz`)
+    const path = resolve(cwd, options.artifact ?? tarballOf(context.app, version))
     const option = `\`artifact: '_build/prod/rel/${context.app}'\``
     if (options.artifact === undefined && /\bmix release\b/.test(options.run)) await assertMakesTarball(cwd, '', option)
     const startedAt = Date.now()

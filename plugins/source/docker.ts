@@ -14,7 +14,7 @@ import { buildFaults } from './faults.ts'
 import { artifactFrom } from './folder.ts'
 import { assertMakesTarball } from './mix.ts'
 import { runInTask } from './process.ts'
-import { type VersionSource, versionOf, versionRule } from './version.ts'
+import { VERSION_FILES, type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface DockerOptions extends BuildOptions {
   /**
@@ -45,13 +45,26 @@ const OPTIONS = fields<DockerOptions>({
 
 export function docker(options: DockerOptions = {}): Plugin<BuildSource> {
   checked('docker()', OPTIONS, options)
-  return { name: 'docker', kind: 'build', create: context => ({ build: () => buildIn(context, options) }) }
+  return {
+    name: 'docker',
+    kind: 'build',
+    settings: ({ app }) => ({
+      ...options,
+      context: options.context ?? '.',
+      dockerfile: options.dockerfile ?? 'Dockerfile',
+      artifact: options.artifact ?? tarballInImage(app, '<version>'),
+      version: options.version ?? VERSION_FILES,
+    }),
+    create: context => ({ build: () => buildIn(context, options) }),
+  }
 }
+
+const tarballInImage = (app: string, version: string) => `/app/_build/prod/${app}-${version}.tar.gz`
 
 async function buildIn(context: PluginContext, options: DockerOptions): Promise<Artifact> {
   const directory = resolve(context.folder, options.context ?? '.')
   const version = await versionOf(directory, options.version)
-  const artifact = options.artifact ?? `/app/_build/prod/${context.app}-${version}.tar.gz`
+  const artifact = options.artifact ?? tarballInImage(context.app, version)
   if (options.artifact === undefined) {
     const file = await readFile(resolve(directory, options.dockerfile ?? 'Dockerfile'), 'utf8').catch(() => '')
     // Only `mix release` is checked: how else a Dockerfile may make a tarball is unknown.

@@ -82,6 +82,12 @@ export function git(options: GitOptions = {}): Plugin<BuildSource> {
     name: options.build === undefined ? 'git' : `git, ${options.build.name}`,
     kind: 'build',
     ...(options.build?.shown && { shown: options.build.shown }),
+    settings: context => ({
+      ref: options.ref ?? 'HEAD',
+      fetch: options.fetch ?? false,
+      path: options.path ?? '.',
+      ...(options.build && { build: { name: options.build.name, ...options.build.settings?.(context) } }),
+    }),
     create: context => ({ build: () => buildRevision(context, options) }),
   }
 }

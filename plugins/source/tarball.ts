@@ -5,7 +5,7 @@ import type { BuildSource, Plugin } from '../../slots/contracts.ts'
 import { resolveArtifactPath } from './artifact.ts'
 import { buildFaults } from './faults.ts'
 import { artifactFrom } from './folder.ts'
-import { type VersionSource, versionOf, versionRule } from './version.ts'
+import { VERSION_FILES, type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface TarballOptions {
   /** Path of a `.tar.gz`, or of a folder to pack, relative to the Taskfile. Its name may contain `*` and `?`, if they match exactly one file. */
@@ -25,6 +25,7 @@ export function tarball(options: TarballOptions): Plugin<BuildSource> {
   return {
     name: 'tarball',
     kind: 'build',
+    settings: () => ({ path, version: version ?? VERSION_FILES }),
     create: ({ app, folder }) => ({
       async build() {
         if (path === '') throw buildFaults.ARTIFACT_MISSING({ path: '""' })

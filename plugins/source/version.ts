@@ -9,6 +9,9 @@ import { isUmbrella, withoutComments } from './mix.ts'
 /** A version, or a function that returns it when the build starts. */
 export type VersionSource = string | (() => string | Promise<string>)
 
+/** Where the version is found if the Taskfile does not set it, for `task config`. */
+export const VERSION_FILES = 'from mix.exs or package.json'
+
 export const versionRule = either(
   text,
   call<() => string | Promise<string>>('a function that returns it'),

@@ -9,11 +9,24 @@ import { type Script, sh } from '../../host/script.ts'
 export const environmentChanges = (before: string | Script, after: string | Script): Script =>
   sh.lines(sh.read`before=${before} after=${after}`, program(new URL('./changes.sh', import.meta.url)))
 
+export interface Change {
+  readonly change: 'new' | 'changed' | 'removed'
+  readonly name: string
+}
+
+/** The changes, in the order in which they were printed; `foreign` if the file was edited by hand. */
+export function parseChanges(printed: string): readonly Change[] | 'foreign' {
+  if (/^environment foreign$/m.test(printed)) return 'foreign'
+  return [...printed.matchAll(/^environment (new|changed|gone) (\w+)$/gm)].map(([, change, name = '']) => ({
+    change: change === 'gone' ? 'removed' : (change as 'new' | 'changed'),
+    name,
+  }))
+}
+
 /** A summary such as `environment: new A, gone B, changed C`; '' if nothing changes or there was no file before. */
 export function environmentSummary(printed: string): string {
-  const found = [...printed.matchAll(/^environment (?:(new|changed|gone) (\w+)|foreign)$/gm)]
-  const changes = found.map(([, change, name]) =>
-    change ? `${change} ${name}` : 'not compared, the file on the host was edited by hand',
-  )
+  const found = parseChanges(printed)
+  if (found === 'foreign') return 'environment: not compared, the file on the host was edited by hand'
+  const changes = found.map(({ change, name }) => `${change === 'removed' ? 'gone' : change} ${name}`)
   return changes.length === 0 ? '' : `environment: ${changes.join(', ')}`
 }

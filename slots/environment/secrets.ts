@@ -51,6 +51,9 @@ function inUrls(value: string): string[] {
   ]
 }
 
+/** Names such as DB_PASSWORD, of variables and of parameters. */
+export const nameSuggestsSecret = (name: string): boolean => SECRET_NAME.test(name)
+
 const SECRET_NAME = /pass|pwd|secret|token|key|sig|auth|cred/i
 
 /** The password of `user:password`, and of `password=...` in a connection string. */

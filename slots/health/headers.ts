@@ -26,6 +26,13 @@ export const secretsIn = (headers: Headers): readonly string[] =>
     .filter(([name]) => SECRET.test(name))
     .map(([, value]) => value.replace(/^\w+ +/, ''))
 
+/** The headers as they may be shown, with `(hidden)` in place of a secret value. */
+export const headersShown = (headers: Headers): Headers =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, SECRET.test(name) ? HIDDEN : value]))
+
+/** Stands for a value that is not shown. */
+export const HIDDEN = '(hidden)'
+
 /**
  * Prints headers as configuration to pipe into `curl --config -`. They are passed on stdin because every user of the host can read the arguments of a
  * process; `printf` is a shell builtin, so it has none.

@@ -30,6 +30,7 @@ import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
 import type { HostFile } from '../../slots/contracts.ts'
 import { environmentChanges } from '../../slots/environment/changes.ts'
+import { compareScript } from '../../slots/environment/compare.ts'
 import { healthLoop, healthOf, healthQuery, healthRequest } from '../../slots/health/health.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { layout as layoutOf } from '../../slots/layout.ts'
@@ -154,6 +155,7 @@ export function samples(): Readonly<Record<string, Script>> {
     prunable: release.prunable(layout),
     listScript: listScript(layout, slots),
 
+    compareScript: compareScript(layout, blue),
     environmentChanges: environmentChanges(layout.slot('blue').env, '-'),
     pointAt: pointAt(layout, blue, made),
     portFree: connections.assertPortFree(blue).script,

@@ -9,6 +9,7 @@ import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { GUARDED, guardOf } from '../guard.ts'
 import { liveLink } from '../live-link.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
+import { pageSetting } from '../maintenance-page.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
@@ -76,7 +77,15 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
     const application = { app, slots, router: layout.router, site, url, bind, include, config }
     return router(context, access, application, options.maintenancePage)
   }
-  return { name: 'caddy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
+  const settings = () => ({
+    site,
+    url: url.origin,
+    bind: bind || 'all addresses',
+    include,
+    config,
+    maintenancePage: pageSetting(options.maintenancePage),
+  })
+  return { name: 'caddy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], settings, create }
 }
 
 function router(

@@ -8,6 +8,7 @@ import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
 import { GUARDED, guardOf } from '../guard.ts'
 import { type Listen, listening } from '../listen.ts'
+import { pageSetting } from '../maintenance-page.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
@@ -97,7 +98,15 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
       },
       options.maintenancePage,
     )
-  return { name: 'haproxy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
+  const settings = () => ({
+    site,
+    listen,
+    include,
+    url: url.origin,
+    config,
+    maintenancePage: pageSetting(options.maintenancePage),
+  })
+  return { name: 'haproxy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], settings, create }
 }
 
 function router(

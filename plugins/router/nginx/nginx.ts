@@ -5,6 +5,7 @@ import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { guardOf } from '../guard.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
+import { pageSetting } from '../maintenance-page.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
 import { check } from './check.ts'
@@ -133,7 +134,18 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     const parts = { paths, include, values, program: programOf(program, service), listening: listen }
     return router(context, mode, parts, { url, moved, maintenancePage: options.maintenancePage })
   }
-  return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], create }
+  const settings: Plugin<Router>['settings'] = ({ app }) => ({
+    site,
+    listen: options.listen ?? 80,
+    url: url.origin,
+    mode: mode ?? 'link',
+    ...(mode !== 'reload' && { include: options.include ?? false }),
+    program: programOf(program).path,
+    service: programOf(program, service).service,
+    paths: { ...defaultPaths(app, folder), ...overrides },
+    maintenancePage: pageSetting(options.maintenancePage),
+  })
+  return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], settings, create }
 }
 
 function router(

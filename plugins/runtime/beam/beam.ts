@@ -60,17 +60,33 @@ const OPTIONS = fields<BeamOptions>({
 
 export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
   checked('beam()', OPTIONS, options)
-  return { name: 'beam', kind: 'runtime', create: context => create(context, options) }
+  return {
+    name: 'beam',
+    kind: 'runtime',
+    settings({ app, slots }) {
+      const { ports, ...settings } = withDefaults(app, slots, options)
+      return { ...settings, distributionPort: Object.fromEntries(slots.map(slot => [slot.name, ports(slot)])) }
+    },
+    create: context => create(context, options),
+  }
 }
+
+const withDefaults = (app: string, slots: readonly Slot[], options: BeamOptions) => ({
+  release: options.release ?? app,
+  supervisor: options.supervisor ?? 'systemd',
+  migrate: options.migrate ?? `${moduleName(app)}.Release.migrate()`,
+  migrateLimit: options.migrateLimit ?? 21_600,
+  stopLimit: options.stopLimit ?? 60,
+  ports: distributionPorts(slots, options.distributionPort),
+})
 
 function create(context: PluginContext, options: BeamOptions): Required<Runtime> {
   const { app, layout, slots } = context
-  const { release: name = app, stopLimit = 60, migrateLimit = 21_600 } = options
-  const { migrate: expression = `${moduleName(app)}.Release.migrate()` } = options
+  const { release: name, migrate: expression, ...settings } = withDefaults(app, slots, options)
+  const { migrateLimit, stopLimit, ports } = settings
   const program = `bin/${name}`
-  const ports = distributionPorts(slots, options.distributionPort)
   const supervisor =
-    options.supervisor === 'daemon'
+    settings.supervisor === 'daemon'
       ? daemon({ layout, release: name, stopLimit })
       : systemd({
           app,

@@ -87,13 +87,21 @@ const OPTIONS = fields<ServiceOptions>({
 
 export function service(options: ServiceOptions): Plugin<Runtime> {
   checked('service()', OPTIONS, options)
-  return { name: 'service', kind: 'runtime', create: context => create(context, options) }
+  const settings = withDefaults(options)
+  return { name: 'service', kind: 'runtime', settings: () => settings, create: context => create(context, settings) }
 }
 
-function create(context: PluginContext, options: ServiceOptions): Runtime {
+const withDefaults = ({
+  migrateLimit = 21_600,
+  stopSignal = 'SIGTERM',
+  stopLimit = 60,
+  killMode = 'mixed',
+  ...rest
+}: ServiceOptions) => ({ ...rest, migrateLimit, stopSignal, stopLimit, killMode })
+
+function create(context: PluginContext, options: ReturnType<typeof withDefaults>): Runtime {
   const { app, layout, slots } = context
-  const { start, migrate, console, migrateLimit = 21_600, stopLimit = 60 } = options
-  const { stopSignal = 'SIGTERM', killMode = 'mixed', memoryMax } = options
+  const { start, migrate, console, migrateLimit, stopSignal, stopLimit, killMode, memoryMax } = options
   const program = programIn(start)
   const settings = [
     `KillSignal=${stopSignal}`,

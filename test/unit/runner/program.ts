@@ -13,13 +13,17 @@ export interface Program extends AsyncDisposable {
   readonly bin: string
 }
 
-/** Builds inside the repository's node_modules, so that the program finds its dependencies. */
-export async function buildProgram(): Promise<Program> {
+/**
+ * Builds inside the repository's node_modules, so that the program finds its dependencies.
+ *
+ * @param index what a Taskfile imports as `switchyard`
+ */
+export async function buildProgram(index = 'test/unit/runner/index.ts'): Promise<Program> {
   const cache = join(root, 'node_modules', '.cache')
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'runner-test-'))
   await build({
-    entryPoints: { cli: join(root, 'runner/cli/main.ts'), index: join(root, 'test/unit/runner/index.ts') },
+    entryPoints: { cli: join(root, 'runner/cli/main.ts'), index: join(root, index) },
     outdir: join(folder, 'dist'),
     bundle: true,
     splitting: true,

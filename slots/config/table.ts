@@ -1,0 +1,66 @@
+/** The table of `task config`. */
+import { table } from '../../runner/output/table.ts'
+import { HIDDEN } from '../health/headers.ts'
+import type { PluginConfig, ProjectConfig, Variable } from './config.ts'
+
+type Row = readonly [name: string, value: string]
+type Settings = Readonly<Record<string, unknown>>
+
+/** One section per part of the project, with its settings indented below it. */
+export function configTable(config: ProjectConfig, columns?: number): string {
+  const { app, host, folders, shared, slots, health, probe, environment } = config
+  const { root, ...below } = folders
+  const { path, ...check } = health
+  const rows: readonly Row[] = [
+    ['application', app],
+    ...section('host', host.name, rowsOf({ ...host.endpoint })),
+    ...section('folder', root, rowsOf(below)),
+    ['shared paths', words(shared)],
+    ...slots.flatMap(({ name, port, variables }) =>
+      section(`slot ${name}`, `port ${port}`, variables.map(variableRow)),
+    ),
+    ...pluginRows('build source', config.build),
+    ...pluginRows('runtime', config.runtime),
+    ...pluginRows('router', config.router),
+    ...section('health check', path, rowsOf(check)),
+    ...section('probes', probe ? words(probe.paths) : 'off', rowsOf({ ...probe, paths: undefined })),
+    ...section(
+      'environment',
+      environment ? (environment.problem ?? environment.file) : 'no file',
+      environment?.variables.map(variableRow) ?? [],
+    ),
+  ]
+  return table(rows, { columns })
+}
+
+const section = (name: string, value: string, rows: readonly Row[]): readonly Row[] => [
+  [name, value],
+  ...rows.map(([key, text]): Row => [`  ${key}`, text]),
+]
+
+const pluginRows = (kind: string, { plugin, settings }: PluginConfig) =>
+  section(kind, `${plugin}()`, rowsOf(settings ?? {}))
+
+const variableRow = ({ name, value = HIDDEN }: Variable): Row => [name, value]
+
+const rowsOf = (settings: Settings): readonly Row[] =>
+  Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [name, MILLISECONDS.has(name) ? `${value} ms` : words(value)])
+
+/** Settings of the health check and of the probes that are times. */
+const MILLISECONDS = new Set(['every', 'patience', 'within', 'soak', 'watch'])
+
+/** A setting as text: lists and objects are separated by commas. */
+function words(value: unknown): string {
+  if (value === '') return 'none'
+  if (value === true || value === false) return value ? 'yes' : 'no'
+  const list = Array.isArray(value) ? value : undefined
+  if (list) return list.map(words).join(', ') || 'none'
+  if (typeof value !== 'object' || value === null) return String(value)
+  return (
+    Object.entries(value)
+      .map(([name, item]) => `${name} ${words(item)}`)
+      .join(', ') || 'none'
+  )
+}
