@@ -10,6 +10,7 @@ import { environmentFaults } from './slots/environment/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
 import { gitFaults } from './slots/git/faults.ts'
 import { probeFaults } from './slots/promote/probe-faults.ts'
+import { removeFaults } from './slots/remove/remove-faults.ts'
 
 export const faultCatalogue = {
   runner: runnerFaults,
@@ -18,6 +19,7 @@ export const faultCatalogue = {
   environment: environmentFaults,
   probe: probeFaults,
   git: gitFaults,
+  remove: removeFaults,
   build: buildFaults,
   router: routerFaults,
   caddy: caddyFaults,

@@ -55,6 +55,8 @@ export interface TaskContext {
   readonly terminal: boolean
   /** Asks a yes-or-no question; `false` without an interactive terminal. */
   confirm(question: string): Promise<boolean>
+  /** Asks for a line of text; undefined without an interactive terminal. */
+  ask(question: string): Promise<string | undefined>
 }
 
 export interface PrintOptions {

@@ -331,6 +331,15 @@ export interface Provision {
    * missing. Each must be idempotent.
    */
   readonly apply: readonly Script[]
+  /**
+   * Scripts for `remove` that put the deletion of `files` and `links` into effect. They run as root and in order. If one fails, for instance because
+   * the rest of the router's configuration needs a deleted file, every file is restored and `apply` runs again. Must not fail if the router is down.
+   *
+   * @default `apply`
+   */
+  readonly unapply?: readonly Script[]
+  /** Paths of further links that belong to the application alone, such as one that a promote moves. `remove` deletes those that point to `files`. */
+  readonly moved?: readonly string[]
   /** Links owned by root that `apply` creates, each given as its possible paths. The plugin decides on their targets. */
   readonly links?: readonly (readonly string[])[]
   /** Paths of files that are not ours and would override one of `files` or be overridden by it; `setup` refuses to run while one exists. */
@@ -359,6 +368,8 @@ export interface HostFile {
   }
   /** As in `chmod`. */
   readonly mode: number
+  /** Succeeds while other applications on the host need the file; `remove` then keeps it. Runs as root. */
+  readonly needed?: Script
   /** A command that validates a new version of the file before it is installed; its path is appended. An exit code other than 0 rejects the file. */
   readonly check?: readonly string[]
 }

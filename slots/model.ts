@@ -128,6 +128,7 @@ export interface JournalEvent {
     | 'lock'
     | 'unlock'
     | 'maintenance'
+    | 'remove'
   /** The slot concerned; for a promote, the one that the traffic went to. */
   readonly slot: string
   /** For a promote: the slot that was live before. */
@@ -135,7 +136,7 @@ export interface JournalEvent {
   readonly release?: string | undefined
   /** Source revision of the release. */
   readonly revision?: string | undefined
-  /** Only a migration has `begun`; its result, if known, is in a later line of the same deploy. */
+  /** Only a migration and a removal have `begun`; the result, if known, is in a later line of the same deploy. */
   readonly result: 'begun' | 'done' | 'failed' | 'undone'
   /** The error code, or a remark. */
   readonly why?: string | undefined

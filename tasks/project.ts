@@ -127,7 +127,7 @@ export function project<
 function scopeOf<S extends string>(
   project: Project<S>,
   env: EnvironmentFile | undefined,
-  tasks: () => Readonly<Record<'setup' | 'upload' | 'config', AnyTask>>,
+  tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'remove', AnyTask>>,
 ): Scope {
   const { app, host, layout, slots, build, runtime, router } = project
   const valuesIn = async (folder: string) => (env ? readEnvironment(resolve(folder, env.file)) : {})
@@ -139,12 +139,12 @@ function scopeOf<S extends string>(
     tasks,
     secrets: async folder => secrets(await valuesIn(folder)),
     async open(run) {
-      const { setup, upload, config } = tasks()
+      const { setup, upload, config, remove } = tasks()
       const only = run.tasks.every(task => task === config)
       const { environment, problem } = await readUnless(only, valuesIn(run.folder))
       run.hide(secrets(environment))
       run.hide(secretsIn(healthOf(project.health).headers))
-      const { login } = run.tasks.includes(setup) ? run.values : {}
+      const { login } = run.tasks.some(task => task === setup || task === remove) ? run.values : {}
       const uploads = run.tasks.includes(upload)
       return openSession(project, {
         ...run,

@@ -15,6 +15,7 @@ import { pending } from './commands/pending.ts'
 import { promote } from './commands/promote.ts'
 import { prune } from './commands/prune.ts'
 import { releases } from './commands/releases.ts'
+import { remove } from './commands/remove.ts'
 import { repair } from './commands/repair.ts'
 import { restart } from './commands/restart.ts'
 import { retire } from './commands/retire.ts'
@@ -82,6 +83,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     releases: releases(deps),
     prune: prune(deps, locked),
     pending: pending(deps),
+    remove: remove(deps),
     lock: lock(deps, locked),
     unlock: unlock(deps),
     maintenance: maintenance(deps),

@@ -14,7 +14,7 @@ import { redactingEmitter } from './emit.ts'
 import { report, type Source } from './error-report.ts'
 import type { Plan, Step } from './plan.ts'
 import { scopesOf } from './scopes.ts'
-import { confirming, createStepContext } from './step-context.ts'
+import { asking, confirming, createStepContext } from './step-context.ts'
 
 export interface Run {
   readonly plan: Plan
@@ -106,6 +106,7 @@ export async function run(setting: Run): Promise<number> {
       columns: renderer.columns,
       over: over.signal,
       confirm,
+      ask: asking(renderer, redactor),
       emit,
     })
 

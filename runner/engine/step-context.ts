@@ -23,6 +23,7 @@ export interface StepContextOptions {
   /** Aborted at the end of the run. */
   readonly over: AbortSignal
   confirm: ReturnType<typeof confirming>
+  ask: ReturnType<typeof asking>
   emit(event: RunEvent): void
 }
 
@@ -31,7 +32,14 @@ export const confirming =
   (renderer: Renderer, redactor: Redactor) =>
   (signal: AbortSignal) =>
   async (question: string): Promise<boolean> =>
-    /^y(es)?$/i.test((await renderer.ask(redactor.text(question), signal)) ?? '')
+    /^y(es)?$/i.test((await asking(renderer, redactor)(signal)(`${question} [y/N]`)) ?? '')
+
+/** Asks for a line of text; undefined without an interactive terminal. */
+export const asking =
+  (renderer: Renderer, redactor: Redactor) =>
+  (signal: AbortSignal) =>
+  async (question: string): Promise<string | undefined> =>
+    renderer.ask(redactor.text(question), signal)
 
 /** @param signal the signal of the step: undo steps have one of their own, because that of the run is aborted when they start */
 export async function createStepContext(
@@ -57,6 +65,7 @@ export async function createStepContext(
     print: (line, options) => emit({ type: 'print', step: step.name, line, ...options }),
     terminal: step.interactive,
     confirm: options.confirm(signal),
+    ask: options.ask(signal),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))
   return { context: { ...common, ...opened?.context(common), ...inputsOf(step, options) }, shell }

@@ -9,8 +9,8 @@ export async function askOn(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (!read) return undefined
-  const last = `${question.split('\n').at(-1)} [y/N] `
-  out(`${question} [y/N] `)
+  const last = `${question.split('\n').at(-1)} `
+  out(`${question} `)
   // biome-ignore lint/nursery/useAwaitThenable: it returns a promise, whose type the rule does not resolve.
   const answer = await read(typed => out(`\r${last}${typed} \b`), signal)
   out('\n')

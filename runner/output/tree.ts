@@ -222,7 +222,7 @@ class Typed extends ListrPromptAdapter {
   override async run<T>(question: string, read: (echo: (typed: string) => void) => Promise<T>): Promise<T> {
     this.reportStarted()
     const below = this.wrapper.stdout(ListrTaskEventType.PROMPT)
-    const draw = (typed: string) => below.write(`${question} [y/N] ${typed}`)
+    const draw = (typed: string) => below.write(`${question} ${typed}`)
     draw('')
     try {
       return await read(draw)

@@ -26,11 +26,11 @@ export const historyTable = (entries: readonly JournalEntry[], columns?: number,
       )
 
 function resultText(
-  { result, why, deploy }: JournalEntry,
+  { event, result, why, deploy }: JournalEntry,
   later: readonly JournalEntry[],
   newest: Detached | undefined,
 ): string {
   if (result === 'failed') return `failed: ${why ?? 'no reason'}`
-  if (result !== 'begun' || later.some(entry => entry.event === 'migrate' && entry.deploy === deploy)) return result
+  if (result !== 'begun' || later.some(entry => entry.event === event && entry.deploy === deploy)) return result
   return newest?.deploy === deploy && newest.state === 'running' ? 'running' : 'begun, its end was not seen'
 }

@@ -58,19 +58,20 @@ printf '{"at":"%s",%s,"ms":%s}\\n' "$at" "$entry" $(( ${since} + waited )) >> ${
 
 /**
  * Runs `work`, and appends a `failed` event with the error's code if it throws. The message is not recorded, because it may contain what must not be
- * written to a file.
+ * written to a file. `owner` as in `append`.
  */
 export async function recorded<T>(
   { host, layout, deploy }: Pick<Deps, 'host' | 'layout' | 'deploy'>,
   event: Omit<JournalEvent, 'result' | 'why'>,
   work: () => Promise<T>,
+  owner?: string,
 ): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const why = error instanceof Fault ? error.code : 'FAILED'
     // If the journal cannot be written either, the original error is the one to report.
-    await host.query(append(layout, deploy, { ...event, result: 'failed', why })).catch(() => undefined)
+    await host.query(append(layout, deploy, { ...event, result: 'failed', why }, owner)).catch(() => undefined)
     throw error
   }
 }

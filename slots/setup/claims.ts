@@ -92,8 +92,12 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly Ex
 }
 
 /**
- * `root`: whether we can become root.
+ * Resolves to the existing files among the target paths, and others of switchyard. `root`: whether we can become root.
  * @throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`.
  */
-export const assertFree = (claims: Claims, root: boolean): Query<void> =>
-  capture(asReader(root, printFiles(claims)), (text, { name }) => assertUnclaimed(name, claims, parseFiles(text)))
+export const assertFree = (claims: Claims, root: boolean): Query<readonly ExistingFile[]> =>
+  capture(asReader(root, printFiles(claims)), (text, { name }) => {
+    const found = parseFiles(text)
+    assertUnclaimed(name, claims, found)
+    return found
+  })

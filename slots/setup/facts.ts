@@ -18,6 +18,12 @@ id -gn
 if [ $EUID = 0 ] || sudo -n true 2>/dev/null; then echo root; else echo user; fi
 ${missingTools(tools)}`
 
+/** The account alone. */
+export const accountFacts: Query<Omit<Facts, 'missing'>> = capture(factsScript([]), text => {
+  const [user = '', group = '', root] = text.split('\n')
+  return { user, group, root: root === 'root' }
+})
+
 /** @throws `TOOLS_MISSING`, with the command that installs them. */
 export function facts(provisions: (facts: HostFacts) => readonly Provision[]): Query<Facts> {
   const required = provisions({ user: '', group: '' }).map(provision => provision.tools)

@@ -22,5 +22,8 @@ exit 1`,
   },
 })
 
+/** Whether there is a lock to take. Taking one that does not exist would create it. */
+export const hasLock = ({ lock }: Layout): Query<boolean> => succeeds(sh.read`[ -w ${lock} ]`)
+
 /** Whether the lock can be taken, which a first setup has to create. Root must not create the lock file, because root would then own it. */
 export const mayLock = ({ root, lock }: Layout): Query<boolean> => succeeds(sh.read`[ -O ${root} ] || [ -w ${lock} ]`)

@@ -1,7 +1,7 @@
 /** Checks that a setup does not break the live slot: the router's site names the slots and their ports. */
 
 import type { Host } from '../../host/host.ts'
-import { capture, caught, each, succeeds } from '../../host/query.ts'
+import { capture, caught, each, type Query, succeeds } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
 import type { HostFile, Provision, Slot } from '../contracts.ts'
@@ -28,6 +28,10 @@ for name in *; do
   if [ -f "$name/slot.json" ]; then record=$(tr -d '\\n' < "$name/slot.json"); fi
   printf '%s %s %s\\n' "$name" "\${port:--}" "$record"
 done`
+
+/** The slots that exist on the host. `root`: whether we can become root. */
+export const existingSlots = (layout: Layout, root: boolean): Query<readonly ExistingSlot[]> =>
+  capture(asReader(root, printSlots(layout)), parseSlots)
 
 export const parseSlots = (text: string): readonly ExistingSlot[] =>
   text
@@ -69,7 +73,7 @@ export async function assertKeepsLive(
 ): Promise<readonly string[]> {
   const { host, layout, slots, router, runtime } = deps
   const [existing, { value: route }, processes] = await host.all([
-    capture(asReader(root, printSlots(layout)), parseSlots),
+    existingSlots(layout, root),
     // If the router has no answer, the records decide.
     caught(router.live()),
     each(slots.all.map(slot => runtime.process(slot))),

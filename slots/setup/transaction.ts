@@ -41,16 +41,29 @@ export const ENDED = EXIT.setup
  */
 export const rootShell: Script = asRoot(['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'])
 
-const functions = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Script =>
+interface Scripts {
+  readonly app: string
+  /** Reload the services after the files are restored, and with the new files. */
+  readonly again: readonly Script[]
+  readonly inForce: readonly Script[]
+}
+
+const functions = ({ app, again, inForce }: Scripts): Script =>
   program(new URL('./transaction.sh', import.meta.url), {
     writes: true,
     parameters: {
       store: storeOf(app),
-      again: sh.lines(...groups.filter(({ links }) => links.length === 0).flatMap(({ apply }) => apply.map(bash))),
-      inForce: sh.lines(...groups.flatMap(({ apply }) => apply.map(bash))),
+      again: sh.lines(...again.map(bash)),
+      inForce: sh.lines(...inForce.map(bash)),
       ...ENDED,
     },
   })
+
+const scriptsOf = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Scripts => ({
+  app,
+  again: groups.filter(({ links }) => links.length === 0).flatMap(({ apply }) => apply),
+  inForce: groups.flatMap(({ apply }) => apply),
+})
 
 /** Runs in a shell of its own, where `set -e` works. */
 const bash = ({ text }: Script): Script => sh.write`bash -eu -o pipefail -c ${text}`
@@ -69,7 +82,7 @@ export function writeScript(transaction: Transaction, hold: boolean): Script {
   const files = groups.flatMap(group => group.files)
   const paths = [...files.map(({ path }) => path), ...groups.flatMap(({ links }) => links)]
   return uninterrupted(
-    transaction,
+    scriptsOf(transaction),
     program(new URL('./write.sh', import.meta.url), {
       writes: true,
       parameters: {
@@ -86,6 +99,38 @@ export function writeScript(transaction: Transaction, hold: boolean): Script {
   )
 }
 
+/** Files and links that are deleted together. */
+export interface Deletion {
+  readonly app: string
+  /** The id of the run. */
+  readonly deploy: string
+  /** They need not exist. */
+  readonly paths: readonly string[]
+  /** Put the deletion into effect. */
+  readonly unapply: readonly Script[]
+  /** Put the files into effect again, if they are restored. */
+  readonly apply: readonly Script[]
+}
+
+/** Deletes all paths, or none of them if the services cannot be reloaded without them. */
+export const deleteScript = ({ app, deploy, paths, unapply, apply: again }: Deletion): Script =>
+  uninterrupted(
+    { app, again, inForce: unapply },
+    program(new URL('./write.sh', import.meta.url), {
+      writes: true,
+      parameters: {
+        deploy,
+        paths,
+        drafts: [],
+        prepare: sh.read`:`,
+        stage: sh.read`:`,
+        putFiles: sh.write`rm -f -- ${paths}`,
+        rest: apply,
+        ...ENDED,
+      },
+    }),
+  )
+
 const apply: Script = sh.write`attempt in_force
 if [ "$code" != 0 ]; then take_back; fi
 attempt commit
@@ -96,17 +141,20 @@ const assertOwn = (deploy: string): Script =>
 
 /** Applies files that were written with `hold`. Exits with `gone` if there are none. */
 export const applyScript = (transaction: Transaction): Script =>
-  uninterrupted(transaction, sh.lines(sh.read`mine`, assertOwn(transaction.deploy), apply))
+  uninterrupted(scriptsOf(transaction), sh.lines(sh.read`mine`, assertOwn(transaction.deploy), apply))
 
 /** Restores the originals, after a script that is still writing has ended. Exits with `gone` if there is nothing to restore. */
 export const takeBackScript = (transaction: Transaction): Script =>
-  uninterrupted(transaction, sh.lines(sh.read`mine`, assertOwn(transaction.deploy), sh.read`: > "$output"; take_back`))
+  uninterrupted(
+    scriptsOf(transaction),
+    sh.lines(sh.read`mine`, assertOwn(transaction.deploy), sh.read`: > "$output"; take_back`),
+  )
 
 /** Ignores signals, and runs nothing unless the script has arrived up to its last line. */
-const uninterrupted = (transaction: Transaction, main: Script): Script =>
+const uninterrupted = (scripts: Scripts, main: Script): Script =>
   sh.write`main() {
 trap '' HUP INT TERM PIPE
-${functions(transaction)}
+${functions(scripts)}
 ${main}
 }
 main`

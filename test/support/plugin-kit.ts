@@ -27,6 +27,7 @@ export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => 
   print: () => {},
   terminal: false,
   confirm: async () => false,
+  ask: async () => undefined,
   ...parts,
 })
 

@@ -11,6 +11,7 @@ import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
 import { guardBegin, guardEnd } from '../../plugins/router/guard.ts'
 import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
+import { haproxy as haproxyPlugin } from '../../plugins/router/haproxy/haproxy.ts'
 import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts'
 import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
 import { moveLink, readLink, removeLink } from '../../plugins/router/live-link.ts'
@@ -46,11 +47,13 @@ import { inspect } from '../../slots/preflight/inspect.ts'
 import { mountLines } from '../../slots/preflight/mounts.ts'
 import { probeLoop, probeTrouble, probingOf, startProbes } from '../../slots/promote/probe.ts'
 import { requestSlots } from '../../slots/promote/serving.ts'
+import { remainsScript } from '../../slots/remove/plan.ts'
+import { foldersScript } from '../../slots/remove/remove.ts'
 import { accountFor, makeAccount, ownerOf } from '../../slots/setup/account.ts'
 import { assertFree } from '../../slots/setup/claims.ts'
 import { factsScript } from '../../slots/setup/facts.ts'
 import { makeFolders, missingFolders } from '../../slots/setup/folders.ts'
-import { mayLock } from '../../slots/setup/owner.ts'
+import { hasLock, mayLock } from '../../slots/setup/owner.ts'
 import * as transaction from '../../slots/setup/transaction.ts'
 import { slotsOf } from '../../slots/slot.ts'
 import { checkSudo } from '../../slots/sudo/refusal.ts'
@@ -58,6 +61,7 @@ import { missingTools } from '../../slots/tools.ts'
 import { listScript } from '../../slots/upload/listed.ts'
 import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
+import { pluginKit } from './plugin-kit.ts'
 
 const layout = layoutOf('/srv/life', ['uploads', 'cache/pages'])
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
@@ -77,6 +81,16 @@ const setup: transaction.Transaction = {
   deploy: deploy.id,
   groups: [{ files, links: ['/etc/nginx/sites-enabled/life.conf'], apply: [sh.write`nginx -t`] }],
   prepare: sh.write`mkdir -p /srv/life`,
+}
+const removal = {
+  app: 'life',
+  layout,
+  runtime: { tools: {}, files: [], folders: [], sudo: [], apply: [] },
+  router: haproxyPlugin({ site: 'life.example' })
+    .create(pluginKit({ layout, slots: slots.all }))
+    .provision({ user: 'deploy', group: 'deploy' }),
+  root: true,
+  shared: false,
 }
 const account = { user: 'deploy', group: 'deploy', absent: true, keys: ['ssh-ed25519 AAAA me@desk'] }
 const nginx = site.programOf()
@@ -201,11 +215,21 @@ export function samples(): Readonly<Record<string, Script>> {
     makeFolders: makeFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     missingFolders: missingFolders(layout, [{ path: layout.releases, mode: 0o755 }], account),
     mayLock: mayLock(layout).script,
+    hasLock: hasLock(layout).script,
     writeScript: transaction.writeScript(setup, false),
     'writeScript with hold': transaction.writeScript(setup, true),
     applyScript: transaction.applyScript(setup),
     takeBackScript: transaction.takeBackScript(setup),
+    deleteScript: transaction.deleteScript({
+      app: 'life',
+      deploy: deploy.id,
+      paths: files.map(({ path }) => path),
+      apply: [sh.write`nginx -t`],
+      unapply: [site.forget(nginx)],
+    }),
     rootShell: transaction.rootShell,
+    remainsScript: remainsScript(removal),
+    foldersScript: foldersScript(layout, 'deploy', ['releases', 'slots']),
     interruptedSetup: transaction.interruptedSetup('life'),
 
     get: request.get(place, '/health', 5, { Authorization: 'x' }),
@@ -255,6 +279,9 @@ export function samples(): Readonly<Record<string, Script>> {
       lenient: [],
     }),
     refresh: site.refresh(nginx),
+    'forget of nginx': site.forget(nginx),
+    'forget of HAProxy': haproxy.forget(application),
+    'forget of Caddy': caddy.forget(caddySite),
 
     withEnvironment: runtimes.withEnvironment(layout, blue),
     assertStartable: runtimes.assertStartable(layout, made, blue, 'bin/life'),

@@ -15,7 +15,7 @@ import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
 import { type Application, configTest, requestAddress, siteFile, sitePath } from './files.ts'
 import { maintenanceMarker } from './maintenance.ts'
-import { apply, check, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
+import { apply, check, forget, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
 
 export interface CaddyOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
@@ -131,6 +131,7 @@ function router(
       folders: [{ path: application.router, mode: 0o755 }],
       sudo: [configTest(config)],
       apply: [apply(application, facts.user)],
+      unapply: [forget(application)],
       // If `include` was changed, the file of the other mode may be left over, and Caddy would have the site twice.
       rivals: [sitePath(app, !include)],
       ...(include && { notes: [note] }),

@@ -47,5 +47,11 @@ export const apply = ({ app, include, config, router }: Application, user: strin
     },
   })
 
+/** Run as root after the file of a site was deleted: tests the rest of the configuration, and reloads Caddy if it runs. */
+export const forget = ({ config }: Pick<Application, 'config'>): Script => sh.write`
+if ! systemctl is-active --quiet caddy; then exit 0; fi
+${configTest(config)} > /dev/null
+systemctl reload caddy`
+
 export const readCaddyfiles = (config: string): Script =>
   program(new URL('./caddyfiles.sh', import.meta.url), { parameters: { config } })

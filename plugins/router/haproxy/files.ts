@@ -1,5 +1,6 @@
 /** The HAProxy configuration files of an application. The host's own configuration is not changed. */
 import { posix } from 'node:path'
+import { type Script, sh } from '../../../host/script.ts'
 import type { HostFacts, HostFile, Slot } from '../../../slots/contracts.ts'
 import { type Listener, listening } from '../listen.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
@@ -40,16 +41,26 @@ export const configTest = (config: string): readonly string[] => ['/usr/sbin/hap
 
 export function files(application: Application, facts: HostFacts): readonly HostFile[] {
   return [
-    { path: DROP_IN, text: dropIn(application.config), mode: 0o644 },
+    // HAProxy would have to be restarted without it, which closes the connections of all sites.
+    { path: DROP_IN, text: dropIn(application.config), mode: 0o644, needed: sh.read`true` },
     { path: backendPath(application.app), text: backend(application, facts), mode: 0o644 },
     ...application.listen.map(entry => ({
       path: frontendPath(entry),
       text: frontend(entry),
       mode: 0o644,
       edits,
+      needed: otherBackend(application.app),
     })),
   ]
 }
+
+/** Succeeds if the folder has the backend of another application, which may use the same frontends. The names of frontends have a dash, those of backends do not. */
+const otherBackend = (app: string): Script => sh.read`
+found=1
+for file in ${FOLDER}/*.cfg; do
+  case \${file##*/} in *-* | '*.cfg' | ${`${app}.cfg`}) ;; *) found=0 ;; esac
+done
+exit "$found"`
 
 const dropIn = (
   config: string,

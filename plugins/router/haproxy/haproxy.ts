@@ -14,7 +14,7 @@ import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendName, backendPath, configTest, files, frontendPath, mapPath } from './files.ts'
 import { maintenanceByMaps, pageFile } from './maintenance.ts'
-import { apply, check, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
+import { apply, check, forget, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
 
 export interface HaproxyOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
@@ -160,6 +160,7 @@ function router(
       folders: [{ path: application.router, mode: 0o755 }],
       sudo: [configTest(application.config)],
       apply: [apply(application, facts.user)],
+      unapply: [forget(application)],
       ...(application.listen.length === 0 && { notes: [note] }),
     }),
   }

@@ -113,6 +113,12 @@ ${guardEnd(guard)}`
 const makeMap = (user: string, path: string, line: string): Script =>
   sh.write`[ -e ${path} ] || runuser -u ${user} -- bash -c ${sh.write`umask 022; printf '%s' ${line && `${line}\n`} > ${path}`.text}`
 
+/** Run as root after the files of an application were deleted: tests the rest of the configuration, and reloads HAProxy if it runs. */
+export const forget = ({ config }: Pick<Application, 'config'>): Script => sh.write`
+if ! systemctl is-active --quiet haproxy; then exit 0; fi
+${configTest(config)} >&2
+systemctl reload haproxy`
+
 /**
  * Run as root: makes the running HAProxy read the installed files. Restarts it once, if it was not started with our folder, and reloads it from then on;
  * always tests the whole configuration first. After a failed reload the old process continues and `systemctl` reports no error, so the script waits until

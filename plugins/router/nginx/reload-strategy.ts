@@ -8,8 +8,8 @@ import type { PluginContext } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
 import { linkQuery, readLink } from '../live-link.ts'
-import { moveSite, NOT_RELOADED, REFUSED, RELOADS, slotFile, slotOf, stageLink, swapLink } from './reload.ts'
-import { enable } from './site.ts'
+import { moveSite, NOT_RELOADED, nextLink, REFUSED, RELOADS, slotFile, slotOf, stageLink, swapLink } from './reload.ts'
+import { enable, forget } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
 import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
 
@@ -73,6 +73,8 @@ export function reloadStrategy(context: PluginContext, { paths, program, listeni
           ...paths.enabled.map(path => swapLink(paths, app, path)),
           ...files.map(file => stageLink(paths, app, file)),
         ],
+        unapply: [forget(program)],
+        moved: [...paths.enabled, nextLink(paths, app)],
         apply: [
           enable({
             program,

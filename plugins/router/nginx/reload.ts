@@ -19,19 +19,20 @@ export function slotOf(paths: Paths, app: string, target: string, slots: readonl
   return slots.find(slot => target === slotFile(paths, app, slot)) ?? null
 }
 
-const next = ({ folder }: Paths, app: string): string => posix.join(folder, `${app}.next`)
+/** The temporary link that is renamed to the enabled site. */
+export const nextLink = ({ folder }: Paths, app: string): string => posix.join(folder, `${app}.next`)
 /** The command that creates the temporary link; run as root. */
 export const stageLink = (paths: Paths, app: string, file: string): readonly string[] => [
   '/usr/bin/ln',
   '-sfn',
   file,
-  next(paths, app),
+  nextLink(paths, app),
 ]
 /** The command that renames the temporary link to the enabled site; run as root. */
 export const swapLink = (paths: Paths, app: string, enabled: string): readonly string[] => [
   '/usr/bin/mv',
   '-T',
-  next(paths, app),
+  nextLink(paths, app),
   enabled,
 ]
 

@@ -60,5 +60,10 @@ export function enable({ program: nginx, target, absolute = false, enabled, leni
   })
 }
 
+/** Run as root after the files of a site were deleted: tests the rest of the configuration, and reloads nginx if it runs. */
+export const forget = ({ path, service, test, reload }: Program): Script => sh.write`
+if [ -x ${path} ]; then ${test}; fi
+if systemctl is-active --quiet ${service}; then ${reload}; fi`
+
 /** Like `enable`, if a server block of the user's own includes our file: only tests and reloads. */
 export const refresh = ({ test, reload }: Program): Script => sh.write`${test}\n${reload}`

@@ -1,7 +1,7 @@
 /** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
 import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
 import { liveLink } from '../live-link.ts'
-import { enable, refresh } from './site.ts'
+import { enable, forget, refresh } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
 import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
 
@@ -40,6 +40,7 @@ export function symlinkStrategy(
         apply: [
           include ? refresh(program) : enable({ program, target: paths.available, enabled: paths.enabled, lenient }),
         ],
+        unapply: [forget(program)],
         ...(!include && { links: [paths.enabled] }),
         ...(include && { notes: [`Add this line to your own nginx server block: include ${paths.include};`] }),
       }

@@ -1,0 +1,47 @@
+/** Describes a removal plan. */
+import type { Layout } from '../layout.ts'
+import type { Kept, RemovalPlan } from './plan.ts'
+
+export interface Removal {
+  readonly app: string
+  readonly host: string
+  /** The slot that gets the site's traffic; `null` if there is none. */
+  readonly live: string | null
+  /** The slots that run now. */
+  readonly running: readonly string[]
+  readonly deleted: readonly string[]
+  readonly kept: readonly Kept[]
+}
+
+interface Found {
+  readonly app: string
+  readonly host: string
+  readonly layout: Layout
+  readonly live: string | undefined
+  readonly running: readonly string[]
+  /** The account that owns the application's folder. */
+  readonly owner: string
+}
+
+export function removalOf(plan: RemovalPlan, { app, host, layout, live, running, owner }: Found): Removal {
+  return {
+    app,
+    host,
+    live: live ?? null,
+    running,
+    deleted: [...plan.router.there, ...plan.rest.there, ...plan.folders.map(name => `${layout.root}/${name}`)],
+    kept: [...plan.kept, { path: `the account ${owner}`, why: 'it may have other uses' }],
+  }
+}
+
+/** One line for each thing that is stopped, deleted or kept. */
+export const removalText = ({ live, running, deleted, kept }: Removal): string =>
+  [
+    ...(live === null ? [] : [`the site goes down: ${live} is live`]),
+    ...running.map(slot => `stop ${slot}`),
+    ...deleted.map(path => `delete ${path}`),
+    ...keptLines(kept),
+  ].join('\n')
+
+export const keptLines = (kept: readonly Kept[]): readonly string[] =>
+  kept.map(({ path, why }) => `keep ${path}: ${why}`)
