@@ -23,8 +23,8 @@ export const EXIT = {
     notAsListed: 48,
   },
   release: { gone: 62, notShared: 63 },
-  /** State of a slot's process. `already`: it runs. `missing`: the host is not set up for it. `stuck`: it does not stop. */
-  process: { already: 41, missing: 42, stuck: 43 },
+  /** State of a slot's process. `already`: it runs. `missing`: the host is not set up for it. `stuck`: it does not stop. `ended`: it does not run. */
+  process: { already: 41, missing: 42, stuck: 43, ended: 44 },
   /** Why a release cannot be started in its slot. */
   startable: { noScript: 51, otherRelease: 52 },
   /** `cutShort`: a migration was ended. `timedOut`: it reached its limit. `lost`: a detached one left no result. `busy`: an earlier one still runs. */

@@ -79,6 +79,8 @@ export interface SlotProcess {
   readonly pid?: number
   /** Seconds since its start. */
   readonly uptime?: number
+  /** The names of the slot's other processes that should run and do not, such as `worker`. Missing if there are none. */
+  readonly failed?: readonly string[]
 }
 
 export interface Runtime {
@@ -98,6 +100,30 @@ export interface Runtime {
   process(slot: Slot): Query<SlotProcess>
   /** A script that prints the pid of the slot's process, or nothing if there is none. Used in scripts that wait for the process on the host. */
   pid(slot: Slot): Script
+  /**
+   * Resolves once each of the slot's other processes, beside the one that serves requests, has run for a second. Missing for a runtime without any.
+   *
+   * @throws Fault that names the first one that does not run, with the end of its log
+   */
+  complete?(slot: Slot): Query<void>
+  /**
+   * Starts what runs only in the live slot, and resolves once it runs. Called when the traffic verifiably goes to the slot, before that is recorded, and
+   * after `demoted` for the slot that was live before. May be called again for a slot that has all of it running.
+   *
+   * @throws Fault if it does not run; the traffic then goes back to the previous slot
+   */
+  promoted?(slot: Slot): Query<void>
+  /**
+   * Stops what runs only in the live slot, and resolves once it is gone; a slot without any of it is not an error. `next`: the slot that becomes live, or
+   * undefined if none does. After a reboot what runs only in the live slot starts in the slot of the last `promoted`, until `next` is undefined.
+   */
+  demoted?(slot: Slot, next: Slot | undefined): Query<void>
+  /**
+   * When a promote calls `demoted` for the slot that was live: before the traffic moves, or after that was verified.
+   *
+   * @default 'after'
+   */
+  readonly demotes?: 'before' | 'after'
   /** Resolves to the last `lines` lines of the application's log. */
   log(slot: Slot, lines: number): Query<string>
   /**
@@ -342,6 +368,8 @@ export interface Provision {
   readonly moved?: readonly string[]
   /** Links owned by root that `apply` creates, each given as its possible paths. The plugin decides on their targets. */
   readonly links?: readonly (readonly string[])[]
+  /** Files of earlier setups that `files` no longer has, such as the unit of a removed process. `setup` removes them. */
+  readonly obsolete?: Obsolete
   /** Paths of files that are not ours and would override one of `files` or be overridden by it; `setup` refuses to run while one exists. */
   readonly rivals?: readonly string[]
   /**
@@ -372,6 +400,17 @@ export interface HostFile {
   readonly needed?: Script
   /** A command that validates a new version of the file before it is installed; its path is appended. An exit code other than 0 rejects the file. */
   readonly check?: readonly string[]
+}
+
+/** How to find the files that earlier setups of this application made: they contain the path of one of its slots. */
+export interface Obsolete {
+  readonly folder: string
+  /** Matches their names. */
+  readonly name: RegExp
+  /** The folders, as glob patterns, in which links to such a file have the same name, or for a template unit the name of an instance. */
+  readonly links: readonly string[]
+  /** Ends what still uses the file, whose path is `$1`. Runs as root, when the file has been removed and before `apply`. Idempotent. */
+  readonly end: Script
 }
 
 export interface HostFolder {

@@ -110,6 +110,12 @@ export const slotFaults = catalogue({
     hint: d =>
       `Check the application in ${d.slot}. \`npx task rollback\` returns to the previous release; \`npx task deploy --promote\` deploys another one.`,
   }),
+  LIVE_INCOMPLETE: fault<{ slot: string; failed: readonly string[] }>({
+    exitCode: 3,
+    message: d => `${d.slot} is live and healthy, but not all of its processes run: ${d.failed.join(', ')}.`,
+    hint: d =>
+      `Look for the reason in the log of ${d.failed.length === 1 ? 'its unit' : 'their units'}. \`npx task rollback\` returns to the previous release; \`npx task deploy --promote\` deploys another one.`,
+  }),
   REPAIR_NOT_CONFIRMED: fault<{ live: string | undefined; named: string | undefined }>({
     exitCode: 3,
     message: d =>

@@ -16,6 +16,8 @@ export interface Layout {
   readonly maintenance: string
   /** Owned by the router plugin. */
   readonly router: string
+  /** Owned by the runtime plugin. Contains one empty file, named after the slot in which runs what runs only in the live slot. */
+  readonly live: string
   release(name: string): string
   slot(name: string): SlotLayout
 }
@@ -45,6 +47,7 @@ export function layout(root: string, shared: readonly string[] = []): Layout {
     migration: at('migration'),
     maintenance: at('maintenance.json'),
     router: at('router'),
+    live: at('live'),
     release: name => at('releases', name),
     slot: name => ({
       dir: at('slots', name),

@@ -54,6 +54,18 @@ export const runtimeFaults = catalogue({
     hint: () => 'Inspect the process on the host. Nothing was started in its place.',
     detail: d => d.output || undefined,
   }),
+  PROCESS_FAILED: fault<{ slot: string; process: string; output: string }>({
+    exitCode: 1,
+    message: d => `The process ${d.process} of ${d.slot} does not run.`,
+    hint: d => `Fix the error shown below and deploy again. \`npx task status\` shows what runs in ${d.slot}.`,
+    detail: d => d.output || undefined,
+  }),
+  PROCESS_STUCK: fault<{ slot: string; output: string }>({
+    exitCode: 1,
+    message: d => `A process of ${d.slot} that may run only while the slot is live could not be stopped.`,
+    hint: () => 'Inspect the process on the host. Nothing was started in its place.',
+    detail: d => d.output || undefined,
+  }),
   MIGRATION_FAILED: fault<{ slot: string; release: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The migrations of ${d.release}, run for ${d.slot}, failed with exit code ${d.code}.`,

@@ -14,16 +14,18 @@ import { untilStdinEnds } from './scripts.ts'
  */
 const OVERLAP = 10_000
 
-const reader = (unit: string, ...more: readonly string[]): readonly string[] => [
+const reader = (units: readonly string[], ...more: readonly string[]): readonly string[] => [
   '/usr/bin/journalctl',
-  ...['--quiet', '--no-pager', '--all', '--output=json', '--output-fields=MESSAGE,_PID', ...more, `--unit=${unit}`],
+  ...['--quiet', '--no-pager', '--all', '--output=json', '--output-fields=MESSAGE,_PID,_SYSTEMD_UNIT', ...more],
+  ...units.map(unit => `--unit=${unit}`),
 ]
 
-/** The command line that prints all entries of a unit, newest first. */
-export const pageCommand = (unit: string): readonly string[] => reader(unit, '--reverse')
+/** The command line that prints all entries of a slot's units, newest first. */
+export const pageCommand = (units: readonly string[]): readonly string[] => reader(units, '--reverse')
 
-/** The command line that prints the newest entries of a unit, and then each further one. */
-export const followCommand = (unit: string): readonly string[] => reader(unit, '--follow', `--lines=${OVERLAP}`)
+/** The command line that prints the newest entries of a slot's units, and then each further one. */
+export const followCommand = (units: readonly string[]): readonly string[] =>
+  reader(units, '--follow', `--lines=${OVERLAP}`)
 
 /** Accounts of these groups may read every journal. The others need sudo. */
 const asReader = (command: readonly string[]): Script => sh.read`case " $(id -nG) " in
@@ -31,10 +33,10 @@ const asReader = (command: readonly string[]): Script => sh.read`case " $(id -nG
   *) ${readAsRoot(command)} ;;
 esac`
 
-export const journalPage = (unit: string, { lines, since, contains }: LogFilter): Script =>
+export const journalPage = (units: readonly string[], { lines, since, contains }: LogFilter): Script =>
   program(new URL('./journal-page.sh', import.meta.url), {
     parameters: {
-      journal: asReader(pageCommand(unit)),
+      journal: asReader(pageCommand(units)),
       recent: since === undefined ? sh.read`cat` : sh.read`sed -nE ${`/${notBefore(since * 1000)}/!q; p`}`,
       matching: matching(contains, lines),
     },
@@ -47,11 +49,11 @@ function matching(contains: string | undefined, lines: number | undefined): Scri
 }
 
 /** @param end of the page that it follows */
-export function journalFollow(unit: string, { contains }: LogFilter, end: string): LogStream {
+export function journalFollow(units: readonly string[], { contains }: LogFilter, end: string): LogStream {
   const [time = '0', cursor = ''] = end.split(' ')
   const filters = [notBefore(Number(time)), ...(contains === undefined ? [] : [messageWith(contains)])]
   const piped = filters.map(filter => sh.read` | LC_ALL=C grep -a --line-buffered -E ${filter}`)
-  const follow: Script = { writes: false, text: [asReader(followCommand(unit)), ...piped].map(it => it.text).join('') }
+  const follow: Script = { writes: false, text: [asReader(followCommand(units)), ...piped].map(it => it.text).join('') }
   // Several entries may have the time at which the page ended.
   let after = cursor === ''
   return {
@@ -82,6 +84,7 @@ export function parsePage(text: string): LogPage {
 interface Entry {
   readonly MESSAGE?: unknown
   readonly _PID?: string
+  readonly _SYSTEMD_UNIT?: string
   /** Microseconds since 1970. */
   readonly __REALTIME_TIMESTAMP?: string
   readonly __CURSOR?: string
@@ -97,14 +100,20 @@ function entryIn(line: string): Entry | undefined {
 }
 
 /** A message of several lines is several lines. Those of systemd itself say when the slot was started, stopped or killed. */
-function linesOf({ MESSAGE, _PID, __REALTIME_TIMESTAMP }: Entry): LogLine[] {
+function linesOf(entry: Entry): LogLine[] {
+  const { MESSAGE, _PID, __REALTIME_TIMESTAMP } = entry
   const time = Math.floor(Number(__REALTIME_TIMESTAMP) / 1000)
-  const from = _PID === '1' ? 'systemd: ' : ''
+  const process = processOf(entry)
+  const from = _PID === '1' ? 'systemd: ' : process === undefined ? '' : `${process}: `
   return textOf(MESSAGE)
     .replace(/\n$/, '')
     .split('\n')
     .map(line => ({ time, text: `${from}${line.replace(/\r$/, '')}` }))
 }
+
+/** The name of the process in its unit's name; undefined for the one that serves requests. No application has a dash in its name. */
+export const processOf = ({ _SYSTEMD_UNIT: unit }: { readonly _SYSTEMD_UNIT?: unknown }): string | undefined =>
+  typeof unit === 'string' ? /^[^@]*-([a-z][a-z0-9_]*)@/.exec(unit)?.[1] : undefined
 
 /** In the journal's JSON a message is an array of bytes if it is not plain text, and an array of texts if an entry has several. */
 export function textOf(message: unknown): string {

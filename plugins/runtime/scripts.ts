@@ -15,15 +15,19 @@ set +a`
 export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE } = EXIT.startable
 export const { cutShort: CUT_SHORT, timedOut: TIMED_OUT } = EXIT.migration
 
-/** Exits with `NO_SCRIPT` if the release lacks `path`, a program inside it,, and with `OTHER_RELEASE` if the slot's `current` points to another release. */
-export function assertStartable(layout: Layout, release: Release, slot: Slot, path?: string): Script {
-  const same = sh.read`
-[ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`
-  return path === undefined
-    ? same
-    : sh.read`
-[ -x ${`${release.dir}/${path}`} ] || exit ${NO_SCRIPT}${same}`
-}
+/**
+ * Exits with `NO_SCRIPT` and prints the name if the release lacks one of `programs` (paths inside it), and with `OTHER_RELEASE` if the slot's `current`
+ * points to another release.
+ */
+export const assertStartable = (layout: Layout, release: Release, slot: Slot, ...programs: readonly string[]): Script =>
+  sh.lines(
+    ...programs.map(
+      program => sh.read`
+[ -x ${`${release.dir}/${program}`} ] || { echo ${program}; exit ${NO_SCRIPT}; }`,
+    ),
+    sh.read`
+[ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`,
+  )
 
 /** Prints an explanation and exits with `NO_SCRIPT` if the release in a slot lacks the program that the unit would start. */
 export const startable = (layout: Layout, slot: Slot, path: string): Script => sh.read`

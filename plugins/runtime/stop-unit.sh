@@ -1,26 +1,33 @@
 #!/bin/bash -eu
-# Stops and disables a slot's unit.
+# Stops units of a slot, all at once.
 #
 # Parameters
-#   template                     path of the template unit; if it does not exist, nothing is running
-#   unit                         the slot's unit
-#   disable, stop, reset_failed  functions that run systemctl; `stop` waits until the unit has stopped
+#   folder                       the folder of the template units; a unit without one is not running
+#   units                        the units
+#   names                        the names of their processes, in the same order
+#   disable, stop, reset_failed  functions that run systemctl for the unit `$1`; `stop` waits until the unit has stopped
 #
-# Prints: `running` or `stopped` (the state before), then `yes` or `no` (whether it was killed).
-# Exit codes: `stuck` (EXIT.process) if the unit or its process is still running.
-[ -f "$template" ] || { echo 'stopped no'; exit 0; }
-show() { systemctl show --property="$1" "$unit" --value; }
-was=running killed=no
-pid=$(show MainPID)
-if [ "$pid" = 0 ]; then pid=; fi
-case "$(show ActiveState)" in inactive|failed) was=stopped ;; esac
-disable
-stop
-if [ "$(show Result)" = timeout ] && [ $was = running ]; then killed=yes; fi
-case "$(show ActiveState)" in
-  inactive) ;;
-  failed) reset_failed ;;
-  *) exit "$stuck" ;;
-esac
-if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then exit "$stuck"; fi
-printf '%s %s' $was $killed
+# Prints: `running` or `stopped` (the state before), then `yes` and the names of the processes that were killed, or `no`.
+# Exit codes: `stuck` (EXIT.process) if a unit or its process is still running.
+show() { systemctl show --property="$1" "$2" --value; }
+was=stopped pids=() killed=()
+for i in "${!units[@]}"; do
+  unit=${units[i]}
+  if ! [ -f "$folder/${unit%@*}@.service" ]; then unset "units[i]"; continue; fi
+  pids[i]=$(show MainPID "$unit")
+  case "$(show ActiveState "$unit")" in inactive|failed) names[i]='' ;; *) was=running ;; esac
+  disable "$unit"
+done
+for unit in "${units[@]}"; do stop "$unit" & done
+wait
+for i in "${!units[@]}"; do
+  unit=${units[i]}
+  if [ "$(show Result "$unit")" = timeout ] && [ -n "${names[i]}" ]; then killed+=("${names[i]}"); fi
+  case "$(show ActiveState "$unit")" in
+    inactive) ;;
+    failed) reset_failed "$unit" ;;
+    *) exit "$stuck" ;;
+  esac
+  if [ "${pids[i]}" != 0 ] && [ -d "/proc/${pids[i]}" ]; then exit "$stuck"; fi
+done
+if [ "${#killed[@]}" = 0 ]; then printf '%s no' $was; else printf '%s yes %s' $was "${killed[*]}"; fi

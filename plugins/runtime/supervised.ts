@@ -1,11 +1,11 @@
-/** The part of a runtime that its supervisor determines: everything except environment, migrations, console and rpc. */
+/** The part of a runtime that its supervisor determines: everything except environment, preparation, migrations, hooks, console and rpc. */
 import { type Asked, capture, commandFailed, type Query } from '../../host/query.ts'
 import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
-import type { LogFilter, LogPage, PluginContext, Release, Runtime, Slot } from '../../slots/contracts.ts'
+import type { LogFilter, LogPage, PluginContext, Release, Runtime, Slot, Stopped } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { runtimeFaults as faults } from './faults.ts'
 import { CUT_SHORT, NO_SCRIPT, OTHER_RELEASE, TIMED_OUT } from './scripts.ts'
-import { ALREADY, MISSING, type Supervisor } from './supervisor.ts'
+import { ALREADY, ENDED, MISSING, type Supervisor } from './supervisor.ts'
 
 interface Supervised {
   readonly supervisor: Supervisor
@@ -14,19 +14,25 @@ interface Supervised {
   readonly stopSignal: string
   /** Runs before the supervisor starts the slot. Exits with `NO_SCRIPT` or `OTHER_RELEASE` to prevent the start. */
   before(release: Release, slot: Slot): Script
-  /** The program that `NO_SCRIPT` reports as missing, as a path inside the release, and the hint for that error. */
-  readonly program: { readonly path: string | undefined; readonly advice: string }
+  /** The hint for a program that `NO_SCRIPT` reports as missing. */
+  readonly advice: string
+  /** Seconds to SIGKILL and the signal of each process beside the one that serves requests, by its name. */
+  readonly others?: Readonly<Record<string, { readonly stopLimit: number; readonly stopSignal: string }>>
 }
 
-type SupervisedMethods = Pick<Required<Runtime>, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'logs' | 'provision'>
+type SupervisedMethods = Pick<Required<Runtime>, 'logs'> &
+  Pick<Runtime, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'provision' | 'complete' | 'promoted' | 'demoted'>
 
 /** Exit codes of our own scripts; sudo is not the cause of these. */
-const OWN_EXIT_CODES: readonly number[] = [ALREADY, NO_SCRIPT, OTHER_RELEASE]
+const OWN_EXIT_CODES: readonly number[] = [ALREADY, ENDED, NO_SCRIPT, OTHER_RELEASE]
+/** Lines of a slot's log to look for those of one process. */
+const LOG_LINES = 500
 
 export function supervised(
   context: PluginContext,
-  { supervisor, stopLimit, stopSignal, before, program }: Supervised,
+  { supervisor, stopLimit, stopSignal, before, advice, others: limits = {} }: Supervised,
 ): SupervisedMethods {
+  const { others } = supervisor
   /** Checks first that the unit exists and that sudo allowed the script; only then does `read` interpret the exit code. */
   const query = <T>(script: Script, slot: Slot, read: Query<T>['read']): Query<T> => ({
     script,
@@ -43,16 +49,37 @@ export function supervised(
     if (refusal) throw faults.UNIT_SUDO_REFUSED({ host: host.name, unit: supervisor.unit(slot), refusal })
   }
 
+  const log = (slot: Slot, lines: number): Query<string> =>
+    query(supervisor.log(slot), slot, ({ stdout }) => supervisor.parseLog(stdout, lines))
+
+  /** Starts other processes of a slot, or waits until they run. */
+  const running = (script: Script, slot: Slot): Query<void> =>
+    query(script, slot, async ({ code, stdout, stderr }, host) => {
+      if (code === 0) return
+      const process = lastLines(stdout, 1)
+      const output = code === ENDED ? linesOf(process, await host.query(log(slot, LOG_LINES))) : lastLines(stderr)
+      throw faults.PROCESS_FAILED({ slot: slot.name, process, output })
+    })
+
+  /** Logs which processes of a slot were killed, from the output of `Supervisor.stop`. */
+  function stopped(slot: Slot, stdout: string): Stopped {
+    const [was, killed, ...names] = stdout.trim().split(' ')
+    for (const name of killed === 'yes' && names.length === 0 ? [''] : names) {
+      const own = limits[name]
+      const limit = own ?? { stopLimit, stopSignal }
+      context.log(
+        `${own ? `${name} of ${slot.name}` : slot.name} was killed: it did not exit within ${limit.stopLimit} s after ${limit.stopSignal}.`,
+      )
+    }
+    return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+  }
+
   return {
     start: (release, slot) =>
-      query(sh.lines(before(release, slot), supervisor.start(slot)), slot, ({ code, stderr }, host) => {
+      query(sh.lines(before(release, slot), supervisor.start(slot)), slot, ({ code, stdout, stderr }, host) => {
         if (code === ALREADY) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
         if (code === NO_SCRIPT)
-          throw faults.RELEASE_WITHOUT_SCRIPT({
-            release: release.name,
-            script: program.path ?? '',
-            advice: program.advice,
-          })
+          throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: stdout.trim(), advice })
         if (code === OTHER_RELEASE) throw faults.SLOT_NAMES_OTHER_RELEASE({ slot: slot.name, release: release.name })
         const output = lastLines(stderr)
         if (code !== 0 && isHostFailure(stderr))
@@ -63,17 +90,24 @@ export function supervised(
     stop: slot =>
       query(supervisor.stop(slot), slot, ({ code, stdout, stderr }) => {
         if (code !== 0) throw faults.STOP_FAILED({ slot: slot.name, output: lastLines(stderr) })
-        const [was, killed] = stdout.split(' ')
-        if (killed === 'yes')
-          context.log(`${slot.name} was killed: it did not exit within ${stopLimit} s after ${stopSignal}.`)
-        return { was: was === 'running' ? 'running' : 'stopped', killed: killed === 'yes' }
+        return stopped(slot, stdout)
       }),
 
     process: slot => capture(supervisor.process(slot), supervisor.parseProcess),
 
     pid: slot => supervisor.pid(slot),
 
-    log: (slot, lines) => query(supervisor.log(slot), slot, ({ stdout }) => supervisor.parseLog(stdout, lines)),
+    log,
+
+    ...(others && {
+      complete: slot => running(others.complete(slot), slot),
+      promoted: slot => running(others.promoted(slot), slot),
+      demoted: (slot, next) =>
+        query(others.demoted(slot, next), slot, ({ code, stdout, stderr }) => {
+          if (code !== 0) throw faults.PROCESS_STUCK({ slot: slot.name, output: lastLines(stderr) })
+          stopped(slot, stdout)
+        }),
+    }),
 
     logs(slot, filter) {
       if (filter.since !== undefined && !supervisor.timed) throw faults.LOG_WITHOUT_TIMES({ slot: slot.name })
@@ -100,6 +134,15 @@ const pageOf = (supervisor: Supervisor, slot: Slot, filter: LogFilter): Query<Lo
     },
   }
 }
+
+/** The last lines of a slot's log that are by one of its other processes, or by systemd about it. */
+const linesOf = (process: string, log: string): string =>
+  lastLines(
+    log
+      .split('\n')
+      .filter(line => line.startsWith(`${process}: `) || line.split('@')[0]?.endsWith(`-${process}`))
+      .join('\n'),
+  )
 
 interface MigrationRun {
   readonly release: Release

@@ -8,8 +8,13 @@ export interface Supervisor {
   unit(slot: Slot): string
   /** Exits with `ALREADY` or `MISSING`, or with the supervisor's own code. */
   start(slot: Slot): Script
-  /** Prints `running` or `stopped` (the state before), then `yes` or `no` (whether it was killed). Exits with `STUCK` if the process is still running. */
+  /**
+   * Prints `running` or `stopped` (the state before), then `yes` or `no` (whether it was killed), then the names of the killed processes if the slot has
+   * several. Exits with `STUCK` if a process is still running.
+   */
   stop(slot: Slot): Script
+  /** As the methods of `Runtime`. For a slot that has other processes, or processes that run only in the live slot; `names` has their names. */
+  readonly others?: Others | undefined
   process(slot: Slot): Script
   parseProcess(text: string): SlotProcess
   /** Prints the pid of the slot's process, or nothing if there is none. */
@@ -28,5 +33,15 @@ export interface Supervisor {
   provision(facts: HostFacts): Provision
 }
 
+/** The processes of a slot beside the one that serves requests. */
+export interface Others {
+  /** Prints the name of the first process that does not run, and exits with `ENDED`. */
+  complete(slot: Slot): Script
+  /** As `complete`, for the processes that it starts. */
+  promoted(slot: Slot): Script
+  /** Prints the same as `stop`. */
+  demoted(slot: Slot, next: Slot | undefined): Script
+}
+
 /** Exit codes of these scripts. `MISSING`: the unit is not installed on the host. */
-export const { already: ALREADY, missing: MISSING, stuck: STUCK } = EXIT.process
+export const { already: ALREADY, missing: MISSING, ended: ENDED } = EXIT.process

@@ -1,16 +1,25 @@
 /** Runs a slot as an instance of a systemd template unit, such as `life@blue.service`. systemd restarts it after a crash and after a reboot. */
 import { posix } from 'node:path'
-import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot, readAsRoot } from '../../host/sudo.ts'
 import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
-import { followCommand, journalFollow, journalPage, pageCommand, parsePage, textOf } from './journal.ts'
+import { followCommand, journalFollow, journalPage, pageCommand, parsePage, processOf, textOf } from './journal.ts'
+import {
+  failedOthers,
+  type OtherProcess,
+  otherStates,
+  othersOf,
+  SYSTEMCTL,
+  startOthers,
+  stopUnits,
+  systemctl,
+  UNITS,
+  unitName,
+} from './other-units.ts'
 import { ALREADY, MISSING, type Supervisor } from './supervisor.ts'
 
-const SYSTEMCTL = '/usr/bin/systemctl'
-const UNITS = '/etc/systemd/system'
 /** Number of journal lines to fetch. Fixed, because it is part of the allowed sudo command line. */
 const JOURNAL_LINES = 1000
 
@@ -22,72 +31,97 @@ interface SystemdOptions {
   startable(slot: Slot): Script
   /** The text of the template unit. */
   unitFile(facts: HostFacts): string
-  /** Wraps the command that stops the unit and waits, for processes that may ignore a single signal. `pid` prints the process id while the process runs. */
+  /** Wraps the command that stops a unit and waits, for processes that may ignore a single signal. `pid` prints the process id while the process runs. */
   wrapStop?(pid: Script, stop: Script): Script
+  /**
+   * The processes of a slot beside the one that serves requests.
+   *
+   * @default []
+   */
+  readonly processes?: readonly OtherProcess[]
 }
 
+/** The name of the process that serves requests, in messages. */
+export const WEB = 'web'
+
 export function systemd(options: SystemdOptions): Supervisor {
-  const { app, layout, slots, startable, unitFile, wrapStop = (_, stop) => stop } = options
-  const unit = (slot: Slot) => `${app}@${slot.name}.service`
+  const { app, layout, slots, startable, unitFile, wrapStop = (_, stop) => stop, processes = [] } = options
+  const unit = (slot: Slot) => unitName(app, undefined, slot.name)
   /** Records when we last started the slot; systemd's own timestamps change with each restart after a crash. */
   const startedFile = (slot: Slot) => posix.join(layout.slot(slot.name).dir, 'started')
-  const template = `${UNITS}/${app}@.service`
-  const control = (verb: (typeof VERBS)[number], slot: Slot) => [SYSTEMCTL, verb, unit(slot)]
+  const templates = [undefined, ...processes.map(({ name }) => name)].map(name => `${UNITS}/${unitName(app, name, '')}`)
+  const unitsOf = (slot: Slot) => [
+    { name: WEB, unit: unit(slot) },
+    ...processes.map(({ name }) => ({ name, unit: unitName(app, name, slot.name) })),
+  ]
+  const names = (slot: Slot) => unitsOf(slot).map(({ unit }) => unit)
+  const control = (verb: (typeof VERBS)[number], name: string) => [SYSTEMCTL, verb, name]
   const journal = (slot: Slot) => [
     '/usr/bin/journalctl',
-    ...['--quiet', '--no-pager', '--output=json', `--lines=${JOURNAL_LINES}`, `--unit=${unit(slot)}`],
+    ...['--quiet', '--no-pager', '--output=json', `--lines=${JOURNAL_LINES}`],
+    ...names(slot).map(unit => `--unit=${unit}`),
   ]
   return {
     unit,
     start: slot => sh.write`
-[ -f ${template} ] || exit ${MISSING}
-case "$(${show(slot, 'ActiveState')} --value)" in inactive|failed) ;; *) exit ${ALREADY} ;; esac
+for template in ${templates}; do [ -f "$template" ] || exit ${MISSING}; done
+for unit in ${names(slot)}; do
+  case "$(systemctl show --property=ActiveState "$unit" --value)" in inactive|failed) ;; *) exit ${ALREADY} ;; esac
+done
 date +%s%6N > ${startedFile(slot)}
-${asRoot(control('reset-failed', slot))} 2>/dev/null || true
-${asRoot(control('start', slot))}
-${asRoot(control('enable', slot))}`,
+${asRoot(control('reset-failed', unit(slot)))} 2>/dev/null || true
+${asRoot(control('start', unit(slot)))}
+${asRoot(control('enable', unit(slot)))}
+${startOthers(app, processes, slot)}`,
     stop: slot =>
-      program(new URL('./stop-unit.sh', import.meta.url), {
-        writes: true,
-        parameters: {
-          template,
-          unit: unit(slot),
-          disable: asRoot(control('disable', slot)),
-          resetFailed: asRoot(control('reset-failed', slot)),
-          stop: wrapStop(sh.read`"$(show MainPID | sed s/^0$//)"`, asRoot(control('stop', slot))),
-          ...EXIT.process,
-        },
+      stopUnits(unitsOf(slot), {
+        disable: true,
+        stop: wrapStop(sh.read`"$(show MainPID "$1" | sed s/^0$//)"`, systemctl('stop')),
       }),
+    others: othersOf(app, layout, processes),
     process: slot => sh.read`
 ${show(slot, 'ActiveState,SubState,MainPID')}
 pid=$(${show(slot, 'MainPID')} --value)
-if [ "\${pid:-0}" != 0 ]; then printf 'Uptime=%s\\n' "$(ps -o etimes= -p "$pid" || true)"; fi`,
+if [ "\${pid:-0}" != 0 ]; then printf 'Uptime=%s\\n' "$(ps -o etimes= -p "$pid" || true)"; fi
+${otherStates(app, layout, processes, slot)}`,
     parseProcess,
     pid: slot => sh.read`${show(slot, 'MainPID')} --value | sed /^0$/d`,
     log: slot => sh.read`
 if [ -s ${startedFile(slot)} ]; then cat ${startedFile(slot)}; else echo 0; fi
 ${readAsRoot(journal(slot))}`,
     parseLog,
-    page: (slot, filter) => journalPage(unit(slot), filter),
+    page: (slot, filter) => journalPage(names(slot), filter),
     parsePage,
-    follow: (slot, filter, end) => journalFollow(unit(slot), filter, end),
-    reads: slot => pageCommand(unit(slot)),
+    follow: (slot, filter, end) => journalFollow(names(slot), filter, end),
+    reads: slot => pageCommand(names(slot)),
     timed: true,
     provision: (facts): Provision => ({
       tools: { systemctl: 'systemd', journalctl: 'systemd', ps: 'procps' },
-      files: [{ path: template, text: unitFile(facts), mode: 0o644 }],
-      folders: [],
+      files: [unitFile, ...processes.map(({ unitFile }) => unitFile)].map((text, i) => ({
+        path: templates[i] ?? '',
+        text: text(facts),
+        mode: 0o644,
+      })),
+      folders: processes.some(({ live }) => live) ? [{ path: layout.live, mode: 0o755 }] : [],
+      obsolete: {
+        folder: UNITS,
+        name: new RegExp(`^${app}-[a-z][a-z0-9_]*@\\.service$`),
+        links: [`${UNITS}/*.wants`],
+        end: program(new URL('./drop-unit.sh', import.meta.url), { writes: true }),
+      },
       // A system unit of the same name, such as getty@, or a hand-made unit for one slot: systemd would use one in place of the other.
       rivals: [
-        ...['/usr/lib', '/lib', '/run'].map(folder => `${folder}/systemd/system/${app}@.service`),
-        ...slots.map(slot => `${UNITS}/${unit(slot)}`),
+        ...templates.flatMap(path =>
+          ['/usr/lib', '/lib', '/run'].map(folder => `${folder}/systemd/system/${posix.basename(path)}`),
+        ),
+        ...slots.flatMap(slot => unitsOf(slot).map(({ unit }) => `${UNITS}/${unit}`)),
       ],
       restarts: Object.fromEntries(slots.map(slot => [slot.name, startable(slot)])),
       sudo: slots.flatMap(slot => [
-        ...VERBS.map(verb => control(verb, slot)),
+        ...unitsOf(slot).flatMap(({ unit }) => VERBS.map(verb => control(verb, unit))),
         journal(slot),
-        pageCommand(unit(slot)),
-        followCommand(unit(slot)),
+        pageCommand(names(slot)),
+        followCommand(names(slot)),
       ]),
       apply: [asRoot([SYSTEMCTL, 'daemon-reload'])],
     }),
@@ -100,8 +134,13 @@ ${readAsRoot(journal(slot))}`,
 
 const VERBS = ['start', 'stop', 'enable', 'disable', 'reset-failed'] as const
 
-/** Parses `systemctl show`. A unit between two start attempts (`auto-restart`, `start-pre`) has no process: it counts as failed. */
+/** Parses `systemctl show` and the states of other processes. A unit between two start attempts (`auto-restart`, `start-pre`) has no process: it counts as failed. */
 export function parseProcess(text: string): SlotProcess {
+  const failed = failedOthers(text)
+  return { ...parseWeb(text), ...(failed.length > 0 && { failed }) }
+}
+
+function parseWeb(text: string): SlotProcess {
   const value = (name: string) => new RegExp(`^${name}=\\s*(.*)$`, 'm').exec(text)?.[1] ?? ''
   const pid = Number(value('MainPID'))
   const active = value('ActiveState')
@@ -114,16 +153,19 @@ export function parseProcess(text: string): SlotProcess {
 /** Messages of systemd itself that explain why a process is not running. */
 const RELEVANT_MESSAGE = /: (?:Main process exited|Failed |Start request repeated)/
 
-/** Parses the start time (microseconds since 1970) on the first line, then the journal as one JSON entry per line; systemd.journal-fields(7). */
+/**
+ * Parses the start time (microseconds since 1970) on the first line, then the journal as one JSON entry per line; systemd.journal-fields(7). Lines of
+ * another process than the one that serves requests begin with its name.
+ */
 export function parseLog(text: string, lines: number): string {
   const [since = '', ...entries] = text.split('\n')
   return entries
     .filter(Boolean)
     .map(entry => JSON.parse(entry) as Record<string, unknown>)
     .filter(entry => Number(entry.__REALTIME_TIMESTAMP) >= Number(since))
-    .map(entry => ({ own: entry._PID !== '1', message: textOf(entry.MESSAGE) }))
+    .map(entry => ({ own: entry._PID !== '1', process: processOf(entry), message: textOf(entry.MESSAGE) }))
     .filter(({ own, message }) => own || RELEVANT_MESSAGE.test(message))
     .slice(-lines)
-    .map(({ message }) => message)
+    .map(({ own, process, message }) => (own && process ? `${process}: ${message}` : message))
     .join('\n')
 }

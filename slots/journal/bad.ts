@@ -7,10 +7,17 @@ import { readJournal } from './journal.ts'
 
 /** Error codes, by event, that are the fault of the release, and not of the network, the router, the host or a person. */
 const RELEASE_FAILURES: Partial<Record<JournalEntry['event'], readonly string[]>> = {
-  deploy: ['START_FAILED', 'RELEASE_WITHOUT_SCRIPT', 'SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
-  check: ['SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION'],
+  deploy: [
+    'START_FAILED',
+    'RELEASE_WITHOUT_SCRIPT',
+    'SLOT_DOWN',
+    'SLOT_NOT_HEALTHY',
+    'SLOT_OTHER_VERSION',
+    'PROCESS_FAILED',
+  ],
+  check: ['SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'PROCESS_FAILED'],
   migrate: ['MIGRATION_FAILED', 'MIGRATION_CUT_SHORT', 'MIGRATION_TIMED_OUT', 'MIGRATION_LOST'],
-  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'RELEASE_UNVERIFIED', 'PROBES_FAILED'],
+  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'RELEASE_UNVERIFIED', 'PROBES_FAILED', 'PROCESS_FAILED'],
 }
 
 /** Failures seen only through the router: a passed health check of the slot does not clear them. */

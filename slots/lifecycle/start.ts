@@ -32,7 +32,9 @@ interface Started {
 /** Results of later steps, whose scripts are already queued behind the start in its pipeline. They may still be pending when the start has resolved. */
 export interface Early {
   readonly health: Promise<HealthResult>
-  /** Whether record and journal were updated to say that the slot is ready; false if the health check failed. */
+  /** Whether the slot's other processes run; rejects if one does not, and with `COMMAND_SKIPPED` if the health check failed. */
+  readonly complete: Promise<void>
+  /** Whether record and journal were updated to say that the slot is ready; false if the slot is not fit. */
   readonly written: Promise<boolean>
   /** The output of removing old releases; undefined if an earlier script failed, or if this start removes none. */
   readonly pruned: Promise<string | undefined>
@@ -83,12 +85,13 @@ export async function startSlot(
 
 function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord, prunes: boolean): Early {
   const health = batch.add(healthQuery(deps, slot, record.release))
+  const complete = deps.runtime.complete ? batch.add(deps.runtime.complete(slot)) : Promise.resolve()
   const written = batch.add(writeReady(deps, record)).then(
     () => true,
     () => false,
   )
   const pruned = prunes ? batch.add(capture(prune(deps.layout))).catch(() => undefined) : Promise.resolve(undefined)
-  return { health, written, pruned }
+  return { health, complete, written, pruned }
 }
 
 /** Records that a slot passed its health check. */

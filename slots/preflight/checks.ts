@@ -25,7 +25,7 @@ export interface Evidence {
   readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
   readonly inspection: HostInspection
-  readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'cut'>
+  readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'removed' | 'cut'>
   /** Files of the releases in use that differ from the upload; undefined if that was not checked. */
   readonly changed?: readonly string[] | undefined
   /** The error of the router's check. */
@@ -131,7 +131,7 @@ const movedPort = ({ slots, setup: { files } }: Evidence) =>
   })
 
 function setupCheck(evidence: Evidence): Check {
-  const { folders, files, cut } = evidence.setup
+  const { folders, files, removed, cut } = evidence.setup
   // Only root can read the sudoers file; sudoCheck tests its effect instead.
   const readable = files.filter(({ file }) => !file.path.startsWith('/etc/sudoers.d/'))
   const paths = readable.map(({ file }) => file.path)
@@ -141,6 +141,8 @@ function setupCheck(evidence: Evidence): Check {
   if (missing.length > 0) return bad('fail', 'setup', `missing, or with another mode: ${missing.join(', ')}`, hint)
   const [moved] = movedPort(evidence)
   if (moved) return bad('fail', 'setup', moved, hint)
+  if (removed.length > 0)
+    return bad('fail', 'setup', `no longer needed, but it may still run: ${removed.join(', ')}`, hint)
   if (paths.length > 0) return bad('warn', 'setup', `changed: ${paths.join(', ')}`, hint)
   return ok('setup', 'folders and files are as setup created them')
 }

@@ -3,6 +3,7 @@ import { isSkipped, type Query } from '../../host/query.ts'
 import type { Fault } from '../../runner/fault.ts'
 import type { Deps } from '../deps.ts'
 import { versionIn } from '../health/health.ts'
+import { movesBefore } from './live-processes.ts'
 import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import type { TrafficSwitch } from './switch.ts'
@@ -26,11 +27,11 @@ export interface ProbedSwitch {
   readonly measured: Measured | undefined
 }
 
-type ProbedSwitchDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'health' | 'log'>
+type ProbedSwitchDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'runtime' | 'health' | 'log'>
 
 /**
- * Switches the traffic and runs `verification` while the site is probed, all in one round trip. Throws if the router's check fails; after that, an error is
- * returned as `problem`.
+ * Switches the traffic and runs `verification` while the site is probed, all in one round trip. Throws if the router's check fails, or a process does not
+ * stop that must not run once the traffic has moved; after that, an error is returned as `problem`.
  */
 export async function probedSwitch(
   deps: ProbedSwitchDeps,
@@ -52,6 +53,7 @@ export async function probedSwitch(
     })
   const batch = deps.host.pipeline()
   const checked = batch.add(router.check(deps.health.path))
+  const moves = movesBefore(deps.runtime, trafficSwitch).map(query => batch.add(query))
   const beforeSwitch = prober && batch.add(prober.beforeSwitch())
   const switched = batch.add(router.promote(trafficSwitch.to, trafficSwitch.generation))
   const afterSwitch = prober && batch.add(prober.afterSwitch())
@@ -59,16 +61,20 @@ export async function probedSwitch(
   const watched = prober && batch.add(prober.watched())
   // From here until the host answers, we cannot know whether the switch ran.
   trafficSwitch.attempted = true
+  trafficSwitch.moved = moves.length > 0
   void batch.run()
   let warnings: readonly Fault[]
   try {
     warnings = await checked
+    await Promise.all(moves)
     await beforeSwitch
   } catch (error) {
     // An undo is unnecessary only if the switch was certainly skipped.
     await switched.catch((reason: unknown) => {
       if (isSkipped(reason)) trafficSwitch.attempted = false
     })
+    const moved = await Promise.allSettled(moves)
+    trafficSwitch.moved = moved.some(result => result.status === 'fulfilled' || !isSkipped(result.reason))
     throw error
   }
   began = performance.now()

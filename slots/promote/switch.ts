@@ -9,6 +9,7 @@ import { append } from '../journal/journal.ts'
 import type { Health } from '../model.ts'
 import type { LiveState } from '../state/readings.ts'
 import { promotedAt, type SlotRecord, writeRecord } from '../state/slot-record.ts'
+import { movesAfter, movesBack } from './live-processes.ts'
 
 export interface TrafficSwitch<S extends string> {
   readonly from: Slot<S> | undefined
@@ -24,6 +25,8 @@ export interface TrafficSwitch<S extends string> {
   readonly versionBefore: string | undefined
   /** Whether the router's switch command may have run; if not, there is nothing to undo. */
   attempted: boolean
+  /** Whether what runs only in the live slot may have been moved, or stopped for that. */
+  moved: boolean
   /** Why the traffic stays on the new slot although the run failed: the previous slot serves worse. */
   stays?: string | undefined
 }
@@ -35,7 +38,7 @@ const READY = { within: 10_000, every: 25 }
 type SwitchDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'runtime' | 'health' | 'deploy'>
 
 /**
- * Plans a switch; `undefined` if the slot is already live. Throws if the slot is empty, down or unhealthy.
+ * Plans a switch; `undefined` if the slot is already live. Throws if the slot is empty, down or unhealthy, or if another of its processes does not run.
  *
  * @param checked the slot's record if this run has just checked its health; otherwise the health check runs here
  */
@@ -52,10 +55,14 @@ export async function planSwitch<S extends string>(
   if (!record) throw slotFaults.SLOT_EMPTY({ slot: to.name })
   const { within, every } = deps.health
   const health = { ...deps.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
-  if (!checked) await assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid)
+  if (!checked) {
+    await assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid)
+    if (runtime.complete && !record.adopted) await host.query(runtime.complete(to))
+  }
   const versionBefore = recordOf(state.live)?.release.version
   const { live: from, router: before, records } = state
-  return { from, to, before, generation: deploy.id, record, records, versionBefore, attempted: false }
+  const untouched = { attempted: false, moved: false }
+  return { from, to, before, generation: deploy.id, record, records, versionBefore, ...untouched }
 }
 
 /** The verification failed; the message says how. `evaluateSwitch` turns it into a fault. */
@@ -93,13 +100,14 @@ function assertVerified(verification: Verification, health: Health, record: Slot
 }
 
 /**
- * Restores the previous route and verifies that. If the router never switched, it is only verified: the host may be unable to write. Throws
- * `RESTORE_UNVERIFIED`.
+ * Restores the previous route and verifies that, then moves what runs only in the live slot back. If the router never switched, the route is only
+ * verified: the host may be unable to write. Throws `RESTORE_UNVERIFIED`.
  */
 export async function revertSwitch(
-  { host, layout, router }: SwitchDeps,
-  { before, to, record }: TrafficSwitch<string>,
+  { host, layout, router, runtime }: SwitchDeps,
+  trafficSwitch: TrafficSwitch<string>,
 ): Promise<void> {
+  const { before, to, record, moved } = trafficSwitch
   const verify = async () => (before.slot === undefined ? undefined : host.query(router.verify(before, LIMITS)))
   const { value: now } = await host.query(caught(router.live()))
   const switched = now?.slot !== before.slot || now?.generation !== before.generation
@@ -109,7 +117,10 @@ export async function revertSwitch(
     verification = await verify()
   }
   // The run may have failed after `recordSwitch`. After the route is restored, because writing may fail.
-  await host.query(writeRecord(layout, record))
+  const batch = host.pipeline()
+  batch.push(writeRecord(layout, record))
+  if (moved) batch.push(...movesBack(runtime, trafficSwitch))
+  await batch.run()
   if (verification === undefined || verification.verified) return
   const last = verification.last.problem ?? verification.last.slot ?? 'no slot'
   throw slotFaults.RESTORE_UNVERIFIED({
@@ -118,12 +129,27 @@ export async function revertSwitch(
   })
 }
 
-/** Records a completed switch in the slot's record and the journal. `why`: a remark for the journal. */
-export async function recordSwitch(
-  { host, layout, deploy }: SwitchDeps,
-  { from, to, generation, record, records }: TrafficSwitch<string>,
-  why?: string,
+interface Completion {
+  /** A remark for the journal. */
+  readonly why?: string | undefined
+  /**
+   * What comes first: to move what runs only in the live slot, which the records then show only if it succeeded, or the records.
+   *
+   * @default 'processes'
+   */
+  readonly first?: 'processes' | 'records'
+}
+
+/**
+ * Completes a switch in one round trip: moves what runs only in the live slot, and records the switch in the slot's record and the journal. Throws if a
+ * process does not start.
+ */
+export async function completeSwitch(
+  { host, layout, runtime, deploy }: SwitchDeps,
+  trafficSwitch: TrafficSwitch<string>,
+  { why, first = 'processes' }: Completion = {},
 ): Promise<void> {
+  const { from, to, generation, record, records } = trafficSwitch
   const promoted = { generation, at: promotedAt(records), by: deploy.by }
   const event = {
     event: 'promote',
@@ -134,8 +160,17 @@ export async function recordSwitch(
     result: 'done',
     why,
   } as const
+  const moves = movesAfter(runtime, trafficSwitch)
+  if (moves.length > 0) trafficSwitch.moved = true
+  const recording = [writeRecord(layout, { ...record, state: 'ready', promoted }), append(layout, deploy, event)]
   const batch = host.pipeline()
-  batch.push(writeRecord(layout, { ...record, state: 'ready', promoted }))
-  batch.push(append(layout, deploy, event))
+  batch.push(...(first === 'processes' ? [...moves, ...recording] : [...recording, ...moves]))
+  await batch.run()
+}
+
+/** Moves what runs only in the live slot back, for a switch that did not happen. */
+export async function moveBack({ host, runtime }: SwitchDeps, trafficSwitch: TrafficSwitch<string>): Promise<void> {
+  const batch = host.pipeline()
+  batch.push(...movesBack(runtime, trafficSwitch))
   await batch.run()
 }

@@ -9,6 +9,7 @@ import { asReader } from '../../host/sudo.ts'
 import type { Provision, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
+import { isObsolete } from './obsolete.ts'
 import { SUDOERS } from './sudoers.ts'
 
 /** Matches the text or the path of each file that any version of setup has written. */
@@ -18,7 +19,7 @@ export interface Claims {
   readonly app: string
   readonly layout: Layout
   readonly slots: readonly Slot[]
-  readonly provisions: readonly Pick<Provision, 'files' | 'rivals'>[]
+  readonly provisions: readonly Pick<Provision, 'files' | 'rivals' | 'obsolete'>[]
 }
 
 /** A file that exists on the host. */
@@ -71,7 +72,7 @@ const rootsIn = (text: string): readonly string[] => [
 
 /** @throws if a target path holds a file that is not ours, or if another application uses the root folder or a port. */
 export function assertUnclaimed(host: string, claims: Claims, found: readonly ExistingFile[]): void {
-  const { app, layout, slots } = claims
+  const { app, layout, slots, provisions } = claims
   const paths = pathsOf(claims)
   const rivals = claims.provisions.flatMap(({ rivals = [] }) => rivals)
   for (const { path, text } of found) {
@@ -84,6 +85,7 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly Ex
         throw slotFaults.FILE_NOT_OURS({ host, path, app })
     } else if (rivals.includes(path)) throw slotFaults.FILE_NOT_OURS({ host, path, app })
     else {
+      if (ours && provisions.some(({ obsolete }) => obsolete && isObsolete(obsolete, path))) continue
       if (ours) throw slotFaults.ROOT_TAKEN({ host, root: layout.root, path })
       const slot = slots.find(({ port }) => new RegExp(`(?:127\\.0\\.0\\.1:|_port )${port}\\b`).test(text))
       if (slot) throw slotFaults.PORT_CLAIMED({ host, slot: slot.name, port: slot.port, path })

@@ -14,6 +14,7 @@ import type { Slots } from '../slot.ts'
 import { type Account, accountLines, makeAccount } from './account.ts'
 import type { Facts } from './facts.ts'
 import { folders, makeFolders, missingFolders } from './folders.ts'
+import { obsolete, type Removal } from './obsolete.ts'
 import { SUDOERS, sudoersFile } from './sudoers.ts'
 import { type Group, interruptedSetup } from './transaction.ts'
 
@@ -59,6 +60,8 @@ export interface SetupPlan {
   readonly files: readonly Change[]
   /** Paths of the links that do not exist. */
   readonly links: readonly string[]
+  /** Paths of the files that are removed, because no plugin needs them any more. */
+  readonly removed: readonly string[]
   /** An earlier setup was interrupted. */
   readonly cut: boolean
   /** The plan for people: new folders and links, and a diff of the files. Empty if nothing would change. */
@@ -85,7 +88,7 @@ export interface SetupRequest {
   readonly account?: Account | undefined
 }
 
-type Part = Pick<Provision, 'files' | 'links' | 'apply'>
+type Part = Pick<Provision, 'files' | 'links' | 'apply' | 'obsolete'>
 
 export function plan(request: SetupRequest): AnyQuery<SetupPlan> {
   const { app, layout, slots, provisions, facts, account } = request
@@ -100,8 +103,13 @@ export function plan(request: SetupRequest): AnyQuery<SetupPlan> {
       capture(missingLinks(parts.flatMap(({ links = [] }) => links)), linesOf),
       each(compared),
       capture(interruptedSetup(app), text => text !== ''),
+      group(
+        parts.map(part => obsolete(layout, part)),
+        (...removals) => removals,
+      ),
     ],
-    (missing, unlinked, changes, cut) => planned(request, { wanted, parts, missing, unlinked, changes, cut }),
+    (missing, unlinked, changes, cut, removals) =>
+      planned(request, { wanted, parts, missing, unlinked, changes, cut, removals }),
   )
 }
 
@@ -116,11 +124,13 @@ interface Found {
   /** One list per part. */
   readonly changes: readonly (readonly Change[])[]
   readonly cut: boolean
+  /** One per part. */
+  readonly removals: readonly (Removal | undefined)[]
 }
 
 function planned(
   { host, layout, provisions, facts, account }: SetupRequest,
-  { wanted, parts, missing: paths, unlinked: links, changes: compared, cut }: Found,
+  { wanted, parts, missing: paths, unlinked: links, changes: compared, cut, removals }: Found,
 ): SetupPlan {
   const files = compared.flat().filter(({ diff }) => diff !== '')
   const groups = parts.map(
@@ -129,13 +139,17 @@ function planned(
         .filter(({ diff, edited }) => diff !== '' || (cut && edited !== 'kept'))
         .map(({ file }) => file),
       links: (part.links ?? []).filter(([first = '']) => links.includes(first)).flat(),
+      removed: removals[i] ?? { files: [], links: [] },
+      end: part.obsolete?.end,
       apply: part.apply,
     }),
   )
+  const removed = removals.flatMap(removal => removal?.files ?? [])
   return {
     folders: paths,
     files,
     links,
+    removed,
     cut,
     text: [
       ...(cut ? ['An earlier setup was interrupted. Its files are restored first, then the following is done.'] : []),
@@ -143,6 +157,7 @@ function planned(
       ...paths.map(path => `new folder ${path}`),
       ...files.map(({ diff }) => diff.trimEnd()),
       ...links.map(path => `new link ${path}`),
+      ...removed.map(path => `removed file ${path}, and what it runs is stopped`),
     ].join('\n'),
     notes: [
       ...compared
@@ -159,6 +174,8 @@ function planned(
       account ? makeAccount(account) : sh.read`:`,
       paths.length > 0 ? makeFolders(layout, wanted, facts) : sh.read`:`,
     ),
-    groups: groups.filter(group => group.files.length + group.links.length > 0),
+    groups: groups.filter(
+      ({ files, links, removed }) => files.length + links.length + (removed?.files.length ?? 0) > 0,
+    ),
   }
 }

@@ -9,6 +9,7 @@ import { type Script, sh } from '../../host/script.ts'
 import { asRoot } from '../../host/sudo.ts'
 import type { HostFile } from '../contracts.ts'
 import { octal } from './folders.ts'
+import type { Removal } from './obsolete.ts'
 
 /** Other users may traverse it, to see whether a setup was interrupted; only root can read a backup. */
 const STORE = '/var/lib/switchyard'
@@ -19,6 +20,9 @@ export interface Group {
   readonly files: readonly HostFile[]
   /** Paths of missing links that `apply` creates, each link at one of several. */
   readonly links: readonly string[]
+  readonly removed?: Removal
+  /** Runs for each removed file, before `apply`; see `Obsolete`. */
+  readonly end?: Script | undefined
   readonly apply: readonly Script[]
 }
 
@@ -62,7 +66,10 @@ const functions = ({ app, again, inForce }: Scripts): Script =>
 const scriptsOf = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Scripts => ({
   app,
   again: groups.filter(({ links }) => links.length === 0).flatMap(({ apply }) => apply),
-  inForce: groups.flatMap(({ apply }) => apply),
+  inForce: groups.flatMap(({ apply, end, removed }) => [
+    ...(end && removed ? removed.files.map(path => sh.write`set -- ${path}\n${end}`) : []),
+    ...apply,
+  ]),
 })
 
 /** Runs in a shell of its own, where `set -e` works. */
@@ -80,7 +87,8 @@ ${check ? sh.read`${[...check, nextTo(path)]}` : sh.read`:`}`
 export function writeScript(transaction: Transaction, hold: boolean): Script {
   const { deploy, groups, prepare } = transaction
   const files = groups.flatMap(group => group.files)
-  const paths = [...files.map(({ path }) => path), ...groups.flatMap(({ links }) => links)]
+  const removed = groups.flatMap(({ removed }) => (removed ? [...removed.files, ...removed.links] : []))
+  const paths = [...files.map(({ path }) => path), ...groups.flatMap(({ links }) => links), ...removed]
   return uninterrupted(
     scriptsOf(transaction),
     program(new URL('./write.sh', import.meta.url), {
@@ -91,7 +99,10 @@ export function writeScript(transaction: Transaction, hold: boolean): Script {
         drafts: files.map(({ path }) => nextTo(path)),
         prepare,
         stage: sh.lines(...files.map(stage)),
-        putFiles: sh.lines(...files.map(({ path }) => sh.write`mv -T ${nextTo(path)} ${path}`)),
+        putFiles: sh.lines(
+          ...files.map(({ path }) => sh.write`mv -T ${nextTo(path)} ${path}`),
+          removed.length === 0 ? sh.read`:` : sh.write`rm -f -- ${removed}`,
+        ),
         rest: hold ? sh.read`finish 0` : apply,
         ...ENDED,
       },

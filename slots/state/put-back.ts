@@ -40,7 +40,7 @@ export async function lostRoute(
   }
 }
 
-type PutBackDeps = Pick<Deps, 'layout' | 'slots' | 'router' | 'host' | 'health' | 'deploy' | 'dryRun'>
+type PutBackDeps = Pick<Deps, 'layout' | 'slots' | 'router' | 'runtime' | 'host' | 'health' | 'deploy' | 'dryRun'>
 
 /**
  * Switches the route to `slot`, verifies it, and updates the records. The health of the application does not matter: the site is down anyway. Resolves to

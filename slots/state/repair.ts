@@ -32,9 +32,12 @@ const currentRelease = (layout: Layout, slot: Slot): Script => {
   return sh.read`if [ -e ${current} ]; then readlink -f ${current}; cat ${`${current}/release.json`} 2>/dev/null || true; fi`
 }
 
-/** Updates the records so that the route's slot is the live one. Throws `SLOT_EMPTY` if that slot has no release. */
+/**
+ * Updates the records so that the route's slot is the live one, and moves what runs only in the live slot there. Throws `SLOT_EMPTY` if that slot has no
+ * release.
+ */
 export async function repairRecords(
-  deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'deploy'>,
+  deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'runtime' | 'deploy'>,
   { slot: name, generation }: Route,
   read: Readings,
 ): Promise<void> {
@@ -48,6 +51,20 @@ export async function repairRecords(
     } else if (record?.promoted && name === undefined)
       await host.query(writeRecord(layout, { ...record, promoted: null }))
   }
+  await repairProcesses(deps, name)
+}
+
+/** Makes what runs only in the live slot run in that slot, and in no other. Contacts the host only for a runtime that has such processes. */
+export async function repairProcesses(
+  { host, slots, runtime }: Pick<Deps, 'host' | 'slots' | 'runtime'>,
+  name: string | undefined,
+): Promise<void> {
+  if (!runtime.promoted || !runtime.demoted) return
+  const live = slots.get(name)
+  const batch = host.pipeline()
+  for (const slot of slots.all) if (slot.name !== name) batch.push(runtime.demoted(slot, live))
+  if (live) batch.push(runtime.promoted(live))
+  await batch.run()
 }
 
 async function recordOf(

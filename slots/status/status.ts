@@ -22,6 +22,8 @@ export interface SlotStatus {
   /** Name of the release; null if nothing was ever deployed. */
   readonly release: string | null
   readonly state: SlotProcess['state']
+  /** The names of the slot's other processes that should run and do not; missing if there are none. */
+  readonly failed?: readonly string[]
   readonly pid: number | null
   /** Seconds. */
   readonly uptime: number | null
@@ -90,6 +92,7 @@ async function slotStatuses(
       slot: slot.name,
       release: records[i]?.release.name ?? null,
       state: process.state,
+      ...(process.failed && { failed: process.failed }),
       pid: process.pid ?? null,
       uptime: process.uptime ?? null,
       health: result === undefined ? 'unknown' : isHealthy(result) ? 'healthy' : 'ill',
@@ -124,6 +127,12 @@ const isHealthy = ({ outcome, sockets }: HealthResult): boolean =>
 export const unhealthyLive = ({ slots }: Status): SlotStatus | undefined =>
   slots.find(({ live, health }) => live && health !== 'healthy')
 
+/** The live slot and those of its processes that do not run; undefined if all do. */
+export function incompleteLive({ slots }: Status): { slot: string; failed: readonly string[] } | undefined {
+  const { slot, failed } = slots.find(({ live }) => live) ?? {}
+  return slot !== undefined && failed ? { slot, failed } : undefined
+}
+
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 
 export function statusTable(status: Status, columns?: number): string {
@@ -131,7 +140,7 @@ export function statusTable(status: Status, columns?: number): string {
     slot.slot,
     slot.live ? 'live' : '',
     slot.release ?? '-',
-    slot.state,
+    [slot.state, ...(slot.failed ?? []).map(name => `${name} failed`)].join(', '),
     String(slot.pid ?? '-'),
     slot.uptime === null ? '-' : age(slot.uptime),
     slot.health,

@@ -1,7 +1,7 @@
 import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { lostRoute, putBack } from '../../slots/state/put-back.ts'
-import { drift, repairRecords } from '../../slots/state/repair.ts'
+import { drift, repairProcesses, repairRecords } from '../../slots/state/repair.ts'
 import type { TaskDeps } from '../context.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
@@ -10,7 +10,7 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
     description:
       'Use it when `status` reports that the readings do not agree. If somebody switched the traffic by hand, the records are updated to match\n' +
       'the router. If the router has lost its route, the traffic is sent to the named slot. Asks for confirmation; without a terminal, pass the\n' +
-      'name of the slot that is live or should be. Processes are not touched.',
+      'name of the slot that is live or should be. No application is stopped or started, except for processes that run only in the live slot.',
     examples: ['repair', 'repair --force green'],
     args: { force: slot.optional() },
     needs: [takeLock],
@@ -29,7 +29,10 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
       }
       const read = await context.readings()
       const found = drift(read, slots)
-      if (!found) return note('nothing to repair: all readings agree')
+      if (!found) {
+        await repairProcesses(context, read.router.slot)
+        return note('nothing to repair: all readings agree')
+      }
       log(found.message)
       const live = found.route.slot
       if (dryRun) {

@@ -70,7 +70,8 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
         await install(host, planned, { app, deploy: deploy.id, before, note })
         await host.query(append(layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user))
       }
-      note(`${planned.folders.length} folders and ${files.length + planned.links.length} files changed`)
+      const changed = files.length + planned.links.length + planned.removed.length
+      note(`${planned.folders.length} folders and ${changed} files changed`)
       if (account && deploying !== ofTaskfile)
         show(
           `The host is prepared for ${deploying}. Name that account in the Taskfile, such as \`ssh('${deploying}@...')\`.`,

@@ -28,7 +28,8 @@ export const checkIdle = <S extends string>(
 ) =>
   task('Wait until the idle slot is healthy', {
     description:
-      'A slot is healthy if its health path returns 200 several times in a row, from one process that runs this release.',
+      'A slot is healthy if its health path returns 200 several times in a row, from one process that runs this release, and its other\n' +
+      'processes run.',
     needs: [detectLive, source],
     async run({ runtime, health, idle, idleRecord: record, early, dryRun, note, ...context }): Promise<Checked> {
       const { host, deploy } = context
@@ -38,9 +39,12 @@ export const checkIdle = <S extends string>(
       }
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: idle.name })
       const { release, adopted } = record
-      const { pid, result } = await recorded(context, checkEvent(record, deploy), () =>
-        assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, early?.health),
-      )
+      const { pid, result } = await recorded(context, checkEvent(record, deploy), async () => {
+        const healthy = await assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, early?.health)
+        if (early) await early.complete
+        else if (runtime.complete && !adopted) await host.query(runtime.complete(idle))
+        return healthy
+      })
       note(`${release.version}, process ${pid}, ${result.tries} tries`)
       if (!(await early?.written)) await host.query(writeReady(context, record))
       return { healthy: { ...record, state: 'ready' } }

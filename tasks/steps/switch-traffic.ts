@@ -1,14 +1,16 @@
 import { resolve } from 'node:path'
 import { arg } from '../../runner/cli/args.ts'
+import { Fault } from '../../runner/fault.ts'
 import type { Arg, Task } from '../../runner/task.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
+import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
-import { recordSwitch, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
+import { completeSwitch, moveBack, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
 
 /** The step that plans the switch, if there is one to make. `promote`, `rollback` and `deploy` each have their own. */
@@ -45,7 +47,9 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       if (dryRun) {
         const batch = context.host.pipeline()
         batch.push(context.router.check(context.health.path))
+        batch.push(...movesBefore(context.runtime, trafficSwitch))
         batch.push(context.router.promote(trafficSwitch.to, trafficSwitch.generation))
+        batch.push(...movesAfter(context.runtime, trafficSwitch))
         await batch.run()
         return note('not verified in a dry run')
       }
@@ -56,9 +60,11 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         probedSwitch({ ...context, log: show }, trafficSwitch, probing, verifySwitch(context, trafficSwitch)),
       )
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
-      const { problem, stays } = await evaluateSwitch(context, trafficSwitch, switched, probing)
-      if (problem === undefined) await recordSwitch(context, trafficSwitch, stays)
-      else trafficSwitch.stays = stays
+      const { problem: failed, stays } = await evaluateSwitch(context, trafficSwitch, switched, probing)
+      // A process that does not start makes the release unfit, like a failed request: nothing is recorded yet, and the traffic goes back.
+      const problem =
+        failed ?? (await completeSwitch(context, trafficSwitch, { why: stays }).catch((error: unknown) => error))
+      if (problem !== undefined) trafficSwitch.stays = stays
       if (report !== undefined)
         await writeReport(resolve(report), reportOf(context, trafficSwitch, { ...switched, problem }, stays)).catch(
           // A failed report must not undo a completed switch.
@@ -74,11 +80,15 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
     },
     async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
       if (!trafficSwitch) return
-      if (!trafficSwitch.attempted) return note('nothing was switched')
+      if (!trafficSwitch.attempted) {
+        if (trafficSwitch.moved) await moveBack(context, trafficSwitch)
+        return note('nothing was switched')
+      }
       const stays = trafficSwitch.stays ?? (await reasonToStay(context, trafficSwitch, noProbe ? undefined : probe))
       if (stays !== undefined) {
-        await recordSwitch(context, trafficSwitch, stays)
-        throw probeFaults.TRAFFIC_STAYS({ slot: trafficSwitch.to.name, why: stays })
+        const failed = await completeSwitch(context, trafficSwitch, { why: stays, first: 'records' }).catch(onlyFault)
+        const why = failed ? `${stays}. ${failed.message.replace(/\.$/, '')}` : stays
+        throw probeFaults.TRAFFIC_STAYS({ slot: trafficSwitch.to.name, why })
       }
       await revertSwitch(context, trafficSwitch)
       note(trafficSwitch.from ? `${trafficSwitch.from.name} is live again, verified` : 'no slot is live, as before')
@@ -95,3 +105,9 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         .catch((error: unknown) => log(`The journal could not be written: ${error}`))
     },
   })
+
+/** An error that is part of another message. */
+function onlyFault(error: unknown): Fault {
+  if (error instanceof Fault) return error
+  throw error
+}

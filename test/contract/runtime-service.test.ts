@@ -57,12 +57,20 @@ touch "$DATA/1_create_cells"
 echo '1_create_cells is done'
 `
 
+/** A process beside the server. It ends if FAULT names it. */
+const WORKER = `#!/bin/bash
+if [ "\${FAULT-}" = "$1_ends" ]; then echo "FAULT=$1_ends: ending"; exit 1; fi
+echo "$1 of $SWITCHYARD_SLOT"
+while :; do sleep 0.2; done
+`
+
 async function packed(version: string): Promise<{ version: string; tarball: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-service-'))
   await mkdir(join(folder, 'bin'))
   await writeFile(join(folder, 'version'), `${version}\n`)
   await writeFile(join(folder, 'bin/server'), SERVER, { mode: 0o755 })
   await writeFile(join(folder, 'bin/migrate'), MIGRATE, { mode: 0o755 })
+  await writeFile(join(folder, 'bin/worker'), WORKER, { mode: 0o755 })
   const tarball = join(folder, 'release.tar.gz')
   await run('tar', ['-C', folder, '-czf', tarball, 'bin', 'version'])
   return { version, tarball }
@@ -82,10 +90,34 @@ async function startServiceHost(options: Partial<ServiceOptions>): Promise<Runti
 const request = ({ host }: RuntimeHost, slot: Slot, path: string) =>
   host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
 
+/** The processes of a service with `processes`: `worker`, and `scheduler` in the live slot. */
+const besides = ({ machine, asRoot }: RuntimeHost): NonNullable<RuntimeUnderTest['processes']> => {
+  const unit = (slot: Slot, which: 'always' | 'live') =>
+    `life-${which === 'live' ? 'scheduler' : 'worker'}@${slot.name}.service`
+  return {
+    async pids(slot, which) {
+      const { stdout } = await machine.exec(`pgrep -f "bin/worker" | while read -r pid; do
+  if grep -q '/${unit(slot, which)}$' /proc/$pid/cgroup; then echo $pid; fi
+done`)
+      return stdout.split('\n').filter(Boolean).map(Number)
+    },
+    ends: {
+      always: { env: { FAULT: 'worker_ends' }, says: 'FAULT=worker_ends' },
+      live: { env: { FAULT: 'scheduler_ends' }, says: 'FAULT=scheduler_ends' },
+    },
+    async boot() {
+      await asRoot(
+        `cd /etc/systemd/system/multi-user.target.wants && systemctl stop life*@*.service && systemctl start -- life*`,
+      )
+    },
+  }
+}
+
 async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnderTest> {
   const on = await startServiceHost(options)
   return {
     ...on,
+    ...(options.processes && { processes: besides(on) }),
     async variable(slot, name) {
       const { code, stdout } = await request(on, slot, `/variable/${name}`)
       return code === 0 ? Buffer.from(stdout, 'hex').toString('utf8') : undefined
@@ -104,6 +136,12 @@ async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnd
 }
 
 runtimeContract('a service of one process', () => openService({ stopLimit: 4 }))
+runtimeContract('a service of several processes', () =>
+  openService({
+    processes: { worker: 'bin/worker worker', scheduler: { start: ['bin/worker', 'scheduler'], when: 'live' } },
+    stopLimit: 4,
+  }),
+)
 runtimeContract('a service with workers', () =>
   openService({ start: ['env', 'WORKERS=2', 'bin/server'], stopLimit: 4, killMode: 'control-group' }),
 )

@@ -44,6 +44,17 @@ export interface RuntimeUnderTest extends AsyncDisposable {
   readonly endsAtOnce: Misbehaviour | undefined
   /** Text that successful migrations print, and a way to make them fail. Required for a runtime that has `migrate`. */
   readonly migrations?: { readonly env: Environment; readonly says: string; readonly fails: Misbehaviour }
+  /**
+   * What runs beside the application, required for a runtime that has `promoted`. `always` runs in each slot, `live` only in the live one; `ends`
+   * makes one of them end right after its start.
+   */
+  readonly processes?: {
+    /** The pids of a process in a slot; empty if it does not run there. */
+    pids(slot: Slot, which: 'always' | 'live'): Promise<readonly number[]>
+    readonly ends: Readonly<Record<'always' | 'live', Misbehaviour>>
+    /** Starts what a boot of the host starts, in both slots. */
+    boot(): Promise<void>
+  }
   /** Expressions for `rpc`, required for a runtime that has it. `version` prints the version, `quoting` prints `it's <version>`, `fails` fails with `says`. */
   readonly expressions?: {
     readonly version: string
@@ -431,6 +442,92 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         const { code, stderr } = await subject.host.run({ writes: false, text: console(blue) })
         expect(code).toBe(2)
         expect(stderr).toContain('The console needs a terminal.')
+      })
+    })
+
+    describe('what runs beside the application', () => {
+      const beside = (skip: (note: string) => never) => {
+        const { complete, promoted, demoted } = runtime
+        if (!complete || !promoted || !demoted) return skip('this runtime has no other processes')
+        if (subject.processes === undefined)
+          throw new Error('The runtime has `promoted`, so the suite needs `processes`.')
+        return { complete, promoted, demoted, ...subject.processes }
+      }
+      const bothUp = async () => {
+        await start(blue, old)
+        await start(green, fresh)
+      }
+      afterEach(async () => {
+        await runtime.demoted?.(blue, undefined)
+        await runtime.demoted?.(green, undefined)
+      })
+
+      test('starts and stops with its slot, except for what runs only in the live one', async ({ skip }) => {
+        const { complete, pids } = beside(skip)
+        await bothUp()
+        await complete(blue)
+        await complete(green)
+        for (const slot of subject.slots) {
+          expect(await pids(slot, 'always')).toHaveLength(1)
+          expect(await pids(slot, 'live')).toEqual([])
+          expect((await runtime.process(slot)).failed).toBeUndefined()
+        }
+        await runtime.stop(blue)
+        expect(await pids(blue, 'always')).toEqual([])
+        expect(await pids(green, 'always')).toHaveLength(1)
+      })
+
+      test('runs in exactly one slot once that is promoted, also after a boot', async ({ skip }) => {
+        const { promoted, demoted, pids, boot } = beside(skip)
+        await bothUp()
+        await promoted(blue)
+        expect([await pids(blue, 'live'), await pids(green, 'live')]).toMatchObject([[expect.any(Number)], []])
+        await demoted(blue, green)
+        expect([await pids(blue, 'live'), await pids(green, 'live')]).toEqual([[], []])
+        // As if the host had crashed before the other slot was promoted: it runs where it ran.
+        await boot()
+        expect([await pids(blue, 'live'), await pids(green, 'live')]).toMatchObject([[expect.any(Number)], []])
+        await demoted(blue, green)
+        await promoted(green)
+        await boot()
+        expect([await pids(blue, 'live'), await pids(green, 'live')]).toMatchObject([[], [expect.any(Number)]])
+        expect((await runtime.process(green)).failed).toBeUndefined()
+      })
+
+      test('is not touched by a second promoted, and demoted accepts a slot without any of it', async ({ skip }) => {
+        const { promoted, demoted, pids } = beside(skip)
+        await bothUp()
+        await promoted(green)
+        const before = await pids(green, 'live')
+        await promoted(green)
+        expect(await pids(green, 'live')).toEqual(before)
+        await demoted(blue, green)
+        expect(await pids(green, 'live')).toEqual(before)
+        await runtime.stop(blue)
+        await demoted(blue, green)
+      })
+
+      test('runs in no slot after a boot if none is live', async ({ skip }) => {
+        const { promoted, demoted, pids, boot } = beside(skip)
+        await bothUp()
+        await promoted(blue)
+        await demoted(blue, undefined)
+        await boot()
+        expect([await pids(blue, 'live'), await pids(green, 'live')]).toEqual([[], []])
+      })
+
+      test('is reported with its output if it ends at its start', async ({ skip }) => {
+        const { complete, promoted, ends } = beside(skip)
+        await start(blue, old, ends.always.env)
+        await subject.flushLog()
+        const always = await faultOf(complete(blue))
+        expect(always).toMatchObject({ exitCode: 1, detail: expect.stringContaining(ends.always.says) })
+        expect((await runtime.process(blue)).state).toBe('running')
+        expect((await runtime.process(blue)).failed).toHaveLength(1)
+        await start(green, fresh, ends.live.env)
+        const live = await faultOf(promoted(green))
+        expect(live).toMatchObject({ exitCode: 1, detail: expect.stringContaining(ends.live.says) })
+        expect((await runtime.process(green)).failed).toHaveLength(1)
       })
     })
 

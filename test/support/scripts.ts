@@ -25,6 +25,7 @@ import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
 import { runErlPage } from '../../plugins/runtime/beam/run-erl-log.ts'
 import { journalPage } from '../../plugins/runtime/journal.ts'
+import * as units from '../../plugins/runtime/other-units.ts'
 import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
@@ -120,6 +121,12 @@ const caddySite = {
 }
 const page = { path: '/etc/haproxy/switchyard/life.maintenance.html', text: '<p>', mode: 0o644 }
 const adopted = { pid: 812, startTime: '77' }
+
+const processes = [
+  { name: 'worker', live: false, unitFile: () => '' },
+  { name: 'scheduler', live: true, unitFile: () => '' },
+]
+const others = units.othersOf('life', layout, processes)
 
 const curl = (path: string) => ['-q', `https://life.example${path}`]
 const prober = startProbes(
@@ -297,7 +304,7 @@ export function samples(): Readonly<Record<string, Script>> {
     migrateScript: migrateScript(['bin/migrate', 'all of it']),
     consoleScript: consoleScript('python3 -i shell.py'),
     untilStdinEnds: runtimes.untilStdinEnds(sh.read`tail -F log`),
-    journalPage: journalPage('life@blue.service', { contains: 'é' }),
+    journalPage: journalPage(['life@blue.service'], { contains: 'é' }),
     runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),
     execScript: runtimes.execScript({ layout, slot: blue, command: ['ls', '-l', "it's"] }),
     CLIENT: beam.CLIENT,
@@ -315,6 +322,21 @@ export function samples(): Readonly<Record<string, Script>> {
     ...supervised(
       'systemd',
       systemd({ app: 'life', layout, slots: slots.all, startable: () => sh.read`true`, unitFile: () => '' }),
+    ),
+    ...supervised(
+      'systemd with processes',
+      systemd({ app: 'life', layout, slots: slots.all, startable: () => sh.read`true`, unitFile: () => '', processes }),
+    ),
+    stopUnits: units.stopUnits([{ name: 'worker', unit: 'life-worker@blue.service' }], { disable: true }),
+    startOthers: units.startOthers('life', processes, blue),
+    otherStates: units.otherStates('life', layout, processes, blue),
+    systemctl: sh.lines(sh.read`set -- life@blue.service`, units.systemctl('start')),
+    ...Object.fromEntries(
+      Object.entries({
+        complete: others?.complete(blue),
+        promoted: others?.promoted(blue),
+        demoted: others?.demoted(blue, undefined),
+      }).map(([name, script]) => [`othersOf ${name}`, script ?? sh.read``]),
     ),
     ...supervised('daemon', daemon({ layout, release: 'life', stopLimit: 60 })),
   }

@@ -8,7 +8,7 @@ import { healthOf } from '../../slots/health/health.ts'
 import { newDeploy } from '../../slots/journal/journal.ts'
 import { layout } from '../../slots/layout.ts'
 import { drain } from '../../slots/lifecycle/connections.ts'
-import { planSwitch, recordSwitch, verifySwitch } from '../../slots/promote/switch.ts'
+import { completeSwitch, planSwitch, verifySwitch } from '../../slots/promote/switch.ts'
 import { slotsOf } from '../../slots/slot.ts'
 import { readings, resolveLive } from '../../slots/state/readings.ts'
 import { readRecord } from '../../slots/state/slot-record.ts'
@@ -56,7 +56,7 @@ export async function openPromoter(on: TestHost, plugin: Plugin<Router>): Promis
       const returnedAt = now()
       await then(found.live)
       await host.query(verifySwitch(deps, trafficSwitch))
-      await recordSwitch(deps, trafficSwitch)
+      await completeSwitch(deps, trafficSwitch)
       return { to: trafficSwitch.to.name, sentAt, returnedAt }
     },
     async retire(limit) {

@@ -58,7 +58,10 @@ const OPTIONS = fields<BeamOptions>({
   distributionPort: optional(call('a function that returns the port of a slot, such as `slot => slot.port + 10000`')),
 })
 
-export function beam(options: BeamOptions = {}): Plugin<Required<Runtime>> {
+/** A runtime that can migrate, open a console and evaluate expressions. */
+type BeamRuntime = Runtime & Required<Pick<Runtime, 'migrate' | 'console' | 'rpc' | 'exec' | 'logs'>>
+
+export function beam(options: BeamOptions = {}): Plugin<BeamRuntime> {
   checked('beam()', OPTIONS, options)
   return {
     name: 'beam',
@@ -80,7 +83,7 @@ const withDefaults = (app: string, slots: readonly Slot[], options: BeamOptions)
   ports: distributionPorts(slots, options.distributionPort),
 })
 
-function create(context: PluginContext, options: BeamOptions): Required<Runtime> {
+function create(context: PluginContext, options: BeamOptions): BeamRuntime {
   const { app, layout, slots } = context
   const { release: name, migrate: expression, ...settings } = withDefaults(app, slots, options)
   const { migrateLimit, stopLimit, ports } = settings
@@ -103,11 +106,8 @@ function create(context: PluginContext, options: BeamOptions): Required<Runtime>
       stopLimit,
       stopSignal: 'SIGTERM',
       before: (release, slot) => sh.lines(assertStartable(layout, release, slot, program), commands.makeCookie),
-      program: {
-        path: program,
-        advice:
-          'Build the artifact with `mix release`, or set `beam({ release })` to the name of the release in mix.exs.',
-      },
+      advice:
+        'Build the artifact with `mix release`, or set `beam({ release })` to the name of the release in mix.exs.',
     }),
 
     environment: slot => environment(app, layout, slot, ports(slot)),

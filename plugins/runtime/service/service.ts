@@ -1,7 +1,8 @@
-/** Runtime for any application that a single command starts; systemd supervises one process per slot. */
-import { sh } from '../../../host/script.ts'
-import { atLeast, checked, fields, oneOf, optional, thing } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
+/** Runtime for any application that a command starts. systemd supervises that process of each slot, and others beside it. */
+import { type Script, sh } from '../../../host/script.ts'
+import { atLeast, checked, fields, oneOf, optional } from '../../../runner/taskfile/shape.ts'
+import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
+import { enabledLink } from '../other-units.ts'
 import { assertStartable, consoleCommand, execScript, migration, startable } from '../scripts.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
@@ -15,8 +16,17 @@ import {
   migrateScript,
   programIn,
 } from './command.ts'
+import {
+  limitRules,
+  type ProcessLimits,
+  processesOf,
+  processesRule,
+  type ServiceProcess,
+  type ServiceUnit,
+  settingsOf,
+} from './processes.ts'
 
-export interface ServiceOptions {
+export interface ServiceOptions extends ProcessLimits {
   /**
    * The command that starts the application in the foreground, in the folder of its release and with the slot's environment: a bash command line or a
    * list of arguments. The application must listen on `PORT`, on loopback.
@@ -42,47 +52,30 @@ export interface ServiceOptions {
    */
   readonly console?: Command
   /**
-   * The signal that makes the application finish its requests and exit.
+   * Further processes of a slot, by name: a command, or an object with its options. Each is a systemd unit of its own, such as `life-worker@blue.service`,
+   * with the release, the environment and the folder of the slot. It is started and stopped with its slot, and restarted after a crash.
    *
-   * @default 'SIGTERM'
+   * @example { worker: 'bin/worker', scheduler: { start: 'bin/scheduler', when: 'live' } }
    */
-  readonly stopSignal?: StopSignal
+  readonly processes?: Readonly<Record<string, Command | ServiceProcess>>
   /**
-   * Seconds from the stop signal to SIGKILL.
+   * When a promote stops the processes with `when: 'live'` in the slot that was live: before the traffic moves, so that none of them works for an old
+   * release while the new one serves requests, or after that was verified, so that a promote that fails at that point never stops them. In between, they
+   * run in neither slot; they never run in both.
    *
-   * @default 60
+   * @default 'after'
    */
-  readonly stopLimit?: number
-  /**
-   * Which processes get the stop signal: the main process, which must stop its workers (`mixed`), or each process of the slot (`control-group`).
-   *
-   * @default 'mixed'
-   */
-  readonly killMode?: 'mixed' | 'control-group'
-  /**
-   * Memory limit of a slot. A process that exceeds it is killed and restarted.
-   *
-   * @example '512M'
-   */
-  readonly memoryMax?: string
+  readonly demote?: 'before' | 'after'
 }
-
-type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2' | 'SIGWINCH'
 
 const OPTIONS = fields<ServiceOptions>({
   start: commandRule,
   migrate: optional(commandRule),
   migrateLimit: optional(atLeast(1, 'seconds')),
   console: optional(commandRule),
-  stopSignal: optional(oneOf('SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH')),
-  stopLimit: optional(atLeast(1, 'seconds')),
-  killMode: optional(oneOf('mixed', 'control-group')),
-  memoryMax: optional(
-    thing<string>(
-      'an amount of memory such as "512M" or "2G"',
-      value => typeof value === 'string' && /^[1-9]\d*[KMGT]$/.test(value),
-    ),
-  ),
+  processes: optional(processesRule),
+  demote: optional(oneOf('before', 'after')),
+  ...limitRules,
 })
 
 export function service(options: ServiceOptions): Plugin<Runtime> {
@@ -101,14 +94,11 @@ const withDefaults = ({
 
 function create(context: PluginContext, options: ReturnType<typeof withDefaults>): Runtime {
   const { app, layout, slots } = context
-  const { start, migrate, console, migrateLimit, stopSignal, stopLimit, killMode, memoryMax } = options
+  const { start, migrate, console, migrateLimit, stopSignal, stopLimit, killMode, demote } = options
   const program = programIn(start)
-  const settings = [
-    `KillSignal=${stopSignal}`,
-    'PrivateTmp=yes',
-    ...(memoryMax === undefined ? [] : [`MemoryMax=${memoryMax}`]),
-  ]
-  const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings }
+  const processes = processesOf(context, options.processes ?? {})
+  const programs = [program, ...processes.map(process => process.program)].filter(path => path !== undefined)
+  const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings: settingsOf(options) }
 
   return {
     ...supervised(context, {
@@ -116,17 +106,18 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
         app,
         layout,
         slots,
-        startable: slot => (program === undefined ? sh.read`true` : startable(layout, slot, program)),
+        processes,
+        startable: slot => startableAll(context, slot, program, processes),
         unitFile: facts => unitText(unit, facts),
       }),
       stopLimit,
       stopSignal,
-      before: (release, slot) => assertStartable(layout, release, slot, program),
-      program: {
-        path: program,
-        advice: 'Compare the files in the artifact with the program that `service({ start })` names.',
-      },
+      others: Object.fromEntries(processes.map(process => [process.name, process])),
+      before: (release, slot) => assertStartable(layout, release, slot, ...programs),
+      advice: 'Compare the files in the artifact with the commands in `service({ start, processes })`.',
     }),
+
+    ...(demote !== undefined && { demotes: demote }),
 
     environment: slot => environment(layout, slot),
 
@@ -144,3 +135,23 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
     }),
   }
 }
+
+/** As `startable`, also for the processes that the slot was started with. */
+const startableAll = (
+  { app, layout }: PluginContext,
+  slot: Slot,
+  program: string | undefined,
+  processes: readonly ServiceUnit[],
+): Script =>
+  sh.lines(
+    ...processes.flatMap(process =>
+      process.program === undefined
+        ? []
+        : [
+            sh.read`if [ -L ${enabledLink(app, process.name, slot)} ]; then
+(${startable(layout, slot, process.program)})
+fi`,
+          ],
+    ),
+    program === undefined ? sh.read`true` : startable(layout, slot, program),
+  )

@@ -16,7 +16,7 @@ import {
   parsePage,
 } from '../../../plugins/runtime/journal.ts'
 
-const UNIT = 'life@blue.service'
+const UNIT = ['life@blue.service', 'life-worker@blue.service']
 const T = 1_732_612_345_000_000
 
 const folder = mkdtempSync(join(tmpdir(), 'switchyard-journal-'))
@@ -27,9 +27,10 @@ interface Written {
   readonly message: unknown
   readonly pid?: number
   readonly cursor?: string
+  readonly unit?: string
 }
 /** An entry as systemd 240 and later print it. */
-const entry = ({ at, message, pid = 812, cursor = `s=1;i=${at}` }: Written): string =>
+const entry = ({ at, message, pid = 812, cursor = `s=1;i=${at}`, unit = 'life@blue.service' }: Written): string =>
   JSON.stringify({
     __CURSOR: cursor,
     __REALTIME_TIMESTAMP: String(at),
@@ -37,6 +38,7 @@ const entry = ({ at, message, pid = 812, cursor = `s=1;i=${at}` }: Written): str
     _BOOT_ID: '00ff',
     MESSAGE: message,
     _PID: String(pid),
+    _SYSTEMD_UNIT: unit,
   })
 /** An entry as older versions print it. */
 const spaced = (line: string) => line.replace(/"([A-Z_]+)":/g, '"$1" : ')
@@ -191,11 +193,11 @@ describe('a page of the journal', () => {
       entry({ at: T, message: [...Buffer.from('grün\x1b[0m\x00')] }),
       entry({ at: T, message: 'one\r\ntwo\n' }),
       entry({ at: T, message: ['first', 'second'] }),
-      entry({ at: T, message: null }),
+      entry({ at: T, message: null, unit: 'life-worker@blue.service' }),
       '{"MESSAGE":"cut o',
     ]
     expect(parsePage([T, ...printed].join('\n')).lines.map(({ text }) => text)).toEqual([
-      '...',
+      'worker: ...',
       'first',
       'second',
       'one',

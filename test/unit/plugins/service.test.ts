@@ -68,10 +68,10 @@ describe('the start command of a service', () => {
   it('is rejected with a hint when the release lacks its program', async () => {
     const { read } = runtimeOf().start(release, green)
     const host = { name: 'web-1', query: async () => '' } as never
-    expect(await faultOf(Promise.resolve(read({ code: 51, stdout: '', stderr: '' }, host)))).toMatchObject({
+    expect(await faultOf(Promise.resolve(read({ code: 51, stdout: 'bin/server\n', stderr: '' }, host)))).toMatchObject({
       code: 'RELEASE_WITHOUT_SCRIPT',
       message: 'The release 1.0-abc has no program bin/server.',
-      hint: 'Compare the files in the artifact with the program that `service({ start })` names.',
+      hint: 'Compare the files in the artifact with the commands in `service({ start, processes })`.',
     })
   })
 })

@@ -56,7 +56,7 @@ const evidence: Evidence = {
   sudo: [['/usr/sbin/nginx', '-t']],
   inspection,
   health: { path: '/health' },
-  setup: { folders: [], files: [], cut: false },
+  setup: { folders: [], files: [], removed: [], cut: false },
   router: undefined,
   live: { fault: undefined, name: 'blue' },
   environment: undefined,
@@ -144,7 +144,7 @@ describe('the preflight checks', () => {
     ],
     [
       'a missing unit',
-      { setup: { folders: [], files: [file('/etc/u', '--- /etc/u\n+++ /etc/u\n@@ -0,0 +1 @@\n+x')] } },
+      { setup: { folders: [], removed: [], files: [file('/etc/u', '--- /etc/u\n+++ /etc/u\n@@ -0,0 +1 @@\n+x')] } },
       {},
       'setup',
       /missing.*\/etc\/u/,
@@ -153,6 +153,7 @@ describe('the preflight checks', () => {
       'a site on the host with another port for a slot',
       {
         setup: {
+          removed: [],
           folders: [],
           files: [file('/etc/s', '--- /etc/s\n+++ /etc/s\n@@ -1 +1 @@\n-port 5100;\n+port 5000;')],
         },
@@ -161,8 +162,21 @@ describe('the preflight checks', () => {
       'setup',
       /\/etc\/s does not send the traffic of green to its port 5000/,
     ],
-    ['an interrupted setup', { setup: { folders: [], files: [], cut: true } }, {}, 'setup', /was interrupted/],
-    ['a missing folder', { setup: { folders: ['/srv/life'], files: [] } }, {}, 'setup', /\/srv\/life/],
+    [
+      'the unit of a process that was removed',
+      { setup: { folders: [], files: [], removed: ['/etc/systemd/system/life-worker@.service'] } },
+      {},
+      'setup',
+      /may still run: .*life-worker@/,
+    ],
+    [
+      'an interrupted setup',
+      { setup: { folders: [], removed: [], files: [], cut: true } },
+      {},
+      'setup',
+      /was interrupted/,
+    ],
+    ['a missing folder', { setup: { folders: ['/srv/life'], removed: [], files: [] } }, {}, 'setup', /\/srv\/life/],
     ['a command that sudo refuses', {}, DENIED, 'sudo', /`sudo -n \/usr\/sbin\/nginx -t` is refused to deploy/],
     [
       'a command for which sudo asks for a password',
@@ -201,7 +215,7 @@ describe('the preflight checks', () => {
   it.each([
     [
       'a changed unit',
-      { setup: { folders: [], files: [file('/etc/u', '@@ -1 +1 @@\n-a\n+b')] } },
+      { setup: { folders: [], removed: [], files: [file('/etc/u', '@@ -1 +1 @@\n-a\n+b')] } },
       {},
       'setup',
       /changed: \/etc\/u/,

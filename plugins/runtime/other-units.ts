@@ -1,0 +1,130 @@
+/** The processes of a slot beside the one that serves requests, each a unit of its own, such as `life-worker@blue.service`. */
+import { posix } from 'node:path'
+import { EXIT } from '../../host/exit-codes.ts'
+import { program } from '../../host/program.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { asRoot } from '../../host/sudo.ts'
+import type { HostFacts, Slot } from '../../slots/contracts.ts'
+import type { Layout } from '../../slots/layout.ts'
+import type { Others } from './supervisor.ts'
+
+export const SYSTEMCTL = '/usr/bin/systemctl'
+export const UNITS = '/etc/systemd/system'
+/** `systemctl enable` makes a link to each unit here, because the units have `WantedBy=multi-user.target`. */
+const ENABLED = `${UNITS}/multi-user.target.wants`
+
+export interface OtherProcess {
+  readonly name: string
+  /** Whether it runs only while its slot is live. */
+  readonly live: boolean
+  /** The text of its template unit. */
+  unitFile(facts: HostFacts): string
+}
+
+/** The name of a unit, or with an empty instance that of the template. The process that serves requests has no name. */
+export const unitName = (app: string, process: string | undefined, instance: string): string =>
+  `${process === undefined ? app : `${app}-${process}`}@${instance}.service`
+
+/** The file that exists while what runs only in the live slot runs in this one. */
+export const liveFile = (layout: Layout, slot: string): string => posix.join(layout.live, slot)
+
+/** Exists while a process is started together with its slot, at a deploy and at a boot: not if the slot was started before a setup added the process. */
+export const enabledLink = (app: string, process: string, slot: Slot): string =>
+  posix.join(ENABLED, unitName(app, process, slot.name))
+
+/** Runs systemctl for the unit that `unit` stands for, as root. */
+export const systemctl = (verb: string, unit: Script = sh.read`"$1"`): Script =>
+  sh.write`${asRoot([SYSTEMCTL, verb])} ${unit}`
+
+/**
+ * Stops units, all at once, and prints what `Supervisor.stop` does. A name of an unnamed process is `web`.
+ *
+ * @param disable whether they no longer start after a reboot either
+ */
+export const stopUnits = (
+  units: readonly { readonly unit: string; readonly name: string }[],
+  { disable, stop = systemctl('stop') }: { readonly disable: boolean; readonly stop?: Script },
+): Script =>
+  program(new URL('./stop-unit.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      folder: UNITS,
+      units: units.map(({ unit }) => unit),
+      names: units.map(({ name }) => name),
+      disable: disable ? systemctl('disable') : sh.read`:`,
+      resetFailed: systemctl('reset-failed'),
+      stop,
+      ...EXIT.process,
+    },
+  })
+
+/** The scripts of the other processes; undefined if there are none. */
+export function othersOf(app: string, layout: Layout, processes: readonly OtherProcess[]): Others | undefined {
+  if (processes.length === 0) return undefined
+  const unitsOf = (slot: Slot, live: boolean) =>
+    processes
+      .filter(process => process.live === live)
+      .map(({ name }) => ({ name, unit: unitName(app, name, slot.name) }))
+  const parametersOf = (slot: Slot, live: boolean) => ({
+    enabled: ENABLED,
+    units: unitsOf(slot, live).map(({ unit }) => unit),
+    names: unitsOf(slot, live).map(({ name }) => name),
+  })
+  const completed = (slot: Slot, live: boolean) =>
+    program(new URL('./complete.sh', import.meta.url), {
+      parameters: { ...parametersOf(slot, live), ...EXIT.process },
+    })
+  return {
+    complete: slot => completed(slot, false),
+    promoted: slot =>
+      sh.lines(
+        program(new URL('./live-start.sh', import.meta.url), {
+          writes: true,
+          parameters: {
+            ...parametersOf(slot, true),
+            folder: layout.live,
+            slot: slot.name,
+            start: systemctl('start'),
+            resetFailed: systemctl('reset-failed'),
+          },
+        }),
+        completed(slot, true),
+      ),
+    demoted: (slot, next) =>
+      sh.lines(
+        next === undefined ? sh.write`rm -f -- ${liveFile(layout, slot.name)}` : sh.read`:`,
+        stopUnits(unitsOf(slot, true), { disable: false }),
+      ),
+  }
+}
+
+/** Starts the other processes of a slot, which the conditions of their units prevent for those that run only while the slot is live. */
+export const startOthers = (app: string, processes: readonly OtherProcess[], slot: Slot): Script =>
+  sh.lines(
+    ...processes.map(({ name }) => {
+      const unit = sh.read`${unitName(app, name, slot.name)}`
+      return sh.write`
+${systemctl('reset-failed', unit)} 2>/dev/null || true
+${systemctl('start', unit)}
+${systemctl('enable', unit)}`
+    }),
+  )
+
+/** Prints `Process=NAME SUBSTATE` for each process that should run, because its slot was started with it. */
+export const otherStates = (app: string, layout: Layout, processes: readonly OtherProcess[], slot: Slot): Script =>
+  sh.lines(
+    ...processes.map(({ name, live }) => {
+      const unit = unitName(app, name, slot.name)
+      const condition = live ? sh.read` && [ -e ${liveFile(layout, slot.name)} ]` : sh.read``
+      return sh.read`
+if [ -L ${enabledLink(app, name, slot)} ]${condition}; then
+  printf 'Process=%s %s\\n' ${name} "$(systemctl show --property=SubState ${unit} --value)"
+fi`
+    }),
+  )
+
+/** Parses the output of `otherStates`: the names of the processes that do not run. */
+export const failedOthers = (text: string): readonly string[] =>
+  [...text.matchAll(/^Process=(\S+) (.*)$/gm)].flatMap(([, name = '', state = '']) =>
+    /^(?:running|reload)/.test(state) ? [] : [name],
+  )

@@ -1,0 +1,166 @@
+/** The further processes of a service: their units, their sudo rules, their scripts and their errors. */
+import { describe, expect, it } from 'vitest'
+import type { Asked } from '../../../host/query.ts'
+import { failedOthers } from '../../../plugins/runtime/other-units.ts'
+import { type ServiceOptions, service } from '../../../plugins/runtime/service/service.ts'
+import { parseLog, parseProcess } from '../../../plugins/runtime/systemd.ts'
+import type { Release, Slot } from '../../../slots/contracts.ts'
+import { badness } from '../../../slots/journal/bad.ts'
+import type { JournalEntry } from '../../../slots/model.ts'
+import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
+
+const green: Slot = { name: 'green', port: 5000, env: {} }
+const release: Release = { name: '1.0-abc', version: '1.0', sha256: '', dir: '/srv/life/releases/1.0-abc' }
+const facts = { user: 'deploy', group: 'www' }
+const PROCESSES = {
+  worker: 'bin/worker --queue jobs',
+  scheduler: { start: 'bin/scheduler', when: 'live', stopSignal: 'SIGINT', stopLimit: 5, memoryMax: '64M' },
+} as const
+const runtimeOf = (options: Partial<ServiceOptions> = {}, log: string[] = []) =>
+  service({ start: 'bin/server', processes: PROCESSES, ...options }).create(pluginKit({ log: line => log.push(line) }))
+const provision = (options?: Partial<ServiceOptions>) => runtimeOf(options).provision(facts)
+const unitOf = (name: string) => provision().files.find(({ path }) => path.endsWith(`/${name}@.service`))?.text ?? ''
+const host: Asked = { name: 'web-1', query: async () => '' as never }
+const read = (query: { read(output: never, host: Asked): unknown }, code: number, stdout: string, stderr = '') =>
+  Promise.resolve().then(() => query.read({ code, stdout, stderr } as never, host))
+
+describe('the processes of a service', () => {
+  it('are one template unit each, with the folder, the environment and the restrictions of the application', () => {
+    expect(provision().files.map(({ path }) => path)).toEqual([
+      '/etc/systemd/system/life@.service',
+      '/etc/systemd/system/life-worker@.service',
+      '/etc/systemd/system/life-scheduler@.service',
+    ])
+    for (const text of [unitOf('life-worker'), unitOf('life-scheduler')])
+      for (const line of [
+        'User=deploy',
+        'WorkingDirectory=/srv/life/slots/%i/current',
+        'EnvironmentFile=/srv/life/slots/%i/env',
+        'Restart=always',
+        'NoNewPrivileges=yes',
+        'ReadOnlyPaths=/srv/life/releases',
+        'PrivateTmp=yes',
+      ])
+        expect(text).toContain(`\n${line}\n`)
+    expect(unitOf('life-worker')).toContain('\nExecStart=/bin/bash -uc "exec bin/worker --queue jobs"\n')
+    expect(unitOf('life-worker')).toContain('\nRuntimeDirectory=switchyard-life-worker-%i\n')
+  })
+
+  it('have their own stop signal and limits', () => {
+    for (const line of ['KillSignal=SIGINT', 'TimeoutStopSec=5', 'MemoryMax=64M'])
+      expect(unitOf('life-scheduler')).toContain(`\n${line}\n`)
+    for (const line of ['KillSignal=SIGTERM', 'TimeoutStopSec=60', 'KillMode=mixed'])
+      expect(unitOf('life-worker')).toContain(`\n${line}\n`)
+    expect(unitOf('life-worker')).not.toContain('MemoryMax')
+  })
+
+  it('have a condition exactly if they run only in the live slot', () => {
+    expect(unitOf('life-scheduler')).toContain('\nConditionPathExists=/srv/life/live/%i\n')
+    expect(unitOf('life-worker')).not.toContain('Condition')
+    expect(unitOf('life')).not.toContain('Condition')
+    expect(provision().folders).toEqual([{ path: '/srv/life/live', mode: 0o755 }])
+    expect(provision({ processes: { worker: 'bin/worker' } }).folders).toEqual([])
+  })
+
+  it('add their exact command lines to what sudo allows', () => {
+    const lines = provision().sudo.map(words => words.join(' '))
+    for (const verb of ['start', 'stop', 'enable', 'disable', 'reset-failed'])
+      for (const unit of ['life@blue', 'life-worker@blue', 'life-scheduler@green'])
+        expect(lines).toContain(`/usr/bin/systemctl ${verb} ${unit}.service`)
+    expect(lines.filter(line => line.includes('journalctl'))[1]).toMatch(
+      /--unit=life@green.service --unit=life-worker@green.service --unit=life-scheduler@green.service$/,
+    )
+  })
+
+  it('change nothing for a service without any, which has no queries for them', () => {
+    const runtime = runtimeOf({ processes: {} })
+    expect(runtime.provision(facts).files).toHaveLength(1)
+    expect(runtime.provision(facts).sudo).toHaveLength(12)
+    for (const method of ['complete', 'promoted', 'demoted'] as const) expect(runtime[method]).toBeUndefined()
+    expect(runtimeOf().demotes).toBeUndefined()
+    expect(runtimeOf({ demote: 'before' }).demotes).toBe('before')
+  })
+
+  it.each([
+    ['a name with a dash', { 'a-b': 'bin/worker' }],
+    ['the name of the main process', { web: 'bin/worker' }],
+    ['a process without a command', { worker: { when: 'live' } }],
+    ['an unknown moment', { worker: { start: 'bin/worker', when: 'never' } }],
+    ['an unknown option', { worker: { start: 'bin/worker', wen: 'live' } }],
+    ['an empty command', { worker: '' }],
+  ])('are rejected with %s', (_, processes) => {
+    expect(() => service({ start: 'bin/server', processes: processes as never })).toThrow(
+      /^`processes\b.* service\(\) (?:cannot be|has no)|processes.worker/,
+    )
+  })
+
+  it('name the program that a release lacks', async () => {
+    const fault = await faultOf(read(runtimeOf().start(release, green), 51, 'bin/worker\n'))
+    expect(fault).toMatchObject({ code: 'RELEASE_WITHOUT_SCRIPT' })
+    expect(fault.message).toBe('The release 1.0-abc has no program bin/worker.')
+  })
+})
+
+describe('the state of a slot', () => {
+  const web = 'MainPID=7\nActiveState=active\nSubState=running\nUptime=90\n'
+  it.each([
+    ['all run', 'Process=worker running\nProcess=scheduler running\n', undefined],
+    ['one waits for its next restart', 'Process=worker auto-restart\nProcess=scheduler running\n', ['worker']],
+    ['one was stopped by hand', 'Process=worker dead\n', ['worker']],
+    ['several failed', 'Process=worker failed\nProcess=scheduler start-pre\n', ['worker', 'scheduler']],
+  ])('reports its processes if %s', (_, states, failed) => {
+    expect(failedOthers(states)).toEqual(failed ?? [])
+    expect(parseProcess(web + states)).toEqual({ state: 'running', pid: 7, uptime: 90, ...(failed && { failed }) })
+  })
+
+  it('is found in a log whose lines begin with the name of their process', () => {
+    const entry = (unit: string, message: string) =>
+      JSON.stringify({ __REALTIME_TIMESTAMP: '5', _PID: '9', _SYSTEMD_UNIT: unit, MESSAGE: message })
+    const text = ['0', entry('life@blue.service', 'ready'), entry('life-worker@blue.service', 'job 1')].join('\n')
+    expect(parseLog(text, 5)).toBe('ready\nworker: job 1')
+  })
+})
+
+describe('an error about a process of a slot', () => {
+  it('has the end of the log of that process, and makes the release bad', async () => {
+    const log = 'GET /\nworker: connecting\nscheduler: tick\nlife-worker@green.service: Failed with result exit-code.'
+    const asked: Asked = { name: 'web-1', query: async () => log as never }
+    const { complete } = runtimeOf()
+    const fault = await faultOf(
+      Promise.resolve(complete?.(green).read({ code: 44, stdout: 'worker\n', stderr: '' }, asked)),
+    )
+    expect(fault).toMatchObject({ code: 'PROCESS_FAILED', exitCode: 1 })
+    expect(fault.message).toBe('The process worker of green does not run.')
+    expect(fault.detail).toBe('worker: connecting\nlife-worker@green.service: Failed with result exit-code.')
+    for (const event of ['deploy', 'check', 'promote'] as const) {
+      const entry = { event, result: 'failed', release: '1.0-abc', why: fault.code } as JournalEntry
+      expect(badness([entry], '1.0-abc'), event).toBe(entry)
+    }
+  })
+
+  it('names the last process that was started, and why systemd did not start it', async () => {
+    const { promoted } = runtimeOf()
+    const failed = promoted?.(green) ?? expect.fail('a live process needs `promoted`')
+    const fault = await faultOf(read(failed, 1, 'scheduler\n', 'Job for life-scheduler@green.service failed.'))
+    expect(fault).toMatchObject({ code: 'PROCESS_FAILED', detail: 'Job for life-scheduler@green.service failed.' })
+    expect(fault.message).toContain('scheduler of green')
+  })
+
+  it('says which processes were killed, with the limit and signal of each', async () => {
+    const log: string[] = []
+    const { stop, demoted } = runtimeOf({ stopLimit: 30 }, log)
+    expect(await read(stop(green), 0, 'running yes web scheduler')).toEqual({ was: 'running', killed: true })
+    expect(await read(stop(green), 0, 'running no')).toEqual({ was: 'running', killed: false })
+    await read(demoted?.(green, undefined) ?? expect.fail('missing'), 0, 'stopped no')
+    expect(log).toEqual([
+      'green was killed: it did not exit within 30 s after SIGTERM.',
+      'scheduler of green was killed: it did not exit within 5 s after SIGINT.',
+    ])
+  })
+
+  it('says that a process could not be stopped', async () => {
+    const { demoted } = runtimeOf()
+    const stuck = read(demoted?.(green, green) ?? expect.fail('missing'), 43, '', 'no')
+    expect(await faultOf(stuck)).toMatchObject({ code: 'PROCESS_STUCK', exitCode: 1 })
+  })
+})
