@@ -198,8 +198,8 @@ describe('the systemd supervisor', () => {
         ),
         ...[
           '--output=json --lines=1000',
-          '--all --output=json --output-fields=MESSAGE,_PID --reverse',
-          '--all --output=json --output-fields=MESSAGE,_PID --follow --lines=10000',
+          '--all --output=json --output-fields=MESSAGE,_PID,_SYSTEMD_UNIT --reverse',
+          '--all --output=json --output-fields=MESSAGE,_PID,_SYSTEMD_UNIT --follow --lines=10000',
         ].map(options => `/usr/bin/journalctl --quiet --no-pager ${options} --unit=life@${slot}.service`),
       ]),
     )

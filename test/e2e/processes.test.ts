@@ -1,0 +1,175 @@
+/** A service with a worker in each slot and a scheduler in the live one, on a real host. */
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startHost, type TestHost } from '../../dev/host.ts'
+import { type Ended, runTask } from '../../dev/site.ts'
+
+const SERVER = `#!/usr/bin/perl
+use strict; use warnings; use IO::Socket::IP;
+open my $file, '<', 'VERSION' or die; chomp(my $version = <$file>);
+my $socket = IO::Socket::IP->new(LocalAddr => "127.0.0.1:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
+while (1) {
+  my $client = $socket->accept or next;
+  my $head = '';
+  while ($head !~ /\\r\\n\\r\\n/) { sysread($client, $head, 4096, length $head) or last }
+  my $body = qq({"version":"$version"});
+  print $client "HTTP/1.1 200 X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
+  close $client;
+}
+`
+/** A process that ends at once if the release has a file of its name. */
+const WORKER = `#!/bin/bash
+if [ -e "broken-$1" ]; then echo "the $1 is broken"; exit 1; fi
+while :; do sleep 0.2; done
+`
+const PROCESSES = `{ worker: 'bin/worker worker', scheduler: { start: 'bin/worker scheduler', when: 'live', stopLimit: 5 } }`
+const taskfile = (options: string) => `
+import { readFileSync } from 'node:fs'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+const { tasks } = project({
+  app: 'shop',
+  host: ssh(env.HOST ?? '', { configFile: env.SSH_CONFIG }),
+  build: tarball({ path: 'app', version: () => readFileSync(new URL('app/VERSION', import.meta.url), 'utf8').trim() }),
+  runtime: service({ start: 'bin/server', ${options} }),
+  router: nginx({ site: 'shop.example' }),
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+})
+export const { setup, deploy, promote, rollback, retire, repair, status, history } = tasks
+`
+
+let host: TestHost
+let folder: string
+let env: NodeJS.ProcessEnv
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'switchyard-processes-'))
+  await mkdir(join(folder, 'app/bin'), { recursive: true })
+  for (const [name, text] of [
+    ['server', SERVER],
+    ['worker', WORKER],
+  ] as const) {
+    await writeFile(join(folder, 'app/bin', name), text)
+    await chmod(join(folder, 'app/bin', name), 0o755)
+  }
+  await configure(`processes: ${PROCESSES}`)
+  host = await startHost()
+  env = { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
+  await done('setup')
+})
+afterAll(async () => {
+  await host?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const configure = (options: string) => writeFile(join(folder, 'Taskfile.ts'), taskfile(options))
+/** Sets the version of the next release, and which of its processes are broken. */
+async function release(version: string, ...broken: string[]): Promise<void> {
+  await writeFile(join(folder, 'app/VERSION'), `${version}\n`)
+  for (const name of ['worker', 'scheduler']) {
+    if (broken.includes(name)) await writeFile(join(folder, 'app', `broken-${name}`), '')
+    else await rm(join(folder, 'app', `broken-${name}`), { force: true })
+  }
+}
+const task = (...args: string[]): Promise<Ended> => runTask(folder, env, args).ended
+async function done(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await task(...args)
+  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
+  return stdout + stderr
+}
+async function fails(exitCode: number, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await task(...args)
+  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(exitCode)
+  return stdout + stderr
+}
+const run = async (command: string) => (await host.exec(command)).stdout.trim()
+/** The active units of the application, by name. */
+const active = async () =>
+  (await run(`systemctl list-units --plain --no-legend --state=active 'shop*@*' | cut -d ' ' -f 1`))
+    .split('\n')
+    .map(unit => unit.replace('.service', ''))
+    .sort()
+const live = () => run('curl -s http://127.0.0.1/deployment_id -H "Host: shop.example"')
+const slots = (...names: readonly string[]) => [...names].sort()
+
+it('a deploy starts the worker, and a promote moves the scheduler, as does a rollback', async () => {
+  await release('1.0.0')
+  await done('deploy', '--promote')
+  expect(await active()).toEqual(slots('shop@blue', 'shop-worker@blue', 'shop-scheduler@blue'))
+  await release('1.1.0')
+  await done('deploy')
+  const both = ['shop@blue', 'shop-worker@blue', 'shop@green', 'shop-worker@green']
+  expect(await active()).toEqual(slots(...both, 'shop-scheduler@blue'))
+  await done('promote', 'green')
+  expect(await active()).toEqual(slots(...both, 'shop-scheduler@green'))
+  await done('rollback')
+  expect(await active()).toEqual(slots(...both, 'shop-scheduler@blue'))
+  await host.restart({ powerLoss: true })
+  await expect.poll(active, { timeout: 30_000 }).toEqual(slots(...both, 'shop-scheduler@blue'))
+  await done('status')
+})
+
+it('a promote to a release whose scheduler fails goes back, and the scheduler runs where it ran', async () => {
+  await release('1.2.0', 'scheduler')
+  await done('deploy')
+  const said = await fails(1, 'promote', 'green')
+  expect(said).toContain('The process scheduler of green does not run.')
+  expect(said).toContain('the scheduler is broken')
+  expect(await live()).toBe('blue')
+  expect(await active()).toEqual(
+    slots('shop@blue', 'shop-worker@blue', 'shop-scheduler@blue', 'shop@green', 'shop-worker@green'),
+  )
+  expect(await fails(3, 'promote', 'green')).toMatch(/--force/)
+})
+
+it('a deploy of a release whose worker fails is not healthy, and touches nothing of the live slot', async () => {
+  await release('1.3.0', 'worker')
+  const said = await fails(1, 'deploy', '--promote')
+  expect(said).toContain('The process worker of green does not run.')
+  expect(said).toContain('the worker is broken')
+  expect(await live()).toBe('blue')
+  expect(await active()).toEqual(slots('shop@blue', 'shop-worker@blue', 'shop-scheduler@blue'))
+})
+
+it('status reports a process of the live slot that does not run, and a repair starts the scheduler', async () => {
+  await run('systemctl stop shop-scheduler@blue.service')
+  expect(await fails(3, 'status')).toMatch(/running, scheduler failed[\s\S]*not all of its processes run: scheduler/)
+  await done('repair', '--force', 'blue')
+  expect(await active()).toContain('shop-scheduler@blue')
+  await done('status')
+})
+
+it('a promote with `demote: before` that cannot switch leaves the scheduler in the live slot', async () => {
+  await configure(`processes: ${PROCESSES}, demote: 'before'`)
+  await release('1.4.0')
+  await done('deploy')
+  // The link cannot be replaced: the switch fails after the scheduler was stopped.
+  const at = '/srv/shop/router'
+  await run(`mount --bind ${at} ${at} && mount -o remount,ro,bind ${at}`)
+  await fails(1, 'promote', 'green')
+  await run(`umount ${at}`)
+  expect(await live()).toBe('blue')
+  expect(await active()).toContain('shop-scheduler@blue')
+  await done('promote', 'green')
+  expect(await active()).toEqual(
+    slots('shop@blue', 'shop-worker@blue', 'shop@green', 'shop-worker@green', 'shop-scheduler@green'),
+  )
+  await done('retire')
+  expect(await active()).toEqual(slots('shop@green', 'shop-worker@green', 'shop-scheduler@green'))
+})
+
+it('setup stops and removes a process that the Taskfile no longer has, and a deploy asks for that first', async () => {
+  await configure(`processes: { scheduler: { start: 'bin/worker scheduler', when: 'live' } }`)
+  await release('1.5.0')
+  expect(await fails(3, 'deploy')).toMatch(/may still run: .*shop-worker@\.service/)
+  const planned = await done('setup', '--dry-run')
+  expect(planned).toContain('removed file /etc/systemd/system/shop-worker@.service')
+  expect(await active()).toContain('shop-worker@green')
+  await done('setup')
+  expect(await active()).toEqual(slots('shop@green', 'shop-scheduler@green'))
+  expect(await run('ls /etc/systemd/system/shop-worker* /etc/systemd/system/*.wants/shop-worker* 2>/dev/null')).toBe('')
+  expect(await done('setup')).toMatch(/0 folders and 0 files changed/)
+  await done('deploy', '--promote')
+  expect(await active()).toEqual(slots('shop@blue', 'shop-scheduler@blue', 'shop@green'))
+})
