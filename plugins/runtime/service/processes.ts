@@ -1,5 +1,5 @@
 /** The further processes of a service: their options and units. */
-import { atLeast, either, fields, oneOf, optional, type Rule, record, thing } from '../../../runner/taskfile/shape.ts'
+import { atLeast, either, type Fields, fields, oneOf, optional, type Rule, record, thing } from '../../../runner/taskfile/shape.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import type { OtherProcess } from '../other-units.ts'
 import { unitText } from '../unit.ts'
@@ -48,7 +48,7 @@ export interface ServiceProcess extends ProcessLimits {
   readonly when?: 'always' | 'live'
 }
 
-export const limitRules = {
+export const limitRules: Fields<ProcessLimits> = {
   stopSignal: optional(oneOf('SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH')),
   stopLimit: optional(atLeast(1, 'seconds')),
   killMode: optional(oneOf('mixed', 'control-group')),
