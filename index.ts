@@ -34,6 +34,7 @@ export { liveLink } from './plugins/router/live-link.ts'
 export { type NginxOptions, nginx } from './plugins/router/nginx/nginx.ts'
 export { type SiteAccess, siteQueries } from './plugins/router/site-queries.ts'
 export { type BeamOptions, beam } from './plugins/runtime/beam/beam.ts'
+export type { ServiceProcess } from './plugins/runtime/service/processes.ts'
 export { type ServiceOptions, service } from './plugins/runtime/service/service.ts'
 export { type CommandOptions, command } from './plugins/source/command.ts'
 export { type DockerOptions, docker } from './plugins/source/docker.ts'
@@ -53,6 +54,7 @@ export type {
   LogLine,
   LogPage,
   LogStream,
+  Obsolete,
   OutsideAnswer,
   Plugin,
   PluginContext,

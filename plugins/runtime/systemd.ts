@@ -42,7 +42,7 @@ interface SystemdOptions {
 }
 
 /** The name of the process that serves requests, in messages. */
-export const WEB = 'web'
+const WEB = 'web'
 
 export function systemd(options: SystemdOptions): Supervisor {
   const { app, layout, slots, startable, unitFile, wrapStop = (_, stop) => stop, processes = [] } = options

@@ -5,7 +5,7 @@ import type { OtherProcess } from '../other-units.ts'
 import { unitText } from '../unit.ts'
 import { type Command, commandRule, execStart, programIn } from './command.ts'
 
-export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2' | 'SIGWINCH'
+type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2' | 'SIGWINCH'
 
 /** How a process is stopped and limited. */
 export interface ProcessLimits {
