@@ -26,7 +26,7 @@ export const unitName = (app: string, process: string | undefined, instance: str
   `${process === undefined ? app : `${app}-${process}`}@${instance}.service`
 
 /** The file that exists while what runs only in the live slot runs in this one. */
-export const liveFile = (layout: Layout, slot: string): string => posix.join(layout.live, slot)
+const liveFile = (layout: Layout, slot: string): string => posix.join(layout.live, slot)
 
 /** Exists while a process is started together with its slot, at a deploy and at a boot: not if the slot was started before a setup added the process. */
 export const enabledLink = (app: string, process: string, slot: Slot): string =>
