@@ -78,27 +78,32 @@ const names = Object.keys(STORIES)
 const deployed = new Map<string, Deployed>()
 const get = (name: string): Deployed => deployed.get(name) ?? expect.fail(`${name} is not deployed`)
 
+/** The examples that this machine cannot build, with the reason. */
+const unbuildable = new Map<string, string>()
+for (const { name, builder } of EXAMPLES) {
+  const found = builder && names.includes(name) && (await findProgram(builder.package, builder.program))
+  if (found && 'missing' in found) unbuildable.set(name, found.missing)
+}
+
 let host: TestHost
 const loads = new Set<Load>()
 
 beforeAll(async () => {
   host = await startHost()
-  const examples = EXAMPLES.filter(({ name }) => names.includes(name))
-  await Promise.all([
-    asRoot(installCommand(examples.flatMap(({ packages }) => packages))),
-    ...examples.map(async example => {
-      if (!example.builder) return
-      const found = await findProgram(example.builder.package, example.builder.program)
-      if ('missing' in found) throw new Error(found.missing)
-    }),
-  ])
+  const examples = EXAMPLES.filter(({ name }) => names.includes(name) && !unbuildable.has(name))
+  await asRoot(installCommand(examples.flatMap(({ packages }) => packages)))
+  // As on a host with several sites: unknown host names belong to none of them.
+  await asRoot(
+    `echo 'server { listen 80 default_server; listen [::]:80 default_server; return 404; }' > /etc/nginx/sites-enabled/default
+systemctl reload nginx`,
+  )
   for (const example of examples) {
     const story = STORIES[example.name] ?? expect.fail(`no story of ${example.name}`)
     deployed.set(example.name, { example, story, folder: await copyExample(example) })
     await task(example.name, 'setup')
   }
   await Promise.all(
-    names.map(async name => {
+    [...deployed.keys()].map(async name => {
       await task(name, 'deploy')
       await task(name, 'migrate')
       await task(name, 'promote', 'blue')
@@ -154,9 +159,10 @@ const PAIRS = [
   ['go', 'ruby'],
 ] as const
 
-it.each(PAIRS)(
+it.for(PAIRS)(
   'examples/%s and examples/%s, deployed, migrated, promoted and rolled back at the same moment under load, fail no request',
-  async (...pair) => {
+  async (pair, { skip }) => {
+    for (const name of pair) skip(unbuildable.has(name), `${name}: ${unbuildable.get(name)}`)
     const both = async (step: (name: string) => Promise<unknown>) => void (await Promise.all(pair.map(step)))
     const loaded = await Promise.all(pair.map(async name => ({ name, load: await loadOn(name) })))
     await both(async name => {
@@ -223,7 +229,7 @@ it('a stop lets every example finish the requests in flight', async () => {
     const after = await asRoot(`systemctl show -p Result --value ${app}@blue.service; ss -Hltn 'sport = :${port}'`)
     return { name, body: (await response).stdout, after: after.trim() }
   }
-  for (const { name, body, after } of await Promise.all(names.map(stop))) {
+  for (const { name, body, after } of await Promise.all([...deployed.keys()].map(stop))) {
     expect.soft(body, name).toMatch(/"slept":true.* 200$/s)
     expect.soft(after, name).toBe('success')
   }
