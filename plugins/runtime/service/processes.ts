@@ -1,5 +1,15 @@
 /** The further processes of a service: their options and units. */
-import { atLeast, either, type Fields, fields, oneOf, optional, type Rule, record, thing } from '../../../runner/taskfile/shape.ts'
+import {
+  atLeast,
+  either,
+  type Fields,
+  fields,
+  oneOf,
+  optional,
+  type Rule,
+  record,
+  thing,
+} from '../../../runner/taskfile/shape.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import type { OtherProcess } from '../other-units.ts'
 import { unitText } from '../unit.ts'
