@@ -3,7 +3,7 @@
 #
 # Parameters
 #   router  the folder that contains the link `live`
-#   marker  the name of the file that the router looks for
+#   marker  the name of the file that the router looks for, or reads: its text is `slot generation`
 #   target  the target of the link: `slot.generation`
 mkdir -p -m 0755 "$router"
 cd "$router"
@@ -13,7 +13,8 @@ for name in live live.next; do
 done
 was=$(readlink live || :)
 mkdir -p -m 0755 "$target"
-(umask 022; : > "$target/$marker")
+# A marker of the live route is not written again: a router that reads it would find it empty for a moment.
+[ -s "$target/$marker" ] || (umask 022; printf '%s %s\n' "${target%%.*}" "${target#*.}" > "$target/$marker")
 ln -sfn "$target" live.next
 mv -T live.next live
 # Keeps the folders of the five newest generations for troubleshooting.

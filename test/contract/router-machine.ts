@@ -58,7 +58,7 @@ const writing = (path: string, text: string, mode: number): string =>
   `mkdir -p ${quote(posix.dirname(path))} && base64 -d > ${quote(path)} <<< ${Buffer.from(text).toString('base64')} && chown root:root ${quote(path)} && chmod ${mode.toString(8)} ${quote(path)}`
 
 /**
- * Installs the applications and the router. Disposing the result closes the host, and leaves the machine as it is.
+ * Installs the applications and the router. Disposing the result closes the host, and leaves the machine as it is; a second call begins anew.
  *
  * @example
  * ```ts
@@ -80,10 +80,17 @@ export async function routerOn({ host, root }: Machine, setting: RouterSetting):
     await root('visudo -cq')
     for (const script of provision.apply) await root(`set -eu -o pipefail; ${script.text}`)
   }
+  const stop = (name: string) =>
+    root(
+      `if [ -e /run/app-${name}.pid ]; then nginx -c /etc/app-${name}.conf -s stop; while [ -e /run/app-${name}.pid ]; do sleep 0.05; done; fi`,
+    )
   // Without redirections the daemon would keep the output open, and the call would not return.
   const run = async ({ name }: Slot) => void (await root(`nginx -c /etc/app-${name}.conf >/dev/null 2>&1 </dev/null`))
   const kit = () => pluginKit({ host: host.name, slots: [blue, green] })
   await folder('/srv/life', 0o711)
+  // What an earlier call has left.
+  await Promise.all([blue, green].map(({ name }) => stop(name)))
+  await root('rm -rf /srv/life/router')
   for (const slot of [blue, green]) {
     await root(writing(`/etc/app-${slot.name}.conf`, application(slot), 0o644))
     await run(slot)
@@ -99,9 +106,7 @@ export async function routerOn({ host, root }: Machine, setting: RouterSetting):
     install,
     stop: async () => void (await root(`systemctl stop ${unit}`)),
     start: async () => void (await root(`systemctl start ${unit}`)),
-    async stopApplication({ name }) {
-      await root(`nginx -c /etc/app-${name}.conf -s stop; while [ -e /run/app-${name}.pid ]; do sleep 0.05; done`)
-    },
+    stopApplication: async ({ name }) => void (await stop(name)),
     startApplication: run,
     async spoil() {
       await root(spoil)

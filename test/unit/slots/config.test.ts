@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { beam, caddy, command, docker, haproxy, nginx, service, tarball } from '../../../index.ts'
+import { beam, caddy, command, docker, git, haproxy, nginx, service, tarball } from '../../../index.ts'
 import type { ProjectConfig } from '../../../slots/config/config.ts'
 import { healthShown, settingsShown, variablesOfFile, variablesOfSlot } from '../../../slots/config/config.ts'
 import { configTable } from '../../../slots/config/table.ts'
@@ -72,6 +72,7 @@ describe('the settings of a plugin', () => {
         program: '/usr/sbin/nginx',
         service: 'nginx',
         paths: expect.objectContaining({ include: '/opt/nginx/switchyard/life.conf' }),
+        maintenancePage: 'the page of switchyard',
       },
     ],
     [
@@ -83,6 +84,7 @@ describe('the settings of a plugin', () => {
         include: false,
         url: 'https://a.example',
         config: '/etc/haproxy/haproxy.cfg',
+        maintenancePage: 'the page of switchyard',
       },
     ],
     [
@@ -94,7 +96,13 @@ describe('the settings of a plugin', () => {
         bind: 'all addresses',
         include: false,
         config: '/etc/caddy/Caddyfile',
+        maintenancePage: 'the page of switchyard',
       },
+    ],
+    [
+      'git() with the settings of its build',
+      git({ ref: 'main', build: tarball({ path: 'a.tar.gz', version: '1.0.0' }) }),
+      { ref: 'main', fetch: false, path: '.', build: { name: 'tarball', path: 'a.tar.gz', version: '1.0.0' } },
     ],
     [
       'docker()',
