@@ -3,6 +3,7 @@
  * to kill a script and one for a terminal. If a server allows fewer and all are busy, as with the lock holder and the probes, a further connection is
  * opened. Shells are opened in advance, because opening one takes two round trips and sending it a script takes none.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientChannel, ExecOptions, SFTPWrapper } from 'ssh2'
 import { Fault } from '../../runner/fault.ts'
 import { EARLY, READER, ready, startBash } from '../exec/ready.ts'
@@ -31,6 +32,9 @@ const ATTEMPTS = 25
 const ATTEMPTS_TIMEOUT = 5_000
 /** Milliseconds to wait for a session to end before a further connection is opened. */
 const CROWDED_DELAY = 100
+
+/** Attempts to get a session of one that has just ended before a further connection is opened, `CROWDED_DELAY` apart. */
+const ENDED_TRIES = 4
 
 interface Waiter {
   resolve(session: Session): void
@@ -67,6 +71,20 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       } catch (error) {
         if (error instanceof Fault || !another || closed || first.ended() !== undefined) throw error
       }
+    return open(await join())
+  }
+
+  /** As `anywhere`, but tries the open connections for a while, because the server may still count sessions that have just ended. */
+  const onceEnded = async <T>(open: (tracked: TrackedConnection) => Promise<T>): Promise<T> => {
+    for (let tries = 0; tries < ENDED_TRIES; tries += 1) {
+      for (const each of connections)
+        try {
+          return await open(each)
+        } catch (error) {
+          if (error instanceof Fault || first.ended() !== undefined) throw error
+        }
+      await sleep(CROWDED_DELAY)
+    }
     return open(await join())
   }
 
@@ -276,7 +294,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
           wantedSpares = 0
           await Promise.all(begunOpening)
           await dropSpares()
-          return anywhere(tracked, open)
+          return onceEnded(open)
         })
         .catch((error: Error) => {
           refillSpares()

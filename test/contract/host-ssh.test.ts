@@ -520,10 +520,12 @@ describe('SSH', () => {
   describe('a copy by SFTP', () => {
     /** Restarts sshd with another configuration; connections that are open stay. */
     const configured = async (change: string) => {
-      await box.exec(`cp /etc/ssh/sshd_config /root/sshd_config.old; ${change}; systemctl restart ssh`)
+      // systemd refuses a service that is restarted often.
+      const restart = 'systemctl reset-failed ssh; systemctl restart ssh'
+      await box.exec(`cp /etc/ssh/sshd_config /root/sshd_config.old; ${change}; ${restart}`)
       return {
         async [Symbol.asyncDispose]() {
-          await box.exec('mv /root/sshd_config.old /etc/ssh/sshd_config; systemctl restart ssh')
+          await box.exec(`mv /root/sshd_config.old /etc/ssh/sshd_config; ${restart}`)
         },
       }
     }
