@@ -101,11 +101,12 @@ describe('the site of Caddy', () => {
   })
 
   test('/deployment_id is a text that nobody keeps', async () => {
+    await promoted(blue, 'g2')
     const answer = await asked('LIFE.example')
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
     expect(answer).toMatch(/^content-type: text\/plain/im)
     expect(answer).toMatch(/^cache-control: no-store\r$/im)
-    expect(answer).toMatch(/^x-deployment-generation: g1\r$/im)
+    expect(answer).toMatch(/^x-deployment-generation: g2\r$/im)
     expect(answer.split('\r\n\r\n')[1]).toBe('blue\n')
   })
 

@@ -79,32 +79,33 @@ const EXPLAINED = `# The name of one file, \`live/<slot>.<generation>\`, says wh
 /** A Caddyfile has no `\n`: its strings may contain line breaks. */
 const line = (text: string) => `"${text}\n"`
 
+/** The names of matchers have a prefix: with `include` they share the site block with those of the user. */
 function routes({ slots, router, bind }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
   const rows = slots.map(({ name, port }) => `\t\t~^/?live/(${name})\\.(.+)$ \${1} \${2} 127.0.0.1:${port}\n`)
   return `route {
 	# WebSockets are passed on. Any other upgrade could bypass this server and is removed.
-	@upgrade {
+	@switchyard_upgrade {
 		header Upgrade *
 		not header_regexp Upgrade (?i)^websocket$
 	}
-	request_header @upgrade -Upgrade
+	request_header @switchyard_upgrade -Upgrade
 
 ${maintenanceRoutes(plain('folder', router), bind)}	# Caddy lists the folder, then checks that the file exists. If the link moves in between, the next pattern finds the new file.
-	@live file {
+	@switchyard_live file {
 		root ${plain('folder', router)}
 		try_files ${look} ${look} ${look}
 	}
 	# Slot and generation come from one file name, so they always belong together.
-	map @live {http.matchers.file.relative} {switchyard_slot} {switchyard_generation} {switchyard_upstream} {
+	map @switchyard_live {http.matchers.file.relative} {switchyard_slot} {switchyard_generation} {switchyard_upstream} {
 ${rows.join('')}	}
-	@slot vars {switchyard_slot} ${names.join(' ')}
-	route @slot {
-		@id path /deployment_id
-		header @id X-Deployment-Generation {switchyard_generation}
-		header @id Cache-Control no-store
-		respond @id ${line('{switchyard_slot}')}
+	@switchyard_slot vars {switchyard_slot} ${names.join(' ')}
+	route @switchyard_slot {
+		@switchyard_id path /deployment_id
+		header @switchyard_id X-Deployment-Generation {switchyard_generation}
+		header @switchyard_id Cache-Control no-store
+		respond @switchyard_id ${line('{switchyard_slot}')}
 		reverse_proxy {switchyard_upstream} {
 			header_up X-Real-IP {remote_host}
 			# One request per connection to a slot: the application may close an idle connection just as a request is sent on it.

@@ -9,14 +9,14 @@ export function maintenanceRoutes(router: string, own: string): string {
   const folder = posix.join(router, 'maintenance')
   const local = [...new Set(['127.0.0.0/8', '::1', ...(own === '' ? [] : [own])])].join(' ')
   return `	# Maintenance of the site: \`task maintenance on\` and \`off\` rename or remove the link ${folder}.
-	@maintenance {
+	@switchyard_maintenance {
 		file {
 			root ${folder}
 			try_files /on
 		}
 		not path /deployment_id /.well-known/acme-challenge/*
 	}
-	route @maintenance {
+	route @switchyard_maintenance {
 		# The client's address up to its fourth part, as in the names in \`allow/\`: \`10.\`, \`10.1.\`, \`10.1.2.\`, \`10.1.2.3\`, \`2001:db8:\`.
 		map {remote_host} {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} {
 			~^(\\w+[.:])(\\w+[.:])(\\w+[.:])(\\w+) \${1} \${1}\${2} \${1}\${2}\${3} \${1}\${2}\${3}\${4}
@@ -26,7 +26,7 @@ export function maintenanceRoutes(router: string, own: string): string {
 			~^(\\w+:): \${1} \${1}0: \${1}0:0: \${1}0:0:0
 			default none none none none
 		}
-		@closed {
+		@switchyard_closed {
 			# Requests of \`task\` come from this host itself. Those of a proxy on this host do as well, but name the client: they never pass.
 			not {
 				remote_ip ${local}
@@ -40,23 +40,23 @@ export function maintenanceRoutes(router: string, own: string): string {
 				not remote_ip ${local}
 			}
 		}
-		route @closed {
-			@retry file {
+		route @switchyard_closed {
+			@switchyard_retry file {
 				root ${folder}
 				try_files /retry.*
 			}
-			map @retry {http.matchers.file.relative} {switchyard_retry} {
+			map @switchyard_retry {http.matchers.file.relative} {switchyard_retry} {
 				~^/?retry\\.(\\d+)$ \${1}
 			}
-			header @retry Retry-After {switchyard_retry}
+			header @switchyard_retry Retry-After {switchyard_retry}
 			header X-Maintenance on
 			header Cache-Control no-store
 			header Content-Type "text/html; charset=utf-8"
 			# The page is a file: it is read whole, and by a GET.
 			request_header -Range
 			request_header -If-*
-			@other not method GET HEAD
-			method @other GET
+			@switchyard_other not method GET HEAD
+			method @switchyard_other GET
 			root * ${folder}
 			rewrite * /page.html
 			file_server {

@@ -41,14 +41,14 @@ describe('the file of Caddy', () => {
     expect(check?.slice(0, 2)).toEqual(['/usr/bin/caddy', 'validate'])
     expect(text).toContain('\nLife.example {\n\troute {\n')
     expect(text).toContain('\t\t\troot /srv/life/router\n\t\t\ttry_files /live/*.* /live/*.* /live/*.*\n')
-    expect(text).toContain('\t\t@slot vars {switchyard_slot} blue green\n')
+    expect(text).toContain('\t\t@switchyard_slot vars {switchyard_slot} blue green\n')
     for (const { name, port } of SLOTS)
       expect(text).toContain(`\t\t\t~^/?live/(${name})\\.(.+)$ \${1} \${2} 127.0.0.1:${port}\n`)
   })
 
   test('a line break of an answer is the only thing between its text and its quotation mark', () => {
     const { text } = siteFile(application())
-    expect(text).toContain('respond @id "{switchyard_slot}\n"\n')
+    expect(text).toContain('respond @switchyard_id "{switchyard_slot}\n"\n')
     expect(text).toContain('respond "no slot is live\n" 503\n')
   })
 

@@ -164,7 +164,7 @@ describe('what is installed', () => {
     const { text } = siteFile({ ...application, bind: '10.0.0.5', config: '' })
     expect(text).toContain('\t\t\t\troot /srv/life/router/maintenance\n\t\t\t\ttry_files /on\n')
     expect(text.match(/remote_ip 127\.0\.0\.0\/8 ::1 10\.0\.0\.5\n/g)).toHaveLength(2)
-    expect(text.indexOf('route @maintenance {')).toBeLessThan(text.indexOf('@live file {'))
+    expect(text.indexOf('route @switchyard_maintenance {')).toBeLessThan(text.indexOf('@switchyard_live file {'))
   })
 
   it('for HAProxy looks at the client only if there is a maintenance', () => {
