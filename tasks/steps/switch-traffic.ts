@@ -63,7 +63,11 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       const { problem: failed, stays } = await evaluateSwitch(context, trafficSwitch, switched, probing)
       // A process that does not start makes the release unfit, like a failed request: nothing is recorded yet, and the traffic goes back.
       const problem =
-        failed ?? (await completeSwitch(context, trafficSwitch, { why: stays }).catch((error: unknown) => error))
+        failed ??
+        (await completeSwitch(context, trafficSwitch, { why: stays }).catch((error: unknown) => {
+          if (trafficSwitch.moved) return error
+          throw error
+        }))
       if (problem !== undefined) trafficSwitch.stays = stays
       if (report !== undefined)
         await writeReport(resolve(report), reportOf(context, trafficSwitch, { ...switched, problem }, stays)).catch(
