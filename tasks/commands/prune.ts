@@ -1,6 +1,5 @@
 import { capture } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
-import type { Arg } from '../../runner/task.ts'
 import { pluralize } from '../../slots/format.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
@@ -8,16 +7,9 @@ import { KEPT, prunable, prune as pruneScript } from '../../slots/upload/release
 import type { TaskDeps } from '../context.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-const count = arg.integer(`How many of the newest releases to keep (default ${KEPT}, as a deploy does)`).optional()
-const keep: Arg<number | undefined> = {
-  ...count,
-  parse(raw) {
-    const value = count.parse(raw)
-    if (value !== undefined && value < 0) throw new Error('it must be 0 or more')
-    return value
-  },
-  optional: () => keep,
-}
+const keep = arg
+  .integer(`How many of the newest releases to keep (default ${KEPT}, as a deploy does)`, { least: 0 })
+  .optional()
 
 export const prune = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock<S>) =>
   task('Remove old releases that no slot uses', {
