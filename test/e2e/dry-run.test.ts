@@ -93,6 +93,6 @@ describe('a dry run', () => {
   })
 
   it('of a deploy over a running slot completes', async () => {
-    expect(await dry('deploy', '--promote')).toMatch(/systemctl stop life@green\.service/)
+    expect(await dry('deploy', '--promote')).toMatch(/units=\(life@green\.service\)[\s\S]*systemctl stop/)
   })
 })
