@@ -52,9 +52,7 @@ export function maintenanceByMaps(
       const script = setMaintenance(site, requireInstalled(site, pageFile(site, folder, own)))
       return setQuery(script, stateOf(maintenance), networksOf(maintenance))
     },
-    // On a host that was set up before there was a map, there is nothing to end.
-    endMaintenance: () =>
-      setQuery(setMaintenance(site, sh.read`if ! [ -e ${map} ]; then exit 0; fi`), ['state off'], []),
+    endMaintenance: () => setQuery(setMaintenance(site, endUnlessKnown(site)), ['state off'], []),
   }
 }
 
@@ -82,6 +80,10 @@ export const setMaintenance = ({ app, router }: Site, check: Script): Script =>
       refused: EXIT.router.refused,
     },
   })
+
+/** There is nothing to end if HAProxy does not read the maps: as an earlier version installed the site, or before the first setup. */
+const endUnlessKnown = ({ app, router }: Site): Script =>
+  sh.read`if ! [ -e ${mapPath(router)} ] || ! grep -qsF -e ${mapPath(router)} ${backendPath(app)}; then exit 0; fi`
 
 /** Exits with `outdated`, and prints a path, if the backend does not know of a maintenance, or has another page than the Taskfile. */
 export const requireInstalled = ({ app, router }: Site, page: HostFile): Script => sh.read`
