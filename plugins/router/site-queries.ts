@@ -2,7 +2,7 @@
 import { capture } from '../../host/query.ts'
 import type { Script } from '../../host/script.ts'
 import type { PluginContext, Router } from '../../slots/contracts.ts'
-import { guardBegin, guardEnd, guardOf } from './guard.ts'
+import { type Guard, guardOf } from './guard.ts'
 import {
   curlArgs,
   get,
@@ -35,7 +35,7 @@ interface SiteQueries extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' 
    *
    * @param livePort prints the port of the live slot; fails if no slot is live
    */
-  guard(path: string | undefined, livePort: Script): Record<'begin' | 'end', Script>
+  guard(path: string | undefined, livePort: Script): Guard
 }
 
 export function siteQueries(context: PluginContext, { url, address, generations, moved }: SiteAccess): SiteQueries {
@@ -43,10 +43,7 @@ export function siteQueries(context: PluginContext, { url, address, generations,
   const place = (): Place => ({ url: moved.get(context.host) ?? url, address })
   return {
     place,
-    guard(path, livePort) {
-      const guard = guardOf(path, place(), livePort)
-      return { begin: guardBegin(guard), end: guardEnd(guard) }
-    },
+    guard: (path, livePort) => guardOf(path, place(), livePort),
     answer: () => ({
       script: getFollowing(place(), '/deployment_id'),
       read(output) {

@@ -1,5 +1,6 @@
 import { sinceLive } from '../../slots/git/pending.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
+import { recordIn } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 import type { Build } from '../steps/build.ts'
 import type { CheckIdle } from '../steps/check-idle.ts'
@@ -30,7 +31,7 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
     needs: [steps.build, steps.detectLive, steps.checkIdle],
     args: { promote: promoting },
     async run({ promote, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
-      const record = liveState.records.find(found => found !== undefined && found.slot === live?.name)
+      const record = recordIn(liveState, live)
       const since = await sinceLive(context.folder, artifact?.revision, record)
       const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
       const next = promote

@@ -2,7 +2,7 @@ import { arg } from '../../runner/cli/args.ts'
 import { gitFaults } from '../../slots/git/faults.ts'
 import { assertRepository, resolveCommit } from '../../slots/git/git.ts'
 import { pendingNote, pendingOf, pendingText } from '../../slots/git/pending.ts'
-import { resolveLive } from '../../slots/state/readings.ts'
+import { recordIn, resolveLive } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 
 export const pending = <S extends string>({ task }: TaskDeps<S>) =>
@@ -16,9 +16,9 @@ export const pending = <S extends string>({ task }: TaskDeps<S>) =>
       await assertRepository(folder)
       const revision = await resolveCommit(folder, ref)
       if (revision === undefined) throw gitFaults.REF_UNKNOWN({ folder, ref })
-      const { live, records } = resolveLive(await readings(), slots)
-      const record = records.find(found => found !== undefined && found.slot === live?.name)
-      const found = await pendingOf(folder, revision, live, record)
+      const read = resolveLive(await readings(), slots)
+      const record = recordIn(read, read.live)
+      const found = await pendingOf(folder, revision, read.live, record)
       note(pendingNote(found))
       show(columns => pendingText(found, columns), found)
     },

@@ -2,6 +2,7 @@ import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { explainDown } from '../../slots/journal/story.ts'
 import { planSwitch } from '../../slots/promote/switch.ts'
+import { recordIn } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
@@ -16,7 +17,7 @@ export const promote = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
     },
     async run({ slot, force, liveState, note, show, ...context }) {
       const { host, layout } = context
-      const record = liveState.records.find(found => found?.slot === slot.name)
+      const record = recordIn(liveState, slot)
       const event = {
         event: 'promote',
         slot: slot.name,

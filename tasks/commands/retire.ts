@@ -1,5 +1,6 @@
 import { append } from '../../slots/journal/journal.ts'
 import { stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
+import { recordIn } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { DRAIN } from '../steps/stop-idle.ts'
@@ -18,7 +19,7 @@ export const retire = <S extends string>(
     args: { drain },
     needs: [takeLock, detectLive],
     async run({ liveState, idle, drain, dryRun, log, note, ...context }) {
-      const record = liveState.records.find(found => found?.slot === idle.name)
+      const record = recordIn(liveState, idle)
       if (dryRun) return note(await wouldStop({ ...context, log }, idle, record))
       const { was, cut, summary } = await stopSlot({ ...context, log }, idle, record, drain ?? DRAIN)
       note(summary)

@@ -1,4 +1,4 @@
-import { readingLines, resolveLive } from '../../slots/state/readings.ts'
+import { readingLines, recordIn, resolveLive } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 
 export type DetectLive<S extends string> = ReturnType<typeof detectLive<S>>
@@ -10,7 +10,7 @@ export const detectLive = <S extends string>({ task }: TaskDeps<S>) =>
       const read = resolveLive(await readings(), slots)
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       note(read.live ? read.live.name : `none yet, the first deploy goes to ${read.idle.name}`)
-      const idleRecord = read.records.find(found => found?.slot === read.idle.name)
+      const idleRecord = recordIn(read, read.idle)
       return { liveState: read, live: read.live, idle: read.idle, idleRecord }
     },
   })

@@ -1,7 +1,7 @@
 import type { Pipeline } from '../../host/host.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { describeInterrupted, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
-import type { LiveState } from '../../slots/state/readings.ts'
+import { type LiveState, recordIn } from '../../slots/state/readings.ts'
 import { withRelease } from '../../slots/upload/again.ts'
 import type { ReleaseSource } from '../../slots/upload/source.ts'
 import type { Context, TaskDeps } from '../context.ts'
@@ -49,7 +49,7 @@ interface StopContext<S extends string> extends Context<S> {
 async function stop<S extends string>(context: StopContext<S>, releaseSource?: ReleaseSource): Promise<void> {
   const { liveState, idle, drain = DRAIN, dryRun, log, note, ...deps } = context
   const { host, layout, deploy } = deps
-  const record = liveState.records.find(found => found?.slot === idle.name)
+  const record = recordIn(liveState, idle)
   const cut = describeInterrupted(record, deploy.id)
   const stopping = { ...deps, log }
   const stopped = async (batch?: Pipeline) => (await stopSlot(stopping, idle, record, drain, batch)).summary

@@ -9,7 +9,7 @@ import { receiveFolder } from '../../host/files/put-folder.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
-import { guardBegin, guardEnd } from '../../plugins/router/guard.ts'
+import { guardOf } from '../../plugins/router/guard.ts'
 import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
 import { haproxy as haproxyPlugin } from '../../plugins/router/haproxy/haproxy.ts'
 import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts'
@@ -98,11 +98,8 @@ const nginx = site.programOf()
 const at = site.defaultPaths('life')
 const place = { url: new URL('https://life.example'), address: '127.0.0.1' }
 const limits = { answers: 5, within: 5_000 }
-const guard = {
-  path: '/',
-  through: request.status(place, '/'),
-  slot: request.statusOf(place, '/', sh.read`cat /run/port`),
-}
+const port = sh.read`cat /run/port`
+const [guard, unguarded] = [guardOf('/', place, port), guardOf(undefined, place, port)]
 const checking = { program: nginx, files: [[at.include], at.enabled], own: [at.include], guard }
 const application = {
   app: 'life',
@@ -150,7 +147,7 @@ const supervised = (name: string, { start, stop, process, pid, log, page, follow
 
 /** Functions that do not return a whole script, but a part of one or a batch of others. */
 export const PARTS = new Set(
-  'guardBegin defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose clock'.split(' '),
+  'defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose clock'.split(' '),
 )
 
 export function samples(): Readonly<Record<string, Script>> {
@@ -242,17 +239,17 @@ export function samples(): Readonly<Record<string, Script>> {
     get: request.get(place, '/health', 5, { Authorization: 'x' }),
     getFollowing: request.getFollowing(place, '/health'),
     getOutside: request.getOutside(place, '/health'),
-    status: guard.through,
-    statusOf: guard.slot,
+    status: request.status(place, '/'),
+    statusOf: request.statusOf(place, '/', port),
     verifyLoop: request.verifyLoop(place, { slot: 'blue', generation: 'g1' }, { ...limits, path: '/health' }),
     'verifyLoop of no slot': request.verifyLoop(place, { slot: undefined, generation: undefined }, limits),
     checkScript: checkScript(checking),
-    'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: undefined }),
-    guardEnd: sh.lines(guardBegin(guard), guardEnd(guard)),
+    'checkScript of a reload': checkScript({ ...checking, own: undefined, guard: unguarded }),
+    'end of a guard': sh.lines(guard.begin, guard.end),
     livePort: haproxy.livePort(application),
     switchScript: haproxy.switchScript(application, { slot: 'blue', generation: 'g1' }),
     check: haproxy.check(application, guard),
-    'check without a guard': haproxy.check(application, undefined),
+    'check without a guard': haproxy.check(application, unguarded),
     apply: haproxy.apply(application, 'deploy'),
     toSocket: haproxy.toSocket('life'),
     requireInstalled: haproxyMaintenance.requireInstalled(application, page),
@@ -269,7 +266,7 @@ export function samples(): Readonly<Record<string, Script>> {
     endMaintenance: maintenance.endMaintenance('/srv/life/router'),
     requireMarker: caddy.requireMarker('/srv/life/router'),
     'check of Caddy': caddy.check(caddySite, place, guard),
-    'check of Caddy without a guard': caddy.check(caddySite, place, undefined),
+    'check of Caddy without a guard': caddy.check(caddySite, place, unguarded),
     'apply of Caddy': caddy.apply(caddySite, 'deploy'),
     readCaddyfiles: caddy.readCaddyfiles('/etc/caddy/Caddyfile'),
     readHost: readHost(application.config),

@@ -6,7 +6,7 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
-import { GUARDED, guardOf } from '../guard.ts'
+import { GUARDED } from '../guard.ts'
 import { liveLink } from '../live-link.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
@@ -118,8 +118,7 @@ function router(
     }),
     verify: queries.verify,
     check(path) {
-      const place = queries.place()
-      const script = check(application, place, guardOf(path, place, link.livePort))
+      const script = check(application, queries.place(), queries.guard(path, link.livePort))
       return checkQuery(script, application, path)
     },
     promote: (slot, generation) => link.switchTo({ slot: slot.name, generation }),

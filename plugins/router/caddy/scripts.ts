@@ -3,7 +3,7 @@ import { EXIT } from '../../../host/exit-codes.ts'
 import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
-import { type Guard, guardBegin, guardEnd } from '../guard.ts'
+import type { Guard } from '../guard.ts'
 import { linkPath } from '../live-link.ts'
 import { type Place, status } from '../site-request.ts'
 import { type Application, configTest, IMPORT, sitePath } from './files.ts'
@@ -15,15 +15,15 @@ export const requireMarker = (router: string): Script => sh.read`
 target=$(readlink ${linkPath(router)} || :)
 if [ -n "$target" ] && ! [ -f ${router}/"$target/$target" ]; then echo "$target/$target does not exist" >&2; exit 1; fi`
 
-export function check({ app, include, config }: Application, place: Place, guard: Guard | undefined): Script {
+export function check({ app, include, config }: Application, place: Place, guard: Guard): Script {
   const { down, missing, invalid, stale } = ROUTER_EXIT
   return program(new URL('./caddy-check.sh', import.meta.url), {
     parameters: {
       siteFile: sitePath(app, include),
       testConfig: readAsRoot(configTest(config)),
       siteStatus: status(place, '/deployment_id'),
-      beginGuard: guardBegin(guard),
-      endGuard: guardEnd(guard),
+      beginGuard: guard.begin,
+      endGuard: guard.end,
       down,
       missing,
       invalid,

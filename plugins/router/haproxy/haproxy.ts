@@ -6,7 +6,7 @@ import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } f
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
-import { GUARDED, guardOf } from '../guard.ts'
+import { GUARDED } from '../guard.ts'
 import { type Listen, listening } from '../listen.ts'
 import { pageSetting } from '../maintenance-page.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
@@ -143,7 +143,7 @@ function router(
     ...maintenanceByMaps(context, application, maintenancePage),
     verify: queries.verify,
     check(path) {
-      const guard = guardOf(path, queries.place(), livePort(application))
+      const guard = queries.guard(path, livePort(application))
       return checkQuery(check(application, guard), { test: configTest(application.config), path, map })
     },
     promote: (slot, generation) => switchTo({ slot: slot.name, generation }),

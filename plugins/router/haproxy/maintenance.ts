@@ -81,13 +81,16 @@ export const setMaintenance = ({ app, router }: Site, check: Script): Script =>
     },
   })
 
+/** Succeeds if the backend that is installed reads the maps. */
+const knowsMaintenance = ({ app, router }: Site): Script => sh.read`grep -qsF -e ${mapPath(router)} ${backendPath(app)}`
+
 /** There is nothing to end if HAProxy does not read the maps: as an earlier version installed the site, or before the first setup. */
 const endUnlessKnown = ({ app, router }: Site): Script =>
-  sh.read`if ! [ -e ${mapPath(router)} ] || ! grep -qsF -e ${mapPath(router)} ${backendPath(app)}; then exit 0; fi`
+  sh.read`if ! [ -e ${mapPath(router)} ] || ! ${knowsMaintenance({ app, router })}; then exit 0; fi`
 
 /** Exits with `outdated`, and prints a path, if the backend does not know of a maintenance, or has another page than the Taskfile. */
 export const requireInstalled = ({ app, router }: Site, page: HostFile): Script => sh.read`
-if ! grep -qsF -e ${mapPath(router)} ${backendPath(app)}; then echo ${backendPath(app)}; exit ${EXIT.router.outdated}; fi
+if ! ${knowsMaintenance({ app, router })}; then echo ${backendPath(app)}; exit ${EXIT.router.outdated}; fi
 case $(sha256sum ${page.path} 2> /dev/null || :) in
   ${createHash('sha256').update(page.text).digest('hex')}' '*) ;;
   *) echo ${page.path}; exit ${EXIT.router.outdated} ;;

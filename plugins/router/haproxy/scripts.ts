@@ -3,7 +3,7 @@ import { EXIT } from '../../../host/exit-codes.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Route } from '../../../slots/contracts.ts'
-import { type Guard, guardBegin, guardEnd } from '../guard.ts'
+import type { Guard } from '../guard.ts'
 import {
   type Application,
   backendPath,
@@ -79,7 +79,7 @@ fi`
  * code skips the switch that follows in the pipeline. If the map file is missing or invalid, neither the route nor the configuration is checked, because
  * HAProxy would report the missing file; a repair writes it.
  */
-export function check(application: Application, guard: Guard | undefined): Script {
+export function check(application: Application, guard: Guard): Script {
   const { app, router, listen, config, slots } = application
   const map = mapPath(router)
   const own = [backendPath(app), ...listen.map(frontendPath)]
@@ -89,7 +89,7 @@ export LC_ALL=C
 if ! systemctl is-active --quiet haproxy; then exit ${ROUTER_EXIT.down}; fi
 for file in ${[DROP_IN, ...own]}; do if ! [ -e "$file" ]; then echo "$file"; exit ${ROUTER_EXIT.missing}; fi; done
 if ! [ -S ${socketPath(app)} ]; then echo ${socketPath(app)}; exit ${ROUTER_EXIT.missing}; fi
-${guardBegin(guard)}
+${guard.begin}
 file=$(cat ${map} 2>/dev/null || :)
 case $file in 'live none') ;; ${sh.lines(...ours)} *) file= ;; esac
 if [ -n "$file" ]; then
@@ -106,7 +106,7 @@ if [ -n "$file" ]; then
     for file in ${own}; do case $problem in *"[$file:"*) exit ${ROUTER_EXIT.invalid} ;; esac; done
   fi
 fi
-${guardEnd(guard)}`
+${guard.end}`
 }
 
 /** Creates a map as the deploying user, unless it exists: HAProxy does not start without it. */

@@ -7,7 +7,7 @@ import { readAsRoot } from '../../../host/sudo.ts'
 import type { Fault } from '../../../runner/fault.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
-import { GUARDED, type Guard, guardBegin, guardEnd } from '../guard.ts'
+import { GUARDED, type Guard } from '../guard.ts'
 import type { Program } from './site.ts'
 
 const { missing: MISSING, down: DOWN, invalid: INVALID } = EXIT.router
@@ -18,7 +18,7 @@ export interface Checking {
   readonly files: readonly (readonly string[])[]
   /** Without a reload, only an error in these files prevents a switch; undefined if any error does. */
   readonly own: readonly string[] | undefined
-  readonly guard: Guard | undefined
+  readonly guard: Guard
 }
 
 /**
@@ -33,8 +33,8 @@ export const checkScript = ({ program: { service, path, test }, files, own, guar
       requireFiles: sh.lines(...files.map(paths => sh.read`require_one_of ${paths}`)),
       configTest: readAsRoot(test),
       requireForeign: own ? requireForeign(own) : sh.read`exit ${INVALID}`,
-      startGuard: guardBegin(guard),
-      evaluateGuard: guardEnd(guard),
+      startGuard: guard.begin,
+      evaluateGuard: guard.end,
       ...EXIT.router,
     },
   })
@@ -48,8 +48,9 @@ const requireForeign = (own: readonly string[]): Script => sh.read`
  * Resolves to warnings: errors in files of other sites, which do not prevent a switch.
  *
  * @throws `NGINX_DOWN`, `NGINX_NOT_SET_UP`, `NGINX_SUDO_REFUSED`, `NGINX_CONFIG_INVALID`, `NGINX_GUARDED`
+ * @param path the path of the guard, for messages
  */
-export function check(checking: Checking): Query<readonly Fault[]> {
+export function check(checking: Checking, path = '/'): Query<readonly Fault[]> {
   const script = checkScript(checking)
   return {
     script,
@@ -62,7 +63,7 @@ export function check(checking: Checking): Query<readonly Fault[]> {
       if (code === GUARDED)
         throw routerFaults.NGINX_GUARDED({
           host: host.name,
-          path: checking.guard?.path ?? '/',
+          path,
           status: text.split('\n').at(-1) ?? '',
         })
       const refusal = await sudoRefusal(host, [checking.program.test])

@@ -2,7 +2,6 @@
 import { capture } from '../../../host/query.ts'
 import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
-import { guardOf } from '../guard.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
@@ -179,12 +178,15 @@ function router(
     }),
     dropsKeepAlive: mode === 'reload',
     check: path =>
-      check({
-        program,
-        files: strategy.files,
-        own: mode === 'reload' ? undefined : strategy.own,
-        guard: guardOf(path, queries.place(), strategy.livePort),
-      }),
+      check(
+        {
+          program,
+          files: strategy.files,
+          own: mode === 'reload' ? undefined : strategy.own,
+          guard: queries.guard(path, strategy.livePort),
+        },
+        path,
+      ),
     promote: (slot, generation) => strategy.switchTo({ slot: slot.name, generation }),
     restore: strategy.switchTo,
     conflicts() {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../../../host/exit-codes.ts'
+import { sh } from '../../../host/script.ts'
 import { conflicts } from '../../../plugins/router/haproxy/conflicts.ts'
 import { type Application, files } from '../../../plugins/router/haproxy/files.ts'
 import { type HaproxyOptions, haproxy } from '../../../plugins/router/haproxy/haproxy.ts'
@@ -213,7 +214,7 @@ describe('the route of HAProxy', () => {
     const none = { slot: undefined, generation: undefined }
     expect(switchScript(application(), none).writes).toBe(true)
     expect(apply(application(), 'deploy').writes).toBe(true)
-    expect(check(application(), undefined).writes).toBe(false)
+    expect(check(application(), { begin: sh.read`:`, end: sh.read`:` }).writes).toBe(false)
     expect(create().live().script.writes).toBe(false)
   })
 })

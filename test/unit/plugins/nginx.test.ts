@@ -306,7 +306,8 @@ describe('a response of the site', () => {
 
 describe('the nginx check', () => {
   const own = ['/etc/nginx/switchyard/life.conf', '/etc/nginx/sites-enabled/life.conf']
-  const checking = { program, files: [], own, guard: undefined }
+  const nothing = sh.read`:`
+  const checking = { program, files: [], own, guard: { begin: nothing, end: nothing } }
 
   test('does not count as writing', () => {
     expect(checkScript({ ...checking, own: undefined }).writes).toBe(false)
