@@ -18,6 +18,13 @@ export interface HostOptions {
   ports?: readonly number[]
   /** Keeps the container and its keys when this process ends; `stop()` still removes them. @default false */
   keep?: boolean
+  /**
+   * The IPv6 of the host: addresses on its loopback interface; all of it disabled by sysctl; or none in its kernel, so that no socket of that family can
+   * be created.
+   *
+   * @default 'disabled', which is what Docker's default network gives
+   */
+  ipv6?: 'loopback' | 'disabled' | 'missing'
 }
 
 export interface TestHost extends AsyncDisposable {
@@ -61,7 +68,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     const keyFile = join(folder, 'id_ed25519')
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', keyFile])
     const authorizedKey = (await readFile(`${keyFile}.pub`, 'utf8')).trim()
-    const { container, ports } = await boot(image, name, authorizedKey, [22, 80, ...(options.ports ?? [])])
+    const { container, ports } = await boot(image, name, authorizedKey, options)
     const port = (containerPort: number): number => {
       const found = ports.get(containerPort)
       if (found === undefined) throw new Error(`Port ${containerPort} was not published`)
@@ -106,19 +113,33 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   }
 }
 
+/** A seccomp profile in which `socket(AF_INET6, ...)` fails with EAFNOSUPPORT, as it does with `ipv6.disable=1` on the kernel's command line. */
+const WITHOUT_IPV6 = JSON.stringify({
+  defaultAction: 'SCMP_ACT_ALLOW',
+  syscalls: [
+    {
+      names: ['socket'],
+      action: 'SCMP_ACT_ERRNO',
+      errnoRet: 97,
+      args: [{ index: 0, value: 10, op: 'SCMP_CMP_EQ' }],
+    },
+  ],
+})
+
 /** A container with the settings that systemd needs, some of which testcontainers has no methods for. */
 class SystemdContainer extends GenericContainer {
-  constructor(image: string, ports: ReadonlyMap<number, number>) {
+  constructor(image: string, ports: ReadonlyMap<number, number>, ipv6: HostOptions['ipv6']) {
     super(image)
     this.withExposedPorts(...ports.keys())
     this.withAddedCapabilities('SYS_ADMIN')
-    this.withSecurityOpt('seccomp=unconfined', 'apparmor=unconfined')
+    this.withSecurityOpt(`seccomp=${ipv6 === 'missing' ? WITHOUT_IPV6 : 'unconfined'}`, 'apparmor=unconfined')
     this.withTmpFs({ '/run': '', '/run/lock': '' })
     // The remover cleans up; that of testcontainers would need another image.
     this.withAutoCleanup(false)
     this.withWaitStrategy(Wait.forSuccessfulCommand('systemctl is-system-running --wait | grep -Eq "running|degraded"'))
     this.withStartupTimeout(60_000)
     Object.assign(this.hostConfig, { CgroupnsMode: 'private' })
+    if (ipv6 === 'loopback') this.hostConfig.Sysctls = { 'net.ipv6.conf.lo.disable_ipv6': '0' }
     this.hostConfig.PortBindings = Object.fromEntries(
       [...ports].map(([inside, outside]) => [`${inside}/tcp`, [{ HostIp: '127.0.0.1', HostPort: `${outside}` }]]),
     )
@@ -130,13 +151,13 @@ async function boot(
   image: string,
   name: string,
   authorizedKey: string,
-  wanted: readonly number[],
+  { ports: more = [], ipv6 }: HostOptions,
 ): Promise<{ container: StartedTestContainer; ports: ReadonlyMap<number, number> }> {
   for (let attempt = 1; ; attempt += 1) {
     const ports = new Map<number, number>()
-    for (const inside of wanted) ports.set(inside, await freePort([...ports.values()]))
+    for (const inside of [22, 80, ...more]) ports.set(inside, await freePort([...ports.values()]))
     try {
-      const container = await new SystemdContainer(image, ports)
+      const container = await new SystemdContainer(image, ports, ipv6)
         .withName(name)
         .withHostname('life-test')
         .withLabels({ 'switchyard.test': 'true' })

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { startHost, type TestHost } from '../../dev/host.ts'
+import { type HostOptions, startHost, type TestHost } from '../../dev/host.ts'
 import { quote } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import type { HostFacts } from '../../slots/contracts.ts'
@@ -24,10 +24,12 @@ export interface RouterHost extends RouterUnderTest {
 interface Setting extends RouterSetting {
   /** Prepares the host before the router is set up. */
   prepare?(machine: TestHost): Promise<void>
+  /** How the machine is started. */
+  readonly start?: HostOptions
 }
 
-export async function startRouterHost({ prepare, ...setting }: Setting): Promise<RouterHost> {
-  const machine = await startHost()
+export async function startRouterHost({ prepare, start, ...setting }: Setting): Promise<RouterHost> {
+  const machine = await startHost(start)
   const root = async (command: string) => {
     const { code, stdout, stderr } = await machine.exec(command)
     if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)

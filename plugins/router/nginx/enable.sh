@@ -28,6 +28,8 @@ valid() {
   return 1
 }
 reads() { "$nginx" -T 2>/dev/null | grep -xF -e "# configuration file $1:" > /dev/null; }
+# The folder of a link may be missing although nginx includes its files, as right after a user has added the `include` line to the main file.
+includes() { "$nginx" -T 2>/dev/null | grep -E -e "^[[:space:]]*include[[:space:]]+\"?([^;]*/)?${1##*/}/\\*" > /dev/null; }
 for link in "${enabled[@]}"; do
   if [ -L "$link" ]; then found=$link; break; fi
 done
@@ -36,7 +38,10 @@ if [ -n "$found" ]; then
 else
   for link in "${enabled[@]}"; do
     target=${targets[$i]} i=$((i + 1))
-    if [ "${#enabled[@]}" = 1 ]; then mkdir -p -- "${link%/*}"; elif ! [ -d "${link%/*}" ]; then continue; fi
+    if ! [ -d "${link%/*}" ]; then
+      if [ "${#enabled[@]}" -gt 1 ] && ! includes "${link%/*}"; then continue; fi
+      mkdir -p -- "${link%/*}"
+    fi
     ln -s -- "$target" "$link"
     made=$link
     valid || refuse
