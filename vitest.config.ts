@@ -42,6 +42,17 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      // Every command beside those that deploy and switch, on hosts of their own: `npm run test:commands`.
+      {
+        resolve: { alias },
+        test: {
+          name: 'commands',
+          include: ['test/commands/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         resolve: { alias },
         test: {
