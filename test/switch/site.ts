@@ -1,5 +1,5 @@
 /** A site with a release in each slot, one of them live, and TLS in a server block of the user's own. */
-import { type Site, startSite } from '../../dev/site.ts'
+import { type Site, type SiteOptions, startSite } from '../../dev/site.ts'
 
 export const TLS = 443
 
@@ -31,8 +31,8 @@ export const wait = task('Wait on the host', {
 })
 `
 
-export async function startedSite(router: string): Promise<Site> {
-  const site = await startSite({ router, ports: [TLS], tasks: TASKS })
+export async function startedSite(options: SiteOptions): Promise<Site> {
+  const site = await startSite({ ...options, ports: [TLS], tasks: TASKS })
   try {
     for (const args of [['setup'], ['deploy', '--promote'], ['deploy']]) {
       const { code, stdout, stderr } = await site.task(...args)

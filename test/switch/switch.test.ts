@@ -11,18 +11,23 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
 import type { Site } from '../../dev/site.ts'
+import { caddy } from '../../plugins/router/caddy/caddy.ts'
+import { haproxy } from '../../plugins/router/haproxy/haproxy.ts'
 import { nginx } from '../../plugins/router/nginx/nginx.ts'
 import type { Slot } from '../../slots/contracts.ts'
-import { type Figures, figures, medianText, type Round, table } from './figures.ts'
+import { onCaddy } from '../support/caddy.ts'
+import { onHaproxy } from '../support/haproxy.ts'
+import { type Figures, figures, medianText, type Round, TITLES, table } from './figures.ts'
 import { deathNoticedAfter, lockFreeAfter } from './guards.ts'
 import { now, openPromoter, type Promoter, type Switch } from './promoter.ts'
 import { addTls, startedSite } from './site.ts'
 
-const SWITCHES = 250
-const REQUESTS = 200_000
+/** Switches of each router that must not lose anything. */
+const SWITCHES = Number(process.env.SWITCHES ?? 250)
+const REQUESTS = SWITCHES * 800
 const SOCKETS = 50
 /** Switches in one load, which each WebSocket has to survive. */
-const ROUND = 50
+const ROUND = Math.min(50, SWITCHES)
 const BY_COMMAND = 10
 const CONTROL = 30
 const CLIENTS = { keepAlive: 8, idle: 4, post: 3, fresh: 3, slow: 4, http2: 4, socket: SOCKETS }
@@ -33,7 +38,7 @@ const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 
 const columns: Figures[] = []
 const lines: string[] = []
-let versions = ''
+const versions: string[] = []
 
 const load = (site: Site, http2Url: string | undefined): LoadOptions => ({
   url: site.url,
@@ -84,7 +89,18 @@ function record(name: string, rounds: readonly Round[]): Figures {
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
-/** The default router must never lose a request or a WebSocket. */
+/** Switches under load until there were enough switches and enough requests. */
+async function manySwitches(promoter: Promoter, options: LoadOptions): Promise<readonly Round[]> {
+  const rounds: Round[] = []
+  const enough = () => {
+    const { switches, requests } = figures('', rounds)
+    return switches >= SWITCHES && requests >= REQUESTS
+  }
+  while (!enough()) rounds.push(await under(options, () => times(ROUND, () => promoter.promote())))
+  return rounds
+}
+
+/** A router that reloads nothing must never lose a request or a WebSocket. */
 function expectNothingLost({ reasons, socketsEnded, switches, firstNew }: Figures): void {
   expect(reasons).toEqual({})
   expect(socketsEnded).toEqual({})
@@ -92,7 +108,7 @@ function expectNothingLost({ reasons, socketsEnded, switches, firstNew }: Figure
 }
 
 afterAll(async () => {
-  const text = [versions, '', table(columns), '', ...lines, ''].join('\n')
+  const text = [...versions, '', table(columns), '', ...lines, ''].join('\n')
   await mkdir(RESULTS, { recursive: true })
   await writeFile(`${RESULTS}switch.md`, text)
   await writeFile(`${RESULTS}switch.json`, `${JSON.stringify({ versions, columns, lines }, undefined, 2)}\n`)
@@ -105,16 +121,16 @@ describe('the default router', () => {
   let promoter: Promoter
 
   beforeAll(async () => {
-    site = await startedSite("nginx({ site: 'life.example' })")
+    site = await startedSite({ router: "nginx({ site: 'life.example' })" })
     http2Url = await addTls(site)
     promoter = await openPromoter(site.host, nginx({ site: 'life.example' }))
     const { stderr } = await site.host.exec('nginx -v')
     const { model = 'unknown' } = cpus()[0] ?? {}
     const shape = Object.entries(CLIENTS).map(([kind, n]) => `${n} ${kind}`)
-    versions = [
+    versions.push(
       `${stderr.trim().replace('nginx version: ', '')}, Node ${process.version}, Linux ${release().split('-')[0]}, ${availableParallelism()} cores (${model.trim()}); application, nginx and load on this one machine.`,
       `Load: ${shape.join(', ')} clients, each with one request at a time; nothing is sent twice.`,
-    ].join('\n')
+    )
   })
   afterAll(async () => {
     await promoter?.[Symbol.asyncDispose]()
@@ -133,13 +149,7 @@ describe('the default router', () => {
   })
 
   it(`loses no request of ${REQUESTS} and no WebSocket in ${SWITCHES} switches`, async () => {
-    const rounds: Round[] = []
-    const enough = () => {
-      const { switches, requests } = figures('', rounds)
-      return switches >= SWITCHES && requests >= REQUESTS
-    }
-    while (!enough()) rounds.push(await under(load(site, http2Url), () => times(ROUND, () => promoter.promote())))
-    expectNothingLost(record('link (default)', rounds))
+    expectNothingLost(record('link (default)', await manySwitches(promoter, load(site, http2Url))))
   })
 
   it(`loses no request and no WebSocket in ${BY_COMMAND} switches by \`task promote\``, async () => {
@@ -203,12 +213,82 @@ describe('the default router', () => {
   })
 })
 
+describe('HAProxy', () => {
+  let site: Site
+  let promoter: Promoter
+
+  beforeAll(async () => {
+    site = await startedSite(onHaproxy)
+    promoter = await openPromoter(site.host, haproxy({ site: '127.0.0.1' }))
+    versions.push((await site.host.exec('haproxy -v | head -n 1')).stdout.trim())
+  })
+  afterAll(async () => {
+    await promoter?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  it(`loses no request of ${REQUESTS} and no WebSocket in ${SWITCHES} switches`, async () => {
+    expectNothingLost(record('HAProxy', await manySwitches(promoter, load(site, undefined))))
+  })
+
+  it('loses requests when it is restarted instead (control)', async () => {
+    const round = await under(load(site, undefined), async () => {
+      await site.host.exec('systemctl restart haproxy; sleep 2; systemctl restart haproxy')
+      return []
+    })
+    expect(record('HAProxy, two restarts', [round]).failed).toBeGreaterThan(0)
+  })
+})
+
+/** Caddy 2.6 itself cuts off some large uploads, so those of the column without a switch say how many to expect in the other. */
+describe('Caddy', () => {
+  let site: Site
+  let promoter: Promoter
+
+  beforeAll(async () => {
+    site = await startedSite(onCaddy)
+    promoter = await openPromoter(site.host, caddy({ site: '127.0.0.1', url: 'http://127.0.0.1' }))
+    versions.push(`Caddy ${(await site.host.exec('caddy version')).stdout.trim()}`)
+  })
+  afterAll(async () => {
+    await promoter?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+  const exceptUploads = ({ reasons }: Figures) =>
+    Object.keys(reasons).filter(reason => !reason.startsWith(`${TITLES.post}: `))
+
+  it('cuts nothing but large uploads without a switch (control)', async () => {
+    const round = await under(load(site, undefined), async () => {
+      await sleep(60_000)
+      return []
+    })
+    const column = record('Caddy, no switch', [round])
+    expect(exceptUploads(column)).toEqual([])
+    expect(column.kinds.post.sent).toBeGreaterThan(1_000)
+  })
+
+  it(`loses nothing but large uploads, and no WebSocket, in ${SWITCHES} switches`, async () => {
+    const column = record('Caddy', await manySwitches(promoter, load(site, undefined)))
+    expect(exceptUploads(column)).toEqual([])
+    expect(column.socketsEnded).toEqual({})
+    expect(column.firstNew).toHaveLength(column.switches)
+  })
+
+  it('loses requests when it is restarted instead (control)', async () => {
+    const round = await under(load(site, undefined), async () => {
+      await site.host.exec('systemctl restart caddy; sleep 2; systemctl restart caddy')
+      return []
+    })
+    expect(record('Caddy, two restarts', [round]).failed).toBeGreaterThan(0)
+  })
+})
+
 describe('a router that reloads (control)', () => {
   let site: Site
   let promoter: Promoter
 
   beforeAll(async () => {
-    site = await startedSite("nginx({ site: 'life.example', mode: 'reload' })")
+    site = await startedSite({ router: "nginx({ site: 'life.example', mode: 'reload' })" })
     promoter = await openPromoter(site.host, nginx({ site: 'life.example', mode: 'reload' }))
   })
   afterAll(async () => {
