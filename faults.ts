@@ -4,6 +4,7 @@ import { caddyFaults } from './plugins/router/caddy/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
 import { runtimeFaults } from './plugins/runtime/faults.ts'
+import { secretsFaults } from './plugins/secrets/faults.ts'
 import { buildFaults } from './plugins/source/faults.ts'
 import { runnerFaults } from './runner/faults.ts'
 import { environmentFaults } from './slots/environment/environment-faults.ts'
@@ -20,6 +21,7 @@ export const faultCatalogue = {
   probe: probeFaults,
   git: gitFaults,
   remove: removeFaults,
+  secrets: secretsFaults,
   build: buildFaults,
   router: routerFaults,
   caddy: caddyFaults,

@@ -36,6 +36,24 @@ export { type SiteAccess, siteQueries } from './plugins/router/site-queries.ts'
 export { type BeamOptions, beam } from './plugins/runtime/beam/beam.ts'
 export type { ServiceProcess } from './plugins/runtime/service/processes.ts'
 export { type ServiceOptions, service } from './plugins/runtime/service/service.ts'
+export {
+  type BitwardenItem,
+  type BitwardenOptions,
+  type BitwardenProject,
+  bitwarden,
+} from './plugins/secrets/bitwarden.ts'
+export {
+  type AwsOptions,
+  type AwsParameters,
+  type AwsSecret,
+  aws,
+  type GcpOptions,
+  gcp,
+} from './plugins/secrets/clouds.ts'
+export { type AgeOptions, age, sops } from './plugins/secrets/encrypted-files.ts'
+export { type OnePasswordOptions, onePassword } from './plugins/secrets/one-password.ts'
+export { pass } from './plugins/secrets/pass.ts'
+export { type VaultOptions, vault } from './plugins/secrets/vault.ts'
 export { type CommandOptions, command } from './plugins/source/command.ts'
 export { type DockerOptions, docker } from './plugins/source/docker.ts'
 export { type GitOptions, git } from './plugins/source/git.ts'
@@ -72,12 +90,21 @@ export type {
   Verification,
   VerifyLimits,
 } from './slots/contracts.ts'
+export {
+  type EnvironmentSource,
+  file,
+  fromProcess,
+  type PlainOptions,
+  type Reading,
+} from './slots/environment/source.ts'
 export type { HealthCheck } from './slots/model.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export { type Refusal, sudoRefusal } from './slots/sudo/refusal.ts'
 export type { Context } from './tasks/context.ts'
-export { type EnvironmentFile, type ProjectDefinition, project } from './tasks/project.ts'
+export type { EnvironmentEntry, EnvironmentFile, ProjectDefinition } from './tasks/definition.ts'
+export type { DestinationOptions } from './tasks/destinations.ts'
+export { project } from './tasks/project.ts'
 
 /**
  * The environment of this process.

@@ -67,6 +67,8 @@ export type RunEvent =
       readonly exitCode: number
       readonly ms: number
       readonly dryRun: boolean
+      /** Where to, if the Taskfile has destinations. */
+      readonly destination?: string
       readonly undone: readonly string[]
       readonly left: readonly string[]
       readonly data?: unknown

@@ -130,6 +130,33 @@ export const runnerFaults = catalogue({
     message: d => `The short flag -${d.short} of \`${d.argument}\` in \`${d.title}\` is already that of --${d.other}.`,
     hint: () => 'Give it another letter, or leave it out.',
   }),
+  DESTINATION_MISSING: fault<{ command: string; names: readonly string[] }>({
+    exitCode: 2,
+    message: d => `\`${d.command}\` needs a destination: ${d.names.join(' or ')}.`,
+    hint: d =>
+      `Add \`-d ${d.names[0]}\`, set TASK_DESTINATION, or name a default in the Taskfile: \`default: '${d.names[0]}'\`.`,
+  }),
+  DESTINATION_UNKNOWN: fault<{ name: string; by: string; names: readonly string[]; near: string | undefined }>({
+    exitCode: 2,
+    message: d => `${d.by} cannot be \`${d.name}\`: the destinations of the Taskfile are ${listed(d.names)}.`,
+    hint: d => didYouMean(d.near && `\`${d.near}\``, 'Give one of them.'),
+  }),
+  DESTINATIONS_NONE: fault<{ name: string; by: string }>({
+    exitCode: 2,
+    message: d => `${d.by} is \`${d.name}\`, but the Taskfile has no destinations.`,
+    hint: d =>
+      `${d.by === '--destination' ? 'Leave it out' : `Unset ${d.by}`}, or define them: \`destinations: { ${d.name}: { ... } }\` in \`project()\`.`,
+  }),
+  DESTINATION_TWICE: fault<{ first: string; second: string }>({
+    exitCode: 2,
+    message: d => `--destination was given twice: \`${d.first}\` and \`${d.second}\`.`,
+    hint: () => 'Give it once.',
+  }),
+  DESTINATION_NOT_CONFIRMED: fault<{ command: string; name: string; host: string }>({
+    exitCode: 3,
+    message: d => `\`${d.command}\` would change ${d.name} (${d.host}), and was not confirmed; nothing was contacted.`,
+    hint: () => 'Answer `y` in a terminal, or add `--yes`. `--dry-run` shows what would change.',
+  }),
   TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({
     exitCode: 2,
     message: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,

@@ -118,11 +118,25 @@ export interface Traffic {
 /** Provides a further part of a task's context. Opened at most once a run, on first use, and closed at its end. */
 export interface Scope {
   readonly name: string
+  /** Missing if it has no destinations. */
+  readonly destination?: ScopeDestination
   /** The values to hide in all output. Called before anything is printed, even if the scope is never opened. */
   secrets?(folder: string): Promise<Iterable<string>>
   /** Its standard tasks by the names that its messages use; a Taskfile may export them under other names, or not at all. */
   tasks?(): Readonly<Record<string, AnyTask>>
   open(run: RunSetting): Promise<OpenScope>
+}
+
+/** What a scope tells about its destinations. */
+export interface ScopeDestination {
+  /** In the order of the Taskfile. */
+  readonly names: readonly string[]
+  /** The one of this run; undefined if none was chosen and there is no default. */
+  readonly name: string | undefined
+  /** Whether a command that changes something there has to be confirmed. */
+  readonly confirm: boolean
+  /** Where it is, for the question. */
+  readonly host: string
 }
 
 /** The run that a scope is opened for. */
@@ -169,6 +183,10 @@ export interface Task<In, Out> {
    */
   readonly streams: boolean
   readonly scope: Scope | undefined
+  /** Whether it uses the secrets of its scope, which are then read before the first step. */
+  readonly secrets?: boolean
+  /** Whether it changes its host; a destination that has to be confirmed asks first. A task that needs such a task needs not say it. */
+  readonly changes?: boolean | ((values: Readonly<Record<string, unknown>>) => boolean)
   when?(values: object): boolean
   run?(context: object): unknown
   undo?(context: object): unknown
@@ -197,6 +215,20 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
   readonly args?: A
   readonly interactive?: Interactive
   readonly streams?: boolean
+  /**
+   * Whether it uses the variables of the application itself, with `variables` or `environment`: a password manager or a cloud is asked only by commands with
+   * such a task.
+   *
+   * @default false
+   */
+  readonly secrets?: boolean
+  /**
+   * Whether it changes its host: a destination such as `production` then asks before the command begins. Not needed beside a need that changes the host,
+   * such as `tasks.startIdle`.
+   *
+   * @default false
+   */
+  readonly changes?: boolean | ((values: Simple<Wanted<D> & Values<A>>) => boolean)
   /** Whether to run the step, from the argument values. Without it the step always runs. */
   when?(values: Simple<Wanted<D> & Values<A>>): boolean
   run(context: Simple<TaskContext & C & Wanted<D> & Values<A> & Given<D>>): Promise<Out> | Out
@@ -232,6 +264,8 @@ interface Definition
   readonly args: Readonly<Record<string, Arg>>
   readonly interactive: Interactive
   readonly streams: boolean
+  readonly secrets: boolean
+  readonly changes: boolean | Function
   readonly when: Function
   readonly run: Function
   readonly undo: Function
@@ -248,6 +282,8 @@ const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
   args: optional(record(thing<Arg>('an argument, such as `arg.text("...")`', isArg))),
   interactive: optional(either(flag, oneOf('if there is one'), "true, false or 'if there is one'")),
   streams: optional(flag),
+  secrets: optional(flag),
+  changes: optional(either(flag, call<Function>('a function'), 'true, false or a function of the arguments')),
   when: optional(call('a function')),
   run: call('a function, such as `run: async ({ $ }) => { ... }`'),
   undo: optional(call('a function')),

@@ -4,6 +4,7 @@ import { catalogue, fault } from '../runner/fault.ts'
 import type { Release } from './contracts.ts'
 import { describeReadings } from './format.ts'
 import { describeAnswer, type FailedCheck, healthDetail, healthHint, healthMessage } from './health/format.ts'
+import type { Layout } from './layout.ts'
 import type { Check, JournalEntry, LockOwner, Maintenance } from './model.ts'
 
 /** Does not suggest ending the process: it may be somebody else's live application. */
@@ -64,10 +65,21 @@ export const slotFaults = catalogue({
     exitCode: 3,
     message: d =>
       d.owner
-        ? `${d.owner.by} has held the lock on ${d.host} since ${d.owner.since}: ${d.owner.doing} (${d.owner.deploy}).`
+        ? `${d.owner.by} has held the lock on ${d.host} since ${d.owner.since}: ${d.owner.doing}${d.owner.destination ? ` to ${d.owner.destination}` : ''} (${d.owner.deploy}).`
         : `Somebody has just taken the lock on ${d.host}.`,
     hint: () =>
       'Run the command again later, or with `--lock-wait 5m`. A run that was killed or cut off loses the lock by itself.',
+  }),
+  DESTINATION_OTHER: fault<{ host: string; layout: Layout; ours: string; theirs: string }>({
+    exitCode: 3,
+    message: d => `${d.layout.root} on ${d.host} is that of the destination ${d.theirs}, not of ${d.ours}.`,
+    hint: d =>
+      `Give ${d.ours} another \`app\` or \`root\` in the Taskfile. If ${d.theirs} is called ${d.ours} now, empty ${d.layout.lock} on the host. Nothing was changed.`,
+  }),
+  DESTINATIONS_CLASH: fault<{ names: readonly [string, string]; host: string; what: string; hint: string }>({
+    exitCode: 2,
+    message: d => `The destinations ${d.names.join(' and ')} would both use ${d.what} on ${d.host}.`,
+    hint: d => d.hint,
   }),
   LOCK_LOST: fault<{ host: string; ttl: number }>({
     exitCode: 1,

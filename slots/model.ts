@@ -84,6 +84,8 @@ export interface LockOwner {
   readonly by: string
   readonly deploy: string
   readonly doing: string
+  /** Of which destination, if the Taskfile has some. The lock file keeps it after the run. */
+  readonly destination?: string
   /** ISO 8601, UTC. */
   readonly since: string
 }
@@ -112,6 +114,8 @@ export interface Deploy {
   readonly where: string
   /** Start time, in milliseconds since 1970. */
   readonly began: number
+  /** Where to, if the Taskfile has destinations. */
+  readonly destination?: string
 }
 
 export interface JournalEvent {
@@ -148,6 +152,8 @@ export interface JournalEntry extends JournalEvent {
   readonly by: string
   readonly where: string
   readonly deploy: string
+  /** Missing for a Taskfile without destinations. */
+  readonly destination?: string
   /** Milliseconds since the start of the run. */
   readonly ms: number
 }

@@ -21,6 +21,11 @@ const RULES = {
     pattern: /^[a-z][a-z0-9_]{0,15}$/,
     rule: 'a lower-case letter, then at most 15 lower-case letters, digits or underscores',
   },
+  destination: {
+    label: 'destination',
+    pattern: /^[a-z][a-z0-9_-]{0,30}$/,
+    rule: 'a lower-case letter, then at most 30 lower-case letters, digits, underscores or dashes',
+  },
   user: {
     label: 'user name',
     pattern: /^[a-z_][a-z0-9_-]{0,30}$/,

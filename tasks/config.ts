@@ -1,33 +1,23 @@
 /** Resolves a project for `task config`. */
 
 import {
+  environmentShown,
   foldersOf,
   healthShown,
   type PluginConfig,
   type ProjectConfig,
   settingsShown,
-  variablesOfFile,
   variablesOfSlot,
 } from '../slots/config/config.ts'
 import type { Plugin } from '../slots/contracts.ts'
-import type { Environment } from '../slots/environment/environment.ts'
+import type { ReadSource } from '../slots/environment/source.ts'
 import { healthOf } from '../slots/health/health.ts'
 import type { CreatedPlugins, Project } from './session.ts'
 
-/** The environment file of a project. */
-interface EnvironmentSource {
-  /** As the Taskfile names it. */
-  readonly file: string
-  readonly plain?: readonly string[]
-  /** Why it cannot be read. */
-  readonly problem: string | undefined
-  readonly values: Environment
-}
-
 export async function projectConfig<S extends string>(
-  { app, host, layout, slots, build, runtime, router, health, probe }: Project<S>,
+  { app, destination, host, layout, slots, build, runtime, router, health, probe }: Project<S>,
   created: CreatedPlugins,
-  env: EnvironmentSource | undefined,
+  env: readonly ReadSource[],
 ): Promise<ProjectConfig> {
   const settingsOf = ({ name, settings }: Plugin<unknown>): PluginConfig => ({
     plugin: name,
@@ -35,6 +25,7 @@ export async function projectConfig<S extends string>(
   })
   return {
     app,
+    ...(destination !== undefined && { destination }),
     host: { name: host.name, endpoint: (await host.endpoint?.()) ?? null },
     folders: foldersOf(layout),
     shared: layout.shared.paths,
@@ -48,8 +39,6 @@ export async function projectConfig<S extends string>(
     router: settingsOf(router),
     health: healthShown(healthOf(health, created.router.site)),
     probe: probe ?? false,
-    environment: env
-      ? { file: env.file, problem: env.problem ?? null, variables: variablesOfFile(env.values, env.plain) }
-      : null,
+    environment: environmentShown(env),
   }
 }

@@ -10,6 +10,8 @@ import type { Probing } from '../slots/promote/probe.ts'
 import type { Readings } from '../slots/state/readings.ts'
 
 export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log'> {
+  /** Where to, such as `staging`; undefined for a project without destinations. */
+  readonly destination: string | undefined
   /** The folder of the Taskfile, on this machine. */
   readonly folder: string
   /** The probes of a promote; undefined if the project has turned them off. */

@@ -23,6 +23,8 @@ import { loggingCopies } from './logging-copies.ts'
 /** The project definition of a Taskfile, validated and with defaults. */
 export interface Project<S extends string> {
   readonly app: string
+  /** Where to, if the project has destinations. */
+  readonly destination: string | undefined
   readonly host: Transport
   readonly layout: Layout
   readonly slots: Slots<S>
@@ -41,8 +43,8 @@ export interface CreatedPlugins {
 }
 
 export interface SessionSetting extends RunSetting {
-  /** The values of the project's environment file. */
-  readonly environment: Environment
+  /** The variables of the project. @throws ENV_NOT_READ if the run did not ask for them */
+  environment(): Environment
   /** What the Taskfile resolves to. */
   config(plugins: CreatedPlugins): Promise<ProjectConfig>
   /** Log in as this user instead of the one in the Taskfile. */
@@ -55,7 +57,10 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const { app, layout, slots, host: ofTaskfile } = project
   const transport = run.login === undefined ? ofTaskfile : ofTaskfile.as?.(run.login)
   if (!transport) throw slotFaults.LOGIN_IMPOSSIBLE({ host: ofTaskfile.name })
-  const deploy = newDeploy(whoami(process.env))
+  const deploy = {
+    ...newDeploy(whoami(process.env)),
+    ...(project.destination !== undefined && { destination: project.destination }),
+  }
   const lock = runLock(ofTaskfile.name, layout, deploy, run)
   const setting = { ...run, guard: lock.guard }
   const realHost = await transport.open(setting)
@@ -67,9 +72,10 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const runtime = project.runtime.create(plugin)
     const router = project.router.create(plugin)
     const reading = readings({ layout, slots, router })
-    const variables = (slot: Slot) => ({ ...run.environment, ...runtime.environment(slot), ...slot.env })
+    const variables = (slot: Slot) => ({ ...run.environment(), ...runtime.environment(slot), ...slot.env })
     return {
       app,
+      destination: project.destination,
       folder: run.folder,
       host,
       layout,

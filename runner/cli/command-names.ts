@@ -1,13 +1,14 @@
 /**
  * Adapts the commands in messages to the Taskfile. Messages use the names of the scope that offers the tasks, such as `npx task promote green`; a Taskfile
- * may export that task under another name, or not at all, and may have been given by `--taskfile`.
+ * may export that task under another name, or not at all, and may have been given by `--taskfile`, with a destination.
  */
 
 import type { AnyTask, Scope } from '../task.ts'
 import { kebab } from './commands-of.ts'
+import type { Globals } from './flags.ts'
 
 export interface Naming {
-  /** The start of the command line: `npx task`, with `--taskfile` if that was given. */
+  /** The start of the command line: `npx task`, with `--taskfile` and `-d` if they were given. */
   readonly program: string
   /** The commands by name. */
   readonly commands: ReadonlyMap<string, AnyTask>
@@ -41,8 +42,12 @@ export function exportLine(name: string, source: string): string {
   return `export const { ${name} } = ${from}`
 }
 
-/** `npx task`, with `--taskfile` if it was given, quoted for a shell. */
-export const programText = (taskfile: string | undefined): string =>
-  taskfile === undefined ? 'npx task' : `npx task --taskfile ${quoted(taskfile)}`
+/** `npx task`, with `--taskfile` and `-d` if they were given, quoted for a shell. */
+export const programText = ({ taskfile, destination }: Pick<Globals, 'taskfile' | 'destination'>): string =>
+  [
+    'npx task',
+    ...(taskfile === undefined ? [] : [`--taskfile ${quoted(taskfile)}`]),
+    ...(destination === undefined ? [] : [`-d ${quoted(destination)}`]),
+  ].join(' ')
 
 const quoted = (word: string): string => (/^[\w./@%+=:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)

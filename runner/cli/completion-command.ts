@@ -9,7 +9,7 @@ import { definer } from '../task.ts'
 import { arg } from './args.ts'
 import { COMPLETION, type Commands } from './commands-of.ts'
 import { candidateLines, candidates } from './completion.ts'
-import { commandLine, globalsOf, onlyFlagsOf } from './flags.ts'
+import { commandLine, type Globals, onlyFlagsOf, valueIn } from './flags.ts'
 import { commandText } from './help.ts'
 
 const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
@@ -29,19 +29,25 @@ export function printScript(argv: readonly string[], help: boolean, print: (text
   } else completion.run?.({ ...commandLine(argv, plan), show: print })
 }
 
+/** Without complaints: the word at the cursor may be the value of the last flag. */
+const chosenIn = (words: readonly string[]) => ({
+  taskfile: valueIn(words, 'taskfile'),
+  destination: valueIn(words, 'destination'),
+})
+
 /** Milliseconds that a completion may take: a Taskfile may wait for something while it is loaded. */
 const TIMEOUT = 5000
 
 /** Prints the candidates for the last word; nothing if the command line or the Taskfile is invalid. */
 export async function printCandidates(
   words: readonly string[],
-  load: (taskfile: string | undefined) => Promise<Commands>,
+  load: (globals: Pick<Globals, 'taskfile' | 'destination'>) => Promise<Commands>,
 ): Promise<void> {
   process.on('uncaughtException', () => undefined)
   const { out, onLine } = capture(process.stdout, process.stderr, redactor())
   onLine(() => undefined)
   try {
-    const commands = await withTimeout(TIMEOUT, load(globalsOf(words.slice(0, -1)).globals.taskfile))
+    const commands = await withTimeout(TIMEOUT, load(chosenIn(words.slice(0, -1))))
     if (commands) out(candidateLines(candidates(words, new Map([...commands, [COMPLETION, completion]]))))
   } catch {
     // Running the command reports the error.

@@ -1,9 +1,11 @@
 /** Completion: the words that can stand at the cursor. */
 
+import { destinationNames } from '../destination.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
+import { scopesOf } from '../secrets/collect.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
-import { globalFlags, placesOf, restOf, tokens } from './flags.ts'
+import { flagsShown, globalFlags, placesOf, restOf, tokens } from './flags.ts'
 
 /** One completion. */
 export interface Candidate {
@@ -34,7 +36,12 @@ export function candidates(words: readonly string[], commands: Commands): Candid
   if (command !== undefined && !task) return []
   const plan = command !== undefined && task ? planOf(command, task, commands) : undefined
 
-  const flags: Readonly<Record<string, Flag>> = { ...(plan && flagsOf(plan)), ...globalFlags }
+  const destinations = destinationNames(scopesOf(task ? [task] : commands.values()))
+  const flags: Readonly<Record<string, Flag>> = {
+    ...(plan && flagsOf(plan)),
+    ...Object.fromEntries(flagsShown(destinations.length > 0)),
+    ...(destinations.length > 0 && { destination: { ...globalFlags.destination, choices: destinations } }),
+  }
   const parsed = tokens(before, flags)
   const last = parsed.at(-1)
   if (last?.kind === 'option' && last.value === undefined && flags[last.name]?.type === 'string')

@@ -12,6 +12,13 @@ export const globalFlags = {
   help: { type: 'boolean', short: 'h', description: 'Show what a command does, its steps, flags and examples' },
   version: { type: 'boolean', short: 'v', description: 'Show the version of switchyard' },
   taskfile: { type: 'string', description: 'Use another Taskfile', placeholder: 'path' },
+  destination: {
+    type: 'string',
+    short: 'd',
+    description: 'Where to: one of the destinations of the Taskfile',
+    placeholder: 'name',
+  },
+  yes: { type: 'boolean', short: 'y', description: 'Do not ask before a destination such as production is changed' },
   json: { type: 'boolean', description: 'Print one JSON event a line on standard output, and nothing else' },
   verbose: { type: 'boolean', description: 'Show all output of all steps' },
   'dry-run': { type: 'boolean', description: 'Change nothing, and print each change instead' },
@@ -26,6 +33,8 @@ export interface Globals {
   readonly help: boolean
   readonly version: boolean
   readonly taskfile: string | undefined
+  readonly destination: string | undefined
+  readonly yes: boolean
   readonly json: boolean
   readonly verbose: boolean
   readonly dryRun: boolean
@@ -55,20 +64,29 @@ export function tokens(argv: readonly string[], flags: Readonly<Record<string, F
  * The flags that every command has, and the command's name, if any. `commandLine` parses the command's own flags, which are known only when the Taskfile
  * was loaded.
  *
- * @throws FLAG_WITHOUT_VALUE for `--taskfile`
+ * @throws FLAG_WITHOUT_VALUE for `--taskfile` and `--destination`, DESTINATION_TWICE
  */
 export function globalsOf(argv: readonly string[]): { globals: Globals; command: string | undefined } {
   const found = tokens(argv, globalFlags)
   const options = found.flatMap(token => (token.kind === 'option' ? [token] : []))
   const has = (name: keyof typeof globalFlags) => options.some(option => option.name === name)
-  const taskfile = options.findLast(({ name }) => name === 'taskfile')
-  if (taskfile && (taskfile.value === undefined || taskfile.value === ''))
-    throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: '--taskfile', placeholder: 'path', got: undefined })
+  const value = (flag: 'taskfile' | 'destination') => {
+    const found = options.findLast(({ name }) => name === flag)
+    if (found && !found.value)
+      throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: `--${flag}`, ...globalFlags[flag], got: undefined })
+    return found?.value
+  }
+  const destination = value('destination')
+  const other = options.find(({ name, value }) => name === 'destination' && value !== destination)
+  if (destination !== undefined && other)
+    throw runnerFaults.DESTINATION_TWICE({ first: other.value ?? '', second: destination })
   return {
     globals: {
       help: has('help'),
       version: has('version'),
-      taskfile: taskfile?.value,
+      taskfile: value('taskfile'),
+      destination,
+      yes: has('yes'),
       json: has('json'),
       verbose: has('verbose'),
       dryRun: has('dry-run'),
@@ -78,11 +96,19 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
   }
 }
 
-/** The value of `--taskfile`, if any, even if the rest of the command line is invalid. */
-export const taskfileIn = (argv: readonly string[]): string | undefined =>
+/** The value of a flag such as `--taskfile`, if any, even if the rest of the command line is invalid. */
+export const valueIn = (argv: readonly string[], flag: 'taskfile' | 'destination'): string | undefined =>
   tokens(argv, globalFlags)
-    .flatMap(token => (token.kind === 'option' && token.name === 'taskfile' && token.value ? [token.value] : []))
+    .flatMap(token => (token.kind === 'option' && token.name === flag && token.value ? [token.value] : []))
     .at(-1)
+
+/** The flags that every command of a Taskfile has: without destinations it needs none of their flags. */
+export const flagsShown = (destinations: boolean): readonly (readonly [string, (typeof globalFlags)[GlobalFlag]])[] =>
+  (Object.keys(globalFlags) as GlobalFlag[])
+    .filter(name => destinations || (name !== 'destination' && name !== 'yes'))
+    .map(name => [name, globalFlags[name]])
+
+type GlobalFlag = keyof typeof globalFlags
 
 /** The command that `task help deploy` is about, if any. */
 export const commandAfterHelp = (argv: readonly string[]): string | undefined =>

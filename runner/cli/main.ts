@@ -1,6 +1,7 @@
 /** The program `task`. */
 import { readFileSync, writeSync } from 'node:fs'
 import { relative } from 'node:path'
+import { assertDestination, changes, chooseDestination } from '../destination.ts'
 import { guardExit, trackWrites } from '../engine/ending.ts'
 import { report } from '../engine/error-report.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
@@ -17,18 +18,11 @@ import { streamRenderer } from '../output/stream.ts'
 import { hideSecrets, scopesOf } from '../secrets/collect.ts'
 import { maskingInGithub, runnerListens } from '../secrets/github-masks.ts'
 import { type Redactor, redactor } from '../secrets/redact.ts'
+import type { ScopeDestination } from '../task.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from '../taskfile/load.ts'
 import { exportLine, type Naming, namingOf, programText } from './command-names.ts'
 import { COMPLETION, kebab } from './commands-of.ts'
-import {
-  commandAfterHelp,
-  commandLine,
-  type Globals,
-  globalsOf,
-  onlyFlagsOf,
-  onlyGlobals,
-  taskfileIn,
-} from './flags.ts'
+import { commandAfterHelp, commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals, valueIn } from './flags.ts'
 import { commandText, listText } from './help.ts'
 import { nearest } from './suggest.ts'
 
@@ -78,7 +72,10 @@ function reportError(
   { began, write }: { readonly began: boolean; write(fd: 1 | 2, text: string): void },
 ): number {
   const plain = report(error, { folder: '.', files: [] })
-  const names = namingOf({ ...BARE, program: programText(taskfileIn(argv)) })
+  const names = namingOf({
+    ...BARE,
+    program: programText({ taskfile: valueIn(argv, 'taskfile'), destination: valueIn(argv, 'destination') }),
+  })
   const named = { ...plain, message: names(plain.message), hint: names(plain.hint) }
   // Exit code 2 means that nothing was contacted, which holds for every error before a task runs.
   const exit = began || named.exitCode !== 1 ? named.exitCode : 2
@@ -138,6 +135,7 @@ async function execute(argv: readonly string[], begin: (plan: Plan) => void): Pr
   }
   const cwd = workingFolder()
   const file = findTaskfile(cwd, globals.taskfile)
+  chooseDestination(globals.destination, process.env)
   const plain = redactor()
   const captured = capture(process.stdout, process.stderr, plain)
   const hidden = runnerListens(process.env, process.stderr) ? maskingInGithub(plain, captured.err) : plain
@@ -146,7 +144,7 @@ async function execute(argv: readonly string[], begin: (plan: Plan) => void): Pr
     const { commands } = taskfile
     await hideSecrets(taskfile, hidden)
     const columns = globals.json ? undefined : terminalColumns()
-    const program = namingOf({ ...BARE, program: programText(globals.taskfile) })
+    const program = namingOf({ ...BARE, program: programText(globals) })
     const list = () => {
       const data = [...commands].map(([name, { title }]) => ({ name, title }))
       captured.out(output(program(listText(commands, relative(cwd, file), columns)), data))
@@ -186,7 +184,8 @@ function workingFolder(): string {
 /** Prints the candidates for the completion scripts. */
 async function complete(words: readonly string[]): Promise<number> {
   const { printCandidates } = await import('./completion-command.ts')
-  await printCandidates(words, async named => {
+  await printCandidates(words, async ({ taskfile: named, destination }) => {
+    chooseDestination(destination, process.env)
     const { commands } = await loadTaskfile(findTaskfile(process.cwd(), named), process.env)
     return commands
   })
@@ -219,6 +218,7 @@ async function perform(
 ): Promise<number> {
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
+  const destinations = assertDestination(scopesOf(plan.steps.map(({ task }) => task)), plan.command)
   const last = plan.steps.at(-1)
   if (globals.json && last?.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
   const [{ run }, renderer] = await Promise.all([import('../engine/run.ts'), rendererFor(plan, globals, captured)])
@@ -233,16 +233,35 @@ async function perform(
     source: { folder, files },
     dryRun: globals.dryRun,
     timings: globals.timings,
+    destination: destinations[0]?.name,
+    admit: confirm => admitted(plan, values, destinations, { ...globals, confirm }),
     redactor: hidden,
     renderer: { ...renderer, leave },
     names: namingOf({
-      program: programText(globals.taskfile),
+      program: programText(globals),
       commands,
       scope: [...scopesOf([plan.task])].find(scope => scope.tasks),
       source: readFileSync(file, 'utf8'),
     }),
     hooks: { ...(streaming(plan) ? streamHooks : processHooks), onLine: captured.onLine },
   })
+}
+
+/**
+ * Asks before a command changes a destination that has to be confirmed.
+ *
+ * @throws DESTINATION_NOT_CONFIRMED
+ */
+async function admitted(
+  { command, steps }: Plan,
+  values: Readonly<Record<string, unknown>>,
+  destinations: readonly ScopeDestination[],
+  { yes, dryRun, confirm }: Pick<Globals, 'yes' | 'dryRun'> & { confirm(question: string): Promise<boolean> },
+): Promise<void> {
+  if (yes || dryRun || !steps.some(({ task }) => changes(task, values))) return
+  for (const { name = '', host, confirm: asks } of destinations)
+    if (asks && !(await confirm(`\`${command}\` changes ${name} (${host}). Continue?`)))
+      throw runnerFaults.DESTINATION_NOT_CONFIRMED({ command, name, host })
 }
 
 /** Whether standard output gets only what the last step prints. */

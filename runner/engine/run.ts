@@ -23,6 +23,10 @@ export interface Run {
   readonly source: Source
   readonly dryRun: boolean
   readonly timings: boolean
+  /** Where to, for the result. */
+  readonly destination?: string | undefined
+  /** Called before the first step. Rejects if the run must not begin. */
+  admit?(confirm: (question: string) => Promise<boolean>): Promise<void>
   readonly redactor: Redactor
   readonly renderer: Renderer
   /** Replaces the commands in a message by their names in the Taskfile. */
@@ -204,7 +208,18 @@ export async function run(setting: Run): Promise<number> {
     }
   }
 
-  let ok = true
+  const admitted = async (): Promise<boolean> => {
+    try {
+      await setting.admit?.(confirm(forward.signal))
+      forward.signal.throwIfAborted()
+      return true
+    } catch (error) {
+      fail(halt?.error ?? error, 'run')
+      return false
+    }
+  }
+
+  let ok = await admitted()
   for (const step of plan.steps) if (ok) ok = await perform(step)
   if (!ok && !dryRun) {
     phase = 'undo'
@@ -228,6 +243,7 @@ export async function run(setting: Run): Promise<number> {
     exitCode: exit,
     ms: Math.round(performance.now() - began),
     dryRun,
+    ...(setting.destination !== undefined && { destination: setting.destination }),
     undone: undone.map(({ title }) => title),
     left: left.map(({ title }) => title),
     ...(data !== undefined && { data }),

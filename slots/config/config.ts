@@ -3,6 +3,7 @@ import type { Endpoint } from '../../host/host.ts'
 import type { Slot } from '../contracts.ts'
 import type { Environment } from '../environment/environment.ts'
 import { nameSuggestsSecret, partsOf } from '../environment/secrets.ts'
+import { merged, type ReadSource } from '../environment/source.ts'
 import { headersShown } from '../health/headers.ts'
 import type { Layout } from '../layout.ts'
 import type { Health } from '../model.ts'
@@ -30,6 +31,8 @@ export interface SlotConfig {
 
 export interface ProjectConfig {
   readonly app: string
+  /** Missing for a Taskfile without destinations. */
+  readonly destination?: string
   /** `endpoint` is `null` if there is nothing to connect to. */
   readonly host: { readonly name: string; readonly endpoint: Endpoint | null }
   readonly folders: Readonly<Record<'root' | 'releases' | 'slots' | 'router' | 'shared', string>>
@@ -43,12 +46,23 @@ export interface ProjectConfig {
   readonly health: Health
   /** `false` if the Taskfile turns the probes off. */
   readonly probe: Probing | false
-  /** `null` if the Taskfile names no environment file. `problem`: why it cannot be read; the variables are unknown then. */
+  /**
+   * `null` if the Taskfile has no source of variables. `file`: the first source; `problem`: why it cannot be read. `sources`: all, if there are several or one was not read. The variables
+   * are those of the sources that were read: one such as a password manager is not asked.
+   */
   readonly environment: {
     readonly file: string
     readonly problem: string | null
     readonly variables: readonly Variable[]
+    readonly sources?: readonly SourceConfig[]
   } | null
+}
+
+/** A source of variables. */
+export interface SourceConfig {
+  readonly source: string
+  readonly state: 'read' | 'not asked' | 'unreadable'
+  readonly problem: string | null
 }
 
 /** The folders of a layout that a person may look for. */
@@ -67,6 +81,25 @@ export const settingsShown = (settings: Readonly<Record<string, unknown>>): Read
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => [name, typeof value === 'function' ? '(a function)' : value]),
   )
+
+/** The sources of the environment, and the variables of those that were read. */
+export function environmentShown(read: readonly ReadSource[]): ProjectConfig['environment'] {
+  const [first, ...more] = read
+  if (!first) return null
+  const all = read.map(({ source, values, problem }): SourceConfig => {
+    const state = values ? 'read' : problem === undefined ? 'not asked' : 'unreadable'
+    return { source: source.title, state, problem: problem ?? null }
+  })
+  return {
+    file: first.source.title,
+    problem: first.problem ?? null,
+    variables: variablesOfFile(
+      merged(read),
+      read.flatMap(({ source }) => source.plain),
+    ),
+    ...((more.length > 0 || all[0]?.state === 'not asked') && { sources: all }),
+  }
+}
 
 /** The variables of the environment file: each is secret unless the Taskfile lists it in `plain`. */
 export const variablesOfFile = (values: Environment, plain: readonly string[] = []): readonly Variable[] =>

@@ -1,18 +1,19 @@
 /** The table of `task config`. */
 import { table } from '../../runner/output/table.ts'
 import { HIDDEN } from '../health/headers.ts'
-import type { PluginConfig, ProjectConfig, Variable } from './config.ts'
+import type { PluginConfig, ProjectConfig, SourceConfig, Variable } from './config.ts'
 
 type Row = readonly [name: string, value: string]
 type Settings = Readonly<Record<string, unknown>>
 
 /** One section per part of the project, with its settings indented below it. */
 export function configTable(config: ProjectConfig, columns?: number): string {
-  const { app, host, folders, shared, slots, health, probe, environment } = config
+  const { app, destination, host, folders, shared, slots, health, probe, environment } = config
   const { root, ...below } = folders
   const { path, ...check } = health
   const rows: readonly Row[] = [
     ['application', app],
+    ...(destination === undefined ? [] : [['destination', destination] as const]),
     ...section('host', host.name, rowsOf({ ...host.endpoint })),
     ...section('folder', root, rowsOf(below)),
     ['shared paths', words(shared)],
@@ -24,11 +25,10 @@ export function configTable(config: ProjectConfig, columns?: number): string {
     ...pluginRows('router', config.router),
     ...section('health check', path, rowsOf(check)),
     ...section('probes', probe ? words(probe.paths) : 'off', rowsOf({ ...probe, paths: undefined })),
-    ...section(
-      'environment',
-      environment ? (environment.problem ?? environment.file) : 'no file',
-      environment?.variables.map(variableRow) ?? [],
-    ),
+    ...section('environment', environment ? environmentTitle(environment) : 'no file', [
+      ...(environment?.sources ?? []).map(sourceRow),
+      ...(environment?.variables ?? []).map(variableRow),
+    ]),
   ]
   return table(rows, { columns })
 }
@@ -42,6 +42,12 @@ const pluginRows = (kind: string, { plugin, settings }: PluginConfig) =>
   section(kind, `${plugin}()`, rowsOf(settings ?? {}))
 
 const variableRow = ({ name, value = HIDDEN }: Variable): Row => [name, value]
+
+/** The only source, or how many there are. */
+const environmentTitle = ({ problem, file, sources }: NonNullable<ProjectConfig['environment']>) =>
+  sources && sources.length > 1 ? `${sources.length} sources` : (problem ?? file)
+
+const sourceRow = ({ source, state, problem }: SourceConfig): Row => [source, problem ?? state]
 
 const rowsOf = (settings: Settings): readonly Row[] =>
   Object.entries(settings)

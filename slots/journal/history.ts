@@ -4,7 +4,8 @@ import { moment } from '../../runner/units.ts'
 import type { Detached } from '../migration/detached.ts'
 import type { JournalEntry } from '../model.ts'
 
-const HEAD = ['when', 'what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
+const WHEN = 'when'
+const HEAD = ['what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
 
 /** One row per event, newest last. Times are UTC. `newest`: the state of the newest migration on the host. */
 export const historyTable = (entries: readonly JournalEntry[], columns?: number, newest?: Detached): string =>
@@ -13,6 +14,7 @@ export const historyTable = (entries: readonly JournalEntry[], columns?: number,
     : table(
         entries.map((entry, i) => [
           moment(entry.at),
+          ...(hasDestinations(entries) ? [entry.destination ?? '-'] : []),
           entry.event,
           entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
           entry.release ?? '-',
@@ -22,8 +24,11 @@ export const historyTable = (entries: readonly JournalEntry[], columns?: number,
           entry.by,
           entry.where ?? '-',
         ]),
-        { columns, head: HEAD },
+        { columns, head: hasDestinations(entries) ? [WHEN, 'destination', ...HEAD] : [WHEN, ...HEAD] },
       )
+
+const hasDestinations = (entries: readonly JournalEntry[]) =>
+  entries.some(({ destination }) => destination !== undefined)
 
 function resultText(
   { event, result, why, deploy }: JournalEntry,

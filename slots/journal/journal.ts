@@ -36,8 +36,14 @@ export function newDeploy(by: string, now = new Date(), random = Math.random()):
  * written with a single `write` call. `owner`: the owner of the journal if that is not our account; root then writes as that account.
  */
 export function append(layout: Layout, deploy: Deploy, event: JournalEvent, owner?: string): Query<void> {
-  const { by, where, id, began } = deploy
-  const entry: Omit<JournalEntry, 'at' | 'ms'> = { by, where, deploy: id, ...event }
+  const { by, where, id, began, destination } = deploy
+  const entry: Omit<JournalEntry, 'at' | 'ms'> = {
+    by,
+    where,
+    deploy: id,
+    ...(destination !== undefined && { destination }),
+    ...event,
+  }
   const now = Date.now()
   const script = appendScript(layout, now, now - began)
   const asOwner =

@@ -18,11 +18,11 @@ export const TTL = 15
 /** Interval, in milliseconds. */
 const HEARTBEAT = 5_000
 
-/** The script that holds the lock. `wait`: milliseconds to wait for it. */
-export const holdLock = ({ lock, maintenance }: Layout, wait = 0): Script =>
+/** The script that holds the lock. `wait`: milliseconds to wait for it. `destination`: refuses a lock that another one has used. */
+export const holdLock = ({ lock, maintenance }: Layout, wait = 0, destination = ''): Script =>
   program(new URL('./hold.sh', import.meta.url), {
     writes: true,
-    parameters: { lock, maintenance, wait, ttl: TTL },
+    parameters: { lock, maintenance, wait, ttl: TTL, destination },
   })
 
 /**
@@ -55,7 +55,7 @@ export interface LockWait {
 
 /**
  * Takes the lock.
- * @throws `LOCK_TAKEN` with the owner; `CLOSED` during maintenance; `ROOT_NOT_WRITABLE`, `NOT_SET_UP` or `NOT_OURS` if there is no lock to take.
+ * @throws `LOCK_TAKEN` with the owner; `CLOSED` during maintenance; `DESTINATION_OTHER` if the last run was for another destination; `ROOT_NOT_WRITABLE`, `NOT_SET_UP` or `NOT_OURS` if there is no lock to take.
  */
 export async function takeLock(
   host: Host,
@@ -64,8 +64,15 @@ export async function takeLock(
   doing: string,
   { wait, signal, onWait }: LockWait = { wait: 0 },
 ): Promise<Lock> {
-  const owner: LockOwner = { by: deploy.by, deploy: deploy.id, doing, since: new Date().toISOString() }
-  const held: RemoteProcess = await host.spawn(holdLock(layout, Math.ceil(wait)), JSON.stringify(owner))
+  const { by, id, destination } = deploy
+  const owner: LockOwner = {
+    by,
+    deploy: id,
+    doing,
+    since: new Date().toISOString(),
+    ...(destination !== undefined && { destination }),
+  }
+  const held: RemoteProcess = await host.spawn(holdLock(layout, Math.ceil(wait), destination), JSON.stringify(owner))
   const release = () => void held[Symbol.asyncDispose]()
   signal?.addEventListener('abort', release, { once: true })
   const answer = await outcome(held, onWait)
@@ -76,6 +83,8 @@ export async function takeLock(
     const [, result, text = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
     if (result === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(text) })
     if (result === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(text) })
+    if (result === 'other')
+      throw slotFaults.DESTINATION_OTHER({ host: host.name, layout, ours: destination ?? '', theirs: text })
     if (result === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
     await host.query(assertSetUp(layout))
     throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })

@@ -34,6 +34,8 @@ export interface SlotStatus {
 
 export interface Status {
   readonly host: string
+  /** Missing for a Taskfile without destinations. */
+  readonly destination?: string
   /** null if no slot is live, or if the readings do not agree. */
   readonly live: string | null
   readonly agreed: boolean
@@ -47,7 +49,9 @@ export interface Status {
   readonly maintenance?: SiteMaintenance | null
 }
 
-type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'>
+type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'> & {
+  readonly destination?: string | undefined
+}
 
 /** Collects the status. Readings that disagree are part of the result, not an error. */
 export async function status<S extends string>(deps: StatusDeps<S>): Promise<Status> {
@@ -62,6 +66,7 @@ export async function status<S extends string>(deps: StatusDeps<S>): Promise<Sta
   const slots = await slotStatuses(deps, read.records)
   return {
     host: host.name,
+    ...(deps.destination !== undefined && { destination: deps.destination }),
     live,
     agreed: agree(read),
     readings: Object.fromEntries(readingLines(read)),
@@ -155,7 +160,8 @@ export function statusTable(status: Status, columns?: number): string {
     : ['It is not certain which slot is live:', table(readings, { columns })]
   const slots = table(rows, { columns, head: HEAD })
   const maintenance = status.maintenance ? ['', ...wrapped(describeMaintenance(status.maintenance), columns)] : []
-  return [slots, ...migrations, '', ...certain, ...maintenance, ...closedLines(status, columns)].join('\n')
+  const where = status.destination === undefined ? [] : [`${status.destination}: ${status.host}`, '']
+  return [...where, slots, ...migrations, '', ...certain, ...maintenance, ...closedLines(status, columns)].join('\n')
 }
 
 function closedLines({ host, closed }: Status, columns: number | undefined): string[] {

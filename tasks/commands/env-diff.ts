@@ -10,6 +10,7 @@ export const envDiff = <S extends string>({ task, slot }: TaskDeps<S>) =>
       'whether or not something differs; --json has `differs` for scripts. A slot gets the variables at its next deploy, not before.',
     examples: ['env-diff', 'env-diff --slot green --json'],
     args: { slot: slot.optional() },
+    secrets: true,
     async run({ host, layout, slots, router, variables, slot, note, show }) {
       const asked = slot ? [slot] : slots.all
       const [, { value: route }, ...compared] = await host.all([

@@ -23,6 +23,7 @@ export const lock = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock
 
 export const unlock = <S extends string>({ task }: TaskDeps<S>) =>
   task('Open the host for deploys again', {
+    changes: true,
     async run({ host, layout, deploy, dryRun, note }) {
       await host.query(assertSetUp(layout))
       const previous = await open(host, layout)

@@ -58,6 +58,7 @@ export const maintenance = <S extends string>({ task }: TaskDeps<S>) =>
       'maintenance off',
     ],
     args: { state, message, allow, retryAfter },
+    changes: ({ state }) => state !== undefined,
     async run({ state, message, allow, retryAfter, dryRun, note, show, ...rest }) {
       const context = { ...rest, dryRun }
       const router = maintaining(context.router)

@@ -32,6 +32,7 @@ export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
       drain,
       lockWait,
     },
+    changes: true,
     async run({ app, yesRemove, force, shared, drain, lockWait, lock, dryRun, ask, note, show, ...context }) {
       const { host, layout, slots, router, runtime, deploy } = context
       if (yesRemove !== undefined && yesRemove !== app) throw removeFaults.REMOVE_OTHER_NAME({ app, named: yesRemove })

@@ -32,6 +32,7 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
       login: user('Log in as this user, such as root, instead of the one in the Taskfile'),
       lockWait,
     },
+    changes: true,
     async run({ app, provisions, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...rest }) {
       const context = { ...rest, log }
       const { host, layout, slots, deploy } = context

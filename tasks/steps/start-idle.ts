@@ -18,6 +18,7 @@ export const startIdle = <S extends string>(
 ) =>
   task(title, {
     needs: [supply, makeWay],
+    secrets: true,
     async run({ environment, releaseSource, idle, note, ...context }) {
       const { release, revision } = releaseSource
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const

@@ -22,6 +22,7 @@ export const lockWaitOf = (
 export const takeLock = <S extends string>({ task }: TaskDeps<S>) =>
   task('Take the lock', {
     args: { lockWait },
+    changes: true,
     async run({ lock, lockWait, ...context }) {
       await lock.take(lockWaitOf(lockWait, context))
       if (context.dryRun) context.note('not taken in a dry run')

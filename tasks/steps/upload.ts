@@ -8,6 +8,7 @@ export const upload = <S extends string>({ task }: TaskDeps<S>, build: Build<S>)
   task('Upload the release', {
     description: 'A release that is already on the host, with the same version and content, is not uploaded again.',
     needs: [build],
+    changes: true,
     async run({ releaseSource, dryRun, log, note, ...context }) {
       const { release, revision } = releaseSource
       const event = { event: 'deploy', slot: '', release: release.name, revision } as const

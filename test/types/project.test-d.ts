@@ -55,6 +55,51 @@ describe('a project', () => {
   })
 })
 
+describe('a project with destinations', () => {
+  const { host, router, ...shared } = base
+  const slots = { a: { port: 4000 }, b: { port: 5000 } }
+
+  it('is complete if each destination adds what the shared part lacks', () => {
+    const { slot, task } = project({
+      ...shared,
+      slots,
+      destinations: { staging: { host, router }, production: { host, router, confirm: false } },
+      default: 'staging',
+    })
+    task('x', {
+      args: { slot },
+      async run({ host, runtime, slot, destination }) {
+        expectTypeOf(slot).toEqualTypeOf<Slot<'a' | 'b'>>()
+        expectTypeOf(destination).toEqualTypeOf<string | undefined>()
+        expectTypeOf(await host.query(runtime.rpc(slot, 'node()'))).toEqualTypeOf<string>()
+      },
+    })
+  })
+
+  it('may have slots of its own in each destination', () => {
+    const { slot } = project({
+      ...base,
+      destinations: { staging: { slots }, production: { slots: { c: { port: 4100 }, d: { port: 5100 } }, app: 'b' } },
+    })
+    expectTypeOf(slot.parse).returns.toEqualTypeOf<Slot<'a' | 'b' | 'c' | 'd'>>()
+  })
+
+  it('is refused if a destination lacks an option that the shared part lacks too', () => {
+    // @ts-expect-error production has no host
+    project({ ...shared, slots, destinations: { staging: { host, router }, production: { router } } })
+  })
+
+  it('is refused with a default that is no destination', () => {
+    // @ts-expect-error `stage` is not a destination
+    project({ ...base, slots, destinations: { staging: {} }, default: 'stage' })
+  })
+
+  it('is refused with an option that does not exist', () => {
+    // @ts-expect-error `rooter` is not an option
+    project({ ...base, slots, destinations: { staging: { rooter: router } } })
+  })
+})
+
 it('the types that a plugin of another package needs are exported', () => {
   type Exported = import('switchyard').PluginContext &
     Pick<import('switchyard').RemoteProcess, 'lines'> &

@@ -9,6 +9,8 @@ import type { TrafficSwitch } from '../switch.ts'
 export interface PromoteReport {
   readonly app: string
   readonly host: string
+  /** Missing for a Taskfile without destinations. */
+  readonly destination?: string
   readonly by: string
   /** ISO 8601, UTC: when the report was created. */
   readonly at: string
@@ -41,6 +43,7 @@ export const reportOf = (
 ): PromoteReport => ({
   app,
   host: host.name,
+  ...(deploy.destination !== undefined && { destination: deploy.destination }),
   by: deploy.by,
   at: at.toISOString(),
   generation,

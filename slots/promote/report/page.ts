@@ -20,11 +20,12 @@ const LANE_TITLES: Readonly<Record<ProbeKind, string>> = {
 }
 
 export function reportPage(report: PromoteReport): string {
-  const { app, host, from, to, problem, at, by, generation } = report
+  const { app, host, destination, from, to, problem, at, by, generation } = report
   const moved = from
     ? `${slotLabel(from.slot, from.version)} to ${slotLabel(to.slot, to.version)}`
     : slotLabel(to.slot, to.version)
   const facts: readonly (readonly [string, string])[] = [
+    ...(destination === undefined ? [] : ([['destination', destination]] as const)),
     ['host', host],
     ['release', to.release],
     ['generation', generation],

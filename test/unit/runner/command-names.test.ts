@@ -36,10 +36,18 @@ describe('a command in a message', () => {
   })
 
   it('includes the --taskfile option, quoted for a shell', () => {
-    const at = (taskfile: string) => namingOf({ program: programText(taskfile), commands, scope, source })
+    const at = (taskfile: string) =>
+      namingOf({ program: programText({ taskfile, destination: undefined }), commands, scope, source })
     expect(at('infra/Taskfile.ts')('`npx task deploy`')).toBe('`npx task --taskfile infra/Taskfile.ts ship`')
     expect(at('my files')('npx task promote green')).toBe("npx task --taskfile 'my files' promote green")
     expect(at("it's")('npx task')).toBe("npx task --taskfile 'it'\\''s'")
+  })
+
+  it('includes the destination that was given', () => {
+    const at = (taskfile?: string) =>
+      namingOf({ program: programText({ taskfile, destination: 'staging' }), commands, scope, source })
+    expect(at()('Next: npx task promote green')).toBe('Next: npx task -d staging promote green')
+    expect(at('a.ts')('`npx task deploy`')).toBe('`npx task --taskfile a.ts -d staging ship`')
   })
 
   it('belongs to the project that prints the message when there are several', () => {

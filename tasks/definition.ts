@@ -1,0 +1,113 @@
+/** What a project is made of, and the rules for its options. */
+import type { Transport } from '../host/host.ts'
+import {
+  either,
+  expecting,
+  type Fields,
+  fields,
+  list,
+  oneOf,
+  optional,
+  type Rule,
+  text,
+  thing,
+} from '../runner/taskfile/shape.ts'
+import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
+import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
+import { healthRules } from '../slots/health/health.ts'
+import type { HealthCheck } from '../slots/model.ts'
+import { type ProbeSetting, probeRules } from '../slots/promote/probe.ts'
+import { type SlotSpec, slotRules } from '../slots/slot.ts'
+
+export interface ProjectDefinition<
+  S extends Record<string, SlotSpec>,
+  B extends Plugin<BuildSource>,
+  R extends Plugin<Router>,
+  U extends Plugin<Runtime>,
+> {
+  /** The name of the application, used for its folder, its units and its site. */
+  readonly app: string
+  /** The machine that it runs on. @example ssh('deploy@web-1') */
+  readonly host: Transport
+  readonly build: B
+  readonly runtime: U
+  readonly router: R
+  readonly slots: S
+  /** The application's folder on the host. @default `/srv/<app>` */
+  readonly root?: string
+  /**
+   * Paths in a release that outlive it, such as `storage` or `priv/uploads`. The application must write its data there, because a release is
+   * read-only. Each path becomes a link to `<root>/shared/<path>`. If that does not exist, it is created with what the artifact has at the path, or
+   * as an empty folder.
+   * @default []
+   */
+  readonly shared?: readonly string[]
+  /**
+   * The application's variables: its environment file, relative to the Taskfile, or several sources, of which a later one overrides an earlier one. The
+   * values are passed to the slots and redacted in all output. A source such as `onePassword()` is asked only by commands that need the variables.
+   * @example { file: '.env.production', plain: ['STRIPE_MODE'] }
+   * @example [file('.env.production'), onePassword({ item: 'life' }), fromProcess(['RELEASE_TOKEN'])]
+   */
+  readonly env?: EnvironmentEntry | readonly EnvironmentEntry[]
+  readonly health?: HealthCheck
+  /** How a promote probes the site during the switch; `false` turns that off. @default the health path, 40 requests per second of each kind */
+  readonly probe?: ProbeSetting | false
+}
+
+/** A file by its name, or a source. */
+export type EnvironmentEntry = string | EnvironmentFile | EnvironmentSource
+
+export interface EnvironmentFile {
+  /** Relative to the Taskfile. */
+  readonly file: string
+  /** Names of variables whose values are not secret, so they are not redacted. */
+  readonly plain?: readonly string[]
+}
+
+const pluginOf = <T>(kind: Exclude<Plugin<T>['kind'], undefined>, examples: string): Rule<Plugin<T>> => {
+  const fits = (value: unknown) => isPlugin(value) && (value.kind ?? kind) === kind
+  return thing(`a plugin that is a ${kind === 'build' ? 'build source' : kind}, such as ${examples}`, fits)
+}
+
+const isPlugin = (value: unknown): value is Plugin<unknown> =>
+  typeof value === 'object' && value !== null && 'create' in value && typeof value.create === 'function'
+
+const ENVIRONMENT =
+  'the name of a file, `{ file, plain: [...] }` with the names of variables that are not secret, a source such as `fromProcess([...])`, or a list of these'
+
+const entry: Rule<EnvironmentEntry> = either(
+  either(text, thing<EnvironmentSource>('a source such as `sops("secrets.enc.yaml")`', isSource)),
+  fields<EnvironmentFile>({ file: text, plain: optional(list(text)) }),
+)
+const entries: Rule<readonly EnvironmentEntry[]> = list(entry)
+// By the kind of the value, so that a problem within it has its place.
+const environment: Rule<EnvironmentEntry | readonly EnvironmentEntry[]> = expecting(ENVIRONMENT, {
+  expected: ENVIRONMENT,
+  check: value => (Array.isArray(value) ? entries : entry).check(value),
+})
+
+/** The definition of any project, or of one of its destinations. */
+export type AnyDefinition = ProjectDefinition<
+  Record<string, SlotSpec>,
+  Plugin<BuildSource>,
+  Plugin<Router>,
+  Plugin<Runtime>
+>
+
+export const OPTIONS: Fields<AnyDefinition> = {
+  app: text,
+  host: thing(
+    'a machine, such as `ssh("deploy@web-1")` or `local()`',
+    value => typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function',
+  ),
+  build: pluginOf('build', '`docker()`, `command({ run })`, `tarball({ path })` or `git({ ref })`'),
+  runtime: pluginOf('runtime', '`beam()`'),
+  router: pluginOf('router', '`nginx({ site })`'),
+  slots: slotRules,
+  root: optional(text),
+  shared: optional(list(text)),
+  env: optional(environment),
+  health: optional(healthRules),
+  probe: optional(either(oneOf(false), probeRules, 'an object with its options, or false')),
+}
+export const RULES = fields<AnyDefinition>(OPTIONS)
