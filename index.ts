@@ -28,6 +28,8 @@ export {
 export { type Output, quote, type RunOptions, type Script, sh } from './host/script.ts'
 export { type SshOptions, ssh } from './host/ssh/transport.ts'
 export { asRoot, readAsRoot } from './host/sudo.ts'
+export { byCommand } from './plugins/notify/by-command.ts'
+export { discord, type JsonWebhookOptions, slack, teams, type WebhookOptions, webhook } from './plugins/notify/chats.ts'
 export { type CaddyOptions, caddy } from './plugins/router/caddy/caddy.ts'
 export { type HaproxyOptions, haproxy } from './plugins/router/haproxy/haproxy.ts'
 export { liveLink } from './plugins/router/live-link.ts'
@@ -98,6 +100,7 @@ export {
   type Reading,
 } from './slots/environment/source.ts'
 export type { HealthCheck } from './slots/model.ts'
+export type { Notification, Notifier, NotifierOptions } from './slots/notify/notifier.ts'
 export type { ProbeSetting } from './slots/promote/probe.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export { type Refusal, sudoRefusal } from './slots/sudo/refusal.ts'

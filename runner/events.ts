@@ -58,7 +58,7 @@ export type RunEvent =
   /** The second Ctrl-C: the program ends now. `left`: the titles of the steps that were not undone, newest first. */
   | { readonly type: 'abandon'; readonly signal: string; readonly left: readonly string[] }
   | { readonly type: 'show'; readonly text: string; readonly data?: unknown }
-  /** The last event. `data`: that of the last `show`. `left`: the titles of steps whose undo failed. */
+  /** The last event. `data`: that of the last `show` that had some. `left`: the titles of steps whose undo failed. */
   | {
       readonly type: 'result'
       readonly command: string

@@ -101,8 +101,21 @@ export interface Arg<T = unknown> {
 export interface OpenScope extends AsyncDisposable {
   /** Returns what the scope adds to a step's context; called once a step. */
   context(common: TaskContext): object
+  /** Called once the steps of a run have ended, and were undone if one failed; not in a dry run. Resolves to warnings, and never rejects. */
+  ended?(outcome: RunOutcome): Promise<readonly string[]>
   /** The traffic so far, also after it was closed; undefined or missing without a connection. */
   traffic?(): Traffic | undefined
+}
+
+/** How the steps of a run ended. */
+export interface RunOutcome {
+  readonly ok: boolean
+  /** The steps that were undone. */
+  readonly undone: readonly AnyTask[]
+  /** Milliseconds. */
+  readonly ms: number
+  /** Why it failed, without secrets. */
+  readonly error?: { readonly code: string; readonly message: string } | undefined
 }
 
 /** The traffic with another machine. Each number only grows. */
@@ -187,7 +200,7 @@ export interface Task<In, Out> {
   readonly secrets?: boolean
   /** Whether it changes its host; a destination that has to be confirmed asks first. A task that needs such a task needs not say it. */
   readonly changes?: boolean | ((values: Readonly<Record<string, unknown>>) => boolean)
-  when?(values: object): boolean
+  when?(values: object, source?: { readonly folder: string }): boolean
   run?(context: object): unknown
   undo?(context: object): unknown
 }

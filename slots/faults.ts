@@ -81,6 +81,17 @@ export const slotFaults = catalogue({
     message: d => `The destinations ${d.names.join(' and ')} would both use ${d.what} on ${d.host}.`,
     hint: d => d.hint,
   }),
+  HOOK_FAILED: fault<{ path: string; code: number | null; output: string }>({
+    exitCode: 1,
+    message: d => `The hook ${d.path} ${d.code === null ? 'was ended by a signal' : `exited with ${d.code}`}.`,
+    hint: d => `Correct what it checks, or ${d.path} itself. \`--skip-hooks\` runs the command without hooks.`,
+    detail: d => d.output || undefined,
+  }),
+  HOOK_NOT_EXECUTABLE: fault<{ path: string }>({
+    exitCode: 1,
+    message: d => `The hook ${d.path} is not executable.`,
+    hint: d => `Run \`chmod +x ${d.path}\`.`,
+  }),
   LOCK_LOST: fault<{ host: string; ttl: number }>({
     exitCode: 1,
     message: d => `This run lost its lock on ${d.host}: no heartbeat arrived for ${d.ttl} s, or the connection broke.`,

@@ -5,6 +5,7 @@ import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, Slot } from '../slots/contracts.ts'
 import type { Deps } from '../slots/deps.ts'
 import type { Environment } from '../slots/environment/environment.ts'
+import type { RunFacts, Told } from '../slots/facts.ts'
 import type { LockWait } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Readings } from '../slots/state/readings.ts'
@@ -17,6 +18,10 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   /** The probes of a promote; undefined if the project has turned them off. */
   readonly probe: Probing | undefined
   readonly lock: RunLock
+  /** What the run knows so far. */
+  facts(): RunFacts
+  /** Adds to what the run knows, for hooks and notifications. */
+  tell(told: Told): void
   /** The account that the Taskfile logs in as, if `--login` replaces it in this run; else undefined. */
   taskfileUser(): Promise<string | undefined>
   /** Reads which slot is live from the router, the public answer and the records. Returns what was read while taking the lock, if nothing was changed since. */

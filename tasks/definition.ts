@@ -16,6 +16,7 @@ import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts
 import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
 import { healthRules } from '../slots/health/health.ts'
 import type { HealthCheck } from '../slots/model.ts'
+import type { Notifier } from '../slots/notify/notifier.ts'
 import { type ProbeSetting, probeRules } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules } from '../slots/slot.ts'
 
@@ -49,6 +50,13 @@ export interface ProjectDefinition<
    * @example [file('.env.production'), onePassword({ item: 'life' }), fromProcess(['RELEASE_TOKEN'])]
    */
   readonly env?: EnvironmentEntry | readonly EnvironmentEntry[]
+  /**
+   * Who is told how a deploy, a promote, a rollback or a restart ended. Takes at most five seconds, and never makes a command fail.
+   *
+   * @default nobody
+   * @example [slack({ url: env.SLACK_URL })]
+   */
+  readonly notify?: readonly Notifier[]
   readonly health?: HealthCheck
   /** How a promote probes the site during the switch; `false` turns that off. @default the health path, 40 requests per second of each kind */
   readonly probe?: ProbeSetting | false
@@ -71,6 +79,9 @@ const pluginOf = <T>(kind: Exclude<Plugin<T>['kind'], undefined>, examples: stri
 
 const isPlugin = (value: unknown): value is Plugin<unknown> =>
   typeof value === 'object' && value !== null && 'create' in value && typeof value.create === 'function'
+
+const isNotifier = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'send' in value && typeof value.send === 'function'
 
 const ENVIRONMENT =
   'the name of a file, `{ file, plain: [...] }` with the names of variables that are not secret, a source such as `fromProcess([...])`, or a list of these'
@@ -107,6 +118,7 @@ export const OPTIONS: Fields<AnyDefinition> = {
   root: optional(text),
   shared: optional(list(text)),
   env: optional(environment),
+  notify: optional(list(thing<Notifier>('a notifier, such as `slack({ url })`', isNotifier))),
   health: optional(healthRules),
   probe: optional(either(oneOf(false), probeRules, 'an object with its options, or false')),
 }

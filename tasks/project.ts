@@ -24,6 +24,7 @@ import { projectConfig } from './config.ts'
 import type { Context } from './context.ts'
 import type { AnyDefinition, EnvironmentEntry, ProjectDefinition } from './definition.ts'
 import { type DestinationOptions, type Destinations, type OptionOf, type Resolved, resolved } from './destinations.ts'
+import { eventOf } from './notification.ts'
 import { openSession, type Project } from './session.ts'
 import { standardTasks } from './standard-tasks.ts'
 
@@ -82,6 +83,7 @@ function create<Name extends string, B, R, U>({ definition, destination }: Resol
     probe,
     health: definition.health,
     destination: destination?.name,
+    notify: definition.notify ?? [],
   }
   const scope: Scope = {
     ...scopeOf(project, env, () => tasks),
@@ -109,7 +111,10 @@ function scopeOf<S extends string>(
   return {
     name: app,
     tasks,
-    secrets: async folder => secrets(await knownValues(env, readingIn(folder, new AbortController().signal))),
+    secrets: async folder => [
+      ...secrets(await knownValues(env, readingIn(folder, new AbortController().signal))),
+      ...project.notify.flatMap(({ secrets }) => secrets),
+    ],
     async open(run) {
       const { setup, upload, config, remove } = tasks()
       const lenient = run.tasks.every(task => task === config)
@@ -117,6 +122,7 @@ function scopeOf<S extends string>(
       const read = await readSources(env, readingIn(run.folder, run.signal), { needed, lenient })
       run.hide(secrets(read))
       run.hide(secretsIn(healthOf(project.health).headers))
+      run.hide(project.notify.flatMap(({ secrets }) => secrets))
       const { login } = run.tasks.some(task => task === setup || task === remove) ? run.values : {}
       const uploads = run.tasks.includes(upload)
       return openSession(project, {
@@ -130,6 +136,7 @@ function scopeOf<S extends string>(
         config: created => projectConfig(project, created, read),
         login: typeof login === 'string' ? login : undefined,
         uploads,
+        event: eventOf(run.tasks),
       })
     },
   }

@@ -6,6 +6,7 @@ import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
 import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
+import type { RunFacts } from '../slots/facts.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { healthOf } from '../slots/health/health.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
@@ -14,11 +15,14 @@ import { fenceOf } from '../slots/lock/fence.ts'
 import { type Lock, type LockWait, takeLock, underLock } from '../slots/lock/lock.ts'
 import { unlessClosed } from '../slots/lock/maintenance.ts'
 import type { Deploy, HealthCheck } from '../slots/model.ts'
+import { type Notification, type Notifier, notifyAll } from '../slots/notify/notifier.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import type { Slots } from '../slots/slot.ts'
 import { type Readings, readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
+import { notificationOf } from './notification.ts'
+import { beginsWithHook } from './steps/hook.ts'
 
 /** The project definition of a Taskfile, validated and with defaults. */
 export interface Project<S extends string> {
@@ -33,6 +37,7 @@ export interface Project<S extends string> {
   readonly router: Plugin<Router>
   readonly health: HealthCheck | undefined
   readonly probe: Probing | undefined
+  readonly notify: readonly Notifier[]
 }
 
 /** The plugins that tell about themselves without contacting a host, with the context that they were created with. */
@@ -51,6 +56,8 @@ export interface SessionSetting extends RunSetting {
   readonly login: string | undefined
   /** The run uploads a release, so the connection is opened while the build is running. */
   readonly uploads: boolean
+  /** What notifications are sent about, if anything. */
+  readonly event: Notification['event'] | undefined
 }
 
 export async function openSession<S extends string>(project: Project<S>, run: SessionSetting): Promise<OpenScope> {
@@ -64,7 +71,11 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const lock = runLock(ofTaskfile.name, layout, deploy, run)
   const setting = { ...run, guard: lock.guard }
   const realHost = await transport.open(setting)
-  if (run.uploads) realHost.connect?.()
+  // A hook may still refuse the run before anything is contacted.
+  if (run.uploads && !beginsWithHook(run.tasks)) realHost.connect?.()
+  const { destination, notify } = project
+  const { id, by } = deploy
+  let facts: RunFacts = { app, host: ofTaskfile.name, destination, command: run.command, deploy: id, by }
 
   const context = (task: TaskContext): Context<S> => {
     const host = task.dryRun ? dryHost(realHost, task.log) : loggingCopies(realHost, task.log)
@@ -87,6 +98,10 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       deploy,
       lock: { take: async wait => (task.dryRun ? undefined : lock.take(realHost, reading, wait)) },
       taskfileUser: async () => (transport === ofTaskfile ? undefined : (await ofTaskfile.open(setting)).account()),
+      facts: () => facts,
+      tell(told) {
+        facts = { ...facts, ...told }
+      },
       readings: async () => (await lock.prefetched()) ?? host.query(reading),
       variables,
       environment: (slot: Slot) => environmentFile(variables(slot)),
@@ -100,11 +115,13 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const build = (host: Host, plugin: PluginContext): Promise<Artifact> => {
     const create = (changes: Partial<PluginContext>) => project.build.create({ ...plugin, ...changes }).build()
     if (!run.uploads) return create({})
+    host.connect?.()
     return unlessClosed({ host, layout, signal: plugin.signal }, signal => create({ signal, $: plugin.$({ signal }) }))
   }
 
   return {
     context,
+    ended: outcome => (run.event ? notifyAll(notify, notificationOf(run.event, facts, outcome)) : Promise.resolve([])),
     traffic: () => realHost.traffic?.(),
     // Closing the connection also releases the lock.
     [Symbol.asyncDispose]: () => realHost[Symbol.asyncDispose](),

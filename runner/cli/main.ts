@@ -217,7 +217,7 @@ async function perform(
   { taskfile: { file, folder, files, commands }, captured, hidden, begin }: PerformDeps,
 ): Promise<number> {
   const values = commandLine(argv, whole)
-  const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values) !== false) }
+  const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values, { folder }) !== false) }
   const destinations = assertDestination(scopesOf(plan.steps.map(({ task }) => task)), plan.command)
   const last = plan.steps.at(-1)
   if (globals.json && last?.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })

@@ -82,6 +82,7 @@ export async function run(setting: Run): Promise<number> {
   let patience = grace
   let halt: { readonly error: unknown } | undefined
   let exit = 0
+  let problem: { readonly code: string; readonly message: string } | undefined
   let data: unknown
 
   const confirm = confirming(renderer, redactor)
@@ -96,7 +97,7 @@ export async function run(setting: Run): Promise<number> {
     confirm: confirm(forward.signal),
   })
   const emit = (event: RunEvent) => {
-    if (event.type === 'show') data = event.data
+    if (event.type === 'show' && event.data !== undefined) data = event.data
     emitRedacted(event)
   }
   const contextFor = (step: Step, { signal }: AbortController) =>
@@ -116,7 +117,11 @@ export async function run(setting: Run): Promise<number> {
 
   const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
     const reported = report(error, source)
-    if (during === 'run') exit = reported.exitCode
+    if (during === 'run') {
+      exit = reported.exitCode
+      const message = redactor.text(setting.names?.(reported.message) ?? reported.message)
+      problem = { code: reported.code, message }
+    }
     emit({ type: 'error', during, ...(step && { step: step.name }), ...reported })
   }
   const stop = (error: unknown) => {
@@ -228,6 +233,11 @@ export async function run(setting: Run): Promise<number> {
     if (steps.length > 0) await renderer.unwind(steps.map(({ name, title }) => ({ step: name, title })))
     for (const step of steps) await undo(step)
   }
+  const ms = () => Math.round(performance.now() - began)
+  if (!dryRun) {
+    const outcome = { ok, undone: undone.map(({ task }) => task), ms: ms(), error: problem }
+    for (const text of await scopes.ended(outcome)) emit({ type: 'show', text })
+  }
   phase = 'close'
   for (const error of await scopes.close(grace)) fail(error, 'close')
   for (const unlisten of listening) unlisten()
@@ -241,7 +251,7 @@ export async function run(setting: Run): Promise<number> {
     title: plan.title,
     ok: exit === 0,
     exitCode: exit,
-    ms: Math.round(performance.now() - began),
+    ms: ms(),
     dryRun,
     ...(setting.destination !== undefined && { destination: setting.destination }),
     undone: undone.map(({ title }) => title),

@@ -1,11 +1,13 @@
 /** The scopes of a run: each is opened once, on first use, and closed at the end. */
 
 import { withTimeout } from '../promises.ts'
-import type { OpenScope, RunSetting, Scope, Traffic } from '../task.ts'
+import type { OpenScope, RunOutcome, RunSetting, Scope, Traffic } from '../task.ts'
 import { sumOf } from '../traffic.ts'
 
 export interface Scopes {
   open(scope: Scope): Promise<OpenScope>
+  /** Tells all open scopes how the run ended. Resolves to their warnings. */
+  ended(outcome: RunOutcome): Promise<readonly string[]>
   /** The total of all scopes so far. */
   traffic(): Traffic | undefined
   /** Closes the scopes, newest first, each in at most `grace` ms. Resolves to the errors. */
@@ -25,6 +27,10 @@ export function scopesOf(setting: RunSetting): Scopes {
       const known = opened.get(scope) ?? open(scope)
       opened.set(scope, known)
       return known
+    },
+    async ended(outcome) {
+      const told = [...opened.values()].map(async opening => (await opening.catch(() => undefined))?.ended?.(outcome))
+      return (await Promise.all(told)).flatMap(warnings => warnings ?? [])
     },
     traffic: () => sumOf(meters.map(read => read())),
     async close(grace) {

@@ -1,11 +1,14 @@
 import { sinceLive } from '../../slots/git/pending.ts'
-import { planSwitch } from '../../slots/promote/switch.ts'
 import { recordIn } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
+import { announcing } from '../notification.ts'
 import type { Build } from '../steps/build.ts'
 import type { CheckIdle } from '../steps/check-idle.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import type { Supply, Unless } from '../steps/find-release.ts'
+import { hook, withPromoteHooks } from '../steps/hook.ts'
+import { migrateIdle } from '../steps/migrate-idle.ts'
+import { planSwitch } from '../steps/plan-switch.ts'
 import type { Preflight } from '../steps/preflight.ts'
 import type { StartIdle } from '../steps/start-idle.ts'
 import type { MakeWay } from '../steps/stop-idle.ts'
@@ -27,28 +30,33 @@ interface Steps<S extends string> {
 }
 
 export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => {
-  const planned = deps.task('Plan the next step', {
-    needs: [steps.build, steps.detectLive, steps.checkIdle],
-    args: { promote: promoting },
-    async run({ promote, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
-      const record = recordIn(liveState, live)
-      const since = await sinceLive(context.folder, artifact?.revision, record)
-      const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
-      const next = promote
-        ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`
-        : `npx task promote ${idle.name}`
-      note([next, since].filter(Boolean).join('; '))
-      if (!promote && !dryRun)
-        show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
-      return { trafficSwitch }
-    },
-  })
+  const planned = announcing(
+    'deploy',
+    deps.task('Plan the next step', {
+      needs: [steps.build, steps.detectLive, steps.checkIdle],
+      args: { promote: promoting },
+      async run({ promote, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
+        const record = recordIn(liveState, live)
+        const since = await sinceLive(context.folder, artifact?.revision, record)
+        const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
+        const next = promote
+          ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`
+          : `npx task promote ${idle.name}`
+        note([next, since].filter(Boolean).join('; '))
+        if (!promote && !dryRun)
+          show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
+        return { trafficSwitch }
+      },
+    }),
+  )
   const switching = { ...switchTraffic(deps, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
   return deps.flow(
     'Deploy to the idle slot',
     [
+      hook(deps, 'pre-build'),
       steps.build,
       steps.findRelease,
+      hook(deps, 'pre-deploy'),
       steps.preflight,
       steps.upload,
       steps.takeLock,
@@ -57,14 +65,17 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
       steps.startIdle,
       steps.checkIdle,
       tidy(deps, steps.startIdle, steps.checkIdle),
+      migrateIdle(deps, steps.detectLive, steps.checkIdle),
       planned,
-      switching,
+      ...withPromoteHooks(deps, switching),
+      hook(deps, 'post-deploy'),
     ],
     {
       description:
         'Builds, checks the host, uploads, stops the idle slot, starts the new release in it, and waits until it is healthy.\n' +
-        'With --release it neither builds nor uploads: it starts a release that `releases` lists.',
-      examples: ['deploy', 'deploy --promote', 'deploy --release 0.1.1'],
+        'With --release it neither builds nor uploads: it starts a release that `releases` lists. --migrate runs the migrations of the new\n' +
+        'release when it is healthy; --promote then sends it the traffic.',
+      examples: ['deploy', 'deploy --migrate --promote', 'deploy --release 0.1.1'],
     },
   )
 }

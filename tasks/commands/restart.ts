@@ -1,10 +1,12 @@
 import { slotFaults } from '../../slots/faults.ts'
-import { planSwitch } from '../../slots/promote/switch.ts'
 import { recordIn } from '../../slots/state/readings.ts'
 import { releaseOnHost } from '../../slots/upload/source.ts'
 import type { TaskDeps } from '../context.ts'
+import { announcing } from '../notification.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import type { Supplied } from '../steps/find-release.ts'
+import { withPromoteHooks } from '../steps/hook.ts'
+import { planSwitch } from '../steps/plan-switch.ts'
 import { startOnHost } from '../steps/start-on-host.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
@@ -31,21 +33,24 @@ export const restart = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
   })
   const steps = startOnHost(deps, found, takeLock, detectLive)
   const [, , , checked] = steps
-  const planned = deps.task('Plan the switch', {
-    needs: [detectLive, found, checked],
-    async run({ releaseSource, replaced, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
-      note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
-      const { name } = releaseSource.release
-      const data = { release: name, from: live?.name, to: idle.name, replaced: replaced ?? null }
-      const back = `From ${idle.name}, \`npx task rollback\` returns to ${live?.name}: ${name} with the environment before this restart.`
-      const older = `\`npx task rollback ${replaced}\` starts ${replaced}, which ${idle.name} had before.`
-      show(replaced ? `${back} ${older}` : back, data)
-      return { trafficSwitch: dryRun ? undefined : await planSwitch(context, liveState, idle, healthy) }
-    },
-  })
+  const planned = announcing(
+    'restart',
+    deps.task('Plan the switch', {
+      needs: [detectLive, found, checked],
+      async run({ releaseSource, replaced, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
+        note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`)
+        const { name } = releaseSource.release
+        const data = { release: name, from: live?.name, to: idle.name, replaced: replaced ?? null }
+        const back = `From ${idle.name}, \`npx task rollback\` returns to ${live?.name}: ${name} with the environment before this restart.`
+        const older = `\`npx task rollback ${replaced}\` starts ${replaced}, which ${idle.name} had before.`
+        show(replaced ? `${back} ${older}` : back, data)
+        return { trafficSwitch: dryRun ? undefined : await planSwitch(context, liveState, idle, healthy) }
+      },
+    }),
+  )
   return deps.flow(
     'Restart the live release in the idle slot, and move the traffic there',
-    [takeLock, detectLive, found, ...steps, planned, switchTraffic(deps, planned)],
+    [takeLock, detectLive, found, ...steps, planned, ...withPromoteHooks(deps, switchTraffic(deps, planned))],
     {
       description:
         'Without downtime, for a changed environment: the idle slot gets the release that is live, with the present environment of the Taskfile.\n' +

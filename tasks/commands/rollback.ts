@@ -1,11 +1,13 @@
 import type { AnyTask, TaskContext } from '../../runner/task.ts'
 import type { Slot } from '../../slots/contracts.ts'
 import { explainDown, rollbackFault } from '../../slots/journal/story.ts'
-import { planSwitch } from '../../slots/promote/switch.ts'
 import { recordIn, slotRunning } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
+import { announcing } from '../notification.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { named, placedRelease, type Supplied, searchRelease, type Unless } from '../steps/find-release.ts'
+import { withPromoteHooks } from '../steps/hook.ts'
+import { planSwitch } from '../steps/plan-switch.ts'
 import { startOnHost } from '../steps/start-on-host.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
@@ -34,31 +36,35 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
   })
   const steps = startOnHost(deps, found, takeLock, detectLive, unlessItRuns)
   const [, , , checked] = steps
-  const planned = deps.task('Check that the slot is fit for traffic', {
-    needs: [takeLock, detectLive, found as Unless<typeof found>, checked as Unless<typeof checked>],
-    async run({ release, runsIn, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
-      const record = recordIn(liveState, idle)
-      if (!live || (!release && !record?.promoted))
-        throw await rollbackFault(context, idle.name, record, live !== undefined)
-      if (runsIn?.name === live.name) {
-        note('already live')
-        show(`${release?.name} is already live, in ${live.name}; nothing was touched.`)
-        return { trafficSwitch: undefined }
-      }
-      note(`${(release ?? record?.release)?.name} in ${idle.name}`)
-      if (release)
-        show(`No migrations are run: the database stays as ${recordIn(liveState, live)?.release.name} uses it.`)
-      // In a dry run the release was not started.
-      if (release && !runsIn && dryRun) return { trafficSwitch: undefined }
-      const trafficSwitch = await planSwitch(context, liveState, idle, healthy).catch(async (error: unknown) => {
-        throw await explainDown(context, idle.name, record, error)
-      })
-      return { trafficSwitch }
-    },
-  })
+  const planned = announcing(
+    'rollback',
+    deps.task('Check that the slot is fit for traffic', {
+      needs: [takeLock, detectLive, found as Unless<typeof found>, checked as Unless<typeof checked>],
+      async run({ release, runsIn, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
+        const record = recordIn(liveState, idle)
+        if (!live || (!release && !record?.promoted))
+          throw await rollbackFault(context, idle.name, record, live !== undefined)
+        if (runsIn?.name === live.name) {
+          note('already live')
+          context.tell({ moves: false })
+          show(`${release?.name} is already live, in ${live.name}; nothing was touched.`)
+          return { trafficSwitch: undefined }
+        }
+        note(`${(release ?? record?.release)?.name} in ${idle.name}`)
+        if (release)
+          show(`No migrations are run: the database stays as ${recordIn(liveState, live)?.release.name} uses it.`)
+        // In a dry run the release was not started.
+        if (release && !runsIn && dryRun) return { trafficSwitch: undefined }
+        const trafficSwitch = await planSwitch(context, liveState, idle, healthy).catch(async (error: unknown) => {
+          throw await explainDown(context, idle.name, record, error)
+        })
+        return { trafficSwitch }
+      },
+    }),
+  )
   return deps.flow(
     'Send the traffic back to the slot that was live before',
-    [takeLock, detectLive, found, ...steps, planned, switchTraffic(deps, planned)],
+    [takeLock, detectLive, found, ...steps, planned, ...withPromoteHooks(deps, switchTraffic(deps, planned))],
     {
       description:
         'A promote in the other direction, to a release that is still running. Nothing is stopped or started.\n' +

@@ -83,10 +83,12 @@ export const findRelease = <S extends string>({ task }: TaskDeps<S>): Supply =>
     description: 'Only with --release. A release that failed is refused without --force.',
     args: { release, force },
     when: named,
-    async run({ force, note, ...context }) {
+    async run({ force, note, tell, ...context }) {
       const { releaseSource, assertNotBad } = await context.host.query(searchRelease(context))
       if (!force) assertNotBad()
-      note(releaseSource.release.name)
-      return { release: releaseSource.release, releaseSource }
+      const { release, revision } = releaseSource
+      tell({ version: release.version, release: release.name, revision })
+      note(release.name)
+      return { release, releaseSource }
     },
   })

@@ -19,8 +19,9 @@ export const startIdle = <S extends string>(
   task(title, {
     needs: [supply, makeWay],
     secrets: true,
-    async run({ environment, releaseSource, idle, note, ...context }) {
+    async run({ environment, releaseSource, idle, note, tell, ...context }) {
       const { release, revision } = releaseSource
+      tell({ version: release.version, release: release.name, revision, slot: idle.name })
       const event = { event: 'deploy', slot: idle.name, release: release.name, revision } as const
       const {
         record: idleRecord,

@@ -186,6 +186,8 @@ describe('the global flags', () => {
         help: true,
         version: false,
         taskfile: undefined,
+        destination: undefined,
+        yes: false,
         json: true,
         verbose: false,
         dryRun: true,

@@ -1,0 +1,26 @@
+import { arg } from '../../runner/cli/args.ts'
+import { slotFaults } from '../../slots/faults.ts'
+import type { TaskDeps } from '../context.ts'
+import type { CheckIdle } from './check-idle.ts'
+import type { DetectLive } from './detect-live.ts'
+import { runMigrations } from './run-migrations.ts'
+
+const migrate = arg.flag('Run the migrations of the new release when it is healthy, before the traffic moves')
+
+/** The migrations of a deploy. If they fail, the deploy is undone: the idle slot is stopped, and the live slot stays as it was. */
+export const migrateIdle = <S extends string>(
+  { task }: TaskDeps<S>,
+  detectLive: DetectLive<S>,
+  checked: CheckIdle<S>,
+) => {
+  const step = task('Run the migrations of the new release', {
+    needs: [detectLive, checked],
+    args: { migrate },
+    async run({ idle, healthy, ...context }) {
+      if (!context.runtime.migrate) throw slotFaults.CANNOT({ verb: 'migrate' })
+      if (!healthy) return context.note('not run in a dry run')
+      await runMigrations({ ...context, dryRun: false }, idle, healthy, `${healthy.release.name} in ${idle.name}`)
+    },
+  })
+  return { ...step, when: (values: object) => 'migrate' in values && values.migrate === true }
+}
