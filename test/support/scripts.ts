@@ -190,6 +190,7 @@ export function samples(): Readonly<Record<string, Script>> {
 
     fence: fence(layout, deploy.id),
     holdLock: holdLock(layout, 5_000),
+    'holdLock of a destination': holdLock(layout, 0, 'staging'),
     underLock: underLock(layout, deploy),
     closedScript: closedScript(layout),
     append: append(layout, deploy, { event: 'deploy', slot: 'blue', result: 'done' }).script,

@@ -175,6 +175,31 @@ describe('the lock', () => {
     await expect(waiting).rejects.toThrowError('enough')
   })
 
+  it('is refused to another destination than that of its last owner, whose name the file keeps', async () => {
+    await using host = await here()
+    const to = (destination: string) => ({ ...newDeploy('ann@desk'), destination })
+    const first = await takeLock(host, at, to('staging'), 'deploy')
+    await expect(takeLock(host, at, to('production'), 'promote')).rejects.toThrowError(
+      fault('LOCK_TAKEN', /: deploy to staging \(/),
+    )
+    await first[Symbol.asyncDispose]()
+    const wait = { wait: 10_000 }
+    await expect(takeLock(host, at, to('production'), 'promote', wait)).rejects.toThrowError(
+      fault('DESTINATION_OTHER', /is that of the destination staging, not of production/),
+    )
+    expect(JSON.parse((await readFile(at.lock, 'utf8')).split('\n')[0] ?? '')).toMatchObject({ destination: 'staging' })
+    await using again = await takeLock(host, at, to('staging'), 'promote', wait)
+    again.check()
+  })
+
+  it('is granted to any destination after a run without one', async () => {
+    await using host = await here()
+    const first = await takeLock(host, at, newDeploy('ann@desk'), 'deploy')
+    await first[Symbol.asyncDispose]()
+    await using second = await takeLock(host, at, { ...me, destination: 'beta' }, 'deploy', { wait: 10_000 })
+    second.check()
+  })
+
   it('is refused while the host is closed for deploys, and granted after that', async () => {
     await using host = await here()
     await close(host, at, newDeploy('ann@desk'), 'new disks')

@@ -66,6 +66,15 @@ describe('the history table', () => {
     ])
   })
 
+  it('shows the destination once an entry has one', () => {
+    const lines = historyTable([entry({}), entry({ destination: 'staging' })]).split('\n')
+    expect(lines.map(line => line.slice(22, 44))).toEqual([
+      'destination  what    s',
+      '-            deploy  g',
+      'staging      deploy  g',
+    ])
+  })
+
   it('says so when the journal is empty', () => {
     expect(historyTable([])).toBe('The journal is empty.')
   })
