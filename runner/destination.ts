@@ -7,9 +7,9 @@ import { runnerFaults } from './faults.ts'
 import type { AnyTask, Scope, ScopeDestination } from './task.ts'
 
 /** The variable that names the destination where nobody types flags, such as in CI. */
-export const VARIABLE = 'TASK_DESTINATION'
+const VARIABLE = 'TASK_DESTINATION'
 
-export interface ChosenDestination {
+interface ChosenDestination {
   readonly name: string
   readonly by: '--destination' | typeof VARIABLE
 }

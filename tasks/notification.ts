@@ -12,7 +12,13 @@ export const announcing = <T extends AnyTask>(announces: Event, step: T): T => O
 export const eventOf = (tasks: readonly AnyTask[]): Event | undefined =>
   tasks.map(task => ('announces' in task ? (task.announces as Event) : undefined)).find(event => event !== undefined)
 
-export function notificationOf(event: Event, facts: RunFacts, { ok, undone, ms, error }: RunOutcome): Notification {
+/** `undefined` if there is nothing to tell: the slot was live already. */
+export function notificationOf(
+  event: Event,
+  facts: RunFacts,
+  { ok, undone, ms, error }: RunOutcome,
+): Notification | undefined {
+  if (ok && facts.moves === false) return undefined
   const result = ok ? 'done' : undone.length > 0 ? 'undone' : 'failed'
   return { ...facts, event, result, live: ok && facts.moves === true, ms, error }
 }

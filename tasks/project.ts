@@ -40,7 +40,7 @@ export type ProjectContext<S extends string, B, R, U> = Omit<Context<S>, 'router
 type NamesOf<S> = S extends unknown ? Extract<keyof S, string> : never
 
 /** The tasks of a project, and the functions that make further ones. */
-export type ProjectTasks<Name extends string, B, R, U> = ReturnType<typeof create<Name, B, R, U>>
+type ProjectTasks<Name extends string, B, R, U> = ReturnType<typeof create<Name, B, R, U>>
 
 /** A project with destinations: what all share, and what differs in each. Together they must be complete. */
 export function project<

@@ -121,7 +121,10 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
 
   return {
     context,
-    ended: outcome => (run.event ? notifyAll(notify, notificationOf(run.event, facts, outcome)) : Promise.resolve([])),
+    async ended(outcome) {
+      const notification = run.event && notificationOf(run.event, facts, outcome)
+      return notification ? notifyAll(notify, notification) : []
+    },
     traffic: () => realHost.traffic?.(),
     // Closing the connection also releases the lock.
     [Symbol.asyncDispose]: () => realHost[Symbol.asyncDispose](),

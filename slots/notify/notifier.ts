@@ -3,7 +3,7 @@ import type { Report } from '../../runner/events.ts'
 import type { RunFacts } from '../facts.ts'
 
 /** `undone`: it failed, and what it had changed was taken back, such as the traffic. */
-export type Result = 'done' | 'failed' | 'undone'
+type Result = 'done' | 'failed' | 'undone'
 
 /** What a notification is about. */
 export interface Notification extends RunFacts {

@@ -13,7 +13,7 @@ export type HookName = 'pre-build' | 'pre-deploy' | 'post-deploy' | 'pre-promote
 const FOLDER = '.task/hooks'
 const LAST_LINES = 20
 
-export const skipHooks = arg.flag('Do not run the executables in .task/hooks')
+const skipHooks = arg.flag('Do not run the executables in .task/hooks')
 
 interface HookContext extends TaskContext, Pick<Context<string>, 'folder' | 'facts'> {}
 
