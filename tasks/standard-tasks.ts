@@ -23,6 +23,7 @@ import { rollback } from './commands/rollback.ts'
 import { rpc } from './commands/rpc.ts'
 import { setup } from './commands/setup.ts'
 import { status } from './commands/status.ts'
+import { watch } from './commands/watch.ts'
 import type { TaskDeps } from './context.ts'
 import { build } from './steps/build.ts'
 import { checkIdle } from './steps/check-idle.ts'
@@ -76,6 +77,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     exec: exec(deps),
     rpc: rpc(deps),
     status: status(deps),
+    watch: watch(deps),
     config: config(deps),
     envDiff: envDiff(deps),
     doctor: doctor(deps),

@@ -24,7 +24,7 @@ const { tasks } = project({
     ${more}
   },
 })
-export const { setup, deploy, promote, rollback, status, history, remove } = tasks
+export const { setup, deploy, promote, status, history, watch } = tasks
 `
 
 let site: Site
@@ -86,6 +86,14 @@ it('the journal, status and their JSON say which destination it was', async () =
     data: { destination: 'staging', live: 'blue' },
   })
   expect((await site.host.exec('cat /srv/life/lock')).stdout).toContain('"destination":"production"')
+})
+
+it('watch shows both slots once, and ends when it is told to', async () => {
+  const output = await run(0, '0.1.0', 'watch', '-d', 'staging', '--every', '1s', '--for', '3s')
+  expect(output).toMatch(
+    /^blue {2}\| \d\d:\d\d:\d\d {2}live {2}0\.1\.0-\w{7} {2}running {2}healthy {2}\d+ connections? {2}process \d+, up /m,
+  )
+  expect(output.match(/^green \| .*idle {2}no release {2}stopped/gm)).toHaveLength(1)
 })
 
 it('the hook after each promote was told what had moved where', async () => {
