@@ -62,7 +62,7 @@ export { type GitOptions, git } from './plugins/source/git.ts'
 export { type TarballOptions, tarball } from './plugins/source/tarball.ts'
 export { arg } from './runner/cli/args.ts'
 export { catalogue, Fault, fault } from './runner/fault.ts'
-export { type AnyTask, type Arg, definer, type Shell, type Task, type TaskContext } from './runner/task.ts'
+export { type AnyTask, type Arg, type Around, definer, type Shell, type Task, type TaskContext } from './runner/task.ts'
 export type {
   Answer,
   Artifact,

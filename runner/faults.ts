@@ -177,6 +177,11 @@ export const runnerFaults = catalogue({
     message: d => `Need number ${d.position} of \`${d.title}\` is not a task.`,
     hint: () => 'Move it to a file of its own: it is used before it is defined, as when two files import each other.',
   }),
+  STEP_NOT_IN_FLOW: fault<{ flow: string; step: string; title: string }>({
+    exitCode: 2,
+    message: d => `\`${d.title}\` cannot be beside \`${d.step}\`, which is no step of \`${d.flow}\`.`,
+    hint: () => 'Name a step that the flow has; `--help` lists them.',
+  }),
   INTERACTIVE_NOT_LAST: fault<{ title: string; command: string }>({
     exitCode: 2,
     message: d => `\`${d.title}\` takes the terminal, so nothing can come after it in \`${d.command}\`.`,

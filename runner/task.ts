@@ -184,6 +184,8 @@ export interface Task<In, Out> {
   /** Command lines for `--help`, without the leading `npx task`. */
   readonly examples: readonly string[]
   readonly needs: readonly AnyTask[]
+  /** Of a flow: tasks around steps of other flows in it. */
+  readonly around?: Around
   readonly args: Readonly<Record<string, Arg>>
   /**
    * Takes the terminal, after the tree has ended, like a console. `'if there is one'`: only if the program was started in a terminal and without `--json`;
@@ -203,6 +205,24 @@ export interface Task<In, Out> {
   when?(values: object, source?: { readonly folder: string }): boolean
   run?(context: object): unknown
   undo?(context: object): unknown
+}
+
+/** Tasks beside steps that something else needs, each with that step. */
+export interface Around {
+  /**
+   * Tasks that run right before a step.
+   *
+   * @default none
+   * @example [[tasks.startIdle, warnTheTeam]]
+   */
+  readonly before?: readonly (readonly [step: AnyTask, own: AnyTask])[]
+  /**
+   * Tasks that run right after a step.
+   *
+   * @default none
+   * @example [[tasks.upload, uploadAssets]]
+   */
+  readonly after?: readonly (readonly [step: AnyTask, own: AnyTask])[]
 }
 
 export type Interactive = boolean | 'if there is one'
@@ -264,7 +284,7 @@ export interface Definer<C> {
   flow<const T extends readonly AnyTask[]>(
     title: string,
     tasks: T,
-    more?: { readonly description?: string; readonly examples?: readonly string[] },
+    more?: { readonly description?: string; readonly examples?: readonly string[] } & Around,
   ): Task<Simple<Wanted<T>>, Simple<Given<T>>>
 }
 
@@ -288,7 +308,11 @@ type More = Pick<Definition, 'description' | 'examples'>
 // A circular import leaves needs undefined; `planOf` reports those.
 const tasks = list<AnyTask>(thing('a task', value => value === undefined || isTask(value)))
 const more = { description: optional(text), examples: optional(list(text)) }
-const FLOW = fields<Partial<More>>(more)
+const pair = thing<readonly [AnyTask, AnyTask]>(
+  'a pair of tasks, such as `[tasks.upload, uploadAssets]`',
+  value => Array.isArray(value) && value.length === 2 && value.every(isTask),
+)
+const FLOW = fields<Partial<More> & Around>({ ...more, before: optional(list(pair)), after: optional(list(pair)) })
 const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
   ...more,
   needs: optional(tasks),
@@ -322,11 +346,12 @@ export function definer<C = {}>(scope?: Scope): Definer<C> {
       checked(`task(${JSON.stringify(checked('task()', TITLE, title))})`, TASK, definition)
       return create('task', title, definition)
     },
-    flow(title, needs, more = {}) {
+    flow(title, needs, { before, after, ...more } = {}) {
       const name = `flow(${JSON.stringify(checked('flow()', TITLE, title))})`
       checked(name, tasks, needs)
-      checked(name, FLOW, more)
-      return create('flow', title, { ...more, needs })
+      checked(name, FLOW, { ...more, before, after } as Partial<More> & Around)
+      const around: Around = { ...(before && { before }), ...(after && { after }) }
+      return create('flow', title, { ...more, needs, ...((before || after) && { around }) })
     },
   }
 }

@@ -65,6 +65,8 @@ const isDivided = (definition: object): definition is Divided => 'destinations' 
 export interface Resolved {
   readonly definition: AnyDefinition
   readonly destination: ScopeDestination | undefined
+  /** The variables of the other destinations, whose files any task may print. */
+  readonly otherEnvironments: readonly AnyDefinition['env'][]
 }
 
 /** The same options, each of which a destination or the shared part may lack. */
@@ -82,7 +84,11 @@ const DIVIDED = fields<Divided>({
 /** Chooses the destination, if there are any, and checks that its definition is complete. */
 export function resolved(definition: object): Resolved {
   if (!isDivided(definition))
-    return { definition: checked('project()', RULES, definition as AnyDefinition), destination: undefined }
+    return {
+      definition: checked('project()', RULES, definition as AnyDefinition),
+      destination: undefined,
+      otherEnvironments: [],
+    }
   const names = Object.keys(checked('project()', DIVIDED, definition).destinations)
   checked('project()', { check: ({ default: name }: Divided) => defaultProblem(name, names) }, definition)
   return resolveDestination(definition, (name, merged) =>
@@ -122,7 +128,11 @@ function resolveDestination(
   const definition = definitions.get(name ?? '') ?? first
   if (!definition) throw new TypeError('a project with destinations has at least one')
   const confirm = destinations[name ?? '']?.confirm ?? name === 'production'
-  return { definition, destination: { names, name, confirm, host: definition.host.name } }
+  return {
+    definition,
+    destination: { names, name, confirm, host: definition.host.name },
+    otherEnvironments: [...definitions.values()].flatMap(other => (other === definition ? [] : [other.env])),
+  }
 }
 
 /** Without options that are undefined, as `env.NAME` may be. */

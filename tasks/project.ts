@@ -66,7 +66,7 @@ export function project(
   return create(resolved(definition))
 }
 
-function create<Name extends string, B, R, U>({ definition, destination }: Resolved) {
+function create<Name extends string, B, R, U>({ definition, destination, otherEnvironments }: Resolved) {
   const app = validateName('app', definition.app)
   const folders = layout(validateName('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
   const slots = slotsOf<Name>(definition.slots as Record<Name, SlotSpec>)
@@ -86,7 +86,7 @@ function create<Name extends string, B, R, U>({ definition, destination }: Resol
     notify: definition.notify ?? [],
   }
   const scope: Scope = {
-    ...scopeOf(project, env, () => tasks),
+    ...scopeOf(project, env, otherEnvironments.map(sourcesOf), () => tasks),
     ...(destination && { destination }),
   }
 
@@ -99,22 +99,25 @@ function create<Name extends string, B, R, U>({ definition, destination }: Resol
 function scopeOf<S extends string>(
   project: Project<S>,
   env: readonly EnvironmentSource[],
+  others: readonly (readonly EnvironmentSource[])[],
   tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'remove', AnyTask>>,
 ): Scope {
   const { app, host, layout, slots, build, runtime, router } = project
   const known = [app, layout.root, host.name, host.name.replace(/^.*@/, ''), ...slots.names]
   const visible = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
-  const plain = env.flatMap(source => source.plain)
-  const secrets = (read: readonly ReadSource[]) =>
-    read.flatMap(({ values = {} }) => secretsOf(values, { plain, known: [...known, ...visible] }))
+  const secrets = (read: readonly ReadSource[]) => {
+    const plain = read.flatMap(({ source }) => source.plain)
+    return read.flatMap(({ values = {} }) => secretsOf(values, { plain, known: [...known, ...visible] }))
+  }
   const readingIn = (folder: string, signal: AbortSignal) => ({ folder, signal, env: process.env })
   return {
     name: app,
     tasks,
-    secrets: async folder => [
-      ...secrets(await knownValues(env, readingIn(folder, new AbortController().signal))),
-      ...project.notify.flatMap(({ secrets }) => secrets),
-    ],
+    async secrets(folder) {
+      const reading = readingIn(folder, new AbortController().signal)
+      const read = await Promise.all([env, ...others].map(sources => knownValues(sources, reading)))
+      return [...read.flatMap(secrets), ...project.notify.flatMap(({ secrets }) => secrets)]
+    },
     async open(run) {
       const { setup, upload, config, remove } = tasks()
       const lenient = run.tasks.every(task => task === config)

@@ -1,7 +1,7 @@
 /** The tasks of a command in the order in which they run. */
 import { kebab } from '../cli/commands-of.ts'
 import { runnerFaults } from '../faults.ts'
-import type { AnyTask, Arg } from '../task.ts'
+import type { AnyTask, Arg, Around } from '../task.ts'
 
 /** A task of a plan. */
 export interface Step {
@@ -30,7 +30,7 @@ export interface Plan {
  * themselves.
  *
  * @param terminal whether a step that takes the terminal if there is one gets it
- * @throws CYCLE, NEED_UNDEFINED, INTERACTIVE_NOT_LAST, ARGUMENT_CLASH
+ * @throws CYCLE, NEED_UNDEFINED, STEP_NOT_IN_FLOW, INTERACTIVE_NOT_LAST, ARGUMENT_CLASH
  */
 export function planOf(
   command: string,
@@ -58,25 +58,51 @@ export function planOf(
   return { command, title: task.title, task, steps, args: argsOf(command, [task, ...tasks]) }
 }
 
-/** All tasks, needs first. @throws CYCLE, NEED_UNDEFINED */
+/** All tasks, needs first, with those around them. @throws CYCLE, NEED_UNDEFINED, STEP_NOT_IN_FLOW */
 function sorted(root: AnyTask): AnyTask[] {
   const done = new Set<AnyTask>()
   const path: AnyTask[] = []
+  const { before, after } = around(root)
+  const own = (pairs: Pairs, task: AnyTask) => pairs.filter(([step]) => step === task).map(([, own]) => own)
   const visit = (task: AnyTask) => {
     if (done.has(task)) return
     if (path.includes(task))
       throw runnerFaults.CYCLE({ titles: [...path.slice(path.indexOf(task)), task].map(({ title }) => title) })
     path.push(task)
+    // What is before a flow is before its first step.
+    if (task.kind === 'flow') own(before, task).forEach(visit)
     const needs: readonly (AnyTask | undefined)[] = task.needs
     for (const [i, need] of needs.entries()) {
       if (!need) throw runnerFaults.NEED_UNDEFINED({ title: task.title, position: i + 1 })
       visit(need)
     }
+    if (task.kind === 'task') own(before, task).forEach(visit)
     path.pop()
     done.add(task)
+    own(after, task).forEach(visit)
   }
   visit(root)
+  for (const [step, { title }] of [...before, ...after])
+    if (!done.has(step)) throw runnerFaults.STEP_NOT_IN_FLOW({ flow: root.title, step: step.title, title })
   return [...done]
+}
+
+type Pairs = NonNullable<Around['before']>
+
+/** The tasks around steps, of all flows that the root needs. */
+function around(root: AnyTask): { readonly before: Pairs; readonly after: Pairs } {
+  const visited = new Set<AnyTask>()
+  const visit = (task: AnyTask | undefined) => {
+    if (!task || visited.has(task)) return
+    visited.add(task)
+    task.needs.forEach(visit)
+  }
+  visit(root)
+  const flows = [...visited]
+  return {
+    before: flows.flatMap(flow => flow.around?.before ?? []),
+    after: flows.flatMap(flow => flow.around?.after ?? []),
+  }
 }
 
 function naming(names: ReadonlyMap<string, AnyTask>): (task: AnyTask) => string {

@@ -21,6 +21,7 @@ export function scopesOf(tasks: Iterable<AnyTask>): Set<Scope> {
     if (!task || visited.has(task)) return
     visited.add(task)
     task.needs.forEach(visit)
+    for (const [, own] of [...(task.around?.before ?? []), ...(task.around?.after ?? [])]) visit(own)
   }
   for (const task of tasks) visit(task)
   return new Set([...visited].flatMap(({ scope }) => scope ?? []))

@@ -23,6 +23,7 @@ const { tasks, task } = project({
 export const { config, status, promote } = tasks
 export const touch = task('Change something', { changes: true, run: ({ destination, note }) => note(\`changed \${destination}\`) })
 export const look = task('Look at something', { run: ({ destination, show }) => show(\`\${destination}: npx task promote green\`) })
+export const leak = task('Print the files', { run: ({ show }) => show('sesame-of-staging sesame-of-production') })
 `
 
 let program: Program
@@ -228,4 +229,10 @@ it('Tab completes the flag and the names of the destinations', async () => {
   expect(await words('status', '-d', '')).toEqual(['staging', 'production', ''])
   expect(await words('-d', '')).toEqual(['staging', 'production', ''])
   expect(await words('status', '--destination=')).toEqual(['--destination=staging', '--destination=production', ''])
+})
+
+it('the secrets of all destinations are redacted, because a task may print their files', async () => {
+  await using project = await projectOf(taskfile())
+  const { stdout } = await project.run(['leak', '-d', 'staging'])
+  expect(stdout).toContain('[hidden] [hidden]')
 })

@@ -22,6 +22,37 @@ describe('a plan', () => {
     expect(titles(titled('d', inner))).toEqual(['c', 'a', 'd'])
   })
 
+  it('puts tasks of a flow before and after steps of another flow in it, with what they need', () => {
+    const [a, b, x, y] = [titled('a'), titled('b'), titled('x'), titled('y')]
+    const inner = flow('inner', [a, b])
+    const own = titled('own', x)
+    const outer = flow('outer', [inner, y], { before: [[b, own]], after: [[b, titled('later', a)]] })
+    expect(titles(outer)).toEqual(['a', 'x', 'own', 'b', 'later', 'y'])
+    expect(titles(flow('all', [titled('first'), outer]))).toEqual(['first', 'a', 'x', 'own', 'b', 'later', 'y'])
+    expect(titles(flow('whole', [inner], { before: [[inner, x]], after: [[inner, y]] }))).toEqual(['x', 'a', 'b', 'y'])
+    expect(titles(inner)).toEqual(['a', 'b'])
+  })
+
+  it('has the arguments of tasks that a flow puts beside steps', () => {
+    const a = titled('a')
+    const own = task('own', { args: { loud: arg.flag('x') }, run: () => undefined })
+    expect([...planOf('it', flow('f', [a], { before: [[a, own]] })).args.keys()]).toEqual(['loud'])
+  })
+
+  it('refuses a task beside a step that the flow has not, and one that needs what it should precede', () => {
+    const [a, b] = [titled('a'), titled('b')]
+    expect(() => planOf('it', flow('f', [a], { after: [[b, titled('own')]] }))).toThrow(
+      expect.objectContaining({
+        code: 'STEP_NOT_IN_FLOW',
+        exitCode: 2,
+        message: '`own` cannot be beside `b`, which is no step of `f`.',
+      }),
+    )
+    expect(() => planOf('it', flow('f', [a], { before: [[a, titled('own', a)]] }))).toThrow(
+      expect.objectContaining({ code: 'CYCLE' }),
+    )
+  })
+
   it('includes in the reach of a step all tasks that it needs, but not those of other steps', () => {
     const a = titled('a')
     const b = titled('b', flow('f', [a]))
