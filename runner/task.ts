@@ -346,12 +346,12 @@ export function definer<C = {}>(scope?: Scope): Definer<C> {
       checked(`task(${JSON.stringify(checked('task()', TITLE, title))})`, TASK, definition)
       return create('task', title, definition)
     },
-    flow(title, needs, { before, after, ...more } = {}) {
+    flow(title, needs, more = {}) {
       const name = `flow(${JSON.stringify(checked('flow()', TITLE, title))})`
       checked(name, tasks, needs)
-      checked(name, FLOW, { ...more, before, after } as Partial<More> & Around)
+      const { before, after, ...rest } = checked<Partial<More> & Around>(name, FLOW, more)
       const around: Around = { ...(before && { before }), ...(after && { after }) }
-      return create('flow', title, { ...more, needs, ...((before || after) && { around }) })
+      return create('flow', title, { ...rest, needs, ...((before || after) && { around }) })
     },
   }
 }

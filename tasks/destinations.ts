@@ -60,7 +60,8 @@ interface Divided extends Partial<AnyDefinition> {
   readonly default?: string
 }
 
-const isDivided = (definition: object): definition is Divided => 'destinations' in definition
+const isDivided = (definition: unknown): definition is Divided =>
+  typeof definition === 'object' && definition !== null && 'destinations' in definition
 
 export interface Resolved {
   readonly definition: AnyDefinition
@@ -82,7 +83,7 @@ const DIVIDED = fields<Divided>({
 })
 
 /** Chooses the destination, if there are any, and checks that its definition is complete. */
-export function resolved(definition: object): Resolved {
+export function resolved(definition: unknown): Resolved {
   if (!isDivided(definition))
     return {
       definition: checked('project()', RULES, definition as AnyDefinition),

@@ -15,7 +15,7 @@ import { beam, command, env, nginx, project, slack, ssh } from 'switchyard'
 const { tasks, flow, task } = project({
   app: 'life',
   host: ssh('web-1', { configFile: env.SSH_CONFIG }),
-  build: command({ run: 'touch built && echo postgres://life:sesame-of-db@db && exit 3', artifact: 'out' }),
+  build: command({ run: 'touch built && echo postgres://life:sesame-of-db@db && exit 3', artifact: 'out', version: '0.1.1' }),
   runtime: beam(),
   router: nginx({ site: 'life.example' }),
   env: '.env',

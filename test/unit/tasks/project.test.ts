@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -22,7 +22,7 @@ function fakeHost() {
 
 const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
 
-function made(env?: string) {
+function made(env?: string, folder = import.meta.dirname) {
   const { seen, transport } = fakeHost()
   const { tasks } = project({
     app: 'life',
@@ -34,13 +34,15 @@ function made(env?: string) {
     ...(env !== undefined && { env }),
   })
   const open = (command: string, root: AnyTask) => {
-    const steps = planOf(command, root).steps.map(({ task }) => task)
+    const steps = planOf(command, root)
+      .steps.map(({ task }) => task)
+      .filter(task => task.when?.({}, { folder }) !== false)
     return steps[0]?.scope?.open({
       command,
       signal: new AbortController().signal,
       dryRun: false,
       tasks: steps,
-      folder: import.meta.dirname,
+      folder,
       values: {},
       hide: () => undefined,
       confirm: async () => false,
@@ -55,6 +57,16 @@ it('a project connects early when a command builds and uploads', async () => {
     await open(name, tasks[name])
     expect(seen.connected).toBe(1)
   }
+})
+
+it('a project does not connect early if a hook may stop the command before it builds', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'project-'))
+  await mkdir(join(folder, '.task/hooks'), { recursive: true })
+  await writeFile(join(folder, '.task/hooks/pre-build'), '#!/bin/sh\n')
+  const { seen, tasks, open } = made(undefined, folder)
+  await open('deploy', tasks.deploy)
+  expect(seen.connected).toBe(0)
+  await rm(folder, { recursive: true })
 })
 
 it('a project does not connect for a build alone, nor early for other commands', async () => {
