@@ -4,7 +4,6 @@ import { catalogue, fault } from '../runner/fault.ts'
 import type { Release } from './contracts.ts'
 import { describeReadings } from './format.ts'
 import { describeAnswer, type FailedCheck, healthDetail, healthHint, healthMessage } from './health/format.ts'
-import type { Layout } from './layout.ts'
 import type { Check, JournalEntry, LockOwner, Maintenance } from './model.ts'
 
 /** Does not suggest ending the process: it may be somebody else's live application. */
@@ -70,11 +69,11 @@ export const slotFaults = catalogue({
     hint: () =>
       'Run the command again later, or with `--lock-wait 5m`. A run that was killed or cut off loses the lock by itself.',
   }),
-  DESTINATION_OTHER: fault<{ host: string; layout: Layout; ours: string; theirs: string }>({
+  DESTINATION_OTHER: fault<{ host: string; root: string; lock: string; ours: string; theirs: string }>({
     exitCode: 3,
-    message: d => `${d.layout.root} on ${d.host} is that of the destination ${d.theirs}, not of ${d.ours}.`,
+    message: d => `${d.root} on ${d.host} is that of the destination ${d.theirs}, not of ${d.ours}.`,
     hint: d =>
-      `Give ${d.ours} another \`app\` or \`root\` in the Taskfile. If ${d.theirs} is called ${d.ours} now, empty ${d.layout.lock} on the host. Nothing was changed.`,
+      `Give ${d.ours} another \`app\` or \`root\` in the Taskfile. If ${d.theirs} is called ${d.ours} now, empty ${d.lock} on the host. Nothing was changed.`,
   }),
   DESTINATIONS_CLASH: fault<{ names: readonly [string, string]; host: string; what: string; hint: string }>({
     exitCode: 2,

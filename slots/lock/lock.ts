@@ -84,7 +84,7 @@ export async function takeLock(
     if (result === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(text) })
     if (result === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(text) })
     if (result === 'other')
-      throw slotFaults.DESTINATION_OTHER({ host: host.name, layout, ours: destination ?? '', theirs: text })
+      throw slotFaults.DESTINATION_OTHER({ host: host.name, ...layout, ours: destination ?? '', theirs: text })
     if (result === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
     await host.query(assertSetUp(layout))
     throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })

@@ -40,6 +40,8 @@ export interface Evidence {
   readonly clock: { readonly began: number; readonly ended: number }
   /** The id of this run. */
   readonly deploy: string
+  /** Of this run, and the lock file that names that of the last run. */
+  readonly destination?: { readonly name: string; readonly lock: string } | undefined
   /** What will be uploaded; undefined for `doctor`. */
   readonly load?: { readonly space: DiskUsage | undefined } | undefined
 }
@@ -65,6 +67,8 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
   // The sudo check comes first then: its hint covers all refused commands, the router's check only knows its own.
   const refused = sudo.result === 'fail' && router !== undefined && /SUDO_REFUSED$/.test(router.code)
   const checks = [
+    // First, because with the files of another destination most other checks fail too.
+    ...otherDestination(evidence),
     mountCheck(inspection.mounts),
     ...(refused ? [sudo] : []),
     // Before the live slot: that check fails if the router is down, and the cause should come first.
@@ -90,6 +94,13 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
   )
   const message = `${busy.by} has held it since ${busy.since}: ${busy.doing} (${busy.deploy})`
   return [...calm, bad('warn', 'lock', message, 'Wait until that run has ended, or use --lock-wait.')]
+}
+
+function otherDestination({ host, root, destination, inspection: { last } }: Evidence): Check[] {
+  const theirs = last?.destination
+  if (destination === undefined || theirs === undefined || theirs === destination.name) return []
+  const { name: ours, lock } = destination
+  return [failed('destination', slotFaults.DESTINATION_OTHER({ host, root, lock, ours, theirs }))]
 }
 
 function routerChecks({ router, warned = [] }: Evidence): Check[] {

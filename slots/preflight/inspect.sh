@@ -31,6 +31,7 @@ echo '@@ environments'; for file in "${environments[@]}"; do
   if [ -e "$file" ] && [ "$(stat -c %a "$file")" != 600 ] || [ -e "$file" ] && ! [ -r "$file" ]; then printf '%s\n' "$file"; fi
 done
 echo '@@ busy'; if [ -s "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/locks; then cat "$lock"; fi
+echo '@@ last'; if [ -s "$lock" ]; then sed -n 1p "$lock"; fi
 echo '@@ closed'; closed
 echo '@@ there'; if [ -e "$record" ]; then echo yes; fi
 unmeasured

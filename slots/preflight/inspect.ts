@@ -32,6 +32,8 @@ export interface HostInspection {
   readonly environments: readonly string[]
   /** Who holds the lock now. */
   readonly busy: LockOwner | undefined
+  /** Who took the lock last, whether or not it is held. */
+  readonly last?: LockOwner | undefined
   /** Who closed the host for deploys. */
   readonly closed?: Maintenance | undefined
   /** Whether the release is already on the host. */
@@ -88,6 +90,7 @@ export function parseInspection(text: string): HostInspection {
     sudo: sudoAnswer(lines('sudo'), lines('denied')),
     environments: lines('environments'),
     busy: parseOwner(lines('busy').join('\n')),
+    last: parseOwner(lines('last').join('\n')),
     closed: parseClosed(lines('closed').join('\n')),
     uploaded: lines('there')[0] === 'yes',
     unmeasured: lines('unmeasured').join(', ') || undefined,

@@ -63,6 +63,7 @@ export async function preflight<S extends string>(deps: PreflightDeps<S>, load?:
     environment: caughtSync(() => slots.all.map(environment)).fault,
     clock: { began, ended: inspection.at },
     deploy: deploy.id,
+    destination: deploy.destination === undefined ? undefined : { name: deploy.destination, lock: deps.layout.lock },
     load: load && { space: await load.space },
   })
 }

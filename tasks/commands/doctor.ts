@@ -8,6 +8,7 @@ export const doctor = <S extends string>({ task }: TaskDeps<S>) =>
       'Checks which slot is live, the router, the files of setup, sudo, disk, ports, public listeners, environment and clock.\n' +
       'Exits with 3 if a check fails. --json prints the checks as data.',
     examples: ['doctor', 'doctor --json'],
+    secrets: true,
     async run({ note, show, ...context }) {
       const checks = await preflight(context)
       const count = (result: string) => checks.filter(check => check.result === result).length

@@ -20,6 +20,7 @@ export const preflight = <S extends string>({ task }: TaskDeps<S>, candidate: Ca
     description:
       'All checks of `doctor`, and the disk space for this artifact. If a check fails, only the journal has been written.',
     needs: [candidate],
+    secrets: true,
     args: { promote: promoting, force },
     run: ({ promote, force, ...context }) => check(context, promote && !force),
   })
@@ -29,6 +30,7 @@ export const preflightOnHost = <S extends string>({ task }: TaskDeps<S>, candida
   task(TITLE, {
     description: 'All checks of `doctor` that a deploy makes. If a check fails, only the journal has been written.',
     needs: [candidate],
+    secrets: true,
     run: context => check(context, false),
   })
 

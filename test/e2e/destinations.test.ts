@@ -33,12 +33,13 @@ const run = async (code: number, version: string, ...args: string[]) => {
   expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
   return ended.stdout + ended.stderr
 }
-/** The version that a site answers with, and the destination of the variables that its slot has. */
+/** The version that a site answers with, and the variable that its slots have. */
 const answer = async (name: string, app: string) => {
   const { stdout } = await site.host.exec(
-    `curl -s -H 'Host: ${name}' http://127.0.0.1/health; sed -n 's/^WHERE=//p' /srv/${app}/slots/*/env | sort -u`,
+    `curl -s -H 'Host: ${name}' http://127.0.0.1/health; echo; sed -n 's/^WHERE=//p' /srv/${app}/slots/*/env | sort -u`,
   )
-  return stdout.replace(/.*"version":"([^"]*)".*?\}/, '$1').trim()
+  const [body = '', ...where] = stdout.trim().split('\n')
+  return [JSON.parse(body).version, ...where]
 }
 
 beforeAll(async () => {
@@ -63,7 +64,7 @@ it('a deploy to staging that migrates and promotes leaves production as it was',
   const output = await run(0, '0.1.0', 'deploy', '-d', 'staging', '--migrate', '--promote')
   expect(output).toMatch(/ok: Run the migrations of the new release {2}0\.1\.0-\w{7} in blue/)
   expect(output.indexOf('Run the migrations of the new release')).toBeLessThan(output.indexOf('Move the traffic'))
-  expect(await answer('staging.life.example', 'life_staging')).toBe('0.1.0\n"in-staging"')
+  expect(await answer('staging.life.example', 'life_staging')).toEqual(['0.1.0', '"in-staging"'])
   expect(await run(0, '0.1.0', 'status', '-d', 'production')).toMatch(/^production: life-test$/m)
   expect((await site.host.exec('ls /srv/life/releases')).stdout).toBe('')
 })
@@ -73,8 +74,8 @@ it('a deploy to production names its destination in the next step and leaves sta
   expect(output).toContain('Next: npx task -d production promote blue')
   expect(await run(3, '0.1.1', 'promote', 'blue', '-d', 'production')).toContain('[DESTINATION_NOT_CONFIRMED]')
   await run(0, '0.1.1', 'promote', 'blue', '-d', 'production', '--yes')
-  expect(await answer('life.example', 'life')).toBe('0.1.1\n"in-production"')
-  expect(await answer('staging.life.example', 'life_staging')).toBe('0.1.0\n"in-staging"')
+  expect(await answer('life.example', 'life')).toEqual(['0.1.1', '"in-production"'])
+  expect(await answer('staging.life.example', 'life_staging')).toEqual(['0.1.0', '"in-staging"'])
 })
 
 it('the journal, status and their JSON say which destination it was', async () => {
@@ -108,11 +109,14 @@ it('another destination that reaches the same folder by another name of the host
   const beta = `beta: { host: at('other-name'), router: nginx({ site: 'beta.life.example' }) },`
   await writeFile(join(site.folder, 'Taskfile.ts'), taskfile(beta))
   const before = await answer('life.example', 'life')
-  for (const args of [['setup'], ['deploy']]) {
-    const output = await run(3, '0.1.0', ...args, '-d', 'beta')
-    expect(output).toContain('[DESTINATION_OTHER]')
+  for (const [command = '', code] of [
+    ['setup', 'DESTINATION_OTHER'],
+    ['deploy', 'PREFLIGHT_FAILED'],
+  ]) {
+    const output = await run(3, '0.1.0', command, '-d', 'beta')
+    expect(output).toContain(`[${code}]`)
     expect(output).toContain('/srv/life on other-name is that of the destination production, not of beta.')
   }
-  expect(await answer('life.example', 'life')).toBe(before)
+  expect(await answer('life.example', 'life')).toEqual(before)
   await run(0, '0.1.1', 'status', '-d', 'production')
 })

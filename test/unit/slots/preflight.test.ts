@@ -250,6 +250,21 @@ describe('the preflight checks', () => {
     expect(found).toEqual([expect.objectContaining({ name, result: 'warn', message: expect.stringMatching(message) })])
   })
 
+  it('fail for a folder whose lock names another destination, and first of all', () => {
+    const last = { by: 'ann', deploy: 'd0', doing: 'deploy', since: '', destination: 'production' }
+    const to = (name: string) => findings({ destination: { name, lock: '/srv/life/lock' } }, { last })
+    expect(to('beta')).toEqual([
+      {
+        name: 'destination',
+        result: 'fail',
+        message: '/srv/life on web-1 is that of the destination production, not of beta',
+        hint: expect.stringContaining('empty /srv/life/lock on the host'),
+      },
+    ])
+    expect(to('production')).toEqual([])
+    expect(findings({}, { last })).toEqual([])
+  })
+
   it('only warn of an unhealthy live slot before a deploy, which may repair it', () => {
     expect(findings(sizes(1, 1, 1), { answers: [{ status: 500, body: '' }] })).toEqual([
       expect.objectContaining({ name: 'live slot', result: 'warn' }),
