@@ -1,7 +1,7 @@
 /** Where the variables of an application come from: files, this process, and the programs of password managers and clouds. */
 import { resolve } from 'node:path'
 import { isFault } from '../../runner/fault.ts'
-import { checked, fields, list, optional, text } from '../../runner/taskfile/shape.ts'
+import { checked, type Fields, fields, list, optional, text } from '../../runner/taskfile/shape.ts'
 import { type Environment, environmentFile, readEnvironment } from './environment.ts'
 import { environmentFaults as faults } from './environment-faults.ts'
 
@@ -41,7 +41,7 @@ export interface PlainOptions {
 }
 
 /** For the options of any source. */
-export const plainRules = { plain: optional(list(text)) }
+export const plainRules: Fields<PlainOptions> = { plain: optional(list(text)) }
 const PLAIN = fields<PlainOptions>(plainRules)
 
 /**
