@@ -59,6 +59,8 @@ export interface Plugin<T> {
   readonly kind?: 'build' | 'runtime' | 'router'
   /** Settings that appear in output, such as the site's name. They are not redacted, even if an environment variable has the same value. */
   readonly shown?: readonly string[]
+  /** Settings that no output may contain, such as the hash of a password. */
+  readonly secrets?: readonly string[]
   /**
    * The options with their defaults, for `task config`: no secrets. Contacts no host.
    *
@@ -264,6 +266,11 @@ export interface Router {
   curl?(path: string): readonly string[]
   /** The public site: the value of the `Host` header, and whether the router terminates TLS. Health checks send the same headers. */
   readonly site?: { readonly host: string; readonly https: boolean }
+  /**
+   * How a person reaches the idle slot, such as `https://next.life.example`; undefined without a preview. Its requests go to the slot that is not live, or to
+   * the first one while none is, and follow each switch; a slot that does not answer is status 503 with its name. `/deployment_id` still names the live slot.
+   */
+  readonly preview?: string | undefined
   /**
    * Set to true if a switch closes keep-alive connections and can lose a request on one. A promote then reports such losses but does not roll back
    * because of them.

@@ -126,6 +126,7 @@ function scopeOf<S extends string>(
       run.hide(secrets(read))
       run.hide(secretsIn(healthOf(project.health).headers))
       run.hide(project.notify.flatMap(({ secrets }) => secrets))
+      run.hide([build, runtime, router].flatMap(plugin => plugin.secrets ?? []))
       const { login } = run.tasks.some(task => task === setup || task === remove) ? run.values : {}
       const uploads = run.tasks.includes(upload)
       return openSession(project, {

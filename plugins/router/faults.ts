@@ -52,6 +52,18 @@ export const routerFaults = catalogue({
       'Traffic can still be switched, because that needs no reload. Fix it before nginx is reloaded or restarted: `sudo nginx -t`.',
     detail: d => d.output,
   }),
+  NGINX_CERTIFICATE_MISSING: fault<{ host: string; site: string; command: string }>({
+    exitCode: 3,
+    message: d => `${d.host} has no certificate for ${d.site}, which therefore answers without HTTPS.`,
+    hint: d => `Once ${d.site} leads to this host, run there: ${d.command}`,
+  }),
+  NGINX_CERTIFICATE_ENDS: fault<{ host: string; site: string; path: string; ends: string }>({
+    exitCode: 3,
+    message: d =>
+      `The certificate of ${d.site} on ${d.host} ${d.ends ? `ends on ${d.ends}` : 'cannot be read'}: ${d.path}.`,
+    hint: () =>
+      'Renew it. certbot renews 30 days before the end: check `systemctl status certbot.timer` and `sudo certbot renew` on the host.',
+  }),
   NGINX_GUARDED: fault<{ host: string; path: string; status: string }>({
     exitCode: 3,
     message: d =>

@@ -47,6 +47,8 @@ export interface Status {
   readonly closed?: Maintenance | null
   /** The maintenance of the site; null while there is none. */
   readonly maintenance?: SiteMaintenance | null
+  /** How a person reaches the idle slot; null without a preview. */
+  readonly preview?: string | null
 }
 
 type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'> & {
@@ -74,6 +76,7 @@ export async function status<S extends string>(deps: StatusDeps<S>): Promise<Sta
     migration: migration ?? null,
     closed: closedBy ?? null,
     maintenance: maintenance ?? null,
+    preview: router.preview ?? null,
   }
 }
 
@@ -161,7 +164,17 @@ export function statusTable(status: Status, columns?: number): string {
   const slots = table(rows, { columns, head: HEAD })
   const maintenance = status.maintenance ? ['', ...wrapped(describeMaintenance(status.maintenance), columns)] : []
   const where = status.destination === undefined ? [] : [`${status.destination}: ${status.host}`, '']
-  return [...where, slots, ...migrations, '', ...certain, ...maintenance, ...closedLines(status, columns)].join('\n')
+  const preview = status.preview ? wrapped(`Preview of the idle slot: ${status.preview}`, columns) : []
+  return [
+    ...where,
+    slots,
+    ...migrations,
+    '',
+    ...certain,
+    ...preview,
+    ...maintenance,
+    ...closedLines(status, columns),
+  ].join('\n')
 }
 
 function closedLines({ host, closed }: Status, columns: number | undefined): string[] {

@@ -43,6 +43,8 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
           ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`
           : `npx task promote ${idle.name}`
         note([next, since].filter(Boolean).join('; '))
+        const { preview } = context.router
+        if (!promote && !dryRun && preview) show(`Preview of ${idle.name}: ${preview}`)
         if (!promote && !dryRun)
           show(`${live ? `${live.name} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle.name}`)
         return { trafficSwitch }

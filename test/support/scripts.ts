@@ -16,10 +16,18 @@ import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts
 import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
 import { moveLink, readLink, removeLink } from '../../plugins/router/live-link.ts'
 import * as maintenance from '../../plugins/router/maintenance.ts'
-import { checkScript } from '../../plugins/router/nginx/check.ts'
+import { certificateOf, checkScript } from '../../plugins/router/nginx/check.ts'
 import { readConfiguration } from '../../plugins/router/nginx/conflicts.ts'
 import { moveSite } from '../../plugins/router/nginx/reload.ts'
 import * as site from '../../plugins/router/nginx/site.ts'
+import {
+  forgetTls,
+  http2Of,
+  prepareCertbot,
+  type Secured,
+  tlsFiles,
+  tlsLenient,
+} from '../../plugins/router/nginx/tls.ts'
 import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
@@ -100,7 +108,22 @@ const place = { url: new URL('https://life.example'), address: '127.0.0.1' }
 const limits = { answers: 5, within: 5_000 }
 const port = sh.read`cat /run/port`
 const [guard, unguarded] = [guardOf('/', place, port), guardOf(undefined, place, port)]
-const checking = { program: nginx, files: [[at.include], at.enabled], own: [at.include], guard }
+const secured: Secured = {
+  app: 'life',
+  names: ['life.example'],
+  tls: 'certbot',
+  http2: true,
+  listeners: [{ address: '*', port: 80 }],
+  paths: at,
+  program: nginx,
+}
+const checking = {
+  program: nginx,
+  files: [[at.include], at.enabled],
+  own: [at.include],
+  guard,
+  certificate: certificateOf('certbot', secured),
+}
 const application = {
   app: 'life',
   site: 'life.example',
@@ -283,6 +306,16 @@ export function samples(): Readonly<Record<string, Script>> {
       enabled: at.enabled.slice(1),
       lenient: [],
     }),
+    'enable with the second HTTP': site.enable({
+      program: nginx,
+      target: at.available,
+      enabled: at.enabled,
+      lenient: tlsLenient(secured),
+      http2: http2Of(secured),
+    }),
+    prepareCertbot: prepareCertbot(secured),
+    'the hook of certbot': sh.write`${{ writes: true, text: tlsFiles(secured).at(-1)?.text ?? '' }}`,
+    forgetTls: forgetTls('life', at),
     refresh: site.refresh(nginx),
     'forget of nginx': site.forget(nginx),
     'forget of HAProxy': haproxy.forget(application),

@@ -6,18 +6,29 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
 import { GUARDED } from '../guard.ts'
 import { liveLink } from '../live-link.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
+import {
+  bcryptHash,
+  hashesOf,
+  type PreviewOption,
+  previewAddress,
+  previewOf,
+  previewRule,
+  previewSetting,
+  userRule,
+} from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
-import { type Application, configTest, requestAddress, siteFile, sitePath } from './files.ts'
+import { type Application, configTest, namesOf, requestAddress, siteFile, sitePath } from './files.ts'
 import { maintenanceMarker } from './maintenance.ts'
 import { apply, check, forget, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
 
-export interface CaddyOptions {
+export interface CaddyOptions extends ClientOptions, PreviewOption {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
@@ -65,16 +76,31 @@ const OPTIONS = fields<CaddyOptions>({
   include: optional(flag),
   config: optional(path),
   maintenancePage: optional(text),
+  trustedProxies: optional(trustedProxiesRule),
+  bodySize: optional(bodySizeRule),
+  preview: optional(previewRule(userRule(bcryptHash))),
 })
 
 export function caddy(options: CaddyOptions): Plugin<Router> {
   checked('caddy()', OPTIONS, options)
   const { site, bind = '', include = false, config = '/etc/caddy/Caddyfile' } = options
   const url = new URL(options.url ?? `https://${site}`)
+  const preview = previewOf(options.preview)
   const access = { url, address: requestAddress(bind), generations: true, moved: new Map<string, URL>() }
   const create = (context: PluginContext): Router => {
     const { app, slots, layout } = context
-    const application = { app, slots, router: layout.router, site, url, bind, include, config }
+    const application = {
+      app,
+      slots,
+      router: layout.router,
+      site,
+      url,
+      bind,
+      include,
+      config,
+      clients: options,
+      preview,
+    }
     return router(context, access, application, options.maintenancePage)
   }
   const settings = () => ({
@@ -84,8 +110,11 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
     include,
     config,
     maintenancePage: pageSetting(options.maintenancePage),
+    ...clientSettings(options),
+    preview: previewSetting(preview),
   })
-  return { name: 'caddy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], settings, create }
+  const shown = [...namesOf({ site, preview }), url.origin, url.host, url.hostname]
+  return { name: 'caddy', kind: 'router', shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(
@@ -95,7 +124,7 @@ function router(
   maintenancePage: string | undefined,
 ): Router {
   const queries = siteQueries(context, site)
-  const { app, config, include } = application
+  const { app, config, include, preview } = application
   const link = liveLink(application.router, context.slots, (_, target) => target)
   const own = sitePath(app, include)
   const note = `Add this line to your own Caddy site block: import ${own}`
@@ -108,6 +137,9 @@ function router(
     fetch: queries.fetch,
     get site() {
       return queries.site
+    },
+    get preview() {
+      return preview && previewAddress(preview, queries.site)
     },
     curl: queries.curl,
     outside: queries.outside,

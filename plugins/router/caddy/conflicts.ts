@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import type { Fault } from '../../../runner/fault.ts'
 import { portOf } from '../site-request.ts'
 import { caddyFaults } from './faults.ts'
-import { type Application, FOLDER, IMPORT, sitePath } from './files.ts'
+import { type Application, FOLDER, IMPORT, namesOf, sitePath } from './files.ts'
 
 interface Read {
   readonly path: string
@@ -14,7 +14,7 @@ interface Read {
 export function conflicts(
   host: string,
   printed: string,
-  { app, site, url, include, config }: Application,
+  { app, site, url, include, config, preview }: Application,
 ): readonly Fault[] {
   if (include) return []
   const files = printed
@@ -25,16 +25,14 @@ export function conflicts(
       return { path, lines: lines.filter(line => !line.startsWith('@@ closed ')) }
     })
   const closed = /^@@ closed /m.test(printed)
-  const taken = files
-    .filter(({ path }) => path !== sitePath(app))
-    .flatMap(sitesOf)
-    .find(({ host: name, port }) => name === site.toLowerCase() && port === portOf(url))
+  const others = files.filter(({ path }) => path !== sitePath(app)).flatMap(sitesOf)
+  const taken = namesOf({ site, preview }).flatMap(ours => {
+    const other = others.find(({ host: name, port }) => name === ours.toLowerCase() && port === portOf(url))
+    return other ? [caddyFaults.CADDY_NAME_TAKEN({ host, site: ours, at: other.at })] : []
+  })
   // A file that cannot be read may contain the line. `apply` asks Caddy itself.
   const imported = closed || files.some(file => file.lines.some(line => importsUs(line, file)))
-  return [
-    ...(imported ? [] : [caddyFaults.CADDY_NOT_IMPORTED({ host, config, line: IMPORT })]),
-    ...(taken ? [caddyFaults.CADDY_NAME_TAKEN({ host, site, at: taken.at })] : []),
-  ]
+  return [...(imported ? [] : [caddyFaults.CADDY_NOT_IMPORTED({ host, config, line: IMPORT })]), ...taken]
 }
 
 function importsUs(line: string, { path }: Read): boolean {

@@ -2,10 +2,14 @@
 import { isIP } from 'node:net'
 import { posix } from 'node:path'
 import type { HostFile, Slot } from '../../../slots/contracts.ts'
+import type { ClientOptions } from '../client-options.ts'
 import { linkPath } from '../live-link.ts'
+import type { Preview } from '../preview.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
+import { clientOf, clientRoutes, forwardLines } from './clients.ts'
 import { caddyFaults } from './faults.ts'
 import { maintenanceRoutes } from './maintenance.ts'
+import { exceptPreview, previewErrors, previewRoutes } from './preview.ts'
 
 export interface Application {
   readonly app: string
@@ -21,6 +25,9 @@ export interface Application {
   readonly include: boolean
   /** The host's main Caddyfile. */
   readonly config: string
+  /** @default none of them */
+  readonly clients?: ClientOptions
+  readonly preview?: Preview | undefined
 }
 
 export const FOLDER = '/etc/caddy/switchyard'
@@ -41,23 +48,30 @@ export const configTest = (config: string): readonly string[] => [
 ]
 
 export function siteFile(application: Application): HostFile {
-  const { app, site, url, bind, include } = application
+  const { app, url, bind, include, preview } = application
   const path = sitePath(app, include)
   if (include) {
     const head = `# ${app}, made by \`task setup\` of switchyard, for a site block of your own: \`import ${path}\`.\n`
     return { path, text: `${head}${EXPLAINED}${routes(application)}`, mode: 0o644 }
   }
   const head = `# ${app}, made by \`task setup\` of switchyard.\n`
+  const names = namesOf(application).map(name => addressOf(name, url))
   const listen = bind === '' ? '' : `bind ${bind}\n`
   // A line that starts with a quotation mark ends a string with a line break; a tab there would be part of the string.
-  const block = `${listen}${routes(application)}`.replace(/^(?=[^\n"])/gm, '\t')
+  const block = `${listen}${routes(application)}${previewErrors(preview)}`.replace(/^(?=[^\n"])/gm, '\t')
   return {
     path,
-    text: `${head}${EXPLAINED}${addressOf(site, url)} {\n${block}}\n`,
+    text: `${head}${EXPLAINED}${names.join(', ')} {\n${block}}\n`,
     mode: 0o644,
     check: [CADDY, 'validate', '--adapter', 'caddyfile', '--config'],
   }
 }
+
+/** The host names of the site: its own, and that of the preview. */
+export const namesOf = ({ site, preview }: Pick<Application, 'site' | 'preview'>): readonly string[] => [
+  site,
+  ...(preview && 'host' in preview ? [preview.host] : []),
+]
 
 /** The address of the site block. Without `http://` Caddy serves the site over HTTPS and manages its certificate. */
 export const addressOf = (site: string, { protocol, port }: URL): string =>
@@ -80,7 +94,7 @@ const EXPLAINED = `# The name of one file, \`live/<slot>.<generation>\`, says wh
 const line = (text: string) => `"${text}\n"`
 
 /** The names of matchers have a prefix: with `include` they share the site block with those of the user. */
-function routes({ slots, router, bind }: Application): string {
+function routes({ slots, router, bind, clients = {}, preview }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
   const rows = slots.map(({ name, port }) => `\t\t~^/?live/(${name})\\.(.+)$ \${1} \${2} 127.0.0.1:${port}\n`)
@@ -92,7 +106,7 @@ function routes({ slots, router, bind }: Application): string {
 	}
 	request_header @switchyard_upgrade -Upgrade
 
-${maintenanceRoutes(plain('folder', router), bind)}	# Caddy lists the folder, then checks that the file exists. If the link moves in between, the next pattern finds the new file.
+${clientRoutes(clients)}${maintenanceRoutes(plain('folder', router), bind, clientOf(clients), exceptPreview(preview))}	# Caddy lists the folder, then checks that the file exists. If the link moves in between, the next pattern finds the new file.
 	@switchyard_live file {
 		root ${plain('folder', router)}
 		try_files ${look} ${look} ${look}
@@ -100,23 +114,24 @@ ${maintenanceRoutes(plain('folder', router), bind)}	# Caddy lists the folder, th
 	# Slot and generation come from one file name, so they always belong together.
 	map @switchyard_live {http.matchers.file.relative} {switchyard_slot} {switchyard_generation} {switchyard_upstream} {
 ${rows.join('')}	}
-	@switchyard_slot vars {switchyard_slot} ${names.join(' ')}
+${previewRoutes(preview, slots, upstream => proxy(upstream, clients))}	@switchyard_slot vars {switchyard_slot} ${names.join(' ')}
 	route @switchyard_slot {
 		@switchyard_id path /deployment_id
 		header @switchyard_id X-Deployment-Generation {switchyard_generation}
 		header @switchyard_id Cache-Control no-store
 		respond @switchyard_id ${line('{switchyard_slot}')}
-		reverse_proxy {switchyard_upstream} {
-			header_up X-Real-IP {remote_host}
-			# One request per connection to a slot: the application may close an idle connection just as a request is sent on it.
-			transport http {
-				keepalive off
-				compression off
-			}
-		}
-	}
+${proxy('{switchyard_upstream}', clients)}	}
 	header Cache-Control no-store
 	respond ${line(NO_SLOT_LIVE)} 503
 }
 `
 }
+
+const proxy = (upstream: string, clients: ClientOptions) => `		reverse_proxy ${upstream} {
+${forwardLines(clients)}			# One request per connection to a slot: the application may close an idle connection just as a request is sent on it.
+			transport http {
+				keepalive off
+				compression off
+			}
+		}
+`

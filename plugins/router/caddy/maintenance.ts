@@ -4,8 +4,8 @@ import { posix } from 'node:path'
 /** The path that `router/maintenance` has in the site's file, as Caddy looks for it. */
 export const maintenanceMarker = (router: string): string => `root ${posix.join(router, 'maintenance')}`
 
-/** `own`: the address that our own requests go to, and so come from. */
-export function maintenanceRoutes(router: string, own: string): string {
+/** `own`: the address that our own requests go to, and so come from. `client`: the placeholder of a client's address. `except`: more lines of the matcher. */
+export function maintenanceRoutes(router: string, own: string, client: string, except: string): string {
   const folder = posix.join(router, 'maintenance')
   const local = [...new Set(['127.0.0.0/8', '::1', ...(own === '' ? [] : [own])])].join(' ')
   return `	# Maintenance of the site: \`task maintenance on\` and \`off\` rename or remove the link ${folder}.
@@ -15,10 +15,10 @@ export function maintenanceRoutes(router: string, own: string): string {
 			try_files /on
 		}
 		not path /deployment_id /.well-known/acme-challenge/*
-	}
+${except}	}
 	route @switchyard_maintenance {
 		# The client's address up to its fourth part, as in the names in \`allow/\`: \`10.\`, \`10.1.\`, \`10.1.2.\`, \`10.1.2.3\`, \`2001:db8:\`.
-		map {remote_host} {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} {
+		map ${client} {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} {
 			~^(\\w+[.:])(\\w+[.:])(\\w+[.:])(\\w+) \${1} \${1}\${2} \${1}\${2}\${3} \${1}\${2}\${3}\${4}
 			~^(\\w+:)(\\w+:)(\\w+:): \${1} \${1}\${2} \${1}\${2}\${3} \${1}\${2}\${3}0
 			~^(\\w+:)(\\w+:): \${1} \${1}\${2} \${1}\${2}0: \${1}\${2}0:0
@@ -35,7 +35,7 @@ export function maintenanceRoutes(router: string, own: string): string {
 			not {
 				file {
 					root ${folder}/allow
-					try_files {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} {remote_host}
+					try_files {switchyard_allow1} {switchyard_allow2} {switchyard_allow3} {switchyard_allow4} ${client}
 				}
 				not remote_ip ${local}
 			}

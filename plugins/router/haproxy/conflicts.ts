@@ -25,7 +25,8 @@ echo ${LISTENING}
 ss -Hltn`
 
 export interface OurSite {
-  readonly site: string
+  /** The host names of the site. */
+  readonly names: readonly string[]
   /** Empty if a frontend of the user's own sends the traffic. */
   readonly listeners: readonly Listener[]
   /** Our own files, which are not conflicts. */
@@ -37,18 +38,21 @@ interface Bind extends Listener {
   readonly at: string
 }
 
-export function conflicts(host: string, printed: string, { site, listeners, own }: OurSite): readonly Fault[] {
+export function conflicts(host: string, printed: string, { names, listeners, own }: OurSite): readonly Fault[] {
   const [files = '', sockets = ''] = printed.split(`${LISTENING}\n`)
   const found = files.split(/^@@ file /m).flatMap(part => readFile(part))
   const binds = found.flatMap(({ binds: all }) => all)
-  const named = found.find(({ name, file }) => name === backendName(site) && !own.includes(file))
+  const named = names.flatMap(site => {
+    const other = found.find(({ name, file }) => name === backendName(site) && !own.includes(file))
+    return other ? [haproxyFaults.HAPROXY_NAME_TAKEN({ host, site, at: other.at })] : []
+  })
   const taken = binds.filter(bind => !own.includes(bind.file) && listeners.some(our => overlap(our, bind)))
   const foreignSockets = sockets
     .split('\n')
     .flatMap(line => parseAddress(line.split(/\s+/)[3] ?? ''))
     .filter(socket => listeners.some(our => overlap(our, socket)) && !binds.some(bind => overlap(bind, socket)))
   return [
-    ...(named ? [haproxyFaults.HAPROXY_NAME_TAKEN({ host, site, at: named.at })] : []),
+    ...named,
     ...taken.map(bind => haproxyFaults.HAPROXY_ADDRESS_TAKEN({ host, listen: formatListener(bind), by: bind.at })),
     ...foreignSockets.map(socket =>
       haproxyFaults.HAPROXY_ADDRESS_TAKEN({ host, listen: formatListener(socket), by: 'another program' }),

@@ -5,10 +5,21 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
 import { routerFaults } from '../faults.ts'
 import { GUARDED } from '../guard.ts'
 import { type Listen, listening } from '../listen.ts'
 import { pageSetting } from '../maintenance-page.ts'
+import {
+  cryptHash,
+  hashesOf,
+  type PreviewOption,
+  previewAddress,
+  previewOf,
+  previewRule,
+  previewSetting,
+  userRule,
+} from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
@@ -16,7 +27,7 @@ import { type Application, backendName, backendPath, configTest, files, frontend
 import { maintenanceByMaps, pageFile } from './maintenance.ts'
 import { apply, check, forget, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
 
-export interface HaproxyOptions {
+export interface HaproxyOptions extends ClientOptions, PreviewOption {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
@@ -75,6 +86,9 @@ const OPTIONS = fields<HaproxyOptions>({
   url: optional(thing('a URL such as "https://life.example"', isUrl)),
   config: optional(path),
   maintenancePage: optional(text),
+  trustedProxies: optional(trustedProxiesRule),
+  bodySize: optional(bodySizeRule),
+  preview: optional(previewRule(userRule(cryptHash))),
 })
 
 export function haproxy(options: HaproxyOptions): Plugin<Router> {
@@ -83,6 +97,8 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
   const entries = [...new Set([listen].flat().map(String))]
   const { requestAt } = listening(entries)
   const url = new URL(options.url ?? `http://${site}${requestAt.port === 80 ? '' : `:${requestAt.port}`}`)
+  const preview = previewOf(options.preview)
+  const names = [site, ...(preview && 'host' in preview ? [preview.host] : [])]
   const access = { url, address: requestAt.address, generations: true, moved: new Map<string, URL>() }
   const create = (context: PluginContext): Router =>
     router(
@@ -95,6 +111,8 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
         router: context.layout.router,
         listen: include ? [] : entries,
         config,
+        clients: options,
+        preview,
       },
       options.maintenancePage,
     )
@@ -105,8 +123,11 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
     url: url.origin,
     config,
     maintenancePage: pageSetting(options.maintenancePage),
+    ...clientSettings(options),
+    preview: previewSetting(preview),
   })
-  return { name: 'haproxy', kind: 'router', shown: [site, url.origin, url.host, url.hostname], settings, create }
+  const shown = [...names, url.origin, url.host, url.hostname]
+  return { name: 'haproxy', kind: 'router', shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(
@@ -119,7 +140,12 @@ function router(
   const map = mapPath(application.router)
   const switchTo = (route: Route): Query<void> => switchQuery(switchScript(application, route))
   const own = [backendPath(application.app), ...application.listen.map(frontendPath)]
-  const note = `Add this line to your own HAProxy frontend: use_backend ${backendName(application.site)} if { req.hdr(host),host_only -i ${application.site} }`
+  const { preview } = application
+  const names = [application.site, ...(preview && 'host' in preview ? [preview.host] : [])]
+  const notes = names.map(
+    name =>
+      `Add this line to your own HAProxy frontend: use_backend ${backendName(name)} if { req.hdr(host),host_only -i ${name} }`,
+  )
   return {
     live: () => ({
       script: sh.read`cat ${map}`,
@@ -138,6 +164,9 @@ function router(
     get site() {
       return queries.site
     },
+    get preview() {
+      return preview && previewAddress(preview, queries.site)
+    },
     curl: queries.curl,
     outside: queries.outside,
     ...maintenanceByMaps(context, application, maintenancePage),
@@ -150,9 +179,7 @@ function router(
     restore: switchTo,
     conflicts() {
       const listeners = application.listen.flatMap(entry => listening(entry).listeners)
-      return capture(readHost(application.config), (text, { name }) =>
-        conflicts(name, text, { site: application.site, listeners, own }),
-      )
+      return capture(readHost(application.config), (text, { name }) => conflicts(name, text, { names, listeners, own }))
     },
     provision: facts => ({
       tools: { '/usr/sbin/haproxy': 'haproxy', socat: 'socat', curl: 'curl' },
@@ -161,7 +188,7 @@ function router(
       sudo: [configTest(application.config)],
       apply: [apply(application, facts.user)],
       unapply: [forget(application)],
-      ...(application.listen.length === 0 && { notes: [note] }),
+      ...(application.listen.length === 0 && { notes }),
     }),
   }
 }

@@ -9,8 +9,9 @@
 #   require_foreign     exits unless the error in `$output` is in a file that is not ours
 #   start_guard         starts a request to the site in the background, or does nothing
 #   evaluate_guard      exits if the router answered in place of the application
+#   certificate         prints what is wrong with the certificate, or does nothing
 #
-# Prints: nginx's errors; or the missing path; or the status with which the router itself answered.
+# Prints: what `certificate` prints; nginx's errors; or the missing path; or the status with which the router itself answered.
 # Exit codes: `down`, `missing` (EXIT.router), and those of the given functions. Problems that do not prevent a switch must exit with 0, because a
 # non-zero code skips the switch that follows in the pipeline.
 export LC_ALL=C
@@ -25,6 +26,7 @@ require_one_of() {
 }
 require_files
 start_guard
+certificate
 code=0
 output=$(config_test 2>&1) || code=$?
 if [ $code != 0 ]; then

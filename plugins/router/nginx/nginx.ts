@@ -2,20 +2,25 @@
 import { capture } from '../../../host/query.ts'
 import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
+import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-options.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
+import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, previewSetting } from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
-import { check } from './check.ts'
+import { additions, extraRule } from './additions.ts'
+import { certificateOf, check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
+import { type NginxPreviewAuth, previewAuthRule } from './preview.ts'
 import { reloadStrategy } from './reload-strategy.ts'
 import { defaultPaths, type Paths, programOf } from './site.ts'
 import type { Site } from './strategy.ts'
 import { symlinkStrategy } from './symlink-strategy.ts'
 import { maintenanceMarker, plainWord } from './templates.ts'
+import { type Tls, tlsListeners, tlsRule } from './tls.ts'
 
-interface Common {
+interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth> {
   /** The host name of the site, as in `server_name`. */
   readonly site: string
   /**
@@ -63,27 +68,54 @@ interface Common {
    * @default a plain page with the message
    */
   readonly maintenancePage?: string
+  /**
+   * Lines for the server block, in the syntax of nginx, each complete. `setup` installs them with the site; a test of the whole configuration rejects
+   * invalid ones before anything changes.
+   *
+   * @example ['gzip on;', 'location = /ping { return 204; }']
+   */
+  readonly extra?: readonly string[]
+}
+
+/** Options of the server block that `setup` installs. */
+interface Installed extends Pick<ClientOptions, 'trustedProxies'> {
+  /**
+   * HTTPS on port 443 of the same addresses as `listen`, with a redirect of HTTP: with a certificate of your own, whose renewal has to reload nginx, or
+   * with one of certbot. Then `setup` prints the command that gets the first one; until there is one, the site answers without HTTPS. A renewal
+   * reloads nothing.
+   *
+   * @example { certificate: '/etc/ssl/life.pem', key: '/etc/ssl/private/life.key' }
+   * @default none
+   */
+  readonly tls?: Tls
+  /**
+   * Offers HTTP/2 with `tls`.
+   *
+   * @default true
+   */
+  readonly http2?: boolean
 }
 
 export type NginxOptions = Common &
   (
-    | {
+    | (Installed & {
         /**
-         * nginx reads a symbolic link on each request, so a switch needs no reload and loses no request.
+         * `link`: nginx reads a symbolic link on each request, so a switch needs no reload and loses no request. `reload`: one site file per slot; a switch
+         * reloads nginx, which can lose requests.
          *
          * @default 'link'
          */
+        readonly mode?: 'link' | 'reload'
+        readonly include?: false
+      })
+    | {
         readonly mode?: 'link'
         /**
          * For a server block of your own that includes our file: `setup` prints the include line and installs no site.
          *
          * @default false
          */
-        readonly include?: boolean
-      }
-    | {
-        /** One site file per slot. A switch reloads nginx, which can lose requests. */
-        readonly mode: 'reload'
+        readonly include: true
       }
   )
 
@@ -110,6 +142,12 @@ const OPTIONS = fields<NginxOptions>({
     }),
   ),
   maintenancePage: optional(text),
+  bodySize: optional(bodySizeRule),
+  extra: optional(extraRule),
+  preview: optional(previewRule(previewAuthRule)),
+  tls: optional(tlsRule),
+  http2: optional(flag),
+  trustedProxies: optional(trustedProxiesRule),
   mode: optional(oneOf('link', 'reload')),
   include: optional(flag),
 })
@@ -119,8 +157,20 @@ export function nginx(options: NginxOptions): Plugin<Router> {
   const { site, program, service, folder, paths: overrides = {}, mode } = options
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
-  const values = { site: plainWord('site name', site), listen: listenLines(listen.listeners) }
-  const url = new URL(options.url ?? `http://${site}${port === 80 ? '' : `:${port}`}`)
+  const preview = previewOf(options.preview)
+  const names = [site, ...(preview && 'host' in preview ? [preview.host] : [])]
+  const values = {
+    site: plainWord('site name', site),
+    listen: listenLines(listen.listeners),
+    // In a directive of its own, so that a site file that others edited can be compared line by line.
+    more: names.length > 1 ? `server_name ${names[1]};` : '',
+  }
+  const include = mode !== 'reload' && options.include === true
+  const installed: Installed = include ? {} : (options as Installed)
+  const { tls, http2, trustedProxies } = installed
+  // Without a certificate of certbot there is no HTTPS yet; with one, the site redirects our requests.
+  const ownUrl = typeof tls === 'object' ? `https://${site}` : `http://${site}${port === 80 ? '' : `:${port}`}`
+  const url = new URL(options.url ?? ownUrl)
   const moved = new Map<string, URL>()
   const create = (context: PluginContext): Router => {
     const { enabled, ...others } = overrides
@@ -129,8 +179,14 @@ export function nginx(options: NginxOptions): Plugin<Router> {
       ...others,
       ...(enabled && { enabled: [enabled] }),
     }
-    const include = mode !== 'reload' && options.include === true
-    const parts = { paths, include, values, program: programOf(program, service), listening: listen }
+    const nginxProgram = programOf(program, service)
+    const { bodySize, extra } = options
+    const added = additions(
+      { ...installed, preview, ...(bodySize && { bodySize }), ...(extra && { extra }) },
+      { app: context.app, names, slots: context.slots, listeners: listen.listeners, paths, program: nginxProgram },
+      mode === 'reload' ? '    ' : '',
+    )
+    const parts = { paths, include, values, program: nginxProgram, listening: listen, added, tls, names, preview }
     return router(context, mode, parts, { url, moved, maintenancePage: options.maintenancePage })
   }
   const settings: Plugin<Router>['settings'] = ({ app }) => ({
@@ -138,13 +194,18 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     listen: options.listen ?? 80,
     url: url.origin,
     mode: mode ?? 'link',
-    ...(mode !== 'reload' && { include: options.include ?? false }),
+    ...(mode !== 'reload' && { include }),
+    ...(!include && { tls: tls ?? 'none', ...(tls && { http2: http2 ?? true }), trustedProxies: trustedProxies ?? [] }),
+    bodySize: options.bodySize ?? 'as nginx',
+    extra: options.extra ?? [],
+    preview: previewSetting(preview),
     program: programOf(program).path,
     service: programOf(program, service).service,
     paths: { ...defaultPaths(app, folder), ...overrides },
     maintenancePage: pageSetting(options.maintenancePage),
   })
-  return { name: 'nginx', kind: 'router', shown: [site, url.origin, url.host, url.hostname], settings, create }
+  const shown = [...names, url.origin, url.host, url.hostname]
+  return { name: 'nginx', kind: 'router', shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(
@@ -153,7 +214,7 @@ function router(
   parts: Site,
   { url, moved, maintenancePage }: Pick<SiteAccess, 'url' | 'moved'> & { readonly maintenancePage: string | undefined },
 ): Router {
-  const { paths, include, listening: listen, program } = parts
+  const { paths, include, listening: listen, program, tls, names, preview } = parts
   const strategy = (mode === 'reload' ? reloadStrategy : symlinkStrategy)(context, parts)
   const queries = siteQueries(context, {
     url,
@@ -167,6 +228,9 @@ function router(
     fetch: queries.fetch,
     get site() {
       return queries.site
+    },
+    get preview() {
+      return preview && previewAddress(preview, queries.site)
     },
     curl: queries.curl,
     outside: queries.outside,
@@ -184,6 +248,7 @@ function router(
           files: strategy.files,
           own: mode === 'reload' ? undefined : strategy.own,
           guard: queries.guard(path, strategy.livePort),
+          certificate: tls && certificateOf(tls, { app: context.app, names, paths }),
         },
         path,
       ),
@@ -192,14 +257,18 @@ function router(
     conflicts() {
       const ours = {
         site: parts.values.site,
-        listeners: include ? [] : listen.listeners,
+        listeners: include ? [] : [...listen.listeners, ...(tls ? tlsListeners(listen.listeners) : [])],
         requestAt: { address: listen.requestAt.address, port: portOf(url) },
         enabled: paths.enabled,
         files: include ? [] : strategy.own,
         include: paths.include,
       }
       return capture(readConfiguration(program.path), (text, { name }) =>
-        conflicts(text, ours).map(conflict => conflictFault(name, ours.site, conflict)),
+        names.flatMap((site, i) =>
+          conflicts(text, { ...ours, site })
+            .filter(({ kind }) => i === 0 || kind === 'name')
+            .map(conflict => conflictFault(name, site, conflict)),
+        ),
       )
     },
     provision: strategy.provision,

@@ -8,21 +8,25 @@ import type { PluginContext } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
 import { routerFaults } from '../faults.ts'
 import { linkQuery, readLink } from '../live-link.ts'
+import { idleOf } from './preview.ts'
 import { moveSite, NOT_RELOADED, nextLink, REFUSED, RELOADS, slotFile, slotOf, stageLink, swapLink } from './reload.ts'
 import { enable, forget } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
 import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
 
-export function reloadStrategy(context: PluginContext, { paths, program, listening, values }: Site): SwitchStrategy {
+export function reloadStrategy(
+  context: PluginContext,
+  { paths, program, listening, values, added }: Site,
+): SwitchStrategy {
   const { app, slots } = context
   const router = plainWord('folder', context.layout.router)
   const none = slotFile(paths, app, undefined)
   const names = slots.map(slot => slot.name)
   const files = [none, ...names.map(name => slotFile(paths, app, name))]
   return {
-    files: files.map(file => [file]),
+    files: [...files.map(file => [file]), ...added.links],
     texts: files,
-    own: [...files, ...paths.enabled],
+    own: [...files, ...paths.enabled, ...added.files.map(({ path }) => path), ...added.links.flat()],
     generations: false,
     livePort: sh.read`${readLink(...paths.enabled)} | ( read -r file; case $file in ${sh.lines(...slots.map(({ name, port }) => sh.read`${slotFile(paths, app, name)}) echo ${port} ;;`))} *) false ;; esac )`,
     live: () =>
@@ -55,7 +59,16 @@ export function reloadStrategy(context: PluginContext, { paths, program, listeni
     }),
     provision() {
       const text = (name: 'reload-slot' | 'reload-none', forSlots: typeof slots) =>
-        render(shipped(name), { ...values, maintenance: maintenanceBlock(router, '    ') }, forSlots)
+        render(
+          shipped(name),
+          {
+            ...values,
+            ...added.lines,
+            options: added.options(idleOf(slots, forSlots[0]?.name)),
+            maintenance: maintenanceBlock(router, '    '),
+          },
+          forSlots,
+        )
       return {
         tools: { [program.path]: program.service, curl: 'curl' },
         files: [
@@ -65,6 +78,7 @@ export function reloadStrategy(context: PluginContext, { paths, program, listeni
             text: text('reload-slot', [slot]),
             mode: 0o644,
           })),
+          ...added.files,
         ],
         folders: [{ path: router, mode: 0o755 }],
         sudo: [
@@ -73,15 +87,19 @@ export function reloadStrategy(context: PluginContext, { paths, program, listeni
           ...paths.enabled.map(path => swapLink(paths, app, path)),
           ...files.map(file => stageLink(paths, app, file)),
         ],
-        unapply: [forget(program)],
+        unapply: [forget(program), ...added.forget],
+        ...(added.links.length > 0 && { links: added.links }),
+        ...(added.notes.length > 0 && { notes: added.notes }),
         moved: [...paths.enabled, nextLink(paths, app)],
         apply: [
+          ...added.prepare,
           enable({
             program,
             target: none,
             absolute: true,
             enabled: paths.enabled,
-            lenient: listening.lenient ? files : [],
+            lenient: listening.lenient ? [...files, ...added.lenient] : [],
+            http2: added.http2,
           }),
         ],
       }

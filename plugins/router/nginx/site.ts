@@ -46,17 +46,30 @@ interface Enabling {
   readonly enabled: readonly string[]
   /** Site files whose IPv6 wildcard listeners are removed if the machine has no IPv6. */
   readonly lenient: readonly string[]
+  /** The link to the lines for HTTP/2, and its two possible targets. */
+  readonly http2?: { readonly link: string; readonly directive: string; readonly parameter: string } | undefined
 }
 
 /** Run as root after a file has changed: enables the site unless it is enabled, tests the whole configuration and reloads nginx. */
-export function enable({ program: nginx, target, absolute = false, enabled, lenient }: Enabling): Script {
+export function enable({ program: nginx, target, absolute = false, enabled, lenient, http2 }: Enabling): Script {
   const targets = enabled.map(path => (absolute ? target : posix.relative(posix.dirname(path), target)))
   const unread =
     `nginx does not read ${enabled.join(' or ')}. ` +
     `Add the line "include ${posix.dirname(enabled.at(-1) ?? '')}/*.conf;" to the http block of its main file.`
   return program(new URL('./enable.sh', import.meta.url), {
     writes: true,
-    parameters: { nginx: nginx.path, configTest: nginx.test, reload: nginx.reload, enabled, targets, lenient, unread },
+    parameters: {
+      nginx: nginx.path,
+      configTest: nginx.test,
+      reload: nginx.reload,
+      enabled,
+      targets,
+      lenient,
+      unread,
+      http2Link: http2?.link ?? '',
+      http2Directive: http2?.directive ?? '',
+      http2Parameter: http2?.parameter ?? '',
+    },
   })
 }
 

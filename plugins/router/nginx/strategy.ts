@@ -3,7 +3,10 @@ import type { Query } from '../../../host/query.ts'
 import type { Script } from '../../../host/script.ts'
 import type { Provision, Route } from '../../../slots/contracts.ts'
 import type { Listening } from '../listen.ts'
+import type { Preview } from '../preview.ts'
+import type { Additions } from './additions.ts'
 import type { Paths, Program } from './site.ts'
+import type { Tls } from './tls.ts'
 
 export interface SwitchStrategy {
   /** The site is installed if at least one file of each list exists. */
@@ -29,5 +32,10 @@ export interface Site {
   readonly listening: Listening
   /** Whether a server block of the user's own includes our file. */
   readonly include: boolean
-  readonly values: Readonly<Record<'site' | 'listen', string>>
+  readonly values: Readonly<Record<'site' | 'listen' | 'more', string>>
+  readonly added: Additions
+  readonly tls: Tls | undefined
+  /** The host names of the site: its own, and that of the preview. */
+  readonly names: readonly string[]
+  readonly preview: Preview<unknown> | undefined
 }

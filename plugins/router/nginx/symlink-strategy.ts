@@ -1,6 +1,7 @@
 /** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
 import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
 import { liveLink } from '../live-link.ts'
+import { idleByLink } from './preview.ts'
 import { enable, forget, refresh } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
 import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
@@ -17,32 +18,59 @@ const edits: NonNullable<HostFile['edits']> = {
 
 export function symlinkStrategy(
   context: PluginContext,
-  { paths, program, listening, include, values }: Site,
+  { paths, program, listening, include, values, added, names }: Site,
 ): SwitchStrategy {
   const { slots } = context
   const router = plainWord('folder', context.layout.router)
   const fill = (name: 'live-link' | 'site') =>
-    render(shipped(name), { ...values, router, include: paths.include, maintenance: maintenanceBlock(router) }, slots)
+    render(
+      shipped(name),
+      {
+        ...values,
+        ...added.lines,
+        options: added.options(idleByLink(slots)),
+        router,
+        include: paths.include,
+        maintenance: maintenanceBlock(router),
+      },
+      slots,
+    )
   return {
-    files: include ? [[paths.include]] : [[paths.include], paths.enabled],
+    files: include ? [[paths.include]] : [[paths.include], paths.enabled, ...added.links],
     texts: [paths.include],
-    own: [paths.include, paths.available, ...paths.enabled],
+    own: [
+      paths.include,
+      paths.available,
+      ...paths.enabled,
+      ...added.files.map(({ path }) => path),
+      ...added.links.flat(),
+    ],
     generations: true,
     ...liveLink(router, slots, slot => slot),
     provision() {
-      const lenient = listening.lenient ? [paths.available] : []
+      const lenient = listening.lenient ? [paths.available, ...added.lenient] : []
+      const own = [
+        `Add this line to your own nginx server block: include ${paths.include};`,
+        ...names.slice(1).map(name => `Add the name of the preview to that block: server_name ${name};`),
+      ]
+      const notes = include ? own : added.notes
       const inner = { path: paths.include, text: fill('live-link'), mode: 0o644 }
       return {
         tools: { [program.path]: program.service, curl: 'curl' },
-        files: include ? [inner] : [inner, { path: paths.available, text: fill('site'), mode: 0o644, edits }],
+        files: include
+          ? [inner, ...added.files]
+          : [inner, { path: paths.available, text: fill('site'), mode: 0o644, edits }, ...added.files],
         folders: [{ path: router, mode: 0o755 }],
         sudo: [program.test],
         apply: [
-          include ? refresh(program) : enable({ program, target: paths.available, enabled: paths.enabled, lenient }),
+          ...added.prepare,
+          include
+            ? refresh(program)
+            : enable({ program, target: paths.available, enabled: paths.enabled, lenient, http2: added.http2 }),
         ],
-        unapply: [forget(program)],
-        ...(!include && { links: [paths.enabled] }),
-        ...(include && { notes: [`Add this line to your own nginx server block: include ${paths.include};`] }),
+        unapply: [forget(program), ...added.forget],
+        ...(!include && { links: [paths.enabled, ...added.links] }),
+        ...(notes.length > 0 && { notes }),
       }
     },
   }

@@ -4,13 +4,26 @@ import { packageUrl } from '../../../runner/package.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import { routerFaults } from '../faults.ts'
 
-export type NginxFile = 'live-link' | 'maintenance' | 'site' | 'reload-slot' | 'reload-none'
+export type NginxFile =
+  | 'live-link'
+  | 'maintenance'
+  | 'site'
+  | 'reload-slot'
+  | 'reload-none'
+  | 'tls'
+  | 'https-redirect'
+  | 'acme'
+  | 'body-size'
+  | 'trusted-proxies'
+  | 'preview'
+  | 'preview-location'
 
 /** The unrendered text of a file in the package. */
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')
 
 /**
- * Replaces placeholders such as `@site@`. A line with `@slot@` or `@port@` is repeated for each slot.
+ * Replaces placeholders such as `@site@`. A line with `@slot@` or `@port@` is repeated for each slot, and a line with only a placeholder is left out if
+ * its value is empty.
  *
  * @throws Error for a placeholder that `values` lacks
  */
@@ -30,19 +43,20 @@ export function render(
     .flatMap(line =>
       /@(?:slot|port)@/.test(line)
         ? slots.map(({ name, port }) => fill(line, { ...values, slot: name, port }))
-        : [fill(line, values)],
+        : [fill(line, values)].filter(filled => filled.trim() !== '' || !/^ *@[a-z]+@$/.test(line)),
     )
     .join('\n')
 }
+
+/** Indents all lines but the first, for a placeholder behind `indent`. */
+export const indented = (text: string, indent: string): string => text.replace(/\n(?=.)/g, `\n${indent}`)
 
 /** A text that is in a site's file if it knows of a maintenance. */
 export const maintenanceMarker = (router: string): string => `-f ${router}/maintenance/on`
 
 /** The part of a server block for the maintenance of the site, for the placeholder `@maintenance@` behind `indent`. */
 export const maintenanceBlock = (router: string, indent = ''): string =>
-  render(shipped('maintenance'), { router }, [])
-    .trimEnd()
-    .replace(/\n(?=.)/g, `\n${indent}`)
+  indented(render(shipped('maintenance'), { router }, []).trimEnd(), indent)
 
 /**
  * Returns the value if it has no special meaning in an nginx file.

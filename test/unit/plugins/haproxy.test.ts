@@ -47,7 +47,7 @@ describe('the files of HAProxy', () => {
     expect(backend).toContain('str(live),map(/srv/life/router/live.map)\n')
     expect(backend).toContain('unless { var(txn.switchyard_slot) -m str blue green }\n')
     for (const { name, port } of SLOTS) {
-      expect(backend).toContain(`    use-server ${name} if { var(txn.switchyard_slot) -m str ${name} }\n`)
+      expect(backend).toContain(`    use-server ${name} if { var(txn.switchyard_target) -m str ${name} }\n`)
       expect(backend).toContain(`    server ${name} 127.0.0.1:${port}\n`)
     }
   })
@@ -224,7 +224,7 @@ describe('a conflict with HAProxy', () => {
     { address: '*', port: 80 },
     { address: '[::]', port: 80 },
   ]
-  const ours = { site: 'life.example', listeners, own: ['/own.cfg'] }
+  const ours = { names: ['life.example', 'next.life.example'], listeners, own: ['/own.cfg'] }
   const found = (files: Readonly<Record<string, string>>, sockets: readonly string[] = [], site = ours) =>
     conflicts(
       'web-1',

@@ -31,12 +31,16 @@ describe('the nginx templates', () => {
     )
   })
 
+  test('leave out a line with only a placeholder that is empty', () => {
+    expect(render('a\n  @none@\n\nb @none@\n', { none: '' }, SLOTS)).toBe('a\n\nb \n')
+  })
+
   test('fail on an unknown placeholder', () => {
     expect(() => render('listen @lisen@;', { listen: 80 }, SLOTS)).toThrow('@lisen@')
   })
 
   test('check the live link for every slot twice', () => {
-    const text = render(shipped('live-link'), { router: '/srv/life/router', maintenance: '' }, SLOTS)
+    const text = render(shipped('live-link'), { router: '/srv/life/router', maintenance: '', options: '' }, SLOTS)
     const checks = text.split('\n').filter(line => line.startsWith('if (-f'))
     const check = (slot: string, port: number) =>
       `if (-f /srv/life/router/live/${slot}) { set $switchyard_slot ${slot}; set $switchyard_port ${port}; }`
@@ -51,7 +55,7 @@ describe('the nginx templates', () => {
   test('have a separate site for each slot in reload mode', () => {
     const text = render(
       shipped('reload-slot'),
-      { site: 'life.example', listen: 'listen 80;', maintenance: '' },
+      { site: 'life.example', listen: 'listen 80;', maintenance: '', http: '', tls: '', more: '', options: '' },
       SLOTS.slice(1),
     )
     expect(text).toContain('server_name life.example;')

@@ -73,6 +73,11 @@ describe('the settings of a plugin', () => {
         service: 'nginx',
         paths: expect.objectContaining({ include: '/opt/nginx/switchyard/life.conf' }),
         maintenancePage: 'the page of switchyard',
+        tls: 'none',
+        trustedProxies: [],
+        bodySize: 'as nginx',
+        extra: [],
+        preview: 'none',
       },
     ],
     [
@@ -85,6 +90,9 @@ describe('the settings of a plugin', () => {
         url: 'https://a.example',
         config: '/etc/haproxy/haproxy.cfg',
         maintenancePage: 'the page of switchyard',
+        trustedProxies: [],
+        bodySize: 'unlimited',
+        preview: 'none',
       },
     ],
     [
@@ -97,6 +105,9 @@ describe('the settings of a plugin', () => {
         include: false,
         config: '/etc/caddy/Caddyfile',
         maintenancePage: 'the page of switchyard',
+        trustedProxies: [],
+        bodySize: 'unlimited',
+        preview: 'none',
       },
     ],
     [
