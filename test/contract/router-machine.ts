@@ -14,7 +14,7 @@ export interface Machine {
   root(command: string): Promise<string>
 }
 
-export interface RouterSetting extends Pick<RouterUnderTest, 'plugin' | 'generations'> {
+export interface RouterSetting extends Pick<RouterUnderTest, 'plugin' | 'generations' | 'configured'> {
   readonly plugin: Plugin<Router>
   /** The systemd unit that runs the router. */
   readonly unit: string
@@ -35,6 +35,8 @@ const HEADERS = [
   'x_forwarded_for',
   'x_forwarded_proto',
   'x_forwarded_host',
+  'x_forwarded_port',
+  'forwarded',
 ]
 
 /** The configuration of an application: an nginx that returns the name of its slot, or the request headers. */
@@ -67,7 +69,7 @@ const writing = (path: string, text: string, mode: number): string =>
  * ```
  */
 export async function routerOn({ host, root }: Machine, setting: RouterSetting): Promise<RouterUnderTest> {
-  const { plugin, generations, unit, spoil, mend } = setting
+  const { plugin, generations, configured, unit, spoil, mend } = setting
   const [user = '', group = ''] = (await host.capture(sh.read`id -un; id -gn`)).split('\n')
   const facts: HostFacts = { user, group }
   const folder = (path: string, mode: number) =>
@@ -100,6 +102,7 @@ export async function routerOn({ host, root }: Machine, setting: RouterSetting):
     plugin,
     slots: [blue, green],
     generations,
+    ...(configured && { configured }),
     host,
     facts,
     kit,

@@ -15,6 +15,7 @@ import type {
 import { type Maintaining, maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
+import { type ConfiguredRouter, type OutsiderAnswer, routerOptions } from './router-options.ts'
 
 /** The implementation to test, on a host of its own on which its provision is installed and no slot is live. */
 export interface RouterUnderTest extends AsyncDisposable {
@@ -41,16 +42,14 @@ export interface RouterUnderTest extends AsyncDisposable {
   /** Replaces the router's state by something that it did not write; the function that it resolves to restores the state. */
   spoil(): Promise<() => Promise<void>>
   /** Requests a path of the site from another machine. Needed for a router that has a maintenance. */
-  outsider?(path: string, method?: string): Promise<OutsiderAnswer>
+  outsider?(path: string, method?: string, headers?: Readonly<Record<string, string>>): Promise<OutsiderAnswer>
   /** The address of that machine, as the router sees it, while a slot is live. */
   outsiderAddress?(): Promise<string>
-}
-
-export interface OutsiderAnswer {
-  readonly status: number
-  /** The names are in lower case. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /**
+   * The plugin with more options. Missing if it has none of them; then the tests of these options are skipped. Needs `outsider`. The application on the port
+   * of a slot has to answer `/headers` with the headers of the request, each as `x_real_ip=192.0.2.1;`.
+   */
+  configured?(options: ConfiguredRouter): Plugin<Router>
 }
 
 const LIMITS = { answers: 5, within: 20_000 }
@@ -181,6 +180,12 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       expect(lines.length).toBeGreaterThan(printed)
       expect(await router.live()).toEqual(route)
       expect(await dry.live()).toEqual(route)
+    })
+
+    routerOptions({
+      subject: () => subject,
+      router: () => router,
+      promoted: slot => promoted(slot),
     })
 
     describe('a maintenance', () => {

@@ -5,36 +5,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
 import type { Ended, Site } from '../../dev/site.ts'
+import { ACME_DIRECTORY, startPebble } from '../support/acme.ts'
 import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
 
 const OWN = '/etc/nginx/sites-available/life.conf'
 const INCLUDE = '/etc/nginx/switchyard/life.conf'
 const LINK = '/srv/life/router/live'
-const DIRECTORY = 'https://localhost:24000/dir'
-
-/** Debian's packages. The timer of certbot is masked, so that only the test renews. */
-const INSTALL = `export DEBIAN_FRONTEND=noninteractive
-systemctl mask --quiet certbot.timer
-apt-get update -q -o Acquire::Languages=none
-apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io certbot python3-certbot-nginx pebble`
-
-/**
- * Not on its default ports, because the slots' Erlang listens on 14000 and 15000. The certificate is for pebble's own API. It validates the name
- * each time, on the ports of the site, and without its artificial delays and errors.
- */
-const PEBBLE = `mkdir /root/pebble && cd /root/pebble
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout key.pem -out cert.pem \
-  -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1'
-cat > pebble.json <<'JSON'
-{ "pebble": {
-  "listenAddress": "127.0.0.1:24000", "managementListenAddress": "127.0.0.1:25000",
-  "certificate": "/root/pebble/cert.pem", "privateKey": "/root/pebble/key.pem",
-  "httpPort": 80, "tlsPort": 443
-} }
-JSON
-echo '127.0.0.1 life.example' >> /etc/hosts
-systemd-run --quiet --unit pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=0 -E PEBBLE_AUTHZREUSE=0 \
-  pebble -config /root/pebble/pebble.json`
 
 let site: Site
 /** The same site with its public URL. */
@@ -46,14 +22,10 @@ beforeAll(async () => {
     tasks: 'export const { doctor } = tasks',
   })
   secure = { ...site, url: `https://127.0.0.1:${site.host.port(443)}` }
-  await root(INSTALL)
-  await root(PEBBLE)
-  const curl = 'curl -sSf --cacert /root/pebble/cert.pem'
-  await root(`until ${curl} ${DIRECTORY}; do systemctl is-active --quiet pebble; sleep 0.1; done
-${curl} https://localhost:25000/roots/0 > /root/pebble/root.pem`)
+  await startPebble(site.host, ['life.example'], 'python3-certbot-nginx')
   await reloads(() =>
     certbot(
-      `--nginx --agree-tos --email me@life.example --no-eff-email --server ${DIRECTORY} -d life.example --redirect --hsts`,
+      `--nginx --agree-tos --email me@life.example --no-eff-email --server ${ACME_DIRECTORY} -d life.example --redirect --hsts`,
     ),
   )
 }, 600_000)

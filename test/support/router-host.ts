@@ -7,8 +7,9 @@ import { type HostOptions, startHost, type TestHost } from '../../dev/host.ts'
 import { quote } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
 import type { HostFacts } from '../../slots/contracts.ts'
-import type { OutsiderAnswer, RouterUnderTest } from '../contract/router.ts'
+import type { RouterUnderTest } from '../contract/router.ts'
 import { type RouterSetting, routerOn } from '../contract/router-machine.ts'
+import type { OutsiderAnswer } from '../contract/router-options.ts'
 
 export { blue, green } from '../contract/router-machine.ts'
 
@@ -46,7 +47,7 @@ export async function startRouterHost({ prepare, start, ...setting }: Setting): 
     confirm: async () => false,
   })
   await prepare?.(machine)
-  const outsider = (path: string, method = 'GET') => requestSite(machine.httpPort, path, method)
+  const outsider = (path: string, method = 'GET', headers = {}) => requestSite(machine.httpPort, path, method, headers)
   const router = await routerOn({ host, root }, setting)
   return {
     ...router,
@@ -62,15 +63,17 @@ export async function startRouterHost({ prepare, start, ...setting }: Setting): 
   }
 }
 
-const requestSite = (port: number, path: string, method: string) =>
+const requestSite = (port: number, path: string, method: string, more: Readonly<Record<string, string>>) =>
   new Promise<OutsiderAnswer>((resolve, reject) => {
-    const headers = { Host: 'life.example', Connection: 'close', ...(method === 'POST' && { 'Content-Length': 3 }) }
+    const body = method === 'POST' ? (more['Content-Length'] ? 'x'.repeat(Number(more['Content-Length'])) : 'a=b') : ''
+    const length = method === 'POST' ? { 'Content-Length': body.length } : {}
+    const headers = { Host: 'life.example', Connection: 'close', ...length, ...more }
     request({ port, path, method, headers }, async answer => {
       const named = Object.entries(answer.headers).map(([name, value]) => [name, String(value)])
       resolve({ status: answer.statusCode ?? 0, headers: Object.fromEntries(named), body: await text(answer) })
     })
       .on('error', reject)
-      .end(method === 'POST' ? 'a=b' : undefined)
+      .end(body)
   })
 
 /** Sends bytes on a new connection, and resolves to the response. */
