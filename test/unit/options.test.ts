@@ -86,7 +86,7 @@ const factories: readonly Factory[] = [
       service: 'openresty',
       folder: '/x',
       mode: 'link',
-      include: true,
+      include: false,
       bodySize: '20m',
       extra: ['gzip on;'],
       tls: 'certbot',
@@ -329,6 +329,12 @@ describe('F78 the options check', () => {
       () => nginx(given({ site: 'a', tls: 'acme' })),
       /`tls` .* "acme"/,
       /"certbot", or `\{ certificate, key \}`/,
+    ],
+    [
+      "HTTPS in a server block of the user's own",
+      () => nginx(given({ site: 'a', include: true, tls: 'certbot' })),
+      /`tls` of nginx\(\) cannot be used with `include`/,
+      /your own server block/,
     ],
     ['a preview without its host', () => nginx(given({ site: 'a', preview: {} })), /`preview` of nginx/, /\{ host \}/],
     [

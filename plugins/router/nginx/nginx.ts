@@ -1,6 +1,16 @@
 /** The router for nginx on the host itself. The configuration files are in `nginx/` at the top of the package. */
 import { capture } from '../../../host/query.ts'
-import { checked, fields, flag, isUrl, oneOf, optional, text, thing } from '../../../runner/taskfile/shape.ts'
+import {
+  checked,
+  fields,
+  flag,
+  isUrl,
+  oneOf,
+  optional,
+  text,
+  thing,
+  type Wrong,
+} from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-options.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
@@ -152,8 +162,22 @@ const OPTIONS = fields<NginxOptions>({
   include: optional(flag),
 })
 
+/** Options that would be ignored silently beside a server block of the user's own. */
+const ONLY_INSTALLED = {
+  check(value: unknown): Wrong | undefined {
+    const { include, mode, ...options } = value as Partial<Installed> & {
+      readonly include?: boolean
+      readonly mode?: string
+    }
+    const name = (['tls', 'http2', 'trustedProxies'] as const).find(option => options[option] !== undefined)
+    if (include !== true || mode === 'reload' || name === undefined) return undefined
+    return { path: [name], got: 'used with `include`', expected: 'left out: it belongs in your own server block' }
+  },
+}
+
 export function nginx(options: NginxOptions): Plugin<Router> {
   checked('nginx()', OPTIONS, options)
+  checked('nginx()', ONLY_INSTALLED, options)
   const { site, program, service, folder, paths: overrides = {}, mode } = options
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
