@@ -54,7 +54,8 @@ const everything = () =>
 const load = (url: string) =>
   startLoad({
     url,
-    clients: { keepAlive: 3, idle: 1, post: 1, fresh: 2, slow: 0, socket: 5 },
+    http2Url: url,
+    clients: { keepAlive: 3, idle: 1, post: 1, fresh: 2, slow: 0, http2: 1, socket: 5 },
     headers: ['life-slot'],
     maxSeconds: 240,
   })
