@@ -89,6 +89,25 @@ export interface Runtime {
   /** The environment variables that this runtime sets for a slot: port, node name, temporary folder. Contacts no host. */
   environment(slot: Slot): Readonly<Record<string, string>>
   /**
+/** What a release needs on a host before its first start, such as installed packages. */
+export interface Preparation {
+  /**
+   * One simple command, such as `bash -c '...'`. Runs in the folder of the release, which can be written only meanwhile, as the deploying user and with the
+   * environment of the slot that the release will start in. An artifact that is prepared by another command is another release.
+   */
+  readonly command: Script
+  /** Seconds, after which it is ended. */
+  readonly limit: number
+}
+
+/** Tells the application of a slot about a switch, for example so that it pauses its queues. Does nothing for a slot that is down. */
+export interface Hooks {
+  /** @throws Fault if the command fails or exceeds its limit */
+  promoted?(slot: Slot): Query<void>
+  /** For the slot that was live before; runs before `promoted` of the other slot. */
+  demoted?(slot: Slot): Query<void>
+}
+
    * Starts the release that the slot's `current` link points to, with the slot's `env` file. Resolves once the process exists, healthy or not.
    *
    * @throws Fault if the slot is already running or `current` points to another release; nothing is started then.
@@ -109,6 +128,8 @@ export interface Runtime {
    */
   complete?(slot: Slot): Query<void>
   /**
+  /** A release is prepared once, before the idle slot is stopped for it. Set exactly if `Plugin.prepares` is. */
+  readonly prepare?: Preparation
    * Starts what runs only in the live slot, and resolves once it runs. Called when the traffic verifiably goes to the slot, before that is recorded, and
    * after `demoted` for the slot that was live before. May be called again for a slot that has all of it running.
    *
@@ -130,6 +151,16 @@ export interface Runtime {
   log(slot: Slot, lines: number): Query<string>
   /**
    * The log of a slot over all its starts, as far as the host keeps it: what the application writes, and messages of its supervisor.
+  /**
+   * Commands of the application that run after a switch, once it is recorded, also after a rollback, and after an undo of a switch whose hooks had run. A
+   * repair runs them again, so they must be idempotent. One that fails is reported; the switch stands.
+   */
+  readonly hooks?: Hooks
+  /**
+   * The systemd unit of a server that listens on the ports of all slots, whether they are up or not, such as `nginx.service` for a static site. Missing for
+   * an application, whose port is free while its slot is down.
+   */
+  readonly server?: string
    *
    * @throws Fault with exit code 2 for `since`, if the log has no times
    */

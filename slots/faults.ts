@@ -237,6 +237,28 @@ export const slotFaults = catalogue({
     message: d => `There is nothing to restart: ${d.why}.`,
     hint: () => 'Run `npx task deploy --promote`. Nothing was stopped.',
   }),
+  PREPARE_FAILED: fault<{ release: string; code: number; output: string }>({
+    exitCode: 1,
+    message: d => `The preparation of ${d.release} failed with exit code ${d.code}.`,
+    hint: () => 'Fix the error shown below and deploy again. Nothing was stopped.',
+    detail: d => d.output || undefined,
+  }),
+  PREPARE_TIMED_OUT: fault<{ release: string; limit: number; output: string }>({
+    exitCode: 1,
+    message: d => `The preparation of ${d.release} was ended after ${d.limit} s.`,
+    hint: () => 'Check the output below for what it was waiting for; or raise `prepareLimit`. Nothing was stopped.',
+    detail: d => d.output || undefined,
+  }),
+  PREPARE_RUNNING: fault<{ host: string; release: string }>({
+    exitCode: 3,
+    message: d => `${d.release} is still being prepared on ${d.host}, by a run that lost its connection.`,
+    hint: () => 'Deploy again when that has ended. Nothing was stopped.',
+  }),
+  PREPARE_IN_USE: fault<{ release: string }>({
+    exitCode: 3,
+    message: d => `A slot has ${d.release}, which was not prepared and cannot be changed any more.`,
+    hint: () => 'Deploy another version. Nothing was stopped.',
+  }),
   RELEASE_NOT_SHARED: fault<{ release: Release; path: string }>({
     exitCode: 3,
     message: d =>

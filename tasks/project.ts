@@ -91,7 +91,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   }
 
   const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
-  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain })
+  const prepares = definition.runtime.prepares === true
+  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain, prepares })
   return { ...own, slot, tasks }
 }
 

@@ -30,6 +30,7 @@ import { checkIdle } from './steps/check-idle.ts'
 import { detectLive } from './steps/detect-live.ts'
 import { findRelease, type Supply, unlessNamed } from './steps/find-release.ts'
 import { preflight } from './steps/preflight.ts'
+import { prepareRelease } from './steps/prepare-release.ts'
 import { startIdle } from './steps/start-idle.ts'
 import { makeWay, stopIdle } from './steps/stop-idle.ts'
 import { takeLock } from './steps/take-lock.ts'
@@ -44,7 +45,8 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
   const supplied: Supply = deps.flow('Upload or find the release', [uploaded, found])
   const detected = detectLive(deps)
   const stopped = stopIdle(deps, locked, detected)
-  const freed = makeWay(deps, supplied, locked, detected)
+  const prepared = prepareRelease(deps, supplied, locked, detected)
+  const freed = makeWay(deps, supplied, locked, detected, prepared)
   const started = startIdle(deps, supplied, freed)
   return {
     setup: setup(deps),
@@ -62,6 +64,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
       upload: uploaded,
       takeLock: locked,
       detectLive: detected,
+      prepareRelease: prepared,
       makeWay: freed,
       startIdle: started,
       checkIdle: checkIdle(deps, detected, started),

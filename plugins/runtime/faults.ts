@@ -78,6 +78,19 @@ export const runtimeFaults = catalogue({
     hint: () =>
       'Find out what terminated them (SIGTERM, or an `exit` or `System.halt` in `migrate`), then migrate again. Nothing was promoted.',
     detail: d => d.output || undefined,
+  HOOK_FAILED: fault<{ slot: string; hook: string; code: number; output: string }>({
+    exitCode: 1,
+    message: d => `The hook \`${d.hook}\` of ${d.slot} failed with exit code ${d.code}.`,
+    hint: () => 'The traffic stays where it is. Fix the cause; `npx task repair` runs the hooks again.',
+    detail: d => d.output || undefined,
+  }),
+  HOOK_TIMED_OUT: fault<{ slot: string; hook: string; limit: number; output: string }>({
+    exitCode: 1,
+    message: d => `The hook \`${d.hook}\` of ${d.slot} was ended after ${d.limit} s.`,
+    hint: () =>
+      'The traffic stays where it is. Fix the cause or raise `hookLimit`; `npx task repair` runs the hooks again.',
+    detail: d => d.output || undefined,
+  }),
   }),
   MIGRATION_TIMED_OUT: fault<{ slot: string; release: string; limit: number; output: string }>({
     exitCode: 1,

@@ -6,7 +6,7 @@ import type { Query } from '../../host/query.ts'
 import type { Runtime, Slot } from '../contracts.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 
-interface Moves {
+export interface Moves {
   readonly from: Slot | undefined
   readonly to: Slot
   /** The records of all slots before the switch. */
@@ -14,7 +14,7 @@ interface Moves {
 }
 
 /** An adopted process was not started by the runtime, which has nothing to stop or to start beside it. */
-const previous = ({ from, records }: Moves) =>
+export const previous = ({ from, records }: Moves) =>
   records.some(record => record?.slot === from?.name && record?.adopted) ? undefined : from
 
 const demotedOf = (runtime: Runtime, moves: Moves): readonly Query<void>[] => {

@@ -9,6 +9,7 @@ import { append } from '../journal/journal.ts'
 import type { Health } from '../model.ts'
 import type { LiveState } from '../state/readings.ts'
 import { promotedAt, type SlotRecord, writeRecord } from '../state/slot-record.ts'
+import { type FailedHook, hooksAfter, hooksBack } from './hooks.ts'
 import { movesAfter, movesBack } from './live-processes.ts'
 
 export interface TrafficSwitch<S extends string> {
@@ -27,6 +28,8 @@ export interface TrafficSwitch<S extends string> {
   attempted: boolean
   /** Whether what runs only in the live slot may have been moved, or stopped for that. */
   moved: boolean
+  /** Whether the hooks of the application may have run. */
+  hooked: boolean
   /** Why the traffic stays on the new slot although the run failed: the previous slot serves worse. */
   stays?: string | undefined
 }
@@ -61,7 +64,7 @@ export async function planSwitch<S extends string>(
   }
   const versionBefore = recordOf(state.live)?.release.version
   const { live: from, router: before, records } = state
-  const untouched = { attempted: false, moved: false }
+  const untouched = { attempted: false, moved: false, hooked: false }
   return { from, to, before, generation: deploy.id, record, records, versionBefore, ...untouched }
 }
 
@@ -101,13 +104,13 @@ function assertVerified(verification: Verification, health: Health, record: Slot
 
 /**
  * Restores the previous route and verifies that, then moves what runs only in the live slot back. If the router never switched, the route is only
- * verified: the host may be unable to write. Throws `RESTORE_UNVERIFIED`.
+ * verified: the host may be unable to write. Resolves to the hooks that failed, if those of the switch had run. Throws `RESTORE_UNVERIFIED`.
  */
 export async function revertSwitch(
   { host, layout, router, runtime }: SwitchDeps,
   trafficSwitch: TrafficSwitch<string>,
-): Promise<void> {
-  const { before, to, record, moved } = trafficSwitch
+): Promise<readonly FailedHook[]> {
+  const { before, to, record, moved, hooked } = trafficSwitch
   const verify = async () => (before.slot === undefined ? undefined : host.query(router.verify(before, LIMITS)))
   const { value: now } = await host.query(caught(router.live()))
   const switched = now?.slot !== before.slot || now?.generation !== before.generation
@@ -120,8 +123,9 @@ export async function revertSwitch(
   const batch = host.pipeline()
   batch.push(writeRecord(layout, record))
   if (moved) batch.push(...movesBack(runtime, trafficSwitch))
+  const hooks = hooked ? hooksBack(runtime, trafficSwitch).map(query => batch.add(query)) : []
   await batch.run()
-  if (verification === undefined || verification.verified) return
+  if (verification === undefined || verification.verified) return failures(hooks)
   const last = verification.last.problem ?? verification.last.slot ?? 'no slot'
   throw slotFaults.RESTORE_UNVERIFIED({
     slot: before.slot ?? '',
@@ -141,14 +145,14 @@ interface Completion {
 }
 
 /**
- * Completes a switch in one round trip: moves what runs only in the live slot, and records the switch in the slot's record and the journal. Throws if a
- * process does not start.
+ * Completes a switch in one round trip: moves what runs only in the live slot, records the switch in the slot's record and the journal, and runs the
+ * hooks of the application. Resolves to those that failed. Throws if a process does not start.
  */
 export async function completeSwitch(
   { host, layout, runtime, deploy }: SwitchDeps,
   trafficSwitch: TrafficSwitch<string>,
   { why, first = 'processes' }: Completion = {},
-): Promise<void> {
+): Promise<readonly FailedHook[]> {
   const { from, to, generation, record, records } = trafficSwitch
   const promoted = { generation, at: promotedAt(records), by: deploy.by }
   const event = {
@@ -164,9 +168,17 @@ export async function completeSwitch(
   if (moves.length > 0) trafficSwitch.moved = true
   const recording = [writeRecord(layout, { ...record, state: 'ready', promoted }), append(layout, deploy, event)]
   const batch = host.pipeline()
-  batch.push(...(first === 'processes' ? [...moves, ...recording] : [...recording, ...moves]))
+  const told = hooksAfter(runtime, trafficSwitch)
+  if (told.length > 0) trafficSwitch.hooked = true
+  batch.push(...(first === 'processes' ? [...moves, ...recording] : recording))
+  const hooks = told.map(query => batch.add(query))
+  if (first === 'records') batch.push(...moves)
   await batch.run()
+  return failures(hooks)
 }
+
+const failures = async (hooks: readonly Promise<FailedHook | undefined>[]): Promise<readonly FailedHook[]> =>
+  (await Promise.all(hooks)).filter(hook => hook !== undefined)
 
 /** Moves what runs only in the live slot back, for a switch that did not happen. */
 export async function moveBack({ host, runtime }: SwitchDeps, trafficSwitch: TrafficSwitch<string>): Promise<void> {

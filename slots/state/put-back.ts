@@ -40,7 +40,10 @@ export async function lostRoute(
   }
 }
 
-type PutBackDeps = Pick<Deps, 'layout' | 'slots' | 'router' | 'runtime' | 'host' | 'health' | 'deploy' | 'dryRun'>
+type PutBackDeps = Pick<
+  Deps,
+  'layout' | 'slots' | 'router' | 'runtime' | 'host' | 'health' | 'deploy' | 'dryRun' | 'log'
+>
 
 /**
  * Switches the route to `slot`, verifies it, and updates the records. The health of the application does not matter: the site is down anyway. Resolves to

@@ -7,6 +7,7 @@ import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { describeReadings } from '../format.ts'
 import type { Layout } from '../layout.ts'
+import { hooksOf, reportHooks } from '../promote/hooks.ts'
 import type { Slots } from '../slot.ts'
 import { releaseRecordIn } from '../upload/release.ts'
 import { agree, type Readings, readingLines } from './readings.ts'
@@ -37,7 +38,7 @@ const currentRelease = (layout: Layout, slot: Slot): Script => {
  * release.
  */
 export async function repairRecords(
-  deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'runtime' | 'deploy'>,
+  deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'runtime' | 'deploy' | 'log'>,
   { slot: name, generation }: Route,
   read: Readings,
 ): Promise<void> {
@@ -54,17 +55,32 @@ export async function repairRecords(
   await repairProcesses(deps, name)
 }
 
-/** Makes what runs only in the live slot run in that slot, and in no other. Contacts the host only for a runtime that has such processes. */
+/**
+ * Makes what runs only in the live slot run in that slot, and in no other, and tells the application in each slot. Contacts the host only for a runtime
+ * that has such processes, or hooks.
+ */
 export async function repairProcesses(
-  { host, slots, runtime }: Pick<Deps, 'host' | 'slots' | 'runtime'>,
+  deps: Pick<Deps, 'host' | 'layout' | 'slots' | 'runtime' | 'deploy' | 'log'>,
   name: string | undefined,
 ): Promise<void> {
-  if (!runtime.promoted || !runtime.demoted) return
+  const { host, slots, runtime, log } = deps
   const live = slots.get(name)
+  const others = slots.all.filter(slot => slot.name !== name)
+  const moves = [
+    ...others.flatMap(slot => runtime.demoted?.(slot, live) ?? []),
+    ...(live && runtime.promoted ? [runtime.promoted(live)] : []),
+  ]
+  const told = hooksOf(runtime, others, live)
+  if (moves.length + told.length === 0) return
   const batch = host.pipeline()
-  for (const slot of slots.all) if (slot.name !== name) batch.push(runtime.demoted(slot, live))
-  if (live) batch.push(runtime.promoted(live))
+  batch.push(...moves)
+  const hooks = told.map(query => batch.add(query))
   await batch.run()
+  await reportHooks(
+    deps,
+    (await Promise.all(hooks)).filter(hook => hook !== undefined),
+    log,
+  )
 }
 
 async function recordOf(

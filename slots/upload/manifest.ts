@@ -36,8 +36,8 @@ export class Refusal extends Error {
   }
 }
 
-/** Names that switchyard writes at the top of a release: the record, the manifest and the working folder of an upload. */
-const RESERVED = new Set(['release.json', '.manifest', '.upload'])
+/** Names that switchyard writes at the top of a release: the record, the manifests and the working folder of an upload. */
+const RESERVED = new Set(['release.json', '.manifest', '.prepared', '.upload'])
 
 /** @throws {Refusal} if the artifact has an entry that a release may not contain, or is not a complete `.tar.gz`. */
 export async function readManifest(artifact: string): Promise<Manifest> {

@@ -3,6 +3,7 @@
  * finds the existing release and does not touch one that runs.
  */
 
+import { createHash } from 'node:crypto'
 import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { commandFailed, type Query } from '../../host/query.ts'
@@ -18,14 +19,22 @@ export interface ReleaseRecord {
   readonly version: string
   readonly sha256: string
   readonly revision: string | null
+  /** Identifies how the release has to be prepared before its first start; missing if it need not be. */
+  readonly prepare?: string | undefined
   readonly by: string
   /** ISO 8601, UTC. */
   readonly at: string
 }
 
-export function releaseOf(artifact: Pick<Artifact, 'version' | 'sha256'>, layout: Layout): Release {
-  const name = `${validateName('version', artifact.version)}-${artifact.sha256.slice(0, 7)}`
-  return { name, version: artifact.version, sha256: artifact.sha256, dir: layout.release(name) }
+/** `prepare`: the key of its preparation. The same artifact, prepared in another way, is another release. */
+export function releaseOf(
+  { version, sha256: packed }: Pick<Artifact, 'version' | 'sha256'>,
+  layout: Layout,
+  prepare?: string,
+): Release {
+  const sha256 = prepare === undefined ? packed : createHash('sha256').update(`${packed} ${prepare}`).digest('hex')
+  const name = `${validateName('version', version)}-${sha256.slice(0, 7)}`
+  return { name, version, sha256, dir: layout.release(name) }
 }
 
 /** Prints the record of the release if the release exists and is complete: the record is written last. */
@@ -40,7 +49,7 @@ export const UNPACK_REFUSED: Readonly<Record<number, string>> = {
   [EXIT.artifact.noArchive]: 'it cannot be read as a tar archive',
   [EXIT.artifact.oddName]: 'it contains a name with a control character, or one that is not UTF-8',
   [EXIT.artifact.ourName]:
-    'it contains a reserved name: switchyard itself writes release.json, .manifest and .upload at the top of a release',
+    'it contains a reserved name: switchyard itself writes release.json, .manifest, .prepared and .upload at the top of a release',
   [EXIT.artifact.notAsListed]: 'its unpacked contents differ from its listing',
 }
 

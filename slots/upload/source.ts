@@ -15,11 +15,11 @@ export interface ReleaseSource {
   /** The disk space that the release still needs on the host; undefined if it needs none, or if that is not known. */
   diskUsage(): Promise<DiskUsage | undefined>
   /**
-   * Called if the release was removed while the run waited for the lock: uploads it again.
+   * Called if the release was removed while the run waited for the lock, or for another reason that `why` tells: uploads it again.
    *
    * @throws `RELEASE_GONE` if it came from the host
    */
-  again(log: (line: string) => void): Promise<unknown>
+  again(log: (line: string) => void, why?: string): Promise<unknown>
 }
 
 /** A release that is on the host, with nothing to upload. */

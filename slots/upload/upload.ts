@@ -15,15 +15,15 @@ import { capture } from '../../host/query.ts'
 import { lastLines, type Output } from '../../host/script.ts'
 import type { Fault } from '../../runner/fault.ts'
 import { deferred } from '../../runner/promises.ts'
-import type { Artifact, Release } from '../contracts.ts'
+import type { Artifact, Release, Runtime } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import type { Deploy } from '../model.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import { filesAsTar, isGzip } from './archive.ts'
 import type { Contents } from './contents.ts'
 import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
+import { preparationKey } from './prepare.ts'
 import { progress, withProgress } from './progress.ts'
 import { ANSWER, type DiffSource, GO, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
 import { type ReleaseRecord, releaseOf, releaseRecord, UNPACK_REFUSED, unpack } from './release.ts'
@@ -40,10 +40,12 @@ export interface ReleaseUpload extends ReleaseSource {
   send(log: Log): Promise<boolean>
 }
 
-type UploadDeps = Pick<Deps, 'host' | 'layout' | 'deploy' | 'dryRun'>
+type UploadDeps = Pick<Deps, 'host' | 'layout' | 'deploy' | 'dryRun'> & {
+  readonly runtime?: Pick<Runtime, 'prepare'>
+}
 
 export function uploadOf(deps: UploadDeps, artifact: Artifact, contents: Contents): ReleaseUpload {
-  const release = releaseOf(artifact, deps.layout)
+  const release = releaseOf(artifact, deps.layout, preparationKey(deps.runtime?.prepare))
   const job = { ...deps, artifact, contents, release }
   let packed: Promise<boolean> | undefined
   const gzipped = () => {
@@ -71,8 +73,8 @@ export function uploadOf(deps: UploadDeps, artifact: Artifact, contents: Content
     prefetch: () => void prefetch(),
     diskUsage: contents.diskUsage,
     send,
-    again(log) {
-      log(`${release.name} was removed while this deploy waited for the lock. Uploading it again.`)
+    again(log, why = 'was removed while this deploy waited for the lock') {
+      log(`${release.name} ${why}. Uploading it again.`)
       prefetched = undefined
       return send(log)
     },
@@ -91,7 +93,8 @@ interface Attempt {
   commit(log: Log): Promise<boolean | undefined>
 }
 
-function sendMissing({ host, layout, deploy, artifact, contents, release }: UploadJob, source: DiffSource): Attempt {
+function sendMissing(job: UploadJob, source: DiffSource): Attempt {
+  const { host, layout, deploy, artifact, contents, release } = job
   const work = workFolder(layout, release, deploy.id, source === 'by manifests' ? 1 : 2)
   const answer = firstLine(/^(?:there|missing[ \d]*)$/)
   const mayWrite = deferred<Log>()
@@ -113,7 +116,7 @@ function sendMissing({ host, layout, deploy, artifact, contents, release }: Uplo
     }
   }
   const script = {
-    ...receive(layout, release, work, recordText(artifact, deploy), source),
+    ...receive(layout, release, work, recordText(job, artifact, release), source),
     label: `upload of ${release.name}`,
   }
   const ended = host.run(script, { input: input(), onLine: answer.onLine }).finally(answer.end)
@@ -169,16 +172,20 @@ async function sendWhole(deps: UploadDeps, artifact: Artifact, release: Release,
   const work = workFolder(layout, release, deploy.id)
   const incoming = `${work}.archive`
   await host.put(artifact.path, incoming, { mode: 0o600, onProgress: progress(log) })
-  const output = await host.run(unpack(layout, release, incoming, work), { input: `${recordText(artifact, deploy)}\n` })
+  const output = await host.run(unpack(layout, release, incoming, work), {
+    input: `${recordText(deps, artifact, release)}\n`,
+  })
   if (output.code !== 0 && NO_ROOM.test(output.stderr))
     throw slotFaults.RELEASE_NO_ROOM({ host: host.name, release: release.name, detail: lastLines(output.stderr, 3) })
   if (output.code !== 0) throw refused(artifact, output.code, output.stderr)
   return true
 }
 
-function recordText(artifact: Artifact, { by }: Deploy): string {
-  const { version, sha256, revision = null } = artifact
-  const record: ReleaseRecord = { version, sha256, revision, by, at: new Date().toISOString() }
+function recordText({ deploy, runtime }: UploadDeps, artifact: Artifact, release: Release): string {
+  const { revision = null } = artifact
+  const { version, sha256 } = release
+  const prepare = preparationKey(runtime?.prepare)
+  const record: ReleaseRecord = { version, sha256, revision, prepare, by: deploy.by, at: new Date().toISOString() }
   return JSON.stringify(record, null, 2)
 }
 

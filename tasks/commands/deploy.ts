@@ -10,6 +10,7 @@ import { hook, withPromoteHooks } from '../steps/hook.ts'
 import { migrateIdle } from '../steps/migrate-idle.ts'
 import { planSwitch } from '../steps/plan-switch.ts'
 import type { Preflight } from '../steps/preflight.ts'
+import type { PrepareRelease } from '../steps/prepare-release.ts'
 import type { StartIdle } from '../steps/start-idle.ts'
 import type { MakeWay } from '../steps/stop-idle.ts'
 import { promoting, switchTraffic } from '../steps/switch-traffic.ts'
@@ -24,6 +25,7 @@ interface Steps<S extends string> {
   readonly upload: Unless<Upload<S>>
   readonly takeLock: TakeLock<S>
   readonly detectLive: DetectLive<S>
+  readonly prepareRelease: PrepareRelease<S>
   readonly makeWay: MakeWay<S>
   readonly startIdle: StartIdle<S>
   readonly checkIdle: CheckIdle<S>
@@ -63,6 +65,7 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
       steps.upload,
       steps.takeLock,
       steps.detectLive,
+      steps.prepareRelease,
       steps.makeWay,
       steps.startIdle,
       steps.checkIdle,

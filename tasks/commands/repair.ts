@@ -24,26 +24,26 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
         const agreed = !force && last && (dryRun || (await confirm(question)))
         const to = force ?? (agreed ? last : undefined)
         if (!to) throw slotFaults.REPAIR_NOT_CONFIRMED({ live: last?.name, named: undefined })
-        const proof = await putBack({ ...context, dryRun }, lost, to)
+        const proof = await putBack({ ...context, dryRun, log }, lost, to)
         return note(`${to.name} is live again: ${proof}`)
       }
       const read = await context.readings()
       const found = drift(read, slots)
       if (!found) {
-        await repairProcesses(context, read.router.slot)
+        await repairProcesses({ ...context, log }, read.router.slot)
         return note('nothing to repair: all readings agree')
       }
       log(found.message)
       const live = found.route.slot
       if (dryRun) {
-        await repairRecords(context, found.route, read)
+        await repairRecords({ ...context, log }, found.route, read)
         return note(`${found.message}; the records would say ${live ?? 'no slot'}`)
       }
       const agreed = force
         ? force.name === live
         : await confirm(`${found.message}. Update the records to match the router?`)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
-      await repairRecords(context, found.route, read)
+      await repairRecords({ ...context, log }, found.route, read)
       await host.query(
         append(layout, deploy, { event: 'repair', slot: live ?? '', result: 'done', why: found.message }),
       )

@@ -32,7 +32,7 @@ export const restart = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
     },
   })
   const steps = startOnHost(deps, found, takeLock, detectLive)
-  const [, , , checked] = steps
+  const [, , , , checked] = steps
   const planned = announcing(
     'restart',
     deps.task('Plan the switch', {

@@ -35,7 +35,7 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
     },
   })
   const steps = startOnHost(deps, found, takeLock, detectLive, unlessItRuns)
-  const [, , , checked] = steps
+  const [, , , , checked] = steps
   const planned = announcing(
     'rollback',
     deps.task('Check that the slot is fit for traffic', {
@@ -78,7 +78,7 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
 /** For the steps that start the release of a rollback, if no slot runs it. */
 const unlessItRuns = <T extends AnyTask>(step: T): T => ({
   ...step,
-  when: named,
+  when: values => named(values) && step.when?.(values) !== false,
   run(context: TaskContext & Found) {
     if (!context.runsIn) return step.run?.(context)
     context.note('not needed')

@@ -4,6 +4,7 @@ import { checkIdle } from './check-idle.ts'
 import type { DetectLive } from './detect-live.ts'
 import type { Supply } from './find-release.ts'
 import { preflightOnHost } from './preflight.ts'
+import { prepareRelease } from './prepare-release.ts'
 import { startIdle } from './start-idle.ts'
 import { makeWay } from './stop-idle.ts'
 import type { TakeLock } from './take-lock.ts'
@@ -22,8 +23,9 @@ export function startOnHost<S extends string>(
   adapt: <T extends AnyTask>(step: T) => T = step => step,
 ) {
   const checked = adapt(preflightOnHost(deps, supply))
-  const freed = adapt(makeWay(deps, supply, takeLock, detectLive))
+  const prepared = adapt(prepareRelease(deps, supply, takeLock, detectLive))
+  const freed = adapt(makeWay(deps, supply, takeLock, detectLive, prepared))
   const options = { title: 'Start the release in the idle slot', prunes: false }
   const started = adapt(startIdle(deps, supply, freed, options))
-  return [checked, freed, started, adapt(checkIdle(deps, detectLive, started))] as const
+  return [checked, prepared, freed, started, adapt(checkIdle(deps, detectLive, started))] as const
 }

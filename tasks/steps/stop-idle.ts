@@ -7,6 +7,7 @@ import type { ReleaseSource } from '../../slots/upload/source.ts'
 import type { Context, TaskDeps } from '../context.ts'
 import type { DetectLive } from './detect-live.ts'
 import type { Supply } from './find-release.ts'
+import type { PrepareRelease } from './prepare-release.ts'
 import type { TakeLock } from './take-lock.ts'
 
 /** Default of --drain, in milliseconds. */
@@ -23,16 +24,17 @@ export const stopIdle = <S extends string>(
   detectLive: DetectLive<S>,
 ) => task(TITLE, { description, needs: [takeLock, detectLive], args: { drain }, run: context => stop(context) })
 
-/** For a release that follows: stops the slot only if that release is on the host. */
+/** For a release that follows: stops the slot only if that release is on the host, and prepared. */
 export const makeWay = <S extends string>(
   { task, drain }: TaskDeps<S>,
   supply: Supply,
   takeLock: TakeLock<S>,
   detectLive: DetectLive<S>,
+  prepared: PrepareRelease<S>,
 ) =>
   task(TITLE, {
     description,
-    needs: [supply, takeLock, detectLive],
+    needs: [supply, takeLock, detectLive, prepared],
     args: { drain },
     run: ({ releaseSource, ...context }) => stop(context, releaseSource),
   })

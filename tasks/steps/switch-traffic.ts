@@ -4,6 +4,7 @@ import { Fault } from '../../runner/fault.ts'
 import type { Arg, Task } from '../../runner/task.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
+import { type FailedHook, hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
 import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
@@ -49,7 +50,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         batch.push(context.router.check(context.health.path))
         batch.push(...movesBefore(context.runtime, trafficSwitch))
         batch.push(context.router.promote(trafficSwitch.to, trafficSwitch.generation))
-        batch.push(...movesAfter(context.runtime, trafficSwitch))
+        batch.push(...movesAfter(context.runtime, trafficSwitch), ...hooksAfter(context.runtime, trafficSwitch))
         await batch.run()
         return note('not verified in a dry run')
       }
@@ -62,9 +63,13 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
       const { problem: failed, stays } = await evaluateSwitch(context, trafficSwitch, switched, probing)
       // A process that does not start makes the release unfit, like a failed request: nothing is recorded yet, and the traffic goes back.
+      let hooks: readonly FailedHook[] = []
+      const complete = async () => {
+        hooks = await completeSwitch(context, trafficSwitch, { why: stays })
+      }
       const problem =
         failed ??
-        (await completeSwitch(context, trafficSwitch, { why: stays }).catch((error: unknown) => {
+        (await complete().catch((error: unknown) => {
           if (trafficSwitch.moved) return error
           throw error
         }))
@@ -79,6 +84,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         await recorded(context, event, () => Promise.reject(problem))
       }
       note(`${to.name} is live: ${switched.verified}`)
+      await reportHooks(context, hooks, show)
       if (switched.measured) show(measuredLine(switched.measured), { ...switched.measured })
       if (stays) show(`${stays}.`)
     },
@@ -90,11 +96,14 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       }
       const stays = trafficSwitch.stays ?? (await reasonToStay(context, trafficSwitch, noProbe ? undefined : probe))
       if (stays !== undefined) {
-        const failed = await completeSwitch(context, trafficSwitch, { why: stays, first: 'records' }).catch(onlyFault)
-        const why = failed ? `${stays}. ${failed.message.replace(/\.$/, '')}` : stays
+        const completed = await completeSwitch(context, trafficSwitch, { why: stays, first: 'records' }).catch(
+          onlyFault,
+        )
+        if (!(completed instanceof Fault)) await reportHooks(context, completed, log)
+        const why = completed instanceof Fault ? `${stays}. ${completed.message.replace(/\.$/, '')}` : stays
         throw probeFaults.TRAFFIC_STAYS({ slot: trafficSwitch.to.name, why })
       }
-      await revertSwitch(context, trafficSwitch)
+      await reportHooks(context, await revertSwitch(context, trafficSwitch), log)
       note(trafficSwitch.from ? `${trafficSwitch.from.name} is live again, verified` : 'no slot is live, as before')
       const { host, layout, deploy } = context
       const event = {

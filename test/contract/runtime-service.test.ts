@@ -135,7 +135,9 @@ async function openService(options: Partial<ServiceOptions>): Promise<RuntimeUnd
   }
 }
 
-runtimeContract('a service of one process', () => openService({ stopLimit: 4 }))
+runtimeContract('a service of one process', () =>
+  openService({ stopLimit: 4, promoted: 'grep -q . version', demoted: ['test', '-x', 'bin/server'] }),
+)
 runtimeContract('a service of several processes', () =>
   openService({
     processes: { worker: 'bin/worker worker', scheduler: { start: ['bin/worker', 'scheduler'], when: 'live' } },

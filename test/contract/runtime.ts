@@ -531,6 +531,18 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       })
     })
 
+    describe('hooks', () => {
+      test('run any number of times in a slot that is up, and do nothing in one that is down', async ({ skip }) => {
+        const { hooks = skip('this runtime has no hooks') } = runtime
+        const { host } = subject
+        await start(blue, old)
+        for (const hook of [hooks.promoted, hooks.demoted]) {
+          if (!hook) continue
+          for (const slot of [blue, blue, green]) await host.query(hook(slot))
+        }
+      })
+    })
+
     describe('rpc', () => {
       const evaluating = (skip: (note: string) => never) => {
         const { rpc = skip('this runtime has no rpc') } = runtime

@@ -6,6 +6,7 @@ import { receive as receiveFile } from '../../host/exec/transfer.ts'
 import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
 import { digestScript, locateScript } from '../../host/files/locate.ts'
 import { receiveFolder } from '../../host/files/put-folder.ts'
+import { limited } from '../../host/limited.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
@@ -33,9 +34,11 @@ import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
 import { runErlPage } from '../../plugins/runtime/beam/run-erl-log.ts'
 import { journalPage } from '../../plugins/runtime/journal.ts'
+import * as staticFiles from '../../plugins/runtime/files/scripts.ts'
+import { hookScript } from '../../plugins/runtime/hooks.ts'
 import * as units from '../../plugins/runtime/other-units.ts'
 import * as runtimes from '../../plugins/runtime/scripts.ts'
-import { consoleScript, migrateScript } from '../../plugins/runtime/service/command.ts'
+import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
 import type { HostFile } from '../../slots/contracts.ts'
@@ -71,6 +74,7 @@ import { listScript } from '../../slots/upload/listed.ts'
 import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
 import { pluginKit } from './plugin-kit.ts'
+import { prepareScript } from '../../slots/upload/prepare.ts'
 
 const layout = layoutOf('/srv/life', ['uploads', 'cache/pages'])
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
@@ -185,6 +189,7 @@ export function samples(): Readonly<Record<string, Script>> {
     readAsRoot: readAsRoot(['/usr/sbin/nginx', '-t']),
     asReader: asReader(true, sh.read`cat /etc/shadow`),
 
+    limited: sh.lines(limited(sh.read`bash -c ls`, 60), sh.read`echo "$code"`),
     'receive by manifests': receive.receive(layout, made, '/srv/life/releases/.x', '{"a":"it\'s"}', 'by manifests'),
     'receive by contents': receive.receive(layoutOf('/srv/life'), made, '/srv/life/releases/.x', '{}', 'by contents'),
     makeWayFor: sh.lines(receive.defineRemove, receive.makeWayFor(layout, made)),
@@ -193,6 +198,7 @@ export function samples(): Readonly<Record<string, Script>> {
     unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
     releaseThere: release.releaseThere(layout, made).script,
     prune: release.prune(layout),
+    prepareScript: prepareScript(layout, made, deploy.id, { command: oneCommand('npm ci'), limit: 60 }),
     prunable: release.prunable(layout),
     listScript: listScript(layout, slots),
 
@@ -336,6 +342,9 @@ export function samples(): Readonly<Record<string, Script>> {
     consoleScript: consoleScript('python3 -i shell.py'),
     untilStdinEnds: runtimes.untilStdinEnds(sh.read`tail -F log`),
     journalPage: journalPage(['life@blue.service'], { contains: 'é' }),
+    oneCommand: oneCommand(['bin/queues', 'resume all']),
+    hookScript: hookScript({ layout, slot: blue, pid, command: oneCommand('bin/queues resume'), limit: 30 }),
+    rpcCommand: beam.rpcCommand('life', 'IO.puts("it\'s")'),
     runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),
     execScript: runtimes.execScript({ layout, slot: blue, command: ['ls', '-l', "it's"] }),
     CLIENT: beam.CLIENT,

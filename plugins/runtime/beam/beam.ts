@@ -3,6 +3,7 @@ import { lastLines, sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import { runtimeFaults as faults } from '../faults.ts'
+import { hooksOf } from '../hooks.ts'
 import { assertStartable, execScript, startable } from '../scripts.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
@@ -36,6 +37,26 @@ export interface BeamOptions {
    */
   readonly migrateLimit?: number
   /**
+   * The Elixir expression that tells the running application that its slot has become live, for example to resume its queues. It is evaluated when the
+   * traffic has verifiably moved; also after a rollback, and again in a `repair`. If it fails, that is reported and written to the journal, and the switch
+   * stands.
+   *
+   * @example 'Oban.resume_all_queues(local_only: true)'
+   */
+  readonly promoted?: string
+  /**
+   * The same for the slot that was live before. It runs before `promoted` of the other slot. A slot that starts, also after a reboot, is told nothing.
+   *
+   * @example 'Oban.pause_all_queues(local_only: true)'
+   */
+  readonly demoted?: string
+  /**
+   * Time limit of `promoted` and of `demoted` in seconds; after it the client that asked for the evaluation is ended.
+   *
+   * @default 30
+   */
+  readonly hookLimit?: number
+  /**
    * Seconds from SIGTERM to SIGKILL when a slot is stopped.
    *
    * @default 60
@@ -54,6 +75,9 @@ const OPTIONS = fields<BeamOptions>({
   supervisor: optional(oneOf('systemd', 'daemon')),
   migrate: optional(text),
   migrateLimit: optional(atLeast(1, 'seconds')),
+  promoted: optional(text),
+  demoted: optional(text),
+  hookLimit: optional(atLeast(1, 'seconds')),
   stopLimit: optional(atLeast(1, 'seconds')),
   distributionPort: optional(call('a function that returns the port of a slot, such as `slot => slot.port + 10000`')),
 })
@@ -79,6 +103,9 @@ const withDefaults = (app: string, slots: readonly Slot[], options: BeamOptions)
   supervisor: options.supervisor ?? 'systemd',
   migrate: options.migrate ?? `${moduleName(app)}.Release.migrate()`,
   migrateLimit: options.migrateLimit ?? 21_600,
+  promoted: options.promoted,
+  demoted: options.demoted,
+  hookLimit: options.hookLimit ?? 30,
   stopLimit: options.stopLimit ?? 60,
   ports: distributionPorts(slots, options.distributionPort),
 })
@@ -88,6 +115,8 @@ function create(context: PluginContext, options: BeamOptions): BeamRuntime {
   const { release: name, migrate: expression, ...settings } = withDefaults(app, slots, options)
   const { migrateLimit, stopLimit, ports } = settings
   const program = `bin/${name}`
+  const hook = (expression: string | undefined) =>
+    expression === undefined ? undefined : () => commands.rpcCommand(name, expression)
   const supervisor =
     settings.supervisor === 'daemon'
       ? daemon({ layout, release: name, stopLimit })
@@ -108,6 +137,13 @@ function create(context: PluginContext, options: BeamOptions): BeamRuntime {
       before: (release, slot) => sh.lines(assertStartable(layout, release, slot, program), commands.makeCookie),
       advice:
         'Build the artifact with `mix release`, or set `beam({ release })` to the name of the release in mix.exs.',
+    }),
+
+    ...hooksOf(context, {
+      pid: supervisor.pid,
+      limit: settings.hookLimit,
+      before: commands.CLIENT,
+      commands: { promoted: hook(settings.promoted), demoted: hook(settings.demoted) },
     }),
 
     environment: slot => environment(app, layout, slot, ports(slot)),

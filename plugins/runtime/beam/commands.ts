@@ -51,6 +51,9 @@ ${CLIENT}
 cd ${layout.slot(slot.name).current}
 exec ${program(layout.slot(slot.name).current, name)} rpc ${expression} </dev/null`
 
+/** The command that evaluates an expression in the running application, in the folder of its release. */
+export const rpcCommand = (name: string, expression: string): Script => sh.write`${`bin/${name}`} rpc ${expression}`
+
 /** Bash command line that opens a remote console. Requires a terminal, because without one iex silently stays in the local VM. */
 export const remoteConsole = (layout: Layout, slot: Slot, name: string): string =>
   consoleCommand({

@@ -35,6 +35,9 @@ export function programIn(command: Command): string | undefined {
 export const migrateScript = (command: Command): Script =>
   strictBash(`${commandLine(command)}\necho done > "$${MIGRATED}"`)
 
+/** A command for a preparation or a hook. */
+export const oneCommand = (command: Command): Script => strictBash(commandLine(command))
+
 export const consoleScript = (command: Command): Script => strictBash(commandLine(command))
 
 /** The environment variables that every application gets for its slot. */

@@ -2,6 +2,7 @@
 import { type Script, sh } from '../../../host/script.ts'
 import { atLeast, checked, fields, oneOf, optional } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
+import { hooksOf } from '../hooks.ts'
 import { enabledLink } from '../other-units.ts'
 import { assertStartable, consoleCommand, execScript, migration, startable } from '../scripts.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
@@ -15,6 +16,7 @@ import {
   execStart,
   migrateScript,
   programIn,
+  oneCommand,
 } from './command.ts'
 import {
   limitRules,
@@ -35,6 +37,20 @@ export interface ServiceOptions extends ProcessLimits {
    */
   readonly start: Command
   /**
+  /**
+   * The command that prepares a release on the host before its first start, in the folder of the release and with the slot's environment: a bash command
+   * line, which stops at its first failing command, or a list of arguments. It runs as the deploying user, and only it can write to the release. A release
+   * is prepared once; another command makes another release of the same artifact. If it fails, nothing is stopped or started.
+   *
+   * @example 'npm ci --omit=dev'
+   */
+  readonly prepare?: Command
+  /**
+   * Time limit of `prepare` in seconds; after it the command is ended.
+   *
+   * @default 1800
+   */
+  readonly prepareLimit?: number
    * The command that runs the migrations, in the folder of the release and with the slot's environment. A bash command line stops at its first failing
    * command. A program that is terminated before it has completed must exit with a non-zero code; most do, because the signal kills them.
    */
@@ -59,6 +75,26 @@ export interface ServiceOptions extends ProcessLimits {
    */
   readonly processes?: Readonly<Record<string, Command | ServiceProcess>>
   /**
+   * A command that tells the application that its slot has become live, for example to resume its queues. It runs in the folder of the release and with the
+   * slot's environment, when the traffic has verifiably moved; also after a rollback, and again in a `repair`. If it fails, that is reported and written to
+   * the journal, and the switch stands.
+   *
+   * @example 'bin/queues resume'
+   */
+  readonly promoted?: Command
+  /**
+   * The same for the slot that was live before. It runs before `promoted` of the other slot. A slot that starts, also after a reboot, is told nothing.
+   *
+   * @example 'bin/queues pause'
+   */
+  readonly demoted?: Command
+  /**
+   * Time limit of `promoted` and of `demoted` in seconds; after it the command is ended.
+   *
+   * @default 30
+   */
+  readonly hookLimit?: number
+  /**
    * When a promote stops the processes with `when: 'live'` in the slot that was live: before the traffic moves, so that none of them works for an old
    * release while the new one serves requests, or after that was verified, so that a promote that fails at that point never stops them. In between, they
    * run in neither slot; they never run in both.
@@ -77,20 +113,31 @@ const OPTIONS = fields<ServiceOptions>({
   demote: optional(oneOf('before', 'after')),
   ...limitRules,
 })
+  promoted: optional(commandRule),
+  demoted: optional(commandRule),
+  hookLimit: optional(atLeast(1, 'seconds')),
 
 export function service(options: ServiceOptions): Plugin<Runtime> {
   checked('service()', OPTIONS, options)
   const settings = withDefaults(options)
-  return { name: 'service', kind: 'runtime', settings: () => settings, create: context => create(context, settings) }
+  return {
+    name: 'service',
+    kind: 'runtime',
+    ...(options.prepare !== undefined && { prepares: true }),
+    settings: () => settings,
+    create: context => create(context, settings),
+  }
 }
 
 const withDefaults = ({
   migrateLimit = 21_600,
   stopSignal = 'SIGTERM',
   stopLimit = 60,
+  prepareLimit = 1_800,
+  hookLimit = 30,
   killMode = 'mixed',
   ...rest
-}: ServiceOptions) => ({ ...rest, migrateLimit, stopSignal, stopLimit, killMode })
+}: ServiceOptions) => ({ ...rest, migrateLimit, prepareLimit, hookLimit, stopSignal, stopLimit, killMode })
 
 function create(context: PluginContext, options: ReturnType<typeof withDefaults>): Runtime {
   const { app, layout, slots } = context
@@ -102,14 +149,17 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
 
   return {
     ...supervised(context, {
-      supervisor: systemd({
-        app,
-        layout,
-        slots,
-        processes,
-        startable: slot => startableAll(context, slot, program, processes),
-        unitFile: facts => unitText(unit, facts),
-      }),
+  const supervisor = systemd({
+    app,
+    layout,
+    slots,
+    processes,
+    startable: slot => startableAll(context, slot, program, processes),
+    unitFile: facts => unitText(unit, facts),
+  })
+  const hook = (command: Command | undefined) => (command === undefined ? undefined : () => oneCommand(command))
+
+      supervisor,
       stopLimit,
       stopSignal,
       others: Object.fromEntries(processes.map(process => [process.name, process])),
@@ -120,6 +170,12 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
     ...(demote !== undefined && { demotes: demote }),
 
     environment: slot => environment(layout, slot),
+
+    ...hooksOf(context, {
+      pid: supervisor.pid,
+      limit: options.hookLimit,
+      commands: { promoted: hook(options.promoted), demoted: hook(options.demoted) },
+    }),
 
     exec: (slot, command) => execScript({ layout, slot, command }),
 
@@ -155,3 +211,7 @@ fi`,
     ),
     program === undefined ? sh.read`true` : startable(layout, slot, program),
   )
+    ...(options.prepare !== undefined && {
+      prepare: { command: oneCommand(options.prepare), limit: options.prepareLimit },
+    }),
+

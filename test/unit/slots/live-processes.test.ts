@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { perform, type Query } from '../../../host/query.ts'
 import { sh } from '../../../host/script.ts'
 import type { Runtime, Slot } from '../../../slots/contracts.ts'
+import { layout } from '../../../slots/layout.ts'
 import { movesAfter, movesBack, movesBefore } from '../../../slots/promote/live-processes.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import { repairProcesses } from '../../../slots/state/repair.ts'
@@ -64,7 +65,8 @@ describe('a repair', () => {
         run: async () => void sent.push('end'),
       }),
     }
-    await repairProcesses({ host: host as never, slots, runtime }, live)
+    const rest = { layout: layout('/srv/life'), deploy: {} as never, log: () => undefined }
+    await repairProcesses({ ...rest, host: host as never, slots, runtime }, live)
     return sent
   }
 
