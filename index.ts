@@ -36,6 +36,7 @@ export { liveLink } from './plugins/router/live-link.ts'
 export { type NginxOptions, nginx } from './plugins/router/nginx/nginx.ts'
 export { type SiteAccess, siteQueries } from './plugins/router/site-queries.ts'
 export { type BeamOptions, beam } from './plugins/runtime/beam/beam.ts'
+export { type FilesOptions, files } from './plugins/runtime/files/files.ts'
 export type { ServiceProcess } from './plugins/runtime/service/processes.ts'
 export { type ServiceOptions, service } from './plugins/runtime/service/service.ts'
 export {

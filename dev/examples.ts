@@ -22,6 +22,12 @@ export interface Example {
   readonly packages: readonly string[]
   /** What this machine needs for the build: a Debian package, and the program in it. */
   readonly builder?: { readonly package: string; readonly program: string }
+  /**
+   * Whether it has migrations.
+   *
+   * @default true
+   */
+  readonly migrates?: boolean
   /** Load that suits it. */
   readonly clients: Partial<Record<Kind, number>>
   readonly console?: ConsoleSession
@@ -81,6 +87,16 @@ export const EXAMPLES: readonly Example[] = [
     versionFile: 'app/VERSION',
     packages: [],
     builder: { package: 'golang-go', program: 'go' },
+  },
+  {
+    ...ofFolder('static'),
+    site: 'status.example',
+    versionFile: 'site/VERSION',
+    // The name of the release.
+    versionHeader: 'etag',
+    packages: [],
+    migrates: false,
+    clients: { keepAlive: 4, idle: 2, post: 0, fresh: 1, slow: 0, socket: 0 },
   },
   {
     ...ofFolder('ruby'),

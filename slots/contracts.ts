@@ -57,6 +57,10 @@ export interface Plugin<T> {
   readonly name: string
   /** Lets a Taskfile that uses the plugin in the wrong place be rejected. */
   readonly kind?: 'build' | 'runtime' | 'router'
+  /** For a runtime that needs one of these routers: the names of their plugins. */
+  readonly routers?: readonly string[]
+  /** Set for a runtime that has `prepare`: a deploy then has a step for it. */
+  readonly prepares?: boolean
   /** Settings that appear in output, such as the site's name. They are not redacted, even if an environment variable has the same value. */
   readonly shown?: readonly string[]
   /** Settings that no output may contain, such as the hash of a password. */

@@ -11,6 +11,7 @@ import {
   type Rule,
   text,
   thing,
+  type Wrong,
 } from '../runner/taskfile/shape.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
@@ -122,4 +123,17 @@ export const OPTIONS: Fields<AnyDefinition> = {
   health: optional(healthRules),
   probe: optional(either(oneOf(false), probeRules, 'an object with its options, or false')),
 }
-export const RULES = fields<AnyDefinition>(OPTIONS)
+
+const complete = fields<AnyDefinition>(OPTIONS)
+export const RULES: typeof complete = {
+  ...complete,
+  check: value => complete.check(value) ?? unfit(value as AnyDefinition),
+}
+
+/** The problem with a router that the runtime cannot work with. */
+function unfit({ runtime, router }: AnyDefinition): Wrong | undefined {
+  const { name, routers } = runtime
+  if (routers === undefined || routers.includes(router.name)) return undefined
+  const expected = `${routers.map(known => `\`${known}()\``).join(' or ')}, which serves the files of the runtime \`${name}()\``
+  return { path: ['router'], got: `\`${router.name}()\``, expected }
+}

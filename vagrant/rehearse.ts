@@ -155,11 +155,14 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   if (example.packages.length > 0) await install(host, example.packages)
   await run('setup')
   await run('deploy')
-  await run('migrate', '--slot', 'blue')
+  const migrate = async (slot: string) => {
+    if (example.migrates !== false) await run('migrate', '--slot', slot)
+  }
+  await migrate('blue')
   await run('promote', 'blue')
   await setVersion(folder, example, '0.1.1')
   await run('deploy')
-  await run('migrate', '--slot', 'green')
+  await migrate('green')
   const promoted = await underLoad(host.url, () => run('promote', 'green'))
   await run('status')
   const back = await underLoad(host.url, () => run('rollback'))

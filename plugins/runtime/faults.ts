@@ -35,6 +35,18 @@ export const runtimeFaults = catalogue({
     message: d => `The release ${d.release} has no program ${d.script}.`,
     hint: d => d.advice,
   }),
+  FILES_FOLDER_MISSING: fault<{ release: string; path: string }>({
+    exitCode: 1,
+    message: d => `The release ${d.release} has no folder ${d.path}.`,
+    hint: () => 'Compare the folders in the artifact with `files({ folder })`.',
+  }),
+  FILES_UNREADABLE: fault<{ release: string; path: string }>({
+    exitCode: 1,
+    message: d =>
+      `nginx could not read ${d.path || 'the root'} of the release ${d.release}, which only its owner may read.`,
+    hint: () =>
+      'Build the artifact with files that everybody may read (`umask 022`, `chmod -R a+rX`), and deploy again.',
+  }),
   START_FAILED: fault<{ slot: string; output: string }>({
     exitCode: 1,
     message: d => `The release in ${d.slot} did not start.`,

@@ -22,6 +22,8 @@ export interface Evidence {
   /** The application's folder. */
   readonly root: string
   readonly slots: Slots<string>
+  /** The unit of the server that listens on the ports of all slots, for a runtime that has one. */
+  readonly server?: string | undefined
   readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
   readonly inspection: HostInspection
@@ -199,11 +201,11 @@ function diskChecks({ inspection: { disk, uploaded }, load }: Evidence): Check[]
   return [...checks, disk.inodes < LOW.inodes ? bad('warn', 'inodes', inodes, removeFiles) : ok('inodes', inodes)]
 }
 
-function portCheck({ inspection, slots }: Evidence, i: number): Check {
+function portCheck({ inspection, slots, server }: Evidence, i: number): Check {
   const { name: slot, port } = slots.all[i] ?? {}
   const name = `port ${port}`
   const listening = inspection.sockets.filter(socket => socket.port === port)
-  const strangers = listening.filter(({ owner }) => owner !== i)
+  const strangers = listening.filter(({ owner, unit }) => owner !== i && (server === undefined || unit !== server))
   if (strangers.length === 0) return ok(name, listening.length > 0 ? `held by ${slot}` : `free for ${slot}`)
   const holder = strangers.map(describeHolder).join('; ')
   return bad(

@@ -53,8 +53,11 @@ export function inspect(
   release?: Release,
 ): Script {
   const healthy = slots.all.map((slot, i) => sh.read`healthy ${i} "$(${healthRequest(slot, health, PATIENCE)})" &`)
-  const processes = slots.all.map(
-    slot => sh.read`pid=$(${runtime.pid(slot)}); pids+=("\${pid:-$(${adoptedPid(layout, slot)})}")`,
+  const processes = slots.all.map(slot =>
+    // The sockets of a server that all slots share belong to none of them.
+    runtime.server === undefined
+      ? sh.read`pid=$(${runtime.pid(slot)}); pids+=("\${pid:-$(${adoptedPid(layout, slot)})}")`
+      : sh.read`pids+=('')`,
   )
   const parameters = {
     releases: layout.releases,

@@ -51,6 +51,7 @@ export async function preflight<S extends string>(deps: PreflightDeps<S>, load?:
     user: found.user,
     root: deps.layout.root,
     slots,
+    server: deps.runtime.server,
     health: deps.health,
     sudo: wanted.flatMap(({ sudo }) => sudo),
     inspection: parseInspection(inspection.text),

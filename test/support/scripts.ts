@@ -147,6 +147,7 @@ const page = { path: '/etc/haproxy/switchyard/life.maintenance.html', text: '<p>
 const adopted = { pid: 812, startTime: '77' }
 
 const processes = [
+const staticSite = { layout, slot: blue, service: 'nginx' }
   { name: 'worker', live: false, unitFile: () => '' },
   { name: 'scheduler', live: true, unitFile: () => '' },
 ]
@@ -380,4 +381,13 @@ export function samples(): Readonly<Record<string, Script>> {
     ),
     ...supervised('daemon', daemon({ layout, release: 'life', stopLimit: 60 })),
   }
+    startScript: staticFiles.startScript({
+      ...staticSite,
+      release: made,
+      folder: '/public',
+      config: '/etc/nginx/x.conf',
+    }),
+    stopScript: staticFiles.stopScript(layout, blue),
+    pidScript: staticFiles.pidScript(layout, blue, 'nginx'),
+    processScript: staticFiles.processScript(layout, blue, 'nginx'),
 }

@@ -28,7 +28,7 @@ describe.each(own)('the example $name', ({ name, site, packages, builder }) => {
   it('has a README that mentions every option of the Taskfile, the packages of the host and the tools of the build', () => {
     const options = [...taskfile.matchAll(/\b(\w+): /g)].map(([, option = '']) => option)
     const known = new Set(['app', 'host', 'build', 'runtime', 'path', 'blue', 'green', 'port', 'configFile', 'site'])
-    expect(options).toContain('start')
+    expect(options).toContain(name === 'static' ? 'immutable' : 'start')
     expect(options.filter(option => !known.has(option) && !readme.includes(option))).toEqual([])
     if (packages.length > 0) expect(readme).toContain(`apt-get install ${packages.join(' ')}\n`)
     if (builder) expect(readme).toContain(`apt-get install ${builder.package}`)

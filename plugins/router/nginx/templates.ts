@@ -17,6 +17,7 @@ export type NginxFile =
   | 'trusted-proxies'
   | 'preview'
   | 'preview-location'
+  | 'files'
 
 /** The unrendered text of a file in the package. */
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')

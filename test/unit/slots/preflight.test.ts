@@ -63,6 +63,14 @@ const evidence: Evidence = {
   clock: { began: 1_000_000, ended: 1_001_000 },
   deploy: 'd1',
 }
+it('the port of a slot may be held by the server of the runtime, but by no other', () => {
+  const sockets = [4000, 5000].map(port => socket({ port, unit: 'nginx.service' }))
+  const failed = (server: string | undefined) => findings({ server }, { sockets }).map(({ name }) => name)
+  expect(failed('nginx.service')).toEqual([])
+  expect(failed('caddy.service')).toEqual(['port 4000', 'port 5000'])
+  expect(failed(undefined)).toEqual(['port 4000', 'port 5000'])
+})
+
 const findings = (more: Partial<Evidence>, inspected: Partial<HostInspection> = {}) =>
   evaluateChecks({ ...evidence, ...more, inspection: { ...inspection, ...inspected } }).filter(
     check => check.result !== 'ok',

@@ -1,0 +1,169 @@
+/** A static site: its server blocks, its scripts on this machine, and its errors. */
+
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { local } from '../../../host/local.ts'
+import type { Query } from '../../../host/query.ts'
+import { beam, caddy, docker, haproxy, nginx, project, ssh } from '../../../index.ts'
+import { type FilesOptions, files } from '../../../plugins/runtime/files/files.ts'
+import { parseProcess } from '../../../plugins/runtime/files/scripts.ts'
+import { isFault } from '../../../runner/fault.ts'
+import type { PluginContext, Release } from '../../../slots/contracts.ts'
+import { layout } from '../../../slots/layout.ts'
+import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
+
+const facts = { user: 'deploy', group: 'deploy' }
+const blue = { name: 'blue', port: 4000, env: {} }
+const runtimeOf = (options?: FilesOptions, kit?: Partial<PluginContext>) => files(options).create(pluginKit(kit))
+const textOf = (options?: FilesOptions) => runtimeOf(options).provision(facts).files[0]?.text ?? ''
+
+describe('the server blocks of a static site', () => {
+  it('are one for each slot, on its port on loopback, with the link of the slot as root', () => {
+    const { files, links, folders, sudo } = runtimeOf({ folder: 'dist/' }).provision(facts)
+    expect(files.map(({ path }) => path)).toEqual(['/etc/nginx/switchyard/life.files.conf'])
+    expect(links).toEqual([['/etc/nginx/sites-enabled/life.files.conf', '/etc/nginx/conf.d/life.files.conf']])
+    expect(folders).toEqual([{ path: '/srv/life/files', mode: 0o755 }])
+    expect(sudo).toEqual([])
+    const text = textOf({ folder: 'dist/' })
+    expect(text.match(/listen .*;/g)).toEqual(['listen 127.0.0.1:4000;', 'listen 127.0.0.1:5000;'])
+    expect(text.match(/^ +root .*;/gm)).toEqual([
+      '    root /srv/life/files/blue/dist;',
+      '    root /srv/life/files/green/dist;',
+    ])
+    expect(text).not.toMatch(/@\w+@/)
+  })
+
+  it('never show our own files, which are in the root only without a folder', () => {
+    expect(textOf()).toContain('location ~ "^/(?:release\\.json|\\.manifest|\\.prepared)$" { return 404; }')
+    expect(textOf({ folder: 'dist' })).not.toContain('release\\.json')
+  })
+
+  it('answer a missing file with 404, or with the page of `fallback`, but never below `immutable`', () => {
+    expect(textOf()).toContain('try_files $uri $uri/ =404;')
+    const text = textOf({ fallback: '/index.html', immutable: '/assets/' })
+    expect(text).toContain('try_files $uri $uri/ /index.html =404;')
+    expect(text).toContain('location ^~ /assets/ { try_files $uri =404; }')
+  })
+
+  it.each([{ folder: 'a b' }, { fallback: '/a;b' }, { immutable: '/$a' }])('reject %j', options => {
+    expect(() => files(options)).toThrow(expect.objectContaining({ exitCode: 2 }))
+  })
+})
+
+describe('a static site', () => {
+  const definition = (router: unknown, runtime: unknown = files()) =>
+    project({
+      app: 'life',
+      host: ssh('web-1'),
+      build: docker(),
+      runtime: runtime as never,
+      router: router as never,
+      slots: { blue: { port: 4000 }, green: { port: 5000 } },
+    })
+
+  it.each([
+    ['HAProxy', haproxy({ site: 'a.example' })],
+    ['Caddy', caddy({ site: 'a.example' })],
+  ])('is refused behind %s, at the place of the router', (_, router) => {
+    try {
+      definition(router)
+    } catch (error) {
+      if (!isFault(error)) throw error
+      expect(error).toMatchObject({ code: 'OPTION_INVALID', exitCode: 2, field: ['router'] })
+      expect(error.message).toMatch(/^`router` of project\(\) cannot be `(haproxy|caddy)\(\)`\.$/)
+      expect(error.hint).toContain('`nginx()`, which serves the files of the runtime `files()`')
+      return
+    }
+    expect.fail('not refused')
+  })
+
+  it('is accepted behind nginx, as is any other runtime behind any router', () => {
+    expect(definition(nginx({ site: 'a.example' }))).toBeDefined()
+    expect(definition(haproxy({ site: 'a.example' }), beam())).toBeDefined()
+  })
+})
+
+describe('a slot of a static site', () => {
+  let root: string
+  let release: Release
+  let runtime: ReturnType<typeof runtimeOf>
+  const program = (name: string, text: string) =>
+    writeFileSync(join(root, 'bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'switchyard-files-'))
+    const folders = layout(root)
+    for (const path of ['bin', 'files', 'releases/1.0-aaaaaaa/dist', 'slots/blue'])
+      mkdirSync(join(root, path), { recursive: true })
+    release = { name: '1.0-aaaaaaa', version: '1.0', sha256: '', dir: folders.release('1.0-aaaaaaa') }
+    writeFileSync(join(release.dir, 'dist/index.html'), 'one')
+    symlinkSync(release.dir, folders.slot('blue').current)
+    program('systemctl', 'case $1 in show) echo 812 ;; esac')
+    runtime = runtimeOf({ folder: 'dist' }, { layout: folders })
+  })
+  afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+  /** The script with a systemctl of ours, and with another path for the file of the server. */
+  async function ask<T>(query: Query<T>): Promise<T> {
+    await using host = await local().open({ signal: new AbortController().signal, confirm: async () => false })
+    const text = query.script.text.replaceAll('/etc/nginx/switchyard/life.files.conf', join(root, 'installed'))
+    return host.query({ ...query, script: { ...query.script, text: `PATH=${root}/bin:$PATH\n${text}` } })
+  }
+  const start = () => ask(runtime.start(release, blue))
+  const link = () => join(root, 'files/blue')
+
+  it('is up from its start to its stop, with the pid of the server', async () => {
+    writeFileSync(join(root, 'installed'), '')
+    expect(await ask(runtime.process(blue))).toEqual({ state: 'stopped' })
+    await start()
+    expect(readlinkSync(link())).toBe(release.dir)
+    expect(await ask(runtime.process(blue))).toMatchObject({ state: 'running', pid: 812 })
+    expect(await faultOf(start())).toMatchObject({ code: 'SLOT_RUNS_ALREADY' })
+    expect(await ask(runtime.stop(blue))).toEqual({ was: 'running', killed: false })
+    expect(await ask(runtime.stop(blue))).toEqual({ was: 'stopped', killed: false })
+    expect(existsSync(link())).toBe(false)
+  })
+
+  it.each<[string, () => void, object]>([
+    ['a host that is not set up', () => rmSync(join(root, 'installed')), { code: 'NGINX_NOT_SET_UP', exitCode: 3 }],
+    ['a server that does not run', () => program('systemctl', 'exit 3'), { code: 'NGINX_DOWN' }],
+    [
+      'a release without the folder of the site',
+      () => rmSync(join(release.dir, 'dist'), { recursive: true }),
+      { code: 'FILES_FOLDER_MISSING', message: 'The release 1.0-aaaaaaa has no folder /dist.' },
+    ],
+    [
+      'a file that only its owner may read',
+      () => chmodSync(join(release.dir, 'dist/index.html'), 0o400),
+      { code: 'FILES_UNREADABLE', message: expect.stringContaining('/dist/index.html of the release 1.0-aaaaaaa') },
+    ],
+    [
+      'a slot that points to another release',
+      () => execFileSync('ln', ['-sfn', join(root, 'bin'), join(root, 'slots/blue/current')]),
+      { code: 'SLOT_NAMES_OTHER_RELEASE' },
+    ],
+  ])('does not start with %s', async (_, spoil, expected) => {
+    writeFileSync(join(root, 'installed'), '')
+    spoil()
+    expect(await faultOf(start())).toMatchObject(expected)
+    expect(existsSync(link())).toBe(false)
+  })
+
+  it('has failed while its server is down', () => {
+    expect(parseProcess('90 0')).toEqual({ state: 'failed' })
+    expect(parseProcess('90 7')).toEqual({ state: 'running', pid: 7, uptime: 90 })
+    expect(parseProcess('')).toEqual({ state: 'stopped' })
+  })
+})
