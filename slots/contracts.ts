@@ -89,10 +89,6 @@ export interface SlotProcess {
   readonly failed?: readonly string[]
 }
 
-export interface Runtime {
-  /** The environment variables that this runtime sets for a slot: port, node name, temporary folder. Contacts no host. */
-  environment(slot: Slot): Readonly<Record<string, string>>
-  /**
 /** What a release needs on a host before its first start, such as installed packages. */
 export interface Preparation {
   /**
@@ -112,6 +108,12 @@ export interface Hooks {
   demoted?(slot: Slot): Query<void>
 }
 
+export interface Runtime {
+  /** A release is prepared once, before the idle slot is stopped for it. Set exactly if `Plugin.prepares` is. */
+  readonly prepare?: Preparation
+  /** The environment variables that this runtime sets for a slot: port, node name, temporary folder. Contacts no host. */
+  environment(slot: Slot): Readonly<Record<string, string>>
+  /**
    * Starts the release that the slot's `current` link points to, with the slot's `env` file. Resolves once the process exists, healthy or not.
    *
    * @throws Fault if the slot is already running or `current` points to another release; nothing is started then.
@@ -132,8 +134,6 @@ export interface Hooks {
    */
   complete?(slot: Slot): Query<void>
   /**
-  /** A release is prepared once, before the idle slot is stopped for it. Set exactly if `Plugin.prepares` is. */
-  readonly prepare?: Preparation
    * Starts what runs only in the live slot, and resolves once it runs. Called when the traffic verifiably goes to the slot, before that is recorded, and
    * after `demoted` for the slot that was live before. May be called again for a slot that has all of it running.
    *
@@ -151,10 +151,6 @@ export interface Hooks {
    * @default 'after'
    */
   readonly demotes?: 'before' | 'after'
-  /** Resolves to the last `lines` lines of the application's log. */
-  log(slot: Slot, lines: number): Query<string>
-  /**
-   * The log of a slot over all its starts, as far as the host keeps it: what the application writes, and messages of its supervisor.
   /**
    * Commands of the application that run after a switch, once it is recorded, also after a rollback, and after an undo of a switch whose hooks had run. A
    * repair runs them again, so they must be idempotent. One that fails is reported; the switch stands.
@@ -165,6 +161,10 @@ export interface Hooks {
    * an application, whose port is free while its slot is down.
    */
   readonly server?: string
+  /** Resolves to the last `lines` lines of the application's log. */
+  log(slot: Slot, lines: number): Query<string>
+  /**
+   * The log of a slot over all its starts, as far as the host keeps it: what the application writes, and messages of its supervisor.
    *
    * @throws Fault with exit code 2 for `since`, if the log has no times
    */

@@ -78,18 +78,6 @@ export const runtimeFaults = catalogue({
     hint: () => 'Inspect the process on the host. Nothing was started in its place.',
     detail: d => d.output || undefined,
   }),
-  MIGRATION_FAILED: fault<{ slot: string; release: string; code: number; output: string }>({
-    exitCode: 1,
-    message: d => `The migrations of ${d.release}, run for ${d.slot}, failed with exit code ${d.code}.`,
-    hint: () => 'Fix the migration that the output below names. Nothing was promoted.',
-    detail: d => d.output || undefined,
-  }),
-  MIGRATION_CUT_SHORT: fault<{ slot: string; release: string; output: string }>({
-    exitCode: 1,
-    message: d => `The migrations of ${d.release}, run for ${d.slot}, were terminated before they completed.`,
-    hint: () =>
-      'Find out what terminated them (SIGTERM, or an `exit` or `System.halt` in `migrate`), then migrate again. Nothing was promoted.',
-    detail: d => d.output || undefined,
   HOOK_FAILED: fault<{ slot: string; hook: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The hook \`${d.hook}\` of ${d.slot} failed with exit code ${d.code}.`,
@@ -103,6 +91,18 @@ export const runtimeFaults = catalogue({
       'The traffic stays where it is. Fix the cause or raise `hookLimit`; `npx task repair` runs the hooks again.',
     detail: d => d.output || undefined,
   }),
+  MIGRATION_FAILED: fault<{ slot: string; release: string; code: number; output: string }>({
+    exitCode: 1,
+    message: d => `The migrations of ${d.release}, run for ${d.slot}, failed with exit code ${d.code}.`,
+    hint: () => 'Fix the migration that the output below names. Nothing was promoted.',
+    detail: d => d.output || undefined,
+  }),
+  MIGRATION_CUT_SHORT: fault<{ slot: string; release: string; output: string }>({
+    exitCode: 1,
+    message: d => `The migrations of ${d.release}, run for ${d.slot}, were terminated before they completed.`,
+    hint: () =>
+      'Find out what terminated them (SIGTERM, or an `exit` or `System.halt` in `migrate`), then migrate again. Nothing was promoted.',
+    detail: d => d.output || undefined,
   }),
   MIGRATION_TIMED_OUT: fault<{ slot: string; release: string; limit: number; output: string }>({
     exitCode: 1,

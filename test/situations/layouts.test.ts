@@ -14,7 +14,7 @@ const rootOf =
   }
 
 const open = (
-  options: Omit<NginxOptions, 'site' | 'mode'>,
+  options: Pick<NginxOptions, 'program' | 'service' | 'folder' | 'listen'>,
   more: { prepare?: (machine: TestHost) => Promise<void>; start?: HostOptions; unit?: string } = {},
 ) =>
   startRouterHost({

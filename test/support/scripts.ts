@@ -17,6 +17,7 @@ import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts
 import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
 import { moveLink, readLink, removeLink } from '../../plugins/router/live-link.ts'
 import * as maintenance from '../../plugins/router/maintenance.ts'
+import { keepAssets } from '../../plugins/router/nginx/assets.ts'
 import { certificateOf, checkScript } from '../../plugins/router/nginx/check.ts'
 import { readConfiguration } from '../../plugins/router/nginx/conflicts.ts'
 import { moveSite } from '../../plugins/router/nginx/reload.ts'
@@ -33,9 +34,9 @@ import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
 import { runErlPage } from '../../plugins/runtime/beam/run-erl-log.ts'
-import { journalPage } from '../../plugins/runtime/journal.ts'
 import * as staticFiles from '../../plugins/runtime/files/scripts.ts'
 import { hookScript } from '../../plugins/runtime/hooks.ts'
+import { journalPage } from '../../plugins/runtime/journal.ts'
 import * as units from '../../plugins/runtime/other-units.ts'
 import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
@@ -71,10 +72,10 @@ import { slotsOf } from '../../slots/slot.ts'
 import { checkSudo } from '../../slots/sudo/refusal.ts'
 import { missingTools } from '../../slots/tools.ts'
 import { listScript } from '../../slots/upload/listed.ts'
+import { prepareScript } from '../../slots/upload/prepare.ts'
 import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
 import { pluginKit } from './plugin-kit.ts'
-import { prepareScript } from '../../slots/upload/prepare.ts'
 
 const layout = layoutOf('/srv/life', ['uploads', 'cache/pages'])
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
@@ -146,8 +147,8 @@ const caddySite = {
 const page = { path: '/etc/haproxy/switchyard/life.maintenance.html', text: '<p>', mode: 0o644 }
 const adopted = { pid: 812, startTime: '77' }
 
-const processes = [
 const staticSite = { layout, slot: blue, service: 'nginx' }
+const processes = [
   { name: 'worker', live: false, unitFile: () => '' },
   { name: 'scheduler', live: true, unitFile: () => '' },
 ]
@@ -186,20 +187,20 @@ export function samples(): Readonly<Record<string, Script>> {
     receiveFolder: receiveFolder('/srv/life/shared/uploads', '.switchyard-d1'),
     guardFunction: sh.lines(guardFunction(fence(layout, deploy.id)), guardAgain),
     guardAgain,
+    limited: sh.lines(limited(sh.read`bash -c ls`, 60), sh.read`echo "$code"`),
     asRoot: asRoot(['/usr/bin/systemctl', 'start', 'life@blue']),
     readAsRoot: readAsRoot(['/usr/sbin/nginx', '-t']),
     asReader: asReader(true, sh.read`cat /etc/shadow`),
 
-    limited: sh.lines(limited(sh.read`bash -c ls`, 60), sh.read`echo "$code"`),
     'receive by manifests': receive.receive(layout, made, '/srv/life/releases/.x', '{"a":"it\'s"}', 'by manifests'),
     'receive by contents': receive.receive(layoutOf('/srv/life'), made, '/srv/life/releases/.x', '{}', 'by contents'),
     makeWayFor: sh.lines(receive.defineRemove, receive.makeWayFor(layout, made)),
     linkShared: receive.linkShared(layout),
+    prepareScript: prepareScript(layout, made, deploy.id, { command: oneCommand('npm ci'), limit: 60 }),
     releaseRecord: release.releaseRecord(made),
     unpack: release.unpack(layout, made, '/srv/life/releases/.x.tar.gz', '/srv/life/releases/.x'),
     releaseThere: release.releaseThere(layout, made).script,
     prune: release.prune(layout),
-    prepareScript: prepareScript(layout, made, deploy.id, { command: oneCommand('npm ci'), limit: 60 }),
     prunable: release.prunable(layout),
     listScript: listScript(layout, slots),
 
@@ -324,6 +325,7 @@ export function samples(): Readonly<Record<string, Script>> {
     'the hook of certbot': sh.write`${{ writes: true, text: tlsFiles(secured).at(-1)?.text ?? '' }}`,
     forgetTls: forgetTls('life', at),
     refresh: site.refresh(nginx),
+    keepAssets: keepAssets(layout, 'blue', { path: '/assets/', folder: 'lib/life-*/priv/static' }),
     'forget of nginx': site.forget(nginx),
     'forget of HAProxy': haproxy.forget(application),
     'forget of Caddy': caddy.forget(caddySite),
@@ -340,12 +342,12 @@ export function samples(): Readonly<Record<string, Script>> {
       command: migrateScript('bin/migrate'),
     }),
     migrateScript: migrateScript(['bin/migrate', 'all of it']),
-    consoleScript: consoleScript('python3 -i shell.py'),
-    untilStdinEnds: runtimes.untilStdinEnds(sh.read`tail -F log`),
-    journalPage: journalPage(['life@blue.service'], { contains: 'é' }),
     oneCommand: oneCommand(['bin/queues', 'resume all']),
     hookScript: hookScript({ layout, slot: blue, pid, command: oneCommand('bin/queues resume'), limit: 30 }),
     rpcCommand: beam.rpcCommand('life', 'IO.puts("it\'s")'),
+    consoleScript: consoleScript('python3 -i shell.py'),
+    untilStdinEnds: runtimes.untilStdinEnds(sh.read`tail -F log`),
+    journalPage: journalPage(['life@blue.service'], { contains: 'é' }),
     runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),
     execScript: runtimes.execScript({ layout, slot: blue, command: ['ls', '-l', "it's"] }),
     CLIENT: beam.CLIENT,
@@ -379,8 +381,6 @@ export function samples(): Readonly<Record<string, Script>> {
         demoted: others?.demoted(blue, undefined),
       }).map(([name, script]) => [`othersOf ${name}`, script ?? sh.read``]),
     ),
-    ...supervised('daemon', daemon({ layout, release: 'life', stopLimit: 60 })),
-  }
     startScript: staticFiles.startScript({
       ...staticSite,
       release: made,
@@ -390,4 +390,6 @@ export function samples(): Readonly<Record<string, Script>> {
     stopScript: staticFiles.stopScript(layout, blue),
     pidScript: staticFiles.pidScript(layout, blue, 'nginx'),
     processScript: staticFiles.processScript(layout, blue, 'nginx'),
+    ...supervised('daemon', daemon({ layout, release: 'life', stopLimit: 60 })),
+  }
 }

@@ -20,6 +20,7 @@ import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, p
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
 import { additions, extraRule } from './additions.ts'
+import { type AssetOptions, assetsRule } from './assets.ts'
 import { certificateOf, check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
 import { type NginxPreviewAuth, previewAuthRule } from './preview.ts'
@@ -106,7 +107,18 @@ interface Installed extends Pick<ClientOptions, 'trustedProxies'> {
   readonly http2?: boolean
 }
 
+interface Assets {
+  /**
+   * For files whose names contain a hash of their content: pages of the previous release ask for its files until they are loaded again. One that the
+   * live release lacks is served from the other slot, or from a release that was live before. Not with `mode: 'reload'`.
+   *
+   * @example { path: '/assets/', folder: 'public' }
+   */
+  readonly assets?: AssetOptions
+}
+
 export type NginxOptions = Common &
+  Assets &
   (
     | (Installed & {
         /**
@@ -160,15 +172,19 @@ const OPTIONS = fields<NginxOptions>({
   trustedProxies: optional(trustedProxiesRule),
   mode: optional(oneOf('link', 'reload')),
   include: optional(flag),
+  assets: optional(assetsRule),
 })
 
-/** Options that would be ignored silently beside a server block of the user's own. */
-const ONLY_INSTALLED = {
+/** Options that would be ignored silently beside a server block of the user's own, or with a reload. */
+const APPLICABLE = {
   check(value: unknown): Wrong | undefined {
-    const { include, mode, ...options } = value as Partial<Installed> & {
+    const { include, mode, assets, ...options } = value as Partial<Installed> & {
       readonly include?: boolean
       readonly mode?: string
+      readonly assets?: AssetOptions
     }
+    if (mode === 'reload' && assets !== undefined)
+      return { path: ['assets'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
     const name = (['tls', 'http2', 'trustedProxies'] as const).find(option => options[option] !== undefined)
     if (include !== true || mode === 'reload' || name === undefined) return undefined
     return { path: [name], got: 'used with `include`', expected: 'left out: it belongs in your own server block' }
@@ -177,7 +193,7 @@ const ONLY_INSTALLED = {
 
 export function nginx(options: NginxOptions): Plugin<Router> {
   checked('nginx()', OPTIONS, options)
-  checked('nginx()', ONLY_INSTALLED, options)
+  checked('nginx()', APPLICABLE, options)
   const { site, program, service, folder, paths: overrides = {}, mode } = options
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
@@ -210,7 +226,19 @@ export function nginx(options: NginxOptions): Plugin<Router> {
       { app: context.app, names, slots: context.slots, listeners: listen.listeners, paths, program: nginxProgram },
       mode === 'reload' ? '    ' : '',
     )
-    const parts = { paths, include, values, program: nginxProgram, listening: listen, added, tls, names, preview }
+    const assets = mode === 'reload' ? undefined : options.assets
+    const parts = {
+      paths,
+      include,
+      values,
+      program: nginxProgram,
+      listening: listen,
+      added,
+      tls,
+      names,
+      preview,
+      assets,
+    }
     return router(context, mode, parts, { url, moved, maintenancePage: options.maintenancePage })
   }
   const settings: Plugin<Router>['settings'] = ({ app }) => ({
@@ -218,7 +246,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     listen: options.listen ?? 80,
     url: url.origin,
     mode: mode ?? 'link',
-    ...(mode !== 'reload' && { include }),
+    ...(mode !== 'reload' && { include, assets: options.assets }),
     ...(!include && { tls: tls ?? 'none', ...(tls && { http2: http2 ?? true }), trustedProxies: trustedProxies ?? [] }),
     bodySize: options.bodySize ?? 'as nginx',
     extra: options.extra ?? [],

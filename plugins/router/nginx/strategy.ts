@@ -5,6 +5,7 @@ import type { Provision, Route } from '../../../slots/contracts.ts'
 import type { Listening } from '../listen.ts'
 import type { Preview } from '../preview.ts'
 import type { Additions } from './additions.ts'
+import type { AssetOptions } from './assets.ts'
 import type { Paths, Program } from './site.ts'
 import type { Tls } from './tls.ts'
 
@@ -38,4 +39,5 @@ export interface Site {
   /** The host names of the site: its own, and that of the preview. */
   readonly names: readonly string[]
   readonly preview: Preview<unknown> | undefined
+  readonly assets?: AssetOptions | undefined
 }

@@ -1,6 +1,8 @@
 /** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
+import { sh } from '../../../host/script.ts'
 import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
 import { liveLink } from '../live-link.ts'
+import { assetsBlock, keepAssets } from './assets.ts'
 import { idleByLink } from './preview.ts'
 import { enable, forget, refresh } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
@@ -18,7 +20,7 @@ const edits: NonNullable<HostFile['edits']> = {
 
 export function symlinkStrategy(
   context: PluginContext,
-  { paths, program, listening, include, values, added, names }: Site,
+  { paths, program, listening, include, values, added, names, assets }: Site,
 ): SwitchStrategy {
   const { slots } = context
   const router = plainWord('folder', context.layout.router)
@@ -32,9 +34,11 @@ export function symlinkStrategy(
         router,
         include: paths.include,
         maintenance: maintenanceBlock(router),
+        assets: assetsBlock(router, slots, assets),
       },
       slots,
     )
+  const link = liveLink(router, slots, slot => slot)
   return {
     files: include ? [[paths.include]] : [[paths.include], paths.enabled, ...added.links],
     texts: [paths.include],
@@ -46,7 +50,12 @@ export function symlinkStrategy(
       ...added.links.flat(),
     ],
     generations: true,
-    ...liveLink(router, slots, slot => slot),
+    ...link,
+    switchTo(route) {
+      const query = link.switchTo(route)
+      if (!assets || route.slot === undefined) return query
+      return { ...query, script: sh.lines(keepAssets(context.layout, route.slot, assets), query.script) }
+    },
     provision() {
       const lenient = listening.lenient ? [paths.available, ...added.lenient] : []
       const own = [

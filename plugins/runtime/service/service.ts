@@ -15,8 +15,8 @@ import {
   environment,
   execStart,
   migrateScript,
-  programIn,
   oneCommand,
+  programIn,
 } from './command.ts'
 import {
   limitRules,
@@ -37,7 +37,6 @@ export interface ServiceOptions extends ProcessLimits {
    */
   readonly start: Command
   /**
-  /**
    * The command that prepares a release on the host before its first start, in the folder of the release and with the slot's environment: a bash command
    * line, which stops at its first failing command, or a list of arguments. It runs as the deploying user, and only it can write to the release. A release
    * is prepared once; another command makes another release of the same artifact. If it fails, nothing is stopped or started.
@@ -51,6 +50,7 @@ export interface ServiceOptions extends ProcessLimits {
    * @default 1800
    */
   readonly prepareLimit?: number
+  /**
    * The command that runs the migrations, in the folder of the release and with the slot's environment. A bash command line stops at its first failing
    * command. A program that is terminated before it has completed must exit with a non-zero code; most do, because the signal kills them.
    */
@@ -106,16 +106,18 @@ export interface ServiceOptions extends ProcessLimits {
 
 const OPTIONS = fields<ServiceOptions>({
   start: commandRule,
+  prepare: optional(commandRule),
+  prepareLimit: optional(atLeast(1, 'seconds')),
   migrate: optional(commandRule),
   migrateLimit: optional(atLeast(1, 'seconds')),
   console: optional(commandRule),
   processes: optional(processesRule),
   demote: optional(oneOf('before', 'after')),
-  ...limitRules,
-})
   promoted: optional(commandRule),
   demoted: optional(commandRule),
   hookLimit: optional(atLeast(1, 'seconds')),
+  ...limitRules,
+})
 
 export function service(options: ServiceOptions): Plugin<Runtime> {
   checked('service()', OPTIONS, options)
@@ -131,10 +133,10 @@ export function service(options: ServiceOptions): Plugin<Runtime> {
 
 const withDefaults = ({
   migrateLimit = 21_600,
-  stopSignal = 'SIGTERM',
-  stopLimit = 60,
   prepareLimit = 1_800,
   hookLimit = 30,
+  stopSignal = 'SIGTERM',
+  stopLimit = 60,
   killMode = 'mixed',
   ...rest
 }: ServiceOptions) => ({ ...rest, migrateLimit, prepareLimit, hookLimit, stopSignal, stopLimit, killMode })
@@ -147,8 +149,6 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
   const programs = [program, ...processes.map(process => process.program)].filter(path => path !== undefined)
   const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings: settingsOf(options) }
 
-  return {
-    ...supervised(context, {
   const supervisor = systemd({
     app,
     layout,
@@ -159,6 +159,8 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
   })
   const hook = (command: Command | undefined) => (command === undefined ? undefined : () => oneCommand(command))
 
+  return {
+    ...supervised(context, {
       supervisor,
       stopLimit,
       stopSignal,
@@ -169,12 +171,16 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
 
     ...(demote !== undefined && { demotes: demote }),
 
-    environment: slot => environment(layout, slot),
-
     ...hooksOf(context, {
       pid: supervisor.pid,
       limit: options.hookLimit,
       commands: { promoted: hook(options.promoted), demoted: hook(options.demoted) },
+    }),
+
+    environment: slot => environment(layout, slot),
+
+    ...(options.prepare !== undefined && {
+      prepare: { command: oneCommand(options.prepare), limit: options.prepareLimit },
     }),
 
     exec: (slot, command) => execScript({ layout, slot, command }),
@@ -211,7 +217,3 @@ fi`,
     ),
     program === undefined ? sh.read`true` : startable(layout, slot, program),
   )
-    ...(options.prepare !== undefined && {
-      prepare: { command: oneCommand(options.prepare), limit: options.prepareLimit },
-    }),
-

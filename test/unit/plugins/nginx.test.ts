@@ -40,7 +40,11 @@ describe('the nginx templates', () => {
   })
 
   test('check the live link for every slot twice', () => {
-    const text = render(shipped('live-link'), { router: '/srv/life/router', maintenance: '', options: '' }, SLOTS)
+    const text = render(
+      shipped('live-link'),
+      { router: '/srv/life/router', maintenance: '', options: '', assets: '' },
+      SLOTS,
+    )
     const checks = text.split('\n').filter(line => line.startsWith('if (-f'))
     const check = (slot: string, port: number) =>
       `if (-f /srv/life/router/live/${slot}) { set $switchyard_slot ${slot}; set $switchyard_port ${port}; }`
