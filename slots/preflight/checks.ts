@@ -135,9 +135,10 @@ function account({ user, root }: Evidence): Check[] {
   return [bad('warn', 'account', 'the application runs as root', hint)]
 }
 
-/** Slots whose port only our version of a file contains: the router sends their traffic to another port. */
+/** Slots whose port only our version of a file contains: the router sends their traffic to another port. Not if a file only gains lines. */
 const movedPort = ({ slots, setup: { files } }: Evidence) =>
   files.flatMap(({ file, diff }) => {
+    if (!/^-(?!-)/m.test(diff)) return []
     const names = (sign: string, port: number) => new RegExp(`^\\${sign}(?!\\${sign}).*\\b${port}\\b`, 'm').test(diff)
     const slot = slots.all.find(({ port }) => names('+', port) && !names('-', port) && /^@@ -[1-9]/m.test(diff))
     return slot ? [`${file.path} does not send the traffic of ${slot.name} to its port ${slot.port}`] : []

@@ -53,7 +53,9 @@ async function openBeam(plugin: Plugin<Runtime>): Promise<RuntimeUnderTest> {
   }
 }
 
-runtimeContract('beam under systemd', () => openBeam(beam({ stopLimit: 4, promoted: 'Life.version()', demoted: '1 + 1' })))
+runtimeContract('beam under systemd', () =>
+  openBeam(beam({ stopLimit: 4, promoted: 'Life.version()', demoted: '1 + 1' })),
+)
 runtimeContract('beam as a daemon', () => openBeam(beam({ supervisor: 'daemon', stopLimit: 4 })))
 
 describe('beam()', () => {

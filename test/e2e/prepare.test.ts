@@ -44,7 +44,7 @@ const { task, flow, tasks } = project({
     demoted: 'echo "demoted $SWITCHYARD_SLOT $(cat VERSION)" >> /srv/shop/told; [ ! -e /srv/shop/broken ]',
   }),
   router: nginx({ site: 'shop.example' }),
-  env: '.env',
+  env: { file: '.env', plain: ['STAGE'] },
   slots: { blue: { port: 4000 }, green: { port: 5000 } },
 })
 export const { setup, deploy, promote, rollback, restart, repair, status, history, releases, doctor } = tasks
@@ -131,13 +131,16 @@ it('Ctrl-C ends a preparation on the host, with what it started, and stops nothi
   await expect.poll(names).not.toContain('1.1.0')
 })
 
-it('a lost connection in a preparation leaves a release that the next deploy prepares again from the start', async () => {
+it('a preparation whose client is gone is not started a second time, and one that was killed begins from the start', async () => {
   const running = runTask(folder, env, ['deploy', '--verbose'])
   await running.says(/hanging/)
-  await run('pkill -KILL -f "sleep [5]55.125"; pkill -KILL -u vagrant sshd')
+  await run('pkill -KILL -u vagrant sshd')
   await running.ended
-  await run('rm /srv/shop/mood')
-  const said = await task(0, 'deploy', '--verbose', '--lock-wait', '30s')
+  const refused = await task(3, 'deploy', '--lock-wait', '30s')
+  expect(refused).toMatch(/1\.1\.0-\w+ is still being prepared/)
+  await run('rm /srv/shop/mood; pkill -KILL -u vagrant bash; pkill -KILL -u vagrant sleep')
+  const said = await task(0, 'deploy', '--verbose')
+  expect(said).toMatch(/1\.1\.0-\w+ was not prepared to its end\. Uploading it again\./)
   expect(said).toContain('installing for green with production')
   expect(await versionIn(5000)).toBe('{"version":"1.1.0"}')
   expect(await names()).toMatch(/^1\.0\.0-\w+\n1\.1\.0-\w+$/)

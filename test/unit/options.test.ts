@@ -1,6 +1,19 @@
 /** F78: invalid options, for every field of every factory that a Taskfile calls. */
 import { describe, expect, it } from 'vitest'
-import { beam, caddy, command, definer, docker, haproxy, nginx, project, service, ssh, tarball } from '../../index.ts'
+import {
+  beam,
+  caddy,
+  command,
+  definer,
+  docker,
+  files,
+  haproxy,
+  nginx,
+  project,
+  service,
+  ssh,
+  tarball,
+} from '../../index.ts'
 import { isFault } from '../../runner/fault.ts'
 
 type Options = Record<string, unknown>
@@ -107,8 +120,22 @@ const factories: readonly Factory[] = [
       http2: false,
       trustedProxies: ['10.0.0.0/8', '2001:db8::1'],
       preview: 'next.a.example',
+      assets: { path: '/assets/' },
     },
     needed: ['site'],
+  },
+  {
+    name: 'nginx()',
+    path: ['assets'],
+    make: options => nginx(given({ site: 'a.example', assets: options })),
+    good: { path: '/assets/', folder: 'public', keep: 2 },
+    needed: ['path'],
+  },
+  {
+    name: 'files()',
+    make: options => files(given(options)),
+    good: { folder: 'dist', fallback: '/index.html', immutable: '/assets/' },
+    needed: [],
   },
   {
     name: 'haproxy()',

@@ -226,7 +226,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
       { app: context.app, names, slots: context.slots, listeners: listen.listeners, paths, program: nginxProgram },
       mode === 'reload' ? '    ' : '',
     )
-    const assets = mode === 'reload' ? undefined : options.assets
+    const { assets } = options
     const parts = {
       paths,
       include,

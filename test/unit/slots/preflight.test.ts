@@ -63,6 +63,13 @@ const evidence: Evidence = {
   clock: { began: 1_000_000, ended: 1_001_000 },
   deploy: 'd1',
 }
+it('a file of the router that only gains lines still sends the traffic of each slot to its port', () => {
+  const gains = file('/etc/s', '--- /etc/s\n+++ /etc/s\n@@ -1 +1,2 @@\n server {\n+set $other 5000;')
+  expect(findings({ setup: { folders: [], removed: [], files: [gains], cut: false } })).toMatchObject([
+    { name: 'setup', result: 'warn', message: 'changed: /etc/s' },
+  ])
+})
+
 it('the port of a slot may be held by the server of the runtime, but by no other', () => {
   const sockets = [4000, 5000].map(port => socket({ port, unit: 'nginx.service' }))
   const failed = (server: string | undefined) => findings({ server }, { sockets }).map(({ name }) => name)
