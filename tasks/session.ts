@@ -81,6 +81,11 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const host = task.dryRun ? dryHost(realHost, task.log) : loggingCopies(realHost, task.log)
     const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
+    // Else the release would start unprepared.
+    if ((runtime.prepare !== undefined) !== (project.runtime.prepares === true))
+      throw new TypeError(
+        `the plugin ${project.runtime.name} has to set \`prepares\` exactly if its runtime has \`prepare\``,
+      )
     const router = project.router.create(plugin)
     const reading = readings({ layout, slots, router })
     const variables = (slot: Slot) => ({ ...run.environment(), ...runtime.environment(slot), ...slot.env })

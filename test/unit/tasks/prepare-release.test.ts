@@ -1,13 +1,14 @@
 /** The step of a deploy that prepares the release: only in a project whose runtime prepares any. */
 import { expect, it } from 'vitest'
-import { beam, docker, nginx, project, service, ssh } from '../../../index.ts'
+import { beam, docker, local, nginx, project, service } from '../../../index.ts'
 import { planOf } from '../../../runner/engine/plan.ts'
 import type { Plugin, Runtime } from '../../../slots/contracts.ts'
+import { pluginKit } from '../../support/plugin-kit.ts'
 
 const tasksOf = (runtime: Plugin<Runtime>) =>
   project({
     app: 'life',
-    host: ssh('web-1'),
+    host: local(),
     build: docker(),
     runtime,
     router: nginx({ site: 'life.example' }),
@@ -32,3 +33,14 @@ it.each(['deploy', 'rollback', 'restart', 'startIdle'] as const)(
     expect(prepares(preparing, {})).toBe(name !== 'rollback')
   },
 )
+
+it.each([
+  ['has a preparation that it does not announce', { ...service({ start: 'a', prepare: 'b' }), prepares: false }],
+  ['announces a preparation that it does not have', { ...service({ start: 'a' }), prepares: true }],
+])('a plugin that %s is an error before anything runs', async (_, runtime) => {
+  const { deploy } = tasksOf(runtime)
+  const run = { command: 'deploy', signal: new AbortController().signal, dryRun: false, tasks: [deploy], values: {} }
+  const opened = await deploy.scope?.open({ ...run, folder: '/', hide: () => undefined, confirm: async () => false })
+  await using scope = opened ?? expect.fail('no scope')
+  expect(() => scope.context(pluginKit())).toThrow('`prepares`')
+})
