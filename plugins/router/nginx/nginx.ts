@@ -220,13 +220,12 @@ export function nginx(options: NginxOptions): Plugin<Router> {
       ...(enabled && { enabled: [enabled] }),
     }
     const nginxProgram = programOf(program, service)
-    const { bodySize, extra } = options
+    const { bodySize, extra, assets } = options
     const added = additions(
       { ...installed, preview, ...(bodySize && { bodySize }), ...(extra && { extra }) },
       { app: context.app, names, slots: context.slots, listeners: listen.listeners, paths, program: nginxProgram },
       mode === 'reload' ? '    ' : '',
     )
-    const { assets } = options
     const parts = {
       paths,
       include,
