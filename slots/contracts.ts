@@ -50,6 +50,8 @@ export interface PluginContext extends TaskContext {
   readonly host: string
   readonly layout: Layout
   readonly slots: readonly Slot[]
+  /** Resolves to a version for an application whose files have none: that of the revision. Only in a build inside `git()`. */
+  readonly revisionVersion?: () => Promise<string>
 }
 
 /** A named factory: `nginx({ site })` returns a `Plugin<Router>`. Creating one contacts no host. */

@@ -59,7 +59,7 @@ const tarballOf = (app: string, version: string) => `_build/prod/${app}-${versio
 const source = (context: PluginContext, options: CommandOptions): BuildSource => ({
   async build() {
     const cwd = resolve(context.folder, options.cwd ?? '.')
-    const version = await versionOf(cwd, options.version)
+    const version = await versionOf(cwd, options.version, context.revisionVersion)
     const path = resolve(cwd, options.artifact ?? tarballOf(context.app, version))
     const option = `\`artifact: '_build/prod/rel/${context.app}'\``
     if (options.artifact === undefined && /\bmix release\b/.test(options.run)) await assertMakesTarball(cwd, '', option)

@@ -63,7 +63,7 @@ const tarballInImage = (app: string, version: string) => `/app/_build/prod/${app
 
 async function buildIn(context: PluginContext, options: DockerOptions): Promise<Artifact> {
   const directory = resolve(context.folder, options.context ?? '.')
-  const version = await versionOf(directory, options.version)
+  const version = await versionOf(directory, options.version, context.revisionVersion)
   const artifact = options.artifact ?? tarballInImage(context.app, version)
   if (options.artifact === undefined) {
     const file = await readFile(resolve(directory, options.dockerfile ?? 'Dockerfile'), 'utf8').catch(() => '')

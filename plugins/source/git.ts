@@ -11,6 +11,7 @@ import { packFolder } from '../../slots/upload/archive.ts'
 import { DRY_RUN_SHA256, sha256Of, storeArtifact, storeFolder } from './artifact.ts'
 import { gitInTask, prefixOf, submodulesOf, withCheckout, withExtract } from './checkout.ts'
 import { buildFaults } from './faults.ts'
+import { withoutGit } from './folder.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 export interface GitOptions {
@@ -45,7 +46,7 @@ export interface GitOptions {
    */
   readonly submodules?: boolean
   /**
-   * The version of a release without `build`.
+   * The version of a release without `build`, whose build source has an option of its own.
    *
    * @default the version in `mix.exs` or `package.json` of the revision, else what `git describe --tags --always` prints
    */
@@ -107,7 +108,7 @@ async function buildRevision(context: PluginContext, options: GitOptions): Promi
     if (!(await stat(place).catch(() => undefined))?.isDirectory())
       throw buildFaults.GIT_FOLDER_MISSING({ commit, path: within })
     const made = options.build
-      ? await buildIn(context, options.build, place, work)
+      ? await buildIn(context, options.build, place, work, commit)
       : await pack(context, options.version, place, work, commit)
     // The tree is the commit's, whatever the build wrote into it.
     return { ...made, revision: commit }
@@ -141,8 +142,10 @@ async function buildIn(
   { create }: Plugin<BuildSource>,
   place: string,
   work: string,
+  commit: string,
 ): Promise<Artifact> {
-  const made = await create({ ...context, folder: place, $: context.$({ cwd: place }) }).build()
+  const revisionVersion = () => described(context.folder, commit)
+  const made = await create({ ...context, folder: place, $: context.$({ cwd: place }), revisionVersion }).build()
   if (relative(work, made.path).startsWith('..')) return made
   if (context.dryRun) return { ...made, path: storedPath(context, made.version) }
   return storeArtifact(made, context.app)
@@ -158,7 +161,7 @@ async function pack(
   const version = await versionOf(place, configured, () => described(context.folder, commit))
   if (context.dryRun) return { path: storedPath(context, version), version, sha256: DRY_RUN_SHA256 }
   const path = join(work, 'release.tar.gz')
-  await packFolder(place, path, name => !name.split('/').includes('.git'))
+  await packFolder(place, path, withoutGit)
   context.signal.throwIfAborted()
   return storeArtifact({ path, version, sha256: await sha256Of(path) }, context.app)
 }

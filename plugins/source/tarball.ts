@@ -26,13 +26,13 @@ export function tarball(options: TarballOptions): Plugin<BuildSource> {
     name: 'tarball',
     kind: 'build',
     settings: () => ({ path, version: version ?? VERSION_FILES }),
-    create: ({ app, folder }) => ({
+    create: ({ app, folder, revisionVersion }) => ({
       async build() {
         if (path === '') throw buildFaults.ARTIFACT_MISSING({ path: '""' })
         return artifactFrom(
           app,
           await resolveArtifactPath(resolve(folder, path)),
-          await versionOf(folder, version),
+          await versionOf(folder, version, revisionVersion),
           folder,
         )
       },

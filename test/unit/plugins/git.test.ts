@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { command } from '../../../plugins/source/command.ts'
 import { type GitOptions, git } from '../../../plugins/source/git.ts'
+import { tarball } from '../../../plugins/source/tarball.ts'
 import type { PluginContext } from '../../../slots/contracts.ts'
 import { buildKit } from '../../contract/build.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
@@ -127,6 +128,21 @@ describe('a build in a revision', () => {
     expect(made).toMatchObject({ revision, version: '1.0.0' })
     expect(await textOf(made.path, './app')).toBe('committed\n')
     expect(lines).toEqual(expect.arrayContaining(['committed', 'web']))
+    await nothingLeft()
+  })
+
+  it('has the version that git describes if no file of the application has one, and packs no repository', async () => {
+    const first = await commit({ 'app.py': 'x\n', 'requirements.txt': '' })
+    const source = command({ run: 'echo 1 > made', artifact: '.' })
+    const made = await build({ build: source })
+    expect(made.version).toBe(first.slice(0, 10))
+    expect(await filesIn(made.path)).toEqual(['./app.py', './made', './requirements.txt'])
+    await repository('tag', 'v3.1')
+    expect((await build({ build: source })).version).toBe('v3.1')
+    expect((await build({ build: tarball({ path: '.' }) }, { dryRun: true })).version).toBe('v3.1')
+    await commit({ 'package.json': '{"version":"1.0.0"}' })
+    expect((await build({ build: source })).version).toBe('1.0.0')
+    expect((await build({ build: command({ run: 'true', artifact: '.', version: '7' }) })).version).toBe('7')
     await nothingLeft()
   })
 
