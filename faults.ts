@@ -1,5 +1,6 @@
 /** All error catalogues, by module. */
 import { hostFaults } from './host/faults.ts'
+import { initFaults } from './init/faults.ts'
 import { caddyFaults } from './plugins/router/caddy/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
@@ -15,6 +16,7 @@ import { removeFaults } from './slots/remove/remove-faults.ts'
 
 export const faultCatalogue = {
   runner: runnerFaults,
+  init: initFaults,
   host: hostFaults,
   slots: slotFaults,
   environment: environmentFaults,

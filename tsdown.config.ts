@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig, type UserConfig } from 'tsdown'
 
-const entry = { index: 'index.ts', cli: 'runner/cli/main.ts' }
+const entry = { index: 'index.ts', cli: 'cli.ts' }
 const next = 'dist.next'
 const dist = 'dist'
 /** Built separately: a chunk shared with the other entries would be a further file to load for each run of the program. */

@@ -22,7 +22,9 @@ export const runnerFaults = catalogue({
     message: d =>
       d.named ? `There is no Taskfile at ${d.from}.` : `No Taskfile.ts was found in ${d.from} or above it.`,
     hint: d =>
-      d.named ? 'Check the path given to --taskfile.' : 'Write one, or give its path: `npx task --taskfile <path>`.',
+      d.named
+        ? 'Check the path given to --taskfile.'
+        : 'Write one with `npx task init`, or give its path: `npx task --taskfile <path>`.',
   }),
   FOLDER_GONE: fault<undefined>({
     exitCode: 2,

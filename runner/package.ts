@@ -1,10 +1,15 @@
 /** The location of this package. This file is one folder below its root, and so is the bundle that contains it. */
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** A file of this package, by its path from the root. */
 export const packageUrl = (path: string): URL => new URL(`../${path}`, import.meta.url)
 
 export const packagePath = (path: string): string => fileURLToPath(packageUrl(path))
+
+/** The name of this package, which Taskfiles import, and its version. */
+export const manifest = (): { readonly name: string; readonly version: string } =>
+  JSON.parse(readFileSync(packageUrl('package.json'), 'utf8'))
 
 /** The tests run the source; users run the bundle. */
 export const isSource: boolean = import.meta.url.endsWith('.ts')

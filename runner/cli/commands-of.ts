@@ -14,6 +14,9 @@ export const kebab = (name: string): string =>
 /** The command that every Taskfile has. Shells run it when they start, so it reads no Taskfile. */
 export const COMPLETION = 'completion'
 
+/** The command that writes the first Taskfile. It is not the runner's own, but no Taskfile can have it: it never reads one. */
+export const INIT = 'init'
+
 /** The tasks of a Taskfile by command name. */
 export type Commands = ReadonlyMap<string, AnyTask>
 
@@ -27,7 +30,7 @@ export function commandsOf(exported: object, source: string): Commands {
   for (const [from, value] of inOrder(exported, source)) {
     if (from === 'default' || !isTask(value)) continue
     const name = kebab(from)
-    if (name === COMPLETION) throw runnerFaults.TASK_RESERVED({ name, from })
+    if (name === COMPLETION || name === INIT) throw runnerFaults.TASK_RESERVED({ name, from })
     const other = found.get(name)
     if (other) throw runnerFaults.TASKS_OF_ONE_NAME({ name, exports: [other.from, from] })
     found.set(name, { task: value, from })

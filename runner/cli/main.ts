@@ -1,9 +1,9 @@
-/** The program `task`. */
+/** The command line of the program `task`. */
 import { readFileSync, writeSync } from 'node:fs'
 import { relative } from 'node:path'
 import { assertDestination, changes, chooseDestination } from '../destination.ts'
 import { guardExit, trackWrites } from '../engine/ending.ts'
-import { report } from '../engine/error-report.ts'
+import { report, type Source } from '../engine/error-report.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
 import type { ProcessHooks } from '../engine/run.ts'
 import type { Renderer, Report, RunEvent, Sinks } from '../events.ts'
@@ -18,7 +18,7 @@ import { streamRenderer } from '../output/stream.ts'
 import { hideSecrets, scopesOf } from '../secrets/collect.ts'
 import { maskingInGithub, runnerListens } from '../secrets/github-masks.ts'
 import { type Redactor, redactor } from '../secrets/redact.ts'
-import type { ScopeDestination } from '../task.ts'
+import type { AnyTask, ScopeDestination } from '../task.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from '../taskfile/load.ts'
 import { exportLine, type Naming, namingOf, programText } from './command-names.ts'
 import { COMPLETION, kebab } from './commands-of.ts'
@@ -26,8 +26,11 @@ import { commandAfterHelp, commandLine, type Globals, globalsOf, onlyFlagsOf, on
 import { commandText, listText } from './help.ts'
 import { nearest } from './suggest.ts'
 
+/** Commands that need no Taskfile, by name; the tasks are loaded only if they run. */
+export type OwnCommands = Readonly<Record<string, () => Promise<AnyTask>>>
+
 /** Runs a command line. Resolves to the exit code when all output has been written. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], own: OwnCommands = {}): Promise<number> {
   const { stdout, stderr } = process
   const flushes = [stdout, stderr].map(trackWrites)
   let began = false
@@ -37,7 +40,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     // A completion prints no errors.
     return isCompletion(argv) ? fault.exitCode : reportError(fault, argv, { began, write: writeNow })
   })
-  const exit = await execute(argv, plan => {
+  const exit = await execute(argv, own, plan => {
     began = true
     streams = streaming(plan)
   }).catch((error: unknown) => reportError(error, argv, { began, write }))
@@ -118,7 +121,7 @@ function events(only: RunEvent, exit: number, data?: unknown): string {
 }
 
 /** @param begin called before a task runs: until then nothing was contacted */
-async function execute(argv: readonly string[], begin: (plan: Plan) => void): Promise<number> {
+async function execute(argv: readonly string[], own: OwnCommands, begin: (plan: Plan) => void): Promise<number> {
   if (isCompletion(argv)) return complete(argv.slice(2))
   const { globals, command } = globalsOf(argv)
   const output = (text: string, data?: unknown) => (globals.json ? textEvents(text, data) : `${text}\n`)
@@ -134,6 +137,21 @@ async function execute(argv: readonly string[], begin: (plan: Plan) => void): Pr
     return 0
   }
   const cwd = workingFolder()
+  const named = command === HELP ? commandAfterHelp(argv) : command
+  if (named !== undefined && Object.hasOwn(own, named)) {
+    const plan = planOf(named, (await own[named]?.()) as AnyTask)
+    if (globals.help || command === HELP) {
+      onlyFlagsOf(argv, plan)
+      return print(commandText(plan, globals.json ? undefined : terminalColumns()))
+    }
+    const hidden = redactor()
+    const captured = capture(process.stdout, process.stderr, hidden)
+    try {
+      return await perform(plan, argv, globals, { source: { folder: cwd, files: [] }, captured, hidden, begin })
+    } finally {
+      captured.release()
+    }
+  }
   const file = findTaskfile(cwd, globals.taskfile)
   chooseDestination(globals.destination, process.env)
   const plain = redactor()
@@ -163,7 +181,13 @@ async function execute(argv: readonly string[], begin: (plan: Plan) => void): Pr
     }
     if (globals.help) return explain(command)
     const plan = planned(taskfile, command, hasTerminal() && !globals.json)
-    return await perform(plan, argv, globals, { taskfile, captured, hidden, begin })
+    const names = namingOf({
+      program: programText(globals),
+      commands,
+      scope: [...scopesOf([plan.task])].find(scope => scope.tasks),
+      source: readFileSync(file, 'utf8'),
+    })
+    return await perform(plan, argv, globals, { source: taskfile, names, captured, hidden, begin })
   } finally {
     captured.release()
   }
@@ -204,7 +228,8 @@ function planned({ commands, file }: Taskfile, command: string, terminal = false
 }
 
 interface PerformDeps {
-  readonly taskfile: Taskfile
+  readonly source: Source
+  names?(text: string): string
   readonly captured: Capture
   readonly hidden: Redactor
   begin(plan: Plan): void
@@ -214,7 +239,7 @@ async function perform(
   whole: Plan,
   argv: readonly string[],
   globals: Globals,
-  { taskfile: { file, folder, files, commands }, captured, hidden, begin }: PerformDeps,
+  { source: { folder, files }, names, captured, hidden, begin }: PerformDeps,
 ): Promise<number> {
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values, { folder }) !== false) }
@@ -237,12 +262,7 @@ async function perform(
     admit: confirm => admitted(plan, values, destinations, { ...globals, confirm }),
     redactor: hidden,
     renderer: { ...renderer, leave },
-    names: namingOf({
-      program: programText(globals),
-      commands,
-      scope: [...scopesOf([plan.task])].find(scope => scope.tasks),
-      source: readFileSync(file, 'utf8'),
-    }),
+    ...(names && { names }),
     hooks: { ...(streaming(plan) ? streamHooks : processHooks), onLine: captured.onLine },
   })
 }

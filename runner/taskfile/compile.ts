@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, Plugin } from 'esbuild'
 import { runnerFaults } from '../faults.ts'
+import { manifest } from '../package.ts'
 import { codeFrame } from './code-frame.ts'
 
 export interface Compiled {
@@ -15,7 +16,7 @@ export interface Compiled {
 
 /**
  * @param file absolute path of the Taskfile
- * @param index the module for `import 'switchyard'`: our own, so that it is not loaded twice
+ * @param index the module for an import of this package: our own, so that it is not loaded twice
  * @throws TASKFILE_BROKEN with the place and a code frame
  */
 export async function compile(file: string, index: URL): Promise<Compiled> {
@@ -78,9 +79,9 @@ async function broken({ text, location }: Message, taskfile: string, cause: unkn
 }
 
 const ownIndex = (index: URL): Plugin => ({
-  name: 'switchyard',
+  name: 'own-index',
   setup(build) {
-    build.onResolve({ filter: /^switchyard$/ }, () => ({ path: index.href, external: true }))
+    build.onResolve({ filter: new RegExp(`^${manifest().name}$`) }, () => ({ path: index.href, external: true }))
   },
 })
 

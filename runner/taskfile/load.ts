@@ -7,7 +7,7 @@ import { type Commands, commandsOf } from '../cli/commands-of.ts'
 import { missingPackage } from '../engine/error-report.ts'
 import { Fault, isFault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
-import { isSource, packageUrl } from '../package.ts'
+import { isSource, manifest, packageUrl } from '../package.ts'
 import { deferred } from '../promises.ts'
 import { cacheFolders, type Entry, findEntry, sha256, store } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
@@ -72,7 +72,7 @@ async function compiled(file: string, folders: readonly string[], key: string): 
 const index = packageUrl(isSource ? 'index.ts' : 'dist/index.js')
 
 /** The version of this package. */
-export const version = (): string => JSON.parse(readFileSync(packageUrl('package.json'), 'utf8')).version
+export const version = (): string => manifest().version
 
 const shown = (file: string) => relative(process.cwd(), file)
 

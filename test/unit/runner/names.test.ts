@@ -43,9 +43,9 @@ export const both = flow('Both', [])
     )
   })
 
-  it('cannot be `completion`, which is built in', () => {
-    expect(() => commandsOf({ completion: one }, '')).toThrow(
-      expect.objectContaining({ code: 'TASK_RESERVED', exitCode: 2, message: expect.stringContaining('`completion`') }),
+  it.each(['completion', 'init'])('cannot be `%s`, which is built in', name => {
+    expect(() => commandsOf({ [name]: one }, '')).toThrow(
+      expect.objectContaining({ code: 'TASK_RESERVED', exitCode: 2, message: expect.stringContaining(`\`${name}\``) }),
     )
   })
 })

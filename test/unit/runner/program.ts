@@ -23,7 +23,7 @@ export async function buildProgram(index = 'test/unit/runner/index.ts'): Promise
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'runner-test-'))
   await build({
-    entryPoints: { cli: join(root, 'runner/cli/main.ts'), index: join(root, index) },
+    entryPoints: { cli: join(root, 'cli.ts'), index: join(root, index) },
     outdir: join(folder, 'dist'),
     bundle: true,
     splitting: true,

@@ -1,0 +1,123 @@
+/** What no file says: the host, the site and the ports. From flags, else from a Taskfile that exists, else from the person, else as proposed. */
+import { validateName } from '../slots/names.ts'
+import { initFaults as faults } from './faults.ts'
+import type { Folder } from './folder.ts'
+import type { Stack } from './stack.ts'
+
+export interface Answers {
+  readonly app: string
+  /** As for ssh: `deploy@web-1`. */
+  readonly host: string
+  readonly site: string
+  /** Of the first and of the second slot. */
+  readonly ports: readonly [number, number]
+}
+
+/** The values of the flags. */
+export interface Flags {
+  readonly app: string | undefined
+  readonly host: string | undefined
+  readonly site: string | undefined
+  readonly ports: string | undefined
+  readonly yes: boolean
+}
+
+export const TASKFILES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
+
+/**
+ * @param ask resolves to undefined if nobody can be asked
+ * @throws INIT_UNANSWERED, INIT_ANSWER_INVALID, NAME_INVALID
+ */
+export async function answersFor(
+  folder: Folder,
+  stack: Stack,
+  flags: Flags,
+  ask: (question: string) => Promise<string | undefined>,
+): Promise<Answers> {
+  const existing = TASKFILES.find(name => folder.has(name))
+  const known = existing === undefined ? {} : answersIn(folder.text(existing))
+  const app = validateName('app', flags.app ?? known.app ?? appName(stack.nameIn?.(folder) ?? folder.name))
+  // A Taskfile that exists has been written by somebody who knew the answers.
+  const silent = flags.yes || existing !== undefined
+  const answer = async <T>(what: What<T>, given: string | undefined, proposed: string): Promise<T> => {
+    if (given !== undefined || silent) return what.parse(given ?? proposed)
+    const question = `${what.question} [${proposed}]`
+    const typed = await ask(question)
+    if (typed === undefined) throw faults.INIT_UNANSWERED({ question })
+    return what.parse(typed.trim() || proposed)
+  }
+  return {
+    app,
+    host: await answer(HOST, flags.host, known.host ?? 'deploy@web-1'),
+    site: await answer(SITE, flags.site, known.site ?? `${app.replaceAll('_', '-')}.example`),
+    ports: await answer(PORTS, flags.ports, known.ports ?? '4000,5000'),
+  }
+}
+
+/** A valid name of an application from any text: `My Shop` is `my_shop`. */
+export function appName(text: string): string {
+  const name = text
+    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^[^a-z]+/, '')
+    .slice(0, 31)
+    .replace(/_+$/, '')
+  return name === '' ? 'app' : name
+}
+
+/** What a Taskfile says itself, as far as it is written literally. */
+function answersIn(text: string): Partial<Record<'app' | 'host' | 'site' | 'ports', string>> {
+  const source = text.replace(/^\s*\/\/.*$/gm, '')
+  const literal = (before: string) => new RegExp(`${before}\\s*(['"\`])([^'"\`$]+)\\1`).exec(source)?.[2]
+  const ports = [...source.matchAll(/\bport:\s*(\d+)/g)].map(([, port]) => port)
+  const found = {
+    app: literal('\\bapp:'),
+    host: literal('\\bssh\\('),
+    site: literal('\\bsite:'),
+    ports: ports.length >= 2 ? ports.slice(0, 2).join() : undefined,
+  }
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined))
+}
+
+interface What<T> {
+  readonly question: string
+  /** @throws INIT_ANSWER_INVALID */
+  parse(value: string): T
+}
+
+/** An answer of one word. */
+const word = (question: string, what: string, pattern: RegExp, rule: string): What<string> => ({
+  question,
+  parse(value) {
+    if (!pattern.test(value)) throw faults.INIT_ANSWER_INVALID({ what, value, rule })
+    return value
+  },
+})
+
+const HOST = word(
+  'Which host is it deployed to, as for ssh?',
+  'The host',
+  /^(?:ssh:\/\/)?(?:[\w.-]+@)?[A-Za-z0-9[][\w.:[\]%-]*$/,
+  'a target for ssh, such as deploy@web-1 or deploy@203.0.113.7',
+)
+const SITE = word(
+  'Which host name does the site have?',
+  'The site',
+  /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/,
+  'a host name, such as shop.example.com',
+)
+const PORTS: What<readonly [number, number]> = {
+  question: "Which two ports of the host do the application's slots listen on?",
+  parse(value) {
+    const [first = 0, second = 0, ...more] = value.split(/[\s,]+/).map(Number)
+    const valid = [first, second].every(port => Number.isInteger(port) && port >= 1024 && port <= 65_535)
+    if (!valid || first === second || more.length > 0)
+      throw faults.INIT_ANSWER_INVALID({
+        what: 'The ports',
+        value,
+        rule: 'two different numbers from 1024 to 65535, such as 4000,5000',
+      })
+    return [first, second]
+  },
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { answersFor, appName, type Flags } from '../../../init/answers.ts'
+import type { Folder } from '../../../init/folder.ts'
+import { node } from '../../../init/stacks/node.ts'
+import { other } from '../../../init/stacks/other.ts'
+
+const folder = (files: Readonly<Record<string, string>>): Folder => ({
+  name: 'My Folder',
+  has: path => Object.hasOwn(files, path),
+  text: path => files[path] ?? '',
+  list: () => [],
+})
+const NONE: Flags = { app: undefined, host: undefined, site: undefined, ports: undefined, yes: false }
+const asking = (...answers: readonly (string | undefined)[]) => {
+  const asked: string[] = []
+  const ask = async (question: string) => {
+    asked.push(question)
+    return answers[asked.length - 1]
+  }
+  return { asked, ask }
+}
+const nobody = () => expect.fail('nobody was to be asked')
+
+describe('host, site and ports', () => {
+  it('are asked for, each with a proposal, which an empty answer takes', async () => {
+    const { asked, ask } = asking('root@203.0.113.7', '  ', '5001 5002')
+    expect(await answersFor(folder({}), other, NONE, ask)).toEqual({
+      app: 'my_folder',
+      host: 'root@203.0.113.7',
+      site: 'my-folder.example',
+      ports: [5001, 5002],
+    })
+    expect(asked.map(question => /\[(.*)\]$/.exec(question)?.[1])).toEqual([
+      'deploy@web-1',
+      'my-folder.example',
+      '4000,5000',
+    ])
+  })
+
+  it('are not asked for if flags have them, or with --yes', async () => {
+    const { asked, ask } = asking('s.example')
+    await answersFor(folder({}), other, { ...NONE, host: 'web', ports: '4000,4001' }, ask)
+    expect(asked).toHaveLength(1)
+    expect(await answersFor(folder({}), other, { ...NONE, yes: true, host: 'web' }, nobody)).toMatchObject({
+      host: 'web',
+      ports: [4000, 5000],
+    })
+  })
+
+  it('are those of the Taskfile that exists, and nobody is asked again', async () => {
+    const source = `// The site: 'none' of them.\nproject({ app: 'shop', host: ssh("deploy@web-9"), router: nginx({ site: 'shop.com' }), slots: { a: { port: 4100 }, b: { port: 4200 } } })`
+    expect(await answersFor(folder({ 'Taskfile.mjs': source }), other, NONE, nobody)).toEqual({
+      app: 'shop',
+      host: 'deploy@web-9',
+      site: 'shop.com',
+      ports: [4100, 4200],
+    })
+    const computed = 'project({ host: ssh(env.HOST ?? other), router: nginx({ site }) })'
+    expect(await answersFor(folder({ 'Taskfile.ts': computed }), other, NONE, nobody)).toMatchObject({
+      host: 'deploy@web-1',
+    })
+  })
+
+  it('cannot be left open where nobody can be asked', async () => {
+    await expect(answersFor(folder({}), other, NONE, async () => undefined)).rejects.toMatchObject({
+      code: 'INIT_UNANSWERED',
+      exitCode: 2,
+      hint: expect.stringContaining('--yes'),
+    })
+  })
+
+  it.each<[Partial<Flags>, string]>([
+    [{ host: '-oProxyCommand=x' }, 'The host'],
+    [{ host: "web'; rm" }, 'The host'],
+    [{ host: 'a b' }, 'The host'],
+    [{ site: 'https://shop.example' }, 'The site'],
+    [{ site: 'shop.example/' }, 'The site'],
+    [{ ports: '4000' }, 'The ports'],
+    [{ ports: '4000,4000' }, 'The ports'],
+    [{ ports: '80,443' }, 'The ports'],
+    [{ ports: '4000,5000,6000' }, 'The ports'],
+    [{ ports: '4000,blue' }, 'The ports'],
+  ])('are checked: %j', async (flags, says) => {
+    await expect(answersFor(folder({}), other, { ...NONE, yes: true, ...flags }, nobody)).rejects.toMatchObject({
+      code: 'INIT_ANSWER_INVALID',
+      exitCode: 2,
+      message: expect.stringContaining(says),
+    })
+  })
+
+  it.each(['web-1', 'deploy@203.0.113.7', 'ssh://deploy@web-1:2222', 'deploy@[2001:db8::1]', 'web.example.com'])(
+    'may have a host that ssh takes: %s',
+    async host => {
+      expect(await answersFor(folder({}), other, { ...NONE, yes: true, host }, nobody)).toMatchObject({ host })
+    },
+  )
+})
+
+describe('the name of the application', () => {
+  it.each([
+    ['@team/My.App2', 'team_my_app2'],
+    ['MyShop', 'my_shop'],
+    ['2048-game', 'game'],
+    ['日本', 'app'],
+    ['a'.repeat(40), 'a'.repeat(31)],
+    [`${'a'.repeat(30)}-b`, 'a'.repeat(30)],
+  ])('is made valid: %s', (text, name) => {
+    expect(appName(text)).toBe(name)
+  })
+
+  it('is that of --app, of its own files, or of the folder', async () => {
+    const own = folder({ 'package.json': '{ "name": "@team/files" }' })
+    const named = async (flags: Partial<Flags>) =>
+      (await answersFor(own, node, { ...NONE, yes: true, ...flags }, nobody)).app
+    expect([await named({}), await named({ app: 'x' })]).toEqual(['files', 'x'])
+    await expect(named({ app: 'Not-Valid' })).rejects.toMatchObject({ code: 'NAME_INVALID', exitCode: 2 })
+  })
+})

@@ -1,0 +1,172 @@
+/** What `init` takes a folder for, and what it makes of it. */
+import { describe, expect, it } from 'vitest'
+import { local } from '../../../host/local.ts'
+import { folderAt } from '../../../init/folder.ts'
+import type { StackParts } from '../../../init/stack.ts'
+import { STACKS, stackOf } from '../../../init/stacks.ts'
+import { taskfileText } from '../../../init/taskfile.ts'
+import { nginx } from '../../../plugins/router/nginx/nginx.ts'
+import { beam } from '../../../plugins/runtime/beam/beam.ts'
+import { git } from '../../../plugins/source/git.ts'
+import { project } from '../../../tasks/project.ts'
+import { STRANGERS } from '../../support/strangers.ts'
+import { projectWith } from '../runner/program.ts'
+
+/** What `init` makes of a folder with these files. */
+async function made(files: Readonly<Record<string, string>>, named?: string) {
+  await using folder = await projectWith(files)
+  const found = stackOf(folderAt(folder.folder), named)
+  const parts = found.stack.parts(folderAt(folder.folder), { app: 'shop', site: 'shop.example' })
+  return { ...found, parts, name: found.stack.nameIn?.(folderAt(folder.folder)) }
+}
+const files = (name: string) => STRANGERS[name]?.files ?? expect.fail(name)
+
+describe('the kind of an application', () => {
+  it.each(Object.entries(STRANGERS))('is recognized: %s', async (_, { stack, files }) => {
+    expect((await made(files)).stack.name).toBe(stack)
+  })
+
+  it('is named once for each', () => {
+    expect(new Set(STACKS.map(({ name }) => name)).size).toBe(STACKS.length)
+    expect(new Set(Object.values(STRANGERS).map(({ stack }) => stack))).toEqual(new Set(STACKS.map(({ name }) => name)))
+  })
+
+  it('can be chosen among those that fit, or against all files', async () => {
+    const rails = files('Rails, with a package.json for its assets')
+    expect(await made(rails)).toMatchObject({ by: 'Gemfile', others: ['node', 'docker'] })
+    expect(await made(rails, 'node')).toMatchObject({
+      stack: { name: 'node' },
+      by: 'package.json',
+      others: ['ruby', 'docker'],
+    })
+    expect(await made(rails, 'go')).toMatchObject({ stack: { name: 'go' }, by: '--stack go' })
+  })
+
+  it('is not Node.js because of a package.json that only lists tools', async () => {
+    expect((await made({ 'package.json': '{ "private": true, "devDependencies": { "x": "1" } }' })).stack.name).toBe(
+      'other',
+    )
+    expect((await made({ 'package.json': 'not JSON' })).stack.name).toBe('other')
+  })
+})
+
+describe('the parts of an application', () => {
+  it.each<[string, Partial<Record<keyof StackParts, unknown>>]>([
+    [
+      'Phoenix, built on this machine',
+      { build: expect.stringContaining('mix assets.setup && mix assets.deploy && mix release') },
+    ],
+    [
+      'Phoenix, built on this machine',
+      { notes: expect.arrayContaining([expect.stringContaining('mix phx.gen.release` writes the module')]) },
+    ],
+    ['Phoenix, built on this machine', { healthHeaders: { 'X-Forwarded-Proto': 'https' } }],
+    [
+      'Phoenix, with the Dockerfile of its generator',
+      {
+        build: "git({ build: docker({ target: 'builder', artifact: '/app/_build/prod/rel/shop' }) })",
+        runtime: 'beam()',
+        notes: [],
+      },
+    ],
+    ['Elixir without Phoenix', { runtime: "beam({ release: 'clock' })", env: [] }],
+    ['Node.js with a start script', { runtime: "service({ start: 'node server.js' })" }],
+    ['Node.js with a start script', { build: "git({ build: command({ run: 'npm ci --omit=dev', artifact: '.' }) })" }],
+    [
+      'Node.js with a build, migrations, pnpm and a tsconfig of its own',
+      { build: expect.stringContaining('pnpm install --frozen-lockfile && pnpm run build && pnpm prune --prod') },
+    ],
+    [
+      'Node.js with a build, migrations, pnpm and a tsconfig of its own',
+      {
+        runtime: expect.stringContaining('env PATH="$PWD/node_modules/.bin:$PATH" NODE_ENV=production tsx src/main.ts'),
+      },
+    ],
+    [
+      'Rails, with a package.json for its assets',
+      { runtime: expect.stringContaining('bundle exec puma --bind tcp://127.0.0.1:$PORT') },
+    ],
+    [
+      'Rails, with a package.json for its assets',
+      { options: ["shared: ['log', 'storage', 'tmp']"], healthHeaders: expect.anything() },
+    ],
+    ['Sinatra under Rack', { runtime: expect.stringContaining('bundle exec rackup --host 127.0.0.1 --port $PORT') }],
+    ['Django', { runtime: expect.stringContaining('-m gunicorn --bind 127.0.0.1:$PORT library.wsgi') }],
+    [
+      'Django',
+      {
+        build: expect.stringContaining(
+          '--target vendor -r requirements.txt && env PYTHONPATH=vendor python3 manage.py collectstatic',
+        ),
+      },
+    ],
+    [
+      'FastAPI with uv',
+      {
+        build: expect.stringContaining('uv export'),
+        runtime: expect.stringContaining('-m uvicorn --host 127.0.0.1 --port $PORT --proxy-headers main:app'),
+      },
+    ],
+    ['Go', { build: expect.stringContaining('-o build/shop ./cmd/links'), runtime: "service({ start: './shop' })" }],
+    ['Laravel', { runtime: expect.stringContaining('frankenphp php-server --listen 127.0.0.1:$PORT --root public') }],
+    ['Laravel', { notes: expect.arrayContaining([expect.stringContaining('PHP-FPM cannot be deployed yet')]) }],
+    ['PHP with Octane', { runtime: expect.stringContaining('php artisan octane:start --host=127.0.0.1 --port=$PORT') }],
+    [
+      'a Dockerfile alone',
+      {
+        build: "git({ build: docker({ artifact: '/srv/thing' }) })",
+        runtime: "service({ start: ['./thing', 'it\\'s'] })",
+      },
+    ],
+    [
+      'a Dockerfile alone',
+      { notes: expect.arrayContaining([expect.stringContaining('Containers cannot be deployed yet')]) },
+    ],
+    ['a static site', { build: 'git()', runtime: expect.stringContaining('busybox httpd') }],
+    ['an empty folder', { runtime: "service({ start: 'bin/server' })", env: [] }],
+  ])('of %s: %j', async (name, expected) => {
+    expect(await made(files(name))).toMatchObject({ parts: expected })
+  })
+
+  it('have an environment unless it is only files, and tasks of their own only if something runs them', async () => {
+    expect((await made(files('a static site'))).parts).not.toHaveProperty('env')
+    expect((await made(files('Sinatra under Rack'))).parts).not.toHaveProperty('tasks')
+  })
+
+  it('say what a server of Node.js is started with if nothing names it', async () => {
+    const start = async (more: Readonly<Record<string, string>>, manifest: object = {}) =>
+      (await made({ 'package.json': JSON.stringify({ name: 'x', ...manifest }), ...more })).parts
+    expect((await start({ 'app.js': '' })).runtime).toBe("service({ start: 'node app.js' })")
+    expect((await start({ 'lib.js': '' }, { main: 'lib.js' })).runtime).toBe("service({ start: 'node lib.js' })")
+    expect(await start({})).toMatchObject({
+      runtime: "service({ start: 'node server.js' })",
+      notes: expect.arrayContaining([expect.stringContaining('no start script')]),
+    })
+    const scripted = (line: string, more = {}) => start(more, { scripts: { start: line } })
+    expect((await scripted('npm run build && node x.js')).runtime).toBe("service({ start: 'npm run start' })")
+    expect((await scripted('next start', { 'bun.lock': '' })).runtime).toBe("service({ start: 'bun run start' })")
+  })
+})
+
+it('the Taskfile exports every standard task but the single steps of a deploy', async () => {
+  const all = project({
+    app: 'shop',
+    host: local(),
+    build: git(),
+    runtime: beam(),
+    router: nginx({ site: 'shop.example' }),
+    slots: { blue: { port: 4000 }, green: { port: 5000 } },
+  })
+  const steps = ['build', 'preflight', 'upload', 'detectLive', 'stopIdle', 'startIdle', 'checkIdle']
+  const answers = { app: 'shop', host: 'h', site: 'shop.example', ports: [4000, 5000] } as const
+  const { stack, parts } = await made(files('Phoenix, built on this machine'))
+  const source = taskfileText('x', stack, parts, answers)
+  const exported = [...source.matchAll(/^export const \{ (.*) \} = tasks$/gm)].flatMap(([, names = '']) =>
+    names.split(', '),
+  )
+  expect(exported.sort()).toEqual(
+    Object.keys(all.tasks)
+      .filter(name => !steps.includes(name))
+      .sort(),
+  )
+})
