@@ -1,15 +1,15 @@
-/** The daily commands of the README: they print what it shows, except for numbers. And each step as a command of its own. */
+/** The daily commands of docs/commands.md: they print what it shows, except for numbers. And each step as a command of its own. */
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8')
 
-/** The output that the README shows below a command. */
+/** The output that the page shows below a command. */
 function shown(command: string): string[] {
-  const [, after = ''] = readme.split(`    $ npx task ${command}\n`)
+  const [, after = ''] = page.split(`    $ npx task ${command}\n`)
   const lines = after.split('\n')
   return lines.slice(0, lines.indexOf('')).map(line => line.replace(/^ {4}/, ''))
 }
@@ -36,9 +36,9 @@ afterAll(async () => {
 
 const next = (...args: string[]) => site.taskWith({ LIFE_VERSION: '0.1.1' }, ...args)
 
-describe('the daily commands of the README', () => {
+describe('the daily commands of docs/commands.md', () => {
   it.each(['deploy', 'migrate --slot green', 'promote green'])(
-    'npx task %s prints what the README shows',
+    'npx task %s prints what the page shows',
     async command => {
       const { code, stdout, stderr } = await next(...command.split(' '))
       expect(stderr).toBe('')
@@ -47,7 +47,7 @@ describe('the daily commands of the README', () => {
     },
   )
 
-  it('npx task console --slot green prints what the README shows', async () => {
+  it('npx task console --slot green prints what the page shows', async () => {
     const [typed = '', answer = ''] = shown('console --slot green')
     const [, prompt = '', line = ''] = /^(iex\(.+\)1> )(.*)$/.exec(typed) ?? []
     const console = site.inTerminal({}, 'console', '--slot', 'green')

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const docs = readdirSync(join(HOME, 'docs')).filter(name => name.endsWith('.md'))
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...docs.map(name => `docs/${name}`)]
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map(name => `docs/${name}`)]
 
 /** The text without code, in which brackets and `#` mean something else. */
 const withoutCode = (text: string) =>

@@ -1,5 +1,5 @@
 /** Compiles the TypeScript of the documents against the package, with our own compiler options. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -31,15 +31,27 @@ function problems(texts: Readonly<Record<string, string>>): Record<string, strin
 }
 
 it('the TypeScript of the README and of docs/ compiles, and a control with an error does not', () => {
-  const blocks = ['README.md', 'docs/architecture.md', 'docs/plugins.md'].flatMap(name => blocksOf(read(name)))
-  expect(blocks).toHaveLength(6)
+  const docs = readdirSync(join(HOME, 'docs')).filter(name => name.endsWith('.md'))
+  const blocks = ['README.md', ...docs.map(name => `docs/${name}`)].flatMap(name => blocksOf(read(name)))
+  expect(blocks).toHaveLength(7)
   const texts = Object.fromEntries(blocks.map((code, i) => [`document-${i}.ts`, code]))
   const found = problems({ ...texts, 'control.ts': "import { project } from 'switchyard'\nproject({})\n" })
   expect(found['control.ts']).toHaveLength(1)
   for (const name of Object.keys(texts)) expect(found[name], texts[name]).toEqual([])
 })
 
-it('the Taskfile of the README has at most 25 lines', () => {
-  const [taskfile = ''] = blocksOf(read('README.md'))
+it.each(['README.md', 'docs/quick-start.md'])('the Taskfile of %s has at most 25 lines', name => {
+  const [taskfile = ''] = blocksOf(read(name))
   expect(taskfile.trimEnd().split('\n').length).toBeLessThanOrEqual(25)
+})
+
+it('the README has at most 120 lines, and shows only output that a test compares where it is shown in full', () => {
+  const readme = read('README.md')
+  expect(readme.split('\n').length).toBeLessThanOrEqual(120)
+  const shown = [...readme.matchAll(/^ {4}\$ npx task .*\n(?: {4}.*\n)+/gm)].map(([text]) => text)
+  expect(shown).toHaveLength(1)
+  for (const text of shown) expect(read('docs/commands.md')).toContain(text)
+  const [measured = ''] = /^ {4}Results on a container(?:.*\n {4})+/m.exec(readme) ?? []
+  expect(measured.split('\n').length).toBeGreaterThan(2)
+  expect(read('docs/rehearsal.md')).toContain(measured)
 })
