@@ -106,7 +106,9 @@ function workflow(folder: Folder, { ci, parts, repository }: Setting): Plan {
   if (forge === 'github')
     return { files: [{ path: '.github/workflows/deploy.yml', text: githubWorkflow(setting) }], notes: [] }
   const job = gitlabJob(setting)
-  if (!folder.has(GITLAB)) return { files: [{ path: GITLAB, text: job }], notes: [] }
+  // Without a pipeline, or with the one that an earlier `init` made.
+  if (!folder.has(GITLAB) || /^\s*- npx task deploy\b/m.test(folder.text(GITLAB)))
+    return { files: [{ path: GITLAB, text: job }], notes: [] }
   // The jobs of a pipeline are in one file, which somebody else wrote.
   const local = '.gitlab/deploy.yml'
   const included = folder.text(GITLAB).includes(local)

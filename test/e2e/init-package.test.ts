@@ -81,7 +81,7 @@ it('npx runs init from the package itself, which installs itself in a folder wit
     await writeFile(join(project, 'go.mod'), 'module example.com/links\n')
     await writeFile(join(project, 'main.go'), 'package main\n')
     const answers = ['--host', 'deploy@web-9', '--site', 'links.example.com', '--ports', '4300,5300']
-    const made = await ended('npx', ['--yes', tarball, 'init', ...answers, '--package', tarball], project)
+    const made = await ended('npx', ['--yes', `file:${tarball}`, 'init', ...answers, '--package', tarball], project)
     expect(made.code, made.stdout + made.stderr).toBe(0)
     const manifest = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'))
     const { name } = JSON.parse(await readFile(join(HOME, 'package.json'), 'utf8'))

@@ -115,6 +115,11 @@ describe('the deploy from CI', () => {
     })
     await project.write('.gitlab-ci.yml', 'include: [{ local: .gitlab/deploy.yml }]\n')
     expect(planned({}).notes).toEqual([])
+    const [job] = planned({}).files.filter(({ path }) => path === '.gitlab/deploy.yml')
+    // The whole pipeline of an earlier `init`, which is completed, not doubled.
+    await project.write('.gitlab-ci.yml', job?.text ?? '')
+    expect(names({})).toContain('.gitlab-ci.yml')
+    expect(names({})).not.toContain('.gitlab/deploy.yml')
   })
 })
 
