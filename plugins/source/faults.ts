@@ -64,6 +64,16 @@ export const buildFaults = catalogue({
     hint: () =>
       'Check what the build made, and set the path of its tarball or folder in the Taskfile: `artifact: "..."` or `path: "..."`. `mix release` makes a tarball with `steps: [:assemble, :tar]` in mix.exs.',
   }),
+  IMAGE_SOURCES: fault<{ option: string; other: string }>({
+    exitCode: 2,
+    message: d => `\`image({ ${d.option} })\` takes a finished image, so \`${d.other}\` has no effect.`,
+    hint: d => `Remove \`${d.option}\` or \`${d.other}\` from \`image()\` in the Taskfile.`,
+  }),
+  IMAGE_UNREADABLE: fault<{ archive: string; why: string }>({
+    exitCode: 1,
+    message: d => `${d.archive} is not the archive of one image: ${d.why}.`,
+    hint: () => 'Make it with `docker save --output <file> <image>` or `podman save`, and name one image.',
+  }),
   ARTIFACT_NO_TARBALL: fault<{ path: string }>({
     exitCode: 1,
     message: d => `${d.path} is not a gzipped tarball.`,

@@ -66,6 +66,12 @@ export async function packFolder(
   )
 }
 
+/** Unpacks a `.tar` or `.tar.gz` into a folder. Names and links that lead out of the folder are left out. */
+export async function unpackTo(archive: string, folder: string): Promise<void> {
+  const { extract } = await import('tar')
+  await extract({ file: archive, cwd: folder, strict: true })
+}
+
 /** A tar of selected regular files of an archive. `chosen` maps the position of an entry to its name in the new tar. */
 export function filesAsTar(path: string, chosen: ReadonlyMap<number, string>): Readable {
   const out = new PassThrough({ highWaterMark: CHUNK })

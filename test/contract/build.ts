@@ -17,6 +17,12 @@ export interface BuildUnderTest extends AsyncDisposable {
   readonly app: string
   readonly folder: string
   readonly plugin: Plugin<BuildSource>
+  /**
+   * Reads the file `VERSION` in an artifact.
+   *
+   * @default from the top of the tarball
+   */
+  readonly versionIn?: (path: string) => Promise<string>
   /** True for a source that builds a revision and never the working copy: its revision is never dirty. */
   readonly exact?: boolean
   /** A plugin whose build fails, and text of its output that the error must contain. */
@@ -35,6 +41,11 @@ export async function buildKit(parts: Partial<PluginContext> & Pick<PluginContex
   const over = new AbortController().signal
   const { $ } = await localShell({ ...kit, cwd: kit.folder, redactor: redactor(), over })
   return { ...kit, $ }
+}
+
+async function versionAtTop(path: string): Promise<string> {
+  const version = 'tar -xOzf "$0" VERSION 2> /dev/null || tar -xOzf "$0" ./VERSION'
+  return (await run('bash', ['-c', version, path])).stdout
 }
 
 /**
@@ -71,8 +82,7 @@ export function buildSourceContract(name: string, works: boolean, open: () => Pr
           .update(await readFile(artifact.path))
           .digest('hex'),
       )
-      const version = 'tar -xOzf "$0" VERSION 2> /dev/null || tar -xOzf "$0" ./VERSION'
-      expect((await run('bash', ['-c', version, artifact.path])).stdout).toBe('1.2.3\n')
+      expect(await (subject.versionIn ?? versionAtTop)(artifact.path)).toBe('1.2.3\n')
       expect(await subject.artifacts()).toContain(artifact.path)
       await nothingLeft()
     })
