@@ -184,12 +184,17 @@ export interface Runtime {
    */
   console?(slot: Slot): string
   /**
-   * A script that runs a command, given as a list of arguments, in the folder of the slot's release and with the slot's environment, whether the slot runs
-   * or not. It has the input, the output and the exit code of the command.
+   * A script that runs a command, given as a list of arguments, in the folder of the slot's release (for an image: in the working folder of that) and with
+   * the slot's environment, whether the slot runs or not. It has the input, the output and the exit code of the command.
    */
   exec?(slot: Slot, command: readonly string[]): Script
   /** Evaluates an expression in the slot's running application and resolves to its output. */
   rpc?(slot: Slot, expression: string): Query<string>
+  /**
+   * A script that removes what the runtime keeps outside of the releases' folders, such as images, of releases that are no longer on the host; with `all`
+   * of every release. Runs after releases were removed. Must leave what is in use, must not fail because of it, and prints nothing.
+   */
+  sweep?(all: boolean): Script
   /** What a host needs before the first start. Contacts no host. */
   provision(facts: HostFacts): Provision
 }

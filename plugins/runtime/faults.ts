@@ -124,6 +124,12 @@ export const runtimeFaults = catalogue({
     message: d => `The log of ${d.slot} has no times, because systemd does not keep it.`,
     hint: () => 'Leave out --since, and use --lines and --grep.',
   }),
+  VOLUME_NOT_SHARED: fault<{ path: string; shared: readonly string[] }>({
+    exitCode: 2,
+    message: d => `The volume ${JSON.stringify(d.path)} of \`container()\` is not in \`shared\` of the project.`,
+    hint: d =>
+      `Add it there: \`shared: [${[...d.shared, d.path].map(path => `'${path}'`).join(', ')}]\`. The keys of \`volumes\` are such paths.`,
+  }),
   RPC_FAILED: fault<{ slot: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The expression in ${d.slot} failed with exit code ${d.code}.`,

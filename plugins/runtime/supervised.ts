@@ -168,8 +168,8 @@ export const migrationQuery = (
   },
 })
 
-/** Whether the host, and not the release, prevented the start: disk full, out of memory, systemd not responding. */
+/** Whether the host, and not the release, prevented the start: disk full, out of memory, systemd or the engine not responding. */
 const isHostFailure = (stderr: string): boolean =>
-  /No space left on device|Disk quota exceeded|Read-only file system|Cannot allocate memory|Too many open files|unavailable resources|Failed to connect to bus/.test(
+  /No space left on device|Disk quota exceeded|Read-only file system|Cannot allocate memory|Too many open files|unavailable resources|Failed to connect to bus|connect to the Docker daemon/.test(
     stderr,
   )

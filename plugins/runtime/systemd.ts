@@ -34,6 +34,12 @@ interface SystemdOptions {
   /** Wraps the command that stops a unit and waits, for processes that may ignore a single signal. `pid` prints the process id while the process runs. */
   wrapStop?(pid: Script, stop: Script): Script
   /**
+   * Prints the id of the process that serves requests, or nothing if there is none.
+   *
+   * @default the main process of the unit
+   */
+  mainPid?(slot: Slot): Script
+  /**
    * The processes of a slot beside the one that serves requests.
    *
    * @default []
@@ -47,6 +53,7 @@ const WEB = 'web'
 export function systemd(options: SystemdOptions): Supervisor {
   const { app, layout, slots, startable, unitFile, wrapStop = (_, stop) => stop, processes = [] } = options
   const unit = (slot: Slot) => unitName(app, undefined, slot.name)
+  const { mainPid = slot => sh.read`${show(slot, 'MainPID')} --value | sed /^0$/d` } = options
   /** Records when we last started the slot; systemd's own timestamps change with each restart after a crash. */
   const startedFile = (slot: Slot) => posix.join(layout.slot(slot.name).dir, 'started')
   const templates = [undefined, ...processes.map(({ name }) => name)].map(name => `${UNITS}/${unitName(app, name, '')}`)
@@ -80,12 +87,13 @@ ${startOthers(app, processes, slot)}`,
       }),
     others: othersOf(app, layout, processes),
     process: slot => sh.read`
-${show(slot, 'ActiveState,SubState,MainPID')}
-pid=$(${show(slot, 'MainPID')} --value)
-if [ "\${pid:-0}" != 0 ]; then printf 'Uptime=%s\\n' "$(ps -o etimes= -p "$pid" || true)"; fi
+${show(slot, 'ActiveState,SubState')}
+pid=$(${mainPid(slot)})
+printf 'MainPID=%s\\n' "$pid"
+if [ -n "$pid" ]; then printf 'Uptime=%s\\n' "$(ps -o etimes= -p "$pid" || true)"; fi
 ${otherStates(app, layout, processes, slot)}`,
     parseProcess,
-    pid: slot => sh.read`${show(slot, 'MainPID')} --value | sed /^0$/d`,
+    pid: mainPid,
     log: slot => sh.read`
 if [ -s ${startedFile(slot)} ]; then cat ${startedFile(slot)}; else echo 0; fi
 ${readAsRoot(journal(slot))}`,

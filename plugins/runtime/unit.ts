@@ -11,6 +11,14 @@ export interface UnitOptions {
   readonly killMode: 'mixed' | 'control-group'
   /** Seconds from that signal to SIGKILL. */
   readonly stopLimit: number
+  /**
+   * Whether systemd takes rights from the process. Not for one that isolates the application itself.
+   *
+   * @default true
+   */
+  readonly hardened?: boolean
+  /** Units that start before this one, and stop after it. */
+  readonly after?: readonly string[]
   /** Additional lines for the section `[Service]`. */
   readonly settings?: readonly string[]
   /** Set for a process beside the one that serves requests: its name, and whether it runs only while its slot is live. */
@@ -34,7 +42,7 @@ export const restartBackoff = [
 ].join('; ')
 
 export function unitText(unit: UnitOptions, { user, group }: HostFacts): string {
-  const { app, layout, start, killMode, stopLimit, settings = [], process } = unit
+  const { app, layout, start, killMode, stopLimit, settings = [], process, hardened = true, after = [] } = unit
   const slot = layout.slot('%i')
   const name = process ? `${app}-${process.name}` : app
   // Checked at each start, also after a reboot and after a crash. Unlike `ExecCondition`, every version of systemd knows it.
@@ -43,7 +51,7 @@ export function unitText(unit: UnitOptions, { user, group }: HostFacts): string 
 [Unit]
 Description=${process ? `${app} ${process.name}` : app}, slot %i
 Wants=network-online.target
-After=network-online.target
+After=${['network-online.target', ...after].join(' ')}
 # Never give up: services that the slot depends on may start much later.
 StartLimitIntervalSec=0
 ${condition}
@@ -65,15 +73,17 @@ KillMode=${killMode}
 TimeoutStopSec=${stopLimit}
 LimitNOFILE=65536
 UMask=0027
-NoNewPrivileges=yes
-ProtectSystem=full
-ReadOnlyPaths=${layout.releases}
-RestrictSUIDSGID=yes
-${settings.map(line => `${line}\n`).join('')}
+${hardened ? hardening(layout) : ''}${settings.map(line => `${line}\n`).join('')}
 [Install]
 WantedBy=multi-user.target
 `
 }
+
+const hardening = ({ releases }: Layout): string => `NoNewPrivileges=yes
+ProtectSystem=full
+ReadOnlyPaths=${releases}
+RestrictSUIDSGID=yes
+`
 
 /** Quotes one argument of a systemd command line, in which systemd expands `%`, `$` and C escapes. */
 export const quoteArgument = (argument: string): string => {

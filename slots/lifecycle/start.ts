@@ -12,7 +12,7 @@ import { append } from '../journal/journal.ts'
 import type { Layout } from '../layout.ts'
 import type { Deploy, HealthResult } from '../model.ts'
 import { type SlotRecord, writeRecord } from '../state/slot-record.ts'
-import { prune } from '../upload/release.ts'
+import { KEPT, prune } from '../upload/release.ts'
 import { assertPortFree } from './connections.ts'
 
 /** Points a slot's `current` link at a release, atomically. */
@@ -90,7 +90,9 @@ function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRe
     () => true,
     () => false,
   )
-  const pruned = prunes ? batch.add(capture(prune(deps.layout))).catch(() => undefined) : Promise.resolve(undefined)
+  const pruned = prunes
+    ? batch.add(capture(prune(deps.layout, KEPT, deps.runtime))).catch(() => undefined)
+    : Promise.resolve(undefined)
   return { health, complete, written, pruned }
 }
 

@@ -2,7 +2,7 @@
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
-import { lastLines, type Script } from '../../host/script.ts'
+import { lastLines, type Script, sh } from '../../host/script.ts'
 import type { Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import type { Layout } from '../layout.ts'
@@ -46,6 +46,7 @@ export async function removeApplication(work: Work): Promise<void> {
   await deleteFiles(work, planned.router)
   log('The router does not have the site any more.')
   for (const { slot, record } of stopping) log((await stopSlot(work, slot, record, drain)).summary)
+  await sweep(work)
   await deleteFiles(work, planned.rest)
   await deleteFolders(work)
 }
@@ -73,6 +74,11 @@ export const foldersScript = ({ root }: Layout, owner: string, own: readonly str
 async function deleteFolders({ host, layout, owner, planned }: Work): Promise<void> {
   const { code, stderr } = await asRootOn(host, foldersScript(layout, owner, planned.names))
   if (code !== 0) throw removeFaults.REMOVE_LEFT({ host: host.name, root: layout.root, output: lastLines(stderr) })
+}
+
+/** What the runtime keeps elsewhere, such as images, belongs to the owner of the application. */
+async function sweep({ host, runtime, owner }: Work): Promise<void> {
+  if (runtime.sweep) await asRootOn(host, sh.write`runuser -u ${owner} -- /bin/bash -c ${runtime.sweep(true).text}`)
 }
 
 const asRootOn = (host: Host, { text }: Script) => host.run(rootShell, { input: text })

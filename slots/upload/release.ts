@@ -8,7 +8,7 @@ import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
-import type { Artifact, Release } from '../contracts.ts'
+import type { Artifact, Release, Runtime } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { validateName } from '../names.ts'
@@ -116,11 +116,11 @@ const pruning = (layout: Layout, keep: number, parameters: { readonly sweep: Scr
   })
 
 /**
- * Removes unused releases beyond the newest `keep`, and what interrupted uploads left behind more than a day ago. The release of the newest
- * migration is kept, since that may still be running.
+ * Removes unused releases beyond the newest `keep`, and what interrupted uploads left behind more than a day ago; then what the runtime has of releases that
+ * are gone. The release of the newest migration is kept, since that may still be running.
  */
-export const prune = (layout: Layout, keep = KEPT): Script =>
-  sh.lines(defineRemove, pruning(layout, keep, { sweep, discard }))
+export const prune = (layout: Layout, keep = KEPT, runtime: Pick<Runtime, 'sweep'> = {}): Script =>
+  sh.lines(defineRemove, pruning(layout, keep, { sweep, discard }), ...(runtime.sweep ? [runtime.sweep(false)] : []))
 
 /** Prints the releases that `prune` would remove. */
 export const prunable = (layout: Layout, keep = KEPT): Script =>

@@ -19,10 +19,12 @@ export const prune = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLoc
     examples: ['prune', 'prune --keep 2', 'prune --dry-run'],
     args: { keep },
     needs: [takeLock],
-    async run({ host, layout, deploy, keep = KEPT, dryRun, log, note, show }) {
+    async run({ host, layout, runtime, deploy, keep = KEPT, dryRun, log, note, show }) {
       const [, listed] = await host.all([assertSetUp(layout), capture(prunable(layout, keep))])
       const event = { event: 'prune', slot: '' } as const
-      const printed = await recorded({ host, layout, deploy }, event, () => host.capture(pruneScript(layout, keep)))
+      const printed = await recorded({ host, layout, deploy }, event, () =>
+        host.capture(pruneScript(layout, keep, runtime)),
+      )
       const removed = (dryRun ? listed : printed).split('\n').filter(Boolean)
       for (const name of removed) log(`${dryRun ? 'would remove' : 'removed'} ${name}`)
       note(

@@ -9,9 +9,9 @@ import type { StartIdle } from './start-idle.ts'
 export const tidy = <S extends string>({ task }: TaskDeps<S>, startIdle: StartIdle<S>, checkIdle: CheckIdle<S>) =>
   task('Remove old releases', {
     needs: [startIdle, checkIdle],
-    async run({ host, layout, early, dryRun, log, note }) {
+    async run({ host, layout, runtime, early, dryRun, log, note }) {
       try {
-        const output = (await early?.pruned) ?? (await host.capture(prune(layout)))
+        const output = (await early?.pruned) ?? (await host.capture(prune(layout, KEPT, runtime)))
         if (dryRun) return note('not known in a dry run')
         const removed = output.split('\n').filter(Boolean)
         for (const name of removed) log(`removed ${name}`)

@@ -34,6 +34,7 @@ import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
 import { runErlPage } from '../../plugins/runtime/beam/run-erl-log.ts'
+import * as containers from '../../plugins/runtime/container/scripts.ts'
 import * as staticFiles from '../../plugins/runtime/files/scripts.ts'
 import { hookScript } from '../../plugins/runtime/hooks.ts'
 import { journalPage } from '../../plugins/runtime/journal.ts'
@@ -84,6 +85,7 @@ const deploy = { id: '20261122T205541Z-3fa9', by: 'me', where: 'desk', began: 0 
 const step = { slot: 'blue', kind: 'migrate-0.1.1-3fa9c21', deploy: deploy.id, by: 'me' }
 const made = { name: '0.1.1-3fa9c21', version: '0.1.1', sha256: '3fa9c21', dir: layout.release('0.1.1-3fa9c21') }
 const health = healthOf({ headers: { Authorization: "it's secret" } })
+const contained: containers.Containers = { app: 'life', layout, engine: 'podman', options: ['--network', 'host'] }
 const pid = sh.read`cat /run/life.pid`
 const runtime = { pid: () => pid }
 const files: readonly HostFile[] = [
@@ -350,6 +352,12 @@ export function samples(): Readonly<Record<string, Script>> {
     journalPage: journalPage(['life@blue.service'], { contains: 'é' }),
     runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),
     execScript: runtimes.execScript({ layout, slot: blue, command: ['ls', '-l', "it's"] }),
+    loadImage: containers.loadImage(contained, blue, made.dir),
+    startContainer: containers.startContainer(contained, 'blue', ['bin/server', "it's"]),
+    execInContainer: containers.execInContainer(contained, blue, ['ls', '-l', "it's"]),
+    migrateInContainer: containers.migrateInContainer(contained, blue, made.dir, ['bin/migrate']),
+    sweepImages: containers.sweepImages(contained, layout.releases),
+    containerPid: containers.containerPid({ ...contained, engine: 'docker' }, blue),
     CLIENT: beam.CLIENT,
     makeCookie: beam.makeCookie,
     evaluate: beam.evaluate({

@@ -6,7 +6,7 @@ describe('the options of a rehearsal', () => {
     expect(readOptions([])).toMatchObject({ keep: false, vagrant: false, example: { name: 'life' } })
   })
 
-  it.each(['life', 'python', 'node', 'go', 'ruby'])('select the example %s by its name', name => {
+  it.each(['life', 'python', 'node', 'go', 'ruby', 'container'])('select the example %s by its name', name => {
     expect(readOptions(['--keep', '--example', name])).toMatchObject({ keep: true, example: { name } })
     expect(USAGE).toContain(name)
   })

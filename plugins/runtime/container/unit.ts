@@ -1,0 +1,68 @@
+/** The template unit of a slot that is a container. Pure. */
+import type { HostFacts } from '../../../slots/contracts.ts'
+import { type ProcessLimits, settingsOf } from '../service/processes.ts'
+import { quoteArgument, unitText } from '../unit.ts'
+import { type Containers, commandOf, containerName, type EngineName, startContainer } from './scripts.ts'
+
+interface ContainerUnit extends Pick<ProcessLimits, 'memoryMax'> {
+  readonly stopSignal: NonNullable<ProcessLimits['stopSignal']>
+  readonly containers: Containers
+  /** What the container runs instead of the image's own command; may be empty. */
+  readonly command: readonly string[]
+  /** Seconds from the stop signal to SIGKILL. */
+  readonly stopLimit: number
+}
+
+/** The name of the instance in the unit's name, which is the slot. */
+const SLOT = '%i'
+
+/** A script as a command line of the unit, in which the slot is a specifier of systemd. */
+const bash = (text: string): string => `/bin/bash -euo pipefail -c ${quoteArgument(text).replaceAll(`%${SLOT}`, SLOT)}`
+
+/** A command of the engine in the unit, without the variables of the application, such as its PATH. */
+const commandIn = (engine: EngineName, user: string, args: string): string => {
+  const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+  const environment = `PATH=${path} HOME="$home" XDG_RUNTIME_DIR="/run/user/$EUID"`
+  return `home=~${user}; /usr/bin/env -i ${environment} ${commandOf(engine).join(' ')} ${args}`
+}
+
+/** However the engine's client ended, also by SIGKILL, its container ends too. */
+const removal = (engine: EngineName, user: string, name: string): string =>
+  `ExecStopPost=-${bash(`${commandIn(engine, user, `rm --force ${name}`)} > /dev/null 2>&1`)}`
+
+/** The client of the Docker engine is the process of the unit; the container is the engine's. The unit is up once the container has a process. */
+const waiting = (engine: EngineName, user: string, name: string): string => {
+  const pid = `$(${commandIn(engine, user, `container inspect --format {{.State.Pid}} ${name}`)} 2> /dev/null)`
+  return `ExecStartPost=-${bash(`until [[ ${pid} = [1-9]* ]]; do kill -0 "$MAINPID" || exit 0; /usr/bin/sleep 0.1; done`)}`
+}
+
+export function containerUnit(unit: ContainerUnit, facts: HostFacts): string {
+  const { containers, command, stopLimit, stopSignal, memoryMax } = unit
+  const { app, layout, engine } = containers
+  const docker = engine === 'docker'
+  const name = containerName(app, SLOT)
+  return unitText(
+    {
+      app,
+      layout,
+      start: bash(startContainer(containers, SLOT, command).text),
+      killMode: 'mixed',
+      stopLimit,
+      // Rootless Podman needs newuidmap, which gets root's rights by its mode. The container itself has none of them.
+      hardened: docker,
+      after: docker ? ['docker.service'] : [],
+      settings: [
+        ...settingsOf({ stopSignal, ...(memoryMax !== undefined && !docker && { memoryMax }) }).filter(
+          line => docker || line !== 'PrivateTmp=yes',
+        ),
+        // The engine's client exits with the code of the container: 128 + SIGTERM for an application without a handler.
+        'SuccessExitStatus=143',
+        // An image that was removed from the engine is loaded again first.
+        'TimeoutStartSec=15min',
+        ...(docker ? [waiting(engine, facts.user, name)] : []),
+        removal(engine, facts.user, name),
+      ],
+    },
+    facts,
+  )
+}

@@ -1,0 +1,194 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { container } from '../../../plugins/runtime/container/container.ts'
+import type { ContainerOptions } from '../../../plugins/runtime/container/options.ts'
+import { sweepImages } from '../../../plugins/runtime/container/scripts.ts'
+import type { PluginContext, Release, Slot } from '../../../slots/contracts.ts'
+import { layout } from '../../../slots/layout.ts'
+import { pluginKit } from '../../support/plugin-kit.ts'
+
+const green: Slot = { name: 'green', port: 5000, env: {} }
+const release: Release = { name: '1.0-abc', version: '1.0', sha256: '', dir: '/srv/life/releases/1.0-abc' }
+const facts = { user: 'deploy', group: 'www' }
+const runtimeOf = (options: ContainerOptions = {}, kit: Partial<PluginContext> = {}) =>
+  container(options).create(pluginKit(kit))
+const provisionOf = (options: ContainerOptions = {}) => runtimeOf(options).provision(facts)
+const unitOf = (options: ContainerOptions = {}) => provisionOf(options).files[0]?.text ?? ''
+/** The bash program of the unit, as systemd passes it to bash. */
+const startOf = (options: ContainerOptions = {}) => {
+  const [, quoted = ''] = /^ExecStart=\/bin\/bash -euo pipefail -c "(.*)"$/m.exec(unitOf(options)) ?? []
+  return quoted
+    .replace(/\\(.)/g, (_, escaped) => (escaped === 'n' ? '\n' : escaped))
+    .replaceAll('$$', '$')
+    .replaceAll('%%', '%')
+    .replaceAll('%i', 'green')
+}
+
+describe('the unit of a container', () => {
+  it('is one template for all slots, whose process is the client of the engine, run by the deploying user', () => {
+    for (const engine of ['podman', 'docker'] as const) {
+      const text = unitOf({ engine, stopSignal: 'SIGQUIT', stopLimit: 5 })
+      for (const line of [
+        'User=deploy',
+        'WorkingDirectory=/srv/life/slots/%i/current',
+        'EnvironmentFile=/srv/life/slots/%i/env',
+        'KillMode=mixed',
+        'KillSignal=SIGQUIT',
+        'TimeoutStopSec=5',
+        'Restart=always',
+      ])
+        expect(text).toContain(`\n${line}\n`)
+      expect(text).not.toMatch(/blue|green/)
+      expect(() => execFileSync('bash', ['-n'], { input: startOf({ engine }) })).not.toThrow()
+    }
+  })
+
+  it('gives the container the network of the host and no rights of root', () => {
+    for (const engine of ['podman', 'docker'] as const)
+      expect(startOf({ engine })).toContain('--network host --cap-drop all --security-opt no-new-privileges')
+  })
+
+  it('of Podman holds every process of the container, and limits their memory', () => {
+    const options = { engine: 'podman', memoryMax: '512M' } as const
+    expect(startOf(options)).toContain('--cgroups disabled')
+    expect(unitOf(options)).toContain('\nMemoryMax=512M\n')
+    expect(unitOf(options)).toMatch(/^ExecStopPost=-.*home=~deploy;.*podman .*rm --force switchyard-life-%i /m)
+    expect(unitOf(options)).not.toMatch(/NoNewPrivileges|ProtectSystem|docker\.service/)
+  })
+
+  it('of Docker starts after the engine, waits for the container, and removes it however the client ended', () => {
+    const options = { engine: 'docker', memoryMax: '512M' } as const
+    expect(startOf(options)).toContain('--memory 512M')
+    const text = unitOf(options)
+    expect(text).toContain('\nAfter=network-online.target docker.service\n')
+    expect(text).toMatch(/^ExecStartPost=-.*container inspect .*State\.Pid.* switchyard-life-%i /m)
+    expect(text).toMatch(/^ExecStopPost=-.*docker rm --force switchyard-life-%i /m)
+    expect(text).not.toMatch(/MemoryMax|--cgroups/)
+  })
+
+  it('passes further options of the Taskfile to the engine last, so that they win', () => {
+    expect(startOf({ options: ['--init', '--user=nobody'] })).toMatch(
+      / --user "\$as" --network .* --init --user=nobody /,
+    )
+  })
+})
+
+describe('a container', () => {
+  it('needs the packages of its engine, and no more rights of root than a service', () => {
+    const [podman, docker] = [provisionOf(), provisionOf({ engine: 'docker' })]
+    expect(podman.tools).toMatchObject({ podman: 'podman', newuidmap: 'uidmap' })
+    expect(docker.tools).toMatchObject({ docker: 'docker.io' })
+    expect(podman.sudo).toEqual(docker.sudo)
+    expect(new Set(podman.sudo.map(([program]) => program))).toEqual(
+      new Set(['/usr/bin/systemctl', '/usr/bin/journalctl']),
+    )
+  })
+
+  it('keeps the runtime folder of the deploying user for Podman, and names the group that Docker needs', () => {
+    const [podman, docker] = [provisionOf(), provisionOf({ engine: 'docker' })]
+    expect(podman.apply.map(({ text }) => text).join('\n')).toContain('loginctl enable-linger deploy')
+    expect(podman.unapply?.map(({ text }) => text).join('\n')).not.toContain('linger')
+    expect(podman.notes).toBeUndefined()
+    expect(docker.notes?.join('\n')).toContain('usermod -aG docker deploy')
+  })
+
+  it('has only the port and the slot in its environment, because the paths of the host are not in it', () => {
+    expect(runtimeOf().environment(green)).toEqual({ PORT: '5000', SWITCHYARD_SLOT: 'green' })
+  })
+
+  it('has the shared paths that `volumes` names, and refuses one that the project does not share', () => {
+    const shared = layout('/srv/life', ['data'])
+    const { exec } = runtimeOf({ volumes: { data: '/app/data' } }, { layout: shared })
+    expect(exec?.(green, ['ls']).text).toContain('--volume /srv/life/shared/data:/app/data')
+    const refused = () => runtimeOf({ volumes: { data: '/app/data', cache: '/cache' } }, { layout: shared })
+    expect(refused).toThrow('The volume "cache" of `container()` is not in `shared` of the project.')
+  })
+
+  it('has migrations and a console only if the options have commands for them', () => {
+    expect(runtimeOf().migrate).toBeUndefined()
+    expect(runtimeOf().console).toBeUndefined()
+    const { migrate, console } = runtimeOf({ migrate: ["it's", '$a'], console: 'bin/shell $SLOT' })
+    const scripts = [migrate?.(release, green).script.text, console?.(green)]
+    for (const text of scripts) expect(() => execFileSync('bash', ['-n'], { input: text ?? 'missing (' })).not.toThrow()
+    expect(console?.(green)).toContain("(/bin/sh -c 'exec bin/shell $SLOT')")
+  })
+
+  it.each([
+    [{ engine: 'lxc' }, 'engine'],
+    [{ volumes: { data: 'relative' } }, 'volumes.data'],
+    [{ memoryMax: 'much' }, 'memoryMax'],
+    [{ image: 'life' }, 'image'],
+  ])('rejects the options %j', (options, field) => {
+    expect(() => container(options as never)).toThrow(field)
+  })
+})
+
+describe('with a stand-in for the engine', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'switchyard-container-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+  const file = (name: string, text: string, mode = 0o644) => {
+    const path = join(folder, name)
+    mkdirSync(join(path, '..'), { recursive: true })
+    writeFileSync(path, text, { mode })
+    return path
+  }
+  const manifest = (name: string) => `[{"Config":"x.json","RepoTags":["${name}"],"Layers":[]}]\n`
+  /** Runs a script in which the engine is a program that notes its arguments, one a line, and prints its environment. */
+  const run = (script: string) => {
+    const noted = join(folder, 'noted')
+    writeFileSync(noted, '')
+    const engine = file(
+      'engine',
+      `#!/bin/bash
+printf '%s\\n' "---" "$@" >> ${noted}
+case " $* " in
+  *' images '*) printf '%s\\n' localhost/switchyard/life:aaa localhost/switchyard/life:bbb localhost/switchyard/life:build localhost/switchyard/lifeboat:ccc debian:12 ;;
+  *' run '*) env -0 > ${folder}/env-of-engine ;;
+esac
+`,
+      0o755,
+    )
+    const text = script.replaceAll('/usr/bin/podman', engine)
+    execFileSync('bash', ['-euo', 'pipefail', '-c', text], { env: { PATH: process.env.PATH } })
+    return readFileSync(noted, 'utf8')
+      .split('---\n')
+      .slice(1)
+      .map(call => call.trimEnd().split('\n'))
+  }
+
+  it('values of the environment file reach the engine unchanged and in no argument, but none of them changes the engine itself', () => {
+    const root = join(folder, 'srv')
+    file('srv/slots/green/current/image/manifest.json', manifest('localhost/switchyard/life:aaa'))
+    file(
+      'srv/slots/green/env',
+      'SECRET=" \\$HOME \\`id\\` \\"q\\" \n NOT=me"\nname="mine"\nPATH="/app/bin"\nHOME="/app"\nDOCKER_HOST="tcp://x"\nDOCKER_TOKEN="t"\n',
+    )
+    const { exec } = runtimeOf({}, { layout: layout(root) })
+    const call = run(exec?.(green, ['ls', 'a b']).text ?? '').at(-1) ?? []
+    const values = call.flatMap((word, i) => (word === '--env' ? [call[i + 1]] : []))
+    expect(values).toEqual(['DOCKER_HOST=tcp://x', 'DOCKER_TOKEN', 'HOME=/app', 'PATH=/app/bin', 'SECRET', 'name'])
+    expect(call.join(' ')).toContain('--entrypoint ls')
+    expect(call.slice(-2)).toEqual(['localhost/switchyard/life:aaa', 'a b'])
+    const seen = readFileSync(join(folder, 'env-of-engine'), 'utf8').split('\0')
+    expect(seen).toEqual(expect.arrayContaining(['SECRET= $HOME `id` "q" \n NOT=me', 'name=mine']))
+    expect(
+      seen.some(entry => entry === 'PATH=/app/bin' || entry === 'HOME=/app' || entry.startsWith('DOCKER_HOST')),
+    ).toBe(false)
+  })
+
+  it('only images of this application whose release is gone are removed', () => {
+    file('releases/1.0-abc/image/manifest.json', manifest('localhost/switchyard/life:bbb'))
+    file('releases/.removed.0.9-abc/image/manifest.json', manifest('localhost/switchyard/life:aaa'))
+    const containers = { app: 'life', layout: layout('/srv/life'), engine: 'podman', options: [] } as const
+    const removed = (releases: string) =>
+      run(sweepImages(containers, releases).text).flatMap(call => (call.includes('rmi') ? [call.at(-1)] : []))
+    expect(removed(join(folder, 'releases'))).toEqual(['localhost/switchyard/life:aaa'])
+    expect(removed('/nowhere')).toEqual(['localhost/switchyard/life:aaa', 'localhost/switchyard/life:bbb'])
+  })
+})
