@@ -100,6 +100,31 @@ export async function ensureHostImage(): Promise<string> {
   return image
 }
 
+/** Debian packages of the host with container engines. */
+const enginePackages = ['crun', 'docker.io', 'podman', 'uidmap']
+
+/** As `ensureHostImage`, with Podman and Docker on the host, of which none is started at the boot. */
+export async function ensureEnginesImage(): Promise<string> {
+  const host = await ensureHostImage()
+  const dockerfile = `FROM ${host}
+RUN export DEBIAN_FRONTEND=noninteractive \\
+  && apt-get update -q -o Acquire::Languages=none \\
+  && apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io ${enginePackages.join(' ')} \\
+  && apt-get clean && rm -rf /var/lib/apt/lists/* \\
+  && systemctl disable containerd.service docker.service docker.socket podman.service podman.socket \\
+    podman-auto-update.service podman-auto-update.timer podman-restart.service
+`
+  const image = `switchyard-engines:${createHash('sha256').update(dockerfile).digest('hex').slice(0, 12)}`
+  if (await imageExists(image)) return image
+  await withLock(async () => {
+    if (await imageExists(image)) return
+    const build = run('docker', ['build', ...proxyArguments(), '--tag', image, '-'], { maxBuffer: 64 * 1024 * 1024 })
+    build.child.stdin?.end(dockerfile)
+    await build
+  })
+  return image
+}
+
 /** Build arguments that apt needs behind a proxy. Docker predefines them and keeps them out of the image. */
 export function proxyArguments(): string[] {
   return ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']

@@ -20,6 +20,8 @@ export interface Example {
   readonly versionHeader: string
   /** Debian packages that the host needs. */
   readonly packages: readonly string[]
+  /** Whether the host runs containers, which a host that is itself a container has to be allowed. */
+  readonly engines?: boolean
   /** What this machine needs for the build: a Debian package, and the program in it. */
   readonly builder?: { readonly package: string; readonly program: string }
   /**
@@ -97,6 +99,13 @@ export const EXAMPLES: readonly Example[] = [
     packages: [],
     migrates: false,
     clients: { keepAlive: 4, idle: 2, post: 0, fresh: 1, slow: 0, socket: 0 },
+  },
+  {
+    ...ofFolder('container'),
+    site: 'pastes.example',
+    versionFile: 'app/VERSION',
+    packages: ['podman', 'crun', 'uidmap'],
+    engines: true,
   },
   {
     ...ofFolder('ruby'),

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
 import { containerShells, type Outcome } from './container-shell.ts'
-import { ensureHostImage } from './engine.ts'
+import { ensureEnginesImage, ensureHostImage } from './engine.ts'
 
 const run = promisify(execFile)
 
@@ -25,6 +25,8 @@ export interface HostOptions {
    * @default 'disabled', which is what Docker's default network gives
    */
   ipv6?: 'loopback' | 'disabled' | 'missing'
+  /** Installs Podman and Docker on the host, and allows it what they need. @default false */
+  engines?: boolean
 }
 
 export interface TestHost extends AsyncDisposable {
@@ -60,7 +62,7 @@ export interface TestHost extends AsyncDisposable {
  * by `await using`, and when this process ends in any other way, including SIGKILL.
  */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
-  const image = await ensureHostImage()
+  const image = options.engines ? await ensureEnginesImage() : await ensureHostImage()
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-host-'))
   const name = `switchyard-test-${randomBytes(6).toString('hex')}`
   const remover = options.keep ? laterRemover(name, folder) : armRemover(name, folder)
@@ -76,6 +78,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     }
     const shells = containerShells(container.getId())
     const { exec } = shells
+    if (options.engines) await exec(PREPARE_ENGINES)
     const failed = await exec('systemctl list-units --failed --plain --no-legend')
     const hostKeys = await exec('cat /etc/ssh/ssh_host_*_key.pub')
     const knownHostsFile = join(folder, 'known_hosts')
@@ -113,6 +116,9 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   }
 }
 
+/** As on a real machine, Docker can make control groups. */
+const PREPARE_ENGINES = 'for folder in /sys/fs/cgroup/*/; do mount -o remount,bind,rw "$folder" 2> /dev/null || :; done'
+
 /** A seccomp profile in which `socket(AF_INET6, ...)` fails with EAFNOSUPPORT, as it does with `ipv6.disable=1` on the kernel's command line. */
 const WITHOUT_IPV6 = JSON.stringify({
   defaultAction: 'SCMP_ACT_ALLOW',
@@ -128,10 +134,10 @@ const WITHOUT_IPV6 = JSON.stringify({
 
 /** A container with the settings that systemd needs, some of which testcontainers has no methods for. */
 class SystemdContainer extends GenericContainer {
-  constructor(image: string, ports: ReadonlyMap<number, number>, ipv6: HostOptions['ipv6']) {
+  constructor(image: string, ports: ReadonlyMap<number, number>, { ipv6, engines = false }: HostOptions) {
     super(image)
     this.withExposedPorts(...ports.keys())
-    this.withAddedCapabilities('SYS_ADMIN')
+    this.withAddedCapabilities('SYS_ADMIN', ...(engines ? ['NET_ADMIN', 'SYS_PTRACE'] : []))
     this.withSecurityOpt(`seccomp=${ipv6 === 'missing' ? WITHOUT_IPV6 : 'unconfined'}`, 'apparmor=unconfined')
     this.withTmpFs({ '/run': '', '/run/lock': '' })
     // The remover cleans up; that of testcontainers would need another image.
@@ -140,6 +146,10 @@ class SystemdContainer extends GenericContainer {
     this.withStartupTimeout(60_000)
     Object.assign(this.hostConfig, { CgroupnsMode: 'private' })
     if (ipv6 === 'loopback') this.hostConfig.Sysctls = { 'net.ipv6.conf.lo.disable_ipv6': '0' }
+    // A container inside may mount its own /proc only if nothing of that of the host is masked.
+    if (engines) Object.assign(this.hostConfig, { MaskedPaths: [], ReadonlyPaths: [] })
+    // The layers of Docker's images cannot be on the overlay of a container.
+    if (engines) this.createOpts.Volumes = { '/var/lib/docker': {} }
     this.hostConfig.PortBindings = Object.fromEntries(
       [...ports].map(([inside, outside]) => [`${inside}/tcp`, [{ HostIp: '127.0.0.1', HostPort: `${outside}` }]]),
     )
@@ -151,13 +161,13 @@ async function boot(
   image: string,
   name: string,
   authorizedKey: string,
-  { ports: more = [], ipv6 }: HostOptions,
+  options: HostOptions,
 ): Promise<{ container: StartedTestContainer; ports: ReadonlyMap<number, number> }> {
   for (let attempt = 1; ; attempt += 1) {
     const ports = new Map<number, number>()
-    for (const inside of [22, 80, ...more]) ports.set(inside, await freePort([...ports.values()]))
+    for (const inside of [22, 80, ...(options.ports ?? [])]) ports.set(inside, await freePort([...ports.values()]))
     try {
-      const container = await new SystemdContainer(image, ports, ipv6)
+      const container = await new SystemdContainer(image, ports, options)
         .withName(name)
         .withHostname('life-test')
         .withLabels({ 'switchyard.test': 'true' })

@@ -31,13 +31,15 @@ export interface RehearsalOptions {
   readonly vagrant: boolean
   /** Keeps the host after this process has ended. */
   readonly keep: boolean
+  /** Whether the host runs containers itself. */
+  readonly engines?: boolean | undefined
   /** Called with each long-running command, so that an interruption can wait for it to exit. */
   watch(child: ChildProcess): void
 }
 
 /** Creates the host. If that fails, everything that was created is removed. */
 export async function openRehearsalHost(options: RehearsalOptions): Promise<RehearsalHost> {
-  const host = options.vagrant ? await vagrantHost(options) : await containerHost(options.keep)
+  const host = options.vagrant ? await vagrantHost(options) : await containerHost(options)
   try {
     const command = '/usr/sbin/nginx -v 2>&1; . /etc/os-release; echo "$PRETTY_NAME"; nproc'
     const { stdout } = await run('ssh', ['-F', host.sshConfigFile, host.alias, command])
@@ -52,8 +54,8 @@ export async function openRehearsalHost(options: RehearsalOptions): Promise<Rehe
   }
 }
 
-async function containerHost(keep: boolean): Promise<RehearsalHost> {
-  const host = await startHost({ keep })
+async function containerHost({ keep, engines = false }: RehearsalOptions): Promise<RehearsalHost> {
+  const host = await startHost({ keep, engines })
   return {
     description: 'a container',
     alias: host.alias,

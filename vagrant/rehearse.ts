@@ -126,6 +126,7 @@ async function rehearse(): Promise<boolean> {
   print('Creating a throw-away host with sshd, systemd and nginx.')
   const host = await openRehearsalHost({
     ...options,
+    engines: example.engines,
     watch(child) {
       running = child
       child.once('close', () => {

@@ -1,6 +1,6 @@
 /** A host on which one runtime is set up, for its contract suite: the folder of an application, its releases, and the sudo rules of the runtime. */
 
-import { startHost, type TestHost } from '../../dev/host.ts'
+import { type HostOptions, startHost, type TestHost } from '../../dev/host.ts'
 import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
 import { ssh } from '../../host/ssh/transport.ts'
@@ -40,18 +40,32 @@ export interface RuntimeHost extends AsyncDisposable {
   asRoot(command: string): Promise<string>
 }
 
+export interface RuntimeHostOptions extends HostOptions {
+  /** Paths that outlive releases. */
+  readonly shared?: readonly string[]
+  /** A line of bash that root runs before the user logs in. */
+  readonly prepare?: string
+}
+
 /** Boots a host, installs the provision of the runtime, and unpacks two releases. `env` is added to the environment file of each filled slot. */
 export async function startRuntimeHost(
   plugin: Plugin<Runtime>,
   packed: readonly [Packed, Packed],
   env: Readonly<Record<string, string>> = {},
+  { shared = [], prepare = 'true', ...options }: RuntimeHostOptions = {},
 ): Promise<RuntimeHost> {
-  const machine = await startHost()
+  const machine = await startHost(options)
+  const asRoot = async (command: string) => {
+    const { code, stdout, stderr } = await machine.exec(command)
+    if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
+    return stdout
+  }
+  await asRoot(prepare)
   const host = await ssh(machine.alias, { configFile: machine.sshConfigFile }).open({
     signal: new AbortController().signal,
     confirm: async () => false,
   })
-  const folders = layout('/srv/life')
+  const folders = layout('/srv/life', shared)
   const slots: readonly [Slot, Slot] = [
     { name: 'blue', port: 4000, env: {} },
     { name: 'green', port: 5000, env: {} },
@@ -59,11 +73,6 @@ export async function startRuntimeHost(
   const logged: string[] = []
   const kit = () => pluginKit({ host: host.name, layout: folders, slots, $: host.$, log: line => logged.push(line) })
   const runtime = () => bound(host, plugin.create(kit()))
-  const asRoot = async (command: string) => {
-    const { code, stdout, stderr } = await machine.exec(command)
-    if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
-    return stdout
-  }
   const unpacked = async ({ tarball, version }: Packed): Promise<Release> => {
     const name = `${version}-0000000`
     const dir = folders.release(name)
@@ -73,6 +82,7 @@ export async function startRuntimeHost(
   }
 
   await asRoot('install -d -o vagrant -g vagrant -m 0711 /srv/life')
+  for (const path of shared) await host.capture(sh.write`mkdir -p ${`${folders.shared.dir}/${path}`}`)
   const releases = [await unpacked(packed[0]), await unpacked(packed[1])] as const
   await install(runtime().provision(FACTS), host, asRoot)
 

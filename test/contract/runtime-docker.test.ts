@@ -1,0 +1,3 @@
+import { containerTests } from '../support/container-runtime.ts'
+
+containerTests('docker')
