@@ -12,6 +12,8 @@ export interface Script {
   readonly text: string
   /** A dry run prints scripts that write, and runs those that only read. */
   readonly writes: boolean
+  /** The machine that runs it, for a host of several (`hostWith`). Missing for the main one. */
+  readonly machine?: string
   /** Replaces the text in messages. */
   readonly label?: string
   /** Replaces the text and the note about its input in the output of a dry run. */

@@ -81,7 +81,7 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
 }
 
 /** Waits until all are settled, then rejects with the first failure that is not just the consequence of another. */
-async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Promise<unknown[]> {
+export async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Promise<unknown[]> {
   const settled = await Promise.allSettled(results)
   const failed = failureIn(settled)
   if (failed) throw failed.reason
