@@ -5,6 +5,7 @@
  * A runtime and a router never contact a host themselves. Their methods return a `Query` (a script and how to read its output), and the caller decides
  * when it is sent and what it is batched with. "Resolves to", "rejects" and "throws" describe the outcome of that query.
  */
+import type { Transport } from '../host/host.ts'
 import type { Query } from '../host/query.ts'
 import type { Script } from '../host/script.ts'
 import type { Fault } from '../runner/fault.ts'
@@ -14,8 +15,14 @@ import type { Layout } from './layout.ts'
 /** A named place on a host that runs one release. */
 export interface Slot<Name extends string = string> {
   readonly name: Name
-  /** The TCP port on loopback that the application listens on. */
+  /** The TCP port that the application listens on. */
   readonly port: number
+  /**
+   * The IP address that the application listens on. Set if the router stands on another host, and must reach it there.
+   *
+   * @default loopback
+   */
+  readonly address?: string
   /** Environment variables of this slot only; they take precedence over the environment file. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -46,7 +53,7 @@ export interface PluginContext extends TaskContext {
   readonly app: string
   /** The folder of the Taskfile. */
   readonly folder: string
-  /** The name of the host. */
+  /** The name of the host that the plugin's queries are sent to. */
   readonly host: string
   readonly layout: Layout
   readonly slots: readonly Slot[]
@@ -63,6 +70,8 @@ export interface Plugin<T> {
   readonly routers?: readonly string[]
   /** Set for a runtime that has `prepare`: a deploy then has a step for it. */
   readonly prepares?: boolean
+  /** For a router on a host of its own. */
+  readonly on?: RouterPlace
   /** Settings that appear in output, such as the site's name. They are not redacted, even if an environment variable has the same value. */
   readonly shown?: readonly string[]
   /** Settings that no output may contain, such as the hash of a password. */
@@ -74,6 +83,13 @@ export interface Plugin<T> {
    */
   settings?(context: Pick<PluginContext, 'app' | 'layout' | 'slots'>): Readonly<Record<string, unknown>>
   create(context: PluginContext): T
+}
+
+/** Where a router stands, if it is not on the application's host. */
+export interface RouterPlace {
+  readonly host: Transport
+  /** The IP address of the application's host that the router sends the requests to. The slots listen on it. */
+  readonly upstream: string
 }
 
 export interface BuildSource {
@@ -313,6 +329,10 @@ export interface Router {
    * the first one while none is, and follow each switch; a slot that does not answer is status 503 with its name. `/deployment_id` still names the live slot.
    */
   readonly preview?: string | undefined
+  /**
+   * Set by switchyard for a router with `Plugin.on`: the machine that its queries run on, for scripts that have to run beside it.
+   */
+  readonly machine?: string
   /**
    * Set to true if a switch closes keep-alive connections and can lose a request on one. A promote then reports such losses but does not roll back
    * because of them.

@@ -6,7 +6,7 @@ import { port, validateName } from './names.ts'
 
 /** A slot as defined in a Taskfile. */
 export interface SlotSpec {
-  /** The TCP port on loopback that the application listens on, from 1024 to 65535. */
+  /** The TCP port that the application listens on, from 1024 to 65535; on loopback, unless the router has a host of its own. */
   readonly port: number
   /** Environment variables of this slot only; they take precedence over the environment file. */
   readonly env?: Readonly<Record<string, string>>
@@ -28,11 +28,13 @@ export interface Slots<S extends string> {
   other(live: Slot<S> | undefined): Slot<S>
 }
 
-export function slotsOf<S extends string>(specs: Readonly<Record<S, SlotSpec>>): Slots<S> {
+/** @param address what the slots listen on, if not loopback */
+export function slotsOf<S extends string>(specs: Readonly<Record<S, SlotSpec>>, address?: string): Slots<S> {
   const all = (Object.entries(specs) as [S, SlotSpec][]).map(
     ([name, spec]): Slot<S> => ({
       name: validateName('slot', name) as S,
       port: port(name, spec.port),
+      ...(address !== undefined && { address }),
       env: spec.env ?? {},
     }),
   )

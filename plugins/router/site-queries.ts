@@ -40,7 +40,8 @@ interface SiteQueries extends Required<Pick<Router, 'answer' | 'fetch' | 'curl' 
 
 export function siteQueries(context: PluginContext, { url, address, generations, moved }: SiteAccess): SiteQueries {
   const names = context.slots.map(slot => slot.name)
-  const place = (): Place => ({ url: moved.get(context.host) ?? url, address })
+  const upstream = context.slots[0]?.address
+  const place = (): Place => ({ url: moved.get(context.host) ?? url, address, upstream })
   return {
     place,
     guard: (path, livePort) => guardOf(path, place(), livePort),

@@ -2,6 +2,7 @@
 import { clock } from '../../host/clock.ts'
 import { program } from '../../host/program.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
+import { hostPart } from '../../slots/address.ts'
 import type { Answer, OutsideAnswer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
 import { headerInput } from '../../slots/health/headers.ts'
 
@@ -13,6 +14,8 @@ export interface Place {
   readonly url: URL
   /** IPv6 in brackets. */
   readonly address: string
+  /** The address that the slots listen on, if not loopback. */
+  readonly upstream?: string | undefined
 }
 
 /**
@@ -57,8 +60,11 @@ export const status = (place: Place, path: string): Script =>
   sh.read`curl ${STATUS} ${CURL_OPTIONS} ${target(place, path)}`
 
 /** Like `status`, but sent directly to the slot whose port the script prints. */
-export const statusOf = ({ url }: Place, path: string, port: Script): Script =>
-  sh.read`port=$(${port}) && curl ${STATUS} ${CURL_OPTIONS} --connect-to "::127.0.0.1:$port" ${`http://${url.host}${path}`}`
+export const statusOf = ({ url, upstream }: Place, path: string, port: Script): Script =>
+  sh.read`port=$(${port}) && curl ${STATUS} ${CURL_OPTIONS} --connect-to "::${plain(hostPart(upstream))}:$port" ${`http://${url.host}${path}`}`
+
+/** An address inside of quotation marks. */
+const plain = (text: string): Script => ({ writes: false, text })
 
 /** The same request as curl arguments, URL last, for callers that build their own command: over HTTP/1.1, to this machine. */
 export const curlArgs = (place: Place, path: string): readonly string[] => [

@@ -1,5 +1,6 @@
 /** Messages about a failed health check: what the application answered, and which setting may help. */
 
+import { LOOPBACK, slotAt } from '../address.ts'
 import type { Slot } from '../contracts.ts'
 import type { Health, HealthResult } from '../model.ts'
 
@@ -20,7 +21,7 @@ export function healthMessage({ slot, health, result }: FailedCheck): string {
 
 /** If the response suggests a missing setting, that comes first. */
 export function healthHint({ slot, health, result, log }: FailedCheck): string {
-  const setting = result.outcome === 'gone' ? undefined : settingHint(result, health, slot.port)
+  const setting = result.outcome === 'gone' ? undefined : settingHint(result, health, slot)
   const rest = log
     ? 'The end of its log is above. Fix the problem, then deploy again.'
     : 'Check the application, then deploy again.'
@@ -30,9 +31,10 @@ export function healthHint({ slot, health, result, log }: FailedCheck): string {
 function settingHint(
   { status, redirect, sockets }: HealthResult,
   { path, host, headers }: Health,
-  port: number,
+  slot: Slot,
 ): string | undefined {
-  const requested = `The request was for the host ${host || `127.0.0.1:${port}`}`
+  const { port, address = LOOPBACK } = slot
+  const requested = `The request was for the host ${host || slotAt(slot)}`
   if (status >= 300 && status < 400) {
     if (/^https:/.test(redirect) && !/https/i.test(headers['X-Forwarded-Proto'] ?? ''))
       return "The application requires https. If the router terminates TLS, set its option `url: 'https://...'`; otherwise set `health: { headers: { 'X-Forwarded-Proto': 'https' } }`."
@@ -44,8 +46,8 @@ function settingHint(
     return `${requested}: if the application accepts only certain hosts, set \`health: { host: '...' }\`.`
   if (status === 404 || status === 405) return `Set \`health: { path }\` if ${path} is not its health check.`
   if (status === 0 && sockets.length === 0)
-    return `Nothing listens on port ${port}: the application has to listen on 127.0.0.1, on the port given in PORT.`
-  if (status === 0) return `The application listens on port ${port}, but has to speak plain HTTP on 127.0.0.1 there.`
+    return `Nothing listens on port ${port}: the application has to listen on ${address}${slot.address === undefined ? '' : ' (LISTEN_ADDRESS)'}, on the port given in PORT.`
+  if (status === 0) return `The application listens on port ${port}, but has to speak plain HTTP on ${address} there.`
   return undefined
 }
 

@@ -23,6 +23,7 @@ import {
   record,
   text,
 } from '../../runner/taskfile/shape.ts'
+import { slotAt } from '../address.ts'
 import type { Release, Router, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { portTaken } from '../lifecycle/connections.ts'
@@ -85,7 +86,7 @@ export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Sc
  */
 export function healthRequest(slot: Slot, { path, host, headers }: Health, patience: number): Script {
   const options = ['-q', '-s', '--noproxy', '*', '--max-time', patience / 1000, '-w', '\\n%{http_code} %{redirect_url}']
-  const url = `http://127.0.0.1:${slot.port}${path}`
+  const url = `http://${slotAt(slot)}${path}`
   const sent = { ...(host !== '' && { Host: host }), ...headers }
   if (Object.keys(sent).length === 0) return sh.read`curl ${options} ${url}`
   return sh.read`${headerInput(sent)} | curl ${options} --config - ${url}`

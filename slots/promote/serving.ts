@@ -1,6 +1,7 @@
 /** Requests to slots directly, without the router. They are only sent if a promote had failures. */
 import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { slotAt } from '../address.ts'
 import type { Router, Slot } from '../contracts.ts'
 import type { Tally } from './tally.ts'
 
@@ -14,7 +15,7 @@ export const requestSlots = (slots: readonly Slot[], paths: readonly string[], s
   const headers = site ? ['--header', `Host: ${site.host}`, '--header', `X-Forwarded-Proto: ${scheme(site)}`] : []
   const requests = slots.flatMap((slot, i) =>
     paths.flatMap(path => {
-      const request = sh.read`request ${i} ${[...headers, `http://127.0.0.1:${slot.port}${path}`]} &`
+      const request = sh.read`request ${i} ${[...headers, `http://${slotAt(slot)}${path}`]} &`
       return Array.from({ length: TIMES }, () => request)
     }),
   )

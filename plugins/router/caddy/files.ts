@@ -1,6 +1,7 @@
 /** The file of an application for Caddy, next to the host's own Caddyfile, which is not changed. */
 import { isIP } from 'node:net'
 import { posix } from 'node:path'
+import { slotAt } from '../../../slots/address.ts'
 import type { HostFile, Slot } from '../../../slots/contracts.ts'
 import type { ClientOptions } from '../client-options.ts'
 import { linkPath } from '../live-link.ts'
@@ -13,7 +14,7 @@ import { exceptPreview, previewErrors, previewRoutes } from './preview.ts'
 
 export interface Application {
   readonly app: string
-  readonly slots: readonly Pick<Slot, 'name' | 'port'>[]
+  readonly slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[]
   /** The deploying user's folder, which contains the live link. */
   readonly router: string
   readonly site: string
@@ -97,7 +98,7 @@ const line = (text: string) => `"${text}\n"`
 function routes({ slots, router, bind, clients = {}, preview }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
-  const rows = slots.map(({ name, port }) => `\t\t~^/?live/(${name})\\.(.+)$ \${1} \${2} 127.0.0.1:${port}\n`)
+  const rows = slots.map(slot => `\t\t~^/?live/(${slot.name})\\.(.+)$ \${1} \${2} ${slotAt(slot)}\n`)
   return `route {
 	# WebSockets are passed on. Any other upgrade could bypass this server and is removed.
 	@switchyard_upgrade {

@@ -1,4 +1,5 @@
 /** The part of Caddy's routes for the preview of the idle slot. */
+import { slotAt } from '../../../slots/address.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import { idleSlot, type Preview } from '../preview.ts'
 
@@ -17,13 +18,13 @@ export const exceptPreview = (preview: Preview | undefined): string =>
 /** `proxy` sends the request to a placeholder. */
 export function previewRoutes(
   preview: Preview | undefined,
-  slots: readonly Pick<Slot, 'name' | 'port'>[],
+  slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[],
   proxy: (upstream: string) => string,
 ): string {
   if (preview === undefined) return ''
   const row = (input: string, live?: string) => {
     const idle = idleSlot(slots, live)
-    return `\t\t${input} ${idle?.name} 127.0.0.1:${idle?.port}\n`
+    return `\t\t${input} ${idle?.name} ${idle && slotAt(idle)}\n`
   }
   const { auth } = preview
   const guard =

@@ -1,6 +1,7 @@
 /** The HAProxy configuration files of an application. The host's own configuration is not changed. */
 import { posix } from 'node:path'
 import { type Script, sh } from '../../../host/script.ts'
+import { slotAt } from '../../../slots/address.ts'
 import type { HostFacts, HostFile, Slot } from '../../../slots/contracts.ts'
 import type { ClientOptions } from '../client-options.ts'
 import { type Listener, listening } from '../listen.ts'
@@ -13,7 +14,7 @@ import { type Previewing, previewRules, previewUsers, targetRules } from './prev
 export interface Application {
   readonly app: string
   readonly site: string
-  readonly slots: readonly Pick<Slot, 'name' | 'port'>[]
+  readonly slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[]
   /** The deploying user's folder that contains the route. */
   readonly router: string
   /** Entries of the option `listen`; empty if a frontend of the user's own sends the traffic. */
@@ -128,7 +129,7 @@ function section(
   const map = mapPath(router)
   const names = slots.map(({ name }) => name).join(' ')
   const uses = slots.map(({ name }) => `    use-server ${name} if { var(txn.switchyard_target) -m str ${name} }\n`)
-  const servers = slots.map(({ name, port }) => `    server ${name} 127.0.0.1:${port}\n`)
+  const servers = slots.map(slot => `    server ${slot.name} ${slotAt(slot)}\n`)
   const orPreview = previewing === 'none' ? '' : ' || { var(txn.switchyard_preview) -m bool }'
   return `backend ${backendName(host)}
     mode http

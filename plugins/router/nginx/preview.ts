@@ -32,7 +32,7 @@ const usersFile = ({ folder }: Paths, app: string) => posix.join(folder, `${app}
 interface Of {
   readonly app: string
   readonly paths: Paths
-  readonly slots: readonly Pick<Slot, 'name' | 'port'>[]
+  readonly slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[]
 }
 
 /** The file of `{ user, hash }`. */
@@ -67,7 +67,7 @@ export const idleOf = (slots: Of['slots'], live: string | undefined): string => 
 /** Sends the requests of the preview to the idle slot, in the same way as others to the live one. */
 export function previewLocation(
   { auth }: Preview<NginxPreviewAuth>,
-  { app, paths }: Pick<Of, 'app' | 'paths'>,
+  { app, paths, slots }: Of,
 ): string {
   const file = auth && ('file' in auth ? auth.file : usersFile(paths, app))
   return render(
@@ -76,7 +76,7 @@ export function previewLocation(
       proxy: indented(proxyLines(), '    '),
       auth: file === undefined ? '' : `auth_basic "Preview";\n    auth_basic_user_file ${file};`,
     },
-    [],
+    slots,
   )
 }
 

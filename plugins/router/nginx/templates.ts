@@ -1,6 +1,7 @@
 /** Renders the nginx files in `nginx/` for one application. */
 import { readFileSync } from 'node:fs'
 import { packageUrl } from '../../../runner/package.ts'
+import { hostPart } from '../../../slots/address.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import { routerFaults } from '../faults.ts'
 
@@ -23,16 +24,17 @@ export type NginxFile =
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')
 
 /**
- * Replaces placeholders such as `@site@`. A line with `@slot@` or `@port@` is repeated for each slot, and a line with only a placeholder is left out if
- * its value is empty.
+ * Replaces placeholders such as `@site@`; `@upstream@` and `@machine@` are the host of the slots. A line with `@slot@` or `@port@` is repeated for each
+ * slot, and a line with only a placeholder is left out if its value is empty.
  *
  * @throws Error for a placeholder that `values` lacks
  */
 export function render(
   text: string,
   values: Readonly<Record<string, string | number>>,
-  slots: readonly Pick<Slot, 'name' | 'port'>[],
+  slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[],
 ): string {
+  const all = { ...upstreamOf(slots), ...values }
   const fill = (line: string, known: Readonly<Record<string, string | number>>) =>
     line.replace(/@([a-z]+)@/g, (placeholder, name: string) => {
       const value = known[name]
@@ -43,14 +45,20 @@ export function render(
     .split('\n')
     .flatMap(line =>
       /@(?:slot|port)@/.test(line)
-        ? slots.map(({ name, port }) => fill(line, { ...values, slot: name, port }))
-        : [fill(line, values)].filter(filled => filled.trim() !== '' || !/^ *@[a-z]+@$/.test(line)),
+        ? slots.map(({ name, port }) => fill(line, { ...all, slot: name, port }))
+        : [fill(line, all)].filter(filled => filled.trim() !== '' || !/^ *@[a-z]+@$/.test(line)),
     )
     .join('\n')
 }
 
 /** Indents all lines but the first, for a placeholder behind `indent`. */
 export const indented = (text: string, indent: string): string => text.replace(/\n(?=.)/g, `\n${indent}`)
+
+/** The values for the host of the slots, which all listen on one address. */
+function upstreamOf([slot]: readonly Pick<Slot, 'address'>[]): Readonly<Record<'upstream' | 'machine', string>> {
+  const upstream = hostPart(slot?.address)
+  return { upstream, machine: slot?.address === undefined ? 'this machine' : `the one machine ${upstream}` }
+}
 
 /** A text that is in a site's file if it knows of a maintenance. */
 export const maintenanceMarker = (router: string): string => `-f ${router}/maintenance/on`

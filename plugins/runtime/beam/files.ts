@@ -27,6 +27,7 @@ export const environment = (
   distributionPort: number,
 ): Readonly<Record<string, string>> => ({
   PORT: String(slot.port),
+  ...(slot.address !== undefined && { LISTEN_ADDRESS: slot.address }),
   // Without a UTF-8 locale the VM treats each byte of the environment as one character.
   LANG: 'C.UTF-8',
   // Without it a Phoenix release boots but does not listen; Phoenix's `bin/server` sets it too.

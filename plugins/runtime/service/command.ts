@@ -43,6 +43,7 @@ export const consoleScript = (command: Command): Script => strictBash(commandLin
 /** The environment variables that every application gets for its slot. */
 export const environment = (layout: Layout, slot: Slot): Readonly<Record<string, string>> => ({
   PORT: String(slot.port),
+  ...(slot.address !== undefined && { LISTEN_ADDRESS: slot.address }),
   // Without a UTF-8 locale many programs treat each byte of their input as one character.
   LANG: 'C.UTF-8',
   SWITCHYARD_SLOT: slot.name,

@@ -31,7 +31,7 @@ import {
 export interface ServiceOptions extends ProcessLimits {
   /**
    * The command that starts the application in the foreground, in the folder of its release and with the slot's environment: a bash command line or a
-   * list of arguments. The application must listen on `PORT`, on loopback.
+   * list of arguments. The application must listen on `PORT`: on loopback, or on `LISTEN_ADDRESS` if the router is on another host.
    *
    * @example 'gunicorn --bind 127.0.0.1:$PORT app:app'
    */
