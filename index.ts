@@ -89,6 +89,7 @@ export type {
   Release,
   Route,
   Router,
+  RouterPlace,
   Runtime,
   SiteMaintenance,
   Slot,

@@ -47,6 +47,8 @@ export interface TestHost extends AsyncDisposable {
   readonly alias: 'life-test'
   /** Units that failed while the host booted; normally empty. */
   readonly failedUnits: readonly string[]
+  /** Its IP address, at which other hosts reach all of its ports. */
+  address(): Promise<string>
   /** Runs a line of bash as root, beside SSH. Never throws for an exit code, only when the container ends meanwhile. */
   exec(command: string): Promise<Outcome>
   /** Copies a local file or folder to this path on the host, owned by root. Not into `/run`, which is a tmpfs. */
@@ -100,6 +102,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       sshConfigFile,
       alias: 'life-test',
       failedUnits: failed.stdout.split('\n').flatMap(line => line.split(' ')[0] || []),
+      address: async () => (await exec('hostname -I')).stdout.trim().split(' ')[0] ?? '',
       exec,
       async copyIn(source, target) {
         const isFolder = (await stat(source)).isDirectory()

@@ -3,11 +3,15 @@ import type { Host } from '../host/host.ts'
 import type { HostFacts, Provision, Router, Runtime, Slot } from './contracts.ts'
 import type { Layout } from './layout.ts'
 import type { Deploy, Health } from './model.ts'
+import type { Balancer } from './place.ts'
 import type { Slots } from './slot.ts'
 
 export interface Deps<S extends string = string> {
   readonly app: string
+  /** The application's host. Queries of the router run on the balancer, if there is one. */
   readonly host: Host
+  /** The host of the router, if that is another one. */
+  readonly balancer?: Balancer | undefined
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly router: Router
@@ -19,7 +23,7 @@ export interface Deps<S extends string = string> {
   readonly dryRun: boolean
   /** The text of a slot's environment file: the variables of the project, the runtime and the slot. Later ones override earlier ones. */
   environment(slot: Slot): string
-  /** What the plugins need on the host. */
+  /** What the plugins need on the application's host. */
   provisions(facts: HostFacts): readonly Provision[]
   log(line: string): void
 }

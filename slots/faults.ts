@@ -53,6 +53,23 @@ export const slotFaults = catalogue({
     hint: d =>
       `Deploy as ${d.owner}: name that account in the Taskfile, such as \`ssh('${d.owner}@...')\`. If ${d.user} can become root, \`npx task setup --user ${d.owner}\` authorises your keys for it. Nothing was changed.`,
   }),
+  BALANCER_IS_HOST: fault<{ host: string }>({
+    exitCode: 2,
+    message: d => `The router stands on ${d.host}, which is the application's host.`,
+    hint: () => 'Leave out `on` and `upstream` of the router in the Taskfile, or name another host.',
+  }),
+  BALANCER_IS_SAME: fault<{ host: string; balancer: string }>({
+    exitCode: 3,
+    message: d => `${d.balancer}, on which the router stands, is the same machine as ${d.host}.`,
+    hint: () =>
+      'Leave out `on` and `upstream` of the router in the Taskfile, or name another host. Nothing was changed.',
+  }),
+  SLOT_UNREACHABLE: fault<{ host: string; slot: string; at: string; why: string }>({
+    exitCode: 3,
+    message: d => `${d.host}, on which the router stands, does not reach ${d.slot} at ${d.at}: ${d.why}.`,
+    hint: () =>
+      "The application has to listen there (LISTEN_ADDRESS), and the firewall of its host has to let the router's host in: `npx task doctor` prints the lines. Nothing was switched.",
+  }),
   PREFLIGHT_FAILED: fault<{ host: string; first: Check; failed: number; table: string | undefined }>({
     exitCode: 3,
     message: d =>
@@ -350,9 +367,9 @@ export const slotFaults = catalogue({
       `There is nothing to adopt as ${d.slot}: no process listens on port ${d.port}, or it belongs to another user.`,
     hint: () => 'Start the application there as the deploying user, or run `npx task setup` without --adopt.',
   }),
-  TOOLS_MISSING: fault<{ tools: readonly string[]; packages: readonly string[] }>({
+  TOOLS_MISSING: fault<{ tools: readonly string[]; packages: readonly string[]; host?: string | undefined }>({
     exitCode: 3,
-    message: d => `The host lacks ${list(d.tools)}.`,
+    message: d => `${d.host ?? 'The host'} lacks ${list(d.tools)}.`,
     hint: d => `Run as root on the host: \`apt-get install -y ${d.packages.join(' ')}\`.`,
   }),
   APP_TAKEN: fault<{ host: string; app: string; path: string; root: string }>({
@@ -394,9 +411,9 @@ export const slotFaults = catalogue({
     hint: d =>
       `First deploy and promote, with the old files, a release that works with both; or revert the change in the Taskfile. Otherwise ${d.slot} would stay down after a reboot. Nothing was changed.`,
   }),
-  SETUP_NEEDS_ROOT: fault<{ user: string; output: string | undefined }>({
+  SETUP_NEEDS_ROOT: fault<{ host: string; user: string; output: string | undefined }>({
     exitCode: 3,
-    message: d => `The setup needs root, and ${d.user} may not use sudo without a password.`,
+    message: d => `The setup of ${d.host} needs root, and ${d.user} may not use sudo without a password.`,
     hint: d =>
       `Log in once as root, or as another account that can become root: \`npx task setup --login root --user ${d.user}\` prepares the host for ${d.user}; or do by hand what \`--dry-run\` prints.`,
     detail: d => d.output || undefined,

@@ -27,6 +27,13 @@ export async function projectConfig<S extends string>(
     app,
     ...(destination !== undefined && { destination }),
     host: { name: host.name, endpoint: (await host.endpoint?.()) ?? null },
+    ...(router.on && {
+      balancer: {
+        name: router.on.host.name,
+        endpoint: (await router.on.host.endpoint?.()) ?? null,
+        upstream: router.on.upstream,
+      },
+    }),
     folders: foldersOf(layout),
     shared: layout.shared.paths,
     slots: slots.all.map(slot => ({

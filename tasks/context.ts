@@ -34,10 +34,14 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   build(): Promise<Artifact>
 }
 
-/** The lock of this run. It is taken once and held until the run ends. */
+/** The lock of this run, on each of its machines. It is taken once and held until the run ends. */
 export interface RunLock {
-  /** Takes the lock. Does not wait for another owner by default. */
-  take(wait?: LockWait): Promise<void>
+  /**
+   * Takes the lock. Does not wait for another owner by default.
+   *
+   * @param only the names of the hosts that have one; all by default
+   */
+  take(wait?: LockWait, only?: readonly string[]): Promise<void>
 }
 
 /** What the factories of the standard tasks need. */

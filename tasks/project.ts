@@ -14,6 +14,7 @@ import {
   type ReadSource,
   readSources,
 } from '../slots/environment/source.ts'
+import { slotFaults } from '../slots/faults.ts'
 import { secretsIn } from '../slots/health/headers.ts'
 import { healthOf } from '../slots/health/health.ts'
 import { layout } from '../slots/layout.ts'
@@ -69,7 +70,9 @@ export function project(
 function create<Name extends string, B, R, U>({ definition, destination, otherEnvironments }: Resolved) {
   const app = validateName('app', definition.app)
   const folders = layout(validateName('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
-  const slots = slotsOf<Name>(definition.slots as Record<Name, SlotSpec>)
+  const { on } = definition.router
+  if (on?.host.name === definition.host.name) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })
+  const slots = slotsOf<Name>(definition.slots as Record<Name, SlotSpec>, on?.upstream)
   const slot = arg.from('slot', slots.names, name => slots.get(name))
 
   const health = healthOf(definition.health)
@@ -104,7 +107,8 @@ function scopeOf<S extends string>(
   tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'remove', AnyTask>>,
 ): Scope {
   const { app, host, layout, slots, build, runtime, router } = project
-  const known = [app, layout.root, host.name, host.name.replace(/^.*@/, ''), ...slots.names]
+  const hosts = [host.name, ...(router.on ? [router.on.host.name, router.on.upstream] : [])]
+  const known = [app, layout.root, ...hosts.flatMap(name => [name, name.replace(/^.*@/, '')]), ...slots.names]
   const visible = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
   const secrets = (read: readonly ReadSource[]) => {
     const plain = read.flatMap(({ source }) => source.plain)

@@ -1,7 +1,7 @@
-/** A run on a project's host: one connection, one lock, and the context of each step. */
+/** A run on a project's machines: one connection and one lock each, and the context of each step. */
 import { dryHost } from '../host/dry-run.ts'
-import type { Guard, Host, Transport } from '../host/host.ts'
-import { type AnyQuery, isSkipped, perform } from '../host/query.ts'
+import type { Host, Transport } from '../host/host.ts'
+import { hostWith } from '../host/several.ts'
 import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
 import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
@@ -11,18 +11,19 @@ import { slotFaults } from '../slots/faults.ts'
 import { healthOf } from '../slots/health/health.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
-import { fenceOf } from '../slots/lock/fence.ts'
-import { type Lock, type LockWait, takeLock, underLock } from '../slots/lock/lock.ts'
 import { unlessClosed } from '../slots/lock/maintenance.ts'
-import type { Deploy, HealthCheck } from '../slots/model.ts'
+import type { HealthCheck } from '../slots/model.ts'
 import { type Notification, type Notifier, notifyAll } from '../slots/notify/notifier.ts'
+import { BALANCER, type Balancer, onMachine, routerLayout } from '../slots/place.ts'
 import type { Probing } from '../slots/promote/probe.ts'
+import { assertSetUp } from '../slots/setup/owner.ts'
 import type { Slots } from '../slots/slot.ts'
-import { type Readings, readings } from '../slots/state/readings.ts'
+import { readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
 import { notificationOf } from './notification.ts'
 import { beginsWithHook } from './steps/hook.ts'
+import { runLock } from './run-lock.ts'
 
 /** The project definition of a Taskfile, validated and with defaults. */
 export interface Project<S extends string> {
@@ -61,24 +62,40 @@ export interface SessionSetting extends RunSetting {
 }
 
 export async function openSession<S extends string>(project: Project<S>, run: SessionSetting): Promise<OpenScope> {
-  const { app, layout, slots, host: ofTaskfile } = project
-  const transport = run.login === undefined ? ofTaskfile : ofTaskfile.as?.(run.login)
-  if (!transport) throw slotFaults.LOGIN_IMPOSSIBLE({ host: ofTaskfile.name })
-  const deploy = {
-    ...newDeploy(whoami(process.env)),
-    ...(project.destination !== undefined && { destination: project.destination }),
-  }
-  const lock = runLock(ofTaskfile.name, layout, deploy, run)
-  const setting = { ...run, guard: lock.guard }
-  const realHost = await transport.open(setting)
+  const { app, layout, slots, router: routing, destination, notify } = project
+  const ofRouter = routerLayout(layout)
+  const deploy = { ...newDeploy(whoami(process.env)), ...(destination !== undefined && { destination }) }
+  const machines = [
+    { name: project.host.name, layout, transport: project.host },
+    ...(routing.on ? [{ name: routing.on.host.name, layout: ofRouter, transport: routing.on.host }] : []),
+  ]
+  const lock = runLock(machines, deploy, run)
+  const [opened, balancing] = await Promise.all(machines.map((machine, i) => open(machine, i)))
+  if (!opened) throw new TypeError('a project has a host')
+  const all = [opened, ...(balancing ? [balancing] : [])]
   // A hook may still refuse the run before anything is contacted.
-  if (run.uploads && !beginsWithHook(run.tasks)) realHost.connect?.()
-  const { destination, notify } = project
+  if (run.uploads && !beginsWithHook(run.tasks)) for (const { host } of all) host.connect?.()
+
+  async function open({ transport: ofTaskfile }: (typeof machines)[number], i: number) {
+    const transport = run.login === undefined ? ofTaskfile : ofTaskfile.as?.(run.login)
+    if (!transport) throw slotFaults.LOGIN_IMPOSSIBLE({ host: ofTaskfile.name })
+    const guard = lock.guards[i]
+    const setting = { ...run, ...(guard && { guard }) }
+    const taskfileUser = async () => (transport === ofTaskfile ? undefined : (await ofTaskfile.open(setting)).account())
+    return { host: await transport.open(setting), taskfileUser }
+  }
+
+  /** Several machines are one host for the steps: a query of the router runs where that stands. */
+  const joined = (main: Host, other: Host | undefined) =>
+    other ? hostWith(main, { [BALANCER]: other }, run.signal) : main
+  const real = joined(opened.host, balancing?.host)
   const { id, by } = deploy
-  let facts: RunFacts = { app, host: ofTaskfile.name, destination, command: run.command, deploy: id, by }
+  let facts: RunFacts = { app, host: project.host.name, destination, command: run.command, deploy: id, by }
 
   const context = (task: TaskContext): Context<S> => {
-    const host = task.dryRun ? dryHost(realHost, task.log) : loggingCopies(realHost, task.log)
+    const ofStep = (host: Host) => (task.dryRun ? dryHost(host, task.log) : loggingCopies(host, task.log))
+    const balancerHost = balancing && ofStep(balancing.host)
+    const host = joined(ofStep(opened.host), balancerHost)
     const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
     // Else the release would start unprepared.
@@ -86,7 +103,17 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       throw new TypeError(
         `the plugin ${project.runtime.name} has to set \`prepares\` exactly if its runtime has \`prepare\``,
       )
-    const router = project.router.create(plugin)
+    const created = routing.create({ ...plugin, host: balancerHost?.name ?? host.name })
+    const router = balancerHost ? onMachine(created, BALANCER) : created
+    const balancer: Balancer | undefined = balancing &&
+      balancerHost && {
+        host: balancerHost,
+        layout: ofRouter,
+        has: 'router',
+        upstream: routing.on?.upstream ?? '',
+        provisions: facts => [router.provision(facts)],
+        taskfileUser: balancing.taskfileUser,
+      }
     const reading = readings({ layout, slots, router })
     const variables = (slot: Slot) => ({ ...run.environment(), ...runtime.environment(slot), ...slot.env })
     return {
@@ -94,6 +121,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       destination: project.destination,
       folder: run.folder,
       host,
+      balancer,
       layout,
       slots,
       router,
@@ -101,8 +129,14 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       health: healthOf(project.health, router.site),
       probe: project.probe,
       deploy,
-      lock: { take: async wait => (task.dryRun ? undefined : lock.take(realHost, reading, wait)) },
-      taskfileUser: async () => (transport === ofTaskfile ? undefined : (await ofTaskfile.open(setting)).account()),
+      lock: {
+        async take(wait, only) {
+          if (task.dryRun) return
+          const hosts = all.map(({ host }) => (only?.includes(host.name) === false ? undefined : host))
+          await lock.take(hosts, reading, wait)
+        },
+      },
+      taskfileUser: opened.taskfileUser,
       facts: () => facts,
       tell(told) {
         facts = { ...facts, ...told }
@@ -111,16 +145,17 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       variables,
       environment: (slot: Slot) => environmentFile(variables(slot)),
       config: () => run.config({ plugin, runtime, router }),
-      build: () => build(host, plugin),
-      provisions: facts => [runtime.provision(facts), router.provision(facts)],
+      build: () => build(host, balancer, plugin),
+      provisions: facts => [runtime.provision(facts), ...(balancer ? [] : [router.provision(facts)])],
     }
   }
 
-  /** A build for an upload is aborted if the host turns out to be closed. */
-  const build = (host: Host, plugin: PluginContext): Promise<Artifact> => {
+  /** A build for an upload is aborted if the host turns out to be closed. It does not begin before the balancer can be reached. */
+  const build = async (host: Host, balancer: Balancer | undefined, plugin: PluginContext): Promise<Artifact> => {
     const create = (changes: Partial<PluginContext>) => project.build.create({ ...plugin, ...changes }).build()
     if (!run.uploads) return create({})
     host.connect?.()
+    await balancer?.host.query(assertSetUp(balancer.layout))
     return unlessClosed({ host, layout, signal: plugin.signal }, signal => create({ signal, $: plugin.$({ signal }) }))
   }
 
@@ -130,55 +165,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       const notification = run.event && notificationOf(run.event, facts, outcome)
       return notification ? notifyAll(notify, notification) : []
     },
-    traffic: () => realHost.traffic?.(),
-    // Closing the connection also releases the lock.
-    [Symbol.asyncDispose]: () => realHost[Symbol.asyncDispose](),
-  }
-}
-
-/** The lock of a run, which is taken once, and the readings that were made at the same time. */
-function runLock(host: string, layout: Layout, deploy: Deploy, run: Pick<RunSetting, 'signal' | 'command'>) {
-  let taking: Promise<Lock> | undefined
-  let taken: Lock | undefined
-  let early: Promise<Readings> | undefined
-  const fence = fenceOf({
-    host,
-    layout,
-    deploy: deploy.id,
-    lock: () => taken,
-    // Writes after an abort undo the changes of this run.
-    undoing: () => run.signal.aborted,
-  })
-  const guard: Guard = {
-    ...fence,
-    script() {
-      // A write makes the early readings stale.
-      early = undefined
-      return fence.script()
-    },
-  }
-  return {
-    guard,
-    /** Takes the lock. Sends the readings in the same batch, so that they cost no extra round trip. */
-    async take(target: Host, reading: AnyQuery<Readings>, wait: LockWait = { wait: 0 }): Promise<void> {
-      const first = taking === undefined
-      taking ??= takeLock(target, layout, deploy, run.command, wait)
-      if (first && wait.wait === 0) {
-        const batch = target.pipeline()
-        batch.push(perform(underLock(layout, deploy)))
-        early = batch.add(reading)
-        void batch.run()
-      }
-      taken = await taking
-    },
-    /** The readings made under the lock. Undefined on a second call, if the lock was not ours in time, or if anything was written since. */
-    async prefetched(): Promise<Readings | undefined> {
-      const reading = early
-      early = undefined
-      return reading?.catch((error: unknown) => {
-        if (!isSkipped(error)) throw error
-        return undefined
-      })
-    },
+    traffic: () => real.traffic?.(),
+    // Closing the connections also releases the locks.
+    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
   }
 }

@@ -8,6 +8,12 @@ export const routerFaults = catalogue({
     message: d => `${JSON.stringify(d.value)} cannot be used as ${d.what} in an nginx file.`,
     hint: d => `Use only letters, digits, underscores, dots, dashes and slashes for the ${d.what} in the Taskfile.`,
   }),
+  UPSTREAM_WITHOUT_ON: fault<{ factory: string }>({
+    exitCode: 2,
+    message: d => `${d.factory} has \`upstream\`, but not \`on\`.`,
+    hint: () =>
+      "Name the host of the router too, such as `on: ssh('deploy@lb-1')`. Without it, the router is on the application's host and sends the requests to loopback.",
+  }),
   NGINX_DOWN: fault<{ host: string }>({
     exitCode: 3,
     message: d => `nginx is not running on ${d.host}.`,

@@ -35,6 +35,8 @@ export interface ProjectConfig {
   readonly destination?: string
   /** `endpoint` is `null` if there is nothing to connect to. */
   readonly host: { readonly name: string; readonly endpoint: Endpoint | null }
+  /** Missing if the router is on the application's host. */
+  readonly balancer?: { readonly name: string; readonly endpoint: Endpoint | null; readonly upstream: string }
   readonly folders: Readonly<Record<'root' | 'releases' | 'slots' | 'router' | 'shared', string>>
   /** Paths in a release that are links to data that outlives it. */
   readonly shared: readonly string[]

@@ -8,13 +8,16 @@ type Settings = Readonly<Record<string, unknown>>
 
 /** One section per part of the project, with its settings indented below it. */
 export function configTable(config: ProjectConfig, columns?: number): string {
-  const { app, destination, host, folders, shared, slots, health, probe, environment } = config
+  const { app, destination, host, balancer, folders, shared, slots, health, probe, environment } = config
   const { root, ...below } = folders
   const { path, ...check } = health
   const rows: readonly Row[] = [
     ['application', app],
     ...(destination === undefined ? [] : [['destination', destination] as const]),
     ...section('host', host.name, rowsOf({ ...host.endpoint })),
+    ...(balancer
+      ? section('balancer', balancer.name, rowsOf({ ...balancer.endpoint, upstream: balancer.upstream }))
+      : []),
     ...section('folder', root, rowsOf(below)),
     ['shared paths', words(shared)],
     ...slots.flatMap(({ name, port, variables }) =>

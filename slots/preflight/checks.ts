@@ -3,6 +3,8 @@
 import type { Fault } from '../../runner/fault.ts'
 import { table } from '../../runner/output/table.ts'
 import { bytes } from '../../runner/units.ts'
+import { hostPart } from '../address.ts'
+import type { Slot } from '../contracts.ts'
 import { PORT_ADVICE, slotFaults } from '../faults.ts'
 import { pluralize } from '../format.ts'
 import { describeAnswer } from '../health/format.ts'
@@ -53,8 +55,8 @@ const SKEW = 30
 /** Free bytes and inodes below which `doctor` warns; it does not know the size of the next upload. */
 const LOW = { bytes: 200e6, inodes: 5_000 }
 
-const ok = (name: string, message: string): Check => ({ name, result: 'ok', message, hint: null })
-const bad = (result: 'warn' | 'fail', name: string, message: string, hint: string): Check => ({
+export const ok = (name: string, message: string): Check => ({ name, result: 'ok', message, hint: null })
+export const bad = (result: 'warn' | 'fail', name: string, message: string, hint: string): Check => ({
   name,
   result,
   message,
@@ -78,12 +80,12 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
     ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
     live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
-    ...account(evidence),
+    ...accountChecks(evidence),
     ...(refused ? [] : [sudo]),
     ...diskChecks(evidence),
     ...releasesCheck(evidence),
     ...evidence.slots.all.map((_, i) => portCheck(evidence, i)),
-    loopback(evidence),
+    listeners(evidence),
     environment ? failed('environment', environment) : files(inspection),
     clock(evidence),
     ...measuring(inspection),
@@ -129,14 +131,14 @@ function liveCheck({ inspection, slots, live: { name }, health, load }: Evidence
   )
 }
 
-function account({ user, root }: Evidence): Check[] {
+export function accountChecks({ user, root }: Pick<Evidence, 'user' | 'root'>): Check[] {
   if (user !== 'root') return []
   const hint = `Give it an account of its own: run \`chown -R deploy: ${root}\` as root on the host, then \`npx task setup --login root --user deploy\`, and deploy as deploy.`
   return [bad('warn', 'account', 'the application runs as root', hint)]
 }
 
 /** Slots whose port only our version of a file contains: the router sends their traffic to another port. Not if a file only gains lines. */
-const movedPort = ({ slots, setup: { files } }: Evidence) =>
+const movedPort = ({ slots, setup: { files } }: Pick<Evidence, 'slots' | 'setup'>) =>
   files.flatMap(({ file, diff }) => {
     if (!/^-(?!-)/m.test(diff)) return []
     const names = (sign: string, port: number) => new RegExp(`^\\${sign}(?!\\${sign}).*\\b${port}\\b`, 'm').test(diff)
@@ -144,7 +146,7 @@ const movedPort = ({ slots, setup: { files } }: Evidence) =>
     return slot ? [`${file.path} does not send the traffic of ${slot.name} to its port ${slot.port}`] : []
   })
 
-function setupCheck(evidence: Evidence): Check {
+export function setupCheck(evidence: Pick<Evidence, 'slots' | 'setup'>): Check {
   const { folders, files, removed, cut } = evidence.setup
   // Only root can read the sudoers file; sudoCheck tests its effect instead.
   const readable = files.filter(({ file }) => !file.path.startsWith('/etc/sudoers.d/'))
@@ -169,7 +171,11 @@ function releasesCheck({ changed }: Evidence): Check[] {
   return [bad('warn', 'releases', `changed since their upload: ${changed.join(', ')}`, hint)]
 }
 
-function sudoCheck({ user, sudo, inspection }: Evidence): Check {
+interface Sudo extends Pick<Evidence, 'user' | 'sudo'> {
+  readonly inspection: Pick<HostInspection, 'sudo'>
+}
+
+export function sudoCheck({ user, sudo, inspection }: Sudo): Check {
   if (inspection.sudo.listing === undefined) return ok('sudo', 'not needed: the user is root')
   const refusal = refusalOf(user, sudo, inspection.sudo)
   if (refusal === undefined) return ok('sudo', `${pluralize(sudo.length, 'command')} allowed without a password`)
@@ -219,15 +225,27 @@ function portCheck({ inspection, slots, server }: Evidence, i: number): Check {
 
 const LOOPBACK = /^(?:127\.|\[::1\]|\[::ffff:127\.)/
 
-function loopback({ inspection, slots }: Evidence): Check {
+function listeners({ inspection, slots }: Evidence): Check {
+  const [first] = slots.all
+  const name = first?.address === undefined ? 'loopback' : 'listeners'
   const open = inspection.sockets
     .filter(({ owner, address }) => owner !== undefined && !LOOPBACK.test(address))
+    .filter(({ owner = 0, address, port }) => !isOwn(slots.all[owner], address, port))
     .map(({ owner = 0, address, port }) => `${slots.all[owner]?.name} listens on ${address}:${port}`)
-  if (open.length === 0) return ok('loopback', 'slots listen on loopback only')
+  if (open.length === 0)
+    return ok(name, `slots listen on ${first?.address === undefined ? 'loopback' : slotAddress(first)} only`)
   const hint =
-    "Bind the application, and the BEAM's distribution, to 127.0.0.1: otherwise it can be reached without the router."
-  return bad('warn', 'loopback', [...new Set(open)].join(', '), hint)
+    first?.address === undefined
+      ? "Bind the application, and the BEAM's distribution, to 127.0.0.1: otherwise it can be reached without the router."
+      : `Bind the application to the address in LISTEN_ADDRESS, ${slotAddress(first)}, and the BEAM's distribution to 127.0.0.1.`
+  return bad('warn', name, [...new Set(open)].join(', '), hint)
 }
+
+const slotAddress = ({ address }: Slot) => hostPart(address)
+
+/** Whether a socket is the one that the router of another host connects to. */
+const isOwn = (slot: Slot | undefined, address: string, port: number) =>
+  slot?.address !== undefined && port === slot.port && address === slotAddress(slot)
 
 function files({ environments }: HostInspection): Check {
   if (environments.length === 0) return ok('environment', 'valid, and not readable by others')
@@ -246,7 +264,7 @@ function clock({ inspection, clock: { began, ended } }: Evidence): Check {
   )
 }
 
-function measuring({ unmeasured }: HostInspection): Check[] {
+export function measuring({ unmeasured }: Pick<HostInspection, 'unmeasured'>): Check[] {
   if (unmeasured === undefined) return []
   const hint = 'Install curl 7.84 and bash 5 or later. Without them a promote is verified, but not measured.'
   return [bad('warn', 'measuring', unmeasured, hint)]

@@ -13,6 +13,7 @@ import type { LockOwner, Maintenance } from '../model.ts'
 import { probeTrouble } from '../promote/probe.ts'
 import { checkSudo, type SudoAnswer, sudoAnswer } from '../sudo/refusal.ts'
 import { type Mount, mountLines, parseMounts } from './mounts.ts'
+import { sectionsOf } from './sections.ts'
 
 export interface HostInspection {
   /** The host's clock, in milliseconds since 1970. */
@@ -42,7 +43,6 @@ export interface HostInspection {
   readonly unmeasured: string | undefined
 }
 
-const MARK = '@@ '
 /** Timeout of the single health request, in milliseconds. It is sent while everything else is collected. */
 const PATIENCE = 2_000
 
@@ -75,14 +75,7 @@ export function inspect(
 }
 
 export function parseInspection(text: string): HostInspection {
-  const section = new Map<string, readonly string[]>(
-    text
-      .split(new RegExp(`^${MARK}`, 'm'))
-      .slice(1)
-      .map(part => part.trimEnd().split('\n'))
-      .map(([name = '', ...lines]) => [name, lines]),
-  )
-  const lines = (name: string) => section.get(name) ?? []
+  const lines = sectionsOf(text)
   const [free, itotal, inodes, mount = ''] = (lines('disk')[0] ?? '').trim().split(/\s+/)
   return {
     clock: Number(lines('clock')[0]),

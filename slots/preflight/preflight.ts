@@ -14,9 +14,10 @@ import { type Facts, facts } from '../setup/facts.ts'
 import { plan } from '../setup/plan.ts'
 import { readings, resolveLive } from '../state/readings.ts'
 import type { DiskUsage } from '../upload/contents.ts'
+import { balancerChecks, readBalancer } from './balancer.ts'
 import { changedFiles, parseChanged } from './changed.ts'
 import { evaluateChecks } from './checks.ts'
-import { inspect, parseInspection } from './inspect.ts'
+import { type HostInspection, inspect, parseInspection } from './inspect.ts'
 
 /** The release to upload, and the disk space that it needs; undefined if the artifact cannot be read on this machine. */
 export interface Load {
@@ -26,7 +27,17 @@ export interface Load {
 
 type PreflightDeps<S extends string> = Pick<
   Deps<S>,
-  'app' | 'host' | 'layout' | 'slots' | 'router' | 'runtime' | 'health' | 'deploy' | 'provisions' | 'environment'
+  | 'app'
+  | 'host'
+  | 'balancer'
+  | 'layout'
+  | 'slots'
+  | 'router'
+  | 'runtime'
+  | 'health'
+  | 'deploy'
+  | 'provisions'
+  | 'environment'
 >
 
 /**
@@ -36,6 +47,19 @@ type PreflightDeps<S extends string> = Pick<
  * repeated if the host reports another user.
  */
 export async function preflight<S extends string>(deps: PreflightDeps<S>, load?: Load): Promise<readonly Check[]> {
+  const { balancer, host, slots } = deps
+  if (!balancer) return (await checkHost(deps, load)).checks
+  const [{ checks, inspection }, found] = await Promise.all([checkHost(deps, load), readBalancer(deps, balancer)])
+  const evidence = { balancer, host: host.name, slots, sockets: inspection.sockets, deploying: load !== undefined }
+  return [...checks, ...balancerChecks(evidence, found)]
+}
+
+interface Checked {
+  readonly checks: readonly Check[]
+  readonly inspection: HostInspection
+}
+
+async function checkHost<S extends string>(deps: PreflightDeps<S>, load: Load | undefined): Promise<Checked> {
   const { host, slots, provisions, environment, deploy } = deps
   const account = (await host.account()) ?? ''
   const expected: Facts = { user: account, group: account, root: account === 'root', missing: [] }
@@ -46,7 +70,8 @@ export async function preflight<S extends string>(deps: PreflightDeps<S>, load?:
     (asExpected ? early.value : undefined) ?? (await host.query(inspectHost(deps, found, load)))
   if (read.fault?.code === 'NOT_SET_UP' || read.fault?.code === 'NOT_OURS') throw read.fault
   const state = read.value ? caughtSync(() => resolveLive(read.value, slots)) : read
-  return evaluateChecks({
+  const parsed = parseInspection(inspection.text)
+  const checks = evaluateChecks({
     host: deps.host.name,
     user: found.user,
     root: deps.layout.root,
@@ -54,7 +79,8 @@ export async function preflight<S extends string>(deps: PreflightDeps<S>, load?:
     server: deps.runtime.server,
     health: deps.health,
     sudo: wanted.flatMap(({ sudo }) => sudo),
-    inspection: parseInspection(inspection.text),
+    // With a balancer, a promote is measured there.
+    inspection: deps.balancer ? { ...parsed, unmeasured: undefined } : parsed,
     setup,
     changed,
     router: route.fault,
@@ -67,6 +93,7 @@ export async function preflight<S extends string>(deps: PreflightDeps<S>, load?:
     destination: deploy.destination === undefined ? undefined : { name: deploy.destination, lock: deps.layout.lock },
     load: load && { space: await load.space },
   })
+  return { checks, inspection: parsed }
 }
 
 function inspectHost<S extends string>(deps: PreflightDeps<S>, found: Facts, load: Load | undefined) {

@@ -8,6 +8,7 @@ import { perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
 import type { Deps } from '../deps.ts'
+import { besideRouter } from '../place.ts'
 
 export interface ProbeSetting {
   /**
@@ -275,12 +276,13 @@ export function startProbes(
   dir: string,
 ): Prober | undefined {
   if (!router.curl) return undefined
-  const spawned = host.spawn(probeLoop(path => router.curl?.(path) ?? [], setting, dir))
+  const here = (script: Script) => besideRouter(router, script)
+  const spawned = host.spawn(here(probeLoop(path => router.curl?.(path) ?? [], setting, dir)))
   spawned.catch(() => undefined)
   return {
-    beforeSwitch: () => perform(sh.lines(probing(dir), stamp(dir, 'asked'))),
-    afterSwitch: () => perform(stamp(dir, 'returned')),
-    watched: () => perform(watched(dir, setting.watch ?? (router.dropsKeepAlive ? WATCH.reload : WATCH.link))),
+    beforeSwitch: () => perform(here(sh.lines(probing(dir), stamp(dir, 'asked')))),
+    afterSwitch: () => perform(here(stamp(dir, 'returned'))),
+    watched: () => perform(here(watched(dir, setting.watch ?? (router.dropsKeepAlive ? WATCH.reload : WATCH.link)))),
     async end(options) {
       const { send, lines } = await spawned
       send('end')

@@ -6,6 +6,7 @@ import { versionIn } from '../health/health.ts'
 import { movesBefore } from './live-processes.ts'
 import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
+import { assertReached } from './reach.ts'
 import type { TrafficSwitch } from './switch.ts'
 
 /** Times are in milliseconds since the switch was ordered. */
@@ -40,7 +41,9 @@ export async function probedSwitch(
   verification: Query<string>,
 ): Promise<ProbedSwitch> {
   const { router, layout } = deps
-  const dir = `${layout.slot(trafficSwitch.to.name).tmp}/probes.${trafficSwitch.generation}`
+  // A host with the router alone has no slots.
+  const parent = router.machine === undefined ? layout.slot(trafficSwitch.to.name).tmp : layout.router
+  const dir = `${parent}/probes.${trafficSwitch.generation}`
   await using prober = probing && startProbes(deps, probing, dir)
   const steps: SwitchStep[] = []
   let began = 0
@@ -53,6 +56,7 @@ export async function probedSwitch(
     })
   const batch = deps.host.pipeline()
   const checked = batch.add(router.check(deps.health.path))
+  const reached = assertReached(router, trafficSwitch.to).map(query => batch.add(query))
   const moves = movesBefore(deps.runtime, trafficSwitch).map(query => batch.add(query))
   const beforeSwitch = prober && batch.add(prober.beforeSwitch())
   const switched = batch.add(router.promote(trafficSwitch.to, trafficSwitch.generation))
@@ -66,6 +70,7 @@ export async function probedSwitch(
   let warnings: readonly Fault[]
   try {
     warnings = await checked
+    await Promise.all(reached)
     await Promise.all(moves)
     await beforeSwitch
   } catch (error) {

@@ -28,9 +28,9 @@ export const removeFaults = catalogue({
     message: d => `${d.app} is live on ${d.host}: the router sends its traffic to ${d.slot}.`,
     hint: () => 'To take the site down as well, use `npx task remove --force`. Nothing was changed.',
   }),
-  REMOVE_NEEDS_ROOT: fault<{ user: string }>({
+  REMOVE_NEEDS_ROOT: fault<{ host: string; user: string }>({
     exitCode: 3,
-    message: d => `The removal needs root, and ${d.user} may not use sudo without a password.`,
+    message: d => `The removal from ${d.host} needs root, and ${d.user} may not use sudo without a password.`,
     hint: () => 'Log in once as root, or as another account that can become root: `npx task remove --login root`.',
   }),
   REMOVE_REFUSED: fault<Refused>({

@@ -27,11 +27,17 @@ export function slotsToStop(slots: readonly Slot[], existing: readonly ExistingS
   return [...slots.map(slot => ({ slot, record: existing.find(({ name }) => name === slot.name)?.record })), ...others]
 }
 
+/** A host, and what is deleted from it. */
+type Deleting = Pick<Deps, 'host' | 'layout'> & Pick<Work, 'planned' | 'owner'>
+
 export interface Work extends Pick<Deps, 'app' | 'host' | 'layout' | 'runtime' | 'deploy' | 'log'> {
+  /** What is deleted from the application's host. */
   readonly planned: RemovalPlan
   readonly stopping: readonly Stopping[]
   /** The owner of the application's folder. */
   readonly owner: string
+  /** The host of the router, if that is another one. */
+  readonly balancer?: Deleting | undefined
   /** Timeout of each slot's drain, in milliseconds. */
   readonly drain: number
 }
@@ -42,11 +48,16 @@ export interface Work extends Pick<Deps, 'app' | 'host' | 'layout' | 'runtime' |
  * @throws `REMOVE_REFUSED`, `REMOVE_TAKEN_BACK`, `REMOVE_NOT_TAKEN_BACK`, `REMOVE_LEFT`, and the faults of stopping a slot
  */
 export async function removeApplication(work: Work): Promise<void> {
-  const { planned, stopping, drain, log } = work
+  const { planned, stopping, drain, log, balancer } = work
+  if (balancer) await deleteFiles({ ...work, ...balancer }, balancer.planned.router)
   await deleteFiles(work, planned.router)
   log('The router does not have the site any more.')
   for (const { slot, record } of stopping) log((await stopSlot(work, slot, record, drain)).summary)
   await sweep(work)
+  if (balancer) {
+    await deleteFiles({ ...work, ...balancer }, balancer.planned.rest)
+    await deleteFolders(balancer)
+  }
   await deleteFiles(work, planned.rest)
   await deleteFolders(work)
 }
@@ -71,7 +82,7 @@ async function deleteFiles(
 export const foldersScript = ({ root }: Layout, owner: string, own: readonly string[]): Script =>
   program(new URL('./remove-folders.sh', import.meta.url), { writes: true, parameters: { root, owner, own } })
 
-async function deleteFolders({ host, layout, owner, planned }: Work): Promise<void> {
+async function deleteFolders({ host, layout, owner, planned }: Deleting): Promise<void> {
   const { code, stderr } = await asRootOn(host, foldersScript(layout, owner, planned.names))
   if (code !== 0) throw removeFaults.REMOVE_LEFT({ host: host.name, root: layout.root, output: lastLines(stderr) })
 }

@@ -5,6 +5,8 @@ import type { Kept, RemovalPlan } from './plan.ts'
 export interface Removal {
   readonly app: string
   readonly host: string
+  /** The host of the router, if that is another one. */
+  readonly balancer?: string
   /** The slot that gets the site's traffic; `null` if there is none. */
   readonly live: string | null
   /** The slots that run now. */
@@ -31,6 +33,22 @@ export function removalOf(plan: RemovalPlan, { app, host, layout, live, running,
     running,
     deleted: [...plan.router.there, ...plan.rest.there, ...plan.folders.map(name => `${layout.root}/${name}`)],
     kept: [...plan.kept, { path: `the account ${owner}`, why: 'it may have other uses' }],
+  }
+}
+
+/** Adds what is deleted from the balancer and kept there, each path behind the name of that host. */
+export function withBalancer(
+  removal: Removal,
+  plan: RemovalPlan,
+  { host, layout, owner }: Pick<Found, 'host' | 'layout' | 'owner'>,
+): Removal {
+  const { app, live, running } = removal
+  const other = removalOf(plan, { app, host, layout, live: live ?? undefined, running: [...running], owner })
+  return {
+    ...removal,
+    balancer: host,
+    deleted: [...removal.deleted, ...other.deleted.map(path => `${host}:${path}`)],
+    kept: [...removal.kept, ...other.kept.map(({ path, why }) => ({ path: `${host}:${path}`, why }))],
   }
 }
 

@@ -24,14 +24,17 @@ export const accountFacts: Query<Omit<Facts, 'missing'>> = capture(factsScript([
   return { user, group, root: root === 'root' }
 })
 
-/** @throws `TOOLS_MISSING`, with the command that installs them. */
-export function facts(provisions: (facts: HostFacts) => readonly Provision[]): Query<Facts> {
+/**
+ * @param name the name of the host in the error, if the project has several
+ * @throws `TOOLS_MISSING`, with the command that installs them.
+ */
+export function facts(provisions: (facts: HostFacts) => readonly Provision[], name?: string): Query<Facts> {
   const required = provisions({ user: '', group: '' }).map(provision => provision.tools)
   const tools: Readonly<Record<string, string>> = Object.assign({}, TOOLS, ...required)
   return capture(factsScript(Object.keys(tools)), text => {
     const [user = '', group = '', root, ...missing] = text.split('\n')
     const lacking = parseMissing(missing, tools)
-    if (lacking) throw slotFaults.TOOLS_MISSING(lacking)
+    if (lacking) throw slotFaults.TOOLS_MISSING({ ...lacking, host: name })
     return { user, group, root: root === 'root', missing }
   })
 }

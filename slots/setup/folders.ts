@@ -4,10 +4,18 @@ import type { HostFacts, HostFolder, Provision } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import type { Slots } from '../slot.ts'
 
-/** Modes: nginx's workers may traverse the root folder and read the router's folder. The slots are private to the user. */
-export const folders = (layout: Layout, slots: Slots<string>, provisions: readonly Provision[]): HostFolder[] => [
-  { path: layout.releases, mode: 0o755 },
-  ...slots.names.flatMap(name => [
+/**
+ * Modes: nginx's workers may traverse the root folder and read the router's folder. The slots are private to the user.
+ *
+ * @param slots undefined for a host that has the router alone
+ */
+export const folders = (
+  layout: Layout,
+  slots: Slots<string> | undefined,
+  provisions: readonly Provision[],
+): HostFolder[] => [
+  ...(slots ? [{ path: layout.releases, mode: 0o755 }] : []),
+  ...(slots?.names ?? []).flatMap(name => [
     { path: layout.slot(name).dir, mode: 0o700 },
     { path: layout.slot(name).tmp, mode: 0o700 },
   ]),
@@ -18,7 +26,12 @@ export const folders = (layout: Layout, slots: Slots<string>, provisions: readon
  * Runs as root, since `/srv` belongs to root. Creates the root folder as root and the folders inside it as the user: root must not follow links
  * that the user controls. Idempotent; changes no owner.
  */
-export const makeFolders = (layout: Layout, wanted: readonly HostFolder[], { user, group }: HostFacts): Script =>
+export const makeFolders = (
+  layout: Layout,
+  wanted: readonly HostFolder[],
+  { user, group }: HostFacts,
+  journal = true,
+): Script =>
   sh.lines(
     sh.write`as_user() { if [ ${user} = root ]; then "$@"; else runuser -u ${user} -- "$@"; fi; }`,
     sh.write`[ -d ${layout.root} ] || install -d -o ${user} -g ${group} -m 0711 ${layout.root}`,
@@ -27,7 +40,7 @@ export const makeFolders = (layout: Layout, wanted: readonly HostFolder[], { use
         sh.write`umask 022; cd ${layout.root}; chmod 0711 .`,
         ...wanted.map(({ path, mode }) => sh.write`mkdir -p ${path}; chmod ${octal(mode)} ${path}`),
         // A later setup, which takes the lock and may run as another account, must not create these files.
-        sh.write`: >> ${layout.lock}; : >> ${layout.journal}`,
+        journal ? sh.write`: >> ${layout.lock}; : >> ${layout.journal}` : sh.write`: >> ${layout.lock}`,
       ).text
     }`,
   )

@@ -10,6 +10,7 @@ import type { HostFile, HostFolder, Provision } from '../contracts.ts'
 import { verdict } from '../edited.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
+import type { Place } from '../place.ts'
 import type { Slots } from '../slot.ts'
 import { type Account, accountLines, makeAccount } from './account.ts'
 import type { Facts } from './facts.ts'
@@ -75,12 +76,21 @@ export interface SetupPlan {
   readonly groups: readonly Group[]
 }
 
-export interface SetupRequest {
+export interface PlanDeps {
+  readonly app: string
+  readonly slots: Slots<string>
+}
+
+export interface SetupRequest extends PlanDeps {
   /** The name of the host. */
   readonly host: string
-  readonly app: string
   readonly layout: Layout
-  readonly slots: Slots<string>
+  /**
+   * What the host is for.
+   *
+   * @default 'everything'
+   */
+  readonly has?: Place['has']
   readonly provisions: readonly Provision[]
   /** With the deploying account as `user`. */
   readonly facts: Facts
@@ -91,8 +101,8 @@ export interface SetupRequest {
 type Part = Pick<Provision, 'files' | 'links' | 'apply' | 'obsolete'>
 
 export function plan(request: SetupRequest): AnyQuery<SetupPlan> {
-  const { app, layout, slots, provisions, facts, account } = request
-  const wanted = folders(layout, slots, provisions)
+  const { app, layout, slots, provisions, facts, account, has } = request
+  const wanted = folders(layout, has === 'router' ? undefined : slots, provisions)
   const commands = provisions.flatMap(provision => provision.sudo)
   // sudo reads its files on each call, so nothing has to be reloaded.
   const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout.root, facts, commands)], apply: [] }]
@@ -129,7 +139,7 @@ interface Found {
 }
 
 function planned(
-  { host, layout, provisions, facts, account }: SetupRequest,
+  { host, layout, provisions, facts, account, has }: SetupRequest,
   { wanted, parts, missing: paths, unlinked: links, changes: compared, cut, removals }: Found,
 ): SetupPlan {
   const files = compared.flat().filter(({ diff }) => diff !== '')
@@ -172,7 +182,7 @@ function planned(
     ),
     prepare: sh.lines(
       account ? makeAccount(account) : sh.read`:`,
-      paths.length > 0 ? makeFolders(layout, wanted, facts) : sh.read`:`,
+      paths.length > 0 ? makeFolders(layout, wanted, facts, has !== 'router') : sh.read`:`,
     ),
     groups: groups.filter(
       ({ files, links, removed }) => files.length + links.length + (removed?.files.length ?? 0) > 0,

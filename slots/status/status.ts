@@ -36,6 +36,8 @@ export interface Status {
   readonly host: string
   /** Missing for a Taskfile without destinations. */
   readonly destination?: string
+  /** The host of the router, if that is another one. */
+  readonly balancer?: string
   /** null if no slot is live, or if the readings do not agree. */
   readonly live: string | null
   readonly agreed: boolean
@@ -51,13 +53,14 @@ export interface Status {
   readonly preview?: string | null
 }
 
-type StatusDeps<S extends string> = Pick<Deps<S>, 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'> & {
-  readonly destination?: string | undefined
-}
+type StatusDeps<S extends string> = Pick<
+  Deps<S>,
+  'balancer' | 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'
+> & { readonly destination?: string | undefined }
 
 /** Collects the status. Readings that disagree are part of the result, not an error. */
 export async function status<S extends string>(deps: StatusDeps<S>): Promise<Status> {
-  const { host, layout, router } = deps
+  const { host, balancer, layout, router } = deps
   const [read, migration, closedBy, maintenance] = await host.all([
     readings(deps),
     newestMigration(layout),
@@ -69,6 +72,7 @@ export async function status<S extends string>(deps: StatusDeps<S>): Promise<Sta
   return {
     host: host.name,
     ...(deps.destination !== undefined && { destination: deps.destination }),
+    ...(balancer && { balancer: balancer.host.name }),
     live,
     agreed: agree(read),
     readings: Object.fromEntries(readingLines(read)),

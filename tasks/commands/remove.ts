@@ -1,16 +1,14 @@
-import { capture, caught, each } from '../../host/query.ts'
+import { caught, each } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { pluralize } from '../../slots/format.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { migratedRelease, newestMigration } from '../../slots/migration/detached.ts'
-import { isGone, planRemoval } from '../../slots/remove/plan.ts'
+import { planPlace, survey } from '../../slots/remove/places.ts'
+import { isGone } from '../../slots/remove/plan.ts'
 import { removeApplication, slotsToStop } from '../../slots/remove/remove.ts'
 import { removeFaults } from '../../slots/remove/remove-faults.ts'
-import { keptLines, removalOf, removalText } from '../../slots/remove/text.ts'
-import { deployingUser, ownerOf } from '../../slots/setup/account.ts'
-import { accountFacts } from '../../slots/setup/facts.ts'
-import { hasLock } from '../../slots/setup/owner.ts'
+import { keptLines, removalOf, removalText, withBalancer } from '../../slots/remove/text.ts'
 import { existingSlots } from '../../slots/setup/running.ts'
 import { liveByRecords } from '../../slots/state/slot-record.ts'
 import type { TaskDeps } from '../context.ts'
@@ -33,30 +31,32 @@ export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
       lockWait,
     },
     changes: true,
-    async run({ app, yesRemove, force, shared, drain, lockWait, lock, dryRun, ask, note, show, ...context }) {
-      const { host, layout, slots, router, runtime, deploy } = context
+    async run({ yesRemove, force, shared, drain, lockWait, lock, dryRun, ask, note, show, ...context }) {
+      const { app, host, balancer, layout, slots, router, runtime, deploy, provisions, taskfileUser } = context
       if (yesRemove !== undefined && yesRemove !== app) throw removeFaults.REMOVE_OTHER_NAME({ app, named: yesRemove })
-      const ofTaskfile = await context.taskfileUser()
-      const [me, found, lockable] = await host.all([accountFacts, capture(ownerOf(layout)), hasLock(layout)])
-      const owner = found || (ofTaskfile ?? me.user)
-      if (found) deployingUser(host.name, layout, { ...me, missing: [] }, { user: ofTaskfile, owner: found })
-      if (lockable) await lock.take(lockWaitOf(lockWait, context))
-
-      const facts = { user: owner, group: me.group }
-      const provisions = { runtime: runtime.provision(facts), router: router.provision(facts) }
-      const [planned, migration, existing, { value: route }] = await host.all([
-        planRemoval({ app, layout, ...provisions, root: me.root, shared }),
-        newestMigration(layout),
-        existingSlots(layout, me.root),
-        caught(router.live()),
+      const [own, other] = await Promise.all([
+        survey({ host, layout, has: balancer ? 'slots' : 'everything', provisions, taskfileUser }),
+        balancer && survey(balancer),
       ])
-      if (isGone(planned)) {
-        note(`nothing of ${app} is on ${host.name}`)
-        return show(keptLines(planned.kept).join('\n') || 'Nothing would change.', {
-          app,
-          deleted: [],
-          kept: planned.kept,
-        })
+      const places = [own, ...(other ? [other] : [])]
+      const names = places.map(({ place }) => place.host.name).join(' and ')
+      const lockable = places.filter(found => found.lockable).map(({ place }) => place.host.name)
+      if (lockable.length > 0) await lock.take(lockWaitOf(lockWait, context), lockable)
+
+      const [[planned, migration, existing, { value: route }], balancerPlan] = await Promise.all([
+        host.all([
+          planPlace(context, own, shared),
+          newestMigration(layout),
+          existingSlots(layout, own.me.root),
+          caught(router.live()),
+        ]),
+        other && balancer?.host.query(planPlace(context, other, shared)),
+      ])
+      const plans = [planned, ...(balancerPlan ? [balancerPlan] : [])]
+      if (plans.every(isGone)) {
+        note(`nothing of ${app} is on ${names}`)
+        const kept = plans.flatMap(plan => plan.kept)
+        return show(keptLines(kept).join('\n') || 'Nothing would change.', { app, deleted: [], kept })
       }
       if (migration?.state === 'running')
         throw slotFaults.MIGRATION_RUNNING({ host: host.name, release: migratedRelease(migration), ...migration })
@@ -64,30 +64,38 @@ export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
       const processes = await host.query(each(stopping.map(({ slot }) => runtime.process(slot))))
       const running = stopping.filter(({ record }, i) => processes[i]?.state === 'running' || record?.adopted)
       // Without its files in the router the site is down already, whatever the route says.
-      const installed = planned.router.there.length > 0
+      const installed = (balancerPlan ?? planned).router.there.length > 0
       const live = installed ? (route?.slot ?? liveByRecords(existing.map(({ record }) => record))) : undefined
-      const removal = removalOf(planned, {
+      const ofHost = removalOf(planned, {
         app,
         host: host.name,
         layout,
         live,
         running: running.map(({ slot }) => slot.name),
-        owner,
+        owner: own.owner,
       })
+      const removal =
+        other && balancerPlan
+          ? withBalancer(ofHost, balancerPlan, { host: other.place.host.name, layout, owner: other.owner })
+          : ofHost
       const text = removalText(removal)
       if (dryRun) {
         note(live === undefined ? 'nothing was changed' : `${live} is live: the removal would need --force`)
         return show(text, removal)
       }
       if (live !== undefined && !force) throw removeFaults.REMOVE_LIVE({ app, host: host.name, slot: live })
-      if (!me.root) throw removeFaults.REMOVE_NEEDS_ROOT({ user: me.user })
-      const named = yesRemove ?? (await ask(`${text}\nType ${app} to remove it from ${host.name}:`))
-      if (named !== app) throw removeFaults.REMOVE_NOT_CONFIRMED({ app, host: host.name })
+      for (const { me, place } of places)
+        if (!me.root) throw removeFaults.REMOVE_NEEDS_ROOT({ host: place.host.name, user: me.user })
+      const named = yesRemove ?? (await ask(`${text}\nType ${app} to remove it from ${names}:`))
+      if (named !== app) throw removeFaults.REMOVE_NOT_CONFIRMED({ app, host: names })
 
       const event = { event: 'remove', slot: '' } as const
+      const { owner, me } = own
       const writer = me.user === owner ? undefined : owner
-      const work = () => removeApplication({ ...context, app, planned, stopping, owner, drain: drain ?? DRAIN })
-      if (found) await host.query(append(layout, deploy, { ...event, result: 'begun' }, writer))
+      const elsewhere = other && balancerPlan && { ...other.place, owner: other.owner, planned: balancerPlan }
+      const work = () =>
+        removeApplication({ ...context, planned, stopping, owner, drain: drain ?? DRAIN, balancer: elsewhere })
+      if (own.exists) await host.query(append(layout, deploy, { ...event, result: 'begun' }, writer))
       await recorded(context, event, work, writer)
       note(`${pluralize(removal.deleted.length, 'path')} deleted`)
       show(keptLines(removal.kept).join('\n'), removal)

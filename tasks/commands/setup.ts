@@ -1,15 +1,12 @@
-import { capture } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { adopt } from '../../slots/lifecycle/adopt.ts'
 import { validateName } from '../../slots/names.ts'
-import { accountFor, deployingUser, ownerOf } from '../../slots/setup/account.ts'
-import { assertFree } from '../../slots/setup/claims.ts'
-import { facts } from '../../slots/setup/facts.ts'
+import type { Place } from '../../slots/place.ts'
 import { install } from '../../slots/setup/install.ts'
-import { mayLock } from '../../slots/setup/owner.ts'
-import { plan } from '../../slots/setup/plan.ts'
+import { assertApart, type PlannedPlace, planPlace, survey } from '../../slots/setup/places.ts'
+import type { SetupPlan } from '../../slots/setup/plan.ts'
 import { assertKeepsLive } from '../../slots/setup/running.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import type { TaskDeps } from '../context.ts'
@@ -33,49 +30,66 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
       lockWait,
     },
     changes: true,
-    async run({ app, provisions, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...rest }) {
+    async run({ provisions, taskfileUser, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...rest }) {
       const context = { ...rest, log }
-      const { host, layout, slots, deploy } = context
-      const requested = user === undefined ? undefined : validateName('user', user)
-      const ofTaskfile = await context.taskfileUser()
-      const [me, owner] = await host.all([facts(provisions), capture(ownerOf(layout))])
-      const deploying = deployingUser(host.name, layout, me, {
-        user: requested ?? (ofTaskfile === 'root' ? undefined : ofTaskfile),
-        owner: owner || undefined,
-      })
-      if (adopting && deploying !== me.user) throw slotFaults.SETUP_ADOPT_OTHER({ user: deploying, login: me.user })
-      // Before the first setup there is no folder for the lock.
-      if (await host.query(mayLock(layout))) await lock.take(lockWaitOf(lockWait, context))
-      const account = deploying === me.user ? undefined : await host.query(accountFor(deploying, me))
-      const found = { ...me, ...account, user: deploying }
-      const provision = provisions(found)
-      const claims = { app, layout, slots: slots.all, provisions: provision }
-      const [, planned, [conflict] = []] = await host.all([
-        assertFree(claims, found.root),
-        plan({ host: host.name, app, layout, slots, provisions: provision, facts: found, account }),
-        context.router.conflicts?.(),
-      ])
-      const [refused = conflict] = planned.refused
-      if (refused) throw refused
-      const files = planned.files.map(({ file }) => file)
-      const running = await assertKeepsLive(context, { provisions: provision, files, root: found.root })
-      for (const line of [...planned.notes, ...running]) show(line)
-      if (dryRun) return show(planned.text || 'Nothing would change.')
-      const before = adopting ? () => adopt(context) : undefined
-      if (planned.text === '') await before?.()
-      else {
-        if (!found.root) {
-          const refusal = await sudoRefusal(host, [['true']])
-          throw slotFaults.SETUP_NEEDS_ROOT({ user: found.user, output: refusal?.stderr })
-        }
-        await install(host, planned, { app, deploy: deploy.id, before, note })
-        await host.query(append(layout, deploy, { event: 'setup', slot: '', result: 'done' }, account?.user))
+      const { app, host, balancer, layout, deploy } = context
+      const own: Place = { host, layout, has: balancer ? 'slots' : 'everything', provisions, taskfileUser }
+      const places = [own, ...(balancer ? [balancer] : [])]
+      if (balancer) await assertApart(own, balancer)
+      const request = { user: user === undefined ? undefined : validateName('user', user), adopting }
+      const surveyed = await Promise.all(places.map(place => survey(place, request)))
+      const lockable = surveyed.filter(found => found.lockable).map(({ place }) => place.host.name)
+      if (lockable.length > 0) await lock.take(lockWaitOf(lockWait, context), lockable)
+      const plans = await Promise.all(surveyed.map(found => planPlace(context, found)))
+      const about = ({ host: { name } }: Place, line: string) => (balancer ? `${name}: ${line}` : line)
+      for (const { place, planned, provisions, facts } of plans) {
+        const files = planned.files.map(({ file }) => file)
+        const changes = { provisions, files, root: facts.root }
+        const running = place.has === 'router' ? [] : await assertKeepsLive(context, changes)
+        for (const line of [...planned.notes, ...running]) show(about(place, line))
       }
-      const changed = files.length + planned.links.length + planned.removed.length
-      note(`${planned.folders.length} folders and ${changed} files changed`)
-      if (account && deploying !== ofTaskfile)
-        show(
-          `The host is prepared for ${deploying}. Name that account in the Taskfile, such as \`ssh('${deploying}@...')\`.`,
-        )
+      if (dryRun) return show(planText(plans))
+      for (const { place, planned, facts } of plans)
+        if (planned.text !== '' && !facts.root) {
+          const refusal = await sudoRefusal(place.host, [['true']])
+          throw slotFaults.SETUP_NEEDS_ROOT({ host: place.host.name, user: facts.user, output: refusal?.stderr })
+        }
+      for (const { place, planned } of plans) {
+        const before = adopting && place.has !== 'slots' ? () => adopt(context) : undefined
+        if (planned.text === '') {
+          await before?.()
+          continue
+        }
+        await install(place.host, planned, { app, deploy: deploy.id, before, note })
+        const why = place.has === 'router' ? `on ${place.host.name}` : undefined
+        const owner = plans[0]?.account?.user
+        await host.query(append(layout, deploy, { event: 'setup', slot: '', result: 'done', why }, owner))
+        if (balancer) show(`${place.host.name}: ${changedPaths(planned).join(', ')}`)
+      }
+      const folders = plans.reduce((sum, { planned }) => sum + planned.folders.length, 0)
+      const changed = plans.reduce((sum, { planned }) => sum + changedPaths(planned).length, 0) - folders
+      note(`${folders} folders and ${changed} files changed`)
+      for (const { place, me, deploying, ofTaskfile } of surveyed)
+        if (deploying !== me.user && deploying !== ofTaskfile)
+          show(
+            about(
+              place,
+              `The host is prepared for ${deploying}. Name that account in the Taskfile, such as \`ssh('${deploying}@...')\`.`,
+            ),
+          )
     },
   })
+
+const changedPaths = ({ folders, files, links, removed }: SetupPlan): readonly string[] => [
+  ...folders,
+  ...files.map(({ file }) => file.path),
+  ...links,
+  ...removed,
+]
+
+/** The plans of all machines; with several, each below the name of its host. */
+function planText(plans: readonly PlannedPlace[]): string {
+  const texts = plans.map(({ planned }) => planned.text || 'Nothing would change.')
+  if (plans.length === 1) return texts.join('')
+  return plans.map(({ place }, i) => `On ${place.host.name}:\n${texts[i]}`).join('\n\n')
+}

@@ -9,6 +9,7 @@ import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
+import { assertReached } from '../../slots/promote/reach.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
 import { completeSwitch, moveBack, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
@@ -48,6 +49,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       if (dryRun) {
         const batch = context.host.pipeline()
         batch.push(context.router.check(context.health.path))
+        batch.push(...assertReached(context.router, trafficSwitch.to))
         batch.push(...movesBefore(context.runtime, trafficSwitch))
         batch.push(context.router.promote(trafficSwitch.to, trafficSwitch.generation))
         batch.push(...movesAfter(context.runtime, trafficSwitch), ...hooksAfter(context.runtime, trafficSwitch))

@@ -2,6 +2,7 @@
 import { posix } from 'node:path'
 import type { Host } from '../../host/host.ts'
 import { quote, sh } from '../../host/script.ts'
+import { slotAt } from '../../slots/address.ts'
 import type { HostFacts, Plugin, Provision, Router, Slot } from '../../slots/contracts.ts'
 import { pluginKit } from '../support/plugin-kit.ts'
 import type { RouterUnderTest } from './router.ts'
@@ -12,6 +13,12 @@ export interface Machine {
   readonly host: Host
   /** Runs a line of bash as root and resolves to its stdout; rejects if it exits with another code than 0. */
   root(command: string): Promise<string>
+  /**
+   * Another such machine that runs the applications, and its IP address: for a router on a host of its own.
+   *
+   * @default this one, on loopback
+   */
+  readonly applications?: Pick<Machine, 'root'> & { readonly address: string }
 }
 
 export interface RouterSetting extends Pick<RouterUnderTest, 'plugin' | 'generations' | 'configured'> {
@@ -40,17 +47,17 @@ const HEADERS = [
 ]
 
 /** The configuration of an application: an nginx that returns the name of its slot, or the request headers. */
-const application = ({ name, port }: Slot) => `
-pid /run/app-${name}.pid;
+const application = (slot: Slot) => `
+pid /run/app-${slot.name}.pid;
 events {}
 http {
   access_log off;
   server {
-    listen 127.0.0.1:${port};
+    listen ${slotAt(slot)};
     default_type text/plain;
-    location = /missing { return 404 "${name} $request_uri\\n"; }
+    location = /missing { return 404 "${slot.name} $request_uri\\n"; }
     location = /headers { return 200 "${HEADERS.map(header => `${header}=$http_${header};`).join('')}"; }
-    location / { return 200 "${name} $request_uri\\n"; }
+    location / { return 200 "${slot.name} $request_uri\\n"; }
   }
 }
 `
@@ -68,7 +75,14 @@ const writing = (path: string, text: string, mode: number): string =>
  *   routerOn(await startMachine(), { plugin: mine({ site: 'life.example' }), generations: true, unit: 'mine', spoil, mend }))
  * ```
  */
-export async function routerOn({ host, root }: Machine, setting: RouterSetting): Promise<RouterUnderTest> {
+export async function routerOn(machine: Machine, setting: RouterSetting): Promise<RouterUnderTest> {
+  const { host, root, applications } = machine
+  const address = applications && { address: applications.address }
+  const slots = [
+    { ...blue, ...address },
+    { ...green, ...address },
+  ] as const
+  const rootOfApplications = (command: string) => (applications ?? machine).root(command)
   const { plugin, generations, configured, unit, spoil, mend } = setting
   const [user = '', group = ''] = (await host.capture(sh.read`id -un; id -gn`)).split('\n')
   const facts: HostFacts = { user, group }
@@ -83,24 +97,25 @@ export async function routerOn({ host, root }: Machine, setting: RouterSetting):
     for (const script of provision.apply) await root(`set -eu -o pipefail; ${script.text}`)
   }
   const stop = (name: string) =>
-    root(
+    rootOfApplications(
       `if [ -e /run/app-${name}.pid ]; then nginx -c /etc/app-${name}.conf -s stop; while [ -e /run/app-${name}.pid ]; do sleep 0.05; done; fi`,
     )
   // Without redirections the daemon would keep the output open, and the call would not return.
-  const run = async ({ name }: Slot) => void (await root(`nginx -c /etc/app-${name}.conf >/dev/null 2>&1 </dev/null`))
-  const kit = () => pluginKit({ host: host.name, slots: [blue, green] })
+  const run = async ({ name }: Slot) =>
+    void (await rootOfApplications(`nginx -c /etc/app-${name}.conf >/dev/null 2>&1 </dev/null`))
+  const kit = () => pluginKit({ host: host.name, slots })
   await folder('/srv/life', 0o711)
   // What an earlier call has left.
-  await Promise.all([blue, green].map(({ name }) => stop(name)))
+  await Promise.all(slots.map(({ name }) => stop(name)))
   await root('rm -rf /srv/life/router')
-  for (const slot of [blue, green]) {
-    await root(writing(`/etc/app-${slot.name}.conf`, application(slot), 0o644))
+  for (const slot of slots) {
+    await rootOfApplications(writing(`/etc/app-${slot.name}.conf`, application(slot), 0o644))
     await run(slot)
   }
   await install(plugin.create(kit()).provision(facts))
   return {
     plugin,
-    slots: [blue, green],
+    slots,
     generations,
     ...(configured && { configured }),
     host,

@@ -27,15 +27,20 @@ interface Setting extends RouterSetting {
   prepare?(machine: TestHost): Promise<void>
   /** How the machine is started. */
   readonly start?: HostOptions
+  /** Whether the applications run on another host than the router. */
+  readonly apart?: boolean
 }
 
-export async function startRouterHost({ prepare, start, ...setting }: Setting): Promise<RouterHost> {
-  const machine = await startHost(start)
-  const root = async (command: string) => {
-    const { code, stdout, stderr } = await machine.exec(command)
-    if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
-    return stdout
-  }
+const rootOf = (machine: TestHost) => async (command: string) => {
+  const { code, stdout, stderr } = await machine.exec(command)
+  if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
+  return stdout
+}
+
+export async function startRouterHost({ prepare, start, apart, ...setting }: Setting): Promise<RouterHost> {
+  const [machine, other] = await Promise.all([startHost(start), apart ? startHost() : undefined])
+  const root = rootOf(machine)
+  const applications = other && { root: rootOf(other), address: await other.address() }
   const write = async (path: string, content: string) => {
     const encoded = Buffer.from(content).toString('base64')
     await root(
@@ -48,7 +53,7 @@ export async function startRouterHost({ prepare, start, ...setting }: Setting): 
   })
   await prepare?.(machine)
   const outsider = (path: string, method = 'GET', headers = {}) => requestSite(machine.httpPort, path, method, headers)
-  const router = await routerOn({ host, root }, setting)
+  const router = await routerOn({ host, root, ...(applications && { applications }) }, setting)
   return {
     ...router,
     outsider,
@@ -58,7 +63,7 @@ export async function startRouterHost({ prepare, start, ...setting }: Setting): 
     write,
     async [Symbol.asyncDispose]() {
       await router[Symbol.asyncDispose]()
-      await machine.stop()
+      await Promise.all([machine.stop(), other?.stop()])
     },
   }
 }

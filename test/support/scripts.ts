@@ -56,10 +56,13 @@ import { fence } from '../../slots/lock/fence.ts'
 import { holdLock, underLock } from '../../slots/lock/lock.ts'
 import { closedScript } from '../../slots/lock/maintenance.ts'
 import * as detached from '../../slots/migration/detached.ts'
+import { besideRouter, identity, routerLayout } from '../../slots/place.ts'
+import { inspectBalancer } from '../../slots/preflight/balancer.ts'
 import { changedFiles } from '../../slots/preflight/changed.ts'
 import { inspect } from '../../slots/preflight/inspect.ts'
 import { mountLines } from '../../slots/preflight/mounts.ts'
 import { probeLoop, probeTrouble, probingOf, startProbes } from '../../slots/promote/probe.ts'
+import { assertReached, connect } from '../../slots/promote/reach.ts'
 import { requestSlots } from '../../slots/promote/serving.ts'
 import { remainsScript } from '../../slots/remove/plan.ts'
 import { foldersScript } from '../../slots/remove/remove.ts'
@@ -236,10 +239,19 @@ export function samples(): Readonly<Record<string, Script>> {
     startProbes: sh.lines(
       ...(prober ? [prober.beforeSwitch(), prober.afterSwitch(), prober.watched()] : []).map(it => it.script),
     ),
+    connect: connect({ ...blue, address: 'fd00::5' }),
+    besideRouter: besideRouter({ machine: 'balancer' }, sh.read`true`),
+    assertReached: sh.lines(
+      ...assertReached({ machine: 'balancer' } as never, { ...blue, address: '10.0.0.5' }).map(({ script }) => script),
+    ),
+    identity: identity.script,
     requestSlots: requestSlots(slots.all, ['/health'], place.url),
 
     inspect: inspect({ layout, slots, runtime: runtime as never, health }, [['/usr/sbin/nginx', '-t']], made),
     'inspect without a release': inspect({ layout, slots, runtime: runtime as never, health }, []),
+    inspectBalancer: inspectBalancer({ layout: routerLayout(layout), upstream: '10.0.0.5' }, slots.all, [
+      ['/usr/sbin/nginx', '-t'],
+    ]),
     mountLines: mountLines(layout),
     changedFiles: changedFiles(layout, slots),
     checkSudo: checkSudo([['/usr/sbin/nginx', '-t']]),

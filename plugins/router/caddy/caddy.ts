@@ -1,4 +1,4 @@
-/** The router for Caddy on the host itself. Caddy resolves the live link on each request, so a promote reloads nothing and needs no root. */
+/** The router for Caddy, on the application's host or on one of its own. Caddy resolves the live link on each request, so a promote reloads nothing and needs no root. */
 import { isIP } from 'node:net'
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
@@ -11,6 +11,7 @@ import { GUARDED } from '../guard.ts'
 import { liveLink } from '../live-link.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
+import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import {
   bcryptHash,
   hashesOf,
@@ -28,7 +29,7 @@ import { type Application, configTest, namesOf, requestAddress, siteFile, sitePa
 import { maintenanceMarker } from './maintenance.ts'
 import { apply, check, forget, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
 
-export interface CaddyOptions extends ClientOptions, PreviewOption {
+export interface CaddyOptions extends ClientOptions, PreviewOption, PlaceOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
@@ -79,11 +80,13 @@ const OPTIONS = fields<CaddyOptions>({
   trustedProxies: optional(trustedProxiesRule),
   bodySize: optional(bodySizeRule),
   preview: optional(previewRule(userRule(bcryptHash))),
+  ...placeRules,
 })
 
 export function caddy(options: CaddyOptions): Plugin<Router> {
   checked('caddy()', OPTIONS, options)
   const { site, bind = '', include = false, config = '/etc/caddy/Caddyfile' } = options
+  const place = placeOf('caddy()', options)
   const url = new URL(options.url ?? `https://${site}`)
   const preview = previewOf(options.preview)
   const access = { url, address: requestAddress(bind), generations: true, moved: new Map<string, URL>() }
@@ -112,9 +115,10 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...clientSettings(options),
     preview: previewSetting(preview),
+    ...placeSettings(options),
   })
   const shown = [...namesOf({ site, preview }), url.origin, url.host, url.hostname]
-  return { name: 'caddy', kind: 'router', shown, secrets: hashesOf(preview), settings, create }
+  return { name: 'caddy', kind: 'router', ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(

@@ -1,4 +1,4 @@
-/** The router for HAProxy on the host itself. The route is a map: in the memory of the running process, updated through its socket, and in a file. */
+/** The router for HAProxy, on the application's host or on one of its own. The route is a map: in the memory of the running process, updated through its socket, and in a file. */
 import { capture, commandFailed, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { Fault } from '../../../runner/fault.ts'
@@ -10,6 +10,7 @@ import { routerFaults } from '../faults.ts'
 import { GUARDED } from '../guard.ts'
 import { type Listen, listening } from '../listen.ts'
 import { pageSetting } from '../maintenance-page.ts'
+import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import {
   cryptHash,
   hashesOf,
@@ -27,7 +28,7 @@ import { type Application, backendName, backendPath, configTest, files, frontend
 import { maintenanceByMaps, pageFile } from './maintenance.ts'
 import { apply, check, forget, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
 
-export interface HaproxyOptions extends ClientOptions, PreviewOption {
+export interface HaproxyOptions extends ClientOptions, PreviewOption, PlaceOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
@@ -89,11 +90,13 @@ const OPTIONS = fields<HaproxyOptions>({
   trustedProxies: optional(trustedProxiesRule),
   bodySize: optional(bodySizeRule),
   preview: optional(previewRule(userRule(cryptHash))),
+  ...placeRules,
 })
 
 export function haproxy(options: HaproxyOptions): Plugin<Router> {
   checked('haproxy()', OPTIONS, options)
   const { site, listen = 80, include = false, config = '/etc/haproxy/haproxy.cfg' } = options
+  const place = placeOf('haproxy()', options)
   const entries = [...new Set([listen].flat().map(String))]
   const { requestAt } = listening(entries)
   const url = new URL(options.url ?? `http://${site}${requestAt.port === 80 ? '' : `:${requestAt.port}`}`)
@@ -125,9 +128,10 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...clientSettings(options),
     preview: previewSetting(preview),
+    ...placeSettings(options),
   })
   const shown = [...names, url.origin, url.host, url.hostname]
-  return { name: 'haproxy', kind: 'router', shown, secrets: hashesOf(preview), settings, create }
+  return { name: 'haproxy', kind: 'router', ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(

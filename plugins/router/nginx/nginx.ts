@@ -1,4 +1,4 @@
-/** The router for nginx on the host itself. The configuration files are in `nginx/` at the top of the package. */
+/** The router for nginx, on the application's host or on one of its own. The configuration files are in `nginx/` at the top of the package. */
 import { capture } from '../../../host/query.ts'
 import {
   checked,
@@ -16,6 +16,7 @@ import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
+import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, previewSetting } from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
@@ -31,7 +32,7 @@ import { symlinkStrategy } from './symlink-strategy.ts'
 import { maintenanceMarker, plainWord } from './templates.ts'
 import { type Tls, tlsListeners, tlsRule } from './tls.ts'
 
-interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth> {
+interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PlaceOptions {
   /** The host name of the site, as in `server_name`. */
   readonly site: string
   /**
@@ -173,18 +174,22 @@ const OPTIONS = fields<NginxOptions>({
   mode: optional(oneOf('link', 'reload')),
   include: optional(flag),
   assets: optional(assetsRule),
+  ...placeRules,
 })
 
 /** Options that would be ignored silently beside a server block of the user's own, or with a reload. */
 const APPLICABLE = {
   check(value: unknown): Wrong | undefined {
-    const { include, mode, assets, ...options } = value as Partial<Installed> & {
+    const { include, mode, assets, on, ...options } = value as Partial<Installed> & {
       readonly include?: boolean
+      readonly on?: unknown
       readonly mode?: string
       readonly assets?: AssetOptions
     }
     if (mode === 'reload' && assets !== undefined)
       return { path: ['assets'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
+    if (on !== undefined && assets !== undefined)
+      return { path: ['assets'], got: 'used with `on`', expected: "left out: the files are on the application's host" }
     const name = (['tls', 'http2', 'trustedProxies'] as const).find(option => options[option] !== undefined)
     if (include !== true || mode === 'reload' || name === undefined) return undefined
     return { path: [name], got: 'used with `include`', expected: 'left out: it belongs in your own server block' }
@@ -195,6 +200,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
   checked('nginx()', OPTIONS, options)
   checked('nginx()', APPLICABLE, options)
   const { site, program, service, folder, paths: overrides = {}, mode } = options
+  const place = placeOf('nginx()', options)
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
   const preview = previewOf(options.preview)
@@ -254,9 +260,10 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     service: programOf(program, service).service,
     paths: { ...defaultPaths(app, folder), ...overrides },
     maintenancePage: pageSetting(options.maintenancePage),
+    ...placeSettings(options),
   })
   const shown = [...names, url.origin, url.host, url.hostname]
-  return { name: 'nginx', kind: 'router', shown, secrets: hashesOf(preview), settings, create }
+  return { name: 'nginx', kind: 'router', ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(

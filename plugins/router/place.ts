@@ -1,0 +1,53 @@
+/** The options of all routers for a router on a host of its own, such as a load balancer. */
+import { isIP } from 'node:net'
+import type { Transport } from '../../host/host.ts'
+import { runnerFaults } from '../../runner/faults.ts'
+import { type Fields, optional, thing } from '../../runner/taskfile/shape.ts'
+import type { RouterPlace } from '../../slots/contracts.ts'
+import { routerFaults } from './faults.ts'
+
+export interface PlaceOptions {
+  /**
+   * The host that the router stands on, if that is not the application's: a load balancer. `setup` installs the site there, and the application's units and
+   * rules on the application's host. Needs `upstream`.
+   *
+   * @example ssh('deploy@lb-1')
+   * @default the application's host
+   */
+  readonly on?: Transport
+  /**
+   * With `on`: the private IP address of the application's host, to which the router sends the requests. The slots listen on it instead of loopback: the
+   * application finds it in `LISTEN_ADDRESS`. `doctor` tells the firewall lines that keep others out.
+   *
+   * @example '10.0.0.5'
+   */
+  readonly upstream?: string
+}
+
+const UPSTREAM = 'the IP address of the application\'s host, such as "10.0.0.5"'
+
+export const placeRules: Fields<PlaceOptions> = {
+  on: optional(
+    thing<Transport>(
+      'a machine, such as `ssh("deploy@lb-1")`',
+      value => typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function',
+    ),
+  ),
+  upstream: optional(thing<string>(UPSTREAM, value => typeof value === 'string' && isIP(value) > 0)),
+}
+
+/**
+ * The part of a plugin for a router on a host of its own; nothing for one on the application's host.
+ *
+ * @throws OPTION_MISSING, UPSTREAM_WITHOUT_ON
+ */
+export function placeOf(factory: string, { on: host, upstream }: PlaceOptions): { readonly on?: RouterPlace } {
+  if (!host && upstream !== undefined) throw routerFaults.UPSTREAM_WITHOUT_ON({ factory })
+  if (!host) return {}
+  if (upstream === undefined) throw runnerFaults.OPTION_MISSING({ factory, field: 'upstream', expected: UPSTREAM })
+  return { on: { host, upstream } }
+}
+
+/** For `Plugin.settings`. */
+export const placeSettings = ({ on, upstream }: PlaceOptions): Readonly<Record<string, string>> =>
+  on && upstream !== undefined ? { on: on.name, upstream } : {}

@@ -1,0 +1,64 @@
+/**
+ * The machines of a project. Usually one has everything. With a balancer, a router on a host of its own, the application's host has the slots, the records,
+ * the journal and the lock; the balancer has the route, and a lock of its own.
+ */
+import type { Host } from '../host/host.ts'
+import { capture, type Query } from '../host/query.ts'
+import { type Script, sh } from '../host/script.ts'
+import type { HostFacts, Provision, Router } from './contracts.ts'
+import type { Layout } from './layout.ts'
+
+/** A machine, and what the project needs there. */
+export interface Place {
+  readonly host: Host
+  readonly layout: Layout
+  readonly has: 'everything' | 'slots' | 'router'
+  /** What the plugins need there. */
+  provisions(facts: HostFacts): readonly Provision[]
+  /** The account that the Taskfile logs in as, if `--login` replaces it in this run; else undefined. */
+  taskfileUser(): Promise<string | undefined>
+}
+
+/** A machine that has the router alone. */
+export interface Balancer extends Place {
+  readonly has: 'router'
+  /** The address of the application's host, which the slots listen on. */
+  readonly upstream: string
+}
+
+/** The name of the balancer in `Script.machine`. */
+export const BALANCER = 'balancer'
+
+/** The layout of a host without slots: the folder that shows whether it is set up is the router's. */
+export const routerLayout = (layout: Layout): Layout => ({ ...layout, releases: layout.router })
+
+/** Makes a script run on the machine of the router. */
+export const besideRouter = ({ machine }: Pick<Router, 'machine'>, script: Script): Script =>
+  machine === undefined ? script : { ...script, machine }
+
+/** The same router on another machine: each of its queries runs there. */
+export function onMachine(router: Router, machine: string): Router {
+  const at = <T>(query: Query<T>): Query<T> => ({ ...query, script: { ...query.script, machine } })
+  const { curl, conflicts, maintenance, beginMaintenance, endMaintenance, outside } = router
+  return {
+    ...router,
+    machine,
+    live: () => at(router.live()),
+    answer: () => at(router.answer()),
+    fetch: path => at(router.fetch(path)),
+    check: path => at(router.check(path)),
+    promote: (slot, generation) => at(router.promote(slot, generation)),
+    restore: route => at(router.restore(route)),
+    verify: (route, limits) => at(router.verify(route, limits)),
+    provision: facts => router.provision(facts),
+    ...(curl && { curl: path => curl.call(router, path) }),
+    ...(conflicts && { conflicts: () => at(conflicts.call(router)) }),
+    ...(maintenance && { maintenance: () => at(maintenance.call(router)) }),
+    ...(beginMaintenance && { beginMaintenance: wanted => at(beginMaintenance.call(router, wanted)) }),
+    ...(endMaintenance && { endMaintenance: () => at(endMaintenance.call(router)) }),
+    ...(outside && { outside: path => at(outside.call(router, path)) }),
+  }
+}
+
+/** Resolves to a text that no other machine or container has. */
+export const identity: Query<string> = capture(sh.read`cat /proc/sys/kernel/random/boot_id; readlink /proc/self/ns/net`)

@@ -1,0 +1,114 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import type { Guard, Host, RemoteProcess } from '../../../host/host.ts'
+import { local } from '../../../host/local.ts'
+import { perform } from '../../../host/query.ts'
+import { sh } from '../../../host/script.ts'
+import { newDeploy } from '../../../slots/journal/journal.ts'
+import { layout } from '../../../slots/layout.ts'
+import { takeLock } from '../../../slots/lock/lock.ts'
+import { runLock } from '../../../tasks/run-lock.ts'
+import { faultOf } from '../../support/plugin-kit.ts'
+
+const never = perform(sh.read`true`) as never
+const folder = async () => layout(await mkdtemp(join(tmpdir(), 'switchyard-run-lock-')))
+async function open(
+  name: string,
+  { guard, held = [] }: { guard?: Guard | undefined; held?: RemoteProcess[] } = {},
+): Promise<Host> {
+  const host = await local().open({
+    signal: new AbortController().signal,
+    confirm: async () => false,
+    ...(guard && { guard }),
+  })
+  const spawn: Host['spawn'] = async (script, first) => {
+    const process = await host.spawn(script, first)
+    held.push(process)
+    return process
+  }
+  return { ...host, name, spawn }
+}
+
+/** A run with an application's host and a balancer, both this machine, with a folder each. */
+async function started(abort = new AbortController()) {
+  const machines = [
+    { name: 'web-1', layout: await folder() },
+    { name: 'lb-1', layout: await folder() },
+  ] as const
+  const deploy = newDeploy('me')
+  const lock = runLock(machines, deploy, { signal: abort.signal, command: 'promote' })
+  /** What holds the locks, in order. */
+  const held: RemoteProcess[] = []
+  const [ofWeb, ofLb] = lock.guards
+  const hosts = [await open('web-1', { guard: ofWeb, held }), await open('lb-1', { guard: ofLb, held })] as const
+  const owners = () =>
+    Promise.all(machines.map(({ layout }) => readFile(layout.lock, 'utf8').then(text => text.includes(deploy.id))))
+  return {
+    machines,
+    hosts,
+    held,
+    owners,
+    take: () => lock.take(hosts, never),
+    lock,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(hosts.map(host => host[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+it('a run with a balancer takes the locks of both hosts, and writes on both', async () => {
+  await using run = await started()
+  await run.take()
+  expect(await run.owners()).toEqual([true, true])
+  for (const host of run.hosts) expect(await host.capture(sh.write`echo written`)).toBe('written')
+})
+
+it('a run that does not get the lock of the balancer releases that of the host', async () => {
+  await using run = await started()
+  await using other = await open('lb-1')
+  const [web, lb] = run.machines
+  const hers = await takeLock(other, lb.layout, newDeploy('ann@desk'), 'promote')
+  expect(await faultOf(run.take())).toMatchObject({
+    code: 'LOCK_TAKEN',
+    message: expect.stringMatching(/ann@desk has held the lock on lb-1/),
+  })
+  await using again = await takeLock(other, web.layout, newDeploy('bob@desk'), 'promote')
+  again.check()
+  await hers[Symbol.asyncDispose]()
+})
+
+it('a run that was overtaken on the balancer is refused there, and still writes on the host', async () => {
+  await using run = await started()
+  await run.take()
+  const [web, lb] = run.hosts
+  await writeFile(run.machines[1].layout.lock, '{"by":"ann@desk","deploy":"hers","since":"noon"}\n')
+  expect(await faultOf(lb.capture(sh.write`true`))).toMatchObject({
+    code: 'OVERTAKEN',
+    message: expect.stringMatching(/^lb-1 refused a late write/),
+  })
+  expect(await lb.capture(sh.read`echo looked`)).toBe('looked')
+  expect(await web.capture(sh.write`echo written`)).toBe('written')
+})
+
+it('a run that has lost the lock of one host writes on neither, except to undo', async () => {
+  const abort = new AbortController()
+  await using run = await started(abort)
+  await run.take()
+  const [web, lb] = run.hosts
+  // As if the connection had ended: the process that holds the lock is gone.
+  await run.held[0]?.[Symbol.asyncDispose]()
+  expect(await faultOf(lb.capture(sh.write`true`))).toMatchObject({ code: 'LOCK_LOST' })
+  expect(await faultOf(web.capture(sh.write`true`))).toMatchObject({ code: 'LOCK_LOST' })
+  abort.abort()
+  for (const host of run.hosts) expect(await host.capture(sh.write`echo back`)).toBe('back')
+})
+
+it('a setup takes only the locks that exist', async () => {
+  await using run = await started()
+  await run.lock.take([run.hosts[0], undefined], never)
+  expect(await readFile(run.machines[0].layout.lock, 'utf8')).toContain('me')
+  await expect(readFile(run.machines[1].layout.lock)).rejects.toThrow('ENOENT')
+  expect(await run.hosts[1].capture(sh.write`echo free`)).toBe('free')
+})
