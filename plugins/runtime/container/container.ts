@@ -84,7 +84,11 @@ exit 1`,
   return {
     ...base,
 
-    environment: slot => ({ PORT: String(slot.port), SWITCHYARD_SLOT: slot.name }),
+    environment: slot => ({
+      PORT: String(slot.port),
+      ...(slot.address !== undefined && { LISTEN_ADDRESS: slot.address }),
+      SWITCHYARD_SLOT: slot.name,
+    }),
 
     exec: (slot, command) => execInContainer(containers, slot, command),
 
