@@ -135,7 +135,11 @@ function unfit({ runtime, router }: AnyDefinition): Wrong | undefined {
   const { name, routers } = runtime
   if (routers === undefined) return undefined
   if (router.on)
-    return { path: ['router'], got: 'on a host of its own', expected: `on the host whose files it serves, as \`${name}()\` needs` }
+    return {
+      path: ['router'],
+      got: 'on a host of its own',
+      expected: `on the host whose files it serves, as \`${name}()\` needs`,
+    }
   if (routers.includes(router.name)) return undefined
   const expected = `${routers.map(known => `\`${known}()\``).join(' or ')}, which serves the files of the runtime \`${name}()\``
   return { path: ['router'], got: `\`${router.name}()\``, expected }

@@ -22,8 +22,8 @@ import { readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
 import { notificationOf } from './notification.ts'
-import { beginsWithHook } from './steps/hook.ts'
 import { runLock } from './run-lock.ts'
+import { beginsWithHook } from './steps/hook.ts'
 
 /** The project definition of a Taskfile, validated and with defaults. */
 export interface Project<S extends string> {

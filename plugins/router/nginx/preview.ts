@@ -65,10 +65,7 @@ export const idleOf = (slots: Of['slots'], live: string | undefined): string => 
 }
 
 /** Sends the requests of the preview to the idle slot, in the same way as others to the live one. */
-export function previewLocation(
-  { auth }: Preview<NginxPreviewAuth>,
-  { app, paths, slots }: Of,
-): string {
+export function previewLocation({ auth }: Preview<NginxPreviewAuth>, { app, paths, slots }: Of): string {
   const file = auth && ('file' in auth ? auth.file : usersFile(paths, app))
   return render(
     shipped('preview-location'),
