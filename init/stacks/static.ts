@@ -9,13 +9,10 @@ export const staticSite: Stack = {
   parts(folder) {
     const below = !folder.has('index.html')
     return {
-      imports: ['git', 'service'],
+      imports: ['files', 'git'],
       build: call('git', below ? { path: quoted('public') } : {}),
-      runtime: call('service', { start: quoted('busybox httpd -f -p 127.0.0.1:$PORT') }),
-      notes: [
-        'The router cannot serve files itself yet: the busybox of the host does, without compression and cache headers.',
-        'The host needs `apt-get install busybox`.',
-      ],
+      runtime: call('files', {}),
+      notes: [],
     }
   },
 }

@@ -142,7 +142,7 @@ export const STRANGERS: Readonly<Record<string, Stranger>> = {
   'a Dockerfile alone': {
     stack: 'docker',
     app: 'thing',
-    tasks: [],
+    tasks: ['console'],
     files: {
       Dockerfile: 'FROM rust AS build\nRUN cargo build\nFROM debian\nWORKDIR /srv/thing\nCMD ["./thing", "it\'s"]\n',
     },

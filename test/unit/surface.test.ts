@@ -24,6 +24,7 @@ it('the public API has exactly these exports', () => {
     'env',
     'fault',
     'file',
+    'files',
     'fromProcess',
     'gcp',
     'git',

@@ -114,15 +114,12 @@ describe('the parts of an application', () => {
     [
       'a Dockerfile alone',
       {
-        build: "git({ build: docker({ artifact: '/srv/thing' }) })",
-        runtime: "service({ start: ['./thing', 'it\\'s'] })",
+        build: 'git({ build: image() })',
+        runtime: 'container()',
       },
     ],
-    [
-      'a Dockerfile alone',
-      { notes: expect.arrayContaining([expect.stringContaining('Containers cannot be deployed yet')]) },
-    ],
-    ['a static site', { build: 'git()', runtime: expect.stringContaining('busybox httpd') }],
+    ['a Dockerfile alone', { notes: expect.arrayContaining([expect.stringContaining('apt-get install podman')]) }],
+    ['a static site', { build: 'git()', runtime: 'files()' }],
     ['an empty folder', { runtime: "service({ start: 'bin/server' })", env: [] }],
   ])('of %s: %j', async (name, expected) => {
     expect(await made(files(name))).toMatchObject({ parts: expected })
