@@ -189,7 +189,7 @@ export const restText = ({ placeholder = 'words' }: Arg): string => `-- <${place
 
 /** @throws ARGUMENT_RESERVED, SHORT_FLAG_TAKEN */
 function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
-  const flags: Record<string, Flag> = { ...globalFlags }
+  const own: Record<string, Flag> = {}
   const shorts = new Map<string, string>()
   for (const [name, { short }] of Object.entries<Flag>(globalFlags)) if (short) shorts.set(short, name)
   for (const [name, { kind, short, placeholder }] of plan.args) {
@@ -197,21 +197,18 @@ function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
     if (kind === 'rest') continue
     const flag = kebab(name)
     const title = () => plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
-    // Without a project there are no destinations, and `--yes` is for the command's own questions.
-    const own = flag === 'yes' && plan.steps.every(({ task }) => !task.scope)
-    if (Object.hasOwn(globalFlags, flag) && !own) throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
+    if (Object.hasOwn(globalFlags, flag)) throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
     const other = short === undefined ? undefined : shorts.get(short)
     if (short !== undefined && other !== undefined)
       throw runnerFaults.SHORT_FLAG_TAKEN({ short, argument: name, title: title(), other })
     if (short !== undefined) shorts.set(short, flag)
-    flags[flag] = {
-      ...flags[flag],
+    own[flag] = {
       type: kind === 'flag' ? 'boolean' : 'string',
       placeholder: placeholder ?? flag,
       ...(short !== undefined && { short }),
     }
   }
-  return flags
+  return { ...globalFlags, ...own }
 }
 
 function check(
