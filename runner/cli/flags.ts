@@ -1,8 +1,10 @@
 /** Parses the command line after `npx task`. */
 import { parseArgs } from 'node:util'
+import { destinationNames } from '../destination.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
+import { scopesOf } from '../secrets/collect.ts'
 import type { Arg } from '../task.ts'
 import { kebab } from './commands-of.ts'
 import { nearest } from './suggest.ts'
@@ -190,6 +192,8 @@ export const restText = ({ placeholder = 'words' }: Arg): string => `-- <${place
 /** @throws ARGUMENT_RESERVED, SHORT_FLAG_TAKEN */
 function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
   const own: Record<string, Flag> = {}
+  // Without destinations nothing asks on its own, and a task may use --yes for a question of its own.
+  const asks = destinationNames(scopesOf(plan.steps.map(({ task }) => task))).length > 0
   const shorts = new Map<string, string>()
   for (const [name, { short }] of Object.entries<Flag>(globalFlags)) if (short) shorts.set(short, name)
   for (const [name, { kind, short, placeholder }] of plan.args) {
@@ -197,7 +201,8 @@ function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
     if (kind === 'rest') continue
     const flag = kebab(name)
     const title = () => plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
-    if (Object.hasOwn(globalFlags, flag)) throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
+    if (Object.hasOwn(globalFlags, flag) && !(flag === 'yes' && !asks))
+      throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
     const other = short === undefined ? undefined : shorts.get(short)
     if (short !== undefined && other !== undefined)
       throw runnerFaults.SHORT_FLAG_TAKEN({ short, argument: name, title: title(), other })
