@@ -53,8 +53,9 @@ beforeAll(async () => {
     '#!/bin/sh\necho "$TASK_COMMAND $TASK_DESTINATION $TASK_VERSION $TASK_PREVIOUS_SLOT-$TASK_SLOT" >> hooks.log\n',
   )
   await chmod(join(hooks, 'post-promote'), 0o755)
-  await run(0, '0.1.0', 'setup', '-d', 'staging')
+  // In this order: nginx reads life.conf first, so production stays the default of the address.
   await run(0, '0.1.0', 'setup', '-d', 'production', '--yes')
+  await run(0, '0.1.0', 'setup', '-d', 'staging')
 })
 afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
