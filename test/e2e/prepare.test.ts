@@ -97,6 +97,8 @@ const names = () => run('ls /srv/shop/releases')
 it('a release is prepared once, with the environment of its slot, and the application cannot write to it', async () => {
   const said = await task(0, 'deploy', '--promote', '--verbose')
   expect(said).toContain('installing for blue with production')
+  // Nor does the start-up file of the account say anything in between.
+  expect(said).not.toContain('bashrc')
   expect(await run('cut -d " " -f 1 /srv/shop/releases/1.0.0-*/packages/list')).toBe('production')
   expect(await run('curl -s http://127.0.0.1:4000/write')).toBe('Read-only file system')
   expect(await run('stat -c %A /srv/shop/releases/1.0.0-*/packages')).toBe('dr-xr-xr-x')

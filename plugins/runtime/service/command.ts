@@ -19,8 +19,11 @@ export const commandRule: Rule<Command> = thing(
 
 const commandLine = (command: Command): string => (typeof command === 'string' ? command : sh.read`${command}`.text)
 
-/** Runs a command line in bash that stops at the first failing command or unset variable. */
-const strictBash = (line: string): Script => sh.write`bash -euo pipefail -c ${line}`
+/**
+ * Runs a command line in bash that stops at the first failing command or unset variable. `--norc`: a bash that sshd started, directly or not, would read the
+ * start-up file of the account.
+ */
+const strictBash = (line: string): Script => sh.write`bash --norc -euo pipefail -c ${line}`
 
 /** The command line for a unit's `ExecStart`. The command replaces its shell (`exec`), so that systemd supervises the command itself. */
 export const execStart = (command: Command): string => `/bin/bash -uc ${quoteArgument(`exec ${commandLine(command)}`)}`
