@@ -176,7 +176,10 @@ export async function assertHealthy(
   const tail = async () => (adopted === undefined ? host.query(runtime.log(slot, 15)) : '')
   const result = await pending
   const { outcome, pid, sockets } = result
-  if (sockets.some(({ owner }) => owner === undefined)) throw portTaken(slot, sockets, '')
+  // A server of all slots listens on the port of one that is down too.
+  const server = outcome === 'down' ? runtime.server : undefined
+  const foreign = sockets.some(({ owner, unit }) => owner === undefined && (server === undefined || unit !== server))
+  if (foreign) throw portTaken(slot, sockets, '')
   if (outcome === 'down') {
     const { state } = await host.query(runtime.process(slot))
     throw slotFaults.SLOT_DOWN({ slot: slot.name, state, log: await tail() })

@@ -69,7 +69,7 @@ async function loadOn(path: string): Promise<Load> {
   const url = `http://127.0.0.1:${host.httpPort}`
   const { site, clients, versionHeader } = example
   const load = await startLoad({
-    ...{ url, host: site, clients, headers: [versionHeader], maxSeconds: 120 },
+    ...{ url, host: site, clients, headers: [versionHeader], maxSeconds: 290 },
     paths: { get: path },
   })
   loads.add(load)

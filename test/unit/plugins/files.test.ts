@@ -21,6 +21,7 @@ import { type FilesOptions, files } from '../../../plugins/runtime/files/files.t
 import { parseProcess } from '../../../plugins/runtime/files/scripts.ts'
 import { isFault } from '../../../runner/fault.ts'
 import type { PluginContext, Release } from '../../../slots/contracts.ts'
+import { assertHealthy, healthOf } from '../../../slots/health/health.ts'
 import { layout } from '../../../slots/layout.ts'
 import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
@@ -159,6 +160,41 @@ describe('a slot of a static site', () => {
     spoil()
     expect(await faultOf(start())).toMatchObject(expected)
     expect(existsSync(link())).toBe(false)
+  })
+
+  it.each([
+    ['nginx.service', 'SLOT_DOWN'],
+    ['other.service', 'PORT_TAKEN'],
+  ])('that is stopped while %s listens on its port fails its health check with %s', async (unit, code) => {
+    const holder = {
+      owner: undefined,
+      address: '127.0.0.1',
+      port: 4000,
+      user: 'root',
+      unit,
+      pid: undefined,
+      name: undefined,
+    }
+    const result = {
+      outcome: 'down',
+      sockets: [holder],
+      pid: 0,
+      tries: 0,
+      failed: 0,
+      status: 0,
+      body: '',
+      curl: 0,
+      redirect: '',
+    } as const
+    const host = { name: 'web-1', query: async () => ({ state: 'stopped' }) } as never
+    const checked = assertHealthy(
+      { host, runtime, health: healthOf() },
+      blue,
+      release,
+      undefined,
+      Promise.resolve(result),
+    )
+    expect(await faultOf(checked)).toMatchObject({ code })
   })
 
   it('has failed while its server is down', () => {
