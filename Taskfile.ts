@@ -1,5 +1,5 @@
 // Example: deploys `life`, an Elixir release, to the rehearsal host defined in vagrant/.
-import { beam, docker, env, nginx, project, ssh } from 'switchyard'
+import { beam, docker, env, nginx, project, ssh } from 'switchyard-deploy'
 
 const { tasks, task } = project({
   app: 'life',

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const alias = { switchyard: fileURLToPath(new URL('index.ts', import.meta.url)) }
+const alias = { 'switchyard-deploy': fileURLToPath(new URL('index.ts', import.meta.url)) }
 
 export default defineConfig({
   test: {
@@ -51,6 +51,17 @@ export default defineConfig({
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+        },
+      },
+      // Slots that are containers, on hosts with Podman and Docker: `npm run test:engines`.
+      {
+        resolve: { alias },
+        test: {
+          name: 'engines',
+          include: ['test/engines/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
         },
       },
       {

@@ -1,6 +1,6 @@
 // Pastes: a container image, which travels to the host without a registry.
 import { readFileSync } from 'node:fs'
-import { container, env, image, nginx, project, ssh } from 'switchyard'
+import { container, env, image, nginx, project, ssh } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'pastes',

@@ -1,6 +1,6 @@
 // Links: short links, as one static binary.
 import { readFileSync } from 'node:fs'
-import { command, env, nginx, project, service, ssh } from 'switchyard'
+import { command, env, nginx, project, service, ssh } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'links',

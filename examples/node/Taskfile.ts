@@ -1,5 +1,5 @@
 // Files: a Node.js server without dependencies, which keeps what its users upload.
-import { command, env, nginx, project, service, ssh } from 'switchyard'
+import { command, env, nginx, project, service, ssh } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'files',

@@ -1,6 +1,6 @@
 // Notes: a Flask application under gunicorn, both from Debian packages.
 import { readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'notes',

@@ -1,6 +1,6 @@
 // Guests: a Sinatra application under Puma, both from Debian packages.
 import { readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'guests',

@@ -1,6 +1,6 @@
 // Status: a static site that nginx serves from its release, with no process.
 import { readFileSync } from 'node:fs'
-import { env, files, nginx, project, ssh, tarball } from 'switchyard'
+import { env, files, nginx, project, ssh, tarball } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'status',

@@ -27,7 +27,7 @@ while :; do sleep 0.2; done
 const PROCESSES = `{ worker: 'bin/worker worker', scheduler: { start: 'bin/worker scheduler', when: 'live', stopLimit: 5 } }`
 const taskfile = (options: string) => `
 import { readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 const { tasks } = project({
   app: 'shop',
   host: ssh(env.HOST ?? '', { configFile: env.SSH_CONFIG }),

@@ -6,7 +6,7 @@ import { startLoad } from '../../dev/load.ts'
 import { type Ended, type Site, startSite } from '../../dev/site.ts'
 
 const OTHER = `
-import { beam, env, nginx, project, ssh, tarball } from 'switchyard'
+import { beam, env, nginx, project, ssh, tarball } from 'switchyard-deploy'
 const { tasks } = project({
   app: 'other',
   host: ssh('life-test', { configFile: env.SSH_CONFIG }),

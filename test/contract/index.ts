@@ -1,4 +1,4 @@
-/** `switchyard/testing`: the contract of each kind of plugin as a vitest suite, for plugins in packages of their own. */
+/** `switchyard-deploy/testing`: the contract of each kind of plugin as a vitest suite, for plugins in packages of their own. */
 export { type Bound, bound } from '../support/bound.ts'
 export { faultOf, pluginKit } from '../support/plugin-kit.ts'
 export { type BuildUnderTest, buildKit, buildSourceContract } from './build.ts'

@@ -4,7 +4,7 @@ import { type Pair, startPair } from '../support/balancer.ts'
 
 const TASKFILE = `
 import { readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 const place = env.MOVED ? { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAM ?? '' } : {}
 const { tasks } = project({
   app: 'shop',

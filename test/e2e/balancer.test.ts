@@ -9,7 +9,7 @@ import { type Pair, startPair } from '../support/balancer.ts'
 /** BEHIND and BEFORE are commands that the balancer runs right after the switch, and right before it. */
 const TASKFILE = `
 import { appendFileSync, readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 const around = plugin => ({
   ...plugin,
   create(context) {

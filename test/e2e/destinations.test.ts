@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 
 const taskfile = (more = '') => `
-import { beam, env, nginx, project, ssh, tarball } from 'switchyard'
+import { beam, env, nginx, project, ssh, tarball } from 'switchyard-deploy'
 const at = (name: string) => ssh(name, { configFile: env.SSH_CONFIG })
 const { tasks } = project({
   app: 'life',

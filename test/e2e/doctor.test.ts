@@ -37,7 +37,7 @@ const state = async () =>
 beforeAll(async () => {
   site = await startSite({
     tasks: `
-import { arg } from 'switchyard'
+import { arg } from 'switchyard-deploy'
 export const { doctor } = tasks
 export const evalIn = task('Evaluate an expression in a slot', {
   args: { slot, expression: arg.text('Elixir') },

@@ -11,7 +11,7 @@ const run = promisify(execFile)
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
 const taskfile = `
-import { beam, definer, nginx, project, ssh, tarball } from 'switchyard'
+import { beam, definer, nginx, project, ssh, tarball } from 'switchyard-deploy'
 
 const { tasks } = project({
   app: 'life',
@@ -75,7 +75,7 @@ describe('the packed package in another folder', () => {
 
   it('gives a Taskfile its types', async () => {
     const typed = `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task } = definer()
 const list = task('List', { run: async ({ $ }) => ({ names: await $\`ls\`.lines() }) })
 export const count = task('Count', { needs: [list], run: ({ names, show }) => show(String(names.length)) })
@@ -124,7 +124,7 @@ import { createHash } from 'node:crypto'
 import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { catalogue, fault } from 'switchyard'
+import { catalogue, fault } from 'switchyard-deploy'
 
 const run = promisify(execFile)
 const faults = catalogue({
@@ -159,7 +159,7 @@ import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { buildSourceContract } from 'switchyard/testing'
+import { buildSourceContract } from 'switchyard-deploy/testing'
 import { archive } from './archive.mjs'
 
 const run = promisify(execFile)

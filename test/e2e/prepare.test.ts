@@ -32,7 +32,7 @@ echo "$STAGE $$" > packages/list
 `
 const TASKFILE = `
 import { readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 const { task, flow, tasks } = project({
   app: 'shop',
   host: ssh(env.HOST ?? '', { configFile: env.SSH_CONFIG }),

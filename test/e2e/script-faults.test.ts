@@ -25,7 +25,7 @@ beforeAll(async () => {
     runtime: 'beam({ stopLimit: 3 })',
     more: "env: '.env',",
     tasks: `
-import { arg } from 'switchyard'
+import { arg } from 'switchyard-deploy'
 const gate = task('Wait for the gate', {
   needs: [tasks.stopIdle],
   async run({ $ }) { await $\`until [ -e gate ]; do sleep 0.1; done\` },

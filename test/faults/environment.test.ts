@@ -13,7 +13,7 @@ let file: string
 beforeAll(async () => {
   site = await faultSite({
     tasks: `
-import { arg } from 'switchyard'
+import { arg } from 'switchyard-deploy'
 export const digests = task('Print the digests of variables as the application sees them', {
   args: { slot, names: arg.text('their names, with commas') },
   async run({ host, runtime, slot, names, show }) {

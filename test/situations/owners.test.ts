@@ -47,7 +47,7 @@ async function task({ app, ports: [a, b] = [6000, 7000], ...more }: Project, ...
   await writeFile(config, (await readFile(site.host.sshConfigFile, 'utf8')).replace(/^ *User .*\n/m, ''))
   await writeFile(
     join(at, 'Taskfile.ts'),
-    `import { beam, env, nginx, project, ssh, tarball } from 'switchyard'
+    `import { beam, env, nginx, project, ssh, tarball } from 'switchyard-deploy'
 const { tasks } = project({
   app: '${app}', root: '${root}', host: ssh('${user}@life-test', { configFile: ${JSON.stringify(config)} }),
   build: tarball({ path: env.LIFE_TARBALL ?? '', version: '0.1.0' }),

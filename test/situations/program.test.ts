@@ -42,7 +42,7 @@ function shell(folder: string, line: string): Promise<Ended> {
 }
 
 const TASKFILE = `
-import { beam, definer, local, nginx, project, tarball } from 'switchyard'
+import { beam, definer, local, nginx, project, tarball } from 'switchyard-deploy'
 import { answer } from './helper.cjs'
 import greeting from 'common-greeting'
 
@@ -112,7 +112,7 @@ describe('F77 Node and its packages', () => {
   it.each(GOOD)('F77 Node %s makes a run that ends without a result exit with 1', async version => {
     const folder = await folderWith({
       'Taskfile.ts': `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task } = definer()
 const leave = task('Leave', { run: () => process.exit(0) })
 const empty = task('Wait without anything to wait for', {
@@ -141,7 +141,7 @@ export { leave, empty }
     for (const part of ['bin', 'dist', 'nginx', 'package.json'])
       await cp(join(HOME, part), join(copy, part), { recursive: true })
     const plain =
-      "import { definer } from 'switchyard'\nexport const hello = definer().task('Say hello', { run: async ({ $ }) => void (await $`true`) })\n"
+      "import { definer } from 'switchyard-deploy'\nexport const hello = definer().task('Say hello', { run: async ({ $ }) => void (await $`true`) })\n"
     const folder = await folderWith({ 'Taskfile.ts': plain })
     const missing = async (args: readonly string[]) => {
       const { code, stderr } = await task(folder, args, undefined, join(copy, 'bin/task.mjs'))
@@ -182,7 +182,7 @@ describe('F78 a wrong field', () => {
     'nginx(': "nginx({ site: 'life.example' })",
   }
   const taskfile = (change: (text: string) => string) =>
-    change(`import { arg, beam, command, docker, nginx, project, ssh, tarball } from 'switchyard'
+    change(`import { arg, beam, command, docker, nginx, project, ssh, tarball } from 'switchyard-deploy'
 
 const { tasks, task } = project({
   app: 'life',
@@ -260,7 +260,7 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
 
   it('F78 in an imported file is reported with its place in that file', async () => {
     const parts =
-      "import { beam } from 'switchyard'\n\nconst options = {\n  stopLimt: 5,\n}\nexport const runtime = beam(options as {})\n"
+      "import { beam } from 'switchyard-deploy'\n\nconst options = {\n  stopLimt: 5,\n}\nexport const runtime = beam(options as {})\n"
     const folder = await folderWith({
       'parts/runtime.ts': parts,
       'Taskfile.ts': taskfile(
@@ -279,7 +279,7 @@ describe('F79 lost output', () => {
   beforeAll(async () => {
     folder = await folderWith({
       'Taskfile.ts': `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task } = definer()
 export const short = task('Say a word', { run: ({ show }) => show('it is done', { done: true }) })
 export const long = task('Say much', {

@@ -20,7 +20,7 @@ export async function outageSite({ more = '', tasks = '', ...options }: SiteOpti
     router: "behindTheSwitch(nginx({ site: 'life.example' }))",
     ...options,
     tasks: `
-import { arg } from 'switchyard'
+import { arg } from 'switchyard-deploy'
 export const { retire, repair, history } = tasks
 export const sicken = task('Make a running slot ill', {
   args: { slot, fault: arg.text('As LIFE_FAULT') },

@@ -1,4 +1,4 @@
-import { beam, docker, nginx, project, type Release, type Slot, ssh } from 'switchyard'
+import { beam, docker, nginx, project, type Release, type Slot, ssh } from 'switchyard-deploy'
 import { describe, expectTypeOf, it } from 'vitest'
 import type { Artifact, SlotProcess } from '../../index.ts'
 import type { deploy, migrate, promote, startIdle } from '../../Taskfile.ts'
@@ -101,10 +101,10 @@ describe('a project with destinations', () => {
 })
 
 it('the types that a plugin of another package needs are exported', () => {
-  type Exported = import('switchyard').PluginContext &
-    Pick<import('switchyard').RemoteProcess, 'lines'> &
-    Pick<import('switchyard').TaskContext, 'signal'> &
-    Pick<import('switchyard').Verification, 'verified'> &
-    Pick<import('switchyard').VerifyLimits, 'answers'>
+  type Exported = import('switchyard-deploy').PluginContext &
+    Pick<import('switchyard-deploy').RemoteProcess, 'lines'> &
+    Pick<import('switchyard-deploy').TaskContext, 'signal'> &
+    Pick<import('switchyard-deploy').Verification, 'verified'> &
+    Pick<import('switchyard-deploy').VerifyLimits, 'answers'>
   expectTypeOf<Exported>().toHaveProperty('layout')
 })

@@ -1,4 +1,4 @@
-import { caddy, haproxy, nginx } from 'switchyard'
+import { caddy, haproxy, nginx } from 'switchyard-deploy'
 import { expectTypeOf, it } from 'vitest'
 
 it('a router has no option that does not apply to it', () => {

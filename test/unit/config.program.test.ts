@@ -7,7 +7,7 @@ import { buildProgram, type Program, projectWith, runTask } from './runner/progr
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
-import { beam, docker, nginx, project, ssh } from 'switchyard'
+import { beam, docker, nginx, project, ssh } from 'switchyard-deploy'
 const { tasks } = project({
   app: 'life',
   host: ssh('web-1', { configFile: process.env.SSH_CONFIG }),

@@ -7,7 +7,7 @@ import { buildProgram, type Program, projectWith, runTask, startInTerminal } fro
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = (more = '', production = '') => `
-import { beam, docker, nginx, project, ssh } from 'switchyard'
+import { beam, docker, nginx, project, ssh } from 'switchyard-deploy'
 const at = name => ssh(name, { configFile: process.env.SSH_CONFIG })
 const { tasks, task } = project({
   app: 'life',
@@ -118,7 +118,7 @@ it.each([
 
 it('a Taskfile without destinations refuses -d and TASK_DESTINATION, and offers no such flag', async () => {
   await using project = await projectOf(`
-import { beam, docker, nginx, project, ssh } from 'switchyard'
+import { beam, docker, nginx, project, ssh } from 'switchyard-deploy'
 export const { config } = project({
   app: 'life', host: ssh('web-1'), build: docker(), runtime: beam(), router: nginx({ site: 'life.example' }),
   slots: { blue: { port: 4000 }, green: { port: 5000 } },

@@ -9,7 +9,7 @@ const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const read = (name: string) => readFileSync(join(HOME, name), 'utf8')
 const blocksOf = (text: string) => [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
 
-/** Compiler errors per text. The texts are placed in the root folder, where `switchyard` resolves to this package. */
+/** Compiler errors per text. The texts are placed in the root folder, where `switchyard-deploy` resolves to this package. */
 function problems(texts: Readonly<Record<string, string>>): Record<string, string[]> {
   const { config } = ts.readConfigFile(join(HOME, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: ['index.ts'] }, ts.sys, HOME)
@@ -35,7 +35,7 @@ it('the TypeScript of the README and of docs/ compiles, and a control with an er
   const blocks = ['README.md', ...docs.map(name => `docs/${name}`)].flatMap(name => blocksOf(read(name)))
   expect(blocks).toHaveLength(7)
   const texts = Object.fromEntries(blocks.map((code, i) => [`document-${i}.ts`, code]))
-  const found = problems({ ...texts, 'control.ts': "import { project } from 'switchyard'\nproject({})\n" })
+  const found = problems({ ...texts, 'control.ts': "import { project } from 'switchyard-deploy'\nproject({})\n" })
   expect(found['control.ts']).toHaveLength(1)
   for (const name of Object.keys(texts)) expect(found[name], texts[name]).toEqual([])
 })

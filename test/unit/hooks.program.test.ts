@@ -11,7 +11,7 @@ import { buildProgram, type Program, type Project, projectWith, runTask } from '
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const TASKFILE = `
-import { beam, command, env, nginx, project, slack, ssh } from 'switchyard'
+import { beam, command, env, nginx, project, slack, ssh } from 'switchyard-deploy'
 const { tasks, flow, task } = project({
   app: 'life',
   host: ssh('web-1', { configFile: env.SSH_CONFIG }),

@@ -9,7 +9,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const TASKFILE = `
 import { createHash } from 'node:crypto'
-import { beam, docker, file, fromProcess, nginx, project, sops, ssh } from 'switchyard'
+import { beam, docker, file, fromProcess, nginx, project, sops, ssh } from 'switchyard-deploy'
 const { tasks, task } = project({
   app: 'life', host: ssh('web-1'), build: docker(), runtime: beam(), router: nginx({ site: 'life.example' }),
   env: [file('.env'), sops('secrets.enc.yaml', { plain: ['MODE'] }), fromProcess(['TOKEN'])],

@@ -6,7 +6,7 @@ import { buildProgram, type Ended, type Program, projectWith, runTask, start } f
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
-import { arg, definer, Fault } from 'switchyard'
+import { arg, definer, Fault } from 'switchyard-deploy'
 
 const scope = {
   name: 'env',
@@ -388,7 +388,7 @@ describe('secrets', () => {
 describe('the secrets of a scope', () => {
   const early = `
 import { readFile } from 'node:fs/promises'
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 console.log('read with early-secret')
 const { task } = definer({
   name: 'app',

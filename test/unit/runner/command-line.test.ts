@@ -102,7 +102,7 @@ describe('a command line', () => {
     const open = () => expect.fail('not opened here')
     const destination = { names: ['staging'], name: 'staging', confirm: true, host: 'stage-1' }
     const asking = definer({ name: 'life', destination, open }).task('It', ours)
-    expect(() => parse('it --yes', planOf('it', asking))).toThrow(fault('ARGUMENT_RESERVED', '`yes` of `It`'))
+    expect(() => parse('it --yes', planOf('it', asking))).toThrow(fault('ARGUMENT_RESERVED', '`yes` of `It`', 'Rename'))
   })
 
   it('is shown as usage', () => {

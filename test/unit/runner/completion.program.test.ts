@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 const run = promisify(execFile)
 
 const taskfile = `
-import { arg, definer } from 'switchyard'
+import { arg, definer } from 'switchyard-deploy'
 const { task } = definer()
 console.log('noise')
 console.error('noise')

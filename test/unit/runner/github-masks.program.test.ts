@@ -13,7 +13,7 @@ const SECRETS = ['hunter2::100%25', '-----BEGIN KEY-----\nMIIE%vAIB\r\nab\n-----
 const MASKED = [SECRETS[0], SECRETS[1], SECRETS[1]?.trim(), '-----BEGIN KEY-----', 'MIIE%vAIB', '-----END KEY-----']
 
 const taskfile = `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task } = definer({
   name: 'env',
   async open({ hide }) {

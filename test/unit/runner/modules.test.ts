@@ -7,7 +7,7 @@ import { buildProgram, type Program, projectWith, runTask } from './program.ts'
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task } = definer()
 export const hello = task('Say hello', { run: ({ log }) => log('hello') })
 `

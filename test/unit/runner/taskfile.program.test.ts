@@ -11,7 +11,7 @@ import { buildProgram, type Program, type Project, projectWith, runTask } from '
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const hello = `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task } = definer()
 export const hello = task('Say hello', { run: ({ log }) => log('hello') })
 `
@@ -57,7 +57,7 @@ describe('a Taskfile', () => {
     await using project = await projectWith({
       'Taskfile.ts': `${hello}
         import { where } from './lib/where.ts'
-        import { definer as again } from 'switchyard'
+        import { definer as again } from 'switchyard-deploy'
         export const show = task('Where', { run: ({ show }) => show(JSON.stringify([import.meta.url, import.meta.dirname, where, again === definer])) })`,
       'lib/where.ts': 'export const where: string = import.meta.filename',
     })
@@ -137,7 +137,7 @@ describe('a broken Taskfile', () => {
     ['await new Promise(() => {})', 'Taskfile.ts  it is waiting for a promise that can never settle'],
   ])('is reported when it rejects unhandled or never settles: %s', async (line, message) => {
     await using project = await projectWith({
-      'Taskfile.ts': `import { definer } from 'switchyard'\n${line}\nexport const a = definer().task('A', { run: () => {} })\n`,
+      'Taskfile.ts': `import { definer } from 'switchyard-deploy'\n${line}\nexport const a = definer().task('A', { run: () => {} })\n`,
     })
     for (const args of [[], ['a']]) {
       const { code, stdout, stderr } = await runTask(program, project, args)
@@ -147,16 +147,18 @@ describe('a broken Taskfile', () => {
   })
 
   it('is reported with the line of an import that a package does not export', async () => {
-    const stderr = await failing({ 'Taskfile.ts': `${hello}\n\nimport { nothing } from 'switchyard'\nnothing()\n` })
+    const stderr = await failing({
+      'Taskfile.ts': `${hello}\n\nimport { nothing } from 'switchyard-deploy'\nnothing()\n`,
+    })
     expect(stderr).toMatch(/Taskfile\.ts:7:10 {2}SyntaxError: .*'nothing'/)
-    expect(stderr).toContain("> 7 | import { nothing } from 'switchyard'\n        |          ^\n")
+    expect(stderr).toContain("> 7 | import { nothing } from 'switchyard-deploy'\n        |          ^\n")
   })
 
   it('is reported when tasks need each other through circular imports', async () => {
     const stderr = await failing(
       {
-        'Taskfile.ts': `import { definer } from 'switchyard'\nimport { b } from './b.ts'\nexport const a = definer().task('A', { run() {} })\nexport { b }`,
-        'b.ts': `import { definer } from 'switchyard'\nimport { a } from './Taskfile.ts'\nexport const b = definer().task('B', { needs: [a], run() {} })`,
+        'Taskfile.ts': `import { definer } from 'switchyard-deploy'\nimport { b } from './b.ts'\nexport const a = definer().task('A', { run() {} })\nexport { b }`,
+        'b.ts': `import { definer } from 'switchyard-deploy'\nimport { a } from './Taskfile.ts'\nexport const b = definer().task('B', { needs: [a], run() {} })`,
       },
       ['b'],
     )

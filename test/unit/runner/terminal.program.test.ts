@@ -6,7 +6,7 @@ import { buildProgram, type Program, projectWith, startInTerminal } from './prog
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
-import { definer } from 'switchyard'
+import { definer } from 'switchyard-deploy'
 const { task, flow } = definer({
   name: 'env',
   async open({ hide }) {
