@@ -8,7 +8,7 @@ import { type Script, sh } from '../../../host/script.ts'
 import { count, fields, optional, type Rule, thing } from '../../../runner/taskfile/shape.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
-import { shipped } from './templates.ts'
+import { render, shipped } from './templates.ts'
 
 export interface AssetOptions {
   /**
@@ -53,12 +53,13 @@ const keptFolder = (router: string): string => posix.join(router, 'assets')
 /** The locations for the assets, for the placeholder `@assets@`; nothing without the option. They pass requests on exactly as `location /` does. */
 export function assetsBlock(
   router: string,
-  slots: readonly Pick<Slot, 'name' | 'port'>[],
+  slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[],
   options: AssetOptions | undefined,
 ): string {
   if (options === undefined) return ''
   const { path, folder, keep = KEEP } = options
-  const [, proxy = ''] = /^location \/ \{\n([\s\S]*?)^\}/m.exec(shipped('live-link')) ?? []
+  const [, body = ''] = /^location \/ \{\n([\s\S]*?)^\}/m.exec(shipped('live-link')) ?? []
+  const proxy = render(body, {}, slots)
   const others = slots.map(({ name }) => {
     const other = slots.find(slot => slot.name !== name)
     return `if ($switchyard_slot = ${name}) { set $switchyard_other ${other?.port}; }`
