@@ -16,7 +16,7 @@ export interface Program extends AsyncDisposable {
 /**
  * Builds inside the repository's node_modules, so that the program finds its dependencies.
  *
- * @param index what a Taskfile imports as `switchyard`
+ * @param index what a Taskfile imports as `switchyard-deploy`
  */
 export async function buildProgram(index = 'test/unit/runner/index.ts'): Promise<Program> {
   const cache = join(root, 'node_modules', '.cache')
@@ -35,7 +35,10 @@ export async function buildProgram(index = 'test/unit/runner/index.ts'): Promise
     logLevel: 'silent',
   })
   await cp(join(root, 'bin'), join(folder, 'bin'), { recursive: true })
-  await writeFile(join(folder, 'package.json'), '{ "name": "switchyard", "version": "0.0.0-test", "type": "module" }')
+  await writeFile(
+    join(folder, 'package.json'),
+    '{ "name": "switchyard-deploy", "version": "0.0.0-test", "type": "module" }',
+  )
   return { bin: join(folder, 'bin/task.mjs'), [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
 }
 
