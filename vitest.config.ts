@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+/** A bash whose stdin is a socket, as Node's pipes are, reads its start-up files unless another shell has started it. */
+const env = { SHLVL: '2' }
 const alias = { 'switchyard-deploy': fileURLToPath(new URL('index.ts', import.meta.url)) }
 
 export default defineConfig({
@@ -17,12 +19,13 @@ export default defineConfig({
           exclude: ['test/unit/**/*.program.test.ts'],
           // Some tests start a hundred shells, and the machine may be busy.
           testTimeout: 240_000,
+          env,
         },
       },
       // Tests of whole processes, which take longer than all other unit tests together.
       {
         resolve: { alias },
-        test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'], testTimeout: 60_000 },
+        test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'], testTimeout: 60_000, env },
       },
       {
         resolve: { alias },

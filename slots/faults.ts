@@ -97,7 +97,7 @@ export const slotFaults = catalogue({
     message: d => `The destinations ${d.names.join(' and ')} would both use ${d.what} on ${d.host}.`,
     hint: d => d.hint,
   }),
-  HOOK_FAILED: fault<{ path: string; code: number | null; output: string }>({
+  HOOK_FILE_FAILED: fault<{ path: string; code: number | null; output: string }>({
     exitCode: 1,
     message: d => `The hook ${d.path} ${d.code === null ? 'was ended by a signal' : `exited with ${d.code}`}.`,
     hint: d => `Correct what it checks, or ${d.path} itself. \`--skip-hooks\` runs the command without hooks.`,

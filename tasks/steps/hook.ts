@@ -64,7 +64,7 @@ async function runHook(name: HookName, { $, folder, facts, note, show, signal }:
     const { exitCode, stdall } = await $({ cwd: folder, nothrow: true, env })`${`./${path}`}`
     signal.throwIfAborted()
     if (exitCode !== 0)
-      throw slotFaults.HOOK_FAILED({
+      throw slotFaults.HOOK_FILE_FAILED({
         path,
         code: exitCode,
         output: stdall.trimEnd().split('\n').slice(-LAST_LINES).join('\n'),

@@ -75,13 +75,13 @@ const run = (...args: string[]) =>
 it('a pre-build hook that fails stops a deploy before it builds or contacts anything, and the chat is told', async () => {
   const { code, stderr, stdout } = await run('deploy')
   expect(code).toBe(1)
-  expect(stderr).toContain('[HOOK_FAILED]')
+  expect(stderr).toContain('[HOOK_FILE_FAILED]')
   expect(stderr).toContain('deploy of life is not allowed today')
   await expect(stat(`${project.folder}/built`)).rejects.toThrow('ENOENT')
   expect(contacted).toBe(0)
   expect(messages).toEqual([
     expect.stringMatching(
-      /^The deploy of life on web-1 failed, by ann@\S+, \d+ s: The hook \.task\/hooks\/pre-build exited with 1\. \[HOOK_FAILED\]$/,
+      /^The deploy of life on web-1 failed, by ann@\S+, \d+ s: The hook \.task\/hooks\/pre-build exited with 1\. \[HOOK_FILE_FAILED\]$/,
     ),
   ])
   expect(stdout + stderr).not.toContain('sesame')

@@ -51,6 +51,7 @@ describe('the settings of a plugin', () => {
         supervisor: 'systemd',
         migrate: 'Life.Release.migrate()',
         migrateLimit: 21_600,
+        hookLimit: 30,
         stopLimit: 60,
         distributionPort: { blue: 14_000, green: 15_000 },
       },
@@ -58,7 +59,15 @@ describe('the settings of a plugin', () => {
     [
       'service() with an option that is set but undefined',
       service({ start: 'bin/server', stopLimit: undefined as never }),
-      { start: 'bin/server', migrateLimit: 21_600, stopSignal: 'SIGTERM', stopLimit: 60, killMode: 'mixed' },
+      {
+        start: 'bin/server',
+        migrateLimit: 21_600,
+        prepareLimit: 1_800,
+        hookLimit: 30,
+        stopSignal: 'SIGTERM',
+        stopLimit: 60,
+        killMode: 'mixed',
+      },
     ],
     [
       'nginx()',

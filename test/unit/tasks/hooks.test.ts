@@ -155,7 +155,7 @@ it.each<HookName>(['pre-build', 'pre-deploy', 'pre-promote'])(
     const { exit, errors } = await runHook(name)
     expect(exit).toBe(1)
     expect(errors[0]).toMatchObject({
-      code: 'HOOK_FAILED',
+      code: 'HOOK_FILE_FAILED',
       message: `The hook .task/hooks/${name} exited with 7.`,
       detail: 'the tests of this commit failed',
     })
