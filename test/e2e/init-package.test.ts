@@ -69,7 +69,7 @@ it('the Taskfiles type-check with the tsconfig.json that was written, and one wi
   }
   expect(await check([])).toEqual({ code: 0, stdout: '', stderr: '' })
   await writeFile(join(folder, 'control.ts'), (await readFile(files[0] ?? '', 'utf8')).replace('app:', 'apq:'))
-  expect((await check([join(folder, 'control.ts')])).stdout).toMatch(/^control\.ts[^]*apq/m)
+  expect((await check([join(folder, 'control.ts')])).stdout).toMatch(/^control\.ts[\s\S]*apq/m)
   // A project with a tsconfig.json of its own, which resolves like Node.js.
   const own = projects.get('Node.js with a build, migrations, pnpm and a tsconfig of its own') ?? ''
   expect(await ended(process.execPath, [tsc, '-p', own], own)).toEqual({ code: 0, stdout: '', stderr: '' })
