@@ -56,7 +56,7 @@ export function routerOptions({ subject, router, promoted }: Suite): void {
   describe('an option for its clients', () => {
     let changed = false
     beforeEach(({ skip }) => {
-      if (!subject().configured) skip()
+      if (!subject().configured) skip('the suite was not given the router with these options')
     })
     afterAll(async () => {
       if (changed) await subject().install(router().provision(subject().facts))
@@ -141,7 +141,7 @@ export function routerOptions({ subject, router, promoted }: Suite): void {
     })
 
     test('F82 compares the client behind a trusted proxy with the networks of a maintenance', async ({ skip }) => {
-      if (!router().maintenance) skip()
+      if (!router().maintenance) skip('the router has no maintenance')
       const [blue] = slots()
       const own = (await subject().outsiderAddress?.()) ?? ''
       const configured = await install({ trustedProxies: [own] })
@@ -211,7 +211,7 @@ export function routerOptions({ subject, router, promoted }: Suite): void {
     })
 
     test('goes on showing the idle slot during a maintenance', async ({ skip }) => {
-      if (!router().maintenance) skip()
+      if (!router().maintenance) skip('the router has no maintenance')
       const [blue, green] = slots()
       const configured = await install({ preview: 'next.life.example' })
       await promoted(blue)
@@ -225,8 +225,7 @@ export function routerOptions({ subject, router, promoted }: Suite): void {
     test('mixes no slots under load: each request outside of a switch gets the slot that is idle, and none fails', async ({
       skip,
     }) => {
-      // A reload lets requests of open connections finish with the old route.
-      if (!subject().generations) skip()
+      if (!subject().generations) skip('a reload lets requests of open connections finish with the old route')
       const [blue, green] = slots()
       await install({ preview: 'next.life.example' })
       await promoted(blue)

@@ -190,8 +190,8 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
 
     describe('a maintenance', () => {
       /** The router's methods for it; skips the test of a router without them. */
-      const able = (skip: () => void) => {
-        if (!router.maintenance) skip()
+      const able = (skip: (reason: string) => void) => {
+        if (!router.maintenance) skip('the router has no maintenance')
         const plugin: Maintaining = maintaining(subject.plugin.create(subject.kit()))
         const outsider = subject.outsider ?? expect.fail('A router that has a maintenance needs `outsider`.')
         return { site: bound(subject.host, plugin), outsider }
