@@ -187,6 +187,9 @@ export interface Transport {
   endpoint?(): Promise<Endpoint>
 }
 
+export const isTransport = (value: unknown): value is Transport =>
+  typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function'
+
 /** Where a connection goes. */
 export interface Endpoint {
   readonly user: string

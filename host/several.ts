@@ -1,7 +1,7 @@
 /** Several machines as one host: a script that names a machine runs there, and everything else on the main one. */
 import { deferred } from '../runner/promises.ts'
 import { sumOf } from '../runner/traffic.ts'
-import { failFirst } from './exec/queries.ts'
+import { queriesBy } from './exec/queries.ts'
 import { hostFaults } from './faults.ts'
 import type { Host, Pipeline } from './host.ts'
 import { type AnyQuery, type Group, isGroup, isSkipped, nameOf, type Query } from './query.ts'
@@ -9,6 +9,7 @@ import type { Script } from './script.ts'
 
 /** A query that is no group, and how to settle the promise of its result. */
 interface Leaf {
+  readonly script: Script
   readonly query: Query<unknown>
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -26,10 +27,10 @@ export function hostWith(main: Host, others: Readonly<Record<string, Host>>, int
     if (!found) throw new TypeError(`there is no machine ${machine}`)
     return found
   }
-  const hostOf = ({ query }: Pick<Leaf, 'query'>): Host => machineOf(query.script)
+  const hostOf = ({ script }: Pick<Leaf, 'script'>): Host => machineOf(script)
   /** The machine of all these queries; undefined if they have several. */
   const onlyHost = (queries: readonly (AnyQuery<unknown> | undefined)[]): Host | undefined => {
-    const [host = main, ...more] = new Set(queries.flatMap(leavesOf).map(query => hostOf({ query })))
+    const [host = main, ...more] = new Set(queries.flatMap(leavesOf).map(hostOf))
     return more.length === 0 ? host : undefined
   }
 
@@ -53,15 +54,22 @@ export function hostWith(main: Host, others: Readonly<Record<string, Host>>, int
       const end = left.findIndex(leaf => hostOf(leaf) !== host)
       const part = left.splice(0, end < 0 ? left.length : end)
       if (after !== undefined || (interruption.aborted && !wasAborted)) {
-        for (const { query, reject } of part) reject(notRun(host.name, nameOf(query.script), after))
+        for (const { script, reject } of part) reject(notRun(host.name, nameOf(script), after))
       } else after = await runPart(host.pipeline(), part)
     }
   }
 
-  const send = (leaves: readonly Leaf[], writing: boolean): void => {
-    if (writing) void inOrder(leaves)
-    else sideBySide(leaves)
-  }
+  const joint = queriesBy<Leaf>({
+    send(leaves, order) {
+      if (order === 'one by one') void inOrder(leaves)
+      else sideBySide(leaves)
+    },
+    add<T>(leaves: Leaf[], query: Query<T>) {
+      const { promise, resolve, reject } = deferred<T>()
+      leaves.push({ script: query.script, query, resolve: result => resolve(result as T), reject })
+      return promise
+    },
+  })
 
   const { traffic } = main
   return {
@@ -69,26 +77,9 @@ export function hostWith(main: Host, others: Readonly<Record<string, Host>>, int
     run: (script, options) => machineOf(script).run(script, options),
     capture: (script, options) => machineOf(script).capture(script, options),
     spawn: (script, first) => machineOf(script).spawn(script, first),
-    query<T>(query: AnyQuery<T>) {
-      const host = onlyHost([query])
-      if (host) return host.query(query)
-      const leaves: Leaf[] = []
-      const result = into(leaves, query)
-      send(leaves, leaves.some(writes))
-      return result
-    },
-    all(queries) {
-      const host = onlyHost(queries)
-      if (host) return host.all(queries)
-      const leaves: Leaf[] = []
-      const results = queries.map(query => query && into(leaves, query))
-      const writing = leaves.find(writes)?.query
-      if (writing)
-        throw new TypeError(`host.all() takes only queries that do not write, not: ${nameOf(writing.script)}`)
-      send(leaves, false)
-      return failFirst(results) as never
-    },
-    pipeline: () => pipelineOver(leaves => send(leaves, true)),
+    query: query => (onlyHost([query]) ?? joint).query(query),
+    all: queries => (onlyHost(queries) ?? joint).all(queries),
+    pipeline: joint.pipeline,
     connect() {
       for (const host of [main, ...Object.values(others)]) host.connect?.()
     },
@@ -101,19 +92,8 @@ export function hostWith(main: Host, others: Readonly<Record<string, Host>>, int
   }
 }
 
-const writes = ({ query }: Leaf): boolean => query.script.writes
-
 const leavesOf = (query: AnyQuery<unknown> | undefined): readonly Query<unknown>[] =>
   query === undefined ? [] : isGroup(query) ? query.queries.flatMap(leavesOf) : [query]
-
-/** Adds the parts of a query to `leaves`; resolves to its result once they are settled. */
-function into<T>(leaves: Leaf[], query: AnyQuery<T>): Promise<T> {
-  if (isGroup(query))
-    return Promise.allSettled(query.queries.map(each => into(leaves, each))).then(results => query.join(results))
-  const { promise, resolve, reject } = deferred<T>()
-  leaves.push({ query, resolve: result => resolve(result as T), reject })
-  return promise
-}
 
 /** The queries as one whose result is that of each. */
 const settled = (leaves: readonly Leaf[]): Group<readonly PromiseSettledResult<unknown>[]> => ({
@@ -140,33 +120,5 @@ async function runPart(batch: Pipeline, part: readonly Leaf[]): Promise<string |
   const ended = await Promise.allSettled(results)
   const at = ended.findIndex(result => result.status === 'rejected' && !isSkipped(result.reason))
   const failed = part[at < 0 ? ended.findIndex(({ status }) => status === 'rejected') : at]
-  return failed && nameOf(failed.query.script)
-}
-
-function pipelineOver(send: (leaves: readonly Leaf[]) => void): Pipeline {
-  const leaves: Leaf[] = []
-  const results: Promise<unknown>[] = []
-  let running = false
-  const add = <T>(query: AnyQuery<T>): Promise<T> => {
-    if (running) throw new TypeError('this pipeline is already running')
-    const result = into(leaves, query)
-    // `run` reports the failure as well.
-    result.catch(() => undefined)
-    results.push(result)
-    return result
-  }
-  return {
-    add,
-    push(...queries) {
-      for (const query of queries) void add(query)
-    },
-    run() {
-      running = true
-      send(leaves)
-      const all = failFirst(results).then(() => undefined)
-      // A caller that awaits the results of `add` gets the failure there.
-      all.catch(() => undefined)
-      return all
-    },
-  }
+  return failed && nameOf(failed.script)
 }

@@ -4,7 +4,7 @@
  */
 import { hostFaults } from '../faults.ts'
 import type { Host, Pipeline } from '../host.ts'
-import { type AnyQuery, type Asked, failureIn, isGroup, nameOf } from '../query.ts'
+import { type AnyQuery, type Asked, failureIn, isGroup, nameOf, type Query } from '../query.ts'
 import type { Output, Script } from '../script.ts'
 
 /** One script of a batch. It is settled as soon as it ends, before the batch does. */
@@ -22,36 +22,54 @@ export type Order = 'side by side' | 'one by one'
 export type Send = (parts: readonly Part[], order: Order) => Promise<void>
 
 export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all' | 'pipeline'> {
-  /** Adds the scripts of a query to `parts`; resolves to its result once they are settled. */
-  const into = <T>(parts: Part[], query: AnyQuery<T>): Promise<T> => {
-    if (isGroup(query))
-      return Promise.allSettled(query.queries.map(each => into(parts, each))).then(results => query.join(results))
-    const { script, input = '', onLine } = query
-    const output = new Promise<Output>((resolve, reject) => parts.push({ script, input, onLine, resolve, reject }))
-    return output.then(result => query.read(result, asked))
-  }
-  const query = <T>(single: AnyQuery<T>): Promise<T> => {
-    const parts: Part[] = []
-    const result = into(parts, single)
-    void send(parts, parts.some(({ script }) => script.writes) ? 'one by one' : 'side by side')
-    return result
-  }
-  const asked: Asked = { name, query }
+  const methods = queriesBy<Part>({
+    send: (parts, order) => void send(parts, order),
+    add(parts, { script, input = '', onLine, read }) {
+      const output = new Promise<Output>((resolve, reject) => parts.push({ script, input, onLine, resolve, reject }))
+      return output.then(result => read(result, asked))
+    },
+  })
+  const asked: Asked = { name, query: methods.query }
+  return methods
+}
+
+interface Sending<P extends Pick<Part, 'script'>> {
+  /** Adds the part for a query that is no group; resolves to its result once the part is settled. */
+  add<T>(parts: P[], query: Query<T>): Promise<T>
+  /** Sends parts, and settles each of them. */
+  send(parts: readonly P[], order: Order): void
+}
+
+/** The methods of a host that collects the parts of queries, and then sends them together. */
+export function queriesBy<P extends Pick<Part, 'script'>>({
+  add: addPart,
+  send,
+}: Sending<P>): Pick<Host, 'query' | 'all' | 'pipeline'> {
+  /** Adds the parts of a query; resolves to its result once they are settled. */
+  const into = <T>(parts: P[], query: AnyQuery<T>): Promise<T> =>
+    isGroup(query)
+      ? Promise.allSettled(query.queries.map(each => into(parts, each))).then(results => query.join(results))
+      : addPart(parts, query)
   return {
-    query,
+    query(single) {
+      const parts: P[] = []
+      const result = into(parts, single)
+      send(parts, parts.some(({ script }) => script.writes) ? 'one by one' : 'side by side')
+      return result
+    },
     all(queries) {
-      const parts: Part[] = []
+      const parts: P[] = []
       const results = queries.map(each => each && into(parts, each))
       const writing = parts.find(({ script }) => script.writes)
       if (writing)
         throw new TypeError(
-          `host.all() takes only queries that do not write; use a pipeline for: ${nameOf(writing.script)}`,
+          `host.all() takes only queries that do not write, not: ${nameOf(writing.script)}; use a pipeline for it`,
         )
-      void send(parts, 'side by side')
+      send(parts, 'side by side')
       return failFirst(results) as never
     },
     pipeline() {
-      const parts: Part[] = []
+      const parts: P[] = []
       const results: Promise<unknown>[] = []
       let running = false
       const add = <T>(query: AnyQuery<T>): Promise<T> => {
@@ -69,7 +87,7 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
         },
         run() {
           running = true
-          void send(parts, 'one by one')
+          send(parts, 'one by one')
           const all = failFirst(results).then(() => undefined)
           // A caller that awaits the results of `add` gets the failure there.
           all.catch(() => undefined)
@@ -81,7 +99,7 @@ export function queriesOver(name: string, send: Send): Pick<Host, 'query' | 'all
 }
 
 /** Waits until all are settled, then rejects with the first failure that is not just the consequence of another. */
-export async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Promise<unknown[]> {
+async function failFirst(results: readonly (Promise<unknown> | undefined)[]): Promise<unknown[]> {
   const settled = await Promise.allSettled(results)
   const failed = failureIn(settled)
   if (failed) throw failed.reason
