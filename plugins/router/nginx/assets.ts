@@ -8,7 +8,7 @@ import { type Script, sh } from '../../../host/script.ts'
 import { count, fields, optional, type Rule, thing } from '../../../runner/taskfile/shape.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
-import { render, shipped } from './templates.ts'
+import { applicationLocation, render } from './templates.ts'
 
 export interface AssetOptions {
   /**
@@ -58,8 +58,7 @@ export function assetsBlock(
 ): string {
   if (options === undefined) return ''
   const { path, folder, keep = KEEP } = options
-  const [, body = ''] = /^location \/ \{\n([\s\S]*?)^\}/m.exec(shipped('live-link')) ?? []
-  const proxy = render(body, {}, slots)
+  const proxy = render(applicationLocation(), {}, slots)
   const others = slots.map(({ name }) => {
     const other = slots.find(slot => slot.name !== name)
     return `if ($switchyard_slot = ${name}) { set $switchyard_other ${other?.port}; }`

@@ -4,7 +4,7 @@ import { either, fields, path, type Rule } from '../../../runner/taskfile/shape.
 import type { HostFile, Slot } from '../../../slots/contracts.ts'
 import { cryptHash, idleSlot, type Preview, type PreviewUser, userRule } from '../preview.ts'
 import type { Paths } from './site.ts'
-import { indented, render, shipped } from './templates.ts'
+import { applicationLocation, indented, render, shipped } from './templates.ts'
 
 /** A file of users and hashes on the host, as `htpasswd` makes it. The workers of nginx read it. */
 export interface PasswordFile {
@@ -78,7 +78,5 @@ export function previewLocation({ auth }: Preview<NginxPreviewAuth>, { app, path
 }
 
 /** The settings of the location for the application, without the slot. */
-const proxyLines = () => {
-  const [, location = ''] = /^location \/ \{\n([\s\S]*?)^\}/m.exec(shipped('live-link')) ?? []
-  return (location.match(/^ *proxy_(?!pass).*$/gm) ?? []).map(line => line.trim()).join('\n')
-}
+const proxyLines = () =>
+  (applicationLocation().match(/^ *proxy_(?!pass).*$/gm) ?? []).map(line => line.trim()).join('\n')

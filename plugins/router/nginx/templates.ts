@@ -51,6 +51,9 @@ export function render(
     .join('\n')
 }
 
+/** The lines of the location that sends requests to the live slot, for others that have to send them in the same way. */
+export const applicationLocation = (): string => /^location \/ \{\n([\s\S]*?)^\}/m.exec(shipped('live-link'))?.[1] ?? ''
+
 /** Indents all lines but the first, for a placeholder behind `indent`. */
 export const indented = (text: string, indent: string): string => text.replace(/\n(?=.)/g, `\n${indent}`)
 
