@@ -10,3 +10,12 @@ export const hostPart = (address: string = LOOPBACK): string => (isIP(address) =
 
 /** The address and the port of a slot, as in a URL. */
 export const slotAt = ({ address, port }: Pick<Slot, 'address' | 'port'>): string => `${hostPart(address)}:${port}`
+
+/** The variables that tell an application where to listen; LISTEN_ADDRESS only if that is not loopback. */
+export const listenVariables = ({
+  address,
+  port,
+}: Pick<Slot, 'address' | 'port'>): Readonly<Record<string, string>> => ({
+  PORT: String(port),
+  ...(address !== undefined && { LISTEN_ADDRESS: address }),
+})

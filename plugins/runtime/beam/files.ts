@@ -1,4 +1,5 @@
 /** The unit, environment and distribution port of an Elixir release in a slot. Pure. */
+import { listenVariables } from '../../../slots/address.ts'
 import type { HostFacts, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { runtimeFaults } from '../faults.ts'
@@ -26,8 +27,7 @@ export const environment = (
   slot: Slot,
   distributionPort: number,
 ): Readonly<Record<string, string>> => ({
-  PORT: String(slot.port),
-  ...(slot.address !== undefined && { LISTEN_ADDRESS: slot.address }),
+  ...listenVariables(slot),
   // Without a UTF-8 locale the VM treats each byte of the environment as one character.
   LANG: 'C.UTF-8',
   // Without it a Phoenix release boots but does not listen; Phoenix's `bin/server` sets it too.

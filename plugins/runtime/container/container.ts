@@ -5,6 +5,7 @@
 import { posix } from 'node:path'
 import { sh } from '../../../host/script.ts'
 import { checked } from '../../../runner/taskfile/shape.ts'
+import { listenVariables } from '../../../slots/address.ts'
 import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
 import { runtimeFaults } from '../faults.ts'
 import { assertStartable, migration } from '../scripts.ts'
@@ -85,8 +86,7 @@ exit 1`,
     ...base,
 
     environment: slot => ({
-      PORT: String(slot.port),
-      ...(slot.address !== undefined && { LISTEN_ADDRESS: slot.address }),
+      ...listenVariables(slot),
       SWITCHYARD_SLOT: slot.name,
     }),
 

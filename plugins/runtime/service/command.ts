@@ -1,6 +1,7 @@
 /** The commands of a service: a bash command line, or a list of arguments. Pure. */
 import { type Script, sh } from '../../../host/script.ts'
 import { type Rule, thing } from '../../../runner/taskfile/shape.ts'
+import { listenVariables } from '../../../slots/address.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { MIGRATED } from '../scripts.ts'
@@ -45,8 +46,7 @@ export const consoleScript = (command: Command): Script => strictBash(commandLin
 
 /** The environment variables that every application gets for its slot. */
 export const environment = (layout: Layout, slot: Slot): Readonly<Record<string, string>> => ({
-  PORT: String(slot.port),
-  ...(slot.address !== undefined && { LISTEN_ADDRESS: slot.address }),
+  ...listenVariables(slot),
   // Without a UTF-8 locale many programs treat each byte of their input as one character.
   LANG: 'C.UTF-8',
   SWITCHYARD_SLOT: slot.name,
