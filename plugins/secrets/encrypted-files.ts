@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { checked, fields, optional, text } from '../../runner/taskfile/shape.ts'
 import { type EnvironmentSource, type PlainOptions, plainRules } from '../../slots/environment/source.ts'
-import { ask, type Tool } from './ask.ts'
+import type { Tool } from './ask.ts'
 import { asked } from './source.ts'
 import { jsonOf, variablesIn, variablesOf } from './variables.ts'
 
@@ -62,22 +62,17 @@ export interface AgeOptions extends PlainOptions {
  */
 export function age(path: string, options: AgeOptions = {}): EnvironmentSource {
   checked('age()', text, path)
-  const { identity, plain = [] } = checked(
-    'age()',
-    fields<AgeOptions>({ identity: optional(text), ...plainRules }),
-    options,
-  )
-  const title = `age ${path}`
-  return {
+  const { identity, plain } = checked('age()', fields<AgeOptions>({ identity: optional(text), ...plainRules }), options)
+  return asked({
     name: 'age',
-    title,
+    tool: AGE,
+    title: `age ${path}`,
     plain,
-    async read(reading) {
-      const { folder, env } = reading
+    args({ folder, env }) {
       const home = join(env.XDG_CONFIG_HOME || join(env.HOME ?? homedir(), '.config'), 'sops/age/keys.txt')
       const key = identity === undefined ? env.SOPS_AGE_KEY_FILE || home : resolve(folder, identity)
-      const args = ['--decrypt', '--identity', key, resolve(folder, path)]
-      return variablesIn({ program: AGE.program, title }, await ask({ tool: AGE, title, args }, reading))
+      return ['--decrypt', '--identity', key, resolve(folder, path)]
     },
-  }
+    parse: variablesIn,
+  })
 }

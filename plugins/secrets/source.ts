@@ -1,6 +1,6 @@
 /** What all sources that ask a program have in common. */
 import type { Environment } from '../../slots/environment/environment.ts'
-import type { EnvironmentSource } from '../../slots/environment/source.ts'
+import type { EnvironmentSource, Reading } from '../../slots/environment/source.ts'
 import { ask, type Tool } from './ask.ts'
 
 interface Definition {
@@ -9,7 +9,8 @@ interface Definition {
   /** What is read, such as `1Password item life`. */
   readonly title: string
   readonly plain: readonly string[] | undefined
-  readonly args: readonly string[]
+  /** The arguments of the program, if need be for the folder and the environment of a run. */
+  readonly args: readonly string[] | ((reading: Reading) => readonly string[])
   parse(
     origin: { readonly program: string; readonly title: string },
     output: string,
@@ -21,7 +22,10 @@ export const asked = ({ name, tool, title, plain = [], args, parse }: Definition
   name,
   title,
   plain,
-  read: async reading => parse({ program: tool.program, title }, await ask({ tool, title, args }, reading)),
+  async read(reading) {
+    const question = { tool, title, args: typeof args === 'function' ? args(reading) : args }
+    return parse({ program: tool.program, title }, await ask(question, reading))
+  },
 })
 
 /** `--name value`, or nothing without a value. */
