@@ -3,15 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { HostOptions, TestHost } from '../../dev/host.ts'
 import { type NginxOptions, nginx } from '../../plugins/router/nginx/nginx.ts'
 import { bound } from '../support/bound.ts'
+import { rootOf } from '../support/root.ts'
 import { blue, green, type RouterHost, startRouterHost } from '../support/router-host.ts'
-
-const rootOf =
-  (machine: TestHost) =>
-  async (command: string): Promise<string> => {
-    const { code, stdout, stderr } = await machine.exec(command)
-    if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
-    return stdout
-  }
 
 const open = (
   options: Pick<NginxOptions, 'program' | 'service' | 'folder' | 'listen'>,

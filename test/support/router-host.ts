@@ -10,6 +10,7 @@ import type { HostFacts } from '../../slots/contracts.ts'
 import type { RouterUnderTest } from '../contract/router.ts'
 import { type RouterSetting, routerOn } from '../contract/router-machine.ts'
 import type { OutsiderAnswer } from '../contract/router-options.ts'
+import { rootOf } from './root.ts'
 
 export { blue, green } from '../contract/router-machine.ts'
 
@@ -29,12 +30,6 @@ interface Setting extends RouterSetting {
   readonly start?: HostOptions
   /** Whether the applications run on another host than the router. */
   readonly apart?: boolean
-}
-
-const rootOf = (machine: TestHost) => async (command: string) => {
-  const { code, stdout, stderr } = await machine.exec(command)
-  if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
-  return stdout
 }
 
 export async function startRouterHost({ prepare, start, apart, ...setting }: Setting): Promise<RouterHost> {

@@ -10,6 +10,7 @@ import { layout } from '../../slots/layout.ts'
 import { sudoersFile } from '../../slots/setup/sudoers.ts'
 import { type Bound, bound } from './bound.ts'
 import { pluginKit } from './plugin-kit.ts'
+import { rootOf } from './root.ts'
 
 const FACTS: HostFacts = { user: 'vagrant', group: 'vagrant' }
 const SECONDS = 1000
@@ -55,11 +56,7 @@ export async function startRuntimeHost(
   { shared = [], prepare = 'true', ...options }: RuntimeHostOptions = {},
 ): Promise<RuntimeHost> {
   const machine = await startHost(options)
-  const asRoot = async (command: string) => {
-    const { code, stdout, stderr } = await machine.exec(command)
-    if (code !== 0) throw new Error(`${command}: exit ${code}\n${stdout}${stderr}`)
-    return stdout
-  }
+  const asRoot = rootOf(machine)
   await asRoot(prepare)
   const host = await ssh(machine.alias, { configFile: machine.sshConfigFile }).open({
     signal: new AbortController().signal,
