@@ -1,5 +1,5 @@
 /** What a project is made of, and the rules for its options. */
-import type { Transport } from '../host/host.ts'
+import { isTransport, type Transport } from '../host/host.ts'
 import {
   either,
   expecting,
@@ -108,10 +108,7 @@ export type AnyDefinition = ProjectDefinition<
 
 export const OPTIONS: Fields<AnyDefinition> = {
   app: text,
-  host: thing(
-    'a machine, such as `ssh("deploy@web-1")` or `local()`',
-    value => typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function',
-  ),
+  host: thing('a machine, such as `ssh("deploy@web-1")` or `local()`', isTransport),
   build: pluginOf('build', '`docker()`, `command({ run })`, `tarball({ path })` or `git({ ref })`'),
   runtime: pluginOf('runtime', '`beam()`'),
   router: pluginOf('router', '`nginx({ site })`'),

@@ -1,6 +1,6 @@
 /** The options of all routers for a router on a host of its own, such as a load balancer. */
 import { isIP } from 'node:net'
-import type { Transport } from '../../host/host.ts'
+import { isTransport, type Transport } from '../../host/host.ts'
 import { runnerFaults } from '../../runner/faults.ts'
 import { type Fields, optional, thing } from '../../runner/taskfile/shape.ts'
 import type { RouterPlace } from '../../slots/contracts.ts'
@@ -27,12 +27,7 @@ export interface PlaceOptions {
 const UPSTREAM = 'the IP address of the application\'s host, such as "10.0.0.5"'
 
 export const placeRules: Fields<PlaceOptions> = {
-  on: optional(
-    thing<Transport>(
-      'a machine, such as `ssh("deploy@lb-1")`',
-      value => typeof value === 'object' && value !== null && 'open' in value && typeof value.open === 'function',
-    ),
-  ),
+  on: optional(thing<Transport>('a machine, such as `ssh("deploy@lb-1")`', isTransport)),
   upstream: optional(thing<string>(UPSTREAM, value => typeof value === 'string' && isIP(value) > 0)),
 }
 

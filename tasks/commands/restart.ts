@@ -31,8 +31,7 @@ export const restart = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
       return { release, releaseSource: releaseOnHost(host.name, release, revision), replaced }
     },
   })
-  const steps = startOnHost(deps, found, takeLock, detectLive)
-  const [, , , , checked] = steps
+  const { steps, checked } = startOnHost(deps, found, takeLock, detectLive)
   const planned = announcing(
     'restart',
     deps.task('Plan the switch', {

@@ -34,8 +34,7 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
       return { release, releaseSource, runsIn }
     },
   })
-  const steps = startOnHost(deps, found, takeLock, detectLive, unlessItRuns)
-  const [, , , , checked] = steps
+  const { steps, checked } = startOnHost(deps, found, takeLock, detectLive, unlessItRuns)
   const planned = announcing(
     'rollback',
     deps.task('Check that the slot is fit for traffic', {

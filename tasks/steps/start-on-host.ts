@@ -10,8 +10,8 @@ import { makeWay } from './stop-idle.ts'
 import type { TakeLock } from './take-lock.ts'
 
 /**
- * The steps that start a release of the host in the idle slot, under the lock: as in a deploy, but they remove no old releases. The last one returns the
- * record of the healthy slot.
+ * The steps that start a release of the host in the idle slot, under the lock: as in a deploy, but they remove no old releases. `checked`, the last one,
+ * returns the record of the healthy slot.
  *
  * @param adapt changes each step before the next one is made, which needs it
  */
@@ -22,10 +22,11 @@ export function startOnHost<S extends string>(
   detectLive: DetectLive<S>,
   adapt: <T extends AnyTask>(step: T) => T = step => step,
 ) {
-  const checked = adapt(preflightOnHost(deps, supply))
+  const fit = adapt(preflightOnHost(deps, supply))
   const prepared = adapt(prepareRelease(deps, supply, takeLock, detectLive))
   const freed = adapt(makeWay(deps, supply, takeLock, detectLive, prepared))
   const options = { title: 'Start the release in the idle slot', prunes: false }
   const started = adapt(startIdle(deps, supply, freed, options))
-  return [checked, prepared, freed, started, adapt(checkIdle(deps, detectLive, started))] as const
+  const checked = adapt(checkIdle(deps, detectLive, started))
+  return { steps: [fit, prepared, freed, started, checked] as const, checked }
 }
