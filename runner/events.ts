@@ -26,24 +26,30 @@ export interface Timing {
   readonly traffic?: Traffic
 }
 
+/** Where it happened, if the step ran on several hosts. */
+interface OnHost {
+  readonly host?: string
+}
+
 export type RunEvent =
   | { readonly type: 'start'; readonly step: string; readonly title: string }
   /** `step` is empty for output outside of steps. */
-  | { readonly type: 'output'; readonly step: string; readonly line: string }
+  | ({ readonly type: 'output'; readonly step: string; readonly line: string } & OnHost)
   /** A line of the result, of a step that streams. */
-  | {
+  | ({
       readonly type: 'print'
       readonly step: string
       readonly line: string
       readonly label?: string
       readonly to?: 'stdout' | 'stderr'
       readonly data?: unknown
-    }
-  | { readonly type: 'note'; readonly step: string; readonly note: string }
+    } & OnHost)
+  /** The last one of a step that ran on several hosts has no `host`, and is for all of them. */
+  | ({ readonly type: 'note'; readonly step: string; readonly note: string } & OnHost)
   /** A step ended. `note` is its last remark. */
   | ({ readonly type: 'end'; readonly ok: boolean; readonly note?: string } & Timing)
   /** `during`: whether the run, an undo step or closing a scope failed. */
-  | ({ readonly type: 'error'; readonly step?: string; readonly during: 'run' | 'undo' | 'close' } & Report)
+  | ({ readonly type: 'error'; readonly step?: string; readonly during: 'run' | 'undo' | 'close' } & OnHost & Report)
   | {
       readonly type: 'undo'
       readonly step: string
@@ -57,7 +63,7 @@ export type RunEvent =
   | { readonly type: 'stuck'; readonly step: string; readonly title: string; readonly ms: number }
   /** The second Ctrl-C: the program ends now. `left`: the titles of the steps that were not undone, newest first. */
   | { readonly type: 'abandon'; readonly signal: string; readonly left: readonly string[] }
-  | { readonly type: 'show'; readonly text: string; readonly data?: unknown }
+  | ({ readonly type: 'show'; readonly text: string; readonly data?: unknown } & OnHost)
   /** The last event. `data`: that of the last `show` that had some. `left`: the titles of steps whose undo failed. */
   | {
       readonly type: 'result'

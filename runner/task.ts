@@ -97,10 +97,32 @@ export interface Arg<T = unknown> {
   optional(): Arg<T | undefined>
 }
 
-/** The open resources of one run, such as the connection to a host. */
+/** The hosts of a run, seen from a step that runs on each of them at the same time. */
+export interface Fleet {
+  /** The names of all hosts that the step runs on, in the order of the Taskfile. */
+  readonly hosts: readonly string[]
+  /** The one that it runs on here. */
+  readonly host: string
+  /** Whether that is the first of them. */
+  readonly first: boolean
+  /**
+   * Waits until the step has come to this point on each host where it has not ended; resolves to what each of them has passed, in the order of `hosts`.
+   * Rejects if the step fails on one of them. With one host it resolves at once.
+   */
+  gather<T>(value: T): Promise<readonly Gathered<T>[]>
+}
+
+export interface Gathered<T> {
+  readonly host: string
+  readonly value: T
+}
+
+/** The open resources of one run, such as the connections to its hosts. */
 export interface OpenScope extends AsyncDisposable {
-  /** Returns what the scope adds to a step's context; called once a step. */
-  context(common: TaskContext): object
+  /** The names of its hosts, if it has several: each step then runs on all of them at the same time, except for a task that runs `once`. */
+  readonly hosts?: readonly string[]
+  /** Returns what the scope adds to a step's context; called once a step and host. */
+  context(common: TaskContext, fleet: Fleet): object
   /** Called once the steps of a run have ended, and were undone if one failed; not in a dry run. Resolves to warnings, and never rejects. */
   ended?(outcome: RunOutcome): Promise<readonly string[]>
   /** The traffic so far, also after it was closed; undefined or missing without a connection. */
@@ -198,6 +220,8 @@ export interface Task<In, Out> {
    */
   readonly streams: boolean
   readonly scope: Scope | undefined
+  /** Whether it runs once for all hosts: on the first of them. */
+  readonly once?: boolean
   /** Whether it uses the secrets of its scope, which are then read before the first step. */
   readonly secrets?: boolean
   /** Whether it changes its host; a destination that has to be confirmed asks first. A task that needs such a task needs not say it. */
@@ -249,6 +273,12 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
   readonly interactive?: Interactive
   readonly streams?: boolean
   /**
+   * Whether it runs once for all hosts of its project, on the first of them, instead of on each. What it returns is the same for all.
+   *
+   * @default false
+   */
+  readonly once?: boolean
+  /**
    * Whether it uses the variables of the application itself, with `variables` or `environment`: a password manager or a cloud is asked only by commands with
    * such a task.
    *
@@ -297,6 +327,7 @@ interface Definition
   readonly args: Readonly<Record<string, Arg>>
   readonly interactive: Interactive
   readonly streams: boolean
+  readonly once: boolean
   readonly secrets: boolean
   readonly changes: boolean | Function
   readonly when: Function
@@ -319,6 +350,7 @@ const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
   args: optional(record(thing<Arg>('an argument, such as `arg.text("...")`', isArg))),
   interactive: optional(either(flag, oneOf('if there is one'), "true, false or 'if there is one'")),
   streams: optional(flag),
+  once: optional(flag),
   secrets: optional(flag),
   changes: optional(either(flag, call<Function>('a function'), 'true, false or a function of the arguments')),
   when: optional(call('a function')),

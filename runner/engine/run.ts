@@ -12,9 +12,11 @@ import type { AnyTask } from '../task.ts'
 import { since } from '../traffic.ts'
 import { redactingEmitter } from './emit.ts'
 import { report, type Source } from './error-report.ts'
+import { fleetRun, isConsequence, type Results, resultsOf } from './fleet.ts'
+import { hostReports } from './host-reports.ts'
 import type { Plan, Step } from './plan.ts'
 import { scopesOf } from './scopes.ts'
-import { asking, confirming, createStepContext } from './step-context.ts'
+import { asking, confirming, createStepContext, type Lane } from './step-context.ts'
 
 export interface Run {
   readonly plan: Plan
@@ -70,8 +72,9 @@ export async function run(setting: Run): Promise<number> {
   // Each command adds a listener, and a step may run many at a time.
   setMaxListeners(0, forward.signal, back.signal, over.signal)
   const halted = deferred()
-  const results = new Map<AnyTask, object>()
-  const started: Step[] = []
+  const results = resultsOf()
+  /** Each with the hosts on which it has begun. */
+  const started = new Map<Step, (string | undefined)[]>()
   const undone: Step[] = []
   const left: Step[] = []
   const timings: Timing[] = []
@@ -84,6 +87,8 @@ export async function run(setting: Run): Promise<number> {
   let exit = 0
   let problem: { readonly code: string; readonly message: string } | undefined
   let data: unknown
+  /** By host, if each has its own. */
+  const dataOf: Record<string, unknown> = {}
 
   const confirm = confirming(renderer, redactor)
   const scopes = scopesOf({
@@ -97,11 +102,14 @@ export async function run(setting: Run): Promise<number> {
     confirm: confirm(forward.signal),
   })
   const emit = (event: RunEvent) => {
-    if (event.type === 'show' && event.data !== undefined) data = event.data
+    if (event.type === 'show' && event.data !== undefined) {
+      if (event.host !== undefined) dataOf[event.host] = event.data
+      else data = event.data
+    }
     emitRedacted(event)
   }
-  const contextFor = (step: Step, { signal }: AbortController) =>
-    createStepContext(step, signal, {
+  const contextFor = (step: Step, { signal }: AbortController, lane: Lane, emit: (event: RunEvent) => void) =>
+    createStepContext(step, signal, lane, {
       folder: source.folder,
       dryRun,
       redactor,
@@ -115,14 +123,14 @@ export async function run(setting: Run): Promise<number> {
       emit,
     })
 
-  const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step) => {
+  const fail = (error: unknown, during: 'run' | 'undo' | 'close', step?: Step, host?: string) => {
     const reported = report(error, source)
-    if (during === 'run') {
+    if (during === 'run' && !problem) {
       exit = reported.exitCode
       const message = redactor.text(setting.names?.(reported.message) ?? reported.message)
       problem = { code: reported.code, message }
     }
-    emit({ type: 'error', during, ...(step && { step: step.name }), ...reported })
+    emit({ type: 'error', during, ...(step && { step: step.name }), ...(host !== undefined && { host }), ...reported })
   }
   const stop = (error: unknown) => {
     halt = { error }
@@ -135,7 +143,7 @@ export async function run(setting: Run): Promise<number> {
       // A program that has the terminal handles Ctrl-C itself.
       if (phase === 'run' && signal === 'SIGINT' && current?.interactive) return
       if (interrupted) {
-        const pending = started.toReversed().filter(step => step.task.undo && !undone.includes(step))
+        const pending = [...started.keys()].toReversed().filter(step => step.task.undo && !undone.includes(step))
         emit({ type: 'abandon', signal, left: pending.map(({ title }) => title) })
         forward.abort()
         back.abort()
@@ -157,6 +165,14 @@ export async function run(setting: Run): Promise<number> {
     hooks.onLine(line => emit({ type: 'output', step: current?.name ?? '', line })),
   ]
 
+  /** Where a step runs: on each host of its scope, or once. */
+  const lanesOf = async ({ task, interactive }: Step) => {
+    // An error of opening is reported with the context of the step.
+    const opened = task.scope && (await scopes.open(task.scope).catch(() => undefined))
+    const { hosts = [] } = opened ?? {}
+    return lanesOn(hosts.length > 1 && !task.once && !interactive ? hosts : [undefined], hosts[0])
+  }
+
   const perform = async (step: Step): Promise<boolean> => {
     const start = performance.now()
     const before = scopes.traffic()
@@ -164,32 +180,42 @@ export async function run(setting: Run): Promise<number> {
     current = step
     if (step.interactive) await renderer.leave()
     emit({ type: 'start', ...base })
-    const ended = contextFor(step, forward)
-      .then(({ context, shell }) => {
-        forward.signal.throwIfAborted()
-        started.push(step)
-        return shell.inside(() => step.task.run?.(context))
-      })
-      .then(
-        value => ({ value }),
-        (error: unknown) => ({ error, value: undefined }),
-      )
-    let outcome = await Promise.race([ended, halted.promise])
-    // Ctrl-C may end the command that the step awaits one tick before our signal handler runs.
-    if (outcome && 'error' in outcome) await nextTurn()
-    outcome ??= await withTimeout(patience, ended)
+    const lanes = (await Promise.race([lanesOf(step), halted.promise])) ?? lanesOn([undefined])
+    const reports = hostReports(step.name, lanes, emit)
+    const begun: (string | undefined)[] = []
+    const onLane = async (lane: EndingLane): Promise<Outcome> => {
+      const ended = contextFor(step, forward, lane, reports.emit)
+        .then(({ context, shell }) => {
+          forward.signal.throwIfAborted()
+          begun.push(lane.host)
+          started.set(step, begun)
+          return shell.inside(() => step.task.run?.(context))
+        })
+        .then(
+          value => ({ value }),
+          (error: unknown) => ({ error, value: undefined }),
+        )
+      let outcome: Outcome = (await Promise.race([ended, halted.promise])) ?? undefined
+      // Ctrl-C may end the command that the step awaits one tick before our signal handler runs.
+      if (outcome && 'error' in outcome) await nextTurn()
+      outcome ??= await withTimeout(patience, ended)
+      lane.ended(outcome === undefined || 'error' in outcome)
+      if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, lane.host, outcome.value)
+      return outcome
+    }
+    const outcomes = await Promise.all(lanes.map(async lane => ({ ...lane, outcome: await onLane(lane) })))
+    reports.end()
     const ms = Math.round(performance.now() - start)
-    if (!outcome) emit({ type: 'stuck', ...base, ms })
-    if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, outcome.value)
-    const problem = halt ?? (outcome && 'error' in outcome ? outcome : undefined)
+    if (outcomes.some(({ outcome }) => !outcome)) emit({ type: 'stuck', ...base, ms })
+    const problems = halt ? [{ ...halt, host: undefined }] : causesIn(outcomes)
     // Steps run one after the other, so the traffic is the step's own, or was started ahead for a later one.
     const traffic = since(scopes.traffic(), before)
     const timing: Timing = { ...base, ms, ...(traffic && { traffic }) }
     timings.push(timing)
-    emit({ type: 'end', ...timing, ok: !problem && programExit(step, results) === 0 })
-    if (problem) fail(problem.error, 'run', step)
+    emit({ type: 'end', ...timing, ok: problems.length === 0 && programExit(step, results) === 0 })
+    for (const { error, host } of problems) fail(error, 'run', step, host)
     current = undefined
-    return !problem
+    return problems.length === 0
   }
 
   const undo = async (step: Step): Promise<void> => {
@@ -199,18 +225,27 @@ export async function run(setting: Run): Promise<number> {
     current = step
     emit({ ...base, state: 'start' })
     starved = deferred()
-    try {
-      const undoing = contextFor(step, back).then(({ context, shell }) =>
-        shell.inside(() => step.task.undo?.({ ...context, ...results.get(step.task) })),
-      )
-      await Promise.race([undoing, starved.promise])
-      undone.push(step)
-      ended('done')
-    } catch (error) {
-      left.push(step)
-      ended('failed')
-      fail(error, 'undo', step)
+    const lanes = lanesOn(started.get(step) ?? [])
+    const reports = hostReports(step.name, lanes, emit)
+    const undoOn = async (lane: Lane) => {
+      const { context, shell } = await contextFor(step, back, lane, reports.emit)
+      await shell.inside(() => step.task.undo?.({ ...context, ...results.of(step.task, lane.host) }))
     }
+    const outcomes = await Promise.all(
+      lanes.map(lane =>
+        Promise.race([undoOn(lane), starved.promise]).then(
+          () => ({ ...lane, outcome: { value: undefined } }),
+          (error: unknown) => ({ ...lane, outcome: { error, value: undefined } }),
+        ),
+      ),
+    )
+    reports.end()
+    const problems = causesIn(outcomes)
+    const failed = problems.length > 0
+    if (failed) left.push({ ...step, title: onHosts(step.title, problems) })
+    else undone.push(step)
+    ended(failed ? 'failed' : 'done')
+    for (const { error, host } of problems) fail(error, 'undo', step, host)
   }
 
   const admitted = async (): Promise<boolean> => {
@@ -229,7 +264,7 @@ export async function run(setting: Run): Promise<number> {
   if (!ok && !dryRun) {
     phase = 'undo'
     forward.abort(halt?.error)
-    const steps = started.toReversed().filter(({ task }) => task.undo)
+    const steps = [...started.keys()].toReversed().filter(({ task }) => task.undo)
     if (steps.length > 0) await renderer.unwind(steps.map(({ name, title }) => ({ step: name, title })))
     for (const step of steps) await undo(step)
   }
@@ -244,6 +279,7 @@ export async function run(setting: Run): Promise<number> {
   over.abort()
 
   if (ok) exit = exitOf(plan, results)
+  if (Object.keys(dataOf).length > 0) data = { hosts: dataOf }
   const traffic = scopes.traffic()
   emit({
     type: 'result',
@@ -265,9 +301,42 @@ export async function run(setting: Run): Promise<number> {
 }
 
 /** The exit code of a last step that is interactive or streams becomes that of the run. */
-const exitOf = ({ steps }: Plan, results: ReadonlyMap<AnyTask, object>): number => programExit(steps.at(-1), results)
+const exitOf = ({ steps }: Plan, results: Results): number => programExit(steps.at(-1), results)
 
-function programExit(step: Step | undefined, results: ReadonlyMap<AnyTask, object>): number {
-  const result = step?.interactive || step?.task.streams ? results.get(step.task) : undefined
-  return result && 'exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : 0
+function programExit(step: Step | undefined, results: Results): number {
+  const all = step?.interactive || step?.task.streams ? results.all(step.task) : []
+  const codes = all.map(result => ('exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : 0))
+  return Math.max(0, ...codes)
+}
+
+/** How a step ended; undefined if it did not end in time. */
+type Outcome = { readonly value: unknown; readonly error?: unknown } | undefined
+
+interface EndingLane extends Lane {
+  ended(failed: boolean): void
+}
+
+/** @param only the name of the host for a step that runs once */
+function lanesOn(hosts: readonly (string | undefined)[], only = ''): readonly EndingLane[] {
+  const names = hosts.map(host => host ?? only)
+  const run = fleetRun(names)
+  return hosts.map((host, i) => {
+    const name = names[i] ?? ''
+    return { host, fleet: run.on(name), ended: failed => run.ended(name, failed) }
+  })
+}
+
+/** The errors of a step, without those that only follow from one on another host. */
+function causesIn(outcomes: readonly { readonly host: string | undefined; readonly outcome: Outcome }[]) {
+  const errors = outcomes.flatMap(({ host, outcome }) =>
+    outcome && 'error' in outcome ? [{ host, error: outcome.error }] : [],
+  )
+  const causes = errors.filter(({ error }) => !isConsequence(error))
+  return causes.length > 0 ? causes : errors
+}
+
+/** The title of a step, and the hosts that it could not be undone on. */
+function onHosts(title: string, problems: readonly { readonly host: string | undefined }[]): string {
+  const hosts = problems.flatMap(({ host }) => host ?? [])
+  return hosts.length === 0 ? title : `${title} (${hosts.join(', ')})`
 }

@@ -1,7 +1,8 @@
 /** Builds the context of a step: the common part, that of its scope, its arguments, and the results of the steps that it needs. */
 import type { Renderer, RunEvent } from '../events.ts'
 import type { Redactor } from '../secrets/redact.ts'
-import type { AnyTask, TaskContext } from '../task.ts'
+import type { Fleet, TaskContext } from '../task.ts'
+import type { Results } from './fleet.ts'
 import { type LocalShell, localShell } from './local-shell.ts'
 import type { Step } from './plan.ts'
 import type { Scopes } from './scopes.ts'
@@ -11,13 +12,23 @@ export interface StepContext {
   readonly shell: LocalShell
 }
 
+/** One of the runs of a step. */
+export interface Lane {
+  /** The host, if the step runs on several. */
+  readonly host: string | undefined
+  readonly fleet: Fleet
+}
+
+/** The events of a step that one of its runs emits. */
+type OfStep = Extract<RunEvent, { type: 'output' | 'print' | 'note' | 'show' }>
+
 export interface StepContextOptions {
   readonly folder: string
   readonly dryRun: boolean
   readonly redactor: Redactor
   readonly scopes: Scopes
   readonly values: Readonly<Record<string, unknown>>
-  readonly results: ReadonlyMap<AnyTask, object>
+  readonly results: Results
   /** Columns of the terminal; undefined without one. */
   readonly columns: number | undefined
   /** Aborted at the end of the run. */
@@ -41,13 +52,18 @@ export const asking =
   async (question: string): Promise<string | undefined> =>
     renderer.ask(redactor.text(question), signal)
 
-/** @param signal the signal of the step: undo steps have one of their own, because that of the run is aborted when they start */
+/**
+ * @param signal the signal of the step: undo steps have one of their own, because that of the run is aborted when they start
+ * @param lane where the step runs
+ */
 export async function createStepContext(
   step: Step,
   signal: AbortSignal,
+  lane: Lane,
   options: StepContextOptions,
 ): Promise<StepContext> {
-  const { folder, dryRun, redactor, over, emit } = options
+  const { folder, dryRun, redactor, over } = options
+  const emit = (event: OfStep) => options.emit({ ...event, ...(lane.host !== undefined && { host: lane.host }) })
   const log = (text: string) => {
     for (const line of redactor.text(text).split('\n')) emit({ type: 'output', step: step.name, line })
   }
@@ -68,13 +84,13 @@ export async function createStepContext(
     ask: options.ask(signal),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))
-  return { context: { ...common, ...opened?.context(common), ...inputsOf(step, options) }, shell }
+  return { context: { ...common, ...opened?.context(common, lane.fleet), ...inputsOf(step, lane, options) }, shell }
 }
 
 /** The arguments of a step and of everything that it needs, and the results of the latter. */
-function inputsOf({ task, reach }: Step, { values, results }: StepContextOptions): object {
+function inputsOf({ task, reach }: Step, { host }: Lane, { values, results }: StepContextOptions): object {
   const context: Record<string, unknown> = {}
   for (const { args } of reach) for (const name of Object.keys(args)) context[name] = values[name]
-  for (const need of reach) if (need !== task) Object.assign(context, results.get(need))
+  for (const need of reach) if (need !== task) Object.assign(context, results.of(need, host))
   return context
 }
