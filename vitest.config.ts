@@ -67,6 +67,17 @@ export default defineConfig({
           hookTimeout: 600_000,
         },
       },
+      // Applications on several hosts: `npm run test:fleet`.
+      {
+        resolve: { alias },
+        test: {
+          name: 'fleet',
+          include: ['test/fleet/**/*.test.ts'],
+          globalSetup: ['test/support/setup.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         resolve: { alias },
         test: {

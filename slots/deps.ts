@@ -1,5 +1,6 @@
 /** The dependencies of the functions in slots/. Each function picks those that it uses: `Pick<Deps, 'host' | 'layout'>`. */
 import type { Host } from '../host/host.ts'
+import type { Fleet } from '../runner/task.ts'
 import type { HostFacts, Provision, Router, Runtime, Slot } from './contracts.ts'
 import type { Layout } from './layout.ts'
 import type { Deploy, Health } from './model.ts'
@@ -8,6 +9,8 @@ import type { Slots } from './slot.ts'
 
 export interface Deps<S extends string = string> {
   readonly app: string
+  /** All hosts of this run. */
+  readonly fleet: Fleet
   /** The application's host. Queries of the router run on the balancer, if there is one. */
   readonly host: Host
   /** The host of the router, if that is another one. */

@@ -1,6 +1,6 @@
 /** Errors about slots, releases and which slot is live. */
 
-import { catalogue, fault } from '../runner/fault.ts'
+import { catalogue, type Fault, fault } from '../runner/fault.ts'
 import type { Release } from './contracts.ts'
 import { describeReadings } from './format.ts'
 import { describeAnswer, type FailedCheck, healthDetail, healthHint, healthMessage } from './health/format.ts'
@@ -18,6 +18,11 @@ const answered = (status: number) => (status === 0 ? 'no answer' : `status ${sta
 const errorLine = (output: string): string => {
   const lines = output.split('\n').filter(Boolean)
   return lines.find(line => /\[emerg\]|error/i.test(line)) ?? lines.at(-1) ?? 'no reason given'
+}
+
+const columns = (rows: readonly (readonly [string, string])[]): string => {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 1
+  return rows.map(([name, text]) => `${name.padEnd(width)} ${text}`).join('\n')
 }
 
 export const slotFaults = catalogue({
@@ -138,7 +143,29 @@ export const slotFaults = catalogue({
         : router?.[1] === answer?.[1]
           ? 'Find out which is right with `npx task status` and the site itself; `npx task repair` updates the records to match the router. Nothing was changed.'
           : 'Run `npx task doctor` to find out why the site and the router disagree. Nothing was changed.',
-    detail: d => d.readings.map(([source, slot]) => `${source.padEnd(14)} ${slot}`).join('\n'),
+    detail: d => columns(d.readings),
+  }),
+  FLEET_SPLIT: fault<{ serving: readonly (readonly [string, string])[] }>({
+    exitCode: 3,
+    message: d =>
+      `The hosts do not all serve the same release: ${d.serving.map(([host, what]) => `${host} ${what}`).join('; ')}.`,
+    hint: d =>
+      `Send all hosts to one slot with \`npx task promote ${d.serving.find(([, what]) => what !== 'no slot')?.[1].split(',')[0] ?? 'SLOT'}\`, or to the other one. \`npx task status\` shows both slots of each host. Nothing was changed.`,
+    detail: d => columns(d.serving),
+  }),
+  FLEET_INCOMPLETE: fault<{ absent: readonly { readonly host: string; readonly problem: Fault }[]; of: number }>({
+    exitCode: 3,
+    message: d =>
+      `${d.absent.length} of ${d.of} hosts could not be asked: ${d.absent.map(({ host }) => host).join(', ')}. ${d.absent[0]?.problem.message ?? ''}`,
+    hint: d => d.absent[0]?.problem.hint ?? '',
+    detail: d => columns(d.absent.map(({ host, problem }) => [host, problem.message])),
+  }),
+  FLEET_RELEASES_DIFFER: fault<{ slot: string; releases: readonly (readonly [string, string])[] }>({
+    exitCode: 3,
+    message: d =>
+      `${d.slot} does not have the same release on all hosts: ${d.releases.map(([host, name]) => `${host} ${name}`).join('; ')}.`,
+    hint: d => `Deploy to all hosts again, then promote ${d.slot}. Nothing was switched.`,
+    detail: d => columns(d.releases),
   }),
   LIVE_ILL: fault<{ slot: string; state: string; health: string; path: string }>({
     exitCode: 3,

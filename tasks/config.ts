@@ -15,7 +15,7 @@ import { healthOf } from '../slots/health/health.ts'
 import type { CreatedPlugins, Project } from './session.ts'
 
 export async function projectConfig<S extends string>(
-  { app, destination, host, layout, slots, build, runtime, router, health, probe }: Project<S>,
+  { app, destination, hosts, layout, slots, build, runtime, router, health, probe }: Project<S>,
   created: CreatedPlugins,
   env: readonly ReadSource[],
 ): Promise<ProjectConfig> {
@@ -26,7 +26,9 @@ export async function projectConfig<S extends string>(
   return {
     app,
     ...(destination !== undefined && { destination }),
-    host: { name: host.name, endpoint: (await host.endpoint?.()) ?? null },
+    hosts: await Promise.all(
+      hosts.map(async host => ({ name: host.name, endpoint: (await host.endpoint?.()) ?? null })),
+    ),
     ...(router.on && {
       balancer: {
         name: router.on.host.name,

@@ -48,6 +48,8 @@ export interface RunLock {
 export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   /** The argument that names a slot of this project. */
   readonly slot: Arg<Slot<S>>
+  /** Whether the project has several hosts. */
+  readonly several: boolean
   /** Whether the runtime prepares releases. */
   readonly prepares: boolean
   /** The timeout of a slot's drain, in milliseconds. */

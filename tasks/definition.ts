@@ -21,7 +21,19 @@ import type { Notifier } from '../slots/notify/notifier.ts'
 import { type ProbeSetting, probeRules } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotRules } from '../slots/slot.ts'
 
-export interface ProjectDefinition<
+/** The one machine of a project, or several. */
+type Machines =
+  | { readonly host: Transport; readonly hosts?: undefined }
+  | { readonly host?: undefined; readonly hosts: readonly Transport[] }
+
+export type ProjectDefinition<
+  S extends Record<string, SlotSpec>,
+  B extends Plugin<BuildSource>,
+  R extends Plugin<Router>,
+  U extends Plugin<Runtime>,
+> = ProjectOptions<S, B, R, U> & Machines
+
+interface ProjectOptions<
   S extends Record<string, SlotSpec>,
   B extends Plugin<BuildSource>,
   R extends Plugin<Router>,
@@ -30,7 +42,13 @@ export interface ProjectDefinition<
   /** The name of the application, used for its folder, its units and its site. */
   readonly app: string
   /** The machine that it runs on. @example ssh('deploy@web-1') */
-  readonly host: Transport
+  readonly host?: Transport | undefined
+  /**
+   * The machines that it runs on, in place of `host`. Each has all of the application, with both slots, and they switch together or not at all.
+   *
+   * @example [ssh('deploy@web-1'), ssh('deploy@web-2')]
+   */
+  readonly hosts?: readonly Transport[] | undefined
   readonly build: B
   readonly runtime: U
   readonly router: R
@@ -99,16 +117,19 @@ const environment: Rule<EnvironmentEntry | readonly EnvironmentEntry[]> = expect
 })
 
 /** The definition of any project, or of one of its destinations. */
-export type AnyDefinition = ProjectDefinition<
+export type AnyDefinition = ProjectOptions<
   Record<string, SlotSpec>,
   Plugin<BuildSource>,
   Plugin<Router>,
   Plugin<Runtime>
 >
 
+const machine = thing<Transport>('a machine, such as `ssh("deploy@web-1")` or `local()`', isTransport)
+
 export const OPTIONS: Fields<AnyDefinition> = {
   app: text,
-  host: thing('a machine, such as `ssh("deploy@web-1")` or `local()`', isTransport),
+  host: optional(machine),
+  hosts: optional(list(machine)),
   build: pluginOf('build', '`docker()`, `command({ run })`, `tarball({ path })` or `git({ ref })`'),
   runtime: pluginOf('runtime', '`beam()`'),
   router: pluginOf('router', '`nginx({ site })`'),
@@ -124,7 +145,23 @@ export const OPTIONS: Fields<AnyDefinition> = {
 const complete = fields<AnyDefinition>(OPTIONS)
 export const RULES: typeof complete = {
   ...complete,
-  check: value => complete.check(value) ?? unfit(value as AnyDefinition),
+  check: value => complete.check(value) ?? homeless(value as AnyDefinition) ?? unfit(value as AnyDefinition),
+}
+
+/** The machines of a project, in the order of the Taskfile. */
+export const hostsOf = ({ host, hosts }: Pick<AnyDefinition, 'host' | 'hosts'>): readonly Transport[] =>
+  hosts ?? (host ? [host] : [])
+
+/** The problem with the machines: there has to be one, and none twice. */
+function homeless({ host, hosts }: AnyDefinition): Wrong | undefined {
+  if (host && hosts) return { path: ['hosts'], got: 'given beside `host`', expected: 'the only one of the two' }
+  if (!hosts) return host ? undefined : machine.check(undefined)
+  const names = hosts.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined)
+    return { path: ['hosts'], got: `a list with ${twice} twice`, expected: 'a list of different machines' }
+  if (hosts.length === 0) return { path: ['hosts'], got: 'an empty list', expected: 'a list with at least one machine' }
+  return undefined
 }
 
 /** The problem with a router that the runtime cannot work with. */

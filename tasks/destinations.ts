@@ -14,7 +14,7 @@ import {
 } from '../runner/taskfile/shape.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { validateName } from '../slots/names.ts'
-import { type AnyDefinition, OPTIONS, RULES } from './definition.ts'
+import { type AnyDefinition, hostsOf, OPTIONS, RULES } from './definition.ts'
 
 /** What differs in a destination. Each option replaces the whole one of the project. */
 export interface DestinationOptions extends Partial<AnyDefinition> {
@@ -27,6 +27,8 @@ export interface DestinationOptions extends Partial<AnyDefinition> {
 }
 
 type Needed = 'app' | 'host' | 'build' | 'runtime' | 'router' | 'slots'
+/** `host` is not needed beside `hosts`. */
+type HostIf<K> = 'hosts' extends K ? 'host' : never
 type Without<T, K extends PropertyKey> = { readonly [P in Exclude<keyof T, K>]: never }
 
 /** Each destination must have what the shared options `C` lack. */
@@ -38,7 +40,7 @@ export type Destinations<C, D> = {
    */
   readonly destinations: {
     readonly [N in keyof D]: D[N] &
-      Pick<AnyDefinition, Exclude<Needed, keyof C | keyof D[N]>> &
+      Required<Pick<AnyDefinition, Exclude<Needed, keyof C | keyof D[N] | HostIf<keyof C | keyof D[N]>>>> &
       Without<D[N], keyof AnyDefinition | 'confirm'>
   }
   /**
@@ -131,7 +133,7 @@ function resolveDestination(
   const confirm = destinations[name ?? '']?.confirm ?? name === 'production'
   return {
     definition,
-    destination: { names, name, confirm, host: definition.host.name },
+    destination: { names, name, confirm, host: namesOf(definition).join(', ') },
     otherEnvironments: [...definitions.values()].flatMap(other => (other === definition ? [] : [other.env])),
   }
 }
@@ -144,10 +146,11 @@ function assertApart(definitions: ReadonlyMap<string, AnyDefinition>): void {
   const all = [...definitions]
   for (const [i, [second, b]] of all.entries())
     for (const [first, a] of all.slice(0, i)) {
-      if (machine(a) !== machine(b)) continue
+      const host = machines(a).find(name => machines(b).includes(name))
+      if (host === undefined) continue
       const names = [first, second] as const
       const clash = (what: string, hint: string) => {
-        throw Object.assign(slotFaults.DESTINATIONS_CLASH({ names, host: a.host.name, what, hint }), {
+        throw Object.assign(slotFaults.DESTINATIONS_CLASH({ names, host, what, hint }), {
           field: ['destinations', second],
         })
       }
@@ -159,6 +162,7 @@ function assertApart(definitions: ReadonlyMap<string, AnyDefinition>): void {
 }
 
 /** By name: two names of one machine are found by its lock, which keeps the destination. */
-const machine = ({ host }: AnyDefinition) => host.name.replace(/^.*@/, '')
+const machines = (definition: AnyDefinition) => namesOf(definition).map(name => name.replace(/^.*@/, ''))
+const namesOf = (definition: AnyDefinition) => hostsOf(definition).map(({ name }) => name)
 const rootOf = ({ app, root = `/srv/${app}` }: AnyDefinition) => root
 const ports = ({ slots }: AnyDefinition) => Object.values(slots).map(({ port }) => port)

@@ -23,7 +23,7 @@ import { probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotsOf } from '../slots/slot.ts'
 import { projectConfig } from './config.ts'
 import type { Context } from './context.ts'
-import type { AnyDefinition, EnvironmentEntry, ProjectDefinition } from './definition.ts'
+import { type AnyDefinition, type EnvironmentEntry, hostsOf, type ProjectDefinition } from './definition.ts'
 import { type DestinationOptions, type Destinations, type OptionOf, type Resolved, resolved } from './destinations.ts'
 import { eventOf } from './notification.ts'
 import { openSession, type Project } from './session.ts'
@@ -71,7 +71,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const app = validateName('app', definition.app)
   const folders = layout(validateName('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
   const { on } = definition.router
-  if (on?.host.name === definition.host.name) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })
+  const hosts = hostsOf(definition)
+  if (on && hosts.some(({ name }) => name === on.host.name)) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })
   const slots = slotsOf<Name>(definition.slots as Record<Name, SlotSpec>, on?.upstream)
   const slot = arg.from('slot', slots.names, name => slots.get(name))
 
@@ -81,6 +82,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const project: Project<Name> = {
     ...definition,
     app,
+    hosts,
     layout: folders,
     slots,
     probe,
@@ -95,7 +97,13 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
 
   const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
   const prepares = definition.runtime.prepares === true
-  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain, prepares })
+  const tasks = standardTasks<Name>({
+    ...definer<Context<Name>>(scope),
+    slot,
+    drain,
+    prepares,
+    several: hosts.length > 1,
+  })
   return { ...own, slot, tasks }
 }
 
@@ -106,8 +114,11 @@ function scopeOf<S extends string>(
   others: readonly (readonly EnvironmentSource[])[],
   tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'remove', AnyTask>>,
 ): Scope {
-  const { app, host, layout, slots, build, runtime, router } = project
-  const hosts = [host.name, ...(router.on ? [router.on.host.name, router.on.upstream] : [])]
+  const { app, layout, slots, build, runtime, router } = project
+  const hosts = [
+    ...project.hosts.map(({ name }) => name),
+    ...(router.on ? [router.on.host.name, router.on.upstream] : []),
+  ]
   const known = [app, layout.root, ...hosts.flatMap(name => [name, name.replace(/^.*@/, '')]), ...slots.names]
   const visible = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])
   const secrets = (read: readonly ReadSource[]) => {

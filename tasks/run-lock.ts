@@ -16,8 +16,8 @@ interface Lockable {
 }
 
 /**
- * @param machines in the order in which their locks are taken, the same in all runs: the application's host first. So a run that has lost its connection
- *   there keeps the balancer's lock, and can restore the route, because no other run gets past the first lock before it has the second.
+ * @param machines in the order of their locks, the same in all runs. The first lock is taken before the others, which are taken side by side: no other run
+ *   gets past the first one before it has all. So a run that has lost its connection there keeps the other locks, and can restore the route.
  */
 export function runLock(
   machines: readonly Lockable[],
@@ -26,7 +26,7 @@ export function runLock(
 ) {
   let taking: Promise<readonly (Lock | undefined)[]> | undefined
   let taken: readonly (Lock | undefined)[] = []
-  let early: Promise<Readings> | undefined
+  const early = new Map<string, Promise<Readings>>()
   /** A run that has lost one of its locks writes nowhere, except to undo. */
   const checkAll = () => {
     for (const lock of taken) lock?.check()
@@ -44,60 +44,66 @@ export function runLock(
       ...fence,
       script() {
         // A write makes the early readings stale.
-        early = undefined
+        early.delete(name)
         return fence.script()
       },
     }
   })
 
-  async function takeAll(hosts: readonly (Host | undefined)[], wait: LockWait): Promise<readonly (Lock | undefined)[]> {
+  const readUnderLock = ({ name, layout }: Lockable, { host, reading }: Held) => {
+    if (!reading) return
+    const batch = host.pipeline()
+    batch.push(perform(underLock(layout, deploy)))
+    early.set(name, batch.add(reading))
+    void batch.run()
+  }
+
+  async function takeAll(held: readonly (Held | undefined)[], wait: LockWait): Promise<readonly (Lock | undefined)[]> {
     const began = Date.now()
-    const locks: (Lock | undefined)[] = []
-    try {
-      for (const [i, { layout }] of machines.entries()) {
-        const host = hosts[i]
-        const left = i === 0 ? wait : { ...wait, wait: Math.max(0, wait.wait - (Date.now() - began)) }
-        locks[i] = host && (await takeLock(host, layout, deploy, command, left))
-      }
-      return locks
-    } catch (error) {
-      await Promise.all(locks.map(lock => lock?.[Symbol.asyncDispose]()))
-      throw error
+    const takeOne = async (machine: Lockable, i: number): Promise<Lock | undefined> => {
+      const one = held[i]
+      if (!one) return undefined
+      const left = i === 0 ? wait : { ...wait, wait: Math.max(0, wait.wait - (Date.now() - began)) }
+      const lock = takeLock(one.host, machine.layout, deploy, command, left)
+      if (wait.wait === 0) readUnderLock(machine, one)
+      return lock
     }
+    const [first, ...others] = machines
+    const locks = first ? [await takeOne(first, 0)] : []
+    const rest = await Promise.allSettled(others.map((machine, i) => takeOne(machine, i + 1)))
+    locks.push(...rest.map(result => (result.status === 'fulfilled' ? result.value : undefined)))
+    const failed = rest.find(result => result.status === 'rejected')
+    if (!failed) return locks
+    await Promise.all(locks.map(lock => lock?.[Symbol.asyncDispose]()))
+    throw failed.reason
   }
 
   return {
     /** In the order of the machines. */
     guards,
-    /**
-     * Takes the locks of these hosts, in the order of the machines; undefined for one without a lock. With one machine it sends the readings in the same
-     * batch, so that they cost no extra round trip.
-     */
-    async take(
-      hosts: readonly (Host | undefined)[],
-      reading: AnyQuery<Readings>,
-      wait: LockWait = { wait: 0 },
-    ): Promise<void> {
-      const first = taking === undefined
-      taking ??= takeAll(hosts, wait)
-      const [host, ...others] = hosts
-      const [machine] = machines
-      if (first && wait.wait === 0 && host && machine && others.length === 0) {
-        const batch = host.pipeline()
-        batch.push(perform(underLock(machine.layout, deploy)))
-        early = batch.add(reading)
-        void batch.run()
-      }
+    /** Takes the locks of these machines, in their order; undefined for one without a lock. */
+    async take(held: readonly (Held | undefined)[], wait: LockWait = { wait: 0 }): Promise<void> {
+      taking ??= takeAll(held, wait)
       taken = await taking
     },
-    /** The readings made under the lock. Undefined on a second call, if the lock was not ours in time, or if anything was written since. */
-    async prefetched(): Promise<Readings | undefined> {
-      const reading = early
-      early = undefined
+    /**
+     * The readings of a machine that were made under the lock. Undefined on a second call, if the lock was not ours in time, or if anything was written
+     * there since.
+     */
+    async prefetched(name: string): Promise<Readings | undefined> {
+      const reading = early.get(name)
+      early.delete(name)
       return reading?.catch((error: unknown) => {
         if (!isSkipped(error)) throw error
         return undefined
       })
     },
   }
+}
+
+/** A machine whose lock is taken. */
+interface Held {
+  readonly host: Host
+  /** Is read in the same batch, so that it costs no extra round trip; only without a wait. */
+  readonly reading?: AnyQuery<Readings> | undefined
 }

@@ -1,8 +1,10 @@
 /** A run on a project's machines: one connection and one lock each, and the context of each step. */
 import { dryHost } from '../host/dry-run.ts'
 import type { Host, Transport } from '../host/host.ts'
+import type { AnyQuery } from '../host/query.ts'
 import { hostWith } from '../host/several.ts'
-import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import type { Fleet, OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import { sumOf } from '../runner/traffic.ts'
 import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
@@ -18,7 +20,7 @@ import { BALANCER, type Balancer, onMachine, routerLayout } from '../slots/place
 import type { Probing } from '../slots/promote/probe.ts'
 import { assertSetUp } from '../slots/setup/owner.ts'
 import type { Slots } from '../slots/slot.ts'
-import { readings } from '../slots/state/readings.ts'
+import { type Readings, readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
 import { notificationOf } from './notification.ts'
@@ -30,7 +32,8 @@ export interface Project<S extends string> {
   readonly app: string
   /** Where to, if the project has destinations. */
   readonly destination: string | undefined
-  readonly host: Transport
+  /** At least one. */
+  readonly hosts: readonly Transport[]
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly build: Plugin<BuildSource>
@@ -66,36 +69,40 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const ofRouter = routerLayout(layout)
   const deploy = { ...newDeploy(whoami(process.env)), ...(destination !== undefined && { destination }) }
   const machines = [
-    { name: project.host.name, layout, transport: project.host },
+    ...project.hosts.map(host => ({ name: host.name, layout, transport: host })),
     ...(routing.on ? [{ name: routing.on.host.name, layout: ofRouter, transport: routing.on.host }] : []),
   ]
   const lock = runLock(machines, deploy, run)
-  const [opened, balancing] = await Promise.all(machines.map((machine, i) => open(machine, i)))
-  if (!opened) throw new TypeError('a project has a host')
-  const all = [opened, ...(balancing ? [balancing] : [])]
+  const all = await Promise.all(machines.map((machine, i) => open(machine, i)))
+  const members = all.slice(0, project.hosts.length)
+  const balancing = all[members.length]
   // A hook may still refuse the run before anything is contacted.
   if (run.uploads && !beginsWithHook(run.tasks)) for (const { host } of all) host.connect?.()
 
-  async function open({ transport: ofTaskfile }: (typeof machines)[number], i: number) {
+  async function open({ name, transport: ofTaskfile }: (typeof machines)[number], i: number) {
     const transport = run.login === undefined ? ofTaskfile : ofTaskfile.as?.(run.login)
     if (!transport) throw slotFaults.LOGIN_IMPOSSIBLE({ host: ofTaskfile.name })
     const guard = lock.guards[i]
     const setting = { ...run, ...(guard && { guard }) }
     const taskfileUser = async () => (transport === ofTaskfile ? undefined : (await ofTaskfile.open(setting)).account())
-    return { host: await transport.open(setting), taskfileUser }
+    return { name, host: await transport.open(setting), taskfileUser }
   }
 
   /** Several machines are one host for the steps: a query of the router runs where that stands. */
   const joined = (main: Host, other: Host | undefined) =>
     other ? hostWith(main, { [BALANCER]: other }, run.signal) : main
-  const real = joined(opened.host, balancing?.host)
   const { id, by } = deploy
-  let facts: RunFacts = { app, host: project.host.name, destination, command: run.command, deploy: id, by }
+  const host = project.hosts.map(({ name }) => name).join(', ')
+  let facts: RunFacts = { app, host, destination, command: run.command, deploy: id, by }
+  /** What is read of each host while its lock is taken. */
+  const readingOf = new Map<string, AnyQuery<Readings>>()
 
-  const context = (task: TaskContext): Context<S> => {
+  const context = (task: TaskContext, fleet: Fleet): Context<S> => {
+    const member = members.find(({ name }) => name === fleet.host) ?? members[0]
+    if (!member) throw new TypeError('a project has a host')
     const ofStep = (host: Host) => (task.dryRun ? dryHost(host, task.log) : loggingCopies(host, task.log))
     const balancerHost = balancing && ofStep(balancing.host)
-    const host = joined(ofStep(opened.host), balancerHost)
+    const host = joined(ofStep(member.host), balancerHost)
     const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
     // Else the release would start unprepared.
@@ -115,11 +122,14 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
         taskfileUser: balancing.taskfileUser,
       }
     const reading = readings({ layout, slots, router })
+    // With a balancer they would be two batches.
+    if (!balancing) readingOf.set(member.name, reading)
     const variables = (slot: Slot) => ({ ...run.environment(), ...runtime.environment(slot), ...slot.env })
     return {
       app,
       destination: project.destination,
       folder: run.folder,
+      fleet,
       host,
       balancer,
       layout,
@@ -131,42 +141,61 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       deploy,
       lock: {
         async take(wait, only) {
+          // The locks of all hosts are taken at once, with what is read of each of them.
+          const asked = await fleet.gather(only)
           if (task.dryRun) return
-          const hosts = all.map(({ host }) => (only?.includes(host.name) === false ? undefined : host))
-          await lock.take(hosts, reading, wait)
+          const wanted = asked.some(({ value }) => !value) ? undefined : asked.flatMap(({ value = [] }) => value)
+          const held = all.map(({ name, host }) =>
+            wanted?.includes(host.name) === false ? undefined : { host, reading: readingOf.get(name) },
+          )
+          await lock.take(held, wait)
         },
       },
-      taskfileUser: opened.taskfileUser,
+      taskfileUser: member.taskfileUser,
       facts: () => facts,
       tell(told) {
         facts = { ...facts, ...told }
       },
-      readings: async () => (await lock.prefetched()) ?? host.query(reading),
+      readings: async () => (await lock.prefetched(member.name)) ?? host.query(reading),
       variables,
       environment: (slot: Slot) => environmentFile(variables(slot)),
       config: () => run.config({ plugin, runtime, router }),
-      build: () => build(host, balancer, plugin),
+      build() {
+        building ??= build(balancer, plugin)
+        return building
+      },
       provisions: facts => [runtime.provision(facts), ...(balancer ? [] : [router.provision(facts)])],
     }
   }
 
-  /** A build for an upload is aborted if the host turns out to be closed. It does not begin before the balancer can be reached. */
-  const build = async (host: Host, balancer: Balancer | undefined, plugin: PluginContext): Promise<Artifact> => {
+  /** One build for all hosts: two of the same tree may differ. */
+  let building: Promise<Artifact> | undefined
+  /** A build for an upload is aborted if a host turns out to be closed. It does not begin before the balancer can be reached. */
+  const build = async (balancer: Balancer | undefined, plugin: PluginContext): Promise<Artifact> => {
     const create = (changes: Partial<PluginContext>) => project.build.create({ ...plugin, ...changes }).build()
     if (!run.uploads) return create({})
-    host.connect?.()
+    for (const { host } of all) host.connect?.()
     await balancer?.host.query(assertSetUp(balancer.layout))
-    return unlessClosed({ host, layout, signal: plugin.signal }, signal => create({ signal, $: plugin.$({ signal }) }))
+    const unlessAnyClosed = members.reduce<(signal: AbortSignal) => Promise<Artifact>>(
+      (work, { host }) =>
+        signal =>
+          unlessClosed({ host, layout, signal }, work),
+      signal => create({ signal, $: plugin.$({ signal }) }),
+    )
+    return unlessAnyClosed(plugin.signal)
   }
 
   return {
+    hosts: members.map(({ name }) => name),
     context,
     async ended(outcome) {
       const notification = run.event && notificationOf(run.event, facts, outcome)
       return notification ? notifyAll(notify, notification) : []
     },
-    traffic: () => real.traffic?.(),
+    traffic: () => sumOf(all.map(({ host }) => host.traffic?.())),
     // Closing the connections also releases the locks.
-    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map(({ host }) => host[Symbol.asyncDispose]()))
+    },
   }
 }

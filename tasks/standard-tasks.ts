@@ -44,6 +44,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
   const uploaded = unlessNamed(upload(deps, built))
   const supplied: Supply = deps.flow('Upload or find the release', [uploaded, found])
   const detected = detectLive(deps)
+  const detectedEach = detectLive(deps, { split: true })
   const stopped = stopIdle(deps, locked, detected)
   const prepared = prepareRelease(deps, supplied, locked, detected)
   const freed = makeWay(deps, supplied, locked, detected, prepared)
@@ -69,7 +70,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
       startIdle: started,
       checkIdle: checkIdle(deps, detected, started),
     }),
-    promote: promote(deps, locked, detected),
+    promote: promote(deps, locked, detectedEach),
     rollback: rollback(deps, locked, detected),
     restart: restart(deps, locked, detected),
     repair: repair(deps, locked),

@@ -8,7 +8,6 @@ import type { Renderer, RunEvent, Timing } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
 import { deferred, withTimeout } from '../promises.ts'
 import type { Redactor } from '../secrets/redact.ts'
-import type { AnyTask } from '../task.ts'
 import { since } from '../traffic.ts'
 import { redactingEmitter } from './emit.ts'
 import { report, type Source } from './error-report.ts'
@@ -90,7 +89,8 @@ export async function run(setting: Run): Promise<number> {
   /** By host, if each has its own. */
   const dataOf: Record<string, unknown> = {}
 
-  const confirm = confirming(renderer, redactor)
+  const ask = asking(renderer, redactor)
+  const confirm = confirming(ask)
   const scopes = scopesOf({
     command: plan.command,
     signal: forward.signal,
@@ -119,7 +119,7 @@ export async function run(setting: Run): Promise<number> {
       columns: renderer.columns,
       over: over.signal,
       confirm,
-      ask: asking(renderer, redactor),
+      ask,
       emit,
     })
 
@@ -332,8 +332,15 @@ function causesIn(outcomes: readonly { readonly host: string | undefined; readon
     outcome && 'error' in outcome ? [{ host, error: outcome.error }] : [],
   )
   const causes = errors.filter(({ error }) => !isConsequence(error))
-  return causes.length > 0 ? causes : errors
+  const told = causes.length > 0 ? causes : errors
+  const [first] = told
+  // What the hosts have found out together is one error.
+  const together = told.length > 1 && told.every(({ error }) => sameText(error, first?.error))
+  return together ? [{ host: undefined, error: first?.error }] : told
 }
+
+const sameText = (a: unknown, b: unknown): boolean =>
+  a === b || (a instanceof Error && b instanceof Error && a.message === b.message)
 
 /** The title of a step, and the hosts that it could not be undone on. */
 function onHosts(title: string, problems: readonly { readonly host: string | undefined }[]): string {

@@ -38,19 +38,23 @@ export interface StepContextOptions {
   emit(event: RunEvent): void
 }
 
+/** Asks for a line of text; undefined without an interactive terminal. One question at a time, as several hosts may have some. */
+export function asking(renderer: Renderer, redactor: Redactor) {
+  let last: Promise<unknown> = Promise.resolve()
+  return (signal: AbortSignal) =>
+    async (question: string): Promise<string | undefined> => {
+      const answer = last.then(() => renderer.ask(redactor.text(question), signal))
+      last = answer.catch(() => undefined)
+      return answer
+    }
+}
+
 /** Asks for confirmation; false without an interactive terminal. */
 export const confirming =
-  (renderer: Renderer, redactor: Redactor) =>
+  (ask: ReturnType<typeof asking>) =>
   (signal: AbortSignal) =>
   async (question: string): Promise<boolean> =>
-    /^y(es)?$/i.test((await asking(renderer, redactor)(signal)(`${question} [y/N]`)) ?? '')
-
-/** Asks for a line of text; undefined without an interactive terminal. */
-export const asking =
-  (renderer: Renderer, redactor: Redactor) =>
-  (signal: AbortSignal) =>
-  async (question: string): Promise<string | undefined> =>
-    renderer.ask(redactor.text(question), signal)
+    /^y(es)?$/i.test((await ask(signal)(`${question} [y/N]`)) ?? '')
 
 /**
  * @param signal the signal of the step: undo steps have one of their own, because that of the run is aborted when they start
@@ -64,6 +68,7 @@ export async function createStepContext(
 ): Promise<StepContext> {
   const { folder, dryRun, redactor, over } = options
   const emit = (event: OfStep) => options.emit({ ...event, ...(lane.host !== undefined && { host: lane.host }) })
+  const of = (question: string) => (lane.host === undefined ? question : `${lane.host}: ${question}`)
   const log = (text: string) => {
     for (const line of redactor.text(text).split('\n')) emit({ type: 'output', step: step.name, line })
   }
@@ -80,8 +85,8 @@ export async function createStepContext(
     },
     print: (line, options) => emit({ type: 'print', step: step.name, line, ...options }),
     terminal: step.interactive,
-    confirm: options.confirm(signal),
-    ask: options.ask(signal),
+    confirm: question => options.confirm(signal)(of(question)),
+    ask: question => options.ask(signal)(of(question)),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))
   return { context: { ...common, ...opened?.context(common, lane.fleet), ...inputsOf(step, lane, options) }, shell }

@@ -8,7 +8,8 @@ type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
 /** The message, the details, and the hint. */
 export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
-  const prefix = { run: 'error', undo: 'error while undoing', close: 'error while closing' }[error.during]
+  const kind = { run: 'error', undo: 'error while undoing', close: 'error while closing' }[error.during]
+  const prefix = error.host === undefined ? kind : `${kind} on ${error.host}`
   const more = [...(error.detail?.split('\n') ?? []), ...(verbose ? (error.stack?.split('\n').slice(1) ?? []) : [])]
   return [
     `${prefix}: ${error.message} [${error.code}]`,
@@ -17,9 +18,19 @@ export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
   ]
 }
 
+/** A line of a step, after its host. */
+export const outputLine = ({ host, line }: Pick<Of<'output' | 'print'>, 'host' | 'line'>): string =>
+  host === undefined ? line : `${host} | ${line}`
+
+/** What stands before a line of the result: its host and its label; undefined if it has none. */
+export const labelOf = ({ host, label }: Pick<Of<'print'>, 'host' | 'label'>): string | undefined =>
+  host === undefined && label === undefined ? undefined : [host, label].filter(Boolean).join(' ')
+
 /** A line of the result, after its label. */
-export const printedLine = ({ label, line }: Pick<Of<'print'>, 'label' | 'line'>): string =>
-  label === undefined ? line : `${label} | ${line}`
+export function printedLine(event: Pick<Of<'print'>, 'host' | 'label' | 'line'>): string {
+  const label = labelOf(event)
+  return label === undefined ? event.line : `${label} | ${event.line}`
+}
 
 /** The last line of a run: its result. */
 export function resultLine({ ok, title, ms, dryRun, exitCode: exit }: Of<'result'>): string {

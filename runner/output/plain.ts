@@ -9,6 +9,7 @@ import {
   errorLines,
   interruptLine,
   leftLines,
+  outputLine,
   printedLine,
   resultLine,
   stuckLine,
@@ -41,8 +42,8 @@ export function plainRenderer(
         out(`> ${event.title}`)
         break
       case 'output':
-        if (options.verbose || event.step === '') out(`  | ${event.line}`)
-        else summary.output(event.step, event.line)
+        if (options.verbose || event.step === '') out(`  | ${outputLine(event)}`)
+        else summary.output(event)
         break
       case 'print':
         ;(event.to === 'stderr' ? err : out)(printedLine(event))

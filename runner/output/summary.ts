@@ -6,7 +6,7 @@ export interface Summary {
   readonly shown: string[]
   /** Printed on stderr after that. */
   readonly errors: string[]
-  output(step: string, line: string): void
+  output(event: Extract<RunEvent, { type: 'output' }>): void
   /** The last lines of the step that failed; empty if the error contains them itself. */
   tailOf(error: Extract<RunEvent, { type: 'error' }>): readonly string[]
   /** Drops all lines, because the undo of a step starts without output. */
@@ -15,14 +15,19 @@ export interface Summary {
 
 const TAIL = 20
 
+const keyOf = (step: string, host = '') => `${step} ${host}`
+
 export function createSummary(): Summary {
   const tails = new Map<string, string[]>()
   return {
     shown: [],
     errors: [],
-    output: (step, line) => void tails.set(step, [...(tails.get(step) ?? []), line].slice(-TAIL)),
-    tailOf({ code, step = '' }) {
-      const tail = code === 'COMMAND_FAILED' ? [] : (tails.get(step) ?? [])
+    output({ step, host, line }) {
+      const key = keyOf(step, host)
+      tails.set(key, [...(tails.get(key) ?? []), line].slice(-TAIL))
+    },
+    tailOf({ code, step = '', host }) {
+      const tail = code === 'COMMAND_FAILED' ? [] : (tails.get(keyOf(step, host)) ?? [])
       return tail.map(line => `  | ${line}`)
     },
     forget: () => tails.clear(),

@@ -19,6 +19,7 @@ import {
   errorLines,
   interruptLine,
   leftLines,
+  outputLine,
   printedLine,
   resultLine,
   stuckLine,
@@ -57,12 +58,12 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
   const handle = (event: RunEvent): void => {
     switch (event.type) {
       case 'output':
-        summary.output(event.step, event.line)
-        tree.output(event.step, event.line)
+        summary.output(event)
+        tree.output(event.step, outputLine(event))
         break
       case 'print':
         summary.shown.push(printedLine(event))
-        tree.output(event.step, event.line)
+        tree.output(event.step, outputLine(event))
         break
       case 'note':
         tree.note(event.step, event.note)

@@ -8,13 +8,13 @@ type Settings = Readonly<Record<string, unknown>>
 
 /** One section per part of the project, with its settings indented below it. */
 export function configTable(config: ProjectConfig, columns?: number): string {
-  const { app, destination, host, balancer, folders, shared, slots, health, probe, environment } = config
+  const { app, destination, hosts, balancer, folders, shared, slots, health, probe, environment } = config
   const { root, ...below } = folders
   const { path, ...check } = health
   const rows: readonly Row[] = [
     ['application', app],
     ...(destination === undefined ? [] : [['destination', destination] as const]),
-    ...section('host', host.name, rowsOf({ ...host.endpoint })),
+    ...hosts.flatMap(({ name, endpoint }) => section('host', name, rowsOf({ ...endpoint }))),
     ...(balancer
       ? section('balancer', balancer.name, rowsOf({ ...balancer.endpoint, upstream: balancer.upstream }))
       : []),

@@ -259,6 +259,8 @@ function responder(
 
 /** Running probes. The queries are for the pipeline of the switch. */
 export interface Prober extends AsyncDisposable {
+  /** Waits until the probes are running, or cannot run. */
+  ready(): Query<void>
   /** Waits until the probes are running, and records the time just before the switch. */
   beforeSwitch(): Query<void>
   /** Records the time just after the switch. */
@@ -280,6 +282,7 @@ export function startProbes(
   const spawned = host.spawn(here(probeLoop(path => router.curl?.(path) ?? [], setting, dir)))
   spawned.catch(() => undefined)
   return {
+    ready: () => perform(here(probing(dir))),
     beforeSwitch: () => perform(here(sh.lines(probing(dir), stamp(dir, 'asked')))),
     afterSwitch: () => perform(here(stamp(dir, 'returned'))),
     watched: () => perform(here(watched(dir, setting.watch ?? (router.dropsKeepAlive ? WATCH.reload : WATCH.link)))),

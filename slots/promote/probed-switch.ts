@@ -28,11 +28,12 @@ export interface ProbedSwitch {
   readonly measured: Measured | undefined
 }
 
-type ProbedSwitchDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'runtime' | 'health' | 'log'>
+type ProbedSwitchDeps = Pick<Deps, 'fleet' | 'host' | 'layout' | 'router' | 'runtime' | 'health' | 'log'>
 
 /**
- * Switches the traffic and runs `verification` while the site is probed, all in one round trip. Throws if the router's check fails, or a process does not
- * stop that must not run once the traffic has moved; after that, an error is returned as `problem`.
+ * Switches the traffic and runs `verification` while the site is probed, all in one round trip. With several hosts it takes two: all of them switch at one
+ * moment, once each is ready. Throws if the router's check fails, or a process does not stop that must not run once the traffic has moved, on any of the
+ * hosts; after that, an error is returned as `problem`.
  */
 export async function probedSwitch(
   deps: ProbedSwitchDeps,
@@ -40,7 +41,7 @@ export async function probedSwitch(
   probing: Probing | undefined,
   verification: Query<string>,
 ): Promise<ProbedSwitch> {
-  const { router, layout } = deps
+  const { router, layout, fleet } = deps
   // A host with the router alone has no slots.
   const parent = router.machine === undefined ? layout.slot(trafficSwitch.to.name).tmp : layout.router
   const dir = `${parent}/probes.${trafficSwitch.generation}`
@@ -58,26 +59,39 @@ export async function probedSwitch(
   const checked = batch.add(router.check(deps.health.path))
   const reached = assertReached(router, trafficSwitch.to).map(query => batch.add(query))
   const moves = movesBefore(deps.runtime, trafficSwitch).map(query => batch.add(query))
-  const beforeSwitch = prober && batch.add(prober.beforeSwitch())
-  const switched = batch.add(router.promote(trafficSwitch.to, trafficSwitch.generation))
-  const afterSwitch = prober && batch.add(prober.afterSwitch())
-  const verifying = batch.add(verification)
-  const watched = prober && batch.add(prober.watched())
-  // From here until the host answers, we cannot know whether the switch ran.
-  trafficSwitch.attempted = true
+  const together = fleet.hosts.length > 1
+  const ready = together && prober ? batch.add(prober.ready()) : undefined
+  const switching = together ? deps.host.pipeline() : batch
+  const beforeSwitch = prober && switching.add(prober.beforeSwitch())
+  const switched = switching.add(router.promote(trafficSwitch.to, trafficSwitch.generation))
+  const afterSwitch = prober && switching.add(prober.afterSwitch())
+  const verifying = switching.add(verification)
+  const watched = prober && switching.add(prober.watched())
+  const order = () => {
+    // From here until the host answers, we cannot know whether the switch ran.
+    trafficSwitch.attempted = true
+    void switching.run()
+  }
   trafficSwitch.moved = moves.length > 0
-  void batch.run()
+  if (together) void batch.run()
+  else order()
   let warnings: readonly Fault[]
   try {
     warnings = await checked
     await Promise.all(reached)
     await Promise.all(moves)
+    await ready
+    if (together) {
+      await fleet.gather(undefined)
+      order()
+    }
     await beforeSwitch
   } catch (error) {
     // An undo is unnecessary only if the switch was certainly skipped.
-    await switched.catch((reason: unknown) => {
-      if (isSkipped(reason)) trafficSwitch.attempted = false
-    })
+    if (trafficSwitch.attempted)
+      await switched.catch((reason: unknown) => {
+        if (isSkipped(reason)) trafficSwitch.attempted = false
+      })
     const moved = await Promise.allSettled(moves)
     trafficSwitch.moved = moved.some(result => result.status === 'fulfilled' || !isSkipped(result.reason))
     throw error

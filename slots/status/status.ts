@@ -5,6 +5,8 @@ import { table, wrapped } from '../../runner/output/table.ts'
 import { age } from '../../runner/units.ts'
 import type { Runtime, SiteMaintenance, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
+import type { Serving } from '../fleet/agreement.ts'
+import { describeReadings } from '../format.ts'
 import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
 import { connections } from '../lifecycle/connections.ts'
@@ -58,8 +60,14 @@ type StatusDeps<S extends string> = Pick<
   'balancer' | 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'
 > & { readonly destination?: string | undefined }
 
+interface Found {
+  readonly status: Status
+  /** What the host serves; undefined if that is not certain. */
+  readonly serving: Serving | undefined
+}
+
 /** Collects the status. Readings that disagree are part of the result, not an error. */
-export async function status<S extends string>(deps: StatusDeps<S>): Promise<Status> {
+export async function readStatus<S extends string>(deps: StatusDeps<S>): Promise<Found> {
   const { host, balancer, layout, router } = deps
   const [read, migration, closedBy, maintenance] = await host.all([
     readings(deps),
@@ -69,7 +77,7 @@ export async function status<S extends string>(deps: StatusDeps<S>): Promise<Sta
   ])
   const live = agree(read) ? (read.router.slot ?? null) : null
   const slots = await slotStatuses(deps, read.records)
-  return {
+  const status: Status = {
     host: host.name,
     ...(deps.destination !== undefined && { destination: deps.destination }),
     ...(balancer && { balancer: balancer.host.name }),
@@ -82,6 +90,8 @@ export async function status<S extends string>(deps: StatusDeps<S>): Promise<Sta
     maintenance: maintenance ?? null,
     preview: router.preview ?? null,
   }
+  const release = read.records.find(record => record?.slot === live)?.release
+  return { status, serving: agree(read) ? { slot: live ?? undefined, release } : undefined }
 }
 
 /** Inspects all slots in one round trip, then checks the health of the running ones. */
@@ -147,14 +157,39 @@ export function incompleteLive({ slots }: Status): { slot: string; failed: reado
 
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 
+/** The cells of a slot that tables of one and of several hosts have. */
+const cells = ({ slot, live, release, state, failed = [] }: SlotStatus): readonly string[] => [
+  slot,
+  live ? 'live' : '',
+  release ?? '-',
+  [state, ...failed.map(name => `${name} failed`)].join(', '),
+]
+const uptimeOf = ({ uptime }: SlotStatus): string => (uptime === null ? '-' : age(uptime))
+
+/** The row of a slot in a table of several hosts, after the name of the host. */
+export const slotCells = (slot: SlotStatus): readonly string[] => [
+  ...cells(slot),
+  uptimeOf(slot),
+  slot.health,
+  String(slot.connections),
+]
+
+/** What is unusual about a host, in sentences. */
+export function statusRemarks({ migration, agreed, readings, maintenance, host, closed }: Status): readonly string[] {
+  const unfinished = migration ? describeMigration(migration) : undefined
+  return [
+    ...(unfinished ? [`Migrations: ${unfinished}`] : []),
+    ...(agreed ? [] : [`It is not certain which slot is live: ${describeReadings(Object.entries(readings))}.`]),
+    ...(maintenance ? [describeMaintenance(maintenance)] : []),
+    ...(closed ? [closedText(host, closed)] : []),
+  ]
+}
+
 export function statusTable(status: Status, columns?: number): string {
   const rows = status.slots.map(slot => [
-    slot.slot,
-    slot.live ? 'live' : '',
-    slot.release ?? '-',
-    [slot.state, ...(slot.failed ?? []).map(name => `${name} failed`)].join(', '),
+    ...cells(slot),
     String(slot.pid ?? '-'),
-    slot.uptime === null ? '-' : age(slot.uptime),
+    uptimeOf(slot),
     slot.health,
     String(slot.connections),
   ])
@@ -181,8 +216,8 @@ export function statusTable(status: Status, columns?: number): string {
   ].join('\n')
 }
 
-function closedLines({ host, closed }: Status, columns: number | undefined): string[] {
-  if (!closed) return []
-  const { by, since, reason } = closed
-  return ['', ...wrapped(`${by} closed ${host} for deploys at ${since}: ${reason}`, columns)]
-}
+const closedLines = ({ host, closed }: Status, columns: number | undefined): string[] =>
+  closed ? ['', ...wrapped(closedText(host, closed), columns)] : []
+
+const closedText = (host: string, { by, since, reason }: Maintenance): string =>
+  `${by} closed ${host} for deploys at ${since}: ${reason}`

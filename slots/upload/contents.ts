@@ -21,7 +21,16 @@ export interface Contents {
 
 const BLOCK = 4096
 
-export function contentsOf({ path }: Pick<Artifact, 'path'>): Contents {
+const known = new WeakMap<Pick<Artifact, 'path'>, Contents>()
+
+/** The contents of an artifact; the same ones each time, since several hosts may need them. */
+export function contentsOf(artifact: Pick<Artifact, 'path'>): Contents {
+  const contents = known.get(artifact) ?? reading(artifact)
+  known.set(artifact, contents)
+  return contents
+}
+
+function reading({ path }: Pick<Artifact, 'path'>): Contents {
   let read: Promise<Manifest> | undefined
   const manifest = () => {
     read ??= readManifest(path)

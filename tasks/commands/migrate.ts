@@ -15,6 +15,7 @@ export const migrate = <S extends string>(
       'Without --slot, the migrations of the idle slot run: of the release to be promoted next. They continue if the connection is lost\n' +
       'and after Ctrl-C. The next run follows them, prints their result, and does not run them twice. Only one runs at a time.',
     examples: ['migrate --slot green', 'migrate'],
+    once: true,
     args: { slot: slot.optional() },
     needs: [takeLock, detectLive],
     async run({ slot, idle, ...context }) {

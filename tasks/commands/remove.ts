@@ -41,7 +41,7 @@ export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
       const places = [own, ...(other ? [other] : [])]
       const names = places.map(({ place }) => place.host.name).join(' and ')
       const lockable = places.filter(found => found.lockable).map(({ place }) => place.host.name)
-      if (lockable.length > 0) await lock.take(lockWaitOf(lockWait, context), lockable)
+      await lock.take(lockWaitOf(lockWait, context), lockable)
 
       const [[planned, migration, existing, { value: route }], balancerPlan] = await Promise.all([
         host.all([

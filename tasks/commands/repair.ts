@@ -3,9 +3,24 @@ import { append } from '../../slots/journal/journal.ts'
 import { lostRoute, putBack } from '../../slots/state/put-back.ts'
 import { drift, repairProcesses, repairRecords } from '../../slots/state/repair.ts'
 import type { TaskDeps } from '../context.ts'
+import { bringTogether } from '../steps/bring-together.ts'
+import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 
-export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: TakeLock<S>) =>
+/** With several hosts it also ends a state in which they do not serve the same. */
+export function repair<S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>) {
+  const eachHost = repairHost(deps, takeLock)
+  if (!deps.several) return eachHost
+  const planned = bringTogether(deps, eachHost)
+  return deps.flow('Make all hosts agree again', [eachHost, planned, switchTraffic(deps, planned)], {
+    description:
+      'On each host as with one, where the records are updated to match the router. If the hosts then serve different slots or releases, all of\n' +
+      'them are sent to one slot: the named one, or the one that was promoted last, after a question. Nothing is stopped or started.',
+    examples: ['repair', 'repair --force green'],
+  })
+}
+
+const repairHost = <S extends string>({ task, slot, several }: TaskDeps<S>, takeLock: TakeLock<S>) =>
   task('Make router and records agree again', {
     description:
       'Use it when `status` reports that the readings do not agree. If somebody switched the traffic by hand, the records are updated to match\n' +
@@ -40,7 +55,8 @@ export const repair = <S extends string>({ task, slot }: TaskDeps<S>, takeLock: 
         return note(`${found.message}; the records would say ${live ?? 'no slot'}`)
       }
       const agreed = force
-        ? force.name === live
+        ? // What all hosts get is the next step.
+          several || force.name === live
         : await confirm(`${found.message}. Update the records to match the router?`)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live, named: force?.name })
       await repairRecords({ ...context, log }, found.route, read)

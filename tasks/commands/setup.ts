@@ -39,7 +39,7 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
       const request = { user: user === undefined ? undefined : validateName('user', user), adopting }
       const surveyed = await Promise.all(places.map(place => survey(place, request)))
       const lockable = surveyed.filter(found => found.lockable).map(({ place }) => place.host.name)
-      if (lockable.length > 0) await lock.take(lockWaitOf(lockWait, context), lockable)
+      await lock.take(lockWaitOf(lockWait, context), lockable)
       const plans = await Promise.all(surveyed.map(found => planPlace(context, found)))
       const about = ({ host: { name } }: Place, line: string) => (balancer ? `${name}: ${line}` : line)
       for (const { place, planned, provisions, facts } of plans) {

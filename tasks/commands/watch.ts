@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { arg } from '../../runner/cli/args.ts'
 import { isFault } from '../../runner/fault.ts'
-import { status as readStatus, type Status } from '../../slots/status/status.ts'
+import { readStatus, type Status } from '../../slots/status/status.ts'
 import { watchLines } from '../../slots/status/watch.ts'
 import type { TaskDeps } from '../context.ts'
 
@@ -27,7 +27,7 @@ export const watch = <S extends string>({ task }: TaskDeps<S>) =>
       let lost = false
       while (!signal.aborted) {
         try {
-          const now = await readStatus(context)
+          const { status: now } = await readStatus(context)
           for (const { slot = '', text, data } of watchLines(now, lost ? undefined : before, new Date()))
             print(text, { label: slot.padEnd(width), data })
           before = now

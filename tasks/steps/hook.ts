@@ -19,7 +19,7 @@ interface HookContext extends TaskContext, Pick<Context<string>, 'folder' | 'fac
 
 /** A step that is left out unless the project has the executable. */
 export const hook = <S extends string>({ task }: TaskDeps<S>, name: HookName) => {
-  const step = task(`Run the hook ${name}`, { args: { skipHooks }, run: context => runHook(name, context) })
+  const step = task(`Run the hook ${name}`, { once: true, args: { skipHooks }, run: context => runHook(name, context) })
   const when = (values: object, source?: { readonly folder: string }) =>
     !('skipHooks' in values && values.skipHooks === true) &&
     !(name === 'pre-build' && named(values)) &&

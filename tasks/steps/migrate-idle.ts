@@ -14,6 +14,7 @@ export const migrateIdle = <S extends string>(
   checked: CheckIdle<S>,
 ) => {
   const step = task('Run the migrations of the new release', {
+    once: true,
     needs: [detectLive, checked],
     args: { migrate },
     async run({ idle, healthy, ...context }) {

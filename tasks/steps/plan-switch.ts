@@ -1,6 +1,7 @@
 import type { Slot } from '../../slots/contracts.ts'
+import { assertSameRelease } from '../../slots/fleet/agreement.ts'
 import { planSwitch as plan, type TrafficSwitch } from '../../slots/promote/switch.ts'
-import type { LiveState } from '../../slots/state/readings.ts'
+import { type LiveState, recordIn } from '../../slots/state/readings.ts'
 import type { SlotRecord } from '../../slots/state/slot-record.ts'
 import type { Context } from '../context.ts'
 
@@ -12,6 +13,7 @@ export async function planSwitch<S extends string>(
   checked?: SlotRecord,
 ): Promise<TrafficSwitch<S> | undefined> {
   const found = await plan(context, state, to, checked)
+  await assertSameRelease(context.fleet, to.name, (found?.record ?? recordIn(state, to))?.release)
   const { release, revision } = found?.record ?? {}
   context.tell({
     slot: to.name,

@@ -63,7 +63,10 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         probedSwitch({ ...context, log: show }, trafficSwitch, probing, verifySwitch(context, trafficSwitch)),
       )
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
-      const { problem: failed, stays } = await evaluateSwitch(context, trafficSwitch, switched, probing)
+      const evaluated = await evaluateSwitch(context, trafficSwitch, switched, probing)
+      const { stays } = evaluated
+      // What one host has to take back, all take back: none is recorded before each of them has proven the switch.
+      const failed = evaluated.problem ?? (await context.fleet.gather(undefined).then(() => undefined, asIs))
       // A process that does not start makes the release unfit, like a failed request: nothing is recorded yet, and the traffic goes back.
       let hooks: readonly FailedHook[] = []
       const complete = async () => {
@@ -120,6 +123,8 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         .catch((error: unknown) => log(`The journal could not be written: ${error}`))
     },
   })
+
+const asIs = (error: unknown): unknown => error
 
 /** An error that is part of another message. */
 function onlyFault(error: unknown): Fault {

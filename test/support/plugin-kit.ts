@@ -1,6 +1,7 @@
 /** The context that a plugin is created with, for its contract suite. */
 import { expect } from 'vitest'
 import { type Fault, isFault } from '../../runner/fault.ts'
+import type { Fleet } from '../../runner/task.ts'
 import type { PluginContext } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 
@@ -29,6 +30,14 @@ export const pluginKit = (parts: Partial<PluginContext> = {}): PluginContext => 
   confirm: async () => false,
   ask: async () => undefined,
   ...parts,
+})
+
+/** The hosts of a run that has one. */
+export const oneHost = (host = 'web-1'): Fleet => ({
+  hosts: [host],
+  host,
+  first: true,
+  gather: async value => [{ host, value }],
 })
 
 /** Resolves to the fault that a promise was rejected with. Fails the test if the promise resolves; rethrows any other error. */

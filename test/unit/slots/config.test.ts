@@ -148,10 +148,7 @@ describe('the settings of a plugin', () => {
 describe('the table of `config`', () => {
   const config: ProjectConfig = {
     app: 'life',
-    host: {
-      name: 'web-1',
-      endpoint: { user: 'deploy', address: '203.0.113.7', port: 22, through: [] },
-    },
+    hosts: [{ name: 'web-1', endpoint: { user: 'deploy', address: '203.0.113.7', port: 22, through: [] } }],
     folders: {
       root: '/srv/life',
       releases: '/srv/life/releases',
@@ -220,7 +217,7 @@ describe('the table of `config`', () => {
   it('says what is missing: probes that are off, an environment file that cannot be read, a host without a login', () => {
     const text = configTable({
       ...config,
-      host: { name: 'this machine', endpoint: null },
+      hosts: [{ name: 'this machine', endpoint: null }],
       probe: false,
       environment: { file: '.env', problem: 'The file cannot be read.', variables: [] },
     })

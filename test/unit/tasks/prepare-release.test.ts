@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { beam, docker, local, nginx, project, service } from '../../../index.ts'
 import { planOf } from '../../../runner/engine/plan.ts'
 import type { Plugin, Runtime } from '../../../slots/contracts.ts'
-import { pluginKit } from '../../support/plugin-kit.ts'
+import { oneHost, pluginKit } from '../../support/plugin-kit.ts'
 
 const tasksOf = (runtime: Plugin<Runtime>) =>
   project({
@@ -42,5 +42,5 @@ it.each([
   const run = { command: 'deploy', signal: new AbortController().signal, dryRun: false, tasks: [deploy], values: {} }
   const opened = await deploy.scope?.open({ ...run, folder: '/', hide: () => undefined, confirm: async () => false })
   await using scope = opened ?? expect.fail('no scope')
-  expect(() => scope.context(pluginKit())).toThrow('`prepares`')
+  expect(() => scope.context(pluginKit(), oneHost())).toThrow('`prepares`')
 })

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Guard, Host, RemoteProcess } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
-import { perform } from '../../../host/query.ts'
 import { sh } from '../../../host/script.ts'
 import { newDeploy } from '../../../slots/journal/journal.ts'
 import { layout } from '../../../slots/layout.ts'
@@ -12,7 +11,6 @@ import { takeLock } from '../../../slots/lock/lock.ts'
 import { runLock } from '../../../tasks/run-lock.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
-const never = perform(sh.read`true`) as never
 const folder = async () => layout(await mkdtemp(join(tmpdir(), 'switchyard-run-lock-')))
 async function open(
   name: string,
@@ -50,7 +48,7 @@ async function started(abort = new AbortController()) {
     hosts,
     held,
     owners,
-    take: () => lock.take(hosts, never),
+    take: () => lock.take(hosts.map(host => ({ host }))),
     lock,
     async [Symbol.asyncDispose]() {
       await Promise.all(hosts.map(host => host[Symbol.asyncDispose]()))
@@ -107,7 +105,7 @@ it('a run that has lost the lock of one host writes on neither, except to undo',
 
 it('a setup takes only the locks that exist', async () => {
   await using run = await started()
-  await run.lock.take([run.hosts[0], undefined], never)
+  await run.lock.take([{ host: run.hosts[0] }, undefined])
   expect(await readFile(run.machines[0].layout.lock, 'utf8')).toContain('me')
   await expect(readFile(run.machines[1].layout.lock)).rejects.toThrow('ENOENT')
   expect(await run.hosts[1].capture(sh.write`echo free`)).toBe('free')

@@ -1,0 +1,107 @@
+/** The runs of one step on several hosts, side by side: how they wait for each other, and what each of them results in. */
+import { type Deferred, deferred } from '../promises.ts'
+import type { AnyTask, Fleet, Gathered } from '../task.ts'
+
+/** The error of a run that waits for one that has failed elsewhere. It is the consequence of another error. */
+export const isConsequence = (error: unknown): boolean => error instanceof OtherHostFailed
+
+class OtherHostFailed extends Error {
+  override readonly name = 'OtherHostFailed'
+}
+
+interface Round {
+  readonly values: Map<string, unknown>
+  readonly all: Deferred<readonly Gathered<unknown>[]>
+}
+
+interface FleetRun {
+  /** What the run on this host gets. */
+  on(host: string): Fleet
+  /** The run on this host has ended, so no other waits for it any more; if it failed, those that wait fail too. */
+  ended(host: string, failed: boolean): void
+}
+
+/** @param hosts the names of the hosts that the step runs on, in order */
+export function fleetRun(hosts: readonly string[]): FleetRun {
+  const rounds: Round[] = []
+  const running = new Set(hosts)
+  let lost: string | undefined
+  const roundAt = (i: number): Round => {
+    const known = rounds[i]
+    if (known) return known
+    const all = deferred<readonly Gathered<unknown>[]>()
+    // Nobody may be waiting for it when it fails.
+    all.promise.catch(() => undefined)
+    const round = { values: new Map<string, unknown>(), all }
+    rounds[i] = round
+    return round
+  }
+  const settle = ({ values, all }: Round) => {
+    if ([...running].some(host => !values.has(host))) {
+      if (lost !== undefined) all.reject(new OtherHostFailed(`the step failed on ${lost}`))
+      return
+    }
+    if (lost !== undefined && !values.has(lost)) all.reject(new OtherHostFailed(`the step failed on ${lost}`))
+    else all.resolve(hosts.flatMap(host => (values.has(host) ? [{ host, value: values.get(host) }] : [])))
+  }
+  return {
+    on(host) {
+      let next = 0
+      return {
+        hosts,
+        host,
+        first: host === hosts[0],
+        async gather<T>(value: T) {
+          const round = roundAt(next++)
+          round.values.set(host, value)
+          settle(round)
+          return (await round.all.promise) as readonly Gathered<T>[]
+        },
+      }
+    },
+    ended(host, failed) {
+      running.delete(host)
+      if (failed) lost ??= host
+      for (const round of rounds) settle(round)
+    },
+  }
+}
+
+/** The results of the steps of a run. A step that ran on several hosts has one for each. */
+export interface Results {
+  set(task: AnyTask, host: string | undefined, result: object): void
+  /** The result on a host, or the only one. Undefined if there is none. */
+  of(task: AnyTask, host: string | undefined): object | undefined
+  /** Of all hosts. */
+  all(task: AnyTask): readonly object[]
+}
+
+export function resultsOf(): Results {
+  const results = new Map<AnyTask, Map<string | undefined, object>>()
+  return {
+    set(task, host, result) {
+      const known = results.get(task) ?? new Map<string | undefined, object>()
+      results.set(task, known.set(host, result))
+    },
+    of(task, host) {
+      const known = results.get(task)
+      // What ran once has one result for all hosts; and what runs once continues on the first host.
+      return (
+        known?.get(host) ?? known?.get(undefined) ?? (host === undefined ? known?.values().next().value : undefined)
+      )
+    },
+    all: task => [...(results.get(task)?.values() ?? [])],
+  }
+}
+
+/** What hosts said, as one text: once if they all said the same. */
+export function joined(said: ReadonlyMap<string, string>, hosts: readonly string[]): string {
+  const groups = new Map<string, string[]>()
+  for (const host of hosts) {
+    const text = said.get(host)
+    if (text !== undefined) groups.set(text, [...(groups.get(text) ?? []), host])
+  }
+  const [only] = groups.keys()
+  if (only !== undefined && groups.size === 1 && said.size === hosts.length) return only
+  return [...groups].map(([text, names]) => `${names.join(', ')}: ${text}`).join('; ')
+}
