@@ -159,6 +159,22 @@ export const runnerFaults = catalogue({
     message: d => `\`${d.command}\` would change ${d.name} (${d.host}), and was not confirmed; nothing was contacted.`,
     hint: () => 'Answer `y` in a terminal, or add `--yes`. `--dry-run` shows what would change.',
   }),
+  HOST_UNKNOWN: fault<{ flag: string; name: string; names: readonly string[]; near: string | undefined }>({
+    exitCode: 2,
+    message: d =>
+      `${d.flag} names \`${d.name}\`, which is no host of the Taskfile: ${d.names.length > 0 ? listed(d.names) : 'it has none'}.`,
+    hint: d => didYouMean(d.near && `\`${d.near}\``, 'Give one of them, or several with commas between them.'),
+  }),
+  HOSTS_NONE_LEFT: fault<{ flag: string }>({
+    exitCode: 2,
+    message: d => `${d.flag} leaves no host to work on.`,
+    hint: () => 'Leave at least one host.',
+  }),
+  HOSTS_CHOSEN_TWICE: fault<{ host: string; without: string }>({
+    exitCode: 2,
+    message: d => `\`--host ${d.host}\` and \`--without ${d.without}\` both choose the hosts.`,
+    hint: () => 'Give one of the two.',
+  }),
   TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({
     exitCode: 2,
     message: d => `The exports ${listed(d.exports)} would both be the command \`${d.name}\`.`,

@@ -1,6 +1,7 @@
 /** Defines a project: an application, its host, its plugins, its slots, and their standard tasks. */
 
 import { arg } from '../runner/cli/args.ts'
+import { hostsOfRun } from '../runner/hosts.ts'
 import { type AnyTask, type Definer, definer, type Scope } from '../runner/task.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { environmentFaults } from '../slots/environment/environment-faults.ts'
@@ -128,6 +129,7 @@ function scopeOf<S extends string>(
   const readingIn = (folder: string, signal: AbortSignal) => ({ folder, signal, env: process.env })
   return {
     name: app,
+    hosts: project.hosts.map(({ name }) => name),
     tasks,
     async secrets(folder) {
       const reading = readingIn(folder, new AbortController().signal)
@@ -145,7 +147,9 @@ function scopeOf<S extends string>(
       run.hide([build, runtime, router].flatMap(plugin => plugin.secrets ?? []))
       const { login } = run.tasks.some(task => task === setup || task === remove) ? run.values : {}
       const uploads = run.tasks.includes(upload)
-      return openSession(project, {
+      const chosen = hostsOfRun(project.hosts.map(({ name }) => name))
+      const ofRun = { ...project, hosts: project.hosts.filter(({ name }) => chosen.includes(name)) }
+      return openSession(ofRun, {
         ...run,
         environment() {
           const unread = read.filter(({ values, problem }) => values === undefined && problem === undefined)

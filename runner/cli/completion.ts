@@ -2,6 +2,7 @@
 
 import { destinationNames } from '../destination.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
+import { hostNames } from '../hosts.ts'
 import { scopesOf } from '../secrets/collect.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
@@ -36,11 +37,16 @@ export function candidates(words: readonly string[], commands: Commands): Candid
   if (command !== undefined && !task) return []
   const plan = command !== undefined && task ? planOf(command, task, commands) : undefined
 
-  const destinations = destinationNames(scopesOf(task ? [task] : commands.values()))
+  const scopes = scopesOf(task ? [task] : commands.values())
+  const [destinations, hosts] = [destinationNames(scopes), hostNames(scopes)]
   const flags: Readonly<Record<string, Flag>> = {
     ...(plan && flagsOf(plan)),
-    ...Object.fromEntries(flagsShown(destinations.length > 0)),
+    ...Object.fromEntries(flagsShown(scopes)),
     ...(destinations.length > 0 && { destination: { ...globalFlags.destination, choices: destinations } }),
+    ...(hosts.length > 0 && {
+      host: { ...globalFlags.host, choices: hosts },
+      without: { ...globalFlags.without, choices: hosts },
+    }),
   }
   const parsed = tokens(before, flags)
   const last = parsed.at(-1)

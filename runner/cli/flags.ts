@@ -4,8 +4,9 @@ import { destinationNames } from '../destination.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
+import { hostNames } from '../hosts.ts'
 import { scopesOf } from '../secrets/collect.ts'
-import type { Arg } from '../task.ts'
+import type { Arg, Scope } from '../task.ts'
 import { kebab } from './commands-of.ts'
 import { nearest } from './suggest.ts'
 
@@ -20,6 +21,8 @@ export const globalFlags = {
     description: 'Where to: one of the destinations of the Taskfile',
     placeholder: 'name',
   },
+  host: { type: 'string', description: 'Only these hosts of the Taskfile, such as web-1,web-2', placeholder: 'names' },
+  without: { type: 'string', description: 'All hosts of the Taskfile but these', placeholder: 'names' },
   yes: { type: 'boolean', short: 'y', description: 'Do not ask before a destination such as production is changed' },
   json: { type: 'boolean', description: 'Print one JSON event a line on standard output, and nothing else' },
   verbose: { type: 'boolean', description: 'Show all output of all steps' },
@@ -36,6 +39,8 @@ export interface Globals {
   readonly version: boolean
   readonly taskfile: string | undefined
   readonly destination: string | undefined
+  readonly host: string | undefined
+  readonly without: string | undefined
   readonly yes: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -66,13 +71,13 @@ export function tokens(argv: readonly string[], flags: Readonly<Record<string, F
  * The flags that every command has, and the command's name, if any. `commandLine` parses the command's own flags, which are known only when the Taskfile
  * was loaded.
  *
- * @throws FLAG_WITHOUT_VALUE for `--taskfile` and `--destination`, DESTINATION_TWICE
+ * @throws FLAG_WITHOUT_VALUE for a flag without its value, DESTINATION_TWICE
  */
 export function globalsOf(argv: readonly string[]): { globals: Globals; command: string | undefined } {
   const found = tokens(argv, globalFlags)
   const options = found.flatMap(token => (token.kind === 'option' ? [token] : []))
   const has = (name: keyof typeof globalFlags) => options.some(option => option.name === name)
-  const value = (flag: 'taskfile' | 'destination') => {
+  const value = (flag: 'taskfile' | 'destination' | 'host' | 'without') => {
     const found = options.findLast(({ name }) => name === flag)
     if (found && !found.value)
       throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: `--${flag}`, ...globalFlags[flag], got: undefined })
@@ -88,6 +93,8 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
       version: has('version'),
       taskfile: value('taskfile'),
       destination,
+      host: value('host'),
+      without: value('without'),
       yes: has('yes'),
       json: has('json'),
       verbose: has('verbose'),
@@ -104,11 +111,23 @@ export const valueIn = (argv: readonly string[], flag: 'taskfile' | 'destination
     .flatMap(token => (token.kind === 'option' && token.name === flag && token.value ? [token.value] : []))
     .at(-1)
 
-/** The flags that every command of a Taskfile has: without destinations it needs none of their flags. */
-export const flagsShown = (destinations: boolean): readonly (readonly [string, (typeof globalFlags)[GlobalFlag]])[] =>
-  (Object.keys(globalFlags) as GlobalFlag[])
-    .filter(name => destinations || (name !== 'destination' && name !== 'yes'))
+/** The flags that every command of a Taskfile has: without destinations, or with one host, it needs none of their flags. */
+export function flagsShown(
+  scopes: ReadonlySet<Scope>,
+): readonly (readonly [string, (typeof globalFlags)[GlobalFlag]])[] {
+  const unused = unusedFlags(scopes)
+  return (Object.keys(globalFlags) as GlobalFlag[])
+    .filter(name => !unused.includes(name))
     .map(name => [name, globalFlags[name]])
+}
+
+const unusedFlags = (scopes: ReadonlySet<Scope>): readonly GlobalFlag[] => [
+  ...(destinationNames(scopes).length > 0 ? [] : (['destination', 'yes'] as const)),
+  ...(hostNames(scopes).length > 0 ? [] : (['host', 'without'] as const)),
+]
+
+/** Flags whose names a task may use for arguments of its own, if they are not used otherwise. */
+const FREE: readonly string[] = ['yes', 'host', 'without'] satisfies GlobalFlag[]
 
 type GlobalFlag = keyof typeof globalFlags
 
@@ -192,8 +211,7 @@ export const restText = ({ placeholder = 'words' }: Arg): string => `-- <${place
 /** @throws ARGUMENT_RESERVED, SHORT_FLAG_TAKEN */
 function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
   const own: Record<string, Flag> = {}
-  // Without destinations nothing asks on its own, and a task may use --yes for a question of its own.
-  const asks = destinationNames(scopesOf(plan.steps.map(({ task }) => task))).length > 0
+  const free = unusedFlags(scopesOf(plan.steps.map(({ task }) => task))).filter(name => FREE.includes(name))
   const shorts = new Map<string, string>()
   for (const [name, { short }] of Object.entries<Flag>(globalFlags)) if (short) shorts.set(short, name)
   for (const [name, { kind, short, placeholder }] of plan.args) {
@@ -201,7 +219,7 @@ function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
     if (kind === 'rest') continue
     const flag = kebab(name)
     const title = () => plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
-    if (Object.hasOwn(globalFlags, flag) && !(flag === 'yes' && !asks))
+    if (Object.hasOwn(globalFlags, flag) && !free.some(name => name === flag))
       throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
     const other = short === undefined ? undefined : shorts.get(short)
     if (short !== undefined && other !== undefined)

@@ -1,10 +1,9 @@
 /** The texts of `npx task` and `npx task <command> --help`. */
 
-import { destinationNames } from '../destination.ts'
 import type { Plan } from '../engine/plan.ts'
 import { table, wrapped } from '../output/table.ts'
 import { scopesOf } from '../secrets/collect.ts'
-import type { AnyTask, Arg } from '../task.ts'
+import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
 import { commandLine, flagsShown, placesOf, placeText, restOf, restText, usage } from './flags.ts'
 
@@ -17,9 +16,7 @@ export function listText(commands: Commands, file: string, columns?: number): st
     ...lines([...commands].map(([name, { title }]) => [name, title])),
     '',
     'Flags of every command:',
-    ...lines(
-      flagsShown(hasDestinations(commands.values())).map(([name, flag]) => [flagText(name, flag), flag.description]),
-    ),
+    ...lines(flagsShown(scopesOf(commands.values())).map(([name, flag]) => [flagText(name, flag), flag.description])),
     '',
     ...wrapped(`npx task <command> --help shows the details of a command. The tasks are in ${file}.`, columns),
     ...wrapped('npx task completion <shell> prints a script for completion with Tab, in bash, zsh or fish.', columns),
@@ -56,7 +53,7 @@ export function commandText(plan: Plan, columns?: number): string {
         ...flags.map(
           ([argument, arg]) => [flagText(kebab(argument), { ...arg, type: arg.kind }), descriptionOf(arg)] as const,
         ),
-        ...flagsShown(hasDestinations([task])).map(([name, flag]) => [flagText(name, flag), flag.description] as const),
+        ...flagsShown(scopesOf([task])).map(([name, flag]) => [flagText(name, flag), flag.description] as const),
       ]),
     ),
     ...section(
@@ -136,8 +133,6 @@ function flagText(name: string, flag: { type: string; short?: string; placeholde
   const short = flag.short === undefined ? '' : `-${flag.short}, `
   return `${short}--${name}${flag.type === 'boolean' || flag.type === 'flag' ? '' : ` <${flag.placeholder ?? name}>`}`
 }
-
-const hasDestinations = (tasks: Iterable<AnyTask>): boolean => destinationNames(scopesOf(tasks)).length > 0
 
 type Rows = readonly (readonly [string, string])[]
 

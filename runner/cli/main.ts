@@ -8,6 +8,7 @@ import { type Plan, planOf } from '../engine/plan.ts'
 import type { ProcessHooks } from '../engine/run.ts'
 import type { Renderer, Report, RunEvent, Sinks } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
+import { assertHosts, chooseHosts } from '../hosts.ts'
 import { type Capture, capture } from '../output/capture.ts'
 import { errorLines } from '../output/format.ts'
 import { jsonRenderer } from '../output/json.ts'
@@ -243,7 +244,12 @@ async function perform(
 ): Promise<number> {
   const values = commandLine(argv, whole)
   const plan = { ...whole, steps: whole.steps.filter(({ task }) => task.when?.(values, { folder }) !== false) }
-  const destinations = assertDestination(scopesOf(plan.steps.map(({ task }) => task)), plan.command)
+  const scopes = scopesOf(plan.steps.map(({ task }) => task))
+  const destinations = assertDestination(scopes, plan.command)
+  // A task may have arguments of these names.
+  const own = (name: string) => plan.args.has(name)
+  chooseHosts(own('host') ? undefined : globals.host, own('without') ? undefined : globals.without)
+  assertHosts(scopes)
   const last = plan.steps.at(-1)
   if (globals.json && last?.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
   const [{ run }, renderer] = await Promise.all([import('../engine/run.ts'), rendererFor(plan, globals, captured)])

@@ -1,0 +1,86 @@
+/** A small application on several hosts, each with an nginx of its own: its Taskfile, load on each host, and what each of them serves. */
+import { expect } from 'vitest'
+import type { TestHost } from '../../dev/host.ts'
+import { type Load, startLoad } from '../../dev/load.ts'
+import { type Machines, startMachines } from './machines.ts'
+
+/** DROP names a step of a switch after which a host that has the file /tmp/drop ends its connections: `check`, `promote` or `verify`. */
+const TASKFILE = `
+import { appendFileSync, readFileSync } from 'node:fs'
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
+const version = () => {
+  appendFileSync(new URL('builds', import.meta.url), 'built\\n')
+  return readFileSync(new URL('app/VERSION', import.meta.url), 'utf8').trim()
+}
+const DROP = '\\nif [ -e /tmp/drop ]; then rm -f /tmp/drop; pkill -KILL -u "$USER" sshd; sleep 30; fi'
+const dropping = plugin => ({
+  ...plugin,
+  create(context) {
+    const router = plugin.create(context)
+    const after = (step, query) =>
+      env.DROP === step ? { ...query, script: { ...query.script, text: query.script.text + DROP } } : query
+    return {
+      ...router,
+      check: path => after('check', router.check(path)),
+      promote: (slot, generation) => after('promote', router.promote(slot, generation)),
+      verify: (route, limits) => after('verify', router.verify(route, limits)),
+    }
+  },
+})
+const { tasks } = project({
+  app: 'shop',
+  hosts: (env.HOSTS ?? '').split(',').map(name => ssh(name, { configFile: env.SSH_CONFIG })),
+  build: tarball({ path: 'app', version }),
+  runtime: service({ start: 'bin/server', stopLimit: 3 }),
+  router: dropping(nginx({ site: 'shop.example' })),
+  slots: { blue: { port: 4000 }, green: { port: 4001 } },
+  health: { within: 8_000 },
+})
+export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock } = tasks
+`
+
+export interface Shop extends Machines {
+  host(i: number): TestHost
+  /** Runs `task`, expects it to succeed, and resolves to its output. */
+  done(...args: string[]): Promise<string>
+  /** Starts load on the router of each host, as round-robin DNS would send it there. */
+  load(): Promise<readonly Load[]>
+  /** The live slot of each host, according to its own router. */
+  serving(): Promise<readonly string[]>
+  /** The version that each host serves. */
+  versions(): Promise<readonly string[]>
+}
+
+export async function startShop(names: readonly string[]): Promise<Shop> {
+  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(',') }))
+  const { hosts, run, ends } = machines
+  const asked = (path: string) =>
+    Promise.all(hosts.map(machine => run(machine, `curl -s -H 'Host: shop.example' http://127.0.0.1${path}`)))
+  return {
+    ...machines,
+    host: i => hosts[i] ?? expect.fail(`there is no host ${i}`),
+    done: (...args) => ends(0, args),
+    load: () =>
+      Promise.all(
+        hosts.map(({ httpPort }) =>
+          startLoad({
+            url: `http://127.0.0.1:${httpPort}`,
+            host: 'shop.example',
+            clients: { keepAlive: 1, fresh: 1, idle: 0, post: 0, slow: 0, socket: 0 },
+            paths: { get: '/health' },
+            pauseMs: { keepAlive: 5, fresh: 5 },
+            maxSeconds: 600,
+          }),
+        ),
+      ),
+    serving: () => asked('/deployment_id'),
+    versions: async () => (await asked('/health')).map(answer => (JSON.parse(answer) as { version: string }).version),
+  }
+}
+
+/** Stops load, and resolves to its sums. */
+export async function sumOf(running: readonly Load[]): Promise<{ readonly failed: number; readonly sent: number }> {
+  const reports = await Promise.all(running.map(load => load.stop()))
+  const sum = (key: 'failed' | 'sent') => reports.reduce((total, report) => total + report[key], 0)
+  return { failed: sum('failed'), sent: sum('sent') }
+}
