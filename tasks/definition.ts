@@ -152,10 +152,12 @@ export const RULES: typeof complete = {
 export const hostsOf = ({ host, hosts }: Pick<AnyDefinition, 'host' | 'hosts'>): readonly Transport[] =>
   hosts ?? (host ? [host] : [])
 
+const MISSING: Wrong = { path: ['host'], expected: machine.expected }
+
 /** The problem with the machines: there has to be one, and none twice. */
 function homeless({ host, hosts }: AnyDefinition): Wrong | undefined {
   if (host && hosts) return { path: ['hosts'], got: 'given beside `host`', expected: 'the only one of the two' }
-  if (!hosts) return host ? undefined : machine.check(undefined)
+  if (!hosts) return host ? undefined : MISSING
   const names = hosts.map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined)
