@@ -11,6 +11,7 @@ import type { Script } from '../host/script.ts'
 import type { Fault } from '../runner/fault.ts'
 import type { TaskContext } from '../runner/task.ts'
 import type { Layout } from './layout.ts'
+import type { Tally } from './promote/tally.ts'
 
 /** A named place on a host that runs one release. */
 export interface Slot<Name extends string = string> {
@@ -70,6 +71,8 @@ export interface Plugin<T> {
   readonly routers?: readonly string[]
   /** Set for a runtime that has `prepare`: a deploy then has a step for it. */
   readonly prepares?: boolean
+  /** Set for a router that has the methods for a canary. */
+  readonly canary?: boolean
   /** For a router on a host of its own. */
   readonly on?: RouterPlace
   /** Settings that appear in output, such as the site's name. They are not redacted, even if an environment variable has the same value. */
@@ -298,6 +301,19 @@ export interface SiteMaintenance {
   readonly retryAfter: number
 }
 
+/** A share of the requests that goes to the slot that is not live. */
+export interface Canary {
+  /** The slot that gets the share. */
+  readonly slot: string
+  /** A whole number from 1 to 99. */
+  readonly percent: number
+  /** Whether a visitor stays with the slot that answered first. */
+  readonly sticky: boolean
+  readonly by: string
+  /** When this share began: ISO 8601, UTC. */
+  readonly since: string
+}
+
 /** A response to a client from outside. */
 export interface OutsideAnswer {
   /** HTTP status; 0 if there was no response. */
@@ -377,6 +393,23 @@ export interface Router {
   endMaintenance?(): Query<void>
   /** Requests a path as a client from outside, in no network of `allow`: with the header `X-Forwarded-For`. */
   outside?(path: string): Query<OutsideAnswer>
+  /** Resolves to the canary; undefined while there is none. A router has this, `beginCanary` and `endCanary` if `Plugin.canary` is set, else none of them. */
+  canary?(): Query<Canary | undefined>
+  /**
+   * Sends a share of the requests to the slot that is not live, or changes the share. Each request draws a number from 000 to fff, and those below the share
+   * go to the canary; with `sticky` the response sets it as the cookie `switchyard_canary`. A request with such a cookie, of whatever origin, goes where its
+   * number says. Meanwhile a response has the header `X-Deployment-Slot` with the slot that was chosen, also if that slot did not answer. `/deployment_id`
+   * and the preview know nothing of a canary, and a maintenance closes both slots. Nothing is reloaded, so no request is lost. It survives a restart of
+   * the router, and ends in the same moment with a `promote`, and with a `restore`.
+   *
+   * @param route the live one
+   * @throws Fault if another route is live, or if the site was installed without a canary; nothing is changed then
+   */
+  beginCanary?(canary: Canary, route: Route): Query<void>
+  /** Ends the canary. Does nothing if there is none. */
+  endCanary?(): Query<void>
+  /** The requests that the router has counted for each slot since it started, and the failed ones: responses with a 5xx status, and none. */
+  served?(): Query<Readonly<Record<string, Tally>>>
   provision(facts: HostFacts): Provision
 }
 

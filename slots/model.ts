@@ -126,6 +126,7 @@ export interface JournalEvent {
     | 'check'
     | 'migrate'
     | 'promote'
+    | 'canary'
     | 'hook'
     | 'retire'
     | 'prune'

@@ -40,6 +40,7 @@ export const besideRouter = ({ machine }: Pick<Router, 'machine'>, script: Scrip
 export function onMachine(router: Router, machine: string): Router {
   const at = <T>(query: Query<T>): Query<T> => ({ ...query, script: { ...query.script, machine } })
   const { curl, conflicts, maintenance, beginMaintenance, endMaintenance, outside } = router
+  const { canary, beginCanary, endCanary, served } = router
   return {
     ...router,
     machine,
@@ -57,6 +58,10 @@ export function onMachine(router: Router, machine: string): Router {
     ...(beginMaintenance && { beginMaintenance: wanted => at(beginMaintenance.call(router, wanted)) }),
     ...(endMaintenance && { endMaintenance: () => at(endMaintenance.call(router)) }),
     ...(outside && { outside: path => at(outside.call(router, path)) }),
+    ...(canary && { canary: () => at(canary.call(router)) }),
+    ...(beginCanary && { beginCanary: (wanted, route) => at(beginCanary.call(router, wanted, route)) }),
+    ...(endCanary && { endCanary: () => at(endCanary.call(router)) }),
+    ...(served && { served: () => at(served.call(router)) }),
   }
 }
 

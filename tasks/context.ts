@@ -52,6 +52,8 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly several: boolean
   /** Whether the runtime prepares releases. */
   readonly prepares: boolean
+  /** Whether the router can have a canary: if not, what it is called. */
+  readonly canary: { readonly router: string | undefined }
   /** The timeout of a slot's drain, in milliseconds. */
   readonly drain: Arg<number | undefined>
 }

@@ -98,13 +98,9 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
 
   const own: Definer<ProjectContext<Name, B, R, U>> = definer(scope)
   const prepares = definition.runtime.prepares === true
-  const tasks = standardTasks<Name>({
-    ...definer<Context<Name>>(scope),
-    slot,
-    drain,
-    prepares,
-    several: hosts.length > 1,
-  })
+  const canary = { router: definition.router.canary === true ? undefined : definition.router.name }
+  const several = hosts.length > 1
+  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain, prepares, canary, several })
   return { ...own, slot, tasks }
 }
 

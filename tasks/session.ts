@@ -111,6 +111,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
         `the plugin ${project.runtime.name} has to set \`prepares\` exactly if its runtime has \`prepare\``,
       )
     const created = routing.create({ ...plugin, host: balancerHost?.name ?? host.name })
+    if ((created.beginCanary !== undefined) !== (routing.canary === true))
+      throw new TypeError(`the plugin ${routing.name} has to set \`canary\` exactly if its router has \`beginCanary\``)
     const router = balancerHost ? onMachine(created, BALANCER) : created
     const balancer: Balancer | undefined = balancing &&
       balancerHost && {

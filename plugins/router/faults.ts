@@ -107,6 +107,18 @@ export const routerFaults = catalogue({
     message: d => `The maintenance page ${d.path} has ${d.size} bytes; HAProxy can answer with at most ${d.most}.`,
     hint: () => 'Make it smaller: link to its images and styles on another host instead of including them.',
   }),
+  CANARY_NOT_SET_UP: fault<{ host: string; path: string }>({
+    exitCode: 3,
+    message: d =>
+      `The router on ${d.host} is not set up for a canary of this site: ${d.path} is missing, or was installed without \`canary: true\`.`,
+    hint: () =>
+      'Run `npx task setup`, or `npx task setup --dry-run` to preview the changes. All traffic stays where it is.',
+  }),
+  CANARY_ROUTE_MOVED: fault<{ host: string; route: string }>({
+    exitCode: 3,
+    message: d => `The route of the router on ${d.host} has changed since it was read: it is ${d.route} now.`,
+    hint: () => 'Check `npx task status`, then run the command again. The canary was not begun.',
+  }),
   ROUTE_UNREADABLE: fault<{ host: string; why: string }>({
     exitCode: 3,
     message: d => `Cannot read which slot the router on ${d.host} sends traffic to: ${d.why}`,

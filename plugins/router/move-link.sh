@@ -1,5 +1,5 @@
 #!/bin/bash -eu
-# Makes a route live with one rename, then removes the folders of old generations, except the one that was live before.
+# Makes a route live with one rename, which also ends a canary, whose folder is in that of the route before; then removes the folders of old generations, except the one that was live before.
 #
 # Parameters
 #   router  the folder that contains the link `live`
@@ -15,6 +15,8 @@ was=$(readlink live || :)
 mkdir -p -m 0755 "$target"
 # A marker of the live route is not written again: a router that reads it would find it empty for a moment.
 [ -s "$target/$marker" ] || (umask 022; printf '%s %s\n' "${target%%.*}" "${target#*.}" > "$target/$marker")
+# A route that is restored comes back without the canary that it had.
+rm -rf -- "$target"/canary*
 ln -sfn "$target" live.next
 mv -T live.next live
 # Keeps the folders of the five newest generations for troubleshooting.

@@ -4,7 +4,7 @@
  */
 
 import { type AnyQuery, group } from '../../host/query.ts'
-import type { PublicAnswer, Route, Slot, SlotProcess } from '../contracts.ts'
+import type { Canary, PublicAnswer, Route, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { assertSetUp } from '../setup/owner.ts'
@@ -16,6 +16,8 @@ export interface Readings {
   readonly router: Route
   readonly answer: PublicAnswer
   readonly records: readonly (SlotRecord | undefined)[]
+  /** The share of the slot that is not live; undefined if that gets none. */
+  readonly canary?: Canary | undefined
 }
 
 export interface LiveState<S extends string> extends Readings {
@@ -28,8 +30,8 @@ export interface LiveState<S extends string> extends Readings {
 export const readings = ({ layout, slots, router }: Pick<Deps, 'layout' | 'slots' | 'router'>): AnyQuery<Readings> =>
   group(
     // First, so that on a host without a setup this error comes before those of the other readings.
-    [assertSetUp(layout), router.live(), router.answer(), recordsOf(layout, slots)],
-    (_, route, answer, records) => ({ router: route, answer, records }),
+    [assertSetUp(layout), router.live(), router.answer(), recordsOf(layout, slots), router.canary?.()],
+    (_, route, answer, records, canary) => ({ router: route, answer, records, canary }),
   )
 
 /** The three readings as pairs of source and text, for messages. */

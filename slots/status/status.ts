@@ -3,7 +3,8 @@
 import { capture, caught, each, group } from '../../host/query.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
 import { age } from '../../runner/units.ts'
-import type { Runtime, SiteMaintenance, Slot, SlotProcess } from '../contracts.ts'
+import { describeCanary } from '../canary/canary.ts'
+import type { Canary, Runtime, SiteMaintenance, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import type { Serving } from '../fleet/agreement.ts'
 import { describeReadings } from '../format.ts'
@@ -21,6 +22,8 @@ import type { SlotRecord } from '../state/slot-record.ts'
 export interface SlotStatus {
   readonly slot: string
   readonly live: boolean
+  /** The share of the traffic that it gets as a canary, in percent; missing if it gets none. */
+  readonly canary?: number
   /** Name of the release; null if nothing was ever deployed. */
   readonly release: string | null
   readonly state: SlotProcess['state']
@@ -51,6 +54,8 @@ export interface Status {
   readonly closed?: Maintenance | null
   /** The maintenance of the site; null while there is none. */
   readonly maintenance?: SiteMaintenance | null
+  /** The share of the traffic that the slot gets which is not live; null while there is none. */
+  readonly canary?: Canary | null
   /** How a person reaches the idle slot; null without a preview. */
   readonly preview?: string | null
 }
@@ -84,10 +89,15 @@ export async function readStatus<S extends string>(deps: StatusDeps<S>): Promise
     live,
     agreed: agree(read),
     readings: Object.fromEntries(readingLines(read)),
-    slots: slots.map(slot => ({ ...slot, live: live === slot.slot })),
+    slots: slots.map(slot => ({
+      ...slot,
+      live: live === slot.slot,
+      ...(live !== null && live !== slot.slot && read.canary && { canary: read.canary.percent }),
+    })),
     migration: migration ?? null,
     closed: closedBy ?? null,
     maintenance: maintenance ?? null,
+    canary: read.canary ?? null,
     preview: router.preview ?? null,
   }
   const release = read.records.find(record => record?.slot === live)?.release
@@ -158,9 +168,9 @@ export function incompleteLive({ slots }: Status): { slot: string; failed: reado
 const HEAD = ['slot', 'live', 'release', 'state', 'pid', 'uptime', 'health', 'connections']
 
 /** The cells of a slot that tables of one and of several hosts have. */
-const cells = ({ slot, live, release, state, failed = [] }: SlotStatus): readonly string[] => [
+const cells = ({ slot, live, canary, release, state, failed = [] }: SlotStatus): readonly string[] => [
   slot,
-  live ? 'live' : '',
+  live ? 'live' : canary === undefined ? '' : `${canary} %`,
   release ?? '-',
   [state, ...failed.map(name => `${name} failed`)].join(', '),
 ]
@@ -201,6 +211,7 @@ export function statusTable(status: Status, columns?: number): string {
     ? wrapped(agreed, columns)
     : ['It is not certain which slot is live:', table(readings, { columns })]
   const slots = table(rows, { columns, head: HEAD })
+  const canary = status.canary ? wrapped(describeCanary(status.canary), columns) : []
   const maintenance = status.maintenance ? ['', ...wrapped(describeMaintenance(status.maintenance), columns)] : []
   const where = status.destination === undefined ? [] : [`${status.destination}: ${status.host}`, '']
   const preview = status.preview ? wrapped(`Preview of the idle slot: ${status.preview}`, columns) : []
@@ -210,6 +221,7 @@ export function statusTable(status: Status, columns?: number): string {
     ...migrations,
     '',
     ...certain,
+    ...canary,
     ...preview,
     ...maintenance,
     ...closedLines(status, columns),

@@ -27,9 +27,19 @@ export function watchLines(now: Status, before: Status | undefined, at: Date): r
 /** Without the uptime: a restart has another pid. */
 const signature = ({ uptime: _, ...rest }: SlotStatus): string => JSON.stringify(rest)
 
-const slotText = ({ live, release, state, failed = [], pid, uptime, health, connections }: SlotStatus): string =>
+const slotText = ({
+  live,
+  canary,
+  release,
+  state,
+  failed = [],
+  pid,
+  uptime,
+  health,
+  connections,
+}: SlotStatus): string =>
   [
-    live ? 'live' : 'idle',
+    live ? 'live' : canary === undefined ? 'idle' : `${canary} %`,
     release ?? 'no release',
     [state, ...failed.map(name => `${name} failed`)].join(', '),
     health,

@@ -1,3 +1,5 @@
+import { planShare } from '../../slots/canary/canary.ts'
+import { canaryFaults } from '../../slots/canary/canary-faults.ts'
 import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { explainDown } from '../../slots/journal/story.ts'
@@ -7,10 +9,14 @@ import { announcing } from '../notification.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import { withPromoteHooks } from '../steps/hook.ts'
 import { planSwitch } from '../steps/plan-switch.ts'
+import { sendShare, shareArguments } from '../steps/send-share.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
+import { takeShareBack } from '../steps/take-share-back.ts'
 
 export const promote = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
+  const share = shareArguments(deps)
+  const all = (values: object) => !('percent' in values) || values.percent === undefined
   const planned = announcing(
     'promote',
     deps.task('Check that the slot is fit for traffic', {
@@ -18,10 +24,17 @@ export const promote = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
       args: {
         slot: deps.slot,
         force,
+        percent: share.percent,
+        sticky: share.sticky,
       },
-      async run({ slot, force, liveState, note, show, ...context }) {
+      async run({ slot, force, percent, sticky, liveState, note, show, ...context }) {
         context.tell({ slot: slot.name })
         const { host, layout } = context
+        const { live, idle, canary } = liveState
+        if (percent !== undefined) {
+          if (!live) throw canaryFaults.CANARY_WITHOUT_LIVE({ slot: slot.name })
+          if (live.name === slot.name) throw canaryFaults.CANARY_IS_LIVE({ slot: slot.name, other: idle.name })
+        }
         const record = recordIn(liveState, slot)
         const event = {
           event: 'promote',
@@ -41,15 +54,56 @@ export const promote = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<
           throw await explainDown(context, slot.name, record, planned.reason)
         })
         note(trafficSwitch ? trafficSwitch.record.release.name : 'already live')
-        if (!trafficSwitch) show(`${slot.name} is already live; nothing was touched.`)
-        return { trafficSwitch }
+        if (!trafficSwitch && canary) await takeShareBack({ ...context, show }, liveState)
+        else if (!trafficSwitch) show(`${slot.name} is already live; nothing was touched.`)
+        if (!trafficSwitch || percent === undefined) return { trafficSwitch, share: undefined }
+        // It is no promote: hooks and notifications are not told about it.
+        context.tell({ moves: false })
+        const paths = context.probe?.paths ?? [context.health.path]
+        return {
+          trafficSwitch: undefined,
+          share: planShare(context, canary, trafficSwitch, { percent, sticky, paths }),
+        }
       },
     }),
   )
-  return deps.flow('Send the traffic to a slot', [planned, ...withPromoteHooks(deps, switchTraffic(deps, planned))], {
+  const switching = { ...switchTraffic(deps, planned), when: all }
+  const steps = [
+    strayFlags(deps, share),
+    planned,
+    sendShare(deps, planned, share),
+    ...withPromoteHooks(deps, switching),
+  ] as const
+  return deps.flow('Send the traffic to a slot', steps, {
     description:
       'Refused if the slot is not healthy, does not run its release, or if that release has failed and not succeeded since.\n' +
-      'The traffic is switched back if the switch cannot be verified.',
-    examples: ['promote green', 'promote --slot green --dry-run'],
+      'The traffic is switched back if the switch cannot be verified.\n' +
+      'With --percent only a share of the traffic goes there, until a later promote: of that slot for all of it, of the live one for none.',
+    examples: ['promote green', 'promote --slot green --dry-run', 'promote green --percent 5 --sticky --for 10m'],
+  })
+}
+
+/** Refuses flags that would be ignored, before anything is contacted. */
+const strayFlags = <S extends string>(
+  { task }: TaskDeps<S>,
+  { percent, ...share }: ReturnType<typeof shareArguments>,
+) => {
+  const stray = (values: object): string | undefined => {
+    const given = (name: string) => {
+      const value = (values as Readonly<Record<string, unknown>>)[name]
+      return value !== undefined && value !== false
+    }
+    return given('percent') ? ['noProbe', 'report', 'watch'].find(given) : Object.keys(share).find(given)
+  }
+  return task('Check the flags', {
+    args: { percent, ...share },
+    when: values => stray(values) !== undefined,
+    run({ percent, ...values }) {
+      const flag = stray({ percent, ...values }) ?? ''
+      throw canaryFaults.CANARY_FLAGS({
+        flag: `--${flag === 'noProbe' ? 'no-probe' : flag}`,
+        percent: percent !== undefined,
+      })
+    },
   })
 }

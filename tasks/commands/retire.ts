@@ -1,3 +1,4 @@
+import { assertNoCanary } from '../../slots/canary/canary.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
 import { recordIn } from '../../slots/state/readings.ts'
@@ -19,6 +20,7 @@ export const retire = <S extends string>(
     args: { drain },
     needs: [takeLock, detectLive],
     async run({ liveState, idle, drain, dryRun, log, note, ...context }) {
+      assertNoCanary(liveState, idle)
       const record = recordIn(liveState, idle)
       if (dryRun) return note(await wouldStop({ ...context, log }, idle, record))
       const { was, cut, summary } = await stopSlot({ ...context, log }, idle, record, drain ?? DRAIN)

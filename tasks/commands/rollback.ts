@@ -11,6 +11,7 @@ import { planSwitch } from '../steps/plan-switch.ts'
 import { startOnHost } from '../steps/start-on-host.ts'
 import { force, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
+import { takeShareBack } from '../steps/take-share-back.ts'
 
 interface Found extends Supplied {
   /** The slot that runs the release; undefined if it has to be started. */
@@ -41,6 +42,12 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
       needs: [takeLock, detectLive, found as Unless<typeof found>, checked as Unless<typeof checked>],
       async run({ release, runsIn, healthy, liveState, live, idle, dryRun, note, show, ...context }) {
         const record = recordIn(liveState, idle)
+        if (live && liveState.canary && !release) {
+          note(`${idle.name} is a canary`)
+          context.tell({ moves: false })
+          await takeShareBack({ ...context, dryRun, show }, liveState)
+          return { trafficSwitch: undefined }
+        }
         if (!live || (!release && !record?.promoted))
           throw await rollbackFault(context, idle.name, record, live !== undefined)
         if (runsIn?.name === live.name) {
@@ -67,6 +74,7 @@ export const rollback = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock
     {
       description:
         'A promote in the other direction, to a release that is still running. Nothing is stopped or started.\n' +
+        'While a canary runs: takes its share of the traffic back, and nothing else.\n' +
         'With a release: promotes it if the idle slot runs it, otherwise first starts it there, as `deploy --release` does.\n' +
         'Migrations are not run, in either direction.',
       examples: ['rollback', 'rollback 0.1.1', 'rollback --dry-run'],

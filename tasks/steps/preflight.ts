@@ -1,4 +1,6 @@
+import { group } from '../../host/query.ts'
 import type { Task } from '../../runner/task.ts'
+import { assertNoCanary } from '../../slots/canary/canary.ts'
 import { pluralize } from '../../slots/format.ts'
 import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
@@ -47,12 +49,13 @@ async function check<S extends string>(
   const { release, revision } = releaseSource
   // Sent with the checks, so that finding out what to upload costs no further round trip.
   releaseSource.prefetch()
-  const { host, layout } = context
-  // A bad release is refused before the idle slot is stopped for it.
+  const { host, layout, router, slots } = context
+  // A bad release is refused before the idle slot is stopped for it; so is any while a canary runs there, before an upload.
   const known = refuseBad ? assertNotBad(layout, release.name) : undefined
-  const [checked, allowed] = await Promise.allSettled([
+  const [checked, allowed, canary] = await Promise.allSettled([
     runChecks(context, { release, space: releaseSource.diskUsage() }),
     known && host.query(known),
+    router.canary && host.query(group([router.canary(), router.live()], (canary, { slot }) => ({ canary, slot }))),
   ])
   if (checked.status === 'rejected') throw checked.reason
   const checks = checked.value
@@ -61,6 +64,10 @@ async function check<S extends string>(
   const event = { event: 'deploy', slot: '', release: release.name, revision } as const
   await recorded(context, event, async () => assertFit(host, checks, table))
   if (allowed.status === 'rejected') throw allowed.reason
+  if (canary.status === 'fulfilled' && canary.value) {
+    const live = slots.get(canary.value.slot as S | undefined)
+    assertNoCanary({ live, canary: canary.value.canary }, slots.other(live))
+  }
   const warned = checks.filter(check => check.result === 'warn')
   note(
     warned.length === 0

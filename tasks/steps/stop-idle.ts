@@ -1,4 +1,5 @@
 import type { Pipeline } from '../../host/host.ts'
+import { assertNoCanary } from '../../slots/canary/canary.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { describeInterrupted, stopSlot, wouldStop } from '../../slots/lifecycle/stop.ts'
 import { type LiveState, recordIn } from '../../slots/state/readings.ts'
@@ -50,6 +51,7 @@ interface StopContext<S extends string> extends Context<S> {
 
 async function stop<S extends string>(context: StopContext<S>, releaseSource?: ReleaseSource): Promise<void> {
   const { liveState, idle, drain = DRAIN, dryRun, log, note, ...deps } = context
+  assertNoCanary(liveState, idle)
   const { host, layout, deploy } = deps
   const record = recordIn(liveState, idle)
   const cut = describeInterrupted(record, deploy.id)

@@ -18,6 +18,7 @@ const openCaddy = (options: Partial<CaddyOptions> = {}): Promise<RouterHost> =>
     plugin: caddy({ site: 'life.example', url: 'http://life.example', ...options }),
     generations: true,
     configured: more => caddy({ site: 'life.example', url: 'http://life.example', ...options, ...more }),
+    canary: caddy({ site: 'life.example', url: 'http://life.example', ...options, canary: true }),
     unit: 'caddy',
     spoil: `cp -P ${ROUTER}/live /root/good && ln -sfn somewhere.else ${ROUTER}/live`,
     mend: `mv -T /root/good ${ROUTER}/live`,

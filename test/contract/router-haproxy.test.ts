@@ -19,6 +19,7 @@ const openHaproxy = (options: HaproxyOptions = { site: 'life.example' }): Promis
     plugin: haproxy(options),
     generations: true,
     configured: more => haproxy({ ...options, ...more }),
+    canary: haproxy({ ...options, canary: true }),
     unit: 'haproxy',
     spoil: `mv -T ${MAP} /root/good && echo 'live somewhere.else' > ${MAP}`,
     mend: `mv -T /root/good ${MAP}`,

@@ -21,7 +21,7 @@ export interface Machine {
   readonly applications?: Pick<Machine, 'root'> & { readonly address: string }
 }
 
-export interface RouterSetting extends Pick<RouterUnderTest, 'plugin' | 'generations' | 'configured'> {
+export interface RouterSetting extends Pick<RouterUnderTest, 'plugin' | 'generations' | 'configured' | 'canary'> {
   readonly plugin: Plugin<Router>
   /** The systemd unit that runs the router. */
   readonly unit: string
@@ -83,7 +83,7 @@ export async function routerOn(machine: Machine, setting: RouterSetting): Promis
     { ...green, ...address },
   ] as const
   const rootOfApplications = (command: string) => (applications ?? machine).root(command)
-  const { plugin, generations, configured, unit, spoil, mend } = setting
+  const { plugin, generations, configured, canary, unit, spoil, mend } = setting
   const [user = '', group = ''] = (await host.capture(sh.read`id -un; id -gn`)).split('\n')
   const facts: HostFacts = { user, group }
   const folder = (path: string, mode: number) =>
@@ -118,6 +118,7 @@ export async function routerOn(machine: Machine, setting: RouterSetting): Promis
     slots,
     generations,
     ...(configured && { configured }),
+    ...(canary && { canary }),
     host,
     facts,
     kit,

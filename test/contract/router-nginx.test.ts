@@ -13,6 +13,7 @@ function openNginx(options: NginxOptions): Promise<RouterHost> {
   return startRouterHost({
     plugin: nginx(options),
     generations: options.mode !== 'reload',
+    ...(options.mode !== 'reload' && { canary: nginx({ ...options, canary: true } as NginxOptions) }),
     configured: more => nginx({ ...options, ...more } as NginxOptions),
     unit: 'nginx',
     spoil: `mv -T ${link} /root/good && ln -s somewhere/else ${link}`,

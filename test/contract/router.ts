@@ -15,6 +15,7 @@ import type {
 import { type Maintaining, maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
+import { routerCanary } from './router-canary.ts'
 import { type ConfiguredRouter, type OutsiderAnswer, routerOptions } from './router-options.ts'
 
 /** The implementation to test, on a host of its own on which its provision is installed and no slot is live. */
@@ -50,6 +51,8 @@ export interface RouterUnderTest extends AsyncDisposable {
    * of a slot has to answer `/headers` with the headers of the request, each as `x_real_ip=192.0.2.1;`.
    */
   configured?(options: ConfiguredRouter): Plugin<Router>
+  /** The plugin with a canary. Missing if the router has none. Needs `outsider`. */
+  readonly canary?: Plugin<Router>
 }
 
 const LIMITS = { answers: 5, within: 20_000 }
@@ -183,6 +186,12 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
     })
 
     routerOptions({
+      subject: () => subject,
+      router: () => router,
+      promoted: slot => promoted(slot),
+    })
+
+    routerCanary({
       subject: () => subject,
       router: () => router,
       promoted: slot => promoted(slot),

@@ -10,7 +10,9 @@ import { limited } from '../../host/limited.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
+import * as canary from '../../plugins/router/canary.ts'
 import { guardOf } from '../../plugins/router/guard.ts'
+import * as haproxyCanary from '../../plugins/router/haproxy/canary.ts'
 import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
 import { haproxy as haproxyPlugin } from '../../plugins/router/haproxy/haproxy.ts'
 import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts'
@@ -43,6 +45,7 @@ import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
+import { askScript, watching, watchScript } from '../../slots/canary/ask.ts'
 import type { HostFile } from '../../slots/contracts.ts'
 import { environmentChanges } from '../../slots/environment/changes.ts'
 import { compareScript } from '../../slots/environment/compare.ts'
@@ -149,6 +152,7 @@ const caddySite = {
   include: false,
   config: '/etc/caddy/Caddyfile',
 }
+const share = { slot: 'green', percent: 5, sticky: true, since: '2026-11-26T09:15:00.123Z' }
 const page = { path: '/etc/haproxy/switchyard/life.maintenance.html', text: '<p>', mode: 0o644 }
 const adopted = { pid: 812, startTime: '77' }
 
@@ -308,6 +312,29 @@ export function samples(): Readonly<Record<string, Script>> {
       { since: '2026-11-26T09:15:00.123Z', retryAfter: 120 },
       { installed: ['/etc/nginx/switchyard/life.conf'], needle: '-f /srv/life/router/maintenance/on' },
     ),
+    beginCanary: canary.beginCanary(
+      '/srv/life/router',
+      share,
+      { slot: 'blue', generation: 'g1' },
+      {
+        installed: ['/etc/nginx/switchyard/life.conf'],
+        needle: '-f /srv/life/router/live/canary/on',
+      },
+    ),
+    readCanary: canary.readCanary('/srv/life/router'),
+    endCanary: canary.endCanary('/srv/life/router'),
+    'beginCanary of HAProxy': haproxyCanary.beginCanary(application, share, { slot: 'blue', generation: 'g1' }),
+    'endCanary of HAProxy': haproxyCanary.endCanary(application),
+    'readCanary of HAProxy': haproxyCanary.readCanary(application),
+    endCanaryOf: haproxyCanary.endCanaryOf(application, { slot: 'blue', generation: 'g1' }),
+    readServed: haproxyCanary.readServed(application),
+    askScript: askScript(
+      curl,
+      { path: '/health', headers: { 'X-A': 'b' } },
+      { paths: ['/'], numbers: ['000'], sample: 400 },
+    ),
+    watching: watching({ curl } as never, ['/']),
+    watchScript: watchScript(curl, ['/', '/a']),
     readMaintenance: maintenance.readMaintenance('/srv/life/router'),
     endMaintenance: maintenance.endMaintenance('/srv/life/router'),
     requireMarker: caddy.requireMarker('/srv/life/router'),

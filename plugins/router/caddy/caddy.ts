@@ -6,6 +6,7 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { type CanaryOption, canaryByFiles, canaryRule } from '../canary.ts'
 import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
 import { GUARDED } from '../guard.ts'
 import { liveLink } from '../live-link.ts'
@@ -23,13 +24,14 @@ import {
   userRule,
 } from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
+import { canaryMarker } from './canary.ts'
 import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
 import { type Application, configTest, namesOf, requestAddress, siteFile, sitePath } from './files.ts'
 import { maintenanceMarker } from './maintenance.ts'
 import { apply, check, forget, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
 
-export interface CaddyOptions extends ClientOptions, PreviewOption, PlaceOptions {
+export interface CaddyOptions extends ClientOptions, PreviewOption, CanaryOption, PlaceOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
@@ -80,12 +82,13 @@ const OPTIONS = fields<CaddyOptions>({
   trustedProxies: optional(trustedProxiesRule),
   bodySize: optional(bodySizeRule),
   preview: optional(previewRule(userRule(bcryptHash))),
+  ...canaryRule,
   ...placeRules,
 })
 
 export function caddy(options: CaddyOptions): Plugin<Router> {
   checked('caddy()', OPTIONS, options)
-  const { site, bind = '', include = false, config = '/etc/caddy/Caddyfile' } = options
+  const { site, bind = '', include = false, canary = false, config = '/etc/caddy/Caddyfile' } = options
   const place = placeOf('caddy()', options)
   const url = new URL(options.url ?? `https://${site}`)
   const preview = previewOf(options.preview)
@@ -103,6 +106,7 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
       config,
       clients: options,
       preview,
+      canary,
     }
     return router(context, access, application, options.maintenancePage)
   }
@@ -115,10 +119,11 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...clientSettings(options),
     preview: previewSetting(preview),
+    canary,
     ...placeSettings(options),
   })
   const shown = [...namesOf({ site, preview }), url.origin, url.host, url.hostname]
-  return { name: 'caddy', kind: 'router', ...place, shown, secrets: hashesOf(preview), settings, create }
+  return { name: 'caddy', kind: 'router', canary, ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(
@@ -152,6 +157,7 @@ function router(
       needle: maintenanceMarker(application.router),
       page: maintenancePage,
     }),
+    ...(application.canary && canaryByFiles(context, { installed: [own], needle: canaryMarker })),
     verify: queries.verify,
     check(path) {
       const script = check(application, queries.place(), queries.guard(path, link.livePort))

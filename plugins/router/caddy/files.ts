@@ -7,6 +7,7 @@ import type { ClientOptions } from '../client-options.ts'
 import { linkPath } from '../live-link.ts'
 import type { Preview } from '../preview.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
+import { canaryRoutes } from './canary.ts'
 import { clientOf, clientRoutes, forwardLines } from './clients.ts'
 import { caddyFaults } from './faults.ts'
 import { maintenanceRoutes } from './maintenance.ts'
@@ -29,6 +30,7 @@ export interface Application {
   /** @default none of them */
   readonly clients?: ClientOptions
   readonly preview?: Preview | undefined
+  readonly canary?: boolean | undefined
 }
 
 export const FOLDER = '/etc/caddy/switchyard'
@@ -95,7 +97,7 @@ const EXPLAINED = `# The name of one file, \`live/<slot>.<generation>\`, says wh
 const line = (text: string) => `"${text}\n"`
 
 /** The names of matchers have a prefix: with `include` they share the site block with those of the user. */
-function routes({ slots, router, bind, clients = {}, preview }: Application): string {
+function routes({ slots, router, bind, clients = {}, preview, canary }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
   const rows = slots.map(slot => `\t\t~^/?live/(${slot.name})\\.(.+)$ \${1} \${2} ${slotAt(slot)}\n`)
@@ -121,7 +123,7 @@ ${previewRoutes(preview, slots, upstream => proxy(upstream, clients))}	@switchya
 		header @switchyard_id X-Deployment-Generation {switchyard_generation}
 		header @switchyard_id Cache-Control no-store
 		respond @switchyard_id ${line('{switchyard_slot}')}
-${proxy('{switchyard_upstream}', clients)}	}
+${canaryRoutes(router, slots, upstream => proxy(upstream, clients), canary)}${proxy('{switchyard_upstream}', clients)}	}
 	header Cache-Control no-store
 	respond ${line(NO_SLOT_LIVE)} 503
 }

@@ -60,6 +60,12 @@ export const haproxyFaults = catalogue({
     hint: () => 'Check `systemctl status haproxy` on the host. The file of the maintenance is as it was.',
     detail: d => d.output || undefined,
   }),
+  HAPROXY_CANARY_REFUSED: fault<{ host: string; output: string }>({
+    exitCode: 1,
+    message: d => `HAProxy on ${d.host} did not accept the canary: ${d.output.split('\n')[0] || 'no response'}`,
+    hint: () => 'Check `systemctl status haproxy` on the host. The file of the canary is as it was.',
+    detail: d => d.output || undefined,
+  }),
   HAPROXY_ADDRESS_TAKEN: fault<{ host: string; listen: string; by: string }>({
     exitCode: 3,
     message: d => `${d.listen} on ${d.host} is taken by ${d.by}. This site could not listen there.`,

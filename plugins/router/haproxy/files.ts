@@ -7,6 +7,7 @@ import type { ClientOptions } from '../client-options.ts'
 import { type Listener, listening } from '../listen.ts'
 import type { Preview } from '../preview.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
+import { canaryAnswer, canaryRules, canaryTarget } from './canary-rules.ts'
 import { clientRules, forwardRules } from './client-rules.ts'
 import { maintenanceRules } from './maintenance-rules.ts'
 import { type Previewing, previewRules, previewUsers, targetRules } from './preview.ts'
@@ -24,6 +25,7 @@ export interface Application {
   /** @default none of them */
   readonly clients?: ClientOptions
   readonly preview?: Preview | undefined
+  readonly canary?: boolean | undefined
 }
 
 /** HAProxy is started with this folder as an additional `-f` argument, so that it reads each `.cfg` file in it. */
@@ -122,7 +124,7 @@ ${preview ? previewUsers(app, preview) : ''}${sections.join('\n')}`
 
 /** The backend of one host name. */
 function section(
-  { app, slots, router, clients = {}, preview }: Application,
+  { app, slots, router, clients = {}, preview, canary }: Application,
   host: string,
   previewing: Previewing,
 ): string {
@@ -150,7 +152,7 @@ ${clientRules(clients)}${previewRules(app, preview, previewing)}${maintenanceRul
     http-request set-var(txn.switchyard_generation) var(txn.switchyard),field(2,.,0)
     http-request return status 503 content-type text/plain string "${NO_SLOT_LIVE}\\n" hdr Cache-Control no-store unless { var(txn.switchyard_slot) -m str ${names} }${orPreview}
     http-request return status 200 content-type text/plain lf-string "%[var(txn.switchyard_slot)]\\n" hdr X-Deployment-Generation "%[var(txn.switchyard_generation)]" hdr Cache-Control no-store if { path /deployment_id }
-${targetRules(slots, previewing)}
+${canaryRules(router, canary)}${targetRules(slots, previewing, canaryTarget(canary))}${canaryAnswer(canary)}
     # Only upgrades to WebSocket are passed on; any other upgrade would let a client bypass this server.
     http-request del-header Upgrade unless { req.hdr(upgrade) -i websocket }
     # What the application learns about the client's request. A client can claim anything, so its own headers count for nothing.

@@ -5,6 +5,7 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { type CanaryOption, canaryRule } from '../canary.ts'
 import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
 import { routerFaults } from '../faults.ts'
 import { GUARDED } from '../guard.ts'
@@ -22,13 +23,14 @@ import {
   userRule,
 } from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
+import { canaryByMap, endCanaryOf } from './canary.ts'
 import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendName, backendPath, configTest, files, frontendPath, mapPath } from './files.ts'
 import { maintenanceByMaps, pageFile } from './maintenance.ts'
 import { apply, check, forget, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
 
-export interface HaproxyOptions extends ClientOptions, PreviewOption, PlaceOptions {
+export interface HaproxyOptions extends ClientOptions, PreviewOption, CanaryOption, PlaceOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
   readonly site: string
   /**
@@ -90,12 +92,13 @@ const OPTIONS = fields<HaproxyOptions>({
   trustedProxies: optional(trustedProxiesRule),
   bodySize: optional(bodySizeRule),
   preview: optional(previewRule(userRule(cryptHash))),
+  ...canaryRule,
   ...placeRules,
 })
 
 export function haproxy(options: HaproxyOptions): Plugin<Router> {
   checked('haproxy()', OPTIONS, options)
-  const { site, listen = 80, include = false, config = '/etc/haproxy/haproxy.cfg' } = options
+  const { site, listen = 80, include = false, canary = false, config = '/etc/haproxy/haproxy.cfg' } = options
   const place = placeOf('haproxy()', options)
   const entries = [...new Set([listen].flat().map(String))]
   const { requestAt } = listening(entries)
@@ -116,6 +119,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
         config,
         clients: options,
         preview,
+        canary,
       },
       options.maintenancePage,
     )
@@ -128,10 +132,11 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...clientSettings(options),
     preview: previewSetting(preview),
+    canary,
     ...placeSettings(options),
   })
   const shown = [...names, url.origin, url.host, url.hostname]
-  return { name: 'haproxy', kind: 'router', ...place, shown, secrets: hashesOf(preview), settings, create }
+  return { name: 'haproxy', kind: 'router', canary, ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(
@@ -143,6 +148,11 @@ function router(
   const queries = siteQueries(context, site)
   const map = mapPath(application.router)
   const switchTo = (route: Route): Query<void> => switchQuery(switchScript(application, route))
+  // A route that is restored comes back without the canary that it had.
+  const restore = (route: Route): Query<void> =>
+    application.canary
+      ? switchQuery(sh.lines(endCanaryOf(application, route), switchScript(application, route)))
+      : switchTo(route)
   const own = [backendPath(application.app), ...application.listen.map(frontendPath)]
   const { preview } = application
   const names = [application.site, ...(preview && 'host' in preview ? [preview.host] : [])]
@@ -174,13 +184,14 @@ function router(
     curl: queries.curl,
     outside: queries.outside,
     ...maintenanceByMaps(context, application, maintenancePage),
+    ...(application.canary && canaryByMap(application)),
     verify: queries.verify,
     check(path) {
       const guard = queries.guard(path, livePort(application))
       return checkQuery(check(application, guard), { test: configTest(application.config), path, map })
     },
     promote: (slot, generation) => switchTo({ slot: slot.name, generation }),
-    restore: switchTo,
+    restore,
     conflicts() {
       const listeners = application.listen.flatMap(entry => listening(entry).listeners)
       return capture(readHost(application.config), (text, { name }) => conflicts(name, text, { names, listeners, own }))

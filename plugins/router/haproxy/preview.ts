@@ -38,12 +38,17 @@ function matching(preview: Preview): string {
     : `{ req.cook(${preview.cookie}) -m str ${preview.value} }`
 }
 
-/** Sets the slot that gets the request, once the live one is known. */
-export function targetRules(slots: readonly Pick<Slot, 'name'>[], previewing: Previewing): string {
+/** Sets the slot that gets the request, once the live one is known. `canary`: the rules that may choose the other one. */
+export function targetRules(
+  slots: readonly Pick<Slot, 'name'>[],
+  previewing: Previewing,
+  canary: readonly string[],
+): string {
   const target = 'http-request set-var(txn.switchyard_target)'
   const [first] = slots
   const lines = [
     `${target} var(txn.switchyard_slot)`,
+    ...canary,
     ...(previewing === 'none'
       ? []
       : [

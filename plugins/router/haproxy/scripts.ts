@@ -4,6 +4,7 @@ import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Route } from '../../../slots/contracts.ts'
 import type { Guard } from '../guard.ts'
+import { mapPath as canaryMap } from './canary-rules.ts'
 import {
   type Application,
   backendPath,
@@ -125,7 +126,7 @@ systemctl reload haproxy`
  * the socket reports a new pid. Also run after a setup was undone, when our files are missing.
  */
 export function apply(application: Application, user: string): Script {
-  const { app, router, config, listen } = application
+  const { app, router, config, listen, canary } = application
   const map = mapPath(router)
   const lenient = listen.filter(entry => /^\d+$/.test(entry)).map(frontendPath)
   return sh.write`
@@ -146,6 +147,7 @@ if [ -d ${router} ]; then
   ${makeMap(user, map, 'live none')}
   ${makeMap(user, maintenanceMap(router), 'state off')}
   ${makeMap(user, allowPath(router), '')}
+  ${canary ? makeMap(user, canaryMap(router), 'canary none') : sh.read`:`}
 fi
 if ! [ -e /proc/net/if_inet6 ]; then for file in ${lenient}; do sed -i '/^ *bind \\[::]:/d' "$file"; done; fi
 ${configTest(config)} >&2

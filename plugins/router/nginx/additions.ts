@@ -30,6 +30,7 @@ export interface Adding extends ClientOptions {
   readonly http2?: boolean | undefined
   readonly extra?: readonly string[]
   readonly preview?: Preview<NginxPreviewAuth> | undefined
+  readonly canary?: boolean
 }
 
 export interface Additions {
@@ -68,7 +69,7 @@ const isLine = (text: string) => text.trim() !== '' && !/[\u0000-\u0008\u000a-\u
 /** Indented for a template whose server block has its lines behind `indent`. */
 export function additions(options: Adding, of: Of, indent: string): Additions {
   const { app, paths } = of
-  const { trustedProxies = [], bodySize, extra = [], preview } = options
+  const { trustedProxies = [], bodySize, extra = [], preview, canary } = options
   const secured = securedBy(options, of)
   const trusted = trustedProxies.length > 0
   const blocks = (idle: string) => [
@@ -81,7 +82,7 @@ export function additions(options: Adding, of: Of, indent: string): Additions {
         )
       : '',
     secured ? redirect(secured) : '',
-    preview ? previewLocation(preview, of) : '',
+    preview ? previewLocation(preview, of, canary) : '',
     bodySize === undefined ? '' : render(shipped('body-size'), { size: bodySize.toLowerCase() }, []),
     extra.length === 0 ? '' : `\n# Lines of the Taskfile, its option \`extra\`.\n${extra.join('\n')}\n`,
   ]

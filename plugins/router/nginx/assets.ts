@@ -59,12 +59,12 @@ export function assetsBlock(
   if (options === undefined) return ''
   const { path, folder, keep = KEEP } = options
   const proxy = render(applicationLocation(), {}, slots)
-  const others = slots.map(({ name }) => {
+  const others = slots.map(({ name, port }) => {
     const other = slots.find(slot => slot.name !== name)
-    return `if ($switchyard_slot = ${name}) { set $switchyard_other ${other?.port}; }`
+    return `if ($switchyard_port = ${port}) { set $switchyard_other ${other?.port}; }`
   })
   const places = Array.from({ length: keep + 1 }, (_, i) => `/${i + 1}$uri`).join(' ')
-  return `# Pages of the previous release still ask for assets that the live one lacks: then the other slot is asked.
+  return `# Pages of the previous release still ask for assets that the new one lacks: then the other slot is asked.
 set $switchyard_other "";
 ${others.join('\n')}
 location ^~ ${path} {

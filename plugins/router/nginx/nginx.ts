@@ -12,6 +12,7 @@ import {
   type Wrong,
 } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
+import { type CanaryOption, canaryByFiles, canaryMarker, canaryRule } from '../canary.ts'
 import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-options.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
@@ -118,8 +119,10 @@ interface Assets {
   readonly assets?: AssetOptions
 }
 
+/** The options, of which `canary` is not for `mode: 'reload'`. */
 export type NginxOptions = Common &
   Assets &
+  CanaryOption &
   (
     | (Installed & {
         /**
@@ -174,20 +177,24 @@ const OPTIONS = fields<NginxOptions>({
   mode: optional(oneOf('link', 'reload')),
   include: optional(flag),
   assets: optional(assetsRule),
+  ...canaryRule,
   ...placeRules,
 })
 
 /** Options that would be ignored silently beside a server block of the user's own, or with a reload. */
 const APPLICABLE = {
   check(value: unknown): Wrong | undefined {
-    const { include, mode, assets, on, ...options } = value as Partial<Installed> & {
+    const { include, mode, assets, canary, on, ...options } = value as Partial<Installed> & {
       readonly include?: boolean
+      readonly canary?: boolean
       readonly on?: unknown
       readonly mode?: string
       readonly assets?: AssetOptions
     }
     if (mode === 'reload' && assets !== undefined)
       return { path: ['assets'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
+    if (mode === 'reload' && canary === true)
+      return { path: ['canary'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
     if (on !== undefined && assets !== undefined)
       return { path: ['assets'], got: 'used with `on`', expected: "left out: the files are on the application's host" }
     const name = (['tls', 'http2', 'trustedProxies'] as const).find(option => options[option] !== undefined)
@@ -199,7 +206,7 @@ const APPLICABLE = {
 export function nginx(options: NginxOptions): Plugin<Router> {
   checked('nginx()', OPTIONS, options)
   checked('nginx()', APPLICABLE, options)
-  const { site, program, service, folder, paths: overrides = {}, mode } = options
+  const { site, program, service, folder, paths: overrides = {}, mode, canary = false } = options
   const place = placeOf('nginx()', options)
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
@@ -228,7 +235,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     const nginxProgram = programOf(program, service)
     const { bodySize, extra, assets } = options
     const added = additions(
-      { ...installed, preview, ...(bodySize && { bodySize }), ...(extra && { extra }) },
+      { ...installed, preview, ...(bodySize && { bodySize }), ...(extra && { extra }), ...(canary && { canary }) },
       { app: context.app, names, slots: context.slots, listeners: listen.listeners, paths, program: nginxProgram },
       mode === 'reload' ? '    ' : '',
     )
@@ -243,6 +250,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
       names,
       preview,
       assets,
+      canary,
     }
     return router(context, mode, parts, { url, moved, maintenancePage: options.maintenancePage })
   }
@@ -251,7 +259,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     listen: options.listen ?? 80,
     url: url.origin,
     mode: mode ?? 'link',
-    ...(mode !== 'reload' && { include, assets: options.assets }),
+    ...(mode !== 'reload' && { include, assets: options.assets, canary }),
     ...(!include && { tls: tls ?? 'none', ...(tls && { http2: http2 ?? true }), trustedProxies: trustedProxies ?? [] }),
     bodySize: options.bodySize ?? 'as nginx',
     extra: options.extra ?? [],
@@ -263,7 +271,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     ...placeSettings(options),
   })
   const shown = [...names, url.origin, url.host, url.hostname]
-  return { name: 'nginx', kind: 'router', ...place, shown, secrets: hashesOf(preview), settings, create }
+  return { name: 'nginx', kind: 'router', canary, ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
 function router(
@@ -298,6 +306,8 @@ function router(
       needle: maintenanceMarker(context.layout.router),
       page: maintenancePage,
     }),
+    ...(parts.canary &&
+      canaryByFiles(context, { installed: strategy.texts, needle: canaryMarker(context.layout.router) })),
     dropsKeepAlive: mode === 'reload',
     check: path =>
       check(

@@ -65,11 +65,17 @@ export const idleOf = (slots: Of['slots'], live: string | undefined): string => 
 }
 
 /** Sends the requests of the preview to the idle slot, in the same way as others to the live one. */
-export function previewLocation({ auth }: Preview<NginxPreviewAuth>, { app, paths, slots }: Of): string {
+export function previewLocation(
+  { auth }: Preview<NginxPreviewAuth>,
+  { app, paths, slots }: Of,
+  canary = false,
+): string {
   const file = auth && ('file' in auth ? auth.file : usersFile(paths, app))
   return render(
     shipped('preview-location'),
     {
+      // The canary has drawn a number for this request too.
+      nocanary: canary ? 'set $switchyard_canary ""; set $switchyard_visitor ""; ' : '',
       proxy: indented(proxyLines(), '    '),
       auth: file === undefined ? '' : `auth_basic "Preview";\n    auth_basic_user_file ${file};`,
     },

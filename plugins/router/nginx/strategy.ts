@@ -40,4 +40,5 @@ export interface Site {
   readonly names: readonly string[]
   readonly preview: Preview<unknown> | undefined
   readonly assets?: AssetOptions | undefined
+  readonly canary?: boolean | undefined
 }

@@ -6,7 +6,7 @@ import { assetsBlock, keepAssets } from './assets.ts'
 import { idleByLink } from './preview.ts'
 import { enable, forget, refresh } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
-import { maintenanceBlock, plainWord, render, shipped } from './templates.ts'
+import { canaryBlock, maintenanceBlock, plainWord, render, shipped } from './templates.ts'
 
 /** Keeps what certbot or people add to the site file. */
 const edits: NonNullable<HostFile['edits']> = {
@@ -20,7 +20,7 @@ const edits: NonNullable<HostFile['edits']> = {
 
 export function symlinkStrategy(
   context: PluginContext,
-  { paths, program, listening, include, values, added, names, assets }: Site,
+  { paths, program, listening, include, values, added, names, assets, canary }: Site,
 ): SwitchStrategy {
   const { slots } = context
   const router = plainWord('folder', context.layout.router)
@@ -35,6 +35,7 @@ export function symlinkStrategy(
         include: paths.include,
         maintenance: maintenanceBlock(router),
         assets: assetsBlock(router, slots, assets),
+        canary: canaryBlock(router, slots, canary),
       },
       slots,
     )

@@ -15,6 +15,7 @@ export type NginxFile =
   | 'https-redirect'
   | 'acme'
   | 'body-size'
+  | 'canary'
   | 'trusted-proxies'
   | 'preview'
   | 'preview-location'
@@ -69,6 +70,16 @@ export const maintenanceMarker = (router: string): string => `-f ${router}/maint
 /** The part of a server block for the maintenance of the site, for the placeholder `@maintenance@` behind `indent`. */
 export const maintenanceBlock = (router: string, indent = ''): string =>
   indented(render(shipped('maintenance'), { router }, []).trimEnd(), indent)
+
+/** The part of a server block for a canary, for the placeholder `@canary@`: nothing without the option. */
+export function canaryBlock(router: string, slots: readonly Pick<Slot, 'name' | 'port'>[], wanted = false): string {
+  if (!wanted) return ''
+  const others = slots.map(({ name }) => {
+    const other = slots.find(slot => slot.name !== name)
+    return `if ($switchyard_canary = "not ${name}") { set $switchyard_canary ${other?.name}; set $switchyard_port ${other?.port}; }`
+  })
+  return render(shipped('canary'), { router, others: others.join('\n') }, []).trimEnd()
+}
 
 /**
  * Returns the value if it has no special meaning in an nginx file.

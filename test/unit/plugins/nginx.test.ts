@@ -42,7 +42,7 @@ describe('the nginx templates', () => {
   test('check the live link for every slot twice', () => {
     const text = render(
       shipped('live-link'),
-      { router: '/srv/life/router', maintenance: '', options: '', assets: '' },
+      { router: '/srv/life/router', maintenance: '', options: '', assets: '', canary: '' },
       SLOTS,
     )
     const checks = text.split('\n').filter(line => line.startsWith('if (-f'))
@@ -52,7 +52,7 @@ describe('the nginx templates', () => {
   })
 
   test('contain no directive for outside of a server block in an include', () => {
-    for (const name of ['live-link', 'maintenance'] as const)
+    for (const name of ['live-link', 'canary', 'maintenance'] as const)
       expect(shipped(name)).not.toMatch(/^\s*(?:server|upstream|map|log_format)\b/m)
   })
 

@@ -10,13 +10,17 @@ const FACTS = { user: 'deploy', group: 'deploy' }
 const each: [string, (options: object) => Plugin<Router>][] = [
   ['nginx()', options => nginx({ site, ...options })],
   ['nginx() by reload', options => nginx({ site, mode: 'reload', ...options })],
+  ['nginx() with a canary', options => nginx({ site, canary: true, ...options })],
   ['haproxy()', options => haproxy({ site, ...options })],
+  ['haproxy() with a canary', options => haproxy({ site, canary: true, ...options })],
   ['caddy()', options => caddy({ site, ...options })],
+  ['caddy() with a canary', options => caddy({ site, canary: true, ...options })],
 ]
 const slotsAt = (address?: string): Slot[] => [
   { name: 'blue', port: 4000, env: {}, ...(address && { address }) },
   { name: 'green', port: 5000, env: {}, ...(address && { address }) },
 ]
+const CANARY = { slot: 'green', percent: 5, sticky: true, by: 'me', since: '2026-11-26' }
 const routerOf = (plugin: Plugin<Router>, address?: string) =>
   plugin.create(pluginKit({ slots: slotsAt(address), host: address ? 'lb-1' : 'web-1' }))
 const textOf = (router: Router) =>
@@ -37,6 +41,10 @@ const queriesOf = (router: Router) => [
   router.beginMaintenance?.({ by: 'me', since: '2026-11-26', message: 'm', allow: [], retryAfter: 1 }),
   router.endMaintenance?.(),
   router.outside?.('/'),
+  router.canary?.(),
+  router.beginCanary?.(CANARY, { slot: 'blue', generation: 'g1' }),
+  router.endCanary?.(),
+  router.served?.(),
 ]
 
 describe.each(each)('%s on a host of its own', (name, make) => {
@@ -55,7 +63,7 @@ describe.each(each)('%s on a host of its own', (name, make) => {
     const own = routerOf(make({}))
     const router = onMachine(routerOf(make(lb)), BALANCER)
     const queries = queriesOf(router)
-    expect(queries.map(query => query?.script.machine)).toEqual(queries.map(() => 'balancer'))
+    expect(queries.map(query => query?.script.machine)).toEqual(queries.map(query => query && 'balancer'))
     expect(queries.map(query => query?.script.text)).toEqual(queriesOf(own).map(query => query?.script.text))
     expect(queriesOf(own).map(query => query?.script.machine)).toEqual(queries.map(() => undefined))
     expect(router.curl?.('/')).toEqual(own.curl?.('/'))

@@ -1,0 +1,111 @@
+/** A canary behind HAProxy: an entry of a map, in the memory of the running process and in a file, as the route is. */
+import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
+import { capture, type Query } from '../../../host/query.ts'
+import { type Script, sh } from '../../../host/script.ts'
+import { numbersOf } from '../../../slots/canary/share.ts'
+import type { Canary, Route, Router } from '../../../slots/contracts.ts'
+import { NO_REQUESTS, type Tally } from '../../../slots/promote/tally.ts'
+import { beginQuery, type CanaryMethods, parseCanary } from '../canary.ts'
+import { mapPath } from './canary-rules.ts'
+import { haproxyFaults } from './faults.ts'
+import { type Application, backendName, backendPath, mapPath as liveMap } from './files.ts'
+import { mapValue, toSocket } from './scripts.ts'
+
+type Site = Pick<Application, 'app' | 'router'>
+
+export const canaryByMap = (site: Application): CanaryMethods & Required<Pick<Router, 'served'>> => ({
+  canary: () => capture(readCanary(site), parseMap),
+  beginCanary: (canary, route) => setQuery(beginCanary(site, canary, route), JSON.stringify(canary)),
+  endCanary: () => setQuery(endCanary(site), ''),
+  served: () =>
+    capture(readServed(site), text =>
+      parseServed(
+        text,
+        site.slots.map(({ name }) => name),
+      ),
+    ),
+})
+
+function setQuery(script: Script, record: string): Query<void> {
+  const query = beginQuery(script, record)
+  return {
+    ...query,
+    read(output, host) {
+      if (output.code === EXIT.router.refused)
+        throw haproxyFaults.HAPROXY_CANARY_REFUSED({ host: host.name, output: output.stdout.trim() })
+      return query.read(output, host)
+    },
+  }
+}
+
+const setCanary = ({ app, router }: Site, value: string, check: Script): Script =>
+  program(new URL('./haproxy-canary.sh', import.meta.url), {
+    writes: true,
+    parameters: { map: mapPath(router), value, check, tell: toSocket(app), refused: EXIT.router.refused },
+  })
+
+export const beginCanary = (
+  site: Site,
+  { slot, percent, sticky }: Pick<Canary, 'slot' | 'percent' | 'sticky'>,
+  route: Route,
+): Script => {
+  const { router } = site
+  const backend = backendPath(site.app)
+  const check = sh.read`
+if ! ${knowsCanary(site)}; then echo ${backend}; exit ${EXIT.router.outdated}; fi
+live=$(cat ${liveMap(router)} 2> /dev/null || :)
+if [ "$live" != ${`live ${mapValue(route)}`} ]; then printf '%s\\n' "\${live#live }"; exit ${EXIT.router.stale}; fi`
+  const kept = sticky ? 'sticky' : 'fresh'
+  return setCanary(site, `${slot}.${numbersOf(percent)}.${kept}.${route.generation ?? ''}`, check)
+}
+
+/** There is nothing to end if HAProxy does not read the map. */
+export const endCanary = (site: Site): Script =>
+  setCanary(site, 'none', sh.read`if ! ${knowsCanary(site)}; then exit 0; fi`)
+
+/** Succeeds if the map exists, and the backend that is installed reads it. */
+const knowsCanary = ({ app, router }: Site): Script =>
+  sh.read`{ [ -e ${mapPath(router)} ] && grep -qsF -e ${mapPath(router)} ${backendPath(app)}; }`
+
+/** Ends the canary of a route that is restored: its generation is that of the route. */
+export const endCanaryOf = (site: Site, { generation = '' }: Route): Script =>
+  sh.read`case $(cat ${mapPath(site.router)} 2> /dev/null || :) in *.${generation}$'\\n'*) ( ${endCanary(site)} ) < /dev/null ;; esac`
+
+/** Prints the line of the route, then the map. */
+export const readCanary = ({ router }: Site): Script =>
+  sh.read`if [ -e ${mapPath(router)} ]; then cat ${liveMap(router)} ${mapPath(router)}; fi`
+
+/** Parses the output of `readCanary`: the canary of a route that is not live any more is none. */
+export function parseMap(text: string): Canary | undefined {
+  const value = (key: string) => new RegExp(`^${key} (.*)$`, 'm').exec(text)?.[1]
+  const generation = (dotted: string | undefined, fields: number) =>
+    dotted?.split('.').slice(fields).join('.') || undefined
+  const of = generation(value('canary'), 3)
+  if (of === undefined || of !== generation(value('live'), 1)) return undefined
+  return parseCanary(`on${value('record')}`)
+}
+
+/** Prints the statistics of the site's backend, below the names of the columns. */
+export const readServed = ({ app, site }: Pick<Application, 'app' | 'site'>): Script =>
+  sh.read`echo 'show stat' | ${toSocket(app)} | grep -e '^# ' -e ${`^${backendName(site)},`.replaceAll('.', '\\.')}`
+
+const ANSWERED = ['hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_other']
+/** Responses with 5xx; connections that failed; responses that were none. */
+const FAILED = ['hrsp_5xx', 'econ', 'eresp']
+
+/** Parses the output of `readServed`. */
+export function parseServed(text: string, slots: readonly string[]): Readonly<Record<string, Tally>> {
+  const [head = '', ...rows] = text.split('\n')
+  const names = head.replace(/^# /, '').split(',')
+  const tallies = rows.flatMap((row): [string, Tally][] => {
+    const cells = row.split(',')
+    const slot = cells[names.indexOf('svname')] ?? ''
+    if (!slots.includes(slot)) return []
+    const sum = (columns: readonly string[]) =>
+      columns.reduce((total, column) => total + Number(cells[names.indexOf(column)] || 0), 0)
+    const failed = sum(FAILED)
+    return [[slot, { sent: sum(ANSWERED) + failed, failed }]]
+  })
+  return { ...Object.fromEntries(slots.map(slot => [slot, NO_REQUESTS])), ...Object.fromEntries(tallies) }
+}
