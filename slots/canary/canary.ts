@@ -13,9 +13,6 @@ import { canaryFaults, type Figures } from './canary-faults.ts'
 import { failsMore } from './compare.ts'
 import { boundaries, numberText, sampleFor, shareBounds } from './share.ts'
 
-/** Requests without a number, unless a small share needs more. */
-const SAMPLE = 400
-
 type Able = 'canary' | 'beginCanary' | 'endCanary'
 /** A router with the methods for a canary. */
 export type CanaryRouter = Router & Required<Pick<Router, Able>>
@@ -104,12 +101,11 @@ export async function beginShare(deps: CanaryDeps, share: Share): Promise<Proven
   const { wanted, to, paths, slot } = share
   const router = canaryRouter(deps.router)
   const { canary, live } = boundaries(wanted.percent)
-  const sample = Math.max(SAMPLE, sampleFor(wanted.percent))
   const batch = deps.host.pipeline()
   const checked = batch.add(router.check(deps.health.path))
   batch.push(...assertReached(router, to.to))
   const begun = batch.add(router.beginCanary(wanted, to.before))
-  const asking = batch.add(ask(deps, { paths, numbers: [...canary, ...live], sample }))
+  const asking = batch.add(ask(deps, { paths, numbers: [...canary, ...live], sample: sampleFor(wanted.percent) }))
   share.attempted = true
   await batch.run().catch(async (error: unknown) => {
     await begun.catch((reason: unknown) => {

@@ -28,10 +28,13 @@ export const boundaries = (
 /** The probability with which a correct router is accused: once in a billion proofs. */
 const ACCUSED = 1e-9
 
+/** Requests without a number, unless a small share needs more. */
+const SAMPLE = 400
+
 /** Requests of which a correct router sends at least one to each slot, except once in a billion proofs. */
 export const sampleFor = (percent: number): number => {
   const rarer = Math.min(numbersOf(percent), NUMBERS - numbersOf(percent)) / NUMBERS
-  return Math.ceil(Math.log(ACCUSED / 2) / Math.log1p(-rarer))
+  return Math.max(SAMPLE, Math.ceil(Math.log(ACCUSED / 2) / Math.log1p(-rarer)))
 }
 
 /** Of `sent` requests, how few and how many may go to the canary of a correct router, which goes beyond either once in a billion proofs. */

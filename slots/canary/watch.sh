@@ -9,17 +9,16 @@
 #   round    how many requests each of them gets in a second
 #
 # Prints: after each second a line `NUMBER FAILED NUMBER FAILED`: how many of the requests failed, with a 5xx status or without an answer.
-# Five side by side, so that one that hangs does not hold up the others.
+# All side by side, so that one that hangs does not hold up the others.
 ask() {
-  local number=$1 part
-  for part in 0 1 2 3 4; do
-    {
-      printf 'header = "Cookie: %s=%s"\n' "$cookie" "$number"
-      for ((; part < round; part += 5)); do printf 'url = "%s"\noutput = "/dev/null"\n' "${urls[part % ${#urls[@]}]}"; done
-    } | { curl "${options[@]}" --write-out '@ %{http_code}\n' --config - 2> /dev/null || :; } &
-  done | awk -v number="$number" -v round="$round" '
-    $1 == "@" && $2 >= 200 && $2 < 500 { good++ }
-    END { print number, round - good }'
+  local number=$1 i
+  {
+    printf 'header = "Cookie: %s=%s"\n' "$cookie" "$number"
+    for ((i = 0; i < round; i++)); do printf 'url = "%s"\noutput = "/dev/null"\n' "${urls[i % ${#urls[@]}]}"; done
+  } | { curl "${options[@]}" --parallel --write-out '\n@ %{http_code}\n' --config - 2> /dev/null || :; } |
+    awk -v number="$number" -v round="$round" '
+      $1 == "@" && $2 >= 200 && $2 < 500 { good++ }
+      END { print number, round - good }'
 }
 while :; do
   end=$(( ${EPOCHREALTIME//[!0-9]/} + 1000000 ))

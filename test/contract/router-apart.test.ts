@@ -14,6 +14,7 @@ const site = 'life.example'
 routerContract('nginx on a host of its own', () =>
   startRouterHost({
     plugin: nginx({ site }),
+    canary: nginx({ site, canary: true }),
     generations: true,
     unit: 'nginx',
     spoil: `mv -T ${LINK} /root/good && ln -s somewhere/else ${LINK}`,
@@ -25,6 +26,7 @@ routerContract('nginx on a host of its own', () =>
 routerContract('HAProxy on a host of its own', () =>
   startRouterHost({
     plugin: haproxy({ site }),
+    canary: haproxy({ site, canary: true }),
     generations: true,
     unit: 'haproxy',
     spoil: `mv -T ${MAP} /root/good && echo 'live somewhere.else' > ${MAP}`,
@@ -37,6 +39,7 @@ routerContract('HAProxy on a host of its own', () =>
 routerContract('Caddy on a host of its own', () =>
   startRouterHost({
     plugin: caddy({ site, url: `http://${site}` }),
+    canary: caddy({ site, url: `http://${site}`, canary: true }),
     generations: true,
     unit: 'caddy',
     spoil: `cp -P ${LINK} /root/good && ln -sfn somewhere.else ${LINK}`,

@@ -4,7 +4,7 @@ import { dryHost } from '../../host/dry-run.ts'
 import type { Host } from '../../host/host.ts'
 import { ask } from '../../slots/canary/ask.ts'
 import { type CanaryRouter, canaryRouter, shareProblem } from '../../slots/canary/canary.ts'
-import { boundaries, numbersOf, numberText } from '../../slots/canary/share.ts'
+import { boundaries, numbersOf, numberText, sampleFor } from '../../slots/canary/share.ts'
 import type { Canary, HostFacts, Plugin, PluginContext, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
 import { maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
@@ -83,11 +83,11 @@ export function routerCanary({ subject, router, promoted }: Suite): void {
     const outsider = (headers: Readonly<Record<string, string>> = {}, path = '/where') =>
       subject().outsider?.(path, 'GET', headers) ?? expect.fail('A router that has a canary needs `outsider`.')
     const numbered = (number: string) => outsider({ Cookie: `a=b; switchyard_canary=${number}; c=d` })
-    const answersOf = ({ percent }: Canary, sample = 400) => {
+    const answersOf = ({ percent }: Canary) => {
       const { canary, live } = boundaries(percent)
       const health = { path: '/', headers: {} } as never
       return subject().host.query(
-        ask({ router: create(), health }, { paths: ['/'], numbers: [...canary, ...live], sample }),
+        ask({ router: create(), health }, { paths: ['/'], numbers: [...canary, ...live], sample: sampleFor(percent) }),
       )
     }
     const proven = async (canary: Canary, live: Slot) =>
