@@ -18,11 +18,23 @@ const RELEASE_FAILURES: Partial<Record<JournalEntry['event'], readonly string[]>
   check: ['SLOT_DOWN', 'SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'PROCESS_FAILED'],
   migrate: ['MIGRATION_FAILED', 'MIGRATION_CUT_SHORT', 'MIGRATION_TIMED_OUT', 'MIGRATION_LOST'],
   canary: ['CANARY_TAKEN_BACK'],
-  promote: ['SLOT_NOT_HEALTHY', 'SLOT_OTHER_VERSION', 'RELEASE_UNVERIFIED', 'PROBES_FAILED', 'PROCESS_FAILED'],
+  promote: [
+    'SLOT_NOT_HEALTHY',
+    'SLOT_OTHER_VERSION',
+    'RELEASE_UNVERIFIED',
+    'PROBES_FAILED',
+    'SOCKET_REFUSED',
+    'PROCESS_FAILED',
+  ],
 }
 
 /** Failures seen only through the router: a passed health check of the slot does not clear them. */
-const THROUGH_THE_ROUTER: readonly (string | undefined)[] = ['RELEASE_UNVERIFIED', 'PROBES_FAILED', 'CANARY_TAKEN_BACK']
+const THROUGH_THE_ROUTER: readonly (string | undefined)[] = [
+  'RELEASE_UNVERIFIED',
+  'PROBES_FAILED',
+  'SOCKET_REFUSED',
+  'CANARY_TAKEN_BACK',
+]
 
 /** Entries to read from the end of the journal. */
 const ENTRIES = 1_000

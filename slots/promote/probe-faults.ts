@@ -30,6 +30,13 @@ export const probeFaults = catalogue({
     hint: d =>
       `${d.slot} answers when the router is bypassed: check the router's error log and what is between the two, then promote again.`,
   }),
+  SOCKET_REFUSED: fault<{ slot: string; path: string; status: number }>({
+    exitCode: 1,
+    message: d =>
+      `${d.slot} refuses a WebSocket at ${d.path}, which the previous slot accepted: ${d.status === 0 ? 'no answer' : `status ${d.status}`} instead of 101.`,
+    hint: d =>
+      `${RESTORED}Check in ${d.slot} which origins it accepts (\`check_origin\`, CORS), and its path for WebSockets.`,
+  }),
   RELEASE_UNVERIFIED: fault<{ slot: string; why: string; direct: Tally; stays: boolean }>({
     exitCode: 1,
     message: d =>

@@ -18,6 +18,14 @@ export interface ProbeSetting {
    */
   readonly paths?: readonly string[]
   /**
+   * Paths of WebSockets, each asked for once before and once after the switch, with the Origin of the site. A path that the previous slot accepted and the new
+   * one refuses sends the traffic back.
+   *
+   * @example ['/live/websocket?vsn=2.0.0']
+   * @default none
+   */
+  readonly sockets?: readonly string[]
+  /**
    * Requests per second of each kind: on new connections, on a keep-alive connection, and for the router's own state.
    *
    * @default 40
@@ -39,6 +47,7 @@ export interface ProbeSetting {
 
 export const probeRules = fields<ProbeSetting>({
   paths: optional(list(path)),
+  sockets: optional(list(path)),
   rate: optional(number('a number of requests a second, from 1 to 1000', value => value >= 1 && value <= 1000)),
   tolerate: optional(count(0)),
   watch: optional(atLeast(0, 'milliseconds')),
@@ -48,6 +57,7 @@ export type Probing = Required<Omit<ProbeSetting, 'watch'>> & Pick<ProbeSetting,
 
 export const probingOf = (setting: ProbeSetting, healthPath: string): Probing => ({
   paths: [healthPath],
+  sockets: [],
   rate: 40,
   tolerate: 0,
   ...setting,

@@ -7,6 +7,7 @@ import { movesBefore } from './live-processes.ts'
 import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, type Probing, startProbes } from './probe.ts'
 import { assertReached } from './reach.ts'
+import { askSockets, socketFault } from './sockets.ts'
 import type { TrafficSwitch } from './switch.ts'
 
 /** Times are in milliseconds since the switch was ordered. */
@@ -59,6 +60,8 @@ export async function probedSwitch(
   const checked = batch.add(router.check(deps.health.path))
   const reached = assertReached(router, trafficSwitch.to).map(query => batch.add(query))
   const moves = movesBefore(deps.runtime, trafficSwitch).map(query => batch.add(query))
+  const paths = probing?.sockets ?? []
+  const [socketsBefore] = askSockets(router, paths).map(query => batch.add(query))
   const together = fleet.hosts.length > 1
   const ready = together && prober ? batch.add(prober.ready()) : undefined
   const switching = together ? deps.host.pipeline() : batch
@@ -66,6 +69,7 @@ export async function probedSwitch(
   const switched = switching.add(router.promote(trafficSwitch.to, trafficSwitch.generation))
   const afterSwitch = prober && switching.add(prober.afterSwitch())
   const verifying = switching.add(verification)
+  const [socketsAfter] = askSockets(router, paths).map(query => switching.add(query))
   const watched = prober && switching.add(prober.watched())
   const order = () => {
     // From here until the host answers, we cannot know whether the switch ran.
@@ -104,6 +108,8 @@ export async function probedSwitch(
     await step('Tell the router', switched)
     await afterSwitch
     verified = await step('Prove that the traffic moved', verifying)
+    if (socketsBefore && socketsAfter)
+      problem = socketFault(trafficSwitch.to.name, paths, await socketsBefore, await socketsAfter)
   } catch (error) {
     problem = error
   }

@@ -67,6 +67,7 @@ import { mountLines } from '../../slots/preflight/mounts.ts'
 import { probeLoop, probeTrouble, probingOf, startProbes } from '../../slots/promote/probe.ts'
 import { assertReached, connect } from '../../slots/promote/reach.ts'
 import { requestSlots } from '../../slots/promote/serving.ts'
+import { socketScript } from '../../slots/promote/sockets.ts'
 import { remainsScript } from '../../slots/remove/plan.ts'
 import { foldersScript } from '../../slots/remove/remove.ts'
 import { accountFor, makeAccount, ownerOf } from '../../slots/setup/account.ts'
@@ -333,6 +334,7 @@ export function samples(): Readonly<Record<string, Script>> {
       { path: '/health', headers: { 'X-A': 'b' } },
       { paths: ['/'], numbers: ['000'], sample: 400 },
     ),
+    socketScript: socketScript(curl, 'https://life.example', ['/live/websocket?vsn=2.0.0', '/cable']),
     watching: watching({ curl } as never, ['/']),
     watchScript: watchScript(curl, ['/', '/a']),
     readMaintenance: maintenance.readMaintenance('/srv/life/router'),

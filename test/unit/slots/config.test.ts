@@ -206,6 +206,7 @@ describe('the table of `config`', () => {
       '  within | 60000 ms',
       '  soak | 0 ms',
       'probes | /health',
+      '  sockets | none',
       '  rate | 40',
       '  tolerate | 0',
       'environment | .env',

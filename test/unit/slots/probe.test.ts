@@ -103,7 +103,7 @@ describe('the probe script', () => {
   })
 
   it('requests the health path forty times a second by default', () => {
-    expect(probingOf({}, '/up')).toEqual({ paths: ['/up'], rate: 40, tolerate: 0 })
+    expect(probingOf({}, '/up')).toEqual({ paths: ['/up'], sockets: [], rate: 40, tolerate: 0 })
     expect(probingOf({ watch: 2_000, rate: 5 }, '/up')).toMatchObject({ rate: 5, watch: 2_000 })
   })
 
