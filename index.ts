@@ -71,6 +71,7 @@ export type {
   Answer,
   Artifact,
   BuildSource,
+  Canary,
   Hooks,
   HostFacts,
   HostFile,

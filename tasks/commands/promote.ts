@@ -1,3 +1,5 @@
+import { kebab } from '../../runner/cli/commands-of.ts'
+import type { Values } from '../../runner/task.ts'
 import { planShare } from '../../slots/canary/canary.ts'
 import { canaryFaults } from '../../slots/canary/canary-faults.ts'
 import { assertNotBad } from '../../slots/journal/bad.ts'
@@ -10,7 +12,7 @@ import type { DetectLive } from '../steps/detect-live.ts'
 import { withPromoteHooks } from '../steps/hook.ts'
 import { planSwitch } from '../steps/plan-switch.ts'
 import { sendShare, shareArguments } from '../steps/send-share.ts'
-import { force, switchTraffic } from '../steps/switch-traffic.ts'
+import { force, switchArguments, switchTraffic } from '../steps/switch-traffic.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 import { takeShareBack } from '../steps/take-share-back.ts'
 
@@ -88,22 +90,17 @@ const strayFlags = <S extends string>(
   { task }: TaskDeps<S>,
   { percent, ...share }: ReturnType<typeof shareArguments>,
 ) => {
-  const stray = (values: object): string | undefined => {
-    const given = (name: string) => {
-      const value = (values as Readonly<Record<string, unknown>>)[name]
-      return value !== undefined && value !== false
-    }
-    return given('percent') ? ['noProbe', 'report', 'watch'].find(given) : Object.keys(share).find(given)
+  const args = { percent, ...share, ...switchArguments }
+  const stray = (values: Partial<Values<typeof args>>): string | undefined => {
+    const others = Object.keys(values.percent === undefined ? share : switchArguments) as (keyof typeof args)[]
+    return others.find(name => values[name] !== undefined && values[name] !== false)
   }
   return task('Check the flags', {
-    args: { percent, ...share },
+    args,
     when: values => stray(values) !== undefined,
-    run({ percent, ...values }) {
-      const flag = stray({ percent, ...values }) ?? ''
-      throw canaryFaults.CANARY_FLAGS({
-        flag: `--${flag === 'noProbe' ? 'no-probe' : flag}`,
-        percent: percent !== undefined,
-      })
+    run(values) {
+      const flag = kebab(stray(values) ?? '')
+      throw canaryFaults.CANARY_FLAGS({ flag: `--${flag}`, percent: values.percent !== undefined })
     },
   })
 }

@@ -37,7 +37,7 @@ export function shareArguments<S extends string>({ canary }: Pick<TaskDeps<S>, '
     percent,
     sticky: arg.flag('With --percent: a visitor stays with the slot that answered first, by a cookie'),
     for: arg.duration('With --percent: how long to watch both slots, such as 10m').optional(),
-    hold: arg.flag('With --percent: watch both slots until Ctrl-C, which takes the share back'),
+    hold: arg.flag('With --percent: watch both slots until Ctrl-C, which leaves the share as it was before'),
   }
 }
 

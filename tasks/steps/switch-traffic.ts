@@ -35,6 +35,8 @@ const report: Arg<string | undefined> = {
 }
 const noProbe = arg.flag('Do not probe the site during the switch')
 const watch = arg.duration('How long to probe the site after the switch, such as 10s').optional()
+/** Those that only concern a switch of all the traffic. */
+export const switchArguments = { noProbe, report, watch }
 
 /** Switches the traffic, verifies the switch and measures it. If this or a later step fails, it is undone, unless the previous slot is worse. */
 export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: Planned<S>) =>
@@ -43,7 +45,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       'Probes the site during the switch, without retries. If a request fails after the switch, the traffic is switched back, unless more\n' +
       'requests failed before it.',
     needs: [planned],
-    args: { noProbe, report, watch },
+    args: switchArguments,
     async run({ trafficSwitch, dryRun, probe, noProbe, report, watch, note, log, show, ...context }) {
       if (!trafficSwitch) return dryRun ? note('nothing to switch in a dry run') : undefined
       if (dryRun) {

@@ -207,6 +207,31 @@ export function routerCanary({ subject, router, promoted }: Suite): void {
       }
     })
 
+    test("is counted by a router that counts each slot's requests, a slot that does not answer included", async ({
+      skip,
+    }) => {
+      if (!site().served) skip('the router counts none')
+      const [blue, green] = subject().slots
+      await begun({ percent: 30 })
+      const counted = async () => {
+        const served = await site().served?.()
+        return { blue: served?.[blue.name], green: served?.[green.name] }
+      }
+      const before = await counted()
+      for (let i = 0; i < 10; i++) await numbered(LOW)
+      for (let i = 0; i < 5; i++) await numbered(HIGH)
+      await subject().stopApplication(green)
+      try {
+        for (let i = 0; i < 3; i++) await numbered(LOW)
+      } finally {
+        await subject().startApplication(green)
+        await site().endCanary()
+      }
+      const after = await counted()
+      expect(after.green).toEqual({ sent: (before.green?.sent ?? 0) + 13, failed: (before.green?.failed ?? 0) + 3 })
+      expect(after.blue).toEqual({ sent: (before.blue?.sent ?? 0) + 5, failed: before.blue?.failed })
+    })
+
     test('is not begun for a route that is not live any more', async () => {
       const [blue, green] = subject().slots
       await installed()
