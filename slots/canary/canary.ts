@@ -114,13 +114,15 @@ export async function beginShare(deps: CanaryDeps, share: Share): Promise<Proven
     throw error
   })
   const answers = await asking
-  const why = shareProblem(answers, share) ?? versionProblem(answers, deps, share)
+  const asked = { canary: tallyOf(answers, slot), live: tallyOf(answers, share.live) }
+  // Of a slot that fails, the figures say more than the version that it did not report.
+  const why = shareProblem(answers, share) ?? (mustEnd(asked) ? undefined : versionProblem(answers, deps, share))
   const { percent } = wanted
   if (why !== undefined) throw canaryFaults.CANARY_UNVERIFIED({ slot, percent, why })
   const seen = anyOf(answers)
   return {
     summary: `${seen.get(slot) ?? 0} of ${total(seen)} requests went there, bounds ${boundsText(total(seen), percent)}`,
-    asked: { canary: tallyOf(answers, slot), live: tallyOf(answers, share.live) },
+    asked,
     warnings: await checked,
   }
 }

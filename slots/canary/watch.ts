@@ -18,7 +18,12 @@ interface WatchOptions {
   /** Milliseconds; undefined until the signal is aborted. */
   readonly duration: number | undefined
   readonly signal: AbortSignal
+  /** Called now and then with what was seen so far. */
+  onLook(figures: Figures): void
 }
+
+/** Seconds from one call of `onLook` to the next. */
+const LOOK = 10
 
 /**
  * Resolves when the time is over, or as soon as the canary fails more.
@@ -30,11 +35,12 @@ export async function watchShare(
   { host, router }: Pick<Deps, 'host' | 'router'>,
   { slot, live, paths }: Share,
   begin: Figures,
-  { duration = Number.POSITIVE_INFINITY, signal }: WatchOptions,
+  { duration = Number.POSITIVE_INFINITY, signal, onLook }: WatchOptions,
 ): Promise<Watched> {
   const served = counter(() => (router.served ? host.query(router.served()) : undefined), slot, live)
   await served.look()
   let asked = begin
+  let rounds = 0
   const end = performance.now() + duration
   const process = await host.spawn(watching(router, paths))
   const stop = () => void process[Symbol.asyncDispose]()
@@ -43,6 +49,7 @@ export async function watchShare(
     for await (const line of process.lines) {
       const [ofCanary, ofLive] = parseRound(line)
       asked = { canary: sum(asked.canary, ofCanary), live: sum(asked.live, ofLive) }
+      if (rounds++ % LOOK === 0) onLook(asked)
       await served.look()
       const figures = served.figures()
       const failing = mustEnd(asked) || (figures !== undefined && mustEnd(figures))

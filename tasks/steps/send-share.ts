@@ -51,7 +51,7 @@ export const sendShare = <S extends string>({ task }: TaskDeps<S>, planned: Plan
     needs: [planned],
     args,
     when: ({ percent }) => percent !== undefined,
-    async run({ share, for: limit, hold, note, show, ...context }) {
+    async run({ share, for: limit, hold, log, note, show, ...context }) {
       if (!share) return
       const { wanted, slot, live, to } = share
       const { host, router, health, dryRun, signal } = context
@@ -74,9 +74,15 @@ export const sendShare = <S extends string>({ task }: TaskDeps<S>, planned: Plan
         for (const { message, hint: next } of proven.warnings) show(`warning: ${message} ${next}`)
         if (mustEnd(proven.asked)) return takeBack(proven.asked)
         await noteShare(context, share, 'done', `${percent} %`)
-        note(`${slot} gets ${percent} %: ${proven.summary}`)
+        const proof = `${slot} gets ${percent} %: ${proven.summary}`
+        note(proof)
+        log(proof)
         if (limit === undefined && !hold) return { asked: proven.asked, served: undefined }
-        const watched = await watchShare(context, share, proven.asked, { duration: hold ? undefined : limit, signal })
+        const watched = await watchShare(context, share, proven.asked, {
+          duration: hold ? undefined : limit,
+          signal,
+          onLook: figures => log(figuresText(share, figures)),
+        })
         return watched.failing ? takeBack(watched.asked, watched.served) : watched
       })
       const counted = served ? ` The router counted: ${figuresText(share, served)}.` : ''

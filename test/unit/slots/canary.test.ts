@@ -278,6 +278,13 @@ describe('a share', () => {
       code: 'CANARY_UNVERIFIED',
       exitCode: 1,
     })
+    const failing = site(() => ({
+      body: '',
+      asked: correct.asked.map(answer => (answer.slot === 'green' ? { ...answer, status: 500 } : answer)),
+    }))
+    expect(await beginShare(failing.deps, failing.share)).toMatchObject({
+      asked: { canary: { sent: 24, failed: 24 }, live: { sent: 402, failed: 0 } },
+    })
     const older = site(() => ({ ...correct, body: '{"version":"1.0.0"}' }))
     expect((await faultOf(beginShare(older.deps, older.share))).message).toContain(
       'the application there reports 1.0.0 through the router instead of 2.0.0',
