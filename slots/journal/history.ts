@@ -36,6 +36,7 @@ function resultText(
   newest: Detached | undefined,
 ): string {
   if (result === 'failed') return `failed: ${why ?? 'no reason'}`
+  if (event === 'canary' && why !== undefined) return `${result}: ${why}`
   if (result !== 'begun' || later.some(entry => entry.event === event && entry.deploy === deploy)) return result
   return newest?.deploy === deploy && newest.state === 'running' ? 'running' : 'begun, its end was not seen'
 }

@@ -169,10 +169,10 @@ export function routerCanary({ subject, router, promoted }: Suite): void {
       const { route } = await begun({ percent: 60 })
       const next = await promoted(green)
       await over(green)
-      await router().restore(route)
+      await site().restore(route)
       expect(await router().verify(route, { answers: 5, within: 20_000 })).toMatchObject({ verified: true })
       await over(blue)
-      await router().restore(next)
+      await site().restore(next)
       await over(green)
     })
 

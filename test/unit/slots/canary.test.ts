@@ -183,16 +183,16 @@ describe('the requests of a proof', () => {
 
   it('are sent on new connections, with and without a number, and counted by what was chosen', async () => {
     const { curl, connections } = await started()
-    const script = askScript(curl, HEALTH, { paths: ['/ok', '/bad'], numbers: ['000', 'fff'], sample: 101 })
+    const script = askScript(curl, HEALTH, { paths: ['/ok', '/bad'], numbers: ['000', 'fff'], sample: 2_129 })
     const answers = parseAnswers(await bash(script.text))
-    expect(connections()).toBe(1 + 4 + 101)
+    expect(connections()).toBe(1 + 4 + 2_129)
     expect(answers.body).toBe('{"version":"green a "b""}')
     const count = (number: string, slot: string | undefined, status: number) =>
       answers.asked
         .filter(a => a.number === number && a.slot === slot && a.status === status)
         .reduce((n, a) => n + a.count, 0)
     expect([count('000', 'green', 200), count('000', 'green', 500), count('fff', 'blue', 200)]).toEqual([1, 1, 2])
-    expect(answers.asked.filter(({ number }) => number === 'any').reduce((n, a) => n + a.count, 0)).toBe(101)
+    expect(answers.asked.filter(({ number }) => number === 'any').reduce((n, a) => n + a.count, 0)).toBe(2_129)
     expect(tallyOf(answers, 'green').failed).toBeGreaterThan(10)
     expect(tallyOf(answers, 'blue').failed).toBe(0)
   })
