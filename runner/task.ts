@@ -123,6 +123,8 @@ export interface OpenScope extends AsyncDisposable {
   readonly hosts?: readonly string[]
   /** Returns what the scope adds to a step's context; called once a step and host. */
   context(common: TaskContext, fleet: Fleet): object
+  /** Returns the value of an argument as a step on this host gets it; the same value without this function. */
+  input?(value: unknown, fleet: Fleet): unknown
   /** Called once the steps of a run have ended, and were undone if one failed; not in a dry run. Resolves to warnings, and never rejects. */
   ended?(outcome: RunOutcome): Promise<readonly string[]>
   /** The traffic so far, also after it was closed; undefined or missing without a connection. */

@@ -24,6 +24,8 @@ export interface Slot<Name extends string = string> {
    * @default loopback
    */
   readonly address?: string
+  /** The addresses at which a router on a host of its own finds this slot, if that is on several hosts; `address` is that of the host at hand. */
+  readonly pool?: readonly string[]
   /** Environment variables of this slot only; they take precedence over the environment file. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -91,8 +93,10 @@ export interface Plugin<T> {
 /** Where a router stands, if it is not on the application's host. */
 export interface RouterPlace {
   readonly host: Transport
-  /** The IP address of the application's host that the router sends the requests to. The slots listen on it. */
+  /** The IP address of the application's host that the router sends the requests to. The slots listen on it. With several hosts, that of the first. */
   readonly upstream: string
+  /** The addresses of several hosts, in the order of the Taskfile. */
+  readonly pool?: readonly string[]
 }
 
 export interface BuildSource {

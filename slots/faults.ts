@@ -145,6 +145,19 @@ export const slotFaults = catalogue({
           : 'Run `npx task doctor` to find out why the site and the router disagree. Nothing was changed.',
     detail: d => columns(d.readings),
   }),
+  UPSTREAMS_DIFFER: fault<{ router: string; hosts: number; upstreams: number }>({
+    exitCode: 2,
+    message: d =>
+      `\`upstream\` of ${d.router}() has ${d.upstreams} of the addresses, and the project has ${d.hosts} hosts.`,
+    hint: () => "Give one address for each host, in the order of `hosts`: `upstream: ['10.0.0.5', '10.0.0.6']`.",
+  }),
+  POOL_PARTIAL: fault<{ hosts: readonly string[]; of: number }>({
+    exitCode: 2,
+    message: d =>
+      `The balancer sends requests to all ${d.of} hosts, so that a switch cannot leave some of them out; it was asked for ${d.hosts.join(', ')} alone.`,
+    hint: () =>
+      'Switch all hosts. To leave one out for longer, take it out of `hosts` and `upstream`, and run `npx task setup`.',
+  }),
   FLEET_SPLIT: fault<{ serving: readonly (readonly [string, string])[] }>({
     exitCode: 3,
     message: d =>

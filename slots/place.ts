@@ -65,5 +65,26 @@ export function onMachine(router: Router, machine: string): Router {
   }
 }
 
+/** A query that does nothing, and has this result. */
+export const settled = <T>(result: T): Query<T> => capture(sh.read`:`, () => result)
+
+/**
+ * The router of a balancer, for each host of a pool but the first: the route is read as by the first, which alone checks, moves and proves it. The hosts wait
+ * for each other before and after that.
+ */
+export function following(router: Router): Router {
+  const { curl: _, ...rest } = router
+  return {
+    ...rest,
+    check: () => settled([]),
+    promote: () => settled(undefined),
+    restore: () => settled(undefined),
+    verify(route, { answers }) {
+      const last = { ...route, status: 200, problem: undefined }
+      return settled({ verified: true, asked: answers, last, firstAfter: undefined })
+    },
+  }
+}
+
 /** Resolves to a text that no other machine or container has. */
 export const identity: Query<string> = capture(sh.read`cat /proc/sys/kernel/random/boot_id; readlink /proc/self/ns/net`)

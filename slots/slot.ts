@@ -28,6 +28,21 @@ export interface Slots<S extends string> {
   other(live: Slot<S> | undefined): Slot<S>
 }
 
+/** The same slots on a host of a pool: they listen on its address. */
+export function slotsAt<S extends string>(slots: Slots<S>, address: string, pool: readonly string[]): Slots<S> {
+  const at = (slot: Slot<S>): Slot<S> => ({ ...slot, address, pool })
+  const all = slots.all.map(at)
+  return {
+    all,
+    names: slots.names,
+    get(name) {
+      const found = slots.get(name) as Slot<S> | undefined
+      return (found && at(found)) as never
+    },
+    other: live => at(slots.other(live)),
+  }
+}
+
 /** @param address what the slots listen on, if not loopback */
 export function slotsOf<S extends string>(specs: Readonly<Record<S, SlotSpec>>, address?: string): Slots<S> {
   const all = (Object.entries(specs) as [S, SlotSpec][]).map(

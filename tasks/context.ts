@@ -15,6 +15,8 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   readonly destination: string | undefined
   /** The folder of the Taskfile, on this machine. */
   readonly folder: string
+  /** Whether this host's run moves the router, and proves that: false on all but the first host of a pool behind a balancer. */
+  readonly leads: boolean
   /** The probes of a promote; undefined if the project has turned them off. */
   readonly probe: Probing | undefined
   readonly lock: RunLock
@@ -50,6 +52,8 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly slot: Arg<Slot<S>>
   /** Whether the project has several hosts. */
   readonly several: boolean
+  /** Whether they are behind one balancer. */
+  readonly pooled: boolean
   /** Whether the runtime prepares releases. */
   readonly prepares: boolean
   /** Whether the router can have a canary: if not, what it is called. */

@@ -74,6 +74,12 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const { on } = definition.router
   const hosts = hostsOf(definition)
   if (on && hosts.some(({ name }) => name === on.host.name)) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })
+  if (on && (on.pool?.length ?? 1) !== hosts.length)
+    throw slotFaults.UPSTREAMS_DIFFER({
+      router: definition.router.name,
+      hosts: hosts.length,
+      upstreams: on.pool?.length ?? 1,
+    })
   const slots = slotsOf<Name>(definition.slots as Record<Name, SlotSpec>, on?.upstream)
   const slot = arg.from('slot', slots.names, name => slots.get(name))
 
@@ -84,6 +90,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
     ...definition,
     app,
     hosts,
+    machines: hosts.map(({ name }) => name),
     layout: folders,
     slots,
     probe,
@@ -100,7 +107,16 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const prepares = definition.runtime.prepares === true
   const canary = { router: definition.router.canary === true ? undefined : definition.router.name }
   const several = hosts.length > 1
-  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), slot, drain, prepares, canary, several })
+  const pooled = several && on !== undefined
+  const tasks = standardTasks<Name>({
+    ...definer<Context<Name>>(scope),
+    slot,
+    drain,
+    prepares,
+    canary,
+    several,
+    pooled,
+  })
   return { ...own, slot, tasks }
 }
 
@@ -114,7 +130,7 @@ function scopeOf<S extends string>(
   const { app, layout, slots, build, runtime, router } = project
   const hosts = [
     ...project.hosts.map(({ name }) => name),
-    ...(router.on ? [router.on.host.name, router.on.upstream] : []),
+    ...(router.on ? [router.on.host.name, router.on.upstream, ...(router.on.pool ?? [])] : []),
   ]
   const known = [app, layout.root, ...hosts.flatMap(name => [name, name.replace(/^.*@/, '')]), ...slots.names]
   const visible = [build, runtime, router].flatMap(plugin => plugin.shown ?? [])

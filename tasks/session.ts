@@ -16,10 +16,10 @@ import type { Layout } from '../slots/layout.ts'
 import { unlessClosed } from '../slots/lock/maintenance.ts'
 import type { HealthCheck } from '../slots/model.ts'
 import { type Notification, type Notifier, notifyAll } from '../slots/notify/notifier.ts'
-import { BALANCER, type Balancer, onMachine, routerLayout } from '../slots/place.ts'
+import { BALANCER, type Balancer, following, onMachine, routerLayout } from '../slots/place.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import { assertSetUp } from '../slots/setup/owner.ts'
-import type { Slots } from '../slots/slot.ts'
+import { type Slots, slotsAt } from '../slots/slot.ts'
 import { type Readings, readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
@@ -32,8 +32,10 @@ export interface Project<S extends string> {
   readonly app: string
   /** Where to, if the project has destinations. */
   readonly destination: string | undefined
-  /** At least one. */
+  /** Those of this run; at least one. */
   readonly hosts: readonly Transport[]
+  /** The names of all hosts, in the order of the Taskfile. */
+  readonly machines: readonly string[]
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly build: Plugin<BuildSource>
@@ -65,13 +67,15 @@ export interface SessionSetting extends RunSetting {
 }
 
 export async function openSession<S extends string>(project: Project<S>, run: SessionSetting): Promise<OpenScope> {
-  const { app, layout, slots, router: routing, destination, notify } = project
+  const { app, layout, router: routing, destination, notify } = project
   const ofRouter = routerLayout(layout)
   const deploy = { ...newDeploy(whoami(process.env)), ...(destination !== undefined && { destination }) }
   const machines = [
     ...project.hosts.map(host => ({ name: host.name, layout, transport: host })),
     ...(routing.on ? [{ name: routing.on.host.name, layout: ofRouter, transport: routing.on.host }] : []),
   ]
+  if (routing.on && run.event && project.hosts.length < project.machines.length)
+    throw slotFaults.POOL_PARTIAL({ hosts: project.hosts.map(({ name }) => name), of: project.machines.length })
   const lock = runLock(machines, deploy, run)
   const all = await Promise.all(machines.map((machine, i) => open(machine, i)))
   const members = all.slice(0, project.hosts.length)
@@ -94,6 +98,12 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const { id, by } = deploy
   const host = project.hosts.map(({ name }) => name).join(', ')
   let facts: RunFacts = { app, host, destination, command: run.command, deploy: id, by }
+  /** Behind a balancer, the slots of each host listen on its own address. */
+  const slotsOn = ({ name }: { readonly name: string }): Slots<S> => {
+    const { pool } = routing.on ?? {}
+    const address = pool?.[project.machines.indexOf(name)]
+    return pool && address !== undefined ? slotsAt(project.slots, address, pool) : project.slots
+  }
   /** What is read of each host while its lock is taken. */
   const readingOf = new Map<string, AnyQuery<Readings>>()
 
@@ -103,6 +113,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const ofStep = (host: Host) => (task.dryRun ? dryHost(host, task.log) : loggingCopies(host, task.log))
     const balancerHost = balancing && ofStep(balancing.host)
     const host = joined(ofStep(member.host), balancerHost)
+    const leads = member === members[0]
+    const slots = slotsOn(member)
     const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)
     // Else the release would start unprepared.
@@ -113,16 +125,19 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const created = routing.create({ ...plugin, host: balancerHost?.name ?? host.name })
     if ((created.beginCanary !== undefined) !== (routing.canary === true))
       throw new TypeError(`the plugin ${routing.name} has to set \`canary\` exactly if its router has \`beginCanary\``)
-    const router = balancerHost ? onMachine(created, BALANCER) : created
-    const balancer: Balancer | undefined = balancing &&
-      balancerHost && {
-        host: balancerHost,
-        layout: ofRouter,
-        has: 'router',
-        upstream: routing.on?.upstream ?? '',
-        provisions: facts => [router.provision(facts)],
-        taskfileUser: balancing.taskfileUser,
-      }
+    const there = balancerHost ? onMachine(created, BALANCER) : created
+    const router = balancerHost && !leads ? following(there) : there
+    const balancer: Balancer | undefined =
+      leads && balancing && balancerHost
+        ? {
+            host: balancerHost,
+            layout: ofRouter,
+            has: 'router',
+            upstream: routing.on?.upstream ?? '',
+            provisions: facts => [router.provision(facts)],
+            taskfileUser: balancing.taskfileUser,
+          }
+        : undefined
     const reading = readings({ layout, slots, router })
     // With a balancer they would be two batches.
     if (!balancing) readingOf.set(member.name, reading)
@@ -132,6 +147,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       destination: project.destination,
       folder: run.folder,
       fleet,
+      leads,
       host,
       balancer,
       layout,
@@ -166,7 +182,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
         building ??= build(balancer, plugin)
         return building
       },
-      provisions: facts => [runtime.provision(facts), ...(balancer ? [] : [router.provision(facts)])],
+      provisions: facts => [runtime.provision(facts), ...(balancing ? [] : [router.provision(facts)])],
     }
   }
 
@@ -190,6 +206,11 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   return {
     hosts: members.map(({ name }) => name),
     context,
+    // A slot of the command line, as it is on the host of the step.
+    input: (value, { host }) => {
+      const named = project.slots.all.find(slot => slot === value)
+      return named ? slotsOn({ name: host }).get(named.name) : value
+    },
     async ended(outcome) {
       const notification = run.event && notificationOf(run.event, facts, outcome)
       return notification ? notifyAll(notify, notification) : []

@@ -24,11 +24,35 @@ export interface PlaceOptions {
   readonly upstream?: string
 }
 
+/** For a router that can distribute the requests over several hosts. */
+export interface PoolOptions extends Pick<PlaceOptions, 'on'> {
+  /**
+   * With `on`: the private IP address of the application's host, to which the router sends the requests; with several `hosts`, one for each, in their order.
+   * The slots listen on it instead of loopback: the application finds it in `LISTEN_ADDRESS`. `doctor` tells the firewall lines that keep others out.
+   *
+   * @example '10.0.0.5'
+   * @example ['10.0.0.5', '10.0.0.6']
+   */
+  readonly upstream?: string | readonly string[]
+}
+
 const UPSTREAM = 'the IP address of the application\'s host, such as "10.0.0.5"'
+
+const isAddress = (value: unknown): boolean => typeof value === 'string' && isIP(value) > 0
 
 export const placeRules: Fields<PlaceOptions> = {
   on: optional(thing<Transport>('a machine, such as `ssh("deploy@lb-1")`', isTransport)),
-  upstream: optional(thing<string>(UPSTREAM, value => typeof value === 'string' && isIP(value) > 0)),
+  upstream: optional(thing<string>(UPSTREAM, isAddress)),
+}
+
+export const poolRules: Fields<PoolOptions> = {
+  ...placeRules,
+  upstream: optional(
+    thing<string | readonly string[]>(
+      `${UPSTREAM}, or a list with that of each host`,
+      value => isAddress(value) || (Array.isArray(value) && value.length > 0 && value.every(isAddress)),
+    ),
+  ),
 }
 
 /**
@@ -36,13 +60,17 @@ export const placeRules: Fields<PlaceOptions> = {
  *
  * @throws OPTION_MISSING, UPSTREAM_WITHOUT_ON
  */
-export function placeOf(factory: string, { on: host, upstream }: PlaceOptions): { readonly on?: RouterPlace } {
+export function placeOf(factory: string, { on: host, upstream }: PoolOptions): { readonly on?: RouterPlace } {
   if (!host && upstream !== undefined) throw routerFaults.UPSTREAM_WITHOUT_ON({ factory })
   if (!host) return {}
-  if (upstream === undefined) throw runnerFaults.OPTION_MISSING({ factory, field: 'upstream', expected: UPSTREAM })
-  return { on: { host, upstream } }
+  const [first, ...others] = listOf(upstream)
+  if (first === undefined) throw runnerFaults.OPTION_MISSING({ factory, field: 'upstream', expected: UPSTREAM })
+  return { on: { host, upstream: first, ...(others.length > 0 && { pool: [first, ...others] }) } }
 }
 
 /** For `Plugin.settings`. */
-export const placeSettings = ({ on, upstream }: PlaceOptions): Readonly<Record<string, string>> =>
-  on && upstream !== undefined ? { on: on.name, upstream } : {}
+export const placeSettings = ({ on, upstream }: PoolOptions): Readonly<Record<string, string>> =>
+  on && upstream !== undefined ? { on: on.name, upstream: listOf(upstream).join(', ') } : {}
+
+const listOf = (upstream: string | readonly string[] = []): readonly string[] =>
+  typeof upstream === 'string' ? [upstream] : upstream

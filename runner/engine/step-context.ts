@@ -89,13 +89,20 @@ export async function createStepContext(
     ask: question => options.ask(signal)(of(question)),
   }
   const opened = step.task.scope && (await options.scopes.open(step.task.scope))
-  return { context: { ...common, ...opened?.context(common, lane.fleet), ...inputsOf(step, lane, options) }, shell }
+  const given = (value: unknown) => (opened?.input ? opened.input(value, lane.fleet) : value)
+  const context = { ...common, ...opened?.context(common, lane.fleet), ...inputsOf(step, lane, options, given) }
+  return { context, shell }
 }
 
 /** The arguments of a step and of everything that it needs, and the results of the latter. */
-function inputsOf({ task, reach }: Step, { host }: Lane, { values, results }: StepContextOptions): object {
+function inputsOf(
+  { task, reach }: Step,
+  { host }: Lane,
+  { values, results }: StepContextOptions,
+  given: (value: unknown) => unknown,
+): object {
   const context: Record<string, unknown> = {}
-  for (const { args } of reach) for (const name of Object.keys(args)) context[name] = values[name]
+  for (const { args } of reach) for (const name of Object.keys(args)) context[name] = given(values[name])
   for (const need of reach) if (need !== task) Object.assign(context, results.of(need, host))
   return context
 }

@@ -80,7 +80,7 @@ async function checkHost<S extends string>(deps: PreflightDeps<S>, load: Load | 
     health: deps.health,
     sudo: wanted.flatMap(({ sudo }) => sudo),
     // With a balancer, a promote is measured there.
-    inspection: deps.balancer ? { ...parsed, unmeasured: undefined } : parsed,
+    inspection: deps.router.machine ? { ...parsed, unmeasured: undefined } : parsed,
     setup,
     changed,
     router: route.fault,

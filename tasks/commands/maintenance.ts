@@ -45,8 +45,9 @@ const retryAfter: Arg<number | undefined> = {
   optional: () => retryAfter,
 }
 
-export const maintenance = <S extends string>({ task }: TaskDeps<S>) =>
+export const maintenance = <S extends string>({ task, pooled }: TaskDeps<S>) =>
   task('Show, begin or end the maintenance of the site', {
+    once: pooled,
     description:
       'While it is on, the public gets status 503 with Retry-After and a page. Clients of the allowed networks reach the live slot. Deploys and\n' +
       'promotes work as always, because their requests come from the host itself. It needs no reload, no root and no lock, and survives a restart.\n' +

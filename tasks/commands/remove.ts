@@ -35,7 +35,7 @@ export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
       const { app, host, balancer, layout, slots, router, runtime, deploy, provisions, taskfileUser } = context
       if (yesRemove !== undefined && yesRemove !== app) throw removeFaults.REMOVE_OTHER_NAME({ app, named: yesRemove })
       const [own, other] = await Promise.all([
-        survey({ host, layout, has: balancer ? 'slots' : 'everything', provisions, taskfileUser }),
+        survey({ host, layout, has: router.machine ? 'slots' : 'everything', provisions, taskfileUser }),
         balancer && survey(balancer),
       ])
       const places = [own, ...(other ? [other] : [])]

@@ -33,7 +33,7 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
     async run({ provisions, taskfileUser, dryRun, note, show, log, lock, lockWait, adopt: adopting, user, ...rest }) {
       const context = { ...rest, log }
       const { app, host, balancer, layout, deploy } = context
-      const own: Place = { host, layout, has: balancer ? 'slots' : 'everything', provisions, taskfileUser }
+      const own: Place = { host, layout, has: rest.router.machine ? 'slots' : 'everything', provisions, taskfileUser }
       const places = [own, ...(balancer ? [balancer] : [])]
       if (balancer) await assertApart(own, balancer)
       const request = { user: user === undefined ? undefined : validateName('user', user), adopting }

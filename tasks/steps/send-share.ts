@@ -44,11 +44,12 @@ export function shareArguments<S extends string>({ canary }: Pick<TaskDeps<S>, '
 type ShareArguments = ReturnType<typeof shareArguments>
 
 /** Sends a share of the traffic to the idle slot, proves that, and watches both slots. If this step fails or is interrupted, the share is as before. */
-export const sendShare = <S extends string>({ task }: TaskDeps<S>, planned: Planned, args: ShareArguments) =>
+export const sendShare = <S extends string>({ task, pooled }: TaskDeps<S>, planned: Planned, args: ShareArguments) =>
   task('Send a share of the traffic and prove it', {
     description:
       'Compares both slots. The share is taken back if the slot fails more than the live one, and not by chance.',
     needs: [planned],
+    once: pooled,
     args,
     when: ({ percent }) => percent !== undefined,
     async run({ share, for: limit, hold, log, note, show, ...context }) {

@@ -3,6 +3,7 @@ import { arg } from '../../runner/cli/args.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { Arg, Task } from '../../runner/task.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
+import { settled } from '../../slots/place.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
 import { type FailedHook, hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
 import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
@@ -62,7 +63,12 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const switched = await recorded(context, event, () =>
-        probedSwitch({ ...context, log: show }, trafficSwitch, probing, verifySwitch(context, trafficSwitch)),
+        probedSwitch(
+          { ...context, log: show },
+          trafficSwitch,
+          probing,
+          context.leads ? verifySwitch(context, trafficSwitch) : settled('proven on the balancer'),
+        ),
       )
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
       const evaluated = await evaluateSwitch(context, trafficSwitch, switched, probing)

@@ -32,7 +32,7 @@ const { tasks } = project({
   hosts: (env.HOSTS ?? '').split(',').map(name => ssh(name, { configFile: env.SSH_CONFIG })),
   build: tarball({ path: 'app', version }),
   runtime: service({ start: 'bin/server', stopLimit: 3 }),
-  router: dropping(nginx({ site: 'shop.example' })),
+  router: dropping(nginx({ site: 'shop.example', ...(env.UPSTREAMS && { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAMS.split(',') }) })),
   slots: { blue: { port: 4000 }, green: { port: 4001 } },
   health: { within: 8_000 },
 })
@@ -53,16 +53,31 @@ export interface Shop extends Machines {
 
 export async function startShop(names: readonly string[]): Promise<Shop> {
   const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(',') }))
+  return shopOn(machines, machines.hosts)
+}
+
+/** The same application behind a balancer, which is the last host; its router is the only one. */
+export async function startPool(names: readonly string[]): Promise<Shop & { readonly balancer: TestHost }> {
+  const machines = await startMachines([...names, 'lb-1'], TASKFILE, async hosts => ({
+    HOSTS: names.join(','),
+    UPSTREAMS: (await Promise.all(hosts.slice(0, -1).map(host => host.address()))).join(','),
+  }))
+  const balancer = machines.hosts.at(-1) ?? expect.fail('there is no balancer')
+  return { ...shopOn(machines, [balancer]), balancer }
+}
+
+/** @param routers the hosts that answer for the site */
+function shopOn(machines: Machines, routers: readonly TestHost[]): Shop {
   const { hosts, run, ends } = machines
   const asked = (path: string) =>
-    Promise.all(hosts.map(machine => run(machine, `curl -s -H 'Host: shop.example' http://127.0.0.1${path}`)))
+    Promise.all(routers.map(machine => run(machine, `curl -s -H 'Host: shop.example' http://127.0.0.1${path}`)))
   return {
     ...machines,
     host: i => hosts[i] ?? expect.fail(`there is no host ${i}`),
     done: (...args) => ends(0, args),
     load: () =>
       Promise.all(
-        hosts.map(({ httpPort }) =>
+        routers.map(({ httpPort }) =>
           startLoad({
             url: `http://127.0.0.1:${httpPort}`,
             host: 'shop.example',

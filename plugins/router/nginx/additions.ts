@@ -2,13 +2,14 @@
 import { posix } from 'node:path'
 import type { Script } from '../../../host/script.ts'
 import { list, type Rule, thing } from '../../../runner/taskfile/shape.ts'
+import { hostPart } from '../../../slots/address.ts'
 import type { HostFile, Slot } from '../../../slots/contracts.ts'
 import type { ClientOptions } from '../client-options.ts'
 import type { Listener } from '../listen.ts'
 import type { Preview } from '../preview.ts'
 import { type NginxPreviewAuth, previewFiles, previewLines, previewLocation } from './preview.ts'
 import type { Paths, Program } from './site.ts'
-import { indented, render, shipped } from './templates.ts'
+import { indented, poolName, render, shipped } from './templates.ts'
 import {
   certbotCommand,
   forgetTls,
@@ -87,14 +88,17 @@ export function additions(options: Adding, of: Of, indent: string): Additions {
     extra.length === 0 ? '' : `\n# Lines of the Taskfile, its option \`extra\`.\n${extra.join('\n')}\n`,
   ]
   const include = (path: string) => `include ${path};`
+  const pooled = of.slots.some(({ pool }) => pool)
+  const above = [...(trusted ? [trustFile(paths, app)] : []), ...(pooled ? [poolFile(paths, app)] : [])]
   return {
     lines: {
-      http: trusted ? include(trustFile(paths, app)) : '',
+      http: above.map(include).join('\n'),
       tls: secured ? include(tlsFile(paths, app)) : '',
     },
     options: idle => indented(blocks(idle).join('').trimEnd(), indent),
     files: [
       ...(trusted ? [{ path: trustFile(paths, app), text: geo(app, trustedProxies), mode: 0o644 }] : []),
+      ...(pooled ? [{ path: poolFile(paths, app), text: poolText(app, of.slots), mode: 0o644 }] : []),
       ...(secured ? tlsFiles(secured) : []),
       ...(preview ? previewFiles(preview, of) : []),
     ],
@@ -116,6 +120,21 @@ const securedBy = ({ tls, http2 = true }: Adding, of: Of): Secured | undefined =
   tls === undefined ? undefined : { ...of, tls, http2 }
 
 const trustFile = ({ folder }: Paths, app: string) => posix.join(folder, `${app}.trusted-proxies.conf`)
+
+const poolFile = ({ folder }: Paths, app: string) => posix.join(folder, `${app}.pool.conf`)
+
+/** One group of servers for each slot, named after its port: the site has the port of the live slot in a variable. */
+const poolText = (
+  app: string,
+  slots: Of['slots'],
+) => `# ${app}, made by \`task setup\` of switchyard: the hosts of each slot. It is included above the server block.
+${slots
+  .map(
+    ({ port, pool = [] }) => `upstream ${poolName(app)}${port} {
+${pool.map(address => `    server ${hostPart(address)}:${port} max_fails=1 fail_timeout=2s;\n`).join('')}}
+`,
+  )
+  .join('')}`
 
 /** Names of applications have only letters, digits and underscores, as variables of nginx do. */
 const geo = (

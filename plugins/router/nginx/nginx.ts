@@ -17,7 +17,7 @@ import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
-import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
+import { type PoolOptions, placeOf, placeSettings, poolRules } from '../place.ts'
 import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, previewSetting } from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
@@ -33,7 +33,7 @@ import { symlinkStrategy } from './symlink-strategy.ts'
 import { maintenanceMarker, plainWord } from './templates.ts'
 import { type Tls, tlsListeners, tlsRule } from './tls.ts'
 
-interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PlaceOptions {
+interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PoolOptions {
   /** The host name of the site, as in `server_name`. */
   readonly site: string
   /**
@@ -178,16 +178,17 @@ const OPTIONS = fields<NginxOptions>({
   include: optional(flag),
   assets: optional(assetsRule),
   ...canaryRule,
-  ...placeRules,
+  ...poolRules,
 })
 
 /** Options that would be ignored silently beside a server block of the user's own, or with a reload. */
 const APPLICABLE = {
   check(value: unknown): Wrong | undefined {
-    const { include, mode, assets, canary, on, ...options } = value as Partial<Installed> & {
+    const { include, mode, assets, canary, on, upstream, ...options } = value as Partial<Installed> & {
       readonly include?: boolean
       readonly canary?: boolean
       readonly on?: unknown
+      readonly upstream?: unknown
       readonly mode?: string
       readonly assets?: AssetOptions
     }
@@ -197,6 +198,8 @@ const APPLICABLE = {
       return { path: ['canary'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
     if (on !== undefined && assets !== undefined)
       return { path: ['assets'], got: 'used with `on`', expected: "left out: the files are on the application's host" }
+    if (Array.isArray(upstream) && upstream.length > 1 && (include === true || mode === 'reload'))
+      return { path: ['upstream'], got: 'a list', expected: "one address beside `include` or `mode: 'reload'`" }
     const name = (['tls', 'http2', 'trustedProxies'] as const).find(option => options[option] !== undefined)
     if (include !== true || mode === 'reload' || name === undefined) return undefined
     return { path: [name], got: 'used with `include`', expected: 'left out: it belongs in your own server block' }

@@ -76,7 +76,8 @@ export function previewLocation(
     {
       // The canary has drawn a number for this request too.
       nocanary: canary ? 'set $switchyard_canary ""; set $switchyard_visitor ""; ' : '',
-      proxy: indented(proxyLines(), '    '),
+      app,
+      proxy: indented(render(proxyLines(), { app }, slots), '    '),
       auth: file === undefined ? '' : `auth_basic "Preview";\n    auth_basic_user_file ${file};`,
     },
     slots,

@@ -30,6 +30,7 @@ export function symlinkStrategy(
       {
         ...values,
         ...added.lines,
+        app: context.app,
         options: added.options(idleByLink(slots)),
         router,
         include: paths.include,

@@ -25,7 +25,7 @@ export type NginxFile =
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')
 
 /**
- * Replaces placeholders such as `@site@`; `@upstream@` and `@machine@` are the host of the slots. A line with `@slot@` or `@port@` is repeated for each
+ * Replaces placeholders such as `@site@`; `@backend@`, `@machine@` and `@retries@` are how nginx finds the slots, with `app` of the values. A line with `@slot@` or `@port@` is repeated for each
  * slot, and a line with only a placeholder is left out if its value is empty.
  *
  * @throws Error for a placeholder that `values` lacks
@@ -33,9 +33,9 @@ export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`ngi
 export function render(
   text: string,
   values: Readonly<Record<string, string | number>>,
-  slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[],
+  slots: readonly Pick<Slot, 'name' | 'port' | 'address' | 'pool'>[],
 ): string {
-  const all = { ...upstreamOf(slots), ...values }
+  const all = { ...backendOf(String(values.app ?? ''), slots), ...values }
   const fill = (line: string, known: Readonly<Record<string, string | number>>) =>
     line.replace(/@([a-z]+)@/g, (placeholder, name: string) => {
       const value = known[name]
@@ -58,10 +58,23 @@ export const applicationLocation = (): string => /^location \/ \{\n([\s\S]*?)^\}
 /** Indents all lines but the first, for a placeholder behind `indent`. */
 export const indented = (text: string, indent: string): string => text.replace(/\n(?=.)/g, `\n${indent}`)
 
-/** The values for the host of the slots, which all listen on one address. */
-function upstreamOf([slot]: readonly Pick<Slot, 'address'>[]): Readonly<Record<'upstream' | 'machine', string>> {
-  const upstream = hostPart(slot?.address)
-  return { upstream, machine: slot?.address === undefined ? 'this machine' : `the one machine ${upstream}` }
+/** The name of a group of servers, before the port of its slot. */
+export const poolName = (app: string): string => `switchyard_${app}_`
+
+type Backend = Readonly<Record<'backend' | 'machine' | 'retries', string>>
+
+/** How the site finds a slot, before its port: on one host at its address, on several as a group of servers. */
+export function backendOf(app: string, [slot]: readonly Pick<Slot, 'address' | 'pool'>[]): Backend {
+  if (slot?.pool)
+    return {
+      backend: poolName(app),
+      machine: `${slot.pool.length} machines`,
+      // A request that may have been handled, such as a POST that was sent, is not repeated.
+      retries: 'error timeout',
+    }
+  const address = hostPart(slot?.address)
+  const machine = slot?.address === undefined ? 'this machine' : `the one machine ${address}`
+  return { backend: `${address}:`, machine, retries: 'off' }
 }
 
 /** A text that is in a site's file if it knows of a maintenance. */
