@@ -100,6 +100,38 @@ export async function ensureHostImage(): Promise<string> {
   return image
 }
 
+/** Programs for machines with namespaces of their own, with the Debian package of each. */
+const swarmTools = {
+  'docker-registry': 'docker-registry',
+  curl: 'curl',
+  ip: 'iproute2',
+  iptables: 'iptables',
+  nsenter: 'util-linux',
+  sshd: 'openssh-server',
+  'ssh-keygen': 'openssh-client',
+  tini: 'tini',
+}
+
+/** Makes sure that this machine can be several: a Docker engine, and the programs for `swarm.sh`. */
+export async function ensureSwarmTools(): Promise<void> {
+  await ensureEngine()
+  const missing = Object.keys(swarmTools).filter(name => !onPath(name))
+  if (missing.length === 0) return
+  if (!canInstall()) throw new Error(`A swarm on this machine needs root on Debian 12, and ${missing.join(', ')}.`)
+  await withLock(() => install(swarmTools))
+}
+
+/** Builds an image with HAProxy, for the routers of a swarm. Resolves to its name. */
+export async function ensureRouterImage(): Promise<string> {
+  await ensureBaseImage()
+  const dockerfile = `FROM ${baseImage}
+RUN apt-get update -q -o Acquire::Languages=none \\
+  && apt-get install -y -q --no-install-recommends -o DPkg::Options::=--force-unsafe-io haproxy \\
+  && apt-get clean && rm -rf /var/lib/apt/lists/*
+`
+  return ensureBuilt('switchyard-router', dockerfile)
+}
+
 /** Debian packages of the host with container engines. */
 const enginePackages = ['crun', 'docker.io', 'podman', 'uidmap']
 
@@ -114,7 +146,12 @@ RUN export DEBIAN_FRONTEND=noninteractive \\
   && systemctl disable containerd.service docker.service docker.socket podman.service podman.socket \\
     podman-auto-update.service podman-auto-update.timer podman-restart.service
 `
-  const image = `switchyard-engines:${createHash('sha256').update(dockerfile).digest('hex').slice(0, 12)}`
+  return ensureBuilt('switchyard-engines', dockerfile)
+}
+
+/** Builds an image from a Dockerfile alone, if it does not exist. Resolves to its name, whose tag is a hash of the file. */
+async function ensureBuilt(name: string, dockerfile: string): Promise<string> {
+  const image = `${name}:${createHash('sha256').update(dockerfile).digest('hex').slice(0, 12)}`
   if (await imageExists(image)) return image
   await withLock(async () => {
     if (await imageExists(image)) return
@@ -224,15 +261,21 @@ async function startEngine(): Promise<void> {
  */
 export async function withLock<T>(work: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux') return work()
-  const file = join(tmpdir(), `switchyard-engine-${process.getuid?.()}.lock`)
+  await using _ = await heldLock('switchyard-engine')
+  return await work()
+}
+
+/** Waits until no other process holds the lock of this name, and holds it until it is disposed of. */
+export async function heldLock(name: string): Promise<AsyncDisposable> {
+  const file = join(tmpdir(), `${name}-${process.getuid?.()}.lock`)
   const holder = spawn('flock', [file, 'sh', '-c', 'echo held; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(holder, 'exit')
   const held = await Promise.race([once(holder.stdout, 'data').then(() => true), gone.then(() => false)])
   if (!held) throw new Error(`flock could not lock ${file}`)
-  try {
-    return await work()
-  } finally {
-    holder.stdin.end()
-    await gone
+  return {
+    async [Symbol.asyncDispose]() {
+      holder.stdin.end()
+      await gone
+    },
   }
 }
