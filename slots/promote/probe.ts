@@ -7,6 +7,7 @@ import { program } from '../../host/program.ts'
 import { perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
+import type { Router } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { besideRouter } from '../place.ts'
 
@@ -53,7 +54,14 @@ export const probeRules = fields<ProbeSetting>({
   watch: optional(atLeast(0, 'milliseconds')),
 })
 
-export type Probing = Required<Omit<ProbeSetting, 'watch'>> & Pick<ProbeSetting, 'watch'>
+export interface Probing extends Required<Omit<ProbeSetting, 'watch'>>, Pick<ProbeSetting, 'watch'> {
+  /**
+   * Paths whose responses name the live slot: one for each router, if there are several.
+   *
+   * @default ['/deployment_id']
+   */
+  readonly routes?: readonly string[]
+}
 
 export const probingOf = (setting: ProbeSetting, healthPath: string): Probing => ({
   paths: [healthPath],
@@ -109,11 +117,15 @@ for tool in base64 gzip mkfifo; do command -v "$tool" > /dev/null || echo "$tool
  * reads `end` on stdin or `watched` creates `dir/end`. Meanwhile `stamp` appends timestamps to `dir/moments`. Finally it prints the compressed results, for
  * `unpack` and `parseProbes`.
  */
-export function probeLoop(curl: (path: string) => readonly string[], { paths, rate }: Probing, dir: string): Script {
+export function probeLoop(
+  curl: (path: string) => readonly string[],
+  { paths, rate, routes = ['/deployment_id'] }: Probing,
+  dir: string,
+): Script {
   const pathsOf: Readonly<Record<ProbeKind, readonly string[]>> = {
     fresh: paths,
     kept: paths,
-    route: ['/deployment_id'],
+    route: routes,
   }
   const starts = KINDS.map(kind => {
     const urls = pathsOf[kind].map(path => `url = ${configText(curl(path).at(-1) ?? '')}`).join('\n')
@@ -283,7 +295,11 @@ export interface Prober extends AsyncDisposable {
 
 /** Starts the probes; undefined if the router does not support them. `dir`: a path that does not exist yet, in a folder that only this user can write. */
 export function startProbes(
-  { host, router, log }: Pick<Deps, 'host' | 'router' | 'log'>,
+  {
+    host,
+    router,
+    log,
+  }: Pick<Deps, 'host' | 'log'> & { readonly router: Pick<Router, 'curl' | 'machine' | 'dropsKeepAlive'> },
   setting: Probing,
   dir: string,
 ): Prober | undefined {
