@@ -14,6 +14,7 @@ import { slotFaults } from './slots/faults.ts'
 import { gitFaults } from './slots/git/faults.ts'
 import { probeFaults } from './slots/promote/probe-faults.ts'
 import { removeFaults } from './slots/remove/remove-faults.ts'
+import { swarmFaults } from './swarm/faults.ts'
 
 export const faultCatalogue = {
   runner: runnerFaults,
@@ -31,4 +32,5 @@ export const faultCatalogue = {
   caddy: caddyFaults,
   haproxy: haproxyFaults,
   runtime: runtimeFaults,
+  swarm: swarmFaults,
 }

@@ -38,8 +38,8 @@ export default defineConfig([
   {
     ...common,
     entry,
-    // A bash program has to be beside the module that reads it, as in the source.
-    copy: '{host,slots,plugins}/**/*.sh',
+    // A program in another language has to be beside the module that reads it, as in the source.
+    copy: '{host,slots,plugins,swarm}/**/*.{sh,lua}',
     // One chunk for all code that the entries and the lazily loaded parts share: each further file delays the start.
     outputOptions: {
       codeSplitting: { groups: [{ name: 'runner', test: /\/(?:runner\/.+|faults)\.ts$/, minShareCount: 2 }] },

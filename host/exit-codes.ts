@@ -31,6 +31,8 @@ export const EXIT = {
   migration: { cutShort: 94, timedOut: 95, lost: 98, busy: 99 },
   /** Why a static site cannot be served. `down`: its server does not run. `unreadable`: the server's user may not read a file. */
   files: { down: 56, noFolder: 57, unreadable: 58 },
+  /** Why an engine has no image. */
+  image: { imageRefused: 45, registryFailed: 55 },
   /** The output of the script is that of the command that failed. */
   setup: { refused: 71, takenBack: 72, notBack: 73, busy: 74, gone: 75 },
   /**

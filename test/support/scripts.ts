@@ -2,6 +2,7 @@
  * A sample of each script that the program generates, by the name of its function, for checks that apply to all of them.
  * `test/unit/scripts.test.ts` reports a missing one.
  */
+
 import { receive as receiveFile } from '../../host/exec/transfer.ts'
 import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
 import { digestScript, locateScript } from '../../host/files/locate.ts'
@@ -83,6 +84,14 @@ import { listScript } from '../../slots/upload/listed.ts'
 import { prepareScript } from '../../slots/upload/prepare.ts'
 import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
+import { askEngine, engineApi, postEngine } from '../../swarm/engine.ts'
+import { takeImage } from '../../swarm/image.ts'
+import { engineFence, holdEngineLock } from '../../swarm/lock.ts'
+import { followMigration } from '../../swarm/migration.ts'
+import { controlScript } from '../../swarm/router/control.ts'
+import * as routers from '../../swarm/router/router-service.ts'
+import { verifyNodes } from '../../swarm/router/verify.ts'
+import * as services from '../../swarm/service.ts'
 import { pluginKit } from './plugin-kit.ts'
 
 const layout = layoutOf('/srv/life', ['uploads', 'cache/pages'])
@@ -184,6 +193,15 @@ const supervised = (name: string, { start, stop, process, pid, log, page, follow
   }
 }
 
+const routerPlan = routers.planRouter({
+  app: 'life',
+  port: 4000,
+  router: { port: 80 },
+  health: { path: '/health', host: 'life.example' },
+  slots: slots.names,
+  image: 'haproxy:3.0',
+})
+
 /** Functions that do not return a whole script, but a part of one or a batch of others. */
 export const PARTS = new Set(
   'defineRemove refuseOutside isShared headerInput startTime withRepeatedSigterm whose clock'.split(' '),
@@ -192,6 +210,29 @@ export const PARTS = new Set(
 export function samples(): Readonly<Record<string, Script>> {
   return {
     receiveFile: receiveFile({ path: '/srv/life/env', mode: 0o600, size: 5, sha256: 'abc' }, 'd1'),
+    engineApi: sh.lines(engineApi, sh.read`api /info`),
+    askEngine: askEngine(['/nodes', '/services?filters={"label":["a=it\'s"]}']),
+    postEngine: postEngine('/configs/life_records/update?version=7'),
+    engineFence: engineFence('life', deploy.id),
+    holdEngineLock: holdEngineLock('life', deploy.id, 5_000),
+    takeImage: takeImage('.switchyard-life.tar.gz', 'registry.lan:5000/life:0.1.1'),
+    'takeImage without a registry': takeImage('.switchyard-life.tar.gz', ''),
+    createService: services.createService(['--name', "it's"], ['image', 'serve']),
+    removeService: services.removeService('life_blue', 30),
+    scaleService: services.scaleService('life_blue', 3),
+    serviceLog: services.serviceLog('life_blue', 20),
+    followMigration: followMigration('life_migration', 60),
+    controlScript: controlScript('life', 'haproxy:3.0', ['n1=10.0.2.2']),
+    startRouter: routers.startRouter('life_routers'),
+    createRouter: routers.createRouter('life', routerPlan),
+    updateRouter: routers.updateRouter('life', routerPlan, ['life_old']),
+    subnetOf: sh.lines(...routers.makeNetworks('life', []).map(({ script }) => script)),
+    removeConfigs: routers.removeConfigs(['life_old']),
+    verifyNodes: verifyNodes(
+      [],
+      { slot: 'blue', generation: '1-d' },
+      { port: 80, host: 'life.example', path: '/health' },
+    ),
     locateScript: locateScript("it's here"),
     digestScript: digestScript(),
     receiveFolder: receiveFolder('/srv/life/shared/uploads', '.switchyard-d1'),

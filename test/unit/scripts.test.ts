@@ -11,7 +11,7 @@ import { PARTS, samples } from '../support/scripts.ts'
 import { checkFiles, checkTexts, hasShellcheck } from '../support/shellcheck.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const sources = ['host', 'slots', 'plugins'].flatMap(folder =>
+const sources = ['host', 'slots', 'plugins', 'swarm'].flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(path => join(root, folder, path)),
 )
 const programs = sources.filter(path => path.endsWith('.sh'))
@@ -48,7 +48,7 @@ describe('shellcheck reports nothing', () => {
     const others = ['bench/script', 'vagrant'].flatMap(folder =>
       readdirSync(join(root, folder)).map(it => join(root, folder, it)),
     )
-    const ours = ['.ci/run', 'bin/completion.bash'].map(path => join(root, path))
+    const ours = ['.ci/run', 'bin/completion.bash', 'dev/swarm.sh'].map(path => join(root, path))
     expect(checkFiles([...ours, ...others.filter(path => path.endsWith('.sh'))])).toBe('')
   })
 

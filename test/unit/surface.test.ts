@@ -49,6 +49,7 @@ it('the public API has exactly these exports', () => {
     'ssh',
     'succeeds',
     'sudoRefusal',
+    'swarm',
     'tarball',
     'teams',
     'vault',

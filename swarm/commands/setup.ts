@@ -1,0 +1,111 @@
+import { perform } from '../../host/query.ts'
+import type { Cluster } from '../cluster.ts'
+import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
+import { change, messageIn } from '../engine.ts'
+import { swarmFaults } from '../faults.ts'
+import { lostNodes } from '../live.ts'
+import { APP_LABEL } from '../names.ts'
+import { EMPTY, journaled, NO_DATA, recordsObject, writeRecords } from '../records.ts'
+import {
+  createRouter,
+  makeConfig,
+  makeNetworks,
+  planRouter,
+  type RouterPlan,
+  removeConfigs,
+  updateRouter,
+} from '../router/router-service.ts'
+import { until } from '../waiting.ts'
+
+/** Milliseconds that the routers may take to come up, with the download of their image. */
+const WITHIN = 180_000
+
+export const setup = ({ task }: SwarmDeps) =>
+  task('Set the swarm up: networks, records, and a router on each node', {
+    description:
+      'Creates what does not exist yet. Routers that the Taskfile wants otherwise are replaced one node after the other, each with its route;\n' +
+      'a node serves nothing for the second in between. Run it again after every change of `router`, `port`, `health` or `slots`.',
+    examples: ['setup', 'setup --dry-run'],
+    changes: true,
+    async run(context) {
+      const { app, names, definition, health, slots, routerImage, host, dryRun, deploy, note } = context
+      const before = await context.cluster()
+      const plan = planRouter({ ...definition, health, slots, image: routerImage })
+      const batch = host.pipeline()
+      batch.push(
+        ...makeNetworks(
+          app,
+          before.networks.map(({ name }) => name),
+        ),
+      )
+      if (!before.configs.includes(names.lock))
+        batch.push(create({ Name: names.lock, Data: NO_DATA, Labels: { [APP_LABEL]: app } }))
+      if (!before.records) batch.push(create(recordsObject(app, EMPTY)))
+      await batch.run()
+      await context.takeLock()
+      const changed = await routers(context, before, plan)
+      if (dryRun) return note('nothing was changed in a dry run')
+      const after = await routersAnswer(context)
+      const stale = after.configs.filter(
+        name => name.startsWith(`${app}_`) && isOfRouter(name) && !plan.configs.some(config => config.name === name),
+      )
+      if (stale.length > 0) await host.query(perform(removeConfigs(stale)))
+      if (changed && after.records)
+        await host.query(
+          writeRecords(app, journaled(after.records, deploy, { event: 'setup', slot: '', result: 'done' })),
+        )
+      const lost = lostNodes(after).map(({ name }) => name)
+      note(
+        `${changed ? 'a router' : 'nothing to do: a router'} on each of ${after.nodes.length - lost.length} nodes${lost.length > 0 ? `, without ${lost.join(', ')}` : ''}`,
+      )
+    },
+  })
+
+const isOfRouter = (name: string) => /_(haproxy_cfg|route_lua|start-router)_[0-9a-f]{12}$/.test(name)
+
+const create = (body: object) =>
+  change('/configs/create', body, ({ status, body: text }) => {
+    // Another setup was faster.
+    if (status >= 400 && status !== 409) throw new Error(messageIn(text))
+  })
+
+/** Creates or replaces the routers, if they are not as planned. */
+async function routers({ app, host }: SwarmContext, { router, configs }: Cluster, plan: RouterPlan): Promise<boolean> {
+  if (router?.spec === plan.digest) return false
+  const batch = host.pipeline()
+  batch.push(...plan.configs.filter(({ name }) => !configs.includes(name)).map(config => makeConfig(app, config)))
+  batch.push(perform(router ? updateRouter(app, plan, router.configs) : createRouter(app, plan)))
+  await batch.run()
+  return true
+}
+
+/** Waits until the router of each node answers that the manager hears of. @throws ROUTER_SILENT */
+async function routersAnswer(context: StepContext): Promise<Cluster> {
+  const { signal, log } = context
+  let silent: readonly string[] = []
+  const found = await until({ within: WITHIN, signal }, async () => {
+    const cluster = await context.cluster()
+    const tasks = cluster.router?.tasks ?? []
+    const replaced =
+      cluster.router?.updating === true || tasks.some(({ wanted, state }) => wanted && state !== 'running')
+    silent = cluster.nodes
+      .filter(
+        ({ up, availability, id }) =>
+          up &&
+          availability !== 'drain' &&
+          !tasks.some(task => task.node === id && task.wanted && task.state === 'running'),
+      )
+      .map(({ name }) => name)
+    if (silent.length > 0 || replaced) {
+      log(`waiting for the routers${silent.length > 0 ? ` of ${silent.join(', ')}` : ''}`)
+      return undefined
+    }
+    const states = await (await context.control(cluster)).states()
+    silent = [...states].flatMap(([name, state]) =>
+      state || cluster.nodes.find(node => node.name === name)?.up === false ? [] : [name],
+    )
+    return silent.length > 0 ? undefined : cluster
+  })
+  if (!found) throw swarmFaults.ROUTER_SILENT({ nodes: silent })
+  return found
+}

@@ -1,0 +1,189 @@
+/** Errors about a swarm: its managers, nodes and routers, the image, and the tasks of a slot. */
+import { catalogue, fault } from '../runner/fault.ts'
+
+const list = (names: readonly string[]) =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+
+export const swarmFaults = catalogue({
+  SLOT_NAME_TAKEN: fault<{ slot: string }>({
+    exitCode: 2,
+    message: d => `A slot of a swarm cannot be called ${d.slot}, because one of its own services is.`,
+    hint: () => 'Give the slot another name, such as blue or green.',
+  }),
+  SWARM_SLOTS_NOT_TWO: fault<{ names: readonly string[] }>({
+    exitCode: 2,
+    message: d => `A swarm has exactly two slots; this one has ${d.names.length}.`,
+    hint: () => 'Define two in the Taskfile, such as `slots: { blue: {}, green: {} }`.',
+  }),
+  REPLICAS_TOO_MANY: fault<{ replicas: number; most: number }>({
+    exitCode: 2,
+    message: d => `A slot can have at most ${d.most} tasks, not ${d.replicas}.`,
+    hint: () => 'Use fewer tasks, and give each of them more of its node with `limits`.',
+  }),
+  MIGRATE_NOT_DEFINED: fault<object>({
+    exitCode: 2,
+    message: () => 'The Taskfile has no command that runs the migrations.',
+    hint: () => "Set it: `migrate: 'bin/migrate'`.",
+  }),
+  ENGINE_UNREACHABLE: fault<{ host: string; why: string }>({
+    exitCode: 3,
+    message: d => `The Docker engine on ${d.host} does not answer: ${d.why}.`,
+    hint: () => 'Start it, or add the deploying user to its group: `sudo usermod -aG docker USER`, then log in again.',
+  }),
+  NOT_A_MANAGER: fault<{ host: string }>({
+    exitCode: 3,
+    message: d => `${d.host} is not a manager of a swarm.`,
+    hint: () => 'Name a manager in the Taskfile, or make a swarm with `docker swarm init` there.',
+  }),
+  SWARM_WITHOUT_QUORUM: fault<{ host: string; why: string }>({
+    exitCode: 3,
+    message: d => `${d.host} has lost the other managers, so the swarm accepts no change: ${d.why}.`,
+    hint: () =>
+      'Bring a majority of the managers back, then run the command again. The routers go on with the route that they have.',
+  }),
+  SWARM_NOT_SET_UP: fault<{ app: string; host: string }>({
+    exitCode: 3,
+    message: d => `The swarm of ${d.host} is not set up for ${d.app}.`,
+    hint: () => 'Run `npx task setup`, or `npx task setup --dry-run` to see what it would do.',
+  }),
+  RECORDS_CHANGED: fault<{ app: string; why: string }>({
+    exitCode: 1,
+    message: d => `Another run has changed the records of ${d.app} since this one has read them: ${d.why}.`,
+    hint: () => 'Check `npx task status`, then run the command again.',
+  }),
+  NODE_DOWN: fault<{ nodes: readonly string[] }>({
+    exitCode: 3,
+    message: d => `The manager has lost ${list(d.nodes)}, whose router cannot be moved and may still serve the site.`,
+    hint: d =>
+      `Bring it back; or take it out, if it serves nobody: \`docker node update --availability drain ${d.nodes[0]}\`. Nothing was switched.`,
+  }),
+  ROUTER_SILENT: fault<{ nodes: readonly string[] }>({
+    exitCode: 3,
+    message: d => `The router of ${list(d.nodes)} does not answer.`,
+    hint: d =>
+      `Look at \`docker service ps\` of the router; take the node out if it serves nobody: \`docker node update --availability drain ${d.nodes[0]}\`. Nothing was switched.`,
+  }),
+  ROUTES_DIFFER: fault<{ recorded: string; routes: readonly (readonly [string, string])[] }>({
+    exitCode: 3,
+    message: d =>
+      `It is not certain which slot is live: the records say ${d.recorded}, and the routers ${d.routes.map(([node, route]) => `${node} ${route}`).join(', ')}.`,
+    hint: () =>
+      'Run `npx task repair`, which moves all routers to the slot of the records; or `npx task repair --force SLOT`. Nothing was changed.',
+  }),
+  SWITCH_UNFINISHED: fault<{ to: string; by: string; at: string }>({
+    exitCode: 3,
+    message: d => `The switch to ${d.to} that ${d.by} began at ${d.at} did not end.`,
+    hint: () => 'Run `npx task repair`, which moves all routers back to the slot of the records. Nothing was changed.',
+  }),
+  IMAGE_NOT_LOADED: fault<{ host: string; output: string }>({
+    exitCode: 1,
+    message: d => `The Docker engine on ${d.host} did not take the image.`,
+    hint: () => 'Is its disk full? `docker system df` tells; `docker image prune` removes images that nothing uses.',
+    detail: d => d.output || undefined,
+  }),
+  REGISTRY_FAILED: fault<{ host: string; image: string; why: string }>({
+    exitCode: 1,
+    message: d => `${d.host} could not send or fetch ${d.image}: ${d.why}.`,
+    hint: d =>
+      /denied|unauthori[sz]ed|authentication/i.test(d.why)
+        ? `Log in there once: \`docker login ${d.image.split('/')[0]}\`. Nothing was changed.`
+        : `Check that the registry runs and that ${d.host} reaches it: \`curl ${d.image.split('/')[0]}/v2/\`. Nothing was changed.`,
+  }),
+  IMAGE_MISSING: fault<{ slot: string; nodes: readonly string[]; image: string; why: string }>({
+    exitCode: 1,
+    message: d => `${list(d.nodes)} cannot get the image of ${d.slot}, ${d.image}: ${d.why}.`,
+    hint: () => 'Check that these nodes reach the registry, then deploy again. The live slot is as it was.',
+  }),
+  NO_SUITABLE_NODE: fault<{ slot: string; why: string }>({
+    exitCode: 1,
+    message: d => `No node can take a task of ${d.slot}: ${d.why}.`,
+    hint: () => 'Free resources, lower `limits` or `replicas`, or change `constraints`. The live slot is as it was.',
+  }),
+  TASKS_FAIL: fault<{ slot: string; release: string; why: string; log: string }>({
+    exitCode: 1,
+    message: d => `The tasks of ${d.release} in ${d.slot} end as soon as they start: ${d.why}.`,
+    hint: d =>
+      d.log
+        ? 'The end of their log is above. Fix the problem, then deploy again. The live slot is as it was.'
+        : 'Fix the problem, then deploy again. The live slot is as it was.',
+    detail: d => d.log || undefined,
+  }),
+  TASKS_LATE: fault<{
+    slot: string
+    release: string
+    healthy: number
+    replicas: number
+    within: number
+    seen: string
+    log: string
+  }>({
+    exitCode: 1,
+    message: d =>
+      `Only ${d.healthy} of ${d.replicas} tasks of ${d.release} in ${d.slot} were healthy after ${d.within / 1000} s${d.seen ? `: ${d.seen}` : ''}.`,
+    hint: () =>
+      'Check what the health path answers, or set `health: { within }` in the Taskfile. The live slot is as it was.',
+    detail: d => d.log || undefined,
+  }),
+  SLOT_NOT_READY: fault<{ slot: string; seen: string }>({
+    exitCode: 3,
+    message: d => `${d.slot} is not fit for the traffic: ${d.seen}.`,
+    hint: d => `Look at \`npx task status\`, then deploy to ${d.slot} again. Nothing was switched.`,
+  }),
+  TASKS_OTHER_VERSION: fault<{ slot: string; node: string; expected: string; reported: string }>({
+    exitCode: 3,
+    message: d => `${d.slot} should run ${d.expected}, but a task that ${d.node} reaches reports ${d.reported}.`,
+    hint: () =>
+      "If another field holds the version, set `health: { version: '...' }`; if the application does not report it, set `health: { version: false }`. Nothing was switched.",
+  }),
+  NODES_NOT_MOVED: fault<{ slot: string; nodes: readonly string[] }>({
+    exitCode: 1,
+    message: d => `The router of ${list(d.nodes)} did not move to ${d.slot}.`,
+    hint: d => `The previous route was restored on the others. Check ${list(d.nodes)}, then promote again.`,
+  }),
+  NODES_UNVERIFIED: fault<{ slot: string; nodes: readonly (readonly [string, string])[] }>({
+    exitCode: 1,
+    message: d =>
+      `Could not verify that the traffic moved to ${d.slot}: ${d.nodes.map(([node, why]) => `${node} ${why}`).join(', ')}.`,
+    hint: () => 'The previous route was restored. Check these nodes, then promote again.',
+  }),
+  NODES_IN_DOUBT: fault<{ slot: string; nodes: readonly string[] }>({
+    exitCode: 1,
+    message: d => `${list(d.nodes)} could not be told to go back, and may still send requests to ${d.slot}.`,
+    hint: () => 'All other nodes were moved back and verified. When it answers again, run `npx task repair`.',
+  }),
+  CONTROL_ENDED: fault<{ app: string; code: number | undefined }>({
+    exitCode: 1,
+    message: d =>
+      `The container that talks to the routers of ${d.app} ended${d.code === undefined ? ' with the connection' : ` with exit code ${d.code}`}.`,
+    hint: () =>
+      'Check that the manager can run the image of the router: `docker run --rm IMAGE true`. Then run the command again.',
+  }),
+  NOTHING_TO_GO_BACK_TO: fault<{ why: string }>({
+    exitCode: 3,
+    message: d => `There is nothing to roll back to: ${d.why}.`,
+    hint: () => 'Deploy the release that should be live, then promote it. Nothing was switched.',
+  }),
+  MIGRATION_FAILED_IN_TASK: fault<{ release: string; code: number | undefined; why: string; log: string }>({
+    exitCode: 1,
+    message: d =>
+      `The migrations of ${d.release} failed${d.code ? ` with exit code ${d.code}` : ''}${d.why ? `: ${d.why}` : ''}.`,
+    hint: () => 'Their output is above. Nothing else was changed.',
+    detail: d => d.log || undefined,
+  }),
+  OTHER_MIGRATION_RUNS: fault<{ release: string }>({
+    exitCode: 3,
+    message: d => `The migrations of ${d.release} are running.`,
+    hint: () =>
+      'Wait for their end: `npx task migrate` of the slot with that release follows them. Nothing was started.',
+  }),
+  NO_TASK_RUNS: fault<{ slot: string }>({
+    exitCode: 3,
+    message: d => `${d.slot} has no running task.`,
+    hint: () => 'Look at `npx task status`.',
+  }),
+  LIVE_TASKS_MISSING: fault<{ slot: string; running: number; replicas: number }>({
+    exitCode: 3,
+    message: d => `${d.slot} is live with ${d.running} of ${d.replicas} tasks.`,
+    hint: d => `Look at \`docker service ps\` of ${d.slot}. The engine starts missing tasks again when it can.`,
+  }),
+})

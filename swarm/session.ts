@@ -1,0 +1,121 @@
+/** A run on a swarm: the connection to its manager, its lock, and the connection to its routers. */
+import { dryHost } from '../host/dry-run.ts'
+import type { Host } from '../host/host.ts'
+import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import type { BuildSource, Plugin, PluginContext } from '../slots/contracts.ts'
+import type { Environment } from '../slots/environment/environment.ts'
+import { newDeploy, whoami } from '../slots/journal/journal.ts'
+import { layout } from '../slots/layout.ts'
+import type { Probing } from '../slots/promote/probe.ts'
+import { progress } from '../slots/upload/progress.ts'
+import { readCluster } from './cluster.ts'
+import type { SwarmContext } from './context.ts'
+import type { AnySwarmDefinition } from './definition.ts'
+import { type EngineLock, engineGuard, takeEngineLock } from './lock.ts'
+import { namesOf } from './names.ts'
+import { type Control, openControl, placedRouters } from './router/control.ts'
+import { taskVariables } from './service.ts'
+
+/** HAProxy 3.0 is supported for years, and its image has bash. */
+const ROUTER_IMAGE = 'haproxy:3.0'
+
+/** A swarm's definition, validated. */
+export interface Swarm extends Pick<SwarmContext, 'health' | 'probe' | 'slots'> {
+  readonly definition: AnySwarmDefinition
+  readonly probe: Probing | undefined
+}
+
+export interface SwarmSetting extends RunSetting {
+  /** The variables of the Taskfile. @throws ENV_NOT_READ if the run did not ask for them */
+  environment(): Environment
+}
+
+export async function openSwarm({ definition, health, probe, slots }: Swarm, run: SwarmSetting): Promise<OpenScope> {
+  const { app, manager } = definition
+  const deploy = newDeploy(whoami(process.env))
+  let lock: EngineLock | undefined
+  // Writes after an abort undo the changes of this run.
+  const guard = engineGuard(
+    app,
+    manager.name,
+    deploy,
+    () => lock,
+    () => run.signal.aborted,
+  )
+  const host = await manager.open({ ...run, guard })
+  const routerImage = definition.router.image ?? ROUTER_IMAGE
+  let control: { readonly key: string; readonly open: Promise<Control>; ended: boolean } | undefined
+
+  const context = (task: TaskContext): SwarmContext => {
+    const logging: Host = {
+      ...host,
+      put: (local, remote, options) => host.put(local, remote, { onProgress: progress(task.log), ...options }),
+    }
+    const ofStep = task.dryRun ? dryHost(host, task.log) : logging
+    return {
+      app,
+      names: namesOf(app),
+      definition,
+      health,
+      probe,
+      routerImage,
+      slots,
+      folder: run.folder,
+      host: ofStep,
+      setting: run,
+      deploy,
+      async takeLock(wait) {
+        if (task.dryRun || lock) return
+        lock = await takeEngineLock(host, app, deploy, run.command, wait)
+      },
+      cluster: () => ofStep.query(readCluster(app)),
+      async control(cluster) {
+        const placed = placedRouters(cluster)
+        const key = placed.map(({ node, address }) => `${node.name}=${address}`).join(' ')
+        if (control?.key === key && !control.ended) return control.open
+        await control?.open.then(close, () => undefined)
+        // On the host itself: a dry run asks the routers, too.
+        const opening = { key, open: openControl(host, app, routerImage, placed), ended: false }
+        control = opening
+        const end = () => {
+          opening.ended = true
+        }
+        opening.open.then(({ ended }) => ended.then(end), end)
+        return opening.open
+      },
+      variables: slot => ({
+        ...run.environment(),
+        ...taskVariables(definition, slot),
+        ...definition.slots[slot]?.env,
+      }),
+      build: () => buildSource(definition.image).create(pluginContext(task)).build(),
+    }
+  }
+
+  /** A build source of a host's project, which has a layout that no image needs. */
+  const pluginContext = (task: TaskContext): PluginContext => ({
+    ...task,
+    app,
+    folder: run.folder,
+    host: manager.name,
+    layout: layout(`/srv/${app}`, []),
+    slots: [],
+  })
+
+  return {
+    context,
+    traffic: () => host.traffic?.(),
+    async [Symbol.asyncDispose]() {
+      await control?.open.then(close, () => undefined)
+      await lock?.[Symbol.asyncDispose]()
+      await host[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const close = (control: AsyncDisposable) => control[Symbol.asyncDispose]()
+
+function buildSource(image: AnySwarmDefinition['image']): Plugin<BuildSource> {
+  if ('create' in image) return image
+  throw new TypeError('an image that a registry has is not built')
+}

@@ -1,0 +1,190 @@
+import { capture, perform } from '../../host/query.ts'
+import { isFault } from '../../runner/fault.ts'
+import { versionIn } from '../../slots/health/health.ts'
+import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
+import { swarmFaults } from '../faults.ts'
+import { assertReplicas } from '../limits.ts'
+import { lostNodes } from '../live.ts'
+import { journaled, writeRecords } from '../records.ts'
+import {
+  createService,
+  type ImageRelease,
+  removeService,
+  scaleService,
+  serviceLog,
+  slotArguments,
+  slotCommand,
+  stopLimit,
+  variablesInput,
+} from '../service.ts'
+import { progressOf, unplaced, unreached, until } from '../waiting.ts'
+import type { SendImage } from './send-image.ts'
+import type { DetectLive } from './take-lock.ts'
+
+export type StartSlot = ReturnType<typeof startSlot>
+
+/** How many tasks a slot gets that no Taskfile speaks of. */
+const REPLICAS = 2
+/** Milliseconds that a task may be without a node, as while another one ends. */
+const PLACING = 15_000
+/** How often all tasks must be reached in a row: a router takes a new one for healthy until its first check has failed. */
+const LOOKS = 3
+/** Lines of a log in an error. */
+const LINES = 20
+
+/** Replaces the tasks of the idle slot. If they do not become healthy, none of them is left; the live slot is not touched. */
+export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: SendImage) =>
+  task('Start the idle slot', {
+    needs: [detected, sent],
+    secrets: true,
+    async run({ liveState, release, ...context }) {
+      const { names, definition, host, deploy, dryRun, note } = context
+      const { idle, live, cluster } = liveState
+      // A slot that was scaled while it was live keeps its size when the traffic leaves it.
+      const replicas = Math.max(definition.replicas ?? REPLICAS, (live && cluster.slots.get(live)?.replicas) || 0)
+      assertReplicas(replicas)
+      const creation = { slot: idle, release, by: deploy.by, deploy: deploy.id }
+      const batch = host.pipeline()
+      batch.push(perform(removeService(names.slot(idle), stopLimit(definition))))
+      batch.push(
+        perform(createService(slotArguments(definition, creation, replicas), slotCommand(definition, release.image)), {
+          input: variablesInput(context.variables(idle)),
+        }),
+      )
+      await batch.run()
+      if (dryRun) return { idle, replicas }
+      try {
+        await healthy(context, idle, release, replicas)
+      } catch (error) {
+        await written(context, idle, release, isFault(error) ? error.code : 'FAILED')
+        throw error
+      }
+      await written(context, idle, release, undefined)
+      note(`${release.name} in ${idle}, ${replicas} tasks`)
+      return { idle, replicas }
+    },
+    async undo({ liveState, host, names, note }) {
+      await host.query(perform(scaleService(names.slot(liveState.idle), 0)))
+      note(`${liveState.idle} was stopped; ${liveState.live ?? 'no slot'} is live as before`)
+    },
+  })
+
+async function written(
+  context: SwarmContext,
+  slot: string,
+  release: ImageRelease,
+  why: string | undefined,
+): Promise<void> {
+  const { app, host, deploy } = context
+  const { records } = await context.cluster()
+  if (!records) return
+  const event = {
+    event: 'deploy',
+    slot,
+    release: release.name,
+    result: why === undefined ? 'done' : 'failed',
+    why,
+  } as const
+  await host.query(writeRecords(app, journaled(records, deploy, event)))
+}
+
+/**
+ * Waits until the engine runs all tasks and each router reaches them, then compares the version that they report.
+ *
+ * @throws TASKS_FAIL, TASKS_LATE, IMAGE_MISSING, NO_SUITABLE_NODE, TASKS_OTHER_VERSION
+ */
+export async function healthy(
+  context: StepContext,
+  slot: string,
+  release: Pick<ImageRelease, 'name' | 'version'>,
+  replicas: number,
+): Promise<void> {
+  const { host, names, health, signal, log } = context
+  const service = names.slot(slot)
+  const logOf = () => host.query(capture(serviceLog(service, LINES)))
+  let seen = ''
+  let count = 0
+  let told = ''
+  let reached = 0
+  const began = performance.now()
+  const tell = (line: string) => {
+    if (line !== told) log(line)
+    told = line
+  }
+  const done = await until({ within: health.within, signal }, async () => {
+    const cluster = await context.cluster()
+    const found = cluster.slots.get(slot)
+    if (!found) return undefined
+    const progress = progressOf(found, cluster.nodes, '')
+    if (progress.state === 'failing') throw progressWithLog(progressOf(found, cluster.nodes, await logOf()))
+    if (progress.state === 'waiting') {
+      count = progress.running
+      const why = unplaced(found)
+      if (why !== undefined && performance.now() - began > PLACING) throw swarmFaults.NO_SUITABLE_NODE({ slot, why })
+      seen = why ?? ''
+      tell(`${count} of ${replicas} tasks run`)
+      return undefined
+    }
+    count = replicas
+    const states = await (await context.control(cluster)).states()
+    const missing = unreached(cluster, states, slot, replicas)
+    seen = missing.join(', ')
+    if (missing.length > 0) tell(seen)
+    reached = missing.length > 0 ? 0 : reached + 1
+    return reached >= LOOKS ? cluster : undefined
+  })
+  if (!done) {
+    const healthyTasks = seen.includes('reaches')
+      ? Math.min(...[...seen.matchAll(/reaches (\d+)/g)].map(([, n]) => Number(n)))
+      : count
+    throw swarmFaults.TASKS_LATE({
+      slot,
+      release: release.name,
+      healthy: healthyTasks,
+      replicas,
+      within: health.within,
+      seen,
+      log: await logOf(),
+    })
+  }
+  const lost = lostNodes(done).map(({ name }) => name)
+  if (lost.length > 0)
+    context.show(
+      `warning: the manager has lost ${lost.join(', ')}; a promote is refused until it is back or was taken out.`,
+    )
+  await assertVersion(context, slot, release.version, replicas)
+}
+
+function progressWithLog(progress: ReturnType<typeof progressOf>): Error {
+  if (progress.state !== 'failing') throw new TypeError('a slot that was failing is not')
+  return progress.problem
+}
+
+/** Asks the tasks through each router, which takes them in turn. @throws SLOT_NOT_READY, TASKS_OTHER_VERSION */
+export async function assertVersion(
+  context: SwarmContext,
+  slot: string,
+  expected: string,
+  replicas: number,
+): Promise<void> {
+  const { health } = context
+  const control = await context.control(await context.cluster())
+  for (let i = 0; i < replicas; i++) {
+    for (const [node, answer] of await control.ask(slot, health.host, health.path)) {
+      if (!answer) continue
+      if (answer.status !== 200)
+        throw swarmFaults.SLOT_NOT_READY({
+          slot,
+          seen: `a task that ${node} reaches answers with status ${answer.status}`,
+        })
+      const reported = health.version === false ? expected : versionIn(answer.body, health.version)
+      if (reported !== expected)
+        throw swarmFaults.TASKS_OTHER_VERSION({
+          slot,
+          node,
+          expected,
+          reported: reported ?? 'no version',
+        })
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { arg } from '../../runner/cli/args.ts'
+import { Fault } from '../../runner/fault.ts'
+import type { Task } from '../../runner/task.ts'
+import { type Measured, measuredLine } from '../../slots/promote/measured.ts'
+import { probeFaults } from '../../slots/promote/probe-faults.ts'
+import type { SwarmDeps } from '../context.ts'
+import { journaled, writeRecords } from '../records.ts'
+import {
+  beginSwitch,
+  completeSwitch,
+  endProbes,
+  moveAll,
+  probeNodes,
+  revertSwitch,
+  type SwarmSwitch,
+  verifyAll,
+} from '../switch.ts'
+
+/** The step that plans the switch, if there is one to make. */
+export type Planned = Task<object, { move: SwarmSwitch | undefined }>
+
+const noProbe = arg.flag('Do not probe the site during the switch')
+const watch = arg.duration('How long to probe the site after the switch, such as 10s').optional()
+
+/** Moves the routers of all nodes, verifies each, and measures the switch. If any of it fails, all routers are moved back. */
+export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
+  task('Move the traffic on every node and prove it', {
+    description:
+      'Probes the site through all routers during the switch, without retries. If a router does not move, cannot be verified, or a request\n' +
+      'fails after the switch, all routers are moved back.',
+    needs: [planned],
+    args: { noProbe, watch },
+    changes: true,
+    async run({ move, noProbe, watch, dryRun, note, ...context }) {
+      if (!move) return
+      if (dryRun) return note(`would move the routers of ${move.nodes.map(({ name }) => name).join(', ')}`)
+      const { host, health, probe } = context
+      const probing = noProbe || !probe ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
+      let measured: Measured | undefined
+      const began = performance.now()
+      try {
+        await using prober = probing && probeNodes(context, move.nodes, probing)
+        const control = await context.control(await context.cluster())
+        await beginSwitch(context, move)
+        if (prober) await host.query(prober.beforeSwitch())
+        await moveAll(control, move)
+        if (prober) await host.query(prober.afterSwitch())
+        const verified = await verifyAll(context, move)
+        if (prober) await host.query(prober.watched())
+        measured = prober && (await endProbes(prober, move, health.version))
+        if (measured && probing && measured.failures > probing.tolerate)
+          throw failed(measured, move, probing.paths[0] ?? health.path)
+        await completeSwitch(context, move)
+        note(`${move.to.slot} is live: ${verified}, ${Math.round(performance.now() - began)} ms`)
+      } catch (error) {
+        await reported(context, move, error)
+        throw error
+      }
+      if (measured) context.show(measuredLine(measured), { ...measured })
+    },
+    async undo({ move, note, ...context }) {
+      if (!move?.attempted) return note('nothing was switched')
+      await revertSwitch(context, { ...move, release: move.service.release, event: 'promote' })
+      note(move.from ? `${move.from.slot} is live again on every node, verified` : 'no slot is live, as before')
+    },
+  })
+
+function failed({ failures, sent, failed: reasons }: Measured, { to }: SwarmSwitch, path: string): Fault {
+  return probeFaults.PROBES_FAILED({
+    slot: to.slot,
+    path,
+    failures,
+    sent,
+    reasons: Object.entries(reasons).map(([why, n]) => `${n} ${why}`),
+    direct: { sent: 0, failed: 0 },
+  })
+}
+
+/** The journal has a line for a promote that failed. That it cannot be written is not the error to report. */
+async function reported(context: Parameters<typeof beginSwitch>[0], move: SwarmSwitch, error: unknown): Promise<void> {
+  const why = error instanceof Fault ? error.code : 'FAILED'
+  const { to, from, service } = move
+  const event = {
+    event: 'promote',
+    slot: to.slot,
+    from: from?.slot,
+    release: service.release,
+    result: 'failed',
+    why,
+  } as const
+  const write = async () => {
+    const { records } = await context.cluster()
+    if (records) await context.host.query(writeRecords(context.app, journaled(records, context.deploy, event)))
+  }
+  await write().catch(() => undefined)
+}

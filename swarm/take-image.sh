@@ -1,0 +1,18 @@
+#!/bin/bash -eu
+# Gives an engine the image of a release, and a registry if there is one.
+#
+# Parameters
+#   file    the artifact, which is removed
+#   target  the name in the registry, or empty
+#
+# Prints the name of the image, for services.
+# Exits with `image_refused`, or with `registry_failed` and what the registry said.
+work=$(mktemp -d)
+trap 'rm -rf -- "$work" "$file"' EXIT
+tar -xzf "$file" -C "$work"
+image=$(sed -n 's/.*"RepoTags":\["\([^"]*\)".*/\1/p' "$work/image/manifest.json")
+tar -C "$work/image" -c . | docker load --quiet > /dev/null || exit "$image_refused"
+if [ -z "$target" ]; then printf '%s\n' "$image"; exit 0; fi
+docker tag "$image" "$target"
+docker push --quiet "$target" > /dev/null || exit "$registry_failed"
+docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$target" | grep -F "${target%:*}@" | head -n 1

@@ -1,0 +1,82 @@
+/** Waits until all tasks of a slot are healthy, and tells early why they never will be. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Cluster, type Node, running, type SlotService, type Task } from './cluster.ts'
+import { swarmFaults } from './faults.ts'
+import type { RouterStates } from './router/control.ts'
+
+export type Progress =
+  | { readonly state: 'running' }
+  | { readonly state: 'waiting'; readonly running: number }
+  | { readonly state: 'failing'; readonly problem: Error }
+
+/** How often a task may fail before its slot is given up. */
+const FAILURES = 3
+
+/** What the engine says of a slot's tasks. A task is running only once its health command passed, if it has one. */
+export function progressOf(service: SlotService, nodes: readonly Node[], log: string): Progress {
+  const { slot, release, image, replicas, tasks } = service
+  if (running(tasks).length >= replicas) return { state: 'running' }
+  const bad = tasks.filter(({ state }) => state === 'failed' || state === 'rejected')
+  const missing = bad.filter(({ error }) => /no such image|manifest unknown|pull access denied/i.test(error ?? ''))
+  const nameOf = (id: string) => nodes.find(node => node.id === id)?.name ?? id
+  if (missing.length >= FAILURES)
+    return failing(
+      swarmFaults.IMAGE_MISSING({
+        slot,
+        image: image.replace(/@.*$/, ''),
+        nodes: [...new Set(missing.map(({ node }) => nameOf(node)))].sort(),
+        why: missing[0]?.error ?? '',
+      }),
+    )
+  if (bad.length >= FAILURES) return failing(swarmFaults.TASKS_FAIL({ slot, release, why: reasonOf(bad[0]), log }))
+  return { state: 'waiting', running: running(tasks).length }
+}
+
+const failing = (problem: Error): Progress => ({ state: 'failing', problem })
+
+const reasonOf = (task: Task | undefined): string =>
+  task?.error ?? (task?.exitCode === undefined ? 'no reason was given' : `exit code ${task.exitCode}`)
+
+/** Why no node takes a task; undefined if each has one. */
+export const unplaced = ({ tasks }: SlotService): string | undefined =>
+  tasks.find(({ wanted, state, error }) => wanted && state === 'pending' && error)?.error
+
+/** The routers that do not reach all tasks of a slot yet, with what they reach. A node that the manager has lost does not count. */
+export function unreached(
+  { nodes }: Pick<Cluster, 'nodes'>,
+  states: RouterStates,
+  slot: string,
+  replicas: number,
+): readonly string[] {
+  return [...states].flatMap(([name, state]) => {
+    if (nodes.find(node => node.name === name)?.up === false) return []
+    if (!state) return [`the router of ${name} does not answer`]
+    const up = state.up[slot] ?? 0
+    return up >= replicas ? [] : [`${name} reaches ${up} of ${replicas} tasks`]
+  })
+}
+
+interface Wait {
+  /** Milliseconds. */
+  readonly within: number
+  readonly signal: AbortSignal
+}
+
+/** Milliseconds between two looks. */
+const EVERY = 500
+
+/**
+ * Calls `look` until it returns something. Resolves to undefined if that takes longer than `within`.
+ *
+ * @throws the reason of `signal`
+ */
+export async function until<T>({ within, signal }: Wait, look: () => Promise<T | undefined>): Promise<T | undefined> {
+  const end = performance.now() + within
+  for (;;) {
+    signal.throwIfAborted()
+    const found = await look()
+    if (found !== undefined) return found
+    if (performance.now() >= end) return undefined
+    await sleep(EVERY, undefined, { signal })
+  }
+}
