@@ -78,6 +78,16 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      // Three engines as a swarm, as root on Linux: `npm run test:swarm`.
+      {
+        resolve: { alias },
+        test: {
+          name: 'swarm',
+          include: ['test/swarm/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
+        },
+      },
       {
         resolve: { alias },
         test: {

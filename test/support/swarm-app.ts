@@ -1,0 +1,144 @@
+/** A web application for a swarm: an image, a Taskfile, and the built program, run as by a user. */
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Ended, type Running, runTask } from '../../dev/site.ts'
+import type { TestSwarm } from '../../dev/swarm.ts'
+import { SMALL_IMAGE } from './container-app.ts'
+
+const HOME = fileURLToPath(new URL('../..', import.meta.url))
+
+const DOCKERFILE = `${SMALL_IMAGE}COPY server migrate ./
+COPY version fault ./
+CMD ["./server"]
+`
+
+/** Four processes that answer with the version, the slot and the node. `fault`: `ill` fails the health path, `ends` ends at once. */
+const SERVER = `#!/usr/bin/perl
+use strict; use warnings; use IO::Socket::IP;
+$| = 1;
+my $read = sub { open my $file, '<', "/app/$_[0]" or return ''; my $line = <$file> // ''; chomp $line; $line };
+my ($version, $fault) = ($read->('version'), $read->('fault'));
+if ($fault eq 'ends') { print "fault: ending\\n"; exit 3 }
+my $socket = IO::Socket::IP->new(LocalAddr => "0.0.0.0:$ENV{PORT}", Listen => 200, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
+print "life $version listens on $ENV{PORT}\\n";
+my @workers = map { my $pid = fork; serve() if !$pid; $pid } 1 .. 4;
+$SIG{TERM} = sub { kill 'TERM', @workers; exit 0 };
+wait while 1;
+sub serve {
+  my $ended = 0; $SIG{TERM} = sub { $ended = 1 };
+  until ($ended) {
+    my $client = $socket->accept or next;
+    my $head = '';
+    while ($head !~ /\\r\\n\\r\\n/) { sysread($client, $head, 4096, length $head) or last }
+    my ($path) = $head =~ m{^\\S+ (\\S+)} or next;
+    my ($status, $body) = (200, qq({"version":"$version","slot":"$ENV{SLOT}","node":"$ENV{NODE}"}));
+    if ($path eq '/health' && $fault eq 'ill') { $status = 503 }
+    if ($path =~ m{^/variable/(\\w+)$}) { $body = $ENV{$1} // 'none' }
+    print $client "HTTP/1.1 $status X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
+    close $client;
+  }
+  exit 0;
+}
+`
+
+const MIGRATE = `#!/bin/bash -eu
+echo "migrating to $(cat /app/version) with \${DATABASE_URL-no database}"
+if [ "$(cat /app/fault)" = migration ]; then echo 'the column is gone'; exit 4; fi
+echo migrated
+`
+
+export type Fault = 'none' | 'ill' | 'ends' | 'migration'
+
+export interface SwarmSite extends AsyncDisposable {
+  /** Runs `task` to its end. */
+  task(...args: string[]): Promise<Ended>
+  /** As `task`, with this standard input. */
+  feed(input: string, ...args: string[]): Promise<Ended>
+  /** As `task`, without waiting for its end. */
+  start(...args: string[]): Running
+  /** The next build has this version and fault. */
+  release(version: string, fault?: Fault): Promise<void>
+  /** Replaces the value of an option in the Taskfile. */
+  option(name: string, value: string): Promise<void>
+}
+
+const OPTIONS = {
+  registry: "env.REGISTRY + '/life'",
+  replicas: '3',
+  health: '{ within: 60_000 }',
+}
+
+const taskfile = (options: Readonly<Record<string, string>>) => `
+import { readFileSync } from 'node:fs'
+import { env, image, ssh, swarm } from 'switchyard-deploy'
+
+const at = (name: string) => ssh(name, { configFile: env.SSH_CONFIG })
+const version = () => readFileSync(new URL('version', import.meta.url), 'utf8').trim()
+
+export const { setup, deploy, promote, rollback, migrate, console, status, scale, history, repair } = swarm({
+  app: 'life',
+  manager: at('m1'),
+  image: image({ version }),
+  port: 4000,
+  router: { port: 80, image: env.ROUTER_IMAGE },
+  slots: { blue: {}, green: { env: { COLOUR: 'green' } } },
+  env: '.env',
+  migrate: '/app/migrate',
+  console: 'bash',
+  nodes: ({ name }) => at(name),
+${Object.entries(options)
+  .map(([name, value]) => `  ${name}: ${value},\n`)
+  .join('')}}).tasks
+`
+
+/** The value that no output may show. */
+export const SECRET = 'open-sesame-8-thieves'
+
+export async function startSwarmSite(swarm: TestSwarm): Promise<SwarmSite> {
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-swarm-site-'))
+  const env = {
+    ...process.env,
+    CI: '1',
+    SSH_CONFIG: swarm.sshConfigFile,
+    REGISTRY: swarm.registry,
+    ROUTER_IMAGE: swarm.routerImage,
+  }
+  const options: Record<string, string> = { ...OPTIONS }
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(HOME, join(folder, 'node_modules/switchyard-deploy'))
+  await writeFile(join(folder, 'Dockerfile'), DOCKERFILE)
+  await writeFile(join(folder, 'server'), SERVER, { mode: 0o755 })
+  await writeFile(join(folder, 'migrate'), MIGRATE, { mode: 0o755 })
+  await writeFile(join(folder, '.env'), `DATABASE_URL=ecto://life:${SECRET}@db/life\nSPACED="a b"\nHOME=/nowhere\n`)
+  await writeFile(join(folder, 'Taskfile.ts'), taskfile(options))
+  return {
+    task: (...args) => runTask(folder, env, args).ended,
+    feed: (input, ...args) => fed(folder, env, input, args),
+    start: (...args) => runTask(folder, env, args),
+    async release(version, fault = 'none') {
+      await writeFile(join(folder, 'version'), `${version}\n`)
+      await writeFile(join(folder, 'fault'), `${fault}\n`)
+    },
+    async option(name, value) {
+      if (value === '') delete options[name]
+      else options[name] = value
+      await writeFile(join(folder, 'Taskfile.ts'), taskfile(options))
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+function fed(folder: string, env: NodeJS.ProcessEnv, input: string, args: readonly string[]): Promise<Ended> {
+  return new Promise(resolve => {
+    const child = execFile(
+      process.execPath,
+      [join(HOME, 'bin/task.mjs'), ...args],
+      { cwd: folder, env },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 128) : 0, stdout, stderr }),
+    )
+    child.stdin?.end(input)
+  })
+}
