@@ -10,8 +10,18 @@ import { copyExample, EXAMPLES, setVersion } from '../../dev/examples.ts'
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const example = (name: string) => EXAMPLES.find(one => one.name === name) ?? expect.fail(`no example ${name}`)
 
+/** Needs a swarm, and no host: `test/swarm/example.test.ts` deploys it. */
+const ON_SWARM = 'swarm'
+
 it('every folder of examples/ is an example that the tests and the rehearsal know', () => {
-  expect(EXAMPLES.map(({ name }) => name).sort()).toEqual(readdirSync(join(HOME, 'examples')).sort())
+  expect([...EXAMPLES.map(({ name }) => name), ON_SWARM].sort()).toEqual(readdirSync(join(HOME, 'examples')).sort())
+})
+
+it('the example for a swarm has a Taskfile of at most 30 lines, and a README that mentions what is its own', () => {
+  const read = (file: string) => readFileSync(join(HOME, 'examples', ON_SWARM, file), 'utf8')
+  expect(read('Taskfile.ts').trimEnd().split('\n').length).toBeLessThanOrEqual(30)
+  for (const option of ['registry', 'router', 'replicas', 'limits', 'migrate', 'nodes'])
+    expect(read('README.md')).toContain(`\`${option}\``)
 })
 
 const own = EXAMPLES.filter(({ name }) => existsSync(join(HOME, 'examples', name, 'Taskfile.ts')))
