@@ -14,6 +14,7 @@ import {
   project,
   service,
   ssh,
+  swarm,
   tarball,
 } from '../../index.ts'
 import { isFault } from '../../runner/fault.ts'
@@ -34,6 +35,16 @@ const validProject = (): Options => ({
 })
 const withOption = (name: string) => (options: unknown) => project(given({ ...validProject(), [name]: options }))
 const inBlue = (options: unknown) => withOption('slots')({ blue: options, green: { port: 5000 } })
+
+const validSwarm = (): Options => ({
+  app: 'life',
+  manager: ssh('m1'),
+  image: image(),
+  port: 4000,
+  router: { port: 80 },
+  slots: { blue: {}, green: {} },
+})
+const inSwarm = (name: string) => (options: unknown) => swarm(given({ ...validSwarm(), [name]: options }))
 
 interface Factory {
   readonly name: string
@@ -67,6 +78,55 @@ const factories: readonly Factory[] = [
     needed: [],
   },
   { name: 'project()', path: ['slots', 'blue'], make: inBlue, good: { port: 4000, env: { A: '' } }, needed: ['port'] },
+  {
+    name: 'swarm()',
+    make: options => swarm(given(options)),
+    good: {
+      ...validSwarm(),
+      registry: 'registry.lan:5000/life',
+      replicas: 3,
+      health: {},
+      env: '.env',
+      secrets: ['life_database_url'],
+      start: 'serve',
+      migrate: 'bin/migrate',
+      console: ['sh'],
+      limits: {},
+      networks: ['data'],
+      constraints: ['node.role==worker'],
+      nodes: ({ name }: { name: string }) => ssh(name),
+      probe: false,
+    },
+    needed: ['app', 'manager', 'image', 'port', 'router', 'slots'],
+  },
+  {
+    name: 'swarm()',
+    path: ['image'],
+    make: inSwarm('image'),
+    good: { name: 'r/life:1', version: '1' },
+    needed: ['name', 'version'],
+  },
+  {
+    name: 'swarm()',
+    path: ['router'],
+    make: inSwarm('router'),
+    good: { port: 80, image: 'haproxy:3.0' },
+    needed: ['port'],
+  },
+  {
+    name: 'swarm()',
+    path: ['health'],
+    make: inSwarm('health'),
+    good: { path: '/up', host: 'life.example', version: false, within: 1000, command: 'true' },
+    needed: [],
+  },
+  {
+    name: 'swarm()',
+    path: ['limits'],
+    make: inSwarm('limits'),
+    good: { memory: '512M', cpus: 0.5, stop: 30, migrate: 60 },
+    needed: [],
+  },
   {
     name: 'beam()',
     make: options => beam(given(options)),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { image, ssh, swarm } from '../../../index.ts'
 import { newDeploy } from '../../../slots/journal/journal.ts'
 import { messageIn, replies } from '../../../swarm/engine.ts'
 import { published, releaseNameOf } from '../../../swarm/image.ts'
@@ -215,5 +216,34 @@ describe('a release', () => {
       log: 'one\ntwo',
     })
     expect(parseMigrated('over complete 0 ')).toEqual({ state: 'complete', code: 0, error: '', log: '' })
+  })
+})
+
+describe('a definition', () => {
+  const options = { app: 'life', manager: ssh('m1'), image: image(), port: 4000, router: { port: 80 } }
+  const code = (value: string) => expect.objectContaining({ code: value, exitCode: 2 })
+
+  it('has two slots whose names are not those of its own services, and as many tasks as a router can list', () => {
+    expect(() => swarm({ ...options, slots: { blue: {} } })).toThrow(code('SWARM_SLOTS_NOT_TWO'))
+    expect(() => swarm({ ...options, slots: { blue: {}, router: {} } })).toThrow(code('SLOT_NAME_TAKEN'))
+    expect(() => swarm({ ...options, replicas: 33, slots: { blue: {}, green: {} } })).toThrow(code('REPLICAS_TOO_MANY'))
+    expect(() => swarm({ ...options, app: 'Life', slots: { blue: {}, green: {} } })).toThrow(code('NAME_INVALID'))
+  })
+
+  it('has the commands of a project of hosts, and scale', () => {
+    expect(Object.keys(swarm({ ...options, slots: { blue: {}, green: {} } }).tasks)).toEqual(
+      expect.arrayContaining([
+        'setup',
+        'deploy',
+        'promote',
+        'rollback',
+        'migrate',
+        'console',
+        'status',
+        'history',
+        'repair',
+        'scale',
+      ]),
+    )
   })
 })
