@@ -114,6 +114,10 @@ export const removeService = (service: string, within: number): Script => ({
 export const scaleService = (service: string, replicas: number): Script =>
   sh.write`docker service scale --detach ${`${service}=${replicas}`} > /dev/null`
 
+/** Ends the tasks of a service, if there is one. */
+export const stopService = (service: string): Script =>
+  sh.write`if docker service inspect --format x ${service} > /dev/null 2>&1; then ${scaleService(service, 0)}; fi`
+
 /** The newest lines of a service's log. */
 export const serviceLog = (service: string, lines: number): Script =>
   sh.read`timeout 20 docker service logs --raw --tail ${lines} ${service} 2>&1 || :`

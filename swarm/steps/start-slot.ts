@@ -10,11 +10,11 @@ import {
   createService,
   type ImageRelease,
   removeService,
-  scaleService,
   serviceLog,
   slotArguments,
   slotCommand,
   stopLimit,
+  stopService,
   variablesInput,
 } from '../service.ts'
 import { progressOf, unplaced, unreached, until } from '../waiting.ts'
@@ -64,7 +64,7 @@ export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: SendI
       return { idle, replicas }
     },
     async undo({ liveState, host, names, note }) {
-      await host.query(perform(scaleService(names.slot(liveState.idle), 0)))
+      await host.query(perform(stopService(names.slot(liveState.idle))))
       note(`${liveState.idle} was stopped; ${liveState.live ?? 'no slot'} is live as before`)
     },
   })

@@ -220,6 +220,7 @@ export function samples(): Readonly<Record<string, Script>> {
     createService: services.createService(['--name', "it's"], ['image', 'serve']),
     removeService: services.removeService('life_blue', 30),
     scaleService: services.scaleService('life_blue', 3),
+    stopService: services.stopService('life_blue'),
     serviceLog: services.serviceLog('life_blue', 20),
     followMigration: followMigration('life_migration', 60),
     controlScript: controlScript('life', 'haproxy:3.0', ['n1=10.0.2.2']),
