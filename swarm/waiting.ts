@@ -1,5 +1,6 @@
 /** Waits until all tasks of a slot are healthy, and tells early why they never will be. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault } from '../runner/fault.ts'
 import { type Cluster, type Node, running, type SlotService, type Task } from './cluster.ts'
 import { swarmFaults } from './faults.ts'
 import type { RouterStates } from './router/control.ts'
@@ -7,20 +8,20 @@ import type { RouterStates } from './router/control.ts'
 export type Progress =
   | { readonly state: 'running' }
   | { readonly state: 'waiting'; readonly running: number }
-  | { readonly state: 'failing'; readonly problem: Error }
+  | { readonly state: 'failing'; problem(log: string): Fault }
 
 /** How often a task may fail before its slot is given up. */
 const FAILURES = 3
 
 /** What the engine says of a slot's tasks. A task is running only once its health command passed, if it has one. */
-export function progressOf(service: SlotService, nodes: readonly Node[], log: string): Progress {
+export function progressOf(service: SlotService, nodes: readonly Node[]): Progress {
   const { slot, release, image, replicas, tasks } = service
   if (running(tasks).length >= replicas) return { state: 'running' }
   const bad = tasks.filter(({ state }) => state === 'failed' || state === 'rejected')
   const missing = bad.filter(({ error }) => /no such image|manifest unknown|pull access denied/i.test(error ?? ''))
   const nameOf = (id: string) => nodes.find(node => node.id === id)?.name ?? id
   if (missing.length >= FAILURES)
-    return failing(
+    return failing(() =>
       swarmFaults.IMAGE_MISSING({
         slot,
         image: image.replace(/@.*$/, ''),
@@ -28,11 +29,12 @@ export function progressOf(service: SlotService, nodes: readonly Node[], log: st
         why: missing[0]?.error ?? '',
       }),
     )
-  if (bad.length >= FAILURES) return failing(swarmFaults.TASKS_FAIL({ slot, release, why: reasonOf(bad[0]), log }))
+  if (bad.length >= FAILURES)
+    return failing(log => swarmFaults.TASKS_FAIL({ slot, release, why: reasonOf(bad[0]), log }))
   return { state: 'waiting', running: running(tasks).length }
 }
 
-const failing = (problem: Error): Progress => ({ state: 'failing', problem })
+const failing = (problem: (log: string) => Fault): Progress => ({ state: 'failing', problem })
 
 const reasonOf = (task: Task | undefined): string =>
   task?.error ?? (task?.exitCode === undefined ? 'no reason was given' : `exit code ${task.exitCode}`)

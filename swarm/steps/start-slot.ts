@@ -115,8 +115,8 @@ export async function healthy(
     const cluster = await context.cluster()
     const found = cluster.slots.get(slot)
     if (!found) return undefined
-    const progress = progressOf(found, cluster.nodes, '')
-    if (progress.state === 'failing') throw progressWithLog(progressOf(found, cluster.nodes, await logOf()))
+    const progress = progressOf(found, cluster.nodes)
+    if (progress.state === 'failing') throw progress.problem(await logOf())
     if (progress.state === 'waiting') {
       count = progress.running
       const why = unplaced(found)
@@ -153,11 +153,6 @@ export async function healthy(
       `warning: the manager has lost ${lost.join(', ')}; a promote is refused until it is back or was taken out.`,
     )
   await assertVersion(context, slot, release.version, replicas)
-}
-
-function progressWithLog(progress: ReturnType<typeof progressOf>): Error {
-  if (progress.state !== 'failing') throw new TypeError('a slot that was failing is not')
-  return progress.problem
 }
 
 /** Asks the tasks through each router, which takes them in turn. @throws SLOT_NOT_READY, TASKS_OTHER_VERSION */

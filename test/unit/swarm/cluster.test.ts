@@ -5,7 +5,7 @@ import { EMPTY, type Records } from '../../../swarm/records.ts'
 import { placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
 import { statusOf, swarmTable } from '../../../swarm/status.ts'
 import { planSwitch } from '../../../swarm/switch.ts'
-import { progressOf, unplaced, unreached } from '../../../swarm/waiting.ts'
+import { type Progress, progressOf, unplaced, unreached } from '../../../swarm/waiting.ts'
 
 const node = (i: number, more: object = {}) => ({
   ID: `id${i}`,
@@ -173,23 +173,26 @@ describe('a switch', () => {
 
 describe('the wait for a slot', () => {
   const slotWith = (...given: object[]) => cluster(nodes, given).slots.get('green') ?? expect.fail('no green')
+  const problemOf = (progress: Progress) => (progress.state === 'failing' ? progress.problem('the log') : undefined)
   const bad = (i: number, Status: object) => task('life_green', i, { DesiredState: 'shutdown', Status })
 
   it('ends when all tasks run', () => {
-    expect(progressOf(slotWith(task('life_green', 1), task('life_green', 2)), [], '')).toEqual({ state: 'running' })
-    expect(progressOf(slotWith(task('life_green', 1)), [], '')).toEqual({ state: 'waiting', running: 1 })
+    expect(progressOf(slotWith(task('life_green', 1), task('life_green', 2)), [])).toEqual({ state: 'running' })
+    expect(progressOf(slotWith(task('life_green', 1)), [])).toEqual({ state: 'waiting', running: 1 })
   })
 
   it('is given up when tasks end again and again, or when nodes lack the image', () => {
     const ends = { State: 'failed', Err: 'task: non-zero exit (3)', Timestamp: '' }
-    expect(progressOf(slotWith(bad(1, ends), bad(2, ends)), [], '')).toMatchObject({ state: 'waiting' })
-    expect(progressOf(slotWith(bad(1, ends), bad(2, ends), bad(1, ends)), [], 'the log')).toMatchObject({
-      problem: { code: 'TASKS_FAIL', detail: 'the log' },
+    expect(progressOf(slotWith(bad(1, ends), bad(2, ends)), [])).toMatchObject({ state: 'waiting' })
+    expect(problemOf(progressOf(slotWith(bad(1, ends), bad(2, ends), bad(1, ends)), []))).toMatchObject({
+      code: 'TASKS_FAIL',
+      detail: 'the log',
     })
     const lacks = { State: 'rejected', Err: 'No such image: r/life', Timestamp: '' }
     const { nodes: known } = cluster(nodes, [])
-    expect(progressOf(slotWith(bad(1, lacks), bad(2, lacks), bad(1, lacks)), known, '')).toMatchObject({
-      problem: { code: 'IMAGE_MISSING', message: expect.stringContaining('n1 and n2') },
+    expect(problemOf(progressOf(slotWith(bad(1, lacks), bad(2, lacks), bad(1, lacks)), known))).toMatchObject({
+      code: 'IMAGE_MISSING',
+      message: expect.stringContaining('n1 and n2'),
     })
   })
 
