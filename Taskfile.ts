@@ -13,7 +13,7 @@ const { tasks, task } = project({
   },
 })
 
-export const { setup, build, upload, detectLive, stopIdle, startIdle, checkIdle } = tasks
+export const { bootstrap, setup, build, upload, detectLive, stopIdle, startIdle, checkIdle } = tasks
 export const { deploy, promote, rollback, restart, migrate, status, logs, exec, rpc, console } = tasks
 export const { retire, repair, doctor, history, releases, prune, pending, lock, unlock, maintenance } = tasks
 export const { config, envDiff, remove } = tasks

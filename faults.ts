@@ -8,6 +8,7 @@ import { runtimeFaults } from './plugins/runtime/faults.ts'
 import { secretsFaults } from './plugins/secrets/faults.ts'
 import { buildFaults } from './plugins/source/faults.ts'
 import { runnerFaults } from './runner/faults.ts'
+import { bootstrapFaults } from './slots/bootstrap/bootstrap-faults.ts'
 import { canaryFaults } from './slots/canary/canary-faults.ts'
 import { environmentFaults } from './slots/environment/environment-faults.ts'
 import { slotFaults } from './slots/faults.ts'
@@ -21,6 +22,7 @@ export const faultCatalogue = {
   init: initFaults,
   host: hostFaults,
   slots: slotFaults,
+  bootstrap: bootstrapFaults,
   environment: environmentFaults,
   probe: probeFaults,
   canary: canaryFaults,

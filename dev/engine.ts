@@ -162,6 +162,19 @@ async function ensureBuilt(name: string, dockerfile: string): Promise<string> {
   return image
 }
 
+/** Removes what `provision.sh` installs for a deploy, so that the machine is as it was rented: root logs in with a key, and nobody else. */
+const BARE = `export DEBIAN_FRONTEND=noninteractive \\
+  && apt-get purge -y -q --auto-remove nginx nginx-common sudo curl \\
+  && userdel --remove vagrant && rm -f /etc/sudoers.d/vagrant \\
+  && echo 'UseDNS no' > /etc/ssh/sshd_config.d/rehearsal.conf \\
+  && install -d -m 0700 /root/.ssh \\
+  && sed -i 's#/home/vagrant#/root#g; s#vagrant:vagrant#root:root#' /usr/local/sbin/init-container`
+
+/** As `ensureHostImage`, a server on which nothing was prepared. */
+export async function ensureBareImage(): Promise<string> {
+  return ensureBuilt('switchyard-bare', `FROM ${await ensureHostImage()}\nRUN ${BARE}\n`)
+}
+
 /** Build arguments that apt needs behind a proxy. Docker predefines them and keeps them out of the image. */
 export function proxyArguments(): string[] {
   return ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
 import { containerShells, type Outcome } from './container-shell.ts'
-import { ensureEnginesImage, ensureHostImage } from './engine.ts'
+import { ensureBareImage, ensureEnginesImage, ensureHostImage } from './engine.ts'
 
 const run = promisify(execFile)
 
@@ -27,6 +27,13 @@ export interface HostOptions {
   ipv6?: 'loopback' | 'disabled' | 'missing'
   /** Installs Podman and Docker on the host, and allows it what they need. @default false */
   engines?: boolean
+  /**
+   * A server as it is rented: only root can log in, and there is no nginx, sudo or curl. The ssh configuration names the account `deploy`, which does not
+   * exist.
+   *
+   * @default false
+   */
+  bare?: boolean
 }
 
 export interface TestHost extends AsyncDisposable {
@@ -37,8 +44,8 @@ export interface TestHost extends AsyncDisposable {
   readonly httpPort: number
   /** The port on 127.0.0.1 for a port of `HostOptions.ports` (or 22, 80). Throws for any other port. */
   port(containerPort: number): number
-  /** The deploying user: key login, sudo without a password. */
-  readonly user: 'vagrant'
+  /** The deploying user: key login, sudo without a password. `deploy` on a bare host. */
+  readonly user: 'vagrant' | 'deploy'
   /** A private key, a known_hosts file with the host's real keys, and a config in which `ssh -F file life-test` just works. */
   readonly keyFile: string
   readonly knownHostsFile: string
@@ -64,7 +71,8 @@ export interface TestHost extends AsyncDisposable {
  * by `await using`, and when this process ends in any other way, including SIGKILL.
  */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
-  const image = options.engines ? await ensureEnginesImage() : await ensureHostImage()
+  const image = await imageOf(options)
+  const user = options.bare ? 'deploy' : 'vagrant'
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-host-'))
   const name = `switchyard-test-${randomBytes(6).toString('hex')}`
   const remover = options.keep ? laterRemover(name, folder) : armRemover(name, folder)
@@ -86,7 +94,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     const knownHostsFile = join(folder, 'known_hosts')
     await writeFile(knownHostsFile, hostKeys.stdout.replace(/^/gm, `[127.0.0.1]:${port(22)} `).trimEnd())
     const sshConfigFile = join(folder, 'ssh_config')
-    await writeFile(sshConfigFile, sshConfig({ port: port(22), keyFile, knownHostsFile }))
+    await writeFile(sshConfigFile, sshConfig({ port: port(22), user, keyFile, knownHostsFile }))
     const stop = async () => {
       shells.close()
       await remover.remove()
@@ -96,7 +104,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       sshPort: port(22),
       httpPort: port(80),
       port,
-      user: 'vagrant',
+      user,
       keyFile,
       knownHostsFile,
       sshConfigFile,
@@ -240,11 +248,14 @@ function laterRemover(name: string, folder: string): { remove: () => Promise<voi
   }
 }
 
-function sshConfig(to: { port: number; keyFile: string; knownHostsFile: string }): string {
+const imageOf = ({ engines, bare }: HostOptions): Promise<string> =>
+  bare ? ensureBareImage() : engines ? ensureEnginesImage() : ensureHostImage()
+
+function sshConfig(to: { port: number; user: string; keyFile: string; knownHostsFile: string }): string {
   return `Host life-test
   HostName 127.0.0.1
   Port ${to.port}
-  User vagrant
+  User ${to.user}
   IdentityFile "${to.keyFile}"
   IdentitiesOnly yes
   IdentityAgent none

@@ -52,6 +52,8 @@ export interface SiteOptions {
   readonly more?: string
   readonly tasks?: string
   readonly ports?: readonly number[]
+  /** A server on which only root can log in. @default false */
+  readonly bare?: boolean
   /** Changes the host before anything is set up there. */
   readonly prepare?: (host: TestHost) => Promise<void>
 }
@@ -77,7 +79,7 @@ ${tasks ?? ''}
 /** Boots a host and writes a Taskfile for it. Sets up nothing on the host. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const [host, folder] = await Promise.all([
-    startHost({ ports: options.ports ?? [] }),
+    startHost({ ports: options.ports ?? [], bare: options.bare ?? false }),
     mkdtemp(join(tmpdir(), 'switchyard-site-')),
   ])
   await writeFile(join(folder, 'Taskfile.ts'), taskfile(options))

@@ -35,6 +35,8 @@ export const EXIT = {
   image: { imageRefused: 45, registryFailed: 55 },
   /** The output of the script is that of the command that failed. */
   setup: { refused: 71, takenBack: 72, notBack: 73, busy: 74, gone: 75 },
+  /** `locked`: another program holds apt's lock. `invalid`: sshd rejects its configuration. `ignored`: sshd does not use the new file. */
+  bootstrap: { locked: 45, diskFull: 51, noPackage: 52, failed: 53, invalid: 54, ignored: 55, refused: 56 },
   /**
    * Why a router cannot switch. `stale`: the running process has another route than the file on the host. `refused`: it rejected the new one. `outdated`:
    * its files were installed by a version that could do less.

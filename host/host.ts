@@ -180,6 +180,13 @@ export interface Transport {
   /** The same machine with another login. Missing if there is no login. */
   as?(user: string): Transport
   /**
+   * The public keys that a login offers, of the agent and of files, as lines of authorized_keys(5) in the order in which they are offered; contacts
+   * nothing but the agent. Missing if there is no login.
+   *
+   * @throws as `endpoint`
+   */
+  keys?(): Promise<readonly string[]>
+  /**
    * Where a connection would go, according to the configuration of this machine; contacts nothing. Missing if there is nothing to connect to.
    *
    * @throws SSH_TOOL_MISSING, SSH_CONFIG_INVALID, SSH_CONFIG_UNSUPPORTED

@@ -98,12 +98,14 @@ const add = task('Install the package', {
     const all = [
       ...notes,
       `Commit, because a release is made from a commit: ${repository.map(line => `\`${line}\``).join(', ')}.`,
-      'A server that only root can log in to: `npx task setup --login root`.',
+      'A server that has all it needs already, and the account, is ready for `npx task setup`: it needs no bootstrap.',
     ]
     const next = [
       ...(command !== undefined && noInstall ? [command.join(' ')] : []),
+      `npx task bootstrap root@${answers.host.replace(/^(?:ssh:\/\/)?(?:[^@]*@)?/, '')}`,
       'npx task setup',
       'npx task deploy',
+      'npx task promote blue',
     ]
     const { app, host, site, ports } = answers
     show(columns => summaryText({ files, notes: all, next }, columns), {

@@ -29,6 +29,8 @@ export interface StackParts {
   readonly runtime: string
   /** Further options of `project()`, such as `shared: ['storage']`. */
   readonly options?: readonly string[]
+  /** Debian packages that the application needs on its host. */
+  readonly packages?: readonly string[]
   /** Headers of the health check. */
   readonly healthHeaders?: Readonly<Record<string, string>>
   /** Standard tasks that this kind has beside those that all have. */
@@ -77,4 +79,4 @@ export const BUILT_BY = ['command', 'git']
 
 /** What is true of every build that packs what a language's package manager installed. */
 export const sameAs = (what: string): string =>
-  `This machine builds: the host needs the same ${what}, because what is installed here runs there.`
+  `This machine builds: the host needs the same ${what}, because what is installed here runs there. \`packages\` names those of its distribution.`

@@ -4,7 +4,7 @@ import { indented, quoted, type Stack, type StackParts } from './stack.ts'
 
 /** The standard tasks that every application has, one line of exports each. */
 const TASKS = [
-  ['setup', 'deploy', 'promote', 'rollback', 'restart', 'status', 'logs', 'exec'],
+  ['bootstrap', 'setup', 'deploy', 'promote', 'rollback', 'restart', 'status', 'logs', 'exec'],
   ['retire', 'repair', 'doctor', 'history', 'releases', 'prune', 'pending', 'lock', 'unlock', 'maintenance'],
   ['config', 'envDiff', 'remove', 'watch'],
 ]
@@ -28,6 +28,7 @@ export function taskfileText(from: string, { title }: Stack, parts: StackParts, 
     `runtime: ${parts.runtime},`,
     `router: nginx({ site: ${quoted(site)} }),`,
     ...(parts.env === undefined ? [] : ["env: '.env.production',"]),
+    ...(parts.packages === undefined ? [] : [`packages: [${parts.packages.map(quoted).join(', ')}],`]),
     ...(parts.options ?? []).map(option => `${option},`),
     '// Any answer of 200 will do. Safer: answer /health with {"version":"1.2.3"}, and remove this line.',
     `health: { ${health} },`,

@@ -451,6 +451,12 @@ export interface HostFacts {
 export interface Provision {
   /** Required commands, each with the Debian package that provides it: `{ nginx: 'nginx' }`. */
   readonly tools: Readonly<Record<string, string>>
+  /** Further commands that `bootstrap` installs and `setup` does without, such as certbot, each with the Debian package that provides it. */
+  readonly recommended?: Readonly<Record<string, string>>
+  /** Groups that the deploying user has to be in, such as `docker`. `bootstrap` adds it. */
+  readonly groups?: readonly string[]
+  /** Of a router: the server that `bootstrap` starts and enables. */
+  readonly server?: Server
   /** Files owned by root. */
   readonly files: readonly HostFile[]
   /** Folders inside the application's folder, owned by the deploying user. */
@@ -485,6 +491,16 @@ export interface Provision {
   readonly restarts?: Readonly<Record<string, Script>>
   /** Manual steps that are left to do, one line each; `setup` prints them. */
   readonly notes?: readonly string[]
+}
+
+/** The server that a router is a plugin for. */
+export interface Server {
+  /** Its systemd unit. */
+  readonly unit: string
+  /** The names of its processes, as in `/proc/<pid>/comm`. `bootstrap` refuses a host on which another process has one of the ports. */
+  readonly processes: readonly string[]
+  /** The TCP ports on which the public reaches the site. */
+  readonly ports: readonly number[]
 }
 
 export interface HostFile {

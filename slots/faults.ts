@@ -410,7 +410,8 @@ export const slotFaults = catalogue({
   TOOLS_MISSING: fault<{ tools: readonly string[]; packages: readonly string[]; host?: string | undefined }>({
     exitCode: 3,
     message: d => `${d.host ?? 'The host'} lacks ${list(d.tools)}.`,
-    hint: d => `Run as root on the host: \`apt-get install -y ${d.packages.join(' ')}\`.`,
+    hint: d =>
+      `Run \`npx task bootstrap\`, which installs it on Debian and Ubuntu, or as root on the host: \`apt-get install -y ${d.packages.join(' ')}\`.`,
   }),
   APP_TAKEN: fault<{ host: string; app: string; path: string; root: string }>({
     exitCode: 3,
@@ -455,7 +456,7 @@ export const slotFaults = catalogue({
     exitCode: 3,
     message: d => `The setup of ${d.host} needs root, and ${d.user} may not use sudo without a password.`,
     hint: d =>
-      `Log in once as root, or as another account that can become root: \`npx task setup --login root --user ${d.user}\` prepares the host for ${d.user}; or do by hand what \`--dry-run\` prints.`,
+      `Let root prepare the host for ${d.user}: \`npx task bootstrap\` on Debian and Ubuntu, else \`npx task setup --login root --user ${d.user}\`; or do by hand what \`--dry-run\` prints.`,
     detail: d => d.output || undefined,
   }),
   SETUP_AS_ROOT: fault<{ host: string }>({

@@ -31,6 +31,11 @@ const RULES = {
     pattern: /^[a-z_][a-z0-9_-]{0,30}$/,
     rule: 'a lower-case letter, then at most 30 lower-case letters, digits, dashes or underscores',
   },
+  package: {
+    label: 'Debian package',
+    pattern: /^[a-z0-9][a-z0-9+.-]{1,99}$/,
+    rule: 'the name of a package, such as `nodejs`, of lower-case letters, digits, plus signs, dashes and dots',
+  },
   version: {
     label: 'version',
     pattern: /^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$/,

@@ -1,5 +1,6 @@
 /** The context of a project's tasks, in addition to the runner's `TaskContext`. */
 
+import type { Transport } from '../host/host.ts'
 import type { Arg, Definer } from '../runner/task.ts'
 import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, Slot } from '../slots/contracts.ts'
@@ -58,6 +59,10 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly prepares: boolean
   /** Whether the router can have a canary: if not, what it is called. */
   readonly canary: { readonly router: string | undefined }
+  /** The hosts: that of the application first, then that of the router, if it has one of its own. */
+  readonly machines: readonly Transport[]
+  /** The Debian packages that the application needs on its host. */
+  readonly packages: readonly string[]
   /** The timeout of a slot's drain, in milliseconds. */
   readonly drain: Arg<number | undefined>
 }

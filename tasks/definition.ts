@@ -63,6 +63,13 @@ interface ProjectOptions<
    */
   readonly shared?: readonly string[]
   /**
+   * Debian packages that the application needs on its host, such as its language or `ffmpeg`. `task bootstrap` installs them; nothing else uses the list.
+   *
+   * @default []
+   * @example ['nodejs', 'imagemagick']
+   */
+  readonly packages?: readonly string[]
+  /**
    * The application's variables: its environment file, relative to the Taskfile, or several sources, of which a later one overrides an earlier one. The
    * values are passed to the slots and redacted in all output. A source such as `onePassword()` is asked only by commands that need the variables.
    * @example { file: '.env.production', plain: ['STRIPE_MODE'] }
@@ -136,6 +143,7 @@ export const OPTIONS: Fields<AnyDefinition> = {
   slots: slotRules,
   root: optional(text),
   shared: optional(list(text)),
+  packages: optional(list(text)),
   env: optional(environment),
   notify: optional(list(thing<Notifier>('a notifier, such as `slack({ url })`', isNotifier))),
   health: optional(healthRules),

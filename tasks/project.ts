@@ -108,6 +108,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const canary = { router: definition.router.canary === true ? undefined : definition.router.name }
   const several = hosts.length > 1
   const pooled = several && on !== undefined
+  const machines = [...hosts, ...(on ? [on.host] : [])]
+  const packages = (definition.packages ?? []).map(name => validateName('package', name))
   const tasks = standardTasks<Name>({
     ...definer<Context<Name>>(scope),
     slot,
@@ -116,6 +118,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
     canary,
     several,
     pooled,
+    machines,
+    packages,
   })
   return { ...own, slot, tasks }
 }

@@ -1,5 +1,6 @@
 /** Creates the standard tasks of a project, and connects each with the steps that it needs. */
 
+import { bootstrap } from './commands/bootstrap.ts'
 import { config } from './commands/config.ts'
 import { console } from './commands/console.ts'
 import { deploy } from './commands/deploy.ts'
@@ -49,8 +50,10 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
   const prepared = prepareRelease(deps, supplied, locked, detected)
   const freed = makeWay(deps, supplied, locked, detected, prepared)
   const started = startIdle(deps, supplied, freed)
+  const settingUp = setup(deps)
   return {
-    setup: setup(deps),
+    bootstrap: bootstrap(deps, settingUp),
+    setup: settingUp,
     build: built,
     preflight: checkedHost,
     upload: uploaded,

@@ -9,9 +9,12 @@ import type { SshConfig } from './config.ts'
 import { type Attempt, certified, fromAgent, fromFile, type IdentityDeps } from './identity.ts'
 import { type KeyFile, keyFile } from './key-file.ts'
 import { fingerprint } from './known-hosts.ts'
+import { typeOf } from './wire.ts'
 
 export interface Credentials {
   readonly attempts: readonly Attempt[]
+  /** The public keys among them, without certificates, as lines of authorized_keys(5). */
+  readonly keys: readonly string[]
   /** The keys that could not be tried, each with the reason, for messages. */
   readonly unusable: readonly string[]
   /** The hint for the case that no key is accepted. */
@@ -124,7 +127,14 @@ function assemble(
     locked === undefined
       ? `Add your public key to ~/.ssh/authorized_keys of ${config.user} on the host, until this works: \`ssh ${config.target} true\`.`
       : `Add the key to your agent: \`ssh-add ${tilde(locked.path)}\`.`
-  return { attempts, unusable, advice }
+  const inFiles = files.flatMap(({ key }) =>
+    key && !holds(key.getPublicSSH()) ? [{ blob: key.getPublicSSH(), comment: key.comment }] : [],
+  )
+  return { attempts, keys: [...ours, ...others, ...inFiles].map(publicKeyLine), unusable, advice }
 }
+
+/** A comment may contain anything, and the line is one line. */
+const publicKeyLine = ({ blob, comment }: HeldKey): string =>
+  `${typeOf(blob)} ${blob.toString('base64')} ${comment.replace(/\p{C}+/gu, ' ')}`.trimEnd()
 
 const tilde = (path: string): string => (path.startsWith(`${homedir()}/`) ? `~${path.slice(homedir().length)}` : path)

@@ -9,6 +9,7 @@ import { openHost } from '../open-host.ts'
 import { type Sessions, sessionsOn } from './channels.ts'
 import { resolve as resolveConfig, type SshConfig } from './config.ts'
 import { connect } from './connection.ts'
+import { credentials } from './credentials.ts'
 import { sftpFiles } from './sftp.ts'
 import { endingOf } from './tracked-connection.ts'
 import { meter as meterOf } from './traffic-meter.ts'
@@ -46,6 +47,7 @@ const loggedIn = (target: string, options: SshOptions, user: string | undefined)
   name: target,
   open: async setting => openHost(machine(target, user, options, setting), setting),
   as: other => loggedIn(target, options, other),
+  keys: async () => (await credentials(await configOf(target, user, options))).keys,
   endpoint: async () => endpointOf(await configOf(target, user, options)),
 })
 

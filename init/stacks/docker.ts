@@ -12,7 +12,7 @@ export const docker: Stack = {
     env: [],
     tasks: ['console'],
     notes: [
-      'The host needs `apt-get install podman crun uidmap`, and this machine Docker, which builds the image.',
+      'This machine needs Docker, which builds the image.',
       'The server has to listen on 127.0.0.1, on the port in the variable PORT.',
       'What the container writes is lost when it ends: list its folders in `shared` and in `volumes` of container().',
     ],

@@ -23,6 +23,8 @@ export const elixir: Stack = {
       // Without it, Phoenix answers every request over plain HTTP with a redirect, the health check's among them.
       ...(tls && { healthHeaders: { 'X-Forwarded-Proto': 'https' } }),
       tasks: [...(ecto ? ['migrate'] : []), 'console', 'rpc'],
+      // The libraries of Erlang itself, which is in the release.
+      packages: ['openssl', 'libncurses6', 'libstdc++6'],
       env: variables({ site, app, phoenix: /:phoenix\b/.test(mix), ecto }),
       notes: notes(folder, { app, mix, ecto, docker: stage !== undefined }),
       ...(stage === undefined && { ci: CI(folder) }),

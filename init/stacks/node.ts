@@ -24,6 +24,7 @@ export const node: Stack = {
         migrate: migrate === undefined ? undefined : quoted(onHost(manager, 'migrate', migrate)),
       }),
       tasks: migrate === undefined ? [] : ['migrate'],
+      packages: ['nodejs', ...(needsNpm(folder, manager) ? ['npm'] : [])],
       env: [{ name: 'NODE_ENV', value: 'production' }],
       notes: [
         ...(start === undefined
@@ -36,6 +37,10 @@ export const node: Stack = {
     }
   },
 }
+
+/** Whether a script is started by npm itself. */
+const needsNpm = (folder: Folder, manager: PackageManager): boolean =>
+  manager.name === 'npm' && (startOf(folder, manager) ?? OTHERWISE).startsWith(manager.run)
 
 /** A package.json that only lists tools, as `init` makes one for a folder without any, is no application. */
 const isApplication = (folder: Folder): boolean =>

@@ -29,6 +29,8 @@ export const php: Stack = {
         console: laravel ? quoted('php artisan tinker') : undefined,
       }),
       ...(laravel && { options: ["shared: ['storage']"], tasks: ['migrate', 'console'] }),
+      // FrankenPHP has a PHP of its own, and is no package of Debian.
+      ...(octane && { packages: ['php-cli', 'php-curl', 'php-mbstring', 'php-xml', 'php-zip'] }),
       env: laravel
         ? [
             { name: 'APP_ENV', value: 'production' },
@@ -39,7 +41,7 @@ export const php: Stack = {
         : [],
       notes: [
         octane
-          ? 'Laravel Octane serves the application; the host needs PHP and the server that Octane uses.'
+          ? 'Laravel Octane serves the application; the host needs the server that Octane uses.'
           : 'PHP-FPM cannot be deployed yet. The Taskfile starts the application with FrankenPHP, one program that has to be installed on the host.',
         sameAs('version of PHP, with its extensions'),
       ],

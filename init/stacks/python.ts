@@ -20,6 +20,7 @@ export const python: Stack = {
         console: quoted(django ? `${VENDORED} manage.py shell` : VENDORED),
       }),
       tasks: [...(django ? ['migrate'] : []), 'console'],
+      packages: ['python3'],
       env: django ? djangoVariables(app) : [],
       notes: [
         ...(server.missing ? [`Add ${server.missing} to the requirements: it serves the application.`] : []),

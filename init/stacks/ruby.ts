@@ -1,7 +1,7 @@
 /** Ruby applications: Rails, and any other that Rack can start. */
 import { randomBytes } from 'node:crypto'
 import { type Folder, firstOf } from '../folder.ts'
-import { BUILT_BY, builtBy, call, quoted, type Stack, sameAs } from '../stack.ts'
+import { BUILT_BY, builtBy, call, quoted, type Stack, type StackParts, sameAs } from '../stack.ts'
 
 export const ruby: Stack = {
   name: 'ruby',
@@ -9,6 +9,7 @@ export const ruby: Stack = {
   found: folder => firstOf(folder, 'Gemfile', 'config.ru'),
   nameIn: folder => /^module (\w+)$/m.exec(folder.text('config/application.rb'))?.[1],
   parts(folder, { site, app }) {
+    if (!folder.has('Gemfile')) return ofDistribution(folder)
     const rails = folder.has('config/application.rb')
     const start = startOf(folder)
     const tls = /^\s*config\.force_ssl\s*=\s*true/m.test(folder.text('config/environments/production.rb'))
@@ -25,6 +26,7 @@ export const ruby: Stack = {
         migrate: rails ? quoted('bundle exec rails db:migrate') : undefined,
         console: rails ? quoted('bundle exec rails console') : undefined,
       }),
+      packages: ['ruby', 'ruby-bundler', ...(/\bpg\b/.test(folder.text('Gemfile')) ? ['libpq5'] : [])],
       // A release is read-only: what Rails writes there outlives it.
       ...(rails && { options: ["shared: ['log', 'storage', 'tmp']"], tasks: ['migrate', 'console'] }),
       ...(tls && { healthHeaders: { 'X-Forwarded-Proto': 'https' } }),
@@ -49,6 +51,21 @@ export const ruby: Stack = {
       },
     }
   },
+}
+
+/** Without a Gemfile the gems are packages of the host. */
+function ofDistribution(folder: Folder): StackParts {
+  const sinatra = /^\s*require\s*\(?['"]sinatra/m.test(folder.text('config.ru'))
+  return {
+    imports: ['git', 'service'],
+    build: call('git', {}),
+    runtime: call('service', { start: quoted('puma --bind tcp://127.0.0.1:$PORT') }),
+    packages: ['puma', ...(sinatra ? ['ruby-sinatra'] : [])],
+    env: [{ name: 'RACK_ENV', value: 'production' }],
+    notes: [
+      'There is no Gemfile: list the gems of the application in `packages`, as Debian names them, such as ruby-sinatra.',
+    ],
+  }
 }
 
 /** Puma and Unicorn listen where they are told to, whatever their configuration says. */

@@ -1,6 +1,5 @@
 /** Parses the command line after `npx task`. */
 import { parseArgs } from 'node:util'
-import { destinationNames } from '../destination.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
@@ -127,7 +126,7 @@ const unusedFlags = (scopes: ReadonlySet<Scope>): readonly GlobalFlag[] => [
 ]
 
 /** Flags whose names a task may use for arguments of its own, if they are not used otherwise. */
-const FREE: readonly string[] = ['yes', 'host', 'without'] satisfies GlobalFlag[]
+const FREE: readonly string[] = ['host', 'without'] satisfies GlobalFlag[]
 
 type GlobalFlag = keyof typeof globalFlags
 
@@ -219,7 +218,8 @@ function flagsOf(plan: Plan): Readonly<Record<string, Flag>> {
     if (kind === 'rest') continue
     const flag = kebab(name)
     const title = () => plan.steps.find(({ task }) => Object.hasOwn(task.args, name))?.title ?? plan.title
-    if (Object.hasOwn(globalFlags, flag) && !free.some(name => name === flag))
+    // A task may use --yes for a question of its own: it answers that of a destination as well.
+    if (Object.hasOwn(globalFlags, flag) && !(flag === 'yes' && kind === 'flag') && !free.some(name => name === flag))
       throw runnerFaults.ARGUMENT_RESERVED({ argument: name, title: title() })
     const other = short === undefined ? undefined : shorts.get(short)
     if (short !== undefined && other !== undefined)

@@ -53,7 +53,9 @@ export function commandText(plan: Plan, columns?: number): string {
         ...flags.map(
           ([argument, arg]) => [flagText(kebab(argument), { ...arg, type: arg.kind }), descriptionOf(arg)] as const,
         ),
-        ...flagsShown(scopesOf([task])).map(([name, flag]) => [flagText(name, flag), flag.description] as const),
+        ...flagsShown(scopesOf([task]))
+          .filter(([name]) => !plan.args.has(name))
+          .map(([name, flag]) => [flagText(name, flag), flag.description] as const),
       ]),
     ),
     ...section(

@@ -49,7 +49,7 @@ it.each(Object.entries(STRANGERS))(
     expect([made.code, made.stderr], made.stdout).toEqual([0, ''])
     const { code, stdout, stderr } = await ended(task, ['--help'], project)
     expect([code, stderr]).toEqual([0, ''])
-    for (const command of ['setup', 'deploy', 'promote', ...tasks])
+    for (const command of ['bootstrap', 'setup', 'deploy', 'promote', ...tasks])
       expect(stdout).toMatch(new RegExp(`^  ${command} +\\w`, 'm'))
     expect(await readFile(join(project, 'Taskfile.ts'), 'utf8')).toContain(`app: '${app}'`)
   },

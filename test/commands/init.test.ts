@@ -66,7 +66,7 @@ it('a project is set up, deployed and promoted with what init wrote, and again w
   const tarball = join(base, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
   const answers = ['--host', host.alias, '--site', 'hello.example', '--ports', '4100,5100']
   expect(await task('init', ...answers, '--package', tarball)).toMatch(
-    /Next:\n {4}npx task setup\n {4}npx task deploy\n/,
+    /Next:\n {4}npx task bootstrap root@life-test\n {4}npx task setup\n {4}npx task deploy\n {4}npx task promote blue\n/,
   )
   // The one thing that is not as at home: the host is in no ssh configuration but that of the tests.
   const taskfile = join(project, 'Taskfile.ts')

@@ -46,6 +46,8 @@ import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
+import { serverScript } from '../../slots/bootstrap/inspect-server.ts'
+import * as bootstrap from '../../slots/bootstrap/scripts.ts'
 import { askScript, watching, watchScript } from '../../slots/canary/ask.ts'
 import type { HostFile } from '../../slots/contracts.ts'
 import { environmentChanges } from '../../slots/environment/changes.ts'
@@ -414,6 +416,21 @@ export function samples(): Readonly<Record<string, Script>> {
     'forget of nginx': site.forget(nginx),
     'forget of HAProxy': haproxy.forget(application),
     'forget of Caddy': caddy.forget(caddySite),
+
+    serverScript: serverScript({
+      user: 'deploy',
+      keys: ['ssh-ed25519 AAAA me@desk'],
+      tools: { certbot: 'certbot' },
+      packages: ['nodejs'],
+      groups: ['docker'],
+      server: { unit: 'nginx', processes: ['nginx'], ports: [80] },
+    }),
+    installPackages: bootstrap.installPackages(['nginx'], 300),
+    startServer: bootstrap.startServer('nginx'),
+    prepareAccount: bootstrap.prepareAccount('deploy', { account, groups: ['docker'], sudo: true }),
+    callUfw: bootstrap.callUfw([['allow', '80/tcp']]),
+    hardenSshd: bootstrap.hardenSshd(true),
+    softenSshd: bootstrap.softenSshd,
 
     withEnvironment: runtimes.withEnvironment(layout, blue),
     assertStartable: runtimes.assertStartable(layout, made, blue, 'bin/life'),

@@ -101,6 +101,12 @@ export const STRANGERS: Readonly<Record<string, Stranger>> = {
     tasks: [],
     files: { Gemfile: "gem 'sinatra'\n", 'config.ru': 'run Guests\n' },
   },
+  'Sinatra without a Gemfile': {
+    stack: 'ruby',
+    app: 'wall',
+    tasks: [],
+    files: { 'config.ru': "require 'sinatra/base'\nrun Sinatra::Base\n" },
+  },
   Django: {
     stack: 'python',
     app: 'library',

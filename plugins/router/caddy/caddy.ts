@@ -168,6 +168,7 @@ function router(
     conflicts: () => capture(readCaddyfiles(config), (text, { name }) => conflicts(name, text, application)),
     provision: facts => ({
       tools: { '/usr/bin/caddy': 'caddy', curl: 'curl' },
+      server: { unit: 'caddy', processes: ['caddy'], ports: portsOf(application.url) },
       files: [siteFile(application)],
       folders: [{ path: application.router, mode: 0o755 }],
       sudo: [configTest(config)],
@@ -179,6 +180,10 @@ function router(
     }),
   }
 }
+
+/** With HTTPS, Caddy redirects from port 80. */
+const portsOf = ({ protocol, port }: URL): readonly number[] =>
+  protocol === 'https:' ? [80, Number(port || 443)] : [Number(port || 80)]
 
 /** Resolves to warnings: errors in files of others, which do not prevent a switch. */
 const checkQuery = (script: Script, { app, include, config }: Application, path = '/'): Query<readonly Fault[]> => ({

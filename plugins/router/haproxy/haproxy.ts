@@ -198,6 +198,7 @@ function router(
     },
     provision: facts => ({
       tools: { '/usr/sbin/haproxy': 'haproxy', socat: 'socat', curl: 'curl' },
+      server: { unit: 'haproxy', processes: ['haproxy'], ports: portsOf(application.listen) },
       files: [...files(application, facts), pageFile(application, context.folder, maintenancePage)],
       folders: [{ path: application.router, mode: 0o755 }],
       sudo: [configTest(application.config)],
@@ -207,6 +208,10 @@ function router(
     }),
   }
 }
+
+/** Without listeners of ours the site is in a frontend of the user's own, on ports that only that names. */
+const portsOf = (listen: readonly string[]): readonly number[] =>
+  listen.length === 0 ? [80, 443] : [...new Set(listening(listen).listeners.map(({ port }) => port))]
 
 const switchQuery = (script: Script): Query<void> => ({
   script,

@@ -31,7 +31,7 @@ import { defaultPaths, type Paths, programOf } from './site.ts'
 import type { Site } from './strategy.ts'
 import { symlinkStrategy } from './symlink-strategy.ts'
 import { maintenanceMarker, plainWord } from './templates.ts'
-import { type Tls, tlsListeners, tlsRule } from './tls.ts'
+import { HTTPS_PORT, type Tls, tlsListeners, tlsRule } from './tls.ts'
 
 interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PoolOptions {
   /** The host name of the site, as in `server_name`. */
@@ -342,6 +342,16 @@ function router(
         ),
       )
     },
-    provision: strategy.provision,
+    provision: () => ({
+      ...strategy.provision(),
+      server: { unit: program.service, processes: ['nginx'], ports: portsOf(parts) },
+      ...(tls === 'certbot' && { recommended: { certbot: 'certbot' } }),
+    }),
   }
+}
+
+/** A site on port 80 may get HTTPS later, from certbot for instance. */
+function portsOf({ listening: { listeners }, tls }: Site): readonly number[] {
+  const ports = listeners.map(({ port }) => port)
+  return [...new Set(tls || ports.includes(80) ? [...ports, HTTPS_PORT] : ports)]
 }

@@ -115,7 +115,12 @@ if ! [ -t 0 ]; then echo 'The console needs a terminal.' >&2; exit 2; fi`,
       const provision = base.provision(facts)
       const { apply } = provision
       return engine === 'docker'
-        ? { ...provision, tools: { ...provision.tools, docker: 'docker.io' }, notes: [groupNote(facts.user)] }
+        ? {
+            ...provision,
+            tools: { ...provision.tools, docker: 'docker.io' },
+            groups: ['docker'],
+            notes: [groupNote(facts.user)],
+          }
         : {
             ...provision,
             tools: { ...provision.tools, podman: 'podman', crun: 'crun', newuidmap: 'uidmap' },

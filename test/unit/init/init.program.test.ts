@@ -66,7 +66,9 @@ describe('npx task init', () => {
       const listed = await runTask(program, project, ['--help', '--json'])
       expect([listed.code, listed.stderr]).toEqual([0, ''])
       const commands = result(listed).data.map((command: { name: string }) => command.name)
-      expect(commands).toEqual(expect.arrayContaining(['setup', 'deploy', 'promote', 'rollback', 'env-diff', ...tasks]))
+      expect(commands).toEqual(
+        expect.arrayContaining(['bootstrap', 'setup', 'deploy', 'promote', 'rollback', 'env-diff', ...tasks]),
+      )
       expect(commands.includes('migrate')).toBe(tasks.includes('migrate'))
 
       const written = await filesIn(project.folder)
@@ -99,7 +101,7 @@ describe('npx task init', () => {
     expect(content).toBe('')
   })
 
-  it('tells what it kept, which lines are missing there, what is left to do, and the next two commands', async () => {
+  it('tells what it kept, which lines are missing there, what is left to do, and the next commands', async () => {
     await using project = await stranger(NODE)
     await project.write(
       'files/Taskfile.ts',
@@ -116,7 +118,7 @@ describe('npx task init', () => {
       '- Commit, because a release is made from a commit: `git init`, `git add --all`, `git commit`.\n',
     )
     expect(stdout).toMatch(
-      /Next:\n {4}npm install --save-dev \S+@\^0\.0\.0-test @types\/node\n {4}npx task setup\n {4}npx task deploy\n$/,
+      /Next:\n {4}npm install --save-dev \S+@\^0\.0\.0-test @types\/node\n {4}npx task bootstrap root@10\.0\.0\.1\n {4}npx task setup\n {4}npx task deploy\n {4}npx task promote blue\n$/,
     )
     expect(await readFile(join(project.folder, 'Taskfile.ts'), 'utf8')).toMatch(/^\/\/ mine\n/)
   })
@@ -185,7 +187,7 @@ describe('npx task init', () => {
       stderr: expect.stringContaining('[INIT_INSTALL_FAILED]\n    out of luck\n'),
     })
     expect(failed.stderr).toContain('All files have been written.')
-    expect(failed.stdout).toContain('Next:\n    npx task setup\n')
+    expect(failed.stdout).toContain('Next:\n    npx task bootstrap root@web-1\n    npx task setup\n')
     expect(await readFile(join(project.folder, 'args'), 'utf8')).toBe('install --save-dev ./some.tgz @types/node\n')
     await standIn('exit 0')
     expect((await runTask(program, project, args, { env })).code).toBe(0)

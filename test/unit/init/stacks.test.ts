@@ -118,8 +118,14 @@ describe('the parts of an application', () => {
         runtime: 'container()',
       },
     ],
-    ['a Dockerfile alone', { notes: expect.arrayContaining([expect.stringContaining('apt-get install podman')]) }],
+    ['a Dockerfile alone', { notes: expect.arrayContaining([expect.stringContaining('needs Docker')]) }],
     ['a static site', { build: 'git()', runtime: 'files()' }],
+    ['Elixir without Phoenix', { packages: ['openssl', 'libncurses6', 'libstdc++6'] }],
+    ['Node.js with a start script', { packages: ['nodejs'] }],
+    ['Sinatra without a Gemfile', { build: 'git()', packages: ['puma', 'ruby-sinatra'] }],
+    ['Sinatra under Rack', { packages: ['ruby', 'ruby-bundler'] }],
+    ['Django', { packages: ['python3'] }],
+    ['PHP with Octane', { packages: expect.arrayContaining(['php-cli']) }],
     ['an empty folder', { runtime: "service({ start: 'bin/server' })", env: [] }],
   ])('of %s: %j', async (name, expected) => {
     expect(await made(files(name))).toMatchObject({ parts: expected })

@@ -96,13 +96,15 @@ describe('a command line', () => {
     expect(() => parse('it', plan)).toThrow(fault('ARGUMENT_RESERVED', '`dryRun` of `It`', 'Rename'))
   })
 
-  it('may have an argument `yes` of its own, unless its destinations ask', () => {
+  it('may have an argument `yes` of its own, also if its destinations ask', () => {
     const ours = { args: { yes: arg.flag('Mine') }, run: () => undefined }
     expect(parse('it --yes', planOf('it', task('It', ours)))).toEqual({ yes: true })
     const open = () => expect.fail('not opened here')
     const destination = { names: ['staging'], name: 'staging', confirm: true, host: 'stage-1' }
     const asking = definer({ name: 'life', destination, open }).task('It', ours)
-    expect(() => parse('it --yes', planOf('it', asking))).toThrow(fault('ARGUMENT_RESERVED', '`yes` of `It`', 'Rename'))
+    expect(parse('it --yes', planOf('it', asking))).toEqual({ yes: true })
+    const text = task('It', { args: { yes: arg.text('Mine').optional() }, run: () => undefined })
+    expect(() => parse('it', planOf('it', text))).toThrow(fault('ARGUMENT_RESERVED', '`yes` of `It`', 'Rename'))
   })
 
   it('is shown as usage', () => {

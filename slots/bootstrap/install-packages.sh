@@ -1,0 +1,40 @@
+#!/bin/bash -eu
+# Installs packages with apt-get. A lost connection does not end it, because that would leave packages half installed; the next run waits for it.
+#
+# Parameters
+#   packages  their names
+#   limit     seconds to wait while another program holds a lock of apt
+#
+# Output: `waiting: ...` once if a lock is held; after a failure the end of the output of the command that failed.
+# Exit codes: `locked`, `disk_full`, `no_package`, `failed` (EXIT.bootstrap).
+trap '' HUP INT TERM PIPE
+PATH=$PATH:/usr/sbin:/sbin
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C
+# Not on the disk, which may be full.
+output=$(mktemp -p /run)
+finish() { tail -n 20 "$output" || :; rm -f "$output"; exit "$1"; }
+says() { grep -qE "$1" "$output"; }
+# Explains the failure of a command, and ends the script.
+explain() {
+  if says 'No space left on device|enough free space'; then finish "$disk_full"; fi
+  if says 'Unable to locate package|no installation candidate'; then finish "$no_package"; fi
+  finish "$failed"
+}
+waits=
+attempt() {
+  until "$@" > "$output" 2>&1 < /dev/null; do
+    if ! says 'Could not get lock|Unable to lock|Unable to acquire|locked by another process'; then explain; fi
+    if [ "$SECONDS" -ge "$limit" ]; then finish "$locked"; fi
+    if [ -z "$waits" ]; then
+      waits=$(sed -nE 's/.*(held|locked) by (.*process.*)/\2/p' "$output" | head -n 1)
+      waits=${waits:-another program}
+      printf 'waiting: %s\n' "$waits" || :
+    fi
+    sleep 1
+  done
+}
+settings=(-o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold)
+attempt dpkg --configure -a --force-confdef --force-confold
+attempt apt-get update -q
+attempt apt-get install -y -q --fix-broken --no-install-recommends "${settings[@]}" "${packages[@]}"
+rm -f "$output"

@@ -1,0 +1,170 @@
+/** `bootstrap` on a server as it is rented: only root can log in, and nothing is installed. In the order in which somebody meets the problems. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { TestHost } from '../../dev/host.ts'
+import { type Ended, type Site, startSite } from '../../dev/site.ts'
+import { rootOf } from '../support/root.ts'
+
+let site: Site
+let host: TestHost
+let root: (command: string) => Promise<string>
+beforeAll(async () => {
+  site = await startSite({
+    bare: true,
+    runtime: "service({ start: 'true' })",
+    more: "packages: ['tree'],",
+    tasks: 'export const { bootstrap } = tasks',
+  })
+  host = site.host
+  root = rootOf(host)
+})
+afterAll(() => site?.[Symbol.asyncDispose]())
+
+const SERVER = 'root@127.0.0.1'
+const bootstrap = (...args: string[]) => site.task('bootstrap', SERVER, ...args)
+const printed = ({ stdout, stderr }: Ended) => stdout + stderr
+/** What a bootstrap would change. */
+const state = () =>
+  root('getent passwd deploy || :; ls /etc/sudoers.d /root/.ssh; dpkg-query -W nginx sudo tree 2>&1 || :')
+
+async function fails(ended: Promise<Ended>, code: string, exitCode: number): Promise<string> {
+  const result = await ended
+  expect(result.code, printed(result)).toBe(exitCode)
+  expect(printed(result)).toContain(code)
+  return printed(result)
+}
+
+it('is refused before it contacts anything for another server, for a root that deploys, and for a key that is none', async () => {
+  await host.exec('systemctl stop ssh')
+  expect(await fails(site.task('bootstrap', 'root@192.0.2.1'), 'BOOTSTRAP_OTHER_SERVER', 2)).toContain('life-test')
+  await fails(bootstrap('--key', 'Taskfile.ts'), 'BOOTSTRAP_KEY_INVALID', 2)
+  await root('systemctl start ssh')
+})
+
+it('is refused on another system, and beside another web server', async () => {
+  const before = await state()
+  await root("sed -i.was 's/^ID=.*/ID=fedora/' /etc/os-release")
+  expect(await fails(bootstrap('--yes'), 'BOOTSTRAP_NOT_DEBIAN', 3)).toContain('Debian GNU/Linux 12')
+  await root('mv /etc/os-release.was /etc/os-release')
+  const listen = 'use IO::Socket; IO::Socket::INET->new(LocalPort => 443, Listen => 1, ReuseAddr => 1) or die; sleep'
+  await root(`systemd-run --unit=other-server perl -e '${listen}'`)
+  await root('until grep -q ":01BB " /proc/net/tcp; do sleep 0.1; done')
+  expect(await fails(bootstrap('--yes'), 'BOOTSTRAP_PORT_TAKEN', 3)).toMatch(/Port 443 of life-test belongs to perl/)
+  await root('systemctl stop other-server')
+  expect(await state()).toBe(before)
+})
+
+it('says what it would do, and does nothing unless it is asked to', async () => {
+  const before = await state()
+  const dry = await bootstrap('--dry-run', '--setup')
+  expect(dry.code, printed(dry)).toBe(0)
+  expect(dry.stdout).toMatch(/To do:\n {2}1\. Install .*nginx.* and tree with apt-get\./)
+  expect(dry.stdout).toContain('Create the account deploy, without a password.')
+  expect(await fails(bootstrap(), 'BOOTSTRAP_NOT_CONFIRMED', 3)).toContain('--yes')
+  expect(await state()).toBe(before)
+})
+
+/** Holds the lock that apt and dpkg take first, as another apt-get does. */
+const HOLD = `systemd-run --unit=other-apt perl -e 'open F, ">>", "/var/lib/dpkg/lock-frontend"; fcntl(F, 6, pack("ssx4qqlx4", 1, 0, 0, 0, 0)) or die; print STDERR "held\\n"; sleep'`
+
+it("waits while another program holds apt's lock, says so, and gives up in time", async () => {
+  await root(`${HOLD}; until journalctl -u other-apt | grep -q held; do sleep 0.1; done`)
+  const output = await fails(bootstrap('--yes', '--apt-wait', '2s', '--verbose'), 'BOOTSTRAP_APT_LOCKED', 3)
+  expect(output).toMatch(/apt's lock is held by .*process \d+.*; waiting at most 2 s/)
+  await root('systemctl stop other-apt')
+})
+
+it('reports a full disk', async () => {
+  await root('mount -t tmpfs -o size=256k tmpfs /var/cache/apt/archives && mkdir /var/cache/apt/archives/partial')
+  expect(await fails(bootstrap('--yes'), 'BOOTSTRAP_DISK_FULL', 1)).toMatch(/space/)
+  await root('umount /var/cache/apt/archives')
+  expect(await root('getent passwd deploy || echo none')).toBe('none\n')
+})
+
+it('completes what was cut off half way, and proves it: in a terminal it asks first', async () => {
+  const first = site.start({}, 'bootstrap', SERVER, '--yes')
+  await root('until pgrep -x dpkg > /dev/null; do sleep 0.05; done; pkill -KILL -x apt-get; pkill -KILL -x dpkg; :')
+  const cut = await first.ended
+  expect(cut.code, printed(cut)).toBe(1)
+  expect(printed(cut)).toContain('BOOTSTRAP_APT_FAILED')
+
+  const second = site.inTerminal({}, 'bootstrap', SERVER)
+  await second.says(/Do this\? \[y\/N\]/)
+  second.type('y\n')
+  const done = await second.ended
+  expect(done.code, printed(done)).toBe(0)
+  expect(done.stdout).toContain('Next: npx task setup')
+  await root('systemctl is-active nginx && systemctl is-enabled nginx && command -v tree curl && visudo -c')
+  expect(await root('runuser -u deploy -- sudo -n id -un')).toBe('root\n')
+  expect(await root('getent shadow deploy | cut -d: -f2')).toBe('*\n')
+  expect(await root('stat -c %a%U /home/deploy/.ssh /home/deploy/.ssh/authorized_keys')).toBe('700deploy\n600deploy\n')
+})
+
+it('does nothing the second time, and says what is there', async () => {
+  const before = await state()
+  const again = await bootstrap('--yes')
+  expect(again.code, printed(again)).toBe(0)
+  expect(again.stdout).toContain('Nothing to do.')
+  expect(again.stdout).toContain('deploy may use sudo without a password.')
+  expect(again.stdout).toContain('--harden-sshd')
+  expect(await state()).toBe(before)
+})
+
+it('goes on after a run whose program was killed while it installed', async () => {
+  await root('apt-get remove -y -q tree')
+  const first = site.start({}, 'bootstrap', SERVER, '--yes')
+  await root('until pgrep -x apt-get > /dev/null; do sleep 0.05; done')
+  first.kill('SIGKILL')
+  await first.ended
+  const second = await bootstrap('--yes')
+  expect(second.code, printed(second)).toBe(0)
+  await root('command -v tree')
+})
+
+it('adds a key that is named, and does not harden a server on which the account cannot log in', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'switchyard-key-'))
+  const other = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl colleague'
+  await writeFile(join(folder, 'id.pub'), `${other}\n`)
+  const added = await bootstrap('--yes', '--key', join(folder, 'id.pub'))
+  await rm(folder, { recursive: true })
+  expect(added.code, printed(added)).toBe(0)
+  expect((await root('cat /home/deploy/.ssh/authorized_keys')).trim().split('\n')).toHaveLength(2)
+
+  await root('mv /home/deploy/.ssh /home/deploy/.ssh.was; install -d -m 0700 /home/deploy/.ssh')
+  await root("printf 'DenyUsers deploy\\n' > /etc/ssh/sshd_config.d/99-deny.conf; systemctl reload ssh")
+  await fails(bootstrap('--yes', '--harden-sshd'), 'BOOTSTRAP_LOGIN_REFUSED', 1)
+  expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
+  await root('rm -r /home/deploy/.ssh; mv /home/deploy/.ssh.was /home/deploy/.ssh')
+  await root('rm /etc/ssh/sshd_config.d/99-deny.conf; systemctl reload ssh')
+})
+
+it('takes the hardening back if the account cannot log in afterwards, or if sshd does not follow it', async () => {
+  // Not in force before sshd is reloaded.
+  await root("printf 'DenyUsers deploy\\n' > /etc/ssh/sshd_config.d/99-deny.conf")
+  const output = await fails(bootstrap('--yes', '--harden-sshd'), 'BOOTSTRAP_LOGIN_REFUSED', 1)
+  expect(output).toContain('How root logs in is as it was.')
+  expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
+  await root('mv /etc/ssh/sshd_config.d/99-deny.conf /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh')
+  await root("printf 'PermitRootLogin yes\\n' > /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh")
+  const ignored = await fails(bootstrap('--yes', '--harden-sshd'), 'BOOTSTRAP_SSHD_IGNORES', 1)
+  expect(ignored).toContain('permitrootlogin yes')
+  expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
+  await root('rm /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh')
+})
+
+it('hardens sshd once the account has logged in, and sets up; later runs log in as the account', async () => {
+  const hardened = await bootstrap('--yes', '--harden-sshd', '--setup')
+  expect(hardened.code, printed(hardened)).toBe(0)
+  const settings = await root('sshd -T -C user=root,host=localhost,addr=127.0.0.1')
+  expect(settings).toContain('permitrootlogin no\n')
+  expect(settings).toContain('passwordauthentication no\n')
+  expect(await root('stat -c %U /srv/life')).toBe('deploy\n')
+
+  const again = await bootstrap('--yes')
+  expect(again.code, printed(again)).toBe(0)
+  expect(again.stdout).toContain('sshd accepts keys alone.')
+  expect(again.stdout).toContain('Nothing to do.')
+  expect((await site.task('setup')).code).toBe(0)
+})
