@@ -31,6 +31,11 @@ const RULES = {
     pattern: /^[a-z_][a-z0-9_-]{0,30}$/,
     rule: 'a lower-case letter, then at most 30 lower-case letters, digits, dashes or underscores',
   },
+  database: {
+    label: 'database',
+    pattern: /^[a-z][a-z0-9_]{0,62}$/,
+    rule: 'a lower-case letter, then at most 62 lower-case letters, digits or underscores',
+  },
   package: {
     label: 'Debian package',
     pattern: /^[a-z0-9][a-z0-9+.-]{1,99}$/,

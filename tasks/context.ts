@@ -23,6 +23,8 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   readonly lock: RunLock
   /** What the run knows so far. */
   facts(): RunFacts
+  /** Hides these values in all output from now on. */
+  hide(values: Iterable<string>): void
   /** Adds to what the run knows, for hooks and notifications. */
   tell(told: Told): void
   /** The account that the Taskfile logs in as, if `--login` replaces it in this run; else undefined. */
@@ -63,6 +65,10 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly machines: readonly Transport[]
   /** The Debian packages that the application needs on its host. */
   readonly packages: readonly string[]
+  /** The databases of the distribution on the application's host, and the first environment file of the Taskfile. */
+  readonly accessories:
+    | { readonly database: string | undefined; readonly redis: boolean; readonly file: string | undefined }
+    | undefined
   /** The timeout of a slot's drain, in milliseconds. */
   readonly drain: Arg<number | undefined>
 }

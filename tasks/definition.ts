@@ -13,6 +13,7 @@ import {
   thing,
   type Wrong,
 } from '../runner/taskfile/shape.ts'
+import type { Accessories } from '../slots/bootstrap/accessories.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
 import { healthRules } from '../slots/health/health.ts'
@@ -69,6 +70,14 @@ interface ProjectOptions<
    * @example ['nodejs', 'imagemagick']
    */
   readonly packages?: readonly string[]
+  /**
+   * Databases of the distribution on the application's host, which listen on loopback. `task bootstrap` installs them, and creates a database and its role;
+   * `--write-env` writes `DATABASE_URL`, with a random password, and `REDIS_URL` into the environment file of this machine.
+   *
+   * @default none
+   * @example { postgres: { database: 'life' }, redis: true }
+   */
+  readonly accessories?: Accessories
   /**
    * The application's variables: its environment file, relative to the Taskfile, or several sources, of which a later one overrides an earlier one. The
    * values are passed to the slots and redacted in all output. A source such as `onePassword()` is asked only by commands that need the variables.
@@ -144,6 +153,18 @@ export const OPTIONS: Fields<AnyDefinition> = {
   root: optional(text),
   shared: optional(list(text)),
   packages: optional(list(text)),
+  accessories: optional(
+    fields<Accessories>({
+      postgres: optional(
+        either(
+          oneOf(true),
+          fields<{ readonly database?: string }>({ database: optional(text) }),
+          'true or `{ database }`',
+        ),
+      ),
+      redis: optional(oneOf(true)),
+    }),
+  ),
   env: optional(environment),
   notify: optional(list(thing<Notifier>('a notifier, such as `slack({ url })`', isNotifier))),
   health: optional(healthRules),

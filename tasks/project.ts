@@ -23,7 +23,7 @@ import { sharedPaths, validateName } from '../slots/names.ts'
 import { probingOf } from '../slots/promote/probe.ts'
 import { type SlotSpec, slotsOf } from '../slots/slot.ts'
 import { projectConfig } from './config.ts'
-import type { Context } from './context.ts'
+import type { Context, TaskDeps } from './context.ts'
 import { type AnyDefinition, type EnvironmentEntry, hostsOf, type ProjectDefinition } from './definition.ts'
 import { type DestinationOptions, type Destinations, type OptionOf, type Resolved, resolved } from './destinations.ts'
 import { eventOf } from './notification.ts'
@@ -110,17 +110,9 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const pooled = several && on !== undefined
   const machines = [...hosts, ...(on ? [on.host] : [])]
   const packages = (definition.packages ?? []).map(name => validateName('package', name))
-  const tasks = standardTasks<Name>({
-    ...definer<Context<Name>>(scope),
-    slot,
-    drain,
-    prepares,
-    canary,
-    several,
-    pooled,
-    machines,
-    packages,
-  })
+  const accessories = accessoriesOf(definition, app, env)
+  const deps = { slot, drain, prepares, canary, several, pooled, machines, packages, accessories }
+  const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), ...deps })
   return { ...own, slot, tasks }
 }
 
@@ -190,6 +182,21 @@ const sourcesOf = (env: AnyDefinition['env'] = []): readonly EnvironmentSource[]
 
 const isList = (env: EnvironmentEntry | readonly EnvironmentEntry[]): env is readonly EnvironmentEntry[] =>
   Array.isArray(env)
+
+function accessoriesOf(
+  { accessories }: Pick<AnyDefinition, 'accessories'>,
+  app: string,
+  env: readonly EnvironmentSource[],
+): TaskDeps<string>['accessories'] {
+  if (!accessories) return undefined
+  const { postgres, redis = false } = accessories
+  const name = typeof postgres === 'object' ? (postgres.database ?? app) : app
+  return {
+    database: postgres && validateName('database', name),
+    redis,
+    file: env.find(source => source.name === 'file')?.title,
+  }
+}
 
 const drain = arg
   .duration('How long to wait for the connections of the idle slot to end before it is stopped, such as 30s')

@@ -171,6 +171,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       },
       taskfileUser: member.taskfileUser,
       facts: () => facts,
+      hide: run.hide,
       tell(told) {
         facts = { ...facts, ...told }
       },

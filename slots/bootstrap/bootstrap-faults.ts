@@ -121,6 +121,23 @@ export const bootstrapFaults = catalogue({
     hint: d =>
       `Let /etc/ssh/sshd_config begin with \`Include ${d.path.replace(/[^/]*$/, '')}*.conf\`, and look for other files there that say the opposite. How it was is restored.`,
   }),
+  BOOTSTRAP_DATABASE_FAILED: fault<Failed & { database: string }>({
+    exitCode: 1,
+    message: d => `The database ${d.database} could not be prepared on ${d.host}: ${lastLine(d.output)}`,
+    hint: () => 'Look at PostgreSQL on the host, and run `npx task bootstrap` again.',
+    detail: d => d.output || undefined,
+  }),
+  BOOTSTRAP_PASSWORD_SET: fault<{ host: string; database: string }>({
+    exitCode: 3,
+    message: d => `Somebody else has just given the role ${d.database} on ${d.host} a password.`,
+    hint: () => 'Take the URL over from them: another password would lock their application out.',
+  }),
+  BOOTSTRAP_ENV_FAILED: fault<{ path: string; host: string; database: string; why: string }>({
+    exitCode: 1,
+    message: d => `${d.path} could not be written: ${d.why}.`,
+    hint: d =>
+      `Nobody knows the new password of ${d.database} now. Take it away on ${d.host} with \`sudo -u postgres psql -c 'alter role ${d.database} password null'\`, and run \`npx task bootstrap --write-env\` again.`,
+  }),
   BOOTSTRAP_INCOMPLETE: fault<{ host: string; left: readonly string[] }>({
     exitCode: 1,
     message: d => `${d.host} is not ready, although every step reported success. Still to do: ${d.left.join(' ')}`,

@@ -9,7 +9,8 @@
 # Exit codes: `locked`, `disk_full`, `no_package`, `failed` (EXIT.bootstrap).
 trap '' HUP INT TERM PIPE
 PATH=$PATH:/usr/sbin:/sbin
-export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C
+# A database that is installed takes its encoding from this locale.
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
 # Not on the disk, which may be full.
 output=$(mktemp -p /run)
 finish() { tail -n 20 "$output" || :; rm -f "$output"; exit "$1"; }

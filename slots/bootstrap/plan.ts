@@ -138,12 +138,13 @@ function firewallCommands({ server }: Request, { ufw, sshPorts }: ServerFacts): 
 const list = (items: readonly string[]) =>
   items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
 
-/** The plan for people. */
-export function planText(
-  { system }: Pick<ServerFacts, 'system'>,
-  { there, done, offered }: BootstrapPlan,
-  host: string,
-): string {
+/** A plan as it is shown. */
+export interface ShownPlan extends Pick<BootstrapPlan, 'there' | 'done' | 'offered'> {
+  readonly host: string
+  readonly system: string
+}
+
+export function planText({ host, system, there, done, offered }: ShownPlan): string {
   const block = (title: string, lines: readonly string[], mark: (i: number) => string) =>
     lines.length === 0 ? [] : [title, ...lines.map((line, i) => `  ${mark(i)} ${line}`)]
   return [

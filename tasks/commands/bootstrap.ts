@@ -1,23 +1,30 @@
-import type { Host, HostSetting, Transport } from '../../host/host.ts'
+import { resolve } from 'node:path'
+import type { Host } from '../../host/host.ts'
 import { arg } from '../../runner/cli/args.ts'
-import { Fault } from '../../runner/fault.ts'
+import {
+  type AccessoryPlan,
+  type AccessoryRequest,
+  inspectAccessories,
+  packagesOf,
+  planAccessories,
+} from '../../slots/bootstrap/accessories.ts'
 import { carryOut, proveLogin } from '../../slots/bootstrap/bootstrap.ts'
 import { bootstrapFaults as faults } from '../../slots/bootstrap/bootstrap-faults.ts'
-import { authorizedKeys, inspectServer } from '../../slots/bootstrap/inspect-server.ts'
-import { callersKeys, readKeys } from '../../slots/bootstrap/keys.ts'
-import { planBootstrap, planText, type Request, refusal } from '../../slots/bootstrap/plan.ts'
+import { prepareDatabases } from '../../slots/bootstrap/databases.ts'
+import { inspectServer, type ServerFacts } from '../../slots/bootstrap/inspect-server.ts'
+import { readKeys } from '../../slots/bootstrap/keys.ts'
+import { type BootstrapPlan, planBootstrap, planText, type Request, refusal } from '../../slots/bootstrap/plan.ts'
+import { chosenServers, connectTo, keysOfCaller } from '../../slots/bootstrap/servers.ts'
 import type { HostFacts, Provision } from '../../slots/contracts.ts'
-import { slotFaults } from '../../slots/faults.ts'
-import { validateName } from '../../slots/names.ts'
-import { accountFacts } from '../../slots/setup/facts.ts'
+import { knownIn } from '../../slots/environment/fill-in.ts'
 import type { Context, TaskDeps } from '../context.ts'
 import type { setup as makeSetup } from './setup.ts'
 
-/** Seconds. */
-const APT_WAIT = 300
+/** Milliseconds. */
+const APT_WAIT = 300_000
 
 export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType<typeof makeSetup<S>>) => {
-  const { task, flow, machines, packages } = deps
+  const { task, flow, machines, packages, accessories } = deps
   const ready = task('Make the server ready for setup', {
     args: {
       server: {
@@ -32,6 +39,7 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
       noSudo: arg.flag('Give the deploying account no sudo: `setup --login root` then prepares the host'),
       firewall: arg.flag('Open the firewall for ssh and the site, close it for all else, and put it in force'),
       hardenSshd: arg.flag('Let sshd accept keys alone, and nobody as root, once the deploying account has logged in'),
+      writeEnv: arg.flag('Write the URLs of `accessories` into the environment file of this machine'),
       aptWait: arg
         .duration("How long to wait while another program holds apt's lock, such as 10m (default: 5m)")
         .optional(),
@@ -39,52 +47,63 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
       setup: arg.flag('Run setup afterwards'),
     },
     changes: true,
-    async run({ server, key, noSudo, firewall, hardenSshd, aptWait, yes, setup, dryRun, signal, confirm, ...context }) {
-      const { log, note, show } = context
-      const setting = { signal, confirm }
-      const { user, transports } = await chosen(machines, server)
+    async run({ server, key, noSudo, firewall, hardenSshd, writeEnv, aptWait, yes, setup, dryRun, ...context }) {
+      const { log, note, show, confirm, signal } = context
+      const { user, transports } = await chosenServers(machines, server)
       const keys = key === undefined ? undefined : await readKeys(key)
-      const opened: Prepared[] = []
-      await using _ = { [Symbol.asyncDispose]: async () => void (await Promise.all(opened.map(close))) }
+      const options = { sudo: !noSudo, harden: hardenSshd, firewall }
+      const hosts: Host[] = []
+      await using _ = { [Symbol.asyncDispose]: async () => void (await Promise.all(hosts.map(closed))) }
+      const found: Found[] = []
       for (const transport of transports) {
         const own = transport === machines[0]
-        const { host, deploying, login } = await connect(transport, user, setting)
-        opened.push({ host })
-        const wanted = { user: deploying, keys: keys ?? (await ofCaller(transport, host, deploying)) }
+        const { host, deploying, login } = await connectTo(transport, user, { signal, confirm })
+        hosts.push(host)
+        const wanted = { user: deploying, keys: keys ?? (await keysOfCaller(transport, host, deploying)) }
         const provisions = provisionsOf(context, own)({ user: deploying, group: deploying })
-        const options = { sudo: !noSudo, harden: hardenSshd, firewall }
-        const request = { host: transport.name, ...wanted, ...options, ...needs(provisions, own ? packages : []) }
+        const databases = own && accessories ? await asked(accessories, context.folder, writeEnv) : undefined
+        const listed = [...(own ? packages : []), ...(databases ? packagesOf(databases) : [])]
+        const request = { host: transport.name, ...wanted, ...options, ...needs(provisions, listed) }
         const facts = await host.query(inspectServer(request))
         const refused = refusal(request, facts)
         if (refused) throw refused
-        opened[opened.length - 1] = { host, login, request, facts, plan: planBootstrap(request, facts) }
+        const accessory = databases && {
+          request: databases,
+          plan: planAccessories(databases, await host.query(inspectAccessories(databases))),
+        }
+        found.push({ host, login, request, facts, plan: planBootstrap(request, facts), accessory })
       }
-      const planned = opened.filter(isPlanned)
-      const text = planned.map(({ facts, plan, request }) => planText(facts, plan, request.host)).join('\n\n')
-      const data = planned.map(({ request, facts, plan }) => ({
+      const plans = found.map(({ request, facts, plan, accessory }) => ({
         host: request.host,
         system: facts.system,
-        there: plan.there,
-        done: plan.done,
-        offered: plan.offered,
+        there: [...plan.there, ...(accessory?.plan.there ?? [])],
+        done: [...plan.done, ...(accessory?.plan.done ?? [])],
+        offered: [...plan.offered, ...(accessory?.plan.offered ?? [])],
       }))
-      const idle = planned.every(({ plan }) => plan.done.length === 0)
-      const next = noSudo ? 'npx task setup --login root' : 'npx task setup'
+      const text = plans.map(planText).join('\n\n')
+      const idle = plans.every(({ done }) => done.length === 0)
       if (dryRun) {
         note(idle ? 'nothing to do' : 'nothing was changed')
-        return show(text, data)
+        return show(text, plans)
       }
-      const hosts = planned.map(({ request }) => request.host)
-      if (!idle && !yes && !(await confirm(`${text}\nDo this?`))) throw faults.BOOTSTRAP_NOT_CONFIRMED({ hosts })
-      if (idle) for (const { request, host, login } of planned) await proveLogin({ request, host, login })
-      else {
-        if (yes) for (const line of text.split('\n')) log(line)
-        const seconds = Math.ceil((aptWait ?? APT_WAIT * 1000) / 1000)
-        for (const { plan, ...work } of planned) await carryOut(plan, { ...work, aptWait: seconds, log })
+      const names = plans.map(({ host }) => host)
+      if (!idle && !yes && !(await confirm(`${text}\nDo this?`))) throw faults.BOOTSTRAP_NOT_CONFIRMED({ hosts: names })
+      if (!idle && yes) log(text)
+      for (const { plan, accessory, ...one } of found) {
+        const work = { ...one, aptWait: Math.ceil((aptWait ?? APT_WAIT) / 1000), log }
+        if (plan.done.length === 0) await proveLogin(work)
+        else await carryOut(plan, work)
+        if (accessory && accessory.plan.done.length > 0)
+          await prepareDatabases(accessory, {
+            ...context,
+            host: one.host,
+            path: resolve(context.folder, accessory.request.file ?? ''),
+          })
       }
-      note(idle ? 'nothing to do' : `${hosts.join(' and ')} ready`)
-      const offered = planned.flatMap(({ plan }) => plan.offered)
-      show([...(idle ? [text] : offered), ...(setup ? [] : [`Next: ${next}`])].join('\n'), data)
+      note(idle ? 'nothing to do' : `${names.join(' and ')} ready`)
+      const offered = plans.flatMap(plan => plan.offered)
+      const next = noSudo ? 'npx task setup --login root' : 'npx task setup'
+      show([...(idle ? [text] : offered), ...(setup ? [] : [`Next: ${next}`])].join('\n'), plans)
     },
   })
   const afterwards: typeof setup = {
@@ -108,80 +127,24 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
   })
 }
 
-interface Planned {
+interface Found {
   readonly host: Host
   readonly login: () => Promise<Host>
   readonly request: Request
-  readonly facts: Parameters<typeof planText>[0] & Parameters<typeof planBootstrap>[1]
-  readonly plan: ReturnType<typeof planBootstrap>
-}
-type Prepared = Planned | { readonly host: Host; readonly plan?: undefined }
-const isPlanned = (prepared: Prepared): prepared is Planned => prepared.plan !== undefined
-const close = ({ host }: Prepared) => host[Symbol.asyncDispose]()
-
-/** The machines to prepare, and who to log in as. @throws BOOTSTRAP_OTHER_SERVER */
-async function chosen(machines: readonly Transport[], server: string | undefined) {
-  if (server === undefined) return { user: 'root', transports: machines }
-  const [, user = 'root', named = ''] = /^(?:ssh:\/\/)?(?:([^@]*)@)?(.*?)(?::\d+)?$/.exec(server) ?? []
-  const known = await Promise.all(
-    machines.map(async transport => ({
-      transport,
-      names: [hostOf(transport.name), (await transport.endpoint?.())?.address],
-    })),
-  )
-  const found = known.filter(({ names }) => names.includes(named)).map(({ transport }) => transport)
-  if (found.length === 0)
-    throw faults.BOOTSTRAP_OTHER_SERVER({ named, hosts: machines.map(({ name }) => hostOf(name)) })
-  return { user: validateName('user', user), transports: found }
+  readonly facts: ServerFacts
+  readonly plan: BootstrapPlan
+  readonly accessory: { readonly request: AccessoryRequest; readonly plan: AccessoryPlan } | undefined
 }
 
-const hostOf = (name: string) => name.replace(/^(?:ssh:\/\/)?(?:[^@]*@)?/, '').replace(/(?<=^[^:]*):\d+$/, '')
+const closed = (host: Host) => host[Symbol.asyncDispose]()
 
-/**
- * Logs in as this user; as the deploying account, where that is the only one left that may and can become root.
- *
- * @throws BOOTSTRAP_FOR_ROOT, BOOTSTRAP_NEEDS_ROOT, LOGIN_IMPOSSIBLE, and the faults of connecting
- */
-async function connect(transport: Transport, user: string, setting: HostSetting) {
-  const login = () => transport.open(setting)
-  const first = transport.as?.(user)
-  if (!first) throw slotFaults.LOGIN_IMPOSSIBLE({ host: transport.name })
-  const deploying = (await login().then(closing)) ?? ''
-  if (deploying === 'root') throw faults.BOOTSTRAP_FOR_ROOT({ host: transport.name })
-  const open = async (opened: Promise<Host>) => {
-    const host = await opened
-    try {
-      return { host, facts: await host.query(accountFacts) }
-    } catch (error) {
-      await host[Symbol.asyncDispose]()
-      throw error
-    }
-  }
-  const { host, facts } = await open(first.open(setting)).catch(async (error: unknown) => {
-    // After --harden-sshd root may not log in any more.
-    if (!(error instanceof Fault) || error.code !== 'SSH_AUTHENTICATION_FAILED') throw error
-    const other = await open(login()).catch(() => undefined)
-    if (other?.facts.root) return other
-    await other?.host[Symbol.asyncDispose]()
-    throw error
-  })
-  if (facts.root) return { host, deploying: validateName('user', deploying), login }
-  await host[Symbol.asyncDispose]()
-  throw faults.BOOTSTRAP_NEEDS_ROOT({ host: transport.name, user: facts.user })
-}
-
-/** The account of a host that is used for nothing else. */
-async function closing(host: Host): Promise<string | undefined> {
-  const account = await host.account()
-  await host[Symbol.asyncDispose]()
-  return account
-}
-
-/** @throws BOOTSTRAP_NO_KEY */
-async function ofCaller(transport: Transport, host: Host, user: string): Promise<readonly string[]> {
-  const keys = callersKeys((await transport.keys?.()) ?? [], await host.query(authorizedKeys))
-  if (keys.length === 0) throw faults.BOOTSTRAP_NO_KEY({ host: transport.name, user })
-  return keys
+/** What is asked for, and what the environment file has of it. */
+async function asked(
+  { database, redis, file }: NonNullable<TaskDeps<string>['accessories']>,
+  folder: string,
+  write: boolean,
+): Promise<AccessoryRequest> {
+  return { database, redis, file, write, known: file === undefined ? [] : await knownIn(resolve(folder, file)) }
 }
 
 const provisionsOf =

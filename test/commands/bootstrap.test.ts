@@ -1,5 +1,5 @@
 /** `bootstrap` on a server as it is rented: only root can log in, and nothing is installed. In the order in which somebody meets the problems. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -167,4 +167,38 @@ it('hardens sshd once the account has logged in, and sets up; later runs log in 
   expect(again.stdout).toContain('sshd accepts keys alone.')
   expect(again.stdout).toContain('Nothing to do.')
   expect((await site.task('setup')).code).toBe(0)
+})
+
+it('installs databases with a password that only the environment file of this machine has', {
+  timeout: 600_000,
+}, async () => {
+  const taskfile = join(site.folder, 'Taskfile.ts')
+  const more =
+    "accessories: { postgres: { database: 'board' }, redis: true },\n  env: '.env.production',\n  packages: ['tree'],"
+  await writeFile(taskfile, (await readFile(taskfile, 'utf8')).replace("packages: ['tree'],", more))
+  const environment = join(site.folder, '.env.production')
+  await writeFile(environment, 'GREETING=hello\nDATABASE_URL=\n', { mode: 0o600 })
+  const without = await bootstrap('--yes')
+  expect(without.code, printed(without)).toBe(0)
+  expect(without.stdout).toContain('--write-env writes the URLs into .env.production')
+  expect(await readFile(environment, 'utf8')).toBe('GREETING=hello\nDATABASE_URL=\n')
+
+  const written = await bootstrap('--yes', '--write-env', '--verbose')
+  expect(written.code, printed(written)).toBe(0)
+  const text = await readFile(environment, 'utf8')
+  const [, url = '', password = ''] =
+    /^DATABASE_URL=(postgres:\/\/board:([0-9a-f]{48})@127\.0\.0\.1:5432\/board)$/m.exec(text) ?? []
+  expect(text).toBe(`GREETING=hello\nDATABASE_URL=${url}\nREDIS_URL=redis://127.0.0.1:6379/0\n`)
+  expect(printed(written)).not.toContain(password)
+  expect(await root(`cd /; runuser -u deploy -- psql -XAtc 'select current_database()' '${url}'`)).toBe('board\n')
+  expect(await root("cd /; runuser -u postgres -- psql -XAtc 'show server_encoding'")).toBe('UTF8\n')
+  expect(await root(`grep -r ${password} /var/log /run 2>/dev/null | grep -v 'proc' || echo nowhere`)).toBe('nowhere\n')
+  expect(await root('redis-cli ping')).toBe('PONG\n')
+  expect((await root("ss -Hltn '( sport = :5432 or sport = :6379 )' | awk '{ print $4 }'")).trim().split('\n')).toEqual(
+    expect.not.arrayContaining([expect.stringMatching(/^(?:0\.0\.0\.0|\*|\[::\]):/)]),
+  )
+  const again = await bootstrap('--yes', '--write-env')
+  expect(again.code, printed(again)).toBe(0)
+  expect(again.stdout).toContain('Nothing to do.')
+  expect(await readFile(environment, 'utf8')).toBe(text)
 })

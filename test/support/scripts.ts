@@ -46,6 +46,7 @@ import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
+import { accessoriesScript, makeDatabase, setPassword } from '../../slots/bootstrap/accessories.ts'
 import { serverScript } from '../../slots/bootstrap/inspect-server.ts'
 import * as bootstrap from '../../slots/bootstrap/scripts.ts'
 import { askScript, watching, watchScript } from '../../slots/canary/ask.ts'
@@ -431,6 +432,9 @@ export function samples(): Readonly<Record<string, Script>> {
     callUfw: bootstrap.callUfw([['allow', '80/tcp']]),
     hardenSshd: bootstrap.hardenSshd(true),
     softenSshd: bootstrap.softenSshd,
+    accessoriesScript: accessoriesScript({ database: 'life', redis: true }),
+    makeDatabase: makeDatabase('life'),
+    setPassword: setPassword('life'),
 
     withEnvironment: runtimes.withEnvironment(layout, blue),
     assertStartable: runtimes.assertStartable(layout, made, blue, 'bin/life'),

@@ -60,7 +60,15 @@ const factories: readonly Factory[] = [
   {
     name: 'project()',
     make: options => project(given(options)),
-    good: { ...validProject(), root: '/srv/life', env: '.env', health: {}, probe: false },
+    good: {
+      ...validProject(),
+      root: '/srv/life',
+      env: '.env',
+      health: {},
+      probe: false,
+      packages: ['tree'],
+      accessories: {},
+    },
     needed: ['app', 'host', 'build', 'runtime', 'router', 'slots'],
   },
   {
@@ -68,6 +76,13 @@ const factories: readonly Factory[] = [
     path: ['health'],
     make: withOption('health'),
     good: { path: '/up', version: false, passes: 1, every: 0, patience: 100, within: 1000, soak: 0 },
+    needed: [],
+  },
+  {
+    name: 'project()',
+    path: ['accessories'],
+    make: withOption('accessories'),
+    good: { postgres: { database: 'life' }, redis: true },
     needed: [],
   },
   {

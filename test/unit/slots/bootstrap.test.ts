@@ -83,7 +83,9 @@ describe('a bare server', () => {
 
   it('gets packages, the account, its key and sudo, and everything else is offered', () => {
     const plan = planBootstrap(request, facts)
-    expect(planText(facts, plan, 'deploy@web-1')).toBe(`deploy@web-1: Debian GNU/Linux 12 (bookworm)
+    expect(
+      planText({ ...plan, host: 'deploy@web-1', system: facts.system }),
+    ).toBe(`deploy@web-1: Debian GNU/Linux 12 (bookworm)
 There:
   - The clock is not synchronized: \`timedatectl set-ntp true\`, with the package systemd-timesyncd.
 To do:
@@ -119,7 +121,7 @@ describe('a server that is ready', () => {
     const plan = planBootstrap(request, ready)
     expect(plan.done).toEqual([])
     expect(plan.account).toBeUndefined()
-    expect(planText(ready, plan, 'web-1')).toContain('\nNothing to do.\n')
+    expect(planText({ ...plan, host: 'web-1', system: ready.system })).toContain('\nNothing to do.\n')
   })
 
   it('gets what is new: a key, a group, a package, the rest of an interrupted installation', () => {
