@@ -84,6 +84,15 @@ export function parseAccessories(text: string): AccessoryFacts {
   }
 }
 
+/** The servers that do not answer. */
+export const silent = (
+  { database, redis }: Pick<AccessoryRequest, 'database' | 'redis'>,
+  { postgresAt, redisAt }: AccessoryFacts,
+): readonly string[] => [
+  ...(database !== undefined && postgresAt === undefined ? ['PostgreSQL does not answer.'] : []),
+  ...(redis && redisAt === undefined ? ['Redis does not answer.'] : []),
+]
+
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|-?::1|-?::|)$/
 /** Of a list of addresses, those that others reach. */
 const reachable = (addresses = '') => addresses.split(/[\s,]+/).filter(address => !LOOPBACK.test(address))
@@ -136,8 +145,14 @@ export const makeDatabase = (database: string): Script =>
 export const setPassword = (database: string): Script =>
   program(new URL('./set-password.sh', import.meta.url), { writes: true, parameters: { database, ...EXIT.bootstrap } })
 
-export const createDatabase = (database: string): Query<void> =>
-  capture(rootShell, () => undefined, { input: makeDatabase(database).text })
+/** @throws BOOTSTRAP_DATABASE_FAILED */
+export const createDatabase = (database: string): Query<void> => ({
+  script: rootShell,
+  input: makeDatabase(database).text,
+  read({ code, stderr }, { name: host }) {
+    if (code !== 0) throw bootstrapFaults.BOOTSTRAP_DATABASE_FAILED({ host, database, output: stderr })
+  },
+})
 
 /**
  * Resolves to the new password of the role, which is proven by a login. A secret.

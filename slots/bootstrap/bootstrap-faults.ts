@@ -7,12 +7,14 @@ interface Failed {
 }
 
 const lastLine = (output: string) => output.trimEnd().split('\n').at(-1) || 'no reason given'
-/** The lines in which apt-get says what is wrong. */
+/** As psql reports it. */
+const firstError = (output: string) => /error: *(.+)/i.exec(output)?.[1] ?? lastLine(output)
+
+/** The lines in which apt-get and dpkg say what is wrong. */
 const errors = (output: string) =>
   output
     .split('\n')
-    .filter(line => line.startsWith('E: '))
-    .map(line => line.slice(3))
+    .flatMap(line => /^(?:E: |dpkg: error: )(.+)$/.exec(line)?.[1] ?? [])
     .join(' ') || lastLine(output)
 
 const list = (items: readonly string[]) =>
@@ -123,7 +125,7 @@ export const bootstrapFaults = catalogue({
   }),
   BOOTSTRAP_DATABASE_FAILED: fault<Failed & { database: string }>({
     exitCode: 1,
-    message: d => `The database ${d.database} could not be prepared on ${d.host}: ${lastLine(d.output)}`,
+    message: d => `The database ${d.database} could not be prepared on ${d.host}: ${firstError(d.output)}`,
     hint: () => 'Look at PostgreSQL on the host, and run `npx task bootstrap` again.',
     detail: d => d.output || undefined,
   }),

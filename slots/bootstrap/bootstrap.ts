@@ -1,4 +1,5 @@
 /** Carries out the plan of a bootstrap. Each step is proven before the next one begins. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '../../host/exit-codes.ts'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
@@ -91,6 +92,21 @@ interface Undoing {
   readonly undone: string
 }
 
+/** Milliseconds before each further attempt, while sshd begins anew after a reload. */
+const PAUSES = [300, 700, 1_500, 3_000]
+
+/** @throws the faults of connecting; `HOST_UNREACHABLE` only after several attempts */
+async function whenReachable<T>(attempt: () => Promise<T>, pauses: readonly number[] = PAUSES): Promise<T> {
+  const [pause, ...more] = pauses
+  try {
+    return await attempt()
+  } catch (error) {
+    if (pause === undefined || !(error instanceof Fault) || error.code !== 'HOST_UNREACHABLE') throw error
+    await sleep(pause)
+    return whenReachable(attempt, more)
+  }
+}
+
 /**
  * Logs in as the deploying account, in a connection of its own.
  *
@@ -102,9 +118,12 @@ export async function proveLogin(
 ): Promise<void> {
   const proof = async () => {
     await using deploying = await login()
-    return deploying.query(capture(sh.read`if ${sudo ? sh.read`sudo -n true 2>&1` : sh.read`true`}; then echo yes; fi`))
+    // Awaited here, because the connection ends with this function.
+    return await deploying.query(
+      capture(sh.read`if ${sudo ? sh.read`sudo -n true 2>&1` : sh.read`true`}; then echo yes; fi`),
+    )
   }
-  const result = await proof().catch(async (error: unknown) => {
+  const result = await whenReachable(proof).catch(async (error: unknown) => {
     if (!(error instanceof Fault)) throw error
     await undoing?.undo()
     throw faults.BOOTSTRAP_LOGIN_REFUSED({ host: host.name, user, why: error.message, undone: undoing?.undone }, error)

@@ -12,6 +12,7 @@ import {
   planAccessories,
   REDIS,
   REDIS_URL,
+  silent,
 } from './accessories.ts'
 import { bootstrapFaults as faults } from './bootstrap-faults.ts'
 
@@ -24,7 +25,11 @@ interface Work {
   log(line: string): void
 }
 
-/** @throws BOOTSTRAP_DATABASE_FAILED, BOOTSTRAP_PASSWORD_SET, BOOTSTRAP_ENV_FAILED, BOOTSTRAP_INCOMPLETE */
+/**
+ * With a plan of nothing it only checks that the servers answer.
+ *
+ * @throws BOOTSTRAP_DATABASE_FAILED, BOOTSTRAP_PASSWORD_SET, BOOTSTRAP_ENV_FAILED, BOOTSTRAP_INCOMPLETE
+ */
 export async function prepareDatabases(
   { request, plan }: { readonly request: AccessoryRequest; readonly plan: AccessoryPlan },
   { host, path, hide, log }: Work,
@@ -46,6 +51,7 @@ export async function prepareDatabases(
     await write(DATABASE_URL, url)
     log(`${DATABASE_URL} is written`)
   }
-  const left = planAccessories({ ...request, write: false }, await host.query(inspectAccessories(request))).done
+  const facts = await host.query(inspectAccessories(request))
+  const left = [...planAccessories({ ...request, write: false }, facts).done, ...silent(request, facts)]
   if (left.length > 0) throw faults.BOOTSTRAP_INCOMPLETE({ host: host.name, left })
 }

@@ -13,7 +13,8 @@ PATH=$PATH:/usr/sbin:/sbin
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
 # Not on the disk, which may be full.
 output=$(mktemp -p /run)
-finish() { tail -n 20 "$output" || :; rm -f "$output"; exit "$1"; }
+# apt-get writes as to a terminal.
+finish() { tail -n 20 "$output" | tr -d '\r' || :; rm -f "$output"; exit "$1"; }
 says() { grep -qE "$1" "$output"; }
 # Explains the failure of a command, and ends the script.
 explain() {
@@ -27,8 +28,9 @@ attempt() {
     if ! says 'Could not get lock|Unable to lock|Unable to acquire|locked by another process'; then explain; fi
     if [ "$SECONDS" -ge "$limit" ]; then finish "$locked"; fi
     if [ -z "$waits" ]; then
-      waits=$(sed -nE 's/.*(held|locked) by (.*process.*)/\2/p' "$output" | head -n 1)
-      waits=${waits:-another program}
+      holder=$(sed -nE 's/.*(pid|process) ([0-9]+).*/\2/p' "$output" | tail -n 1)
+      name=$(cat "/proc/${holder:-none}/comm" 2>/dev/null || echo 'another program')
+      waits="$name${holder:+ (process $holder)}"
       printf 'waiting: %s\n' "$waits" || :
     fi
     sleep 1

@@ -144,13 +144,14 @@ export interface ShownPlan extends Pick<BootstrapPlan, 'there' | 'done' | 'offer
   readonly system: string
 }
 
-export function planText({ host, system, there, done, offered }: ShownPlan): string {
+/** @param title of what is done */
+export function planText({ host, system, there, done, offered }: ShownPlan, title = 'To do:'): string {
   const block = (title: string, lines: readonly string[], mark: (i: number) => string) =>
     lines.length === 0 ? [] : [title, ...lines.map((line, i) => `  ${mark(i)} ${line}`)]
   return [
     `${host}: ${system}`,
     ...block('There:', there, () => '-'),
-    ...(done.length === 0 ? ['Nothing to do.'] : block('To do:', done, i => `${i + 1}.`)),
+    ...(done.length === 0 ? ['Nothing to do.'] : block(title, done, i => `${i + 1}.`)),
     ...block('Left to you:', offered, () => '-'),
   ].join('\n')
 }

@@ -50,7 +50,7 @@ export const callUfw = (calls: readonly (readonly string[])[]): Script =>
 /** sshd takes the first value that it reads of a setting, and reads these files by name. */
 export const SSHD_FILE = '/etc/ssh/sshd_config.d/00-switchyard.conf'
 
-const RELOAD = sh.write`systemctl reload ssh 2>/dev/null || systemctl reload sshd`
+const RELOAD = program(new URL('./reload-sshd.sh', import.meta.url), { writes: true })
 
 /** @param sudo whether the deploying account can become root, so that root need not log in */
 export function hardenSshd(sudo: boolean): Script {

@@ -80,7 +80,7 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
         done: [...plan.done, ...(accessory?.plan.done ?? [])],
         offered: [...plan.offered, ...(accessory?.plan.offered ?? [])],
       }))
-      const text = plans.map(planText).join('\n\n')
+      const text = plans.map(plan => planText(plan)).join('\n\n')
       const idle = plans.every(({ done }) => done.length === 0)
       if (dryRun) {
         note(idle ? 'nothing to do' : 'nothing was changed')
@@ -93,17 +93,13 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
         const work = { ...one, aptWait: Math.ceil((aptWait ?? APT_WAIT) / 1000), log }
         if (plan.done.length === 0) await proveLogin(work)
         else await carryOut(plan, work)
-        if (accessory && accessory.plan.done.length > 0)
-          await prepareDatabases(accessory, {
-            ...context,
-            host: one.host,
-            path: resolve(context.folder, accessory.request.file ?? ''),
-          })
+        const path = resolve(context.folder, accessory?.request.file ?? '')
+        if (accessory) await prepareDatabases(accessory, { ...context, host: one.host, path })
       }
       note(idle ? 'nothing to do' : `${names.join(' and ')} ready`)
-      const offered = plans.flatMap(plan => plan.offered)
+      const ended = idle ? text : plans.map(plan => planText({ ...plan, there: [] }, 'Done:')).join('\n\n')
       const next = noSudo ? 'npx task setup --login root' : 'npx task setup'
-      show([...(idle ? [text] : offered), ...(setup ? [] : [`Next: ${next}`])].join('\n'), plans)
+      show([ended, ...(setup ? [] : [`Next: ${next}`])].join('\n'), plans)
     },
   })
   const afterwards: typeof setup = {

@@ -432,6 +432,7 @@ export function samples(): Readonly<Record<string, Script>> {
     callUfw: bootstrap.callUfw([['allow', '80/tcp']]),
     hardenSshd: bootstrap.hardenSshd(true),
     softenSshd: bootstrap.softenSshd,
+    RELOAD: bootstrap.softenSshd,
     accessoriesScript: accessoriesScript({ database: 'life', redis: true }),
     makeDatabase: makeDatabase('life'),
     setPassword: setPassword('life'),
