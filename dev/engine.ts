@@ -163,7 +163,7 @@ async function ensureBuilt(name: string, dockerfile: string): Promise<string> {
 }
 
 /** Removes what `provision.sh` installs for a deploy, so that the machine is as it was rented: root logs in with a key, and nobody else. */
-const BARE = `export DEBIAN_FRONTEND=noninteractive \\
+const BARE = `export DEBIAN_FRONTEND=noninteractive SUDO_FORCE_REMOVE=yes \\
   && apt-get purge -y -q --auto-remove nginx nginx-common sudo curl \\
   && userdel --remove vagrant && rm -f /etc/sudoers.d/vagrant \\
   && echo 'UseDNS no' > /etc/ssh/sshd_config.d/rehearsal.conf \\

@@ -98,7 +98,7 @@ const add = task('Install the package', {
     const all = [
       ...notes,
       `Commit, because a release is made from a commit: ${repository.map(line => `\`${line}\``).join(', ')}.`,
-      'A server that has all it needs already, and the account, is ready for `npx task setup`: it needs no bootstrap.',
+      'A server that was prepared before needs no bootstrap.',
     ]
     const next = [
       ...(command !== undefined && noInstall ? [command.join(' ')] : []),

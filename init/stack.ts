@@ -79,4 +79,4 @@ export const BUILT_BY = ['command', 'git']
 
 /** What is true of every build that packs what a language's package manager installed. */
 export const sameAs = (what: string): string =>
-  `This machine builds: the host needs the same ${what}, because what is installed here runs there. \`packages\` names those of its distribution.`
+  `This machine builds: the host needs the same ${what}, because what is installed here runs there. What \`packages\` lists comes from its distribution.`

@@ -67,7 +67,8 @@ export function hardenSshd(sudo: boolean): Script {
   })
 }
 
-export const softenSshd: Script = sh.write`PATH="$PATH:/usr/sbin:/sbin"
+/** Takes the file away again. */
+export const softenSshd = (): Script => sh.write`PATH="$PATH:/usr/sbin:/sbin"
 rm -f ${SSHD_FILE}
 sshd -t
 ${RELOAD}`

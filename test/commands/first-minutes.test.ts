@@ -100,6 +100,19 @@ it('the README has at most six commands, which the quick start has as well', asy
   expect(commandsOf(await readFile(join(HOME, 'docs/quick-start.md'), 'utf8'))).toEqual(commands)
 })
 
+/** The output of the bootstrap in docs/commands.md, which is that of the Node.js application. */
+const shown = async (): Promise<readonly string[]> => {
+  const page = await readFile(join(HOME, 'docs/commands.md'), 'utf8')
+  const [, after = ''] = page.split('    $ npx task bootstrap root@203.0.113.7\n')
+  return linesOf(after.slice(0, after.indexOf('\n\n')).replace(/^ {4}/gm, ''))
+}
+/** Masks the times and the key. */
+const linesOf = (output: string): readonly string[] =>
+  output
+    .trimEnd()
+    .split('\n')
+    .map(line => line.replace(/\d+(?:\.\d+)? s\b/, '# s').replace(/(?<=ssh-ed25519 ).*/, '#'))
+
 /** Nobody types an answer here, and the package is not published. */
 const unattended = (command: string): string =>
   command
@@ -151,6 +164,7 @@ it.each(Object.entries(STACKS))(
 
     for (const command of commands) {
       const { stdout } = await ends(unattended(command))
+      if (command.includes(' bootstrap ') && name === 'Node.js') expect(linesOf(stdout)).toEqual(await shown())
       if (!command.includes(' init ')) continue
       expect(stdout).toMatch(/Next:\n {4}npx task bootstrap root@203\.0\.113\.7\n/)
       const taskfile = join(project, 'Taskfile.ts')
