@@ -59,7 +59,7 @@ export interface SiteOptions {
 }
 
 const taskfile = ({ build, router, runtime, more, tasks }: SiteOptions): string => `
-import { beam, caddy, command, docker, env, haproxy, nginx, project, ssh, tarball } from 'switchyard-deploy'
+import { beam, caddy, command, docker, env, haproxy, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 
 const { tasks, task, flow, slot } = project({
   app: 'life',

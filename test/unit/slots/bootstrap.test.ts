@@ -2,9 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Host, Transport } from '../../../host/host.ts'
 import { parseServer, type ServerFacts } from '../../../slots/bootstrap/inspect-server.ts'
 import { callersKeys, keysIn, readKeys, shortKey } from '../../../slots/bootstrap/keys.ts'
 import { planBootstrap, planText, type Request, refusal } from '../../../slots/bootstrap/plan.ts'
+import { chosenServers, connectTo } from '../../../slots/bootstrap/servers.ts'
+import { faultOf } from '../../support/plugin-kit.ts'
 
 const MINE = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMineMineMineMineMineMineMineMineMineMineMine me@desk'
 const OTHER = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOtherOtherOtherOtherOtherOtherOtherOther you@desk'
@@ -195,5 +198,36 @@ describe('the keys of the caller', () => {
     } finally {
       await rm(folder, { recursive: true })
     }
+  })
+})
+
+describe('the servers of a bootstrap', () => {
+  const machine = (name: string, address = name): Transport => ({
+    name,
+    open: () => expect.fail('not contacted'),
+    as: () => machine(name),
+    endpoint: async () => ({ user: 'deploy', address, port: 22, through: [] }),
+  })
+  const machines = [machine('deploy@web-1', '203.0.113.7'), machine('ssh://deploy@lb-1:2222')]
+
+  it('are those of the Taskfile, or one of them by its name or address', async () => {
+    expect(await chosenServers(machines, undefined)).toEqual({ user: 'root', transports: machines })
+    expect(await chosenServers(machines, 'root@203.0.113.7')).toEqual({ user: 'root', transports: [machines[0]] })
+    expect(await chosenServers(machines, 'ubuntu@web-1')).toEqual({ user: 'ubuntu', transports: [machines[0]] })
+    expect(await chosenServers(machines, 'lb-1')).toEqual({ user: 'root', transports: [machines[1]] })
+    expect(await faultOf(chosenServers(machines, 'root@192.0.2.1'))).toMatchObject({
+      code: 'BOOTSTRAP_OTHER_SERVER',
+      exitCode: 2,
+      message: 'The Taskfile deploys to web-1 and lb-1, and not to 192.0.2.1.',
+    })
+  })
+
+  it('are refused if the application would be deployed by root, or if there is no login', async () => {
+    const setting = { signal: new AbortController().signal, confirm: async () => false }
+    const account = { account: async () => 'root', [Symbol.asyncDispose]: async () => undefined }
+    const asRoot: Transport = { ...machine('root@web-1'), open: async () => account as unknown as Host }
+    expect((await faultOf(connectTo(asRoot, 'root', setting))).code).toBe('BOOTSTRAP_FOR_ROOT')
+    const { as: _, ...here } = asRoot
+    expect((await faultOf(connectTo(here, 'root', setting))).code).toBe('LOGIN_IMPOSSIBLE')
   })
 })
