@@ -54,6 +54,8 @@ export interface SiteOptions {
   readonly ports?: readonly number[]
   /** A server on which only root can log in. @default false */
   readonly bare?: boolean
+  /** A host that may change its own network, as `HostOptions.engines`. @default false */
+  readonly engines?: boolean
   /** Changes the host before anything is set up there. */
   readonly prepare?: (host: TestHost) => Promise<void>
 }
@@ -79,7 +81,7 @@ ${tasks ?? ''}
 /** Boots a host and writes a Taskfile for it. Sets up nothing on the host. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const [host, folder] = await Promise.all([
-    startHost({ ports: options.ports ?? [], bare: options.bare ?? false }),
+    startHost({ ports: options.ports ?? [], bare: options.bare ?? false, engines: options.engines ?? false }),
     mkdtemp(join(tmpdir(), 'switchyard-site-')),
   ])
   await writeFile(join(folder, 'Taskfile.ts'), taskfile(options))

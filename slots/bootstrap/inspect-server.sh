@@ -62,6 +62,8 @@ if [ "$user" = root ] || { [ -n "$home" ] && runuser -u "$user" -- sudo -n true 
 echo '@@ sshd'
 sshd -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null |
   grep -E '^(port|passwordauthentication|permitrootlogin) ' || :
+# The port of this connection, which the configuration need not name, as with a socket of systemd.
+if [ -n "${SSH_CONNECTION:-}" ]; then echo "port ${SSH_CONNECTION##* }"; fi
 echo '@@ clock'
 timeout 5 timedatectl show -p NTPSynchronized --value 2>/dev/null || :
 echo '@@ firewall'

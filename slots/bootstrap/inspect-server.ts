@@ -118,7 +118,7 @@ export function parseServer(text: string, wanted: Wanted): ServerFacts {
       sudo: first('sudo') === 'root',
     },
     sshd: Object.fromEntries(sshd.filter(([name]) => name !== 'port').map(([name = '', value = '']) => [name, value])),
-    sshPorts: sshd.filter(([name]) => name === 'port').map(([, port]) => Number(port)),
+    sshPorts: [...new Set(sshd.filter(([name]) => name === 'port').map(([, port]) => Number(port)))],
     clock: clock === 'yes' ? 'synchronized' : clock === 'no' ? 'not synchronized' : 'unknown',
     ufw: firewall === 'none' ? undefined : section('firewall').join('\n'),
   }

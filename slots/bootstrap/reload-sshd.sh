@@ -8,6 +8,7 @@ before=$(sockets)
 systemctl reload "$unit"
 for ((tries = 0; tries < 50; tries++)); do
   now=$(sockets)
-  if [ -z "$before" ] || { [ -n "$now" ] && [ "$now" != "$before" ]; }; then break; fi
+  if [ -z "$before" ]; then break; fi
+  if [ "$now" != "$before" ] && [ "$(wc -l <<< "$now")" -ge "$(wc -l <<< "$before")" ]; then break; fi
   sleep 0.1
 done

@@ -1,5 +1,6 @@
 /** `bootstrap` on a server as it is rented: only root can log in, and nothing is installed. In the order in which somebody meets the problems. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -31,6 +32,14 @@ const state = () =>
 /** Waits for a condition on the host. */
 const until = (condition: string) =>
   root(`for ((i = 0; i < 1200; i++)); do if ${condition}; then exit 0; fi; sleep 0.05; done; exit 1`)
+/** sshd reads its files when it begins anew, which is when it has opened its sockets again. */
+const reloadSshd = () =>
+  root(`main=$(systemctl show -p MainPID --value ssh)
+sockets() { readlink /proc/$main/fd/* | grep socket: | sort; }
+before=$(sockets) count=$(sockets | wc -l)
+systemctl reload ssh
+for ((i = 0; i < 200; i++)); do if [ "$(sockets)" != "$before" ] && [ "$(sockets | wc -l)" = "$count" ]; then exit 0; fi; sleep 0.05; done
+exit 1`)
 
 async function fails(ended: Promise<Ended>, code: string, exitCode: number): Promise<string> {
   const result = await ended
@@ -139,10 +148,12 @@ it('adds a key that is named, and does not harden a server on which the account 
   expect(added.code, printed(added)).toBe(0)
   expect((await root('cat /home/deploy/.ssh/authorized_keys')).trim().split('\n')).toHaveLength(2)
 
-  await root("printf 'DenyUsers deploy\\n' > /etc/ssh/sshd_config.d/99-deny.conf; systemctl reload ssh")
+  await root("printf 'DenyUsers deploy\\n' > /etc/ssh/sshd_config.d/99-deny.conf")
+  await reloadSshd()
   await fails(bootstrap('--yes', '--harden-sshd'), 'BOOTSTRAP_LOGIN_REFUSED', 1)
   expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
-  await root('rm /etc/ssh/sshd_config.d/99-deny.conf; systemctl reload ssh')
+  await root('rm /etc/ssh/sshd_config.d/99-deny.conf')
+  await reloadSshd()
 })
 
 it('takes the hardening back if the account cannot log in afterwards, or if sshd does not follow it', async () => {
@@ -152,11 +163,13 @@ it('takes the hardening back if the account cannot log in afterwards, or if sshd
   expect(output).toContain('How root logs in is as it was.')
   expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
   await root('rm /etc/ssh/sshd_config.d/99-deny.conf')
-  await root("printf 'PermitRootLogin yes\\n' > /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh")
+  await root("printf 'PermitRootLogin yes\\n' > /etc/ssh/sshd_config.d/00-a.conf")
+  await reloadSshd()
   const ignored = await fails(bootstrap('--yes', '--harden-sshd'), 'BOOTSTRAP_SSHD_IGNORES', 1)
   expect(ignored).toContain('permitrootlogin yes')
   expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
-  await root('rm /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh')
+  await root('rm /etc/ssh/sshd_config.d/00-a.conf')
+  await reloadSshd()
 })
 
 it('hardens sshd once the account has logged in, and sets up; later runs log in as the account', async () => {
@@ -221,4 +234,42 @@ it('installs databases with a password that only the environment file of this ma
   expect(again.code, printed(again)).toBe(0)
   expect(again.stdout).toContain('Nothing to do.')
   expect(await readFile(environment, 'utf8')).toBe(text)
+})
+
+it('opens the firewall for ssh and the site, and for nothing else', async () => {
+  await using other = await startSite({
+    bare: true,
+    engines: true,
+    runtime: "service({ start: 'true' })",
+    tasks: 'export const { bootstrap } = tasks',
+  })
+  const run = (...args: string[]) => other.task('bootstrap', SERVER, '--yes', '--firewall', ...args)
+  const done = await run()
+  expect(done.code, printed(done)).toBe(0)
+  const address = await other.host.address()
+  const opens = (port: number) =>
+    new Promise<boolean>(resolve => {
+      const socket = connect({ host: address, port, timeout: 3_000 })
+      const end = (opened: boolean) => {
+        socket.destroy()
+        resolve(opened)
+      }
+      socket
+        .once('connect', () => end(true))
+        .once('timeout', () => end(false))
+        .once('error', () => end(false))
+    })
+  await other.host.exec(
+    `systemd-run perl -e 'use IO::Socket; my $server = IO::Socket::INET->new(LocalPort => 4000, Listen => 1) or die; sleep'`,
+  )
+  const listens =
+    'for ((i = 0; i < 1200; i++)); do if grep -q ":0FA0 " /proc/net/tcp; then exit 0; fi; sleep 0.05; done; exit 1'
+  expect((await other.host.exec(listens)).code).toBe(0)
+  expect([await opens(22), await opens(80), await opens(4000)]).toEqual([true, true, false])
+  await other.host.exec('ufw disable')
+  expect(await opens(4000)).toBe(true)
+  const again = await run()
+  expect(again.stdout).toContain('Run `ufw --force enable`.')
+  expect(await opens(4000)).toBe(false)
+  expect((await run()).stdout).toContain('Nothing to do.')
 })
