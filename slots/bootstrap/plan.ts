@@ -40,8 +40,11 @@ export interface BootstrapPlan {
 export function refusal({ host, server }: Request, facts: ServerFacts): Fault | undefined {
   if (!facts.debian) return faults.BOOTSTRAP_NOT_DEBIAN({ host, system: facts.system })
   if (!facts.systemd) return faults.BOOTSTRAP_NO_SYSTEMD({ host })
-  const other = facts.listeners.find(({ program }) => server && !server.processes.includes(program))
-  if (!other || !server) return undefined
+  if (!server) return undefined
+  // In a container root may not see whose a socket is: while the router's server runs, it is taken for that.
+  const ours = (program: string) => server.processes.includes(program) || (program === '?' && facts.serves)
+  const other = facts.listeners.find(({ program }) => !ours(program))
+  if (!other) return undefined
   const program = other.program === '?' ? 'another program' : other.program
   return faults.BOOTSTRAP_PORT_TAKEN({ host, port: other.port, program, unit: server.unit })
 }

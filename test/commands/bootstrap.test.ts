@@ -273,3 +273,21 @@ it('opens the firewall for ssh and the site, and for nothing else', async () => 
   expect(await opens(4000)).toBe(false)
   expect((await run()).stdout).toContain('Nothing to do.')
 })
+
+it.each([
+  ["haproxy({ site: '127.0.0.1' })", 'haproxy socat'],
+  ["nginx({ site: 'life.example', tls: 'certbot' })", 'nginx certbot'],
+])('installs what the router needs, and setup takes it: %s', async (router, programs) => {
+  await using other = await startSite({
+    bare: true,
+    router,
+    runtime: "service({ start: 'true' })",
+    tasks: 'export const { bootstrap } = tasks',
+  })
+  const done = await other.task('bootstrap', SERVER, '--yes', '--setup')
+  expect(done.code, printed(done)).toBe(0)
+  const again = await other.task('bootstrap', SERVER, '--yes')
+  expect(printed(again)).toContain('Nothing to do.')
+  const found = await other.host.exec(`command -v ${programs} && systemctl is-active ${programs.split(' ')[0]}`)
+  expect(found.code, found.stdout + found.stderr).toBe(0)
+})

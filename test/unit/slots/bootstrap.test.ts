@@ -165,6 +165,9 @@ describe('a server is refused', () => {
   it('but not with the server of the router, and not without a router', () => {
     const listeners = [{ port: 80, program: 'nginx' }]
     expect(refusal(request, { ...facts, listeners })).toBeUndefined()
+    const unknown = [{ port: 80, program: '?' }]
+    expect(refusal(request, { ...facts, serves: true, listeners: unknown })).toBeUndefined()
+    expect(refusal(request, { ...facts, listeners: unknown })?.message).toContain('belongs to another program')
     const apache = [{ port: 80, program: 'apache2' }]
     expect(refusal({ ...request, server: undefined }, { ...facts, listeners: apache })).toBeUndefined()
   })
