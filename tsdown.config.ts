@@ -47,5 +47,11 @@ export default defineConfig([
     outDir: next,
     onSuccess: replaceDist,
   },
-  { ...common, entry: { index: 'test/contract/index.ts' }, outDir: `${dist}/${testing}` },
+  {
+    ...common,
+    entry: { index: 'test/contract/index.ts' },
+    // The program that the suite of a router with a canary runs.
+    copy: 'slots/canary/ask.sh',
+    outDir: `${dist}/${testing}`,
+  },
 ])
