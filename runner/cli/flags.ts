@@ -1,5 +1,6 @@
 /** Parses the command line after `npx task`. */
 import { parseArgs } from 'node:util'
+import { destinationNames } from '../destination.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
