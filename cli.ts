@@ -1,6 +1,9 @@
 /** The program `task`: the runner, and the commands of this package that need no Taskfile. */
-import { INIT } from './runner/cli/commands-of.ts'
+import { EXPLAIN, INIT } from './runner/cli/commands-of.ts'
 import { main as run } from './runner/cli/main.ts'
 
 export const main = (argv: readonly string[]): Promise<number> =>
-  run(argv, { [INIT]: async () => (await import('./init/command.ts')).init })
+  run(argv, {
+    [INIT]: async () => (await import('./init/command.ts')).init,
+    [EXPLAIN]: async () => (await import('./runner/cli/explain.ts')).explain,
+  })

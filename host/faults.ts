@@ -70,6 +70,8 @@ export const hostFaults = catalogue({
     exitCode: 3,
     message: d => `The host key of ${d.name} is not known: ${d.type} ${d.fingerprint}${d.note}.`,
     hint: d => `If this is the fingerprint of the machine, add its line: \`echo '${d.line}' >> ${d.file}\`.`,
+    about:
+      'As with plain ssh, a host is trusted only if its key is in `known_hosts`. In CI, store the lines as a secret after you have compared the fingerprint once: see the page on CI.',
   }),
   HOST_KEY_CHANGED: fault<{ name: string; type: string; fingerprint: string; known: string; remove: string }>({
     exitCode: 3,
@@ -88,6 +90,8 @@ export const hostFaults = catalogue({
     message: d =>
       `Authentication failed for ${d.who}; tried ${d.tried.join(', ') || 'nothing, because there is no key and no agent'}.`,
     hint: d => d.advice,
+    about:
+      'The keys are those that plain `ssh` would offer: from your configuration, your agent and `~/.ssh`. If `ssh <target>` logs in and this does not, the difference is usually a key with a passphrase that is in no agent, or an account that also wants a second factor.',
   }),
   SSH_TOO_MANY_KEYS: fault<{ target: string; who: string; tried: readonly string[]; count: number }>({
     exitCode: 1,
@@ -122,6 +126,8 @@ export const hostFaults = catalogue({
     exitCode: 1,
     message: d => `The connection to ${d.host} was lost during: ${brief(d.during)} (${d.reason}).`,
     hint: () => 'Check the state of the host before you try again: the command may or may not have finished there.',
+    about:
+      'The connection broke while a script was running. Scripts are written so that each can be run again; whether this one ended is only known on the host. `npx task status` and `npx task history` show it.',
   }),
   HOST_CLOSED: fault<{ host: string; during: string }>({
     exitCode: 1,

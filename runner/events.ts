@@ -14,6 +14,8 @@ export interface Report {
   readonly at?: string
   /** The shell command that failed, verbatim. */
   readonly command?: string
+  /** Set if `npx task explain` tells more; not in `--json`. */
+  readonly explained?: true
   /** Missing for errors of the catalogue, whose message is enough. */
   readonly stack?: string
 }

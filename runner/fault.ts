@@ -17,19 +17,22 @@ export class Fault extends Error {
   readonly detail: string | undefined
   /** The path of the option in a Taskfile that it is about. */
   readonly field?: readonly string[]
+  /** Whether `npx task explain` tells more than the error does. */
+  readonly explained: boolean
 
   constructor(
     code: string,
     exitCode: ExitCode,
     message: string,
     hint: string,
-    options: { detail?: string | undefined; cause?: unknown } = {},
+    options: { detail?: string | undefined; cause?: unknown; explained?: boolean } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.exitCode = exitCode
     this.hint = hint
     this.detail = options.detail
+    this.explained = options.explained ?? false
   }
 }
 
@@ -43,6 +46,11 @@ export interface FaultEntry<D> {
   message(data: D): string
   hint(data: D): string
   detail?(data: D): string | undefined
+  /**
+   * More than the error tells, such as how it comes about: a text of Markdown. `npx task explain` prints it, and the error then names that command. For the
+   * catalogues of this package alone, because the command knows no others.
+   */
+  readonly about?: string
 }
 
 /** Creates a `Fault` from an entry's data. `cause`: the error that was caught, if any. */
@@ -59,7 +67,11 @@ export function catalogue<T extends Record<string, FaultEntry<never>>>(
   const made = Object.entries(entries as unknown as Record<string, FaultEntry<unknown>>).map(([code, entry]) => [
     code,
     (data: unknown, cause?: unknown) =>
-      new Fault(code, entry.exitCode, entry.message(data), entry.hint(data), { detail: entry.detail?.(data), cause }),
+      new Fault(code, entry.exitCode, entry.message(data), entry.hint(data), {
+        detail: entry.detail?.(data),
+        cause,
+        explained: entry.about !== undefined,
+      }),
   ])
   return Object.fromEntries(made) as never
 }

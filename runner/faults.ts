@@ -79,6 +79,15 @@ export const runnerFaults = catalogue({
         ? didYouMean(d.near && `\`npx task ${d.near}\``, 'Run `npx task` to see them all.')
         : `Add this line to the Taskfile: \`${d.line}\`.`,
   }),
+  UNKNOWN_CODE: fault<{ code: string; near: string | undefined }>({
+    exitCode: 2,
+    message: d => `switchyard has no error ${d.code}.`,
+    hint: d =>
+      didYouMean(
+        d.near,
+        'Give the code in brackets behind an error. The codes of a plugin are explained by the package that it is from.',
+      ),
+  }),
   UNKNOWN_FLAG: fault<{ flag: string; near: string | undefined; command: string | undefined }>({
     exitCode: 2,
     message: d => (d.command === undefined ? `There is no flag ${d.flag}.` : `\`${d.command}\` has no flag ${d.flag}.`),

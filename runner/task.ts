@@ -88,6 +88,8 @@ export interface Arg<T = unknown> {
   /** For help: `slot` for `<slot>`. */
   readonly placeholder?: string
   readonly choices?: readonly string[]
+  /** Words that Tab offers, which help and errors do not list. @default the choices */
+  readonly offered?: readonly string[]
   /**
    * Converts the text. `raw` is undefined if an optional argument was not given.
    *

@@ -57,6 +57,8 @@ export const slotFaults = catalogue({
     message: d => `${d.root} on ${d.host} belongs to ${d.owner}, but the deploying user is ${d.user}.`,
     hint: d =>
       `Deploy as ${d.owner}: name that account in the Taskfile, such as \`ssh('${d.owner}@...')\`. If ${d.user} can become root, \`npx task setup --user ${d.owner}\` authorises your keys for it. Nothing was changed.`,
+    about:
+      'A deploy writes as one account, which owns the folder of the application. Another account could overwrite its releases, or leave files that the owner cannot delete.',
   }),
   BALANCER_IS_HOST: fault<{ host: string }>({
     exitCode: 2,
@@ -74,6 +76,8 @@ export const slotFaults = catalogue({
     message: d => `${d.host}, on which the router stands, does not reach ${d.slot} at ${d.at}: ${d.why}.`,
     hint: () =>
       "The application has to listen there (LISTEN_ADDRESS), and the firewall of its host has to let the router's host in: `npx task doctor` prints the lines. Nothing was switched.",
+    about:
+      'The slot is healthy on its own host, and the load balancer was asked to connect to it before the switch. A promote would have led to a site that answers 502.',
   }),
   PREFLIGHT_FAILED: fault<{ host: string; first: Check; failed: number; table: string | undefined }>({
     exitCode: 3,
@@ -81,6 +85,8 @@ export const slotFaults = catalogue({
       `The preflight of ${d.host} failed, ${d.first.name}: ${d.first.message}${d.failed > 1 ? ` (${d.failed} checks failed)` : ''}.`,
     hint: d => d.first.hint ?? 'Run `npx task doctor`.',
     detail: d => d.table,
+    about:
+      'A deploy checks the host before it writes anything. The table has every check, the failed ones with what to do; `npx task doctor` runs the same checks and a few more, and changes nothing.',
   }),
   LOCK_TAKEN: fault<{ host: string; owner: LockOwner | undefined }>({
     exitCode: 3,
@@ -90,12 +96,16 @@ export const slotFaults = catalogue({
         : `Somebody has just taken the lock on ${d.host}.`,
     hint: () =>
       'Run the command again later, or with `--lock-wait 5m`. A run that was killed or cut off loses the lock by itself.',
+    about:
+      'A command that changes something holds a lock on the host, so that two runs never mix. It is held by an open file and a heartbeat: a run that was killed releases it at once, a frozen one within 15 seconds. There is nothing to delete by hand. `npx task status` shows the holder.',
   }),
   DESTINATION_OTHER: fault<{ host: string; root: string; lock: string; ours: string; theirs: string }>({
     exitCode: 3,
     message: d => `${d.root} on ${d.host} is that of the destination ${d.theirs}, not of ${d.ours}.`,
     hint: d =>
       `Give ${d.ours} another \`app\` or \`root\` in the Taskfile. If ${d.theirs} is called ${d.ours} now, empty ${d.lock} on the host. Nothing was changed.`,
+    about:
+      'Two destinations of the Taskfile lead to the same folder of the same machine, perhaps by two host names. Deploying one would replace the other.',
   }),
   DESTINATIONS_CLASH: fault<{ names: readonly [string, string]; host: string; what: string; hint: string }>({
     exitCode: 2,
@@ -117,17 +127,22 @@ export const slotFaults = catalogue({
     exitCode: 1,
     message: d => `This run lost its lock on ${d.host}: no heartbeat arrived for ${d.ttl} s, or the connection broke.`,
     hint: () => 'Check `npx task status`, then run the command again.',
+    about:
+      'The host released the lock because this run gave no sign of life, for instance because the laptop slept. From then on the host refuses every write of this run, so that nothing of it could mix with the next one. The traffic is where it was, unless the run says that it had begun to switch.',
   }),
   CLOSED: fault<{ host: string } & Maintenance>({
     exitCode: 3,
     message: d => `${d.by} closed ${d.host} for deploys at ${d.since}: ${d.reason}.`,
     hint: () => 'Wait until it is open again, or open it with `npx task unlock`.',
+    about: 'Somebody ran `npx task lock`. The site itself is open; only deploys, promotes and other changes wait.',
   }),
   OVERTAKEN: fault<{ host: string; owner: LockOwner | undefined }>({
     exitCode: 1,
     message: d =>
       `${d.host} refused a late write of this run: ${d.owner ? `${d.owner.by} took over the lock at ${d.owner.since} (${d.owner.deploy})` : 'its lock is gone'}.`,
     hint: () => 'Check `npx task status` and `npx task history`; the other run is not affected.',
+    about:
+      'This run was so late that its lock went to another run. Each script that writes checks the lock on the host first, which is why this write was refused.',
   }),
   RECORD_UNREADABLE: fault<{ path: string }>({
     exitCode: 3,
@@ -144,6 +159,8 @@ export const slotFaults = catalogue({
           ? 'Find out which is right with `npx task status` and the site itself; `npx task repair` updates the records to match the router. Nothing was changed.'
           : 'Run `npx task doctor` to find out why the site and the router disagree. Nothing was changed.',
     detail: d => columns(d.readings),
+    about:
+      'Three sources have to agree before anything is changed: the route of the router, what the site answers publicly for `/deployment_id`, and the records on the host. They disagree after somebody edited the router by hand, restored a backup, or when another program answers for the site. Guessing could send the traffic to old code, so nothing is started, stopped or switched until they agree.',
   }),
   UPSTREAMS_DIFFER: fault<{ router: string; hosts: number; upstreams: number }>({
     exitCode: 2,
@@ -215,7 +232,14 @@ export const slotFaults = catalogue({
     hint: d => (d.log ? 'The end of its log is above. Fix the problem, then deploy again.' : 'Run `npx task deploy`.'),
     detail: d => d.log || undefined,
   }),
-  SLOT_NOT_HEALTHY: fault<FailedCheck>({ exitCode: 3, message: healthMessage, hint: healthHint, detail: healthDetail }),
+  SLOT_NOT_HEALTHY: fault<FailedCheck>({
+    exitCode: 3,
+    message: healthMessage,
+    hint: healthHint,
+    detail: healthDetail,
+    about:
+      "The process started, but did not answer its health path with 200 often enough in time, or the version in the answer was not that of the release. The live slot still has the traffic. The usual reasons: the application does not listen on `PORT`, or listens on another address than 127.0.0.1; a variable is missing (`npx task env-diff`); the database is not reachable; the application takes longer to boot than `health.patience` allows; or it redirects to https (`health: { headers: { 'X-Forwarded-Proto': 'https' } }`). `npx task logs --slot green` shows what the application wrote.",
+  }),
   SLOT_OTHER_VERSION: fault<{ slot: string; expected: string; reported: string; body: string }>({
     exitCode: 3,
     message: d => `${d.slot} should run ${d.expected}, but the application there reports ${d.reported}.`,
@@ -246,6 +270,8 @@ export const slotFaults = catalogue({
         : d.bad.event === 'promote'
           ? 'Promote another release; or use --force to promote this one anyway.'
           : 'Promote another release; or clear it with `npx task check-idle` if it is healthy now; or use --force.',
+    about:
+      'The journal on the host remembers which releases failed, so that a later promote by somebody else does not repeat the failure. A new version is a new release; the mark belongs to this one alone.',
   }),
   MIGRATION_RUNNING: fault<{ host: string; release: string | undefined; slot?: string; by?: string; since?: string }>({
     exitCode: 3,
@@ -260,11 +286,15 @@ export const slotFaults = catalogue({
     message: d =>
       `The migrations of ${d.release} left no result on ${d.host}: they were killed, or the host was restarted.`,
     hint: () => 'Check what they did to the database, then run `npx task migrate` again. Nothing was promoted.',
+    about:
+      'Migrations run detached on the host, so they go on when the connection breaks. This one left no result, which happens when the host was restarted or somebody killed it: only the database can tell what was done.',
   }),
   PORT_TAKEN: fault<{ slot: string; port: number; holder: string }>({
     exitCode: 3,
     message: d => `The port ${d.port} of ${d.slot} is held by ${d.holder}, which is not the slot's application.`,
     hint: () => PORT_ADVICE,
+    about:
+      "The process was not started by the unit of this slot, so it may be somebody's live application. switchyard never ends a process that it does not know.",
   }),
   ARTIFACT_REFUSED: fault<{ artifact: string; why: string; detail: string }>({
     exitCode: 1,
@@ -458,6 +488,8 @@ export const slotFaults = catalogue({
     hint: d =>
       `Let root prepare the host for ${d.user}: \`npx task bootstrap\` on Debian and Ubuntu, else \`npx task setup --login root --user ${d.user}\`; or do by hand what \`--dry-run\` prints.`,
     detail: d => d.output || undefined,
+    about:
+      'Only `setup` and `remove` need root: they write units, the site and sudo rules. A deploy and a promote do not.',
   }),
   SETUP_AS_ROOT: fault<{ host: string }>({
     exitCode: 3,

@@ -124,6 +124,8 @@ export const routerFaults = catalogue({
     message: d => `Cannot read which slot the router on ${d.host} sends traffic to: ${d.why}`,
     hint: () =>
       'Restore the route with `npx task repair --force SLOT`, where SLOT is the slot that is to be live. Until then nothing is started, stopped or switched.',
+    about:
+      'The route is a link, or a file, that only a promote writes. What is there now was not written by switchyard, so which slot it means would be a guess.',
   }),
 })
 

@@ -52,6 +52,8 @@ export const runtimeFaults = catalogue({
     message: d => `The release in ${d.slot} did not start.`,
     hint: () => 'Fix the error shown below and deploy again.',
     detail: d => d.output || undefined,
+    about:
+      'systemd started the release and it ended. The live slot was not touched. Typical reasons: a program in `start` that the host lacks or has in another version, a missing variable, or a port that the application does not take from `PORT`.',
   }),
   START_PREVENTED: fault<{ slot: string; host: string; output: string }>({
     exitCode: 1,
@@ -71,6 +73,8 @@ export const runtimeFaults = catalogue({
     message: d => `The process ${d.process} of ${d.slot} does not run.`,
     hint: d => `Fix the error shown below and deploy again. \`npx task status\` shows what runs in ${d.slot}.`,
     detail: d => d.output || undefined,
+    about:
+      'A slot is its process that serves requests and all of its `processes`. One of the others ended after its start, so the release counts as not fit.',
   }),
   PROCESS_STUCK: fault<{ slot: string; output: string }>({
     exitCode: 1,

@@ -17,8 +17,16 @@ export const COMPLETION = 'completion'
 /** The command that writes the first Taskfile. It is not the runner's own, but no Taskfile can have it: it never reads one. */
 export const INIT = 'init'
 
+/** The command that explains an error. A Taskfile cannot have it either: errors name it, also those of a Taskfile that does not load. */
+export const EXPLAIN = 'explain'
+
+const RESERVED: ReadonlySet<string> = new Set([COMPLETION, INIT, EXPLAIN])
+
 /** The tasks of a Taskfile by command name. */
 export type Commands = ReadonlyMap<string, AnyTask>
+
+/** Commands that need no Taskfile, by name; the tasks are loaded only if they run. */
+export type OwnCommands = Readonly<Record<string, () => Promise<AnyTask>>>
 
 /**
  * The exported tasks, flows first, each in the order of the Taskfile's source. Exports that are not tasks, and the default export, are ignored.
@@ -30,7 +38,7 @@ export function commandsOf(exported: object, source: string): Commands {
   for (const [from, value] of inOrder(exported, source)) {
     if (from === 'default' || !isTask(value)) continue
     const name = kebab(from)
-    if (name === COMPLETION || name === INIT) throw runnerFaults.TASK_RESERVED({ name, from })
+    if (RESERVED.has(name)) throw runnerFaults.TASK_RESERVED({ name, from })
     const other = found.get(name)
     if (other) throw runnerFaults.TASKS_OF_ONE_NAME({ name, exports: [other.from, from] })
     found.set(name, { task: value, from })

@@ -7,9 +7,9 @@ import { withTimeout } from '../promises.ts'
 import { redactor } from '../secrets/redact.ts'
 import { definer } from '../task.ts'
 import { arg } from './args.ts'
-import { COMPLETION, type Commands } from './commands-of.ts'
+import { COMPLETION, type Commands, EXPLAIN, type OwnCommands } from './commands-of.ts'
 import { candidateLines, candidates } from './completion.ts'
-import { commandLine, type Globals, onlyFlagsOf, valueIn } from './flags.ts'
+import { commandLine, type Globals, globalsOf, onlyFlagsOf, valueIn } from './flags.ts'
 import { commandText } from './help.ts'
 
 const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
@@ -38,17 +38,33 @@ const chosenIn = (words: readonly string[]) => ({
 /** Milliseconds that a completion may take: a Taskfile may wait for something while it is loaded. */
 const TIMEOUT = 5000
 
-/** Prints the candidates for the last word; nothing if the command line or the Taskfile is invalid. */
+const NO_COMMANDS: Commands = new Map()
+
+/**
+ * Prints the candidates for the last word; nothing if the command line or the Taskfile is invalid.
+ *
+ * @param own commands that need no Taskfile
+ */
 export async function printCandidates(
   words: readonly string[],
+  own: OwnCommands,
   load: (globals: Pick<Globals, 'taskfile' | 'destination'>) => Promise<Commands>,
 ): Promise<void> {
   process.on('uncaughtException', () => undefined)
   const { out, onLine } = capture(process.stdout, process.stderr, redactor())
   onLine(() => undefined)
   try {
-    const commands = await withTimeout(TIMEOUT, load(chosenIn(words.slice(0, -1))))
-    if (commands) out(candidateLines(candidates(words, new Map([...commands, [COMPLETION, completion]]))))
+    const before = words.slice(0, -1)
+    const named = globalsOf(before).command
+    const alone = named !== undefined && Object.hasOwn(own, named)
+    const commands = alone ? NO_COMMANDS : await withTimeout(TIMEOUT, load(chosenIn(before)))
+    // `init` is for a folder without a Taskfile.
+    const without = alone ? named : EXPLAIN
+    const more = [
+      [COMPLETION, completion] as const,
+      ...(own[without] ? [[without, await own[without]()] as const] : []),
+    ]
+    if (commands) out(candidateLines(candidates(words, new Map([...commands, ...more]))))
   } catch {
     // Running the command reports the error.
   }

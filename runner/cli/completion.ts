@@ -21,6 +21,7 @@ interface Flag {
   readonly short?: string
   readonly description: string
   readonly choices?: readonly string[] | undefined
+  readonly offered?: readonly string[] | undefined
 }
 
 /**
@@ -80,14 +81,14 @@ const flagsOf = (plan: Plan): Readonly<Record<string, Flag>> =>
   Object.fromEntries(
     [...plan.args]
       .filter(([, { kind }]) => kind !== 'rest')
-      .map(([name, { kind, short, description, choices }]) => [
+      .map(([name, { kind, short, description, choices, offered }]) => [
         kebab(name),
-        { type: kind === 'flag' ? 'boolean' : 'string', description, choices, ...(short && { short }) },
+        { type: kind === 'flag' ? 'boolean' : 'string', description, choices, offered, ...(short && { short }) },
       ]),
   )
 
 /** Without choices that do not fit on one line. */
 const choicesOf = (of: Flag | Arg | undefined): Candidate[] =>
-  (of?.choices ?? [])
+  (of?.offered ?? of?.choices ?? [])
     .filter(word => word !== '' && !/\p{Cc}/u.test(word))
     .map(word => ({ word, description: of?.description ?? '' }))

@@ -22,13 +22,10 @@ import { type Redactor, redactor } from '../secrets/redact.ts'
 import type { AnyTask, ScopeDestination } from '../task.ts'
 import { findTaskfile, loadTaskfile, type Taskfile, version } from '../taskfile/load.ts'
 import { exportLine, type Naming, namingOf, programText } from './command-names.ts'
-import { COMPLETION, kebab } from './commands-of.ts'
+import { COMPLETION, kebab, type OwnCommands } from './commands-of.ts'
 import { commandAfterHelp, commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals, valueIn } from './flags.ts'
 import { commandText, listText } from './help.ts'
 import { nearest } from './suggest.ts'
-
-/** Commands that need no Taskfile, by name; the tasks are loaded only if they run. */
-export type OwnCommands = Readonly<Record<string, () => Promise<AnyTask>>>
 
 /** Runs a command line. Resolves to the exit code when all output has been written. */
 export async function main(argv: readonly string[], own: OwnCommands = {}): Promise<number> {
@@ -123,7 +120,7 @@ function events(only: RunEvent, exit: number, data?: unknown): string {
 
 /** @param begin called before a task runs: until then nothing was contacted */
 async function execute(argv: readonly string[], own: OwnCommands, begin: (plan: Plan) => void): Promise<number> {
-  if (isCompletion(argv)) return complete(argv.slice(2))
+  if (isCompletion(argv)) return complete(argv.slice(2), own)
   const { globals, command } = globalsOf(argv)
   const output = (text: string, data?: unknown) => (globals.json ? textEvents(text, data) : `${text}\n`)
   const print = (text: string) => {
@@ -207,9 +204,9 @@ function workingFolder(): string {
 }
 
 /** Prints the candidates for the completion scripts. */
-async function complete(words: readonly string[]): Promise<number> {
+async function complete(words: readonly string[], own: OwnCommands): Promise<number> {
   const { printCandidates } = await import('./completion-command.ts')
-  await printCandidates(words, async ({ taskfile: named, destination }) => {
+  await printCandidates(words, own, async ({ taskfile: named, destination }) => {
     chooseDestination(destination, process.env)
     const { commands } = await loadTaskfile(findTaskfile(process.cwd(), named), process.env)
     return commands

@@ -18,8 +18,12 @@ export interface Source {
 
 export function report(thrown: unknown, source: Source): Report {
   if (isFault(thrown)) {
-    const { code, exitCode, message, hint, detail } = thrown
-    return { code, exitCode, message, hint, ...(detail !== undefined && { detail }) }
+    const { code, exitCode, message, hint, detail, explained } = thrown
+    return {
+      ...{ code, exitCode, message, hint },
+      ...(detail !== undefined && { detail }),
+      ...(explained && { explained }),
+    }
   }
   const lacking = missingPackage(thrown)
   if (lacking) return report(lacking, source)

@@ -6,7 +6,7 @@ import { table } from './table.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
-/** The message, the details, and the hint. */
+/** The message, the details, the hint, and where to read more. */
 export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
   const kind = { run: 'error', undo: 'error while undoing', close: 'error while closing' }[error.during]
   const prefix = error.host === undefined ? kind : `${kind} on ${error.host}`
@@ -15,6 +15,7 @@ export function errorLines(error: Of<'error'>, verbose: boolean): string[] {
     `${prefix}: ${error.message} [${error.code}]`,
     ...more.map(line => `    ${line}`.trimEnd()),
     `  next: ${error.hint}`,
+    ...(error.explained ? [`  more: npx task explain ${error.code}`] : []),
   ]
 }
 

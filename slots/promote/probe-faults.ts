@@ -23,6 +23,8 @@ export const probeFaults = catalogue({
     message: d => `${failuresText(d)}.`,
     hint: d =>
       `Request ${d.path} from ${d.slot}, which is running but not live. To accept some failures, set \`probe: { tolerate }\` in the Taskfile; to skip the probes, use \`--no-probe\`.`,
+    about:
+      'While the traffic moves, the host itself sends requests through the router. Some of those that began after the switch failed. Unless the previous slot failed more, the traffic is back on it by now.',
   }),
   ROUTE_FAILED: fault<Failed>({
     exitCode: 1,
@@ -48,6 +50,8 @@ export const probeFaults = catalogue({
     message: d => `Could not verify that the traffic moved to ${d.slot}: ${d.why}.`,
     hint: d =>
       d.stays ? 'Check the router, then `npx task status`.' : `${RESTORED}Check the router, then promote again.`,
+    about:
+      'A switch counts only if fresh connections through the router reach the new slot five times in a row and report its version. The files and the commands were fine, but the answers were not: look for a second server that answers for the site, a cache in front of it, or a router that did not read its configuration.',
   }),
   TRAFFIC_STAYS: fault<{ why: string; slot: string }>({
     exitCode: 1,

@@ -104,6 +104,12 @@ describe('the answer to Tab', () => {
     expect((await answer(['completion', ''])).stdout).toBe('bash\tWhich shell\nzsh\tWhich shell\nfish\tWhich shell\n')
   })
 
+  it('has the codes of errors for `explain`, even where no Taskfile loads', async () => {
+    const { stdout } = await answer(['explain', ''], 'broken')
+    expect(stdout).toMatch(/^LOCK_TAKEN\t/m)
+    expect(stdout).not.toMatch(/^promote\t/m)
+  })
+
   it('comes from the Taskfile given by --taskfile', async () => {
     const { stdout } = await answer(['--taskfile', '../../Taskfile.ts', 'migrate', '--slot='], 'deep/er')
     expect(stdout).toBe('--slot=blue\tWhich slot\n--slot=green\tWhich slot\n')
@@ -149,7 +155,7 @@ describe('in bash', () => {
   })
 
   it('task and npx task are completed, even from a subfolder', async () => {
-    expect(await reply(['task', ''])).toEqual(['promote', 'migrate', 'odd', 'completion'])
+    expect(await reply(['task', ''])).toEqual(['promote', 'migrate', 'odd', 'completion', 'explain'])
     expect(await reply(['npx', 'task', 'pro'], { cwd: 'deep/er' })).toEqual(['promote'])
     expect(await reply(['npx', 'task', 'promote', ''])).toEqual(['blue', 'green'])
     expect(await reply(['task', 'migrate', '--sl'])).toEqual(['--slot'])

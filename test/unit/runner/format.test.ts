@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { timingLines } from '../../../runner/output/format.ts'
+import { errorLines, timingLines } from '../../../runner/output/format.ts'
+import { jsonRenderer } from '../../../runner/output/json.ts'
 
 const result = {
   type: 'result',
@@ -37,4 +38,21 @@ it('timingLines() prints the traffic of each step, and a dash for none', () => {
     '  Upload         3.1 s           12      8.1 kB       812 B',
     '  all            3.4 s           20     12.3 MB      1.0 kB',
   ])
+})
+
+it('an error names `explain` only if that tells more, and not in JSON', () => {
+  const error = {
+    type: 'error',
+    during: 'run',
+    code: 'LOST',
+    exitCode: 1,
+    message: 'It is lost.',
+    hint: 'Look.',
+  } as const
+  expect(errorLines(error, false)).toEqual(['error: It is lost. [LOST]', '  next: Look.'])
+  const explained = { ...error, explained: true } as const
+  expect(errorLines(explained, false)).toEqual([...errorLines(error, false), '  more: npx task explain LOST'])
+  const lines: string[] = []
+  jsonRenderer({ out: text => lines.push(text), err: () => undefined }).handle(explained)
+  expect(JSON.parse(lines.join(''))).toEqual({ ...error, at: expect.any(String) })
 })

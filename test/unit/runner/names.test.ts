@@ -43,7 +43,7 @@ export const both = flow('Both', [])
     )
   })
 
-  it.each(['completion', 'init'])('cannot be `%s`, which is built in', name => {
+  it.each(['completion', 'init', 'explain'])('cannot be `%s`, which is built in', name => {
     expect(() => commandsOf({ [name]: one }, '')).toThrow(
       expect.objectContaining({ code: 'TASK_RESERVED', exitCode: 2, message: expect.stringContaining(`\`${name}\``) }),
     )

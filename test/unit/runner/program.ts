@@ -35,6 +35,7 @@ export async function buildProgram(index = 'test/unit/runner/index.ts'): Promise
     logLevel: 'silent',
   })
   await cp(join(root, 'bin'), join(folder, 'bin'), { recursive: true })
+  await cp(join(root, 'docs/errors.md'), join(folder, 'docs/errors.md'))
   await writeFile(
     join(folder, 'package.json'),
     '{ "name": "switchyard-deploy", "version": "0.0.0-test", "type": "module" }',
