@@ -109,6 +109,10 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      // The documentation site, built and opened in Chromium: `npm run test:docs`.
+      {
+        test: { name: 'docs', include: ['test/docs/**/*.test.ts'], testTimeout: 240_000, hookTimeout: 240_000 },
+      },
       {
         resolve: { alias },
         test: {

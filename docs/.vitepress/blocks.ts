@@ -1,0 +1,24 @@
+/** Blocks of the documents that the site shows in its own way. */
+import { renderMermaidSVG } from 'beautiful-mermaid'
+import type { MarkdownRenderer } from 'vitepress'
+
+/** Mermaid's pictures are drawn when the site is built: the pages need no program for them, and their colours follow the theme. */
+export function pictures(md: MarkdownRenderer) {
+  const fence = md.renderer.rules.fence
+  md.renderer.rules.fence = (tokens, index, options, env, self) => {
+    const { info = '', content = '' } = tokens[index] ?? {}
+    if (info.trim() !== 'mermaid') return fence?.(tokens, index, options, env, self) ?? ''
+    // Its own style loads a font from another server, and Vue ignores it. The theme has the colours instead.
+    const svg = renderMermaidSVG(content, { transparent: true }).replace(/<style>[\s\S]*?<\/style>/, '')
+    const label = md.utils.escapeHtml(content.replace(/\s+/g, ' ').trim())
+    return `<figure class="picture" role="img" aria-label="${label}" v-pre>${svg}</figure>\n`
+  }
+}
+
+/** Shows indented code as a block with a frame and a button to copy it, like code between fences. */
+export function framedCode(md: MarkdownRenderer) {
+  md.core.ruler.push('framed_code', state => {
+    for (const token of state.tokens)
+      if (token.type === 'code_block') Object.assign(token, { type: 'fence', tag: 'code', info: 'text' })
+  })
+}

@@ -1,0 +1,153 @@
+/** The documentation site in Chromium: every page is in the menu, every link leads somewhere, and a phone needs no horizontal scrolling. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HOME, pages } from '../../docs/.vitepress/pages.ts'
+import { findChromium } from '../support/chromium.ts'
+import { type Served, serveSite } from './served.ts'
+
+const installed = await findChromium()
+const addresses = Object.values(pages()).map(page => `/${page.replace(/\.md$/, '.html').replace(/^index\.html$/, '')}`)
+
+/** The fields of a link in a browser. */
+interface Link {
+  readonly origin: string
+  readonly pathname: string
+  readonly hash: string
+}
+
+/** The value of an expression in the browser. It is a text, because the types of a browser are not those of Node. */
+const inBrowser = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
+
+const LINKS =
+  "[...document.querySelectorAll('.vp-doc a')].map(({ origin, pathname, hash }) => ({ origin, pathname, hash }))"
+const WIDTH = 'document.documentElement.scrollWidth'
+
+describe.skipIf('missing' in installed)(
+  `the site${'missing' in installed ? ` (skipped: ${installed.missing})` : ''}`,
+  () => {
+    let site: Served
+    let browser: Browser
+    let page: Page
+    /** What a page asked for and did not get, and what its program threw. */
+    const wrong: string[] = []
+
+    beforeAll(async () => {
+      await promisify(execFile)('npm', ['run', 'docs:build'], { cwd: HOME })
+      site = await serveSite()
+      if (!('program' in installed)) return
+      browser = await chromium.launch({ executablePath: installed.program, args: ['--no-sandbox'] })
+      page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+      page.on('pageerror', error => wrong.push(`${page.url()}: ${error.message}`))
+      page.on('request', request => {
+        if (!request.url().startsWith(site.url) && !request.url().startsWith('data:'))
+          wrong.push(`asked ${request.url()}`)
+      })
+      page.on('response', response => {
+        if (response.status() >= 400) wrong.push(`${response.status()} ${response.url()}`)
+      })
+    })
+    afterAll(async () => {
+      await browser?.close()
+      await site?.[Symbol.asyncDispose]()
+    })
+
+    const open = async (address: string, on = page) => {
+      await on.goto(`${site.url}${address}`)
+      // The program of the site has taken over the page.
+      await on.waitForFunction("'__vue_app__' in (document.querySelector('#app') ?? {})")
+    }
+
+    it('has every page in its menu, asks nobody else for anything, and throws nothing', async () => {
+      await open('/')
+      const menu = await inBrowser<string[]>(
+        page,
+        "[...document.querySelectorAll('.VPSidebar a')].map(link => link.pathname)",
+      )
+      expect(addresses.filter(address => !menu.includes(address))).toEqual([])
+      for (const address of addresses) {
+        await open(address)
+        expect(await page.locator('.vp-doc h1').count(), address).toBe(1)
+      }
+      expect(wrong).toEqual([])
+    })
+
+    it('has no link to a page or a heading that does not exist', async () => {
+      const broken: string[] = []
+      const ids = new Map<string, Set<string>>()
+      const links: (Link & { readonly from: string })[] = []
+      for (const address of addresses) {
+        await open(address)
+        ids.set(
+          address,
+          new Set(await inBrowser<string[]>(page, "[...document.querySelectorAll('[id]')].map(({ id }) => id)")),
+        )
+        const found = await inBrowser<Link[]>(page, LINKS)
+        links.push(...found.filter(({ origin }) => origin === site.url).map(link => ({ ...link, from: address })))
+      }
+      expect(links.length).toBeGreaterThan(100)
+      for (const { from, pathname, hash } of links) {
+        const known = ids.get(pathname)
+        const anchor = decodeURIComponent(hash.slice(1))
+        if (!known || (anchor !== '' && !known.has(anchor))) broken.push(`${from} -> ${pathname}${hash}`)
+      }
+      expect([...new Set(broken)]).toEqual([])
+    })
+
+    it('draws the pictures, follows a click, and finds an error by its code', async () => {
+      await open('/architecture.html')
+      expect(await page.locator('.picture svg').count()).toBeGreaterThan(0)
+      await page.locator('.VPSidebar a', { hasText: 'Commands' }).click()
+      await page.waitForURL('**/commands.html')
+      expect(await page.locator('.vp-doc h1').innerText()).toContain('Commands')
+      await page.keyboard.press('Control+k')
+      await page.locator('.VPLocalSearchBox input').fill('LOCK_TAKEN')
+      await page.locator('.VPLocalSearchBox .result', { hasText: 'LOCK_TAKEN' }).first().click()
+      await page.waitForURL('**/errors.html#lock_taken')
+      expect(wrong).toEqual([])
+    })
+
+    it('has a dark mode in which its own colours change', async () => {
+      const colours = async (colorScheme: 'light' | 'dark') => {
+        const context = await browser.newContext({ colorScheme })
+        const other = await context.newPage()
+        await open('/architecture.html', other)
+        const found = await inBrowser<string>(
+          other,
+          "getComputedStyle(document.querySelector('.picture svg text')).fill",
+        )
+        const background = await inBrowser<string>(other, 'getComputedStyle(document.body).backgroundColor')
+        await context.close()
+        return [found, background]
+      }
+      const [light, dark] = [await colours('light'), await colours('dark')]
+      expect(light[0]).not.toBe(dark[0])
+      expect(light[1]).not.toBe(dark[1])
+    })
+
+    it('needs no horizontal scrolling on a phone', async () => {
+      const context = await browser.newContext({
+        viewport: { width: 390, height: 844 },
+        hasTouch: true,
+        isMobile: true,
+      })
+      const phone = await context.newPage()
+      const wide: string[] = []
+      for (const address of addresses) {
+        await open(address, phone)
+        const width = await inBrowser<number>(phone, WIDTH)
+        if (width > 390) wide.push(`${address}: ${width}`)
+      }
+      expect(wide).toEqual([])
+      // A control: a page that is too wide is noticed.
+      await phone.evaluate("document.querySelector('.vp-doc h1').setAttribute('style', 'width: 800px')")
+      expect(await inBrowser<number>(phone, WIDTH)).toBeGreaterThan(390)
+      // The menu is behind a button there.
+      await phone.locator('.VPLocalNav .menu').click()
+      await phone.locator('.VPSidebar a', { hasText: 'Troubleshooting' }).click()
+      await phone.waitForURL('**/troubleshooting.html')
+      await context.close()
+    })
+  },
+)
