@@ -50,9 +50,13 @@ interface ProjectOptions<
    * @example [ssh('deploy@web-1'), ssh('deploy@web-2')]
    */
   readonly hosts?: readonly Transport[] | undefined
+  /** What makes the release. @example git({ build: docker() }) */
   readonly build: B
+  /** What starts, stops and inspects the process of a slot. @example beam() */
   readonly runtime: U
+  /** What sends the traffic to a slot. @example nginx({ site: 'life.example' }) */
   readonly router: R
+  /** The two slots by name. @example { blue: { port: 4000 }, green: { port: 5000 } } */
   readonly slots: S
   /** The application's folder on the host. @default `/srv/<app>` */
   readonly root?: string
@@ -92,6 +96,7 @@ interface ProjectOptions<
    * @example [slack({ url: env.SLACK_URL })]
    */
   readonly notify?: readonly Notifier[]
+  /** What makes a release healthy. @default 200 from `/health`, with the version of the release */
   readonly health?: HealthCheck
   /** How a promote probes the site during the switch; `false` turns that off. @default the health path, 40 requests per second of each kind */
   readonly probe?: ProbeSetting | false

@@ -1,9 +1,9 @@
 /** The documentation site: `npm run docs:dev`, and `npm run docs:build`, which writes it to docs/.vitepress/dist. */
 import { join, relative } from 'node:path'
 import { type DefaultTheme, defineConfig } from 'vitepress'
+import { framedCode, pictures } from './blocks.ts'
 import { linksOf, slugOf } from './links.ts'
 import { excluded, HOME, pages } from './pages.ts'
-import { framedCode, pictures } from './blocks.ts'
 import { sidebar } from './sidebar.ts'
 
 const found = pages()

@@ -15,6 +15,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     ['Maintenance', '/maintenance'],
     ['Troubleshooting', '/troubleshooting'],
     ['Errors', '/errors'],
+    ['All commands and flags', '/reference-commands'],
   ),
   group(
     'Configure',
@@ -24,6 +25,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     ['Destinations', '/destinations'],
     ['Variables and secrets', '/secrets'],
     ['Hooks and notifications', '/hooks'],
+    ['All options', '/reference-options'],
   ),
   group(
     'Understand',
