@@ -1,5 +1,6 @@
 /** What the pages are called in the menu, and in which order they are read. */
 import type { DefaultTheme } from 'vitepress'
+import { SAMPLES } from '../generate/samples.ts'
 
 const group = (text: string, ...items: readonly (readonly [string, string])[]): DefaultTheme.SidebarItem => ({
   text,
@@ -8,10 +9,13 @@ const group = (text: string, ...items: readonly (readonly [string, string])[]): 
 })
 
 export const sidebar: DefaultTheme.SidebarItem[] = [
-  group('Begin', ['Overview', '/'], ['Quick start', '/quick-start']),
+  group('Begin', ['Overview', '/'], ['Quick start', '/quick-start'], ['How it works', '/how-it-works']),
+  group('Quick starts', ...SAMPLES.map(({ name, title }) => [title, `/quick-start-${name}`] as const)),
   group(
     'Every day',
     ['Commands', '/commands'],
+    ['Deploys from CI', '/ci'],
+    ['Production checklist', '/production'],
     ['Maintenance', '/maintenance'],
     ['Troubleshooting', '/troubleshooting'],
     ['Errors', '/errors'],
@@ -32,7 +36,10 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     ['Reliability', '/reliability'],
     ['Performance', '/performance'],
     ['The rehearsal', '/rehearsal'],
+    ['Its machine', '/vagrant'],
     ['Compared', '/compared'],
+    ['From a shell script', '/migrate-from-script'],
+    ['From Kamal', '/migrate-from-kamal'],
     ['Security', '/project/security'],
   ),
   group(

@@ -1,8 +1,12 @@
 /** All generated pages. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { withWorkflows } from './ci.ts'
 import { commandsPage } from './commands.ts'
 import { errorsPage } from './errors.ts'
 import { optionsPage } from './options.ts'
-import { sourceOf } from './program.ts'
+import { HOME, sourceOf } from './program.ts'
+import { quickStarts } from './quick-starts.ts'
 
 /** The text by the path from the root of the package. */
 export function generatedPages(): Readonly<Record<string, string>> {
@@ -11,5 +15,8 @@ export function generatedPages(): Readonly<Record<string, string>> {
     'docs/errors.md': errorsPage(source),
     'docs/reference-commands.md': commandsPage(),
     'docs/reference-options.md': optionsPage(source),
+    ...quickStarts(),
+    // Written by hand, but for the workflows.
+    'docs/ci.md': withWorkflows(readFileSync(join(HOME, 'docs/ci.md'), 'utf8')),
   }
 }

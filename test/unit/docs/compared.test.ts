@@ -1,0 +1,57 @@
+/** Each command of ours in docs/compared.md exists, and the test that it names runs it. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, it } from 'vitest'
+import { HOME } from '../../../docs/generate/program.ts'
+import { beam, docker, nginx, project, ssh } from '../../../index.ts'
+import { kebab } from '../../../runner/cli/commands-of.ts'
+
+const PAGE = 'docs/compared.md'
+const page = readFileSync(join(HOME, PAGE), 'utf8')
+
+const [, table = ''] = /^\| to \|.*\n\|.*\n((?:\|.*\n)+)/m.exec(page) ?? []
+const rows = table
+  .trimEnd()
+  .split('\n')
+  .map(line =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map(cell => cell.trim()),
+  )
+
+const { tasks } = project({
+  app: 'life',
+  host: ssh('deploy@web-1'),
+  build: docker(),
+  runtime: beam(),
+  router: nginx({ site: 'life.example' }),
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+})
+
+/** The steps of a deploy are commands too, of the row of `deploy`. */
+const STEPS = ['build', 'preflight', 'upload', 'detect-live', 'stop-idle', 'start-idle', 'check-idle']
+
+const wordsOf = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, code = '']) => code.split(' '))
+
+it.each(rows)('to %s, by %s, is proved by a test that runs it', (...cells) => {
+  expect(cells).toHaveLength(7)
+  const [, ours = '', , , , , proof = ''] = cells
+  const files = [...proof.matchAll(/\]\(([^)]+)\)/g)].map(([, path = '']) => join(HOME, dirname(PAGE), path))
+  expect(files.length).toBeGreaterThan(0)
+  expect(files.filter(path => !existsSync(path))).toEqual([])
+  const source = files.map(path => readFileSync(path, 'utf8')).join('\n')
+  const words = wordsOf(ours)
+  expect(words.length).toBeGreaterThan(0)
+  const missing = words.filter(word => !new RegExp(`(?<![\\w-])${word}(?![\\w-])`).test(source))
+  expect(missing).toEqual([])
+})
+
+it('has every standard task', () => {
+  const words = rows.flatMap(([, ours = '']) => wordsOf(ours))
+  expect(
+    Object.keys(tasks)
+      .map(kebab)
+      .filter(name => !STEPS.includes(name) && !words.includes(name)),
+  ).toEqual([])
+})
