@@ -12,6 +12,7 @@ import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { assertReached } from '../../slots/promote/reach.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
+import { jobSummaryPath, writeJobSummary } from '../../slots/promote/report/job-summary.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
 import { completeSwitch, moveBack, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
 import type { TaskDeps } from '../context.ts'
@@ -87,11 +88,18 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
           throw error
         }))
       if (problem !== undefined) trafficSwitch.stays = stays
-      if (report !== undefined)
-        await writeReport(resolve(report), reportOf(context, trafficSwitch, { ...switched, problem }, stays)).catch(
-          // A failed report must not undo a completed switch.
-          (error: unknown) => show(error instanceof Error ? error.message : String(error)),
-        )
+      const summary = jobSummaryPath(process.env)
+      if (report !== undefined || summary !== undefined) {
+        const data = reportOf(context, trafficSwitch, { ...switched, problem }, stays)
+        const written = [
+          report !== undefined && writeReport(resolve(report), data),
+          summary !== undefined && writeJobSummary(summary, data),
+        ]
+        // A failed report must not undo a completed switch.
+        for (const writing of await Promise.allSettled(written))
+          if (writing.status === 'rejected')
+            show(writing.reason instanceof Error ? writing.reason.message : String(writing.reason))
+      }
       if (problem !== undefined) {
         if (switched.measured) log(measuredLine(switched.measured))
         await recorded(context, event, () => Promise.reject(problem))

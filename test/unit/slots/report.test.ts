@@ -1,6 +1,10 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PromoteReport } from '../../../slots/promote/report/data.ts'
+import { jobSummary, jobSummaryPath, writeJobSummary } from '../../../slots/promote/report/job-summary.ts'
 import { esc, reportPage } from '../../../slots/promote/report/page.ts'
 import { jsonBeside } from '../../../slots/promote/report/write.ts'
 
@@ -90,4 +94,44 @@ it('the report data is written beside the page and never over it', () => {
   expect(jsonBeside('/tmp/out/promote.html')).toBe('/tmp/out/promote.json')
   expect(jsonBeside('/tmp/out/promote')).toBe('/tmp/out/promote.json')
   expect(jsonBeside('promote.json')).toBe('promote.data.json')
+})
+
+describe('the summary of a CI job', () => {
+  it('says what is live, who deployed it, and what the probes measured', () => {
+    expect(jobSummary(base)).toBe(`### life on deploy@web-1: green is live
+
+| | |
+| --- | --- |
+| release | 0.1.1-3fa9c21 |
+| before | 0.1.0 in blue |
+| by | mara@laptop |
+| probes | 3, 0 failed |
+| slowest answer | 4 ms |
+| first answer of the new release | 13 ms |
+| last answer of the old release | 8 ms |
+
+`)
+  })
+
+  it('says that the traffic went back, without the error message', () => {
+    const text = jobSummary({ ...base, destination: 'production', from: null, problem: 'secret', measured: null })
+    expect(text).toContain(
+      '### life on production (deploy@web-1): the promote of green failed, and the traffic went back',
+    )
+    expect(text).toContain('| before | no slot was live |')
+    expect(text).not.toMatch(/secret|probes/)
+    expect(jobSummary({ ...base, problem: 'x', stays: 'blue failed more' })).toContain('green is live')
+  })
+
+  it('is appended to the file of the runner, and nowhere else', async () => {
+    expect(jobSummaryPath({})).toBeUndefined()
+    expect(jobSummaryPath({ GITHUB_STEP_SUMMARY: '' })).toBeUndefined()
+    const folder = await mkdtemp(join(tmpdir(), 'summary-'))
+    const path = join(folder, 'page.md')
+    await writeFile(path, 'before\n')
+    await writeJobSummary(jobSummaryPath({ GITHUB_STEP_SUMMARY: path }) ?? '', base)
+    expect(await readFile(path, 'utf8')).toBe(`before\n${jobSummary(base)}`)
+    await expect(writeJobSummary(join(folder, 'no/page.md'), base)).rejects.toMatchObject({ code: 'REPORT_UNWRITABLE' })
+    await rm(folder, { recursive: true })
+  })
 })
