@@ -8,8 +8,10 @@ export function pictures(md: MarkdownRenderer) {
   md.renderer.rules.fence = (tokens, index, options, env, self) => {
     const { info = '', content = '' } = tokens[index] ?? {}
     if (info.trim() !== 'mermaid') return fence?.(tokens, index, options, env, self) ?? ''
-    // Its own style loads a font from another server, and Vue ignores it. The theme has the colours instead.
-    const svg = renderMermaidSVG(content, { transparent: true }).replace(/<style>[\s\S]*?<\/style>/, '')
+    // Its own styles have fixed colours and load a font from another server. The theme has them instead.
+    const svg = renderMermaidSVG(content, { transparent: true })
+      .replace(/<style>[\s\S]*?<\/style>/, '')
+      .replace(/^(<svg [^>]*?) style="[^"]*"/, '$1')
     const label = md.utils.escapeHtml(content.replace(/\s+/g, ' ').trim())
     return `<figure class="picture" role="img" aria-label="${label}" v-pre>${svg}</figure>\n`
   }

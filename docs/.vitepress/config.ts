@@ -18,6 +18,8 @@ export default defineConfig({
   srcExclude: excluded(found),
   rewrites: found,
   metaChunk: true,
+  // A browser would ask for one that is not there.
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
   markdown: {
     anchor: { slugify: slugOf },
     config(md) {

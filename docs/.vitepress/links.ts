@@ -40,7 +40,8 @@ export function linksOf(
       for (const token of children ?? []) {
         if (token.type === 'link_open') {
           const target = token.attrGet('href') ?? ''
-          if (/^[a-z]+:/.test(target)) continue
+          // The search index knows a section by the link `#...` of its heading.
+          if (/^(?:[a-z]+:|#)/.test(target)) continue
           const link = siteLink(document, target, pages)
           if (link === undefined) dropped = true
           else token.attrSet('href', link)

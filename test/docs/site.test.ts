@@ -20,8 +20,19 @@ interface Link {
 /** The value of an expression in the browser. It is a text, because the types of a browser are not those of Node. */
 const inBrowser = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
 
-const LINKS =
-  "[...document.querySelectorAll('.vp-doc a')].map(({ origin, pathname, hash }) => ({ origin, pathname, hash }))"
+/** A page as the browser shows it. */
+interface Seen {
+  readonly address: string
+  readonly headings: number
+  readonly ids: readonly string[]
+  readonly links: readonly Link[]
+}
+
+const SEEN = `({
+  headings: document.querySelectorAll('.vp-doc h1').length,
+  ids: [...document.querySelectorAll('[id]')].map(({ id }) => id),
+  links: [...document.querySelectorAll('.vp-doc a')].map(({ origin, pathname, hash }) => ({ origin, pathname, hash })),
+})`
 const WIDTH = 'document.documentElement.scrollWidth'
 
 describe.skipIf('missing' in installed)(
@@ -32,6 +43,8 @@ describe.skipIf('missing' in installed)(
     let page: Page
     /** What a page asked for and did not get, and what its program threw. */
     const wrong: string[] = []
+    let menu: readonly string[] = []
+    const seen: Seen[] = []
 
     beforeAll(async () => {
       await promisify(execFile)('npm', ['run', 'docs:build'], { cwd: HOME })
@@ -47,6 +60,11 @@ describe.skipIf('missing' in installed)(
       page.on('response', response => {
         if (response.status() >= 400) wrong.push(`${response.status()} ${response.url()}`)
       })
+      for (const address of addresses) {
+        await open(address)
+        seen.push({ address, ...(await inBrowser<Omit<Seen, 'address'>>(page, SEEN)) })
+      }
+      menu = await inBrowser(page, "[...document.querySelectorAll('.VPSidebar a')].map(link => link.pathname)")
     })
     afterAll(async () => {
       await browser?.close()
@@ -59,46 +77,28 @@ describe.skipIf('missing' in installed)(
       await on.waitForFunction("'__vue_app__' in (document.querySelector('#app') ?? {})")
     }
 
-    it('has every page in its menu, asks nobody else for anything, and throws nothing', async () => {
-      await open('/')
-      const menu = await inBrowser<string[]>(
-        page,
-        "[...document.querySelectorAll('.VPSidebar a')].map(link => link.pathname)",
-      )
+    it('has every page in its menu, asks nobody else for anything, and throws nothing', () => {
       expect(addresses.filter(address => !menu.includes(address))).toEqual([])
-      for (const address of addresses) {
-        await open(address)
-        expect(await page.locator('.vp-doc h1').count(), address).toBe(1)
-      }
+      for (const { address, headings } of seen) expect(headings, address).toBe(1)
       expect(wrong).toEqual([])
     })
 
-    it('has no link to a page or a heading that does not exist', async () => {
-      const broken: string[] = []
-      const ids = new Map<string, Set<string>>()
-      const links: (Link & { readonly from: string })[] = []
-      for (const address of addresses) {
-        await open(address)
-        ids.set(
-          address,
-          new Set(await inBrowser<string[]>(page, "[...document.querySelectorAll('[id]')].map(({ id }) => id)")),
-        )
-        const found = await inBrowser<Link[]>(page, LINKS)
-        links.push(...found.filter(({ origin }) => origin === site.url).map(link => ({ ...link, from: address })))
-      }
-      expect(links.length).toBeGreaterThan(100)
-      for (const { from, pathname, hash } of links) {
+    it('has no link to a page or a heading that does not exist', () => {
+      const ids = new Map(seen.map(({ address, ids }) => [address, new Set(ids)]))
+      const links = seen.flatMap(({ address, links }) => links.map(link => ({ ...link, from: address })))
+      const own = links.filter(({ origin }) => origin === site.url)
+      expect(own.length).toBeGreaterThan(100)
+      const broken = own.filter(({ pathname, hash }) => {
         const known = ids.get(pathname)
-        const anchor = decodeURIComponent(hash.slice(1))
-        if (!known || (anchor !== '' && !known.has(anchor))) broken.push(`${from} -> ${pathname}${hash}`)
-      }
-      expect([...new Set(broken)]).toEqual([])
+        return !known || (hash !== '' && !known.has(decodeURIComponent(hash.slice(1))))
+      })
+      expect([...new Set(broken.map(({ from, pathname, hash }) => `${from} -> ${pathname}${hash}`))]).toEqual([])
     })
 
     it('draws the pictures, follows a click, and finds an error by its code', async () => {
       await open('/architecture.html')
       expect(await page.locator('.picture svg').count()).toBeGreaterThan(0)
-      await page.locator('.VPSidebar a', { hasText: 'Commands' }).click()
+      await page.locator('.VPSidebar').getByRole('link', { name: 'Commands', exact: true }).click()
       await page.waitForURL('**/commands.html')
       expect(await page.locator('.vp-doc h1').innerText()).toContain('Commands')
       await page.keyboard.press('Control+k')
