@@ -24,3 +24,13 @@ export function framedCode(md: MarkdownRenderer) {
       if (token.type === 'code_block') Object.assign(token, { type: 'fence', tag: 'code', info: 'text' })
   })
 }
+
+/** Shows `- [ ]` as a box, as GitHub does. */
+export function checklists(md: MarkdownRenderer) {
+  md.core.ruler.push('checklists', state => {
+    for (const { type, children } of state.tokens) {
+      const first = type === 'inline' ? children?.[0] : undefined
+      if (first?.type === 'text') first.content = first.content.replace(/^\[ \] /, '☐ ')
+    }
+  })
+}

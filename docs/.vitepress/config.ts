@@ -1,7 +1,7 @@
 /** The documentation site: `npm run docs:dev`, and `npm run docs:build`, which writes it to docs/.vitepress/dist. */
 import { join, relative } from 'node:path'
 import { type DefaultTheme, defineConfig } from 'vitepress'
-import { framedCode, pictures } from './blocks.ts'
+import { checklists, framedCode, pictures } from './blocks.ts'
 import { linksOf, slugOf } from './links.ts'
 import { excluded, HOME, pages } from './pages.ts'
 import { sidebar } from './sidebar.ts'
@@ -26,6 +26,7 @@ export default defineConfig({
       linksOf(md, found, env => relative(HOME, pathIn(env)))
       pictures(md)
       framedCode(md)
+      checklists(md)
     },
   },
   vite: { logLevel: 'warn' },

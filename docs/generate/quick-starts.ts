@@ -55,7 +55,7 @@ function page(sample: Sample): string {
       ? []
       : [
           '',
-          'It also writes `.env.production`, which git ignores, with random secrets, and its example:',
+          'It also writes `.env.production`, which git ignores, with a random value for each secret that can be made, and its example:',
           '',
           ...block('sh', exampleText(parts.env)),
         ]),

@@ -100,7 +100,7 @@ describe.skipIf('missing' in installed)(
       expect(await page.locator('.picture svg').count()).toBeGreaterThan(0)
       await page.locator('.VPSidebar').getByRole('link', { name: 'Commands', exact: true }).click()
       await page.waitForURL('**/commands.html')
-      expect(await page.locator('.vp-doc h1').innerText()).toContain('Commands')
+      await page.locator('.vp-doc h1', { hasText: 'Commands' }).waitFor()
       await page.keyboard.press('Control+k')
       await page.locator('.VPLocalSearchBox input').fill('LOCK_TAKEN')
       await page.locator('.VPLocalSearchBox .result', { hasText: 'LOCK_TAKEN' }).first().click()
