@@ -3,9 +3,6 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const DIST = fileURLToPath(new URL('../../docs/.vitepress/dist/', import.meta.url))
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -21,12 +18,13 @@ export interface Served extends AsyncDisposable {
   readonly url: string
 }
 
-export async function serveSite(): Promise<Served> {
+/** @param folder what the build has written */
+export async function serveSite(folder: string): Promise<Served> {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const path = normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname)
     try {
-      const content = await readFile(join(DIST, path))
+      const content = await readFile(join(folder, path))
       response.writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream' }).end(content)
     } catch {
       response.writeHead(404).end('not found')

@@ -1,5 +1,8 @@
 /** The documentation site in Chromium: every page is in the menu, every link leads somewhere, and a phone needs no horizontal scrolling. */
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -33,11 +36,15 @@ const SEEN = `({
   ids: [...document.querySelectorAll('[id]')].map(({ id }) => id),
   links: [...document.querySelectorAll('.vp-doc a')].map(({ origin, pathname, hash }) => ({ origin, pathname, hash })),
 })`
+/** Milliseconds for a page on a busy machine. */
+const PATIENCE = 120_000
+
 const WIDTH = 'document.documentElement.scrollWidth'
 
 describe.skipIf('missing' in installed)(
   `the site${'missing' in installed ? ` (skipped: ${installed.missing})` : ''}`,
   () => {
+    let folder: string | undefined
     let site: Served
     let browser: Browser
     let page: Page
@@ -47,11 +54,14 @@ describe.skipIf('missing' in installed)(
     const seen: Seen[] = []
 
     beforeAll(async () => {
-      await promisify(execFile)('npm', ['run', 'docs:build'], { cwd: HOME })
-      site = await serveSite()
+      // Into a folder of its own: somebody may build the site meanwhile.
+      folder = await mkdtemp(join(tmpdir(), 'switchyard-docs-'))
+      await promisify(execFile)('npm', ['run', 'docs:build', '--', '--outDir', folder], { cwd: HOME })
+      site = await serveSite(folder)
       if (!('program' in installed)) return
       browser = await chromium.launch({ executablePath: installed.program, args: ['--no-sandbox'] })
       page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+      page.setDefaultTimeout(PATIENCE)
       page.on('pageerror', error => wrong.push(`${page.url()}: ${error.message}`))
       page.on('request', request => {
         if (!request.url().startsWith(site.url) && !request.url().startsWith('data:'))
@@ -69,6 +79,7 @@ describe.skipIf('missing' in installed)(
     afterAll(async () => {
       await browser?.close()
       await site?.[Symbol.asyncDispose]()
+      if (folder) await rm(folder, { recursive: true })
     })
 
     const open = async (address: string, on = page) => {
