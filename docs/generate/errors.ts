@@ -17,8 +17,10 @@ const TITLES: Readonly<Record<string, string>> = {
   init: 'init',
   host: 'The connection to a host',
   slots: 'Slots, releases and the live slot',
+  bootstrap: 'Preparing a bare server',
   environment: 'Environment files',
   probe: 'Probes',
+  canary: 'Canaries',
   git: 'Revisions',
   remove: 'Removing an application',
   secrets: 'Sources of secrets',
@@ -27,6 +29,7 @@ const TITLES: Readonly<Record<string, string>> = {
   caddy: 'Caddy',
   haproxy: 'HAProxy',
   runtime: 'Runtimes',
+  swarm: 'Docker Swarm',
 }
 
 interface Entry {

@@ -43,6 +43,10 @@ export const PARTS: readonly Part[] = [
       },
     ],
   },
+  {
+    title: 'Docker Swarm',
+    sections: [call('swarm', 'SwarmDefinition'), { title: 'slots of swarm()', types: ['SwarmSlotSpec'] }],
+  },
   { title: 'Hosts', sections: [call('ssh', 'SshOptions'), call('local')] },
   {
     title: 'Build sources',
