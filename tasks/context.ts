@@ -61,8 +61,10 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly prepares: boolean
   /** Whether the router can have a canary: if not, what it is called. */
   readonly canary: { readonly router: string | undefined }
-  /** The hosts: that of the application first, then that of the router, if it has one of its own. */
+  /** The hosts of the application, then that of the router, if it has one of its own. */
   readonly machines: readonly Transport[]
+  /** The host of the router, if it has one of its own. */
+  readonly ofRouter: Transport | undefined
   /** The Debian packages that the application needs on its host. */
   readonly packages: readonly string[]
   /** The databases of the distribution on the application's host, and the first environment file of the Taskfile. */

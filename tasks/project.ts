@@ -111,7 +111,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const machines = [...hosts, ...(on ? [on.host] : [])]
   const packages = (definition.packages ?? []).map(name => validateName('package', name))
   const accessories = accessoriesOf(definition, app, env)
-  const deps = { slot, drain, prepares, canary, several, pooled, machines, packages, accessories }
+  const deps = { slot, drain, prepares, canary, several, pooled, machines, ofRouter: on?.host, packages, accessories }
   const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), ...deps })
   return { ...own, slot, tasks }
 }

@@ -24,8 +24,9 @@ import type { setup as makeSetup } from './setup.ts'
 const APT_WAIT = 300_000
 
 export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType<typeof makeSetup<S>>) => {
-  const { task, flow, machines, packages, accessories } = deps
+  const { task, flow, machines, ofRouter, packages, accessories } = deps
   const ready = task('Make the server ready for setup', {
+    once: true,
     args: {
       server: {
         ...arg
@@ -56,12 +57,13 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
       await using _ = { [Symbol.asyncDispose]: async () => void (await Promise.all(hosts.map(closed))) }
       const found: Found[] = []
       for (const transport of transports) {
-        const own = transport === machines[0]
+        const own = transport !== ofRouter
+        const first = transport === machines[0]
         const { host, deploying, login } = await connectTo(transport, user, { signal, confirm })
         hosts.push(host)
         const wanted = { user: deploying, keys: keys ?? (await keysOfCaller(transport, host, deploying)) }
         const provisions = provisionsOf(context, own)({ user: deploying, group: deploying })
-        const databases = own && accessories ? await asked(accessories, context.folder, writeEnv) : undefined
+        const databases = first && accessories ? await asked(accessories, context.folder, writeEnv) : undefined
         const listed = [...(own ? packages : []), ...(databases ? packagesOf(databases) : [])]
         const request = { host: transport.name, ...wanted, ...options, ...needs(provisions, listed) }
         const facts = await host.query(inspectServer(request))
