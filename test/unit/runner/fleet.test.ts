@@ -268,3 +268,19 @@ it('tasks without a scope run once, and get the result of the first host', async
   await ran(task('Plain', { needs: [where], run: ({ at }) => void seen.push(at) }))
   expect(seen).toEqual(['a'])
 })
+
+it('a scope can adapt the value of an argument to each host', async () => {
+  const scope: Scope = {
+    ...scopeWith('a', 'b'),
+    open: async run => ({
+      ...(await scopeWith('a', 'b').open(run)),
+      input: (value, { host }) => `${value} on ${host}`,
+    }),
+  }
+  const seen: string[] = []
+  const { task } = definer<{ fleet: Fleet }>(scope)
+  await ran(task('Use', { args: { slot: arg.text('Slot') }, run: ({ slot }) => void seen.push(slot) }), {
+    slot: 'blue',
+  })
+  expect(seen.sort()).toEqual(['blue on a', 'blue on b'])
+})

@@ -110,3 +110,18 @@ it('a setup takes only the locks that exist', async () => {
   await expect(readFile(run.machines[1].layout.lock)).rejects.toThrow('ENOENT')
   expect(await run.hosts[1].capture(sh.write`echo free`)).toBe('free')
 })
+
+it('the locks of several hosts are taken together or not at all, the first one before the others', async () => {
+  const machines = await Promise.all(['web-1', 'web-2', 'web-3'].map(async name => ({ name, layout: await folder() })))
+  const lock = runLock(machines, newDeploy('me'), { signal: new AbortController().signal, command: 'deploy' })
+  const hosts = await Promise.all(machines.map(({ name }, i) => open(name, { guard: lock.guards[i] })))
+  await using other = await open('web-2')
+  const [first, second, third] = machines
+  if (!first || !second || !third) return expect.fail('there are three')
+  const hers = await takeLock(other, second.layout, newDeploy('ann@desk'), 'promote')
+  expect(await faultOf(lock.take(hosts.map(host => ({ host }))))).toMatchObject({ code: 'LOCK_TAKEN' })
+  for (const { layout } of [first, third])
+    await (await takeLock(other, layout, newDeploy('bob@desk'), 'promote', { wait: 5_000 }))[Symbol.asyncDispose]()
+  await hers[Symbol.asyncDispose]()
+  await Promise.all(hosts.map(host => host[Symbol.asyncDispose]()))
+})

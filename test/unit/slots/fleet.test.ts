@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import { Fault } from '../../../runner/fault.ts'
+import type { Fleet, Gathered } from '../../../runner/task.ts'
+import { assertSameRelease, liveEverywhere, onFirst, type Serving } from '../../../slots/fleet/agreement.ts'
+import { assertWhole, fleetStatus, fleetTable, type HostStatus, withoutStatus } from '../../../slots/fleet/status.ts'
+import { slotsAt, slotsOf } from '../../../slots/slot.ts'
+import type { LiveState } from '../../../slots/state/readings.ts'
+import type { Status } from '../../../slots/status/status.ts'
+import { faultOf } from '../../support/plugin-kit.ts'
+
+const release = (name: string) => ({
+  name,
+  sha256: `sha256 of ${name}`,
+  version: name,
+  dir: `/srv/life/releases/${name}`,
+})
+const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
+
+type State = Pick<LiveState<string>, 'live' | 'records'>
+const state = (slot?: 'blue' | 'green', name = '1.0.0'): State =>
+  ({ live: slots.get(slot), records: slot ? [{ slot, release: release(name) }] : [] }) as unknown as State
+
+/** One host of a fleet whose other hosts pass these values. */
+const amid = <T>(...others: readonly T[]): Fleet => ({
+  hosts: ['web-1', ...others.map((_, i) => `web-${i + 2}`)],
+  host: 'web-1',
+  first: true,
+  gather: async <V>(value: V) =>
+    [value, ...(others as unknown as V[])].map((one, i): Gathered<V> => ({ host: `web-${i + 1}`, value: one })),
+})
+const serving = (slot?: string, name = '1.0.0'): Serving => ({ slot, release: slot ? release(name) : undefined })
+
+describe('what several hosts serve', () => {
+  it('is the slot that all of them serve', async () => {
+    expect(await liveEverywhere(amid(serving('blue')), state('blue'))).toBe('blue')
+  })
+
+  it('leaves out a host that serves nothing yet', async () => {
+    expect(await liveEverywhere(amid(serving('green'), serving()), state())).toBe('green')
+    expect(await liveEverywhere(amid(serving()), state())).toBeUndefined()
+  })
+
+  it.each([
+    ['another slot', serving('green')],
+    ['another release in the same slot', serving('blue', '0.9.0')],
+  ])('is refused if one of them serves %s', async (_, other) => {
+    const fault = await faultOf(liveEverywhere(amid(other), state('blue')))
+    expect(fault).toMatchObject({
+      code: 'FLEET_SPLIT',
+      exitCode: 3,
+      hint: expect.stringContaining('task promote blue'),
+    })
+    expect(fault.message).toMatch(/web-1 blue, 1\.0\.0; web-2 (?:green|blue), /)
+  })
+
+  it('refuses a switch to a slot with two contents of one version', async () => {
+    const other = { ...release('1.0.0'), sha256: 'another build' }
+    expect(await faultOf(assertSameRelease(amid(other), 'green', release('1.0.0')))).toMatchObject({
+      code: 'FLEET_RELEASES_DIFFER',
+      exitCode: 3,
+    })
+    await assertSameRelease(amid(release('1.0.0')), 'green', release('1.0.0'))
+  })
+
+  it('a question is asked on the first host alone', async () => {
+    const second: Fleet = {
+      ...amid('yes'),
+      first: false,
+      gather: async () => [{ host: 'web-1', value: 'yes' }] as never,
+    }
+    expect(await onFirst(second, () => expect.fail('asked twice'))).toBe('yes')
+    expect(await onFirst(amid(), async () => 'answer')).toBe('answer')
+  })
+})
+
+describe('the status of several hosts', () => {
+  const status = (host: string, live: string | null, more: Partial<Status> = {}): Status => ({
+    host,
+    live,
+    agreed: true,
+    readings: { router: live ?? 'no slot', 'public answer': live ?? 'no slot', records: live ?? 'no slot' },
+    slots: [
+      {
+        slot: 'blue',
+        live: live === 'blue',
+        release: '1.0.0-aaaaaaa',
+        state: 'running',
+        pid: 7,
+        uptime: 60,
+        health: 'healthy',
+        connections: 0,
+      },
+    ],
+    migration: null,
+    ...more,
+  })
+  const known = (host: string, live: string, name?: string): Gathered<HostStatus> => ({
+    host,
+    value: { status: status(host, live), serving: serving(live, name) },
+  })
+  const lost: Gathered<HostStatus> = {
+    host: 'web-3',
+    value: withoutStatus(new Fault('HOST_UNREACHABLE', 1, 'web-3 does not answer.', 'Check it.')),
+  }
+
+  it('is one table, with a sentence that says whether all serve the same', () => {
+    const text = fleetTable([known('web-1', 'blue'), known('web-2', 'blue')])
+    expect(text).toMatch(/^host +slot +live +release/)
+    expect(text).toMatch(/^web-2 +blue +live +1\.0\.0-aaaaaaa +running/m)
+    expect(text).toContain('All 2 hosts serve blue, 1.0.0.')
+    expect(fleetTable([known('web-1', 'blue'), known('web-2', 'green')])).toContain('do not all serve the same release')
+  })
+
+  it('shows a host that could not be asked, with the reason, and is not whole then', async () => {
+    const all = [known('web-1', 'blue'), lost]
+    expect(fleetTable(all)).toMatch(/^web-3 +- +- +unknown/m)
+    expect(fleetTable(all)).toContain('web-3: web-3 does not answer.')
+    expect(fleetStatus(all)).toMatchObject({
+      agreed: false,
+      live: null,
+      hosts: [{ host: 'web-1' }, { host: 'web-3', problem: { code: 'HOST_UNREACHABLE' } }],
+    })
+    expect(() => assertWhole(all)).toThrow('1 of 2 hosts could not be asked: web-3. web-3 does not answer.')
+  })
+
+  it('is whole if all serve the same release, not just the same slot', () => {
+    assertWhole([known('web-1', 'blue'), known('web-2', 'blue')])
+    expect(fleetStatus([known('web-1', 'blue'), known('web-2', 'blue')])).toMatchObject({ agreed: true, live: 'blue' })
+    expect(() => assertWhole([known('web-1', 'blue'), known('web-2', 'blue', '0.9.0')])).toThrow('do not all serve')
+  })
+
+  it('does not hide an error of this program', () => {
+    expect(() => withoutStatus(new TypeError('a mistake'))).toThrow('a mistake')
+  })
+
+  it('fits a narrow terminal', () => {
+    for (const line of fleetTable([known('web-1', 'blue'), lost], 40).split('\n'))
+      expect(line.length).toBeLessThanOrEqual(40)
+  })
+})
+
+it('the slots of a host in a pool listen on its own address, and know those of the others', () => {
+  const pool = ['10.0.0.5', '10.0.0.6']
+  const there = slotsAt(slots, '10.0.0.6', pool)
+  expect(there.all).toMatchObject([
+    { name: 'blue', port: 4000, address: '10.0.0.6', pool },
+    { name: 'green', port: 5000, address: '10.0.0.6', pool },
+  ])
+  expect(there.get('green')).toMatchObject({ address: '10.0.0.6' })
+  expect(there.other(there.get('blue'))).toMatchObject({ name: 'green', address: '10.0.0.6' })
+  expect(() => there.get('red')).toThrow('There is no slot red.')
+})
