@@ -43,8 +43,15 @@ export interface TaskContext {
   /**
    * Shows a result: `text` after the tree, `data` in the result event of `--json`. A function gets the columns of the terminal, undefined without one, and
    * returns the text.
+   *
+   * @param options `ofAll`: with several hosts, it is the same for all of them. Otherwise each host has its own, and a text without data that is the same
+   *   everywhere is shown once
    */
-  show(text: string | ((columns: number | undefined) => string), data?: unknown): void
+  show(
+    text: string | ((columns: number | undefined) => string),
+    data?: unknown,
+    options?: { readonly ofAll?: boolean },
+  ): void
   /**
    * Prints a line of the result at once, such as a line of a log: on standard output, in the event `print` of `--json`. Use it in a task that `streams`.
    *

@@ -79,9 +79,9 @@ export async function createStepContext(
     dryRun,
     log,
     note: note => emit({ type: 'note', step: step.name, note }),
-    show(text, data) {
+    show(text, data, { ofAll = false } = {}) {
       const fitted = typeof text === 'string' ? text : text(options.columns)
-      emit({ type: 'show', text: fitted, ...(data !== undefined && { data }) })
+      ;(ofAll ? options.emit : emit)({ type: 'show', text: fitted, ...(data !== undefined && { data }) })
     },
     print: (line, options) => emit({ type: 'print', step: step.name, line, ...options }),
     terminal: step.interactive,

@@ -31,12 +31,13 @@ const { tasks } = project({
   app: 'shop',
   hosts: (env.HOSTS ?? '').split(',').map(name => ssh(name, { configFile: env.SSH_CONFIG })),
   build: tarball({ path: 'app', version }),
-  runtime: service({ start: 'bin/server', stopLimit: 3 }),
+  runtime: service({ start: 'bin/server', migrate: 'true', stopLimit: 3 }),
   router: dropping(nginx({ site: 'shop.example', ...(env.UPSTREAMS && { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAMS.split(',') }) })),
   slots: { blue: { port: 4000 }, green: { port: 4001 } },
   health: { within: 8_000 },
 })
 export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock } = tasks
+export const { config, prune, watch, maintenance, remove, envDiff, pending, migrate } = tasks
 `
 
 export interface Shop extends Machines {

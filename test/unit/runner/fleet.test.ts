@@ -101,6 +101,7 @@ describe('a step of a scope with several hosts', () => {
           log(`line of ${fleet.host}`)
           note(fleet.host === 'c' ? 'green' : 'blue')
           show('the same')
+          show('of the fleet', { whole: true }, { ofAll: true })
           show(`of ${fleet.host}`, { host: fleet.host })
         },
       }),
@@ -113,7 +114,7 @@ describe('a step of a scope with several hosts', () => {
       ['c', 'line of c'],
     ])
     expect(of('note').at(-1)).toEqual({ type: 'note', step: 'look', note: 'a, b: blue; c: green' })
-    expect(of('show').map(({ text }) => text)).toEqual(['the same', 'a: of a', 'b: of b', 'c: of c'])
+    expect(of('show').map(({ text }) => text)).toEqual(['of the fleet', 'the same', 'a: of a', 'b: of b', 'c: of c'])
     expect(of('result')).toMatchObject([{ data: { hosts: { a: { host: 'a' }, b: { host: 'b' }, c: { host: 'c' } } } }])
   })
 
