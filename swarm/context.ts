@@ -33,7 +33,11 @@ export interface SwarmContext {
   takeLock(wait?: LockWait): Promise<void>
   /** Reads the engine. */
   cluster(): Promise<Cluster>
-  /** The connection to the routers of the cluster, which is opened once, and again if they have changed or it was lost. */
+  /**
+   * The connection to the routers of the cluster, which is opened once, and again if they have changed or it was lost.
+   *
+   * @throws MANAGER_TAKEN_OUT, CONTROL_ENDED
+   */
   control(cluster: Cluster): Promise<Control>
   /** The variables of the application in a slot. */
   variables(slot: string): Environment

@@ -35,6 +35,13 @@ export const swarmFaults = catalogue({
     message: d => `${d.host} is not a manager of a swarm.`,
     hint: () => 'Name a manager in the Taskfile, or make a swarm with `docker swarm init` there.',
   }),
+  MANAGER_TAKEN_OUT: fault<{ node: string; availability: string }>({
+    exitCode: 3,
+    message: d =>
+      `${d.node} has the availability ${d.availability}, so no container on it can join the network of the routers.`,
+    hint: d =>
+      `Name another manager in the Taskfile; or run \`docker node update --availability active ${d.node}\`, and keep tasks off it with \`constraints: ['node.role==worker']\`.`,
+  }),
   SWARM_WITHOUT_QUORUM: fault<{ host: string; why: string }>({
     exitCode: 3,
     message: d => `${d.host} has lost the other managers, so the swarm accepts no change: ${d.why}.`,

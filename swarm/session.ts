@@ -13,7 +13,7 @@ import type { SwarmContext } from './context.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { type EngineLock, engineGuard, takeEngineLock } from './lock.ts'
 import { namesOf } from './names.ts'
-import { type Control, openControl, placedRouters } from './router/control.ts'
+import { assertAttachable, type Control, openControl, placedRouters } from './router/control.ts'
 import { taskVariables } from './service.ts'
 
 /** HAProxy 3.0 is supported for years, and its image has bash. */
@@ -70,6 +70,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
       },
       cluster: () => ofStep.query(readCluster(app)),
       async control(cluster) {
+        assertAttachable(cluster)
         const placed = placedRouters(cluster)
         const key = placed.map(({ node, address }) => `${node.name}=${address}`).join(' ')
         if (control?.key === key && !control.ended) return control.open

@@ -39,6 +39,17 @@ export function placedRouters(cluster: Cluster): readonly Placed[] {
   return routerNodes(cluster).map(node => ({ node, address: tasks.find(task => task.node === node.id)?.control }))
 }
 
+/**
+ * The engine attaches a container to a network of the swarm as it starts a task: not on a node that an operator has taken out.
+ *
+ * @throws MANAGER_TAKEN_OUT
+ */
+export function assertAttachable({ here, nodes }: Pick<Cluster, 'here' | 'nodes'>): void {
+  const node = nodes.find(({ id }) => id === here)
+  if (node && node.availability !== 'active')
+    throw swarmFaults.MANAGER_TAKEN_OUT({ node: node.name, availability: node.availability })
+}
+
 const talk = program(new URL('./control.sh', import.meta.url), { parameters: { patience: PATIENCE } })
 
 /** Starts the container on the manager. Its standard input is that of the script. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { clusterFrom, routerNodes, running } from '../../../swarm/cluster.ts'
 import { assertAllAnswer, differing, liveState } from '../../../swarm/live.ts'
 import { EMPTY, type Records } from '../../../swarm/records.ts'
-import { placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
+import { assertAttachable, placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
 import { statusOf, swarmTable } from '../../../swarm/status.ts'
 import { planSwitch } from '../../../swarm/switch.ts'
 import { type Progress, progressOf, unplaced, unreached } from '../../../swarm/waiting.ts'
@@ -113,6 +113,14 @@ describe('what the engine says', () => {
       ['n3', undefined],
     ])
   })
+})
+
+it('a manager that an operator has taken out cannot reach the routers', () => {
+  const paused = node(1, { Spec: { Role: 'manager', Availability: 'pause' } })
+  expect(() => assertAttachable(cluster([paused, node(2)], []))).toThrow(
+    expect.objectContaining({ code: 'MANAGER_TAKEN_OUT', message: expect.stringContaining('n1') }),
+  )
+  assertAttachable(cluster(nodes, []))
 })
 
 describe('which slot is live', () => {
