@@ -9,7 +9,7 @@ import { definer } from '../task.ts'
 import { arg } from './args.ts'
 import { COMPLETION, type Commands, EXPLAIN, type OwnCommands } from './commands-of.ts'
 import { candidateLines, candidates } from './completion.ts'
-import { commandLine, type Globals, globalsOf, onlyFlagsOf, valueIn } from './flags.ts'
+import { commandLine, type Globals, globalFlags, onlyFlagsOf, tokens, valueIn } from './flags.ts'
 import { commandText } from './help.ts'
 
 const completion = definer().task('Print the script that makes Tab complete `task` and `npx task`', {
@@ -55,7 +55,7 @@ export async function printCandidates(
   onLine(() => undefined)
   try {
     const before = words.slice(0, -1)
-    const named = globalsOf(before).command
+    const named = tokens(before, globalFlags).find(token => token.kind === 'positional')?.value
     const alone = named !== undefined && Object.hasOwn(own, named)
     const commands = alone ? NO_COMMANDS : await withTimeout(TIMEOUT, load(chosenIn(before)))
     // `init` is for a folder without a Taskfile.
