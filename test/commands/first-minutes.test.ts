@@ -100,10 +100,12 @@ it('the README has at most six commands, which the quick start has as well', asy
   expect(commandsOf(await readFile(join(HOME, 'docs/quick-start.md'), 'utf8'))).toEqual(commands)
 })
 
+const BOOTSTRAP = 'bootstrap root@203.0.113.7'
+
 /** The output of the bootstrap in docs/commands.md, which is that of the Node.js application. */
 const shown = async (): Promise<readonly string[]> => {
   const page = await readFile(join(HOME, 'docs/commands.md'), 'utf8')
-  const [, after = ''] = page.split('    $ npx task bootstrap root@203.0.113.7\n')
+  const [, after = ''] = page.split(`    $ npx task ${BOOTSTRAP}\n`)
   return linesOf(after.slice(0, after.indexOf('\n\n')).replace(/^ {4}/gm, ''))
 }
 /** Masks the times and the key. */

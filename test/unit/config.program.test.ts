@@ -67,7 +67,7 @@ it('config --json prints the same as data', async () => {
   const { data } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
   expect(data).toMatchObject({
     app: 'life',
-    host: { name: 'web-1', endpoint: { user: 'deploy', address: '127.0.0.1', through: [] } },
+    hosts: [{ name: 'web-1', endpoint: { user: 'deploy', address: '127.0.0.1', through: [] } }],
     slots: [{ name: 'blue', port: 4000 }, { name: 'green' }],
     runtime: { plugin: 'beam', settings: { stopLimit: 60 } },
     probe: { rate: 40 },

@@ -84,7 +84,7 @@ it.each([
   expect(result.data).toMatchObject({
     app: 'life',
     destination: 'staging',
-    host: { name: 'stage-1' },
+    hosts: [{ name: 'stage-1' }],
     router: { settings: { site: 'staging.life.example' } },
     environment: { file: '.env.staging' },
   })

@@ -45,9 +45,9 @@ export function parseRoute(text: string, slots: readonly string[]): Route | unde
 export const toSocket = (app: string): Script =>
   sh.read`{ socat -t 5 -T 5 - ${`UNIX-CONNECT:${socketPath(app)}`} 2>&1 || echo "socat: exit $?"; }`
 
-/** Sends one command to the admin socket. */
+/** Sends one command to the admin socket. Not through a pipe: a socat that finds no socket would end its writer by SIGPIPE, and with it the script. */
 const runtimeCommand = ({ app }: Application, command: string | Script): Script =>
-  sh.read`printf '%s\\n' ${command} | ${toSocket(app)}`
+  sh.read`${toSocket(app)} <<< ${command}`
 
 /** Prints the port of the live slot; fails if no slot is live. */
 export const livePort = ({ router, slots }: Application): Script =>

@@ -21,8 +21,8 @@ const textOf = (assets?: AssetOptions) =>
 describe('the locations for assets', () => {
   it('ask the other slot for what the live one lacks, then the releases that were live', () => {
     const text = assetsBlock('/srv/life/router', SLOTS, { path: '/assets/', folder: 'public', keep: 2 })
-    expect(text).toContain('if ($switchyard_slot = blue) { set $switchyard_other 5000; }')
-    expect(text).toContain('if ($switchyard_slot = green) { set $switchyard_other 4000; }')
+    expect(text).toContain('if ($switchyard_port = 4000) { set $switchyard_other 5000; }')
+    expect(text).toContain('if ($switchyard_port = 5000) { set $switchyard_other 4000; }')
     expect(text.match(/proxy_pass .*;/g)).toEqual([
       'proxy_pass http://127.0.0.1:$switchyard_port;',
       'proxy_pass http://127.0.0.1:$switchyard_other;',
