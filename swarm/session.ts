@@ -6,12 +6,13 @@ import type { BuildSource, Plugin, PluginContext } from '../slots/contracts.ts'
 import type { Environment } from '../slots/environment/environment.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
+import type { Lock } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe.ts'
 import { progress } from '../slots/upload/progress.ts'
 import { readCluster } from './cluster.ts'
 import type { SwarmContext } from './context.ts'
 import type { AnySwarmDefinition } from './definition.ts'
-import { type EngineLock, engineGuard, takeEngineLock } from './lock.ts'
+import { engineGuard, takeEngineLock } from './lock.ts'
 import { namesOf } from './names.ts'
 import { assertAttachable, type Control, openControl, placedRouters } from './router/control.ts'
 import { taskVariables } from './service.ts'
@@ -33,7 +34,7 @@ export interface SwarmSetting extends RunSetting {
 export async function openSwarm({ definition, health, probe, slots }: Swarm, run: SwarmSetting): Promise<OpenScope> {
   const { app, manager } = definition
   const deploy = newDeploy(whoami(process.env))
-  let lock: EngineLock | undefined
+  let lock: Lock | undefined
   // Writes after an abort undo the changes of this run.
   const guard = engineGuard(
     app,

@@ -7,6 +7,7 @@ import { EXIT } from '../../host/exit-codes.ts'
 import type { Host, RemoteProcess } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
+import type { Fault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import type { Deploy, LockOwner } from '../model.ts'
@@ -72,22 +73,50 @@ export async function takeLock(
     since: new Date().toISOString(),
     ...(destination !== undefined && { destination }),
   }
-  const held: RemoteProcess = await host.spawn(holdLock(layout, Math.ceil(wait), destination), JSON.stringify(owner))
+  const script = holdLock(layout, Math.ceil(wait), destination)
+  return holding(host, script, JSON.stringify(owner), {
+    wait: { wait, ...(signal && { signal }), ...(onWait && { onWait }) },
+    ownerOf: parseOwner,
+    async refusal(answer) {
+      const [, result, text = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
+      if (result === 'closed') return slotFaults.CLOSED({ host: host.name, ...parseMaintenance(text) })
+      if (result === 'taken') return slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(text) })
+      if (result === 'other')
+        return slotFaults.DESTINATION_OTHER({ host: host.name, ...layout, ours: destination ?? '', theirs: text })
+      if (result === 'unwritable') return slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
+      await host.query(assertSetUp(layout))
+      return slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
+    },
+  })
+}
+
+interface Holding {
+  readonly wait: LockWait
+  /** The owner that a line names behind `waiting `. */
+  ownerOf(text: string): LockOwner | undefined
+  /** The error for a script that ended with this line, or without one. */
+  refusal(answer: string | undefined): Promise<Fault> | Fault
+}
+
+/** Starts a script that holds a lock once it prints `held`, and keeps it alive with heartbeats. */
+export async function holding(
+  host: Host,
+  script: Script,
+  owner: string,
+  { wait: { signal, onWait }, ownerOf, refusal }: Holding,
+): Promise<Lock> {
+  const held: RemoteProcess = await host.spawn(script, owner)
   const release = () => void held[Symbol.asyncDispose]()
   signal?.addEventListener('abort', release, { once: true })
-  const answer = await outcome(held, onWait)
+  const answer = await outcome(held, text => {
+    const other = ownerOf(text)
+    if (other) onWait?.(other)
+  })
   signal?.removeEventListener('abort', release)
   if (answer !== 'held') {
     await held[Symbol.asyncDispose]()
     signal?.throwIfAborted()
-    const [, result, text = ''] = /^(\w+) ?(.*)$/.exec(answer ?? '') ?? []
-    if (result === 'closed') throw slotFaults.CLOSED({ host: host.name, ...parseMaintenance(text) })
-    if (result === 'taken') throw slotFaults.LOCK_TAKEN({ host: host.name, owner: parseOwner(text) })
-    if (result === 'other')
-      throw slotFaults.DESTINATION_OTHER({ host: host.name, ...layout, ours: destination ?? '', theirs: text })
-    if (result === 'unwritable') throw slotFaults.ROOT_NOT_WRITABLE({ host: host.name, root: layout.root })
-    await host.query(assertSetUp(layout))
-    throw slotFaults.NOT_SET_UP({ host: host.name, root: layout.root })
+    throw await refusal(answer)
   }
   let lost = false
   const beat = setInterval(() => held.send('beat'), HEARTBEAT)
@@ -108,14 +137,13 @@ export async function takeLock(
 }
 
 /** The first line other than `waiting`. Not a `for await` loop: leaving it would close the iterator, and with it the process that holds the lock. */
-async function outcome(held: RemoteProcess, onWait: LockWait['onWait']): Promise<string | undefined> {
+async function outcome(held: RemoteProcess, onWait: (owner: string) => void): Promise<string | undefined> {
   const lines = held.lines[Symbol.asyncIterator]()
   for (;;) {
     const { done, value } = await lines.next()
     if (done) return undefined
     if (!value.startsWith('waiting ')) return value
-    const owner = parseOwner(value.slice('waiting '.length))
-    if (owner) onWait?.(owner)
+    onWait(value.slice('waiting '.length))
   }
 }
 
