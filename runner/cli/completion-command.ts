@@ -56,14 +56,14 @@ export async function printCandidates(
   try {
     const before = words.slice(0, -1)
     const named = tokens(before, globalFlags).find(token => token.kind === 'positional')?.value
-    const alone = named !== undefined && Object.hasOwn(own, named)
-    const commands = alone ? NO_COMMANDS : await withTimeout(TIMEOUT, load(chosenIn(before)))
-    // `init` is for a folder without a Taskfile.
-    const without = alone ? named : EXPLAIN
-    const more = [
-      [COMPLETION, completion] as const,
-      ...(own[without] ? [[without, await own[without]()] as const] : []),
-    ]
+    const commands =
+      named !== undefined && Object.hasOwn(own, named)
+        ? NO_COMMANDS
+        : await withTimeout(TIMEOUT, load(chosenIn(before)))
+    // `init` is for a folder without a Taskfile; `explain` is offered where a command is typed, and loaded only there.
+    const without = named ?? EXPLAIN
+    const task = Object.hasOwn(own, without) ? await own[without]?.() : undefined
+    const more = [[COMPLETION, completion] as const, ...(task ? [[without, task] as const] : [])]
     if (commands) out(candidateLines(candidates(words, new Map([...commands, ...more]))))
   } catch {
     // Running the command reports the error.
