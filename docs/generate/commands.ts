@@ -10,7 +10,7 @@ import type { AnyTask, Arg } from '../../runner/task.ts'
 import { markdown } from './markdown.ts'
 
 /** Contacts nothing: the tasks are made as in a Taskfile. */
-const { tasks } = project({
+export const { tasks } = project({
   app: 'life',
   host: ssh('deploy@web-1'),
   build: docker(),

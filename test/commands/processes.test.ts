@@ -5,20 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
+import { SERVER } from '../support/machines.ts'
 
-const SERVER = `#!/usr/bin/perl
-use strict; use warnings; use IO::Socket::IP;
-open my $file, '<', 'VERSION' or die; chomp(my $version = <$file>);
-my $socket = IO::Socket::IP->new(LocalAddr => "127.0.0.1:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
-while (1) {
-  my $client = $socket->accept or next;
-  my $head = '';
-  while ($head !~ /\\r\\n\\r\\n/) { sysread($client, $head, 4096, length $head) or last }
-  my $body = qq({"version":"$version"});
-  print $client "HTTP/1.1 200 X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
-  close $client;
-}
-`
 /** A process that ends at once if the release has a file of its name. */
 const WORKER = `#!/bin/bash
 if [ -e "broken-$1" ]; then echo "the $1 is broken"; exit 1; fi

@@ -6,7 +6,8 @@ import { expect } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Running, runTask } from '../../dev/site.ts'
 
-const SERVER = `#!/usr/bin/perl
+/** An application in Perl, on LISTEN_ADDRESS or loopback, which tells the version in its file VERSION. */
+export const SERVER = `#!/usr/bin/perl
 use strict; use warnings; use IO::Socket::IP;
 open my $file, '<', 'VERSION' or die; chomp(my $version = <$file>);
 my $address = $ENV{LISTEN_ADDRESS} // '127.0.0.1';

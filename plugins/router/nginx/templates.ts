@@ -64,7 +64,7 @@ export const poolName = (app: string): string => `switchyard_${app}_`
 type Backend = Readonly<Record<'backend' | 'machine' | 'retries', string>>
 
 /** How the site finds a slot, before its port: on one host at its address, on several as a group of servers. */
-export function backendOf(app: string, [slot]: readonly Pick<Slot, 'address' | 'pool'>[]): Backend {
+function backendOf(app: string, [slot]: readonly Pick<Slot, 'address' | 'pool'>[]): Backend {
   if (slot?.pool)
     return {
       backend: poolName(app),

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { tasks } from '../../../docs/generate/commands.ts'
 import { HOME } from '../../../docs/generate/program.ts'
-import { beam, docker, nginx, project, ssh } from '../../../index.ts'
 import { kebab } from '../../../runner/cli/commands-of.ts'
 
 const PAGE = 'docs/compared.md'
@@ -19,15 +19,6 @@ const rows = table
       .slice(1, -1)
       .map(cell => cell.trim()),
   )
-
-const { tasks } = project({
-  app: 'life',
-  host: ssh('deploy@web-1'),
-  build: docker(),
-  runtime: beam(),
-  router: nginx({ site: 'life.example' }),
-  slots: { blue: { port: 4000 }, green: { port: 5000 } },
-})
 
 /** The steps of a deploy are commands too, of the row of `deploy`. */
 const STEPS = ['build', 'preflight', 'upload', 'detect-live', 'stop-idle', 'start-idle', 'check-idle']
