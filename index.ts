@@ -109,7 +109,7 @@ export {
 } from './slots/environment/source.ts'
 export type { HealthCheck } from './slots/model.ts'
 export type { Notification, Notifier, NotifierOptions } from './slots/notify/notifier.ts'
-export type { ProbeSetting } from './slots/promote/probe.ts'
+export type { ProbeSetting } from './slots/promote/probe-setting.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export { type Refusal, sudoRefusal } from './slots/sudo/refusal.ts'
 export type { SwarmContext } from './swarm/context.ts'

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig, type UserConfig } from 'tsdown'
+import { chunkOf, lazyCommands } from './dev/build/chunks.ts'
 
 const entry = { index: 'index.ts', cli: 'cli.ts' }
 const next = 'dist.next'
@@ -40,10 +41,8 @@ export default defineConfig([
     entry,
     // A program in another language has to be beside the module that reads it, as in the source.
     copy: '{host,slots,plugins,swarm}/**/*.{sh,lua}',
-    // One chunk for all code that the entries and the lazily loaded parts share: each further file delays the start.
-    outputOptions: {
-      codeSplitting: { groups: [{ name: 'runner', test: /\/(?:runner\/.+|faults)\.ts$/, minShareCount: 2 }] },
-    },
+    plugins: [lazyCommands],
+    outputOptions: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] } },
     outDir: next,
     onSuccess: replaceDist,
   },

@@ -17,7 +17,7 @@ import {
 } from '../runner/taskfile/shape.ts'
 import type { BuildSource, Plugin } from '../slots/contracts.ts'
 import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
-import { type ProbeSetting, probeRules } from '../slots/promote/probe.ts'
+import { type ProbeSetting, probeRules } from '../slots/promote/probe-setting.ts'
 
 export interface SwarmDefinition<S extends Readonly<Record<string, SwarmSlotSpec>>> {
   /** The name of the application, used for its services, networks and records. */

@@ -11,7 +11,7 @@ import {
 } from '../slots/config/config.ts'
 import type { Plugin } from '../slots/contracts.ts'
 import type { ReadSource } from '../slots/environment/source.ts'
-import { healthOf } from '../slots/health/health.ts'
+import { healthOf } from '../slots/health/setting.ts'
 import type { CreatedPlugins, Project } from './session.ts'
 
 export async function projectConfig<S extends string>(

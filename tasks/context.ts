@@ -8,7 +8,7 @@ import type { Deps } from '../slots/deps.ts'
 import type { Environment } from '../slots/environment/environment.ts'
 import type { RunFacts, Told } from '../slots/facts.ts'
 import type { LockWait } from '../slots/lock/lock.ts'
-import type { Probing } from '../slots/promote/probe.ts'
+import type { Probing } from '../slots/promote/probe-setting.ts'
 import type { Readings } from '../slots/state/readings.ts'
 
 export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log'> {

@@ -16,10 +16,10 @@ import {
 import type { Accessories } from '../slots/bootstrap/accessories.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
-import { healthRules } from '../slots/health/health.ts'
+import { healthRules } from '../slots/health/setting.ts'
 import type { HealthCheck } from '../slots/model.ts'
 import type { Notifier } from '../slots/notify/notifier.ts'
-import { type ProbeSetting, probeRules } from '../slots/promote/probe.ts'
+import { type ProbeSetting, probeRules } from '../slots/promote/probe-setting.ts'
 import { type SlotSpec, slotRules } from '../slots/slot.ts'
 
 /** The one machine of a project, or several. */

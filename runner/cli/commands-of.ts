@@ -49,13 +49,9 @@ export function commandsOf(exported: object, source: string): Commands {
 
 /** The exports in source order: a module object lists them alphabetically. */
 function inOrder(exported: object, source: string): [string, unknown][] {
-  const place = (name: string) => {
-    const found = source.search(new RegExp(`^export\\b[^=]*?(?<![\\w$])${name.replaceAll('$', '\\$')}(?![\\w$])`, 'm'))
-    if (found < 0) return Number.POSITIVE_INFINITY
-    return source.indexOf(name, found)
-  }
-  return Object.entries(exported)
-    .map(([name, value]) => ({ name, value, place: place(name) }))
-    .sort((a, b) => (a.place === b.place ? 0 : a.place - b.place))
-    .map(({ name, value }) => [name, value])
+  const places = new Map<string, number>()
+  for (const statement of source.matchAll(/^export\b[^=]*/gm))
+    for (const [word] of statement[0].matchAll(/[\w$]+/g)) if (!places.has(word)) places.set(word, places.size)
+  const place = (name: string) => places.get(name) ?? Number.POSITIVE_INFINITY
+  return Object.entries(exported).sort(([a], [b]) => (place(a) === place(b) ? 0 : place(a) - place(b)))
 }

@@ -5,7 +5,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, Plugin } from 'esbuild'
 import { runnerFaults } from '../faults.ts'
-import { manifest } from '../package.ts'
+import { isSource, manifest } from '../package.ts'
 import { codeFrame } from './code-frame.ts'
 
 export interface Compiled {
@@ -58,7 +58,7 @@ export async function compile(file: string, index: URL): Promise<Compiled> {
   } catch (error) {
     const [first] = (error as Partial<BuildFailure>).errors ?? []
     if (!first) throw error
-    throw await broken(first, file, error)
+    throw await broken(naming(first, relative(dirname(file), fileURLToPath(index))), file, error)
   }
 }
 
@@ -69,6 +69,12 @@ function inlineMap(text: string, folder: string): string {
   return `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(absolute)).toString('base64')}\n`
 }
 
+/** A message about our own index says the name of this package, as the Taskfile does. */
+const naming = (message: Message, index: string): Message => ({
+  ...message,
+  text: message.text.replace(JSON.stringify(index), JSON.stringify(manifest().name)),
+})
+
 async function broken({ text, location }: Message, taskfile: string, cause: unknown) {
   const file = location ? resolve(dirname(taskfile), location.file) : taskfile
   const shown = relative(process.cwd(), file)
@@ -78,10 +84,20 @@ async function broken({ text, location }: Message, taskfile: string, cause: unkn
   return runnerFaults.TASKFILE_BROKEN({ place, reason: text, frame }, cause)
 }
 
+/**
+ * An import of this package. Its built index only names the files that its exports are in: it becomes part of the compiled module, so that a Taskfile loads
+ * the plugins that it uses and no others. Ours, so that nothing is loaded twice.
+ */
 const ownIndex = (index: URL): Plugin => ({
   name: 'own-index',
   setup(build) {
-    build.onResolve({ filter: new RegExp(`^${manifest().name}$`) }, () => ({ path: index.href, external: true }))
+    const path = fileURLToPath(index)
+    build.onResolve({ filter: new RegExp(`^${manifest().name}$`) }, () =>
+      isSource ? { path: index.href, external: true } : { path, sideEffects: false },
+    )
+    build.onResolve({ filter: /^\.\// }, ({ path: chunk, importer }) =>
+      importer === path ? { path: new URL(chunk, index).href, external: true, sideEffects: false } : undefined,
+    )
   },
 })
 

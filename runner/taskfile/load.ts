@@ -52,7 +52,7 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   const folders = cacheFolders(dirname(file), env)
   const key = sha256(JSON.stringify([file, index.href, version(), process.version])).slice(0, 16)
   const entry = findEntry(folders, key) ?? (await compiled(file, folders, key))
-  const files = entry.inputs.filter(path => !path.endsWith('/package.json'))
+  const files = entry.inputs.filter(path => !path.endsWith('/package.json') && path !== fileURLToPath(index))
   // Stack traces show places in the Taskfile, not in the compiled module.
   process.setSourceMapsEnabled(true)
   const exported = await watchLoading(import(pathToFileURL(entry.module).href), file).catch((error: unknown) => {

@@ -7,7 +7,7 @@ import { merged, type ReadSource } from '../environment/source.ts'
 import { headersShown } from '../health/headers.ts'
 import type { Layout } from '../layout.ts'
 import type { Health } from '../model.ts'
-import type { Probing } from '../promote/probe.ts'
+import type { Probing } from '../promote/probe-setting.ts'
 
 /** A variable that a slot's application gets. The value is missing if it may be secret. */
 export interface Variable {

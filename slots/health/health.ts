@@ -11,51 +11,13 @@ import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { commandFailed, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
-import {
-  anyText,
-  atLeast,
-  count,
-  either,
-  fields,
-  oneOf,
-  optional,
-  path,
-  record,
-  text,
-} from '../../runner/taskfile/shape.ts'
 import { slotAt } from '../address.ts'
-import type { Release, Router, Runtime, Slot } from '../contracts.ts'
+import type { Release, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { portTaken } from '../lifecycle/connections.ts'
 import { onPort, parseSockets, whose } from '../lifecycle/sockets.ts'
-import type { Health, HealthCheck, HealthResult } from '../model.ts'
-import { headerInput, headersOf } from './headers.ts'
-
-export const healthRules = fields<HealthCheck>({
-  path: optional(path),
-  host: optional(text),
-  headers: optional(record(anyText)),
-  version: optional(either(text, oneOf(false), 'the name of a field such as "version", or false')),
-  passes: optional(count(1)),
-  every: optional(atLeast(0, 'milliseconds')),
-  patience: optional(atLeast(1, 'milliseconds')),
-  within: optional(atLeast(1, 'milliseconds')),
-  soak: optional(atLeast(0, 'milliseconds')),
-})
-
-/** Applies the defaults. `site`: the router's site, so that health requests look like those of the router. */
-export const healthOf = ({ host, headers, ...check }: HealthCheck = {}, site?: Router['site']): Health => ({
-  path: '/health',
-  host: host ?? site?.host ?? '',
-  headers: headersOf({ ...(site?.https && { 'X-Forwarded-Proto': 'https' }) }, headers),
-  version: 'version',
-  passes: 3,
-  every: 50,
-  patience: 2_000,
-  within: 60_000,
-  soak: 0,
-  ...check,
-})
+import type { Health, HealthResult } from '../model.ts'
+import { headerInput } from './headers.ts'
 
 /**
  * Requests the health path until the check has passed, timed out, or the process is gone. `pid`: the slot's process, or a script that prints its pid, or

@@ -21,7 +21,8 @@ import { type FilesOptions, files } from '../../../plugins/runtime/files/files.t
 import { parseProcess } from '../../../plugins/runtime/files/scripts.ts'
 import { isFault } from '../../../runner/fault.ts'
 import type { PluginContext, Release } from '../../../slots/contracts.ts'
-import { assertHealthy, healthOf } from '../../../slots/health/health.ts'
+import { assertHealthy } from '../../../slots/health/health.ts'
+import { healthOf } from '../../../slots/health/setting.ts'
 import { layout } from '../../../slots/layout.ts'
 import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 

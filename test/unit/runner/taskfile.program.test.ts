@@ -147,11 +147,18 @@ describe('a broken Taskfile', () => {
   })
 
   it('is reported with the line of an import that a package does not export', async () => {
-    const stderr = await failing({
+    const ours = await failing({
       'Taskfile.ts': `${hello}\n\nimport { nothing } from 'switchyard-deploy'\nnothing()\n`,
     })
-    expect(stderr).toMatch(/Taskfile\.ts:7:10 {2}SyntaxError: .*'nothing'/)
-    expect(stderr).toContain("> 7 | import { nothing } from 'switchyard-deploy'\n        |          ^\n")
+    expect(ours).toContain('Taskfile.ts:7:10  No matching export in "switchyard-deploy" for import "nothing"')
+    expect(ours).toContain("> 7 | import { nothing } from 'switchyard-deploy'\n        |          ^^^^^^^\n")
+    const other = await failing({
+      'Taskfile.ts': `${hello}\n\nimport { nothing } from 'other'\nnothing()\n`,
+      'node_modules/other/package.json': '{ "name": "other", "type": "module", "exports": "./index.js" }',
+      'node_modules/other/index.js': 'export const something = 1\n',
+    })
+    expect(other).toMatch(/Taskfile\.ts:7:10 {2}SyntaxError: .*'nothing'/)
+    expect(other).toContain("> 7 | import { nothing } from 'other'\n        |          ^\n")
   })
 
   it('is reported when tasks need each other through circular imports', async () => {

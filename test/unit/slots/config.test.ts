@@ -3,8 +3,8 @@ import { beam, caddy, command, docker, git, haproxy, nginx, service, tarball } f
 import type { ProjectConfig } from '../../../slots/config/config.ts'
 import { healthShown, settingsShown, variablesOfFile, variablesOfSlot } from '../../../slots/config/config.ts'
 import { configTable } from '../../../slots/config/table.ts'
-import { healthOf } from '../../../slots/health/health.ts'
-import { probingOf } from '../../../slots/promote/probe.ts'
+import { healthOf } from '../../../slots/health/setting.ts'
+import { probingOf } from '../../../slots/promote/probe-setting.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
 describe('the variables that `config` shows', () => {

@@ -9,7 +9,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { slotFaults } from '../../../slots/faults.ts'
 import { excerpt } from '../../../slots/health/format.ts'
 import { headersOf, secretsIn } from '../../../slots/health/headers.ts'
-import { healthLoop, healthOf, healthRequest, parseHealth } from '../../../slots/health/health.ts'
+import { healthLoop, healthRequest, parseHealth } from '../../../slots/health/health.ts'
+import { healthOf } from '../../../slots/health/setting.ts'
 import type { HealthCheck, HealthResult } from '../../../slots/model.ts'
 
 const exec = promisify(execFile)

@@ -3,7 +3,8 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseProbes, probeLoop, probingOf, unpack } from '../../../slots/promote/probe.ts'
+import { parseProbes, probeLoop, unpack } from '../../../slots/promote/probe.ts'
+import { probingOf } from '../../../slots/promote/probe-setting.ts'
 
 const parseOptions = {
   to: 'green',

@@ -1,0 +1,69 @@
+/** Which files of the built package a command loads. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { projectWith, runTask } from '../runner/program.ts'
+
+// Starts whole programs, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const taskfile = `
+import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
+const { tasks } = project({
+  app: 'shop',
+  host: ssh('web-1', { configFile: '/dev/null' }),
+  build: tarball({ path: 'shop.tar.gz', version: env.VERSION ?? '1.0.0' }),
+  runtime: service({ start: './shop' }),
+  router: nginx({ site: 'shop.example' }),
+  slots: { blue: { port: 4000 }, green: { port: 5000 } },
+})
+export const { config, deploy, promote, status } = tasks
+`
+/** Records each file that Node loads by import. */
+const recorder = `
+import { register } from 'node:module'
+register('data:text/javascript,' + encodeURIComponent(\`
+  import { appendFileSync } from 'node:fs'
+  export async function load(url, context, next) {
+    appendFileSync(process.env.RECORD, url + '\\\\n')
+    return next(url, context)
+  }\`))
+`
+const bin = fileURLToPath(new URL('../../../bin/task.mjs', import.meta.url))
+const program = { bin, [Symbol.asyncDispose]: async () => undefined }
+
+let project: Awaited<ReturnType<typeof projectWith>>
+beforeAll(async () => {
+  project = await projectWith({ 'Taskfile.ts': taskfile, 'recorder.mjs': recorder })
+  await runTask(program, project, [])
+})
+afterAll(() => project[Symbol.asyncDispose]())
+
+let runs = 0
+/** The names without their hashes, such as `core`. */
+async function loaded(...args: string[]): Promise<string[]> {
+  const record = join(project.folder, `record-${++runs}`)
+  const node = ['--import', join(project.folder, 'recorder.mjs')]
+  const { code, stderr } = await runTask(program, project, args, { env: { RECORD: record }, node })
+  expect([code, stderr]).toEqual([0, ''])
+  const files = (await readFile(record, 'utf8')).split('\n')
+  return files.flatMap(file => /\/dist\/(\w+)(?:-[\w-]{8})?\.js$/.exec(file)?.[1] ?? []).toSorted()
+}
+
+const STARTED = ['cli', 'core', 'nginx', 'runner', 'service']
+
+it.each([[[]], [['deploy', '--help']]])(
+  '%j loads the plugins of the Taskfile alone, and nothing that runs a command',
+  async args => {
+    expect(await loaded(...args)).toEqual(STARTED)
+  },
+)
+
+it('a command that runs loads what it needs for that, but no other plugin', async () => {
+  const files = await loaded('config')
+  expect(files).toEqual(expect.arrayContaining([...STARTED, 'work']))
+  expect(files).not.toEqual(
+    expect.arrayContaining([expect.stringMatching(/haproxy|caddy|beam|container|swarm|secrets|notify/)]),
+  )
+})
