@@ -149,6 +149,9 @@ until ss -Hltn 'sport = :${port}' | grep -qF '${address}:${port} '; do systemctl
 const GONE = 'systemctl stop stranger; systemctl reset-failed stranger 2>/dev/null || :'
 const NO_KILL = /^(?!.*\b[Ee]nd (?:that|the|it)\b).*give the slot a port of its own/
 
+const greenListens = () =>
+  expect.poll(async () => (await site.host.exec("ss -Hltn 'sport = :5000'")).stdout, { timeout: 20_000 }).not.toBe('')
+
 describe("F62 a slot's port", () => {
   afterEach(async () => void (await site.host.exec(GONE)))
 
@@ -175,7 +178,7 @@ describe("F62 a slot's port", () => {
     ['the same address and port, shared', 'vagrant', '127.0.0.1', 'shared_port'],
   ])('F62 is not promoted while another process listens on %s', async (_, user, address, mode) => {
     await behave(site, 'green', mode)
-    await expect.poll(async () => (await site.host.exec("ss -Hltn 'sport = :5000'")).stdout).not.toBe('')
+    await greenListens()
     await root(stranger(user, address, mode))
     const cause = new RegExp(`port 5000 of green is held by .*of stranger\\.service, run by ${user} on`)
     await underFault(site, () => runs(SHORT, 'promote', 'green', '--force'), {
@@ -215,6 +218,7 @@ describe("F62 a slot's port", () => {
 describe('F63 the list of processes', () => {
   it('F63 is read completely although it changes meanwhile', async () => {
     await behave(site, 'green', 'orphaned_workers')
+    await greenListens()
     await root("systemd-run --quiet --unit=churn bash -c 'for i in 1 2 3; do while :; do /bin/true; done & done; wait'")
     try {
       const script = `${whose.text}
