@@ -17,15 +17,22 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           exclude: ['test/unit/**/*.program.test.ts'],
-          // Some tests start a hundred shells, and the machine may be busy.
+          // Some tests start a hundred shells or several whole programs, and the machine may be busy.
           testTimeout: 240_000,
+          hookTimeout: 240_000,
           env,
         },
       },
       // Tests of whole processes, which take longer than all other unit tests together.
       {
         resolve: { alias },
-        test: { name: 'programs', include: ['test/unit/**/*.program.test.ts'], testTimeout: 60_000, env },
+        test: {
+          name: 'programs',
+          include: ['test/unit/**/*.program.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          env,
+        },
       },
       {
         resolve: { alias },

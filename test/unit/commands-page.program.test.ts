@@ -1,12 +1,9 @@
 /** The output on docs/commands.md: that of commands without a host is compared here, and each other block names the test that compares it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { HOME } from '../../docs/generate/program.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './runner/program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const HERE = 'test/unit/commands-page.program.test.ts'
 const page = readFileSync(join(HOME, 'docs/commands.md'), 'utf8')

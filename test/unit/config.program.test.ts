@@ -1,10 +1,7 @@
 /** `task config` as a whole program: it contacts no host, and prints no secret. */
 import { createServer } from 'node:net'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { buildProgram, type Program, projectWith, runTask } from './runner/program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
 import { beam, docker, nginx, project, ssh } from 'switchyard-deploy'

@@ -1,10 +1,7 @@
 /** Destinations with whole programs: which one a command is run for, what it may change, and what names it. */
 import { createServer } from 'node:net'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { buildProgram, type Program, projectWith, runTask, startInTerminal } from './runner/program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = (more = '', production = '') => `
 import { beam, docker, nginx, project, ssh } from 'switchyard-deploy'

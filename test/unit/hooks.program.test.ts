@@ -4,11 +4,8 @@ import { chmod, stat } from 'node:fs/promises'
 import { createServer as createHttp } from 'node:http'
 import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './runner/program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const TASKFILE = `
 import { beam, command, env, nginx, project, slack, ssh } from 'switchyard-deploy'

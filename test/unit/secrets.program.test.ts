@@ -1,11 +1,8 @@
 /** Sources of variables with whole programs: when they are asked, and that no secret is shown. */
 import { createHash } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './runner/program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const TASKFILE = `
 import { createHash } from 'node:crypto'

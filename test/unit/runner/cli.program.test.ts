@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram, type Ended, type Program, projectWith, runTask, start } from './program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
 import { arg, definer, Fault } from 'switchyard-deploy'

@@ -1,12 +1,9 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { report } from '../../../runner/engine/error-report.ts'
 import { localShell } from '../../../runner/engine/local-shell.ts'
 import { catalogue, fault } from '../../../runner/fault.ts'
 import { redactor } from '../../../runner/secrets/redact.ts'
 import { codeFrame } from '../../../runner/taskfile/code-frame.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const source = { folder: import.meta.dirname, files: [import.meta.filename] }
 const never = new AbortController().signal

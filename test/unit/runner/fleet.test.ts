@@ -6,9 +6,6 @@ import { catalogue, fault } from '../../../runner/fault.ts'
 import { type AnyTask, definer, type Fleet, type OpenScope, type Scope } from '../../../runner/task.ts'
 import { runOf } from '../../support/run.ts'
 
-// A step that waits for one that has ended would hang.
-vi.setConfig({ testTimeout: 20_000 })
-
 const faults = catalogue({
   REFUSED: fault<{ why: string }>({ exitCode: 3, message: d => `Refused: ${d.why}.`, hint: () => 'Do not.' }),
 })

@@ -2,11 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram, type Program, projectWith, runTask, startInTerminal } from './program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const SECRETS = ['hunter2::100%25', '-----BEGIN KEY-----\nMIIE%vAIB\r\nab\n-----END KEY-----\n', '1', '']
 /** Includes each line of the second secret except `ab`: a mask of two letters would garble the log and protect nothing. */

@@ -10,9 +10,6 @@ import { MASK, redactor } from '../../../runner/secrets/redact.ts'
 import { type AnyTask, definer, type OpenScope, type RunSetting, type Scope } from '../../../runner/task.ts'
 import { runOf } from '../../support/run.ts'
 
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
 const { task, flow } = definer()
 const faults = catalogue({ REFUSED: fault<object>({ exitCode: 3, message: () => 'Refused.', hint: () => 'Do not.' }) })
 

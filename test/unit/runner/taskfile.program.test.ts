@@ -1,14 +1,11 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cacheFolders, findEntry, store } from '../../../runner/taskfile/cache.ts'
 import { compile } from '../../../runner/taskfile/compile.ts'
 import { findTaskfile, loadTaskfile } from '../../../runner/taskfile/load.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const hello = `
 import { definer } from 'switchyard-deploy'

@@ -1,9 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram, type Program, projectWith, startInTerminal } from './program.ts'
-
-// Starts whole programs, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const taskfile = `
 import { definer } from 'switchyard-deploy'
