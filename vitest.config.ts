@@ -18,8 +18,8 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           exclude: ['test/unit/**/*.program.test.ts'],
           // Some tests start a hundred shells or several whole programs, and the machine may be busy.
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           env,
         },
       },

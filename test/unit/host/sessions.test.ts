@@ -260,7 +260,7 @@ describe('F66 a server that allows few sessions', () => {
       code: 'NO_SESSION',
       message: expect.stringContaining('a second factor is wanted'),
     })
-  }, 15_000)
+  })
 
   test('loses only the sessions of a further connection when that is lost', async () => {
     const { made, sessions } = servers(1)

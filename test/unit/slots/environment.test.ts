@@ -129,7 +129,7 @@ describe('parseEnvironment', () => {
       { numRuns: 20_000 },
     )
     expect(accepted).toBeGreaterThan(100)
-  }, 60_000)
+  })
 })
 
 describe('readEnvironment', () => {
@@ -183,33 +183,29 @@ describe('environmentFile', () => {
     expect(fault.hint).not.toContain('sesame')
   })
 
-  it.each(['dash', 'bash'])(
-    'is read unchanged by %s',
-    shell => {
-      const file = join(folder, `env-${shell}`)
-      const character = fc.oneof(
-        fc.constantFrom(...'$#&\'"\\`\n\t\r !%~;*[]{}()<>|=\x01\x7f\x1b'),
-        fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
-      )
-      const value = fc
-        .array(character, { maxLength: 20 })
-        .map(all => all.join('').replace(/[\0\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, ''))
-      fc.assert(
-        fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), values => {
-          const wanted = Object.fromEntries(values.map((text, i) => [`V${i}`, text]))
-          writeFileSync(file, environmentFile(wanted))
-          const out = execFileSync(shell, ['-c', 'set -eu; set -a; . "$1"; exec env -0', 'sh', file], {
-            env: { PATH: process.env.PATH },
-          })
-          const seen = out
-            .toString('utf8')
-            .split('\0')
-            .filter(each => /^V\d+=/.test(each))
-          expect(new Set(seen)).toEqual(new Set(Object.entries(wanted).map(([name, text]) => `${name}=${text}`)))
-        }),
-        { numRuns: 12 },
-      )
-    },
-    60_000,
-  )
+  it.each(['dash', 'bash'])('is read unchanged by %s', shell => {
+    const file = join(folder, `env-${shell}`)
+    const character = fc.oneof(
+      fc.constantFrom(...'$#&\'"\\`\n\t\r !%~;*[]{}()<>|=\x01\x7f\x1b'),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+    )
+    const value = fc
+      .array(character, { maxLength: 20 })
+      .map(all => all.join('').replace(/[\0\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, ''))
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), values => {
+        const wanted = Object.fromEntries(values.map((text, i) => [`V${i}`, text]))
+        writeFileSync(file, environmentFile(wanted))
+        const out = execFileSync(shell, ['-c', 'set -eu; set -a; . "$1"; exec env -0', 'sh', file], {
+          env: { PATH: process.env.PATH },
+        })
+        const seen = out
+          .toString('utf8')
+          .split('\0')
+          .filter(each => /^V\d+=/.test(each))
+        expect(new Set(seen)).toEqual(new Set(Object.entries(wanted).map(([name, text]) => `${name}=${text}`)))
+      }),
+      { numRuns: 12 },
+    )
+  })
 })
