@@ -1,21 +1,24 @@
 /**
  * Rejects writes from a run that has lost its lock. While a run holds the lock, each of its writes first checks, on the host and in the same script,
- * that the lock file still names this deploy: scripts, files, and the commands of a Taskfile. So a client that was frozen or cut off cannot write
- * after another run has taken over.
+ * that the lock file still names this deploy, and that the lock was not released: scripts, files, and the commands of a Taskfile. So a client that was frozen
+ * or cut off cannot write any more, and least of all after another run has taken over.
  */
 import { EXIT } from '../../host/exit-codes.ts'
 import type { Guard } from '../../host/host.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
-import { type Lock, parseOwner } from './lock.ts'
+import { type Lock, parseOwner, TTL } from './lock.ts'
 
 const REFUSED = EXIT.fence.refused
 const MARK = 'switchyard: the lock is not ours, it names '
 
-/** Exits with `REFUSED` unless the lock file names this deploy. */
-export const fence = (layout: Layout, deploy: string): Script =>
-  sh.read`grep -qF ${`"deploy":"${deploy}"`} ${layout.lock} || { printf '%s%s\\n' ${MARK} "$(cat ${layout.lock})" >&2; exit ${REFUSED}; }`
+/**
+ * Exits with `REFUSED` unless the lock file names this deploy. Unless the run undoes its changes, also if the lock was released: a host that was frozen gets the
+ * scripts that were on their way when it goes on, such as that of a switch which the other hosts have taken back meanwhile.
+ */
+export const fence = (layout: Layout, deploy: string, undoing = false): Script =>
+  sh.read`{ grep -qF ${`"deploy":"${deploy}"`} ${layout.lock}${undoing ? sh.read`` : sh.read` && ! grep -qxF released ${layout.lock}`}; } || { printf '%s%s\\n' ${MARK} "$(cat ${layout.lock})" >&2; exit ${REFUSED}; }`
 
 interface Fenced {
   /** The name of the host, for messages. */
@@ -34,11 +37,12 @@ export const fenceOf = ({ host, layout, deploy, lock, undoing }: Fenced): Guard 
     const held = lock()
     if (!held) return undefined
     if (!undoing()) held.check()
-    return fence(layout, deploy)
+    return fence(layout, deploy, undoing())
   },
   refusal(code, stderr) {
     const at = code === REFUSED ? stderr.lastIndexOf(MARK) : -1
     if (at < 0) return undefined
-    return slotFaults.OVERTAKEN({ host, owner: parseOwner(stderr.slice(at + MARK.length).split('\n')[0]) })
+    const owner = parseOwner(stderr.slice(at + MARK.length).split('\n')[0])
+    return owner?.deploy === deploy ? slotFaults.LOCK_LOST({ host, ttl: TTL }) : slotFaults.OVERTAKEN({ host, owner })
   },
 })

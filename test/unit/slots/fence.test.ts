@@ -27,20 +27,20 @@ const fault = (code: string, message?: RegExp) =>
   expect.objectContaining(message ? { code, message: expect.stringMatching(message) } : { code })
 
 describe('a fence', () => {
-  const passes = async () => {
-    const { text } = sh.lines(fence(at, 'mine'), sh.write`echo passed`)
+  const passes = async (undoing: boolean) => {
+    const { text } = sh.lines(fence(at, 'mine', undoing), sh.write`echo passed`)
     const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${text}`]).catch(error => error)
     return stdout === 'passed\n'
   }
   it.each([
-    ['names this deploy', '{"by":"me","deploy":"mine"}\n', true],
-    ['named this deploy when it was released', '{"by":"me","deploy":"mine"}\nreleased\n', true],
-    ['names another deploy', '{"by":"ann","deploy":"hers"}\n', false],
-    ['named another deploy when it was released', '{"by":"ann","deploy":"hers"}\nreleased\n', false],
-    ['is empty', '', false],
-  ])('lets a script run only if the lock names this deploy: it %s', async (_, text, open) => {
+    ['names this deploy', '{"by":"me","deploy":"mine"}\n', true, true],
+    ['named this deploy when it was released', '{"by":"me","deploy":"mine"}\nreleased\n', false, true],
+    ['names another deploy', '{"by":"ann","deploy":"hers"}\n', false, false],
+    ['named another deploy when it was released', '{"by":"ann","deploy":"hers"}\nreleased\n', false, false],
+    ['is empty', '', false, false],
+  ])('lets a script run, and an undo, only if the lock names this deploy: it %s', async (_, text, open, openToUndo) => {
     await writeFile(at.lock, text)
-    expect(await passes()).toBe(open)
+    expect([await passes(false), await passes(true)]).toEqual([open, openToUndo])
   })
 })
 
@@ -112,6 +112,13 @@ describe('a host with a fence', () => {
     await expect(late.put(source, join(at.root, 'target'), { onProgress })).rejects.toThrowError(overtaken)
     expect(overtakenOnce).toBe(true)
     expect(await inside()).toEqual(['lock', 'source'])
+  })
+
+  it('rejects a write that reaches the host after it has released the lock, which the run does not know yet', async () => {
+    await writeFile(at.lock, '{"deploy":"mine"}\nreleased\n')
+    await using late = await guarded(held)
+    await expect(late.capture(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(fault('LOCK_LOST'))
+    expect(await inside()).toEqual(['lock'])
   })
 
   it('rejects a write after the lock was lost, but allows an undo while nobody else has it', async () => {
