@@ -6,9 +6,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
-import { pipeline } from 'node:stream'
-import { promisify } from 'node:util'
-import { createGzip, gzip } from 'node:zlib'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { capture } from '../../host/query.ts'
@@ -20,9 +17,9 @@ import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import { assertSetUp } from '../setup/owner.ts'
-import { filesAsTar, isGzip } from './archive.ts'
+import { isGzip } from './archive.ts'
 import type { Contents } from './contents.ts'
-import { digestOf, type FileItem, HINT, type Manifest, manifestText, Refusal, sizeOf } from './manifest.ts'
+import { type FileItem, type Manifest, Refusal, sizeOf } from './manifest.ts'
 import { preparationKey } from './prepare.ts'
 import { progress, withProgress } from './progress.ts'
 import { ANSWER, type DiffSource, GO, RECEIVE_ENDED, receive, workFolder } from './receive.ts'
@@ -104,12 +101,11 @@ function sendMissing(job: UploadJob, source: DiffSource): Attempt {
     try {
       manifest = await contents.manifest()
       if (answer.received() !== undefined) return
-      const packed = await promisify(gzip)(manifestText(manifest, HINT), { level: 9 })
-      yield Buffer.concat([Buffer.from(`${packed.length} ${digestOf(manifest)}\n`), packed])
+      yield await contents.packedManifest()
       const log = await mayWrite.promise
       yield Buffer.from(`${GO}\n`)
       const missing = missingIn(manifest, await answer.line)
-      if (missing !== undefined) yield* content(artifact.path, manifest, missing, log)
+      if (missing !== undefined) yield* content(artifact.path, contents, manifest, missing, log)
     } catch (error) {
       inputError = error
       throw error
@@ -150,6 +146,7 @@ export function missingIn(manifest: Manifest, answer: string | undefined): reado
 /** The artifact itself if most of it is missing, since it is packed already; else a `.tar.gz` of the missing files. */
 async function* content(
   path: string,
+  contents: Contents,
   manifest: Manifest,
   missing: readonly FileItem[],
   log: Log,
@@ -159,9 +156,15 @@ async function* content(
     const { size } = await stat(path)
     return yield* withProgress(createReadStream(path, { highWaterMark: CHUNK }), size, log)
   }
-  const files = filesAsTar(path, new Map(missing.map(item => [item.position, item.path])))
-  // Errors surface on the consumer's stream.
-  yield* pipeline(withProgress(files, bytes, log), createGzip({ level: 9 }), () => undefined)
+  const report = progress(log)
+  let reported = 0
+  for await (const { chunk, done } of contents.pack(missing)) {
+    yield chunk
+    // The tar's headers and padding exceed the files.
+    const now = Math.min(done, bytes)
+    if (now > reported) report(now, bytes)
+    reported = now
+  }
 }
 
 const CHUNK = 256 * 1024
