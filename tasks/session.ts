@@ -113,7 +113,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const ofStep = (host: Host) => (task.dryRun ? dryHost(host, task.log) : loggingCopies(host, task.log))
     const balancerHost = balancing && ofStep(balancing.host)
     const host = joined(ofStep(member.host), balancerHost)
-    const leads = member === members[0]
+    // Only behind a balancer one host is enough to prove a switch.
+    const leads = !balancing || member === members[0]
     const slots = slotsOn(member)
     const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
     const runtime = project.runtime.create(plugin)

@@ -30,7 +30,10 @@ it('deploy builds once, and starts the same release in the same slot of each hos
   expect(output).toMatch(/ok: Wait until the idle slot is healthy/)
   expect(await builds()).toBe(1)
   expect(output.match(/Next: npx task promote blue/g)).toHaveLength(1)
-  await shop.done('promote', 'blue')
+  // Each host has proven its own router.
+  expect(await shop.done('promote', 'blue')).toMatch(
+    /ok: Move the traffic and prove it {2}blue is live: 5 answers, version 1\.0\.0 \(/,
+  )
   expect(await shop.serving()).toEqual(all('blue'))
   expect(await shop.versions()).toEqual(all('1.0.0'))
 })
