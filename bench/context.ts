@@ -1,16 +1,13 @@
 /** What all rows share: a host on which both slots run, the program under test, and releases that were never uploaded before. */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestHost } from '../dev/host.ts'
 import { lifeTarball } from '../dev/life.ts'
+import { type Link, openLink } from '../dev/links.ts'
 import { type Site, startSite } from '../dev/site.ts'
 import { variant } from './artifacts.ts'
-import { type Link, openLink } from './links.ts'
-import { type Ran, timed } from './process.ts'
+import { type Ran, timed, timedUsage } from './process.ts'
 
 export const TASK = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
-const PEAK = new URL('peak.mjs', import.meta.url).href
 
 export interface Artifact {
   readonly path: string
@@ -67,10 +64,7 @@ export async function openBench(setting: BenchOptions): Promise<BenchContext> {
     folder,
     task: (args, at = {}) => timed(process.execPath, [TASK, ...args], { cwd: folder, env: environment(at) }),
     async taskPeak(args, at = {}) {
-      const file = join(folder, 'peak')
-      const env = { ...environment(at), PEAK_FILE: file }
-      await timed(process.execPath, ['--import', PEAK, TASK, ...args], { cwd: folder, env })
-      return Number(await readFile(file, 'utf8')) * 1024
+      return (await timedUsage([TASK, ...args], { cwd: folder, env: environment(at) })).peak
     },
     ssh: args => timed('ssh', args),
     async fresh() {

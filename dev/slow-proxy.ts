@@ -21,6 +21,8 @@ export interface SlowProxy extends AsyncDisposable {
    * Exact with a long delay, also on a busy machine; with a short one, packets that cross by chance count too.
    */
   readonly turns: () => number
+  /** Ends all connections at once. What was on its way is lost, as if the cable was pulled. */
+  cut(): void
 }
 
 /** Counts round trips in one direction: a packet gets its number when it leaves, and reports it when it arrives. */
@@ -75,13 +77,17 @@ export async function startSlowProxy(
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  const cut = () => {
+    for (const socket of open) socket.destroy()
+  }
   return {
     port: (server.address() as AddressInfo).port,
     bytes,
     turns: () => arrived.near,
+    cut,
     async [Symbol.asyncDispose]() {
       server.close()
-      for (const socket of open) socket.destroy()
+      cut()
       await once(server, 'close')
     },
   }

@@ -1,8 +1,8 @@
 /** Bytes on the wire in both directions, counted by a proxy, for a real version bump: a new build of the sample application. */
 import { lifeTarball } from '../../dev/life.ts'
+import type { Link } from '../../dev/links.ts'
 import type { Artifact, BenchContext } from '../context.ts'
 import type { Measured, Row } from '../figures.ts'
-import type { Link } from '../links.ts'
 import { NOT_INSTALLED, type Rivals } from '../rivals.ts'
 
 export async function bytes(bench: BenchContext, rivals: Rivals): Promise<Row[]> {

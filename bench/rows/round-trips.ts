@@ -4,9 +4,10 @@
  * includes round trips that nothing waits for, such as opening a shell in advance. The proxy cannot delay the first packets of TCP, so each connection costs
  * one more round trip, with every tool.
  */
+
+import type { Link } from '../../dev/links.ts'
 import type { BenchContext } from '../context.ts'
 import { type Measured, type Row, slope } from '../figures.ts'
-import type { Link } from '../links.ts'
 import { NOT_INSTALLED, type Rivals } from '../rivals.ts'
 
 /** Round trip time in milliseconds. High enough that packets which do not wait for each other do not coincide by chance. */

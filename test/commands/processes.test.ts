@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
-import { SERVER } from '../support/machines.ts'
+import { SERVER } from '../../dev/small-server.ts'
 
 /** A process that ends at once if the release has a file of its name. */
 const WORKER = `#!/bin/bash

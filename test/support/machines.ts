@@ -4,23 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
+import { openLink } from '../../dev/links.ts'
 import { type Running, runTask } from '../../dev/site.ts'
-
-/** An application in Perl, on LISTEN_ADDRESS or loopback, which tells the version in its file VERSION. */
-export const SERVER = `#!/usr/bin/perl
-use strict; use warnings; use IO::Socket::IP;
-open my $file, '<', 'VERSION' or die; chomp(my $version = <$file>);
-my $address = $ENV{LISTEN_ADDRESS} // '127.0.0.1';
-my $socket = IO::Socket::IP->new(LocalAddr => "$address:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
-while (1) {
-  my $client = $socket->accept or next;
-  my $head = '';
-  while ($head !~ /\\r\\n\\r\\n/) { sysread($client, $head, 4096, length $head) or last }
-  my $body = qq({"version":"$version"});
-  print $client "HTTP/1.1 200 X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
-  close $client;
-}
-`
+import { SERVER } from '../../dev/small-server.ts'
 
 export interface Machines extends AsyncDisposable {
   /** In the order of the names. */
@@ -32,8 +18,17 @@ export interface Machines extends AsyncDisposable {
   start(args: readonly string[], more?: NodeJS.ProcessEnv): Running
   /** Runs `task`, expects this exit code, and resolves to its output. */
   ends(code: number, args: readonly string[], more?: NodeJS.ProcessEnv): Promise<string>
+  /** Opens a slow line to each host. `delays`: milliseconds each way, in the order of the hosts. */
+  lines(delays: readonly number[]): Promise<Lines>
   /** Runs a line of bash as root, expects it to succeed, and resolves to its output. */
   run(host: TestHost, command: string): Promise<string>
+}
+
+export interface Lines extends AsyncDisposable {
+  /** For `start` and `ends`: the Taskfile reaches the hosts over these lines. */
+  readonly env: NodeJS.ProcessEnv
+  /** Ends all connections at once, with what is on its way. */
+  cut(): void
 }
 
 /**
@@ -52,8 +47,11 @@ export async function startMachines(
     mkdir(join(folder, 'app/bin'), { recursive: true }),
   ])
   const config = join(folder, 'ssh_config')
-  for (const [i, host] of hosts.entries())
-    await appendFile(config, (await readFile(host.sshConfigFile, 'utf8')).replace('Host life-test', `Host ${names[i]}`))
+  await joinConfigs(
+    config,
+    hosts.map(({ sshConfigFile }) => sshConfigFile),
+    names,
+  )
   await writeFile(join(folder, 'app/bin/server'), SERVER)
   await chmod(join(folder, 'app/bin/server'), 0o755)
   await writeFile(join(folder, 'Taskfile.ts'), taskfile)
@@ -71,6 +69,24 @@ export async function startMachines(
       expect(ended.code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(code)
       return stdout + stderr
     },
+    async lines(delays) {
+      const links = await Promise.all(hosts.map((host, i) => openLink(host, folder, 2 * (delays[i] ?? 0))))
+      const slow = join(folder, `ssh_config.${links[0]?.proxy.port}.all`)
+      await joinConfigs(
+        slow,
+        links.map(({ sshConfigFile }) => sshConfigFile),
+        names,
+      )
+      return {
+        env: { SSH_CONFIG: slow },
+        cut() {
+          for (const { proxy } of links) proxy.cut()
+        },
+        async [Symbol.asyncDispose]() {
+          await Promise.all(links.map(link => link[Symbol.asyncDispose]()))
+        },
+      }
+    },
     async run(host, command) {
       const { code, stdout, stderr } = await host.exec(command)
       expect(code, `${command}:\n${stdout}${stderr}`).toBe(0)
@@ -81,4 +97,10 @@ export async function startMachines(
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** One ssh configuration out of one for each host, in which each has its own name. */
+async function joinConfigs(path: string, files: readonly string[], names: readonly string[]): Promise<void> {
+  for (const [i, file] of files.entries())
+    await appendFile(path, (await readFile(file, 'utf8')).replace('Host life-test', `Host ${names[i]}`))
 }

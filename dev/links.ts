@@ -1,8 +1,8 @@
 /** Network links with a given latency to one host: each is a proxy, and an ssh configuration that connects through it. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestHost } from '../dev/host.ts'
-import { type SlowProxy, startSlowProxy } from '../dev/slow-proxy.ts'
+import type { TestHost } from './host.ts'
+import { type SlowProxy, startSlowProxy } from './slow-proxy.ts'
 
 export interface Link extends AsyncDisposable {
   /** Round trip time in milliseconds. */
