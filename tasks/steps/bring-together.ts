@@ -10,7 +10,7 @@ export const bringTogether = <S extends string, T extends AnyTask>({ task, slot 
   task('Compare what the hosts serve', {
     needs: [repaired],
     args: { force: slot.optional() },
-    async run({ force, confirm, dryRun, note, log, ...context }) {
+    async run({ force, confirm, dryRun, note, show, ...context }) {
       const { fleet, slots } = context
       const state = resolveLive(await context.readings(), slots)
       const promoted = recordIn(state, state.live)?.promoted
@@ -21,12 +21,13 @@ export const bringTogether = <S extends string, T extends AnyTask>({ task, slot 
         return { trafficSwitch: undefined }
       }
       const split = splitFault(all)
-      log(split.message)
+      show(split.message)
       const last = slots.get(serving.toSorted((a, b) => b.at.localeCompare(a.at))[0]?.slot as S | undefined)
       const asked = async () => last && (await confirm(`${split.message} Send all of them to ${last.name}?`))
       const agreed = force ?? (dryRun || (await onFirst(fleet, asked)) ? last : undefined)
       if (!agreed) throw slotFaults.REPAIR_NOT_CONFIRMED({ live: last?.name, named: undefined })
-      note(`${agreed.name}, ${serving.filter(({ slot: at }) => at !== agreed.name).length} hosts to move`)
+      const moving = all.flatMap(({ host, value }) => (value.slot === agreed.name ? [] : host))
+      note(moving.length === 0 ? `all serve ${agreed.name}` : `${agreed.name}, to which ${moving.join(', ')} will move`)
       return { trafficSwitch: dryRun ? undefined : await planSwitch(context, state, agreed) }
     },
   })
