@@ -73,7 +73,8 @@ export const settled = <T>(result: T): Query<T> => capture(sh.read`:`, () => res
  * for each other before and after that.
  */
 export function following(router: Router): Router {
-  const { curl: _, ...rest } = router
+  // A canary is begun and ended by the first host.
+  const { curl: _, canary: _canary, beginCanary: _begin, endCanary: _end, served: _served, ...rest } = router
   return {
     ...rest,
     check: () => settled([]),

@@ -16,17 +16,6 @@ export interface PlaceOptions {
    */
   readonly on?: Transport
   /**
-   * With `on`: the private IP address of the application's host, to which the router sends the requests. The slots listen on it instead of loopback: the
-   * application finds it in `LISTEN_ADDRESS`. `doctor` tells the firewall lines that keep others out.
-   *
-   * @example '10.0.0.5'
-   */
-  readonly upstream?: string
-}
-
-/** For a router that can distribute the requests over several hosts. */
-export interface PoolOptions extends Pick<PlaceOptions, 'on'> {
-  /**
    * With `on`: the private IP address of the application's host, to which the router sends the requests; with several `hosts`, one for each, in their order.
    * The slots listen on it instead of loopback: the application finds it in `LISTEN_ADDRESS`. `doctor` tells the firewall lines that keep others out.
    *
@@ -42,11 +31,6 @@ const isAddress = (value: unknown): boolean => typeof value === 'string' && isIP
 
 export const placeRules: Fields<PlaceOptions> = {
   on: optional(thing<Transport>('a machine, such as `ssh("deploy@lb-1")`', isTransport)),
-  upstream: optional(thing<string>(UPSTREAM, isAddress)),
-}
-
-export const poolRules: Fields<PoolOptions> = {
-  ...placeRules,
   upstream: optional(
     thing<string | readonly string[]>(
       `${UPSTREAM}, or a list with that of each host`,
@@ -60,7 +44,7 @@ export const poolRules: Fields<PoolOptions> = {
  *
  * @throws OPTION_MISSING, UPSTREAM_WITHOUT_ON
  */
-export function placeOf(factory: string, { on: host, upstream }: PoolOptions): { readonly on?: RouterPlace } {
+export function placeOf(factory: string, { on: host, upstream }: PlaceOptions): { readonly on?: RouterPlace } {
   if (!host && upstream !== undefined) throw routerFaults.UPSTREAM_WITHOUT_ON({ factory })
   if (!host) return {}
   const [first, ...others] = listOf(upstream)
@@ -69,7 +53,7 @@ export function placeOf(factory: string, { on: host, upstream }: PoolOptions): {
 }
 
 /** For `Plugin.settings`. */
-export const placeSettings = ({ on, upstream }: PoolOptions): Readonly<Record<string, string>> =>
+export const placeSettings = ({ on, upstream }: PlaceOptions): Readonly<Record<string, string>> =>
   on && upstream !== undefined ? { on: on.name, upstream: listOf(upstream).join(', ') } : {}
 
 const listOf = (upstream: string | readonly string[] = []): readonly string[] =>

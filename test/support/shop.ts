@@ -7,7 +7,7 @@ import { type Machines, startMachines } from './machines.ts'
 /** DROP names a step of a switch after which a host that has the file /tmp/drop ends its connections: `check`, `promote` or `verify`. */
 const TASKFILE = `
 import { appendFileSync, readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
+import { caddy, env, haproxy, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 const version = () => {
   appendFileSync(new URL('builds', import.meta.url), 'built\\n')
   return readFileSync(new URL('app/VERSION', import.meta.url), 'utf8').trim()
@@ -27,12 +27,16 @@ const dropping = plugin => ({
     }
   },
 })
+const ROUTERS = { nginx, haproxy, caddy: options => caddy({ ...options, url: 'http://shop.example' }) }
 const { tasks } = project({
   app: 'shop',
   hosts: (env.HOSTS ?? '').split(',').map(name => ssh(name, { configFile: env.SSH_CONFIG })),
   build: tarball({ path: 'app', version }),
   runtime: service({ start: 'bin/server', migrate: 'true', stopLimit: 3 }),
-  router: dropping(nginx({ site: 'shop.example', ...(env.UPSTREAMS && { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAMS.split(',') }) })),
+  router: dropping(ROUTERS[env.ROUTER ?? 'nginx']({
+    site: 'shop.example',
+    ...(env.UPSTREAMS && { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAMS.split(','), canary: true }),
+  })),
   slots: { blue: { port: 4000 }, green: { port: 4001 } },
   health: { within: 8_000 },
 })
@@ -57,14 +61,35 @@ export async function startShop(names: readonly string[]): Promise<Shop> {
   return shopOn(machines, machines.hosts)
 }
 
+export interface Pool extends Shop {
+  readonly balancer: TestHost
+  /** The addresses that answer requests, in the order of the hosts. */
+  answering(): Promise<readonly string[]>
+}
+
 /** The same application behind a balancer, which is the last host; its router is the only one. */
-export async function startPool(names: readonly string[]): Promise<Shop & { readonly balancer: TestHost }> {
+export async function startPool(
+  names: readonly string[],
+  router: 'nginx' | 'haproxy' | 'caddy' = 'nginx',
+): Promise<Pool> {
   const machines = await startMachines([...names, 'lb-1'], TASKFILE, async hosts => ({
     HOSTS: names.join(','),
+    ROUTER: router,
     UPSTREAMS: (await Promise.all(hosts.slice(0, -1).map(host => host.address()))).join(','),
   }))
   const balancer = machines.hosts.at(-1) ?? expect.fail('there is no balancer')
-  return { ...shopOn(machines, [balancer]), balancer }
+  return {
+    ...shopOn(machines, [balancer]),
+    balancer,
+    async answering() {
+      const addresses = await Promise.all(machines.hosts.slice(0, -1).map(host => host.address()))
+      const heads = await machines.run(
+        balancer,
+        `for i in $(seq 40); do curl -s -o /dev/null -D - -H 'Host: shop.example' http://127.0.0.1/health; done`,
+      )
+      return addresses.filter(address => heads.toLowerCase().includes(`x-answered-by: ${address}\r`))
+    },
+  }
 }
 
 /** @param routers the hosts that answer for the site */

@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import { slotAt } from '../../../slots/address.ts'
 import { NUMBER_COOKIE } from '../../../slots/canary/share.ts'
 import type { Slot } from '../../../slots/contracts.ts'
+import type { Proxying } from './proxy.ts'
 
 type Slots = readonly Pick<Slot, 'name' | 'port' | 'address'>[]
 
@@ -10,15 +11,10 @@ type Slots = readonly Pick<Slot, 'name' | 'port' | 'address'>[]
 export const canaryMarker = '/{vars.switchyard_route}/canary/on'
 
 /**
- * Behind the answer which slot is live, in front of the proxy to it: nothing without the option. `proxy` sends the request to a placeholder. Placeholders of
- * `map` are evaluated when they are used, and another match of files would change them, so what is known of the route is kept in variables.
+ * Behind the answer which slot is live, in front of the proxy to it: nothing without the option. Placeholders of `map`
+ * are evaluated when they are used, and another match of files would change them, so what is known of the route is kept in variables.
  */
-export function canaryRoutes(
-  router: string,
-  slots: Slots,
-  proxy: (upstream: string) => string,
-  wanted = false,
-): string {
+export function canaryRoutes(router: string, slots: Slots, proxy: Proxying, wanted = false): string {
   if (!wanted) return ''
   const look = (indent: string, ...names: readonly string[]) =>
     `${indent}root ${router}\n${indent}try_files ${names.map(name => `/${posix.join('{vars.switchyard_route}/canary', name)}`).join(' ')}\n`
@@ -58,9 +54,9 @@ ${look('\t\t\t\t\t', 'share/{switchyard_one}', 'share/{switchyard_two}', 'share/
 			}
 			route @switchyard_share {
 				header X-Deployment-Slot {switchyard_other}
-${indented(proxy('{switchyard_other_upstream}'), 2)}			}
+${indented(proxy('{switchyard_other}', '{switchyard_other_upstream}'), 2)}			}
 			header X-Deployment-Slot {vars.switchyard_live}
-${indented(proxy('{switchyard_own_upstream}'), 1)}		}
+${indented(proxy('{vars.switchyard_live}', '{switchyard_own_upstream}'), 1)}		}
 `
 }
 

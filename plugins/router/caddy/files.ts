@@ -8,14 +8,15 @@ import { linkPath } from '../live-link.ts'
 import type { Preview } from '../preview.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
 import { canaryRoutes } from './canary.ts'
-import { clientOf, clientRoutes, forwardLines } from './clients.ts'
+import { clientOf, clientRoutes } from './clients.ts'
 import { caddyFaults } from './faults.ts'
 import { maintenanceRoutes } from './maintenance.ts'
 import { exceptPreview, previewErrors, previewRoutes } from './preview.ts'
+import { proxyTo } from './proxy.ts'
 
 export interface Application {
   readonly app: string
-  readonly slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[]
+  readonly slots: readonly Pick<Slot, 'name' | 'port' | 'address' | 'pool'>[]
   /** The deploying user's folder, which contains the live link. */
   readonly router: string
   readonly site: string
@@ -100,6 +101,7 @@ const line = (text: string) => `"${text}\n"`
 function routes({ slots, router, bind, clients = {}, preview, canary }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
+  const proxy = proxyTo(slots, clients)
   const rows = slots.map(slot => `\t\t~^/?live/(${slot.name})\\.(.+)$ \${1} \${2} ${slotAt(slot)}\n`)
   return `route {
 	# WebSockets are passed on. Any other upgrade could bypass this server and is removed.
@@ -117,24 +119,15 @@ ${clientRoutes(clients)}${maintenanceRoutes(plain('folder', router), bind, clien
 	# Slot and generation come from one file name, so they always belong together.
 	map @switchyard_live {http.matchers.file.relative} {switchyard_slot} {switchyard_generation} {switchyard_upstream} {
 ${rows.join('')}	}
-${previewRoutes(preview, slots, upstream => proxy(upstream, clients))}	@switchyard_slot vars {switchyard_slot} ${names.join(' ')}
+${previewRoutes(preview, slots, proxy)}	@switchyard_slot vars {switchyard_slot} ${names.join(' ')}
 	route @switchyard_slot {
 		@switchyard_id path /deployment_id
 		header @switchyard_id X-Deployment-Generation {switchyard_generation}
 		header @switchyard_id Cache-Control no-store
 		respond @switchyard_id ${line('{switchyard_slot}')}
-${canaryRoutes(router, slots, upstream => proxy(upstream, clients), canary)}${proxy('{switchyard_upstream}', clients)}	}
+${canaryRoutes(router, slots, proxy, canary)}${proxy('{switchyard_slot}', '{switchyard_upstream}')}	}
 	header Cache-Control no-store
 	respond ${line(NO_SLOT_LIVE)} 503
 }
 `
 }
-
-const proxy = (upstream: string, clients: ClientOptions) => `		reverse_proxy ${upstream} {
-${forwardLines(clients)}			# One request per connection to a slot: the application may close an idle connection just as a request is sent on it.
-			transport http {
-				keepalive off
-				compression off
-			}
-		}
-`

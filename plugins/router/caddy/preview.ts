@@ -2,6 +2,7 @@
 import { slotAt } from '../../../slots/address.ts'
 import type { Slot } from '../../../slots/contracts.ts'
 import { idleSlot, type Preview } from '../preview.ts'
+import type { Proxying } from './proxy.ts'
 
 /** A matcher of the requests that are for the preview; its lines are those of a set. */
 function matching(preview: Preview): string {
@@ -15,11 +16,10 @@ function matching(preview: Preview): string {
 export const exceptPreview = (preview: Preview | undefined): string =>
   preview === undefined ? '' : `\t\tnot ${matching(preview)}\n`
 
-/** `proxy` sends the request to a placeholder. */
 export function previewRoutes(
   preview: Preview | undefined,
   slots: readonly Pick<Slot, 'name' | 'port' | 'address'>[],
-  proxy: (upstream: string) => string,
+  proxy: Proxying,
 ): string {
   if (preview === undefined) return ''
   const row = (input: string, live?: string) => {
@@ -39,7 +39,7 @@ ${slots.map(({ name }) => row(name, name)).join('')}${row('default')}	}
 		not path /deployment_id /.well-known/acme-challenge/*
 	}
 	route @switchyard_preview {
-${guard}${proxy('{switchyard_idle_upstream}')}	}
+${guard}${proxy('{switchyard_idle}', '{switchyard_idle_upstream}')}	}
 `
 }
 

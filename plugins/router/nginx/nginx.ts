@@ -17,7 +17,7 @@ import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-
 import { type Listen, listening, listenLines } from '../listen.ts'
 import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
-import { type PoolOptions, placeOf, placeSettings, poolRules } from '../place.ts'
+import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, previewSetting } from '../preview.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
@@ -33,7 +33,7 @@ import { symlinkStrategy } from './symlink-strategy.ts'
 import { maintenanceMarker, plainWord } from './templates.ts'
 import { HTTPS_PORT, type Tls, tlsListeners, tlsRule } from './tls.ts'
 
-interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PoolOptions {
+interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PlaceOptions {
   /** The host name of the site, as in `server_name`. */
   readonly site: string
   /**
@@ -178,7 +178,7 @@ const OPTIONS = fields<NginxOptions>({
   include: optional(flag),
   assets: optional(assetsRule),
   ...canaryRule,
-  ...poolRules,
+  ...placeRules,
 })
 
 /** Options that would be ignored silently beside a server block of the user's own, or with a reload. */

@@ -25,7 +25,7 @@ export type NginxFile =
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')
 
 /**
- * Replaces placeholders such as `@site@`; `@backend@`, `@machine@` and `@retries@` are how nginx finds the slots, with `app` of the values. A line with `@slot@` or `@port@` is repeated for each
+ * Replaces placeholders such as `@site@`; `@backend@`, `@machine@`, `@patience@` and `@retries@` are how nginx finds the slots, with `app` of the values. A line with `@slot@` or `@port@` is repeated for each
  * slot, and a line with only a placeholder is left out if its value is empty.
  *
  * @throws Error for a placeholder that `values` lacks
@@ -61,7 +61,7 @@ export const indented = (text: string, indent: string): string => text.replace(/
 /** The name of a group of servers, before the port of its slot. */
 export const poolName = (app: string): string => `switchyard_${app}_`
 
-type Backend = Readonly<Record<'backend' | 'machine' | 'retries', string>>
+type Backend = Readonly<Record<'backend' | 'machine' | 'patience' | 'retries', string>>
 
 /** How the site finds a slot, before its port: on one host at its address, on several as a group of servers. */
 function backendOf(app: string, [slot]: readonly Pick<Slot, 'address' | 'pool'>[]): Backend {
@@ -69,12 +69,14 @@ function backendOf(app: string, [slot]: readonly Pick<Slot, 'address' | 'pool'>[
     return {
       backend: poolName(app),
       machine: `${slot.pool.length} machines`,
+      // Another host can take over, so a host that does not answer at all is given up soon.
+      patience: '2s',
       // A request that may have been handled, such as a POST that was sent, is not repeated.
       retries: 'error timeout',
     }
   const address = hostPart(slot?.address)
   const machine = slot?.address === undefined ? 'this machine' : `the one machine ${address}`
-  return { backend: `${address}:`, machine, retries: 'off' }
+  return { backend: `${address}:`, machine, patience: '5s', retries: 'off' }
 }
 
 /** A text that is in a site's file if it knows of a maintenance. */

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { nginx, ssh } from '../../../index.ts'
 import { Fault } from '../../../runner/fault.ts'
 import type { Fleet, Gathered } from '../../../runner/task.ts'
 import { assertSameRelease, liveEverywhere, onFirst, type Serving } from '../../../slots/fleet/agreement.ts'
 import { assertWhole, fleetStatus, fleetTable, type HostStatus, withoutStatus } from '../../../slots/fleet/status.ts'
+import { following } from '../../../slots/place.ts'
 import { slotsAt, slotsOf } from '../../../slots/slot.ts'
 import type { LiveState } from '../../../slots/state/readings.ts'
 import type { Status } from '../../../slots/status/status.ts'
-import { faultOf } from '../../support/plugin-kit.ts'
+import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
 const release = (name: string) => ({
   name,
@@ -149,4 +151,25 @@ it('the slots of a host in a pool listen on its own address, and know those of t
   expect(there.get('green')).toMatchObject({ address: '10.0.0.6' })
   expect(there.other(there.get('blue'))).toMatchObject({ name: 'green', address: '10.0.0.6' })
   expect(() => there.get('red')).toThrow('There is no slot red.')
+})
+
+it('on the other hosts of a pool the router reads the route, and neither moves it, proves it nor has a canary', () => {
+  const plugin = nginx({
+    site: 'life.example',
+    canary: true,
+    on: ssh('deploy@lb-1'),
+    upstream: ['10.0.0.5', '10.0.0.6'],
+  })
+  const router = plugin.create(pluginKit())
+  const other = following(router)
+  expect(other.live().script).toEqual(router.live().script)
+  const route = { slot: 'blue', generation: 'g1' }
+  for (const query of [
+    other.promote({ name: 'blue', port: 4000, env: {} }, 'g1'),
+    other.restore(route),
+    other.verify(route, { answers: 5, within: 1 }),
+  ])
+    expect(query.script.writes).toBe(false)
+  for (const method of ['curl', 'canary', 'beginCanary', 'endCanary', 'served'] as const)
+    expect(other[method]).toBeUndefined()
 })
