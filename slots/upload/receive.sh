@@ -68,7 +68,7 @@ answer_late
 # Unpack what is sent.
 if ! errors=$(tar -xzvf - --no-same-owner --quoting-style=literal 2>&1 > .upload/received); then
   printf '%s\n' "$errors" >&2
-  case "$errors" in *'No space left'*|*'quota exceeded'*) ;; *) exit "$cut_off" ;; esac
+  case "$errors" in *'No space left'*|*'quota exceeded'*|*'Wrote only '*) ;; *) exit "$cut_off" ;; esac
   keep=
   df -P -B1 -- "$releases" | awk 'NR == 2 { print "free " $4 }'
   exit "$disk_full"

@@ -204,7 +204,8 @@ function firstLine(pattern: RegExp) {
   return { line, onLine, received: () => match, end: () => resolve(undefined) }
 }
 
-const NO_ROOM = /No space left on device|Disk quota exceeded/
+/** tar says "Wrote only 4096 of 10240 bytes" if a part of its last block had room. */
+const NO_ROOM = /No space left on device|Disk quota exceeded|Wrote only \d+ of/
 
 const refused = (artifact: Artifact, code: number, detail: string): Fault =>
   slotFaults.ARTIFACT_REFUSED({
