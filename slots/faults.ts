@@ -371,6 +371,16 @@ export const slotFaults = catalogue({
     message: d => `Could not verify that the traffic is back on ${d.slot}: ${d.why}.`,
     hint: () => 'Check the site and `npx task status` now.',
   }),
+  HOST_NOT_TAKEN_BACK: fault<{ host: string; slot: string; before: string | undefined; why: string }>({
+    exitCode: 1,
+    message: d => `${d.host} may serve ${d.slot}, unlike the other hosts: its switch could not be taken back. ${d.why}`,
+    hint: d =>
+      d.before === undefined
+        ? `When ${d.host} can be reached again, see \`npx task status\`; \`npx task repair\` brings all hosts together.`
+        : `When ${d.host} can be reached again, run \`npx task repair --force ${d.before}\`: all hosts will serve ${d.before} then.`,
+    about:
+      'A host of several was lost during a switch, so the others went back to the slot that was live before. Whether the lost host had switched by then cannot be known from here. A switch that reaches it later is refused there, because it releases the lock of this run.',
+  }),
   CANNOT: fault<{ verb: string }>({
     exitCode: 2,
     message: d => `The runtime of this project does not support \`${d.verb}\`.`,

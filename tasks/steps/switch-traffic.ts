@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { arg } from '../../runner/cli/args.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { Arg, Task } from '../../runner/task.ts'
+import { slotFaults } from '../../slots/faults.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { settled } from '../../slots/place.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
@@ -124,7 +125,14 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         const why = completed instanceof Fault ? `${stays}. ${completed.message.replace(/\.$/, '')}` : stays
         throw probeFaults.TRAFFIC_STAYS({ slot: trafficSwitch.to.name, why })
       }
-      await reportHooks(context, await revertSwitch(context, trafficSwitch), log)
+      const reverted = await revertSwitch(context, trafficSwitch).catch((error: unknown) => {
+        const { fleet, router } = context
+        if (!(error instanceof Fault) || fleet.hosts.length === 1 || router.machine !== undefined) throw error
+        const { to, from } = trafficSwitch
+        const { message: why } = error
+        throw slotFaults.HOST_NOT_TAKEN_BACK({ host: fleet.host, slot: to.name, before: from?.name, why })
+      })
+      await reportHooks(context, reverted, log)
       note(trafficSwitch.from ? `${trafficSwitch.from.name} is live again, verified` : 'no slot is live, as before')
       const { host, layout, deploy } = context
       const event = {
