@@ -179,9 +179,15 @@ export const runnerFaults = catalogue({
     message: d => `${d.flag} leaves no host to work on.`,
     hint: () => 'Leave at least one host.',
   }),
-  HOSTS_CHOSEN_TWICE: fault<{ host: string; without: string }>({
+  ROLE_UNKNOWN: fault<{ name: string; names: readonly string[]; near: string | undefined }>({
     exitCode: 2,
-    message: d => `\`--host ${d.host}\` and \`--without ${d.without}\` both choose the hosts.`,
+    message: d =>
+      `--role names \`${d.name}\`, which is no role of the Taskfile's hosts: ${d.names.length > 0 ? listed(d.names) : 'they have none'}.`,
+    hint: d => didYouMean(d.near && `\`${d.near}\``, 'Give one of them, or several with commas between them.'),
+  }),
+  HOSTS_CHOSEN_TWICE: fault<{ host: string; flag: string; names: string }>({
+    exitCode: 2,
+    message: d => `\`--host ${d.host}\` and \`${d.flag} ${d.names}\` both choose the hosts.`,
     hint: () => 'Give one of the two.',
   }),
   TASKS_OF_ONE_NAME: fault<{ name: string; exports: readonly string[] }>({

@@ -166,8 +166,10 @@ export interface Scope {
   readonly name: string
   /** Missing if it has no destinations. */
   readonly destination?: ScopeDestination
-  /** The names of its hosts; `--host` and `--without` choose some of several. */
+  /** The names of its hosts; `--host`, `--without` and `--role` choose some of several. */
   readonly hosts?: readonly string[]
+  /** The names of its hosts by role; missing if they have none. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>
   /** The values to hide in all output. Called before anything is printed, even if the scope is never opened. */
   secrets?(folder: string): Promise<Iterable<string>>
   /** Its standard tasks by the names that its messages use; a Taskfile may export them under other names, or not at all. */

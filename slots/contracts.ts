@@ -60,6 +60,8 @@ export interface PluginContext extends TaskContext {
   readonly host: string
   readonly layout: Layout
   readonly slots: readonly Slot[]
+  /** The role of the host, if the hosts of the Taskfile have roles; a host without one runs all processes of a release. */
+  readonly role?: string | undefined
   /** Resolves to a version for an application whose files have none: that of the revision. Only in a build inside `git()`. */
   readonly revisionVersion?: () => Promise<string>
 }
@@ -73,6 +75,8 @@ export interface Plugin<T> {
   readonly routers?: readonly string[]
   /** Set for a runtime that has `prepare`: a deploy then has a step for it. */
   readonly prepares?: boolean
+  /** For a runtime with processes for hosts of other roles than `web`: these roles. */
+  readonly roles?: readonly string[]
   /** Set for a router that has the methods for a canary. */
   readonly canary?: boolean
   /** For a router on a host of its own. */
@@ -134,6 +138,11 @@ export interface Hooks {
 }
 
 export interface Runtime {
+  /**
+   * Set to false on a host whose role has no process that serves requests. A slot there uses no port and has no health path: it is fit if `complete` resolves,
+   * `start` prepares its processes without starting one, and `promoted` starts all of them.
+   */
+  readonly serves?: false
   /** A release is prepared once, before the idle slot is stopped for it. Set exactly if `Plugin.prepares` is. */
   readonly prepare?: Preparation
   /** The environment variables that this runtime sets for a slot: port, node name, temporary folder. Contacts no host. */

@@ -15,7 +15,7 @@ import { healthOf } from '../slots/health/setting.ts'
 import type { CreatedPlugins, Project } from './session.ts'
 
 export async function projectConfig<S extends string>(
-  { app, destination, hosts, layout, slots, build, runtime, router, health, probe }: Project<S>,
+  { app, destination, hosts, roles, layout, slots, build, runtime, router, health, probe }: Project<S>,
   created: CreatedPlugins,
   env: readonly ReadSource[],
 ): Promise<ProjectConfig> {
@@ -27,7 +27,11 @@ export async function projectConfig<S extends string>(
     app,
     ...(destination !== undefined && { destination }),
     hosts: await Promise.all(
-      hosts.map(async host => ({ name: host.name, endpoint: (await host.endpoint?.()) ?? null })),
+      hosts.map(async host => ({
+        name: host.name,
+        endpoint: (await host.endpoint?.()) ?? null,
+        ...(roles.has(host.name) && { role: roles.get(host.name) }),
+      })),
     ),
     ...(router.on && {
       balancer: {

@@ -9,6 +9,7 @@ import {
   oneOf,
   optional,
   type Rule,
+  record,
   text,
   thing,
   type Wrong,
@@ -16,6 +17,7 @@ import {
 import type { Accessories } from '../slots/bootstrap/accessories.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { type EnvironmentSource, isSource } from '../slots/environment/source.ts'
+import { WEB_ROLE } from '../slots/fleet/role-route.ts'
 import { healthRules } from '../slots/health/setting.ts'
 import type { HealthCheck } from '../slots/model.ts'
 import type { Notifier } from '../slots/notify/notifier.ts'
@@ -25,7 +27,13 @@ import { type SlotSpec, slotRules } from '../slots/slot.ts'
 /** The one machine of a project, or several. */
 type Machines =
   | { readonly host: Transport; readonly hosts?: undefined }
-  | { readonly host?: undefined; readonly hosts: readonly Transport[] }
+  | { readonly host?: undefined; readonly hosts: readonly Transport[] | HostRoles }
+
+/** The machines of a project by their role. Those of another role than `web` have no router, and run the processes that name their role. */
+export interface HostRoles {
+  readonly web: readonly Transport[]
+  readonly [role: string]: readonly Transport[]
+}
 
 export type ProjectDefinition<
   S extends Record<string, SlotSpec>,
@@ -45,11 +53,13 @@ interface ProjectOptions<
   /** The machine that it runs on. @example ssh('deploy@web-1') */
   readonly host?: Transport | undefined
   /**
-   * The machines that it runs on, in place of `host`. Each has all of the application, with both slots, and they switch together or not at all.
+   * The machines that it runs on, in place of `host`. Each has all of the application, with both slots, and they switch together or not at all. By role, the
+   * `web` hosts have the router and serve requests; the others run the processes of `service()` that name their role.
    *
    * @example [ssh('deploy@web-1'), ssh('deploy@web-2')]
+   * @example { web: [ssh('deploy@web-1'), ssh('deploy@web-2')], worker: [ssh('deploy@jobs-1')] }
    */
-  readonly hosts?: readonly Transport[] | undefined
+  readonly hosts?: readonly Transport[] | HostRoles | undefined
   /** What makes the release. @example git({ build: docker() }) */
   readonly build: B
   /** What starts, stops and inspects the process of a slot. @example beam() */
@@ -147,10 +157,20 @@ export type AnyDefinition = ProjectOptions<
 
 const machine = thing<Transport>('a machine, such as `ssh("deploy@web-1")` or `local()`', isTransport)
 
+const MACHINES =
+  'a list of machines, or lists of them by role, such as `{ web: [ssh("deploy@web-1")], worker: [ssh("deploy@jobs-1")] }`'
+const listed = list(machine)
+const byRole = record(listed)
+// By the kind of the value, so that a problem within it has its place.
+const machines: Rule<readonly Transport[] | HostRoles> = expecting(MACHINES, {
+  expected: MACHINES,
+  check: value => (Array.isArray(value) ? listed : byRole).check(value),
+})
+
 export const OPTIONS: Fields<AnyDefinition> = {
   app: text,
   host: optional(machine),
-  hosts: optional(list(machine)),
+  hosts: optional(machines),
   build: pluginOf('build', '`docker()`, `command({ run })`, `tarball({ path })` or `git({ ref })`'),
   runtime: pluginOf('runtime', '`beam()`'),
   router: pluginOf('router', '`nginx({ site })`'),
@@ -179,12 +199,25 @@ export const OPTIONS: Fields<AnyDefinition> = {
 const complete = fields<AnyDefinition>(OPTIONS)
 export const RULES: typeof complete = {
   ...complete,
-  check: value => complete.check(value) ?? homeless(value as AnyDefinition) ?? unfit(value as AnyDefinition),
+  check: value =>
+    complete.check(value) ??
+    homeless(value as AnyDefinition) ??
+    unfit(value as AnyDefinition) ??
+    unmanned(value as AnyDefinition),
 }
 
 /** The machines of a project, in the order of the Taskfile. */
 export const hostsOf = ({ host, hosts }: Pick<AnyDefinition, 'host' | 'hosts'>): readonly Transport[] =>
-  hosts ?? (host ? [host] : [])
+  hosts ? (isListed(hosts) ? hosts : Object.values(rolesOf(hosts) ?? {}).flat()) : host ? [host] : []
+
+/** The machines by role, those of `web` first; undefined for a list. */
+export function rolesOf(hosts: AnyDefinition['hosts']): HostRoles | undefined {
+  if (!hosts || isListed(hosts)) return undefined
+  const { web, ...others } = hosts
+  return { web, ...others }
+}
+
+const isListed = (hosts: readonly Transport[] | HostRoles): hosts is readonly Transport[] => Array.isArray(hosts)
 
 const MISSING: Wrong = { path: ['host'], expected: machine.expected }
 
@@ -192,12 +225,38 @@ const MISSING: Wrong = { path: ['host'], expected: machine.expected }
 function homeless({ host, hosts }: AnyDefinition): Wrong | undefined {
   if (host && hosts) return { path: ['hosts'], got: 'given beside `host`', expected: 'the only one of the two' }
   if (!hosts) return host ? undefined : MISSING
-  const names = hosts.map(({ name }) => name)
+  const roles = rolesOf(hosts)
+  const [unnamed] = Object.keys(roles ?? {}).filter(role => !ROLE.test(role))
+  if (unnamed !== undefined) return { path: ['hosts', unnamed], got: 'called that', expected: ROLES }
+  const [empty] = Object.entries(roles ?? {}).find(([, machines]) => !machines?.length) ?? []
+  if (empty !== undefined)
+    return { path: ['hosts', empty], ...(roles?.[empty] && { got: 'an empty list' }), expected: listed.expected }
+  const names = hostsOf({ hosts }).map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined)
     return { path: ['hosts'], got: `a list with ${twice} twice`, expected: 'a list of different machines' }
-  if (hosts.length === 0) return { path: ['hosts'], got: 'an empty list', expected: 'a list with at least one machine' }
+  if (names.length === 0) return { path: ['hosts'], got: 'an empty list', expected: 'a list with at least one machine' }
   return undefined
+}
+
+const ROLE = /^[a-z][a-z0-9_-]*$/
+const ROLES = 'a name of lower-case letters, digits, underscores and hyphens'
+
+/** The problem with roles: each but `web` needs a process, and each process a host. */
+function unmanned({ hosts, runtime }: AnyDefinition): Wrong | undefined {
+  const roles = rolesOf(hosts)
+  if (!roles) return undefined
+  const { roles: manned = [], name } = runtime
+  const idle = Object.keys(roles).find(role => role !== WEB_ROLE && !manned.includes(role))
+  if (idle !== undefined)
+    return {
+      path: ['hosts', idle],
+      got: `a role that no process of \`${name}()\` has`,
+      expected: `the role of a process, as in \`service({ processes: { jobs: { start: 'bin/jobs', role: '${idle}' } } })\``,
+    }
+  const homeless = manned.find(role => !Object.hasOwn(roles, role))
+  if (homeless === undefined) return undefined
+  return { path: ['hosts', homeless], expected: `${listed.expected}, because a process has this role` }
 }
 
 /** The problem with a router that the runtime cannot work with. */

@@ -24,7 +24,7 @@ import { probingOf } from '../slots/promote/probe-setting.ts'
 import { type SlotSpec, slotsOf } from '../slots/slot.ts'
 import { projectConfig } from './config.ts'
 import type { Context, TaskDeps } from './context.ts'
-import { type AnyDefinition, type EnvironmentEntry, hostsOf, type ProjectDefinition } from './definition.ts'
+import { type AnyDefinition, type EnvironmentEntry, hostsOf, type ProjectDefinition, rolesOf } from './definition.ts'
 import { type DestinationOptions, type Destinations, type OptionOf, type Resolved, resolved } from './destinations.ts'
 import { eventOf } from './notification.ts'
 import { openSession, type Project } from './session.ts'
@@ -74,10 +74,12 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const { on } = definition.router
   const hosts = hostsOf(definition)
   if (on && hosts.some(({ name }) => name === on.host.name)) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })
-  if (on && (on.pool?.length ?? 1) !== hosts.length)
+  const roles = rolesOf(definition.hosts)
+  const web = roles?.web ?? hosts
+  if (on && (on.pool?.length ?? 1) !== web.length)
     throw slotFaults.UPSTREAMS_DIFFER({
       router: definition.router.name,
-      hosts: hosts.length,
+      hosts: web.length,
       upstreams: on.pool?.length ?? 1,
     })
   const slots = slotsOf<Name>(definition.slots as Record<Name, SlotSpec>, on?.upstream)
@@ -91,6 +93,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
     app,
     hosts,
     machines: hosts.map(({ name }) => name),
+    roles: new Map(Object.entries(roles ?? {}).flatMap(([role, of]) => of.map(({ name }) => [name, role]))),
     layout: folders,
     slots,
     probe,
@@ -123,7 +126,11 @@ function scopeOf<S extends string>(
   others: readonly (readonly EnvironmentSource[])[],
   tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'remove', AnyTask>>,
 ): Scope {
-  const { app, layout, slots, build, runtime, router } = project
+  const { app, layout, slots, build, runtime, router, roles } = project
+  const byRole = [...new Set(roles.values())].map(role => [
+    role,
+    project.machines.filter(name => roles.get(name) === role),
+  ])
   const hosts = [
     ...project.hosts.map(({ name }) => name),
     ...(router.on ? [router.on.host.name, router.on.upstream, ...(router.on.pool ?? [])] : []),
@@ -135,9 +142,10 @@ function scopeOf<S extends string>(
     return read.flatMap(({ values = {} }) => secretsOf(values, { plain, known: [...known, ...visible] }))
   }
   const readingIn = (folder: string, signal: AbortSignal) => ({ folder, signal, env: process.env })
-  return {
+  const scope: Scope = {
     name: app,
     hosts: project.hosts.map(({ name }) => name),
+    ...(roles.size > 0 && { roles: Object.fromEntries(byRole) }),
     tasks,
     async secrets(folder) {
       const reading = readingIn(folder, new AbortController().signal)
@@ -155,7 +163,7 @@ function scopeOf<S extends string>(
       run.hide([build, runtime, router].flatMap(plugin => plugin.secrets ?? []))
       const { login } = run.tasks.some(task => task === setup || task === remove) ? run.values : {}
       const uploads = run.tasks.includes(upload)
-      const chosen = hostsOfRun(project.hosts.map(({ name }) => name))
+      const chosen = hostsOfRun(scope)
       const ofRun = { ...project, hosts: project.hosts.filter(({ name }) => chosen.includes(name)) }
       return openSession(ofRun, {
         ...run,
@@ -172,6 +180,7 @@ function scopeOf<S extends string>(
       })
     },
   }
+  return scope
 }
 
 const sourcesOf = (env: AnyDefinition['env'] = []): readonly EnvironmentSource[] =>

@@ -10,6 +10,7 @@ import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slo
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
 import type { RunFacts } from '../slots/facts.ts'
 import { slotFaults } from '../slots/faults.ts'
+import { roleRoute, WEB_ROLE } from '../slots/fleet/role-route.ts'
 import { healthOf } from '../slots/health/setting.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
@@ -36,6 +37,8 @@ export interface Project<S extends string> {
   readonly hosts: readonly Transport[]
   /** The names of all hosts, in the order of the Taskfile. */
   readonly machines: readonly string[]
+  /** The role of each host by its name; empty if the hosts have none. */
+  readonly roles: ReadonlyMap<string, string>
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly build: Plugin<BuildSource>
@@ -70,12 +73,17 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const { app, layout, router: routing, destination, notify } = project
   const ofRouter = routerLayout(layout)
   const deploy = { ...newDeploy(whoami(process.env)), ...(destination !== undefined && { destination }) }
+  /** Whether requests go to a host. */
+  const serves = ({ name }: { readonly name: string }) => (project.roles.get(name) ?? WEB_ROLE) === WEB_ROLE
+  const web = project.hosts.filter(serves)
+  const on = web.length > 0 ? routing.on : undefined
   const machines = [
     ...project.hosts.map(host => ({ name: host.name, layout, transport: host })),
-    ...(routing.on ? [{ name: routing.on.host.name, layout: ofRouter, transport: routing.on.host }] : []),
+    ...(on ? [{ name: on.host.name, layout: ofRouter, transport: on.host }] : []),
   ]
-  if (routing.on && run.event && project.hosts.length < project.machines.length)
-    throw slotFaults.POOL_PARTIAL({ hosts: project.hosts.map(({ name }) => name), of: project.machines.length })
+  const pooled = project.machines.filter(name => serves({ name }))
+  if (on && run.event && web.length < pooled.length)
+    throw slotFaults.POOL_PARTIAL({ hosts: web.map(({ name }) => name), of: pooled.length })
   const lock = runLock(machines, deploy, run)
   const all = await Promise.all(machines.map((machine, i) => open(machine, i)))
   const members = all.slice(0, project.hosts.length)
@@ -101,8 +109,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   /** Behind a balancer, the slots of each host listen on its own address. */
   const slotsOn = ({ name }: { readonly name: string }): Slots<S> => {
     const { pool } = routing.on ?? {}
-    const address = pool?.[project.machines.indexOf(name)]
-    return pool && address !== undefined ? slotsAt(project.slots, address, pool) : project.slots
+    const address = pool?.[pooled.indexOf(name)]
+    return pool && address !== undefined && serves({ name }) ? slotsAt(project.slots, address, pool) : project.slots
   }
   /** What is read of each host while its lock is taken. */
   const readingOf = new Map<string, AnyQuery<Readings>>()
@@ -116,7 +124,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     // Only behind a balancer one host is enough to prove a switch.
     const leads = !balancing || member === members[0]
     const slots = slotsOn(member)
-    const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all }
+    const role = project.roles.get(member.name)
+    const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all, role }
     const runtime = project.runtime.create(plugin)
     // Else the release would start unprepared.
     if ((runtime.prepare !== undefined) !== (project.runtime.prepares === true))
@@ -127,14 +136,15 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     if ((created.beginCanary !== undefined) !== (routing.canary === true))
       throw new TypeError(`the plugin ${routing.name} has to set \`canary\` exactly if its router has \`beginCanary\``)
     const there = balancerHost ? onMachine(created, BALANCER) : created
-    const router = balancerHost && !leads ? following(there) : there
+    const ofWeb = balancerHost && !leads ? following(there) : there
+    const router = serves(member) ? ofWeb : roleRoute(layout)
     const balancer: Balancer | undefined =
       leads && balancing && balancerHost
         ? {
             host: balancerHost,
             layout: ofRouter,
             has: 'router',
-            upstream: routing.on?.upstream ?? '',
+            upstream: on?.upstream ?? '',
             provisions: facts => [router.provision(facts)],
             taskfileUser: balancing.taskfileUser,
           }
@@ -148,6 +158,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       destination: project.destination,
       folder: run.folder,
       fleet,
+      role,
       leads,
       host,
       balancer,
@@ -184,7 +195,10 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
         building ??= build(balancer, plugin)
         return building
       },
-      provisions: facts => [runtime.provision(facts), ...(balancing ? [] : [router.provision(facts)])],
+      provisions: facts => [
+        runtime.provision(facts),
+        ...(balancing && serves(member) ? [] : [router.provision(facts)]),
+      ],
     }
   }
 

@@ -17,6 +17,12 @@ export interface OtherProcess {
   readonly name: string
   /** Whether it runs only while its slot is live. */
   readonly live: boolean
+  /**
+   * Whether it may run in both slots during a switch, on a host where all processes run only in the live slot.
+   *
+   * @default false
+   */
+  readonly overlaps?: boolean
   /** The text of its template unit. */
   unitFile(facts: HostFacts): string
 }
@@ -95,6 +101,44 @@ export function othersOf(app: string, layout: Layout, processes: readonly OtherP
         next === undefined ? sh.write`rm -f -- ${liveFile(layout, slot.name)}` : sh.read`:`,
         stopUnits(unitsOf(slot, true), { disable: false }),
       ),
+  }
+}
+
+/**
+ * The scripts of a host whose slots have these processes alone, all of which run only in the live slot. A switch stops those that must not run twice before
+ * it starts the others, and those that may once the new ones run.
+ */
+export function allOf(
+  app: string,
+  layout: Layout,
+  slots: readonly Slot[],
+  processes: readonly OtherProcess[],
+): Others | undefined {
+  const others = othersOf(app, layout, processes)
+  if (!others) return undefined
+  const unitsOf = (slot: Slot, some = processes) =>
+    some.map(({ name }) => ({ name, unit: unitName(app, name, slot.name) }))
+  const overlapping = processes.filter(({ overlaps }) => overlaps)
+  const exclusive = processes.filter(({ overlaps }) => !overlaps)
+  return {
+    complete: slot =>
+      program(new URL('./enabled.sh', import.meta.url), {
+        parameters: {
+          enabled: ENABLED,
+          units: unitsOf(slot).map(({ unit }) => unit),
+          names: unitsOf(slot).map(({ name }) => name),
+          ...EXIT.process,
+        },
+      }),
+    promoted: slot =>
+      sh.lines(
+        others.promoted(slot),
+        ...slots
+          .filter(({ name }) => name !== slot.name)
+          .map(other => stopUnits(unitsOf(other, overlapping), { disable: false })),
+      ),
+    demoted: (slot, next) =>
+      next === undefined ? others.demoted(slot, next) : stopUnits(unitsOf(slot, exclusive), { disable: false }),
   }
 }
 

@@ -7,6 +7,7 @@ import type { HostFacts, Provision, Slot, SlotProcess } from '../../slots/contra
 import type { Layout } from '../../slots/layout.ts'
 import { followCommand, journalFollow, journalPage, pageCommand, parsePage, processOf, textOf } from './journal.ts'
 import {
+  allOf,
   failedOthers,
   type OtherProcess,
   otherStates,
@@ -29,8 +30,8 @@ interface SystemdOptions {
   readonly slots: readonly Slot[]
   /** Prints an explanation and exits with a non-zero code if the unit could not start the release in a slot. */
   startable(slot: Slot): Script
-  /** The text of the template unit. */
-  unitFile(facts: HostFacts): string
+  /** The text of the template unit. Missing on a host whose slots have no process that serves requests. */
+  readonly unitFile?: ((facts: HostFacts) => string) | undefined
   /** Wraps the command that stops a unit and waits, for processes that may ignore a single signal. `pid` prints the process id while the process runs. */
   wrapStop?(pid: Script, stop: Script): Script
   /**
@@ -52,13 +53,18 @@ const WEB = 'web'
 
 export function systemd(options: SystemdOptions): Supervisor {
   const { app, layout, slots, startable, unitFile, wrapStop = (_, stop) => stop, processes = [] } = options
-  const unit = (slot: Slot) => unitName(app, undefined, slot.name)
+  /** The unit that stands for the slot. */
+  const main = unitFile ? undefined : processes[0]?.name
+  const unit = (slot: Slot) => unitName(app, main, slot.name)
   const { mainPid = slot => sh.read`${show(slot, 'MainPID')} --value | sed /^0$/d` } = options
   /** Records when we last started the slot; systemd's own timestamps change with each restart after a crash. */
   const startedFile = (slot: Slot) => posix.join(layout.slot(slot.name).dir, 'started')
-  const templates = [undefined, ...processes.map(({ name }) => name)].map(name => `${UNITS}/${unitName(app, name, '')}`)
+  const texts = [...(unitFile ? [unitFile] : []), ...processes.map(({ unitFile }) => unitFile)]
+  const templates = [...(unitFile ? [undefined] : []), ...processes.map(({ name }) => name)].map(
+    name => `${UNITS}/${unitName(app, name, '')}`,
+  )
   const unitsOf = (slot: Slot) => [
-    { name: WEB, unit: unit(slot) },
+    ...(unitFile ? [{ name: WEB, unit: unit(slot) }] : []),
     ...processes.map(({ name }) => ({ name, unit: unitName(app, name, slot.name) })),
   ]
   const names = (slot: Slot) => unitsOf(slot).map(({ unit }) => unit)
@@ -76,16 +82,14 @@ for unit in ${names(slot)}; do
   case "$(systemctl show --property=ActiveState "$unit" --value)" in inactive|failed) ;; *) exit ${ALREADY} ;; esac
 done
 date +%s%6N > ${startedFile(slot)}
-${asRoot(control('reset-failed', unit(slot)))} 2>/dev/null || true
-${asRoot(control('start', unit(slot)))}
-${asRoot(control('enable', unit(slot)))}
+${unitFile ? startWeb(slot) : sh.read`:`}
 ${startOthers(app, processes, slot)}`,
     stop: slot =>
       stopUnits(unitsOf(slot), {
         disable: true,
         stop: wrapStop(sh.read`"$(show MainPID "$1" | sed s/^0$//)"`, systemctl('stop')),
       }),
-    others: othersOf(app, layout, processes),
+    others: unitFile ? othersOf(app, layout, processes) : allOf(app, layout, slots, processes),
     process: slot => sh.read`
 ${show(slot, 'ActiveState,SubState')}
 pid=$(${mainPid(slot)})
@@ -105,7 +109,7 @@ ${readAsRoot(journal(slot))}`,
     timed: true,
     provision: (facts): Provision => ({
       tools: { systemctl: 'systemd', journalctl: 'systemd', ps: 'procps' },
-      files: [unitFile, ...processes.map(({ unitFile }) => unitFile)].map((text, i) => ({
+      files: texts.map((text, i) => ({
         path: templates[i] ?? '',
         text: text(facts),
         mode: 0o644,
@@ -133,6 +137,13 @@ ${readAsRoot(journal(slot))}`,
       ]),
       apply: [asRoot([SYSTEMCTL, 'daemon-reload'])],
     }),
+  }
+
+  function startWeb(slot: Slot): Script {
+    return sh.write`
+${asRoot(control('reset-failed', unit(slot)))} 2>/dev/null || true
+${asRoot(control('start', unit(slot)))}
+${asRoot(control('enable', unit(slot)))}`
   }
 
   function show(slot: Slot, properties: string): Script {

@@ -2,7 +2,7 @@
 
 import { destinationNames } from '../destination.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
-import { hostNames } from '../hosts.ts'
+import { hostNames, roleNames } from '../hosts.ts'
 import { scopesOf } from '../secrets/collect.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
@@ -39,7 +39,7 @@ export function candidates(words: readonly string[], commands: Commands): Candid
   const plan = command !== undefined && task ? planOf(command, task, commands) : undefined
 
   const scopes = scopesOf(task ? [task] : commands.values())
-  const [destinations, hosts] = [destinationNames(scopes), hostNames(scopes)]
+  const [destinations, hosts, roles] = [destinationNames(scopes), hostNames(scopes), roleNames(scopes)]
   const flags: Readonly<Record<string, Flag>> = {
     ...(plan && flagsOf(plan)),
     ...Object.fromEntries(flagsShown(scopes)),
@@ -48,6 +48,7 @@ export function candidates(words: readonly string[], commands: Commands): Candid
       host: { ...globalFlags.host, choices: hosts },
       without: { ...globalFlags.without, choices: hosts },
     }),
+    ...(roles.length > 0 && { role: { ...globalFlags.role, choices: roles } }),
   }
   const parsed = tokens(before, flags)
   const last = parsed.at(-1)

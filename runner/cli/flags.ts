@@ -4,7 +4,7 @@ import { destinationNames } from '../destination.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
-import { hostNames } from '../hosts.ts'
+import { hostNames, roleNames } from '../hosts.ts'
 import { scopesOf } from '../secrets/collect.ts'
 import type { Arg, Scope } from '../task.ts'
 import { kebab } from './commands-of.ts'
@@ -23,6 +23,7 @@ export const globalFlags = {
   },
   host: { type: 'string', description: 'Only these hosts of the Taskfile, such as web-1,web-2', placeholder: 'names' },
   without: { type: 'string', description: 'All hosts of the Taskfile but these', placeholder: 'names' },
+  role: { type: 'string', description: 'Only the hosts of these roles, such as worker', placeholder: 'names' },
   yes: { type: 'boolean', short: 'y', description: 'Do not ask before a destination such as production is changed' },
   json: { type: 'boolean', description: 'Print one JSON event a line on standard output, and nothing else' },
   verbose: { type: 'boolean', description: 'Show all output of all steps' },
@@ -41,6 +42,7 @@ export interface Globals {
   readonly destination: string | undefined
   readonly host: string | undefined
   readonly without: string | undefined
+  readonly role: string | undefined
   readonly yes: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -77,7 +79,7 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
   const found = tokens(argv, globalFlags)
   const options = found.flatMap(token => (token.kind === 'option' ? [token] : []))
   const has = (name: keyof typeof globalFlags) => options.some(option => option.name === name)
-  const value = (flag: 'taskfile' | 'destination' | 'host' | 'without') => {
+  const value = (flag: 'taskfile' | 'destination' | 'host' | 'without' | 'role') => {
     const found = options.findLast(({ name }) => name === flag)
     if (found && !found.value)
       throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: `--${flag}`, ...globalFlags[flag], got: undefined })
@@ -95,6 +97,7 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
       destination,
       host: value('host'),
       without: value('without'),
+      role: value('role'),
       yes: has('yes'),
       json: has('json'),
       verbose: has('verbose'),
@@ -124,10 +127,11 @@ export function flagsShown(
 const unusedFlags = (scopes: ReadonlySet<Scope>): readonly GlobalFlag[] => [
   ...(destinationNames(scopes).length > 0 ? [] : (['destination', 'yes'] as const)),
   ...(hostNames(scopes).length > 0 ? [] : (['host', 'without'] as const)),
+  ...(roleNames(scopes).length > 0 ? [] : (['role'] as const)),
 ]
 
 /** Flags whose names a task may use for arguments of its own, if they are not used otherwise. */
-const FREE: readonly string[] = ['host', 'without'] satisfies GlobalFlag[]
+const FREE: readonly string[] = ['host', 'without', 'role'] satisfies GlobalFlag[]
 
 type GlobalFlag = keyof typeof globalFlags
 

@@ -244,8 +244,8 @@ async function perform(
   const scopes = scopesOf(plan.steps.map(({ task }) => task))
   const destinations = assertDestination(scopes, plan.command)
   // A task may have arguments of these names.
-  const own = (name: string) => plan.args.has(name)
-  chooseHosts(own('host') ? undefined : globals.host, own('without') ? undefined : globals.without)
+  const flag = (name: 'host' | 'without' | 'role') => (plan.args.has(name) ? undefined : globals[name])
+  chooseHosts({ host: flag('host'), role: flag('role'), without: flag('without') })
   assertHosts(scopes)
   const last = plan.steps.at(-1)
   if (globals.json && last?.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })

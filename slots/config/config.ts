@@ -34,7 +34,12 @@ export interface ProjectConfig {
   /** Missing for a Taskfile without destinations. */
   readonly destination?: string
   /** `endpoint` is `null` if there is nothing to connect to. */
-  readonly hosts: readonly { readonly name: string; readonly endpoint: Endpoint | null }[]
+  readonly hosts: readonly {
+    readonly name: string
+    readonly endpoint: Endpoint | null
+    /** Missing if the hosts have none. */
+    readonly role?: string | undefined
+  }[]
   /** Missing if the router is on the application's host. */
   readonly balancer?: { readonly name: string; readonly endpoint: Endpoint | null; readonly upstream: string }
   readonly folders: Readonly<Record<'root' | 'releases' | 'slots' | 'router' | 'shared', string>>

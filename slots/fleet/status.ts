@@ -55,17 +55,26 @@ export function assertWhole(all: readonly Gathered<HostStatus>[]): void {
   if (!alike(serving.map(({ value }) => value))) throw splitFault(serving)
 }
 
-const HEAD = ['host', 'slot', 'live', 'release', 'state', 'uptime', 'health', 'connections']
+const HEAD = ['slot', 'live', 'release', 'state', 'uptime', 'health', 'connections']
 
 export function fleetTable(all: readonly Gathered<HostStatus>[], columns?: number): string {
-  const rows = all.flatMap(({ host, value: { status } }) =>
-    status ? status.slots.map(slot => [host, ...slotCells(slot)]) : [[host, '-', '', '-', 'unknown', '-', '-', '-']],
-  )
+  const roles = all.some(({ value }) => value.status?.role !== undefined)
+  const rows = all.flatMap(({ host, value: { status } }) => {
+    const whose = [host, ...(roles ? [status?.role ?? '-'] : [])]
+    return status
+      ? status.slots.map(slot => [...whose, ...slotCells(slot)])
+      : [[...whose, '-', '', '-', 'unknown', '-', '-', '-']]
+  })
   const remarks = all.flatMap(({ host, value: { status, problem } }) => {
     const lines = status ? statusRemarks(status) : [problem.message]
     return lines.flatMap(line => wrapped(`${host}: ${line}`, columns))
   })
-  return [table(rows, { columns, head: HEAD }), '', ...wrapped(summary(all), columns), ...remarks].join('\n')
+  return [
+    table(rows, { columns, head: roles ? ['host', 'role', ...HEAD] : ['host', ...HEAD] }),
+    '',
+    ...wrapped(summary(all), columns),
+    ...remarks,
+  ].join('\n')
 }
 
 function summary(all: readonly Gathered<HostStatus>[]): string {

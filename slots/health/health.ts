@@ -9,7 +9,7 @@ import { clock } from '../../host/clock.ts'
 import { EXIT } from '../../host/exit-codes.ts'
 import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
-import { commandFailed, type Query } from '../../host/query.ts'
+import { commandFailed, mapped, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { slotAt } from '../address.ts'
 import type { Release, Runtime, Slot } from '../contracts.ts'
@@ -17,6 +17,7 @@ import { slotFaults } from '../faults.ts'
 import { portTaken } from '../lifecycle/connections.ts'
 import { onPort, parseSockets, whose } from '../lifecycle/sockets.ts'
 import type { Health, HealthResult } from '../model.ts'
+import { settled } from '../place.ts'
 import { headerInput } from './headers.ts'
 
 /**
@@ -106,6 +107,14 @@ const verdict = ({ version }: Expected, health: Health): Script => {
   )
 }
 
+/** For a slot without a process that serves requests: whether its processes are fit to run. */
+const fitQuery = ({ complete }: Runtime, slot: Slot): Query<HealthResult> => {
+  const fit: HealthResult = { ...FIT, sockets: [] }
+  return complete ? mapped(complete(slot), () => fit) : settled(fit)
+}
+
+const FIT = { outcome: 'passed', pid: 0, tries: 0, failed: 0, status: 0, curl: 0, redirect: '', body: '' } as const
+
 /** The health check as a query. If the slot is unfit, later scripts of the pipeline are skipped; the result says why. */
 export function healthQuery(
   { runtime, health }: Omit<HealthDeps, 'host'>,
@@ -113,6 +122,7 @@ export function healthQuery(
   release: Expected,
   adopted?: number,
 ): Query<HealthResult> {
+  if (runtime.serves === false) return fitQuery(runtime, slot)
   const script = sh.lines(healthLoop(slot, adopted ?? runtime.pid(slot), health), verdict(release, health))
   return {
     script,
@@ -137,6 +147,7 @@ export async function assertHealthy(
   const { host, runtime, health } = deps
   const tail = async () => (adopted === undefined ? host.query(runtime.log(slot, 15)) : '')
   const result = await pending
+  if (runtime.serves === false) return { pid: result.pid, result }
   const { outcome, pid, sockets } = result
   // A server of all slots listens on the port of one that is down too.
   const server = outcome === 'down' ? runtime.server : undefined

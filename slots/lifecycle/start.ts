@@ -70,7 +70,7 @@ export async function startSlot(
     adopted: null,
   }
   const batch = host.pipeline()
-  if (!dryRun && runtime.server === undefined) batch.push(assertPortFree(slot))
+  if (!dryRun && runtime.server === undefined && runtime.serves !== false) batch.push(assertPortFree(slot))
   const changes = batch.add(capture(environmentChanges(env, '-'), environmentSummary, { input: environment }))
   batch.push(fileQuery(env, environment, 0o600))
   batch.push(perform(pointAt(layout, slot, release)))

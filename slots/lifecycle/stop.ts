@@ -45,11 +45,13 @@ export async function stopSlot(
     )
     watch = host.query(drain(slot, WATCH, { onChange: logLeft('stop') })).catch(() => undefined)
   }
-  const drained = batch.add(drain(slot, limit, { onChange: logLeft('drain'), onEnd }))
+  // Without a process that serves requests, a connection to the port is another application's.
+  const drained =
+    runtime.serves === false ? undefined : batch.add(drain(slot, limit, { onChange: logLeft('drain'), onEnd }))
   const stopped = batch.add(stopping(runtime, slot, record))
   await batch.run()
   await watch
-  const { left: cut } = await drained
+  const cut = (await drained)?.left ?? 0
   const { was, killed } = await stopped
   return { was, killed, cut, summary: describeRetired(slot.name, { was, killed, cut }) }
 }

@@ -26,6 +26,8 @@ export interface Evidence {
   readonly slots: Slots<string>
   /** The unit of the server that listens on the ports of all slots, for a runtime that has one. */
   readonly server?: string | undefined
+  /** False on a host whose slots have no process that serves requests, so that it needs no router and no port. @default true */
+  readonly serves?: boolean | undefined
   readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
   readonly inspection: HostInspection
@@ -76,7 +78,7 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
     mountCheck(inspection.mounts),
     ...(refused ? [sudo] : []),
     // Before the live slot: that check fails if the router is down, and the cause should come first.
-    ...routerChecks(evidence),
+    ...(evidence.serves === false ? [] : routerChecks(evidence)),
     ...(evidence.conflicts ?? []).map(conflict => failed('other sites', conflict)),
     live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
@@ -84,8 +86,9 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
     ...(refused ? [] : [sudo]),
     ...diskChecks(evidence),
     ...releasesCheck(evidence),
-    ...evidence.slots.all.map((_, i) => portCheck(evidence, i)),
-    listeners(evidence),
+    ...(evidence.serves === false
+      ? []
+      : [...evidence.slots.all.map((_, i) => portCheck(evidence, i)), listeners(evidence)]),
     environment ? failed('environment', environment) : files(inspection),
     clock(evidence),
     ...measuring(inspection),
@@ -118,8 +121,9 @@ const closedHost = ({ host, inspection: { closed } }: Evidence): Check[] =>
   closed ? [failed('closed', slotFaults.CLOSED({ host, ...closed }))] : []
 
 /** For a deploy, an unhealthy live slot is only a warning: the deploy may be the fix. */
-function liveCheck({ inspection, slots, live: { name }, health, load }: Evidence): Check {
+function liveCheck({ inspection, slots, serves, live: { name }, health, load }: Evidence): Check {
   if (name === undefined) return ok('live slot', 'none yet: the first deploy')
+  if (serves === false) return ok('live slot', name)
   const { status, body } = inspection.answers[slots.names.indexOf(name)] ?? { status: 0, body: '' }
   if (status === 200) return ok('live slot', name)
   const answer = status === 0 ? 'it gave no answer' : describeAnswer(status, body)

@@ -77,10 +77,11 @@ async function checkHost<S extends string>(deps: PreflightDeps<S>, load: Load | 
     root: deps.layout.root,
     slots,
     server: deps.runtime.server,
+    serves: deps.runtime.serves,
     health: deps.health,
     sudo: wanted.flatMap(({ sudo }) => sudo),
     // With a balancer, a promote is measured there.
-    inspection: deps.router.machine ? { ...parsed, unmeasured: undefined } : parsed,
+    inspection: deps.router.machine || deps.runtime.serves === false ? { ...parsed, unmeasured: undefined } : parsed,
     setup,
     changed,
     router: route.fault,

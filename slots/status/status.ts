@@ -39,6 +39,8 @@ export interface SlotStatus {
 
 export interface Status {
   readonly host: string
+  /** The role of the host; missing if the hosts have none. */
+  readonly role?: string
   /** Missing for a Taskfile without destinations. */
   readonly destination?: string
   /** The host of the router, if that is another one. */
@@ -63,7 +65,7 @@ export interface Status {
 type StatusDeps<S extends string> = Pick<
   Deps<S>,
   'balancer' | 'layout' | 'slots' | 'router' | 'host' | 'runtime' | 'health'
-> & { readonly destination?: string | undefined }
+> & { readonly destination?: string | undefined; readonly role?: string | undefined }
 
 interface Found {
   readonly status: Status
@@ -84,6 +86,7 @@ export async function readStatus<S extends string>(deps: StatusDeps<S>): Promise
   const slots = await slotStatuses(deps, read.records)
   const status: Status = {
     host: host.name,
+    ...(deps.role !== undefined && { role: deps.role }),
     ...(deps.destination !== undefined && { destination: deps.destination }),
     ...(balancer && { balancer: balancer.host.name }),
     live,
@@ -115,7 +118,9 @@ async function slotStatuses(
   const once = { ...health, passes: 1, soak: 0, within: WITHIN }
   const results = await host.all(
     inspections.map(({ slot, process: { state, pid } }) =>
-      state === 'running' && pid !== undefined ? capture(healthLoop(slot, pid, once), parseHealth) : undefined,
+      state === 'running' && pid !== undefined && runtime.serves !== false
+        ? capture(healthLoop(slot, pid, once), parseHealth)
+        : undefined,
     ),
   )
   return inspections.map(({ slot, process, connected }, i) => {
@@ -127,7 +132,7 @@ async function slotStatuses(
       ...(process.failed && { failed: process.failed }),
       pid: process.pid ?? null,
       uptime: process.uptime ?? null,
-      health: result === undefined ? 'unknown' : isHealthy(result) ? 'healthy' : 'ill',
+      health: healthIn(runtime, process, result),
       connections: connected,
     }
   })
@@ -148,6 +153,13 @@ const inspectSlot = (runtime: Runtime, slot: Slot, adopted: NonNullable<SlotReco
       return { slot, process, connected }
     },
   )
+
+/** A slot without a process that serves requests is healthy while its processes run. */
+function healthIn(runtime: Runtime, { state }: SlotProcess, result: HealthResult | undefined): SlotStatus['health'] {
+  if (runtime.serves === false) return state === 'running' ? 'healthy' : state === 'failed' ? 'ill' : 'unknown'
+  if (result === undefined) return 'unknown'
+  return isHealthy(result) ? 'healthy' : 'ill'
+}
 
 /** Timeout of the health check, in milliseconds. */
 const WITHIN = 500

@@ -61,6 +61,7 @@ export const maintenance = <S extends string>({ task, pooled }: TaskDeps<S>) =>
     args: { state, message, allow, retryAfter },
     changes: ({ state }) => state !== undefined,
     async run({ state, message, allow, retryAfter, dryRun, note, show, ...rest }) {
+      if (rest.runtime.serves === false) return
       const context = { ...rest, dryRun }
       const router = maintaining(context.router)
       const given = { message: message !== undefined, allow: allow.length > 0, 'retry-after': retryAfter !== undefined }

@@ -45,7 +45,11 @@ export const checkIdle = <S extends string>(
         else if (runtime.complete && !adopted) await host.query(runtime.complete(idle))
         return healthy
       })
-      note(`${release.version}, process ${pid}, ${result.tries} tries`)
+      note(
+        runtime.serves === false
+          ? `${release.version}, its processes start with the switch`
+          : `${release.version}, process ${pid}, ${result.tries} tries`,
+      )
       if (!(await early?.written)) await host.query(writeReady(context, record))
       return { healthy: { ...record, state: 'ready' } }
     },

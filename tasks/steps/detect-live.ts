@@ -10,7 +10,10 @@ export const detectLive = <S extends string>({ task }: TaskDeps<S>, { split = fa
     description:
       'The router, the public answer and the records on the host must agree, otherwise the run stops here. All hosts must serve the same release.',
     async run({ readings, slots, fleet, log, note, tell }) {
-      const read = resolveLive(await readings(), slots)
+      const found = resolveLive(await readings(), slots)
+      // A host without a router does as the others, which have the canary.
+      const shares = await fleet.gather(found.canary)
+      const read = { ...found, canary: found.canary ?? shares.find(({ value }) => value)?.value }
       tell({ previous: read.live?.name })
       for (const [who, says] of readingLines(read)) log(`${who}: ${says}`)
       const elsewhere = split ? undefined : await liveEverywhere(fleet, read)

@@ -53,7 +53,7 @@ export const sendShare = <S extends string>({ task, pooled }: TaskDeps<S>, plann
     args,
     when: ({ percent }) => percent !== undefined,
     async run({ share, for: limit, hold, log, note, show, ...context }) {
-      if (!share) return
+      if (!share || context.runtime.serves === false) return
       const { wanted, slot, live, to } = share
       const { host, router, health, dryRun, signal } = context
       const { percent } = wanted

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Query } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { Arg, Task } from '../../runner/task.ts'
@@ -16,7 +17,7 @@ import { reportOf } from '../../slots/promote/report/data.ts'
 import { jobSummaryPath, writeJobSummary } from '../../slots/promote/report/job-summary.ts'
 import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
 import { completeSwitch, moveBack, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
-import type { TaskDeps } from '../context.ts'
+import type { Context, TaskDeps } from '../context.ts'
 
 /** The step that plans the switch, if there is one to make. `promote`, `rollback` and `deploy` each have their own. */
 export type Planned<S extends string> = Task<object, { trafficSwitch: TrafficSwitch<S> | undefined }>
@@ -61,26 +62,28 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         await batch.run()
         return note('not verified in a dry run')
       }
-      const probing = noProbe || !probe ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
+      const { fleet, runtime } = context
+      const serves = runtime.serves !== false
+      const probing = noProbe || !probe || !serves ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
       const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const switched = await recorded(context, event, () =>
-        probedSwitch(
-          { ...context, log: show },
-          trafficSwitch,
-          probing,
-          context.leads ? verifySwitch(context, trafficSwitch) : settled('proven on the balancer'),
-        ),
+        probedSwitch({ ...context, log: show }, trafficSwitch, probing, proofOf(context, trafficSwitch)),
       )
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
       const evaluated = await evaluateSwitch(context, trafficSwitch, switched, probing)
       const { stays } = evaluated
       // What one host has to take back, all take back: none is recorded before each of them has proven the switch.
-      const failed = evaluated.problem ?? (await context.fleet.gather(undefined).then(() => undefined, asIs))
+      const together = () => fleet.gather(undefined).then(() => undefined, asIs)
+      const failed = evaluated.problem ?? (await together())
       // A process that does not start makes the release unfit, like a failed request: nothing is recorded yet, and the traffic goes back.
       let hooks: readonly FailedHook[] = []
       const complete = async () => {
+        // Where nothing serves requests, the processes of the new release are the proof, so that the other hosts wait for them.
+        const missing = serves ? await together() : undefined
+        if (missing !== undefined) throw missing
         hooks = await completeSwitch(context, trafficSwitch, { why: stays })
+        if (!serves) await fleet.gather(undefined)
       }
       const problem =
         failed ??
@@ -147,6 +150,15 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         .catch((error: unknown) => log(`The journal could not be written: ${error}`))
     },
   })
+
+/** What proves the switch on this host, beside its processes. */
+function proofOf(
+  context: Pick<Context<string>, 'runtime' | 'router' | 'health' | 'leads'>,
+  trafficSwitch: TrafficSwitch<string>,
+): Query<string> {
+  if (context.runtime.serves === false) return settled('its processes run')
+  return context.leads ? verifySwitch(context, trafficSwitch) : settled('proven on the balancer')
+}
 
 const asIs = (error: unknown): unknown => error
 

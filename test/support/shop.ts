@@ -28,11 +28,19 @@ const dropping = plugin => ({
   },
 })
 const ROUTERS = { nginx, haproxy, caddy: options => caddy({ ...options, url: 'http://shop.example' }) }
+const machines = names => names.split(',').map(name => ssh(name, { configFile: env.SSH_CONFIG }))
 const { tasks } = project({
   app: 'shop',
-  hosts: (env.HOSTS ?? '').split(',').map(name => ssh(name, { configFile: env.SSH_CONFIG })),
+  hosts: env.WORKERS ? { web: machines(env.HOSTS), worker: machines(env.WORKERS) } : machines(env.HOSTS ?? ''),
   build: tarball({ path: 'app', version }),
-  runtime: service({ start: 'bin/server', migrate: 'true', stopLimit: 3 }),
+  runtime: service({
+    start: 'bin/server',
+    migrate: 'true',
+    stopLimit: 3,
+    ...(env.WORKERS && {
+      processes: { jobs: { start: 'bin/jobs', role: 'worker' }, clock: { start: 'bin/clock', when: 'live', role: 'worker' } },
+    }),
+  }),
   router: dropping(ROUTERS[env.ROUTER ?? 'nginx']({
     site: 'shop.example',
     ...(env.UPSTREAMS && { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAMS.split(','), canary: true }),
@@ -59,6 +67,13 @@ export interface Shop extends Machines {
 export async function startShop(names: readonly string[]): Promise<Shop> {
   const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(',') }))
   return shopOn(machines, machines.hosts)
+}
+
+/** The same application with processes of the role `worker` on hosts of their own, which are the last ones and have no router. */
+export async function startShopOfRoles(web: readonly string[], workers: readonly string[]): Promise<Shop> {
+  const variables = { HOSTS: web.join(','), WORKERS: workers.join(',') }
+  const machines = await startMachines([...web, ...workers], TASKFILE, async () => variables)
+  return shopOn(machines, machines.hosts.slice(0, web.length))
 }
 
 export interface Pool extends Shop {

@@ -8,8 +8,10 @@ import {
   optional,
   type Rule,
   record,
+  text,
   thing,
 } from '../../../runner/taskfile/shape.ts'
+import { WEB_ROLE } from '../../../slots/fleet/role-route.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import type { OtherProcess } from '../other-units.ts'
 import { unitText } from '../unit.ts'
@@ -56,6 +58,13 @@ export interface ServiceProcess extends ProcessLimits {
    * @default 'always'
    */
   readonly when?: 'always' | 'live'
+  /**
+   * The role of the hosts that run the process in place of those with the role `web`, if the hosts of the Taskfile have roles. Without roles each host runs
+   * it.
+   *
+   * @default 'web'
+   */
+  readonly role?: string
 }
 
 export const limitRules: Fields<ProcessLimits> = {
@@ -73,9 +82,14 @@ export const limitRules: Fields<ProcessLimits> = {
 const processRule: Rule<Command | ServiceProcess> = {
   ...either(
     commandRule,
-    fields<ServiceProcess>({ start: commandRule, when: optional(oneOf('always', 'live')), ...limitRules }),
+    fields<ServiceProcess>({
+      start: commandRule,
+      when: optional(oneOf('always', 'live')),
+      role: optional(text),
+      ...limitRules,
+    }),
   ),
-  expected: `${commandRule.expected}, or \`{ start, when, ... }\``,
+  expected: `${commandRule.expected}, or \`{ start, when, role, ... }\``,
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,15}$/
@@ -107,18 +121,31 @@ export interface ServiceUnit extends OtherProcess {
   readonly stopSignal: StopSignal
 }
 
+type Processes = Readonly<Record<string, Command | ServiceProcess>>
+
+const optionsOf = (given: Command | ServiceProcess): ServiceProcess =>
+  typeof given === 'object' && 'start' in given ? given : { start: given }
+
+/** The roles of the processes, except for `web`. */
+export const rolesOf = (processes: Processes): readonly string[] =>
+  [...new Set(Object.values(processes).flatMap(given => optionsOf(given).role ?? []))].filter(role => role !== WEB_ROLE)
+
+/** The processes of a host. With a role other than `web` all of them run only in the live slot, because the traffic of others decides about them. */
 export const processesOf = (
-  { app, layout }: { readonly app: string; readonly layout: Layout },
-  processes: Readonly<Record<string, Command | ServiceProcess>>,
+  { app, layout, role }: { readonly app: string; readonly layout: Layout; readonly role?: string | undefined },
+  processes: Processes,
 ): readonly ServiceUnit[] =>
-  Object.entries(processes).map(([name, given]) => {
-    const options: ServiceProcess = typeof given === 'object' && 'start' in given ? given : { start: given }
+  Object.entries(processes).flatMap(([name, given]) => {
+    const options = optionsOf(given)
+    if (role !== undefined && (options.role ?? WEB_ROLE) !== role) return []
     const { start, when = 'always', killMode = 'mixed', stopLimit = 60, stopSignal = 'SIGTERM' } = options
-    const live = when === 'live'
+    const serves = role === undefined || role === WEB_ROLE
+    const live = when === 'live' || !serves
     const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings: settingsOf(options) }
     return {
       name,
       live,
+      overlaps: !serves && when === 'always',
       stopLimit,
       stopSignal,
       program: programIn(start),

@@ -2,6 +2,7 @@
 import { type Script, sh } from '../../../host/script.ts'
 import { atLeast, checked, fields, oneOf, optional } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
+import { WEB_ROLE } from '../../../slots/fleet/role-route.ts'
 import { hooksOf } from '../hooks.ts'
 import { enabledLink } from '../other-units.ts'
 import { assertStartable, consoleCommand, execScript, migration, startable } from '../scripts.ts'
@@ -23,6 +24,7 @@ import {
   type ProcessLimits,
   processesOf,
   processesRule,
+  rolesOf,
   type ServiceProcess,
   type ServiceUnit,
   settingsOf,
@@ -126,6 +128,7 @@ export function service(options: ServiceOptions): Plugin<Runtime> {
     name: 'service',
     kind: 'runtime',
     ...(options.prepare !== undefined && { prepares: true }),
+    roles: rolesOf(options.processes ?? {}),
     settings: () => settings,
     create: context => create(context, settings),
   }
@@ -142,9 +145,10 @@ const withDefaults = ({
 }: ServiceOptions) => ({ ...rest, migrateLimit, prepareLimit, hookLimit, stopSignal, stopLimit, killMode })
 
 function create(context: PluginContext, options: ReturnType<typeof withDefaults>): Runtime {
-  const { app, layout, slots } = context
+  const { app, layout, slots, role = WEB_ROLE } = context
   const { start, migrate, console, migrateLimit, stopSignal, stopLimit, killMode, demote } = options
-  const program = programIn(start)
+  const serves = role === WEB_ROLE
+  const program = serves ? programIn(start) : undefined
   const processes = processesOf(context, options.processes ?? {})
   const programs = [program, ...processes.map(process => process.program)].filter(path => path !== undefined)
   const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings: settingsOf(options) }
@@ -155,7 +159,7 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
     slots,
     processes,
     startable: slot => startableAll(context, slot, program, processes),
-    unitFile: facts => unitText(unit, facts),
+    unitFile: serves ? facts => unitText(unit, facts) : undefined,
   })
   const hook = (command: Command | undefined) => (command === undefined ? undefined : () => oneCommand(command))
 
@@ -168,6 +172,8 @@ function create(context: PluginContext, options: ReturnType<typeof withDefaults>
       before: (release, slot) => assertStartable(layout, release, slot, ...programs),
       advice: 'Compare the files in the artifact with the commands in `service({ start, processes })`.',
     }),
+
+    ...(!serves && { serves }),
 
     ...(demote !== undefined && { demotes: demote }),
 

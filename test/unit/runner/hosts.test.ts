@@ -1,33 +1,55 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { assertHosts, chooseHosts, hostNames, hostsOfRun } from '../../../runner/hosts.ts'
+import { assertHosts, chooseHosts, hostNames, hostsOfRun, leftOut } from '../../../runner/hosts.ts'
 import type { Scope } from '../../../runner/task.ts'
 
 const ALL = ['deploy@web-1', 'deploy@web-2', 'lb-1']
 const scope = (...hosts: readonly string[]): Scope => ({ name: 'app', hosts, open: () => expect.fail('contacted') })
+const whole = scope(...ALL)
+const divided: Scope = { ...whole, roles: { web: ALL.slice(0, 2), worker: ['lb-1'] } }
 
-afterEach(() => chooseHosts(undefined, undefined))
+afterEach(() => chooseHosts({}))
 
 describe('the hosts of a run', () => {
   it('are all, without a choice', () => {
-    expect(hostsOfRun(ALL)).toEqual(ALL)
+    expect(hostsOfRun(whole)).toEqual(ALL)
   })
 
   it('are those of --host, in the order of the Taskfile, with or without their user', () => {
-    chooseHosts('lb-1,web-1', undefined)
-    expect(hostsOfRun(ALL)).toEqual(['deploy@web-1', 'lb-1'])
+    chooseHosts({ host: 'lb-1,web-1' })
+    expect(hostsOfRun(whole)).toEqual(['deploy@web-1', 'lb-1'])
   })
 
   it('are the others with --without', () => {
-    chooseHosts(undefined, 'deploy@web-2')
-    expect(hostsOfRun(ALL)).toEqual(['deploy@web-1', 'lb-1'])
+    chooseHosts({ without: 'deploy@web-2' })
+    expect(hostsOfRun(whole)).toEqual(['deploy@web-1', 'lb-1'])
+  })
+
+  it('are those of a role, or all of them but one', () => {
+    chooseHosts({ role: 'worker' })
+    expect(hostsOfRun(divided)).toEqual(['lb-1'])
+    chooseHosts({ role: 'worker,web', without: 'web-1' })
+    expect(hostsOfRun(divided)).toEqual(['deploy@web-2', 'lb-1'])
+    chooseHosts({ role: 'web', without: 'web-1,web-2' })
+    expect(() => assertHosts([divided])).toThrow('--without leaves no host')
+    chooseHosts({ role: 'werker' })
+    expect(() => assertHosts([divided])).toThrow('--role names `werker`, which is no role')
+    expect(() => assertHosts([whole])).toThrow('they have none')
+    expect(() => chooseHosts({ role: 'web', host: 'web-1' })).toThrow('`--host web-1` and `--role web` both choose')
+  })
+
+  it('are left out for longer only with --without', () => {
+    chooseHosts({ host: 'web-1' })
+    expect(leftOut(whole)).toEqual([])
+    chooseHosts({ without: 'web-2' })
+    expect(leftOut(whole)).toEqual(['deploy@web-2'])
   })
 
   it('must be known, and not none', () => {
-    chooseHosts('web-9', undefined)
-    expect(() => assertHosts([scope(...ALL)])).toThrow('--host names `web-9`, which is no host of the Taskfile')
-    chooseHosts(undefined, 'web-1,web-2,lb-1')
-    expect(() => assertHosts([scope(...ALL)])).toThrow('--without leaves no host')
-    expect(() => chooseHosts('web-1', 'web-2')).toThrow('both choose the hosts')
+    chooseHosts({ host: 'web-9' })
+    expect(() => assertHosts([whole])).toThrow('--host names `web-9`, which is no host of the Taskfile')
+    chooseHosts({ without: 'web-1,web-2,lb-1' })
+    expect(() => assertHosts([whole])).toThrow('--without leaves no host')
+    expect(() => chooseHosts({ host: 'web-1', without: 'web-2' })).toThrow('both choose the hosts')
   })
 
   it('can be chosen where there are several', () => {
