@@ -179,6 +179,11 @@ export const runnerFaults = catalogue({
     message: d => `${d.flag} leaves no host to work on.`,
     hint: () => 'Leave at least one host.',
   }),
+  LIMIT_TWICE: fault<{ limit: string }>({
+    exitCode: 2,
+    message: d => `\`--serial\` and \`--limit ${d.limit}\` both say how many hosts work at once.`,
+    hint: () => 'Give one of the two.',
+  }),
   ROLE_UNKNOWN: fault<{ name: string; names: readonly string[]; near: string | undefined }>({
     exitCode: 2,
     message: d =>

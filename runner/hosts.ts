@@ -30,6 +30,20 @@ export function chooseHosts(flags: ChoiceFlags): void {
   chosen = given.map(({ flag, text }) => ({ flag, names: text.split(',').filter(Boolean) }))
 }
 
+/**
+ * How many hosts work at once, from `--limit` and `--serial`; undefined for all.
+ *
+ * @throws ARGUMENT_INVALID, LIMIT_TWICE
+ */
+export function limitOf({ limit, serial }: { readonly limit: string | undefined; readonly serial: boolean }) {
+  if (limit === undefined) return serial ? 1 : undefined
+  const reason = 'it must be a whole number, at least 1'
+  if (!/^[1-9]\d{0,5}$/.test(limit))
+    throw runnerFaults.ARGUMENT_INVALID({ argument: 'limit', value: limit, reason, near: undefined })
+  if (serial && limit !== '1') throw runnerFaults.LIMIT_TWICE({ limit })
+  return Number(limit)
+}
+
 /** The names of the hosts of all scopes that have several. */
 export const hostNames = (scopes: Iterable<Scope>): readonly string[] => [
   ...new Set([...scopes].flatMap(({ hosts = [] }) => (hosts.length > 1 ? hosts : []))),

@@ -114,6 +114,8 @@ export interface Fleet {
   readonly host: string
   /** Whether that is the first of them. */
   readonly first: boolean
+  /** Whether `--limit` lets fewer of them work at once. */
+  readonly limited: boolean
   /**
    * Waits until the step has come to this point on each host where it has not ended; resolves to what each of them has passed, in the order of `hosts`.
    * Rejects if the step fails on one of them. With one host it resolves at once.
@@ -237,6 +239,8 @@ export interface Task<In, Out> {
   readonly scope: Scope | undefined
   /** Whether it runs once for all hosts: on the first of them. */
   readonly once?: boolean
+  /** Whether `--limit` does not concern it. */
+  readonly together?: boolean
   /** Whether it uses the secrets of its scope, which are then read before the first step. */
   readonly secrets?: boolean
   /** Whether it changes its host; a destination that has to be confirmed asks first. A task that needs such a task needs not say it. */
@@ -294,6 +298,12 @@ export interface TaskDefinition<C, Out, D extends readonly AnyTask[], A extends 
    */
   readonly once?: boolean
   /**
+   * Whether it runs on all hosts at once also with `--limit`, for what has to happen everywhere at one moment. What comes after `fleet.gather` always does.
+   *
+   * @default false
+   */
+  readonly together?: boolean
+  /**
    * Whether it uses the variables of the application itself, with `variables` or `environment`: a password manager or a cloud is asked only by commands with
    * such a task.
    *
@@ -343,6 +353,7 @@ interface Definition
   readonly interactive: Interactive
   readonly streams: boolean
   readonly once: boolean
+  readonly together: boolean
   readonly secrets: boolean
   readonly changes: boolean | Function
   readonly when: Function
@@ -366,6 +377,7 @@ const TASK = fields<Partial<Definition> & Pick<Definition, 'run'>>({
   interactive: optional(either(flag, oneOf('if there is one'), "true, false or 'if there is one'")),
   streams: optional(flag),
   once: optional(flag),
+  together: optional(flag),
   secrets: optional(flag),
   changes: optional(either(flag, call<Function>('a function'), 'true, false or a function of the arguments')),
   when: optional(call('a function')),

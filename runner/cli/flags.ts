@@ -24,6 +24,8 @@ export const globalFlags = {
   host: { type: 'string', description: 'Only these hosts of the Taskfile, such as web-1,web-2', placeholder: 'names' },
   without: { type: 'string', description: 'All hosts of the Taskfile but these', placeholder: 'names' },
   role: { type: 'string', description: 'Only the hosts of these roles, such as worker', placeholder: 'names' },
+  limit: { type: 'string', description: 'How many hosts work at once before a switch, such as 4', placeholder: 'number' },
+  serial: { type: 'boolean', description: 'One host after the other before a switch, as --limit 1' },
   yes: { type: 'boolean', short: 'y', description: 'Do not ask before a destination such as production is changed' },
   json: { type: 'boolean', description: 'Print one JSON event a line on standard output, and nothing else' },
   verbose: { type: 'boolean', description: 'Show all output of all steps' },
@@ -43,6 +45,8 @@ export interface Globals {
   readonly host: string | undefined
   readonly without: string | undefined
   readonly role: string | undefined
+  readonly limit: string | undefined
+  readonly serial: boolean
   readonly yes: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -79,7 +83,7 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
   const found = tokens(argv, globalFlags)
   const options = found.flatMap(token => (token.kind === 'option' ? [token] : []))
   const has = (name: keyof typeof globalFlags) => options.some(option => option.name === name)
-  const value = (flag: 'taskfile' | 'destination' | 'host' | 'without' | 'role') => {
+  const value = (flag: 'taskfile' | 'destination' | 'host' | 'without' | 'role' | 'limit') => {
     const found = options.findLast(({ name }) => name === flag)
     if (found && !found.value)
       throw runnerFaults.FLAG_WITHOUT_VALUE({ flag: `--${flag}`, ...globalFlags[flag], got: undefined })
@@ -98,6 +102,8 @@ export function globalsOf(argv: readonly string[]): { globals: Globals; command:
       host: value('host'),
       without: value('without'),
       role: value('role'),
+      limit: value('limit'),
+      serial: has('serial'),
       yes: has('yes'),
       json: has('json'),
       verbose: has('verbose'),
@@ -126,12 +132,12 @@ export function flagsShown(
 
 const unusedFlags = (scopes: ReadonlySet<Scope>): readonly GlobalFlag[] => [
   ...(destinationNames(scopes).length > 0 ? [] : (['destination', 'yes'] as const)),
-  ...(hostNames(scopes).length > 0 ? [] : (['host', 'without'] as const)),
+  ...(hostNames(scopes).length > 0 ? [] : (['host', 'without', 'limit', 'serial'] as const)),
   ...(roleNames(scopes).length > 0 ? [] : (['role'] as const)),
 ]
 
 /** Flags whose names a task may use for arguments of its own, if they are not used otherwise. */
-const FREE: readonly string[] = ['host', 'without', 'role'] satisfies GlobalFlag[]
+const FREE: readonly string[] = ['host', 'without', 'role', 'limit', 'serial'] satisfies GlobalFlag[]
 
 type GlobalFlag = keyof typeof globalFlags
 

@@ -8,7 +8,7 @@ import { type Plan, planOf } from '../engine/plan.ts'
 import type { ProcessHooks } from '../engine/run.ts'
 import type { Renderer, Report, RunEvent, Sinks } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
-import { assertHosts, chooseHosts } from '../hosts.ts'
+import { assertHosts, chooseHosts, limitOf } from '../hosts.ts'
 import { type Capture, capture } from '../output/capture.ts'
 import { errorLines } from '../output/format.ts'
 import { jsonRenderer } from '../output/json.ts'
@@ -244,9 +244,10 @@ async function perform(
   const scopes = scopesOf(plan.steps.map(({ task }) => task))
   const destinations = assertDestination(scopes, plan.command)
   // A task may have arguments of these names.
-  const flag = (name: 'host' | 'without' | 'role') => (plan.args.has(name) ? undefined : globals[name])
+  const flag = (name: 'host' | 'without' | 'role' | 'limit') => (plan.args.has(name) ? undefined : globals[name])
   chooseHosts({ host: flag('host'), role: flag('role'), without: flag('without') })
   assertHosts(scopes)
+  const limit = limitOf({ limit: flag('limit'), serial: !plan.args.has('serial') && globals.serial })
   const last = plan.steps.at(-1)
   if (globals.json && last?.interactive) throw runnerFaults.INTERACTIVE_JSON({ title: last.title })
   const [{ run }, renderer] = await Promise.all([import('../engine/run.ts'), rendererFor(plan, globals, captured)])
@@ -261,6 +262,7 @@ async function perform(
     source: { folder, files },
     dryRun: globals.dryRun,
     timings: globals.timings,
+    limit,
     destination: destinations[0]?.name,
     admit: confirm => admitted(plan, values, destinations, { ...globals, confirm }),
     redactor: hidden,

@@ -5,6 +5,8 @@ import type { AnyTask, Fleet, Gathered } from '../task.ts'
 /** The error of a run that waits for one that has failed elsewhere. It is the consequence of another error. */
 export const isConsequence = (error: unknown): boolean => error instanceof OtherHostFailed
 
+const failedOn = (host: string) => new OtherHostFailed(`the step failed on ${host}`)
+
 class OtherHostFailed extends Error {
   override readonly name = 'OtherHostFailed'
 }
@@ -17,15 +19,37 @@ interface Round {
 interface FleetRun {
   /** What the run on this host gets. */
   on(host: string): Fleet
+  /** Resolves when the run on this host may begin. Rejects if the step fails on another host before that. */
+  turn(host: string): Promise<void>
   /** The run on this host has ended, so no other waits for it any more; if it failed, those that wait fail too. */
   ended(host: string, failed: boolean): void
 }
 
-/** @param hosts the names of the hosts that the step runs on, in order */
-export function fleetRun(hosts: readonly string[]): FleetRun {
+/**
+ * @param hosts the names of the hosts that the step runs on, in order
+ * @param limit how many work at once. One that waits for the others works no more, and goes on with them: what comes after a barrier has no limit
+ */
+export function fleetRun(hosts: readonly string[], limit = Number.POSITIVE_INFINITY): FleetRun {
   const rounds: Round[] = []
   const running = new Set(hosts)
   let lost: string | undefined
+  const waiting: (Deferred<void> & { readonly host: string })[] = []
+  const working = new Set<string>()
+  const admit = () => {
+    while (waiting.length > 0 && (working.size < limit || lost !== undefined)) {
+      const next = waiting.shift()
+      if (!next) return
+      if (lost !== undefined) next.reject(failedOn(lost))
+      else {
+        working.add(next.host)
+        next.resolve()
+      }
+    }
+  }
+  const leave = (host: string) => {
+    working.delete(host)
+    admit()
+  }
   const roundAt = (i: number): Round => {
     const known = rounds[i]
     if (known) return known
@@ -38,10 +62,10 @@ export function fleetRun(hosts: readonly string[]): FleetRun {
   }
   const settle = ({ values, all }: Round) => {
     if ([...running].some(host => !values.has(host))) {
-      if (lost !== undefined) all.reject(new OtherHostFailed(`the step failed on ${lost}`))
+      if (lost !== undefined) all.reject(failedOn(lost))
       return
     }
-    if (lost !== undefined && !values.has(lost)) all.reject(new OtherHostFailed(`the step failed on ${lost}`))
+    if (lost !== undefined && !values.has(lost)) all.reject(failedOn(lost))
     else all.resolve(hosts.flatMap(host => (values.has(host) ? [{ host, value: values.get(host) }] : [])))
   }
   return {
@@ -51,18 +75,27 @@ export function fleetRun(hosts: readonly string[]): FleetRun {
         hosts,
         host,
         first: host === hosts[0],
+        limited: limit < hosts.length,
         async gather<T>(value: T) {
           const round = roundAt(next++)
           round.values.set(host, value)
           settle(round)
+          leave(host)
           return (await round.all.promise) as readonly Gathered<T>[]
         },
       }
+    },
+    turn(host) {
+      const turn = deferred()
+      waiting.push({ ...turn, host })
+      admit()
+      return turn.promise
     },
     ended(host, failed) {
       running.delete(host)
       if (failed) lost ??= host
       for (const round of rounds) settle(round)
+      leave(host)
     },
   }
 }

@@ -24,6 +24,12 @@ export interface Run {
   readonly source: Source
   readonly dryRun: boolean
   readonly timings: boolean
+  /**
+   * How many hosts work at once on a step.
+   *
+   * @default all
+   */
+  readonly limit?: number | undefined
   /** Where to, for the result. */
   readonly destination?: string | undefined
   /** Called before the first step. Rejects if the run must not begin. */
@@ -170,7 +176,8 @@ export async function run(setting: Run): Promise<number> {
     // An error of opening is reported with the context of the step.
     const opened = task.scope && (await scopes.open(task.scope).catch(() => undefined))
     const { hosts = [] } = opened ?? {}
-    return lanesOn(hosts.length > 1 && !task.once && !interactive ? hosts : [undefined], hosts[0])
+    const names = hosts.length > 1 && !task.once && !interactive ? hosts : [undefined]
+    return lanesOn(names, { only: hosts[0], limit: task.together || task.streams ? undefined : setting.limit })
   }
 
   const perform = async (step: Step): Promise<boolean> => {
@@ -184,7 +191,9 @@ export async function run(setting: Run): Promise<number> {
     const reports = hostReports(step.name, lanes, emit)
     const begun: (string | undefined)[] = []
     const onLane = async (lane: EndingLane): Promise<Outcome> => {
-      const ended = contextFor(step, forward, lane, reports.emit)
+      const ended = lane
+        .turn()
+        .then(() => contextFor(step, forward, lane, reports.emit))
         .then(({ context, shell }) => {
           forward.signal.throwIfAborted()
           begun.push(lane.host)
@@ -313,16 +322,25 @@ function programExit(step: Step | undefined, results: Results): number {
 type Outcome = { readonly value: unknown; readonly error?: unknown } | undefined
 
 interface EndingLane extends Lane {
+  turn(): Promise<void>
   ended(failed: boolean): void
 }
 
-/** @param only the name of the host for a step that runs once */
-function lanesOn(hosts: readonly (string | undefined)[], only = ''): readonly EndingLane[] {
+interface LaneOptions {
+  /** The name of the host for a step that runs once. */
+  readonly only?: string | undefined
+  readonly limit?: number | undefined
+}
+
+function lanesOn(
+  hosts: readonly (string | undefined)[],
+  { only = '', limit }: LaneOptions = {},
+): readonly EndingLane[] {
   const names = hosts.map(host => host ?? only)
-  const run = fleetRun(names)
+  const run = fleetRun(names, limit)
   return hosts.map((host, i) => {
     const name = names[i] ?? ''
-    return { host, fleet: run.on(name), ended: failed => run.ended(name, failed) }
+    return { host, fleet: run.on(name), turn: () => run.turn(name), ended: failed => run.ended(name, failed) }
   })
 }
 

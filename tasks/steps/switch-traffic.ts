@@ -49,6 +49,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       'Probes the site during the switch, without retries. If a request fails after the switch, the traffic is switched back, unless more\n' +
       'requests failed before it.',
     needs: [planned],
+    together: true,
     args: switchArguments,
     async run({ trafficSwitch, dryRun, probe, noProbe, report, watch, note, log, show, ...context }) {
       if (!trafficSwitch) return dryRun ? note('nothing to switch in a dry run') : undefined

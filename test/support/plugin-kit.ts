@@ -37,6 +37,7 @@ export const oneHost = (host = 'web-1'): Fleet => ({
   hosts: [host],
   host,
   first: true,
+  limited: false,
   gather: async value => [{ host, value }],
 })
 

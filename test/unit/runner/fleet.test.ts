@@ -23,11 +23,12 @@ const scopeWith = (...hosts: readonly string[]): Scope => ({
 const three = definer<{ fleet: Fleet }>(scopeWith('a', 'b', 'c'))
 const one = definer<{ fleet: Fleet }>(scopeWith('a'))
 
-async function ran(root: AnyTask, values: Readonly<Record<string, unknown>> = {}) {
+async function ran(root: AnyTask, values: Readonly<Record<string, unknown>> = {}, limit?: number) {
   const events: RunEvent[] = []
   const exit = await run({
     ...runOf(root, import.meta.filename, event => void events.push(event)),
     values,
+    limit,
     hooks: { onSignal: unheard, onStray: unheard, onStarved: unheard, onLine: unheard, exit: () => undefined },
   })
   const of = <T extends RunEvent['type']>(type: T) =>
@@ -37,7 +38,7 @@ async function ran(root: AnyTask, values: Readonly<Record<string, unknown>> = {}
 
 const unheard = () => () => undefined
 
-const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+const sleep = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))
 
 describe('a step of a scope with several hosts', () => {
   it('runs on each of them at the same time, with the results of that host', async () => {
@@ -281,4 +282,59 @@ it('a scope can adapt the value of an argument to each host', async () => {
     slot: 'blue',
   })
   expect(seen.sort()).toEqual(['blue on a', 'blue on b'])
+})
+
+describe('a limit of hosts that work at once', () => {
+  /** A task that counts how many work at once, and says on which hosts it has begun. */
+  const counting = (work: (fleet: Fleet) => Promise<void>, more: { together?: boolean } = {}) => {
+    const seen = { running: 0, most: 0, begun: [] as string[], undone: [] as string[] }
+    const task = three.task('Work', {
+      ...more,
+      async run({ fleet }) {
+        seen.begun.push(fleet.host)
+        seen.most = Math.max(seen.most, ++seen.running)
+        await work(fleet).finally(() => {
+          seen.running -= 1
+        })
+      },
+      undo: ({ fleet }) => void seen.undone.push(fleet.host),
+    })
+    return { seen, task }
+  }
+
+  it.each([1, 2])('of %i is kept, in the order of the hosts', async limit => {
+    const { seen, task } = counting(async fleet => {
+      expect(fleet.limited).toBe(true)
+      await sleep(5)
+    })
+    expect((await ran(task, {}, limit)).exit).toBe(0)
+    expect(seen).toMatchObject({ most: limit, begun: ['a', 'b', 'c'] })
+  })
+
+  it('ends at a barrier: what waits there works no more, and all go on at one moment', async () => {
+    const after: number[] = []
+    const { seen, task } = counting(async fleet => {
+      await fleet.gather(undefined)
+      after.push(seen.running)
+      await sleep(5)
+    })
+    expect((await ran(task, {}, 1)).exit).toBe(0)
+    expect(after).toEqual([3, 3, 3])
+  })
+
+  it('does not concern a task that runs everywhere together', async () => {
+    const { seen, task } = counting(() => sleep(5), { together: true })
+    expect((await ran(task, {}, 1)).exit).toBe(0)
+    expect(seen.most).toBe(3)
+  })
+
+  it('does not begin on the next host if one has failed, and undoes where it has begun', async () => {
+    const { seen, task } = counting(async fleet => {
+      if (fleet.host === 'b') throw faults.REFUSED({ why: 'b' })
+    })
+    const { exit, of } = await ran(task, {}, 1)
+    expect(exit).toBe(3)
+    expect(of('error')).toMatchObject([{ host: 'b', code: 'REFUSED' }])
+    expect(seen).toMatchObject({ begun: ['a', 'b'], undone: ['a', 'b'] })
+  })
 })

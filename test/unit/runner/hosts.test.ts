@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { assertHosts, chooseHosts, hostNames, hostsOfRun, leftOut } from '../../../runner/hosts.ts'
+import { assertHosts, chooseHosts, hostNames, hostsOfRun, leftOut, limitOf } from '../../../runner/hosts.ts'
 import type { Scope } from '../../../runner/task.ts'
 
 const ALL = ['deploy@web-1', 'deploy@web-2', 'lb-1']
@@ -56,4 +56,13 @@ describe('the hosts of a run', () => {
     expect(hostNames([scope('web-1')])).toEqual([])
     expect(hostNames([scope('web-1', 'web-2'), scope('web-2', 'web-3')])).toEqual(['web-1', 'web-2', 'web-3'])
   })
+})
+
+it('how many hosts work at once is a whole number, or one with --serial', () => {
+  expect(limitOf({ limit: undefined, serial: false })).toBeUndefined()
+  expect(limitOf({ limit: '4', serial: false })).toBe(4)
+  expect(limitOf({ limit: undefined, serial: true })).toBe(1)
+  for (const limit of ['0', '-1', '1.5', 'many'])
+    expect(() => limitOf({ limit, serial: false })).toThrow('a whole number, at least 1')
+  expect(() => limitOf({ limit: '4', serial: true })).toThrow('both say how many')
 })

@@ -27,6 +27,7 @@ const amid = <T>(...others: readonly T[]): Fleet => ({
   hosts: ['web-1', ...others.map((_, i) => `web-${i + 2}`)],
   host: 'web-1',
   first: true,
+  limited: false,
   gather: async <V>(value: V) =>
     [value, ...(others as unknown as V[])].map((one, i): Gathered<V> => ({ host: `web-${i + 1}`, value: one })),
 })
