@@ -10,11 +10,13 @@ import { routerContract } from './router.ts'
 const LINK = '/srv/life/router/live'
 const MAP = '/srv/life/router/live.map'
 const site = 'life.example'
+const assets = { path: '/assets/' }
 
 routerContract('nginx on a host of its own', () =>
   startRouterHost({
     plugin: nginx({ site }),
     canary: nginx({ site, canary: true }),
+    assets: { plugin: nginx({ site, assets }), keeps: false },
     generations: true,
     unit: 'nginx',
     spoil: `mv -T ${LINK} /root/good && ln -s somewhere/else ${LINK}`,
@@ -27,6 +29,7 @@ routerContract('HAProxy on a host of its own', () =>
   startRouterHost({
     plugin: haproxy({ site }),
     canary: haproxy({ site, canary: true }),
+    assets: { plugin: haproxy({ site, assets }), keeps: false },
     generations: true,
     unit: 'haproxy',
     spoil: `mv -T ${MAP} /root/good && echo 'live somewhere.else' > ${MAP}`,
@@ -40,6 +43,7 @@ routerContract('Caddy on a host of its own', () =>
   startRouterHost({
     plugin: caddy({ site, url: `http://${site}` }),
     canary: caddy({ site, url: `http://${site}`, canary: true }),
+    assets: { plugin: caddy({ site, url: `http://${site}`, assets }), keeps: false },
     generations: true,
     unit: 'caddy',
     spoil: `cp -P ${LINK} /root/good && ln -sfn somewhere.else ${LINK}`,

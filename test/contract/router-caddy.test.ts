@@ -17,6 +17,15 @@ const openCaddy = (options: Partial<CaddyOptions> = {}): Promise<RouterHost> =>
   startRouterHost({
     plugin: caddy({ site: 'life.example', url: 'http://life.example', ...options }),
     generations: true,
+    assets: {
+      plugin: caddy({
+        site: 'life.example',
+        url: 'http://life.example',
+        ...options,
+        assets: { path: '/assets/', folder: 'public', keep: 1 },
+      }),
+      keeps: true,
+    },
     configured: more => caddy({ site: 'life.example', url: 'http://life.example', ...options, ...more }),
     canary: caddy({ site: 'life.example', url: 'http://life.example', ...options, canary: true }),
     unit: 'caddy',

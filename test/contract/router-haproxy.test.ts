@@ -20,6 +20,7 @@ const openHaproxy = (options: HaproxyOptions = { site: 'life.example' }): Promis
     generations: true,
     configured: more => haproxy({ ...options, ...more }),
     canary: haproxy({ ...options, canary: true }),
+    assets: { plugin: haproxy({ ...options, assets: { path: '/assets/' } }), keeps: false },
     unit: 'haproxy',
     spoil: `mv -T ${MAP} /root/good && echo 'live somewhere.else' > ${MAP}`,
     mend: `mv -T /root/good ${MAP}`,

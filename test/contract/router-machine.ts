@@ -21,7 +21,8 @@ export interface Machine {
   readonly applications?: Pick<Machine, 'root'> & { readonly address: string }
 }
 
-export interface RouterSetting extends Pick<RouterUnderTest, 'plugin' | 'generations' | 'configured' | 'canary'> {
+export interface RouterSetting
+  extends Pick<RouterUnderTest, 'plugin' | 'generations' | 'configured' | 'canary' | 'assets'> {
   readonly plugin: Plugin<Router>
   /** The systemd unit that runs the router. */
   readonly unit: string
@@ -56,6 +57,8 @@ http {
     listen ${slotAt(slot)};
     default_type text/plain;
     location = /missing { return 404 "${slot.name} $request_uri\\n"; }
+    location = /assets/${slot.name}.js { return 200 "${slot.name} $request_uri\\n"; }
+    location /assets/ { return 404 "${slot.name} $request_uri\\n"; }
     location = /headers { return 200 "${HEADERS.map(header => `${header}=$http_${header};`).join('')}"; }
     location / { return 200 "${slot.name} $request_uri\\n"; }
   }
@@ -83,7 +86,7 @@ export async function routerOn(machine: Machine, setting: RouterSetting): Promis
     { ...green, ...address },
   ] as const
   const rootOfApplications = (command: string) => (applications ?? machine).root(command)
-  const { plugin, generations, configured, canary, unit, spoil, mend } = setting
+  const { plugin, generations, configured, canary, assets, unit, spoil, mend } = setting
   const [user = '', group = ''] = (await host.capture(sh.read`id -un; id -gn`)).split('\n')
   const facts: HostFacts = { user, group }
   const folder = (path: string, mode: number) =>
@@ -119,6 +122,7 @@ export async function routerOn(machine: Machine, setting: RouterSetting): Promis
     generations,
     ...(configured && { configured }),
     ...(canary && { canary }),
+    ...(assets && { assets }),
     host,
     facts,
     kit,

@@ -13,7 +13,13 @@ function openNginx(options: NginxOptions): Promise<RouterHost> {
   return startRouterHost({
     plugin: nginx(options),
     generations: options.mode !== 'reload',
-    ...(options.mode !== 'reload' && { canary: nginx({ ...options, canary: true } as NginxOptions) }),
+    ...(options.mode !== 'reload' && {
+      canary: nginx({ ...options, canary: true } as NginxOptions),
+      assets: {
+        plugin: nginx({ ...options, assets: { path: '/assets/', folder: 'public', keep: 1 } } as NginxOptions),
+        keeps: true,
+      },
+    }),
     configured: more => nginx({ ...options, ...more } as NginxOptions),
     unit: 'nginx',
     spoil: `mv -T ${link} /root/good && ln -s somewhere/else ${link}`,

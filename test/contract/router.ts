@@ -15,13 +15,14 @@ import type {
 import { type Maintaining, maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
+import { type RouterAssets, routerAssets } from './router-assets.ts'
 import { routerCanary } from './router-canary.ts'
 import { type ConfiguredRouter, type OutsiderAnswer, routerOptions } from './router-options.ts'
 
 /** The implementation to test, on a host of its own on which its provision is installed and no slot is live. */
 export interface RouterUnderTest extends AsyncDisposable {
   readonly plugin: Plugin<Router>
-  /** Two slots. On the port of each, an application responds with `<slot> <path>`, and with status 200, or 404 for /missing. */
+  /** Two slots. On the port of each, an application responds with `<slot> <path>`, and with status 200, or 404 for /missing, and below /assets/ for all but /assets/<slot>.js. */
   readonly slots: readonly [Slot, Slot]
   /** Whether the router records a generation, and its public answer carries it. */
   readonly generations: boolean
@@ -53,6 +54,8 @@ export interface RouterUnderTest extends AsyncDisposable {
   configured?(options: ConfiguredRouter): Plugin<Router>
   /** The plugin with a canary. Missing if the router has none. Needs `outsider`. */
   readonly canary?: Plugin<Router>
+  /** The router with the option for assets of the previous release. Missing if it has none. Needs `outsider`. */
+  readonly assets?: RouterAssets
 }
 
 const LIMITS = { answers: 5, within: 20_000 }
@@ -186,6 +189,12 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
     })
 
     routerOptions({
+      subject: () => subject,
+      router: () => router,
+      promoted: slot => promoted(slot),
+    })
+
+    routerAssets({
       subject: () => subject,
       router: () => router,
       promoted: slot => promoted(slot),

@@ -226,6 +226,20 @@ const factories: readonly Factory[] = [
     needed: ['path'],
   },
   {
+    name: 'caddy()',
+    path: ['assets'],
+    make: options => caddy(given({ site: 'a.example', assets: options })),
+    good: { path: '/assets/', folder: 'public', keep: 2 },
+    needed: ['path'],
+  },
+  {
+    name: 'haproxy()',
+    path: ['assets'],
+    make: options => haproxy(given({ site: 'a.example', assets: options })),
+    good: { path: '/assets/' },
+    needed: ['path'],
+  },
+  {
     name: 'files()',
     make: options => files(given(options)),
     good: { folder: 'dist', fallback: '/index.html', immutable: '/assets/' },

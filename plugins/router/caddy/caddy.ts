@@ -6,6 +6,7 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { type AssetOptions, assetsApart, assetsRule, switchKeeping } from '../assets.ts'
 import { type CanaryOption, canaryByFiles, canaryRule } from '../canary.ts'
 import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
 import { GUARDED } from '../guard.ts'
@@ -68,6 +69,13 @@ export interface CaddyOptions extends ClientOptions, PreviewOption, CanaryOption
    * @default a plain page with the message
    */
   readonly maintenancePage?: string
+  /**
+   * For files whose names contain a hash of their content: pages of the previous release ask for its files until they are loaded again. One that the live
+   * release lacks is served from a release that was live before, or from the other slot.
+   *
+   * @example { path: '/assets/', folder: 'public' }
+   */
+  readonly assets?: AssetOptions
 }
 
 const OPTIONS = fields<CaddyOptions>({
@@ -82,12 +90,14 @@ const OPTIONS = fields<CaddyOptions>({
   trustedProxies: optional(trustedProxiesRule),
   bodySize: optional(bodySizeRule),
   preview: optional(previewRule(userRule(bcryptHash))),
+  assets: optional(assetsRule),
   ...canaryRule,
   ...placeRules,
 })
 
 export function caddy(options: CaddyOptions): Plugin<Router> {
   checked('caddy()', OPTIONS, options)
+  checked('caddy()', { check: () => assetsApart(options.on, options.assets) }, options)
   const { site, bind = '', include = false, canary = false, config = '/etc/caddy/Caddyfile' } = options
   const place = placeOf('caddy()', options)
   const url = new URL(options.url ?? `https://${site}`)
@@ -107,6 +117,7 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
       clients: options,
       preview,
       canary,
+      assets: options.assets,
     }
     return router(context, access, application, options.maintenancePage)
   }
@@ -119,6 +130,7 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...clientSettings(options),
     preview: previewSetting(preview),
+    assets: options.assets,
     canary,
     ...placeSettings(options),
   })
@@ -135,6 +147,7 @@ function router(
   const queries = siteQueries(context, site)
   const { app, config, include, preview } = application
   const link = liveLink(application.router, context.slots, (_, target) => target)
+  const switchTo = switchKeeping(context.layout, application.assets, link.switchTo)
   const own = sitePath(app, include)
   const note = `Add this line to your own Caddy site block: import ${own}`
   return {
@@ -163,8 +176,8 @@ function router(
       const script = check(application, queries.place(), queries.guard(path, link.livePort))
       return checkQuery(script, application, path)
     },
-    promote: (slot, generation) => link.switchTo({ slot: slot.name, generation }),
-    restore: link.switchTo,
+    promote: (slot, generation) => switchTo({ slot: slot.name, generation }),
+    restore: switchTo,
     conflicts: () => capture(readCaddyfiles(config), (text, { name }) => conflicts(name, text, application)),
     provision: facts => ({
       tools: { '/usr/bin/caddy': 'caddy', curl: 'curl' },

@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import { slotAt } from '../../../slots/address.ts'
 import { NUMBER_COOKIE } from '../../../slots/canary/share.ts'
 import type { Slot } from '../../../slots/contracts.ts'
+import { indented } from './indent.ts'
 import type { Proxying } from './proxy.ts'
 
 type Slots = readonly Pick<Slot, 'name' | 'port' | 'address'>[]
@@ -59,5 +60,3 @@ ${indented(proxy('{switchyard_other}', '{switchyard_other_upstream}'), 2)}			}
 ${indented(proxy('{vars.switchyard_live}', '{switchyard_own_upstream}'), 1)}		}
 `
 }
-
-const indented = (text: string, by: number) => text.replace(/^(?=.)/gm, '\t'.repeat(by))

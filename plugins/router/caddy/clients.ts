@@ -44,7 +44,7 @@ export const forwardLines = (clients: ClientOptions): string => {
     ...(trustedProxies.length > 0 ? [`header_up X-Forwarded-For ${clientOf(clients)}`] : []),
     ...CLAIMS.map(name => `header_up -${name}`),
   ]
-  return lines.map(line => `\t\t\t${line}\n`).join('')
+  return lines.map(line => `\t${line}\n`).join('')
 }
 
 /** A regular expression for the whole numbers above this one, without leading zeros. */

@@ -3,16 +3,18 @@ import { isIP } from 'node:net'
 import { posix } from 'node:path'
 import { slotAt } from '../../../slots/address.ts'
 import type { HostFile, Slot } from '../../../slots/contracts.ts'
+import type { AssetOptions } from '../assets.ts'
 import type { ClientOptions } from '../client-options.ts'
 import { linkPath } from '../live-link.ts'
 import type { Preview } from '../preview.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
+import { assetRoutes } from './assets.ts'
 import { canaryRoutes } from './canary.ts'
 import { clientOf, clientRoutes } from './clients.ts'
 import { caddyFaults } from './faults.ts'
 import { maintenanceRoutes } from './maintenance.ts'
 import { exceptPreview, previewErrors, previewRoutes } from './preview.ts'
-import { proxyTo } from './proxy.ts'
+import { proxyTo, reverseProxy } from './proxy.ts'
 
 export interface Application {
   readonly app: string
@@ -32,6 +34,7 @@ export interface Application {
   readonly clients?: ClientOptions
   readonly preview?: Preview | undefined
   readonly canary?: boolean | undefined
+  readonly assets?: AssetOptions | undefined
 }
 
 export const FOLDER = '/etc/caddy/switchyard'
@@ -98,7 +101,7 @@ const EXPLAINED = `# The name of one file, \`live/<slot>.<generation>\`, says wh
 const line = (text: string) => `"${text}\n"`
 
 /** The names of matchers have a prefix: with `include` they share the site block with those of the user. */
-function routes({ slots, router, bind, clients = {}, preview, canary }: Application): string {
+function routes({ slots, router, bind, clients = {}, preview, canary, assets }: Application): string {
   const names = slots.map(({ name }) => name)
   const look = `/${posix.basename(linkPath(router))}/*.*`
   const proxy = proxyTo(slots, clients)
@@ -125,7 +128,7 @@ ${previewRoutes(preview, slots, proxy)}	@switchyard_slot vars {switchyard_slot} 
 		header @switchyard_id X-Deployment-Generation {switchyard_generation}
 		header @switchyard_id Cache-Control no-store
 		respond @switchyard_id ${line('{switchyard_slot}')}
-${canaryRoutes(router, slots, proxy, canary)}${proxy('{switchyard_slot}', '{switchyard_upstream}')}	}
+${assetRoutes(router, slots, (upstream, lines) => reverseProxy(upstream, clients, lines), assets)}${canaryRoutes(router, slots, proxy, canary)}${proxy('{switchyard_slot}', '{switchyard_upstream}')}	}
 	header Cache-Control no-store
 	respond ${line(NO_SLOT_LIVE)} 503
 }

@@ -3,10 +3,12 @@ import { posix } from 'node:path'
 import { type Script, sh } from '../../../host/script.ts'
 import { slotAt } from '../../../slots/address.ts'
 import type { HostFacts, HostFile, Slot } from '../../../slots/contracts.ts'
+import type { AssetPath } from '../assets.ts'
 import type { ClientOptions } from '../client-options.ts'
 import { type Listener, listening } from '../listen.ts'
 import type { Preview } from '../preview.ts'
 import { NO_SLOT_LIVE } from '../site-request.ts'
+import { assetRules, retries } from './asset-rules.ts'
 import { canaryAnswer, canaryRules, canaryTarget } from './canary-rules.ts'
 import { clientRules, forwardRules } from './client-rules.ts'
 import { maintenanceRules } from './maintenance-rules.ts'
@@ -27,6 +29,7 @@ export interface Application {
   readonly clients?: ClientOptions
   readonly preview?: Preview | undefined
   readonly canary?: boolean | undefined
+  readonly assets?: AssetPath | undefined
 }
 
 /** HAProxy is started with this folder as an additional `-f` argument, so that it reads each `.cfg` file in it. */
@@ -126,7 +129,7 @@ ${preview ? previewUsers(app, preview) : ''}${sections.join('\n')}`
 
 /** The backend of one host name. */
 function section(
-  { app, slots, router, clients = {}, preview, canary }: Application,
+  { app, slots, router, clients = {}, preview, canary, assets }: Application,
   host: string,
   previewing: Previewing,
 ): string {
@@ -134,15 +137,12 @@ function section(
   const names = slots.map(({ name }) => name).join(' ')
   const uses = slots.map(({ name }) => `    use-server ${name} if { var(txn.switchyard_target) -m str ${name} }\n`)
   const servers = slots.map(slot => `    server ${slot.name} ${slot.pool ? poolAddress(app, slot) : slotAt(slot)}\n`)
+  // The preview's own host name shows one slot alone.
+  const asked = previewing === 'all' ? undefined : assets
   const orPreview = previewing === 'none' ? '' : ' || { var(txn.switchyard_preview) -m bool }'
   return `backend ${backendName(host)}
     mode http
-    # One request per connection to a slot, and no retries, so that only the live slot answers.
-    option http-server-close
-    http-reuse never
-    retries 0
-    no option redispatch
-    timeout connect 5s
+${retries(asked)}    timeout connect 5s
     timeout queue 5s
     # Idle timeouts of a response and of a WebSocket. Long, because only the application knows what is normal.
     timeout server 1h
@@ -154,7 +154,7 @@ ${clientRules(clients)}${previewRules(app, preview, previewing)}${maintenanceRul
     http-request set-var(txn.switchyard_generation) var(txn.switchyard),field(2,.,0)
     http-request return status 503 content-type text/plain string "${NO_SLOT_LIVE}\\n" hdr Cache-Control no-store unless { var(txn.switchyard_slot) -m str ${names} }${orPreview}
     http-request return status 200 content-type text/plain lf-string "%[var(txn.switchyard_slot)]\\n" hdr X-Deployment-Generation "%[var(txn.switchyard_generation)]" hdr Cache-Control no-store if { path /deployment_id }
-${canaryRules(router, canary)}${targetRules(slots, previewing, canaryTarget(canary))}${canaryAnswer(canary)}
+${canaryRules(router, canary)}${targetRules(slots, previewing, canaryTarget(canary))}${assetRules(asked, previewing)}${canaryAnswer(canary)}
     # Only upgrades to WebSocket are passed on; any other upgrade would let a client bypass this server.
     http-request del-header Upgrade unless { req.hdr(upgrade) -i websocket }
     # What the application learns about the client's request. A client can claim anything, so its own headers count for nothing.

@@ -5,6 +5,7 @@ import type { Fault } from '../../../runner/fault.ts'
 import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
 import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
+import { type AssetPath, assetPathRule } from '../assets.ts'
 import { type CanaryOption, canaryRule } from '../canary.ts'
 import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
 import { routerFaults } from '../faults.ts'
@@ -68,6 +69,13 @@ export interface HaproxyOptions extends ClientOptions, PreviewOption, CanaryOpti
    * @default a plain page with the message
    */
   readonly maintenancePage?: string
+  /**
+   * For files whose names contain a hash of their content: pages of the previous release ask for its files until they are loaded again. One that the live
+   * release lacks is served from the other slot, while that runs: HAProxy serves no files, so releases that no slot has any more are out of its reach.
+   *
+   * @example { path: '/assets/' }
+   */
+  readonly assets?: AssetPath
 }
 
 const readable = (value: unknown): boolean => {
@@ -92,6 +100,7 @@ const OPTIONS = fields<HaproxyOptions>({
   trustedProxies: optional(trustedProxiesRule),
   bodySize: optional(bodySizeRule),
   preview: optional(previewRule(userRule(cryptHash))),
+  assets: optional(assetPathRule('HAProxy')),
   ...canaryRule,
   ...placeRules,
 })
@@ -120,6 +129,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
         clients: options,
         preview,
         canary,
+        assets: options.assets,
       },
       options.maintenancePage,
     )
@@ -132,6 +142,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...clientSettings(options),
     preview: previewSetting(preview),
+    assets: options.assets,
     canary,
     ...placeSettings(options),
   })

@@ -9,6 +9,10 @@ import { idleSlot, type Preview } from '../preview.ts'
  */
 export type Previewing = 'none' | 'some' | 'all'
 
+/** For a backend that asks more than the live slot. */
+export const SLOT_DOWN =
+  'http-error status 503 content-type text/plain lf-string "The slot %[srv_name] does not answer.\\n"'
+
 const IS_PREVIEW = '{ var(txn.switchyard_preview) -m bool }'
 const users = (app: string) => `switchyard-preview-${app}`
 
@@ -24,8 +28,7 @@ export function previewRules(app: string, preview: Preview | undefined, previewi
     '# The preview: these requests go to the slot that is not live, also during a maintenance.',
     `http-request set-var(txn.switchyard_preview) bool(true) if ${[matching(preview), open].filter(Boolean).join(' ')}`,
     ...(preview.auth ? [`http-request auth realm Preview if ${IS_PREVIEW} !{ http_auth(${users(app)}) }`] : []),
-    // Also what the live slot gets while it does not answer, if both share the backend.
-    'http-error status 503 content-type text/plain lf-string "The slot %[var(txn.switchyard_target)] does not answer.\\n"',
+    SLOT_DOWN,
   ]
   return `${lines.map(line => `    ${line}\n`).join('')}\n`
 }

@@ -12,6 +12,7 @@ import {
   type Wrong,
 } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
+import { type AssetOptions, assetsApart, assetsRule } from '../assets.ts'
 import { type CanaryOption, canaryByFiles, canaryMarker, canaryRule } from '../canary.ts'
 import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-options.ts'
 import { type Listen, listening, listenLines } from '../listen.ts'
@@ -22,7 +23,6 @@ import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, p
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
 import { additions, extraRule } from './additions.ts'
-import { type AssetOptions, assetsRule } from './assets.ts'
 import { certificateOf, check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
 import { type NginxPreviewAuth, previewAuthRule } from './preview.ts'
@@ -196,8 +196,8 @@ const APPLICABLE = {
       return { path: ['assets'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
     if (mode === 'reload' && canary === true)
       return { path: ['canary'], got: "used with `mode: 'reload'`", expected: "left out, or used with `mode: 'link'`" }
-    if (on !== undefined && assets !== undefined)
-      return { path: ['assets'], got: 'used with `on`', expected: "left out: the files are on the application's host" }
+    const apart = assetsApart(on, assets)
+    if (apart) return apart
     if (Array.isArray(upstream) && upstream.length > 1 && (include === true || mode === 'reload'))
       return { path: ['upstream'], got: 'a list', expected: "one address beside `include` or `mode: 'reload'`" }
     const name = (['tls', 'http2', 'trustedProxies'] as const).find(option => options[option] !== undefined)

@@ -1,8 +1,8 @@
 /** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
-import { sh } from '../../../host/script.ts'
 import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
+import { switchKeeping } from '../assets.ts'
 import { liveLink } from '../live-link.ts'
-import { assetsBlock, keepAssets } from './assets.ts'
+import { assetsBlock } from './assets.ts'
 import { idleByLink } from './preview.ts'
 import { enable, forget, refresh } from './site.ts'
 import type { Site, SwitchStrategy } from './strategy.ts'
@@ -35,7 +35,7 @@ export function symlinkStrategy(
         router,
         include: paths.include,
         maintenance: maintenanceBlock(router),
-        assets: assetsBlock(router, slots, assets),
+        assets: assetsBlock({ app: context.app, router }, slots, assets),
         canary: canaryBlock(router, slots, canary),
       },
       slots,
@@ -53,11 +53,7 @@ export function symlinkStrategy(
     ],
     generations: true,
     ...link,
-    switchTo(route) {
-      const query = link.switchTo(route)
-      if (!assets || route.slot === undefined) return query
-      return { ...query, script: sh.lines(keepAssets(context.layout, route.slot, assets), query.script) }
-    },
+    switchTo: switchKeeping(context.layout, assets, link.switchTo),
     provision() {
       const lenient = listening.lenient ? [paths.available, ...added.lenient] : []
       const own = [

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { local } from '../../../host/local.ts'
-import { type AssetOptions, assetsBlock, keepAssets } from '../../../plugins/router/nginx/assets.ts'
+import { type AssetOptions, keepAssets } from '../../../plugins/router/assets.ts'
+import { assetsBlock } from '../../../plugins/router/nginx/assets.ts'
 import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
@@ -20,7 +21,11 @@ const textOf = (assets?: AssetOptions) =>
 
 describe('the locations for assets', () => {
   it('ask the other slot for what the live one lacks, then the releases that were live', () => {
-    const text = assetsBlock('/srv/life/router', SLOTS, { path: '/assets/', folder: 'public', keep: 2 })
+    const text = assetsBlock({ app: 'life', router: '/srv/life/router' }, SLOTS, {
+      path: '/assets/',
+      folder: 'public',
+      keep: 2,
+    })
     expect(text).toContain('if ($switchyard_port = 4000) { set $switchyard_other 5000; }')
     expect(text).toContain('if ($switchyard_port = 5000) { set $switchyard_other 4000; }')
     expect(text.match(/proxy_pass .*;/g)).toEqual([

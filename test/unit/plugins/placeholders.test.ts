@@ -17,7 +17,7 @@ const apart = { on: ssh('deploy@lb-1'), upstream: '10.0.0.5' }
 it.each<[string, NginxOptions]>([
   ['by link', { ...EVERYTHING, assets }],
   ['by reload', { ...EVERYTHING, mode: 'reload' }],
-  ['on a host of its own', { ...EVERYTHING, ...apart }],
+  ['on a host of its own', { ...EVERYTHING, ...apart, assets: { path: '/assets/' } }],
 ])('the files of nginx with all options, %s, have no placeholder left', (_, options) => {
   const { on } = nginx(options)
   const slots = (['blue', 'green'] as const).map((name, i) => ({
@@ -32,6 +32,6 @@ it.each<[string, NginxOptions]>([
 })
 
 it('assets that a router on a host of its own cannot read, or a reload cannot find, are refused', () => {
-  expect(() => nginx({ site: 'life.example', assets, ...apart })).toThrow(/assets.*`on`/s)
+  expect(() => nginx({ site: 'life.example', assets, ...apart })).toThrow(/assets\.folder.*`on`/s)
   expect(() => nginx({ site: 'life.example', assets, mode: 'reload' })).toThrow(/assets.*reload/s)
 })
