@@ -1,5 +1,6 @@
 /** The scripts of the HAProxy router. */
 import { EXIT } from '../../../host/exit-codes.ts'
+import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Route } from '../../../slots/contracts.ts'
@@ -21,6 +22,9 @@ export const { router: ROUTER_EXIT } = EXIT
 
 /** Seconds to wait for a response from the new process after a reload. */
 const RELOAD_TIMEOUT = 15
+
+/** Seconds that a process which starts again, or takes over in a reload, may need in the middle of a switch. */
+const SWITCH_PATIENCE = 10
 
 /**
  * The map value of a route.
@@ -53,27 +57,18 @@ const runtimeCommand = ({ app }: Application, command: string | Script): Script 
 export const livePort = ({ router, slots }: Application): Script =>
   sh.read`case $(cat ${mapPath(router)}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`"live ${name}."*) echo ${port} ;;`))} *) false ;; esac`
 
-/**
- * Writes the map file, then updates the running process. The file comes first, so that a process that starts in between reads the new route. HAProxy
- * responds to a successful command with one empty line and to a failed one with a message (socat exits with 0 in both cases); on a message the file is
- * restored.
- */
-export function switchScript(application: Application, route: Route): Script {
-  const { router } = application
-  const map = mapPath(router)
-  const value = mapValue(route)
-  return sh.write`
-write_map() { printf '%s\\n' "$1" > ${`${map}.next`}; sync ${`${map}.next`}; mv -T ${`${map}.next`} ${map}; }
-if [ -e ${map} ] && ! [ -f ${map} ]; then mv -T ${map} ${map}".lost-$(date +%s%N)"; fi
-before=$(cat ${map} 2>/dev/null || :)
-write_map ${`live ${value}`}
-answer=$(${runtimeCommand(application, `set map ${map} live ${value}`)}; echo end)
-if [ "$answer" != $'\\nend' ]; then
-  write_map "$before"
-  printf '%s\\n' "\${answer%end}"
-  exit ${ROUTER_EXIT.refused}
-fi`
-}
+/** Writes the map file, then updates the running process; if that refuses, both are as before. */
+export const switchScript = ({ app, router }: Application, route: Route, patience = SWITCH_PATIENCE): Script =>
+  program(new URL('./haproxy-switch.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      map: mapPath(router),
+      value: mapValue(route),
+      tell: toSocket(app),
+      patience,
+      refused: ROUTER_EXIT.refused,
+    },
+  })
 
 /**
  * Prints HAProxy's configuration errors. Problems that prevent a switch have exit codes of their own. Other problems must exit with 0, because a non-zero

@@ -156,17 +156,34 @@ describe('the route of HAProxy', () => {
         encoding: 'utf8',
         env: { ...process.env, PATH: `${folder}/bin:${process.env.PATH}` },
       })
-    /** Installs a fake socat that gives the response of the HAProxy process. */
-    const answers = (body: string) => {
-      writeFileSync(join(folder, 'bin/socat'), `#!/bin/bash\ncat >> ${folder}/told\n${body}\n`)
-      chmodSync(join(folder, 'bin/socat'), 0o755)
+    const install = (name: string, body: string) => {
+      writeFileSync(join(folder, 'bin', name), `#!/bin/bash\n${body}\n`)
+      chmodSync(join(folder, 'bin', name), 0o755)
     }
+    /**
+     * Installs a fake socat that gives the response of the HAProxy process to a new entry, whose command is in `asked`. `shown` prints the process's own
+     * entry; it is the last one that was set, unless told otherwise.
+     */
+    const answers = (body: string, shown = `sed -n 's/^set map [^ ]* /0x1 /p' ${folder}/told | tail -n 1`) =>
+      install(
+        'socat',
+        `asked=$(cat)
+case $asked in 'show map'*) ${shown}; exit ;; esac
+printf '%s\\n' "$asked" >> ${folder}/told
+${body}`,
+      )
     const map = () => readFileSync(join(folder, 'live.map'), 'utf8')
+    const told = () =>
+      readFileSync(join(folder, 'told'), 'utf8')
+        .trim()
+        .split('\n')
+        .map(command => command.split(' ').slice(3).join(' '))
     beforeEach(() => {
       folder = mkdtempSync(join(tmpdir(), 'switchyard-haproxy-'))
       mkdirSync(join(folder, 'bin'))
       here = application({ router: folder })
       writeFileSync(join(folder, 'live.map'), 'live blue.g1\n')
+      install('systemctl', 'echo active')
     })
     afterEach(() => rmSync(folder, { recursive: true }))
 
@@ -195,10 +212,41 @@ describe('the route of HAProxy', () => {
       ['a refused connection', 'echo "connection refused" >&2; exit 1', 'connection refused'],
     ])('is restored in the file when the process answers %s', (_, answer, message) => {
       answers(answer)
-      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }).text)
+      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }, 0).text)
       expect(status).toBe(EXIT.router.refused)
       expect(stdout).toContain(message)
       expect(map()).toBe('live blue.g1\n')
+    })
+
+    test('is set again in a process that took over with the route before', () => {
+      answers('echo', `case $(wc -l < ${folder}/told) in 1) echo 0x1 live blue.g1 ;; *) echo 0x1 live green.g2 ;; esac`)
+      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
+      expect(told()).toEqual(['live green.g2', 'live green.g2'])
+    })
+
+    test('is set again after a reload that was under way', () => {
+      answers('echo')
+      install('systemctl', `case $(wc -l < ${folder}/told) in 1) echo reloading ;; *) echo active ;; esac`)
+      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
+      expect(told()).toEqual(['live green.g2', 'live green.g2'])
+    })
+
+    test('is set once a process that starts again can be reached', () => {
+      answers(`if [ $(wc -l < ${folder}/told) = 1 ]; then echo 'Connection refused' >&2; exit 1; fi; echo`)
+      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text)).toMatchObject({
+        status: 0,
+        stdout: '',
+      })
+      expect(map()).toBe('live green.g2\n')
+    })
+
+    test('is restored in the file and in the process when that has another route to the end', () => {
+      answers('echo', 'echo 0x1 live blue.g0')
+      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }, 0).text)
+      expect(status).toBe(EXIT.router.refused)
+      expect(stdout).toContain('another route')
+      expect(map()).toBe('live blue.g1\n')
+      expect(told().at(-1)).toBe('live blue.g1')
     })
 
     test('replaces a folder in place of the file', () => {
