@@ -27,6 +27,8 @@ location ^~ ${path} {
 ${proxy}}
 
 location @switchyard_other {
+    # A body is sent once.
+    if ($request_method !~ "^(?:GET|HEAD)$") { return 404; }
     proxy_intercept_errors on;
     recursive_error_pages on;
     # It may be down.

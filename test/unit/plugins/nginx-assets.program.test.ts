@@ -33,6 +33,7 @@ describe('the locations for assets', () => {
       'proxy_pass http://127.0.0.1:$switchyard_other;',
     ])
     expect(text).toContain('try_files /1$uri /2$uri /3$uri =404;')
+    expect(text).toContain('location @switchyard_other {\n    # A body is sent once.\n    if ($request_method')
   })
 
   it('pass requests on as the location for everything else does', () => {
