@@ -45,6 +45,11 @@ defaults
     # Idle timeouts of a response and of a WebSocket. Long, because only the application knows what is normal.
     timeout server 1h
     timeout tunnel 1h
+    # A node that has lost its power answers nothing: what it was asked ends after half a minute, and not after those hours.
+    option srvtcpka
+    srvtcpka-idle 10s
+    srvtcpka-intvl 5s
+    srvtcpka-cnt 3
     option http-server-close
     http-reuse never
     # Only a connection that was refused is tried again, on another task: nothing of the request has been sent.
@@ -91,5 +96,5 @@ const backend = (slot: string, names: Names, port: number, { path, host }: Route
     option httpchk
     http-check send meth GET uri ${path} ver HTTP/1.1 hdr Host ${host}
     http-check expect status 200
-    server-template task 1-${MAX_REPLICAS} ${names.slot(slot)}:${port} resolvers engine init-addr none check inter 500ms fall 2 rise 1
+    server-template task 1-${MAX_REPLICAS} ${names.slot(slot)}:${port} resolvers engine init-addr none check inter 500ms fall 2 rise 1 tcp-ut 15s
 `
