@@ -5,8 +5,8 @@
 export const EXIT = {
   /** `damaged`: what arrived differs from what was sent. `cutOff`: the sender ended too early. `linked`: a link is in the place of a folder. */
   transfer: { damaged: 65, cutOff: 66, linked: 67 },
-  /** Another run holds the lock. Reserved for the guard, because any script that writes can exit with it. */
-  fence: { refused: 97 },
+  /** Another run holds the lock; `unasked`: it could not be read who does. Reserved for the guard, because any script that writes can exit with them. */
+  fence: { refused: 97, unasked: 96 },
   lock: { notOurs: 76 },
   port: { taken: 61 },
   health: { unfit: 62 },

@@ -23,12 +23,18 @@ export interface SwarmContext {
   readonly slots: readonly string[]
   /** The folder of the Taskfile, on this machine. */
   readonly folder: string
-  /** The manager. */
+  /** The manager that this run talks to. */
   readonly host: Host
   /** For further connections. */
   readonly setting: HostSetting
   /** This run. */
   readonly deploy: Deploy
+  /**
+   * This context as a step that undoes something needs it: if the manager is lost, through the next one that answers, with the lock.
+   *
+   * @throws MANAGERS_UNREACHABLE, LOCK_TAKEN, CONNECTION_LOST
+   */
+  anew(): Promise<SwarmContext>
   /** Takes the lock, once a run, which is held until its end. */
   takeLock(wait?: LockWait): Promise<void>
   /** Reads the engine. */

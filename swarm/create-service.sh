@@ -3,8 +3,11 @@
 # change the client itself.
 #
 # Parameters
+#   name     of the service
+#   deploy   the run that creates it, which is also one of its labels
 #   options  of `docker service create`
 #   command  the image, and the arguments of the container
+# Needs the function `patient` (engine-api.sh).
 #
 # Reads: `NAME=VALUE`, each with a NUL behind it.
 own=' BASH_ENV DOCKER_API_VERSION DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_CONTENT_TRUST DOCKER_CONTEXT DOCKER_HOST DOCKER_TLS DOCKER_TLS_VERIFY HOME IFS'
@@ -16,4 +19,6 @@ while IFS= read -r -d '' pair; do
     *) export "${pair?}"; given+=(--env "${pair%%=*}") ;;
   esac
 done
-docker service create "${options[@]}" "${given[@]}" "${command[@]}" > /dev/null
+if patient docker service create --name "$name" "${options[@]}" "${given[@]}" "${command[@]}"; then exit 0; fi
+# The answer to an earlier attempt may have been lost with the leader.
+[ "$(docker service inspect --format '{{index .Spec.Labels "switchyard.deploy"}}' "$name")" = "$deploy" ]

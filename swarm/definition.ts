@@ -22,8 +22,13 @@ import { type ProbeSetting, probeRules } from '../slots/promote/probe-setting.ts
 export interface SwarmDefinition<S extends Readonly<Record<string, SwarmSlotSpec>>> {
   /** The name of the application, used for its services, networks and records. */
   readonly app: string
-  /** A manager of the swarm, whose account may use the engine there. @example ssh('deploy@m1') */
-  readonly manager: Transport
+  /**
+   * A manager of the swarm, whose account may use the engine there; or several, of which each run takes the first that answers.
+   *
+   * @example ssh('deploy@m1')
+   * @example ['m1', 'm2', 'm3'].map(name => ssh(`deploy@${name}`))
+   */
+  readonly manager: Transport | readonly Transport[]
   /**
    * The build source of the image, or an image that a registry has.
    *
@@ -148,6 +153,7 @@ const port = number(
   'a port, a whole number from 1 to 65535',
   value => Number.isInteger(value) && value > 0 && value < 65_536,
 )
+const machine = thing<Transport>('a machine, such as `ssh("deploy@m1")`', isTransport)
 const command = either(text, list(text), 'a command, such as "bin/migrate" or ["bin/rails", "db:migrate"]')
 const isBuild = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'create' in value && 'name' in value && value.name === 'image'
@@ -155,7 +161,7 @@ const source = either(text, thing<EnvironmentSource>('a source such as `sops("se
 
 export const SWARM_RULES = fields<AnySwarmDefinition>({
   app: text,
-  manager: thing('a machine, such as `ssh("deploy@m1")`', isTransport),
+  manager: either(machine, list(machine), 'a machine, such as `ssh("deploy@m1")`, or a list of them'),
   image: either(
     thing<Plugin<BuildSource>>('`image()`', isBuild),
     fields<PublishedImage>({ name: text, version: text }),

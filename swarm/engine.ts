@@ -1,12 +1,16 @@
 /** Requests to the engine's API, on a manager, through its socket. The API has what the commands lack: a version with which a change is refused if somebody else was faster. */
+import { program } from '../host/program.ts'
 import { type Asked, commandFailed, type Query } from '../host/query.ts'
 import { type Output, type Script, sh } from '../host/script.ts'
 import { swarmFaults } from './faults.ts'
 
-/** A function for scripts: sends a request, prints the body without line breaks at its end, and then the status on a line of its own. */
-export const engineApi: Script = sh.read`
-engine=\${DOCKER_HOST:-unix:///var/run/docker.sock}
-api() { curl -q -sS --max-time 30 --unix-socket "\${engine#unix://}" --write-out '\\n%{http_code}\\n' "\${@:2}" "http://engine$1"; }`
+/** Seconds that a script waits for the managers to have a leader. They elect one in 5 to 20 s, if a majority of them is up. */
+export const ELECTION = 45
+
+/** Functions for scripts: `api` sends a request, and `patient` runs a command of the client. Both wait for the end of an election. */
+export const engineApi: Script = program(new URL('./engine-api.sh', import.meta.url), {
+  parameters: { election: ELECTION },
+})
 
 /** A response of the API. */
 interface Reply {
@@ -14,15 +18,36 @@ interface Reply {
   readonly body: string
 }
 
-/** Reads several things of the engine, in one script. */
+/** Reads several things of the engine, in one script, which ends with the first that has no leader to answer it. */
 export const askEngine = (paths: readonly string[]): Script =>
-  sh.lines(engineApi, ...paths.map(path => sh.read`api ${path}`))
-
-/** Sends a body, which it reads from standard input. */
-export const postEngine = (path: string): Script =>
   sh.lines(
     engineApi,
-    sh.write`api ${path} --request POST --header ${'Content-Type: application/json'} --data-binary @-`,
+    ...paths.map(path => sh.read`said=$(api ${path}); printf '%s\\n' "$said"; if leaderless "$said"; then exit 0; fi`),
+  )
+
+/** A change of an object that tells, if its answer was lost, whether the engine has made it. */
+export interface Marked {
+  /** Where the object is read. */
+  readonly path: string
+  /** Text that the object has only since this change. */
+  readonly mark: string
+}
+
+/** Sends a body, which it reads from standard input. */
+export const postEngine = (path: string, marked?: Marked): Script =>
+  sh.lines(
+    engineApi,
+    sh.write`body=$(cat)
+said=$(api ${path} --request POST --header ${'Content-Type: application/json'} --data-binary @-)`,
+    ...(marked
+      ? [
+          sh.read`case \${said##*$'\\n'} in
+2??) ;;
+*) if [[ $(api ${marked.path}) == *${marked.mark}* ]]; then said=$'\\n200'; fi ;;
+esac`,
+        ]
+      : []),
+    sh.read`printf '%s\\n' "$said"`,
   )
 
 /** `?filters=` of the API, for objects with a label. */
@@ -47,11 +72,14 @@ export function replies(output: Output, host: Pick<Asked, 'name'>, script: Scrip
     if (status < 400) continue
     const why = messageIn(body)
     if (/not a swarm manager|not part of a swarm/.test(why)) throw swarmFaults.NOT_A_MANAGER({ host: host.name })
-    if (/DeadlineExceeded|does not have a leader|deadline exceeded/i.test(why))
-      throw swarmFaults.SWARM_WITHOUT_QUORUM({ host: host.name, why })
+    if (LEADERLESS.test(why)) throw swarmFaults.SWARM_WITHOUT_QUORUM({ host: host.name, why })
   }
   return found
 }
+
+/** What an engine says whose managers have no leader; as in `engine-api.sh`. */
+export const LEADERLESS =
+  /does not have a leader|DeadlineExceeded|deadline exceeded|code = Unavailable|lost quorum|no elected primary/i
 
 /** curl's exit code for a socket that is missing or that may not be opened. */
 const CURL_CANNOT_CONNECT = 7
@@ -65,8 +93,8 @@ export function messageIn(body: string): string {
 }
 
 /** A change of an object, whose response `read` gets. */
-export function change<T>(path: string, body: object, read: (reply: Reply) => T): Query<T> {
-  const script = postEngine(path)
+export function change<T>(path: string, body: object, read: (reply: Reply) => T, marked?: Marked): Query<T> {
+  const script = postEngine(path, marked)
   return {
     script: { ...script, printed: `POST ${path} to the Docker engine` },
     input: JSON.stringify(body),

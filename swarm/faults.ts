@@ -30,6 +30,25 @@ export const swarmFaults = catalogue({
     message: d => `The Docker engine on ${d.host} does not answer: ${d.why}.`,
     hint: () => 'Start it, or add the deploying user to its group: `sudo usermod -aG docker USER`, then log in again.',
   }),
+  MANAGERS_UNREACHABLE: fault<{ why: readonly string[] }>({
+    exitCode: 3,
+    message: () => 'None of the managers in the Taskfile answers.',
+    hint: () =>
+      'Bring one of them back, or name another one in `manager`. The routers go on with the route that they have.',
+    detail: d => d.why.join('\n'),
+  }),
+  MANAGER_LOST: fault<{ host: string; slot: string }>({
+    exitCode: 1,
+    message: d => `The connection to ${d.host} was lost during the switch to ${d.slot}.`,
+    hint: () =>
+      'Check `npx task status`. If it tells of a switch that did not end, run `npx task repair`, which moves all routers to the slot of the records.',
+  }),
+  SWITCH_LEFT: fault<{ slot: string }>({
+    exitCode: 1,
+    message: d =>
+      `Some routers may have ${d.slot} and some not, and no manager of the Taskfile answers to move them back.`,
+    hint: () => 'Bring a manager back, or name another one in `manager`; then run `npx task repair`.',
+  }),
   NOT_A_MANAGER: fault<{ host: string }>({
     exitCode: 3,
     message: d => `${d.host} is not a manager of a swarm.`,

@@ -8,12 +8,13 @@
 #   id    of this run, which the scripts that write look for
 #   wait  milliseconds to wait for the lock
 #   ttl   seconds without a heartbeat after which the lock is released
-# Needs the function `api` (engine.ts).
+# Needs the function `api` (engine-api.sh).
 #
 # Reads: one line with the owner, in base64; each further line is a heartbeat.
-# Prints: `waiting OWNER`, each time that the owner changes; then `held`, `taken OWNER` or `missing`.
+# Prints: `waiting OWNER`, each time that the owner changes; then `held`, `taken OWNER`, `missing`, or `failed` with what the engine said.
 # Always exits with 0.
 look() {
+  text=''
   text=$(api "/configs/$lock") || return 1
   case $text in *$'\n'200) ;; *) return 1 ;; esac
   version=${text#*'"Index":'}; version=${version%%[!0-9]*}
@@ -31,8 +32,13 @@ put() {
 own() { put ",\"deploy\":\"$id\",\"owner\":\"$owner\",\"until\":\"$((EPOCHSECONDS + 2 * ttl))\""; }
 IFS= read -r owner
 end=$(( $(date +%s%3N) + wait )) last=
-until look && { until=$(label until); [ -z "$until" ] || [ "$until" -lt "$EPOCHSECONDS" ]; } && own; do
-  if [ -z "${version-}" ]; then echo missing; exit 0; fi
+# A run whose manager was lost takes its own lock again, through another one.
+free() { local until; until=$(label until); [ -z "$until" ] || [ "$until" -lt "$EPOCHSECONDS" ] || [ "$(label deploy)" = "$id" ]; }
+until look && free && own; do
+  if [ -z "${version-}" ]; then
+    case ${text##*$'\n'} in 404) echo missing ;; *) printf 'failed %s\n' "${text//$'\n'/ }" ;; esac
+    exit 0
+  fi
   now=$(label owner)
   if [ "$(date +%s%3N)" -ge "$end" ]; then printf 'taken %s\n' "$now"; exit 0; fi
   if [ "$now" != "$last" ]; then printf 'waiting %s\n' "$now"; last=$now; fi

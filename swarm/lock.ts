@@ -6,7 +6,8 @@ import { type Script, sh } from '../host/script.ts'
 import { slotFaults } from '../slots/faults.ts'
 import { holding, type Lock, type LockWait, parseOwner, TTL } from '../slots/lock/lock.ts'
 import type { Deploy, LockOwner } from '../slots/model.ts'
-import { engineApi } from './engine.ts'
+import { readCluster } from './cluster.ts'
+import { ELECTION, engineApi, LEADERLESS, messageIn } from './engine.ts'
 import { swarmFaults } from './faults.ts'
 import { namesOf } from './names.ts'
 
@@ -19,11 +20,14 @@ export const holdEngineLock = (app: string, deploy: string, wait: number): Scrip
     }),
   )
 
-/** Exits with the code of a lost lock unless the lock names this run. */
-export const engineFence = (app: string, deploy: string): Script => sh.read`
-engine=\${DOCKER_HOST:-unix:///var/run/docker.sock}; curl -q -sS --max-time 30 --unix-socket "\${engine#unix://}" ${`http://engine/configs/${namesOf(app).lock}`} | grep -qF ${`"deploy":"${deploy}"`} || exit ${EXIT.fence.refused}`
+/**
+ * Exits with the code of a lost lock unless the lock names this run, and with another one if the managers have no leader that could tell. One line, as every
+ * guard.
+ */
+export const engineFence = (app: string, deploy: string): Script =>
+  sh.read`engine=\${DOCKER_HOST:-unix:///var/run/docker.sock} patience=$((SECONDS + ${ELECTION})); while :; do lock=$(curl -q -sS --max-time 30 --write-out '\\n%{http_code}' --unix-socket "\${engine#unix://}" ${`http://engine/configs/${namesOf(app).lock}`} 2>&1 || :); case $lock in *${`"deploy":"${deploy}"`}*$'\\n200') break ;; *$'\\n200' | *$'\\n404') exit ${EXIT.fence.refused} ;; esac; if [ $SECONDS -ge $patience ]; then printf '%s\\n' "$lock" >&2; exit ${EXIT.fence.unasked}; fi; sleep 0.5; done`
 
-/** @throws LOCK_TAKEN, SWARM_NOT_SET_UP */
+/** @throws LOCK_TAKEN, SWARM_NOT_SET_UP, SWARM_WITHOUT_QUORUM, ENGINE_UNREACHABLE */
 export async function takeEngineLock(
   host: Host,
   app: string,
@@ -35,12 +39,19 @@ export async function takeEngineLock(
   return holding(host, holdEngineLock(app, deploy.id, Math.ceil(wait.wait)), encoded(owner), {
     wait,
     ownerOf: decoded,
-    refusal: answer =>
-      answer?.startsWith('taken ')
-        ? slotFaults.LOCK_TAKEN({ host: host.name, owner: decoded(answer.slice('taken '.length)) })
-        : swarmFaults.SWARM_NOT_SET_UP({ app, host: host.name }),
+    async refusal(answer = '') {
+      if (answer.startsWith('taken '))
+        return slotFaults.LOCK_TAKEN({ host: host.name, owner: decoded(answer.slice('taken '.length)) })
+      if (LEADERLESS.test(answer)) return withoutQuorum(host.name, answer)
+      await host.query(readCluster(app))
+      return swarmFaults.SWARM_NOT_SET_UP({ app, host: host.name })
+    },
   })
 }
+
+/** @param said what the engine answered, in one of its lines */
+const withoutQuorum = (host: string, said: string) =>
+  swarmFaults.SWARM_WITHOUT_QUORUM({ host, why: messageIn(/\{.*\}/.exec(said)?.[0] ?? 'it does not answer') })
 
 const encoded = (owner: LockOwner): string => Buffer.from(JSON.stringify(owner)).toString('base64')
 const decoded = (text: string): LockOwner | undefined => parseOwner(Buffer.from(text, 'base64').toString())
@@ -48,7 +59,7 @@ const decoded = (text: string): LockOwner | undefined => parseOwner(Buffer.from(
 /** Rejects the writes of a run that has lost its lock. */
 export const engineGuard = (
   app: string,
-  host: string,
+  host: () => string,
   deploy: Deploy,
   lock: () => Lock | undefined,
   undoing: () => boolean,
@@ -59,5 +70,8 @@ export const engineGuard = (
     if (!undoing()) held.check()
     return engineFence(app, deploy.id)
   },
-  refusal: code => (code === EXIT.fence.refused ? slotFaults.OVERTAKEN({ host, owner: undefined }) : undefined),
+  refusal(code, stderr) {
+    if (code === EXIT.fence.refused) return slotFaults.OVERTAKEN({ host: host(), owner: undefined })
+    return code === EXIT.fence.unasked ? withoutQuorum(host(), stderr) : undefined
+  },
 })

@@ -2,6 +2,7 @@
  * The records of an application: which slot is live, which switch was begun, and what was done. They are labels of one config object, which the managers
  * agree on; its version refuses a change if somebody else has made one since it was read.
  */
+import { randomUUID } from 'node:crypto'
 import type { Query } from '../host/query.ts'
 import type { Deploy, JournalEntry, JournalEvent } from '../slots/model.ts'
 import { change, messageIn } from './engine.ts'
@@ -59,7 +60,11 @@ export const parseRecords = (version: number, labels: Readonly<Record<string, st
 const parsed = <T>(text: string | undefined): T | undefined => (text ? (JSON.parse(text) as T) : undefined)
 
 /** The object as the API takes it. */
-export const recordsObject = (app: string, { term, live, moving, promoted, journal }: Omit<Records, 'version'>) => ({
+export const recordsObject = (
+  app: string,
+  { term, live, moving, promoted, journal }: Omit<Records, 'version'>,
+  mark?: string,
+) => ({
   Name: namesOf(app).records,
   // The data of a config cannot be changed, its labels can.
   Data: NO_DATA,
@@ -70,6 +75,7 @@ export const recordsObject = (app: string, { term, live, moving, promoted, journ
     ...(moving && { moving: JSON.stringify(moving) }),
     promoted: JSON.stringify(promoted),
     journal: JSON.stringify(journal.slice(-ENTRIES)),
+    ...(mark !== undefined && { mark }),
   },
 })
 
@@ -81,15 +87,20 @@ export const NO_DATA = 'e30='
  *
  * @throws RECORDS_CHANGED if they are no longer those that were read
  */
-export const writeRecords = (app: string, records: Records): Query<Records> =>
-  change(
-    `/configs/${namesOf(app).records}/update?version=${records.version}`,
-    recordsObject(app, records),
+export function writeRecords(app: string, records: Records): Query<Records> {
+  const path = `/configs/${namesOf(app).records}`
+  // If the leader dies after it has made the change, a second attempt is refused for its own version.
+  const mark = randomUUID()
+  return change(
+    `${path}/update?version=${records.version}`,
+    recordsObject(app, records, mark),
     ({ status, body }) => {
       if (status >= 400) throw swarmFaults.RECORDS_CHANGED({ app, why: messageIn(body) })
       return records
     },
+    { path, mark },
   )
+}
 
 /** The records with another entry in the journal. */
 export function journaled(records: Records, deploy: Deploy, event: JournalEvent, now = new Date()): Records {

@@ -4,14 +4,19 @@
 # Parameters
 #   service  its name
 #   within   seconds to wait; the engine kills the tasks that are left
-if ! docker service inspect --format x "$service" > /dev/null 2>&1; then exit 0; fi
-mode=$(docker service inspect --format '{{if .Spec.Mode.Replicated}}replicated{{end}}' "$service")
-if [ -n "$mode" ]; then
-  docker service scale --detach "$service=0" > /dev/null
+# Needs the functions `api`, `leaderless` and `patient` (engine-api.sh).
+found=$(api "/services/$service")
+case ${found##*$'\n'} in
+  404) exit 0 ;;
+  200) ;;
+  *) printf '%s\n' "$found" >&2; exit 1 ;;
+esac
+if [[ $found == *'"Replicated":{'* ]]; then
+  patient docker service scale --detach "$service=0"
   end=$((SECONDS + within))
-  until [ -z "$(docker service ps --format '{{.CurrentState}}' "$service" | grep -E '^(Running|Starting|Ready|Preparing)' || :)" ]; do
+  until tasks=$(docker service ps --format '{{.CurrentState}}' "$service" 2> /dev/null) && ! grep -qE '^(Running|Starting|Ready|Preparing)' <<< "$tasks"; do
     if [ $SECONDS -ge $end ]; then break; fi
     sleep 0.3
   done
 fi
-docker service rm "$service" > /dev/null
+patient docker service rm "$service" || { found=$(api "/services/$service"); [ "${found##*$'\n'}" = 404 ]; }

@@ -3,6 +3,7 @@ import { program } from '../host/program.ts'
 import { type Script, sh } from '../host/script.ts'
 import type { Environment } from '../slots/environment/environment.ts'
 import { type AnySwarmDefinition, wordsOf } from './definition.ts'
+import { engineApi } from './engine.ts'
 import { APP_LABEL, namesOf, SLOT_LABELS } from './names.ts'
 
 /** A release as an image that the nodes can run. */
@@ -56,7 +57,7 @@ function common(
 
 /** The arguments of `docker service create` for a slot, without its variables. Names of tasks lead to their addresses, because not every kernel has IPVS. */
 export const slotArguments = (options: ServiceOptions, creation: Creation, replicas: number): readonly string[] => [
-  ...['--name', namesOf(options.app).slot(creation.slot), '--endpoint-mode', 'dnsrr', '--replicas', String(replicas)],
+  ...['--endpoint-mode', 'dnsrr', '--replicas', String(replicas)],
   ...common(options, creation),
   ...['--restart-condition', 'any', '--restart-delay', '2s'],
   ...(options.health?.command === undefined
@@ -66,16 +67,7 @@ export const slotArguments = (options: ServiceOptions, creation: Creation, repli
 
 /** The same for a migration, which is one task that runs once. */
 export const migrationArguments = (options: ServiceOptions, creation: Creation): readonly string[] => [
-  ...[
-    '--name',
-    namesOf(options.app).migration,
-    '--mode',
-    'replicated-job',
-    '--replicas',
-    '1',
-    '--restart-condition',
-    'none',
-  ],
+  ...['--mode', 'replicated-job', '--replicas', '1', '--restart-condition', 'none'],
   ...common(options, creation),
   ...['--no-healthcheck'],
 ]
@@ -94,9 +86,23 @@ export const variablesInput = (variables: Environment): string =>
     .map(([name, value]) => `${name}=${value}\0`)
     .join('')
 
-/** @param command what the container runs, with its image first */
-export const createService = (options: readonly string[], command: readonly string[]): Script => ({
-  ...program(new URL('./create-service.sh', import.meta.url), { writes: true, parameters: { options, command } }),
+interface NewService {
+  readonly name: string
+  /** The run that creates it. */
+  readonly deploy: string
+  readonly options: readonly string[]
+  /** What the container runs, with its image first. */
+  readonly command: readonly string[]
+}
+
+export const createService = ({ name, deploy, options, command }: NewService): Script => ({
+  ...sh.lines(
+    engineApi,
+    program(new URL('./create-service.sh', import.meta.url), {
+      writes: true,
+      parameters: { name, deploy, options, command },
+    }),
+  ),
   label: 'docker service create',
 })
 
@@ -107,16 +113,23 @@ export const slotCommand = ({ start }: Pick<ServiceOptions, 'start'>, image: str
 
 /** Stops the tasks of a service and removes it; does nothing if there is none. Waits until they have ended, at most `within` seconds. */
 export const removeService = (service: string, within: number): Script => ({
-  ...program(new URL('./remove-service.sh', import.meta.url), { writes: true, parameters: { service, within } }),
+  ...sh.lines(
+    engineApi,
+    program(new URL('./remove-service.sh', import.meta.url), { writes: true, parameters: { service, within } }),
+  ),
   label: `docker service rm ${service}`,
 })
 
 export const scaleService = (service: string, replicas: number): Script =>
-  sh.write`docker service scale --detach ${`${service}=${replicas}`} > /dev/null`
+  sh.lines(engineApi, sh.write`patient docker service scale --detach ${`${service}=${replicas}`}`)
 
 /** Ends the tasks of a service, if there is one. */
 export const stopService = (service: string): Script =>
-  sh.write`if docker service inspect --format x ${service} > /dev/null 2>&1; then ${scaleService(service, 0)}; fi`
+  sh.lines(
+    engineApi,
+    sh.write`found=$(api ${`/services/${service}`})
+if [ "\${found##*$'\\n'}" != 404 ]; then patient docker service scale --detach ${`${service}=0`}; fi`,
+  )
 
 /** The newest lines of a service's log. */
 export const serviceLog = (service: string, lines: number): Script =>

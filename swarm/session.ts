@@ -13,6 +13,7 @@ import { readCluster } from './cluster.ts'
 import type { SwarmContext } from './context.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { engineGuard, takeEngineLock } from './lock.ts'
+import { askManager, managersOf, openManager } from './manager.ts'
 import { namesOf } from './names.ts'
 import { assertAttachable, type Control, openControl, placedRouters } from './router/control.ts'
 import { taskVariables } from './service.ts'
@@ -32,18 +33,19 @@ export interface SwarmSetting extends RunSetting {
 }
 
 export async function openSwarm({ definition, health, probe, slots }: Swarm, run: SwarmSetting): Promise<OpenScope> {
-  const { app, manager } = definition
+  const { app } = definition
+  const managers = managersOf(definition)
   const deploy = newDeploy(whoami(process.env))
   let lock: Lock | undefined
   // Writes after an abort undo the changes of this run.
   const guard = engineGuard(
     app,
-    manager.name,
+    () => host?.name ?? '',
     deploy,
     () => lock,
     () => run.signal.aborted,
   )
-  const host = await manager.open({ ...run, guard })
+  let { host, passed } = await openManager(managers, { ...run, guard })
   const routerImage = definition.router.image ?? ROUTER_IMAGE
   let control: { readonly key: string; readonly open: Promise<Control>; ended: boolean } | undefined
 
@@ -53,6 +55,8 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
       put: (local, remote, options) => host.put(local, remote, { onProgress: progress(task.log), ...options }),
     }
     const ofStep = task.dryRun ? dryHost(host, task.log) : logging
+    for (const { message } of passed) task.log(`${host.name} is asked instead: ${message}`)
+    passed = []
     return {
       app,
       names: namesOf(app),
@@ -65,6 +69,23 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
       host: ofStep,
       setting: run,
       deploy,
+      async anew() {
+        const answers = await host.query(askManager).then(
+          () => true,
+          error => {
+            if (managers.length === 1) throw error
+            return false
+          },
+        )
+        if (answers) return context(task)
+        await control?.open.then(close, () => undefined)
+        control = undefined
+        const lost = host
+        ;({ host, passed } = await openManager(managers, { ...run, guard }))
+        await lost[Symbol.asyncDispose]()
+        if (lock) lock = await takeEngineLock(host, app, deploy, run.command)
+        return context(task)
+      },
       async takeLock(wait) {
         if (task.dryRun || lock) return
         lock = await takeEngineLock(host, app, deploy, run.command, wait)
@@ -99,7 +120,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
     ...task,
     app,
     folder: run.folder,
-    host: manager.name,
+    host: host.name,
     layout: layout(`/srv/${app}`, []),
     slots: [],
   })

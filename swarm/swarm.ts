@@ -11,6 +11,7 @@ import type { SwarmContext } from './context.ts'
 import { type AnySwarmDefinition, SWARM_RULES, type SwarmDefinition, type SwarmSlotSpec } from './definition.ts'
 import { swarmFaults } from './faults.ts'
 import { assertReplicas } from './limits.ts'
+import { managersOf } from './manager.ts'
 import { TAKEN } from './names.ts'
 import { openSwarm, type Swarm } from './session.ts'
 import { swarmTasks } from './tasks.ts'
@@ -50,9 +51,10 @@ export function swarm<const S extends Readonly<Record<string, SwarmSlotSpec>>>(o
 
 function scopeOf(swarm: Swarm, tasks: () => ReturnType<typeof swarmTasks>): Scope {
   const { definition, slots } = swarm
-  const { app, manager, env = [] } = definition
+  const { app, env = [] } = definition
   const sources = [env].flat().map(entry => (typeof entry === 'string' ? file(entry) : entry))
-  const known = [app, manager.name, manager.name.replace(/^.*@/, ''), ...slots]
+  const managers = managersOf(definition).flatMap(({ name }) => [name, name.replace(/^.*@/, '')])
+  const known = [app, ...managers, ...slots]
   const secrets = (read: readonly ReadSource[]) => {
     const plain = read.flatMap(({ source }) => source.plain)
     return read.flatMap(({ values = {} }) => secretsOf(values, { plain, known }))

@@ -41,9 +41,15 @@ export const migrate = <S extends string>({ task, slot }: SwarmDeps<S>, detected
         const batch = host.pipeline()
         batch.push(perform(removeService(names.migration, 0)))
         batch.push(
-          perform(createService(migrationArguments(definition, creation), [image, ...wordsOf(definition.migrate)]), {
-            input: variablesInput(context.variables(chosen)),
-          }),
+          perform(
+            createService({
+              name: names.migration,
+              deploy: deploy.id,
+              options: migrationArguments(definition, creation),
+              command: [image, ...wordsOf(definition.migrate)],
+            }),
+            { input: variablesInput(context.variables(chosen)) },
+          ),
         )
         await batch.run()
       } else log(`Following the migrations of ${release} that were started before.`)

@@ -47,9 +47,15 @@ export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: SendI
       const batch = host.pipeline()
       batch.push(perform(removeService(names.slot(idle), stopLimit(definition))))
       batch.push(
-        perform(createService(slotArguments(definition, creation, replicas), slotCommand(definition, release.image)), {
-          input: variablesInput(context.variables(idle)),
-        }),
+        perform(
+          createService({
+            name: names.slot(idle),
+            deploy: deploy.id,
+            options: slotArguments(definition, creation, replicas),
+            command: slotCommand(definition, release.image),
+          }),
+          { input: variablesInput(context.variables(idle)) },
+        ),
       )
       await batch.run()
       if (dryRun) return { idle, replicas }
@@ -63,7 +69,8 @@ export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: SendI
       note(`${release.name} in ${idle}, ${replicas} tasks`)
       return { idle, replicas }
     },
-    async undo({ liveState, host, names, note }) {
+    async undo({ liveState, anew, names, note }) {
+      const { host } = await anew()
       await host.query(perform(stopService(names.slot(liveState.idle))))
       note(`${liveState.idle} was stopped; ${liveState.live ?? 'no slot'} is live as before`)
     },

@@ -1,9 +1,10 @@
 import { arg } from '../../runner/cli/args.ts'
-import { Fault } from '../../runner/fault.ts'
+import { Fault, isFault } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
 import { type Measured, measuredLine } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import type { SwarmDeps } from '../context.ts'
+import { swarmFaults } from '../faults.ts'
 import { journaled, writeRecords } from '../records.ts'
 import {
   beginSwitch,
@@ -54,13 +55,18 @@ export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
         note(`${move.to.slot} is live: ${verified}, ${Math.round(performance.now() - began)} ms`)
       } catch (error) {
         await reported(context, move, error)
+        if (isFault(error) && error.code === 'CONNECTION_LOST' && move.attempted)
+          throw swarmFaults.MANAGER_LOST({ host: host.name, slot: move.to.slot }, error)
         throw error
       }
       if (measured) context.show(measuredLine(measured), { ...measured })
     },
     async undo({ move, note, ...context }) {
       if (!move?.attempted) return note('nothing was switched')
-      await revertSwitch(context, { ...move, release: move.service.release, event: 'promote' })
+      const reached = await context.anew().catch(error => {
+        throw swarmFaults.SWITCH_LEFT({ slot: move.to.slot }, error)
+      })
+      await revertSwitch({ ...context, ...reached }, { ...move, release: move.service.release, event: 'promote' })
       note(move.from ? `${move.from.slot} is live again on every node, verified` : 'no slot is live, as before')
     },
   })

@@ -222,7 +222,12 @@ export function samples(): Readonly<Record<string, Script>> {
     holdEngineLock: holdEngineLock('life', deploy.id, 5_000),
     takeImage: takeImage('.switchyard-life.tar.gz', 'registry.lan:5000/life:0.1.1'),
     'takeImage without a registry': takeImage('.switchyard-life.tar.gz', ''),
-    createService: services.createService(['--name', "it's"], ['image', 'serve']),
+    createService: services.createService({
+      name: 'life_blue',
+      deploy: deploy.id,
+      options: ['--label', "it's"],
+      command: ['image', 'serve'],
+    }),
     removeService: services.removeService('life_blue', 30),
     scaleService: services.scaleService('life_blue', 3),
     stopService: services.stopService('life_blue'),

@@ -105,7 +105,6 @@ describe('the service of a slot', () => {
   it('has all options as separate arguments, and no variable', () => {
     const line = slotArguments(options, creation, 3).join(' ')
     for (const part of [
-      '--name life_green',
       '--endpoint-mode dnsrr',
       '--replicas 3',
       '--network life_net --network data',
@@ -127,7 +126,7 @@ describe('the service of a slot', () => {
 
   it('of a migration runs once', () => {
     expect(migrationArguments(options, creation).join(' ')).toContain(
-      '--name life_migration --mode replicated-job --replicas 1 --restart-condition none',
+      '--mode replicated-job --replicas 1 --restart-condition none',
     )
   })
 
@@ -138,7 +137,7 @@ describe('the service of a slot', () => {
       '#!/bin/bash\ncd "$(dirname "$0")"\nprintf "%s\\n" "$@" > words; env > env\n',
     )
     await chmod(join(folder, 'docker'), 0o755)
-    const { text } = createService(['--name', 'x'], ['image', 'serve'])
+    const { text } = createService({ name: 'x', deploy: 'd', options: [], command: ['image', 'serve'] })
     const variables = { ...taskVariables({ port: 4000 }, 'blue'), SECRET: 'two\nlines', PATH: '/nowhere' }
     const ran = promisify(execFile)('bash', ['-eu', '-c', text], { env: { PATH: `${folder}:/usr/bin:/bin` } })
     ran.child.stdin?.end(variablesInput(variables))

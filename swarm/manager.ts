@@ -1,0 +1,49 @@
+/** The manager that a run talks to: the first of the Taskfile that answers. */
+import type { Host, HostSetting, Transport } from '../host/host.ts'
+import type { Query } from '../host/query.ts'
+import { type Fault, isFault } from '../runner/fault.ts'
+import type { AnySwarmDefinition } from './definition.ts'
+import { askEngine, replies } from './engine.ts'
+import { swarmFaults } from './faults.ts'
+
+export const managersOf = ({ manager }: Pick<AnySwarmDefinition, 'manager'>): readonly Transport[] => [manager].flat()
+
+/** @throws ENGINE_UNREACHABLE, NOT_A_MANAGER */
+export const askManager: Query<void> = {
+  script: { ...askEngine(['/info']), label: 'docker info' },
+  read(output, host) {
+    const [info] = replies(output, host, askEngine(['/info']))
+    const { Swarm } = JSON.parse(info?.body ?? '{}') as { Swarm?: { ControlAvailable?: boolean } }
+    if (!Swarm?.ControlAvailable) throw swarmFaults.NOT_A_MANAGER({ host: host.name })
+  },
+}
+
+export interface Opened {
+  readonly host: Host
+  /** Those that were asked before it, and why each of them is of no use. */
+  readonly passed: readonly Fault[]
+}
+
+/**
+ * A single manager is not asked first: its first command tells whether it answers.
+ *
+ * @throws MANAGERS_UNREACHABLE, and the faults of a single one
+ */
+export async function openManager(managers: readonly Transport[], setting: HostSetting): Promise<Opened> {
+  const [only, ...more] = managers
+  if (only && more.length === 0) return { host: await only.open(setting), passed: [] }
+  const passed: Fault[] = []
+  for (const manager of managers) {
+    const host = await manager.open(setting)
+    try {
+      await host.query(askManager)
+      return { host, passed }
+    } catch (error) {
+      await host[Symbol.asyncDispose]()
+      setting.signal.throwIfAborted()
+      if (!isFault(error)) throw error
+      passed.push(error)
+    }
+  }
+  throw swarmFaults.MANAGERS_UNREACHABLE({ why: passed.map(({ message }) => message) })
+}

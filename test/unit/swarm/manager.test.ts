@@ -1,0 +1,51 @@
+/** Which manager a run talks to. */
+import { describe, expect, it } from 'vitest'
+import { hostFaults } from '../../../host/faults.ts'
+import type { HostSetting, Transport } from '../../../host/host.ts'
+import { openManager } from '../../../swarm/manager.ts'
+
+const setting: HostSetting = { signal: new AbortController().signal, confirm: async () => false }
+
+/** Machines that answer, or not, and what was done with them. */
+function machines(...answers: readonly boolean[]) {
+  const did: string[] = []
+  const transports = answers.map((answers, i): Transport => {
+    const name = `m${i + 1}`
+    const host = {
+      name,
+      async query() {
+        did.push(`asked ${name}`)
+        if (!answers) throw hostFaults.HOST_UNREACHABLE({ target: name, address: name, reason: 'no route to host' })
+      },
+      async [Symbol.asyncDispose]() {
+        did.push(`closed ${name}`)
+      },
+    }
+    return { name, open: async () => host as never }
+  })
+  return { did, transports }
+}
+
+describe('of several managers', () => {
+  it('the first that answers is taken, and the others are told', async () => {
+    const { did, transports } = machines(false, true, true)
+    const { host, passed } = await openManager(transports, setting)
+    expect(host.name).toBe('m2')
+    expect(passed.map(({ message }) => message)).toEqual([expect.stringContaining('m1')])
+    expect(did).toEqual(['asked m1', 'closed m1', 'asked m2'])
+  })
+
+  it('none that answers is one error with the reason of each', async () => {
+    await expect(openManager(machines(false, false).transports, setting)).rejects.toMatchObject({
+      code: 'MANAGERS_UNREACHABLE',
+      exitCode: 3,
+      detail: expect.stringMatching(/m1.*\n.*m2/),
+    })
+  })
+
+  it('a single one is not asked before its first command', async () => {
+    const { did, transports } = machines(false)
+    expect((await openManager(transports, setting)).host.name).toBe('m1')
+    expect(did).toEqual([])
+  })
+})
