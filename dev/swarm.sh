@@ -3,7 +3,8 @@
 # one kill is a power failure, and nothing stays mounted. Their bridge is in a network namespace too, because the firewall of Docker in the first one
 # drops what crosses a bridge there; this machine has an address on it.
 #
-#   swarm.sh up FOLDER COUNT      boots them, n1 to n<COUNT> at 10.77.0.1 and so on, and a registry at 10.77.0.254:5000; makes the swarm
+#   swarm.sh up FOLDER COUNT MANAGERS  boots them, n1 to n<COUNT> at 10.77.0.1 and so on, and a registry at 10.77.0.254:5000; makes the swarm, with the
+#                                 first ones as managers
 #   swarm.sh boot FOLDER I        boots machine I again after a kill
 #   swarm.sh kill FOLDER I        a power failure
 #   swarm.sh cut FOLDER I         takes its cable out; `mend` puts it back
@@ -88,9 +89,13 @@ registry() {
 
 swarm() {
   enter 1 docker swarm init --advertise-addr "$net.1" > /dev/null
-  local i token
-  token=$(enter 1 docker swarm join-token -q worker)
-  for i in $(seq 2 "$1"); do enter "$i" docker swarm join --advertise-addr "$net.$i" --token "$token" "$net.1:2377" > /dev/null; done
+  local i role token
+  for i in $(seq 2 "$1"); do
+    role=worker
+    if [ "$i" -le "$2" ]; then role=manager; fi
+    token=$(enter 1 docker swarm join-token -q "$role")
+    enter "$i" docker swarm join --advertise-addr "$net.$i" --token "$token" "$net.1:2377" > /dev/null
+  done
 }
 
 down() {
@@ -113,7 +118,7 @@ case $command in
     for i in $(seq 1 "$1"); do boot "$i"; done
     registry up
     engines "$1"
-    swarm "$1"
+    swarm "$1" "$2"
     ;;
   boot) boot "$1"; until_ok enter "$1" docker version ;;
   kill) kill -9 "$(cat "$base/n$1/pid")" ;;

@@ -28,14 +28,14 @@ export interface TestSwarm extends AsyncDisposable {
   /** Takes its cable out, and puts it back. */
   cut(node: number): Promise<void>
   mend(node: number): Promise<void>
-  /** `kill` or `cut` of a node as soon as the deploying user of the manager has such a file in the home folder. */
-  when(files: string, what: 'kill' | 'cut', node: number): Promise<void>
+  /** `kill` or `cut` of a node as soon as the deploying user of a manager has such a file in the home folder. @default that of n1 */
+  when(files: string, what: 'kill' | 'cut', node: number, manager?: number): Promise<void>
   stopRegistry(): Promise<void>
   startRegistry(): Promise<void>
 }
 
-/** Boots a swarm, one at a time on this machine: its addresses are fixed. */
-export async function startSwarm(nodes = 3): Promise<TestSwarm> {
+/** Boots a swarm, one at a time on this machine: its addresses are fixed. The first nodes are its managers. */
+export async function startSwarm(nodes = 3, managers = 1): Promise<TestSwarm> {
   await ensureSwarmTools()
   const image = await ensureRouterImage()
   const lock = await heldLock('switchyard-swarm')
@@ -51,7 +51,7 @@ export async function startSwarm(nodes = 3): Promise<TestSwarm> {
     await lock[Symbol.asyncDispose]()
   }
   try {
-    await sh('up', String(nodes))
+    await sh('up', String(nodes), String(managers))
     const registry = '10.77.0.254:5000'
     const routerImage = `${registry}/router:1`
     const archive = join(folder, 'router.tar')
@@ -78,7 +78,8 @@ export async function startSwarm(nodes = 3): Promise<TestSwarm> {
       boot: async node => void (await sh('boot', String(node))),
       cut: async node => void (await sh('cut', String(node))),
       mend: async node => void (await sh('mend', String(node))),
-      when: async (files, what, node) => void (await sh('when', '1', files, what, String(node))),
+      when: async (files, what, node, manager = 1) =>
+        void (await sh('when', String(manager), files, what, String(node))),
       stopRegistry: async () => void (await sh('registry', 'down')),
       startRegistry: async () => void (await sh('registry', 'up')),
       [Symbol.asyncDispose]: stop,

@@ -66,6 +66,7 @@ export interface SwarmSite extends AsyncDisposable {
 }
 
 const OPTIONS = {
+  manager: "at('m1')",
   registry: "env.REGISTRY + '/life'",
   replicas: '3',
   health: '{ within: 60_000 }',
@@ -80,7 +81,6 @@ const version = () => readFileSync(new URL('version', import.meta.url), 'utf8').
 
 export const { setup, deploy, promote, rollback, migrate, console, status, scale, history, repair } = swarm({
   app: 'life',
-  manager: at('m1'),
   image: image({ version }),
   port: 4000,
   router: { port: 80, image: env.ROUTER_IMAGE },

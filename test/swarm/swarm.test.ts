@@ -1,8 +1,9 @@
 /** `swarm()` on three engines: the whole life of an application, under load. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Load, type Report, startLoad } from '../../dev/load.ts'
+import type { Report } from '../../dev/load.ts'
 import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
 import { SECRET, type SwarmSite, startSwarmSite } from '../support/swarm-app.ts'
+import { failedIn, underLoadOf } from '../support/swarm-load.ts'
 
 let swarm: TestSwarm
 let site: SwarmSite
@@ -36,28 +37,7 @@ async function fails(code: number, ...args: string[]): Promise<string> {
 const ask = async (node: number, path = '/'): Promise<string> => (await fetch(swarm.url(node) + path)).text()
 const versions = () => Promise.all(NODES.map(async node => JSON.parse(await ask(node)).version as string))
 
-/** Load on every node while `work` runs. */
-async function underLoad(work: () => Promise<unknown>): Promise<readonly Report[]> {
-  const loads: Load[] = []
-  try {
-    for (const node of NODES)
-      loads.push(
-        await startLoad({
-          url: swarm.url(node),
-          clients: { keepAlive: 2, idle: 0, fresh: 1, post: 0, slow: 0, socket: 0 },
-          pauseMs: { keepAlive: 20, fresh: 20 },
-          maxSeconds: 240,
-          parse: ({ body }) => /"version":"([^"]+)"/.exec(body)?.[1],
-        }),
-      )
-    await work()
-    return await Promise.all(loads.map(load => load.stop()))
-  } finally {
-    await Promise.all(loads.map(load => load[Symbol.asyncDispose]()))
-  }
-}
-
-const failedIn = (reports: readonly Report[]) => reports.reduce((sum, { failed }) => sum + failed, 0)
+const underLoad = (work: () => Promise<unknown>) => underLoadOf(swarm, NODES, work)
 const seenIn = (reports: readonly Report[]) => reports.map(({ kinds }) => kinds.fresh.seen.map(({ value }) => value))
 
 describe.sequential('a swarm', () => {
