@@ -2,16 +2,18 @@
 # Gives an engine the image of a release, and a registry if there is one.
 #
 # Parameters
-#   file    the artifact, which is removed
+#   file    the artifact, or the part of it that the engine lacks, which is removed; empty if it lacks nothing
+#   image   the name of the image in it
 #   target  the name in the registry, or empty
 #
 # Prints the name of the image, for services.
 # Exits with `image_refused`, or with `registry_failed` and what the registry said.
-work=$(mktemp -d)
-trap 'rm -rf -- "$work" "$file"' EXIT
-tar -xzf "$file" -C "$work"
-image=$(sed -n 's/.*"RepoTags":\["\([^"]*\)".*/\1/p' "$work/image/manifest.json")
-tar -C "$work/image" -c . | docker load --quiet > /dev/null || exit "$image_refused"
+if [ -n "$file" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf -- "$work" "$file"' EXIT
+  tar -xzf "$file" -C "$work"
+  tar -C "$work/image" -c . | docker load --quiet > /dev/null || exit "$image_refused"
+fi
 if [ -z "$target" ]; then printf '%s\n' "$image"; exit 0; fi
 docker tag "$image" "$target"
 docker push --quiet "$target" > /dev/null || exit "$registry_failed"

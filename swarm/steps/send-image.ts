@@ -18,6 +18,7 @@ export const sendImageStep = ({ task }: SwarmDeps, built: Build, detected: Detec
       setting,
       dryRun,
       note,
+      log,
     }): Promise<{ release: ImageRelease }> {
       const { cluster } = liveState
       if (!artifact) {
@@ -47,6 +48,7 @@ export const sendImageStep = ({ task }: SwarmDeps, built: Build, detected: Detec
           setting,
           targets,
           here: cluster.here,
+          log,
           ...(registry !== undefined && { registry }),
           ...(nodes && { nodes }),
         },

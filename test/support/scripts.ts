@@ -91,6 +91,7 @@ import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
 import { askEngine, engineApi, postEngine } from '../../swarm/engine.ts'
 import { takeImage } from '../../swarm/image.ts'
+import { listLayers } from '../../swarm/layers.ts'
 import { engineFence, holdEngineLock } from '../../swarm/lock.ts'
 import { followMigration } from '../../swarm/migration.ts'
 import { controlScript } from '../../swarm/router/control.ts'
@@ -220,8 +221,9 @@ export function samples(): Readonly<Record<string, Script>> {
     postEngine: postEngine('/configs/life_records/update?version=7'),
     engineFence: engineFence('life', deploy.id),
     holdEngineLock: holdEngineLock('life', deploy.id, 5_000),
-    takeImage: takeImage('.switchyard-life.tar.gz', 'registry.lan:5000/life:0.1.1'),
-    'takeImage without a registry': takeImage('.switchyard-life.tar.gz', ''),
+    takeImage: takeImage('.switchyard-life.tar.gz', 'localhost/life:a', 'registry.lan:5000/life:0.1.1'),
+    'takeImage without a registry': takeImage('.switchyard-life.tar.gz', 'localhost/life:a', ''),
+    listLayers: listLayers({ name: 'localhost/life:a', layers: ['sha256:a', 'sha256:b'] }),
     createService: services.createService({
       name: 'life_blue',
       deploy: deploy.id,

@@ -147,11 +147,15 @@ describe.sequential('a swarm', () => {
     await swarm.exec(1, 'docker node update --availability active n1 > /dev/null')
   })
 
-  it('without a registry it sends the image to each node', async () => {
+  it('without a registry it sends to each node the layers that it lacks', async () => {
     await site.option('registry', '')
     await site.release('0.6.0')
-    expect(await done('deploy')).toContain('to 3 nodes')
+    const sent = await done('deploy', '--verbose')
+    expect(sent).toContain('to 3 nodes')
+    // The manager has pushed an image with the same base before.
+    expect(sent).toMatch(/n1 lacks [12] of \d layers, [\d.]+ k?B/)
     await done('promote', 'green')
+    expect((await done('deploy', '--verbose')).match(/n\d has the image/g)).toHaveLength(3)
     expect(await versions()).toEqual(['0.6.0', '0.6.0', '0.6.0'])
     await site.option('registry', "env.REGISTRY + '/life'")
   })
