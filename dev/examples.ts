@@ -121,6 +121,21 @@ export const EXAMPLES: readonly Example[] = [
   },
 ]
 
+/** On machines of its own, which are a swarm. */
+export const SWARM_EXAMPLE: Example = {
+  ...ofFolder('swarm'),
+  site: 'clock.example',
+  versionFile: 'app/VERSION',
+  packages: [],
+  clients: { keepAlive: 2, idle: 1, post: 0, fresh: 1, slow: 0, socket: 0 },
+  console: {
+    prompt: />>> /,
+    line: 'open("/app/VERSION").read().strip()',
+    result: /^'([\d.]+)'$/m,
+    exit: [{ keys: 'exit()\n' }],
+  },
+}
+
 /** Copies the project of an example to a new temporary folder, so that its version can be changed without touching the checkout. */
 export async function copyExample({ name, parts }: Example): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `switchyard-rehearsal-${name}-`))

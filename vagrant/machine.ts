@@ -21,6 +21,12 @@ export interface RehearsalHost extends AsyncDisposable {
   readonly sshConfigFile: string
   /** The URL of its web server. */
   readonly url: string
+  /** The URLs of the site by the names of the nodes, if it has several. */
+  readonly nodes?: Readonly<Record<string, string>>
+  /** More variables for its commands. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Something that is known to lose requests, to see that the load counts them. */
+  readonly control?: { readonly title: string; lose(): Promise<void> }
   /** The command line that logs in to the host. */
   readonly enter: string
   /** The command line that deletes the host. */

@@ -4,6 +4,7 @@
  *
  *     npm run rehearse                   the Elixir release of examples/life, on a container
  *     npm run rehearse -- --example node another example
+ *     npm run rehearse -- --swarm        Docker Swarm: three engines on this machine, as root
  *     npm run rehearse -- --vagrant      on the machine of vagrant/Vagrantfile
  *     npm run rehearse -- --keep         keeps the host, and prints how to log in
  */
@@ -17,7 +18,7 @@ import { findProgram } from '../dev/install.ts'
 import { type Load, startLoad } from '../dev/load.ts'
 import { openRehearsalHost, type RehearsalHost } from './machine.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
-import { type Measured, summary, verdict } from './summary.ts'
+import { controlled, type Measured, summary, verdict } from './summary.ts'
 
 const TASK = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
 
@@ -81,19 +82,39 @@ async function useConsole(folder: string, host: RehearsalHost, slot: string): Pr
 }
 
 /** The rehearsal's host in the environment of its commands. */
-const environment = (host: RehearsalHost) => ({ ...process.env, HOST: host.alias, SSH_CONFIG: host.sshConfigFile })
+const environment = (host: RehearsalHost) => ({
+  ...process.env,
+  HOST: host.alias,
+  SSH_CONFIG: host.sshConfigFile,
+  ...host.environment,
+})
 
 /** The running command, which an interruption waits for. */
 let running: ChildProcess | undefined
 
-/** Runs `work` under load, which starts one second before it and ends one second after it. */
-async function underLoad(url: string, work: () => Promise<number>): Promise<Measured> {
+/** Runs `work` under load on each node, which starts one second before it and ends one second after it. */
+async function underLoad(
+  { url, nodes = { '': url } }: RehearsalHost,
+  work: () => Promise<number>,
+): Promise<readonly Measured[]> {
   const { clients, site, versionHeader } = example
-  const load: Load = await startLoad({ url, host: site, clients, headers: [versionHeader], maxSeconds: 120 })
+  const options = { host: site, clients, headers: [versionHeader], maxSeconds: 240 }
+  const started = Object.entries(nodes).map(
+    async ([node, url]): Promise<[string, Load]> => [node, await startLoad({ ...options, url })],
+  )
+  const loads = await Promise.all(started)
   await pause(1_000)
   const took = await work()
   await pause(1_000)
-  return { report: await load.stop(), sockets: clients.socket ?? 0, took }
+  const sockets = clients.socket ?? 0
+  return Promise.all(loads.map(async ([node, load]) => ({ node, report: await load.stop(), sockets, took })))
+}
+
+/** Resolves to the milliseconds that it took. */
+async function timed(work: () => Promise<void>): Promise<number> {
+  const began = performance.now()
+  await work()
+  return performance.now() - began
 }
 
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
@@ -118,13 +139,9 @@ const interruption = new Promise<never>((_, reject) => {
 // Prevents an unhandled rejection while nothing awaits it.
 interruption.catch(() => undefined)
 
-async function rehearse(): Promise<boolean> {
-  const { builder } = example
-  const found = builder && (await findProgram(builder.package, builder.program))
-  if (found && 'missing' in found)
-    throw new Error(`This machine cannot build the example ${example.name}: ${found.missing}.`)
+function openHost(): Promise<RehearsalHost> {
   print('Creating a throw-away host with sshd, systemd and nginx.')
-  const host = await openRehearsalHost({
+  return openRehearsalHost({
     ...options,
     engines: example.engines,
     watch(child) {
@@ -134,6 +151,20 @@ async function rehearse(): Promise<boolean> {
       })
     },
   })
+}
+
+async function openSwarm(): Promise<RehearsalHost> {
+  print('Creating a swarm of three engines, and a registry.')
+  const { openRehearsalSwarm } = await import('./swarm.ts')
+  return openRehearsalSwarm({ keep: options.keep, app: 'clock' })
+}
+
+async function rehearse(): Promise<boolean> {
+  const { builder } = example
+  const found = builder && (await findProgram(builder.package, builder.program))
+  if (found && 'missing' in found)
+    throw new Error(`This machine cannot build the example ${example.name}: ${found.missing}.`)
+  const host = options.swarm ? await openSwarm() : await openHost()
   let folder: string | undefined
   try {
     if (interrupted) return await interruption
@@ -164,18 +195,23 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   await setVersion(folder, example, '0.1.1')
   await run('deploy')
   await migrate('green')
-  const promoted = await underLoad(host.url, () => run('promote', 'green'))
+  const promoted = await underLoad(host, () => run('promote', 'green'))
   await run('status')
-  const back = await underLoad(host.url, () => run('rollback'))
+  const back = await underLoad(host, () => run('rollback'))
   await useConsole(folder, host, 'green')
   await run('status')
+  const { control } = host
+  const compared = control && (await underLoad(host, () => timed(control.lose)))
 
   print(`\nResults on ${host.description}:`)
-  print(summary('promote green (0.1.0 to 0.1.1)', promoted))
-  print(summary('rollback (0.1.1 to 0.1.0)', back))
-  const { lost, sentence } = verdict([promoted, back])
+  for (const measured of promoted) print(summary('promote green (0.1.0 to 0.1.1)', measured))
+  for (const measured of back) print(summary('rollback (0.1.1 to 0.1.0)', measured))
+  const { lost, sentence } = verdict([...promoted, ...back])
   print(`\n${sentence}`)
-  return !lost
+  if (!control || !compared) return !lost
+  const { seen, sentence: told } = controlled(control.title, compared)
+  print(told)
+  return !lost && seen
 }
 
 try {

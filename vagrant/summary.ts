@@ -2,6 +2,8 @@
 import type { Report } from '../dev/load.ts'
 
 export interface Measured {
+  /** The node that the load was on, if there are several. */
+  readonly node?: string | undefined
   readonly report: Report
   /** Number of WebSockets in the load; 0 for an application without any. */
   readonly sockets: number
@@ -9,7 +11,7 @@ export interface Measured {
   readonly took: number
 }
 
-export function summary(title: string, { report, sockets, took }: Measured): string {
+export function summary(title: string, { node, report, sockets, took }: Measured): string {
   const { socket, ...requests } = report.kinds
   const sent = Object.values(requests).reduce((sum, kind) => sum + kind.sent, 0)
   const failed = Object.values(requests).reduce((sum, kind) => sum + kind.failed, 0)
@@ -21,7 +23,7 @@ export function summary(title: string, { report, sockets, took }: Measured): str
   const lastOld = Math.max(...ofVersion(before).map(seen => seen.lastAnsweredAt))
   const firstNew = Math.min(...ofVersion(after).map(seen => seen.firstAnsweredAt))
   return [
-    `${title}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
+    `${title}${node ? ` through ${node}` : ''}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
     ...(sockets > 0
       ? [
           `  WebSockets: ${sockets - report.drops.length} of ${sockets} kept, ${socket.sent} messages sent, ${socket.failed} failed`,
@@ -38,4 +40,12 @@ export function verdict(all: readonly Measured[]): { lost: boolean; sentence: st
   const withSockets = all.some(({ sockets }) => sockets > 0)
   if (lost) return { lost, sentence: `Requests${withSockets ? ' or WebSockets' : ''} were lost.` }
   return { lost, sentence: `Nothing was lost: 0 requests failed${withSockets ? ', 0 WebSockets cut' : ''}.` }
+}
+
+/** Whether the load has counted what a control lost, and a sentence that says it. */
+export function controlled(title: string, all: readonly Measured[]): { seen: boolean; sentence: string } {
+  const sum = (of: 'sent' | 'failed') => all.reduce((total, { report }) => total + report[of], 0)
+  const seen = sum('failed') > 0
+  const so = seen ? 'so the load sees what is lost' : 'so the load proves nothing'
+  return { seen, sentence: `Control, ${title}: ${sum('sent')} requests sent, ${sum('failed')} failed, ${so}.` }
 }

@@ -11,6 +11,12 @@ describe('the options of a rehearsal', () => {
     expect(USAGE).toContain(name)
   })
 
+  it('select a swarm, which has an example of its own', () => {
+    expect(readOptions(['--swarm', '--keep'])).toMatchObject({ swarm: true, keep: true, example: { name: 'swarm' } })
+    expect(() => readOptions(['--swarm', '--example', 'node'])).toThrow('--swarm')
+    expect(() => readOptions(['--swarm', '--vagrant'])).toThrow('--swarm')
+  })
+
   it('refuse an unknown example, an example without a name, and an unknown flag', () => {
     expect(() => readOptions(['--example', 'cobol'])).toThrow("There is no example 'cobol'.")
     expect(() => readOptions(['--example'])).toThrow(/--example/)

@@ -14,6 +14,7 @@ class Clock(BaseHTTPRequestHandler):
         self.send_response(200 if self.path in ('/', '/health') else 404)
         self.send_header('Content-Type', 'application/json')
         self.send_header('Content-Length', str(len(body)))
+        self.send_header('App-Version', VERSION)
         self.end_headers()
         self.wfile.write(body)
 

@@ -1,0 +1,42 @@
+/** The hosts of a rehearsal on Docker Swarm: three engines on this machine, as in the tests. */
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startSwarm, type TestSwarm } from '../dev/swarm.ts'
+import type { RehearsalHost } from './machine.ts'
+
+const NODES = [1, 2, 3]
+const PROGRAM = fileURLToPath(new URL('../dev/swarm.sh', import.meta.url))
+
+/** @param app the name of the application, whose live tasks the control ends */
+export async function openRehearsalSwarm({ keep, app }: { keep: boolean; app: string }): Promise<RehearsalHost> {
+  const swarm = await startSwarm(NODES.length)
+  const { sshConfigFile, registry, routerImage } = swarm
+  const engine = (await swarm.exec(1, "docker version --format '{{.Server.Version}}'; nproc")).trim().split('\n')
+  const folder = dirname(sshConfigFile)
+  return {
+    description: `a swarm of three engines on this machine: Docker ${engine[0]}, ${engine[1]} cores for all of them`,
+    alias: 'm1',
+    sshConfigFile,
+    url: swarm.url(1),
+    nodes: Object.fromEntries(NODES.map(node => [`n${node}`, swarm.url(node)])),
+    environment: { MANAGER: 'm1', REGISTRY: registry, ROUTER_IMAGE: routerImage },
+    control: { title: 'the tasks of blue ended and started again', lose: () => restarted(swarm, `${app}_blue`) },
+    enter: `ssh -F ${sshConfigFile} m1`,
+    remove: `${PROGRAM} down ${folder}/machines && rm -r ${folder}`,
+    [Symbol.asyncDispose]: () => (keep ? Promise.resolve() : swarm[Symbol.asyncDispose]()),
+  }
+}
+
+/** Ends all tasks of a service, and starts as many. */
+async function restarted(swarm: TestSwarm, service: string): Promise<void> {
+  const running = `docker service ps --filter desired-state=running --format '{{.CurrentState}}' ${service}`
+  const count = `docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' ${service}`
+  const until = (states: string) =>
+    `for ((i = 0; i < 300; i++)); do if ${states}; then exit 0; fi; sleep 0.2; done; exit 1`
+  const replicas = (await swarm.exec(1, count)).trim()
+  await swarm.exec(1, `docker service scale --detach ${service}=0; ${until(`[ -z "$(${running})" ]`)}`)
+  await swarm.exec(
+    1,
+    `docker service scale --detach ${service}=${replicas}; ${until(`[ "$(${running} | grep -c ^Running)" = ${replicas} ]`)}`,
+  )
+}
