@@ -4,7 +4,7 @@
  * The result of a task is in the context of the tasks that need it, and the types check that: using `artifact` without needing `build` does not compile.
  */
 import type { ProcessPromise, Options as ZxOptions } from 'zx/core'
-
+import type { Fault } from './fault.ts'
 import {
   call,
   checked,
@@ -176,6 +176,8 @@ export interface Scope {
   secrets?(folder: string): Promise<Iterable<string>>
   /** Its standard tasks by the names that its messages use; a Taskfile may export them under other names, or not at all. */
   tasks?(): Readonly<Record<string, AnyTask>>
+  /** The error for a standard command that other scopes have and this one has not; undefined for any other name. */
+  absent?(command: string): Fault | undefined
   open(run: RunSetting): Promise<OpenScope>
 }
 

@@ -49,6 +49,8 @@ export interface SlotService {
   readonly tasks: readonly Task[]
   /** Who deployed it. */
   readonly by: string
+  /** Source revision of the release, such as a git commit; '' if it is not known. */
+  readonly revision: string
 }
 
 export interface Cluster {
@@ -116,6 +118,7 @@ export function clusterFrom(app: string, [info, nodes, services, tasks, configs,
           release: labels[SLOT_LABELS.release] ?? '',
           version: labels[SLOT_LABELS.version] ?? '',
           by: labels[SLOT_LABELS.by] ?? '',
+          revision: labels[SLOT_LABELS.revision] ?? '',
           image: service.Spec.TaskTemplate.ContainerSpec.Image,
           replicas: service.Spec.Mode.Replicated?.Replicas ?? 0,
           tasks: of(service),

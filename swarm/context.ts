@@ -7,6 +7,7 @@ import type { LockWait } from '../slots/lock/lock.ts'
 import type { Deploy } from '../slots/model.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import type { Cluster } from './cluster.ts'
+import type { SwarmConfig } from './config.ts'
 import type { AnySwarmDefinition, SwarmHealth } from './definition.ts'
 import type { Names } from './names.ts'
 import type { Control } from './router/control.ts'
@@ -47,6 +48,8 @@ export interface SwarmContext {
   control(cluster: Cluster): Promise<Control>
   /** The variables of the application in a slot. */
   variables(slot: string): Environment
+  /** What the Taskfile resolves to; contacts nothing. */
+  config(): Promise<SwarmConfig>
   /** Runs the build source of the image. */
   build(): Promise<Artifact>
 }

@@ -202,6 +202,16 @@ export const swarmFaults = catalogue({
     hint: () =>
       'Wait for their end: `npx task migrate` of the slot with that release follows them. Nothing was started.',
   }),
+  NOTHING_LIVE: fault<object>({
+    exitCode: 3,
+    message: () => 'There is nothing to restart: no slot is live.',
+    hint: () => 'Deploy a release and promote it first. Nothing was changed.',
+  }),
+  NOT_OF_A_SWARM: fault<{ name: string; why: string; instead: string }>({
+    exitCode: 2,
+    message: d => `A swarm has no \`${d.name}\`: ${d.why}.`,
+    hint: d => d.instead,
+  }),
   NO_TASK_RUNS: fault<{ slot: string }>({
     exitCode: 3,
     message: d => `${d.slot} has no running task.`,

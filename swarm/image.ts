@@ -69,7 +69,8 @@ interface Sending extends Pick<AnySwarmDefinition, 'app' | 'registry' | 'nodes'>
 export async function sendImage(sending: Sending, artifact: Artifact): Promise<ImageRelease> {
   const { registry, host, setting } = sending
   const name = releaseNameOf(artifact)
-  const release = { name, version: artifact.version, local: registry === undefined }
+  const { version, revision } = artifact
+  const release = { name, version, local: registry === undefined, ...(revision && { revision }) }
   const image = await readImage(artifact.path, setting.signal)
   const work = await mkdtemp(join(dirname(artifact.path), '.part-'))
   const packed = new Map<number, Promise<string>>()

@@ -9,6 +9,7 @@ export const SLOT_LABELS = {
   version: 'switchyard.version',
   by: 'switchyard.by',
   deploy: 'switchyard.deploy',
+  revision: 'switchyard.revision',
 } as const
 
 export interface Names {

@@ -118,6 +118,9 @@ export const nextRoute = ({ term }: Pick<Records, 'term'>, slot: string, deploy:
 /** As the routers have it. */
 export const routeText = (route: Route | undefined): string => (route ? `${route.slot}.${route.generation}` : 'none.0')
 
+/** The term of a route as the routers have it. */
+export const termOf = (text: string): number => Number(/\.(\d+)/.exec(text)?.[1] ?? 0)
+
 export function parseRoute(text: string): Route | undefined {
   const [, slot = '', generation = ''] = /^([a-z][a-z0-9_]*)\.([\w-]+)$/.exec(text) ?? []
   return slot === '' || slot === 'none' ? undefined : { slot, generation }

@@ -15,12 +15,17 @@ export interface ImageRelease {
   readonly image: string
   /** Whether the nodes have it from us, so that no registry is asked. */
   readonly local: boolean
+  /** Source revision, such as a git commit, when known. */
+  readonly revision?: string
 }
 
 export type ServiceOptions = Pick<
   AnySwarmDefinition,
   'app' | 'port' | 'start' | 'migrate' | 'secrets' | 'limits' | 'networks' | 'constraints' | 'health'
 >
+
+/** How many tasks a slot gets that no Taskfile speaks of. */
+export const REPLICAS = 2
 
 interface Creation {
   readonly slot: string
@@ -38,7 +43,8 @@ function common(
   { app, secrets, limits = {}, networks, constraints }: ServiceOptions,
   { slot, release, by, deploy }: Creation,
 ): readonly string[] {
-  const labels = { slot, release: release.name, version: release.version, by, deploy }
+  const { revision } = release
+  const labels = { slot, release: release.name, version: release.version, by, deploy, ...(revision && { revision }) }
   return [
     ...['--detach', '--quiet', '--with-registry-auth'],
     ...(release.local ? ['--no-resolve-image'] : []),

@@ -4,19 +4,21 @@ import type { Host } from '../host/host.ts'
 import type { OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
 import type { BuildSource, Plugin, PluginContext } from '../slots/contracts.ts'
 import type { Environment } from '../slots/environment/environment.ts'
+import type { ReadSource } from '../slots/environment/source.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
 import type { Lock } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import { progress } from '../slots/upload/progress.ts'
 import { readCluster } from './cluster.ts'
+import { swarmConfig } from './config.ts'
 import type { SwarmContext } from './context.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { engineGuard, takeEngineLock } from './lock.ts'
 import { askManager, managersOf, openManager } from './manager.ts'
 import { namesOf } from './names.ts'
 import { assertAttachable, type Control, openControl, placedRouters } from './router/control.ts'
-import { taskVariables } from './service.ts'
+import { REPLICAS, taskVariables } from './service.ts'
 
 /** HAProxy 3.0 is supported for years, and its image has bash. */
 const ROUTER_IMAGE = 'haproxy:3.0'
@@ -30,6 +32,10 @@ export interface Swarm extends Pick<SwarmContext, 'health' | 'probe' | 'slots'> 
 export interface SwarmSetting extends RunSetting {
   /** The variables of the Taskfile. @throws ENV_NOT_READ if the run did not ask for them */
   environment(): Environment
+  /** The sources of the variables. */
+  readonly sources: readonly ReadSource[]
+  /** The run contacts no machine, so no manager is asked whether it answers. */
+  readonly offline: boolean
 }
 
 export async function openSwarm({ definition, health, probe, slots }: Swarm, run: SwarmSetting): Promise<OpenScope> {
@@ -45,7 +51,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
     () => lock,
     () => run.signal.aborted,
   )
-  let { host, passed } = await openManager(managers, { ...run, guard })
+  let { host, passed } = await openManager(run.offline ? managers.slice(0, 1) : managers, { ...run, guard })
   const routerImage = definition.router.image ?? ROUTER_IMAGE
   let control: { readonly key: string; readonly open: Promise<Control>; ended: boolean } | undefined
 
@@ -111,6 +117,11 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
         ...taskVariables(definition, slot),
         ...definition.slots[slot]?.env,
       }),
+      config: () =>
+        swarmConfig(
+          { definition, health, probe, slots, replicas: definition.replicas ?? REPLICAS, routerImage },
+          run.sources,
+        ),
       build: () => buildSource(definition.image).create(pluginContext(task)).build(),
     }
   }

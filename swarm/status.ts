@@ -120,7 +120,8 @@ export function swarmTable(status: SwarmStatus, columns?: number): string {
   ].join('\n')
 }
 
-function verdict({ agreed, live, generation, moving, nodes }: SwarmStatus): string {
+/** Whether all routers agree with the records, in a sentence. */
+export function verdict({ agreed, live, generation, moving, nodes }: SwarmStatus): string {
   const recorded = routeText(live === null || generation === null ? undefined : { slot: live, generation })
   if (moving) return `The switch to ${moving.to.slot} that ${moving.by} began at ${moving.at} did not end.`
   if (agreed) return `All routers agree with the records: ${live ?? 'no slot is live'}.`

@@ -7,6 +7,7 @@ import { secretsOf } from '../slots/environment/secrets.ts'
 import { file, knownValues, merged, type ReadSource, readSources } from '../slots/environment/source.ts'
 import { validateName } from '../slots/names.ts'
 import { probingOf } from '../slots/promote/probe-setting.ts'
+import { absent } from './absent.ts'
 import type { SwarmContext } from './context.ts'
 import { type AnySwarmDefinition, SWARM_RULES, type SwarmDefinition, type SwarmSlotSpec } from './definition.ts'
 import { swarmFaults } from './faults.ts'
@@ -63,6 +64,7 @@ function scopeOf(swarm: Swarm, tasks: () => ReturnType<typeof swarmTasks>): Scop
   return {
     name: app,
     tasks,
+    absent,
     secrets: async folder => secrets(await knownValues(sources, readingIn(folder, new AbortController().signal))),
     async open(run) {
       const needed = run.tasks.some(task => task.secrets)
@@ -70,6 +72,8 @@ function scopeOf(swarm: Swarm, tasks: () => ReturnType<typeof swarmTasks>): Scop
       run.hide(secrets(read))
       return openSwarm(swarm, {
         ...run,
+        sources: read,
+        offline: run.tasks.every(task => task === tasks().config),
         environment() {
           const unread = read.filter(({ values }) => values === undefined)
           if (unread.length > 0)

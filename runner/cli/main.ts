@@ -220,6 +220,10 @@ function planned({ commands, file }: Taskfile, command: string, terminal = false
   const standard = [...scopesOf(commands.values())].flatMap(scope => Object.entries(scope.tasks?.() ?? {}))
   const [name, meant] = standard.find(([key]) => key === command || kebab(key) === command) ?? []
   const other = [...commands].find(([, exported]) => exported === meant)?.[0]
+  for (const scope of scopesOf(commands.values())) {
+    const refusal = scope.absent?.(command)
+    if (refusal) throw refusal
+  }
   const line = name && other === undefined ? exportLine(name, readFileSync(file, 'utf8')) : undefined
   const near = other ?? nearest(command, [...commands.keys(), COMPLETION])
   throw runnerFaults.UNKNOWN_TASK({ name: command, near, line })

@@ -1,7 +1,7 @@
 /** Which commits are new since the live release. */
 import { table } from '../../runner/output/table.ts'
 import { moment } from '../../runner/units.ts'
-import type { Slot } from '../contracts.ts'
+import type { Release, Slot } from '../contracts.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 import { gitFaults } from './faults.ts'
 import { type Commit, commitIn, commitsBetween, type Distance, distance, hasChanges } from './git.ts'
@@ -35,8 +35,8 @@ const relationOf = ({ ahead, behind }: Distance) =>
 export async function pendingOf(
   folder: string,
   revision: string,
-  live: Slot | undefined,
-  record: SlotRecord | undefined,
+  live: Pick<Slot, 'name'> | undefined,
+  record: { readonly release: Pick<Release, 'name'>; readonly revision: string | null } | undefined,
 ): Promise<Pending> {
   const uncommitted = await hasChanges(folder)
   if (live === undefined) return { live: null, revision, relation: 'first', commits: [], missing: [], uncommitted }

@@ -5,7 +5,7 @@ import { change, messageIn } from '../engine.ts'
 import { swarmFaults } from '../faults.ts'
 import { lostNodes } from '../live.ts'
 import { APP_LABEL } from '../names.ts'
-import { EMPTY, journaled, NO_DATA, recordsObject, writeRecords } from '../records.ts'
+import { EMPTY, journaled, NO_DATA, type Records, recordsObject, writeRecords } from '../records.ts'
 import {
   createRouter,
   makeConfig,
@@ -50,16 +50,21 @@ export const setup = ({ task }: SwarmDeps) =>
         name => name.startsWith(`${app}_`) && isOfRouter(name) && !plan.configs.some(config => config.name === name),
       )
       if (stale.length > 0) await host.query(perform(removeConfigs(stale)))
-      if (changed && after.records)
-        await host.query(
-          writeRecords(app, journaled(after.records, deploy, { event: 'setup', slot: '', result: 'done' })),
-        )
+      const records = after.records && (await countingOn(context, after, after.records))
+      if (records && (changed || records.term !== after.records?.term))
+        await host.query(writeRecords(app, journaled(records, deploy, { event: 'setup', slot: '', result: 'done' })))
       const lost = lostNodes(after).map(({ name }) => name)
       note(
         `${changed ? 'a router' : 'nothing to do: a router'} on each of ${after.nodes.length - lost.length} nodes${lost.length > 0 ? `, without ${lost.join(', ')}` : ''}`,
       )
     },
   })
+
+/** The records, with a term that no router is beyond: a node keeps its route while the application is removed and set up again. */
+async function countingOn(context: StepContext, cluster: Cluster, records: Records): Promise<Records> {
+  const states = await (await context.control(cluster)).states()
+  return { ...records, term: Math.max(records.term, ...[...states.values()].map(state => state?.term ?? 0)) }
+}
 
 const isOfRouter = (name: string) => /_(haproxy_cfg|route_lua|start-router)_[0-9a-f]{12}$/.test(name)
 

@@ -6,7 +6,7 @@ import type { Cluster, Node } from '../cluster.ts'
 import { routerNodes, running } from '../cluster.ts'
 import { swarmFaults } from '../faults.ts'
 import { APP_LABEL, namesOf } from '../names.ts'
-import { parseRoute, type Route } from '../records.ts'
+import { parseRoute, type Route, termOf } from '../records.ts'
 
 /** Seconds that a router may take to answer. */
 const PATIENCE = 3
@@ -14,6 +14,8 @@ const PATIENCE = 3
 /** What a router says of itself; undefined if it is silent. */
 export interface RouterState {
   readonly route: Route | undefined
+  /** The term of its route, also of one that leads to no slot. */
+  readonly term: number
   /** How many tasks of each slot it can send requests to. */
   readonly up: Readonly<Record<string, number>>
 }
@@ -124,7 +126,7 @@ async function answersTo(
 function stateFrom(text: string): RouterState | undefined {
   try {
     const { route, up } = JSON.parse(text) as { route: string; up: Record<string, number> }
-    return { route: parseRoute(route), up }
+    return { route: parseRoute(route), term: termOf(route), up }
   } catch {
     return undefined
   }

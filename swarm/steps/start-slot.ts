@@ -1,5 +1,6 @@
 import { capture, perform } from '../../host/query.ts'
 import { isFault } from '../../runner/fault.ts'
+import type { Task } from '../../runner/task.ts'
 import { versionIn } from '../../slots/health/health.ts'
 import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
@@ -9,6 +10,7 @@ import { journaled, writeRecords } from '../records.ts'
 import {
   createService,
   type ImageRelease,
+  REPLICAS,
   removeService,
   serviceLog,
   slotArguments,
@@ -18,13 +20,13 @@ import {
   variablesInput,
 } from '../service.ts'
 import { progressOf, unplaced, unreached, until } from '../waiting.ts'
-import type { SendImage } from './send-image.ts'
 import type { DetectLive } from './take-lock.ts'
 
 export type StartSlot = ReturnType<typeof startSlot>
 
-/** How many tasks a slot gets that no Taskfile speaks of. */
-const REPLICAS = 2
+/** The step that says which release the slot gets. */
+type Supplied = Task<object, { release: ImageRelease }>
+
 /** Milliseconds that a task may be without a node, as while another one ends. */
 const PLACING = 15_000
 /** How often all tasks must be reached in a row: a router takes a new one for healthy until its first check has failed. */
@@ -33,7 +35,7 @@ const LOOKS = 3
 const LINES = 20
 
 /** Replaces the tasks of the idle slot. If they do not become healthy, none of them is left; the live slot is not touched. */
-export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: SendImage) =>
+export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: Supplied) =>
   task('Start the idle slot', {
     needs: [detected, sent],
     secrets: true,

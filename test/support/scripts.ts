@@ -89,11 +89,14 @@ import { listScript } from '../../slots/upload/listed.ts'
 import { prepareScript } from '../../slots/upload/prepare.ts'
 import * as receive from '../../slots/upload/receive.ts'
 import * as release from '../../slots/upload/release.ts'
+import { askRegistry } from '../../swarm/commands/doctor.ts'
 import { askEngine, engineApi, postEngine } from '../../swarm/engine.ts'
 import { takeImage } from '../../swarm/image.ts'
 import { listLayers } from '../../swarm/layers.ts'
 import { engineFence, holdEngineLock } from '../../swarm/lock.ts'
+import { readLogs } from '../../swarm/logs.ts'
 import { followMigration } from '../../swarm/migration.ts'
+import { removeObjects } from '../../swarm/removal.ts'
 import { controlScript } from '../../swarm/router/control.ts'
 import * as routers from '../../swarm/router/router-service.ts'
 import { verifyNodes } from '../../swarm/router/verify.ts'
@@ -223,6 +226,20 @@ export function samples(): Readonly<Record<string, Script>> {
     holdEngineLock: holdEngineLock('life', deploy.id, 5_000),
     takeImage: takeImage('.switchyard-life.tar.gz', 'localhost/life:a', 'registry.lan:5000/life:0.1.1'),
     'takeImage without a registry': takeImage('.switchyard-life.tar.gz', 'localhost/life:a', ''),
+    askRegistry: askRegistry('registry.lan:5000'),
+    readLogs: readLogs({ app: 'life', slots: ['blue', 'green'], lines: 20, since: new Date(0), follow: false }),
+    'readLogs that follows': readLogs({
+      app: 'life',
+      slots: ['blue'],
+      lines: undefined,
+      since: undefined,
+      follow: true,
+    }),
+    removeObjects: removeObjects(
+      'life',
+      { app: 'life', live: null, services: ['a', 'b'], configs: ['c'], networks: [], kept: [] },
+      90,
+    ),
     listLayers: listLayers({ name: 'localhost/life:a', layers: ['sha256:a', 'sha256:b'] }),
     createService: services.createService({
       name: 'life_blue',

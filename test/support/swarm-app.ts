@@ -69,6 +69,7 @@ const OPTIONS = {
   manager: "at('m1')",
   registry: "env.REGISTRY + '/life'",
   replicas: '3',
+  slots: "{ blue: {}, green: { env: { COLOUR: 'green' } } }",
   health: '{ within: 60_000 }',
 }
 
@@ -79,12 +80,14 @@ import { env, image, ssh, swarm } from 'switchyard-deploy'
 const at = (name: string) => ssh(name, { configFile: env.SSH_CONFIG })
 const version = () => readFileSync(new URL('version', import.meta.url), 'utf8').trim()
 
-export const { setup, deploy, promote, rollback, migrate, console, status, scale, history, repair } = swarm({
+export const {
+  setup, deploy, promote, rollback, restart, migrate, console, exec, logs, status, watch, scale, history, pending, config, envDiff, doctor,
+  repair, remove,
+} = swarm({
   app: 'life',
   image: image({ version }),
   port: 4000,
   router: { port: 80, image: env.ROUTER_IMAGE },
-  slots: { blue: {}, green: { env: { COLOUR: 'green' } } },
   env: '.env',
   migrate: '/app/migrate',
   console: 'bash',

@@ -80,6 +80,7 @@ const tasks = [
 ]
 const state = (slot: string | undefined, up: number) => ({
   route: slot === undefined ? undefined : { slot, generation: '1-a' },
+  term: 1,
   up: { blue: 0, green: up },
 })
 const states = (...all: (RouterState | undefined)[]): RouterStates => new Map(all.map((one, i) => [`n${i + 1}`, one]))
@@ -127,7 +128,7 @@ describe('which slot is live', () => {
   const found = cluster(nodes, tasks)
 
   it('is what records and routers agree on; a generation of an earlier switch is no difference', () => {
-    const old = { route: { slot: 'blue', generation: '0-z' }, up: {} }
+    const old = { route: { slot: 'blue', generation: '0-z' }, term: 0, up: {} }
     expect(liveState(['blue', 'green'], found, recorded, states(state('blue', 2), old, undefined))).toMatchObject({
       live: 'blue',
       idle: 'green',

@@ -1,0 +1,115 @@
+/** Every other command of a swarm, and those that a swarm does not have. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
+import { SECRET, type SwarmSite, startSwarmSite } from '../support/swarm-app.ts'
+import { failedIn, underLoadOf } from '../support/swarm-load.ts'
+
+let swarm: TestSwarm
+let site: SwarmSite
+
+beforeAll(async () => {
+  swarm = await startSwarm(2)
+  site = await startSwarmSite(swarm)
+  await site.option('replicas', '2')
+  await site.release('0.1.0')
+  await done('setup')
+  await done('deploy')
+  await done('promote', 'blue')
+}, 900_000)
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]()
+  await swarm?.[Symbol.asyncDispose]()
+})
+
+async function done(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await site.task(...args)
+  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
+  expect(stdout + stderr).not.toContain(SECRET)
+  return stdout + stderr
+}
+
+const dataOf = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '').data
+
+it('logs show the lines of all tasks with their nodes, and follow them', async () => {
+  const output = await done('logs')
+  expect(output.match(/blue \d@n\d.*life 0\.1\.0 listens on 4000/g)).toHaveLength(2)
+  expect(output).toMatch(/blue \d@n1/)
+  expect(await done('logs', '--slot', 'green')).not.toContain('listens')
+  const following = site.start('logs', '--follow')
+  await following.says(/listens on 4000/)
+  following.kill('SIGINT')
+  expect((await following.ended).code).toBe(130)
+})
+
+it('exec runs a command in a task of the live slot, or of another one, and exits with its code', async () => {
+  expect(await done('exec', '--', 'cat', '/app/version')).toContain('0.1.0')
+  expect(await site.task('exec', '--', 'bash', '-c', 'echo "$SLOT"; exit 7')).toMatchObject({ code: 7 })
+  expect(await site.task('exec', '--slot', 'green', '--', 'true')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('[NO_TASK_RUNS]'),
+  })
+  expect(await site.feed('from here\n', 'exec', '--', 'cat')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('from here'),
+  })
+})
+
+it('config and env-diff show names and no secret, doctor what would stand in the way', async () => {
+  expect(await done('config')).toMatch(/manager +m1[\s\S]*DATABASE_URL +\(hidden\)/)
+  expect(await done('env-diff')).toContain('nothing differs')
+  await site.option('slots', "{ blue: { env: { COLOUR: 'azure' } }, green: { env: { COLOUR: 'green' } } }")
+  const { stdout } = await site.task('env-diff', '--json')
+  expect(dataOf(stdout).slots[0]).toMatchObject({ slot: 'blue', differs: true })
+  expect(await done('doctor')).toMatch(/managers.*1: if one is lost/)
+  await swarm.stopRegistry()
+  expect(await site.task('doctor')).toMatchObject({ code: 3, stderr: expect.stringContaining('[PREFLIGHT_FAILED]') })
+  await swarm.startRegistry()
+})
+
+it('restart gives the live release its present variables in the other slot, under load', async () => {
+  const reports = await underLoadOf(swarm, [1, 2], () => done('restart'))
+  expect(failedIn(reports)).toBe(0)
+  const answer = await fetch(swarm.url(2))
+  expect(await answer.json()).toMatchObject({ version: '0.1.0', slot: 'green' })
+  await done('rollback')
+  expect(await (await fetch(swarm.url(1))).json()).toMatchObject({ slot: 'blue' })
+})
+
+it('watch prints what changes', async () => {
+  const watching = site.start('watch', '--every', '500ms')
+  await watching.says(/All routers agree with the records: blue/)
+  await done('promote', 'green')
+  await watching.says(/All routers agree with the records: green/)
+  watching.kill('SIGINT')
+  expect((await watching.ended).code).toBe(130)
+})
+
+it('pending says that the folder is no repository', async () => {
+  expect(await site.task('pending')).toMatchObject({ stderr: expect.stringContaining('[GIT_UNUSABLE]') })
+})
+
+it.each(['maintenance', 'releases', 'prune', 'canary', 'lock', 'unlock', 'retire', 'rpc', 'bootstrap'])(
+  '%s is not there, and one sentence says so',
+  async command => {
+    const { code, stdout, stderr } = await site.task(command)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(new RegExp(`^error: A swarm has no \`${command}\`: .*\\. \\[NOT_OF_A_SWARM\\]\\n +next: `))
+  },
+)
+
+it('remove takes everything off, and a later setup and promote get by with what stayed on the nodes', async () => {
+  expect(await site.task('remove', '--yes-remove', 'life')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('[REMOVE_LIVE]'),
+  })
+  expect(await done('remove', '--dry-run')).toMatch(/service life_router[\s\S]*volume life_route/)
+  expect(await done('remove', '--force', '--yes-remove', 'life')).toContain('deleted')
+  const left = 'docker service ls -q; docker config ls -q; docker network ls -q --filter label=switchyard.app'
+  expect((await swarm.exec(1, left)).trim()).toBe('')
+  expect(await done('remove', '--yes-remove', 'life')).toContain('nothing of life')
+  await done('setup')
+  if ((await site.task('status')).code !== 0) await done('repair')
+  await done('deploy')
+  await done('promote', 'blue')
+  expect(await (await fetch(swarm.url(2))).json()).toMatchObject({ slot: 'blue' })
+})
