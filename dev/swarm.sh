@@ -59,7 +59,8 @@ END
   echo $! > "$home/pid"
   until_ok enter "$i" test -d /run/sshd
   on_lan ip link del "port$i" 2> /dev/null || :
-  ip link add "${name}$i" type veth peer name eth0 netns "$(pid_in "n$i")"
+  # A machine keeps its hardware address over a boot: another one would be looked for only after seconds.
+  ip link add "${name}$i" type veth peer name eth0 address "02:00:0a:4d:00:0$i" netns "$(pid_in "n$i")"
   ip link set "${name}$i" netns "$(cat "$base/lan/pid")" name "port$i"
   on_lan ip link set "port$i" master br0 up
   enter "$i" ip link set lo up

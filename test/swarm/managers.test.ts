@@ -120,10 +120,17 @@ it('the manager of a run dies at the switch: the run goes back through another o
   const [before = ''] = await served(others)
   await done('deploy')
   const reports = await underLoadOf(swarm, others, async () => {
-    const killing = swarm.when(PROBES, 'kill', manager, manager)
-    const { code, stderr } = await site.task('promote', idle)
-    await killing
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/n\d .*\[\w+\]/) })
+    const promote = site.start('promote', idle, '--watch', '1m')
+    await expect
+      .poll(async () => (await site.task('status')).stderr, { timeout: 60_000 })
+      .toContain('[SWITCH_UNFINISHED]')
+    await swarm.kill(manager)
+    const { code, stderr } = await promote.ended
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`n${manager} was lost during the switch.*\\[MANAGER_LOST\\]\n +next: `)),
+    })
+    expect(stderr).toMatch(new RegExp(`n${manager} could not be told to go back.*\\[NODES_IN_DOUBT\\]`))
   })
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(others))
   expect(await served(others)).toEqual(all(others, before))
@@ -135,7 +142,7 @@ it('the manager of a run dies at the switch: the run goes back through another o
 it('the manager of a run dies during a deploy: the next run takes another one, once the lock is free', async () => {
   const { idle, manager, second, leader, new: wanted } = await next()
   const others = [second, leader]
-  const deploy = site.start('deploy', '--verbose')
+  const deploy = site.start('deploy', '--verbose', '--lock-wait', '2m')
   await deploy.says(/tasks run/)
   await swarm.kill(manager)
   const { code, stderr } = await deploy.ended
