@@ -1,7 +1,9 @@
 /** What a swarm can lose while it is deployed to: a node, the registry, the client. Afterwards all routers are old or all are new, or one command mends it. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
 import { type SwarmSite, startSwarmSite } from '../support/swarm-app.ts'
+import { CLIENTS, failedIn, underLoadOf } from '../support/swarm-load.ts'
 
 let swarm: TestSwarm
 let site: SwarmSite
@@ -80,6 +82,23 @@ it('a node that dies at the switch: all others go back, and it comes back with t
   expect(await served(3)).toBe(before)
 })
 
+it('a node that dies after the switch: the others serve on under load, and it comes back with the new route', async () => {
+  const slot = await prepared()
+  await done('promote', slot)
+  const reports = await underLoadOf(swarm, [1, 2], async () => {
+    await swarm.kill(3)
+    await expect
+      .poll(async () => (await site.task('status')).stderr, { timeout: 60_000 })
+      .toMatch(/n3.*\[NODE_DOWN\]\n +next: /)
+    expect(await site.task('rollback')).toMatchObject({ code: 3, stderr: expect.stringContaining('[NODE_DOWN]') })
+  })
+  // What was in flight to a task on n3.
+  expect(failedIn(reports)).toBeLessThanOrEqual(2 * CLIENTS)
+  await swarm.boot(3)
+  await agreed()
+  expect([await served(1), await served(2), await served(3)]).toEqual([1, 2, 3].map(() => `0.${version}.0`))
+})
+
 it('a node that dies during a deploy: the engine moves its tasks, and a promote waits for its return', async () => {
   version += 1
   await site.release(`0.${version}.0`)
@@ -130,6 +149,23 @@ it('a client that is killed during a promote: the next command says so, and `rep
   await done('repair', '--lock-wait', '1m')
   await agreed()
   expect([await served(1), await served(2), await served(3)]).toEqual([before, before, before])
+})
+
+it('a client that is killed at any moment of a switch: one `repair` makes all routers agree, and no request is lost', async () => {
+  const reports = await underLoadOf(swarm, [1, 2, 3], async () => {
+    for (const ms of [0, 150, 300, 500, 800, 1_200]) {
+      const promote = site.start('promote', other(await live()), '--verbose', '--lock-wait', '1m')
+      await promote.says(/> Move the traffic on every node/)
+      await sleep(ms)
+      promote.kill('SIGKILL')
+      await promote.ended
+      await done('repair', '--lock-wait', '1m')
+      await agreed()
+      const versions = new Set([await served(1), await served(2), await served(3)])
+      expect(versions.size, `killed after ${ms} ms`).toBe(1)
+    }
+  })
+  expect(failedIn(reports)).toBe(0)
 })
 
 it('two runs at once: the second one is refused with the owner of the lock', async () => {
