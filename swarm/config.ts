@@ -10,7 +10,7 @@ import {
 } from '../slots/config/config.ts'
 import type { ReadSource } from '../slots/environment/source.ts'
 import { HIDDEN } from '../slots/health/headers.ts'
-import type { Probing } from '../slots/promote/probe.ts'
+import type { Probing } from '../slots/promote/probe-setting.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { managersOf } from './manager.ts'
 import { taskVariables } from './service.ts'

@@ -22,5 +22,6 @@ const clock = swarm({
   nodes: ({ name }) => at(name),
 })
 
-export const { setup, deploy, promote, rollback, restart, migrate, console, exec, logs, status, watch, scale } = clock.tasks
+export const { setup, deploy, promote, rollback, restart, migrate, console, exec, logs, status, watch, scale } =
+  clock.tasks
 export const { history, pending, config, envDiff, doctor, repair, remove } = clock.tasks

@@ -24,7 +24,11 @@ export const globalFlags = {
   host: { type: 'string', description: 'Only these hosts of the Taskfile, such as web-1,web-2', placeholder: 'names' },
   without: { type: 'string', description: 'All hosts of the Taskfile but these', placeholder: 'names' },
   role: { type: 'string', description: 'Only the hosts of these roles, such as worker', placeholder: 'names' },
-  limit: { type: 'string', description: 'How many hosts work at once before a switch, such as 4', placeholder: 'number' },
+  limit: {
+    type: 'string',
+    description: 'How many hosts work at once before a switch, such as 4',
+    placeholder: 'number',
+  },
   serial: { type: 'boolean', description: 'One host after the other before a switch, as --limit 1' },
   yes: { type: 'boolean', short: 'y', description: 'Do not ask before a destination such as production is changed' },
   json: { type: 'boolean', description: 'Print one JSON event a line on standard output, and nothing else' },

@@ -69,12 +69,7 @@ describe('Caddy', () => {
 
   it('follows the placeholder that each place knows the slot by', () => {
     const matchers = [...text.matchAll(/@(switchyard_\w+_is_green) vars (\S+) green\n/g)].map(([, , at]) => at)
-    expect(matchers).toEqual([
-      '{switchyard_idle}',
-      '{switchyard_other}',
-      '{vars.switchyard_live}',
-      '{switchyard_slot}',
-    ])
+    expect(matchers).toEqual(['{switchyard_idle}', '{switchyard_other}', '{vars.switchyard_live}', '{switchyard_slot}'])
   })
 
   it('sends requests to the one address of a host without others', () => {
