@@ -9,13 +9,16 @@ import { swarmFaults } from './faults.ts'
 export const managersOf = ({ manager }: Pick<AnySwarmDefinition, 'manager'>): readonly Transport[] => [manager].flat()
 
 /** @throws ENGINE_UNREACHABLE, NOT_A_MANAGER */
-export const askManager: Query<void> = {
-  script: { ...askEngine(['/info']), label: 'docker info' },
-  read(output, host) {
-    const [info] = replies(output, host, askEngine(['/info']))
-    const { Swarm } = JSON.parse(info?.body ?? '{}') as { Swarm?: { ControlAvailable?: boolean } }
-    if (!Swarm?.ControlAvailable) throw swarmFaults.NOT_A_MANAGER({ host: host.name })
-  },
+export function askManager(): Query<void> {
+  const script = { ...askEngine(['/info']), label: 'docker info' }
+  return {
+    script,
+    read(output, host) {
+      const [info] = replies(output, host, script)
+      const { Swarm } = JSON.parse(info?.body ?? '{}') as { Swarm?: { ControlAvailable?: boolean } }
+      if (!Swarm?.ControlAvailable) throw swarmFaults.NOT_A_MANAGER({ host: host.name })
+    },
+  }
 }
 
 export interface Opened {
@@ -36,7 +39,7 @@ export async function openManager(managers: readonly Transport[], setting: HostS
   for (const manager of managers) {
     const host = await manager.open(setting)
     try {
-      await host.query(askManager)
+      await host.query(askManager())
       return { host, passed }
     } catch (error) {
       await host[Symbol.asyncDispose]()

@@ -76,7 +76,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
       setting: run,
       deploy,
       async anew() {
-        const answers = await host.query(askManager).then(
+        const answers = await host.query(askManager()).then(
           () => true,
           error => {
             if (managers.length === 1) throw error
