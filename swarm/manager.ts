@@ -35,6 +35,8 @@ export interface Opened {
 export async function openManager(managers: readonly Transport[], setting: HostSetting): Promise<Opened> {
   const [only, ...more] = managers
   if (only && more.length === 0) return { host: await only.open(setting), passed: [] }
+  // The undo of a run that was aborted opens one, too.
+  const undoing = setting.signal.aborted
   const passed: Fault[] = []
   for (const manager of managers) {
     const host = await manager.open(setting)
@@ -43,7 +45,7 @@ export async function openManager(managers: readonly Transport[], setting: HostS
       return { host, passed }
     } catch (error) {
       await host[Symbol.asyncDispose]()
-      setting.signal.throwIfAborted()
+      if (!undoing) setting.signal.throwIfAborted()
       if (!isFault(error)) throw error
       passed.push(error)
     }

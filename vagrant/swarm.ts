@@ -1,5 +1,6 @@
 /** The hosts of a rehearsal on Docker Swarm: three engines on this machine, as in the tests. */
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startSwarm, type TestSwarm } from '../dev/swarm.ts'
 import type { RehearsalHost } from './machine.ts'
@@ -27,16 +28,22 @@ export async function openRehearsalSwarm({ keep, app }: { keep: boolean; app: st
   }
 }
 
-/** Ends all tasks of a service, and starts as many. */
+/** Ends all tasks of a service, and starts as many once no node answers with any. */
 async function restarted(swarm: TestSwarm, service: string): Promise<void> {
-  const running = `docker service ps --filter desired-state=running --format '{{.CurrentState}}' ${service}`
   const count = `docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' ${service}`
-  const until = (states: string) =>
-    `for ((i = 0; i < 300; i++)); do if ${states}; then exit 0; fi; sleep 0.2; done; exit 1`
   const replicas = (await swarm.exec(1, count)).trim()
-  await swarm.exec(1, `docker service scale --detach ${service}=0; ${until(`[ -z "$(${running})" ]`)}`)
-  await swarm.exec(
-    1,
-    `docker service scale --detach ${service}=${replicas}; ${until(`[ "$(${running} | grep -c ^Running)" = ${replicas} ]`)}`,
-  )
+  await swarm.exec(1, `docker service scale --detach ${service}=0`)
+  await answers(swarm, 503)
+  await swarm.exec(1, `docker service scale --detach ${service}=${replicas}`)
+  await answers(swarm, 200)
+}
+
+/** Waits until each node answers with a status, at most a minute. */
+async function answers(swarm: TestSwarm, status: number): Promise<void> {
+  const end = performance.now() + 60_000
+  const all = () => Promise.all(NODES.map(async node => (await fetch(swarm.url(node))).status))
+  while (!(await all()).every(found => found === status)) {
+    if (performance.now() > end) throw new Error(`Not all nodes answer with status ${status}.`)
+    await sleep(100)
+  }
 }

@@ -35,6 +35,18 @@ describe('of several managers', () => {
     expect(did).toEqual(['asked m1', 'closed m1', 'asked m2'])
   })
 
+  it('the next one is taken by the undo of a run that was aborted, too, but by no run that is', async () => {
+    const aborted = AbortSignal.abort(new Error('interrupted'))
+    const { host } = await openManager(machines(false, true).transports, { ...setting, signal: aborted })
+    expect(host.name).toBe('m2')
+    const interrupting = new AbortController()
+    const [first, second] = machines(false, true).transports
+    const during = { ...first, open: async () => (interrupting.abort(new Error('interrupted')), first?.open(setting)) }
+    await expect(
+      openManager([during as Transport, second as Transport], { ...setting, signal: interrupting.signal }),
+    ).rejects.toThrow('interrupted')
+  })
+
   it('none that answers is one error with the reason of each', async () => {
     await expect(openManager(machines(false, false).transports, setting)).rejects.toMatchObject({
       code: 'MANAGERS_UNREACHABLE',
