@@ -10,6 +10,7 @@ import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switc
 import { type FailedHook, hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
 import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
+import { latencyPlot, seesPlot } from '../../slots/promote/plot.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { assertReached } from '../../slots/promote/reach.ts'
@@ -111,7 +112,18 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       }
       note(`${to.name} is live: ${switched.verified}`)
       await reportHooks(context, hooks, show)
-      if (switched.measured) show(measuredLine(switched.measured), { ...switched.measured })
+      const { measured, probed } = switched
+      const plotted = { probes: probed?.probes ?? [], from: from?.name, to: to.name }
+      // With several hosts each has a line of its own.
+      const alone = context.fleet.hosts.length < 2
+      if (measured)
+        show(
+          columns => {
+            const plot = alone && seesPlot(columns, process.env) ? latencyPlot(plotted, columns) : undefined
+            return [...(plot === undefined ? [] : [plot]), measuredLine(measured)].join('\n')
+          },
+          { ...measured },
+        )
       if (stays) show(`${stays}.`)
     },
     async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
