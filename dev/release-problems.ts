@@ -10,6 +10,15 @@ export interface ReleaseState {
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
+/** Nobody can make the address up: it has to be the public one of the repository that runs the job. */
+const NO_REPOSITORY = [
+  '`repository` is missing in package.json, and provenance needs it. Add these lines, with the public address of the repository whose CI publishes:',
+  '    "homepage": "https://github.com/OWNER/NAME#readme",',
+  '    "bugs": "https://github.com/OWNER/NAME/issues",',
+  '    "repository": { "type": "git", "url": "git+https://github.com/OWNER/NAME.git" },',
+  '  Without a public repository there is no provenance: `npm pack` makes the tarball, and `npm publish` puts it into a registry of your own.',
+].join('\n')
+
 /** One sentence each; empty if the commit can be published. */
 export function releaseProblems({ manifest, changelog, tags, changes, environment }: ReleaseState): string[] {
   const { version, repository } = manifest
@@ -20,7 +29,7 @@ export function releaseProblems({ manifest, changelog, tags, changes, environmen
     ...(changes === '' ? [] : ['The working copy has changes that are not in the commit.']),
     ...(tags.includes(`v${version}`) ? [] : [`The commit has no tag v${version}.`]),
     ...(dated.test(heading) ? [] : [`The first version in CHANGELOG.md is not "## ${version}, <date>".`]),
-    ...(repository === undefined ? ['`repository` is missing in package.json, and provenance needs it.'] : []),
+    ...(repository === undefined ? [NO_REPOSITORY] : []),
     ...(environment.GITHUB_ACTIONS === 'true' || environment.GITLAB_CI === 'true'
       ? []
       : ['Provenance can only be made in GitHub Actions or GitLab CI, and this is neither.']),

@@ -14,6 +14,14 @@ it('a tagged commit with a dated changelog is published from CI', () => {
   expect(releaseProblems({ ...ready, environment: { GITLAB_CI: 'true' } })).toEqual([])
 })
 
+it('a commit without a repository is told the lines to add', () => {
+  const [problem = ''] = releaseProblems({ ...ready, manifest: { version: '0.2.0' } })
+  const lines = problem.split('\n').filter(line => line.startsWith('    "'))
+  const added = JSON.parse(`{${lines.join('\n').replace(/,$/, '')}}`)
+  expect(Object.keys(added)).toEqual(['homepage', 'bugs', 'repository'])
+  expect(releaseProblems({ ...ready, manifest: { version: '0.2.0', ...added } })).toEqual([])
+})
+
 it.each<[string, Partial<ReleaseState>, string]>([
   ['with changes', { changes: ' M index.ts' }, 'changes'],
   ['with the tag of another version', { tags: ['v0.1.0', ''] }, 'no tag v0.2.0'],
