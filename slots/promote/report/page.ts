@@ -257,6 +257,6 @@ th,td{padding:6px 0;text-align:left;font-weight:450}th{width:16em}.took{width:6e
 dl{margin:16px 0 0;padding:12px 16px;display:flex;flex-wrap:wrap;gap:6px 34px}
 dt{color:var(--soft);font-size:12.5px}dd{margin:0;overflow-wrap:anywhere;font-size:14px}
 .none{margin:16px 0 0;padding:18px;color:var(--soft)}
-@media (max-width:640px){th{width:auto}.bar{display:none}main{padding:24px 14px}}
+@media (max-width:640px){figure{overflow-x:auto}svg{min-width:680px}th{width:auto}.bar{display:none}main{padding:24px 14px}}
 @media print{body{background:#fff}}
 `
