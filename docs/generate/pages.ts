@@ -7,6 +7,7 @@ import { errorsPage } from './errors.ts'
 import { optionsPage } from './options.ts'
 import { HOME, sourceOf } from './program.ts'
 import { quickStarts } from './quick-starts.ts'
+import { terminalPicture } from './terminal.ts'
 
 /** The text by the path from the root of the package. */
 export function generatedPages(): Readonly<Record<string, string>> {
@@ -16,6 +17,7 @@ export function generatedPages(): Readonly<Record<string, string>> {
     'docs/reference-commands.md': commandsPage(),
     'docs/reference-options.md': optionsPage(source),
     ...quickStarts(),
+    'docs/plots/terminal.svg': terminalPicture('npx task promote green'),
     // Written by hand, but for the workflows.
     'docs/ci.md': withWorkflows(readFileSync(join(HOME, 'docs/ci.md'), 'utf8')),
   }
