@@ -7,6 +7,7 @@ import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
 import { runtimeFaults } from './plugins/runtime/faults.ts'
 import { secretsFaults } from './plugins/secrets/faults.ts'
 import { buildFaults } from './plugins/source/faults.ts'
+import { rehearseFaults } from './rehearse/faults.ts'
 import { runnerFaults } from './runner/faults.ts'
 import { bootstrapFaults } from './slots/bootstrap/bootstrap-faults.ts'
 import { canaryFaults } from './slots/canary/canary-faults.ts'
@@ -28,6 +29,7 @@ export const faultCatalogue = {
   canary: canaryFaults,
   git: gitFaults,
   remove: removeFaults,
+  rehearse: rehearseFaults,
   secrets: secretsFaults,
   build: buildFaults,
   router: routerFaults,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { defineConfig, type UserConfig } from 'tsdown'
 import { chunkOf, lazyCommands } from './dev/build/chunks.ts'
 
-const entry = { index: 'index.ts', cli: 'cli.ts' }
+const entry = { index: 'index.ts', cli: 'cli.ts', 'load-process': 'dev/load-process.ts' }
 const next = 'dist.next'
 const dist = 'dist'
 /** Built separately: a chunk shared with the other entries would be a further file to load for each run of the program. */
@@ -40,9 +40,11 @@ export default defineConfig([
     ...common,
     entry,
     // A program in another language has to be beside the module that reads it, as in the source.
-    copy: '{host,slots,plugins,swarm}/**/*.{sh,lua}',
+    copy: '{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}',
     plugins: [lazyCommands],
     outputOptions: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] } },
+    // Only this repository's own loads have WebSockets.
+    external: ['ws'],
     outDir: next,
     onSuccess: replaceDist,
   },

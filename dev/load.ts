@@ -34,6 +34,8 @@ export interface LoadOptions {
   maxRequests?: number
   /** Milliseconds after which a request without a complete response has failed. @default 10_000 */
   timeoutMs?: number
+  /** The highest status of a response that is no failure. @default 299 */
+  highest?: number
   /** Names of the response headers that are passed to `parse`. @default [] */
   headers?: readonly string[]
   /** Extracts a value from a response, such as the slot or the version. @default the values of `headers`, or the body if there are none */
@@ -127,9 +129,8 @@ export type Message = { type: 'ready' } | { type: 'report'; report: RawReport }
  */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const plan = toPlan(options)
-  const program = fileURLToPath(new URL('./load-process.ts', import.meta.url))
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const child = fork(program, [JSON.stringify(plan)], { execArgv: ['--import', tsx], serialization: 'advanced' })
+  const { file, execArgv } = program()
+  const child = fork(file, [JSON.stringify(plan)], { execArgv, serialization: 'advanced' })
   const report = messageFrom(child, 'report').then(({ report }) => withValues(report, options))
   // The caller of `stop` gets the error; until then it must not end the test's process.
   report.catch(() => undefined)
@@ -149,6 +150,14 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   }
 }
 
+/** The package has the process as JavaScript, beside this code. */
+function program(): { file: string; execArgv: string[] } {
+  const [, ending = 'js'] = /\.(ts|js)$/.exec(new URL(import.meta.url).pathname) ?? []
+  const file = fileURLToPath(new URL(`./load-process.${ending}`, import.meta.url))
+  if (ending === 'js') return { file, execArgv: [] }
+  return { file, execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] }
+}
+
 function toPlan({ parse: _, ...options }: LoadOptions): Plan {
   assertOurs(options.url)
   if (options.http2Url !== undefined) assertOurs(options.http2Url)
@@ -157,6 +166,7 @@ function toPlan({ parse: _, ...options }: LoadOptions): Plan {
     maxSeconds: 120,
     maxRequests: 500_000,
     timeoutMs: 10_000,
+    highest: 299,
     headers: [],
     ...options,
     clients: {

@@ -33,6 +33,12 @@ export const hostFaults = catalogue({
     message: d => `The ssh configuration of ${d.target} is invalid: ${clause(d.reason)}.`,
     hint: d => `Correct the ssh configuration until this works: \`ssh -G ${d.target}\`.`,
   }),
+  REHEARSAL_HOST_UNKNOWN: fault<{ target: string }>({
+    exitCode: 2,
+    message: d => `The rehearsal has no throw-away host for ${d.target}, and contacts no other.`,
+    hint: () =>
+      'Only the hosts of `project()` are rehearsed. Leave the task that uses another one out while `process.env.TASK_REHEARSAL` is set.',
+  }),
   SSH_CONFIG_UNSUPPORTED: fault<{ target: string; option: string; value: string }>({
     exitCode: 2,
     message: d => `The ssh configuration of ${d.target} sets "${d.option} ${d.value}", which is not supported.`,

@@ -192,6 +192,12 @@ export interface Transport {
    * @throws SSH_TOOL_MISSING, SSH_CONFIG_INVALID, SSH_CONFIG_UNSUPPORTED
    */
   endpoint?(): Promise<Endpoint>
+  /**
+   * Whether a throw-away host takes its place in a rehearsal.
+   *
+   * @default false
+   */
+  readonly rehearsed?: boolean
 }
 
 export const isTransport = (value: unknown): value is Transport =>

@@ -466,6 +466,8 @@ export interface Provision {
   readonly groups?: readonly string[]
   /** Of a router: the server that `bootstrap` starts and enables. */
   readonly server?: Server
+  /** Of a router: the files of the site's certificate, if they are the user's or certbot's. A rehearsal makes a self-signed one in their place. */
+  readonly certificate?: { readonly certificate: string; readonly key: string }
   /** Files owned by root. */
   readonly files: readonly HostFile[]
   /** Folders inside the application's folder, owned by the deploying user. */

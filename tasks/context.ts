@@ -73,6 +73,8 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly accessories:
     | { readonly database: string | undefined; readonly redis: boolean; readonly file: string | undefined }
     | undefined
+  /** What the variables of the application come from, for people. */
+  readonly sources: readonly string[]
   /** The timeout of a slot's drain, in milliseconds. */
   readonly drain: Arg<number | undefined>
 }

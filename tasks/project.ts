@@ -2,6 +2,7 @@
 
 import { arg } from '../runner/cli/args.ts'
 import { hostsOfRun } from '../runner/hosts.ts'
+import { rehearsal } from '../runner/rehearsal.ts'
 import { type AnyTask, type Definer, definer, type Scope } from '../runner/task.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
 import { environmentFaults } from '../slots/environment/environment-faults.ts'
@@ -87,7 +88,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
 
   const health = healthOf(definition.health)
   const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
-  const env = sourcesOf(definition.env)
+  const replaced = rehearsal()
+  const env = replaced ? (replaced.env === undefined ? [] : [file(replaced.env)]) : sourcesOf(definition.env)
   const project: Project<Name> = {
     ...definition,
     app,
@@ -99,7 +101,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
     probe,
     health: definition.health,
     destination: destination?.name,
-    notify: definition.notify ?? [],
+    // Nobody is told about a rehearsal.
+    notify: replaced ? [] : (definition.notify ?? []),
   }
   const scope: Scope = {
     ...scopeOf(project, env, otherEnvironments.map(sourcesOf), () => tasks),
@@ -114,7 +117,20 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const machines = [...hosts, ...(on ? [on.host] : [])]
   const packages = (definition.packages ?? []).map(name => validateName('package', name))
   const accessories = accessoriesOf(definition, app, env)
-  const deps = { slot, drain, prepares, canary, several, pooled, machines, ofRouter: on?.host, packages, accessories }
+  const sources = env.map(({ title }) => title)
+  const deps = {
+    slot,
+    drain,
+    prepares,
+    canary,
+    several,
+    pooled,
+    machines,
+    ofRouter: on?.host,
+    packages,
+    accessories,
+    sources,
+  }
   const tasks = standardTasks<Name>({ ...definer<Context<Name>>(scope), ...deps })
   return { ...own, slot, tasks }
 }
@@ -124,7 +140,7 @@ function scopeOf<S extends string>(
   project: Project<S>,
   env: readonly EnvironmentSource[],
   others: readonly (readonly EnvironmentSource[])[],
-  tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'remove', AnyTask>>,
+  tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'rehearse' | 'remove', AnyTask>>,
 ): Scope {
   const { app, layout, slots, build, runtime, router, roles } = project
   const byRole = [...new Set(roles.values())].map(role => [
@@ -153,8 +169,8 @@ function scopeOf<S extends string>(
       return [...read.flatMap(secrets), ...project.notify.flatMap(({ secrets }) => secrets)]
     },
     async open(run) {
-      const { setup, upload, config, remove } = tasks()
-      const lenient = run.tasks.every(task => task === config)
+      const { setup, upload, config, rehearse, remove } = tasks()
+      const lenient = run.tasks.every(task => task === config || task === rehearse)
       const needed = run.tasks.some(task => task.secrets)
       const read = await readSources(env, readingIn(run.folder, run.signal), { needed, lenient })
       run.hide(secrets(read))

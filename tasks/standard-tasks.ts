@@ -15,6 +15,7 @@ import { migrate } from './commands/migrate.ts'
 import { pending } from './commands/pending.ts'
 import { promote } from './commands/promote.ts'
 import { prune } from './commands/prune.ts'
+import { rehearse } from './commands/rehearse.ts'
 import { releases } from './commands/releases.ts'
 import { remove } from './commands/remove.ts'
 import { repair } from './commands/repair.ts'
@@ -93,6 +94,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     prune: prune(deps, locked),
     pending: pending(deps),
     remove: remove(deps),
+    rehearse: rehearse(deps),
     lock: lock(deps, locked),
     unlock: unlock(deps),
     maintenance: maintenance(deps),

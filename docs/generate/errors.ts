@@ -23,6 +23,7 @@ const TITLES: Readonly<Record<string, string>> = {
   canary: 'Canaries',
   git: 'Revisions',
   remove: 'Removing an application',
+  rehearse: 'Rehearsals',
   secrets: 'Sources of secrets',
   build: 'Build sources',
   router: 'All routers, and nginx',

@@ -1,5 +1,6 @@
 /** A machine over SSH, with the configuration of plain `ssh`. */
 import { deferred } from '../../runner/promises.ts'
+import { rehearsal } from '../../runner/rehearsal.ts'
 import { checked, expecting, fields, optional, text } from '../../runner/taskfile/shape.ts'
 import { attachChannel } from '../exec/attach.ts'
 import { hostFaults } from '../faults.ts'
@@ -49,11 +50,23 @@ const loggedIn = (target: string, options: SshOptions, user: string | undefined)
   as: other => loggedIn(target, options, other),
   keys: async () => (await credentials(await configOf(target, user, options))).keys,
   endpoint: async () => endpointOf(await configOf(target, user, options)),
+  rehearsed: true,
 })
 
 /** `ssh -G` parses `user@host` and `ssh://` itself; `-l user` overrides that. */
-const configOf = (target: string, user: string | undefined, { configFile }: SshOptions): Promise<SshConfig> =>
-  resolveConfig({ host: target, ...(user === undefined ? {} : { user }) }, configFile)
+async function configOf(target: string, user: string | undefined, options: SshOptions): Promise<SshConfig> {
+  const { host, configFile } = placeOf(target, options)
+  return resolveConfig({ host, ...(user === undefined ? {} : { user }) }, configFile)
+}
+
+/** @throws REHEARSAL_HOST_UNKNOWN for a machine that the rehearsal has not replaced: a real one is never contacted */
+function placeOf(target: string, { configFile }: SshOptions) {
+  const replaced = rehearsal()
+  if (!replaced) return { host: target, configFile }
+  const host = replaced.hosts[target]
+  if (host === undefined) throw hostFaults.REHEARSAL_HOST_UNKNOWN({ target })
+  return { host, configFile: replaced.sshConfig }
+}
 
 const endpointOf = ({ user, hostname, port, jumps, proxyCommand }: SshConfig): Endpoint => ({
   user,
@@ -64,7 +77,6 @@ const endpointOf = ({ user, hostname, port, jumps, proxyCommand }: SshConfig): E
 })
 
 function machine(name: string, user: string | undefined, options: SshOptions, setting: HostSetting): Machine {
-  const { configFile } = options
   const meter = meterOf()
   let current: Promise<OpenConnection> | undefined
   /** Resolves to true when the first command needs the connection; to false if the host is disposed of before. */
@@ -78,7 +90,12 @@ function machine(name: string, user: string | undefined, options: SshOptions, se
   }
   const confirm = async (question: string) => (await needed.promise) && setting.confirm(question)
   const open = async (): Promise<OpenConnection> => {
-    const another = async () => connect(await config(), { setting: { ...setting, confirm }, configFile, meter })
+    const another = async () =>
+      connect(await config(), {
+        setting: { ...setting, confirm },
+        configFile: placeOf(name, options).configFile,
+        meter,
+      })
     const connection = await another()
     void connection.lost.then(forget)
     return { connection, sessions: sessionsOn(name, connection, another) }

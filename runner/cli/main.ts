@@ -16,6 +16,7 @@ import { plainRenderer } from '../output/plain.ts'
 import { forPeople, visible } from '../output/plain-text.ts'
 import { type ReadTyped, readTyped } from '../output/prompt.ts'
 import { streamRenderer } from '../output/stream.ts'
+import { rehearsal } from '../rehearsal.ts'
 import { hideSecrets, scopesOf } from '../secrets/collect.ts'
 import { maskingInGithub, runnerListens } from '../secrets/github-masks.ts'
 import { type Redactor, redactor } from '../secrets/redact.ts'
@@ -219,6 +220,8 @@ function planned({ commands, file }: Taskfile, command: string, terminal = false
   if (task) return planOf(command, task, commands, terminal)
   const standard = [...scopesOf(commands.values())].flatMap(scope => Object.entries(scope.tasks?.() ?? {}))
   const [name, meant] = standard.find(([key]) => key === command || kebab(key) === command) ?? []
+  // A rehearsal takes the standard commands that a Taskfile does not export as well.
+  if (name !== undefined && meant && rehearsal()) return planOf(name, meant, commands, terminal)
   const other = [...commands].find(([, exported]) => exported === meant)?.[0]
   for (const scope of scopesOf(commands.values())) {
     const refusal = scope.absent?.(command)

@@ -2,6 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { arg } from '../../runner/cli/args.ts'
+import { rehearsal } from '../../runner/rehearsal.ts'
 import type { AnyTask, TaskContext } from '../../runner/task.ts'
 import { variablesOfFacts } from '../../slots/facts.ts'
 import { slotFaults } from '../../slots/faults.ts'
@@ -17,13 +18,14 @@ const skipHooks = arg.flag('Do not run the executables in .task/hooks')
 
 interface HookContext extends TaskContext, Pick<Context<string>, 'folder' | 'facts'> {}
 
-/** A step that is left out unless the project has the executable. */
+/** A step that is left out unless the project has the executable, and in a rehearsal, of which others should not hear. */
 export const hook = <S extends string>({ task }: TaskDeps<S>, name: HookName) => {
   const step = task(`Run the hook ${name}`, { once: true, args: { skipHooks }, run: context => runHook(name, context) })
   const when = (values: object, source?: { readonly folder: string }) =>
     !('skipHooks' in values && values.skipHooks === true) &&
     !(name === 'pre-build' && named(values)) &&
     source !== undefined &&
+    !rehearsal() &&
     exists(join(source.folder, FOLDER, name))
   return { ...step, when, hook: name }
 }

@@ -17,7 +17,7 @@ describe('the fault catalogue', () => {
       encoding: 'utf8',
     })
       .split('\n')
-      .filter(path => /^(runner|init|host|slots|tasks|plugins|swarm)\//.test(path))
+      .filter(path => /^(runner|init|host|slots|tasks|plugins|rehearse|swarm)\//.test(path))
     const texts = files.flatMap(path => {
       try {
         return [readFileSync(path, 'utf8')]

@@ -11,7 +11,7 @@ import { PARTS, samples } from '../support/scripts.ts'
 import { checkFiles, checkTexts, hasShellcheck } from '../support/shellcheck.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const sources = ['host', 'slots', 'plugins', 'swarm'].flatMap(folder =>
+const sources = ['host', 'slots', 'plugins', 'rehearse', 'swarm'].flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(path => join(root, folder, path)),
 )
 const programs = sources.filter(path => path.endsWith('.sh'))

@@ -1,6 +1,7 @@
 /** The file of an application for Caddy, next to the host's own Caddyfile, which is not changed. */
 import { isIP } from 'node:net'
 import { posix } from 'node:path'
+import { rehearsal } from '../../../runner/rehearsal.ts'
 import { slotAt } from '../../../slots/address.ts'
 import type { HostFile, Slot } from '../../../slots/contracts.ts'
 import type { AssetOptions } from '../assets.ts'
@@ -63,7 +64,9 @@ export function siteFile(application: Application): HostFile {
   }
   const head = `# ${app}, made by \`task setup\` of switchyard.\n`
   const names = namesOf(application).map(name => addressOf(name, url))
-  const listen = bind === '' ? '' : `bind ${bind}\n`
+  // Nobody outside can prove that a throw-away host is the site.
+  const tls = rehearsal() && url.protocol === 'https:' ? 'tls internal\n' : ''
+  const listen = `${bind === '' ? '' : `bind ${bind}\n`}${tls}`
   // A line that starts with a quotation mark ends a string with a line break; a tab there would be part of the string.
   const block = `${listen}${routes(application)}${previewErrors(preview)}`.replace(/^(?=[^\n"])/gm, '\t')
   return {

@@ -31,7 +31,7 @@ import { defaultPaths, type Paths, programOf } from './site.ts'
 import type { Site } from './strategy.ts'
 import { symlinkStrategy } from './symlink-strategy.ts'
 import { maintenanceMarker, plainWord } from './templates.ts'
-import { HTTPS_PORT, type Tls, tlsListeners, tlsRule } from './tls.ts'
+import { HTTPS_PORT, lineageOf, type Tls, tlsListeners, tlsRule } from './tls.ts'
 
 interface Common extends Pick<ClientOptions, 'bodySize'>, PreviewOption<NginxPreviewAuth>, PlaceOptions {
   /** The host name of the site, as in `server_name`. */
@@ -346,6 +346,7 @@ function router(
       ...strategy.provision(),
       server: { unit: program.service, processes: ['nginx'], ports: portsOf(parts) },
       ...(tls === 'certbot' && { recommended: { certbot: 'certbot' } }),
+      ...(tls && { certificate: tls === 'certbot' ? lineageOf(names[0] ?? '') : tls }),
     }),
   }
 }

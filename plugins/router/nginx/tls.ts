@@ -63,6 +63,12 @@ export const publicCertificate = (paths: Paths, app: string): string =>
 export const webrootOf = (app: string): string => `/var/lib/switchyard/${app}.acme`
 export const hookFile = (app: string): string => `/etc/letsencrypt/renewal-hooks/deploy/switchyard-${app}`
 
+/** Where certbot keeps the certificate of a site. */
+export const lineageOf = (site: string): Certificate => ({
+  certificate: `/etc/letsencrypt/live/${site}/fullchain.pem`,
+  key: `/etc/letsencrypt/live/${site}/privkey.pem`,
+})
+
 /** The command that gets the first certificate. The key is the same after a renewal, so that a handshake never sees two that do not match. */
 export const certbotCommand = ({ app, names }: Pick<Secured, 'app' | 'names'>): string => {
   const [site = ''] = names

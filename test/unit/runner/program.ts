@@ -34,7 +34,7 @@ export async function buildProgram(index = 'test/unit/runner/index.ts'): Promise
     sourcemap: true,
     logLevel: 'silent',
   })
-  await cp(join(root, 'bin'), join(folder, 'bin'), { recursive: true })
+  for (const part of ['bin', 'nginx']) await cp(join(root, part), join(folder, part), { recursive: true })
   await cp(join(root, 'docs/errors.md'), join(folder, 'docs/errors.md'))
   await writeFile(
     join(folder, 'package.json'),
