@@ -17,7 +17,7 @@ export const portOf = (slot: string): number => (slot === 'blue' ? 4000 : 5000)
 export async function outageSite({ more = '', tasks = '', ...options }: SiteOptions = {}): Promise<Site> {
   const site = await startSite({
     runtime: 'beam({ stopLimit: 3 })',
-    router: "behindTheSwitch(nginx({ site: 'life.example' }))",
+    router: "aroundTheSwitch(nginx({ site: 'life.example' }))",
     ...options,
     tasks: `
 import { arg } from 'switchyard-deploy'
@@ -26,14 +26,14 @@ export const sicken = task('Make a running slot ill', {
   args: { slot, fault: arg.text('As LIFE_FAULT') },
   async run({ host, runtime, slot, fault }) { await host.query(runtime.rpc(slot, \`Application.put_env(:life, :fault, "\${fault}")\`)) },
 })
-/** Adds the commands in BEHIND to the switch, so that they run on the host right after it. */
-function behindTheSwitch(plugin) {
+/** Adds commands to the switch: those in BEFORE run on the host right before it, those in BEHIND right after it. */
+function aroundTheSwitch(plugin) {
   const create = kit => {
     const router = plugin.create(kit)
-    if (!env.BEHIND) return router
+    if (!env.BEFORE && !env.BEHIND) return router
     const promote = (slot, generation) => {
       const { script, read } = router.promote(slot, generation)
-      return { script: { writes: true, text: script.text + '\\n' + env.BEHIND }, read }
+      return { script: { writes: true, text: [env.BEFORE ?? ':', script.text, env.BEHIND ?? ':'].join('\\n') }, read }
     }
     return { ...router, promote }
   }
