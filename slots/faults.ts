@@ -458,6 +458,13 @@ export const slotFaults = catalogue({
     message: d => `${d.path} on ${d.host} belongs to the application in ${d.root}, which is also named ${d.app}.`,
     hint: d => `Give this one another name in its Taskfile, such as \`app: '${d.app}_staging'\`. Nothing was changed.`,
   }),
+  APP_ELSEWHERE: fault<{ host: string; app: string; path: string; site: string }>({
+    exitCode: 3,
+    message: d =>
+      `${d.path} on ${d.host} belongs to an application of another host and another site than ${d.site}, which is also named ${d.app}.`,
+    hint: d =>
+      `Give this one another name in its Taskfile, such as \`app: '${d.app}_staging'\`. If it is the same application, change its site and its host in two setups. Nothing was changed.`,
+  }),
   ROOT_TAKEN: fault<{ host: string; root: string; path: string }>({
     exitCode: 3,
     message: d => `${d.root} on ${d.host} is the folder of another application: ${d.path} names it.`,

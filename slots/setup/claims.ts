@@ -20,6 +20,8 @@ export interface Claims {
   readonly layout: Layout
   readonly slots: readonly Slot[]
   readonly provisions: readonly Pick<Provision, 'files' | 'rivals' | 'obsolete'>[]
+  /** For a balancer, where applications of several hosts may have one name: the host name of the site, and the addresses of its slots. */
+  readonly behind?: { readonly site: string; readonly addresses: readonly string[] } | undefined
 }
 
 /** A file that exists on the host. */
@@ -70,9 +72,31 @@ const rootsIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(/(\/[\w./-]*\w)\/(?:slots|router)\//g)].map(([, root = '']) => root)),
 ]
 
+/**
+ * One application may get another site, or move to another host. What has another site on another host is not ours, although its folder has the same name.
+ *
+ * @throws APP_ELSEWHERE
+ */
+function assertSameApplication(host: string, claims: Claims, found: readonly ExistingFile[]): void {
+  const { app, layout, provisions, behind } = claims
+  const targets = found.filter(({ path }) => pathsOf(claims).includes(path))
+  const first = targets.find(({ text }) => rootsIn(text).includes(layout.root))
+  if (!behind || !first) return
+  const { site, addresses } = behind
+  // A file for a server block of the user's own does not name the site.
+  if (!provisions.some(({ files }) => files.some(({ text }) => names(text, site)))) return
+  if (targets.some(({ text }) => [site, ...addresses].some(word => names(text, word)))) return
+  throw slotFaults.APP_ELSEWHERE({ host, app, path: first.path, site })
+}
+
+/** Whether a file names this site or address, and not just a longer one, such as `www.life.example` for `life.example`. */
+const names = (text: string, word: string): boolean =>
+  new RegExp(`(?:^|[^\\w.-]|switchyard-)${word.replace(/[.[\]]/g, '\\$&')}(?![\\w.-])`, 'im').test(text)
+
 /** @throws if a target path holds a file that is not ours, or if another application uses the root folder or a port. */
 export function assertUnclaimed(host: string, claims: Claims, found: readonly ExistingFile[]): void {
   const { app, layout, slots, provisions } = claims
+  assertSameApplication(host, claims, found)
   const paths = pathsOf(claims)
   const rivals = claims.provisions.flatMap(({ rivals = [] }) => rivals)
   for (const { path, text } of found) {
@@ -95,7 +119,7 @@ export function assertUnclaimed(host: string, claims: Claims, found: readonly Ex
 
 /**
  * Resolves to the existing files among the target paths, and others of switchyard. `root`: whether we can become root.
- * @throws `APP_TAKEN`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`.
+ * @throws `APP_TAKEN`, `APP_ELSEWHERE`, `FILE_NOT_OURS`, `ROOT_TAKEN` or `PORT_CLAIMED`.
  */
 export const assertFree = (claims: Claims, root: boolean): Query<readonly ExistingFile[]> =>
   capture(asReader(root, printFiles(claims)), (text, { name }) => {

@@ -1,11 +1,12 @@
 /** The setup of each machine of a project: who deploys there, and what would change. */
 import { capture } from '../../host/query.ts'
 import type { Fault } from '../../runner/fault.ts'
+import type { Router, Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { identity, type Place } from '../place.ts'
 import { accountFor, deployingUser, ownerOf } from './account.ts'
-import { assertFree } from './claims.ts'
+import { assertFree, type Claims } from './claims.ts'
 import { type Facts, facts } from './facts.ts'
 import { mayLock } from './owner.ts'
 import { plan, type SetupPlan } from './plan.ts'
@@ -63,7 +64,10 @@ export async function planPlace(
   const found = { ...me, ...account, user: deploying }
   const provisions = place.provisions(found)
   // The slots' ports are ports of the application's host.
-  const claims = { app, layout, slots: has === 'router' ? [] : slots.all, provisions }
+  const claims =
+    has === 'router'
+      ? { app, layout, slots: [], provisions, behind: behindOf(router, slots.all) }
+      : { app, layout, slots: slots.all, provisions }
   const [, planned, conflicts] = await host.all([
     assertFree(claims, found.root),
     plan({ host: host.name, app, layout, slots, provisions, facts: found, account, has }),
@@ -74,6 +78,12 @@ export async function planPlace(
   if (refused) throw refused
   return { place, planned, facts: found, account, provisions }
 }
+
+const behindOf = ({ site }: Pick<Router, 'site'>, slots: readonly Slot[]): Claims['behind'] =>
+  site && {
+    site: site.host.replace(/:\d+$/, ''),
+    addresses: slots.flatMap(({ address, pool }) => pool ?? (address === undefined ? [] : [address])),
+  }
 
 /** @throws BALANCER_IS_SAME if the Taskfile names one machine twice */
 export async function assertApart({ host }: Place, { host: other }: Place): Promise<void> {

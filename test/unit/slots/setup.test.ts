@@ -1,11 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { ssh } from '../../../host/ssh/transport.ts'
+import { caddy } from '../../../plugins/router/caddy/caddy.ts'
+import { haproxy } from '../../../plugins/router/haproxy/haproxy.ts'
+import { nginx } from '../../../plugins/router/nginx/nginx.ts'
 import { startable } from '../../../plugins/runtime/scripts.ts'
+import type { Plugin, Router } from '../../../slots/contracts.ts'
 import { layout } from '../../../slots/layout.ts'
 import { accountLines, deployingUser } from '../../../slots/setup/account.ts'
 import { assertUnclaimed, type Claims, parseFiles } from '../../../slots/setup/claims.ts'
 import { parseSlots } from '../../../slots/setup/running.ts'
 import { writeScript } from '../../../slots/setup/transaction.ts'
+import { pluginKit } from '../../support/plugin-kit.ts'
 
 const folders = layout('/srv/life')
 const file = (path: string) => ({ path, text: '', mode: 0o644 })
@@ -109,6 +115,45 @@ describe('a setup', () => {
       { path: '/etc/a', text: 'one\n\ntwo\n' },
       { path: '/etc/b', text: '\n' },
     ])
+  })
+})
+
+describe('an application of the same name behind one balancer', () => {
+  const on = ssh('deploy@lb-1')
+  const ROUTERS: readonly [string, (site: string, upstream: string) => Plugin<Router>][] = [
+    ['nginx', (site, upstream) => nginx({ site, on, upstream })],
+    ['HAProxy', (site, upstream) => haproxy({ site, on, upstream })],
+    ['Caddy', (site, upstream) => caddy({ site, on, upstream })],
+  ]
+  const filesOf = (plugin: Plugin<Router>, address: string) => {
+    const slots = claims.slots.map(slot => ({ ...slot, address }))
+    return plugin.create(pluginKit({ slots })).provision({ user: 'deploy', group: 'deploy' }).files
+  }
+  describe.each(ROUTERS)('%s', (_, router) => {
+    const theirs = filesOf(router('life.example', '10.0.0.5'), '10.0.0.5')
+    it.each([
+      ['itself', 'life.example', '10.0.0.5', undefined],
+      ['itself with another site', 'staging.example', '10.0.0.5', undefined],
+      ['itself on another host', 'life.example', '10.0.0.6', undefined],
+      ['another, on another host and with another site', 'staging.example', '10.0.0.6', 'APP_ELSEWHERE'],
+      ['another whose site ends as that one', 'example', '10.0.0.6', 'APP_ELSEWHERE'],
+      ['another whose address begins as that one', 'www.life.example', '10.0.0.55', 'APP_ELSEWHERE'],
+    ])('is %s', (_, site, address, wanted) => {
+      const files = filesOf(router(site, address), address)
+      const own = { ...claims, slots: [], provisions: [{ files }], behind: { site, addresses: [address] } }
+      const check = () => assertUnclaimed('lb-1', own, theirs)
+      if (wanted === undefined) expect(check).not.toThrow()
+      else expect(check).toThrow(expect.objectContaining({ code: wanted, exitCode: 3 }))
+    })
+  })
+
+  it('is not refused for a server block of its own, whose file names no site', () => {
+    const theirs = filesOf(nginx({ site: 'life.example', on, upstream: '10.0.0.5', include: true }), '10.0.0.5')
+    const files = filesOf(nginx({ site: 'b.example', on, upstream: '10.0.0.6', include: true }), '10.0.0.6')
+    const behind = { site: 'b.example', addresses: ['10.0.0.6'] }
+    expect(() =>
+      assertUnclaimed('lb-1', { ...claims, slots: [], provisions: [{ files }], behind }, theirs),
+    ).not.toThrow()
   })
 })
 
