@@ -1,6 +1,6 @@
 /** The package as a team gets it: packed and installed in another folder, next to a Taskfile. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -33,6 +33,17 @@ const npx = (...args: string[]) =>
     ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
   )
 
+/** What the compiler says of these files, next to the installed package. */
+async function compiled(...files: readonly string[]): Promise<string> {
+  const compilerOptions = {
+    ...{ target: 'es2023', module: 'nodenext', noEmit: true, strict: true, exactOptionalPropertyTypes: true },
+    ...{ skipLibCheck: true, types: ['node'], typeRoots: [join(HOME, 'node_modules/@types')] },
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+  const tsc = join(HOME, 'node_modules/typescript/bin/tsc')
+  return (await run(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => ({ stdout }))).stdout
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'switchyard-package-'))
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
@@ -46,6 +57,8 @@ beforeAll(async () => {
     cwd: folder,
     env,
   })
+  // The suites run in the plugin author's own vitest.
+  await symlink(join(HOME, 'node_modules/vitest'), join(folder, 'node_modules/vitest'))
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -84,18 +97,8 @@ export const none = task('None', { run: ({ names }) => void names })
 // @ts-expect-error Names are texts.
 export const wrong = task('Wrong', { needs: [list], run: ({ names }) => ({ sum: names.map(name => name.toFixed()) }) })
 `
-    const compilerOptions = {
-      ...{ target: 'es2023', module: 'nodenext', noEmit: true, strict: true, exactOptionalPropertyTypes: true },
-      ...{ skipLibCheck: true, types: ['node'], typeRoots: [join(HOME, 'node_modules/@types')] },
-    }
     await writeFile(join(folder, 'typed.mts'), typed)
-    await writeFile(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, files: ['Taskfile.ts', 'typed.mts'] }),
-    )
-    const tsc = join(HOME, 'node_modules/typescript/bin/tsc')
-    const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => ({ stdout }))
-    expect(stdout).toBe('')
+    expect(await compiled('Taskfile.ts', 'typed.mts')).toBe('')
   })
 
   it.each([
@@ -184,10 +187,76 @@ buildSourceContract('an archive', false, async () => {
 })
 `
 
+/** A runtime for a supervisor of its own, and its suite, with the types and docs/plugins.md alone. */
+const runtimePlugin = `
+import {
+  capture,
+  catalogue,
+  commandFailed,
+  fault,
+  type Plugin,
+  type PluginContext,
+  type Runtime,
+  type Slot,
+  sh,
+} from 'switchyard-deploy'
+import { type RuntimeUnderTest, runtimeContract } from 'switchyard-deploy/testing'
+
+const faults = catalogue({
+  SV_FAILED: fault<{ slot: string; output: string }>({
+    exitCode: 1,
+    message: d => d.slot + ' did not start.',
+    hint: () => 'Read its log.',
+    detail: d => d.output,
+  }),
+})
+export const runit = (options: { readonly start: string }): Plugin<Runtime> => ({
+  name: 'runit',
+  kind: 'runtime',
+  settings: () => ({ ...options }),
+  create: context => runtime(context),
+})
+function runtime({ app, layout }: PluginContext): Runtime {
+  const name = (slot: Slot) => app + '-' + slot.name
+  return {
+    environment: slot => ({ PORT: String(slot.port) }),
+    start(_, slot) {
+      const script = sh.write\`sv start \${name(slot)}\`
+      return {
+        script,
+        read(output, host) {
+          if (output.code === 80) throw faults.SV_FAILED({ slot: slot.name, output: output.stderr })
+          if (output.code !== 0) throw commandFailed(host, script, output)
+        },
+      }
+    },
+    stop: slot => capture(sh.write\`sv stop \${name(slot)}\`, () => ({ was: 'running', killed: false })),
+    process: slot =>
+      capture(sh.read\`sv status \${name(slot)}\`, text => ({ state: text.startsWith('run') ? 'running' : 'stopped', release: undefined })),
+    pid: slot => sh.read\`cat /etc/service/\${name(slot)}/supervise/pid\`,
+    log: (slot, lines) => capture(sh.read\`tail -n \${lines} \${layout.slot(slot.name).tmp}/log\`, text => text),
+    provision: () => ({ tools: { sv: 'runit' }, files: [], folders: [], sudo: [], apply: [] }),
+  }
+}
+declare const open: () => Promise<RuntimeUnderTest>
+runtimeContract('runit', open)
+`
+
 describe('a plugin in a package of its own', () => {
+  it('is written with the packed types and the packed page alone: a build source, a router with its suite, and a runtime', async () => {
+    const page = await readFile(join(folder, 'node_modules/switchyard-deploy/docs/plugins.md'), 'utf8')
+    const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text)
+    expect(blocks.length).toBeGreaterThanOrEqual(3)
+    const sources = [...blocks, runtimePlugin].map((text, i) => ({ name: `plugin-${i}.mts`, text }))
+    for (const { name, text } of sources) await writeFile(join(folder, name), text)
+    expect(await compiled(...sources.map(({ name }) => name))).toBe('')
+    // The control: a router without one of its methods.
+    const router = sources.find(({ text }) => text.includes('Plugin<Router> => {'))
+    await writeFile(join(folder, 'incomplete.mts'), router?.text.replace('verify: requests.verify,', '') ?? '')
+    expect(await compiled('incomplete.mts')).toMatch(/'verify' is missing/)
+  })
+
   it('is tested by the suite that the package exports, which finds a breach of the contract', async () => {
-    // The suite runs in the plugin author's own vitest.
-    await symlink(join(HOME, 'node_modules/vitest'), join(folder, 'node_modules/vitest'))
     await writeFile(join(folder, 'archive.mjs'), plugin)
     await writeFile(join(folder, 'archive.test.mjs'), pluginTest)
     const vitest = join(HOME, 'node_modules/vitest/vitest.mjs')
