@@ -191,8 +191,8 @@ export interface Runtime {
    */
   readonly hooks?: Hooks
   /**
-   * The systemd unit of a server that listens on the ports of all slots, whether they are up or not, such as `nginx.service` for a static site. Missing for
-   * an application, whose port is free while its slot is down.
+   * The systemd unit of a server that listens on the ports of all slots, whether they are up or not, such as `nginx.service` for a static site or for an
+   * application on a unix socket. It answers nothing, or 503, for a slot that is down. Missing for an application whose port is free while its slot is down.
    */
   readonly server?: string
   /** Resolves to the last `lines` lines of the application's log. */

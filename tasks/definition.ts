@@ -267,9 +267,9 @@ function unfit({ runtime, router }: AnyDefinition): Wrong | undefined {
     return {
       path: ['router'],
       got: 'on a host of its own',
-      expected: `on the host whose files it serves, as \`${name}()\` needs`,
+      expected: `on the host of the slots that it serves, as \`${name}()\` needs`,
     }
   if (routers.includes(router.name)) return undefined
-  const expected = `${routers.map(known => `\`${known}()\``).join(' or ')}, which serves the files of the runtime \`${name}()\``
+  const expected = `${routers.map(known => `\`${known}()\``).join(' or ')}, which serves the slots of the runtime \`${name}()\``
   return { path: ['router'], got: `\`${router.name}()\``, expected }
 }

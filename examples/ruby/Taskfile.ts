@@ -11,6 +11,7 @@ const { tasks } = project({
   }),
   runtime: service({
     start: 'puma',
+    socket: true,
     migrate: 'ruby migrate.rb',
     console: 'irb -r ./book.rb',
     memoryMax: '512M',

@@ -9,6 +9,7 @@
 #   within        timeout in milliseconds
 #   every         seconds between two requests
 #   filter        ss filter for the sockets on the slot's port, for `whose`
+#   find_server   prints the pid of a server that may listen on the port in place of the process, or nothing
 # Needs the functions `whose` (whose.sh) and `clock` (clock.ts).
 #
 # Prints: a line with outcome (`passed`, `late`: timed out, `down`: no process, `gone`: the process ended), tries, failures after the first response, last
@@ -34,7 +35,7 @@ while :; do
   if [ $((now - start)) -ge "$within" ]; then break; fi
   sleep "$every"
 done
-sockets=$(whose "$filter" "$process")
+sockets=$(whose "$filter" "$process" "$(find_server)")
 if [ -n "$sockets" ]; then sockets+=$'\n'; fi
 if [ -z "$sockets" ] && [ $outcome = passed ] && ! [ -d "/proc/$process" ]; then outcome=gone; fi
 printf '%s %s %s %s %s %s %s\n%s\n%s' "$outcome" "$tries" "$failed" "$status" "$process" "$code" "$redirect" "$sockets" "$body"

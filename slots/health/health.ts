@@ -22,9 +22,9 @@ import { headerInput } from './headers.ts'
 
 /**
  * Requests the health path until the check has passed, timed out, or the process is gone. `pid`: the slot's process, or a script that prints its pid, or
- * nothing if there is none. `parseHealth` parses the output.
+ * nothing if there is none. `server`: as in `Runtime`; its sockets count as those of the process. `parseHealth` parses the output.
  */
-export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Script =>
+export const healthLoop = (slot: Slot, pid: number | Script, health: Health, server?: string): Script =>
   sh.lines(
     whose,
     clock,
@@ -37,6 +37,8 @@ export const healthLoop = (slot: Slot, pid: number | Script, health: Health): Sc
         within: health.within,
         every: health.every / 1000,
         filter: onPort(slot.port),
+        findServer:
+          server === undefined ? sh.read`:` : sh.read`systemctl show --property=MainPID --value ${server} | sed /^0$/d`,
       },
     }),
   )
@@ -123,7 +125,10 @@ export function healthQuery(
   adopted?: number,
 ): Query<HealthResult> {
   if (runtime.serves === false) return fitQuery(runtime, slot)
-  const script = sh.lines(healthLoop(slot, adopted ?? runtime.pid(slot), health), verdict(release, health))
+  const script = sh.lines(
+    healthLoop(slot, adopted ?? runtime.pid(slot), health, runtime.server),
+    verdict(release, health),
+  )
   return {
     script,
     read(output, host) {

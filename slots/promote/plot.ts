@@ -17,8 +17,10 @@ export interface Plotted {
 }
 
 /** Whether somebody sees a plot: not in a log, not with a screen reader, which reads plain output, and not in a window that is too narrow. */
-export const seesPlot = (columns: number | undefined, env: Readonly<Record<string, string | undefined>>): columns is number =>
-  columns !== undefined && columns >= NARROWEST && !env.CI && !env.NO_COLOR && env.TERM !== 'dumb'
+export const seesPlot = (
+  columns: number | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): columns is number => columns !== undefined && columns >= NARROWEST && !env.CI && !env.NO_COLOR && env.TERM !== 'dumb'
 
 /**
  * The slowest answer of each moment, as bars over the time: the switch was ordered at the mark on the axis. A moment with a failure has a cross at the top.

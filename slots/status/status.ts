@@ -119,7 +119,7 @@ async function slotStatuses(
   const results = await host.all(
     inspections.map(({ slot, process: { state, pid } }) =>
       state === 'running' && pid !== undefined && runtime.serves !== false
-        ? capture(healthLoop(slot, pid, once), parseHealth)
+        ? capture(healthLoop(slot, pid, once, runtime.server), parseHealth)
         : undefined,
     ),
   )

@@ -16,7 +16,7 @@ const run = promisify(execFile)
 
 /** A web application in Perl, which every Debian has. `WORKERS` is its number of worker processes; `FAULT` makes it misbehave. */
 const SERVER = `#!/usr/bin/perl
-use strict; use warnings; use IO::Socket::IP;
+use strict; use warnings; use IO::Socket::IP; use IO::Socket::UNIX;
 $| = 1;
 my $fault = $ENV{FAULT} // '';
 if ($fault eq 'exit_at_boot') { print "starting\\nFAULT=exit_at_boot: ending\\n"; exit 1 }
@@ -24,7 +24,7 @@ open my $file, '<', 'version' or die; chomp(my $version = <$file>);
 my @workers;
 my $end = sub { print "told to end by SIG$_[0]\\n"; kill 'KILL', @workers; exit 0 };
 $SIG{$_} = $fault eq 'ignore_sigterm' ? 'IGNORE' : $end for 'TERM', 'QUIT';
-my $socket = IO::Socket::IP->new(LocalAddr => "127.0.0.1:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
+my $socket = $ENV{SOCKET} ? IO::Socket::UNIX->new(Local => $ENV{SOCKET}, Listen => 50) : IO::Socket::IP->new(LocalAddr => "127.0.0.1:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
 for (1 .. ($ENV{WORKERS} // 0)) { my $pid = fork; if (!$pid) { $SIG{TERM} = $SIG{QUIT} = 'DEFAULT'; serve() } push @workers, $pid }
 if (@workers) { sleep 1 while 1 }
 serve();
@@ -144,6 +144,7 @@ runtimeContract('a service of several processes', () =>
     stopLimit: 4,
   }),
 )
+runtimeContract('a service on a unix socket', () => openService({ socket: true, stopLimit: 4 }))
 runtimeContract('a service with workers', () =>
   openService({ start: ['env', 'WORKERS=2', 'bin/server'], stopLimit: 4, killMode: 'control-group' }),
 )

@@ -213,11 +213,17 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
     })
 
     describe('stop', () => {
-      test('resolves when the process is gone and its port is free', async () => {
+      test('resolves when the process is gone, and its port is free or answers nothing', async () => {
         const { pid } = await start(blue, old)
         expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
         expect(await alive(pid)).toBe(false)
-        expect(await subject.host.capture(sh.read`ss -Hltn ${`sport = :${blue.port}`}`)).toBe('')
+        const port = await subject.host.run(sh.read`ss -Hltn ${`sport = :${blue.port}`} | grep -q .`)
+        expect(port.code === 0).toBe(runtime.server !== undefined)
+        const { code, stdout } = await subject.host.run(
+          sh.read`curl -s -o /dev/null -w '%{http_code}' ${`http://127.0.0.1:${blue.port}/health`}`,
+        )
+        expect(code).not.toBe(0)
+        expect(stdout).toBe('000')
         expect(await runtime.process(blue)).toEqual({ state: 'stopped' })
       })
 

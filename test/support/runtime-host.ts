@@ -115,6 +115,8 @@ export async function startRuntimeHost(
 /** Installs a provision as `task setup` does. From then on the user may run as root what it lists, and nothing else. */
 async function install(provision: Provision, host: Host, asRoot: (command: string) => Promise<string>): Promise<void> {
   for (const tool of Object.keys(provision.tools)) await host.capture(sh.read`command -v ${tool}`)
+  for (const { path, mode } of provision.folders)
+    await host.capture(sh.write`mkdir -p ${path} && chmod ${mode.toString(8)} ${path}`)
   for (const file of [...provision.files, sudoersFile('life', '/srv/life', FACTS, provision.sudo)]) {
     const text = Buffer.from(file.text).toString('base64')
     await asRoot(

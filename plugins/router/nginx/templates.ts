@@ -20,6 +20,8 @@ export type NginxFile =
   | 'preview'
   | 'preview-location'
   | 'files'
+  | 'php'
+  | 'socket'
 
 /** The unrendered text of a file in the package. */
 export const shipped = (name: NginxFile): string => readFileSync(packageUrl(`nginx/${name}.conf`), 'utf8')

@@ -7,9 +7,9 @@ import { capture, commandFailed } from '../../../host/query.ts'
 import { checked, fields, optional, path, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
 import { routerFaults } from '../../router/faults.ts'
-import { defaultPaths, enable, forget, programOf } from '../../router/nginx/site.ts'
 import { plainWord } from '../../router/nginx/templates.ts'
 import { runtimeFaults as faults } from '../faults.ts'
+import { NGINX, NGINX_UNIT, slotServers, slotsFile } from '../nginx-slots.ts'
 import { execScript } from '../scripts.ts'
 import { environment } from '../service/command.ts'
 import { configOf, type StaticSite } from './config.ts'
@@ -57,16 +57,12 @@ export function files(options: FilesOptions = {}): Plugin<Runtime> {
   }
 }
 
-const NGINX = programOf()
-
 function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtime {
-  const { folder, enabled: besides } = defaultPaths(plainWord('application name', app))
-  const config = `${folder}/${app}.files.conf`
-  const enabled = besides.map(file => file.replace(/\.conf$/, '.files.conf'))
+  const config = slotsFile(app, 'files')
   const { service } = NGINX
   const link = { layout, folder: site.folder, config, service }
   return {
-    server: `${service}.service`,
+    server: NGINX_UNIT,
 
     environment: slot => environment(layout, slot),
 
@@ -102,13 +98,8 @@ function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtim
     exec: (slot, command) => execScript({ layout, slot, command }),
 
     provision: () => ({
-      tools: { [NGINX.path]: 'nginx' },
-      files: [{ path: config, text: configOf(plainWord('folder', linksFolder(layout)), slots, site), mode: 0o644 }],
+      ...slotServers(app, 'files', configOf(plainWord('folder', linksFolder(layout)), slots, site)),
       folders: [{ path: linksFolder(layout), mode: 0o755 }],
-      sudo: [],
-      apply: [enable({ program: NGINX, target: config, enabled, lenient: [] })],
-      unapply: [forget(NGINX)],
-      links: [enabled],
     }),
   }
 }

@@ -26,8 +26,12 @@ const commandLine = (command: Command): string => (typeof command === 'string' ?
  */
 const strictBash = (line: string): Script => sh.write`bash --norc -euo pipefail -c ${line}`
 
-/** The command line for a unit's `ExecStart`. The command replaces its shell (`exec`), so that systemd supervises the command itself. */
-export const execStart = (command: Command): string => `/bin/bash -uc ${quoteArgument(`exec ${commandLine(command)}`)}`
+/**
+ * The command line for a unit's `ExecStart`. The command replaces its shell (`exec`), so that systemd supervises the command itself. `before`: shell commands
+ * that the shell runs first.
+ */
+export const execStart = (command: Command, before = ''): string =>
+  `/bin/bash -uc ${quoteArgument(`${before}exec ${commandLine(command)}`)}`
 
 /** The program of a command as a path inside the release; undefined if it is located differently, such as on the PATH. */
 export function programIn(command: Command): string | undefined {

@@ -85,7 +85,7 @@ describe('a static site', () => {
       if (!isFault(error)) throw error
       expect(error).toMatchObject({ code: 'OPTION_INVALID', exitCode: 2, field: ['router'] })
       expect(error.message).toMatch(/^`router` of project\(\) cannot be `(haproxy|caddy)\(\)`\.$/)
-      expect(error.hint).toContain('`nginx()`, which serves the files of the runtime `files()`')
+      expect(error.hint).toContain('`nginx()`, which serves the slots of the runtime `files()`')
       return
     }
     expect.fail('not refused')

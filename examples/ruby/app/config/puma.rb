@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 environment 'production'
-bind "tcp://127.0.0.1:#{ENV.fetch('PORT')}"
+bind "unix://#{ENV.fetch('SOCKET')}"
 # Each worker is a process: on SIGTERM it finishes its requests, and the slot is down when the last one has ended.
 workers 2
 threads 8, 8

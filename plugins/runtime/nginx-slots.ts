@@ -1,0 +1,32 @@
+/**
+ * nginx as the server of the slots: a server block for each, on the slot's port on loopback. So the router, the health check and the proofs of a switch are
+ * the same as for an application that listens on its port.
+ */
+import type { HostFile, Provision } from '../../slots/contracts.ts'
+import { defaultPaths, enable, forget, programOf } from '../router/nginx/site.ts'
+import { plainWord } from '../router/nginx/templates.ts'
+
+export const NGINX = programOf()
+
+/** The unit for `Runtime.server`. */
+export const NGINX_UNIT = `${NGINX.service}.service`
+
+/** The file with the server blocks of an application. `kind`: a part of its name, such as `files`. */
+export const slotsFile = (app: string, kind: string): string =>
+  `${defaultPaths(plainWord('application name', app)).folder}/${app}.${kind}.conf`
+
+/** What installs the server blocks: `text` has one for each slot. */
+export function slotServers(app: string, kind: string, text: string): Provision {
+  const path = slotsFile(app, kind)
+  const file: HostFile = { path, text: text.replace(/^ +\n/gm, ''), mode: 0o644 }
+  const enabled = defaultPaths(app).enabled.map(besides => besides.replace(/\.conf$/, `.${kind}.conf`))
+  return {
+    tools: { [NGINX.path]: 'nginx' },
+    files: [file],
+    folders: [],
+    sudo: [],
+    apply: [enable({ program: NGINX, target: path, enabled, lenient: [] })],
+    unapply: [forget(NGINX)],
+    links: [enabled],
+  }
+}
