@@ -39,6 +39,7 @@ export { type BeamOptions, beam } from './plugins/runtime/beam/beam.ts'
 export { container } from './plugins/runtime/container/container.ts'
 export type { ContainerOptions } from './plugins/runtime/container/options.ts'
 export { type FilesOptions, files } from './plugins/runtime/files/files.ts'
+export { type PhpOptions, php } from './plugins/runtime/php/php.ts'
 export type { ServiceProcess } from './plugins/runtime/service/processes.ts'
 export { type ServiceOptions, service } from './plugins/runtime/service/service.ts'
 export {

@@ -119,6 +119,18 @@ export const EXAMPLES: readonly Example[] = [
       exit: [{ keys: 'exit\n' }],
     },
   },
+  {
+    ...ofFolder('php'),
+    site: 'recipes.example',
+    versionFile: 'app/VERSION',
+    packages: ['php-fpm', 'php-sqlite3', 'php-readline', 'composer'],
+    console: {
+      prompt: /php > /,
+      line: 'echo json_encode($book->titles());',
+      result: /^(\[.*\])$/m,
+      exit: [{ keys: 'exit\n' }],
+    },
+  },
 ]
 
 /** On machines of its own, which are a swarm. */

@@ -51,6 +51,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     ['Node.js', '/examples/node'],
     ['Ruby', '/examples/ruby'],
     ['Python', '/examples/python'],
+    ['PHP', '/examples/php'],
     ['Go', '/examples/go'],
     ['Containers', '/examples/container'],
     ['Static site', '/examples/static'],

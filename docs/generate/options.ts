@@ -65,6 +65,7 @@ export const PARTS: readonly Part[] = [
       call('service', 'ServiceOptions'),
       { title: 'processes', types: ['ServiceProcess'] },
       call('container', 'ContainerOptions'),
+      call('php', 'PhpOptions'),
       call('files', 'FilesOptions'),
     ],
   },

@@ -109,14 +109,12 @@ export const SAMPLES: readonly Sample[] = [
     name: 'laravel',
     title: 'Laravel and PHP',
     files: { 'composer.json': '{ "name": "team/shop", "require": { "laravel/framework": "^12" } }', artisan: '' },
-    packages: 'php-cli',
-    host: [
-      'There is no runtime for PHP-FPM. An application server starts the application with one command instead: FrankenPHP, which is one program to install on the host, or the server of Laravel Octane.',
-    ],
+    packages: 'php-fpm php-cli php-curl php-mbstring php-xml php-zip',
+    host: ["Each slot has a PHP-FPM of its own, which runs as the deploying user: Debian's own service is not needed."],
     migrates: true,
     later: [
       "The queue is one more process of the slot: `processes: { queue: 'php artisan queue:work', schedule: { start: 'php artisan schedule:work', when: 'live' } }`.",
-      'If you depend on PHP-FPM, [Deployer](compared.md) fits better today.',
+      'A whole application, which Composer prepares on the host: [examples/php](../examples/php/README.md).',
     ],
     also: {
       title: 'Laravel Octane',

@@ -1,7 +1,13 @@
-/** PHP, by an application server that one command starts. PHP-FPM has no runtime yet. */
+/** PHP: under PHP-FPM, or the server of Laravel Octane. */
 import { randomBytes } from 'node:crypto'
 import { jsonIn, objectIn } from '../folder.ts'
 import { BUILT_BY, builtBy, call, quoted, type Stack, sameAs } from '../stack.ts'
+
+/** That of Debian 12. */
+const VERSION = '8.2'
+
+/** What most applications need beside PHP itself, with the driver of a database to add. */
+const EXTENSIONS = ['php-curl', 'php-mbstring', 'php-xml', 'php-zip']
 
 export const php: Stack = {
   name: 'php',
@@ -16,21 +22,18 @@ export const php: Stack = {
     const octane = Object.hasOwn(objectIn(require), 'laravel/octane')
     const laravel = octane || folder.has('artisan')
     const root = folder.has('public') || laravel ? 'public' : '.'
+    const commands = {
+      migrate: laravel ? quoted('php artisan migrate --force') : undefined,
+      console: laravel ? quoted('php artisan tinker') : undefined,
+    }
     return {
-      imports: [...BUILT_BY, 'service'],
+      imports: [...BUILT_BY, octane ? 'service' : 'php'],
       build: builtBy('composer install --no-dev --no-interaction --optimize-autoloader'),
-      runtime: call('service', {
-        start: quoted(
-          octane
-            ? 'php artisan octane:start --host=127.0.0.1 --port=$PORT'
-            : `frankenphp php-server --listen 127.0.0.1:$PORT --root ${root}`,
-        ),
-        migrate: laravel ? quoted('php artisan migrate --force') : undefined,
-        console: laravel ? quoted('php artisan tinker') : undefined,
-      }),
+      runtime: octane
+        ? call('service', { start: quoted('php artisan octane:start --host=127.0.0.1 --port=$PORT'), ...commands })
+        : call('php', { version: quoted(VERSION), root: root === 'public' ? undefined : quoted(root), ...commands }),
       ...(laravel && { options: ["shared: ['storage']"], tasks: ['migrate', 'console'] }),
-      // FrankenPHP has a PHP of its own, and is no package of Debian.
-      ...(octane && { packages: ['php-cli', 'php-curl', 'php-mbstring', 'php-xml', 'php-zip'] }),
+      packages: octane ? ['php-cli', ...EXTENSIONS] : EXTENSIONS,
       env: laravel
         ? [
             { name: 'APP_ENV', value: 'production' },
@@ -42,7 +45,7 @@ export const php: Stack = {
       notes: [
         octane
           ? 'Laravel Octane serves the application; the host needs the server that Octane uses.'
-          : 'PHP-FPM cannot be deployed yet. The Taskfile starts the application with FrankenPHP, one program that has to be installed on the host.',
+          : `\`version\` is that of PHP on the host: ${VERSION} on Debian 12, 8.4 on Debian 13, 8.3 on Ubuntu 24.04.`,
         sameAs('version of PHP, with its extensions'),
       ],
       ci: {

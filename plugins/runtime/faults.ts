@@ -38,7 +38,7 @@ export const runtimeFaults = catalogue({
   FILES_FOLDER_MISSING: fault<{ release: string; path: string }>({
     exitCode: 1,
     message: d => `The release ${d.release} has no folder ${d.path}.`,
-    hint: () => 'Compare the folders in the artifact with `files({ folder })`.',
+    hint: () => 'Compare the folders in the artifact with `files({ folder })` or `php({ root })`.',
   }),
   FILES_UNREADABLE: fault<{ release: string; path: string }>({
     exitCode: 1,

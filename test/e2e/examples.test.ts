@@ -66,6 +66,15 @@ export const up = async uploads => {
     console: '["it stays"]',
     port: 4300,
   },
+  php: {
+    app: 'recipes',
+    seed: ['/recipes', "-d 'it stays'"],
+    page: { recipes: ['it stays'] },
+    migration: { file: '002_rating.sql', text: 'ALTER TABLE recipes ADD COLUMN rating INTEGER' },
+    migrated: 'The database is up to date.',
+    console: '["it stays"]',
+    port: 4700,
+  },
 }
 
 /** A deployed example. */
@@ -154,37 +163,35 @@ const failures = (report: Report) =>
     Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
   )
 
-const PAIRS = [
-  ['python', 'node'],
-  ['go', 'ruby'],
-] as const
+/** Those of a group are deployed at the same moment. */
+const GROUPS = [['python', 'node'], ['go', 'ruby'], ['php']].map(group => ({ group, title: group.join(' and ') }))
 
-it.for(PAIRS)(
-  'examples/%s and examples/%s, deployed, migrated, promoted and rolled back at the same moment under load, fail no request',
-  async (pair, { skip }) => {
-    for (const name of pair) skip(unbuildable.has(name), `${name}: ${unbuildable.get(name)}`)
-    const both = async (step: (name: string) => Promise<unknown>) => void (await Promise.all(pair.map(step)))
-    const loaded = await Promise.all(pair.map(async name => ({ name, load: await loadOn(name) })))
-    await both(async name => {
+it.for(GROUPS)(
+  'the examples $title, deployed, migrated, promoted and rolled back at the same moment under load, fail no request',
+  async ({ group }, { skip }) => {
+    for (const name of group) skip(unbuildable.has(name), `${name}: ${unbuildable.get(name)}`)
+    const each = async (step: (name: string) => Promise<unknown>) => void (await Promise.all(group.map(step)))
+    const loaded = await Promise.all(group.map(async name => ({ name, load: await loadOn(name) })))
+    await each(async name => {
       const { folder, example, story } = get(name)
       await setVersion(folder, example, '0.2.0')
       if (story.migration) await writeFile(join(folder, 'app/migrations', story.migration.file), story.migration.text)
       await task(name, 'deploy')
     })
-    await both(async name => {
+    await each(async name => {
       const { migration, migrated } = get(name).story
       const output = await task(name, 'migrate', '--slot', 'green', '--verbose')
       expect(output).toContain(migrated)
       expect(output).not.toContain('001_')
       if (migration) expect(output).toContain(`${migration.file} ...`)
     })
-    await both(name => task(name, 'promote', 'green'))
-    await both(async name => {
+    await each(name => task(name, 'promote', 'green'))
+    await each(async name => {
       expect(await task(name, 'status')).toMatch(/green.*0\.2\.0/)
       expect(await page(name, '/health')).toEqual({ version: '0.2.0' })
       expect(await page(name)).toEqual(get(name).story.page)
     })
-    await both(name => task(name, 'rollback'))
+    await each(name => task(name, 'rollback'))
     for (const { name, load } of loaded) {
       const report = await load.stop()
       expect.soft(failures(report), name).toEqual([])
@@ -226,7 +233,9 @@ it('a stop lets every example finish the requests in flight', async () => {
     await asRoot(
       `until ss -Htn 'sport = :${port}' | grep -q ESTAB; do sleep 0.1; done; systemctl stop ${app}@blue.service`,
     )
-    const after = await asRoot(`systemctl show -p Result --value ${app}@blue.service; ss -Hltn 'sport = :${port}'`)
+    const after = await asRoot(
+      `systemctl show -p Result --value ${app}@blue.service; ! curl -s http://127.0.0.1:${port}/health`,
+    )
     return { name, body: (await response).stdout, after: after.trim() }
   }
   for (const { name, body, after } of await Promise.all([...deployed.keys()].map(stop))) {

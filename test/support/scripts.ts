@@ -42,6 +42,7 @@ import * as staticFiles from '../../plugins/runtime/files/scripts.ts'
 import { hookScript } from '../../plugins/runtime/hooks.ts'
 import { journalPage } from '../../plugins/runtime/journal.ts'
 import * as units from '../../plugins/runtime/other-units.ts'
+import { serveFiles } from '../../plugins/runtime/php/files.ts'
 import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
@@ -526,6 +527,7 @@ export function samples(): Readonly<Record<string, Script>> {
       folder: '/public',
       config: '/etc/nginx/x.conf',
     }),
+    serveFiles: serveFiles(layout, { folder: '/public', index: 'index.php', anyScript: false }, made, blue),
     stopScript: staticFiles.stopScript(layout, blue),
     pidScript: staticFiles.pidScript(layout, blue, 'nginx'),
     processScript: staticFiles.processScript(layout, blue, 'nginx'),

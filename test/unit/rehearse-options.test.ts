@@ -6,10 +6,13 @@ describe('the options of a rehearsal', () => {
     expect(readOptions([])).toMatchObject({ keep: false, vagrant: false, example: { name: 'life' } })
   })
 
-  it.each(['life', 'python', 'node', 'go', 'ruby', 'container'])('select the example %s by its name', name => {
-    expect(readOptions(['--keep', '--example', name])).toMatchObject({ keep: true, example: { name } })
-    expect(USAGE).toContain(name)
-  })
+  it.each(['life', 'python', 'node', 'go', 'ruby', 'php', 'static', 'container'])(
+    'select the example %s by its name',
+    name => {
+      expect(readOptions(['--keep', '--example', name])).toMatchObject({ keep: true, example: { name } })
+      expect(USAGE).toContain(name)
+    },
+  )
 
   it('select a swarm, which has an example of its own', () => {
     expect(readOptions(['--swarm', '--keep'])).toMatchObject({ swarm: true, keep: true, example: { name: 'swarm' } })

@@ -37,6 +37,7 @@ it('the public API has exactly these exports', () => {
     'onePassword',
     'pass',
     'perform',
+    'php',
     'program',
     'project',
     'quote',

@@ -11,7 +11,7 @@ export interface StaticSite {
 }
 
 /** Our own files are at the top of a release. */
-const PRIVATE = `location ~ "^/(?:release\\.json|\\.manifest|\\.prepared)$" { return 404; }`
+export const PRIVATE = `location ~ "^/(?:release\\.json|\\.manifest|\\.prepared)$" { return 404; }`
 
 /** A missing file of this kind never gets the page of `fallback`, which browsers would keep for a year in its place. */
 const immutableBlock = (prefix: string): string =>
@@ -35,4 +35,3 @@ export const configOf = (links: string, slots: readonly Slot[], { folder, fallba
       ),
     )
     .join('\n')
-    .replace(/^ +\n/gm, '')

@@ -9,7 +9,8 @@ import type { Layout } from '../../../slots/layout.ts'
 /** The folder of the links. nginx's workers can read it, but not the folders of the slots. */
 export const linksFolder = (layout: Layout): string => posix.join(layout.root, 'files')
 
-const linkOf = (layout: Layout, slot: Slot): string => posix.join(linksFolder(layout), slot.name)
+/** The link of a slot to its release. */
+export const linkOf = (layout: Layout, slot: Slot): string => posix.join(linksFolder(layout), slot.name)
 
 interface Start {
   readonly layout: Layout

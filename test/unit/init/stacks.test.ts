@@ -108,8 +108,11 @@ describe('the parts of an application', () => {
       },
     ],
     ['Go', { build: expect.stringContaining('-o build/shop ./cmd/links'), runtime: "service({ start: './shop' })" }],
-    ['Laravel', { runtime: expect.stringContaining('frankenphp php-server --listen 127.0.0.1:$PORT --root public') }],
-    ['Laravel', { notes: expect.arrayContaining([expect.stringContaining('PHP-FPM cannot be deployed yet')]) }],
+    [
+      'Laravel',
+      { runtime: expect.stringContaining("php({\n  version: '8.2',\n  migrate: 'php artisan migrate --force'") },
+    ],
+    ['Laravel', { notes: expect.arrayContaining([expect.stringContaining('8.4 on Debian 13')]) }],
     ['PHP with Octane', { runtime: expect.stringContaining('php artisan octane:start --host=127.0.0.1 --port=$PORT') }],
     [
       'a Dockerfile alone',
