@@ -11,15 +11,15 @@ export const NGINX = programOf()
 /** The unit for `Runtime.server`. */
 export const NGINX_UNIT = `${NGINX.service}.service`
 
-/** The file with the server blocks of an application. `kind`: a part of its name, such as `files`. */
-export const slotsFile = (app: string, kind: string): string =>
-  `${defaultPaths(plainWord('application name', app)).folder}/${app}.${kind}.conf`
+/** The file with the server blocks of an application: the same for all runtimes, so that another runtime replaces it. */
+export const slotsFile = (app: string): string =>
+  `${defaultPaths(plainWord('application name', app)).folder}/${app}.slots.conf`
 
 /** What installs the server blocks: `text` has one for each slot. */
-export function slotServers(app: string, kind: string, text: string): Provision {
-  const path = slotsFile(app, kind)
+export function slotServers(app: string, text: string): Provision {
+  const path = slotsFile(app)
   const file: HostFile = { path, text: text.replace(/^ +\n/gm, ''), mode: 0o644 }
-  const enabled = defaultPaths(app).enabled.map(besides => besides.replace(/\.conf$/, `.${kind}.conf`))
+  const enabled = defaultPaths(app).enabled.map(besides => besides.replace(/\.conf$/, '.slots.conf'))
   return {
     tools: { [NGINX.path]: 'nginx' },
     files: [file],

@@ -34,4 +34,4 @@ export const socketPlaces = (app: string, slot: Slot): Readonly<Record<'socket' 
 
 /** nginx's server blocks of an application that speaks HTTP. */
 export const socketServers = (app: string, slots: readonly Slot[]): Provision =>
-  slotServers(app, 'sockets', slots.map(slot => render(shipped('socket'), socketPlaces(app, slot), [slot])).join('\n'))
+  slotServers(app, slots.map(slot => render(shipped('socket'), socketPlaces(app, slot), [slot])).join('\n'))

@@ -58,7 +58,7 @@ export function files(options: FilesOptions = {}): Plugin<Runtime> {
 }
 
 function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtime {
-  const config = slotsFile(app, 'files')
+  const config = slotsFile(app)
   const { service } = NGINX
   const link = { layout, folder: site.folder, config, service }
   return {
@@ -98,7 +98,7 @@ function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtim
     exec: (slot, command) => execScript({ layout, slot, command }),
 
     provision: () => ({
-      ...slotServers(app, 'files', configOf(plainWord('folder', linksFolder(layout)), slots, site)),
+      ...slotServers(app, configOf(plainWord('folder', linksFolder(layout)), slots, site)),
       folders: [{ path: linksFolder(layout), mode: 0o755 }],
     }),
   }

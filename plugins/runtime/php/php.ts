@@ -127,7 +127,7 @@ function create(
   { version, workers }: Required<Pick<PhpOptions, 'version' | 'workers'>>,
 ): Runtime {
   const { app, layout } = context
-  const nginx = slotServers(app, 'php', configOf(context, site))
+  const nginx = slotServers(app, configOf(context, site))
   const commands = [settings.prepare, settings.migrate, settings.console, ...Object.values(settings.processes ?? {})]
   const servers: Provision = {
     ...nginx,

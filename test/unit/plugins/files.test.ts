@@ -34,8 +34,8 @@ const textOf = (options?: FilesOptions) => runtimeOf(options).provision(facts).f
 describe('the server blocks of a static site', () => {
   it('are one for each slot, on its port on loopback, with the link of the slot as root', () => {
     const { files, links, folders, sudo } = runtimeOf({ folder: 'dist/' }).provision(facts)
-    expect(files.map(({ path }) => path)).toEqual(['/etc/nginx/switchyard/life.files.conf'])
-    expect(links).toEqual([['/etc/nginx/sites-enabled/life.files.conf', '/etc/nginx/conf.d/life.files.conf']])
+    expect(files.map(({ path }) => path)).toEqual(['/etc/nginx/switchyard/life.slots.conf'])
+    expect(links).toEqual([['/etc/nginx/sites-enabled/life.slots.conf', '/etc/nginx/conf.d/life.slots.conf']])
     expect(folders).toEqual([{ path: '/srv/life/files', mode: 0o755 }])
     expect(sudo).toEqual([])
     const text = textOf({ folder: 'dist/' })
@@ -120,7 +120,7 @@ describe('a slot of a static site', () => {
   /** The script with a systemctl of ours, and with another path for the file of the server. */
   async function ask<T>(query: Query<T>): Promise<T> {
     await using host = await local().open({ signal: new AbortController().signal, confirm: async () => false })
-    const text = query.script.text.replaceAll('/etc/nginx/switchyard/life.files.conf', join(root, 'installed'))
+    const text = query.script.text.replaceAll('/etc/nginx/switchyard/life.slots.conf', join(root, 'installed'))
     return host.query({ ...query, script: { ...query.script, text: `PATH=${root}/bin:$PATH\n${text}` } })
   }
   const start = () => ask(runtime.start(release, blue))

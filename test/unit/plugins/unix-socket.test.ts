@@ -34,7 +34,7 @@ describe('a service on a unix socket', () => {
   })
 
   it('is served by nginx, on the port of each slot', () => {
-    const text = fileOf(runtime, '/etc/nginx/switchyard/life.sockets.conf')
+    const text = fileOf(runtime, '/etc/nginx/switchyard/life.slots.conf')
     expect(text.match(/listen .*;/g)).toEqual(['listen 127.0.0.1:4000;', 'listen 127.0.0.1:5000;'])
     expect(text.match(/proxy_pass .*;/g)).toEqual([
       'proxy_pass http://unix:/run/switchyard-life-blue/app.sock;',
@@ -44,7 +44,7 @@ describe('a service on a unix socket', () => {
     expect(text).not.toMatch(/@(?!down)\w+@/)
     const { tools, links, sudo } = runtime.provision(facts)
     expect(tools).toMatchObject({ '/usr/sbin/nginx': 'nginx', systemctl: 'systemd' })
-    expect(links).toEqual([['/etc/nginx/sites-enabled/life.sockets.conf', '/etc/nginx/conf.d/life.sockets.conf']])
+    expect(links).toEqual([['/etc/nginx/sites-enabled/life.slots.conf', '/etc/nginx/conf.d/life.slots.conf']])
     expect(sudo).toEqual(service({ start: 'puma' }).create(pluginKit()).provision(facts).sudo)
   })
 
@@ -97,7 +97,7 @@ describe('a service on a unix socket', () => {
 describe('PHP', () => {
   const kit = pluginKit({ layout: layout('/srv/life', ['public/uploads', 'storage']) })
   const runtimeOf = (options: Partial<PhpOptions> = {}) => php({ version: '8.2', ...options }).create(kit)
-  const server = (options?: Partial<PhpOptions>) => fileOf(runtimeOf(options), '/etc/nginx/switchyard/life.php.conf')
+  const server = (options?: Partial<PhpOptions>) => fileOf(runtimeOf(options), '/etc/nginx/switchyard/life.slots.conf')
 
   it('has a PHP-FPM in the foreground for each slot, which finishes its requests before it ends', () => {
     const runtime = runtimeOf({ ini: { memory_limit: '256M' }, stopLimit: 20, workers: 3 })
