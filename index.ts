@@ -60,6 +60,7 @@ export { type AgeOptions, age, sops } from './plugins/secrets/encrypted-files.ts
 export { type OnePasswordOptions, onePassword } from './plugins/secrets/one-password.ts'
 export { pass } from './plugins/secrets/pass.ts'
 export { type VaultOptions, vault } from './plugins/secrets/vault.ts'
+export { type GithubOptions, type GitlabOptions, github, gitlab } from './plugins/source/ci.ts'
 export { type CommandOptions, command } from './plugins/source/command.ts'
 export { type DockerOptions, docker } from './plugins/source/docker.ts'
 export { type GitOptions, git } from './plugins/source/git.ts'

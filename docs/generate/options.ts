@@ -56,6 +56,8 @@ export const PARTS: readonly Part[] = [
       call('command', 'CommandOptions'),
       call('tarball', 'TarballOptions'),
       call('git', 'GitOptions'),
+      call('github', 'GithubOptions'),
+      call('gitlab', 'GitlabOptions'),
     ],
   },
   {

@@ -74,6 +74,18 @@ export const buildFaults = catalogue({
     message: d => `${d.archive} is not the archive of one image: ${d.why}.`,
     hint: () => 'Make it with `docker save --output <file> <image>` or `podman save`, and name one image.',
   }),
+  CI_RUN_MISSING: fault<{ vendor: string; what: string; commit: string }>({
+    exitCode: 1,
+    message: d => `${d.vendor} has no successful ${d.what} for the commit ${d.commit.slice(0, 10)}.`,
+    hint: () =>
+      'Push the commit, wait until its run has ended, and deploy again; or set `ref` to a commit that has one.',
+  }),
+  CI_UNREADABLE: fault<{ answer: string }>({
+    exitCode: 1,
+    message: () => 'The answer about the runs of the commit is not the expected JSON.',
+    hint: () => 'Update `gh` or `glab` on this machine, and try the command that the output names by hand.',
+    detail: d => d.answer,
+  }),
   ARTIFACT_NO_TARBALL: fault<{ path: string }>({
     exitCode: 1,
     message: d => `${d.path} is not a gzipped tarball.`,

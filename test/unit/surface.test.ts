@@ -28,6 +28,8 @@ it('the public API has exactly these exports', () => {
     'fromProcess',
     'gcp',
     'git',
+    'github',
+    'gitlab',
     'group',
     'haproxy',
     'image',
