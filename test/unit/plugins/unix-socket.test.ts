@@ -9,7 +9,8 @@ import { caddy, nginx, php, project, service, ssh, tarball } from '../../../inde
 import type { PhpOptions } from '../../../plugins/runtime/php/php.ts'
 import { OPEN_SOCKET } from '../../../plugins/runtime/unix-socket.ts'
 import type { Runtime } from '../../../slots/contracts.ts'
-import { healthLoop, healthOf } from '../../../slots/health/health.ts'
+import { healthLoop } from '../../../slots/health/health.ts'
+import { healthOf } from '../../../slots/health/setting.ts'
 import { layout } from '../../../slots/layout.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
