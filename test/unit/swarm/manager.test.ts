@@ -41,7 +41,11 @@ describe('of several managers', () => {
     expect(host.name).toBe('m2')
     const interrupting = new AbortController()
     const [first, second] = machines(false, true).transports
-    const during = { ...first, open: async () => (interrupting.abort(new Error('interrupted')), first?.open(setting)) }
+    const open = () => {
+      interrupting.abort(new Error('interrupted'))
+      return first?.open(setting)
+    }
+    const during = { ...first, open }
     await expect(
       openManager([during as Transport, second as Transport], { ...setting, signal: interrupting.signal }),
     ).rejects.toThrow('interrupted')
