@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { defineConfig, type UserConfig } from 'tsdown'
 import { chunkOf, lazyCommands } from './dev/build/chunks.ts'
 
-const entry = { index: 'index.ts', cli: 'cli.ts', 'load-process': 'dev/load-process.ts' }
+const entry = { index: 'index.ts', cli: 'cli.ts' }
 const next = 'dist.next'
 const dist = 'dist'
 /** Built separately: a chunk shared with the other entries would be a further file to load for each run of the program. */
 const testing = 'testing'
+/** A program of its own: the load of a rehearsal. */
+const load = 'load'
 
 /**
  * Replaces dist/ without an inconsistent moment for a program that runs from it: a build takes seconds, and `npx task` in this repository starts one if
@@ -20,7 +22,7 @@ async function replaceDist() {
   for (const name of [...names.filter(name => !entries.includes(name)), ...entries]) {
     await rename(join(next, name), join(dist, name))
   }
-  const stale = (await readdir(dist)).filter(name => !names.includes(name) && name !== testing)
+  const stale = (await readdir(dist)).filter(name => !names.includes(name) && name !== testing && name !== load)
   await Promise.all(stale.map(name => rm(join(dist, name), { recursive: true })))
   await rm(next, { recursive: true })
 }
@@ -43,8 +45,6 @@ export default defineConfig([
     copy: '{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}',
     plugins: [lazyCommands],
     outputOptions: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] } },
-    // Only this repository's own loads have WebSockets.
-    external: ['ws'],
     outDir: next,
     onSuccess: replaceDist,
   },
@@ -54,5 +54,13 @@ export default defineConfig([
     // The program that the suite of a router with a canary runs.
     copy: 'slots/canary/ask.sh',
     outDir: `${dist}/${testing}`,
+  },
+  {
+    ...common,
+    entry: { 'load-process': 'dev/load-process.ts' },
+    // Only this repository's own loads have WebSockets.
+    external: ['ws'],
+    dts: false,
+    outDir: `${dist}/${load}`,
   },
 ])

@@ -150,10 +150,11 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   }
 }
 
-/** The package has the process as JavaScript, beside this code. */
+/** The package has the process as JavaScript. */
 function program(): { file: string; execArgv: string[] } {
   const [, ending = 'js'] = /\.(ts|js)$/.exec(new URL(import.meta.url).pathname) ?? []
-  const file = fileURLToPath(new URL(`./load-process.${ending}`, import.meta.url))
+  const name = ending === 'js' ? './load/load-process.js' : './load-process.ts'
+  const file = fileURLToPath(new URL(name, import.meta.url))
   if (ending === 'js') return { file, execArgv: [] }
   return { file, execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] }
 }

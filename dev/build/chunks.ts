@@ -39,20 +39,29 @@ export const chunkOf: Naming = (id, graph) => {
   if (id.includes('@oxc-project')) return 'runner'
   if (!/(?<!\.d)\.ts$|\.conf$/.test(id)) return null
   const path = inRepository(id)
-  const plugin = PLUGIN.exec(path)?.[1]
-  const entries = entriesOf(id, graph)
-  if (entries.has('cli.ts')) return entries.has('index.ts') ? 'runner' : null
   if (path === 'index.ts') return null
-  if (entries.has('index.ts')) return plugin ?? 'core'
-  return plugin ?? (/^(?:runner|init)\//.test(path) ? null : 'work')
+  const users = [...usersOf(id, graph)]
+  const [index, cli] = ['index.ts', 'cli.ts'].map(entry => users.includes(entry))
+  if (cli) return index ? 'runner' : null
+  const plugin = PLUGIN.exec(path)?.[1]
+  if (index) return isOwn(plugin, users) ? plugin : 'core'
+  if (plugin !== undefined) return `${plugin}-run`
+  return /^(?:runner|init)\//.test(path) ? null : 'work'
 }
 
-/** The entries that import the module, directly or through others, but not lazily. What a Swarm needs at once, a host may need later or never. */
-function entriesOf(id: string, graph: Graph): Set<string> {
+/** What another plugin or anything else uses too has to be in `core`: two files that import each other would run in an order that nobody chose. */
+const isOwn = (plugin: string | undefined, users: readonly string[]): plugin is string =>
+  plugin !== undefined && users.every(user => user === 'index.ts' || PLUGIN.exec(user)?.[1] === plugin)
+
+/**
+ * The module, and what imports it, directly or through others, but not lazily. What a Swarm needs at once, a host may need later or never, so that a
+ * Swarm is no user of what is not its own.
+ */
+function usersOf(id: string, graph: Graph): Set<string> {
   const ofSwarm = (at: string) => inRepository(at).startsWith('swarm/')
   const seen = new Set([id])
   for (const at of seen)
     for (const importer of graph.getModuleInfo(at)?.importers ?? [])
       if (ofSwarm(at) || !ofSwarm(importer)) seen.add(importer)
-  return new Set([...seen].filter(at => graph.getModuleInfo(at)?.isEntry).map(inRepository))
+  return new Set([...seen].map(inRepository))
 }

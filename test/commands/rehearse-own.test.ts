@@ -184,7 +184,7 @@ it('the package is small, and no other command loads the rehearsal', async () =>
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string; size: number }[] }]
   const ours = files.filter(({ path }) => /rehears|load-process/.test(path))
   expect(ours.map(({ path }) => path.replace(/-\w{8}(?=\.js)/, '')).sort()).toEqual(
-    expect.arrayContaining(['dist/load-process.js', 'dist/rehearsal-init.sh', 'dist/rehearsal-provision.sh']),
+    expect.arrayContaining(['dist/load/load-process.js', 'dist/rehearsal-init.sh', 'dist/rehearsal-provision.sh']),
   )
   expect(ours.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(60_000)
   const index = await readFile(join(HOME, 'dist/index.js'), 'utf8')
