@@ -84,6 +84,19 @@ describe('a bare server', () => {
     })
   })
 
+  it.each([
+    ['Ubuntu 24.04.1 LTS', 'ID=ubuntu\nID_LIKE=debian', true],
+    ['Ubuntu 22.04.5 LTS', 'ID="ubuntu"\nID_LIKE="debian"', true],
+    ['Linux Mint 22', 'ID=linuxmint\nID_LIKE="ubuntu debian"', true],
+    ['Fedora Linux 41', 'ID=fedora', false],
+    ['Not Debian', 'ID=debianish\nID_LIKE=arch', false],
+  ])('is told by its os-release: %s', (name, ids, debian) => {
+    const release = `PRETTY_NAME="${name}"\n${ids}\n`
+    const found = parseServer(bare.replace(/PRETTY_NAME[^@]*/, release), request)
+    expect(found).toMatchObject({ system: name, debian })
+    expect(refusal(request, found)?.code).toBe(debian ? undefined : 'BOOTSTRAP_NOT_DEBIAN')
+  })
+
   it('gets packages, the account, its key and sudo, and everything else is offered', () => {
     const plan = planBootstrap(request, facts)
     expect(
