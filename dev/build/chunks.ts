@@ -46,7 +46,7 @@ export const chunkOf: Naming = (id, graph) => {
   const plugin = PLUGIN.exec(path)?.[1]
   if (index) return isOwn(plugin, users) ? plugin : 'core'
   if (plugin !== undefined) return `${plugin}-run`
-  return /^(?:runner|init)\//.test(path) ? null : 'work'
+  return /^(?:runner|init|rehearse|dev|vagrant)\//.test(path) ? null : 'work'
 }
 
 /** What another plugin or anything else uses too has to be in `core`: two files that import each other would run in an order that nobody chose. */
