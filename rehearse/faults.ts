@@ -7,7 +7,7 @@ const list = (items: readonly string[]) =>
 export const rehearseFaults = catalogue({
   REHEARSAL_NO_ENGINE: fault<{ why: string }>({
     exitCode: 2,
-    message: d => `No Docker engine answers on this machine: ${d.why.trim().replace(/\.+$/, '')}.`,
+    message: d => `No Docker engine answers on this machine: ${d.why.trim().replace(/[.?!]+$/, '')}.`,
     hint: () =>
       'Install Docker Engine (20.10 or newer) or Docker Desktop, start it, and let this user reach it: `docker info` has to succeed. Then run `npx task rehearse` again.',
   }),

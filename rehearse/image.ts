@@ -16,10 +16,10 @@ const FILES = {
 /** systemd shuts down on that signal; on SIGTERM it would only begin anew. */
 export const dockerfile = (base: string): string => `FROM ${base}
 COPY provision.sh init.sh /usr/local/lib/rehearsal/
-RUN sh /usr/local/lib/rehearsal/provision.sh
+RUN bash -eu /usr/local/lib/rehearsal/provision.sh
 ENV container=docker
 STOPSIGNAL SIGRTMIN+3
-CMD ["sh", "/usr/local/lib/rehearsal/init.sh"]
+CMD ["bash", "-eu", "/usr/local/lib/rehearsal/init.sh"]
 `
 
 /** Resolves to the name of the image, whose tag is a hash of what it is made of. @throws REHEARSAL_IMAGE_FAILED */

@@ -1,9 +1,8 @@
-#!/bin/sh
+#!/bin/bash -eu
 # The first process of a throw-away host: prepares what a server has, then becomes systemd.
 #
 # Environment
 #   AUTHORIZED_KEY  the key that root logs in with
-set -eu
 
 # The container has its own cgroup namespace, so that only its own part of the tree becomes writable for systemd.
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then

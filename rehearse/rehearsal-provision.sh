@@ -1,6 +1,5 @@
-#!/bin/sh
+#!/bin/bash -eu
 # Makes a server as it is rented of an image of Debian or Ubuntu: systemd, and an sshd in which only root can log in.
-set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 # Starts no services during the build.
