@@ -3,7 +3,7 @@
  *
  *     npm run bench                    all rows
  *     npm run bench -- --quick         without the large releases
- *     npm run bench -- --only bytes    some of: round-trips bytes deploy promote start-up throughput growth
+ *     npm run bench -- --only bytes    some of: round-trips bytes deploy promote start-up throughput growth fleet
  *     npm run bench -- --docs          also writes the plots to docs/performance.md and, if all rows ran, the table
  */
 import { execFile } from 'node:child_process'
@@ -16,6 +16,7 @@ import type { Row } from './figures.ts'
 import { type Plot, plot } from './plot.ts'
 import { openRivals, type Rivals } from './rivals.ts'
 import { bytes } from './rows/bytes.ts'
+import { fleet } from './rows/fleet.ts'
 import { growth } from './rows/growth.ts'
 import { roundTrips } from './rows/round-trips.ts'
 import { startUp } from './rows/start-up.ts'
@@ -39,6 +40,7 @@ const PARTS: Readonly<Record<string, (bench: BenchContext, rivals: () => Promise
   'start-up': async bench => ({ rows: await startUp(bench) }),
   throughput: async bench => ({ rows: await throughput(bench) }),
   growth,
+  fleet: async bench => ({ rows: await fleet(bench) }),
 }
 
 const { values: flags } = parseArgs({
