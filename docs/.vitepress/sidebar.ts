@@ -55,6 +55,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     ['Go', '/examples/go'],
     ['Containers', '/examples/container'],
     ['Static site', '/examples/static'],
+    ['Several hosts', '/examples/fleet'],
   ),
   group(
     'Extend',

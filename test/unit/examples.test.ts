@@ -12,9 +12,11 @@ const example = (name: string) => EXAMPLES.find(one => one.name === name) ?? exp
 
 /** Needs a swarm, and no host: `test/swarm/example.test.ts` deploys it. */
 const ON_SWARM = 'swarm'
+/** Needs several hosts: `test/fleet/example.test.ts` deploys it. */
+const ON_HOSTS = 'fleet'
 
 it('every folder of examples/ is an example that the tests and the rehearsal know', () => {
-  expect([...EXAMPLES.map(({ name }) => name), ON_SWARM].sort()).toEqual(readdirSync(join(HOME, 'examples')).sort())
+  expect([...EXAMPLES.map(({ name }) => name), ON_HOSTS, ON_SWARM].sort()).toEqual(readdirSync(join(HOME, 'examples')).sort())
 })
 
 it('the example for a swarm has a Taskfile of at most 30 lines, and a README that mentions what is its own', () => {
@@ -22,6 +24,22 @@ it('the example for a swarm has a Taskfile of at most 30 lines, and a README tha
   expect(read('Taskfile.ts').trimEnd().split('\n').length).toBeLessThanOrEqual(30)
   for (const option of ['registry', 'router', 'replicas', 'limits', 'migrate', 'nodes'])
     expect(read('README.md')).toContain(`\`${option}\``)
+})
+
+it('the example for several hosts has a Taskfile of at most 30 lines, and a README that mentions what is its own', () => {
+  const read = (file: string) => readFileSync(join(HOME, 'examples', ON_HOSTS, file), 'utf8')
+  const taskfile = read('Taskfile.ts')
+  expect(taskfile.trimEnd().split('\n').length).toBeLessThanOrEqual(30)
+  for (const option of ['hosts', 'tarball', 'start', 'migrate', 'console', 'router'])
+    expect(read('README.md')).toMatch(new RegExp(`\\b${option}\\b`))
+  expect(read('README.md')).toContain('apt-get install python3\n')
+  // So that it can share a host with every other example.
+  for (const port of ['4700', '5700'])
+    for (const { parts } of EXAMPLES)
+      for (const part of Object.keys(parts)) {
+        const path = join(HOME, part.endsWith('.ts') ? part : join(part, 'Taskfile.ts'))
+        if (existsSync(path)) expect(readFileSync(path, 'utf8')).not.toContain(port)
+      }
 })
 
 const own = EXAMPLES.filter(({ name }) => existsSync(join(HOME, 'examples', name, 'Taskfile.ts')))
