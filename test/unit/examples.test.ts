@@ -16,7 +16,9 @@ const ON_SWARM = 'swarm'
 const ON_HOSTS = 'fleet'
 
 it('every folder of examples/ is an example that the tests and the rehearsal know', () => {
-  expect([...EXAMPLES.map(({ name }) => name), ON_HOSTS, ON_SWARM].sort()).toEqual(readdirSync(join(HOME, 'examples')).sort())
+  expect([...EXAMPLES.map(({ name }) => name), ON_HOSTS, ON_SWARM].sort()).toEqual(
+    readdirSync(join(HOME, 'examples')).sort(),
+  )
 })
 
 it('the example for a swarm has a Taskfile of at most 30 lines, and a README that mentions what is its own', () => {
