@@ -106,7 +106,7 @@ it('a web host that cannot prove the switch leaves the worker with its old proce
   await shop.ends(1, ['promote', 'blue'])
   await shop.run(shop.host(1), 'cp -a /root/kept/. /etc/nginx/switchyard/; nginx -s reload')
   expect(await shop.serving()).toEqual(['green', 'green'])
-  expect(await shop.run(jobs(), 'grep -c 1.3.0 /srv/shop/seen-jobs /srv/shop/seen-clock || :')).toBe(
+  expect(await shop.run(jobs(), 'grep -cF " 1.3.0 " /srv/shop/seen-jobs /srv/shop/seen-clock || :')).toBe(
     '/srv/shop/seen-jobs:0\n/srv/shop/seen-clock:0',
   )
   expect(await units(2)).toEqual(['shop-clock@green.service', 'shop-jobs@green.service'])
