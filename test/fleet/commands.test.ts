@@ -53,8 +53,9 @@ it('status, doctor, releases, history and config', async () => {
   for (const found of await dataOfEach('doctor')) expect(found).toHaveProperty('checks')
   for (const found of await dataOfEach('releases'))
     expect((found as { releases: unknown[] }).releases.length).toBeGreaterThan(1)
-  for (const found of await dataOfEach('history'))
-    expect((found as { entries: unknown[] }).entries.length).toBeGreaterThan(2)
+  const { entries } = (await result('history')).data as { entries: { hosts: string[] }[] }
+  expect(entries.length).toBeGreaterThan(2)
+  for (const { hosts } of entries) expect(hosts).toEqual(NAMES)
   expect((await result('config')).data).toMatchObject({ hosts: [{ name: 'web-1' }, { name: 'web-2' }] })
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { badness } from '../../../slots/journal/bad.ts'
-import { historyTable } from '../../../slots/journal/history.ts'
+import { fleetHistoryTable, historyTable, mergedHistory } from '../../../slots/journal/history.ts'
 import type { JournalEntry } from '../../../slots/model.ts'
 
 const entry = (more: Partial<JournalEntry>): JournalEntry => ({
@@ -77,5 +77,43 @@ describe('the history table', () => {
 
   it('says so when the journal is empty', () => {
     expect(historyTable([])).toBe('The journal is empty.')
+  })
+})
+
+describe('the history of several hosts', () => {
+  const at = (time: string) => `2026-11-22T20:55:${time}Z`
+  const of = (host: string, ...entries: JournalEntry[]) => ({ host, value: entries })
+  const one = entry({ at: at('10.000'), deploy: 'one' })
+  const two = entry({ at: at('20.000'), deploy: 'two' })
+  const HOSTS = ['web-1', 'web-2', 'web-3']
+
+  it('has what a run did on several hosts once, with the first time and the slowest duration', () => {
+    const merged = mergedHistory(
+      [of('web-1', one, two), of('web-2', { ...one, at: at('09.000'), ms: 9_000 }, two), of('web-3', two)],
+      20,
+    )
+    expect(merged).toMatchObject([
+      { deploy: 'one', at: at('09.000'), ms: 9_000, hosts: ['web-1', 'web-2'] },
+      { deploy: 'two', hosts: HOSTS },
+    ])
+    expect(mergedHistory([of('web-1', one, two)], 1)).toMatchObject([{ deploy: 'two' }])
+  })
+
+  it('keeps what differs apart, and what one host did twice', () => {
+    const failed = { ...one, result: 'failed', why: 'SLOT_DOWN' } as const
+    expect(mergedHistory([of('web-1', one), of('web-2', failed)], 20)).toHaveLength(2)
+    expect(mergedHistory([of('web-1', one, one), of('web-2', one)], 20).map(({ hosts }) => hosts)).toEqual([
+      ['web-1', 'web-2'],
+      ['web-1'],
+    ])
+  })
+
+  it('names the hosts only where a row is not of all', () => {
+    const table = (...all: Parameters<typeof mergedHistory>[0]) => fleetHistoryTable(mergedHistory(all, 20), HOSTS, [])
+    expect(table(of('web-1', one), of('web-2', one), of('web-3', one))).not.toContain('web-1')
+    expect(table(of('web-1', one, two), of('web-2', one, two), of('web-3', two))).toMatch(
+      /host +what[\s\S]*all but web-3 +deploy[\s\S]*all +deploy/,
+    )
+    expect(table(of('web-1', one), of('web-2'), of('web-3', two))).toMatch(/web-1 +deploy[\s\S]*web-3 +deploy/)
   })
 })
