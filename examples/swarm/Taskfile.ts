@@ -22,6 +22,5 @@ const clock = swarm({
   nodes: ({ name }) => at(name),
 })
 
-export const { setup, deploy, promote, rollback, restart, migrate, console, exec, logs, status, watch, scale } =
-  clock.tasks
-export const { history, pending, config, envDiff, doctor, repair, remove } = clock.tasks
+export const { setup, deploy, promote, rollback, restart, migrate, console, exec, logs, status, watch } = clock.tasks
+export const { scale, history, pending, config, envDiff, doctor, repair, remove } = clock.tasks

@@ -20,6 +20,9 @@ import {
 /** The step that plans the switch, if there is one to make. */
 export type Planned = Task<object, { move: SwarmSwitch | undefined }>
 
+/** What a command says whose manager is gone, and what the next one says. */
+const LOST = new Set(['CONNECTION_LOST', 'HOST_UNREACHABLE', 'SSH_HANDSHAKE_FAILED'])
+
 const noProbe = arg.flag('Do not probe the site during the switch')
 const watch = arg.duration('How long to probe the site after the switch, such as 10s').optional()
 
@@ -55,7 +58,7 @@ export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
         note(`${move.to.slot} is live: ${verified}, ${Math.round(performance.now() - began)} ms`)
       } catch (error) {
         await reported(context, move, error)
-        if (isFault(error) && error.code === 'CONNECTION_LOST' && move.attempted)
+        if (isFault(error) && LOST.has(error.code) && move.attempted)
           throw swarmFaults.MANAGER_LOST({ host: host.name, slot: move.to.slot }, error)
         throw error
       }

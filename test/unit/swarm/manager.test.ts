@@ -41,14 +41,15 @@ describe('of several managers', () => {
     expect(host.name).toBe('m2')
     const interrupting = new AbortController()
     const [first, second] = machines(false, true).transports
-    const open = () => {
-      interrupting.abort(new Error('interrupted'))
-      return first?.open(setting)
+    const during = {
+      ...first,
+      open: async () => {
+        interrupting.abort(new Error('interrupted'))
+        return first?.open(setting)
+      },
     }
-    const during = { ...first, open }
-    await expect(
-      openManager([during as Transport, second as Transport], { ...setting, signal: interrupting.signal }),
-    ).rejects.toThrow('interrupted')
+    const both = [during as Transport, second as Transport]
+    await expect(openManager(both, { ...setting, signal: interrupting.signal })).rejects.toThrow('interrupted')
   })
 
   it('none that answers is one error with the reason of each', async () => {
