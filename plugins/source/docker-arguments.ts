@@ -8,6 +8,13 @@ export interface BuildOptions {
    * @default 'Dockerfile'
    */
   readonly dockerfile?: string
+  /**
+   * The platform of the host, if it differs from that of this machine, which then has to emulate the build.
+   *
+   * @example 'linux/amd64'
+   * @default that of this machine
+   */
+  readonly platform?: string
   /** The build stage that makes the tarball. */
   readonly target?: string
   /** Not for secrets: build arguments are visible in the process list during the build, and in the image permanently. */
@@ -29,11 +36,12 @@ export const tagOf = (app: string): string => `switchyard/${app}:build`
 /** The arguments of `docker build`, except the context. */
 export function buildArguments(
   app: string,
-  { dockerfile, target, buildArgs = {}, secrets = [] }: BuildOptions,
+  { platform, dockerfile, target, buildArgs = {}, secrets = [] }: BuildOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return [
     ...['--force-rm', '--tag', tagOf(app), '--label', `switchyard.app=${app}`],
+    ...(platform === undefined ? [] : ['--platform', platform]),
     ...(dockerfile === undefined ? [] : ['--file', dockerfile]),
     ...(target === undefined ? [] : ['--target', target]),
     ...PROXY.filter(name => environment[name]).flatMap(name => ['--build-arg', name]),
@@ -45,8 +53,9 @@ export function buildArguments(
 export const isPattern = (artifact: string): boolean => /[*?]/.test(artifact)
 
 /** The arguments of `docker create`. The container only serves as a source for `docker cp`; for a pattern it runs `ls` to expand it. */
-export function createArguments(container: string, image: string, artifact: string): string[] {
-  const args = ['create', '--name', container, '--network', 'none']
+export function createArguments(container: string, image: string, artifact: string, platform?: string): string[] {
+  const of = platform === undefined ? [] : ['--platform', platform]
+  const args = ['create', '--name', container, '--network', 'none', ...of]
   if (!isPattern(artifact)) return [...args, image, 'true']
   return [...args, '--entrypoint', 'sh', image, '-c', `ls -1d -- ${artifact.replace(/[^\w/.*?+:@-]/g, '\\$&')}`]
 }

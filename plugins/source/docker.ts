@@ -36,6 +36,7 @@ export interface DockerOptions extends BuildOptions {
 const OPTIONS = fields<DockerOptions>({
   context: optional(text),
   dockerfile: optional(text),
+  platform: optional(text),
   target: optional(text),
   buildArgs: optional(record(anyText)),
   secrets: optional(list(text)),
@@ -73,7 +74,11 @@ async function buildIn(context: PluginContext, options: DockerOptions): Promise<
   const container = `switchyard-${context.app}-${randomBytes(6).toString('hex')}`
   if (context.dryRun) {
     await runInTask(context, ['docker', 'build', ...buildArguments(context.app, options, process.env), '.'], directory)
-    await runInTask(context, ['docker', ...createArguments(container, '<the image>', artifact)], directory)
+    await runInTask(
+      context,
+      ['docker', ...createArguments(container, '<the image>', artifact, options.platform)],
+      directory,
+    )
     const path = join(storeFolder(context.app), `${context.app}-${version}.tar.gz`)
     await runInTask(context, ['docker', 'cp', `${container}:${artifact}`, path], directory)
     await runInTask(context, ['docker', 'rm', '--force', '--volumes', container], directory)
@@ -88,7 +93,7 @@ async function buildIn(context: PluginContext, options: DockerOptions): Promise<
     await runInTask(context, ['docker', 'build', ...args, '.'], directory)
     const image = (await readFile(idFile, 'utf8')).trim()
     const copy = join(work, 'release.tar.gz')
-    await copyOut(context, { image, container, artifact, copy })
+    await copyOut(context, { image, container, artifact, copy, platform: options.platform })
     await runDetached(['docker', ...pruneArguments(context.app)])
     const made = await artifactFrom(context.app, copy, version, directory)
     return made.path === copy ? await storeArtifact(made, context.app) : made
@@ -102,13 +107,17 @@ interface Copy {
   readonly container: string
   readonly artifact: string
   readonly copy: string
+  readonly platform: string | undefined
 }
 
 /** Creating and removing the container are never interrupted, so that no half-made container is left behind. */
-async function copyOut(context: PluginContext, { image, container, artifact, copy }: Copy): Promise<void> {
+async function copyOut(context: PluginContext, { image, container, artifact, copy, platform }: Copy): Promise<void> {
   context.signal.throwIfAborted()
   try {
-    assertSucceeded('docker create', await runDetached(['docker', ...createArguments(container, image, artifact)]))
+    assertSucceeded(
+      'docker create',
+      await runDetached(['docker', ...createArguments(container, image, artifact, platform)]),
+    )
     context.signal.throwIfAborted()
     const path = isPattern(artifact) ? await expandPattern(container, artifact) : artifact
     const { code, stderr } = await runDetached(['docker', 'cp', '--follow-link', `${container}:${path}`, copy])

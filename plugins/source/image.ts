@@ -33,12 +33,6 @@ export interface ImageOptions extends BuildOptions {
    */
   readonly archive?: string
   /**
-   * The platform of the host, if it differs from that of this machine.
-   *
-   * @example 'linux/amd64'
-   */
-  readonly platform?: string
-  /**
    * The engine on this machine, which need not be that of the host.
    *
    * @default 'docker'
@@ -117,7 +111,7 @@ async function buildImage(context: PluginContext, options: ImageOptions): Promis
 
 /** Resolves to the path of the image's archive; a dry run prints what would make it. */
 async function saved(context: PluginContext, options: ImageOptions, directory: string, work: string): Promise<string> {
-  const { archive, name, platform, engine = 'docker' } = options
+  const { archive, name, engine = 'docker' } = options
   if (archive !== undefined) {
     const path = resolve(context.folder, archive)
     return context.dryRun ? path : resolveArtifactPath(path)
@@ -125,10 +119,7 @@ async function saved(context: PluginContext, options: ImageOptions, directory: s
   const file = join(work, 'image.tar')
   if (name === undefined) {
     const ids = join(work, 'id')
-    const args = [
-      ...(platform === undefined ? [] : ['--platform', platform]),
-      ...buildArguments(context.app, options, process.env),
-    ]
+    const args = [...buildArguments(context.app, options, process.env)]
     await runInTask(context, [engine, 'build', ...(context.dryRun ? [] : ['--iidfile', ids]), ...args, '.'], directory)
     const id = context.dryRun ? '<the image>' : (await readFile(ids, 'utf8')).trim()
     await runInTask(context, [engine, 'save', '--output', file, id], directory)

@@ -332,6 +332,7 @@ const factories: readonly Factory[] = [
     good: {
       context: '.',
       dockerfile: 'Dockerfile',
+      platform: 'linux/arm64',
       target: 'build',
       buildArgs: { A: '' },
       secrets: ['id=a,env=A'],

@@ -103,6 +103,14 @@ describe('the arguments of Docker commands', () => {
     ])
   })
 
+  test('name the platform of the host for the build and for the container', () => {
+    const platform = 'linux/arm64'
+    expect(buildArguments('life', { platform }, {}).slice(-2)).toEqual(['--platform', platform])
+    expect(createArguments('c', 'i', '/app/life-1.tar.gz', platform)).toEqual(
+      expect.arrayContaining(['--platform', platform]),
+    )
+  })
+
   test('resolve a pattern in the image, and execute nothing else', () => {
     const args = createArguments('c', 'sha256:1', '/app/*.tar.gz; rm -rf /')
     expect(args.at(-1)).toBe('ls -1d -- /app/*.tar.gz\\;\\ rm\\ -rf\\ /')
