@@ -512,6 +512,8 @@ export interface Server {
   readonly processes: readonly string[]
   /** The TCP ports on which the public reaches the site. */
   readonly ports: readonly number[]
+  /** A command that a person runs once on the host before the first setup, because it edits what is theirs; `bootstrap` prints it. Must be idempotent. */
+  readonly step?: string
 }
 
 export interface HostFile {

@@ -101,7 +101,10 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
       note(idle ? 'nothing to do' : `${names.join(' and ')} ready`)
       const ended = idle ? text : plans.map(plan => planText({ ...plan, there: [] }, 'Done:')).join('\n\n')
       const next = noSudo ? 'npx task setup --login root' : 'npx task setup'
-      show([ended, ...(setup ? [] : [`Next: ${next}`])].join('\n'), plans)
+      const steps = found.flatMap(({ request: { host, server: serves } }) =>
+        serves?.step === undefined ? [] : [`Once, on ${host}: ${serves.step}`],
+      )
+      show([ended, ...steps, ...(setup ? [] : [`Next: ${next}`])].join('\n'), plans)
     },
   })
   const afterwards: typeof setup = {

@@ -291,3 +291,22 @@ it.each([
   const found = await other.host.exec(`command -v ${programs} && systemctl is-active ${programs.split(' ')[0]}`)
   expect(found.code, found.stdout + found.stderr).toBe(0)
 })
+
+it('says what Caddy needs once, and setup works when that was run', async () => {
+  await using other = await startSite({
+    bare: true,
+    router: "caddy({ site: '127.0.0.1', url: 'http://127.0.0.1' })",
+    runtime: "service({ start: 'true' })",
+    tasks: 'export const { bootstrap } = tasks',
+  })
+  const done = await other.task('bootstrap', SERVER, '--yes')
+  expect(done.code, printed(done)).toBe(0)
+  const [, command = ''] = /^Once, on .*?: (grep .*)$/m.exec(done.stdout) ?? []
+  const refused = await other.task('setup')
+  expect(refused.code, printed(refused)).toBe(3)
+  expect(refused.stderr).toContain(command)
+  for (let i = 0; i < 2; i++) expect((await other.host.exec(command)).code, command).toBe(0)
+  expect((await other.host.exec('grep -c ^import /etc/caddy/Caddyfile')).stdout).toBe('1\n')
+  const setup = await other.task('setup')
+  expect(setup.code, printed(setup)).toBe(0)
+})

@@ -28,7 +28,7 @@ import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { canaryMarker } from './canary.ts'
 import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
-import { type Application, configTest, namesOf, requestAddress, siteFile, sitePath } from './files.ts'
+import { type Application, configTest, importCommand, namesOf, requestAddress, siteFile, sitePath } from './files.ts'
 import { maintenanceMarker } from './maintenance.ts'
 import { apply, check, forget, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
 
@@ -181,7 +181,12 @@ function router(
     conflicts: () => capture(readCaddyfiles(config), (text, { name }) => conflicts(name, text, application)),
     provision: facts => ({
       tools: { '/usr/bin/caddy': 'caddy', curl: 'curl' },
-      server: { unit: 'caddy', processes: ['caddy'], ports: portsOf(application.url) },
+      server: {
+        unit: 'caddy',
+        processes: ['caddy'],
+        ports: portsOf(application.url),
+        ...(!include && { step: importCommand(config) }),
+      },
       files: [siteFile(application)],
       folders: [{ path: application.router, mode: 0o755 }],
       sudo: [configTest(config)],

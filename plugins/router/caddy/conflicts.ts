@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import type { Fault } from '../../../runner/fault.ts'
 import { portOf } from '../site-request.ts'
 import { caddyFaults } from './faults.ts'
-import { type Application, FOLDER, IMPORT, namesOf, sitePath } from './files.ts'
+import { type Application, FOLDER, IMPORT, importCommand, namesOf, sitePath } from './files.ts'
 
 interface Read {
   readonly path: string
@@ -32,7 +32,12 @@ export function conflicts(
   })
   // A file that cannot be read may contain the line. `apply` asks Caddy itself.
   const imported = closed || files.some(file => file.lines.some(line => importsUs(line, file)))
-  return [...(imported ? [] : [caddyFaults.CADDY_NOT_IMPORTED({ host, config, line: IMPORT })]), ...taken]
+  return [
+    ...(imported
+      ? []
+      : [caddyFaults.CADDY_NOT_IMPORTED({ host, config, line: IMPORT, command: importCommand(config) })]),
+    ...taken,
+  ]
 }
 
 function importsUs(line: string, { path }: Read): boolean {

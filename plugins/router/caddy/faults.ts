@@ -53,10 +53,10 @@ export const caddyFaults = catalogue({
     hint: d => d.refusal.hint,
     detail: d => d.refusal.stderr || undefined,
   }),
-  CADDY_NOT_IMPORTED: fault<{ host: string; config: string; line: string }>({
+  CADDY_NOT_IMPORTED: fault<{ host: string; config: string; line: string; command: string }>({
     exitCode: 3,
     message: d => `${d.config} on ${d.host} does not import the sites of switchyard, and setup does not edit it.`,
-    hint: d => `Add this line to it, outside any block: ${d.line}`,
+    hint: d => `Add this line to it, outside any block: ${d.line}. This does: ${d.command}`,
   }),
   CADDY_NAME_TAKEN: fault<{ host: string; site: string; at: string }>({
     exitCode: 3,

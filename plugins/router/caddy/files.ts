@@ -42,6 +42,10 @@ export const FOLDER = '/etc/caddy/switchyard'
 /** The line that the host's Caddyfile must contain. A pattern may match no file, so the line can be added before the first setup. */
 export const IMPORT = `import ${FOLDER}/*.caddy`
 
+/** Adds that line, unless it is there: for people, because setup does not edit their Caddyfile. */
+export const importCommand = (config: string): string =>
+  `grep -qxF '${IMPORT}' ${config} || echo '${IMPORT}' | sudo tee -a ${config}`
+
 /** With `include` the pattern of `IMPORT` does not match the file, because it is not a site of its own. */
 export const sitePath = (app: string, include = false): string => `${FOLDER}/${app}.${include ? 'include' : 'caddy'}`
 
