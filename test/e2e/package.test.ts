@@ -1,11 +1,12 @@
 /** The package as a team gets it: packed and installed in another folder, next to a Taskfile. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { authorsTests, installPacked } from '../support/packed.ts'
 
 const run = promisify(execFile)
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
@@ -46,19 +47,8 @@ async function compiled(...files: readonly string[]): Promise<string> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'switchyard-package-'))
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: HOME,
-    env,
-  })
-  const [{ filename }] = JSON.parse(stdout)
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'team', private: true }))
+  await installPacked(folder)
   await writeFile(join(folder, 'Taskfile.ts'), taskfile)
-  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(folder, filename)], {
-    cwd: folder,
-    env,
-  })
-  // The suites run in the plugin author's own vitest.
-  await symlink(join(HOME, 'node_modules/vitest'), join(folder, 'node_modules/vitest'))
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -259,17 +249,11 @@ describe('a plugin in a package of its own', () => {
   it('is tested by the suite that the package exports, which finds a breach of the contract', async () => {
     await writeFile(join(folder, 'archive.mjs'), plugin)
     await writeFile(join(folder, 'archive.test.mjs'), pluginTest)
-    const vitest = join(HOME, 'node_modules/vitest/vitest.mjs')
-    const tested = async () => {
-      const args = [vitest, 'run', '--root', folder, '--reporter=json', 'archive.test.mjs']
-      const { stdout } = await run(process.execPath, args, { cwd: folder, env }).catch(failed => failed)
-      const { numPassedTests, numFailedTests } = JSON.parse(stdout)
-      return { numPassedTests, numFailedTests }
-    }
-    expect(await tested()).toEqual({ numPassedTests: 4, numFailedTests: 0 })
+    const tested = () => authorsTests(folder, 'archive.test.mjs')
+    expect(await tested()).toEqual({ passed: 4, failed: [] })
     // The control: a plugin that breaks the contract.
     await writeFile(join(folder, 'archive.mjs'), plugin.replace(' + dirty', ''))
-    expect(await tested()).toEqual({ numPassedTests: 3, numFailedTests: 1 })
+    expect(await tested()).toMatchObject({ passed: 3, failed: [expect.any(String)] })
   })
 })
 
