@@ -183,6 +183,26 @@ export const slotFaults = catalogue({
       `Send all hosts to one slot with \`npx task promote ${d.serving.find(([, what]) => what !== 'no slot')?.[1].split(',')[0] ?? 'SLOT'}\`, or to the other one. \`npx task status\` shows both slots of each host. Nothing was changed.`,
     detail: d => columns(d.serving),
   }),
+  FLEET_BEHIND: fault<{
+    behind: readonly (readonly [string, string])[]
+    others: string
+    since: string
+    by: string
+  }>({
+    exitCode: 3,
+    message: d =>
+      `${d.behind.map(([host, what]) => `${host} serves ${what}`).join('; ')}, and the other hosts serve ${d.others}: ${d.by} left it out at ${d.since}.`,
+    hint: d => {
+      const [host = ''] = d.behind.map(([name]) => name.replace(/^.*@/, ''))
+      return `\`npx task catch-up ${host}\` brings it to the release of the others, without a build; \`--without ${host}\` leaves it out again. Nothing was changed.`
+    },
+    detail: d => columns(d.behind),
+  }),
+  CATCH_UP_IMPOSSIBLE: fault<{ host: string; why: string; next: string }>({
+    exitCode: 3,
+    message: d => `${d.host} cannot catch up: ${d.why}.`,
+    hint: d => `${d.next} Nothing was changed.`,
+  }),
   FLEET_INCOMPLETE: fault<{ absent: readonly { readonly host: string; readonly problem: Fault }[]; of: number }>({
     exitCode: 3,
     message: d =>

@@ -14,6 +14,8 @@ export interface Layout {
   readonly migration: string
   /** Exists while the host is closed for deploys. */
   readonly maintenance: string
+  /** Names the hosts that a run left out. */
+  readonly leftOut: string
   /** Owned by the router plugin. */
   readonly router: string
   /** Owned by the runtime plugin. Contains one empty file, named after the slot in which runs what runs only in the live slot. */
@@ -46,6 +48,7 @@ export function layout(root: string, shared: readonly string[] = []): Layout {
     lock: at('lock'),
     migration: at('migration'),
     maintenance: at('maintenance.json'),
+    leftOut: at('left-out.json'),
     router: at('router'),
     live: at('live'),
     release: name => at('releases', name),

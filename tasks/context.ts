@@ -18,6 +18,8 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   readonly folder: string
   /** The role of the host; undefined if the hosts of the Taskfile have none. */
   readonly role: string | undefined
+  /** The names of the hosts that this run leaves out for longer, with `--without`. */
+  readonly leaves: readonly string[]
   /** Whether this host's run moves the router, and proves that: false on all but the first host of a pool behind a balancer. */
   readonly leads: boolean
   /** The probes of a promote; undefined if the project has turned them off. */

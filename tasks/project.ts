@@ -1,7 +1,7 @@
 /** Defines a project: an application, its host, its plugins, its slots, and their standard tasks. */
 
 import { arg } from '../runner/cli/args.ts'
-import { hostsOfRun } from '../runner/hosts.ts'
+import { hostsOfRun, leftOut } from '../runner/hosts.ts'
 import { rehearsal } from '../runner/rehearsal.ts'
 import { type AnyTask, type Definer, definer, type Scope } from '../runner/task.ts'
 import type { BuildSource, Plugin, Router, Runtime } from '../slots/contracts.ts'
@@ -95,6 +95,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
     app,
     hosts,
     machines: hosts.map(({ name }) => name),
+    leaves: [],
     roles: new Map(Object.entries(roles ?? {}).flatMap(([role, of]) => of.map(({ name }) => [name, role]))),
     layout: folders,
     slots,
@@ -180,7 +181,11 @@ function scopeOf<S extends string>(
       const { login } = run.tasks.some(task => task === setup || task === remove) ? run.values : {}
       const uploads = run.tasks.includes(upload)
       const chosen = hostsOfRun(scope)
-      const ofRun = { ...project, hosts: project.hosts.filter(({ name }) => chosen.includes(name)) }
+      const ofRun = {
+        ...project,
+        hosts: project.hosts.filter(({ name }) => chosen.includes(name)),
+        leaves: leftOut(scope),
+      }
       return openSession(ofRun, {
         ...run,
         environment() {

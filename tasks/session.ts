@@ -39,6 +39,8 @@ export interface Project<S extends string> {
   readonly machines: readonly string[]
   /** The role of each host by its name; empty if the hosts have none. */
   readonly roles: ReadonlyMap<string, string>
+  /** Those that this run leaves out for longer. */
+  readonly leaves: readonly string[]
   readonly layout: Layout
   readonly slots: Slots<S>
   readonly build: Plugin<BuildSource>
@@ -149,7 +151,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
             taskfileUser: balancing.taskfileUser,
           }
         : undefined
-    const reading = readings({ layout, slots, router })
+    const reading = readings({ layout, slots, router }, { several: project.machines.length > 1 })
     // With a balancer they would be two batches.
     if (!balancing) readingOf.set(member.name, reading)
     const variables = (slot: Slot) => ({ ...run.environment(), ...runtime.environment(slot), ...slot.env })
@@ -159,6 +161,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       folder: run.folder,
       fleet,
       role,
+      leaves: project.leaves,
       leads,
       host,
       balancer,

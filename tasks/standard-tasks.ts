@@ -1,6 +1,7 @@
 /** Creates the standard tasks of a project, and connects each with the steps that it needs. */
 
 import { bootstrap } from './commands/bootstrap.ts'
+import { catchUp } from './commands/catch-up.ts'
 import { config } from './commands/config.ts'
 import { console } from './commands/console.ts'
 import { deploy } from './commands/deploy.ts'
@@ -78,6 +79,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     rollback: rollback(deps, locked, detected),
     restart: restart(deps, locked, detected),
     repair: repair(deps, locked),
+    catchUp: catchUp(deps, locked, detectedEach),
     retire: retire(deps, locked, detected),
     migrate: migrate(deps, locked, detected),
     console: console(deps),

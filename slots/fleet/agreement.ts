@@ -4,45 +4,52 @@ import type { Fleet, Gathered } from '../../runner/task.ts'
 import type { Release } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
 import { type LiveState, recordIn } from '../state/readings.ts'
-
-/** What one host serves. */
-export interface Serving {
-  /** `undefined` if no slot is live. */
-  readonly slot: string | undefined
-  /** The release in that slot. */
-  readonly release: Pick<Release, 'name' | 'sha256'> | undefined
-}
+import { behind, type LeftOut } from './left-out.ts'
+import { alike, describeServing, type Serving } from './serving.ts'
 
 export function servingOf(state: Pick<LiveState<string>, 'live' | 'records'>): Serving {
   const release = recordIn(state, state.live)?.release
   return { slot: state.live?.name, release: release && { name: release.name, sha256: release.sha256 } }
 }
 
-/** Compared by content: two builds of one version may differ. */
-const keyOf = ({ slot, release }: Serving): string => `${slot} ${release?.sha256}`
-
-export const alike = (all: readonly Serving[]): boolean => new Set(all.map(keyOf)).size <= 1
-
-/** For messages: `blue, 0.1.0-9f3a4c2`. */
-export const describeServing = ({ slot, release }: Serving): string =>
-  slot === undefined ? 'no slot' : `${slot}, ${release?.name ?? 'an unknown release'}`
-
-/** The error about hosts that serve different releases. */
-export const splitFault = (all: readonly Gathered<Serving>[]): Fault =>
-  slotFaults.FLEET_SPLIT({ serving: all.map(({ host, value }) => [host, describeServing(value)]) })
+/**
+ * The error about hosts that serve different releases.
+ *
+ * @param left those that were left out, and have not caught up
+ */
+export function splitFault(all: readonly Gathered<Serving>[], left: readonly LeftOut[] = []): Fault {
+  const [first] = left
+  const others = all.filter(({ host, value }) => value.slot !== undefined && !left.some(out => out.host === host))
+  const serving = all.map(({ host, value }): [string, string] => [host, describeServing(value)])
+  if (!first || others.length === 0 || !alike(others.map(({ value }) => value)))
+    return slotFaults.FLEET_SPLIT({ serving })
+  const served = all.filter(({ host }) => left.some(out => out.host === host))
+  return slotFaults.FLEET_BEHIND({
+    behind: served.map(({ host, value }) => [host, describeServing(value)]),
+    others: describeServing(others[0]?.value ?? { slot: undefined, release: undefined }),
+    ...first,
+  })
+}
 
 /**
  * Compares what each host serves, and resolves to the slot that is live on all hosts that serve something: one that was added serves nothing yet.
  *
- * @throws FLEET_SPLIT
+ * @throws FLEET_SPLIT, FLEET_BEHIND
  */
 export async function liveEverywhere(
   fleet: Fleet,
-  state: Pick<LiveState<string>, 'live' | 'records'>,
+  state: Pick<LiveState<string>, 'live' | 'records' | 'leftOut'>,
 ): Promise<string | undefined> {
-  const all = await fleet.gather(servingOf(state))
+  const all = await fleet.gather({ ...servingOf(state), leftOut: state.leftOut ?? [] })
   const serving = all.map(({ value }) => value).filter(({ slot }) => slot !== undefined)
-  if (!alike(serving)) throw splitFault(all)
+  if (!alike(serving))
+    throw splitFault(
+      all,
+      behind(
+        all.flatMap(({ value }) => value.leftOut),
+        all,
+      ),
+    )
   return serving[0]?.slot
 }
 

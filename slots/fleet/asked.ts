@@ -15,7 +15,7 @@ export const asked = <T>(work: () => Promise<T>): Promise<Asked<T>> =>
   )
 
 /** The fault of a host that could not be asked. Rethrows an interruption, and what is an error of this program. */
-function problemOf(error: unknown): Fault {
+export function problemOf(error: unknown): Fault {
   if (!isFault(error) || error.exitCode === 130) throw error
   return error
 }

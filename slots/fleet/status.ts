@@ -1,15 +1,28 @@
 /** The status of several hosts, as one table. */
-import { type Fault, isFault } from '../../runner/fault.ts'
+import type { Fault } from '../../runner/fault.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
 import type { Gathered } from '../../runner/task.ts'
-import { slotFaults } from '../faults.ts'
 import { type Status, slotCells, statusRemarks } from '../status/status.ts'
-import { alike, describeServing, type Serving, splitFault } from './agreement.ts'
+import { splitFault } from './agreement.ts'
+import { assertAsked, problemOf } from './asked.ts'
+import { behind, type LeftOut, leftOutRemarks } from './left-out.ts'
+import { alike, describeServing, type Serving } from './serving.ts'
 
 /** The status of one host, or why there is none. */
 export type HostStatus =
-  | { readonly status: Status; readonly serving: Serving | undefined; readonly problem?: undefined }
-  | { readonly status?: undefined; readonly serving?: undefined; readonly problem: Fault }
+  | {
+      readonly status: Status
+      readonly serving: Serving | undefined
+      /** As the host remembers it. */
+      readonly leftOut?: readonly LeftOut[]
+      readonly problem?: undefined
+    }
+  | {
+      readonly status?: undefined
+      readonly serving?: undefined
+      readonly leftOut?: undefined
+      readonly problem: Fault
+    }
 
 /** What `--json` prints for several hosts. */
 export interface FleetStatus {
@@ -17,17 +30,16 @@ export interface FleetStatus {
   readonly agreed: boolean
   /** The slot that is live on all hosts; null if they differ, or if none is. */
   readonly live: string | null
+  /** The hosts that a run has left out with `--without`, until they serve the same as the others; missing if there are none. */
+  readonly leftOut?: readonly LeftOut[]
   readonly hosts: readonly (
     | Status
     | { readonly host: string; readonly problem: { readonly code: string; readonly message: string } }
   )[]
 }
 
-/** The status of a host that could not be asked. Rethrows an interruption, and what is an error of this program. */
-export function withoutStatus(error: unknown): HostStatus {
-  if (!isFault(error) || error.exitCode === 130) throw error
-  return { problem: error }
-}
+/** The status of a host that could not be asked. Rethrows as `problemOf`. */
+export const withoutStatus = (error: unknown): HostStatus => ({ problem: problemOf(error) })
 
 /** Whether all hosts are certain what they serve, and serve the same. */
 const agree = (all: readonly Gathered<HostStatus>[]): boolean => {
@@ -35,9 +47,17 @@ const agree = (all: readonly Gathered<HostStatus>[]): boolean => {
   return known.length === all.length && alike(known)
 }
 
+/** The hosts that were left out, and have not caught up. */
+const behindIn = (all: readonly Gathered<HostStatus>[]): readonly LeftOut[] =>
+  behind(
+    all.flatMap(({ value: { leftOut = [] } }) => leftOut),
+    all.flatMap(({ host, value: { serving } }) => (serving ? [{ host, value: serving }] : [])),
+  )
+
 export const fleetStatus = (all: readonly Gathered<HostStatus>[]): FleetStatus => ({
   agreed: agree(all),
   live: agree(all) ? (all[0]?.value.serving?.slot ?? null) : null,
+  ...(behindIn(all).length > 0 && { leftOut: behindIn(all) }),
   hosts: all.map(({ host, value: { status, problem } }) =>
     status ? status : { host, problem: { code: problem.code, message: problem.message } },
   ),
@@ -46,13 +66,12 @@ export const fleetStatus = (all: readonly Gathered<HostStatus>[]): FleetStatus =
 /**
  * Hosts that could not be asked, and hosts that do not serve the same; each host throws the same error.
  *
- * @throws FLEET_INCOMPLETE, FLEET_SPLIT
+ * @throws FLEET_INCOMPLETE, FLEET_BEHIND, FLEET_SPLIT
  */
 export function assertWhole(all: readonly Gathered<HostStatus>[]): void {
-  const absent = all.flatMap(({ host, value: { problem } }) => (problem ? [{ host, problem }] : []))
-  if (absent.length > 0) throw slotFaults.FLEET_INCOMPLETE({ absent, of: all.length })
+  assertAsked(all)
   const serving = all.flatMap(({ host, value: { serving } }) => (serving ? [{ host, value: serving }] : []))
-  if (!alike(serving.map(({ value }) => value))) throw splitFault(serving)
+  if (!alike(serving.map(({ value }) => value))) throw splitFault(serving, behindIn(all))
 }
 
 const HEAD = ['slot', 'live', 'release', 'state', 'uptime', 'health', 'connections']
@@ -73,6 +92,7 @@ export function fleetTable(all: readonly Gathered<HostStatus>[], columns?: numbe
     table(rows, { columns, head: roles ? ['host', 'role', ...HEAD] : ['host', ...HEAD] }),
     '',
     ...wrapped(summary(all), columns),
+    ...leftOutRemarks(behindIn(all)).flatMap(line => wrapped(line, columns)),
     ...remarks,
   ].join('\n')
 }

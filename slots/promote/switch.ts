@@ -3,6 +3,7 @@ import { caught, mapped, type Query } from '../../host/query.ts'
 import type { Answer, Route, Slot, Verification } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
+import { type LeftOut, writeLeftOut } from '../fleet/left-out.ts'
 import { describeAnswer } from '../health/format.ts'
 import { assertHealthy, versionIn } from '../health/health.ts'
 import { append } from '../journal/journal.ts'
@@ -24,6 +25,8 @@ export interface TrafficSwitch<S extends string> {
   readonly records: readonly (SlotRecord | undefined)[]
   /** The version that was live before. */
   readonly versionBefore: string | undefined
+  /** What a fleet remembers of hosts that were left out, if the switch changes that. */
+  readonly leftOut?: readonly LeftOut[] | undefined
   /** Whether the router's switch command may have run; if not, there is nothing to undo. */
   attempted: boolean
   /** Whether what runs only in the live slot may have been moved, or stopped for that. */
@@ -166,7 +169,11 @@ export async function completeSwitch(
   } as const
   const moves = movesAfter(runtime, trafficSwitch)
   if (moves.length > 0) trafficSwitch.moved = true
-  const recording = [writeRecord(layout, { ...record, state: 'ready', promoted }), append(layout, deploy, event)]
+  const recording = [
+    writeRecord(layout, { ...record, state: 'ready', promoted }),
+    ...(trafficSwitch.leftOut ? [writeLeftOut(layout, trafficSwitch.leftOut)] : []),
+    append(layout, deploy, event),
+  ]
   const batch = host.pipeline()
   const told = hooksAfter(runtime, trafficSwitch)
   if (told.length > 0) trafficSwitch.hooked = true

@@ -7,6 +7,7 @@ import { type AnyQuery, group } from '../../host/query.ts'
 import type { Canary, PublicAnswer, Route, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
+import { type LeftOut, readLeftOut } from '../fleet/left-out.ts'
 import { assertSetUp } from '../setup/owner.ts'
 import type { Slots } from '../slot.ts'
 import { liveByRecords, recordsOf, type SlotRecord } from './slot-record.ts'
@@ -18,6 +19,8 @@ export interface Readings {
   readonly records: readonly (SlotRecord | undefined)[]
   /** The share of the slot that is not live; undefined if that gets none. */
   readonly canary?: Canary | undefined
+  /** The hosts that a run has left out, as this one remembers them; undefined if that was not read. */
+  readonly leftOut?: readonly LeftOut[] | undefined
 }
 
 export interface LiveState<S extends string> extends Readings {
@@ -26,12 +29,28 @@ export interface LiveState<S extends string> extends Readings {
   readonly idle: Slot<S>
 }
 
-/** Takes all three readings. Throws `NOT_SET_UP` if the host is not set up. */
-export const readings = ({ layout, slots, router }: Pick<Deps, 'layout' | 'slots' | 'router'>): AnyQuery<Readings> =>
+/** Takes all three readings. `several`: also reads what a fleet remembers. Throws `NOT_SET_UP` if the host is not set up. */
+export const readings = (
+  { layout, slots, router }: Pick<Deps, 'layout' | 'slots' | 'router'>,
+  { several = false } = {},
+): AnyQuery<Readings> =>
   group(
     // First, so that on a host without a setup this error comes before those of the other readings.
-    [assertSetUp(layout), router.live(), router.answer(), recordsOf(layout, slots), router.canary?.()],
-    (_, route, answer, records, canary) => ({ router: route, answer, records, canary }),
+    [
+      assertSetUp(layout),
+      router.live(),
+      router.answer(),
+      recordsOf(layout, slots),
+      router.canary?.(),
+      several ? readLeftOut(layout) : undefined,
+    ],
+    (_, route, answer, records, canary, leftOut) => ({
+      router: route,
+      answer,
+      records,
+      canary,
+      ...(leftOut && { leftOut }),
+    }),
   )
 
 /** The three readings as pairs of source and text, for messages. */

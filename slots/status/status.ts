@@ -6,7 +6,8 @@ import { age } from '../../runner/units.ts'
 import { describeCanary } from '../canary/canary.ts'
 import type { Canary, Runtime, SiteMaintenance, Slot, SlotProcess } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
-import type { Serving } from '../fleet/agreement.ts'
+import type { LeftOut } from '../fleet/left-out.ts'
+import type { Serving } from '../fleet/serving.ts'
 import { describeReadings } from '../format.ts'
 import { healthLoop, parseHealth } from '../health/health.ts'
 import { adoptedUptime } from '../lifecycle/adopt.ts'
@@ -71,13 +72,14 @@ interface Found {
   readonly status: Status
   /** What the host serves; undefined if that is not certain. */
   readonly serving: Serving | undefined
+  readonly leftOut?: readonly LeftOut[]
 }
 
 /** Collects the status. Readings that disagree are part of the result, not an error. */
-export async function readStatus<S extends string>(deps: StatusDeps<S>): Promise<Found> {
+export async function readStatus<S extends string>(deps: StatusDeps<S>, several = false): Promise<Found> {
   const { host, balancer, layout, router } = deps
   const [read, migration, closedBy, maintenance] = await host.all([
-    readings(deps),
+    readings(deps, { several }),
     newestMigration(layout),
     closed(layout),
     router.maintenance?.(),
@@ -104,7 +106,8 @@ export async function readStatus<S extends string>(deps: StatusDeps<S>): Promise
     preview: router.preview ?? null,
   }
   const release = read.records.find(record => record?.slot === live)?.release
-  return { status, serving: agree(read) ? { slot: live ?? undefined, release } : undefined }
+  const serving = agree(read) ? { slot: live ?? undefined, release } : undefined
+  return { status, serving, ...(read.leftOut && { leftOut: read.leftOut }) }
 }
 
 /** Inspects all slots in one round trip, then checks the health of the running ones. */

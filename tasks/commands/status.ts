@@ -11,7 +11,7 @@ export const status = <S extends string>({ task, several }: TaskDeps<S>) =>
       'hosts also if one of them cannot be reached, or if they do not all serve the same release.',
     examples: ['status', 'status --json'],
     async run({ note, show, ...context }) {
-      const own = await readStatus(context).catch((error: unknown) => {
+      const own = await readStatus(context, several).catch((error: unknown) => {
         if (!several) throw error
         return withoutStatus(error)
       })

@@ -1,6 +1,7 @@
 import type { AnyTask } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
-import { alike, onFirst, servingOf, splitFault } from '../../slots/fleet/agreement.ts'
+import { onFirst, servingOf, splitFault } from '../../slots/fleet/agreement.ts'
+import { alike } from '../../slots/fleet/serving.ts'
 import { recordIn, resolveLive } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 import { planSwitch } from './plan-switch.ts'

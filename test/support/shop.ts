@@ -49,7 +49,7 @@ const { tasks } = project({
   health: { within: 8_000 },
 })
 export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock } = tasks
-export const { config, prune, watch, maintenance, remove, envDiff, pending, migrate } = tasks
+export const { config, prune, watch, maintenance, remove, envDiff, pending, migrate, catchUp } = tasks
 `
 
 export interface Shop extends Machines {

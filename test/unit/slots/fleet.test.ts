@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { nginx, ssh } from '../../../index.ts'
 import { Fault } from '../../../runner/fault.ts'
 import type { Fleet, Gathered } from '../../../runner/task.ts'
-import { assertSameRelease, liveEverywhere, onFirst, type Serving } from '../../../slots/fleet/agreement.ts'
+import { assertSameRelease, liveEverywhere, onFirst } from '../../../slots/fleet/agreement.ts'
+import { behind, type LeftOut, leftOutAfter } from '../../../slots/fleet/left-out.ts'
+import type { Serving } from '../../../slots/fleet/serving.ts'
 import { assertWhole, fleetStatus, fleetTable, type HostStatus, withoutStatus } from '../../../slots/fleet/status.ts'
 import { following } from '../../../slots/place.ts'
 import { slotsAt, slotsOf } from '../../../slots/slot.ts'
@@ -47,7 +49,7 @@ describe('what several hosts serve', () => {
     ['another slot', serving('green')],
     ['another release in the same slot', serving('blue', '0.9.0')],
   ])('is refused if one of them serves %s', async (_, other) => {
-    const fault = await faultOf(liveEverywhere(amid(other), state('blue')))
+    const fault = await faultOf(liveEverywhere(amid({ ...other, leftOut: [] }), state('blue')))
     expect(fault).toMatchObject({
       code: 'FLEET_SPLIT',
       exitCode: 3,
@@ -173,4 +175,68 @@ it('on the other hosts of a pool the router reads the route, and neither moves i
     expect(query.script.writes).toBe(false)
   for (const method of ['curl', 'canary', 'beginCanary', 'endCanary', 'served'] as const)
     expect(other[method]).toBeUndefined()
+})
+
+describe('a host that was left out', () => {
+  const out = (host: string, since = '2026-11-22T20:55:41.123Z'): LeftOut => ({
+    host,
+    since,
+    by: 'ann@desk',
+    deploy: 'd',
+  })
+  const deploy = { id: 'now', by: 'bob@desk', where: 'desk', began: Date.parse('2026-11-26T10:00:00Z') }
+  const served = (host: string, slot?: string, name?: string) => ({ host, value: serving(slot, name) })
+
+  it('is remembered since the first run without it, until a run switches it too', () => {
+    const first = leftOutAfter([], { hosts: ['web-1'], left: ['web-2'], deploy })
+    expect(first).toEqual([{ host: 'web-2', since: '2026-11-26T10:00:00.000Z', by: 'bob@desk', deploy: 'now' }])
+    expect(leftOutAfter([out('web-2')], { hosts: ['web-1'], left: ['web-2'], deploy })).toEqual([out('web-2')])
+    expect(leftOutAfter([out('web-2'), out('web-3')], { hosts: ['web-1', 'web-2'], left: [], deploy })).toEqual([
+      out('web-3'),
+    ])
+  })
+
+  it('is behind until it serves what the others serve, and while it is not asked', () => {
+    const known = [out('web-2'), out('web-2', '2026-11-23T00:00:00.000Z')]
+    expect(behind(known, [served('web-1', 'green'), served('web-2', 'blue', '0.9.0')])).toEqual([out('web-2')])
+    expect(behind(known, [served('web-1', 'green')])).toEqual([out('web-2')])
+    expect(behind(known, [served('web-1', 'green'), served('web-2', 'green')])).toEqual([])
+  })
+
+  it('is named by the error, with the command that brings it to the others', async () => {
+    const read = { ...state('green'), leftOut: [out('web-2')] }
+    const fault = await faultOf(liveEverywhere(amid({ ...serving('blue', '0.9.0'), leftOut: [] }), read))
+    expect(fault).toMatchObject({
+      code: 'FLEET_BEHIND',
+      exitCode: 3,
+      hint: expect.stringContaining('npx task catch-up web-2'),
+    })
+    expect(fault.message).toContain(
+      'web-2 serves blue, 0.9.0, and the other hosts serve green, 1.0.0: ann@desk left it out',
+    )
+  })
+
+  it('does not hide that the others do not agree either', async () => {
+    const read = { ...state('green'), leftOut: [out('web-3')] }
+    const others = [serving('green', '2.0.0'), serving('blue')].map(one => ({ ...one, leftOut: [] }))
+    expect(await faultOf(liveEverywhere(amid(...others), read))).toMatchObject({ code: 'FLEET_SPLIT' })
+  })
+
+  it('is shown by the status with the command, also where it was not asked', () => {
+    const row = (host: string, live: string, name?: string): Gathered<HostStatus> => ({
+      host,
+      value: {
+        status: { host, live, agreed: true, readings: {}, slots: [], migration: null },
+        serving: serving(live, name),
+        leftOut: [out('deploy@web-2')],
+      },
+    })
+    expect(fleetTable([row('web-1', 'green')])).toContain(
+      'deploy@web-2 was left out by ann@desk at 2026-11-22 20:55:41Z and has not caught up: npx task catch-up web-2',
+    )
+    expect(fleetStatus([row('web-1', 'green')])).toMatchObject({ agreed: true, leftOut: [{ host: 'deploy@web-2' }] })
+    const caught = [row('web-1', 'green'), row('deploy@web-2', 'green')]
+    expect(fleetTable(caught)).not.toContain('left out')
+    expect(fleetStatus(caught)).not.toHaveProperty('leftOut')
+  })
 })
