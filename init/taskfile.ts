@@ -5,7 +5,7 @@ import { indented, quoted, type Stack, type StackParts } from './stack.ts'
 /** The standard tasks that every application has, one line of exports each. */
 const TASKS = [
   ['bootstrap', 'setup', 'deploy', 'promote', 'rollback', 'restart', 'status', 'logs', 'exec'],
-  ['retire', 'repair', 'doctor', 'history', 'releases', 'prune', 'pending', 'lock', 'unlock', 'maintenance'],
+  ['retire', 'repair', 'catchUp', 'doctor', 'history', 'releases', 'prune', 'pending', 'lock', 'unlock', 'maintenance'],
   ['config', 'envDiff', 'remove', 'watch', 'rehearse'],
 ]
 

@@ -11,6 +11,10 @@ export const ABSENT: Readonly<Record<string, readonly [why: string, instead: str
     'its routers send all traffic to one slot',
     'Use the `canary` of a project on hosts, or try the idle slot with `npx task exec` before the promote.',
   ],
+  'catch-up': [
+    'the engine itself starts what a node lacks when it is back',
+    'Run `npx task status`, which shows the tasks of each node.',
+  ],
   lock: [
     'its lock is only held by runs',
     'Take away the access to the managers, or the `deploy` of CI, while nobody shall deploy.',
@@ -22,6 +26,10 @@ export const ABSENT: Readonly<Record<string, readonly [why: string, instead: str
   prune: [
     'the images are kept by the registry and by the engine of each node',
     'Run `docker image prune --all --filter until=240h` on the nodes, and set how long the registry keeps its own.',
+  ],
+  rehearse: [
+    'a rehearsal makes hosts, and no engine with several nodes',
+    'In a checkout of switchyard, `npm run rehearse -- --swarm` shows a promote on three engines.',
   ],
   releases: [
     'its releases are images, of which the registry has the list',

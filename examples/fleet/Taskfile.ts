@@ -16,8 +16,8 @@ const { tasks } = project({
   }),
   router: nginx({ site: 'clock.example' }),
   slots: {
-    blue: { port: 4700 },
-    green: { port: 5700 },
+    blue: { port: 4800 },
+    green: { port: 5800 },
   },
 })
 

@@ -67,6 +67,7 @@ describe('the settings of a plugin', () => {
         stopSignal: 'SIGTERM',
         stopLimit: 60,
         killMode: 'mixed',
+        socket: false,
       },
     ],
     [
