@@ -52,6 +52,14 @@ describe('HAProxy', () => {
   })
 })
 
+it('HAProxy asks the other slot for an asset, and no other host of the same one', () => {
+  const text = textOf(haproxy({ ...balancer, assets: { path: '/assets/' } }))
+  const [backend = ''] = partsOf(text, 'backend switchyard-')
+  expect(backend).toContain('retry-on')
+  // The hosts of a slot are behind one server of this backend.
+  expect([...backend.matchAll(/^ +server (\w+) /gm)].map(([, name]) => name)).toEqual(['blue', 'green'])
+})
+
 describe('Caddy', () => {
   const text = textOf(caddy({ ...balancer, canary: true, preview: 'next.life.example' }))
   const proxies = partsOf(text, 'reverse_proxy ')
@@ -70,6 +78,18 @@ describe('Caddy', () => {
   it('follows the placeholder that each place knows the slot by', () => {
     const matchers = [...text.matchAll(/@(switchyard_\w+_is_green) vars (\S+) green\n/g)].map(([, , at]) => at)
     expect(matchers).toEqual(['{switchyard_idle}', '{switchyard_other}', '{vars.switchyard_live}', '{switchyard_slot}'])
+  })
+
+  it('asks all hosts of the live slot for an asset, then all of the other slot', () => {
+    const assets = textOf(caddy({ ...balancer, assets: { path: '/assets/' } }))
+    const hosts = (port: number) => `10.0.0.5:${port} [fd00::6]:${port}`
+    const asked = [...assets.matchAll(/reverse_proxy ((?:10|\[).*) \{/g)].map(([, addresses]) => addresses)
+    expect(asked).toEqual([
+      hosts(4000),
+      `${hosts(4001)} ${hosts(4000)}`,
+      hosts(4001),
+      `${hosts(4000)} ${hosts(4001)}`,
+    ])
   })
 
   it('sends requests to the one address of a host without others', () => {
