@@ -84,12 +84,7 @@ describe('Caddy', () => {
     const assets = textOf(caddy({ ...balancer, assets: { path: '/assets/' } }))
     const hosts = (port: number) => `10.0.0.5:${port} [fd00::6]:${port}`
     const asked = [...assets.matchAll(/reverse_proxy ((?:10|\[).*) \{/g)].map(([, addresses]) => addresses)
-    expect(asked).toEqual([
-      hosts(4000),
-      `${hosts(4001)} ${hosts(4000)}`,
-      hosts(4001),
-      `${hosts(4000)} ${hosts(4001)}`,
-    ])
+    expect(asked).toEqual([hosts(4000), `${hosts(4001)} ${hosts(4000)}`, hosts(4001), `${hosts(4000)} ${hosts(4001)}`])
   })
 
   it('sends requests to the one address of a host without others', () => {
