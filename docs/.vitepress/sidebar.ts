@@ -56,6 +56,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
     ['Containers', '/examples/container'],
     ['Static site', '/examples/static'],
     ['Several hosts', '/examples/fleet'],
+    ['Docker Swarm', '/examples/swarm'],
   ),
   group(
     'Extend',
