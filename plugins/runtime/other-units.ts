@@ -43,6 +43,14 @@ export const systemctl = (verb: string, unit: Script = sh.read`"$1"`): Script =>
   sh.write`${asRoot([SYSTEMCTL, verb])} ${unit}`
 
 /**
+ * Starts a unit. A process that ends at once fails the start only if systemd sees its end before its beginning, so that is left to `complete`, which names
+ * the process and shows its output.
+ */
+const begun = (unit: Script = sh.read`"$1"`): Script => sh.write`
+${systemctl('start', unit)} ||
+  case "$(systemctl show --property=Result ${unit} --value)" in exit-code|signal|core-dump) ;; *) exit 1 ;; esac`
+
+/**
  * Stops units, all at once, and prints what `Supervisor.stop` does. A name of an unnamed process is `web`.
  *
  * @param disable whether they no longer start after a reboot either
@@ -90,7 +98,7 @@ export function othersOf(app: string, layout: Layout, processes: readonly OtherP
             ...parametersOf(slot, true),
             folder: layout.live,
             slot: slot.name,
-            start: systemctl('start'),
+            start: begun(),
             resetFailed: systemctl('reset-failed'),
           },
         }),
@@ -149,7 +157,7 @@ export const startOthers = (app: string, processes: readonly OtherProcess[], slo
       const unit = sh.read`${unitName(app, name, slot.name)}`
       return sh.write`
 ${systemctl('reset-failed', unit)} 2>/dev/null || true
-${systemctl('start', unit)}
+${begun(unit)}
 ${systemctl('enable', unit)}`
     }),
   )

@@ -1,7 +1,8 @@
 /** The further processes of a service: their units, their sudo rules, their scripts and their errors. */
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import type { Asked } from '../../../host/query.ts'
-import { failedOthers } from '../../../plugins/runtime/other-units.ts'
+import { failedOthers, startOthers } from '../../../plugins/runtime/other-units.ts'
 import { type ServiceOptions, service } from '../../../plugins/runtime/service/service.ts'
 import { parseLog, parseProcess } from '../../../plugins/runtime/systemd.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
@@ -165,5 +166,28 @@ describe('an error about a process of a slot', () => {
     const { demoted } = runtimeOf()
     const stuck = read(demoted?.(green, green) ?? expect.fail('missing'), 43, '', 'no')
     expect(await faultOf(stuck)).toMatchObject({ code: 'PROCESS_STUCK', exitCode: 1 })
+  })
+})
+
+/** Runs the start of the worker with a systemctl whose `start` fails with this result of the unit, and prints what it is asked for. */
+function startWith(result: string) {
+  const slot = { name: 'blue', port: 4000, env: {} } as Slot
+  const { text } = startOthers('life', [{ name: 'worker', live: false, unitFile: () => '' }], slot)
+  const stub = `sudo() { "\${@:2}"; }
+function /usr/bin/systemctl { echo "$1"; [ "$1" != start ]; }
+systemctl() { echo ${result}; }`
+  const { status, stdout } = spawnSync('bash', ['-eu', '-o', 'pipefail', '-c', `${stub}\n${text}`], {
+    encoding: 'utf8',
+  })
+  return { status, asked: stdout.trim().split('\n') }
+}
+
+describe('the start of a process whose end systemd has seen before its beginning', () => {
+  it.each(['exit-code', 'signal', 'core-dump'])('with %s goes on: `complete` names the process', result => {
+    expect(startWith(result)).toEqual({ status: 0, asked: ['reset-failed', 'start', 'enable'] })
+  })
+
+  it.each(['success', 'resources', 'start-limit-hit', 'timeout'])('fails with %s', result => {
+    expect(startWith(result)).toEqual({ status: 1, asked: ['reset-failed', 'start'] })
   })
 })
