@@ -1,7 +1,9 @@
 /** Compares what the Taskfile would write to a slot's environment file with what the file on the host has. By name only: no value is printed. */
+
 import { capture, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { table, wrapped } from '../../runner/output/table.ts'
+import type { TaskContext } from '../../runner/task.ts'
 import type { Slot } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 import { environmentChanges, parseChanges } from './changes.ts'
@@ -75,4 +77,17 @@ export function comparedTable(slots: readonly ComparedSlot[], live: string | und
         : [],
   )
   return [...(sorted.length > 0 ? [table(sorted, { columns, head })] : []), ...others].join('\n')
+}
+
+/** Reports a comparison as the result of a step. */
+export function reportComparison(
+  { note, show }: Pick<TaskContext, 'note' | 'show'>,
+  slots: readonly ComparedSlot[],
+  live: string | undefined,
+): void {
+  note(comparedNote(slots))
+  show(columns => comparedTable(slots, live, columns), {
+    live: live ?? null,
+    slots: slots.map(one => ({ ...one, differs: differs(one) })),
+  })
 }

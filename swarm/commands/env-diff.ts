@@ -1,4 +1,4 @@
-import { comparedNote, comparedTable, differs } from '../../slots/environment/compare.ts'
+import { reportComparison } from '../../slots/environment/compare.ts'
 import type { SwarmDeps } from '../context.ts'
 import { compareVariables, readVariables } from '../variables.ts'
 
@@ -15,11 +15,6 @@ export const envDiff = <S extends string>({ task, slot }: SwarmDeps<S>) =>
       const { records } = await context.cluster()
       const there = await host.query(readVariables(app, asked))
       const compared = asked.map(one => compareVariables(one, context.variables(one), there.get(one)))
-      const live = records?.live?.slot
-      note(comparedNote(compared))
-      show(columns => comparedTable(compared, live, columns), {
-        live: live ?? null,
-        slots: compared.map(one => ({ ...one, differs: differs(one) })),
-      })
+      reportComparison({ note, show }, compared, records?.live?.slot)
     },
   })

@@ -1,3 +1,4 @@
+import { relay } from '../../host/relay.ts'
 import { arg } from '../../runner/cli/args.ts'
 import type { SwarmDeps } from '../context.ts'
 import { inTask } from '../inside.ts'
@@ -19,15 +20,7 @@ export const exec = <S extends string>({ task, slot }: SwarmDeps<S>) =>
       return inTask(context, slot, async ({ host, node, command: inside }) => {
         const text = inside(command, terminal)
         if (terminal) return { exitCode: await host.attach(text) }
-        const { code } = await host.run(
-          { text: `exec ${text}`, writes: true },
-          {
-            input: process.stdin,
-            keep: false,
-            onLine: (line, from) => print(line, { to: from, data: { node, from } }),
-          },
-        )
-        return { exitCode: code }
+        return relay(host, { text: `exec ${text}`, writes: true }, { print, data: { node } })
       })
     },
   })

@@ -1,5 +1,5 @@
 import { caught } from '../../host/query.ts'
-import { comparedNote, comparedTable, compareEnvironment, differs } from '../../slots/environment/compare.ts'
+import { compareEnvironment, reportComparison } from '../../slots/environment/compare.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
 import type { TaskDeps } from '../context.ts'
 
@@ -19,10 +19,6 @@ export const envDiff = <S extends string>({ task, slot }: TaskDeps<S>) =>
         caught(router.live()),
         ...asked.map(one => compareEnvironment(layout, one, variables(one))),
       ])
-      note(comparedNote(compared))
-      show(columns => comparedTable(compared, route?.slot, columns), {
-        live: route?.slot ?? null,
-        slots: compared.map(one => ({ ...one, differs: differs(one) })),
-      })
+      reportComparison({ note, show }, compared, route?.slot)
     },
   })

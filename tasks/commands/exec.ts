@@ -1,3 +1,4 @@
+import { relay } from '../../host/relay.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
@@ -25,11 +26,6 @@ export const exec = <S extends string>({ task, slot }: TaskDeps<S>) =>
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: chosen.name })
       const script = runtime.exec(chosen, command)
       if (terminal) return { exitCode: await host.attach(script.text) }
-      const { code } = await host.run(script, {
-        input: process.stdin,
-        keep: false,
-        onLine: (line, from) => print(line, { to: from, data: { slot: chosen.name, from } }),
-      })
-      return { exitCode: code }
+      return relay(host, script, { print, data: { slot: chosen.name } })
     },
   })
