@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig, type UserConfig } from 'tsdown'
-import { chunkOf, lazyCommands } from './dev/build/chunks.ts'
+import { chunkOf, fewerBuiltins, lazyCommands } from './dev/build/chunks.ts'
 
 const entry = { index: 'index.ts', cli: 'cli.ts' }
 const next = 'dist.next'
@@ -43,8 +43,8 @@ export default defineConfig([
     entry,
     // A program in another language has to be beside the module that reads it, as in the source.
     copy: '{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}',
-    plugins: [lazyCommands],
-    outputOptions: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] } },
+    plugins: [lazyCommands, fewerBuiltins],
+    outputOptions: { comments: { jsdoc: false }, codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] } },
     outDir: next,
     onSuccess: replaceDist,
   },

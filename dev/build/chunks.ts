@@ -5,6 +5,7 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Rolldown } from 'tsdown'
+import { withoutBuiltinImports } from './builtins.ts'
 import { lazyImports } from './lazy-imports.ts'
 
 /** The modules whose async functions only a command that runs calls. */
@@ -19,6 +20,15 @@ export const lazyCommands = {
   transform: {
     filter: { id: RUN_LATER },
     handler: (code: string) => ({ code: lazyImports(code, isOurs), map: null }),
+  },
+}
+
+/** The packages that we import take modules of Node in their own way. */
+export const fewerBuiltins = {
+  name: 'fewer-builtins',
+  transform: {
+    filter: { id: /(?<!\.d)\.ts$/, code: / from 'node:/ },
+    handler: (code: string) => ({ code: withoutBuiltinImports(code), map: null }),
   },
 }
 

@@ -27,24 +27,32 @@ register('data:text/javascript,' + encodeURIComponent(\`
     return next(url, context)
   }\`))
 `
+/** Records the modules of Node that have been loaded when the program ends. */
+const listing = `
+process.on('exit', () => process.getBuiltinModule('node:fs').writeFileSync(process.env.RECORD, process.moduleLoadList.join('\\n')))
+`
 const bin = fileURLToPath(new URL('../../../bin/task.mjs', import.meta.url))
 const program = { bin, [Symbol.asyncDispose]: async () => undefined }
 
 let project: Awaited<ReturnType<typeof projectWith>>
 beforeAll(async () => {
-  project = await projectWith({ 'Taskfile.ts': taskfile, 'recorder.mjs': recorder })
+  project = await projectWith({ 'Taskfile.ts': taskfile, 'recorder.mjs': recorder, 'listing.mjs': listing })
   await runTask(program, project, [])
 })
 afterAll(() => project[Symbol.asyncDispose]())
 
 let runs = 0
-/** The names without their hashes, such as `core`. */
-async function loaded(...args: string[]): Promise<string[]> {
+async function recordedBy(hook: string, args: readonly string[]): Promise<string[]> {
   const record = join(project.folder, `record-${++runs}`)
-  const node = ['--import', join(project.folder, 'recorder.mjs')]
+  const node = ['--import', join(project.folder, hook)]
   const { code, stderr } = await runTask(program, project, args, { env: { RECORD: record }, node })
   expect([code, stderr]).toEqual([0, ''])
-  const files = (await readFile(record, 'utf8')).split('\n')
+  return (await readFile(record, 'utf8')).split('\n')
+}
+
+/** The names without their hashes, such as `core`. */
+async function loaded(...args: string[]): Promise<string[]> {
+  const files = await recordedBy('recorder.mjs', args)
   return files.flatMap(file => /\/dist\/(\w+)(?:-[\w-]{8})?\.js$/.exec(file)?.[1] ?? []).toSorted()
 }
 
@@ -63,4 +71,11 @@ it('a command that runs loads what it needs for that, but no other plugin', asyn
   expect(files).not.toEqual(
     expect.arrayContaining([expect.stringMatching(/haproxy|caddy|beam|container|swarm|secrets|notify/)]),
   )
+})
+
+it('help loads no module of Node that only a command that runs needs', async () => {
+  const later = ['child_process', 'crypto', 'zlib'].map(name => `NativeModule ${name}`)
+  const listed = await recordedBy('listing.mjs', ['--help'])
+  expect(listed).toContain('NativeModule path')
+  expect(later.filter(name => listed.includes(name))).toEqual([])
 })
