@@ -17,14 +17,17 @@ export interface Entry {
 }
 
 interface Stored {
+  /** What the module is compiled from and for. */
+  readonly of: string
   readonly module: string
+  /** The content by path: to compare it costs less than to load what makes a hash of it. */
   readonly inputs: Readonly<Record<string, string>>
 }
 
 /** Milliseconds to keep a replaced module, which another run may be about to load. */
 const KEEP = 3_600_000
 
-export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
+const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
 
 /** The folders to try for compiled modules: beside the project's packages, then in the user's cache. */
 export function cacheFolders(folder: string, env: Readonly<Record<string, string | undefined>>): string[] {
@@ -37,13 +40,21 @@ export function cacheFolders(folder: string, env: Readonly<Record<string, string
   return [...folders, join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'switchyard')]
 }
 
-export function findEntry(folders: readonly string[], key: string): Entry | undefined {
+/** A file name for a text. Two texts may have the same one, so that an entry says what it is of. */
+function nameFor(text: string): string {
+  let hash = 0
+  for (const character of text) hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) >>> 0
+  return hash.toString(36)
+}
+
+/** @param of what the module is compiled from and for: any text that differs if that does */
+export function findEntry(folders: readonly string[], of: string): Entry | undefined {
   for (const folder of folders) {
-    const stored = read(join(folder, `${key}.json`))
-    if (!stored) continue
+    const stored = read(join(folder, `${nameFor(of)}.json`))
+    if (stored?.of !== of) continue
     const module = join(folder, stored.module)
     const inputs = Object.entries(stored.inputs)
-    if (existsSync(module) && inputs.every(([path, hash]) => hashOf(path) === hash))
+    if (existsSync(module) && inputs.every(([path, content]) => contentOf(path) === content))
       return { module, inputs: inputs.map(([path]) => path) }
   }
   return undefined
@@ -52,18 +63,19 @@ export function findEntry(folders: readonly string[], key: string): Entry | unde
 /** Stores a module in the first writable folder; without one, in a temporary folder for this run. */
 export async function store(
   folders: readonly string[],
-  key: string,
+  of: string,
   { code, inputs }: { readonly code: string; readonly inputs: readonly string[] },
 ): Promise<Entry> {
+  const key = nameFor(of)
   const name = `${key}.${sha256(code).slice(0, 16)}.mjs`
-  const hashes = Object.fromEntries(inputs.map(path => [path, hashOf(path) ?? '']))
+  const contents = Object.fromEntries(inputs.map(path => [path, contentOf(path) ?? '']))
   for (const folder of folders) {
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await writeAtomically(join(folder, name), code)
       await writeAtomically(
         join(folder, `${key}.json`),
-        JSON.stringify({ module: name, inputs: hashes } satisfies Stored),
+        JSON.stringify({ of, module: name, inputs: contents } satisfies Stored),
       )
       await removeOld(folder, key, name)
       return { module: join(folder, name), inputs }
@@ -84,9 +96,9 @@ function read(path: string): Stored | undefined {
   }
 }
 
-function hashOf(path: string): string | undefined {
+function contentOf(path: string): string | undefined {
   try {
-    return sha256(readFileSync(path))
+    return readFileSync(path, 'utf8')
   } catch {
     return undefined
   }

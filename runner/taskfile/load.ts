@@ -9,7 +9,7 @@ import { Fault, isFault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
 import { isSource, manifest, packageUrl } from '../package.ts'
 import { deferred } from '../promises.ts'
-import { cacheFolders, type Entry, findEntry, sha256, store } from './cache.ts'
+import { cacheFolders, type Entry, findEntry, store } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
 
 export interface Taskfile {
@@ -50,8 +50,8 @@ export function findTaskfile(cwd: string, named: string | undefined): string {
  */
 export async function loadTaskfile(file: string, env: Readonly<Record<string, string | undefined>>): Promise<Taskfile> {
   const folders = cacheFolders(dirname(file), env)
-  const key = sha256(JSON.stringify([file, index.href, version(), process.version])).slice(0, 16)
-  const entry = findEntry(folders, key) ?? (await compiled(file, folders, key))
+  const of = JSON.stringify([file, index.href, version(), process.version])
+  const entry = findEntry(folders, of) ?? (await compiled(file, folders, of))
   const files = entry.inputs.filter(path => !path.endsWith('/package.json') && path !== fileURLToPath(index))
   // Stack traces show places in the Taskfile, not in the compiled module.
   process.setSourceMapsEnabled(true)
@@ -63,9 +63,9 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   return { file, folder: dirname(file), files, commands }
 }
 
-async function compiled(file: string, folders: readonly string[], key: string): Promise<Entry> {
+async function compiled(file: string, folders: readonly string[], of: string): Promise<Entry> {
   const { compile } = await import('./compile.ts')
-  return store(folders, key, await compile(file, index))
+  return store(folders, of, await compile(file, index))
 }
 
 /** Our own public surface. */

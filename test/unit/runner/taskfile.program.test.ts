@@ -212,8 +212,22 @@ describe('the Taskfile cache', () => {
     await project.write('b.ts', '2')
     await writeFile(kept.module, '')
     expect(findEntry(folders, 'key')).toBeDefined()
-    await writeFile(join(folders[0] ?? '', 'key.json'), '{"half')
+    await writeFile(kept.module.replace(/\.\w+\.mjs$/, '.json'), '{"half')
     expect(findEntry(folders, 'key')).toBeUndefined()
+  })
+
+  it('is not used for another Taskfile whose entry has the same name', async () => {
+    await using project = await projectWith({ 'a.ts': '1' })
+    const folders = [join(project.folder, 'c')]
+    const made = (code: string) => ({ code, inputs: [join(project.folder, 'a.ts')] })
+    // 31 times the first character, and the second.
+    const [one, other] = ['Aa', 'BB']
+    const kept = await store(folders, one, made('one'))
+    expect(findEntry(folders, other)).toBeUndefined()
+    expect(findEntry(folders, one)).toEqual(kept)
+    const replaced = await store(folders, other, made('other'))
+    expect(findEntry(folders, one)).toBeUndefined()
+    expect(findEntry(folders, other)).toEqual(replaced)
   })
 
   it('falls back to the next folder when one is not writable, and to a temporary one at last', async () => {
