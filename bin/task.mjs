@@ -1,23 +1,24 @@
 #!/usr/bin/env node
-// Any version of Node runs this file: it must parse on old ones, and import nothing that they lack.
-// biome-ignore lint/style/useNodejsImportProtocol: Node 12 has no `node:` scheme.
-import { existsSync } from 'fs'
-// biome-ignore lint/style/useNodejsImportProtocol: as above
-import module from 'module'
+// Any version of Node runs this file: it must parse on old ones, and import nothing. An import of a module of Node would also delay every start.
 
-/** Has to match `engines` in package.json. */
-const OLDEST = [20, 19]
+/** Have to match `engines` in package.json. */
+const OLDEST = { 20: 19, 22: 12 }
 
 const [major, minor] = process.versions.node.split('.').map(Number)
-const cli = new URL('../dist/cli.js', import.meta.url)
-if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
-  refuse(`switchyard needs Node ${OLDEST.join('.')} or later, and this is ${process.version}. Install a newer Node.`)
-} else if (!existsSync(cli)) {
-  refuse('This copy of switchyard has not been built: it has no dist folder. Run `npm run build` in it.')
+if (major <= 22 && !(minor >= OLDEST[major])) {
+  refuse(`switchyard needs Node 20.19, or 22.12 or later, and this is ${process.version}. Install a newer Node.`)
 } else {
   // Node 22 and later can cache the compiled code of our modules.
-  if (module.enableCompileCache) module.enableCompileCache()
-  void import(cli.href).then(({ main }) => main(process.argv.slice(2))).then(code => process.exit(code))
+  const { enableCompileCache } = process.getBuiltinModule('module')
+  if (enableCompileCache) enableCompileCache()
+  const cli = new URL('../dist/cli.js', import.meta.url).href
+  import(cli).then(
+    ({ main }) => main(process.argv.slice(2)).then(code => process.exit(code)),
+    error => {
+      if (error.code !== 'ERR_MODULE_NOT_FOUND' || error.url !== cli) throw error
+      refuse('This copy of switchyard has not been built: it has no dist folder. Run `npm run build` in it.')
+    },
+  )
 }
 
 function refuse(message) {

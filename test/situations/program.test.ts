@@ -68,7 +68,7 @@ const COMMONJS = {
 }
 
 describe('F77 Node and its packages', () => {
-  const OLD = ['16', '18', '20.18'] as const
+  const OLD = ['16', '18', '20.18', '22.2'] as const
   const GOOD = ['20.19', '22', '24'] as const
   let node: Readonly<Record<(typeof OLD)[number] | (typeof GOOD)[number], string>>
   let commonJs: string
@@ -89,15 +89,15 @@ describe('F77 Node and its packages', () => {
       const { code, stdout, stderr } = await task(commonJs, args, node[version])
       expect([code, stdout], args.join(' ')).toEqual([2, ''])
       expect(stderr).toMatch(
-        /^switchyard needs Node 20\.19 or later, and this is v\d+\.\d+\.\d+\. Install a newer Node\.\n$/,
+        /^switchyard needs Node 20\.19, or 22\.12 or later, and this is v\d+\.\d+\.\d+\. Install a newer Node\.\n$/,
       )
     }
   })
 
   it('F77 the oldest supported Node is the one of package.json', async () => {
     const { engines } = JSON.parse(await readFile(join(HOME, 'package.json'), 'utf8'))
-    const [, major, minor] = /OLDEST = \[(\d+), (\d+)\]/.exec(await readFile(BIN, 'utf8')) ?? []
-    expect(engines.node).toBe(`>=${major}.${minor}`)
+    const [, old, current] = /OLDEST = \{ 20: (\d+), 22: (\d+) \}/.exec(await readFile(BIN, 'utf8')) ?? []
+    expect(engines.node).toBe(`^20.${old}.0 || >=22.${current}.0`)
   })
 
   it.each(GOOD)('F77 Node %s runs a Taskfile in a CommonJS package with its imports', async version => {
