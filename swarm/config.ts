@@ -8,8 +8,8 @@ import {
   type Variable,
   variablesOfSlot,
 } from '../slots/config/config.ts'
+import { environmentSection, probeSection, type Row, rowsOf, section, slotSection } from '../slots/config/table.ts'
 import type { ReadSource } from '../slots/environment/source.ts'
-import { HIDDEN } from '../slots/health/headers.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { managersOf } from './manager.ts'
@@ -29,7 +29,7 @@ export interface SwarmConfig {
   readonly tasks: Settings
   readonly health: Settings
   /** `false` if the Taskfile turns the probes off. */
-  readonly probe: Settings | false
+  readonly probe: ProjectConfig['probe']
   readonly slots: readonly { readonly name: string; readonly variables: readonly Variable[] }[]
   readonly environment: ProjectConfig['environment']
 }
@@ -45,8 +45,8 @@ interface Configured {
 
 export async function swarmConfig(swarm: Configured, env: readonly ReadSource[]): Promise<SwarmConfig> {
   const { definition, health, probe, slots, replicas, routerImage } = swarm
-  const { app, image, registry, router, port, start, migrate, console, limits, networks, constraints, secrets } =
-    definition
+  const { app, image, registry, router, port, start, migrate, console } = definition
+  const { limits, networks, constraints, secrets } = definition
   return {
     app,
     managers: await Promise.all(
@@ -58,7 +58,7 @@ export async function swarmConfig(swarm: Configured, env: readonly ReadSource[])
     image: 'create' in image ? settingsShown(image.settings?.({ app } as never) ?? {}) : { ...image },
     registry: registry ?? null,
     router: { image: routerImage, port: router.port },
-    tasks: settingsShown({ replicas, port, start, migrate, console, ...limits, networks, constraints, secrets }),
+    tasks: settingsShown({ replicas, port, start, migrate, console, limits, networks, constraints, secrets }),
     health: { ...health, ...(definition.health?.command !== undefined && { command: definition.health.command }) },
     probe: probe ? { ...probe } : false,
     slots: slots.map(name => ({
@@ -68,8 +68,6 @@ export async function swarmConfig(swarm: Configured, env: readonly ReadSource[])
     environment: environmentShown(env),
   }
 }
-
-type Row = readonly [name: string, value: string]
 
 /** One section per part, with its settings indented below it. */
 export function swarmConfigTable(config: SwarmConfig, columns?: number): string {
@@ -82,32 +80,9 @@ export function swarmConfigTable(config: SwarmConfig, columns?: number): string 
     ...section('router', '', rowsOf(router)),
     ...section('tasks', '', rowsOf(tasks)),
     ...section('health check', '', rowsOf(health)),
-    ...section('probes', probe ? '' : 'off', rowsOf(probe || {})),
-    ...slots.flatMap(({ name, variables }) => section(`slot ${name}`, '', variables.map(variableRow))),
-    ...section(
-      'environment',
-      environment?.problem ?? environment?.file ?? 'no file',
-      (environment?.variables ?? []).map(variableRow),
-    ),
+    ...probeSection(probe),
+    ...slots.flatMap(({ name, variables }) => slotSection(name, '', variables)),
+    ...environmentSection(environment),
   ]
   return table(rows, { columns })
 }
-
-const section = (name: string, value: string, rows: readonly Row[]): readonly Row[] => [
-  [name, value],
-  ...rows.map(([key, text]): Row => [`  ${key}`, text]),
-]
-
-const variableRow = ({ name, value = HIDDEN }: Variable): Row => [name, value]
-
-const rowsOf = (settings: Settings): readonly Row[] =>
-  Object.entries(settings)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => [
-      name,
-      Array.isArray(value)
-        ? value.join(', ') || 'none'
-        : typeof value === 'object'
-          ? JSON.stringify(value)
-          : String(value),
-    ])

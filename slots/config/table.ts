@@ -1,9 +1,9 @@
-/** The table of `task config`. */
+/** The table of `task config`, and the parts of it that an engine's table has too. */
 import { table } from '../../runner/output/table.ts'
 import { HIDDEN } from '../health/headers.ts'
 import type { PluginConfig, ProjectConfig, SourceConfig, Variable } from './config.ts'
 
-type Row = readonly [name: string, value: string]
+export type Row = readonly [name: string, value: string]
 type Settings = Readonly<Record<string, unknown>>
 
 /** One section per part of the project, with its settings indented below it. */
@@ -20,23 +20,30 @@ export function configTable(config: ProjectConfig, columns?: number): string {
       : []),
     ...section('folder', root, rowsOf(below)),
     ['shared paths', words(shared)],
-    ...slots.flatMap(({ name, port, variables }) =>
-      section(`slot ${name}`, `port ${port}`, variables.map(variableRow)),
-    ),
+    ...slots.flatMap(({ name, port, variables }) => slotSection(name, `port ${port}`, variables)),
     ...pluginRows('build source', config.build),
     ...pluginRows('runtime', config.runtime),
     ...pluginRows('router', config.router),
     ...section('health check', path, rowsOf(check)),
-    ...section('probes', probe ? words(probe.paths) : 'off', rowsOf({ ...probe, paths: undefined })),
-    ...section('environment', environment ? environmentTitle(environment) : 'no file', [
-      ...(environment?.sources ?? []).map(sourceRow),
-      ...(environment?.variables ?? []).map(variableRow),
-    ]),
+    ...probeSection(probe),
+    ...environmentSection(environment),
   ]
   return table(rows, { columns })
 }
 
-const section = (name: string, value: string, rows: readonly Row[]): readonly Row[] => [
+export const slotSection = (name: string, value: string, variables: readonly Variable[]): readonly Row[] =>
+  section(`slot ${name}`, value, variables.map(variableRow))
+
+export const probeSection = (probe: ProjectConfig['probe']): readonly Row[] =>
+  section('probes', probe ? words(probe.paths) : 'off', rowsOf({ ...probe, paths: undefined }))
+
+export const environmentSection = (environment: ProjectConfig['environment']): readonly Row[] =>
+  section('environment', environment ? environmentTitle(environment) : 'no file', [
+    ...(environment?.sources ?? []).map(sourceRow),
+    ...(environment?.variables ?? []).map(variableRow),
+  ])
+
+export const section = (name: string, value: string, rows: readonly Row[]): readonly Row[] => [
   [name, value],
   ...rows.map(([key, text]): Row => [`  ${key}`, text]),
 ]
@@ -52,7 +59,7 @@ const environmentTitle = ({ problem, file, sources }: NonNullable<ProjectConfig[
 
 const sourceRow = ({ source, state, problem }: SourceConfig): Row => [source, problem ?? state]
 
-const rowsOf = (settings: Settings): readonly Row[] =>
+export const rowsOf = (settings: Settings): readonly Row[] =>
   Object.entries(settings)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, MILLISECONDS.has(name) ? `${value} ms` : words(value)])

@@ -6,7 +6,7 @@ import { caught } from '../../host/query.ts'
 import type { Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import type { Slots } from '../slot.ts'
-import { countedFailures, type Measured } from './measured.ts'
+import { countedFailures, type Measured, reasonsOf } from './measured.ts'
 import { probeFaults } from './probe-faults.ts'
 import type { Probing } from './probe-setting.ts'
 import type { ProbedSwitch } from './probed-switch.ts'
@@ -48,7 +48,7 @@ export async function evaluateSwitch(
     path: probing?.paths[0] ?? '/',
     failures: failed.failures,
     sent: failed.sent,
-    reasons: Object.entries(failed.failed).map(([why, n]) => `${n} ${why}`),
+    reasons: reasonsOf(failed),
     direct,
   }
   // Blame the router only if the slot responded to every direct request, and no status can only come from the application.

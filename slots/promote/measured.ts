@@ -93,10 +93,14 @@ export const countedFailures = (
   { dropsKeepAlive = false }: Pick<Router, 'dropsKeepAlive'>,
 ): number => failures - (dropsKeepAlive ? (failed['kept: reset'] ?? 0) : 0)
 
+/** @example ['3 kept: 502'] */
+export const reasonsOf = ({ failed }: Measured): readonly string[] =>
+  Object.entries(failed).map(([why, n]) => `${n} ${why}`)
+
 /** @example `412 probes, 0 failed, slowest 9 ms, first new answer after 12 ms, last old after 11 ms` */
 export function measuredLine(measured: Measured): string {
-  const { sent, failed, failures, failedBefore, failedBetween, slowest, firstNew, lastOld } = measured
-  const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)
+  const { sent, failures, failedBefore, failedBetween, slowest, firstNew, lastOld } = measured
+  const reasons = reasonsOf(measured)
   return [
     `${sent} probes, ${failures} failed${reasons.length ? ` (${reasons.join(', ')})` : ''}`,
     ...(failedBefore ? [`${failedBefore} failed before the switch`] : []),

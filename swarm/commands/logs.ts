@@ -1,10 +1,7 @@
 import { capture } from '../../host/query.ts'
-import { arg } from '../../runner/cli/args.ts'
+import { lineLimit, logArguments } from '../../slots/log/arguments.ts'
 import type { SwarmDeps } from '../context.ts'
 import { inOrder, type LogLine, parseLogLine, readLogs } from '../logs.ts'
-
-/** Default of --lines without --since. */
-const LINES = 200
 
 export const logs = <S extends string>({ task, slot }: SwarmDeps<S>) =>
   task("Show the application's log", {
@@ -12,15 +9,10 @@ export const logs = <S extends string>({ task, slot }: SwarmDeps<S>) =>
       'The newest lines of all tasks of both slots, in the order of time, or of one slot: what the engine has kept of them. Ctrl-C ends --follow,\n' +
       'with the exit code 130. The engine keeps nothing for a log driver that it cannot read, such as `syslog`.',
     examples: ['logs', 'logs -f --slot green', 'logs --since 10m'],
-    args: {
-      slot: slot.optional(),
-      lines: arg.integer(`How many lines (default ${LINES}, or all with --since)`, { short: 'n', least: 0 }).optional(),
-      follow: arg.flag('Go on with each new line, until Ctrl-C', { short: 'f' }),
-      since: arg.time('Only lines since then: 10m, 2h, 3d or a date and time').optional(),
-    },
+    args: { slot: slot.optional(), ...logArguments },
     streams: true,
     async run({ app, host, slots, slot, lines, follow, since, print }) {
-      const limit = lines ?? (since ? undefined : LINES)
+      const limit = lineLimit(lines, since)
       const filter = { app, slots: slot ? [slot] : slots, lines: limit, since, follow }
       const printLine = ({ slot, at, task, text }: LogLine) =>
         print(text, { label: `${slot} ${task}`, data: { slot, task, time: at || null, text } })

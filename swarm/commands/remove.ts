@@ -1,6 +1,7 @@
 import { perform } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { pluralize } from '../../slots/format.ts'
+import { lockWait, lockWaitOf } from '../../slots/lock/wait.ts'
 import { removeFaults } from '../../slots/remove/remove-faults.ts'
 import type { SwarmDeps } from '../context.ts'
 import { isGone, removalOf, removalText, removeObjects } from '../removal.ts'
@@ -19,14 +20,15 @@ export const remove = ({ task }: SwarmDeps) =>
     args: {
       yesRemove: arg.text('The name of the application, instead of the question').optional(),
       force: arg.flag('Remove it even though it is live, which takes the site down'),
+      lockWait,
     },
     changes: true,
-    async run({ yesRemove, force, dryRun, ask, note, show, ...context }) {
+    async run({ yesRemove, force, lockWait, dryRun, ask, note, show, ...context }) {
       const { app, host, names, definition } = context
       if (yesRemove !== undefined && yesRemove !== app) throw removeFaults.REMOVE_OTHER_NAME({ app, named: yesRemove })
       const before = await context.cluster()
       // A removal that was interrupted may have deleted the lock.
-      if (before.configs.includes(names.lock)) await context.takeLock()
+      if (before.configs.includes(names.lock)) await context.takeLock(lockWaitOf(lockWait, context))
       const removal = removalOf(app, await context.cluster())
       if (isGone(removal)) return note(`nothing of ${app} is in the swarm of ${host.name}`)
       const text = removalText(removal)

@@ -1,4 +1,5 @@
 import { perform } from '../../host/query.ts'
+import { lockWait, lockWaitOf } from '../../slots/lock/wait.ts'
 import type { Cluster } from '../cluster.ts'
 import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
 import { change, messageIn } from '../engine.ts'
@@ -26,8 +27,9 @@ export const setup = ({ task }: SwarmDeps) =>
       'Creates what does not exist yet. Routers that the Taskfile wants otherwise are replaced one node after the other, each with its route;\n' +
       'a node serves nothing for the second in between. Run it again after every change of `router`, `port`, `health` or `slots`.',
     examples: ['setup', 'setup --dry-run'],
+    args: { lockWait },
     changes: true,
-    async run(context) {
+    async run({ lockWait, ...context }) {
       const { app, names, definition, health, slots, routerImage, host, dryRun, deploy, note } = context
       const before = await context.cluster()
       const plan = planRouter({ ...definition, health, slots, image: routerImage })
@@ -42,7 +44,7 @@ export const setup = ({ task }: SwarmDeps) =>
         batch.push(create({ Name: names.lock, Data: NO_DATA, Labels: { [APP_LABEL]: app } }))
       if (!before.records) batch.push(create(recordsObject(app, EMPTY)))
       await batch.run()
-      await context.takeLock()
+      await context.takeLock(lockWaitOf(lockWait, context))
       const changed = await routers(context, before, plan)
       if (dryRun) return note('nothing was changed in a dry run')
       const after = await routersAnswer(context)

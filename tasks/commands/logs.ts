@@ -1,13 +1,11 @@
 import { each, group } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
+import { lineLimit, logArguments } from '../../slots/log/arguments.ts'
 import { followLogs } from '../../slots/log/follow.ts'
 import { merged, type SlotLine } from '../../slots/log/merge.ts'
 import { assertSetUp } from '../../slots/setup/owner.ts'
 import type { TaskDeps } from '../context.ts'
-
-/** Default of --lines without --since. */
-const LINES = 200
 
 export const logs = <S extends string>({ task, slot }: TaskDeps<S>) =>
   task("Show the application's log", {
@@ -22,14 +20,12 @@ export const logs = <S extends string>({ task, slot }: TaskDeps<S>) =>
     ],
     args: {
       slot: slot.optional(),
-      lines: arg.integer(`How many lines (default ${LINES}, or all with --since)`, { short: 'n', least: 0 }).optional(),
-      follow: arg.flag('Go on with each new line, until Ctrl-C', { short: 'f' }),
-      since: arg.time('Only lines since then: 10m, 2h, 3d or a date and time').optional(),
+      ...logArguments,
       grep: arg.text('Only lines that contain this text').optional(),
     },
     streams: true,
     async run({ host, layout, runtime, slots, slot, lines, follow, since, grep, print, signal }) {
-      const limit = lines ?? (since ? undefined : LINES)
+      const limit = lineLimit(lines, since)
       const filter = { lines: limit, since: since?.getTime(), contains: grep }
       const chosen = (slot ? [slot] : slots.all).map(slot => ({ slot, log: runtime.logs?.(slot, filter) }))
       const found = chosen.flatMap(({ slot, log }) => (log ? [{ slot, log }] : []))

@@ -3,6 +3,7 @@ import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { pluralize } from '../../slots/format.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
+import { lockWait, lockWaitOf } from '../../slots/lock/wait.ts'
 import { migratedRelease, newestMigration } from '../../slots/migration/detached.ts'
 import { planPlace, survey } from '../../slots/remove/places.ts'
 import { isGone } from '../../slots/remove/plan.ts'
@@ -13,7 +14,6 @@ import { existingSlots } from '../../slots/setup/running.ts'
 import { liveByRecords } from '../../slots/state/slot-record.ts'
 import type { TaskDeps } from '../context.ts'
 import { DRAIN } from '../steps/stop-idle.ts'
-import { lockWait, lockWaitOf } from '../steps/take-lock.ts'
 
 export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
   task('Take the application off the host', {

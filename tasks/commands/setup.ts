@@ -2,6 +2,7 @@ import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { append } from '../../slots/journal/journal.ts'
 import { adopt } from '../../slots/lifecycle/adopt.ts'
+import { lockWait, lockWaitOf } from '../../slots/lock/wait.ts'
 import { validateName } from '../../slots/names.ts'
 import type { Place } from '../../slots/place.ts'
 import { install } from '../../slots/setup/install.ts'
@@ -10,7 +11,6 @@ import type { SetupPlan } from '../../slots/setup/plan.ts'
 import { assertKeepsLive } from '../../slots/setup/running.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import type { TaskDeps } from '../context.ts'
-import { lockWait, lockWaitOf } from '../steps/take-lock.ts'
 
 const user = (description: string) => arg.text(description).optional()
 

@@ -12,6 +12,7 @@ import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { latencyPlot, seesPlot } from '../../slots/promote/plot.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
+import { probeArguments, probingWith } from '../../slots/promote/probe-setting.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { assertReached } from '../../slots/promote/reach.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
@@ -38,10 +39,8 @@ const report: Arg<string | undefined> = {
   },
   optional: () => report,
 }
-const noProbe = arg.flag('Do not probe the site during the switch')
-const watch = arg.duration('How long to probe the site after the switch, such as 10s').optional()
 /** Those that only concern a switch of all the traffic. */
-export const switchArguments = { noProbe, report, watch }
+export const switchArguments = { noProbe: probeArguments.noProbe, report, watch: probeArguments.watch }
 
 /** Switches the traffic, verifies the switch and measures it. If this or a later step fails, it is undone, unless the previous slot is worse. */
 export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: Planned<S>) =>
@@ -66,7 +65,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       }
       const { fleet, runtime } = context
       const serves = runtime.serves !== false
-      const probing = noProbe || !probe || !serves ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
+      const probing = serves ? probingWith(probe, { noProbe, watch }) : undefined
       const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       const switched = await recorded(context, event, () =>
