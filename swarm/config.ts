@@ -46,7 +46,7 @@ interface Configured {
 export async function swarmConfig(swarm: Configured, env: readonly ReadSource[]): Promise<SwarmConfig> {
   const { definition, health, probe, slots, replicas, routerImage } = swarm
   const { app, image, registry, router, port, start, migrate, console } = definition
-  const { limits, networks, constraints, secrets } = definition
+  const { limits, networks, constraints, spread, secrets } = definition
   return {
     app,
     managers: await Promise.all(
@@ -58,7 +58,7 @@ export async function swarmConfig(swarm: Configured, env: readonly ReadSource[])
     image: 'create' in image ? settingsShown(image.settings?.({ app } as never) ?? {}) : { ...image },
     registry: registry ?? null,
     router: { image: routerImage, port: router.port },
-    tasks: settingsShown({ replicas, port, start, migrate, console, limits, networks, constraints, secrets }),
+    tasks: settingsShown({ replicas, port, start, migrate, console, limits, networks, constraints, spread, secrets }),
     health: { ...health, ...(definition.health?.command !== undefined && { command: definition.health.command }) },
     probe: probe ? { ...probe } : false,
     slots: slots.map(name => ({

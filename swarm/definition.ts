@@ -72,6 +72,8 @@ export interface SwarmDefinition<S extends Readonly<Record<string, SwarmSlotSpec
   readonly networks?: readonly string[]
   /** Which nodes may have tasks, as in `docker service create --constraint`. @example ['node.labels.disk==ssd'] */
   readonly constraints?: readonly string[]
+  /** The label of the nodes over whose values the engine spreads the tasks, such as that of a rack. @example 'node.labels.rack' */
+  readonly spread?: string
   /** How `console` and a deploy without a registry reach a node. @default the address that the manager knows, with the manager's user */
   readonly nodes?: (node: { readonly name: string; readonly address: string }) => Transport
   /** How a promote probes the site during the switch; `false` turns that off. @default the health path, 40 requests per second of each kind */
@@ -129,10 +131,12 @@ export interface SwarmHealth {
 }
 
 export interface SwarmLimits {
-  /** @example '512M' */
+  /** What a task may use: the kernel ends one that takes more. @example '512M' */
   readonly memory?: string
   /** In cores. @example 0.5 */
   readonly cpus?: number
+  /** What a node must have left for a task, of that which the tasks on it have reserved. Without it the engine only counts tasks, and may overload a node. */
+  readonly reserve?: { readonly memory?: string; readonly cpus?: number }
   /**
    * Seconds that a task has to end after SIGTERM.
    *
@@ -153,6 +157,7 @@ const port = number(
   'a port, a whole number from 1 to 65535',
   value => Number.isInteger(value) && value > 0 && value < 65_536,
 )
+const cores = number('a number of cores above 0', value => value > 0)
 const machine = thing<Transport>('a machine, such as `ssh("deploy@m1")`', isTransport)
 const command = either(text, list(text), 'a command, such as "bin/migrate" or ["bin/rails", "db:migrate"]')
 const isBuild = (value: unknown): boolean =>
@@ -196,13 +201,20 @@ export const SWARM_RULES = fields<AnySwarmDefinition>({
   limits: optional(
     fields<SwarmLimits>({
       memory: optional(text),
-      cpus: optional(number('a number of cores above 0', value => value > 0)),
+      cpus: optional(cores),
+      reserve: optional(fields<NonNullable<SwarmLimits['reserve']>>({ memory: optional(text), cpus: optional(cores) })),
       stop: optional(count(0)),
       migrate: optional(count(1)),
     }),
   ),
   networks: optional(list(text)),
   constraints: optional(list(text)),
+  spread: optional(
+    thing<string>(
+      'a label such as "node.labels.rack"',
+      value => typeof value === 'string' && /^(node|engine)\.labels\.[^\s,=]+$/.test(value),
+    ),
+  ),
   nodes: optional(
     thing('a function that returns a machine, such as `({ name }) => ssh(name)`', value => typeof value === 'function'),
   ),

@@ -123,7 +123,8 @@ export const swarmFaults = catalogue({
   NO_SUITABLE_NODE: fault<{ slot: string; why: string }>({
     exitCode: 1,
     message: d => `No node can take a task of ${d.slot}: ${d.why}.`,
-    hint: () => 'Free resources, lower `limits` or `replicas`, or change `constraints`. The live slot is as it was.',
+    hint: () =>
+      'Lower `limits: { reserve }` or `replicas`, change `constraints`, or add a node. The live slot is as it was.',
   }),
   TASKS_FAIL: fault<{ slot: string; release: string; why: string; log: string }>({
     exitCode: 1,
@@ -221,5 +222,11 @@ export const swarmFaults = catalogue({
     exitCode: 3,
     message: d => `${d.slot} is live with ${d.running} of ${d.replicas} tasks.`,
     hint: d => `Look at \`docker service ps\` of ${d.slot}. The engine starts missing tasks again when it can.`,
+  }),
+  LIVE_TASKS_UNREACHED: fault<{ slot: string; seen: readonly string[] }>({
+    exitCode: 3,
+    message: d => `Not every router reaches all tasks of ${d.slot}, which is live: ${d.seen.join(', ')}.`,
+    hint: () =>
+      'A router finds a new task, and a node that has come back finds all of them, within seconds. If it stays so, the tasks fail their health path, or a firewall is between the nodes: an overlay network needs the ports 7946 (TCP and UDP) and 4789 (UDP).',
   }),
 })

@@ -21,7 +21,7 @@ export interface ImageRelease {
 
 export type ServiceOptions = Pick<
   AnySwarmDefinition,
-  'app' | 'port' | 'start' | 'migrate' | 'secrets' | 'limits' | 'networks' | 'constraints' | 'health'
+  'app' | 'port' | 'start' | 'migrate' | 'secrets' | 'limits' | 'networks' | 'constraints' | 'spread' | 'health'
 >
 
 /** How many tasks a slot gets that no Taskfile speaks of. */
@@ -65,10 +65,18 @@ function common(
 export const slotArguments = (options: ServiceOptions, creation: Creation, replicas: number): readonly string[] => [
   ...['--endpoint-mode', 'dnsrr', '--replicas', String(replicas)],
   ...common(options, creation),
+  ...reserved(options),
+  ...(options.spread === undefined ? [] : ['--placement-pref', `spread=${options.spread}`]),
   ...['--restart-condition', 'any', '--restart-delay', '2s'],
   ...(options.health?.command === undefined
     ? []
     : ['--health-cmd', options.health.command, '--health-interval', '2s', '--health-start-period', '30s']),
+]
+
+/** A migration reserves nothing: it has to run beside the tasks of both slots. */
+const reserved = ({ limits: { reserve = {} } = {} }: ServiceOptions): readonly string[] => [
+  ...(reserve.memory === undefined ? [] : ['--reserve-memory', reserve.memory]),
+  ...(reserve.cpus === undefined ? [] : ['--reserve-cpu', String(reserve.cpus)]),
 ]
 
 /** The same for a migration, which is one task that runs once. */

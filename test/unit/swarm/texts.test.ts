@@ -86,6 +86,7 @@ describe('a response of the engine', () => {
       0,
       '',
     ],
+    ['SWARM_WITHOUT_QUORUM', '', 28, ''],
   ])('can be the fault %s', (code, stdout, exit, stderr) => {
     expect(() => read(stdout, exit, stderr)).toThrow(expect.objectContaining({ code }))
   })
@@ -96,9 +97,10 @@ describe('the service of a slot', () => {
     app: 'life',
     port: 4000,
     secrets: ['db'],
-    limits: { memory: '256M', cpus: 0.5, stop: 5 },
+    limits: { memory: '256M', cpus: 0.5, reserve: { memory: '128M', cpus: 0.1 }, stop: 5 },
     networks: ['data'],
     constraints: ['node.role==worker'],
+    spread: 'node.labels.rack',
     health: { command: 'true' },
   }
 
@@ -111,6 +113,9 @@ describe('the service of a slot', () => {
       '--secret db',
       '--limit-memory 256M',
       '--limit-cpu 0.5',
+      '--reserve-memory 128M',
+      '--reserve-cpu 0.1',
+      '--placement-pref spread=node.labels.rack',
       '--stop-grace-period 5s',
       '--constraint node.role==worker',
       '--health-cmd true',
@@ -124,10 +129,10 @@ describe('the service of a slot', () => {
     )
   })
 
-  it('of a migration runs once', () => {
-    expect(migrationArguments(options, creation).join(' ')).toContain(
-      '--mode replicated-job --replicas 1 --restart-condition none',
-    )
+  it('of a migration runs once, and reserves nothing', () => {
+    const line = migrationArguments(options, creation).join(' ')
+    expect(line).toContain('--mode replicated-job --replicas 1 --restart-condition none')
+    expect(line).not.toMatch(/--reserve|--placement-pref/)
   })
 
   it('gets its variables in the environment of the client, except for those that would change the client', async () => {
@@ -226,6 +231,7 @@ describe('a definition', () => {
     expect(() => swarm({ ...options, slots: { blue: {} } })).toThrow(code('SWARM_SLOTS_NOT_TWO'))
     expect(() => swarm({ ...options, slots: { blue: {}, router: {} } })).toThrow(code('SLOT_NAME_TAKEN'))
     expect(() => swarm({ ...options, replicas: 33, slots: { blue: {}, green: {} } })).toThrow(code('REPLICAS_TOO_MANY'))
+    expect(() => swarm({ ...options, spread: 'rack', slots: { blue: {}, green: {} } })).toThrow(code('OPTION_INVALID'))
     expect(() => swarm({ ...options, app: 'Life', slots: { blue: {}, green: {} } })).toThrow(code('NAME_INVALID'))
   })
 
