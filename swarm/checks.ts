@@ -6,6 +6,7 @@ import { type Cluster, running } from './cluster.ts'
 import { differing, lostNodes } from './live.ts'
 import { routeText } from './records.ts'
 import type { RouterStates } from './router/control.ts'
+import { unreachedLive } from './waiting.ts'
 
 export interface Evidence {
   readonly cluster: Cluster
@@ -67,6 +68,8 @@ function routerChecks({ cluster, states, planned }: Evidence): readonly Check[] 
   const { records, router } = cluster
   if (!records || !router || !states) return [bad('warn', 'setup', 'not set up yet', 'Run `npx task setup`.')]
   const silent = [...states].flatMap(([node, state]) => (state ? [] : [node]))
+  const answering = new Map([...states].filter(([, state]) => state))
+  const missed = unreachedLive(cluster, answering)
   const others = differing(states, records.live).map(([node, route]) => `${node} ${route}`)
   return [
     router.spec === planned
@@ -75,6 +78,14 @@ function routerChecks({ cluster, states, planned }: Evidence): readonly Check[] 
     silent.length > 0
       ? bad('fail', 'routers', `${silent.join(', ')} silent`, 'Look at `docker service ps` of the router.')
       : ok('routers', `${states.size} answer`),
+    missed.length > 0
+      ? bad(
+          'fail',
+          'reach',
+          missed.join(', '),
+          'Check the health path of the tasks, and the ports of the overlay network: 7946 (TCP and UDP) and 4789 (UDP).',
+        )
+      : ok('reach', 'every router reaches the tasks of the live slot'),
     records.moving
       ? bad('fail', 'live', `the switch to ${records.moving.to.slot} did not end`, 'Run `npx task repair`.')
       : others.length > 0

@@ -1,5 +1,6 @@
 /** The status of a swarm: its nodes with the routes of their routers, and the slots with their tasks. Pure. */
 import { table, wrapped } from '../runner/output/table.ts'
+import { pluralize } from '../slots/format.ts'
 import { type Cluster, running } from './cluster.ts'
 import { differing, lostNodes } from './live.ts'
 import { type Moving, type Route, routeText } from './records.ts'
@@ -26,6 +27,8 @@ export interface NodeStatus {
   /** The slot and the generation of its router; null if it does not answer or has none. */
   readonly route: Route | null
   readonly router: 'answers' | 'silent' | 'none'
+  /** How many tasks of the live slot its router reaches; null if it does not answer, or if no slot is live. */
+  readonly reaches: number | null
 }
 
 export interface SlotStatus {
@@ -67,6 +70,7 @@ export function statusOf(
         state: !up ? 'down' : availability === 'drain' ? 'drained' : availability === 'pause' ? 'paused' : 'ready',
         route: state?.route ?? null,
         router: state ? 'answers' : states.has(name) ? 'silent' : 'none',
+        reaches: state && live ? (state.up[live.slot] ?? 0) : null,
       }
     }),
     slots: slots.map(slot => {
@@ -91,7 +95,7 @@ export function statusOf(
 }
 
 const SLOT_HEAD = ['slot', 'live', 'release', 'tasks', 'on']
-const NODE_HEAD = ['node', 'role', 'state', 'address', 'router']
+const NODE_HEAD = ['node', 'role', 'state', 'address', 'router', 'reaches']
 
 export function swarmTable(status: SwarmStatus, columns?: number): string {
   const slots = status.slots.map(({ slot, live, release, running, replicas, tasks }) => [
@@ -104,12 +108,13 @@ export function swarmTable(status: SwarmStatus, columns?: number): string {
       .sort()
       .join(' ') || '-',
   ])
-  const nodes = status.nodes.map(({ node, role, state, address, route, router }) => [
+  const nodes = status.nodes.map(({ node, role, state, address, route, router, reaches }) => [
     node,
     role,
     state,
     address,
     router === 'answers' ? (route ? `${route.slot} ${route.generation}` : 'no slot') : router,
+    reaches === null ? '-' : pluralize(reaches, 'task'),
   ])
   return [
     table(slots, { columns, head: SLOT_HEAD }),

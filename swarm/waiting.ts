@@ -58,6 +58,15 @@ export function unreached(
   })
 }
 
+/** As `unreached`, for the live slot, of which only the tasks that run can be reached. */
+export function unreachedLive(
+  cluster: Pick<Cluster, 'nodes' | 'slots' | 'records'>,
+  states: RouterStates,
+): readonly string[] {
+  const service = cluster.slots.get(cluster.records?.live?.slot ?? '')
+  return service ? unreached(cluster, states, service.slot, running(service.tasks).length) : []
+}
+
 interface Wait {
   /** Milliseconds. */
   readonly within: number

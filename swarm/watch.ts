@@ -1,4 +1,5 @@
 /** The lines of `watch`: what changed since the last look. Pure. */
+import { pluralize } from '../slots/format.ts'
 import { type SwarmStatus, verdict } from './status.ts'
 
 export interface WatchLine {
@@ -37,9 +38,10 @@ const slotText = ({ live, release, running, replicas, tasks }: SwarmStatus['slot
     .filter(Boolean)
     .join('  ')
 
-const nodeText = ({ role, state, route, router }: SwarmStatus['nodes'][number]): string =>
+const nodeText = ({ role, state, route, router, reaches }: SwarmStatus['nodes'][number]): string =>
   [
     role,
     state,
     router === 'answers' ? (route ? `routes to ${route.slot}` : 'routes to no slot') : `router ${router}`,
+    ...(reaches === null ? [] : [`reaches ${pluralize(reaches, 'task')}`]),
   ].join('  ')

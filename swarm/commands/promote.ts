@@ -1,4 +1,5 @@
 import type { SwarmDeps } from '../context.ts'
+import { onceReached } from '../reading.ts'
 import { assertVersion } from '../steps/start-slot.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive } from '../steps/take-lock.ts'
@@ -9,7 +10,7 @@ export const promote = <S extends string>(deps: SwarmDeps<S>, detected: DetectLi
     needs: [detected],
     args: { slot: deps.slot },
     async run({ slot, liveState, note, ...context }) {
-      const move = planSwitch(liveState, slot, context.deploy.id)
+      const move = planSwitch(await onceReached(context, liveState, slot), slot, context.deploy.id)
       note(move ? move.service.release : 'already live')
       if (!move) context.show(`${slot} is already live; nothing was touched.`)
       else await assertVersion(context, slot, move.service.version, move.service.replicas)
@@ -18,7 +19,7 @@ export const promote = <S extends string>(deps: SwarmDeps<S>, detected: DetectLi
   })
   return deps.flow('Send the traffic to a slot', [planned, switchTraffic(deps, planned)], {
     description:
-      'Refused if a task of the slot is missing, if a router does not reach all of them, or if a router does not answer.',
+      'Refused if a task of the slot is missing, if a router does not answer, or if one does not reach all of them within 15 s.',
     examples: ['promote green', 'promote green --dry-run'],
   })
 }

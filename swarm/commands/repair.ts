@@ -2,6 +2,7 @@ import { routerNodes } from '../cluster.ts'
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
 import { differing, idleOf } from '../live.ts'
+import { readSwarm } from '../reading.ts'
 import { nextRoute, routeText } from '../records.ts'
 import type { TakeLock } from '../steps/take-lock.ts'
 import { revertSwitch } from '../switch.ts'
@@ -16,11 +17,8 @@ export const repair = <S extends string>({ task, slot }: SwarmDeps<S>, locked: T
     needs: [locked],
     changes: true,
     async run({ force, dryRun, note, ...context }) {
-      const { app, host, slots, deploy } = context
-      const cluster = await context.cluster()
-      const { records } = cluster
-      if (!records || !cluster.router) throw swarmFaults.SWARM_NOT_SET_UP({ app, host: host.name })
-      const states = await (await context.control(cluster)).states()
+      const { slots, deploy } = context
+      const { cluster, records, states } = await readSwarm(context)
       const others = differing(states, records.live)
       const slotOf = force ?? records.live?.slot
       if (others.length === 0 && !records.moving && slotOf === records.live?.slot)

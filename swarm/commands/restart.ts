@@ -1,6 +1,6 @@
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
-import { liveState } from '../live.ts'
+import { onceReached, readLive } from '../reading.ts'
 import { startSlot } from '../steps/start-slot.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive, TakeLock } from '../steps/take-lock.ts'
@@ -23,12 +23,9 @@ export const restart = (deps: SwarmDeps, locked: TakeLock, detected: DetectLive)
     async run({ idle, dryRun, note, ...context }) {
       note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle}`)
       if (dryRun) return { move: undefined }
-      const { app, host, slots, deploy } = context
       // The tasks of the idle slot are others than at the start of the run.
-      const cluster = await context.cluster()
-      if (!cluster.records) throw swarmFaults.SWARM_NOT_SET_UP({ app, host: host.name })
-      const states = await (await context.control(cluster)).states()
-      return { move: planSwitch(liveState(slots, cluster, cluster.records, states), idle, deploy.id) }
+      const state = await onceReached(context, await readLive(context), idle)
+      return { move: planSwitch(state, idle, context.deploy.id) }
     },
   })
   return deps.flow(

@@ -1,5 +1,6 @@
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
+import { onceReached } from '../reading.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive } from '../steps/take-lock.ts'
 import { planSwitch } from '../switch.ts'
@@ -7,14 +8,14 @@ import { planSwitch } from '../switch.ts'
 export const rollback = (deps: SwarmDeps, detected: DetectLive) => {
   const planned = deps.task('Check that the previous slot is fit for traffic', {
     needs: [detected],
-    run({ liveState, deploy, note }) {
+    async run({ liveState, note, ...context }) {
       const { live, idle, cluster, records } = liveState
       if (!live) throw swarmFaults.NOTHING_TO_GO_BACK_TO({ why: 'no slot is live' })
       const release = cluster.slots.get(idle)?.release
       if (release === undefined || records.promoted[idle] !== release)
         throw swarmFaults.NOTHING_TO_GO_BACK_TO({ why: `${release ?? 'nothing'} in ${idle} was never live there` })
       note(`${release} in ${idle}`)
-      return { move: planSwitch(liveState, idle, deploy.id) }
+      return { move: planSwitch(await onceReached(context, liveState, idle), idle, context.deploy.id) }
     },
   })
   return deps.flow('Send the traffic back to the slot that was live before', [planned, switchTraffic(deps, planned)], {

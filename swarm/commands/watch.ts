@@ -1,6 +1,6 @@
 import { watchArguments, watching } from '../../slots/status/watching.ts'
 import type { StepContext, SwarmDeps } from '../context.ts'
-import { swarmFaults } from '../faults.ts'
+import { readSwarm } from '../reading.ts'
 import { type SwarmStatus, statusOf } from '../status.ts'
 import { watchLines } from '../watch.ts'
 
@@ -26,10 +26,8 @@ export const watch = ({ task }: SwarmDeps) =>
   })
 
 async function look(context: StepContext): Promise<SwarmStatus> {
-  const { app, host, slots } = context
-  const cluster = await context.cluster()
-  if (!cluster.records || !cluster.router) throw swarmFaults.SWARM_NOT_SET_UP({ app, host: host.name })
-  return statusOf(host.name, slots, cluster, await (await context.control(cluster)).states())
+  const { cluster, states } = await readSwarm(context)
+  return statusOf(context.host.name, context.slots, cluster, states)
 }
 
 const OUTAGES = new Set([

@@ -5,7 +5,7 @@ import { EMPTY, type Records } from '../../../swarm/records.ts'
 import { assertAttachable, placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
 import { statusOf, swarmTable } from '../../../swarm/status.ts'
 import { planSwitch } from '../../../swarm/switch.ts'
-import { type Progress, progressOf, unplaced, unreached } from '../../../swarm/waiting.ts'
+import { type Progress, progressOf, unplaced, unreached, unreachedLive } from '../../../swarm/waiting.ts'
 
 const node = (i: number, more: object = {}) => ({
   ID: `id${i}`,
@@ -63,8 +63,8 @@ const records = (labels: object = {}) => [{ Version: { Index: 7 }, Spec: { Name:
 
 const cluster = (nodes: object[], tasks: object[], labels: object = {}) =>
   clusterFrom('life', [
-    { Swarm: { NodeID: 'id1' } },
     nodes,
+    { Swarm: { NodeID: 'id1' } },
     [green, router],
     tasks,
     records(labels),
@@ -219,6 +219,12 @@ describe('the wait for a slot', () => {
     expect(unreached(lost, states(state('blue', 2), undefined), 'green', 2)).toEqual([])
     expect(unreached(lost, states(undefined, undefined), 'green', 2)).toEqual(['the router of n1 does not answer'])
   })
+
+  it('counts for the live slot the tasks that run, and no slot is reached before one is live', () => {
+    const live = cluster(nodes, tasks.slice(1), { live: JSON.stringify({ slot: 'green', generation: '1-a' }) })
+    expect(unreachedLive(live, states(state('green', 1), state('green', 0)))).toEqual(['n2 reaches 0 of 1 tasks'])
+    expect(unreachedLive(cluster(nodes, tasks), states(state(undefined, 0)))).toEqual([])
+  })
 })
 
 describe('the status', () => {
@@ -238,10 +244,10 @@ describe('the status', () => {
 blue   live  -              -       -
 green        0.2.0-abcdef0  2 of 2  n1 n2
 
-node  role     state  address    router
-n1    manager  ready  10.77.0.1  blue 1-a
-n2    worker   ready  10.77.0.2  green 1-a
-n3    worker   ready  10.77.0.3  silent
+node  role     state  address    router     reaches
+n1    manager  ready  10.77.0.1  blue 1-a   0 tasks
+n2    worker   ready  10.77.0.2  green 1-a  0 tasks
+n3    worker   ready  10.77.0.3  silent     -
 
 The records say blue.1-a. Not so: n2 (green.1-a), n3 (silent).`,
     )

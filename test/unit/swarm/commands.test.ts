@@ -61,7 +61,7 @@ const cluster = (nodes: readonly Node[], slots: readonly SlotService[]): Cluster
   networks: [{ name: 'life_net', subnet: undefined }],
   configs: ['life_records', 'life_lock'],
 })
-const route = (slot: string): RouterState => ({ route: { slot, generation: '1-a' }, term: 1, up: {} })
+const route = (slot: string, up = 2): RouterState => ({ route: { slot, generation: '1-a' }, term: 1, up: { blue: up } })
 const nodes = [node(1), node(2), node(3)]
 const well = cluster(nodes, [service('blue', [task(1), task(2)])])
 const states = new Map(nodes.map(({ name }) => [name, route('blue')]))
@@ -117,11 +117,12 @@ describe('watch', () => {
     expect(watchLines(status(well), before)).toEqual([])
     const after = status(
       cluster([node(1), node(2), node(3, { up: false })], [service('blue', [task(1), task(2, 'starting')])]),
-      new Map([...states, ['n3', undefined as never]]),
+      new Map([...states, ['n1', route('blue', 1)], ['n3', undefined as never]]),
     )
     const changed = watchLines(after, before).map(({ of, text }) => [of, text])
     expect(changed).toEqual([
       ['blue', 'live  0.1.0-blue  1 of 2 tasks  n1 n2 starting'],
+      ['n1', 'leader  ready  routes to blue  reaches 1 task'],
       ['n3', 'manager  down  router silent'],
       ['', expect.stringContaining('n3 (down)')],
     ])
@@ -171,6 +172,7 @@ describe('doctor', () => {
     ['no setup', well, { states: undefined }, ['setup warn']],
     ['a router on another slot', well, { states: new Map([['n1', route('green')]]) }, ['live fail']],
     ['a silent router', well, { states: new Map([['n1', undefined]]) }, ['routers fail']],
+    ['a router that reaches too few tasks', well, { states: new Map([['n1', route('blue', 1)]]) }, ['reach fail']],
     ['a task of the live slot that is missing', cluster(nodes, [service('blue', [task(1)])]), {}, ['blue fail']],
     ['a task of the idle slot that is missing', cluster(nodes, [service('green', [task(1)])]), {}, ['green warn']],
     [
