@@ -88,18 +88,21 @@ type Any = any
  */
 export function readCluster(app: string): Query<Cluster> {
   const of = labelled(`${APP_LABEL}=${app}`)
-  const script = askEngine(['/info', '/nodes', `/services${of}`, `/tasks${of}`, `/configs${of}`, `/networks${of}`])
+  // The nodes first: without a leader the script ends there, and what an engine knows alone would cost it 20 s more.
+  const script = askEngine(['/nodes', '/info', `/services${of}`, `/tasks${of}`, `/configs${of}`, `/networks${of}`])
   return {
     script: { ...script, label: 'docker info, node ls, service ls, service ps' },
     read(output, host) {
-      const parsed = replies(output, host, script).map(({ body }) => JSON.parse(body) as Any)
-      return clusterFrom(app, parsed)
+      return clusterFrom(
+        app,
+        replies(output, host, script).map(({ body }) => JSON.parse(body) as Any),
+      )
     },
   }
 }
 
-/** @param parsed the responses for `/info`, `/nodes`, `/services`, `/tasks`, `/configs` and `/networks` */
-export function clusterFrom(app: string, [info, nodes, services, tasks, configs, networks]: readonly Any[]): Cluster {
+/** @param parsed the responses for `/nodes`, `/info`, `/services`, `/tasks`, `/configs` and `/networks` */
+export function clusterFrom(app: string, [nodes, info, services, tasks, configs, networks]: readonly Any[]): Cluster {
   const names = namesOf(app)
   const all: readonly Task[] = tasks.map((task: Any) => taskFrom(task, names))
   const of = (service: Any) =>

@@ -57,6 +57,8 @@ export const labelled = (label: string): string => `?filters=${encodeURIComponen
 export function replies(output: Output, host: Pick<Asked, 'name'>, script: Script): readonly Reply[] {
   if (output.code === CURL_CANNOT_CONNECT)
     throw swarmFaults.ENGINE_UNREACHABLE({ host: host.name, why: output.stderr.trim() })
+  if (output.code === CURL_TIMED_OUT)
+    throw swarmFaults.SWARM_WITHOUT_QUORUM({ host: host.name, why: 'the engine does not answer in time' })
   if (output.code !== 0) throw commandFailed(host, { ...script, label: 'a request to the Docker engine' }, output)
   const lines = output.stdout.split('\n')
   const found: Reply[] = []
@@ -83,6 +85,8 @@ export const LEADERLESS =
 
 /** curl's exit code for a socket that is missing or that may not be opened. */
 const CURL_CANNOT_CONNECT = 7
+/** Of a request that was not answered, also when it was sent again: the engine waits for its managers. */
+const CURL_TIMED_OUT = 28
 
 export function messageIn(body: string): string {
   try {

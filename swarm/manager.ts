@@ -3,20 +3,22 @@ import type { Host, HostSetting, Transport } from '../host/host.ts'
 import type { Query } from '../host/query.ts'
 import { type Fault, isFault } from '../runner/fault.ts'
 import type { AnySwarmDefinition } from './definition.ts'
-import { askEngine, replies } from './engine.ts'
+import { askEngine, LEADERLESS, replies } from './engine.ts'
 import { swarmFaults } from './faults.ts'
 
 export const managersOf = ({ manager }: Pick<AnySwarmDefinition, 'manager'>): readonly Transport[] => [manager].flat()
 
-/** @throws ENGINE_UNREACHABLE, NOT_A_MANAGER */
+/** The engine waits for a leader before it answers, up to 20 s. @throws ENGINE_UNREACHABLE, NOT_A_MANAGER, SWARM_WITHOUT_QUORUM */
 export function askManager(): Query<void> {
   const script = { ...askEngine(['/info']), label: 'docker info' }
   return {
     script,
     read(output, host) {
       const [info] = replies(output, host, script)
-      const { Swarm } = JSON.parse(info?.body ?? '{}') as { Swarm?: { ControlAvailable?: boolean } }
+      const { Swarm } = JSON.parse(info?.body ?? '{}') as { Swarm?: { ControlAvailable?: boolean; Error?: string } }
       if (!Swarm?.ControlAvailable) throw swarmFaults.NOT_A_MANAGER({ host: host.name })
+      if (LEADERLESS.test(Swarm.Error ?? ''))
+        throw swarmFaults.SWARM_WITHOUT_QUORUM({ host: host.name, why: Swarm.Error ?? '' })
     },
   }
 }
@@ -28,9 +30,9 @@ export interface Opened {
 }
 
 /**
- * A single manager is not asked first: its first command tells whether it answers.
+ * A single manager is not asked first: its first command tells whether it answers. One that the others do not hear has no leader, while they have one.
  *
- * @throws MANAGERS_UNREACHABLE, and the faults of a single one
+ * @throws MANAGERS_UNREACHABLE; SWARM_WITHOUT_QUORUM if the best that any of them says is that it has no leader; and the faults of a single one
  */
 export async function openManager(managers: readonly Transport[], setting: HostSetting): Promise<Opened> {
   const [only, ...more] = managers
@@ -50,5 +52,7 @@ export async function openManager(managers: readonly Transport[], setting: HostS
       passed.push(error)
     }
   }
+  const leaderless = passed.find(({ code }) => code === 'SWARM_WITHOUT_QUORUM')
+  if (leaderless) throw leaderless
   throw swarmFaults.MANAGERS_UNREACHABLE({ why: passed.map(({ message }) => message) })
 }

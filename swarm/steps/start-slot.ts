@@ -64,7 +64,8 @@ export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: Suppl
       try {
         await healthy(context, idle, release, replicas)
       } catch (error) {
-        await written(context, idle, release, isFault(error) ? error.code : 'FAILED')
+        // That it cannot be written, as when the manager is gone, is not the error to report.
+        await written(context, idle, release, isFault(error) ? error.code : 'FAILED').catch(() => undefined)
         throw error
       }
       await written(context, idle, release, undefined)

@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { hostFaults } from '../../../host/faults.ts'
 import type { HostSetting, Transport } from '../../../host/host.ts'
-import { openManager } from '../../../swarm/manager.ts'
+import { swarmFaults } from '../../../swarm/faults.ts'
+import { askManager, openManager } from '../../../swarm/manager.ts'
 
 const setting: HostSetting = { signal: new AbortController().signal, confirm: async () => false }
 
 /** Machines that answer, or not, and what was done with them. */
-function machines(...answers: readonly boolean[]) {
+function machines(...answers: readonly (boolean | 'leaderless')[]) {
   const did: string[] = []
   const transports = answers.map((answers, i): Transport => {
     const name = `m${i + 1}`
@@ -15,6 +16,7 @@ function machines(...answers: readonly boolean[]) {
       name,
       async query() {
         did.push(`asked ${name}`)
+        if (answers === 'leaderless') throw swarmFaults.SWARM_WITHOUT_QUORUM({ host: name, why: 'no leader' })
         if (!answers) throw hostFaults.HOST_UNREACHABLE({ target: name, address: name, reason: 'no route to host' })
       },
       async [Symbol.asyncDispose]() {
@@ -50,6 +52,22 @@ describe('of several managers', () => {
     }
     const both = [during as Transport, second as Transport]
     await expect(openManager(both, { ...setting, signal: interrupting.signal })).rejects.toThrow('interrupted')
+  })
+
+  it('one that has lost the others is passed over, and is the error if none is better', async () => {
+    expect((await openManager(machines('leaderless', true).transports, setting)).host.name).toBe('m2')
+    await expect(openManager(machines(false, 'leaderless', false).transports, setting)).rejects.toMatchObject({
+      code: 'SWARM_WITHOUT_QUORUM',
+      message: expect.stringContaining('m2'),
+    })
+  })
+
+  it.each([
+    ['is none', { ControlAvailable: false }, 'NOT_A_MANAGER'],
+    ['has no leader', { ControlAvailable: true, Error: 'rpc error: code = DeadlineExceeded' }, 'SWARM_WITHOUT_QUORUM'],
+  ])('one that %s is told by what its engine says', (_, Swarm, code) => {
+    const said = { code: 0, stdout: `${JSON.stringify({ Swarm })}\n200\n`, stderr: '' }
+    expect(() => askManager().read(said, { name: 'm1' } as never)).toThrow(expect.objectContaining({ code }))
   })
 
   it('none that answers is one error with the reason of each', async () => {
