@@ -1,16 +1,11 @@
 /** The switch of all routers: planned, done, and taken back. */
-import type { Host } from '../host/host.ts'
-import { versionIn } from '../slots/health/health.ts'
-import { type Measured, measured } from '../slots/promote/measured.ts'
-import { type Prober, startProbes } from '../slots/promote/probe.ts'
-import type { Probing } from '../slots/promote/probe-setting.ts'
 import { type Node, routerNodes, running, type SlotService } from './cluster.ts'
 import type { StepContext } from './context.ts'
 import { swarmFaults } from './faults.ts'
 import { assertAllAnswer, type LiveState } from './live.ts'
 import { journaled, nextRoute, type Records, type Route, routeText, writeRecords } from './records.ts'
 import type { Control, RouterStates } from './router/control.ts'
-import { type Site, unverified, urlOf, verifying } from './router/verify.ts'
+import { siteOf, unverified, verifying } from './router/verify.ts'
 import { unreached } from './waiting.ts'
 
 export interface SwarmSwitch {
@@ -51,49 +46,6 @@ export function planSwitch(state: LiveState, slot: string, deploy: string): Swar
     records,
     attempted: false,
   }
-}
-
-export const siteOf = ({ definition, health }: Pick<StepContext, 'definition' | 'health'>): Site => ({
-  port: definition.router.port,
-  host: health.host,
-  path: health.path,
-})
-
-/** Starts probes through the routers of all nodes. */
-export function probeNodes(
-  context: Pick<StepContext, 'definition' | 'health' | 'deploy' | 'log'> & { readonly host: Host },
-  nodes: readonly Node[],
-  probing: Probing,
-): Prober | undefined {
-  const site = siteOf(context)
-  // The first part of a path names the node.
-  const ofEach = (paths: readonly string[]) => paths.flatMap(path => nodes.map(({ name }) => `/${name}${path}`))
-  const curl = (path: string): readonly string[] => {
-    const [, name, rest = '/'] = /^\/([^/]+)(\/.*)$/.exec(path) ?? []
-    const node = nodes.find(known => known.name === name)
-    return ['-q', '--header', `Host: ${site.host}`, node ? `${urlOf(node, site)}${rest}` : '']
-  }
-  const { paths } = probing
-  return startProbes(
-    { ...context, router: { curl } },
-    { ...probing, paths: ofEach(paths), routes: ofEach(['/deployment_id']) },
-    `.switchyard-probes.${context.deploy.id}`,
-  )
-}
-
-/** What the probes have seen. */
-export async function endProbes(
-  prober: Prober,
-  { to, from, service, versionBefore }: SwarmSwitch,
-  field: string | false,
-): Promise<Measured | undefined> {
-  const probed = await prober.end({
-    to: to.slot,
-    from: from?.slot,
-    version: service.version,
-    versionOf: body => (field === false ? undefined : versionIn(body, field)),
-  })
-  return probed && measured(probed, { first: !from, sameVersion: versionBefore === service.version })
 }
 
 /** The nodes whose router does not have a route. */

@@ -43,7 +43,10 @@ export const socketScript = (
 }
 
 /** Asks for a WebSocket at each path, through the router and with the Origin of the site. None for a router that cannot be asked, or without paths. */
-export function askSockets(router: Router, paths: readonly string[]): readonly Query<SocketAnswers>[] {
+export function askSockets(
+  router: Pick<Router, 'curl' | 'site' | 'machine'>,
+  paths: readonly string[],
+): readonly Query<SocketAnswers>[] {
   const { site } = router
   if (paths.length === 0 || !router.curl || !site) return []
   const origin = `${site.https ? 'https' : 'http'}://${site.host}`

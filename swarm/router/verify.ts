@@ -5,6 +5,7 @@ import type { Script } from '../../host/script.ts'
 import { hostPart } from '../../slots/address.ts'
 import { versionIn } from '../../slots/health/health.ts'
 import type { Node } from '../cluster.ts'
+import type { AnySwarmDefinition } from '../definition.ts'
 import type { Route } from '../records.ts'
 
 /** What is asked of the site. */
@@ -13,6 +14,14 @@ export interface Site {
   readonly host: string
   readonly path: string
 }
+
+export const siteOf = ({
+  definition,
+  health,
+}: {
+  readonly definition: Pick<AnySwarmDefinition, 'router'>
+  readonly health: { readonly host: string; readonly path: string }
+}): Site => ({ port: definition.router.port, host: health.host, path: health.path })
 
 /** Consecutive responses that each node has to give. */
 const ANSWERS = 5

@@ -1,21 +1,14 @@
-import { arg } from '../../runner/cli/args.ts'
 import { Fault, isFault } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
-import { type Measured, measuredLine } from '../../slots/promote/measured.ts'
+import { type Measured, measuredLine, reasonsOf } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
+import { type Probing, probeArguments, probingWith } from '../../slots/promote/probe-setting.ts'
+import { NO_REQUESTS } from '../../slots/promote/tally.ts'
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
+import { askNodes, assertSockets, endProbes, probeNodes } from '../probes.ts'
 import { journaled, writeRecords } from '../records.ts'
-import {
-  beginSwitch,
-  completeSwitch,
-  endProbes,
-  moveAll,
-  probeNodes,
-  revertSwitch,
-  type SwarmSwitch,
-  verifyAll,
-} from '../switch.ts'
+import { beginSwitch, completeSwitch, moveAll, revertSwitch, type SwarmSwitch, verifyAll } from '../switch.ts'
 
 /** The step that plans the switch, if there is one to make. */
 export type Planned = Task<object, { move: SwarmSwitch | undefined }>
@@ -23,37 +16,36 @@ export type Planned = Task<object, { move: SwarmSwitch | undefined }>
 /** What a command says whose manager is gone, and what the next one says. */
 const LOST = new Set(['CONNECTION_LOST', 'HOST_UNREACHABLE', 'SSH_HANDSHAKE_FAILED'])
 
-const noProbe = arg.flag('Do not probe the site during the switch')
-const watch = arg.duration('How long to probe the site after the switch, such as 10s').optional()
-
 /** Moves the routers of all nodes, verifies each, and measures the switch. If any of it fails, all routers are moved back. */
 export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
   task('Move the traffic on every node and prove it', {
     description:
       'Probes the site through all routers during the switch, without retries. If a router does not move, cannot be verified, or a request\n' +
-      'fails after the switch, all routers are moved back.',
+      'or a WebSocket fails after the switch, all routers are moved back.',
     needs: [planned],
-    args: { noProbe, watch },
+    args: probeArguments,
     changes: true,
     async run({ move, noProbe, watch, dryRun, note, ...context }) {
       if (!move) return
       if (dryRun) return note(`would move the routers of ${move.nodes.map(({ name }) => name).join(', ')}`)
       const { host, health, probe } = context
-      const probing = noProbe || !probe ? undefined : { ...probe, ...(watch !== undefined && { watch }) }
+      const probing = probingWith(probe, { noProbe, watch })
       let measured: Measured | undefined
       const began = performance.now()
       try {
         await using prober = probing && probeNodes(context, move.nodes, probing)
+        const sockets = () => (probing ? askNodes(context, move.nodes, probing) : undefined)
         const control = await context.control(await context.cluster())
+        const before = await sockets()
         await beginSwitch(context, move)
         if (prober) await host.query(prober.beforeSwitch())
         await moveAll(control, move)
         if (prober) await host.query(prober.afterSwitch())
         const verified = await verifyAll(context, move)
+        if (probing) assertSockets(move, probing, before, await sockets())
         if (prober) await host.query(prober.watched())
         measured = prober && (await endProbes(prober, move, health.version))
-        if (measured && probing && measured.failures > probing.tolerate)
-          throw failed(measured, move, probing.paths[0] ?? health.path)
+        if (measured && probing && measured.failures > probing.tolerate) throw failed(measured, move, probing)
         await completeSwitch(context, move)
         note(`${move.to.slot} is live: ${verified}, ${Math.round(performance.now() - began)} ms`)
       } catch (error) {
@@ -74,14 +66,16 @@ export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
     },
   })
 
-function failed({ failures, sent, failed: reasons }: Measured, { to }: SwarmSwitch, path: string): Fault {
+function failed(measured: Measured, { to }: SwarmSwitch, { paths }: Probing): Fault {
+  const { failures, sent } = measured
+  const reasons = reasonsOf(measured)
   return probeFaults.PROBES_FAILED({
     slot: to.slot,
-    path,
+    path: paths[0] ?? '/',
     failures,
     sent,
-    reasons: Object.entries(reasons).map(([why, n]) => `${n} ${why}`),
-    direct: { sent: 0, failed: 0 },
+    reasons,
+    direct: NO_REQUESTS,
   })
 }
 
