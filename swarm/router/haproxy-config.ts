@@ -42,6 +42,8 @@ defaults
     timeout http-request 1m
     timeout http-keep-alive 75s
     timeout queue 5s
+    # For the response to a check: a task that is slow is not gone, and without its slow tasks a slot would serve nobody.
+    timeout check 2s
     # Idle timeouts of a response and of a WebSocket. Long, because only the application knows what is normal.
     timeout server 1h
     timeout tunnel 1h
