@@ -91,7 +91,7 @@ export default defineConfig({
         test: {
           name: 'swarm',
           include: ['test/swarm/**/*.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 900_000,
         },
       },

@@ -15,7 +15,10 @@ COPY version fault ./
 CMD ["./server"]
 `
 
-/** Four processes that answer with the version, the slot and the node. `fault`: `ill` fails the health path, `ends` ends at once. */
+/**
+ * Four processes that answer with the version, the slot and the node, and accept WebSockets at /ws. `fault`: `ill` fails the health path, `ends` ends at once,
+ * `sockets` refuses WebSockets.
+ */
 const SERVER = `#!/usr/bin/perl
 use strict; use warnings; use IO::Socket::IP;
 $| = 1;
@@ -36,6 +39,8 @@ sub serve {
     my ($path) = $head =~ m{^\\S+ (\\S+)} or next;
     my ($status, $body) = (200, qq({"version":"$version","slot":"$ENV{SLOT}","node":"$ENV{NODE}"}));
     if ($path eq '/health' && $fault eq 'ill') { $status = 503 }
+    if ($path eq '/ws' && $fault eq 'sockets') { $status = 403 }
+    elsif ($path eq '/ws') { print $client "HTTP/1.1 101 X\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n"; close $client; next }
     if ($path =~ m{^/variable/(\\w+)$}) { $body = $ENV{$1} // 'none' }
     print $client "HTTP/1.1 $status X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
     close $client;
@@ -44,13 +49,15 @@ sub serve {
 }
 `
 
+/** `fault`: `migration` fails, `slow` waits for the file /go-on. */
 const MIGRATE = `#!/bin/bash -eu
 echo "migrating to $(cat /app/version) with \${DATABASE_URL-no database}"
+if [ "$(cat /app/fault)" = slow ]; then until [ -e /go-on ]; do sleep 0.1; done; fi
 if [ "$(cat /app/fault)" = migration ]; then echo 'the column is gone'; exit 4; fi
 echo migrated
 `
 
-export type Fault = 'none' | 'ill' | 'ends' | 'migration'
+export type Fault = 'none' | 'ill' | 'ends' | 'sockets' | 'migration' | 'slow'
 
 export interface SwarmSite extends AsyncDisposable {
   /** Runs `task` to its end. */
@@ -66,6 +73,7 @@ export interface SwarmSite extends AsyncDisposable {
 }
 
 const OPTIONS = {
+  image: 'image({ version })',
   manager: "at('m1')",
   registry: "env.REGISTRY + '/life'",
   replicas: '3',
@@ -85,7 +93,6 @@ export const {
   repair, remove,
 } = swarm({
   app: 'life',
-  image: image({ version }),
   port: 4000,
   router: { port: 80, image: env.ROUTER_IMAGE },
   env: '.env',

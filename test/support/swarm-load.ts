@@ -19,12 +19,15 @@ export async function underLoadOf(
           url: swarm.url(node),
           clients: { keepAlive: CLIENTS - 1, idle: 0, fresh: 1, post: 0, slow: 0, socket: 0 },
           pauseMs: { keepAlive: 20, fresh: 20 },
-          maxSeconds: 300,
+          maxSeconds: 600,
           parse: ({ body }) => /"version":"([^"]+)"/.exec(body)?.[1],
         }),
       )
     await work()
-    return await Promise.all(loads.map(load => load.stop()))
+    const reports = await Promise.all(loads.map(load => load.stop()))
+    const early = reports.find(({ endedBy }) => endedBy !== 'stop')
+    if (early) throw new Error(`The load ended before the work, by ${early.endedBy}.`)
+    return reports
   } finally {
     await Promise.all(loads.map(load => load[Symbol.asyncDispose]()))
   }

@@ -1,34 +1,18 @@
 /** Every other command of a swarm, and those that a swarm does not have. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
-import { SECRET, type SwarmSite, startSwarmSite } from '../support/swarm-app.ts'
 import { failedIn, underLoadOf } from '../support/swarm-load.ts'
+import { dataOf, type SwarmRun, startSwarmRun } from '../support/swarm-run.ts'
 
-let swarm: TestSwarm
-let site: SwarmSite
+let run: SwarmRun
+let site: SwarmRun['site']
+let swarm: SwarmRun['swarm']
+let done: SwarmRun['done']
 
 beforeAll(async () => {
-  swarm = await startSwarm(2)
-  site = await startSwarmSite(swarm)
-  await site.option('replicas', '2')
-  await site.release('0.1.0')
-  await done('setup')
-  await done('deploy')
-  await done('promote', 'blue')
+  run = await startSwarmRun({ nodes: 2 })
+  ;({ site, swarm, done } = run)
 }, 900_000)
-afterAll(async () => {
-  await site?.[Symbol.asyncDispose]()
-  await swarm?.[Symbol.asyncDispose]()
-})
-
-async function done(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await site.task(...args)
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
-  expect(stdout + stderr).not.toContain(SECRET)
-  return stdout + stderr
-}
-
-const dataOf = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '').data
+afterAll(() => run?.[Symbol.asyncDispose]())
 
 it('logs show the lines of all tasks with their nodes, and follow them', async () => {
   const output = await done('logs')
@@ -59,7 +43,7 @@ it('config and env-diff show names and no secret, doctor what would stand in the
   expect(await done('env-diff')).toContain('nothing differs')
   await site.option('slots', "{ blue: { env: { COLOUR: 'azure' } }, green: { env: { COLOUR: 'green' } } }")
   const { stdout } = await site.task('env-diff', '--json')
-  expect(dataOf(stdout).slots[0]).toMatchObject({ slot: 'blue', differs: true })
+  expect(dataOf<{ slots: object[] }>(stdout).slots[0]).toMatchObject({ slot: 'blue', differs: true })
   expect(await done('doctor')).toMatch(/managers.*1: if one is lost/)
   await swarm.stopRegistry()
   expect(await site.task('doctor')).toMatchObject({ code: 3, stderr: expect.stringContaining('[PREFLIGHT_FAILED]') })

@@ -1,70 +1,34 @@
 /** A manager that is lost, of three, while the site is under load: another one leads, or another one is asked. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
-import { type SwarmSite, startSwarmSite } from '../support/swarm-app.ts'
 import { CLIENTS, failedIn, underLoadOf } from '../support/swarm-load.ts'
+import { errorsIn, onEach, PROBES, type SwarmRun, startSwarmRun } from '../support/swarm-run.ts'
 
-let swarm: TestSwarm
-let site: SwarmSite
-let version = 1
-
-const NODES = [1, 2, 3]
+let run: SwarmRun
 
 beforeAll(async () => {
-  swarm = await startSwarm(3, 3)
-  site = await startSwarmSite(swarm)
-  await site.option('replicas', '3')
-  await site.release('0.1.0')
-  await done('setup')
-  await done('deploy')
-  await done('promote', 'blue')
+  run = await startSwarmRun({ managers: 3, replicas: 3 })
 }, 900_000)
-afterAll(async () => {
-  await site?.[Symbol.asyncDispose]()
-  await swarm?.[Symbol.asyncDispose]()
-})
-beforeEach(() => site.option('manager', "['n1', 'n2', 'n3'].map(at)"))
+afterAll(() => run?.[Symbol.asyncDispose]())
+beforeEach(() => run.site.option('manager', "['n1', 'n2', 'n3'].map(at)"))
 
-async function done(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await site.task(...args)
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
-  return stdout + stderr
-}
-
-const agreed = () =>
-  expect.poll(async () => (await site.task('status')).code, { timeout: 180_000, interval: 500 }).toBe(0)
-const served = (nodes: readonly number[]) =>
-  Promise.all(nodes.map(async node => JSON.parse(await (await fetch(swarm.url(node))).text()).version as string))
-const all = (nodes: readonly number[], version: string) => nodes.map(() => version)
-const errorsIn = (stderr: string) => stderr.match(/^error: /gm) ?? []
-
-async function live(): Promise<{ slot: string; leader: number }> {
-  const { stdout } = await site.task('status', '--json')
-  const { data } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
-  const leader = data.nodes.find(({ role }: { role: string }) => role === 'leader').node
-  return { slot: data.live, leader: Number(leader.slice(1)) }
-}
-
-/** A new release, and where the next runs go: not to the leader. */
-async function next() {
-  version += 1
-  await site.release(`0.${version}.0`)
-  const { slot, leader } = await live()
-  const others = NODES.filter(node => node !== leader)
-  await site.option('manager', `[${others.map(node => `'n${node}'`)}, 'n${leader}'].map(at)`)
+/** Who leads, and which of the others the next runs ask first and second. */
+async function roles() {
+  const { nodes } = await run.status()
+  const leader = Number(nodes.find(({ role }) => role === 'leader')?.node.slice(1))
+  const others = run.nodes.filter(node => node !== leader)
+  await run.site.option('manager', `[${[...others, leader].map(node => `'n${node}'`)}].map(at)`)
   const [manager = 0, second = 0] = others
-  return { idle: slot === 'blue' ? 'green' : 'blue', leader, manager, second, others, new: `0.${version}.0` }
+  return { leader, manager, second, others }
 }
 
 /** What the engine cannot keep: the requests that were in flight to a task on the machine that died. */
 const inFlight = (nodes: readonly number[]) => nodes.length * CLIENTS
 
-/** The probes of a promote begin before the routers are told. */
-const PROBES = '.switchyard-probes.*'
-
 it('the leader dies during a deploy: another one leads, and the deploy goes on', async () => {
-  const { idle, leader, others, new: wanted } = await next()
-  const [before = ''] = await served(others)
+  const { swarm, site } = run
+  const { leader, others } = await roles()
+  const { slot, version } = await run.released()
+  const [before = ''] = await run.served(others)
   const reports = await underLoadOf(swarm, others, async () => {
     const deploy = site.start('deploy', '--verbose')
     await deploy.says(/ok: Ask the routers which slot is live/)
@@ -73,35 +37,37 @@ it('the leader dies during a deploy: another one leads, and the deploy goes on',
     expect(code, stdout + stderr).toBe(0)
   })
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(others))
-  expect(await served(others)).toEqual(all(others, before))
-  expect(await site.task('promote', idle)).toMatchObject({ code: 3, stderr: expect.stringContaining('[NODE_DOWN]') })
+  expect(await run.served(others)).toEqual(onEach(others, before))
+  expect(await run.fails(3, 'promote', slot)).toContain('[NODE_DOWN]')
   await swarm.boot(leader)
-  await agreed()
-  await done('promote', idle)
-  expect(await served(NODES)).toEqual(all(NODES, wanted))
+  await run.agreed()
+  await run.done('promote', slot)
+  expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
 it('the leader dies at the switch: all others go back, and it comes back with their route', async () => {
-  const { idle, leader, manager, others } = await next()
-  const [before = ''] = await served(others)
-  await done('deploy')
+  const { swarm, site } = run
+  const { leader, manager, others } = await roles()
+  const [before = ''] = await run.served(others)
+  const { slot } = await run.prepared()
   const reports = await underLoadOf(swarm, others, async () => {
     const killing = swarm.when(PROBES, 'kill', leader, manager)
-    const { code, stderr } = await site.task('promote', idle)
+    const { code, stderr } = await site.task('promote', slot, '--watch', '20s')
     await killing
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(`n${leader}`) })
   })
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(others))
-  expect(await served(others)).toEqual(all(others, before))
+  expect(await run.served(others)).toEqual(onEach(others, before))
   await swarm.boot(leader)
-  await agreed()
-  expect(await served(NODES)).toEqual(all(NODES, before))
+  await run.agreed()
+  expect(await run.served()).toEqual(onEach(run.nodes, before))
 })
 
 it('the leader dies after the switch: the others serve on, and it comes back with the new route', async () => {
-  const { idle, leader, others, new: wanted } = await next()
-  await done('deploy')
-  await done('promote', idle)
+  const { swarm, site } = run
+  const { leader, others } = await roles()
+  const { slot, version } = await run.prepared()
+  await run.done('promote', slot)
   const reports = await underLoadOf(swarm, others, async () => {
     await swarm.kill(leader)
     const { code, stderr } = await site.task('status')
@@ -110,19 +76,20 @@ it('the leader dies after the switch: the others serve on, and it comes back wit
   })
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(others))
   await swarm.boot(leader)
-  await agreed()
-  expect(await served(NODES)).toEqual(all(NODES, wanted))
+  await run.agreed()
+  expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
 it('the manager of a run dies at the switch: the run goes back through another one, and says so', async () => {
-  const { idle, manager, second, leader } = await next()
+  const { swarm, site } = run
+  const { manager, second, leader } = await roles()
   const others = [second, leader]
-  const [before = ''] = await served(others)
-  await done('deploy')
+  const [before = ''] = await run.served(others)
+  const { slot } = await run.prepared()
   const reports = await underLoadOf(swarm, others, async () => {
-    const promote = site.start('promote', idle, '--watch', '1m')
+    const promote = site.start('promote', slot, '--watch', '1m')
     await expect
-      .poll(async () => (await site.task('status')).stderr, { timeout: 60_000 })
+      .poll(async () => (await site.task('status')).stderr, { timeout: 50_000 })
       .toContain('[SWITCH_UNFINISHED]')
     await swarm.kill(manager)
     const { code, stderr } = await promote.ended
@@ -133,33 +100,38 @@ it('the manager of a run dies at the switch: the run goes back through another o
     expect(stderr).toMatch(new RegExp(`n${manager} could not be told to go back.*\\[NODES_IN_DOUBT\\]`))
   })
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(others))
-  expect(await served(others)).toEqual(all(others, before))
+  expect(await run.served(others)).toEqual(onEach(others, before))
   await swarm.boot(manager)
-  await agreed()
-  expect(await served(NODES)).toEqual(all(NODES, before))
+  await run.agreed()
+  expect(await run.served()).toEqual(onEach(run.nodes, before))
 })
 
 it('the manager of a run dies during a deploy: the next run takes another one, once the lock is free', async () => {
-  const { idle, manager, second, leader, new: wanted } = await next()
+  const { swarm, site } = run
+  const { manager, second, leader } = await roles()
   const others = [second, leader]
-  const deploy = site.start('deploy', '--verbose', '--lock-wait', '2m')
+  const { slot, version } = await run.released()
+  const deploy = site.start('deploy', '--verbose')
   await deploy.says(/tasks run/)
   await swarm.kill(manager)
   const { code, stderr } = await deploy.ended
-  // The command that ran, or the next one.
+  // Of the command that ran, or of the next one.
   const lost = expect.stringMatching(/\[(CONNECTION_LOST|HOST_UNREACHABLE)\]\n +next: /)
   expect({ code, stderr }).toMatchObject({ code: 1, stderr: lost })
-  await done('deploy', '--lock-wait', '2m')
-  expect(await served(others)).not.toContain(wanted)
+  await run.done('deploy', '--lock-wait', '2m')
+  expect(await run.served(others)).not.toContain(version)
   await swarm.boot(manager)
-  await agreed()
-  await done('promote', idle)
-  expect(await served(NODES)).toEqual(all(NODES, wanted))
+  await run.agreed()
+  await run.done('promote', slot)
+  expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
 it('two of three managers die: no command can change anything, each says why, and the third serves on', async () => {
-  const { manager, second, leader } = await next()
-  const [before = ''] = await served([manager])
+  const { swarm, site } = run
+  const { manager, second, leader } = await roles()
+  // Spreads the tasks over all nodes, so the third one has a task of its own.
+  const { slot, version } = await run.prepared()
+  await run.done('promote', slot)
   await swarm.kill(leader)
   await swarm.kill(second)
   const reports = await underLoadOf(swarm, [manager], async () => {
@@ -176,6 +148,6 @@ it('two of three managers die: no command can change anything, each says why, an
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight([manager]))
   await swarm.boot(leader)
   await swarm.boot(second)
-  await agreed()
-  expect(await served(NODES)).toEqual(all(NODES, before))
+  await run.agreed()
+  expect(await run.served()).toEqual(onEach(run.nodes, version))
 })

@@ -1,41 +1,39 @@
 /** `swarm()` on three engines: the whole life of an application, under load. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Report } from '../../dev/load.ts'
-import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
-import { SECRET, type SwarmSite, startSwarmSite } from '../support/swarm-app.ts'
+import { SECRET } from '../support/swarm-app.ts'
 import { failedIn, underLoadOf } from '../support/swarm-load.ts'
+import { onEach, type SwarmRun, startSwarmRun } from '../support/swarm-run.ts'
 
-let swarm: TestSwarm
-let site: SwarmSite
+let run: SwarmRun
+let site: SwarmRun['site']
+let swarm: SwarmRun['swarm']
+let done: SwarmRun['done']
+let fails: SwarmRun['fails']
 
 beforeAll(async () => {
-  swarm = await startSwarm(3)
-  site = await startSwarmSite(swarm)
-  await site.release('0.1.0')
+  run = await startSwarmRun({ replicas: 3, live: false })
+  ;({ site, swarm, done, fails } = run)
 }, 900_000)
-afterAll(async () => {
-  await site?.[Symbol.asyncDispose]()
-  await swarm?.[Symbol.asyncDispose]()
-})
+afterAll(() => run?.[Symbol.asyncDispose]())
 
 const NODES = [1, 2, 3]
 
-async function done(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await site.task(...args)
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
-  expect(stdout + stderr).not.toContain(SECRET)
-  return stdout + stderr
-}
-
-async function fails(code: number, ...args: string[]): Promise<string> {
-  const ended = await site.task(...args)
-  expect(ended.code, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toBe(code)
-  expect(ended.stdout + ended.stderr).not.toContain(SECRET)
-  return ended.stdout + ended.stderr
-}
-
 const ask = async (node: number, path = '/'): Promise<string> => (await fetch(swarm.url(node) + path)).text()
-const versions = () => Promise.all(NODES.map(async node => JSON.parse(await ask(node)).version as string))
+
+/** The arguments of processes of a node that contain a text, looked for all the time while `work` runs. */
+async function argumentsWith(text: string, node: number, work: () => Promise<unknown>): Promise<readonly string[]> {
+  await swarm.exec(node, `rm -f /run/over; printf %s ${text} > /run/text`)
+  const looking = swarm.exec(
+    node,
+    `until [ -e /run/over ]; do
+  for file in $(grep -lF -f /run/text /proc/[0-9]*/cmdline 2> /dev/null || :); do tr '\\0' ' ' < "$file" 2> /dev/null && echo; done || :
+  sleep 0.02
+done`,
+  )
+  await work().finally(() => swarm.exec(node, 'touch /run/over'))
+  return [...new Set((await looking).split('\n').filter(Boolean))]
+}
 
 const underLoad = (work: () => Promise<unknown>) => underLoadOf(swarm, NODES, work)
 const seenIn = (reports: readonly Report[]) => reports.map(({ kinds }) => kinds.fresh.seen.map(({ value }) => value))
@@ -49,7 +47,11 @@ describe.sequential('a swarm', () => {
   })
 
   it('deploys to the idle slot, whose variables reach the tasks in no argument, and promotes it on every node', async () => {
-    await done('deploy')
+    // On the manager; the control is an argument that has to be seen.
+    const seen = await argumentsWith(SECRET, 1, () => done('deploy'))
+    expect(seen).toEqual([])
+    const control = () => swarm.exec(1, `bash -c 'sleep 2' ${SECRET}`)
+    expect(await argumentsWith(SECRET, 1, control)).toContainEqual(expect.stringContaining('sleep'))
     expect((await fetch(swarm.url(1))).status).toBe(503)
     const spec = await swarm.exec(
       1,
@@ -57,7 +59,7 @@ describe.sequential('a swarm', () => {
     )
     expect(JSON.parse(spec).Image).toMatch(/^10\.77\.0\.254:5000\/life(:[^@]+)?@sha256:/)
     await done('promote', 'blue')
-    expect(await versions()).toEqual(['0.1.0', '0.1.0', '0.1.0'])
+    expect(await run.served()).toEqual(onEach(NODES, '0.1.0'))
     expect(await ask(3, '/variable/DATABASE_URL')).toBe(`ecto://life:${SECRET}@db/life`)
     expect(await ask(3, '/variable/SPACED')).toBe('a b')
     expect(await ask(3, '/variable/HOME')).toBe('/nowhere')
@@ -99,12 +101,10 @@ describe.sequential('a swarm', () => {
 
   it('status shows nodes, slots, tasks and routes, also as JSON', async () => {
     expect(await done('status')).toMatch(/blue +live +0\.1\.0-\w{7} +3 of 3 +n1 n2 n3/)
-    const { stdout } = await site.task('status', '--json')
-    const { data } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
-    expect(data).toMatchObject({ live: 'blue', agreed: true, moving: null })
-    expect(data.nodes).toHaveLength(3)
-    expect(new Set(data.nodes.map(({ route }: { route: { slot: string } }) => route.slot))).toEqual(new Set(['blue']))
-    expect(data.slots[1]).toMatchObject({ slot: 'green', live: false, running: 3, replicas: 3 })
+    const status = await run.status()
+    expect(status).toMatchObject({ live: 'blue', agreed: true, moving: null })
+    expect(status.nodes.map(({ route, reaches }) => [route?.slot, reaches])).toEqual(NODES.map(() => ['blue', 3]))
+    expect(status.slots[1]).toMatchObject({ slot: 'green', live: false, running: 3, replicas: 3 })
   })
 
   it('scale changes the tasks of a slot, and the next deploy keeps its size for the other one', async () => {
@@ -124,7 +124,42 @@ describe.sequential('a swarm', () => {
     expect(output).toContain(`[${code}]`)
     expect(output).toContain('The live slot is as it was.')
     expect(await fails(3, 'promote', 'green')).toContain('[SLOT_NOT_READY]')
-    expect(await versions()).toEqual(['0.1.0', '0.1.0', '0.1.0'])
+    expect(await run.served()).toEqual(onEach(NODES, '0.1.0'))
+    await site.option('health', '{ within: 60_000 }')
+  })
+
+  it('a release that refuses the WebSockets which the live one accepts goes back', async () => {
+    await site.option('probe', "{ sockets: ['/ws'] }")
+    await site.release('0.5.0', 'sockets')
+    await done('deploy')
+    expect(await fails(1, 'promote', 'green')).toMatch(/green refuses a WebSocket at \/ws of n\d.*\[SOCKET_REFUSED\]/)
+    expect(await run.served()).toEqual(onEach(NODES, '0.1.0'))
+    await site.option('probe', '')
+  })
+
+  it("the engine places the tasks where the Taskfile says, within its limits and with Swarm's own secrets", async () => {
+    await swarm.exec(1, 'docker node update --label-add disk=ssd n2 > /dev/null')
+    await swarm.exec(1, 'printf a-key-of-life | docker secret create life_key - > /dev/null')
+    await site.option('constraints', "['node.labels.disk==ssd']")
+    await site.option('secrets', "['life_key']")
+    await site.option('limits', "{ memory: '96M', reserve: { memory: '8M' } }")
+    await site.option('health', "{ within: 60_000, command: 'test -e /run/secrets/life_key' }")
+    await site.release('0.5.0')
+    await done('deploy')
+    const [, green] = (await run.status()).slots
+    expect(green?.tasks.map(({ node }) => node)).toEqual(['n2', 'n2', 'n2', 'n2'])
+    expect(await done('exec', '--slot', 'green', '--', 'cat', '/run/secrets/life_key')).toContain('a-key-of-life')
+    const spec = await swarm.exec(1, "docker service inspect life_green --format '{{json .Spec.TaskTemplate}}'")
+    expect(spec).not.toContain('a-key-of-life')
+    expect(JSON.parse(spec).ContainerSpec.Healthcheck.Test).toEqual(['CMD-SHELL', 'test -e /run/secrets/life_key'])
+    expect(JSON.parse(spec).Resources).toMatchObject({
+      Limits: { MemoryBytes: 96 * 1024 ** 2 },
+      Reservations: { MemoryBytes: 8 * 1024 ** 2 },
+    })
+    await site.option('limits', "{ reserve: { memory: '900G' } }")
+    expect(await fails(1, 'deploy')).toMatch(/No node can take a task of green: .*\[NO_SUITABLE_NODE\]/)
+    expect(await run.served()).toEqual(onEach(NODES, '0.1.0'))
+    for (const option of ['constraints', 'secrets', 'limits']) await site.option(option, '')
     await site.option('health', '{ within: 60_000 }')
   })
 
@@ -156,8 +191,25 @@ describe.sequential('a swarm', () => {
     expect(sent).toMatch(/n1 lacks [12] of \d layers, [\d.]+ k?B/)
     await done('promote', 'green')
     expect((await done('deploy', '--verbose')).match(/n\d has the image/g)).toHaveLength(3)
-    expect(await versions()).toEqual(['0.6.0', '0.6.0', '0.6.0'])
+    expect(await run.served()).toEqual(onEach(NODES, '0.6.0'))
     await site.option('registry', "env.REGISTRY + '/life'")
+  })
+
+  it('an image that CI has pushed is deployed by its name, and one that nobody has pushed is refused', async () => {
+    const repository = `${swarm.registry}/life`
+    await swarm.exec(
+      1,
+      `tag=$(docker image ls --format '{{.Tag}}' ${repository} | grep '^0\\.5\\.0-' | head -n 1)
+docker tag ${repository}:$tag ${repository}:ci
+docker push --quiet ${repository}:ci`,
+    )
+    await site.option('image', "{ name: env.REGISTRY + '/life:ci', version: '0.5.0' }")
+    expect(await done('deploy')).toMatch(/0\.5\.0-\w{7} in blue/)
+    await done('promote', 'blue')
+    expect(await run.served()).toEqual(onEach(NODES, '0.5.0'))
+    await site.option('image', "{ name: env.REGISTRY + '/life:nothing', version: '0.6.0' }")
+    expect(await fails(1, 'deploy')).toContain('[REGISTRY_FAILED]')
+    await site.option('image', 'image({ version })')
   })
 
   it('history tells what was done', async () => {
