@@ -103,11 +103,15 @@ async function underLoad(
     async ([node, url]): Promise<[string, Load]> => [node, await startLoad({ ...options, url })],
   )
   const loads = await Promise.all(started)
-  await pause(1_000)
-  const took = await work()
-  await pause(1_000)
-  const sockets = clients.socket ?? 0
-  return Promise.all(loads.map(async ([node, load]) => ({ node, report: await load.stop(), sockets, took })))
+  try {
+    await pause(1_000)
+    const took = await work()
+    await pause(1_000)
+    const sockets = clients.socket ?? 0
+    return await Promise.all(loads.map(async ([node, load]) => ({ node, report: await load.stop(), sockets, took })))
+  } finally {
+    await Promise.all(loads.map(([, load]) => load[Symbol.asyncDispose]()))
+  }
 }
 
 /** Resolves to the milliseconds that it took. */

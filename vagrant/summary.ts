@@ -34,10 +34,15 @@ export function summary(title: string, { node, report, sockets, took }: Measured
   ].join('\n')
 }
 
-/** Whether anything was lost, and a sentence that says it. */
+/** Whether the load went on to its limit before it was stopped. */
+const endedEarly = ({ report }: Measured): boolean => report.endedBy !== 'stop'
+
+/** Whether anything was lost, or may have been, and a sentence that says it. */
 export function verdict(all: readonly Measured[]): { lost: boolean; sentence: string } {
   const lost = all.some(({ report }) => report.failed > 0 || report.drops.length > 0)
   const withSockets = all.some(({ sockets }) => sockets > 0)
+  if (!lost && all.some(endedEarly))
+    return { lost: true, sentence: 'The load ended before the command, so it proves nothing.' }
   if (lost) return { lost, sentence: `Requests${withSockets ? ' or WebSockets' : ''} were lost.` }
   return { lost, sentence: `Nothing was lost: 0 requests failed${withSockets ? ', 0 WebSockets cut' : ''}.` }
 }

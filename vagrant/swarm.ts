@@ -28,7 +28,10 @@ export async function openRehearsalSwarm({ keep, app }: { keep: boolean; app: st
   }
 }
 
-/** Ends all tasks of a service, and starts as many once no node answers with any. */
+/**
+ * Ends all tasks of a service, and starts as many once no node answers with any. So it must lose requests: from then until the first task runs again, every
+ * router answers with 503.
+ */
 async function restarted(swarm: TestSwarm, service: string): Promise<void> {
   const count = `docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' ${service}`
   const replicas = (await swarm.exec(1, count)).trim()
@@ -38,11 +41,15 @@ async function restarted(swarm: TestSwarm, service: string): Promise<void> {
   await answers(swarm, 200)
 }
 
+/** Milliseconds that a node may take to answer. */
+const PATIENCE = 2_000
+
 /** Waits until each node answers with a status, at most a minute. */
 async function answers(swarm: TestSwarm, status: number): Promise<void> {
   const end = performance.now() + 60_000
   // A connection that the router has just closed is no answer either.
-  const statusOf = async (node: number) => (await fetch(swarm.url(node)).catch(() => undefined))?.status
+  const ask = (node: number) => fetch(swarm.url(node), { signal: AbortSignal.timeout(PATIENCE) })
+  const statusOf = async (node: number) => (await ask(node).catch(() => undefined))?.status
   const all = () => Promise.all(NODES.map(statusOf))
   while (!(await all()).every(found => found === status)) {
     if (performance.now() > end) throw new Error(`Not all nodes answer with status ${status}.`)
