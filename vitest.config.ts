@@ -85,12 +85,14 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
-      // Three engines as a swarm, as root on Linux: `npm run test:swarm`.
+      // Three engines as a swarm, as root on Linux: `npm run test:swarm`. One file after the other, because a machine has one
+      // swarm at a time.
       {
         resolve: { alias },
         test: {
           name: 'swarm',
           include: ['test/swarm/**/*.test.ts'],
+          fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 900_000,
         },

@@ -25,8 +25,8 @@ pid_in() { local children; read -r children _ < "/proc/$(cat "$base/$1/pid")/tas
 enter() { nsenter --target "$(pid_in "n$1")" --mount --uts --ipc --net --pid -- "${@:2}"; }
 daemon_in() { daemon nsenter --target "$(pid_in "n$1")" --mount --uts --ipc --net --pid -- "${@:2}"; }
 on_lan() { nsenter --target "$(cat "$base/lan/pid")" --net -- "$@"; }
-# Asks five times a second, for a minute.
-until_ok() { local end=$((SECONDS + 60)); until "$@" > /dev/null 2>&1; do if [ $SECONDS -ge $end ]; then echo "gave up: $*" >&2; return 1; fi; sleep 0.2; done; }
+# Asks five times a second, for as long as an engine takes to start on a busy machine.
+until_ok() { local end=$((SECONDS + 180)); until "$@" > /dev/null 2>&1; do if [ $SECONDS -ge $end ]; then echo "gave up: $*" >&2; return 1; fi; sleep 0.2; done; }
 
 lan() {
   mkdir -p "$base/lan"
