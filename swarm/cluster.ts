@@ -134,7 +134,7 @@ export function clusterFrom(app: string, [nodes, info, services, tasks, configs,
   const records = configs.find((config: Any) => config.Spec.Name === names.records)
   return {
     here: info.Swarm?.NodeID ?? '',
-    nodes: nodes.map(nodeFrom).toSorted((a: Node, b: Node) => a.name.localeCompare(b.name)),
+    nodes: distinct(nodes.map(nodeFrom)).toSorted((a, b) => a.name.localeCompare(b.name)),
     slots: new Map(slots),
     router: router && {
       id: router.ID,
@@ -169,6 +169,13 @@ function nodeFrom(node: Any): Node {
     engine: node.Description?.Engine?.EngineVersion ?? '',
   }
 }
+
+/** Machines that were made from one image may share a host name: then their ids tell them apart. */
+const distinct = (nodes: readonly Node[]): readonly Node[] =>
+  nodes.map(node => {
+    const alone = nodes.filter(({ name }) => name === node.name).length === 1
+    return alone ? node : { ...node, name: `${node.name}.${node.id.slice(0, 6)}` }
+  })
 
 function taskFrom(task: Any, names: Names): Task {
   const attached = (task.NetworksAttachments ?? []).find((to: Any) => to.Network?.Spec?.Name === names.control)

@@ -105,6 +105,11 @@ describe('what the engine says', () => {
     expect(cluster([leader], []).nodes[0]).toMatchObject({ address: '10.77.0.1', leader: true })
   })
 
+  it('tells machines with the same host name apart, because none may be left out', () => {
+    const clone = node(2, { ID: 'abcdefghij', Description: { Hostname: 'n1' } })
+    expect(cluster([node(1), clone, node(3)], []).nodes.map(({ name }) => name)).toEqual(['n1.abcdef', 'n1.id1', 'n3'])
+  })
+
   it('has a router on each node that nobody has taken out, also where none runs', () => {
     const drained = node(2, { Spec: { Availability: 'drain' } })
     const found = cluster([node(1), drained, node(3)], tasks)
