@@ -104,6 +104,20 @@ it('a registry that is down: one cause, one next step, and nothing was changed',
   expect(await slots()).toBe(before)
 })
 
+it('a registry that one node does not reach: the node is named, and the live slot is as it was', async () => {
+  const { swarm, site } = run
+  const [before = ''] = await run.served()
+  const rule = (action: string) =>
+    swarm.exec(3, `iptables ${action} OUTPUT -d ${swarm.registry.split(':')[0]} -p tcp --dport 5000 -j REJECT --reject-with tcp-reset`)
+  await rule('-I')
+  await site.option('constraints', "['node.hostname==n3']")
+  await run.released()
+  const output = await run.fails(1, 'deploy').finally(() => rule('-D'))
+  expect(output).toMatch(/n3 cannot get the image of (blue|green), .*\[IMAGE_MISSING\]/)
+  expect(await run.served()).toEqual(onEach(run.nodes, before))
+  await site.option('constraints', '')
+})
+
 it('a client that is killed during its migrations: they go on, the next run tells how they ended, and they ran once', async () => {
   const { swarm, site } = run
   await run.prepared('slow')

@@ -176,6 +176,19 @@ describe.sequential('a swarm', () => {
     await site.option('constraints', '')
   })
 
+  it('a node that was taken out holds nothing up, and comes back with the newest route', async () => {
+    await swarm.exec(1, 'docker node update --availability drain n3 > /dev/null')
+    await site.release('0.5.1')
+    await done('deploy')
+    await done('promote', 'green')
+    expect(await run.served([1, 2])).toEqual(['0.5.1', '0.5.1'])
+    await swarm.exec(1, 'docker node update --availability active n3 > /dev/null')
+    await run.agreed()
+    expect(await run.served()).toEqual(onEach(NODES, '0.5.1'))
+    await done('rollback')
+    expect(await run.served()).toEqual(onEach(NODES, '0.1.0'))
+  })
+
   it('a manager that was taken out is refused, because it cannot reach the routers', async () => {
     await swarm.exec(1, 'docker node update --availability pause n1 > /dev/null')
     expect(await fails(3, 'promote', 'green')).toContain('[MANAGER_TAKEN_OUT]')
