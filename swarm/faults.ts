@@ -178,6 +178,11 @@ export const swarmFaults = catalogue({
     message: d => `${list(d.nodes)} could not be told to go back, and may still send requests to ${d.slot}.`,
     hint: () => 'All other nodes were moved back and verified. When it answers again, run `npx task repair`.',
   }),
+  SLOT_STILL_ROUTED: fault<{ slot: string; nodes: readonly string[] }>({
+    exitCode: 1,
+    message: d => `The tasks of ${d.slot} run on, because ${list(d.nodes)} may still send requests to them.`,
+    hint: () => 'When it answers again, run `npx task repair`; the next deploy replaces the tasks.',
+  }),
   CONTROL_ENDED: fault<{ app: string; code: number | undefined }>({
     exitCode: 1,
     message: d =>

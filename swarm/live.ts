@@ -44,6 +44,17 @@ export function liveState(
   return { cluster, records, states, live: live?.slot, idle: idleOf(slots, live?.slot) }
 }
 
+/**
+ * The nodes that may send requests to a slot that is not live: those whose router has it, and those whose router cannot be asked, if a switch was begun since
+ * the records had this term.
+ */
+export const mayRouteTo = (
+  { records, states }: Pick<LiveState, 'records' | 'states'>,
+  slot: string,
+  term: number,
+): readonly string[] =>
+  [...states].flatMap(([node, state]) => ((state ? state.route?.slot === slot : records.term > term) ? [node] : []))
+
 /** Before a switch each router must answer. @throws NODE_DOWN, ROUTER_SILENT */
 export function assertAllAnswer({ cluster, states }: Pick<LiveState, 'cluster' | 'states'>): void {
   const lost = lostNodes(cluster).map(({ name }) => name)

@@ -1,5 +1,4 @@
 /** The setting of a promote's probes in a Taskfile. */
-import { arg } from '../../runner/cli/args.ts'
 import { atLeast, count, fields, list, number, optional, path } from '../../runner/taskfile/shape.ts'
 
 export interface ProbeSetting {
@@ -53,18 +52,6 @@ export interface Probing extends Required<Omit<ProbeSetting, 'watch'>>, Pick<Pro
    */
   readonly routes?: readonly string[]
 }
-
-/** The arguments of commands that move the traffic. */
-export const probeArguments = {
-  noProbe: arg.flag('Do not probe the site during the switch'),
-  watch: arg.duration('How long to probe the site after the switch, such as 10s').optional(),
-}
-
-/** The probes of a run with these arguments; undefined if it does without. */
-export const probingWith = (
-  probe: Probing | undefined,
-  { noProbe, watch }: { readonly noProbe: boolean; readonly watch: number | undefined },
-): Probing | undefined => (noProbe || !probe ? undefined : { ...probe, ...(watch !== undefined && { watch }) })
 
 export const probingOf = (setting: ProbeSetting, healthPath: string): Probing => ({
   paths: [healthPath],

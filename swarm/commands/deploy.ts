@@ -1,7 +1,11 @@
+import { promoting } from '../../slots/promote/arguments.ts'
 import type { SwarmDeps } from '../context.ts'
 import type { Build } from '../steps/build.ts'
+import { switchTo } from '../steps/plan-switch.ts'
+import { migrateIdle } from '../steps/run-migrations.ts'
 import type { SendImage } from '../steps/send-image.ts'
 import type { StartSlot } from '../steps/start-slot.ts'
+import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive, TakeLock } from '../steps/take-lock.ts'
 
 interface Steps {
@@ -13,20 +17,27 @@ interface Steps {
 }
 
 export const deploy = (deps: SwarmDeps, { build, takeLock, detectLive, sendImage, startSlot }: Steps) => {
-  const next = deps.task('Plan the next step', {
+  const planned = deps.task('Plan the next step', {
     needs: [detectLive, startSlot],
-    run({ idle, liveState, dryRun, note, show }) {
-      note(`npx task promote ${idle}`)
-      if (!dryRun)
-        show(
-          `${liveState.live ? `${liveState.live} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle}`,
-        )
+    args: { promote: promoting },
+    async run({ promote, idle, liveState: { live }, dryRun, note, ...context }) {
+      note(promote ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle}` : `npx task promote ${idle}`)
+      if (dryRun) return { move: undefined }
+      if (promote) return { move: await switchTo(context, idle) }
+      context.show(`${live ? `${live} is still live` : 'No slot is live yet'}. Next: npx task promote ${idle}`)
+      return { move: undefined }
     },
   })
-  return deps.flow('Deploy to the idle slot', [build, takeLock, detectLive, sendImage, startSlot, next], {
-    description:
-      'Builds the image, sends it to the registry or to the nodes, replaces the tasks of the idle slot, and waits until all of them are healthy\n' +
-      'and every router reaches them. The live slot is not touched.',
-    examples: ['deploy', 'deploy --dry-run'],
-  })
+  const switching = { ...switchTraffic(deps, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
+  return deps.flow(
+    'Deploy to the idle slot',
+    [build, takeLock, detectLive, sendImage, startSlot, migrateIdle(deps, startSlot), planned, switching],
+    {
+      description:
+        'Builds the image, sends it to the registry or to the nodes, replaces the tasks of the idle slot, and waits until all of them are healthy\n' +
+        'and every router reaches them. The live slot is not touched. --migrate then runs the migrations of the new release, and --promote sends it\n' +
+        'the traffic.',
+      examples: ['deploy', 'deploy --migrate --promote', 'deploy --dry-run'],
+    },
+  )
 }

@@ -1,16 +1,15 @@
 import type { SwarmDeps } from '../context.ts'
-import { onceReached } from '../reading.ts'
+import { switchTo } from '../steps/plan-switch.ts'
 import { assertVersion } from '../steps/start-slot.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive } from '../steps/take-lock.ts'
-import { planSwitch } from '../switch.ts'
 
 export const promote = <S extends string>(deps: SwarmDeps<S>, detected: DetectLive) => {
   const planned = deps.task('Check that the slot is fit for traffic', {
     needs: [detected],
     args: { slot: deps.slot },
     async run({ slot, liveState, note, ...context }) {
-      const move = planSwitch(await onceReached(context, liveState, slot), slot, context.deploy.id)
+      const move = await switchTo(context, slot, liveState)
       note(move ? move.service.release : 'already live')
       if (!move) context.show(`${slot} is already live; nothing was touched.`)
       else await assertVersion(context, slot, move.service.version, move.service.replicas)

@@ -1,10 +1,9 @@
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
-import { onceReached, readLive } from '../reading.ts'
+import { switchTo } from '../steps/plan-switch.ts'
 import { startSlot } from '../steps/start-slot.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive, TakeLock } from '../steps/take-lock.ts'
-import { planSwitch } from '../switch.ts'
 
 export const restart = (deps: SwarmDeps, locked: TakeLock, detected: DetectLive) => {
   const found = deps.task('Find the release that is live', {
@@ -22,10 +21,7 @@ export const restart = (deps: SwarmDeps, locked: TakeLock, detected: DetectLive)
     needs: [started],
     async run({ idle, dryRun, note, ...context }) {
       note(`the traffic ${dryRun ? 'would move' : 'moves'} to ${idle}`)
-      if (dryRun) return { move: undefined }
-      // The tasks of the idle slot are others than at the start of the run.
-      const state = await onceReached(context, await readLive(context), idle)
-      return { move: planSwitch(state, idle, context.deploy.id) }
+      return { move: dryRun ? undefined : await switchTo(context, idle) }
     },
   })
   return deps.flow(

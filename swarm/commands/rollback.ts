@@ -1,9 +1,8 @@
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
-import { onceReached } from '../reading.ts'
+import { switchTo } from '../steps/plan-switch.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
 import type { DetectLive } from '../steps/take-lock.ts'
-import { planSwitch } from '../switch.ts'
 
 export const rollback = (deps: SwarmDeps, detected: DetectLive) => {
   const planned = deps.task('Check that the previous slot is fit for traffic', {
@@ -15,7 +14,7 @@ export const rollback = (deps: SwarmDeps, detected: DetectLive) => {
       if (release === undefined || records.promoted[idle] !== release)
         throw swarmFaults.NOTHING_TO_GO_BACK_TO({ why: `${release ?? 'nothing'} in ${idle} was never live there` })
       note(`${release} in ${idle}`)
-      return { move: planSwitch(await onceReached(context, liveState, idle), idle, context.deploy.id) }
+      return { move: await switchTo(context, idle, liveState) }
     },
   })
   return deps.flow('Send the traffic back to the slot that was live before', [planned, switchTraffic(deps, planned)], {

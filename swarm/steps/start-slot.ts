@@ -5,7 +5,8 @@ import { versionIn } from '../../slots/health/health.ts'
 import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
 import { assertReplicas } from '../limits.ts'
-import { lostNodes } from '../live.ts'
+import { lostNodes, mayRouteTo } from '../live.ts'
+import { readSwarm } from '../reading.ts'
 import { journaled, writeRecords } from '../records.ts'
 import {
   createService,
@@ -72,10 +73,14 @@ export const startSlot = ({ task }: SwarmDeps, detected: DetectLive, sent: Suppl
       note(`${release.name} in ${idle}, ${replicas} tasks`)
       return { idle, replicas }
     },
-    async undo({ liveState, anew, names, note }) {
-      const { host } = await anew()
-      await host.query(perform(stopService(names.slot(liveState.idle))))
-      note(`${liveState.idle} was stopped; ${liveState.live ?? 'no slot'} is live as before`)
+    async undo({ liveState: { idle, live, records }, anew, names, note }) {
+      const reached = await anew()
+      const { term } = (await reached.cluster()).records ?? records
+      // Only a switch of this run can have left a router on the slot.
+      const nodes = term > records.term ? mayRouteTo(await readSwarm(reached), idle, records.term) : []
+      if (nodes.length > 0) throw swarmFaults.SLOT_STILL_ROUTED({ slot: idle, nodes })
+      await reached.host.query(perform(stopService(names.slot(idle))))
+      note(`${idle} was stopped; ${live ?? 'no slot'} is live as before`)
     },
   })
 

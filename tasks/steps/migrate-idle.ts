@@ -1,11 +1,9 @@
-import { arg } from '../../runner/cli/args.ts'
 import { slotFaults } from '../../slots/faults.ts'
+import { migrating } from '../../slots/promote/arguments.ts'
 import type { TaskDeps } from '../context.ts'
 import type { CheckIdle } from './check-idle.ts'
 import type { DetectLive } from './detect-live.ts'
 import { runMigrations } from './run-migrations.ts'
-
-const migrate = arg.flag('Run the migrations of the new release when it is healthy, before the traffic moves')
 
 /** The migrations of a deploy. If they fail, the deploy is undone: the idle slot is stopped, and the live slot stays as it was. */
 export const migrateIdle = <S extends string>(
@@ -16,7 +14,7 @@ export const migrateIdle = <S extends string>(
   const step = task('Run the migrations of the new release', {
     once: true,
     needs: [detectLive, checked],
-    args: { migrate },
+    args: { migrate: migrating },
     async run({ idle, healthy, ...context }) {
       if (!context.runtime.migrate) throw slotFaults.CANNOT({ verb: 'migrate' })
       if (!healthy) return context.note('not run in a dry run')

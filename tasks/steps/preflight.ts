@@ -6,9 +6,10 @@ import { assertNotBad } from '../../slots/journal/bad.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { checkTable } from '../../slots/preflight/checks.ts'
 import { assertFit, preflight as runChecks } from '../../slots/preflight/preflight.ts'
+import { promoting } from '../../slots/promote/arguments.ts'
 import type { ReleaseSource } from '../../slots/upload/source.ts'
 import type { Context, TaskDeps } from '../context.ts'
-import { force, promoting } from './switch-traffic.ts'
+import { force } from './switch-traffic.ts'
 
 export type Preflight<S extends string> = ReturnType<typeof preflight<S>>
 

@@ -6,13 +6,13 @@ import type { Arg, Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { settled } from '../../slots/place.ts'
+import { probeArguments, probingWith } from '../../slots/promote/arguments.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
 import { type FailedHook, hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
 import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { measuredLine } from '../../slots/promote/measured.ts'
 import { latencyPlot, seesPlot } from '../../slots/promote/plot.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
-import { probeArguments, probingWith } from '../../slots/promote/probe-setting.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { assertReached } from '../../slots/promote/reach.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
@@ -26,8 +26,6 @@ export type Planned<S extends string> = Task<object, { trafficSwitch: TrafficSwi
 
 /** For each command that can promote. */
 export const force = arg.flag('Use a release that failed its health check, its migrations or an earlier promote')
-/** For a deploy, whose preflight checks depend on it too. */
-export const promoting = arg.flag('Send the traffic to the new release when it is healthy')
 const page = arg.text('Write a report with the measurements to this HTML file, and as JSON beside it').optional()
 /** Checked while arguments are parsed, before anything is contacted. */
 const report: Arg<string | undefined> = {

@@ -32,7 +32,7 @@ async function done(...args: string[]): Promise<string> {
   return stdout + stderr
 }
 
-it('examples/swarm is set up, deployed, migrated, promoted, scaled and rolled back', async () => {
+it('examples/swarm is set up, deployed, migrated, promoted, scaled and rolled back, and all of a release in one command', async () => {
   await done('setup')
   await done('deploy')
   await done('promote', 'blue')
@@ -45,4 +45,7 @@ it('examples/swarm is set up, deployed, migrated, promoted, scaled and rolled ba
   await done('rollback')
   expect(await (await fetch(swarm.url(2))).json()).toMatchObject({ version: '0.1.0', slot: 'blue' })
   expect(await done('status')).toContain('All routers agree with the records: blue.')
+  await writeFile(join(folder, 'app/VERSION'), '0.3.0\n')
+  expect(await done('deploy', '--migrate', '--promote', '--verbose')).toContain('nothing to migrate')
+  expect(await (await fetch(swarm.url(1))).json()).toMatchObject({ version: '0.3.0', slot: 'green' })
 })

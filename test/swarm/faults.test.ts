@@ -39,18 +39,23 @@ it('a node that is cut off at the switch: all others go back, exit 1, and the no
   expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
-it('a node that dies at the switch: all others go back, and it comes back with their route', async () => {
+it('a node that dies at the switch of a deploy: all others go back, the new tasks run on, and it comes back with their route', async () => {
   const { swarm, site } = run
   const [before = ''] = await run.served()
-  const { slot } = await run.prepared()
+  const { slot, version } = await run.released()
   const killing = swarm.when(PROBES, 'kill', 3)
-  const { code, stderr } = await site.task('promote', slot, '--watch', '20s')
+  const { code, stderr } = await site.task('deploy', '--promote', '--watch', '20s')
   await killing
-  expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('n3') })
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/n3 may still send requests to them\. \[SLOT_STILL_ROUTED\]/),
+  })
   expect(await run.served(OTHERS)).toEqual(onEach(OTHERS, before))
   await swarm.boot(3)
   await run.agreed()
   expect(await run.served()).toEqual(onEach(run.nodes, before))
+  await run.done('promote', slot)
+  expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
 it('a node that dies after the switch: the others serve on under load, and it comes back with the new route', async () => {
@@ -108,7 +113,10 @@ it('a registry that one node does not reach: the node is named, and the live slo
   const { swarm, site } = run
   const [before = ''] = await run.served()
   const rule = (action: string) =>
-    swarm.exec(3, `iptables ${action} OUTPUT -d ${swarm.registry.split(':')[0]} -p tcp --dport 5000 -j REJECT --reject-with tcp-reset`)
+    swarm.exec(
+      3,
+      `iptables ${action} OUTPUT -d ${swarm.registry.split(':')[0]} -p tcp --dport 5000 -j REJECT --reject-with tcp-reset`,
+    )
   await rule('-I')
   await site.option('constraints', "['node.hostname==n3']")
   await run.released()

@@ -92,6 +92,8 @@ describe.sequential('a swarm', () => {
     expect(output).toContain('migrating to 0.2.0 with ')
     expect(output).toContain('migrated')
     await site.release('0.3.0', 'migration')
+    const undone = await fails(1, 'deploy', '--migrate', '--promote')
+    expect(undone).toMatch(/\[MIGRATION_FAILED_IN_TASK\][\s\S]*green was stopped; blue is live as before/)
     await done('deploy')
     const failed = await fails(1, 'migrate')
     expect(failed).toContain('the column is gone')

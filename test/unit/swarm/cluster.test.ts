@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clusterFrom, routerNodes, running } from '../../../swarm/cluster.ts'
-import { assertAllAnswer, differing, liveState } from '../../../swarm/live.ts'
+import { assertAllAnswer, differing, liveState, mayRouteTo } from '../../../swarm/live.ts'
 import { EMPTY, type Records } from '../../../swarm/records.ts'
 import { assertAttachable, placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
 import { statusOf, swarmTable } from '../../../swarm/status.ts'
@@ -149,6 +149,12 @@ describe('which slot is live', () => {
     expect(() => liveState(['blue', 'green'], found, { ...recorded, moving }, states())).toThrow(
       expect.objectContaining({ code: 'SWITCH_UNFINISHED' }),
     )
+  })
+
+  it('may still be another one for a router that has it, or that is silent since a switch was begun', () => {
+    const all = states(state('blue', 2), state('green', 2), undefined)
+    expect(mayRouteTo({ records: { ...recorded, term: 3 }, states: all }, 'green', 1)).toEqual(['n2', 'n3'])
+    expect(mayRouteTo({ records: { ...recorded, term: 1 }, states: all }, 'green', 1)).toEqual(['n2'])
   })
 
   it('cannot change while a node is down or a router silent', () => {
