@@ -114,13 +114,20 @@ export interface Fleet {
   readonly host: string
   /** Whether that is the first of them. */
   readonly first: boolean
-  /** Whether `--limit` lets fewer of them work at once. */
-  readonly limited: boolean
+  /** How many of them `--limit` lets work at once; undefined for all. */
+  readonly limit: number | undefined
   /**
    * Waits until the step has come to this point on each host where it has not ended; resolves to what each of them has passed, in the order of `hosts`.
    * Rejects if the step fails on one of them. With one host it resolves at once.
    */
   gather<T>(value: T): Promise<readonly Gathered<T>[]>
+  /**
+   * Goes on in batches of hosts, one batch after the other. Resolves to the hosts of this one's batch, once the step has ended on those of the batches before,
+   * and rejects if it fails on one of them.
+   *
+   * @param batches the same on each host; one that is in none of them does not wait
+   */
+  batch(batches: readonly (readonly string[])[]): Promise<Fleet>
 }
 
 export interface Gathered<T> {

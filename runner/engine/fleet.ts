@@ -12,6 +12,8 @@ class OtherHostFailed extends Error {
 }
 
 interface Round {
+  /** The hosts that it waits for. */
+  readonly members: readonly string[]
   readonly values: Map<string, unknown>
   readonly all: Deferred<readonly Gathered<unknown>[]>
 }
@@ -25,18 +27,25 @@ interface FleetRun {
   ended(host: string, failed: boolean): void
 }
 
-/**
- * @param hosts the names of the hosts that the step runs on, in order
- * @param limit how many work at once. One that waits for the others works no more, and goes on with them: what comes after a barrier has no limit
- */
-export function fleetRun(hosts: readonly string[], limit = Number.POSITIVE_INFINITY): FleetRun {
-  const rounds: Round[] = []
+interface FleetSetting {
+  /** How many hosts `--limit` lets work at once. One that waits for the others works no more, and goes on with them: what comes after a barrier has no limit. */
+  readonly limit?: number | undefined
+  /** Whether the step runs on all of them whatever the limit. */
+  readonly together?: boolean
+}
+
+/** @param hosts the names of the hosts that the step runs on, in order */
+export function fleetRun(hosts: readonly string[], { limit, together = false }: FleetSetting = {}): FleetRun {
+  const most = together ? Number.POSITIVE_INFINITY : (limit ?? Number.POSITIVE_INFINITY)
+  /** Of all hosts, and of each batch, by its members. */
+  const rounds = new Map<string, Round[]>()
   const running = new Set(hosts)
+  const queue: { readonly after: readonly string[]; readonly turn: Deferred<void> }[] = []
   let lost: string | undefined
   const waiting: (Deferred<void> & { readonly host: string })[] = []
   const working = new Set<string>()
   const admit = () => {
-    while (waiting.length > 0 && (working.size < limit || lost !== undefined)) {
+    while (waiting.length > 0 && (working.size < most || lost !== undefined)) {
       const next = waiting.shift()
       if (!next) return
       if (lost !== undefined) next.reject(failedOn(lost))
@@ -50,41 +59,61 @@ export function fleetRun(hosts: readonly string[], limit = Number.POSITIVE_INFIN
     working.delete(host)
     admit()
   }
-  const roundAt = (i: number): Round => {
-    const known = rounds[i]
+  const roundAt = (members: readonly string[], i: number): Round => {
+    const key = members.join('\n')
+    const ofMembers = rounds.get(key) ?? []
+    rounds.set(key, ofMembers)
+    const known = ofMembers[i]
     if (known) return known
     const all = deferred<readonly Gathered<unknown>[]>()
     // Nobody may be waiting for it when it fails.
     all.promise.catch(() => undefined)
-    const round = { values: new Map<string, unknown>(), all }
-    rounds[i] = round
+    const round = { members, values: new Map<string, unknown>(), all }
+    ofMembers[i] = round
     return round
   }
-  const settle = ({ values, all }: Round) => {
-    if ([...running].some(host => !values.has(host))) {
+  const settle = ({ members, values, all }: Round) => {
+    if (members.some(host => running.has(host) && !values.has(host))) {
       if (lost !== undefined) all.reject(failedOn(lost))
       return
     }
     if (lost !== undefined && !values.has(lost)) all.reject(failedOn(lost))
-    else all.resolve(hosts.flatMap(host => (values.has(host) ? [{ host, value: values.get(host) }] : [])))
+    else all.resolve(members.flatMap(host => (values.has(host) ? [{ host, value: values.get(host) }] : [])))
+  }
+  /** Lets the batches begin whose turn it is. */
+  const proceed = () => {
+    for (const { after, turn } of queue) {
+      if (lost !== undefined) turn.reject(failedOn(lost))
+      else if (!after.some(host => running.has(host))) turn.resolve()
+    }
+  }
+  const fleetOf = (members: readonly string[], host: string): Fleet => {
+    let next = 0
+    return {
+      hosts: members,
+      host,
+      first: host === members[0],
+      limit,
+      async gather<T>(value: T) {
+        const round = roundAt(members, next++)
+        round.values.set(host, value)
+        settle(round)
+        leave(host)
+        return (await round.all.promise) as readonly Gathered<T>[]
+      },
+      async batch(batches) {
+        const at = batches.findIndex(batch => batch.includes(host))
+        const turn = deferred()
+        queue.push({ after: batches.slice(0, Math.max(0, at)).flat(), turn })
+        proceed()
+        leave(host)
+        await turn.promise
+        return fleetOf(batches[at] ?? [host], host)
+      },
+    }
   }
   return {
-    on(host) {
-      let next = 0
-      return {
-        hosts,
-        host,
-        first: host === hosts[0],
-        limited: limit < hosts.length,
-        async gather<T>(value: T) {
-          const round = roundAt(next++)
-          round.values.set(host, value)
-          settle(round)
-          leave(host)
-          return (await round.all.promise) as readonly Gathered<T>[]
-        },
-      }
-    },
+    on: host => fleetOf(hosts, host),
     turn(host) {
       const turn = deferred()
       waiting.push({ ...turn, host })
@@ -94,7 +123,8 @@ export function fleetRun(hosts: readonly string[], limit = Number.POSITIVE_INFIN
     ended(host, failed) {
       running.delete(host)
       if (failed) lost ??= host
-      for (const round of rounds) settle(round)
+      for (const round of [...rounds.values()].flat()) settle(round)
+      proceed()
       leave(host)
     },
   }

@@ -177,7 +177,11 @@ export async function run(setting: Run): Promise<number> {
     const opened = task.scope && (await scopes.open(task.scope).catch(() => undefined))
     const { hosts = [] } = opened ?? {}
     const names = hosts.length > 1 && !task.once && !interactive ? hosts : [undefined]
-    return lanesOn(names, { only: hosts[0], limit: task.together || task.streams ? undefined : setting.limit })
+    return lanesOn(names, {
+      only: hosts[0],
+      limit: setting.limit,
+      together: task.together === true || task.streams,
+    })
   }
 
   const perform = async (step: Step): Promise<boolean> => {
@@ -243,8 +247,14 @@ export async function run(setting: Run): Promise<number> {
     const outcomes = await Promise.all(
       lanes.map(lane =>
         Promise.race([undoOn(lane), starved.promise]).then(
-          () => ({ ...lane, outcome: { value: undefined } }),
-          (error: unknown) => ({ ...lane, outcome: { error, value: undefined } }),
+          () => {
+            lane.ended(false)
+            return { ...lane, outcome: { value: undefined } }
+          },
+          (error: unknown) => {
+            lane.ended(true)
+            return { ...lane, outcome: { error, value: undefined } }
+          },
         ),
       ),
     )
@@ -330,14 +340,15 @@ interface LaneOptions {
   /** The name of the host for a step that runs once. */
   readonly only?: string | undefined
   readonly limit?: number | undefined
+  readonly together?: boolean
 }
 
 function lanesOn(
   hosts: readonly (string | undefined)[],
-  { only = '', limit }: LaneOptions = {},
+  { only = '', ...setting }: LaneOptions = {},
 ): readonly EndingLane[] {
   const names = hosts.map(host => host ?? only)
-  const run = fleetRun(names, limit)
+  const run = fleetRun(names, setting)
   return hosts.map((host, i) => {
     const name = names[i] ?? ''
     return { host, fleet: run.on(name), turn: () => run.turn(name), ended: failed => run.ended(name, failed) }

@@ -31,7 +31,7 @@ export const startIdle = <S extends string>(
         startSlot(context, idle, { release, revision, prunes }, environment(idle)),
       )
       // The next host starts once this one is healthy, or is known not to be, which is reported by the step for that.
-      if (context.fleet.limited) await early?.health.catch(() => undefined)
+      if (context.fleet.limit !== undefined) await early?.health.catch(() => undefined)
       note([`${release.name} in ${idle.name}`, changed].filter(Boolean).join('; '))
       return { idleRecord, early }
     },

@@ -37,8 +37,9 @@ export const oneHost = (host = 'web-1'): Fleet => ({
   hosts: [host],
   host,
   first: true,
-  limited: false,
+  limit: undefined,
   gather: async value => [{ host, value }],
+  batch: async () => oneHost(host),
 })
 
 /** Resolves to the fault that a promise was rejected with. Fails the test if the promise resolves; rethrows any other error. */

@@ -260,6 +260,92 @@ describe('gather', () => {
   })
 })
 
+describe('a step in batches', () => {
+  const batches = [['a', 'c'], ['b']]
+
+  it('goes on with a batch when the step has ended in the one before, whose hosts meet by themselves', async () => {
+    const order: string[] = []
+    const move = three.task('Move', {
+      async run({ fleet }) {
+        const mine = await fleet.batch(batches)
+        order.push(`${fleet.host} of ${mine.hosts.join('')}${mine.first ? ', the first' : ''}`)
+        const met = await mine.gather(fleet.host)
+        await sleep(5)
+        order.push(`${fleet.host} met ${met.map(({ value }) => value).join('')}`)
+      },
+    })
+    expect((await ran(move)).exit).toBe(0)
+    expect(order.slice(0, 2).sort()).toEqual(['a of ac, the first', 'c of ac'])
+    expect(order.slice(2, 4).sort()).toEqual(['a met ac', 'c met ac'])
+    expect(order.slice(4)).toEqual(['b of b, the first', 'b met b'])
+  })
+
+  it('never begins a batch after one that failed, reports that alone, and undoes the hosts of both', async () => {
+    const begun: string[] = []
+    const undone: string[] = []
+    const move = three.task('Move', {
+      async run({ fleet }) {
+        await fleet.batch(batches)
+        begun.push(fleet.host)
+        if (fleet.host === 'c') throw faults.REFUSED({ why: 'c' })
+      },
+      undo: ({ fleet }) => void undone.push(fleet.host),
+    })
+    const { exit, of } = await ran(move)
+    expect(exit).toBe(3)
+    expect(begun.sort()).toEqual(['a', 'c'])
+    expect(of('error').map(({ host, code }) => [host, code])).toEqual([['c', 'REFUSED']])
+    expect(undone.sort()).toEqual(['a', 'b', 'c'])
+  })
+
+  it('does not wait for hosts where the step has ended already', async () => {
+    const begun: string[] = []
+    const move = three.task('Move', {
+      async run({ fleet }) {
+        if (fleet.host !== 'b') return
+        await fleet.batch(batches)
+        begun.push(fleet.host)
+      },
+    })
+    expect((await ran(move)).exit).toBe(0)
+    expect(begun).toEqual(['b'])
+  })
+
+  it('knows the limit, although all of them may work together', async () => {
+    const limits: unknown[] = []
+    const move = three.task('Move', { together: true, run: ({ fleet }) => void limits.push(fleet.limit) })
+    await ran(move, {}, 2)
+    await ran(move)
+    expect(limits).toEqual([2, 2, 2, undefined, undefined, undefined])
+  })
+})
+
+describe('an undo on several hosts', () => {
+  it('can wait for the others, and not for one where it has ended or failed', async () => {
+    const met: string[] = []
+    const move = three.task('Move', {
+      run: () => undefined,
+      async undo({ fleet }) {
+        if (fleet.first) return
+        met.push((await fleet.gather(fleet.host)).map(({ value }) => value).join(''))
+      },
+    })
+    const fail = three.task('Fail', { needs: [move], run: () => Promise.reject(new Error('no')) })
+    await ran(fail)
+    expect(met).toEqual(['bc', 'bc'])
+    const lose = three.task('Move', {
+      run: () => undefined,
+      async undo({ fleet }) {
+        if (fleet.host === 'c') throw new Error('gone')
+        await fleet.gather(undefined).catch(() => met.push(`${fleet.host} goes on`))
+      },
+    })
+    const { of } = await ran(three.task('Fail', { needs: [lose], run: () => Promise.reject(new Error('no')) }))
+    expect(met.slice(2).sort()).toEqual(['a goes on', 'b goes on'])
+    expect(of('result')).toMatchObject([{ left: ['Move (c)'] }])
+  })
+})
+
 it('tasks without a scope run once, and get the result of the first host', async () => {
   const { task } = definer()
   const where = three.task('Where', { run: ({ fleet }) => ({ at: fleet.host }) })
@@ -304,7 +390,7 @@ describe('a limit of hosts that work at once', () => {
 
   it.each([1, 2])('of %i is kept, in the order of the hosts', async limit => {
     const { seen, task } = counting(async fleet => {
-      expect(fleet.limited).toBe(true)
+      expect(fleet.limit).toBe(limit)
       await sleep(5)
     })
     expect((await ran(task, {}, limit)).exit).toBe(0)
