@@ -1,6 +1,6 @@
 /**
  * Decides what happens after a switch was attempted. The traffic only goes back to a slot that does not fail more than the new one, and a release is only
- * blamed for failures of its own.
+ * blamed for failures of its own. Several hosts decide together, by the sum of their requests: all go back, or all stay.
  */
 import { caught } from '../../host/query.ts'
 import type { Slot } from '../contracts.ts'
@@ -12,7 +12,7 @@ import type { Probing } from './probe-setting.ts'
 import type { ProbedSwitch } from './probed-switch.ts'
 import { serving } from './serving.ts'
 import { type TrafficSwitch, Unverified } from './switch.ts'
-import { failedOf, failsLess, sum, type Tally } from './tally.ts'
+import { failedOf, failsLess, NO_REQUESTS, sum, type Tally } from './tally.ts'
 
 export interface Outcome {
   /** The error to throw; undefined if the traffic verifiably moved to a slot that serves it better. */
@@ -21,9 +21,9 @@ export interface Outcome {
   readonly stays: string | undefined
 }
 
-type EvaluateDeps = Pick<Deps, 'host' | 'router' | 'health'>
+type EvaluateDeps = Pick<Deps, 'fleet' | 'host' | 'router' | 'runtime' | 'health'>
 
-/** Contacts the host only if something failed: it then requests the probed paths from both slots directly, once. */
+/** Contacts the hosts only if something failed on one of them: they then request the probed paths from both slots directly, once. */
 export async function evaluateSwitch(
   deps: EvaluateDeps,
   trafficSwitch: TrafficSwitch<string>,
@@ -31,10 +31,13 @@ export async function evaluateSwitch(
   probing: Probing | undefined,
 ): Promise<Outcome> {
   const failed = measured && probing && countedFailures(measured, deps.router) > probing.tolerate ? measured : undefined
-  if (problem === undefined && !failed) return { problem: undefined, stays: undefined }
+  const troubled = problem !== undefined || failed !== undefined
+  // Undefined if the switch has failed otherwise on one of the hosts, so that all go back.
+  const all = await deps.fleet.gather(troubled).catch(() => undefined)
+  if (!troubled && !all?.some(({ value }) => value)) return { problem: undefined, stays: undefined }
   const comparison = await compareSlots(deps, trafficSwitch, probing, measured).catch(() => undefined)
-  const stays = comparison?.stays
-  const direct = comparison?.direct ?? { sent: 0, failed: 0 }
+  const stays = all && (await stayingOf(deps, trafficSwitch, comparison).catch(() => undefined))
+  const direct = comparison?.direct ?? NO_REQUESTS
   const slot = trafficSwitch.to.name
   if (problem instanceof Unverified) {
     const data = { slot, why: problem.message, stays: stays !== undefined }
@@ -60,41 +63,77 @@ export async function evaluateSwitch(
 const isFromApplication = (reason: string): boolean => /: (?!50[234]$)5\d\d$/.test(reason)
 
 /**
- * Why the traffic stays on the new slot although the run failed later: the previous slot now fails more direct requests than the new one. Undefined if it
- * goes back, or if the slots could not be compared.
+ * Why the traffic stays on the new slot although the run failed: it was evaluated so, or the previous slot now fails more direct requests than the new one.
+ * Undefined if it goes back, or if the slots could not be compared. One answer for all hosts that the switch was planned on: they stay only if each of them
+ * has completed the switch or was evaluated to stay, and no host is asked unless they may.
  */
-export const reasonToStay = (
+export async function reasonToStay(
   deps: EvaluateDeps,
   trafficSwitch: TrafficSwitch<string>,
   probing: Probing | undefined,
-): Promise<string | undefined> =>
-  compareSlots(deps, trafficSwitch, probing, undefined).then(
-    ({ stays }) => stays,
-    () => undefined,
-  )
+): Promise<string | undefined> {
+  const { attempted, completed, stays } = trafficSwitch
+  const all = await deps.fleet.gather({ attempted, completed, stays })
+  if (!all.every(({ value }) => value.attempted)) return undefined
+  const told = all.find(({ value }) => value.stays !== undefined)
+  if (all.length > 1 && !all.every(({ value }) => value.completed || value.stays !== undefined)) return undefined
+  if (told) return told.value.stays
+  const comparison = await compareSlots(deps, trafficSwitch, probing, undefined).catch(() => undefined)
+  return stayingOf(deps, trafficSwitch, comparison).catch(() => undefined)
+}
+
+/** The requests to both slots of a host. */
+interface Comparison {
+  /** Whether the router did switch; without that the traffic cannot stay on the new slot. */
+  readonly switched: boolean
+  readonly from: string | undefined
+  readonly old: Tally
+  readonly new: Tally
+  /** Those to the new slot without the router. */
+  readonly direct: Tally
+}
+
+/** Why the traffic of all hosts stays; the same on each of them. */
+async function stayingOf(
+  { fleet }: Pick<EvaluateDeps, 'fleet'>,
+  { to }: TrafficSwitch<string>,
+  own: Comparison | undefined,
+): Promise<string | undefined> {
+  const gathered = (await fleet.gather(own)).map(({ value }) => value)
+  const all = gathered.flatMap(comparison => (comparison?.switched ? comparison : []))
+  const from = all.find(comparison => comparison.from !== undefined)?.from
+  if (all.length < gathered.length || from === undefined) return undefined
+  const [previous, present] = [sum(...all.map(({ old }) => old)), sum(...all.map(comparison => comparison.new))]
+  if (!failsLess(present, previous)) return undefined
+  return `${from} failed ${failedOf(previous)}, so the traffic stays on ${to.name}`
+}
 
 async function compareSlots(
   deps: EvaluateDeps,
   { from, to }: TrafficSwitch<string>,
   probing: Probing | undefined,
   measured: Measured | undefined,
-): Promise<{ readonly stays: string | undefined; readonly direct: Tally }> {
-  const { host, router } = deps
-  const [route, [direct, previous]] = await host.all([
+): Promise<Comparison> {
+  const { host, router, runtime } = deps
+  // Where nothing serves requests, the other hosts decide.
+  const slots = runtime.serves === false ? [] : from ? [to, from] : [to]
+  const [route, [direct = NO_REQUESTS, previous]] = await host.all([
     router.live(),
-    serving(router, from ? [to, from] : [to], pathsOf(deps, probing)),
+    serving(router, slots, pathsOf(deps, probing)),
   ])
-  const all = { old: sum(measured?.before, previous), new: sum(measured?.after, direct) }
-  // The traffic can only stay on the new slot if the router did switch.
-  const better = from && route.slot === to.name && failsLess(all.new, all.old)
-  const stays = better ? `${from.name} failed ${failedOf(all.old)}, so the traffic stays on ${to.name}` : undefined
-  return { stays, direct: direct ?? { sent: 0, failed: 0 } }
+  return {
+    switched: route.slot === to.name,
+    from: from?.name,
+    old: sum(measured?.before, previous),
+    new: sum(measured?.after, direct),
+    direct,
+  }
 }
 
 const pathsOf = ({ health }: Pick<EvaluateDeps, 'health'>, probing: Probing | undefined): readonly string[] =>
   probing?.paths ?? [health.path]
 
-interface KeepDeps extends EvaluateDeps, Pick<Deps, 'runtime'> {
+interface KeepDeps extends EvaluateDeps {
   readonly slots: Slots<string>
   readonly probe: Probing | undefined
 }

@@ -33,6 +33,8 @@ export interface TrafficSwitch<S extends string> {
   moved: boolean
   /** Whether the hooks of the application may have run. */
   hooked: boolean
+  /** Whether it was proven and recorded. */
+  completed: boolean
   /** Why the traffic stays on the new slot although the run failed: the previous slot serves worse. */
   stays?: string | undefined
 }
@@ -67,7 +69,7 @@ export async function planSwitch<S extends string>(
   }
   const versionBefore = recordOf(state.live)?.release.version
   const { live: from, router: before, records } = state
-  const untouched = { attempted: false, moved: false, hooked: false }
+  const untouched = { attempted: false, moved: false, hooked: false, completed: false }
   return { from, to, before, generation: deploy.id, record, records, versionBefore, ...untouched }
 }
 
@@ -181,6 +183,7 @@ export async function completeSwitch(
   const hooks = told.map(query => batch.add(query))
   if (first === 'records') batch.push(...moves)
   await batch.run()
+  trafficSwitch.completed = true
   return failures(hooks)
 }
 

@@ -125,11 +125,11 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
     },
     async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
       if (!trafficSwitch) return
+      const stays = await reasonToStay(context, trafficSwitch, noProbe ? undefined : probe)
       if (!trafficSwitch.attempted) {
         if (trafficSwitch.moved) await moveBack(context, trafficSwitch)
         return note('nothing was switched')
       }
-      const stays = trafficSwitch.stays ?? (await reasonToStay(context, trafficSwitch, noProbe ? undefined : probe))
       if (stays !== undefined) {
         const completed = await completeSwitch(context, trafficSwitch, { why: stays, first: 'records' }).catch(
           onlyFault,

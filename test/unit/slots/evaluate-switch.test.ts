@@ -6,6 +6,7 @@ import { hostFaults } from '../../../host/faults.ts'
 import { capture } from '../../../host/query.ts'
 import { sh } from '../../../host/script.ts'
 import { routerFaults } from '../../../plugins/router/faults.ts'
+import { fleetRun } from '../../../runner/engine/fleet.ts'
 import type { Router, Runtime, Slot } from '../../../slots/contracts.ts'
 import { healthOf } from '../../../slots/health/setting.ts'
 import { evaluateSwitch, reasonToKeepRunning, reasonToStay } from '../../../slots/promote/evaluate-switch.ts'
@@ -15,6 +16,7 @@ import { parseStatuses, requestSlots } from '../../../slots/promote/serving.ts'
 import { type TrafficSwitch, Unverified } from '../../../slots/promote/switch.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import { fakeHost } from '../../support/fake-host.ts'
+import { oneHost } from '../../support/plugin-kit.ts'
 
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const [blue, green] = [slots.get('blue'), slots.get('green')]
@@ -26,17 +28,20 @@ interface World {
   readonly green?: number
   readonly router?: string | undefined
   readonly state?: 'running' | 'stopped'
+  /** Whether a process of it serves requests. */
+  readonly serves?: boolean
 }
 
 const cut = () => hostFaults.CONNECTION_LOST({ host: 'web-1', during: 'a test', reason: 'the line is cut' })
 const unreadable = () => routerFaults.ROUTE_UNREADABLE({ host: 'web-1', why: 'nobody knows' })
 
 /** Green has just received the traffic, unless `router` says otherwise. */
-function world({ blue: ill, green: itself, state = 'running', ...more }: World) {
+function world({ blue: ill, green: itself, state = 'running', serves = true, ...more }: World) {
   const answers = (position: number, failed: number) =>
     Array.from({ length: 5 }, (_, i) => `${position} ${i < failed ? 502 : 200}`)
   const router = 'router' in more ? more.router : 'green'
   return {
+    fleet: oneHost(),
     slots,
     probe: probing,
     health: healthOf(),
@@ -52,10 +57,11 @@ function world({ blue: ill, green: itself, state = 'running', ...more }: World) 
     router: {
       live: () => capture(sh.read`router`, slot => ({ slot: slot || undefined, generation: 'g' })),
     } as unknown as Router,
-    runtime: { process: () => capture(sh.read`state`, state => ({ state })) } as unknown as Runtime,
+    runtime: { serves, process: () => capture(sh.read`state`, state => ({ state })) } as unknown as Runtime,
   }
 }
-const switchFrom = (from: Slot | undefined = blue) => ({ from, to: green }) as unknown as TrafficSwitch<string>
+const switchFrom = (from: Slot | undefined = blue, more: Partial<TrafficSwitch<string>> = {}) =>
+  ({ from, to: green, attempted: true, ...more }) as unknown as TrafficSwitch<string>
 const probed = (before: readonly [number, number], after: readonly [number, number], why = '502'): Measured => ({
   sent: 20,
   failed: after[0] > 0 ? { [`fresh: ${why}`]: after[0] } : {},
@@ -177,6 +183,99 @@ describe('a run that failed after its switch', () => {
     ],
   ] as const)('%s', async (_, seen, reason) => {
     expect(await reasonToStay(world(seen), switchFrom(), probing)).toBe(reason)
+  })
+})
+
+describe('the hosts of a fleet', () => {
+  /** Runs `work` on each of them side by side, as a step does. */
+  function onEach<T>(worlds: readonly World[], work: (deps: ReturnType<typeof world>, i: number) => Promise<T>) {
+    const names = worlds.map((_, i) => `web-${i + 1}`)
+    const run = fleetRun(names)
+    return Promise.all(
+      worlds.map(async (seen, i) => {
+        const host = names[i] ?? ''
+        const result = await work({ ...world(seen), fleet: run.on(host) }, i).catch((error: unknown) => error)
+        run.ended(host, result instanceof Error)
+        return result
+      }),
+    )
+  }
+  const DEAD = { blue: 5, green: 0 }
+  const WELL = { blue: 0, green: 0 }
+  const ILL = { blue: 0, green: 5 }
+
+  it.each([
+    [
+      'all stay if the old slots fail more in all, although one of them works',
+      [DEAD, DEAD, WELL],
+      'blue failed 10 of 15 requests, so the traffic stays on green',
+    ],
+    ['all go back if the new slots fail as much, although one old slot is dead', [DEAD, ILL, WELL], undefined],
+    ['all go back if one of them cannot be asked', [DEAD, DEAD, {}], undefined],
+    ['all go back if the router of one has not switched', [DEAD, DEAD, { ...DEAD, router: 'blue' }], undefined],
+    [
+      'leave it to those that serve requests',
+      [DEAD, { blue: 5, green: 5, serves: false }],
+      'blue failed 5 of 5 requests, so the traffic stays on green',
+    ],
+  ] as const)('decide together after a run that failed later: %s', async (_, worlds, reason) => {
+    const completed = switchFrom(blue, { completed: true })
+    expect(await onEach(worlds, deps => reasonToStay(deps, completed, probing))).toEqual(worlds.map(() => reason))
+  })
+
+  it.each([
+    ['has not completed its switch', { completed: false }],
+    ['has not begun its switch', { completed: false, attempted: false }],
+  ])('go back without being asked if one of them %s', async (_, last) => {
+    const asked = { ...DEAD, router: 'unreadable' }
+    const reasons = await onEach([DEAD, asked], (deps, i) =>
+      reasonToStay(deps, switchFrom(blue, { completed: true, ...(i === 1 && last) }), probing),
+    )
+    expect(reasons).toEqual([undefined, undefined])
+  })
+
+  it('stay if each has completed its switch or was evaluated to stay', async () => {
+    const stays = 'blue failed 5 of 5 requests, so the traffic stays on green'
+    const of = (i: number) => switchFrom(blue, i === 0 ? { completed: true } : { stays })
+    expect(await onEach([{}, {}], (deps, i) => reasonToStay(deps, of(i), probing))).toEqual([stays, stays])
+    const third = (i: number) => (i === 2 ? switchFrom(blue, { attempted: false }) : of(i))
+    expect(await onEach([{}, {}, {}], (deps, i) => reasonToStay(deps, third(i), probing))).toEqual(
+      Array(3).fill(undefined),
+    )
+  })
+
+  it('all stay or all go back after probes that failed on one of them', async () => {
+    const FAILED = probed([0, 3], [9, 9])
+    const PASSED = probed([0, 9], [0, 9])
+    const evaluatedAfterProbes = (worlds: readonly World[]) =>
+      onEach(worlds, (deps, i) =>
+        evaluateSwitch(deps, switchFrom(), { problem: undefined, measured: i === 0 ? FAILED : PASSED }, probing),
+      )
+    expect(await evaluatedAfterProbes([ILL, DEAD])).toMatchObject([
+      { problem: { code: 'PROBES_FAILED' }, stays: undefined },
+      { problem: undefined, stays: undefined },
+    ])
+    const stays = expect.stringContaining('the traffic stays on green')
+    expect(await evaluatedAfterProbes([DEAD, DEAD, DEAD, DEAD])).toMatchObject(
+      Array(4).fill({ problem: undefined, stays }),
+    )
+  })
+
+  it('report what they found themselves if the switch is lost on another one', async () => {
+    const outcomes = await onEach([ILL, WELL, WELL], async (deps, i) => {
+      if (i === 2) throw new Error('lost')
+      return evaluateSwitch(
+        deps,
+        switchFrom(),
+        { problem: undefined, measured: probed([0, 3], [i === 0 ? 9 : 0, 9]) },
+        probing,
+      )
+    })
+    expect(outcomes).toMatchObject([
+      { problem: { code: 'PROBES_FAILED' }, stays: undefined },
+      { problem: undefined, stays: undefined },
+      { message: 'lost' },
+    ])
   })
 })
 
