@@ -175,6 +175,12 @@ export const slotFaults = catalogue({
     hint: () =>
       'Switch all hosts. To leave one out for longer, take it out of `hosts` and `upstream`, and run `npx task setup`.',
   }),
+  ROLLING_POOLED: fault<{ balancer: string }>({
+    exitCode: 2,
+    message: d => `\`strategy: 'rolling'\` does not fit hosts behind a balancer: ${d.balancer} moves the traffic once.`,
+    hint: () =>
+      'Leave out `strategy` in the Taskfile. For a gradual move set `canary: true` on the router, and promote with `--percent`.',
+  }),
   FLEET_SPLIT: fault<{ serving: readonly (readonly [string, string])[] }>({
     exitCode: 3,
     message: d =>

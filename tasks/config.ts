@@ -15,7 +15,7 @@ import { healthOf } from '../slots/health/setting.ts'
 import type { CreatedPlugins, Project } from './session.ts'
 
 export async function projectConfig<S extends string>(
-  { app, destination, hosts, roles, layout, slots, build, runtime, router, health, probe }: Project<S>,
+  { app, destination, hosts, roles, strategy, layout, slots, build, runtime, router, health, probe }: Project<S>,
   created: CreatedPlugins,
   env: readonly ReadSource[],
 ): Promise<ProjectConfig> {
@@ -33,6 +33,7 @@ export async function projectConfig<S extends string>(
         ...(roles.has(host.name) && { role: roles.get(host.name) }),
       })),
     ),
+    ...(strategy === 'rolling' && { strategy }),
     ...(router.on && {
       balancer: {
         name: router.on.host.name,

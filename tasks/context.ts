@@ -61,6 +61,8 @@ export interface TaskDeps<S extends string> extends Definer<Context<S>> {
   readonly several: boolean
   /** Whether they are behind one balancer. */
   readonly pooled: boolean
+  /** Whether they switch in batches, instead of all at one moment. */
+  readonly rolling: boolean
   /** Whether the runtime prepares releases. */
   readonly prepares: boolean
   /** Whether the router can have a canary: if not, what it is called. */

@@ -60,6 +60,13 @@ interface ProjectOptions<
    * @example { web: [ssh('deploy@web-1'), ssh('deploy@web-2')], worker: [ssh('deploy@jobs-1')] }
    */
   readonly hosts?: readonly Transport[] | HostRoles | undefined
+  /**
+   * How several hosts switch: all at one moment, or `rolling`, in batches of one host, or of as many as `--limit` says. A batch begins once the one before has
+   * proven its switch, and if one fails, all go back. Meanwhile the hosts serve two releases.
+   *
+   * @default 'together'
+   */
+  readonly strategy?: 'together' | 'rolling'
   /** What makes the release. @example git({ build: docker() }) */
   readonly build: B
   /** What starts, stops and inspects the process of a slot. @example beam() */
@@ -171,6 +178,7 @@ export const OPTIONS: Fields<AnyDefinition> = {
   app: text,
   host: optional(machine),
   hosts: optional(machines),
+  strategy: optional(oneOf('together', 'rolling')),
   build: pluginOf('build', '`docker()`, `command({ run })`, `tarball({ path })` or `git({ ref })`'),
   runtime: pluginOf('runtime', '`beam()`'),
   router: pluginOf('router', '`nginx({ site })`'),

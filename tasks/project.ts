@@ -115,6 +115,8 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const canary = { router: definition.router.canary === true ? undefined : definition.router.name }
   const several = hosts.length > 1
   const pooled = several && on !== undefined
+  const rolling = several && definition.strategy === 'rolling'
+  if (pooled && rolling) throw slotFaults.ROLLING_POOLED({ balancer: on.host.name })
   const machines = [...hosts, ...(on ? [on.host] : [])]
   const packages = (definition.packages ?? []).map(name => validateName('package', name))
   const accessories = accessoriesOf(definition, app, env)
@@ -126,6 +128,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
     canary,
     several,
     pooled,
+    rolling,
     machines,
     ofRouter: on?.host,
     packages,

@@ -39,6 +39,8 @@ export interface Project<S extends string> {
   readonly machines: readonly string[]
   /** The role of each host by its name; empty if the hosts have none. */
   readonly roles: ReadonlyMap<string, string>
+  /** How they switch. */
+  readonly strategy?: 'together' | 'rolling' | undefined
   /** Those that this run leaves out for longer. */
   readonly leaves: readonly string[]
   readonly layout: Layout

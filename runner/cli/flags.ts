@@ -26,7 +26,7 @@ export const globalFlags = {
   role: { type: 'string', description: 'Only the hosts of these roles, such as worker', placeholder: 'names' },
   limit: {
     type: 'string',
-    description: 'How many hosts work at once before a switch, such as 4',
+    description: 'How many hosts work at once before a switch, and switch at once in a rolling one, such as 4',
     placeholder: 'number',
   },
   serial: { type: 'boolean', description: 'One host after the other before a switch, as --limit 1' },

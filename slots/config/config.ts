@@ -40,6 +40,8 @@ export interface ProjectConfig {
     /** Missing if the hosts have none. */
     readonly role?: string | undefined
   }[]
+  /** Missing unless the hosts switch in batches. */
+  readonly strategy?: 'rolling'
   /** Missing if the router is on the application's host. */
   readonly balancer?: { readonly name: string; readonly endpoint: Endpoint | null; readonly upstream: string }
   readonly folders: Readonly<Record<'root' | 'releases' | 'slots' | 'router' | 'shared', string>>

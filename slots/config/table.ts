@@ -8,13 +8,14 @@ type Settings = Readonly<Record<string, unknown>>
 
 /** One section per part of the project, with its settings indented below it. */
 export function configTable(config: ProjectConfig, columns?: number): string {
-  const { app, destination, hosts, balancer, folders, shared, slots, health, probe, environment } = config
+  const { app, destination, hosts, strategy, balancer, folders, shared, slots, health, probe, environment } = config
   const { root, ...below } = folders
   const { path, ...check } = health
   const rows: readonly Row[] = [
     ['application', app],
     ...(destination === undefined ? [] : [['destination', destination] as const]),
     ...hosts.flatMap(({ name, endpoint }) => section('host', name, rowsOf({ ...endpoint }))),
+    ...(strategy === undefined ? [] : [['strategy', strategy] as const]),
     ...(balancer
       ? section('balancer', balancer.name, rowsOf({ ...balancer.endpoint, upstream: balancer.upstream }))
       : []),

@@ -4,6 +4,7 @@ import { arg } from '../../runner/cli/args.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { Arg, Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
+import { turnOf } from '../../slots/fleet/rolling.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { settled } from '../../slots/place.ts'
 import { probeArguments, probingWith } from '../../slots/promote/arguments.ts'
@@ -41,7 +42,7 @@ const report: Arg<string | undefined> = {
 export const switchArguments = { noProbe: probeArguments.noProbe, report, watch: probeArguments.watch }
 
 /** Switches the traffic, verifies the switch and measures it. If this or a later step fails, it is undone, unless the previous slot is worse. */
-export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: Planned<S>) =>
+export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, planned: Planned<S>) =>
   task('Move the traffic and prove it', {
     description:
       'Probes the site during the switch, without retries. If a request fails after the switch, the traffic is switched back, unless more\n' +
@@ -49,8 +50,11 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
     needs: [planned],
     together: true,
     args: switchArguments,
-    async run({ trafficSwitch, dryRun, probe, noProbe, report, watch, note, log, show, ...context }) {
+    async run({ trafficSwitch, dryRun, probe, noProbe, report, watch, note, log, show, ...ofStep }) {
       if (!trafficSwitch) return dryRun ? note('nothing to switch in a dry run') : undefined
+      // The hosts that switch at one moment with this one.
+      const fleet = rolling ? await turnOf({ ...ofStep, log }) : ofStep.fleet
+      const context = { ...ofStep, fleet }
       if (dryRun) {
         const batch = context.host.pipeline()
         batch.push(context.router.check(context.health.path))
@@ -61,7 +65,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
         await batch.run()
         return note('not verified in a dry run')
       }
-      const { fleet, runtime } = context
+      const { runtime } = context
       const serves = runtime.serves !== false
       const probing = serves ? probingWith(probe, { noProbe, watch }) : undefined
       const { to, from, record } = trafficSwitch
@@ -112,7 +116,7 @@ export const switchTraffic = <S extends string>({ task }: TaskDeps<S>, planned: 
       const { measured, probed } = switched
       const plotted = { probes: probed?.probes ?? [], from: from?.name, to: to.name }
       // With several hosts each has a line of its own.
-      const alone = context.fleet.hosts.length < 2
+      const alone = ofStep.fleet.hosts.length < 2
       if (measured)
         show(
           columns => {

@@ -32,6 +32,7 @@ const machines = names => names.split(',').map(name => ssh(name, { configFile: e
 const { tasks } = project({
   app: 'shop',
   hosts: env.WORKERS ? { web: machines(env.HOSTS), worker: machines(env.WORKERS) } : machines(env.HOSTS ?? ''),
+  ...(env.STRATEGY && { strategy: env.STRATEGY }),
   build: tarball({ path: 'app', version }),
   runtime: service({
     start: 'bin/server',
@@ -64,8 +65,9 @@ export interface Shop extends Machines {
   versions(): Promise<readonly string[]>
 }
 
-export async function startShop(names: readonly string[]): Promise<Shop> {
-  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(',') }))
+/** @param variables further ones for the Taskfile */
+export async function startShop(names: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<Shop> {
+  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(','), ...variables }))
   return shopOn(machines, machines.hosts)
 }
 

@@ -66,6 +66,7 @@ const factories: readonly Factory[] = [
     good: {
       ...validProject(),
       root: '/srv/life',
+      strategy: 'rolling',
       env: '.env',
       health: {},
       probe: false,

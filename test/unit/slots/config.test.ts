@@ -215,6 +215,10 @@ describe('the table of `config`', () => {
     ])
   })
 
+  it('says that several hosts switch in batches', () => {
+    expect(configTable({ ...config, strategy: 'rolling' })).toMatch(/^strategy +rolling$/m)
+  })
+
   it('fits a terminal of 40 columns', () => {
     for (const line of configTable(config, 40).split('\n')) expect(line.length).toBeLessThanOrEqual(40)
   })

@@ -4,6 +4,7 @@ import { Fault } from '../../../runner/fault.ts'
 import type { Fleet, Gathered } from '../../../runner/task.ts'
 import { assertSameRelease, liveEverywhere, onFirst } from '../../../slots/fleet/agreement.ts'
 import { behind, type LeftOut, leftOutAfter } from '../../../slots/fleet/left-out.ts'
+import { batchesOf } from '../../../slots/fleet/rolling.ts'
 import type { Serving } from '../../../slots/fleet/serving.ts'
 import { assertWhole, fleetStatus, fleetTable, type HostStatus, withoutStatus } from '../../../slots/fleet/status.ts'
 import { following } from '../../../slots/place.ts'
@@ -29,9 +30,10 @@ const amid = <T>(...others: readonly T[]): Fleet => ({
   hosts: ['web-1', ...others.map((_, i) => `web-${i + 2}`)],
   host: 'web-1',
   first: true,
-  limited: false,
+  limit: undefined,
   gather: async <V>(value: V) =>
     [value, ...(others as unknown as V[])].map((one, i): Gathered<V> => ({ host: `web-${i + 1}`, value: one })),
+  batch: () => Promise.reject(new Error('there are no batches')),
 })
 const serving = (slot?: string, name = '1.0.0'): Serving => ({ slot, release: slot ? release(name) : undefined })
 
@@ -238,5 +240,22 @@ describe('a host that was left out', () => {
     const caught = [row('web-1', 'green'), row('deploy@web-2', 'green')]
     expect(fleetTable(caught)).not.toContain('left out')
     expect(fleetStatus(caught)).not.toHaveProperty('leftOut')
+  })
+})
+
+describe('the batches of a rolling switch', () => {
+  const hosts = (serving: string, others = '') => [
+    ...[...serving].map(host => ({ host, value: true })),
+    ...[...others].map(host => ({ host, value: false })),
+  ]
+
+  it.each([
+    ['one host each without a limit', undefined, hosts('abc'), [['a'], ['b'], ['c']]],
+    ['as many as the limit, the last one with what is left', 2, hosts('abc'), [['a', 'b'], ['c']]],
+    ['one with a limit of all', 3, hosts('abc'), [['a', 'b', 'c']]],
+    ['those that serve no requests after all that do', 2, hosts('abc', 'wxy'), [['a', 'b'], ['c'], ['w', 'x'], ['y']]],
+    ['none if no host switches', 1, [], []],
+  ] as const)('are %s', (_, limit, switching, batches) => {
+    expect(batchesOf(switching, limit)).toEqual(batches)
   })
 })
