@@ -144,7 +144,7 @@ function scopeOf<S extends string>(
   project: Project<S>,
   env: readonly EnvironmentSource[],
   others: readonly (readonly EnvironmentSource[])[],
-  tasks: () => Readonly<Record<'setup' | 'upload' | 'config' | 'rehearse' | 'remove', AnyTask>>,
+  tasks: () => Readonly<Record<'setup' | 'upload' | 'detectLive' | 'config' | 'rehearse' | 'remove', AnyTask>>,
 ): Scope {
   const { app, layout, slots, build, runtime, router, roles } = project
   const byRole = [...new Set(roles.values())].map(role => [
@@ -173,7 +173,7 @@ function scopeOf<S extends string>(
       return [...read.flatMap(secrets), ...project.notify.flatMap(({ secrets }) => secrets)]
     },
     async open(run) {
-      const { setup, upload, config, rehearse, remove } = tasks()
+      const { setup, upload, detectLive, config, rehearse, remove } = tasks()
       const lenient = run.tasks.every(task => task === config || task === rehearse)
       const needed = run.tasks.some(task => task.secrets)
       const read = await readSources(env, readingIn(run.folder, run.signal), { needed, lenient })
@@ -200,6 +200,7 @@ function scopeOf<S extends string>(
         config: created => projectConfig(project, created, read),
         login: typeof login === 'string' ? login : undefined,
         uploads,
+        agrees: uploads && run.tasks.includes(detectLive),
         event: eventOf(run.tasks),
       })
     },

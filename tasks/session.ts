@@ -10,6 +10,8 @@ import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slo
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
 import type { RunFacts } from '../slots/facts.ts'
 import { slotFaults } from '../slots/faults.ts'
+import { liveEverywhere } from '../slots/fleet/agreement.ts'
+import { asked } from '../slots/fleet/asked.ts'
 import { roleRoute, WEB_ROLE } from '../slots/fleet/role-route.ts'
 import { healthOf } from '../slots/health/setting.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
@@ -21,7 +23,7 @@ import { BALANCER, type Balancer, following, onMachine, routerLayout } from '../
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import { assertSetUp } from '../slots/setup/owner.ts'
 import { type Slots, slotsAt } from '../slots/slot.ts'
-import { type Readings, readings } from '../slots/state/readings.ts'
+import { type Readings, readings, resolveLive } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
 import { notificationOf } from './notification.ts'
@@ -69,6 +71,8 @@ export interface SessionSetting extends RunSetting {
   readonly login: string | undefined
   /** The run uploads a release, so the connection is opened while the build is running. */
   readonly uploads: boolean
+  /** The run is for hosts that serve the same, which is then found out while the build is running. */
+  readonly agrees: boolean
   /** What notifications are sent about, if anything. */
   readonly event: Notification['event'] | undefined
 }
@@ -196,8 +200,9 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       variables,
       environment: (slot: Slot) => environmentFile(variables(slot)),
       config: () => run.config({ plugin, runtime, router }),
-      build() {
+      async build() {
         building ??= build(balancer, plugin)
+        if (run.agrees && fleet.hosts.length > 1) await Promise.all([building, refusedEarly(fleet, host, reading)])
         return building
       },
       provisions: facts => [
@@ -209,6 +214,20 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
 
   /** One build for all hosts: two of the same tree may differ. */
   let building: Promise<Artifact> | undefined
+  const inVain = new AbortController()
+  /**
+   * Aborts the build if the hosts do not serve the same. What else is wrong with a host is reported by the steps that need it.
+   *
+   * @throws FLEET_SPLIT, FLEET_BEHIND
+   */
+  const refusedEarly = async (fleet: Fleet, host: Host, reading: AnyQuery<Readings>): Promise<void> => {
+    const { found: state } = await asked(async () => resolveLive(await host.query(reading), project.slots))
+    if (!state) return
+    await liveEverywhere(fleet, state).catch((error: unknown) => {
+      inVain.abort(error)
+      throw error
+    })
+  }
   /** A build for an upload is aborted if a host turns out to be closed. It does not begin before the balancer can be reached. */
   const build = async (balancer: Balancer | undefined, plugin: PluginContext): Promise<Artifact> => {
     const create = (changes: Partial<PluginContext>) => project.build.create({ ...plugin, ...changes }).build()
@@ -221,7 +240,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
           unlessClosed({ host, layout, signal }, work),
       signal => create({ signal, $: plugin.$({ signal }) }),
     )
-    return unlessAnyClosed(plugin.signal)
+    return unlessAnyClosed(AbortSignal.any([plugin.signal, inVain.signal]))
   }
 
   return {

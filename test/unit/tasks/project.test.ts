@@ -1,12 +1,16 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Host, Transport } from '../../../host/host.ts'
+import { capture } from '../../../host/query.ts'
+import { sh } from '../../../host/script.ts'
+import { fleetRun } from '../../../runner/engine/fleet.ts'
 import { planOf } from '../../../runner/engine/plan.ts'
-import type { AnyTask } from '../../../runner/task.ts'
-import type { BuildSource, Plugin, Router, RouterPlace, Runtime } from '../../../slots/contracts.ts'
+import type { AnyTask, TaskContext } from '../../../runner/task.ts'
+import type { Artifact, BuildSource, Plugin, Router, RouterPlace, Runtime } from '../../../slots/contracts.ts'
 import { project } from '../../../tasks/project.ts'
+import { fakeHost as answeringHost } from '../../support/fake-host.ts'
 
 /** A host that counts its connections and reports fixed traffic. */
 function fakeHost(name = 'web-1') {
@@ -104,4 +108,97 @@ it('a project reads the secrets of its environment file before it is opened', as
   expect(await secrets('.env')).toEqual(['hunter2-hunter2'])
   expect(await secrets()).toEqual([])
   await rm(folder, { recursive: true })
+})
+
+it('a project refuses to roll behind a balancer, which moves the traffic once', () => {
+  const [first, second, balancer] = ['web-1', 'web-2', 'lb-1'].map(name => fakeHost(name).transport)
+  const pool = ['10.0.0.5', '10.0.0.6']
+  const made = (strategy: 'together' | 'rolling') => () =>
+    project({
+      app: 'life',
+      hosts: [first, second] as Transport[],
+      strategy,
+      build: plugin<BuildSource>(),
+      runtime: plugin<Runtime>(),
+      router: { ...plugin<Router>(), on: { host: balancer as Transport, upstream: '10.0.0.5', pool } },
+      slots: { blue: { port: 4000 }, green: { port: 5000 } },
+    })
+  expect(made('together')).not.toThrow()
+  expect(made('rolling')).toThrow(expect.objectContaining({ code: 'ROLLING_POOLED', exitCode: 2 }))
+})
+
+describe('a build for hosts that serve different releases', () => {
+  /** A host whose router, site and records say that a slot is live, with a release. */
+  const serving = (name: string, slot: string, release: string): Transport => {
+    const record = {
+      slot,
+      release: { name: release, sha256: release },
+      promoted: { generation: 'g1', at: '2026-01-01' },
+    }
+    const host = answeringHost(({ text }) =>
+      text.includes(`${slot}/slot.json`) ? JSON.stringify(record) : text === 'route' ? slot : '',
+    )
+    return { name, open: async () => ({ ...host, name, connect: () => undefined }) }
+  }
+  const says = <T>(as: (slot: string) => T) => capture(sh.read`route`, as)
+  const router = {
+    live: () => says(slot => ({ slot, generation: 'g1' })),
+    answer: () => says(slot => ({ slot, generation: 'g1', status: 200, problem: undefined })),
+  } as unknown as Router
+
+  /** Builds on both hosts, as a command does; the build ends when it is aborted, or at once. */
+  async function built(command: 'deploy' | 'upload', second: readonly [string, string], endless: boolean) {
+    const { tasks } = project({
+      app: 'life',
+      hosts: [serving('web-1', 'blue', '1.0.0'), serving('web-2', ...second)],
+      build: {
+        ...plugin<BuildSource>(),
+        create: ({ signal }) => ({
+          build: () =>
+            new Promise((resolve, reject) => {
+              if (!endless) return resolve({ version: '2.0.0' } as Artifact)
+              signal.addEventListener('abort', () => reject(signal.reason))
+            }),
+        }),
+      },
+      runtime: { ...plugin<Runtime>(), create: () => ({}) as Runtime },
+      router: { ...plugin<Router>(), create: () => router },
+      slots: { blue: { port: 4000 }, green: { port: 5000 } },
+    })
+    const steps = planOf(command, tasks[command]).steps.map(({ task }) => task)
+    const { signal } = new AbortController()
+    const opened = await steps[0]?.scope?.open({
+      command,
+      signal,
+      dryRun: false,
+      tasks: steps,
+      folder: import.meta.dirname,
+      values: {},
+      hide: () => undefined,
+      confirm: async () => false,
+    })
+    if (!opened) expect.fail('a project has a scope')
+    const names = ['web-1', 'web-2']
+    const run = fleetRun(names)
+    const common = { signal, dryRun: false, log: () => undefined, $: () => () => undefined } as unknown as TaskContext
+    return Promise.allSettled(
+      names.map(name => (opened.context(common, run.on(name)) as { build(): Promise<Artifact> }).build()),
+    )
+  }
+  const refused = (code: string) => Array(2).fill({ status: 'rejected', reason: { code, exitCode: 3 } })
+  const done = Array(2).fill({ status: 'fulfilled', value: { version: '2.0.0' } })
+
+  it.each([
+    ['another slot', ['green', '1.0.0']],
+    ['another release', ['blue', '0.9.0']],
+  ] as const)('is ended as soon as one is known to serve %s', async (_, second) => {
+    expect(await built('deploy', second, true)).toMatchObject(refused('FLEET_SPLIT'))
+    // One that has ended before is refused all the same, before anything is uploaded.
+    expect(await built('deploy', second, false)).toMatchObject(refused('FLEET_SPLIT'))
+  })
+
+  it('goes on if they serve the same, or if the command does not need that', async () => {
+    expect(await built('deploy', ['blue', '1.0.0'], false)).toMatchObject(done)
+    expect(await built('upload', ['green', '1.0.0'], false)).toMatchObject(done)
+  })
 })
