@@ -12,8 +12,14 @@ export interface Example {
   /** The name of its folder in `examples/`. */
   readonly name: string
   readonly site: string
-  /** Files and folders of the checkout that make up the project, the Taskfile at its root. */
+  /** Files and folders of the checkout that make up the project. */
   readonly parts: Readonly<Record<string, string>>
+  /**
+   * The folder of the Taskfile in the project.
+   *
+   * @default '.'
+   */
+  readonly root?: string
   /** The file with the version, relative to the project. */
   readonly versionFile: string
   /** The response header with the version. */
@@ -133,6 +139,13 @@ export const EXAMPLES: readonly Example[] = [
   },
 ]
 
+const CLOCK_CONSOLE = {
+  prompt: />>> /,
+  line: 'open("/app/VERSION").read().strip()',
+  result: /^'([\d.]+)'$/m,
+  exit: [{ keys: 'exit()\n' }],
+}
+
 /** On machines of its own, which are a swarm. */
 export const SWARM_EXAMPLE: Example = {
   ...ofFolder('swarm'),
@@ -140,12 +153,18 @@ export const SWARM_EXAMPLE: Example = {
   versionFile: 'app/VERSION',
   packages: [],
   clients: { keepAlive: 2, idle: 1, post: 0, fresh: 1, slow: 0, socket: 0 },
-  console: {
-    prompt: />>> /,
-    line: 'open("/app/VERSION").read().strip()',
-    result: /^'([\d.]+)'$/m,
-    exit: [{ keys: 'exit()\n' }],
-  },
+  console: CLOCK_CONSOLE,
+}
+
+/** The same application on several hosts. */
+export const FLEET_EXAMPLE: Example = {
+  ...SWARM_EXAMPLE,
+  name: 'fleet',
+  parts: { 'examples/fleet': 'fleet', 'examples/swarm/app': 'swarm/app' },
+  root: 'fleet',
+  versionFile: 'swarm/app/VERSION',
+  packages: ['python3'],
+  console: { ...CLOCK_CONSOLE, line: 'open("VERSION").read().strip()' },
 }
 
 /** Copies the project of an example to a new temporary folder, so that its version can be changed without touching the checkout. */

@@ -4,6 +4,7 @@
  *
  *     npm run rehearse                   the Elixir release of examples/life, on a container
  *     npm run rehearse -- --example node another example
+ *     npm run rehearse -- --fleet 3      three hosts that switch together
  *     npm run rehearse -- --swarm        Docker Swarm: three engines on this machine, as root
  *     npm run rehearse -- --vagrant      on the machine of vagrant/Vagrantfile
  *     npm run rehearse -- --keep         keeps the host, and prints how to log in
@@ -11,6 +12,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inTerminal, typeInto } from '../dev/console.ts'
 import { copyExample, installCommand, setVersion } from '../dev/examples.ts'
@@ -64,10 +66,8 @@ async function install(host: RehearsalHost, packages: readonly string[]): Promis
   print(`\nInstalling on the host: ${packages.join(', ')}`)
   // The host's account has sudo without a password.
   const command = `sudo bash -c '{ ${installCommand(packages)}; } > /tmp/install.log 2>&1 || { cat /tmp/install.log >&2; exit 1; }'`
-  await finished(
-    'The installation',
-    spawn('ssh', ['-F', host.sshConfigFile, host.alias, command], { stdio: 'inherit' }),
-  )
+  for (const alias of host.alias.split(','))
+    await finished('The installation', spawn('ssh', ['-F', host.sshConfigFile, alias, command], { stdio: 'inherit' }))
 }
 
 /** Opens the console of a slot, enters the line of the example, leaves it, and prints what it showed. */
@@ -133,7 +133,7 @@ const interruption = new Promise<never>((_, reject) => {
     process.once(signal, () => {
       interrupted = true
       const stop = () =>
-        reject(new Interrupted(options.keep ? 'Interrupted.' : 'Interrupted: the throw-away host is gone.'))
+        reject(new Interrupted(options.keep ? 'Interrupted.' : 'Interrupted: what was created is gone.'))
       if (!running) return stop()
       running.once('close', stop)
       // The terminal sends Ctrl-C to the command too; a second signal would terminate it before it has cleaned up.
@@ -157,6 +157,12 @@ function openHost(): Promise<RehearsalHost> {
   })
 }
 
+async function openFleet(count: number): Promise<RehearsalHost> {
+  print(`Creating ${count} throw-away hosts with sshd, systemd and nginx.`)
+  const { openRehearsalFleet } = await import('./fleet.ts')
+  return openRehearsalFleet({ count, keep: options.keep, app: 'clock', site: example.site })
+}
+
 async function openSwarm(): Promise<RehearsalHost> {
   print('Creating a swarm of three engines, and a registry.')
   const { openRehearsalSwarm } = await import('./swarm.ts')
@@ -168,7 +174,7 @@ async function rehearse(): Promise<boolean> {
   const found = builder && (await findProgram(builder.package, builder.program))
   if (found && 'missing' in found)
     throw new Error(`This machine cannot build the example ${example.name}: ${found.missing}.`)
-  const host = options.swarm ? await openSwarm() : await openHost()
+  const host = await (options.swarm ? openSwarm() : options.fleet === undefined ? openHost() : openFleet(options.fleet))
   let folder: string | undefined
   try {
     if (interrupted) return await interruption
@@ -177,7 +183,7 @@ async function rehearse(): Promise<boolean> {
   } finally {
     if (options.keep) {
       print(`\nThe host was kept. Log in:    ${host.enter}\nDelete it: ${host.remove}`)
-      if (folder) print(`Project:   ${folder}`)
+      if (folder) print(`Project:   ${join(folder, example.root ?? '.')}`)
     } else {
       await host[Symbol.asyncDispose]()
       if (folder) await rm(folder, { recursive: true, force: true })
@@ -186,7 +192,8 @@ async function rehearse(): Promise<boolean> {
 }
 
 async function play(host: RehearsalHost, folder: string): Promise<boolean> {
-  const run = (...args: string[]) => task(folder, host, ...args)
+  const home = join(folder, example.root ?? '.')
+  const run = (...args: string[]) => task(home, host, ...args)
 
   if (example.packages.length > 0) await install(host, example.packages)
   await run('setup')
@@ -202,7 +209,7 @@ async function play(host: RehearsalHost, folder: string): Promise<boolean> {
   const promoted = await underLoad(host, () => run('promote', 'green'))
   await run('status')
   const back = await underLoad(host, () => run('rollback'))
-  await useConsole(folder, host, 'green')
+  await useConsole(home, host, 'green')
   await run('status')
   const { control } = host
   const compared = control && (await underLoad(host, () => timed(control.lose)))

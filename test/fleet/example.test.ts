@@ -1,5 +1,5 @@
 /** `examples/fleet`: the same Taskfile with one host, and with four, under load. */
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,7 @@ import { installCommand } from '../../dev/examples.ts'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { startLoad } from '../../dev/load.ts'
 import { runTask } from '../../dev/site.ts'
+import { joinConfigs } from '../../dev/ssh-configs.ts'
 import { sumOf } from '../support/shop.ts'
 
 const HOME = fileURLToPath(new URL('../..', import.meta.url))
@@ -25,8 +26,8 @@ beforeAll(async () => {
   await symlink(HOME, join(folder, 'node_modules/switchyard-deploy'))
   hosts = await Promise.all(NAMES.map(() => startHost()))
   config = join(folder, 'ssh_config')
-  const texts = await Promise.all(hosts.map(({ sshConfigFile }) => readFile(sshConfigFile, 'utf8')))
-  await writeFile(config, texts.map((text, i) => text.replace('Host life-test', `Host ${NAMES[i]}`)).join('\n'))
+  const files = hosts.map(({ sshConfigFile }) => sshConfigFile)
+  await joinConfigs(config, files, NAMES)
   for (const host of hosts) expect(await host.exec(installCommand(['python3']))).toMatchObject({ code: 0 })
 })
 afterAll(async () => {

@@ -1,5 +1,5 @@
 /** Several hosts for one application, with one SSH configuration, and a small application whose version can be set. */
-import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -7,6 +7,7 @@ import { startHost, type TestHost } from '../../dev/host.ts'
 import { openLink } from '../../dev/links.ts'
 import { type Running, runTask } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
+import { joinConfigs } from '../../dev/ssh-configs.ts'
 
 export interface Machines extends AsyncDisposable {
   /** In the order of the names. */
@@ -97,10 +98,4 @@ export async function startMachines(
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** One ssh configuration out of one for each host, in which each has its own name. */
-async function joinConfigs(path: string, files: readonly string[], names: readonly string[]): Promise<void> {
-  for (const [i, file] of files.entries())
-    await appendFile(path, (await readFile(file, 'utf8')).replace('Host life-test', `Host ${names[i]}`))
 }

@@ -20,6 +20,15 @@ describe('the options of a rehearsal', () => {
     expect(() => readOptions(['--swarm', '--vagrant'])).toThrow('--swarm')
   })
 
+  it('select several hosts, which have an example of their own', () => {
+    expect(readOptions(['--fleet', '3'])).toMatchObject({ fleet: 3, swarm: false, example: { name: 'fleet' } })
+    expect(readOptions([]).fleet).toBeUndefined()
+    for (const number of ['1', '9', 'three']) expect(() => readOptions(['--fleet', number])).toThrow('from 2 to 8')
+    expect(() => readOptions(['--fleet'])).toThrow(/--fleet/)
+    for (const other of [['--swarm'], ['--vagrant'], ['--example', 'node']])
+      expect(() => readOptions(['--fleet', '3', ...other])).toThrow('leave the other flags out')
+  })
+
   it('refuse an unknown example, an example without a name, and an unknown flag', () => {
     expect(() => readOptions(['--example', 'cobol'])).toThrow("There is no example 'cobol'.")
     expect(() => readOptions(['--example'])).toThrow(/--example/)
