@@ -6,21 +6,17 @@ import { posix } from 'node:path'
 import { sh } from '../../../host/script.ts'
 import { checked } from '../../../runner/taskfile/shape.ts'
 import { listenVariables } from '../../../slots/address.ts'
-import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
+import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
+import { WEB_ROLE } from '../../../slots/fleet/role-route.ts'
 import { runtimeFaults } from '../faults.ts'
+import { hooksOf } from '../hooks.ts'
 import { assertStartable, migration } from '../scripts.ts'
 import type { Command } from '../service/command.ts'
+import { processesOf, rolesOf } from '../service/processes.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import { type ContainerOptions, OPTIONS, type Settings, withDefaults } from './options.ts'
-import {
-  type Containers,
-  containerPid,
-  execInContainer,
-  loadImage,
-  migrateInContainer,
-  sweepImages,
-} from './scripts.ts'
+import { type Containers, containerPid, execInContainer, loadImage, runInContainer, sweepImages } from './scripts.ts'
 import { containerUnit } from './unit.ts'
 
 /**
@@ -30,7 +26,13 @@ import { containerUnit } from './unit.ts'
 export function container(options: ContainerOptions = {}): Plugin<Runtime> {
   checked('container()', OPTIONS, options)
   const settings = withDefaults(options)
-  return { name: 'container', kind: 'runtime', settings: () => settings, create: context => create(context, settings) }
+  return {
+    name: 'container',
+    kind: 'runtime',
+    roles: rolesOf(options.processes ?? {}),
+    settings: () => settings,
+    create: context => create(context, settings),
+  }
 }
 
 /** A command line runs in the shell of the image, and is replaced by the program that it names. */
@@ -38,7 +40,7 @@ const argumentsOf = (command: Command | undefined): readonly string[] =>
   typeof command === 'string' ? ['/bin/sh', '-c', `exec ${command}`] : (command ?? [])
 
 function containersOf({ app, layout }: PluginContext, settings: Settings): Containers {
-  const { engine, volumes = {}, memoryMax, options = [] } = settings
+  const { engine, volumes = {}, options = [] } = settings
   const unknown = Object.keys(volumes).find(name => !layout.shared.paths.includes(name))
   if (unknown !== undefined) throw runtimeFaults.VOLUME_NOT_SHARED({ path: unknown, shared: layout.shared.paths })
   return {
@@ -49,7 +51,6 @@ function containersOf({ app, layout }: PluginContext, settings: Settings): Conta
       ...['--network', 'host', '--cap-drop', 'all', '--security-opt', 'no-new-privileges', '--log-driver', 'none'],
       // The processes of Podman stay in the unit, which has the limits, and whose processes are proven to be those of the slot.
       ...(engine === 'podman' ? ['--cgroups', 'disabled'] : []),
-      ...(engine === 'docker' && memoryMax !== undefined ? ['--memory', memoryMax] : []),
       ...Object.entries(volumes).flatMap(([name, place]) => [
         '--volume',
         `${posix.join(layout.shared.dir, name)}:${place}`,
@@ -60,30 +61,60 @@ function containersOf({ app, layout }: PluginContext, settings: Settings): Conta
 }
 
 function create(context: PluginContext, settings: Settings): Runtime {
-  const { app, layout, slots } = context
-  const { engine, start, migrate, migrateLimit, console, stopSignal, stopLimit } = settings
+  const { app, layout, slots, role = WEB_ROLE } = context
+  const { engine, start, migrate, migrateLimit, console, stopSignal, stopLimit, hookLimit, demote } = settings
+  const serves = role === WEB_ROLE
   const containers = containersOf(context, settings)
-  const base = supervised(context, {
-    supervisor: systemd({
-      app,
-      layout,
-      slots,
-      startable: slot => sh.read`
+  const processes = processesOf(context, settings.processes ?? {}, ({ start, ...process }) => {
+    const unit = { containers, command: argumentsOf(start), ...process }
+    return { program: undefined, unitFile: facts => containerUnit(unit, facts) }
+  })
+  const supervisor = systemd({
+    app,
+    layout,
+    slots,
+    processes,
+    startable: slot => sh.read`
 if [ -f ${`${layout.slot(slot.name).current}/image/manifest.json`} ]; then exit 0; fi
 echo 'its release has no image'
 exit 1`,
-      unitFile: facts => containerUnit({ containers, command: argumentsOf(start), ...settings }, facts),
-      ...(engine === 'docker' && { mainPid: slot => containerPid(containers, slot) }),
-    }),
+    unitFile: serves
+      ? facts => containerUnit({ containers, command: argumentsOf(start), ...settings }, facts)
+      : undefined,
+    ...(engine === 'docker' && serves && { mainPid: slot => containerPid(containers, slot) }),
+  })
+  const base = supervised(context, {
+    supervisor,
     stopLimit,
     stopSignal,
+    others: Object.fromEntries(processes.map(process => [process.name, process])),
     before: (release, slot) =>
       sh.lines(assertStartable(layout, release, slot), loadImage(containers, slot, release.dir)),
     advice: 'Build the release with `image()`.',
   })
+  const hook = (task: 'promoted' | 'demoted', command = settings[task]) =>
+    command === undefined
+      ? undefined
+      : (slot: Slot) =>
+          runInContainer(containers, slot, {
+            folder: layout.slot(slot.name).current,
+            task,
+            command: argumentsOf(command),
+          })
 
   return {
     ...base,
+
+    ...(!serves && { serves }),
+
+    ...(demote !== undefined && { demotes: demote }),
+
+    ...hooksOf(context, {
+      pid: supervisor.pid,
+      limit: hookLimit,
+      before: OWN_PATH,
+      commands: { promoted: hook('promoted'), demoted: hook('demoted') },
+    }),
 
     environment: slot => ({
       ...listenVariables(slot),
@@ -96,7 +127,11 @@ exit 1`,
 
     ...(migrate !== undefined && {
       migrate(release, slot) {
-        const command = migrateInContainer(containers, slot, release.dir, argumentsOf(migrate))
+        const command = runInContainer(containers, slot, {
+          folder: release.dir,
+          task: 'migrate',
+          command: argumentsOf(migrate),
+        })
         const script = migration({ layout, release, slot, limit: migrateLimit, before: OWN_PATH, command })
         return migrationQuery(context, { release, slot, limit: migrateLimit, script })
       },

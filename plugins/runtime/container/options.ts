@@ -1,10 +1,13 @@
 /** The options of `container()`. */
 import { anyText, atLeast, fields, list, oneOf, optional, path, record } from '../../../runner/taskfile/shape.ts'
 import { type Command, commandRule } from '../service/command.ts'
-import { limitRules, type ProcessLimits } from '../service/processes.ts'
+import { type ContainerProcess, containerProcessesRule, limitRules, type ProcessLimits } from '../service/processes.ts'
+import { type CommandsOfRelease, commandRules } from '../service/release-commands.ts'
 import type { EngineName } from './scripts.ts'
 
-export interface ContainerOptions extends Pick<ProcessLimits, 'stopSignal' | 'stopLimit' | 'memoryMax'> {
+export interface ContainerOptions
+  extends Pick<ProcessLimits, 'stopSignal' | 'stopLimit' | 'memoryMax'>,
+    Pick<CommandsOfRelease, 'demote'> {
   /**
    * The engine of the host, from Debian's packages. `podman` runs rootless, as the deploying user. For `docker` that user has to be in the group `docker`,
    * which is as powerful as root.
@@ -38,6 +41,34 @@ export interface ContainerOptions extends Pick<ProcessLimits, 'stopSignal' | 'st
    */
   readonly console?: Command
   /**
+   * Further processes of a slot, by name: a command as in `start`, or an object with its options. Each is a container of its own, of the same image, with
+   * the environment and the volumes of the slot, in a systemd unit such as `life-worker@blue.service`. It is started and stopped with its slot, and
+   * restarted after a crash. The options are those of the processes of `service()`, without `killMode`.
+   *
+   * @example { worker: ['bin/worker'], scheduler: { start: ['bin/scheduler'], when: 'live' } }
+   */
+  readonly processes?: Readonly<Record<string, Command | ContainerProcess>>
+  /**
+   * A command that tells the application that its slot has become live, for example to resume its queues. It runs as `migrate` does, in a container of its
+   * own, when the traffic has verifiably moved; also after a rollback, and again in a `repair`. If it fails, that is reported and written to the journal,
+   * and the switch stands.
+   *
+   * @example ['bin/queues', 'resume']
+   */
+  readonly promoted?: Command
+  /**
+   * The same for the slot that was live before. It runs before `promoted` of the other slot. A slot that starts, also after a reboot, is told nothing.
+   *
+   * @example ['bin/queues', 'pause']
+   */
+  readonly demoted?: Command
+  /**
+   * Time limit of `promoted` and of `demoted` in seconds; after it the command is ended.
+   *
+   * @default 30
+   */
+  readonly hookLimit?: number
+  /**
    * Where the paths of the project's `shared` are in the container. Everything else that the application writes is lost when its container ends.
    *
    * @example { storage: '/app/storage' }
@@ -58,6 +89,11 @@ export const OPTIONS = fields<ContainerOptions>({
   migrate: optional(commandRule),
   migrateLimit: optional(atLeast(1, 'seconds')),
   console: optional(commandRule),
+  processes: optional(containerProcessesRule),
+  promoted: optional(commandRule),
+  demoted: optional(commandRule),
+  hookLimit: commandRules.hookLimit,
+  demote: commandRules.demote,
   volumes: optional(record(path)),
   options: optional(list(anyText)),
   stopSignal: limitRules.stopSignal,
@@ -68,9 +104,10 @@ export const OPTIONS = fields<ContainerOptions>({
 export const withDefaults = ({
   engine = 'podman',
   migrateLimit = 21_600,
+  hookLimit = 30,
   stopSignal = 'SIGTERM',
   stopLimit = 60,
   ...rest
-}: ContainerOptions) => ({ ...rest, engine, migrateLimit, stopSignal, stopLimit })
+}: ContainerOptions) => ({ ...rest, engine, migrateLimit, hookLimit, stopSignal, stopLimit })
 
 export type Settings = ReturnType<typeof withDefaults>

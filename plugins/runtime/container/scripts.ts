@@ -20,8 +20,9 @@ export interface Containers {
 export const commandOf = (engine: EngineName): readonly string[] =>
   engine === 'docker' ? ['/usr/bin/docker'] : ['/usr/bin/podman', '--events-backend=none']
 
-/** The name of the container that serves requests. */
-export const containerName = (app: string, slot: string): string => `switchyard-${app}-${slot}`
+/** The name of the container that serves requests, or of another process of a slot. */
+export const containerName = (app: string, slot: string, process?: string): string =>
+  `switchyard-${app}-${slot}${process === undefined ? '' : `.${process}`}`
 
 /** Sets the environment of the engine, and defines `load` and `contain` for the release in a folder. */
 const prepared = ({ layout, engine, options }: Containers, slot: string, folder: string): Script =>
@@ -42,12 +43,17 @@ ${prepared(containers, slot.name, folder)}
 load
 )`
 
-/** The process of a slot's unit. */
-export const startContainer = (containers: Containers, slot: string, command: readonly string[]): Script =>
+/** The process of a unit, whose container has this name. */
+export const startContainer = (
+  containers: Containers,
+  slot: string,
+  name: string,
+  command: readonly string[],
+): Script =>
   program(new URL('./start-container.sh', import.meta.url), {
     parameters: {
       prepare: prepared(containers, slot, containers.layout.slot(slot).current),
-      name: containerName(containers.app, slot),
+      name,
       command,
     },
   })
@@ -64,17 +70,21 @@ export const execInContainer = (containers: Containers, slot: Slot, command: rea
   label: sh.read`${command}`.text,
 })
 
-/** Runs a migration in a container of its own, as one command for `migration()`. */
-export const migrateInContainer = (
-  containers: Containers,
-  slot: Slot,
-  folder: string,
-  command: readonly string[],
-): Script => {
-  const script = program(new URL('./migrate-in-container.sh', import.meta.url), {
+interface OneRun {
+  /** The folder of the release. */
+  readonly folder: string
+  /** Distinguishes its container from the others of the slot. */
+  readonly task: 'migrate' | 'promoted' | 'demoted'
+  readonly command: readonly string[]
+}
+
+/** Runs a migration or a hook in a container of its own, as one command for `migration()` and for `hookScript()`. */
+export const runInContainer = (containers: Containers, slot: Slot, { folder, task, command }: OneRun): Script => {
+  const script = program(new URL('./run-in-container.sh', import.meta.url), {
+    writes: true,
     parameters: {
       prepare: prepared(containers, slot.name, folder),
-      name: `${containerName(containers.app, slot.name)}-migrate`,
+      name: `${containerName(containers.app, slot.name)}-${task}`,
       command,
     },
   })

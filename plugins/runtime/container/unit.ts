@@ -1,16 +1,15 @@
-/** The template unit of a slot that is a container. Pure. */
+/** The template unit of a container of each slot. Pure. */
 import type { HostFacts } from '../../../slots/contracts.ts'
-import { type ProcessLimits, settingsOf } from '../service/processes.ts'
+import { type PlannedProcess, type ProcessLimits, settingsOf } from '../service/processes.ts'
 import { quoteArgument, unitText } from '../unit.ts'
 import { type Containers, commandOf, containerName, type EngineName, startContainer } from './scripts.ts'
 
-interface ContainerUnit extends Pick<ProcessLimits, 'memoryMax'> {
-  readonly stopSignal: NonNullable<ProcessLimits['stopSignal']>
+interface ContainerUnit extends Pick<ProcessLimits, 'memoryMax'>, Pick<PlannedProcess, 'stopSignal' | 'stopLimit'> {
   readonly containers: Containers
   /** What the container runs instead of the image's own command; may be empty. */
   readonly command: readonly string[]
-  /** Seconds from the stop signal to SIGKILL. */
-  readonly stopLimit: number
+  /** Missing for the one that serves requests. */
+  readonly process?: PlannedProcess['process']
 }
 
 /** The name of the instance in the unit's name, which is the slot. */
@@ -30,27 +29,35 @@ const commandIn = (engine: EngineName, user: string, args: string): string => {
 const removal = (engine: EngineName, user: string, name: string): string =>
   `ExecStopPost=-${bash(`${commandIn(engine, user, `rm --force ${name}`)} > /dev/null 2>&1`)}`
 
-/** The client of the Docker engine is the process of the unit; the container is the engine's. The unit is up once the container has a process. */
-const waiting = (engine: EngineName, user: string, name: string): string => {
+/**
+ * The process of the unit is the client of the engine, which begins long before the container has a process. The unit is up once that exists, and for one
+ * whose end a deploy looks for once it has run for a second.
+ */
+const waiting = (engine: EngineName, user: string, name: string, seconds: 0 | 1): string => {
   const pid = `$(${commandIn(engine, user, `container inspect --format {{.State.Pid}} ${name}`)} 2> /dev/null)`
-  return `ExecStartPost=-${bash(`until [[ ${pid} = [1-9]* ]]; do kill -0 "$MAINPID" || exit 0; /usr/bin/sleep 0.1; done`)}`
+  const aged = seconds === 0 ? '' : ` && [[ $(/usr/bin/ps -o etimes= -p "$pid") -ge ${seconds} ]]`
+  return `ExecStartPost=-${bash(`until pid=${pid}; [[ $pid = [1-9]* ]]${aged}; do kill -0 "$MAINPID" || exit 0; /usr/bin/sleep 0.1; done`)}`
 }
 
 export function containerUnit(unit: ContainerUnit, facts: HostFacts): string {
-  const { containers, command, stopLimit, stopSignal, memoryMax } = unit
-  const { app, layout, engine } = containers
+  const { command, stopLimit, stopSignal, memoryMax, process } = unit
+  const { app, layout, engine } = unit.containers
   const docker = engine === 'docker'
-  const name = containerName(app, SLOT)
+  const name = containerName(app, SLOT, process?.name)
+  // The processes of Podman stay in the unit, which limits them.
+  const limits = docker && memoryMax !== undefined ? ['--memory', memoryMax] : []
+  const containers = { ...unit.containers, options: [...limits, ...unit.containers.options] }
   return unitText(
     {
       app,
       layout,
-      start: bash(startContainer(containers, SLOT, command).text),
+      start: bash(startContainer(containers, SLOT, name, command).text),
       killMode: 'mixed',
       stopLimit,
       // Rootless Podman needs newuidmap, which gets root's rights by its mode. The container itself has none of them.
       hardened: docker,
       after: docker ? ['docker.service'] : [],
+      ...(process && { process }),
       settings: [
         ...settingsOf({ stopSignal, ...(memoryMax !== undefined && !docker && { memoryMax }) }).filter(
           line => docker || line !== 'PrivateTmp=yes',
@@ -59,7 +66,7 @@ export function containerUnit(unit: ContainerUnit, facts: HostFacts): string {
         'SuccessExitStatus=143',
         // An image that was removed from the engine is loaded again first.
         'TimeoutStartSec=15min',
-        ...(docker ? [waiting(engine, facts.user, name)] : []),
+        ...(process || docker ? [waiting(engine, facts.user, name, process ? 1 : 0)] : []),
         removal(engine, facts.user, name),
       ],
     },

@@ -79,32 +79,38 @@ export const limitRules: Fields<ProcessLimits> = {
   ),
 }
 
-const processRule: Rule<Command | ServiceProcess> = {
-  ...either(
-    commandRule,
-    fields<ServiceProcess>({
-      start: commandRule,
-      when: optional(oneOf('always', 'live')),
-      role: optional(text),
-      ...limitRules,
-    }),
-  ),
-  expected: `${commandRule.expected}, or \`{ start, when, role, ... }\``,
+const processFields: Fields<ServiceProcess> = {
+  start: commandRule,
+  when: optional(oneOf('always', 'live')),
+  role: optional(text),
+  ...limitRules,
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,15}$/
 const NAMES =
   'a name of a lower-case letter, then at most 15 lower-case letters, digits or underscores, and not "web", which is the process of `start`'
-const byName = record(processRule)
 
-export const processesRule: Rule<Readonly<Record<string, Command | ServiceProcess>>> = {
-  ...byName,
-  check(value) {
-    const wrong = byName.check(value)
-    const odd = wrong ? undefined : Object.keys(value as object).find(name => !NAME.test(name) || name === 'web')
-    return odd === undefined ? wrong : { path: [odd], got: 'called that', expected: NAMES }
-  },
+function byName<T extends object>(options: Fields<T>): Rule<Readonly<Record<string, Command | T>>> {
+  const rule = record({
+    ...either(commandRule, fields<T>(options)),
+    expected: `${commandRule.expected}, or \`{ start, when, role, ... }\``,
+  })
+  return {
+    ...rule,
+    check(value) {
+      const wrong = rule.check(value)
+      const odd = wrong ? undefined : Object.keys(value as object).find(name => !NAME.test(name) || name === 'web')
+      return odd === undefined ? wrong : { path: [odd], got: 'called that', expected: NAMES }
+    },
+  }
 }
+
+export const processesRule = byName(processFields)
+
+/** The first process of a container is the one that gets the signal. */
+export type ContainerProcess = Omit<ServiceProcess, 'killMode'>
+const { killMode: _, ...ofContainer } = processFields
+export const containerProcessesRule = byName<ContainerProcess>(ofContainer)
 
 /** The lines of a unit's section `[Service]` for these limits. */
 export const settingsOf = ({ stopSignal = 'SIGTERM', memoryMax }: ProcessLimits): readonly string[] => [
@@ -130,25 +136,41 @@ const optionsOf = (given: Command | ServiceProcess): ServiceProcess =>
 export const rolesOf = (processes: Processes): readonly string[] =>
   [...new Set(Object.values(processes).flatMap(given => optionsOf(given).role ?? []))].filter(role => role !== WEB_ROLE)
 
+/** A process with its defaults, for the unit that a runtime makes of it. */
+export interface PlannedProcess extends Required<Omit<ProcessLimits, 'memoryMax'>>, Pick<ProcessLimits, 'memoryMax'> {
+  readonly start: Command
+  /** As `UnitOptions.process`. */
+  readonly process: { readonly name: string; readonly live: boolean }
+}
+
+type OwnOfRuntime = Pick<ServiceUnit, 'program' | 'unitFile'>
+
 /** The processes of a host. With a role other than `web` all of them run only in the live slot, because the traffic of others decides about them. */
 export const processesOf = (
-  { app, layout, role }: { readonly app: string; readonly layout: Layout; readonly role?: string | undefined },
+  { role }: { readonly role?: string | undefined },
   processes: Processes,
+  unitOf: (process: PlannedProcess) => OwnOfRuntime,
 ): readonly ServiceUnit[] =>
   Object.entries(processes).flatMap(([name, given]) => {
-    const options = optionsOf(given)
-    if (role !== undefined && (options.role ?? WEB_ROLE) !== role) return []
-    const { start, when = 'always', killMode = 'mixed', stopLimit = 60, stopSignal = 'SIGTERM' } = options
+    const { role: own = WEB_ROLE, when = 'always', ...options } = optionsOf(given)
+    if (role !== undefined && own !== role) return []
+    const { killMode = 'mixed', stopLimit = 60, stopSignal = 'SIGTERM' } = options
     const serves = role === undefined || role === WEB_ROLE
     const live = when === 'live' || !serves
-    const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings: settingsOf(options) }
     return {
       name,
       live,
       overlaps: !serves && when === 'always',
       stopLimit,
       stopSignal,
-      program: programIn(start),
-      unitFile: facts => unitText({ ...unit, process: { name, live } }, facts),
+      ...unitOf({ ...options, killMode, stopLimit, stopSignal, process: { name, live } }),
     }
   })
+
+/** The unit of a command on the host itself. */
+export const commandUnit =
+  ({ app, layout }: { readonly app: string; readonly layout: Layout }) =>
+  ({ start, process, killMode, stopLimit, ...limits }: PlannedProcess): OwnOfRuntime => {
+    const unit = { app, layout, start: execStart(start), killMode, stopLimit, settings: settingsOf(limits), process }
+    return { program: programIn(start), unitFile: facts => unitText(unit, facts) }
+  }

@@ -11,7 +11,7 @@ import { systemd } from '../systemd.ts'
 import { unitText } from '../unit.ts'
 import { OPEN_SOCKET, socketPath, socketSettings } from '../unix-socket.ts'
 import { type Command, consoleScript, environment, execStart, migrateScript, oneCommand, programIn } from './command.ts'
-import { type ProcessLimits, processesOf, type ServiceUnit, settingsOf } from './processes.ts'
+import { commandUnit, type ProcessLimits, processesOf, type ServiceUnit, settingsOf } from './processes.ts'
 import type { CommandsOfRelease } from './release-commands.ts'
 
 /** What an application on a unix socket has in addition. */
@@ -48,7 +48,7 @@ export function serviceRuntime(
   // A host without the application has no server in front of it.
   const behind = serves ? socket : undefined
   const program = serves ? programIn(start) : undefined
-  const processes = processesOf(context, options.processes ?? {})
+  const processes = processesOf(context, options.processes ?? {}, commandUnit(context))
   const programs = [program, ...processes.map(process => process.program)].filter(path => path !== undefined)
   const unit = {
     ...{ app, layout, killMode, stopLimit },

@@ -18,8 +18,10 @@ const runtimeOf = (options: ContainerOptions = {}, kit: Partial<PluginContext> =
 const provisionOf = (options: ContainerOptions = {}) => runtimeOf(options).provision(facts)
 const unitOf = (options: ContainerOptions = {}) => provisionOf(options).files[0]?.text ?? ''
 /** The bash program of the unit, as systemd passes it to bash. */
-const startOf = (options: ContainerOptions = {}) => {
-  const [, quoted = ''] = /^ExecStart=\/bin\/bash -euo pipefail -c "(.*)"$/m.exec(unitOf(options)) ?? []
+const startOf = (options: ContainerOptions = {}) => programIn(unitOf(options), 'ExecStart=')
+const programIn = (unit: string, before: string) => {
+  const line = unit.split('\n').find(text => text.startsWith(before)) ?? ''
+  const [, quoted = ''] = /\/bin\/bash -euo pipefail -c "(.*)"$/.exec(line) ?? []
   return quoted
     .replace(/\\(.)/g, (_, escaped) => (escaped === 'n' ? '\n' : escaped))
     .replaceAll('$$', '$')
@@ -73,6 +75,93 @@ describe('the unit of a container', () => {
     expect(startOf({ options: ['--init', '--user=nobody'] })).toMatch(
       / --user "\$as" --network .* --init --user=nobody /,
     )
+  })
+})
+
+describe('the processes of a container', () => {
+  const processes = {
+    worker: ['bin/worker', '--queue', "it's"],
+    scheduler: { start: 'bin/tick', when: 'live', stopSignal: 'SIGINT', stopLimit: 5, memoryMax: '64M' },
+  } as const
+  const named = (name: string, options: ContainerOptions = {}) =>
+    provisionOf({ processes, ...options }).files.find(({ path }) => path.endsWith(`/life-${name}@.service`))?.text ?? ''
+
+  it('are a container and a unit each, of the same image, with a name of its own in each slot', () => {
+    for (const engine of ['podman', 'docker'] as const) {
+      const text = named('worker', { engine })
+      const start = programIn(text, 'ExecStart=')
+      expect(start).toContain('switchyard-life-green.worker')
+      expect(start).toContain("bin/worker --queue 'it'\\''s'")
+      expect(start).toContain('folder=/srv/life/slots/green/current')
+      expect(() => execFileSync('bash', ['-n'], { input: start })).not.toThrow()
+      expect(text).toMatch(/^ExecStopPost=-.*rm --force switchyard-life-%i\.worker /m)
+      expect(text).toContain('\nRuntimeDirectory=switchyard-life-worker-%i\n')
+      expect(text).not.toMatch(/blue|green/)
+    }
+  })
+
+  it('have their own stop signal and limits, which those of the others do not get', () => {
+    const [podman, docker] = [named('scheduler'), named('scheduler', { engine: 'docker' })]
+    for (const line of ['KillSignal=SIGINT', 'TimeoutStopSec=5', 'MemoryMax=64M'])
+      expect(podman).toContain(`\n${line}\n`)
+    expect(programIn(docker, 'ExecStart=')).toContain('--memory 64M')
+    expect(named('worker') + unitOf({ processes })).not.toContain('MemoryMax')
+    expect(named('worker', { engine: 'docker' })).not.toContain('--memory')
+    expect(named('worker')).toContain('\nTimeoutStopSec=60\n')
+  })
+
+  it('have a condition exactly if they run only in the live slot', () => {
+    expect(named('scheduler')).toContain('\nConditionPathExists=/srv/life/live/%i\n')
+    expect(named('worker')).not.toContain('Condition')
+    expect(provisionOf({ processes }).folders).toEqual([{ path: '/srv/life/live', mode: 0o755 }])
+  })
+
+  it('are up only once the container has run for a second, because the client of the engine runs before it', () => {
+    for (const engine of ['podman', 'docker'] as const) {
+      const waits = programIn(named('worker', { engine }), 'ExecStartPost=-')
+      expect(waits).toContain('container inspect --format {{.State.Pid}} switchyard-life-green.worker')
+      expect(waits).toContain('etimes')
+      expect(() => execFileSync('bash', ['-n'], { input: waits })).not.toThrow()
+    }
+    expect(unitOf({ engine: 'docker' })).not.toContain('etimes')
+  })
+
+  it('make the runtime start, prove and stop them as those of a service', () => {
+    const runtime = runtimeOf({ processes, demote: 'before' })
+    expect(runtime.demotes).toBe('before')
+    for (const method of ['complete', 'promoted', 'demoted'] as const) expect(runtime[method]).toBeTypeOf('function')
+    expect(runtime.demoted?.(green, undefined)).toMatchObject({ script: { writes: true } })
+    for (const method of ['complete', 'promoted', 'demoted', 'hooks', 'demotes'] as const)
+      expect(runtimeOf()[method]).toBeUndefined()
+  })
+
+  it('of a role have no container that serves requests beside them, and the roles are those of the plugin', () => {
+    const jobs = { jobs: { start: ['bin/jobs'], role: 'worker' } }
+    expect(container({ processes: { ...processes, ...jobs } }).roles).toEqual(['worker'])
+    const runtime = runtimeOf({ processes: { ...processes, ...jobs } }, { role: 'worker' })
+    expect(runtime.serves).toBe(false)
+    expect(runtime.provision(facts).files.map(({ path }) => path)).toEqual(['/etc/systemd/system/life-jobs@.service'])
+  })
+
+  it.each([
+    ['the name of the main process', { web: ['bin/worker'] }],
+    ['a process without a command', { worker: { when: 'live' } }],
+    ['an option that a container does not have', { worker: { start: ['bin/worker'], killMode: 'mixed' } }],
+  ])('are rejected with %s', (_, wrong) => {
+    expect(() => container({ processes: wrong as never })).toThrow(/processes/)
+  })
+})
+
+describe('the hooks of a container', () => {
+  it('run in a container of their own, of the release in the slot', () => {
+    const { hooks } = runtimeOf({ promoted: ['bin/queues', 'resume'], demoted: 'bin/queues pause', hookLimit: 7 })
+    const [promoted, demoted] = [hooks?.promoted?.(green).script.text, hooks?.demoted?.(green).script.text]
+    expect(promoted).toContain('switchyard-life-green-promoted')
+    expect(promoted).toContain('timeout -k 10 7 /bin/bash')
+    expect(demoted).toContain('switchyard-life-green-demoted')
+    expect(demoted).toContain('exec bin/queues pause')
+    for (const text of [promoted, demoted])
+      expect(() => execFileSync('bash', ['-n'], { input: text ?? 'missing (' })).not.toThrow()
   })
 })
 

@@ -1,12 +1,12 @@
 #!/bin/bash -eu
-# Runs a migration in a container of its own, and waits for its end. After SIGTERM the migration has eight seconds to end by itself.
+# Runs a migration or a hook in a container of its own, and waits for its end. After SIGTERM it has eight seconds to end by itself.
 #
 # Parameters
 #   prepare  engine-shell.sh
 #   name     the name of the container
 #   command  what it runs instead of the image's own command
 #
-# Writes the file that $SWITCHYARD_MIGRATED names if the migration ended with exit code 0 and was not terminated.
+# Writes the file that $SWITCHYARD_MIGRATED names, if there is one, if the command ended with exit code 0 and was not terminated.
 prepare
 trap '"${engine[@]}" rm --force "$name" > /dev/null 2>&1 || :' EXIT
 load
@@ -19,4 +19,4 @@ if [ -n "$terminated" ]; then
   exit 1
 fi
 if [ $code != 0 ]; then exit $code; fi
-echo 'done' > "$SWITCHYARD_MIGRATED"
+if [ -n "${SWITCHYARD_MIGRATED-}" ]; then echo 'done' > "$SWITCHYARD_MIGRATED"; fi
