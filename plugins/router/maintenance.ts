@@ -39,9 +39,9 @@ export function maintenanceByFiles({ folder, layout }: PluginContext, { page, ..
 }
 
 /** @throws MAINTENANCE_NOT_SET_UP if the script ends with `OUTDATED` */
-export const beginQuery = (script: Script, input: string): Query<void> => ({
+export const beginQuery = (script: Script, input?: string): Query<void> => ({
   script,
-  input,
+  ...(input !== undefined && { input }),
   read(output, host) {
     if (output.code === OUTDATED)
       throw routerFaults.MAINTENANCE_NOT_SET_UP({ host: host.name, path: output.stdout.trim() })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pagePath } from '../../plugins/router/haproxy/files.ts'
 import { type HaproxyOptions, haproxy } from '../../plugins/router/haproxy/haproxy.ts'
 import { maintenanceRules } from '../../plugins/router/haproxy/maintenance-rules.ts'
+import { canaryRouter } from '../../slots/canary/canary.ts'
 import type { Slot } from '../../slots/contracts.ts'
 import { layout } from '../../slots/layout.ts'
 import { maintaining } from '../../slots/maintenance/site.ts'
@@ -129,6 +130,41 @@ describe('the site of HAProxy', () => {
     expect(after).not.toBe(before)
     await promoted(blue, 'g3')
     expect(await worker()).toBe(after)
+  })
+
+  test('has each route, canary and maintenance as soon as it is reported, although somebody reloads it all the time', async () => {
+    const canary = subject.canary ?? expect.fail('no canary')
+    const site = bound(subject.host, canaryRouter(maintaining(canary.create(subject.kit()))))
+    await subject.install(site.provision(FACTS))
+    const seen = async () => {
+      const { status, headers } = (await subject.outsider?.('/', 'GET', { Cookie: 'switchyard_canary=000' })) ?? {}
+      return { status, canary: headers?.['x-deployment-slot'] }
+    }
+    const by = { by: 'anna', since: new Date().toISOString() }
+    await subject.root(
+      "systemd-run --quiet --unit=reloads bash -c 'while :; do systemctl reload haproxy; sleep 0.2; done'",
+    )
+    try {
+      for (let i = 0; i < 10; i++) {
+        const live = i % 2 ? blue : green
+        const idle = i % 2 ? green : blue
+        const route = { slot: live.name, generation: `reloaded${i}` }
+        await site.promote(live, route.generation)
+        expect(await router().verify(route, { answers: 3, within: 0 }), `route ${i}`).toMatchObject({ asked: 3 })
+        expect(await seen()).toEqual({ status: 200, canary: undefined })
+        await site.beginCanary({ ...by, slot: idle.name, percent: 50, sticky: false }, route)
+        expect(await seen(), `canary ${i}`).toEqual({ status: 200, canary: idle.name })
+        await site.endCanary()
+        expect(await seen(), `no canary ${i}`).toEqual({ status: 200, canary: undefined })
+        await site.beginMaintenance?.({ ...by, message: `Number ${i},  soon.`, allow: ['192.0.2.0/24'], retryAfter: 5 })
+        expect(await seen(), `maintenance ${i}`).toEqual({ status: 503, canary: undefined })
+        await site.endMaintenance?.()
+        expect(await seen(), `no maintenance ${i}`).toEqual({ status: 200, canary: undefined })
+      }
+    } finally {
+      await subject.root('systemctl stop reloads')
+      await subject.install(router().provision(FACTS))
+    }
   })
 
   test('fails a switch that the running process refuses, and restores the route in the file', async () => {

@@ -18,6 +18,7 @@ import * as haproxyCanary from '../../plugins/router/haproxy/canary.ts'
 import { readHost } from '../../plugins/router/haproxy/conflicts.ts'
 import { haproxy as haproxyPlugin } from '../../plugins/router/haproxy/haproxy.ts'
 import * as haproxyMaintenance from '../../plugins/router/haproxy/maintenance.ts'
+import * as haproxyMaps from '../../plugins/router/haproxy/maps.ts'
 import * as haproxy from '../../plugins/router/haproxy/scripts.ts'
 import { moveLink, readLink, removeLink } from '../../plugins/router/live-link.ts'
 import * as maintenance from '../../plugins/router/maintenance.ts'
@@ -172,7 +173,7 @@ const caddySite = {
   include: false,
   config: '/etc/caddy/Caddyfile',
 }
-const share = { slot: 'green', percent: 5, sticky: true, since: '2026-11-26T09:15:00.123Z' }
+const share = { slot: 'green', percent: 5, sticky: true, by: 'anna', since: '2026-11-26T09:15:00.123Z' }
 const page = { path: '/etc/haproxy/switchyard/life.maintenance.html', text: '<p>', mode: 0o644 }
 const adopted = { pid: 812, startTime: '77' }
 
@@ -374,12 +375,14 @@ export function samples(): Readonly<Record<string, Script>> {
     check: haproxy.check(application, guard),
     'check without a guard': haproxy.check(application, unguarded),
     apply: haproxy.apply(application, 'deploy'),
-    toSocket: haproxy.toSocket('life'),
+    toSocket: haproxyMaps.toSocket('life'),
+    changeMaps: haproxyMaps.changeMaps(application, { files: { '/srv/life/router/live.map': 'live blue.g1' } }),
     requireInstalled: haproxyMaintenance.requireInstalled(application, page),
-    setMaintenance: haproxyMaintenance.setMaintenance(
-      application,
-      haproxyMaintenance.requireInstalled(application, page),
-    ),
+    setMaintenance: haproxyMaintenance.setMaintenance(application, {
+      check: haproxyMaintenance.requireInstalled(application, page),
+      state: ['state on', 'message Back at 12.'],
+      networks: ['10.0.0.0/8 pass'],
+    }),
     beginMaintenance: maintenance.beginMaintenance(
       '/srv/life/router',
       { since: '2026-11-26T09:15:00.123Z', retryAfter: 120 },

@@ -1,6 +1,5 @@
 /** A canary behind HAProxy: an entry of a map, in the memory of the running process and in a file, as the route is. */
 import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
 import { capture, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { numbersOf } from '../../../slots/canary/share.ts'
@@ -10,14 +9,15 @@ import { beginQuery, type CanaryMethods, parseCanary } from '../canary.ts'
 import { mapPath } from './canary-rules.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendName, backendPath, mapPath as liveMap } from './files.ts'
-import { mapValue, toSocket } from './scripts.ts'
+import { changeMaps, type MapChange, toSocket } from './maps.ts'
+import { mapValue } from './scripts.ts'
 
 type Site = Pick<Application, 'app' | 'router'>
 
 export const canaryByMap = (site: Application): CanaryMethods & Required<Pick<Router, 'served'>> => ({
   canary: () => capture(readCanary(site), parseMap),
-  beginCanary: (canary, route) => setQuery(beginCanary(site, canary, route), JSON.stringify(canary)),
-  endCanary: () => setQuery(endCanary(site), ''),
+  beginCanary: (canary, route) => setQuery(beginCanary(site, canary, route)),
+  endCanary: () => setQuery(endCanary(site)),
   served: () =>
     capture(readServed(site), text =>
       parseServed(
@@ -27,8 +27,8 @@ export const canaryByMap = (site: Application): CanaryMethods & Required<Pick<Ro
     ),
 })
 
-function setQuery(script: Script, record: string): Query<void> {
-  const query = beginQuery(script, record)
+function setQuery(script: Script): Query<void> {
+  const query = beginQuery(script)
   return {
     ...query,
     read(output, host) {
@@ -39,30 +39,27 @@ function setQuery(script: Script, record: string): Query<void> {
   }
 }
 
-const setCanary = ({ app, router }: Site, value: string, check: Script): Script =>
-  program(new URL('./haproxy-canary.sh', import.meta.url), {
-    writes: true,
-    parameters: { map: mapPath(router), value, check, tell: toSocket(app), refused: EXIT.router.refused },
-  })
+type Change = Pick<MapChange, 'check' | 'patience'>
 
-export const beginCanary = (
-  site: Site,
-  { slot, percent, sticky }: Pick<Canary, 'slot' | 'percent' | 'sticky'>,
-  route: Route,
-): Script => {
+const setCanary = (site: Site, lines: readonly string[], change: Change): Script =>
+  changeMaps(site, { files: { [mapPath(site.router)]: lines.join('\n') }, entry: 'canary', ...change })
+
+/** HAProxy does not use the record. */
+export const beginCanary = (site: Site, canary: Canary, route: Route, change: Change = {}): Script => {
+  const { slot, percent, sticky } = canary
   const { router } = site
   const backend = backendPath(site.app)
   const check = sh.read`
 if ! ${knowsCanary(site)}; then echo ${backend}; exit ${EXIT.router.outdated}; fi
 live=$(cat ${liveMap(router)} 2> /dev/null || :)
-if [ "$live" != ${`live ${mapValue(route)}`} ]; then printf '%s\\n' "\${live#live }"; exit ${EXIT.router.stale}; fi`
-  const kept = sticky ? 'sticky' : 'fresh'
-  return setCanary(site, `${slot}.${numbersOf(percent)}.${kept}.${route.generation ?? ''}`, check)
+if [ "$live" != ${`live ${mapValue(route)}`} ]; then printf '%s\n' "\${live#live }"; exit ${EXIT.router.stale}; fi`
+  const value = `${slot}.${numbersOf(percent)}.${sticky ? 'sticky' : 'fresh'}.${route.generation ?? ''}`
+  return setCanary(site, [`canary ${value}`, `record ${JSON.stringify(canary)}`], { check, ...change })
 }
 
 /** There is nothing to end if HAProxy does not read the map. */
 export const endCanary = (site: Site): Script =>
-  setCanary(site, 'none', sh.read`if ! ${knowsCanary(site)}; then exit 0; fi`)
+  setCanary(site, ['canary none'], { check: sh.read`if ! ${knowsCanary(site)}; then exit 0; fi` })
 
 /** Succeeds if the map exists, and the backend that is installed reads it. */
 const knowsCanary = ({ app, router }: Site): Script =>
@@ -70,7 +67,7 @@ const knowsCanary = ({ app, router }: Site): Script =>
 
 /** Ends the canary of a route that is restored: its generation is that of the route. */
 export const endCanaryOf = (site: Site, { generation = '' }: Route): Script =>
-  sh.read`case $(cat ${mapPath(site.router)} 2> /dev/null || :) in *.${generation}$'\\n'*) ( ${endCanary(site)} ) < /dev/null ;; esac`
+  sh.read`case $(cat ${mapPath(site.router)} 2> /dev/null || :) in *.${generation}$'\\n'*) ( ${endCanary(site)} ) ;; esac`
 
 /** Prints the line of the route, then the map. */
 export const readCanary = ({ router }: Site): Script =>

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
 import { capture, type Query } from '../../../host/query.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import type { HostFile, PluginContext, Router, SiteMaintenance } from '../../../slots/contracts.ts'
@@ -16,7 +15,7 @@ import { escapeHtml, pageText, withMessage } from '../maintenance-page.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendPath, pagePath } from './files.ts'
 import { allowPath, look, mapPath } from './maintenance-rules.ts'
-import { toSocket } from './scripts.ts'
+import { changeMaps, type MapChange } from './maps.ts'
 
 type Site = Pick<Application, 'app' | 'router'>
 
@@ -48,16 +47,20 @@ export function maintenanceByMaps(
   const map = mapPath(site.router)
   return {
     maintenance: () => capture(sh.read`if [ -e ${map} ]; then cat ${map}; fi`, parseMaintenance),
-    beginMaintenance: maintenance => {
-      const script = setMaintenance(site, requireInstalled(site, pageFile(site, folder, own)))
-      return setQuery(script, stateOf(maintenance), networksOf(maintenance))
-    },
-    endMaintenance: () => setQuery(setMaintenance(site, endUnlessKnown(site)), ['state off'], []),
+    beginMaintenance: maintenance =>
+      setQuery(
+        setMaintenance(site, {
+          check: requireInstalled(site, pageFile(site, folder, own)),
+          state: stateOf(maintenance),
+          networks: networksOf(maintenance),
+        }),
+      ),
+    endMaintenance: () => setQuery(setMaintenance(site, { check: endUnlessKnown(site), state: ['state off'] })),
   }
 }
 
-function setQuery(script: Script, state: readonly string[], networks: readonly string[]): Query<void> {
-  const query = beginQuery(script, `${[state.length, ...state, ...networks].join('\n')}\n`)
+function setQuery(script: Script): Query<void> {
+  const query = beginQuery(script)
   return {
     ...query,
     read(output, host) {
@@ -68,18 +71,22 @@ function setQuery(script: Script, state: readonly string[], networks: readonly s
   }
 }
 
-/** `check` ends the script if the maps cannot be used. */
-export const setMaintenance = ({ app, router }: Site, check: Script): Script =>
-  program(new URL('./haproxy-maintenance.sh', import.meta.url), {
-    writes: true,
-    parameters: {
-      map: mapPath(router),
-      allow: allowPath(router),
-      check,
-      tell: toSocket(app),
-      refused: EXIT.router.refused,
-    },
-  })
+interface Setting extends Pick<MapChange, 'check' | 'patience'> {
+  /** The lines of the map with the state. */
+  readonly state: readonly string[]
+  /**
+   * The lines of the map with the networks. It comes first, and counts only while the other one says that there is a maintenance.
+   *
+   * @default none
+   */
+  readonly networks?: readonly string[]
+}
+
+export const setMaintenance = (site: Site, { state, networks = [], ...more }: Setting): Script => {
+  const { router } = site
+  const files = { [allowPath(router)]: networks.join('\n'), [mapPath(router)]: state.join('\n') }
+  return changeMaps(site, { files, ...more })
+}
 
 /** Succeeds if the backend that is installed reads the maps. */
 const knowsMaintenance = ({ app, router }: Site): Script => sh.read`grep -qsF -e ${mapPath(router)} ${backendPath(app)}`

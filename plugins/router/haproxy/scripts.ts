@@ -1,6 +1,5 @@
 /** The scripts of the HAProxy router. */
 import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
 import { type Script, sh } from '../../../host/script.ts'
 import { readAsRoot } from '../../../host/sudo.ts'
 import type { Route } from '../../../slots/contracts.ts'
@@ -17,14 +16,12 @@ import {
   socketPath,
 } from './files.ts'
 import { allowPath, mapPath as maintenanceMap } from './maintenance-rules.ts'
+import { changeMaps, type MapChange, toSocket } from './maps.ts'
 
 export const { router: ROUTER_EXIT } = EXIT
 
 /** Seconds to wait for a response from the new process after a reload. */
 const RELOAD_TIMEOUT = 15
-
-/** Seconds that a process which starts again, or takes over in a reload, may need in the middle of a switch. */
-const SWITCH_PATIENCE = 10
 
 /**
  * The map value of a route.
@@ -45,10 +42,6 @@ export function parseRoute(text: string, slots: readonly string[]): Route | unde
   return slots.includes(slot) ? { slot, generation } : undefined
 }
 
-/** Sends its input to the admin socket and prints the response, including socat's stderr and, if HAProxy could not be reached, its exit code. */
-export const toSocket = (app: string): Script =>
-  sh.read`{ socat -t 5 -T 5 - ${`UNIX-CONNECT:${socketPath(app)}`} 2>&1 || echo "socat: exit $?"; }`
-
 /** Sends one command to the admin socket. Not through a pipe: a socat that finds no socket would end its writer by SIGPIPE, and with it the script. */
 const runtimeCommand = ({ app }: Application, command: string | Script): Script =>
   sh.read`${toSocket(app)} <<< ${command}`
@@ -57,17 +50,16 @@ const runtimeCommand = ({ app }: Application, command: string | Script): Script 
 export const livePort = ({ router, slots }: Application): Script =>
   sh.read`case $(cat ${mapPath(router)}) in ${sh.lines(...slots.map(({ name, port }) => sh.read`"live ${name}."*) echo ${port} ;;`))} *) false ;; esac`
 
-/** Writes the map file, then updates the running process; if that refuses, both are as before. */
-export const switchScript = ({ app, router }: Application, route: Route, patience = SWITCH_PATIENCE): Script =>
-  program(new URL('./haproxy-switch.sh', import.meta.url), {
-    writes: true,
-    parameters: {
-      map: mapPath(router),
-      value: mapValue(route),
-      tell: toSocket(app),
-      patience,
-      refused: ROUTER_EXIT.refused,
-    },
+/** Makes a route live. */
+export const switchScript = (
+  application: Pick<Application, 'app' | 'router'>,
+  route: Route,
+  more: Pick<MapChange, 'patience'> = {},
+): Script =>
+  changeMaps(application, {
+    files: { [mapPath(application.router)]: `live ${mapValue(route)}` },
+    entry: 'live',
+    ...more,
   })
 
 /**

@@ -5,14 +5,18 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from '../../../host/exit-codes.ts'
 import { sh } from '../../../host/script.ts'
+import { beginCanary } from '../../../plugins/router/haproxy/canary.ts'
 import { conflicts } from '../../../plugins/router/haproxy/conflicts.ts'
 import { type Application, files } from '../../../plugins/router/haproxy/files.ts'
 import { type HaproxyOptions, haproxy } from '../../../plugins/router/haproxy/haproxy.ts'
+import { setMaintenance } from '../../../plugins/router/haproxy/maintenance.ts'
 import { apply, check, livePort, mapValue, parseRoute, switchScript } from '../../../plugins/router/haproxy/scripts.ts'
 import { isFault } from '../../../runner/fault.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
 const FACTS = { user: 'deploy', group: 'web' }
+const CANARY = { slot: 'green', percent: 5, sticky: true, by: 'anna', since: '2026-11-26T09:15:00.123Z' }
+const NONE = sh.read`:`
 const SLOTS = [
   { name: 'blue', port: 4000 },
   { name: 'green', port: 5000 },
@@ -212,23 +216,10 @@ ${body}`,
       ['a refused connection', 'echo "connection refused" >&2; exit 1', 'connection refused'],
     ])('is restored in the file when the process answers %s', (_, answer, message) => {
       answers(answer)
-      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }, 0).text)
+      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }, { patience: 0 }).text)
       expect(status).toBe(EXIT.router.refused)
       expect(stdout).toContain(message)
       expect(map()).toBe('live blue.g1\n')
-    })
-
-    test('is set again in a process that took over with the route before', () => {
-      answers('echo', `case $(wc -l < ${folder}/told) in 1) echo 0x1 live blue.g1 ;; *) echo 0x1 live green.g2 ;; esac`)
-      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
-      expect(told()).toEqual(['live green.g2', 'live green.g2'])
-    })
-
-    test('is set again after a reload that was under way', () => {
-      answers('echo')
-      install('systemctl', `case $(wc -l < ${folder}/told) in 1) echo reloading ;; *) echo active ;; esac`)
-      expect(bash(switchScript(here, { slot: 'green', generation: 'g2' }).text).status).toBe(0)
-      expect(told()).toEqual(['live green.g2', 'live green.g2'])
     })
 
     test('is set once a process that starts again can be reached', () => {
@@ -242,11 +233,80 @@ ${body}`,
 
     test('is restored in the file and in the process when that has another route to the end', () => {
       answers('echo', 'echo 0x1 live blue.g0')
-      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }, 0).text)
+      const { status, stdout } = bash(switchScript(here, { slot: 'green', generation: 'g2' }, { patience: 0 }).text)
       expect(status).toBe(EXIT.router.refused)
-      expect(stdout).toContain('another route')
+      expect(stdout).toContain('another state')
       expect(map()).toBe('live blue.g1\n')
       expect(told().at(-1)).toBe('live blue.g1')
+    })
+
+    describe.each([
+      ['a route', () => switchScript(here, { slot: 'green', generation: 'g2' }), ['live.map']],
+      [
+        'a canary',
+        () => beginCanary(here, CANARY, { slot: 'blue', generation: 'g1' }, { check: NONE }),
+        ['canary.map'],
+      ],
+      [
+        'a maintenance',
+        () =>
+          setMaintenance(here, { check: NONE, state: ['state on', 'message In  a moment.'], networks: ['::/0 pass'] }),
+        ['maintenance-allow.map', 'maintenance.map'],
+      ],
+    ] as const)('while somebody reloads HAProxy: %s', (_, change, files) => {
+      /** A process that accepts everything, and at its first look into a map has what `first` prints. */
+      const accepts = (first: string) =>
+        install(
+          'socat',
+          `asked=$(cat); map=$(grep -o '[^ ]*[.]map' <<< "$asked" | head -n 1)
+case $asked in
+  'show map'*) if [ -e ${folder}/looked ]; then sed 's/^/0x1 /' "$map"; else touch ${folder}/looked; ${first}; fi ;;
+  'prepare map'*) echo 'New version created: 4'; echo ;;
+  'add map @4'*) echo ;;
+  'commit map @4'* | 'set map'*) echo "\${map##*/}" >> ${folder}/changed; echo ;;
+esac`,
+        )
+      const changed = () => readFileSync(join(folder, 'changed'), 'utf8').trim().split('\n')
+
+      test('is sent again to the process that takes over with the state before', () => {
+        accepts('echo 0x1 live blue.g1')
+        expect(bash(change().text)).toMatchObject({ status: 0, stdout: '', stderr: '' })
+        expect(changed()).toEqual([...files, ...files])
+      })
+
+      test('is sent again after a reload that was under way', () => {
+        accepts('sed "s/^/0x1 /" "$map"')
+        install(
+          'systemctl',
+          `if [ -e ${folder}/asked ]; then echo active; else touch ${folder}/asked; echo reloading; fi`,
+        )
+        expect(bash(change().text)).toMatchObject({ status: 0, stdout: '', stderr: '' })
+        expect(changed()).toEqual([...files, ...files])
+      })
+    })
+
+    test.each([
+      ['in a process that has taken over since it was prepared', "echo 'Version number in the future.'", 0],
+      ['but is refused by one that does not know the map', "echo 'Unknown map identifier.'", EXIT.router.refused],
+    ])('a map is replaced again %s', (_, answer, code) => {
+      install(
+        'socat',
+        `asked=$(cat)
+case $asked in
+  'show map '*) sed 's/^/0x1 /' "\${asked#show map }" ;;
+  'prepare map'*) echo 'New version created: 1' ;;
+  'add map'*) if ! [ -e ${folder}/added ]; then touch ${folder}/added; ${answer}; fi ;;
+esac
+echo`,
+      )
+      writeFileSync(join(folder, 'maintenance.map'), 'state off\n')
+      const script = setMaintenance(here, { check: NONE, state: ['state on'] })
+      expect(bash(script.text)).toMatchObject({
+        status: code,
+        stdout: code === 0 ? '' : expect.stringContaining('Unknown map identifier.'),
+      })
+      const text = readFileSync(join(folder, 'maintenance.map'), 'utf8')
+      expect(text).toBe(code === 0 ? 'state on\n' : 'state off\n')
     })
 
     test('replaces a folder in place of the file', () => {
