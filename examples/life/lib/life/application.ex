@@ -18,6 +18,8 @@ defmodule Life.Application do
 
     children = [
       {Registry, keys: :duplicate, name: Life.Sockets},
+      Life.News.scope(),
+      Life.News,
       Life.Game,
       {Life.Web, name: Life.Web, gate: gate, ip: env(:ip), port: env(:port)},
       {Life.Drain, listener: Life.Web, gate: gate, limit_ms: env(:drain_ms)}

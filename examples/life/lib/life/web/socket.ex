@@ -1,5 +1,5 @@
 defmodule Life.Web.Socket do
-  @moduledoc "A WebSocket that echoes, and is closed with code 1001 when the application stops."
+  @moduledoc "A WebSocket that echoes, gets the news, and is closed with code 1001 at a stop."
 
   @behaviour :cowboy_websocket
 
@@ -24,5 +24,6 @@ defmodule Life.Web.Socket do
 
   @impl true
   def websocket_info(:going_away, state), do: {[{:close, 1001, "going away"}], state}
+  def websocket_info({:news, text}, state), do: {[{:text, text}], state}
   def websocket_info(_message, state), do: {[], state}
 end
