@@ -162,9 +162,10 @@ export interface Runtime {
   /** A script that prints the pid of the slot's process, or nothing if there is none. Used in scripts that wait for the process on the host. */
   pid(slot: Slot): Script
   /**
-   * Resolves once each of the slot's other processes, beside the one that serves requests, has run for a second. Missing for a runtime without any.
+   * What completes the health check, once the health path answers. Resolves once each of the slot's other processes, beside the one that serves requests,
+   * has run for a second, and the application itself says that it is ready. Missing for a runtime that has nothing to add.
    *
-   * @throws Fault that names the first one that does not run, with the end of its log
+   * @throws Fault that names the first process that does not run, with the end of its log, or that says why the application is not ready
    */
   complete?(slot: Slot): Query<void>
   /**

@@ -82,6 +82,15 @@ export const runtimeFaults = catalogue({
     hint: () => 'Inspect the process on the host. Nothing was started in its place.',
     detail: d => d.output || undefined,
   }),
+  APPLICATION_NOT_READY: fault<{ slot: string; why: string; output: string }>({
+    exitCode: 1,
+    message: d => `${d.slot} is not ready: the expression \`ready\` ${d.why}.`,
+    hint: d =>
+      `Fix the cause, or raise \`readyLimit\`; then deploy again. \`npx task logs --slot ${d.slot}\` shows its log.`,
+    detail: d => d.output || undefined,
+    about:
+      'The health path of the slot answered, and then `beam({ ready })` was evaluated in its node, again and again until it was `true` or the limit was over. The live slot still has the traffic.',
+  }),
   HOOK_FAILED: fault<{ slot: string; hook: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The hook \`${d.hook}\` of ${d.slot} failed with exit code ${d.code}.`,

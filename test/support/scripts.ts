@@ -37,6 +37,8 @@ import {
 import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
+import { APART, CLIENT } from '../../plugins/runtime/beam/nodes.ts'
+import { readyScript } from '../../plugins/runtime/beam/ready.ts'
 import { runErlPage } from '../../plugins/runtime/beam/run-erl-log.ts'
 import * as containers from '../../plugins/runtime/container/scripts.ts'
 import * as staticFiles from '../../plugins/runtime/files/scripts.ts'
@@ -497,7 +499,9 @@ export function samples(): Readonly<Record<string, Script>> {
     }),
     sweepImages: containers.sweepImages(contained, layout.releases),
     containerPid: containers.containerPid({ ...contained, engine: 'docker' }, blue),
-    CLIENT: beam.CLIENT,
+    APART,
+    CLIENT,
+    readyScript: readyScript({ layout, slot: blue, name: 'life', expression: 'Life.ready?()', limit: 60 }),
     makeCookie: beam.makeCookie,
     evaluate: beam.evaluate({
       layout,

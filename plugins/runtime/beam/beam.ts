@@ -1,6 +1,6 @@
 /** Runtime for Elixir releases: one process per slot, run by systemd or by the release's own script, with migrations and a remote console. */
 import { lastLines, sh } from '../../../host/script.ts'
-import { atLeast, call, checked, fields, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
+import { atLeast, call, checked, fields, flag, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import { runtimeFaults as faults } from '../faults.ts'
 import { hooksOf } from '../hooks.ts'
@@ -9,7 +9,9 @@ import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import * as commands from './commands.ts'
 import { daemon } from './daemon.ts'
-import { distributionPorts, environment, moduleName, unitFile } from './files.ts'
+import { environment, moduleName, unitFile } from './files.ts'
+import { CLIENT, nodesOf } from './nodes.ts'
+import { readiness } from './ready.ts'
 
 export interface BeamOptions {
   /**
@@ -57,6 +59,27 @@ export interface BeamOptions {
    */
   readonly hookLimit?: number
   /**
+   * The Elixir expression that completes the health check: evaluated in the running application once the health path answers, in a deploy, in `check-idle`
+   * and before a promote or a rollback, again and again until it is `true`. If it raises or exits, the slot is not healthy at once.
+   *
+   * @example 'MyApp.ready?()'
+   */
+  readonly ready?: string
+  /**
+   * Time limit of `ready` in seconds; then its last value is reported. An evaluation that still runs is ended.
+   *
+   * @default 60
+   */
+  readonly readyLimit?: number
+  /**
+   * Connects the Erlang nodes of the two slots, from the start of one until the other one is retired: a message of Phoenix.PubSub or `:pg` reaches the
+   * clients of both. The nodes then share the distribution port of the first slot by name, and have the addresses 127.0.0.1 and 127.0.0.2. The two versions
+   * must understand each other's messages.
+   *
+   * @default false
+   */
+  readonly cluster?: boolean
+  /**
    * Seconds from SIGTERM to SIGKILL when a slot is stopped.
    *
    * @default 60
@@ -78,6 +101,9 @@ const OPTIONS = fields<BeamOptions>({
   promoted: optional(text),
   demoted: optional(text),
   hookLimit: optional(atLeast(1, 'seconds')),
+  ready: optional(text),
+  readyLimit: optional(atLeast(1, 'seconds')),
+  cluster: optional(flag),
   stopLimit: optional(atLeast(1, 'seconds')),
   distributionPort: optional(call('a function that returns the port of a slot, such as `slot => slot.port + 10000`')),
 })
@@ -91,8 +117,8 @@ export function beam(options: BeamOptions = {}): Plugin<BeamRuntime> {
     name: 'beam',
     kind: 'runtime',
     settings({ app, slots }) {
-      const { ports, ...settings } = withDefaults(app, slots, options)
-      return { ...settings, distributionPort: Object.fromEntries(slots.map(slot => [slot.name, ports(slot)])) }
+      const { node, ...settings } = withDefaults(app, slots, options)
+      return { ...settings, distributionPort: Object.fromEntries(slots.map(slot => [slot.name, node(slot).port])) }
     },
     create: context => create(context, options),
   }
@@ -106,14 +132,17 @@ const withDefaults = (app: string, slots: readonly Slot[], options: BeamOptions)
   promoted: options.promoted,
   demoted: options.demoted,
   hookLimit: options.hookLimit ?? 30,
+  ready: options.ready,
+  readyLimit: options.readyLimit ?? 60,
+  cluster: options.cluster ?? false,
   stopLimit: options.stopLimit ?? 60,
-  ports: distributionPorts(slots, options.distributionPort),
+  node: nodesOf(app, slots, { cluster: options.cluster ?? false, distributionPort: options.distributionPort }),
 })
 
 function create(context: PluginContext, options: BeamOptions): BeamRuntime {
   const { app, layout, slots } = context
   const { release: name, migrate: expression, ...settings } = withDefaults(app, slots, options)
-  const { migrateLimit, stopLimit, ports } = settings
+  const { migrateLimit, stopLimit, node } = settings
   const program = `bin/${name}`
   const hook = (expression: string | undefined) =>
     expression === undefined ? undefined : () => commands.rpcCommand(name, expression)
@@ -142,18 +171,26 @@ function create(context: PluginContext, options: BeamOptions): BeamRuntime {
     ...hooksOf(context, {
       pid: supervisor.pid,
       limit: settings.hookLimit,
-      before: commands.CLIENT,
+      before: CLIENT,
       commands: { promoted: hook(settings.promoted), demoted: hook(settings.demoted) },
     }),
 
-    environment: slot => environment(app, layout, slot, ports(slot)),
+    ...readiness(context, {
+      name,
+      node,
+      ready: settings.ready,
+      limit: settings.readyLimit,
+      pid: supervisor.pid,
+    }),
+
+    environment: slot => environment(layout, slot, node(slot)),
 
     migrate(release, slot) {
       const script = commands.evaluate({ layout, release, slot, name, expression, limit: migrateLimit })
       return migrationQuery(context, { release, slot, limit: migrateLimit, script })
     },
 
-    exec: (slot, command) => execScript({ layout, slot, command, before: commands.CLIENT }),
+    exec: (slot, command) => execScript({ layout, slot, command, before: CLIENT }),
 
     console: slot => commands.remoteConsole(layout, slot, name),
 

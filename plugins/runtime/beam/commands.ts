@@ -3,6 +3,7 @@ import { type Script, sh } from '../../../host/script.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { consoleCommand, MIGRATED, migration, withEnvironment } from '../scripts.ts'
+import { APART, CLIENT } from './nodes.ts'
 
 /** Creates the Erlang cookie of this user from /dev/urandom, unless it exists. If several runs do so at once, the first one wins. */
 export const makeCookie: Script = sh.write`
@@ -37,7 +38,7 @@ interface Evaluation {
 export const evaluate = ({ name, expression, ...rest }: Evaluation): Script =>
   migration({
     ...rest,
-    before: sh.write`export RELEASE_DISTRIBUTION=none`,
+    before: sh.lines(sh.write`export RELEASE_DISTRIBUTION=none`, APART),
     command: sh.write`${program(rest.release.dir, name)} eval ${`${expression}\n${writeDone}`}`,
   })
 
@@ -62,9 +63,6 @@ export const remoteConsole = (layout: Layout, slot: Slot, name: string): string 
     before: CLIENT,
     command: sh.write`${program(layout.slot(slot.name).current, name)} remote`,
   })
-
-/** A client of the slot's VM must not listen itself, because the distribution port is in use. */
-export const CLIENT = sh.write`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`
 
 /**
  * Runs a script that waits for a VM to exit, and meanwhile repeats SIGTERM each second, up to 10 times. A VM that is still booting ignores the first one

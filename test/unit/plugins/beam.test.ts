@@ -17,7 +17,8 @@ import {
   parseProcess as parseDaemon,
   parseLog as parseDaemonLog,
 } from '../../../plugins/runtime/beam/daemon.ts'
-import { distributionPorts, environment, moduleName, unitFile } from '../../../plugins/runtime/beam/files.ts'
+import { environment, moduleName, unitFile } from '../../../plugins/runtime/beam/files.ts'
+import { distributionFlags, nodesOf } from '../../../plugins/runtime/beam/nodes.ts'
 import { assertStartable, startable } from '../../../plugins/runtime/scripts.ts'
 import { parseLog, parseProcess, systemd } from '../../../plugins/runtime/systemd.ts'
 import { restartBackoff } from '../../../plugins/runtime/unit.ts'
@@ -79,7 +80,7 @@ describe('the unit of a BEAM release', () => {
 
 describe('the environment of a BEAM slot', () => {
   it('contains port, node name, temporary folder and distribution port', () => {
-    expect(environment('life', folders, blue, 14_000)).toEqual({
+    expect(environment(folders, blue, nodesOf('life', [blue, green], { cluster: false })(blue))).toEqual({
       PORT: '4000',
       LANG: 'C.UTF-8',
       PHX_SERVER: 'true',
@@ -93,19 +94,48 @@ describe('the environment of a BEAM slot', () => {
   })
 })
 
-describe('the distribution ports', () => {
-  it('are 10000 above the port of the slot by default', () => {
-    const port = distributionPorts([blue, green])
-    expect([port(blue), port(green)]).toEqual([14_000, 15_000])
+describe('the nodes of the slots', () => {
+  const nodes = (options: Parameters<typeof nodesOf>[2], slots = [blue, green]) =>
+    [blue, green].map(nodesOf('life', slots, options))
+
+  it('have a port each, 10000 above that of the slot, on one address, and know nothing of each other', () => {
+    expect(nodes({ cluster: false })).toEqual([
+      { name: 'life_blue@127.0.0.1', address: '127.0.0.1', port: 14_000, peers: [] },
+      { name: 'life_green@127.0.0.1', address: '127.0.0.1', port: 15_000, peers: [] },
+    ])
+  })
+
+  it('have one port as a cluster, an address each, and join each other', () => {
+    expect(nodes({ cluster: true })).toEqual([
+      { name: 'life_blue@127.0.0.1', address: '127.0.0.1', port: 14_000, peers: ['life_green@127.0.0.2'] },
+      { name: 'life_green@127.0.0.2', address: '127.0.0.2', port: 14_000, peers: ['life_blue@127.0.0.1'] },
+    ])
+  })
+
+  it('are the same in any order of the slots', () => {
+    expect(nodes({ cluster: true }, [green, blue])).toEqual(nodes({ cluster: true }))
+  })
+
+  it('take the port of the first slot by name from the function, as a cluster', () => {
+    const distributionPort = (slot: Slot) => (slot.name === 'blue' ? 9000 : 80)
+    expect(nodes({ cluster: true, distributionPort }).map(({ port }) => port)).toEqual([9000, 9000])
+  })
+
+  it('join each other through flags whose quotes the erl program leaves', () => {
+    expect(nodes({ cluster: true }).map(distributionFlags)).toEqual([
+      "-start_epmd false -erl_epmd_port 14000 -kernel inet_dist_use_interface {127,0,0,1} -setcookie -kernel sync_nodes_optional [\\'life_green@127.0.0.2\\'] sync_nodes_timeout 500",
+      "-start_epmd false -erl_epmd_port 14000 -kernel inet_dist_use_interface {127,0,0,2} -setcookie -kernel sync_nodes_optional [\\'life_blue@127.0.0.1\\'] sync_nodes_timeout 500",
+    ])
   })
 
   it.each([
-    ['the port of another slot', (slot: Slot) => slot.port + 1000, 'the application in green uses it'],
-    ['one port for both', () => 9000, 'blue uses it'],
-    ['no port', () => 70_000, 'it is not a whole number from 1024 to 65535'],
-    ['a port of root', () => 80, 'it is not a whole number from 1024 to 65535'],
-  ])('reject %s before anything is contacted', (_, choose, why) => {
-    expect(() => distributionPorts([blue, green], choose)).toThrow(
+    ['the port of another slot', false, (slot: Slot) => slot.port + 1000, 'the application in green uses it'],
+    ['the port of another slot for a cluster', true, () => 5000, 'the application in green uses it'],
+    ['one port for both', false, () => 9000, 'blue uses it'],
+    ['no port', false, () => 70_000, 'it is not a whole number from 1024 to 65535'],
+    ['a port of root', true, () => 80, 'it is not a whole number from 1024 to 65535'],
+  ])('reject %s before anything is contacted', (_, cluster, distributionPort, why) => {
+    expect(() => nodes({ cluster, distributionPort })).toThrow(
       expect.objectContaining({
         code: 'DISTRIBUTION_PORT_INVALID',
         exitCode: 2,
@@ -168,7 +198,7 @@ describe('the scripts of a BEAM runtime', () => {
     )
   })
 
-  it('evaluate in the folder of the release, with the environment of the slot and without a node name', () => {
+  it('evaluate in the folder of the release, with the environment of the slot, without a node name and without its cluster', () => {
     expect(all.evaluate.text).toContain(`
 umask 077
 set -a
@@ -176,15 +206,17 @@ set -a
 set +a
 cd /srv/life/releases/1.0-abc
 export RELEASE_DISTRIBUTION=none
+export ERL_AFLAGS="-kernel sync_nodes_optional [] \${ERL_AFLAGS-}"
 `)
     expect(all.evaluate.text).toContain(
       "\ntimeout -k 10 60 /srv/life/releases/1.0-abc/bin/life eval 'Life.Release.migrate()\n:ok = ",
     )
   })
 
-  it('quote the expression of rpc as one word and do not listen', () => {
+  it('quote the expression of rpc as one word, do not listen, and join no cluster', () => {
     expect(all.rpc.text).toContain(`bin/life rpc 'IO.puts("it'\\''s $HOME")' </dev/null`)
     expect(all.rpc.text).toContain(`export ERL_ZFLAGS="\${ERL_ZFLAGS-} -dist_listen false"`)
+    expect(all.rpc.text).toContain(`export ERL_AFLAGS="-kernel sync_nodes_optional [] \${ERL_AFLAGS-}"`)
   })
 })
 

@@ -52,6 +52,8 @@ describe('the settings of a plugin', () => {
         migrate: 'Life.Release.migrate()',
         migrateLimit: 21_600,
         hookLimit: 30,
+        readyLimit: 60,
+        cluster: false,
         stopLimit: 60,
         distributionPort: { blue: 14_000, green: 15_000 },
       },
