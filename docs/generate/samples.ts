@@ -40,7 +40,7 @@ export const SAMPLES: readonly Sample[] = [
     later: [
       '`mix phx.gen.release --docker` adds a Dockerfile: `init` then builds in it, so that your machine need not be like the host.',
       "`npx task console blue` opens IEx in the running application, `npx task rpc 'Shop.Repo.aggregate(Shop.User, :count)'` evaluates one expression.",
-      'WebSockets stay on the old slot until it is retired: [what is not promised](reliability.md#what-is-not-promised).',
+      'WebSockets stay on the old slot until it is retired: [what is not promised](reliability.md#what-is-not-promised). Until then `beam({ cluster: true })` lets PubSub reach the users of both slots: [a cluster of both slots](application.md#a-cluster-of-both-slots).',
       HEALTH,
       'A whole application: [examples/life](../examples/life/README.md).',
     ],
