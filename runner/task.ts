@@ -158,6 +158,18 @@ export interface RunOutcome {
   readonly ms: number
   /** Why it failed, without secrets. */
   readonly error?: { readonly code: string; readonly message: string } | undefined
+  /** The steps that have begun, in order. */
+  readonly steps: readonly EndedStep[]
+}
+
+/** How a step ended, without secrets. */
+export interface EndedStep {
+  readonly title: string
+  /** What it said; undefined if it said nothing. */
+  readonly note: string | undefined
+  readonly ok: boolean
+  /** Milliseconds. */
+  readonly ms: number
 }
 
 /** The traffic with another machine. Each number only grows. */
@@ -215,6 +227,8 @@ export interface RunSetting {
   readonly folder: string
   /** Hides these values in all output from now on. */
   hide(values: Iterable<string>): void
+  /** Plain data without secrets, for a file. */
+  redact<T>(data: T): T
   confirm(question: string): Promise<boolean>
 }
 

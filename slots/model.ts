@@ -116,6 +116,16 @@ export interface Deploy {
   readonly began: number
   /** Where to, if the Taskfile has destinations. */
   readonly destination?: string
+  /** What runs: `rollback`, also under another name in the Taskfile. */
+  readonly command?: string
+}
+
+/** What the probes of a switch have counted. Times are in whole milliseconds. */
+export interface Figures {
+  readonly sent: number
+  /** Requests that began after the switch was in effect. */
+  readonly failed: number
+  readonly slowest: number
 }
 
 export interface JournalEvent {
@@ -146,6 +156,8 @@ export interface JournalEvent {
   readonly result: 'begun' | 'done' | 'failed' | 'undone'
   /** The error code, or a remark. */
   readonly why?: string | undefined
+  /** For a promote that was probed. */
+  readonly figures?: Figures | undefined
 }
 
 export interface JournalEntry extends JournalEvent {
@@ -156,6 +168,8 @@ export interface JournalEntry extends JournalEvent {
   readonly deploy: string
   /** Missing for a Taskfile without destinations. */
   readonly destination?: string
+  /** The command that the run was; missing in entries of earlier versions. */
+  readonly command?: string
   /** Milliseconds since the start of the run. */
   readonly ms: number
 }

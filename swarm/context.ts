@@ -30,6 +30,8 @@ export interface SwarmContext {
   readonly setting: HostSetting
   /** This run. */
   readonly deploy: Deploy
+  /** Plain data without secrets, for a file. */
+  redact<T>(data: T): T
   /**
    * This context as a step that undoes something needs it: if the manager is lost, through the next one that answers, with the lock.
    *

@@ -104,8 +104,9 @@ export function writeRecords(app: string, records: Records): Query<Records> {
 
 /** The records with another entry in the journal. */
 export function journaled(records: Records, deploy: Deploy, event: JournalEvent, now = new Date()): Records {
-  const { by, where, id, began } = deploy
-  const entry: JournalEntry = { at: now.toISOString(), by, where, deploy: id, ...event, ms: now.getTime() - began }
+  const { by, where, id, began, command } = deploy
+  const run = { by, where, deploy: id, ...(command !== undefined && { command }) }
+  const entry: JournalEntry = { at: now.toISOString(), ...run, ...event, ms: now.getTime() - began }
   return { ...records, journal: [...records.journal, entry] }
 }
 

@@ -41,7 +41,7 @@ export interface SwarmSetting extends RunSetting {
 export async function openSwarm({ definition, health, probe, slots }: Swarm, run: SwarmSetting): Promise<OpenScope> {
   const { app } = definition
   const managers = managersOf(definition)
-  const deploy = newDeploy(whoami(process.env))
+  const deploy = { ...newDeploy(whoami(process.env)), command: run.command }
   let lock: Lock | undefined
   // Writes after an abort undo the changes of this run.
   const guard = engineGuard(
@@ -75,6 +75,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
       host: ofStep,
       setting: run,
       deploy,
+      redact: run.redact,
       async anew() {
         const answers = await host.query(askManager()).then(
           () => true,

@@ -1,4 +1,5 @@
 /** The switch of all routers: planned, done, and taken back. */
+import type { Figures } from '../slots/model.ts'
 import { type Node, routerNodes, running, type SlotService } from './cluster.ts'
 import type { StepContext } from './context.ts'
 import { swarmFaults } from './faults.ts'
@@ -83,8 +84,8 @@ export async function verifyAll(context: StepContext, { to, nodes, service }: Sw
   return `${nodes.length} nodes answered with ${to.slot} and ${service.version}, ${requests} requests`
 }
 
-/** Records that the slot is live. */
-export async function completeSwitch(context: StepContext, move: SwarmSwitch): Promise<void> {
+/** Records that the slot is live, and what was measured. */
+export async function completeSwitch(context: StepContext, move: SwarmSwitch, figures?: Figures): Promise<void> {
   const { to, from, service, records } = move
   const next = journaled(records, context.deploy, {
     event: 'promote',
@@ -92,6 +93,7 @@ export async function completeSwitch(context: StepContext, move: SwarmSwitch): P
     from: from?.slot,
     release: service.release,
     result: 'done',
+    figures,
   })
   await write(context, move, {
     ...next,

@@ -9,6 +9,7 @@ import type { Environment } from '../slots/environment/environment.ts'
 import type { RunFacts, Told } from '../slots/facts.ts'
 import type { LockWait } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
+import type { PromoteReport } from '../slots/promote/report/data.ts'
 import type { Readings } from '../slots/state/readings.ts'
 
 export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log'> {
@@ -29,6 +30,10 @@ export interface Context<S extends string> extends Omit<Deps<S>, 'dryRun' | 'log
   facts(): RunFacts
   /** Hides these values in all output from now on. */
   hide(values: Iterable<string>): void
+  /** Plain data without secrets, for a file. */
+  redact<T>(data: T): T
+  /** Adds the switch of a host to the report of the run. */
+  switched(report: PromoteReport): void
   /** Adds to what the run knows, for hooks and notifications. */
   tell(told: Told): void
   /** The account that the Taskfile logs in as, if `--login` replaces it in this run; else undefined. */

@@ -1,9 +1,10 @@
 /** A run on a project's machines: one connection and one lock each, and the context of each step. */
+import { resolve } from 'node:path'
 import { dryHost } from '../host/dry-run.ts'
 import type { Host, Transport } from '../host/host.ts'
 import type { AnyQuery } from '../host/query.ts'
 import { hostWith } from '../host/several.ts'
-import type { Fleet, OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import type { EndedStep, Fleet, OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
 import { sumOf } from '../runner/traffic.ts'
 import type { ProjectConfig } from '../slots/config/config.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
@@ -21,6 +22,8 @@ import type { HealthCheck } from '../slots/model.ts'
 import { type Notification, type Notifier, notifyAll } from '../slots/notify/notifier.ts'
 import { BALANCER, type Balancer, following, onMachine, routerLayout } from '../slots/place.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
+import type { PromoteReport } from '../slots/promote/report/data.ts'
+import { writeRunReport } from '../slots/report/write.ts'
 import { assertSetUp } from '../slots/setup/owner.ts'
 import { type Slots, slotsAt } from '../slots/slot.ts'
 import { type Readings, readings, resolveLive } from '../slots/state/readings.ts'
@@ -80,7 +83,8 @@ export interface SessionSetting extends RunSetting {
 export async function openSession<S extends string>(project: Project<S>, run: SessionSetting): Promise<OpenScope> {
   const { app, layout, router: routing, destination, notify } = project
   const ofRouter = routerLayout(layout)
-  const deploy = { ...newDeploy(whoami(process.env)), ...(destination !== undefined && { destination }) }
+  const command = run.event ?? run.command
+  const deploy = { ...newDeploy(whoami(process.env)), command, ...(destination !== undefined && { destination }) }
   /** Whether requests go to a host. */
   const serves = ({ name }: { readonly name: string }) => (project.roles.get(name) ?? WEB_ROLE) === WEB_ROLE
   const web = project.hosts.filter(serves)
@@ -193,6 +197,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       taskfileUser: member.taskfileUser,
       facts: () => facts,
       hide: run.hide,
+      redact: run.redact,
+      switched: report => switches.push(report),
       tell(told) {
         facts = { ...facts, ...told }
       },
@@ -210,6 +216,21 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
         ...(balancing && serves(member) ? [] : [router.provision(facts)]),
       ],
     }
+  }
+
+  /** Of each host, in the order in which they ended. */
+  const switches: PromoteReport[] = []
+  /** Writes the report of the run, if it was asked for. Resolves to why it could not be written: that undoes nothing. */
+  const reported = async (notification: Notification, steps: readonly EndedStep[]): Promise<readonly string[]> => {
+    const { report: path } = run.values
+    if (typeof path !== 'string') return []
+    const names = members.map(({ name }) => name)
+    const inOrder = switches.toSorted((a, b) => names.indexOf(a.host) - names.indexOf(b.host))
+    const data = { ...notification, at: new Date().toISOString(), steps, switches: inOrder }
+    return writeRunReport(resolve(path), run.redact(data)).then(
+      () => [],
+      (error: unknown) => [error instanceof Error ? error.message : String(error)],
+    )
   }
 
   /** One build for all hosts: two of the same tree may differ. */
@@ -253,7 +274,12 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     },
     async ended(outcome) {
       const notification = run.event && notificationOf(run.event, facts, outcome)
-      return notification ? notifyAll(notify, notification) : []
+      if (!notification) return []
+      const [warnings, unwritten] = await Promise.all([
+        notifyAll(notify, notification),
+        reported(notification, outcome.steps),
+      ])
+      return [...warnings, ...unwritten]
     },
     traffic: () => sumOf(all.map(({ host }) => host.traffic?.())),
     // Closing the connections also releases the locks.

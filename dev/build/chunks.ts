@@ -12,7 +12,7 @@ import { lazyImports } from './lazy-imports.ts'
 const RUN_LATER = [
   /\/(?:tasks|swarm)\/(?:commands|steps)\/[\w-]+\.ts$/,
   /\/plugins\/(?:source|secrets)\/[\w-]+\.ts$/,
-  /\/(?:tasks\/project|swarm\/swarm|host\/ssh\/transport|host\/local|slots\/promote\/report\/write)\.ts$/,
+  /\/(?:tasks\/project|swarm\/swarm|host\/ssh\/transport|host\/local|slots\/report\/write)\.ts$/,
 ]
 
 export const lazyCommands = {

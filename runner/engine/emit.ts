@@ -45,6 +45,9 @@ const FOREIGN = new Set(['line', 'command', 'stack'])
 /** An identifier as a key of JSON is kept, because consumers look for it. */
 const KEY = /^[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*$/
 
+/** Plain data without secrets, at any depth. */
+export const withoutSecrets = <T>(data: T, redactor: Pick<Redactor, 'text'>): T => hidden(data, redactor) as T
+
 /** The value without secrets, at any depth, as JSON represents it. */
 function hidden(value: unknown, redactor: Pick<Redactor, 'text'>): unknown {
   if (typeof value === 'string') return redactor.text(value)

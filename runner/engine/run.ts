@@ -8,8 +8,9 @@ import type { Renderer, RunEvent, Timing } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
 import { deferred, withTimeout } from '../promises.ts'
 import type { Redactor } from '../secrets/redact.ts'
+import type { EndedStep } from '../task.ts'
 import { since } from '../traffic.ts'
-import { redactingEmitter } from './emit.ts'
+import { redactingEmitter, withoutSecrets } from './emit.ts'
 import { report, type Source } from './error-report.ts'
 import { fleetRun, isConsequence, type Results, resultsOf } from './fleet.ts'
 import { hostReports } from './host-reports.ts'
@@ -83,6 +84,9 @@ export async function run(setting: Run): Promise<number> {
   const undone: Step[] = []
   const left: Step[] = []
   const timings: Timing[] = []
+  const ended: (Pick<EndedStep, 'title' | 'ok' | 'ms'> & { readonly name: string })[] = []
+  /** What the steps have said, by their names; not what their undo says. */
+  const notes = new Map<string, string>()
   let phase: 'run' | 'undo' | 'close' = 'run'
   let current: Step | undefined
   let interrupted = false
@@ -95,6 +99,8 @@ export async function run(setting: Run): Promise<number> {
   /** By host, if each has its own. */
   const dataOf: Record<string, unknown> = {}
 
+  /** A text as the renderer shows it. */
+  const clean = { text: (text: string) => redactor.text(setting.names?.(text) ?? text) }
   const ask = asking(renderer, redactor)
   const confirm = confirming(ask)
   const scopes = scopesOf({
@@ -105,6 +111,7 @@ export async function run(setting: Run): Promise<number> {
     values: setting.values,
     folder: source.folder,
     hide: redactor.hide,
+    redact: data => withoutSecrets(data, redactor),
     confirm: confirm(forward.signal),
   })
   const emit = (event: RunEvent) => {
@@ -112,6 +119,7 @@ export async function run(setting: Run): Promise<number> {
       if (event.host !== undefined) dataOf[event.host] = event.data
       else data = event.data
     }
+    if (event.type === 'note' && phase === 'run') notes.set(event.step, event.note)
     emitRedacted(event)
   }
   const contextFor = (step: Step, { signal }: AbortController, lane: Lane, emit: (event: RunEvent) => void) =>
@@ -133,8 +141,7 @@ export async function run(setting: Run): Promise<number> {
     const reported = report(error, source)
     if (during === 'run' && !problem) {
       exit = reported.exitCode
-      const message = redactor.text(setting.names?.(reported.message) ?? reported.message)
-      problem = { code: reported.code, message }
+      problem = { code: reported.code, message: clean.text(reported.message) }
     }
     emit({ type: 'error', during, ...(step && { step: step.name }), ...(host !== undefined && { host }), ...reported })
   }
@@ -225,7 +232,9 @@ export async function run(setting: Run): Promise<number> {
     const traffic = since(scopes.traffic(), before)
     const timing: Timing = { ...base, ms, ...(traffic && { traffic }) }
     timings.push(timing)
-    emit({ type: 'end', ...timing, ok: problems.length === 0 && programExit(step, results) === 0 })
+    const done = problems.length === 0 && programExit(step, results) === 0
+    ended.push({ name: step.name, title: step.title, ok: done, ms })
+    emit({ type: 'end', ...timing, ok: done })
     for (const { error, host } of problems) fail(error, 'run', step, host)
     current = undefined
     return problems.length === 0
@@ -289,7 +298,8 @@ export async function run(setting: Run): Promise<number> {
   }
   const ms = () => Math.round(performance.now() - began)
   if (!dryRun) {
-    const outcome = { ok, undone: undone.map(({ task }) => task), ms: ms(), error: problem }
+    const steps = ended.map(({ name, ...step }) => withoutSecrets({ ...step, note: notes.get(name) }, clean))
+    const outcome = { ok, undone: undone.map(({ task }) => task), ms: ms(), error: problem, steps }
     for (const text of await scopes.ended(outcome)) emit({ type: 'show', text })
   }
   phase = 'close'

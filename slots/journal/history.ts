@@ -3,10 +3,7 @@ import { table } from '../../runner/output/table.ts'
 import type { Gathered } from '../../runner/task.ts'
 import { moment } from '../../runner/units.ts'
 import type { Detached } from '../migration/detached.ts'
-import type { JournalEntry } from '../model.ts'
-
-const WHEN = 'when'
-const HEAD = ['what', 'slot', 'release', 'revision', 'result', 'took', 'who', 'where']
+import type { Figures, JournalEntry } from '../model.ts'
 
 /** An entry of the journals of several hosts. */
 export interface FleetEntry extends JournalEntry {
@@ -19,17 +16,20 @@ export const historyTable = (entries: readonly JournalEntry[], columns?: number,
   rowsOf(entries, newest ? [newest] : [], columns)
 
 /**
- * The entries of several hosts, oldest first. What a run did on several of them is one entry, with the time of the first host and the duration of the
- * slowest.
+ * The entries of several hosts, oldest first. What a run did on several of them is one entry, with the time of the first host, the duration of the
+ * slowest, and the requests of all.
  *
- * @param last how many of the newest
+ * @param last how many of the newest; all by default
  */
-export function mergedHistory(all: readonly Gathered<readonly JournalEntry[]>[], last: number): readonly FleetEntry[] {
+export function mergedHistory(
+  all: readonly Gathered<readonly JournalEntry[]>[],
+  last = Number.POSITIVE_INFINITY,
+): readonly FleetEntry[] {
   const merged = new Map<string, FleetEntry>()
   for (const { host, value: entries } of all) {
     const times = new Map<string, number>()
     for (const entry of entries) {
-      const { at, ms, ...same } = entry
+      const { at, ms, figures, ...same } = entry
       const what = JSON.stringify(Object.entries(same).sort(([a], [b]) => a.localeCompare(b)))
       const nth = (times.get(what) ?? 0) + 1
       times.set(what, nth)
@@ -38,6 +38,7 @@ export function mergedHistory(all: readonly Gathered<readonly JournalEntry[]>[],
         ...entry,
         at: known && known.at < at ? known.at : at,
         ms: Math.max(known?.ms ?? 0, ms ?? 0),
+        figures: sumOf(known?.figures, figures),
         hosts: [...(known?.hosts ?? []), host],
       })
     }
@@ -45,42 +46,63 @@ export function mergedHistory(all: readonly Gathered<readonly JournalEntry[]>[],
   return [...merged.values()].sort((a, b) => a.at.localeCompare(b.at)).slice(-last)
 }
 
+const sumOf = (a: Figures | undefined, b: Figures | undefined): Figures | undefined =>
+  a && b ? { sent: a.sent + b.sent, failed: a.failed + b.failed, slowest: Math.max(a.slowest, b.slowest) } : (a ?? b)
+
 /** As `historyTable`. The rows have hosts if one of them is not of all hosts. */
 export const fleetHistoryTable = (
   entries: readonly FleetEntry[],
   hosts: readonly string[],
   migrations: readonly Detached[],
   columns?: number,
-): string =>
-  rowsOf(entries, migrations, columns, entries.every(entry => entry.hosts.length === hosts.length) ? undefined : hosts)
+): string => rowsOf(entries, migrations, columns, hosts)
 
 const rowsOf = (
   entries: readonly (JournalEntry & Partial<FleetEntry>)[],
   migrations: readonly Detached[],
   columns: number | undefined,
-  hosts?: readonly string[],
-): string =>
-  entries.length === 0
-    ? 'The journal is empty.'
-    : table(
-        entries.map((entry, i) => [
-          moment(entry.at),
-          ...(hosts ? [hostsText(entry.hosts ?? [], hosts)] : []),
-          ...(hasDestinations(entries) ? [entry.destination ?? '-'] : []),
-          entry.event,
-          entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
-          entry.release ?? '-',
-          entry.revision?.slice(0, 10) ?? '-',
-          resultText(entry, entries.slice(i + 1), migrations),
-          `${((entry.ms ?? 0) / 1000).toFixed(1)} s`,
-          entry.by,
-          entry.where ?? '-',
-        ]),
-        {
-          columns,
-          head: [WHEN, ...(hosts ? ['host'] : []), ...(hasDestinations(entries) ? ['destination'] : []), ...HEAD],
-        },
-      )
+  hosts: readonly string[] = [],
+): string => {
+  if (entries.length === 0) return 'The journal is empty.'
+  const cells = historyCells(entries, { hosts, migrations })
+  const head = Object.keys(cells[0] ?? {})
+  return table(
+    cells.map(row => Object.values(row)),
+    { columns, head },
+  )
+}
+
+interface Shown {
+  /** Those that were asked. */
+  readonly hosts: readonly string[]
+  readonly migrations: readonly Detached[]
+}
+
+/** A promote that `rollback` made; entries of earlier versions do not tell. */
+export const isRollback = ({ event, command }: Pick<JournalEntry, 'event' | 'command'>): boolean =>
+  event === 'promote' && command === 'rollback'
+
+/** What a row shows of each entry, by the name of its column. */
+export const historyCells = (
+  entries: readonly (JournalEntry & Partial<FleetEntry>)[],
+  { hosts, migrations }: Shown,
+): readonly Readonly<Record<string, string>>[] => {
+  const apart = entries.some(entry => entry.hosts !== undefined && entry.hosts.length < hosts.length)
+  const toSome = entries.some(({ destination }) => destination !== undefined)
+  return entries.map((entry, i) => ({
+    when: moment(entry.at),
+    ...(apart && { host: hostsText(entry.hosts ?? [], hosts) }),
+    ...(toSome && { destination: entry.destination ?? '-' }),
+    what: isRollback(entry) ? 'rollback' : entry.event,
+    slot: entry.from ? `${entry.from} -> ${entry.slot}` : entry.slot || '-',
+    release: entry.release ?? '-',
+    revision: entry.revision?.slice(0, 10) ?? '-',
+    result: resultText(entry, entries.slice(i + 1), migrations),
+    took: `${((entry.ms ?? 0) / 1000).toFixed(1)} s`,
+    who: entry.by,
+    where: entry.where ?? '-',
+  }))
+}
 
 /** The shorter one of those that have an entry and those that have not. */
 function hostsText(names: readonly string[], all: readonly string[]): string {
@@ -88,9 +110,6 @@ function hostsText(names: readonly string[], all: readonly string[]): string {
   if (without.length === 0) return 'all'
   return without.length < names.length ? `all but ${without.join(', ')}` : names.join(', ')
 }
-
-const hasDestinations = (entries: readonly JournalEntry[]) =>
-  entries.some(({ destination }) => destination !== undefined)
 
 function resultText(
   { event, result, why, deploy }: JournalEntry,

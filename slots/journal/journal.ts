@@ -36,12 +36,13 @@ export function newDeploy(by: string, now = new Date(), random = Math.random()):
  * written with a single `write` call. `owner`: the owner of the journal if that is not our account; root then writes as that account.
  */
 export function append(layout: Layout, deploy: Deploy, event: JournalEvent, owner?: string): Query<void> {
-  const { by, where, id, began, destination } = deploy
+  const { by, where, id, began, destination, command } = deploy
   const entry: Omit<JournalEntry, 'at' | 'ms'> = {
     by,
     where,
     deploy: id,
     ...(destination !== undefined && { destination }),
+    ...(command !== undefined && { command }),
     ...event,
   }
   const now = Date.now()
@@ -82,9 +83,13 @@ export async function recorded<T>(
   }
 }
 
-/** The newest entries, oldest first. Lines that are not valid JSON, such as one truncated by a full disk, are skipped. */
-export const readJournal = (layout: Layout, newest: number): Query<JournalEntry[]> =>
-  capture(sh.read`if [ -e ${layout.journal} ]; then tail -n ${newest} ${layout.journal}; fi`, text =>
+/**
+ * The newest entries, oldest first; all of them by default. Lines that are not valid JSON, such as one truncated by a full disk, are skipped.
+ *
+ * @param since leaves out older ones
+ */
+export const readJournal = ({ journal }: Layout, newest?: number, since?: Date): Query<JournalEntry[]> =>
+  capture(sh.read`if [ -e ${journal} ]; then ${linesOf(journal, newest, since)}; fi`, text =>
     text.split('\n').flatMap(line => {
       try {
         return [JSON.parse(line) as JournalEntry]
@@ -93,3 +98,10 @@ export const readJournal = (layout: Layout, newest: number): Query<JournalEntry[
       }
     }),
   )
+
+function linesOf(journal: string, newest: number | undefined, since: Date | undefined): Script {
+  const tail = sh.read`tail -n ${newest ?? '+1'}`
+  if (!since) return sh.read`${tail} ${journal}`
+  // Each line begins with `{"at":"2026-11-22T20:55:41.123Z"`.
+  return sh.read`LC_ALL=C awk -v since=${since.toISOString()} 'substr($0, 8, 24) >= since' ${journal} | ${tail}`
+}

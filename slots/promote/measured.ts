@@ -1,5 +1,6 @@
 /** Evaluates the probes of a promote: counts failures before, during and after the switch, and formats the summary line. */
 import type { Router } from '../contracts.ts'
+import type { Figures } from '../model.ts'
 import type { Probe, Probed } from './probe.ts'
 import { NO_REQUESTS, type Tally } from './tally.ts'
 
@@ -86,6 +87,13 @@ function tally(probes: readonly Probe[], dropsKeepAlive: boolean): Tally {
 }
 
 const isDrop = ({ kind, problem }: Probe): boolean => kind === 'kept' && problem === 'reset'
+
+/** What the journal keeps of it. */
+export const figuresOf = ({ sent, failures, slowest }: Measured): Figures => ({
+  sent,
+  failed: failures,
+  slowest: Math.round(slowest),
+})
 
 /** The failures that count against release or router: all except resets of keep-alive connections that the switch is expected to close. */
 export const countedFailures = (

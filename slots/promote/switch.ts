@@ -7,7 +7,7 @@ import { type LeftOut, writeLeftOut } from '../fleet/left-out.ts'
 import { describeAnswer } from '../health/format.ts'
 import { assertHealthy, versionIn } from '../health/health.ts'
 import { append } from '../journal/journal.ts'
-import type { Health } from '../model.ts'
+import type { Figures, Health } from '../model.ts'
 import type { LiveState } from '../state/readings.ts'
 import { promotedAt, type SlotRecord, writeRecord } from '../state/slot-record.ts'
 import { type FailedHook, hooksAfter, hooksBack } from './hooks.ts'
@@ -141,6 +141,8 @@ export async function revertSwitch(
 interface Completion {
   /** A remark for the journal. */
   readonly why?: string | undefined
+  /** What was measured, for the journal. */
+  readonly figures?: Figures | undefined
   /**
    * What comes first: to move what runs only in the live slot, which the records then show only if it succeeded, or the records.
    *
@@ -156,7 +158,7 @@ interface Completion {
 export async function completeSwitch(
   { host, layout, runtime, deploy }: SwitchDeps,
   trafficSwitch: TrafficSwitch<string>,
-  { why, first = 'processes' }: Completion = {},
+  { why, figures, first = 'processes' }: Completion = {},
 ): Promise<readonly FailedHook[]> {
   const { from, to, generation, record, records } = trafficSwitch
   const promoted = { generation, at: promotedAt(records), by: deploy.by }
@@ -168,6 +170,7 @@ export async function completeSwitch(
     revision: record.revision ?? undefined,
     result: 'done',
     why,
+    figures,
   } as const
   const moves = movesAfter(runtime, trafficSwitch)
   if (moves.length > 0) trafficSwitch.moved = true

@@ -1,7 +1,8 @@
 import { Fault, isFault } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
+import type { Figures } from '../../slots/model.ts'
 import { probeArguments, probingWith } from '../../slots/promote/arguments.ts'
-import { type Measured, measuredLine, reasonsOf } from '../../slots/promote/measured.ts'
+import { figuresOf, type Measured, measuredLine, reasonsOf } from '../../slots/promote/measured.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import type { Probing } from '../../slots/promote/probe-setting.ts'
 import { NO_REQUESTS } from '../../slots/promote/tally.ts'
@@ -47,10 +48,10 @@ export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
         if (prober) await host.query(prober.watched())
         measured = prober && (await endProbes(prober, move, health.version))
         if (measured && probing && measured.failures > probing.tolerate) throw failed(measured, move, probing)
-        await completeSwitch(context, move)
+        await completeSwitch(context, move, measured && figuresOf(measured))
         note(`${move.to.slot} is live: ${verified}, ${Math.round(performance.now() - began)} ms`)
       } catch (error) {
-        await reported(context, move, error)
+        await reported(context, move, error, measured && figuresOf(measured))
         if (isFault(error) && LOST.has(error.code) && move.attempted)
           throw swarmFaults.MANAGER_LOST({ host: host.name, slot: move.to.slot }, error)
         throw error
@@ -81,7 +82,12 @@ function failed(measured: Measured, { to }: SwarmSwitch, { paths }: Probing): Fa
 }
 
 /** The journal has a line for a promote that failed. That it cannot be written is not the error to report. */
-async function reported(context: Parameters<typeof beginSwitch>[0], move: SwarmSwitch, error: unknown): Promise<void> {
+async function reported(
+  context: Parameters<typeof beginSwitch>[0],
+  move: SwarmSwitch,
+  error: unknown,
+  figures: Figures | undefined,
+): Promise<void> {
   const why = error instanceof Fault ? error.code : 'FAILED'
   const { to, from, service } = move
   const event = {
@@ -91,6 +97,7 @@ async function reported(context: Parameters<typeof beginSwitch>[0], move: SwarmS
     release: service.release,
     result: 'failed',
     why,
+    figures,
   } as const
   const write = async () => {
     const { records } = await context.cluster()

@@ -1,8 +1,7 @@
-import { resolve } from 'node:path'
 import type { Query } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
 import { Fault } from '../../runner/fault.ts'
-import type { Arg, Task } from '../../runner/task.ts'
+import type { Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { turnOf } from '../../slots/fleet/rolling.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
@@ -11,15 +10,15 @@ import { probeArguments, probingWith } from '../../slots/promote/arguments.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
 import { type FailedHook, hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
 import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
-import { measuredLine } from '../../slots/promote/measured.ts'
+import { figuresOf, measuredLine } from '../../slots/promote/measured.ts'
 import { latencyPlot, seesPlot } from '../../slots/promote/plot.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { assertReached } from '../../slots/promote/reach.ts'
 import { reportOf } from '../../slots/promote/report/data.ts'
 import { jobSummaryPath, writeJobSummary } from '../../slots/promote/report/job-summary.ts'
-import { assertWritable, writeReport } from '../../slots/promote/report/write.ts'
 import { completeSwitch, moveBack, revertSwitch, type TrafficSwitch, verifySwitch } from '../../slots/promote/switch.ts'
+import { reportArgument } from '../../slots/report/argument.ts'
 import type { Context, TaskDeps } from '../context.ts'
 
 /** The step that plans the switch, if there is one to make. `promote`, `rollback` and `deploy` each have their own. */
@@ -27,17 +26,7 @@ export type Planned<S extends string> = Task<object, { trafficSwitch: TrafficSwi
 
 /** For each command that can promote. */
 export const force = arg.flag('Use a release that failed its health check, its migrations or an earlier promote')
-const page = arg.text('Write a report with the measurements to this HTML file, and as JSON beside it').optional()
-/** Checked while arguments are parsed, before anything is contacted. */
-const report: Arg<string | undefined> = {
-  ...page,
-  parse(raw) {
-    const path = page.parse(raw)
-    if (path !== undefined) assertWritable(path)
-    return path
-  },
-  optional: () => report,
-}
+const report = reportArgument('Write a report of the run and its measurements to this HTML file, and as JSON beside it')
 /** Those that only concern a switch of all the traffic. */
 export const switchArguments = { noProbe: probeArguments.noProbe, report, watch: probeArguments.watch }
 
@@ -50,7 +39,7 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
     needs: [planned],
     together: true,
     args: switchArguments,
-    async run({ trafficSwitch, dryRun, probe, noProbe, report, watch, note, log, show, ...ofStep }) {
+    async run({ trafficSwitch, dryRun, probe, noProbe, watch, note, log, show, ...ofStep }) {
       if (!trafficSwitch) return dryRun ? note('nothing to switch in a dry run') : undefined
       // The hosts that switch at one moment with this one.
       const fleet = rolling ? await turnOf({ ...ofStep, log }) : ofStep.fleet
@@ -76,6 +65,7 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
       const evaluated = await evaluateSwitch(context, trafficSwitch, switched, probing)
       const { stays } = evaluated
+      const figures = switched.measured && figuresOf(switched.measured)
       // What one host has to take back, all take back: none is recorded before each of them has proven the switch.
       const together = () => fleet.gather(undefined).then(() => undefined, asIs)
       const failed = evaluated.problem ?? (await together())
@@ -85,7 +75,7 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
         // Where nothing serves requests, the processes of the new release are the proof, so that the other hosts wait for them.
         const missing = serves ? await together() : undefined
         if (missing !== undefined) throw missing
-        hooks = await completeSwitch(context, trafficSwitch, { why: stays })
+        hooks = await completeSwitch(context, trafficSwitch, { why: stays, figures })
         if (!serves) await fleet.gather(undefined)
       }
       const problem =
@@ -95,21 +85,17 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
           throw error
         }))
       if (problem !== undefined) trafficSwitch.stays = stays
+      const data = reportOf(context, trafficSwitch, { ...switched, problem }, stays)
+      context.switched(data)
       const summary = jobSummaryPath(process.env)
-      if (report !== undefined || summary !== undefined) {
-        const data = reportOf(context, trafficSwitch, { ...switched, problem }, stays)
-        const written = [
-          report !== undefined && writeReport(resolve(report), data),
-          summary !== undefined && writeJobSummary(summary, data),
-        ]
-        // A failed report must not undo a completed switch.
-        for (const writing of await Promise.allSettled(written))
-          if (writing.status === 'rejected')
-            show(writing.reason instanceof Error ? writing.reason.message : String(writing.reason))
-      }
+      // A failed summary must not undo a completed switch.
+      if (summary !== undefined)
+        await writeJobSummary(summary, data).catch((error: unknown) =>
+          show(error instanceof Error ? error.message : String(error)),
+        )
       if (problem !== undefined) {
         if (switched.measured) log(measuredLine(switched.measured))
-        await recorded(context, event, () => Promise.reject(problem))
+        await recorded(context, { ...event, figures }, () => Promise.reject(problem))
       }
       note(`${to.name} is live: ${switched.verified}`)
       await reportHooks(context, hooks, show)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 import type { PromoteReport } from '../../slots/promote/report/data.ts'
+import type { RunReport } from '../../slots/report/run.ts'
 import { findChromium, openPage } from '../support/chromium.ts'
 
 const chromium = await findChromium()
@@ -37,6 +38,7 @@ describe('a promote that is probed', () => {
       [['promote', 'green'], 'nowhere/promote.html'],
       [['rollback'], 'nowhere/promote.html'],
       [['deploy', '--promote'], '/nowhere/promote.html'],
+      [['deploy'], '/nowhere/deploy.html'],
       [['promote', 'green', '--dry-run'], 'folder.html'],
     ] as const) {
       // A host that nobody can reach.
@@ -82,6 +84,31 @@ describe('a promote that is probed', () => {
       expect.soft(seen[0], kind).toBe('old')
       expect.soft(seen.at(-1), kind).toBe('new')
     }
+  })
+
+  it('writes the steps of a deploy too, with the switch if there is one, and why it failed', async () => {
+    const written = async (done: boolean, more: Record<string, string>, ...args: string[]): Promise<RunReport> => {
+      const ended = await site.taskWith(more, 'deploy', ...args, '--report', 'deploy.html')
+      expect(ended.stdout + ended.stderr).toSatisfy(() => (ended.code === 0) === done)
+      return JSON.parse(await readFile(join(site.folder, 'deploy.json'), 'utf8'))
+    }
+    const deployed = await written(true, { LIFE_VERSION: '0.1.2' })
+    expect(deployed).toMatchObject({ event: 'deploy', result: 'done', live: false, slot: 'blue', switches: [] })
+    expect(deployed.steps).toContainEqual({
+      title: 'Start the new release in the idle slot',
+      note: expect.stringMatching(/^0\.1\.2-\w{7} in blue$/),
+      ok: true,
+      ms: expect.any(Number),
+    })
+    expect(await readFile(join(site.folder, 'deploy.html'), 'utf8')).toContain('the release runs in blue')
+    const promoted = await written(true, { LIFE_VERSION: '0.1.2' }, '--promote')
+    expect(promoted).toMatchObject({ live: true, switches: [{ to: { slot: 'blue' }, measured: { failures: 0 } }] })
+    expect(await site.live()).toBe('blue')
+    const failed = await written(false, { LIFE_TARBALL: '/nowhere/life.tar.gz' })
+    expect(failed).toMatchObject({ result: 'failed', error: { code: expect.any(String) }, switches: [] })
+    expect(failed.steps.at(-1)).toMatchObject({ ok: false })
+    await site.task('rollback')
+    expect(await site.live()).toBe('green')
   })
 
   it.skipIf('missing' in chromium)(

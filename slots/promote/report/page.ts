@@ -1,12 +1,11 @@
-/**
- * Renders the report of a promote as one self-contained HTML page, without scripts and external resources, for light and dark mode.
- */
+/** The report of a promote as a page: each answer around the switch. */
+import { barsOf, cardsOf, count, documentOf, esc, factsOf, ms, utc } from '../../report/document.ts'
 import { KINDS, type Probe, type ProbeKind } from '../probe.ts'
 import type { PromoteReport } from './data.ts'
 
 const WIDTH = 960
 /** Edges of the plot, and from top to bottom: the latencies, then one lane of responses per kind. */
-const LEFT = 132
+const LEFT = 160
 const RIGHT = 936
 const TOP = 44
 const FLOOR = 244
@@ -24,42 +23,30 @@ export function reportPage(report: PromoteReport): string {
   const moved = from
     ? `${slotLabel(from.slot, from.version)} to ${slotLabel(to.slot, to.version)}`
     : slotLabel(to.slot, to.version)
-  const facts: readonly (readonly [string, string])[] = [
-    ...(destination === undefined ? [] : ([['destination', destination]] as const)),
+  const heading = {
+    app,
+    title: `${from ? `${tag(report, 'old')}<span class="arrow">&rarr;</span>` : ''}${tag(report, 'new')}`,
+    outcome: outcome(report),
+    mood: problem === null ? 'good' : 'bad',
+  } as const
+  const facts = factsOf([
+    ...(destination === undefined ? [] : [['destination', destination] as const]),
     ['host', host],
     ['release', to.release],
     ['generation', generation],
     ['by', by],
-    ['at', at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
-  ]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${esc(app)}: ${esc(moved)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<p class="app">${esc(app)}</p>
-<h1>${from ? `${tag(report, 'old')}<span class="arrow">&rarr;</span>` : ''}${tag(report, 'new')}</h1>
-<p class="outcome ${problem === null ? 'good' : 'bad'}">${esc(outcome(report))}</p>
-</header>
-${cards(report)}
-${report.probes.length > 0 ? figure(report) : '<p class="none">This promote was not probed.</p>'}
-${steps(report)}
-<dl>${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${esc(value)}</dd></div>`).join('')}</dl>
-</main>
-</body>
-</html>
-`
+    ['at', utc(at)],
+  ])
+  return documentOf(`${app}: ${moved}`, heading, `${switchPart(report)}\n${facts}`)
 }
 
-export const esc = (text: string): string =>
-  text.replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`).replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '\ufffd')
+/** What the probes measured, and the steps of the switch: for a page about more than the switch, too. */
+export const switchPart = (report: PromoteReport): string => `${cards(report)}
+${report.probes.length > 0 ? figure(report) : '<p class="none">This promote was not probed.</p>'}
+${barsOf(
+  report.steps.map(step => ({ ...step, bad: report.problem !== null })),
+  ms,
+)}`
 
 const outcome = ({ problem, stays }: PromoteReport): string =>
   [problem === null || stays !== null ? 'The traffic moved.' : 'The traffic went back.', problem, stays && `${stays}.`]
@@ -87,21 +74,19 @@ function cards({ measured }: PromoteReport): string {
   const reasons = Object.entries(failed).map(([why, n]) => `${n} ${why}`)
   if (failedBefore > 0) reasons.push(`${failedBefore} before the switch`)
   if (failedBetween > 0) reasons.push(`${failedBetween} during it`)
-  const all: readonly (readonly [string, string, string, string])[] = [
-    [count(sent), 'requests sent', 'without retries', ''],
-    [count(failures), 'failed', reasons.join(', ') || 'after the switch', failures > 0 ? 'bad' : 'good'],
-    [ms(firstNew), 'first new answer', 'after the command', ''],
-    [lastOld === undefined ? 'none' : ms(lastOld), 'last old answer', 'after the command', ''],
-    [ms(slowest), 'slowest answer', 'before or after', ''],
-  ]
-  const card = ([figure, title, note, mood]: (typeof all)[number]) =>
-    `<li class="${mood}"><strong>${esc(figure)}</strong><span>${esc(title)}</span><small>${esc(note)}</small></li>`
-  return `<ul class="cards">${all.map(card).join('')}</ul>`
+  return cardsOf([
+    { figure: count(sent), title: 'requests sent', note: 'without retries' },
+    {
+      figure: count(failures),
+      title: 'failed',
+      note: reasons.join(', ') || 'after the switch',
+      mood: failures > 0 ? 'bad' : 'good',
+    },
+    { figure: ms(firstNew), title: 'first new answer', note: 'after the command' },
+    { figure: ms(lastOld), title: 'last old answer', note: 'after the command' },
+    { figure: ms(slowest), title: 'slowest answer', note: 'before or after' },
+  ])
 }
-
-const count = (n: number) => n.toLocaleString('en-US')
-const ms = (time: number | undefined) =>
-  time === undefined ? 'none' : time < 10 ? `${time.toFixed(1)} ms` : `${count(Math.round(time))} ms`
 
 interface Scales {
   readonly x: (time: number) => number
@@ -210,53 +195,3 @@ function legend(report: PromoteReport): string {
   ]
   return names.join('')
 }
-
-function steps({ steps, problem }: PromoteReport): string {
-  if (steps.length === 0) return ''
-  const end = Math.max(1, ...steps.map(step => step.at + step.took))
-  const rows = steps.map(({ title, at, took }) => {
-    const [left, width] = [(at / end) * 100, Math.max(0.4, (took / end) * 100)]
-    return `<tr><th scope="row">${esc(title)}</th><td class="bar"><span style="margin-left:${left.toFixed(2)}%;width:${Math.min(width, 100 - left).toFixed(2)}%"></span></td><td class="took">${ms(took)}</td></tr>`
-  })
-  return `<table class="${problem === null ? '' : 'bad'}"><tbody>${rows.join('')}</tbody></table>`
-}
-
-const STYLE = `
-:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#16191f;--soft:#5d6675;--line:#e3e6eb;--blue:#2563eb;--green:#16924a;--old:#8b5cf6;--new:#0e8f9c;--unknown:#8d96a5;--bad:#d92d20;--good:#16924a;--band:#f5c24255}
-@media (prefers-color-scheme:dark){:root{--page:#0f1217;--card:#181c23;--ink:#e8ebf0;--soft:#98a2b3;--line:#2b313b;--blue:#6ea0ff;--green:#4ccb83;--old:#b79bff;--new:#4fd0dc;--unknown:#727c8c;--bad:#ff6f61;--good:#4ccb83;--band:#f5c24240}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-main{max-width:1040px;margin:0 auto;padding:40px 24px 56px}
-.app{margin:0;color:var(--soft);font-size:13px;letter-spacing:.08em;text-transform:uppercase}
-h1{margin:4px 0 6px;font-size:32px;line-height:1.2;font-weight:650;display:flex;flex-wrap:wrap;align-items:baseline;gap:14px}
-h1 small{font-size:20px;font-weight:450;color:var(--soft)}
-.arrow{color:var(--soft);font-weight:400}
-.slot::before{content:"";display:inline-block;width:.42em;height:.42em;border-radius:50%;margin-right:.35em;vertical-align:.14em;background:currentColor}
-.slot{color:var(--ink)}.slot.blue::before{background:var(--blue)}.slot.green::before{background:var(--green)}.slot.old::before{background:var(--old)}.slot.new::before{background:var(--new)}
-.outcome{margin:0;font-weight:550}.outcome.good{color:var(--good)}.outcome.bad{color:var(--bad)}
-.cards{list-style:none;margin:26px 0 0;padding:0;display:grid;grid-template-columns:repeat(auto-fit,minmax(168px,1fr));gap:12px}
-.cards li,figure,table,dl,.none{background:var(--card);border:1px solid var(--line);border-radius:12px}
-.cards li{padding:14px 16px;display:flex;flex-direction:column}
-.cards strong{font-size:25px;line-height:1.25;font-weight:650;font-variant-numeric:tabular-nums}
-.cards .good strong{color:var(--good)}.cards .bad strong{color:var(--bad)}
-.cards small{color:var(--soft);font-size:12.5px}
-figure{margin:16px 0 0;padding:18px 12px 14px}
-svg{display:block;width:100%;height:auto;font-size:12.5px}
-svg text{fill:var(--soft);font-family:inherit}svg text.lane{fill:var(--ink)}svg text.switch{fill:var(--ink);font-weight:600}
-.grid{stroke:var(--line)}.floor{stroke:var(--soft);stroke-opacity:.5}
-.before{fill:var(--ink);fill-opacity:.028}.band{fill:var(--band)}line.switch{stroke:var(--ink);stroke-width:1.5}
-.dot{fill-opacity:.72;stroke:var(--card);stroke-width:.8}
-.blue{fill:var(--blue)}.green{fill:var(--green)}.old{fill:var(--old)}.new{fill:var(--new)}.unknown{fill:var(--unknown)}
-path.failed{stroke:var(--bad);stroke-width:2.4;stroke-linecap:round;fill:none}.tick.failed{fill:var(--bad)}
-figcaption{display:flex;flex-wrap:wrap;gap:4px 20px;padding:12px 12px 0;color:var(--soft);font-size:13px}
-.key::before{content:"";display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:7px;background:var(--unknown)}
-.key.blue::before{background:var(--blue)}.key.green::before{background:var(--green)}.key.old::before{background:var(--old)}.key.new::before{background:var(--new)}.key.failed::before{background:var(--bad)}
-table{margin:16px 0 0;width:100%;border-spacing:0;padding:10px 16px}
-th,td{padding:6px 0;text-align:left;font-weight:450}th{width:16em}.took{width:6em;text-align:right;color:var(--soft);font-variant-numeric:tabular-nums}
-.bar span{display:block;height:9px;border-radius:5px;background:var(--soft);opacity:.55}.bad .bar span{background:var(--bad)}
-dl{margin:16px 0 0;padding:12px 16px;display:flex;flex-wrap:wrap;gap:6px 34px}
-dt{color:var(--soft);font-size:12.5px}dd{margin:0;overflow-wrap:anywhere;font-size:14px}
-.none{margin:16px 0 0;padding:18px;color:var(--soft)}
-@media (max-width:640px){figure{overflow-x:auto}svg{min-width:680px}th{width:auto}.bar{display:none}main{padding:24px 14px}}
-@media print{body{background:#fff}}
-`

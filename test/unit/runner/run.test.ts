@@ -7,7 +7,14 @@ import { type ProcessHooks, type Run, run } from '../../../runner/engine/run.ts'
 import type { RunEvent } from '../../../runner/events.ts'
 import { catalogue, fault } from '../../../runner/fault.ts'
 import { MASK, redactor } from '../../../runner/secrets/redact.ts'
-import { type AnyTask, definer, type OpenScope, type RunSetting, type Scope } from '../../../runner/task.ts'
+import {
+  type AnyTask,
+  definer,
+  type OpenScope,
+  type RunOutcome,
+  type RunSetting,
+  type Scope,
+} from '../../../runner/task.ts'
 import { runOf } from '../../support/run.ts'
 
 const { task, flow } = definer()
@@ -445,6 +452,38 @@ describe('a scope', () => {
       expectedTraffic(2),
       expectedTraffic(0),
       expectedTraffic(3),
+    ])
+  })
+
+  it('is told in the end which steps ran and what they said, without secrets and not what their undo said', async () => {
+    const told: RunOutcome[] = []
+    const hiding = redactor()
+    hiding.hide(['sesame-street'])
+    const ending = scopeWith([], {
+      async ended(outcome) {
+        told.push(outcome)
+        return []
+      },
+    })
+    const own = definer<{ host: string }>(ending)
+    const a = own.task('A', {
+      run: ({ note }) => note('at sesame-street'),
+      undo: ({ note }) => note('taken back'),
+    })
+    const b = own.task('B', {
+      run() {
+        throw new Error('no')
+      },
+    })
+    expect(await started(flow('All', [a, b]), { redactor: hiding }).ended).toBe(1)
+    expect(told).toMatchObject([
+      {
+        ok: false,
+        steps: [
+          { title: 'A', note: `at ${MASK}`, ok: true, ms: expect.any(Number) },
+          { title: 'B', note: undefined, ok: false },
+        ],
+      },
     ])
   })
 

@@ -1,7 +1,16 @@
-import { describe, expect, it } from 'vitest'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { badness } from '../../../slots/journal/bad.ts'
 import { fleetHistoryTable, historyTable, mergedHistory } from '../../../slots/journal/history.ts'
+import { readJournal } from '../../../slots/journal/journal.ts'
+import { layout } from '../../../slots/layout.ts'
 import type { JournalEntry } from '../../../slots/model.ts'
+
+const exec = promisify(execFile)
 
 const entry = (more: Partial<JournalEntry>): JournalEntry => ({
   at: '2026-11-22T20:55:41.123Z',
@@ -56,6 +65,29 @@ describe('a release', () => {
   })
 })
 
+describe('the journal', () => {
+  it('is read from its end, or since a moment, without the lines that are not whole', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'switchyard-journal-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const lines = ['08:00:00.000', '09:00:00.500', '10:00:00.000'].map(time =>
+      JSON.stringify(entry({ at: `2026-11-22T${time}Z` })),
+    )
+    const at = layout(folder, [])
+    await writeFile(at.journal, [...lines, '{"at":"2026-11-22T11:0'].join('\n'))
+    const read = async (...args: [newest?: number, since?: Date]) => {
+      const { script, read } = readJournal(at, ...args)
+      const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
+      const entries = await read({ code: 0, stdout, stderr: '' }, { name: 'web-1', query: () => expect.fail() })
+      return entries.map(({ at }) => at.slice(11, 13))
+    }
+    expect(await read()).toEqual(['08', '09', '10'])
+    expect(await read(2)).toEqual(['10'])
+    expect(await read(undefined, new Date('2026-11-22T09:00:00.500Z'))).toEqual(['09', '10'])
+    expect(await read(undefined, new Date('2026-11-22T09:00:00.501Z'))).toEqual(['10'])
+    expect(await read(undefined, new Date('2026-11-23T00:00:00Z'))).toEqual([])
+  })
+})
+
 describe('the history table', () => {
   it('shows promotes, and failures with their code', () => {
     const promoted = entry({ event: 'promote', from: 'blue', revision: '0123456789abcdef' })
@@ -97,6 +129,16 @@ describe('the history of several hosts', () => {
       { deploy: 'two', hosts: HOSTS },
     ])
     expect(mergedHistory([of('web-1', one, two)], 1)).toMatchObject([{ deploy: 'two' }])
+  })
+
+  it('sums the requests that each host has sent around a promote', () => {
+    const promote = (sent: number, failed: number, slowest: number) =>
+      entry({ event: 'promote', figures: { sent, failed, slowest } })
+    const merged = mergedHistory([of('web-1', promote(40, 0, 12)), of('web-2', promote(41, 2, 90))], 20)
+    expect(merged).toMatchObject([{ hosts: ['web-1', 'web-2'], figures: { sent: 81, failed: 2, slowest: 90 } }])
+    // Behind a balancer one host alone sends them.
+    const [behind] = mergedHistory([of('web-1', promote(40, 0, 12)), of('web-2', entry({ event: 'promote' }))])
+    expect(behind?.figures).toEqual({ sent: 40, failed: 0, slowest: 12 })
   })
 
   it('keeps what differs apart, and what one host did twice', () => {

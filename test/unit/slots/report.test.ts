@@ -5,8 +5,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PromoteReport } from '../../../slots/promote/report/data.ts'
 import { jobSummary, jobSummaryPath, writeJobSummary } from '../../../slots/promote/report/job-summary.ts'
-import { esc, reportPage } from '../../../slots/promote/report/page.ts'
-import { jsonBeside } from '../../../slots/promote/report/write.ts'
+import { reportPage } from '../../../slots/promote/report/page.ts'
+import { esc } from '../../../slots/report/document.ts'
+import { jsonBeside } from '../../../slots/report/write.ts'
 import { PROMOTED } from '../../support/promote-report.ts'
 
 const base: PromoteReport = {

@@ -30,7 +30,7 @@ it.each(['build', 'preflight', 'startIdle', 'checkIdle', 'migrate', 'retire', 's
 )
 
 const facts: RunFacts = { app: 'life', host: 'web-1', command: 'ship', deploy: 'd', by: 'ann@desk' }
-const outcome = (more: Partial<RunOutcome> = {}): RunOutcome => ({ ok: true, undone: [], ms: 5, ...more })
+const outcome = (more: Partial<RunOutcome> = {}): RunOutcome => ({ ok: true, undone: [], ms: 5, steps: [], ...more })
 
 it('a switch that was made is live, a deploy without one is not, and a slot that was live already is nothing to tell', () => {
   expect(notificationOf('promote', { ...facts, moves: true }, outcome())).toMatchObject({ result: 'done', live: true })

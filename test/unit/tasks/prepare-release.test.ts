@@ -40,7 +40,13 @@ it.each([
 ])('a plugin that %s is an error before anything runs', async (_, runtime) => {
   const { deploy } = tasksOf(runtime)
   const run = { command: 'deploy', signal: new AbortController().signal, dryRun: false, tasks: [deploy], values: {} }
-  const opened = await deploy.scope?.open({ ...run, folder: '/', hide: () => undefined, confirm: async () => false })
+  const opened = await deploy.scope?.open({
+    ...run,
+    folder: '/',
+    hide: () => undefined,
+    redact: data => data,
+    confirm: async () => false,
+  })
   await using scope = opened ?? expect.fail('no scope')
   expect(() => scope.context(pluginKit(), oneHost())).toThrow('`prepares`')
 })

@@ -49,6 +49,7 @@ function made(env?: string, { folder = import.meta.dirname, on }: { folder?: str
       folder,
       values: {},
       hide: () => undefined,
+      redact: data => data,
       confirm: async () => false,
     })
   }
