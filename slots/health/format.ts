@@ -84,4 +84,4 @@ const CURL_ERRORS: Readonly<Record<number, string>> = {
   52: 'an empty answer',
   56: 'connection reset',
 }
-const curlError = (code: number): string => CURL_ERRORS[code] ?? `curl ${code}`
+export const curlError = (code: number): string => CURL_ERRORS[code] ?? `curl ${code}`

@@ -12,9 +12,11 @@
 #   find_server   prints the pid of a server that may listen on the port in place of the process, or nothing
 # Needs the functions `whose` (whose.sh) and `clock` (clock.ts).
 #
-# Prints: a line with outcome (`passed`, `late`: timed out, `down`: no process, `gone`: the process ended), tries, failures after the first response, last
+# Prints, while it runs: `try`, tries, last status, last exit code of curl, 200s in a row, milliseconds; for the first try, after another answer than
+# before, and once a second.
+# Prints at its end: a line with outcome (`passed`, `late`: timed out, `down`: no process, `gone`: the process ended), tries, failures after the first response, last
 # status, pid, last exit code of curl, target of a redirect; then the sockets, one per line, an empty line, and the last body.
-clock; start=$now since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect='' body='' code=0
+clock; start=$now told='' told_at=0 since=0 tries=0 failed=0 passes=0 outcome=late status=000 redirect='' body='' code=0
 find_process
 while :; do
   if [ -z "$process" ]; then outcome=down; break; fi
@@ -32,6 +34,10 @@ while :; do
     passes=0
   fi
   clock
+  if [ "$status $code" != "$told" ] || [ $((now - told_at)) -ge 1000 ]; then
+    told="$status $code" told_at=$now
+    printf 'try %s %s %s %s %s\n' "$tries" "$status" "$code" "$passes" $((now - start))
+  fi
   if [ $((now - start)) -ge "$within" ]; then break; fi
   sleep "$every"
 done

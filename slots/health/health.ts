@@ -19,6 +19,7 @@ import { onPort, parseSockets, whose } from '../lifecycle/sockets.ts'
 import type { Health, HealthResult } from '../model.ts'
 import { settled } from '../place.ts'
 import { headerInput } from './headers.ts'
+import { describeTry, parseTry } from './tries.ts'
 
 /**
  * Requests the health path until the check has passed, timed out, or the process is gone. `pid`: the slot's process, or a script that prints its pid, or
@@ -58,7 +59,8 @@ export function healthRequest(slot: Slot, { path, host, headers }: Health, patie
 }
 
 export function parseHealth(text: string): HealthResult {
-  const [head = '', ...rest] = text.split('\n')
+  const lines = text.split('\n')
+  const [head = '', ...rest] = lines.slice(lines.findIndex(line => parseTry(line) === undefined))
   const [outcome, tries, failed, status, pid, code, redirect = ''] = head.split(' ')
   const blank = rest.indexOf('')
   return {
@@ -117,12 +119,17 @@ const fitQuery = ({ complete }: Runtime, slot: Slot): Query<HealthResult> => {
 
 const FIT = { outcome: 'passed', pid: 0, tries: 0, failed: 0, status: 0, curl: 0, redirect: '', body: '' } as const
 
-/** The health check as a query. If the slot is unfit, later scripts of the pipeline are skipped; the result says why. */
+/**
+ * The health check as a query. If the slot is unfit, later scripts of the pipeline are skipped; the result says why.
+ *
+ * @param log called with what the check has seen so far, while it runs
+ */
 export function healthQuery(
   { runtime, health }: Omit<HealthDeps, 'host'>,
   slot: Slot,
   release: Expected,
   adopted?: number,
+  log?: (line: string) => void,
 ): Query<HealthResult> {
   if (runtime.serves === false) return fitQuery(runtime, slot)
   const script = sh.lines(
@@ -131,6 +138,10 @@ export function healthQuery(
   )
   return {
     script,
+    onLine(line) {
+      const seen = log && parseTry(line)
+      if (seen) log(describeTry(slot, health, seen))
+    },
     read(output, host) {
       if (output.code !== 0 && output.code !== UNFIT) throw commandFailed(host, script, output)
       return parseHealth(output.stdout)

@@ -32,6 +32,8 @@ interface Started {
 /** Results of later steps, whose scripts are already queued behind the start in its pipeline. They may still be pending when the start has resolved. */
 export interface Early {
   readonly health: Promise<HealthResult>
+  /** Calls the listener with what the health check has seen last, and from then on with each thing that it sees. */
+  tell(listener: (line: string) => void): void
   /** Whether the slot's other processes run; rejects if one does not, and with `COMMAND_SKIPPED` if the health check failed. */
   readonly complete: Promise<void>
   /** Whether record and journal were updated to say that the slot is ready; false if the slot is not fit. */
@@ -84,7 +86,15 @@ export async function startSlot(
 }
 
 function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRecord, prunes: boolean): Early {
-  const health = batch.add(healthQuery(deps, slot, record.release))
+  let seen: string | undefined
+  let log = (line: string): void => {
+    seen = line
+  }
+  const tell: Early['tell'] = listener => {
+    if (seen !== undefined) listener(seen)
+    log = listener
+  }
+  const health = batch.add(healthQuery(deps, slot, record.release, undefined, line => log(line)))
   const complete = deps.runtime.complete ? batch.add(deps.runtime.complete(slot)) : Promise.resolve()
   const written = batch.add(writeReady(deps, record)).then(
     () => true,
@@ -93,7 +103,7 @@ function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRe
   const pruned = prunes
     ? batch.add(capture(prune(deps.layout, KEPT, deps.runtime))).catch(() => undefined)
     : Promise.resolve(undefined)
-  return { health, complete, written, pruned }
+  return { health, tell, complete, written, pruned }
 }
 
 /** Records that a slot passed its health check. */

@@ -1,6 +1,6 @@
 import type { Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
-import { assertHealthy } from '../../slots/health/health.ts'
+import { assertHealthy, healthQuery } from '../../slots/health/health.ts'
 import { recorded } from '../../slots/journal/journal.ts'
 import { checkEvent, type Early, writeReady } from '../../slots/lifecycle/start.ts'
 import type { SlotRecord } from '../../slots/state/slot-record.ts'
@@ -31,7 +31,7 @@ export const checkIdle = <S extends string>(
       'A slot is healthy if its health path returns 200 several times in a row, from one process that runs this release, and its other\n' +
       'processes run.',
     needs: [detectLive, source],
-    async run({ runtime, health, idle, idleRecord: record, early, dryRun, note, ...context }): Promise<Checked> {
+    async run({ runtime, health, idle, idleRecord: record, early, dryRun, log, note, ...context }): Promise<Checked> {
       const { host, deploy } = context
       if (dryRun) {
         note(`${health.path} of ${idle.name}, not requested in a dry run`)
@@ -40,7 +40,9 @@ export const checkIdle = <S extends string>(
       if (!record) throw slotFaults.SLOT_EMPTY({ slot: idle.name })
       const { release, adopted } = record
       const { pid, result } = await recorded(context, checkEvent(record, deploy), async () => {
-        const healthy = await assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, early?.health)
+        early?.tell(log)
+        const checked = early?.health ?? host.query(healthQuery({ runtime, health }, idle, release, adopted?.pid, log))
+        const healthy = await assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, checked)
         if (early) await early.complete
         else if (runtime.complete && !adopted) await host.query(runtime.complete(idle))
         return healthy

@@ -11,6 +11,7 @@ import { excerpt } from '../../../slots/health/format.ts'
 import { headersOf, secretsIn } from '../../../slots/health/headers.ts'
 import { healthLoop, healthRequest, parseHealth } from '../../../slots/health/health.ts'
 import { healthOf } from '../../../slots/health/setting.ts'
+import { describeTry, parseTry } from '../../../slots/health/tries.ts'
 import type { HealthCheck, HealthResult } from '../../../slots/model.ts'
 
 const exec = promisify(execFile)
@@ -106,6 +107,29 @@ async function resultOf(answer: RequestListener, check: HealthCheck = {}): Promi
   const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${healthLoop(slot, process.pid, health).text}`])
   return parseHealth(stdout)
 }
+it('a health check says while it runs what it sees, each time that changes', async () => {
+  let requests = 0
+  const slot = await application((_, response) => {
+    requests += 1
+    response.writeHead(requests < 5 ? 503 : 200).end('{}')
+  })
+  const health = healthOf({ within: 20_000, every: 5 }, { host: 'life.example', https: false })
+  const { stdout } = await exec('bash', ['-c', `set -eu -o pipefail\n${healthLoop(slot, process.pid, health).text}`])
+  const seen = stdout.split('\n').flatMap(line => parseTry(line) ?? [])
+  expect(seen[0]).toMatchObject({ tries: 1, status: 503, passes: 0 })
+  expect(seen.find(({ status }) => status === 200)).toMatchObject({ tries: 5, passes: 1 })
+  // Once a second besides.
+  expect(seen.length).toBeLessThanOrEqual(2 + (seen.at(-1)?.ms ?? 0) / 1_000)
+  expect(parseHealth(stdout)).toMatchObject({ outcome: 'passed', tries: 7, status: 200, body: '{}' })
+  expect(describeTry(slot, health, { tries: 12, status: 503, curl: 0, passes: 0, ms: 1_440 })).toBe(
+    '/health of green: 503 (try 12, after 1.4 s)',
+  )
+  expect(describeTry(slot, health, { tries: 1, status: 0, curl: 7, passes: 0, ms: 3 })).toContain('connection refused')
+  expect(describeTry(slot, health, { tries: 5, status: 200, curl: 0, passes: 1, ms: 3 })).toContain(
+    '200, 1 of 3 in a row',
+  )
+})
+
 const fault = (result: HealthResult, log = '') =>
   slotFaults.SLOT_NOT_HEALTHY({
     slot: { name: 'green', port: 5000, env: {} },
