@@ -1,5 +1,7 @@
 import { sinceLive } from '../../slots/git/pending.ts'
-import { promoting } from '../../slots/promote/arguments.ts'
+import { deploySentences } from '../../slots/lifecycle/would-deploy.ts'
+import { migrating, promoting } from '../../slots/promote/arguments.ts'
+import { wouldText } from '../../slots/setup/sentences.ts'
 import { recordIn } from '../../slots/state/readings.ts'
 import type { TaskDeps } from '../context.ts'
 import { announcing } from '../notification.ts'
@@ -37,8 +39,8 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
     'deploy',
     deps.task('Plan the next step', {
       needs: [steps.build, steps.detectLive, steps.checkIdle],
-      args: { promote: promoting },
-      async run({ promote, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
+      args: { promote: promoting, migrate: migrating },
+      async run({ promote, migrate, dryRun, liveState, live, idle, healthy, artifact, note, show, ...context }) {
         const record = recordIn(liveState, live)
         const since = await sinceLive(context.folder, artifact?.revision, record)
         const trafficSwitch = promote && !dryRun ? await planSwitch(context, liveState, idle, healthy) : undefined
@@ -46,6 +48,19 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
           ? `the traffic ${dryRun ? 'would move' : 'moves'} to ${idle.name}`
           : `npx task promote ${idle.name}`
         note([next, since].filter(Boolean).join('; '))
+        if (dryRun) {
+          const would = deploySentences({
+            what: artifact?.version ?? context.idleRecord?.release.name ?? '',
+            built: artifact !== undefined,
+            ...{ idle, live, migrate, promote, health: context.health },
+            record: recordIn(liveState, idle),
+            variables: Object.keys(context.variables(idle)).length,
+            serves: context.runtime.serves !== false,
+            prepares: context.runtime.prepare !== undefined,
+            probes: context.probe !== undefined,
+          })
+          show(wouldText('deploy', would), { would }, { ofAll: true })
+        }
         const { preview } = context.router
         if (!promote && !dryRun && preview) show(`Preview of ${idle.name}: ${preview}`)
         if (!promote && !dryRun)

@@ -9,6 +9,7 @@ import { install } from '../../slots/setup/install.ts'
 import { assertApart, type PlannedPlace, planPlace, survey } from '../../slots/setup/places.ts'
 import type { SetupPlan } from '../../slots/setup/plan.ts'
 import { assertKeepsLive } from '../../slots/setup/running.ts'
+import { setupSentences, wouldText } from '../../slots/setup/sentences.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import type { TaskDeps } from '../context.ts'
 
@@ -48,7 +49,11 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
         const running = place.has === 'router' ? [] : await assertKeepsLive(context, changes)
         for (const line of [...planned.notes, ...running]) show(about(place, line))
       }
-      if (dryRun) return show(planText(plans))
+      if (dryRun) {
+        for (const { planned } of plans) for (const line of rawCommands(planned)) log(line)
+        const would = plans.map(({ place, planned }) => ({ host: place.host.name, would: setupSentences(planned) }))
+        return show(planText(plans), { places: would })
+      }
       for (const { place, planned, facts } of plans)
         if (planned.text !== '' && !facts.root) {
           const refusal = await sudoRefusal(place.host, [['true']])
@@ -87,9 +92,17 @@ const changedPaths = ({ folders, files, links, removed }: SetupPlan): readonly s
   ...removed,
 ]
 
-/** The plans of all machines; with several, each below the name of its host. */
+/** What root would run, besides writing the files. */
+const rawCommands = ({ prepare, groups }: SetupPlan): readonly string[] =>
+  [prepare, ...groups.flatMap(({ apply }) => apply)]
+    .flatMap(({ text }) => text.split('\n'))
+    .filter(line => line !== ':')
+
+/** What a setup would do, then the changes. The plans of all machines; with several, each below the name of its host. */
 function planText(plans: readonly PlannedPlace[]): string {
-  const texts = plans.map(({ planned }) => planned.text || 'Nothing would change.')
+  const texts = plans.map(({ planned }) =>
+    planned.text === '' ? 'Nothing would change.' : `${wouldText('setup', setupSentences(planned))}\n\n${planned.text}`,
+  )
   if (plans.length === 1) return texts.join('')
   return plans.map(({ place }, i) => `On ${place.host.name}:\n${texts[i]}`).join('\n\n')
 }
