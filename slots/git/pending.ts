@@ -1,5 +1,5 @@
 /** Which commits are new since the live release. */
-import { table } from '../../runner/output/table.ts'
+import { table, wrapped } from '../../runner/output/table.ts'
 import { moment } from '../../runner/units.ts'
 import type { Release, Slot } from '../contracts.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
@@ -96,14 +96,20 @@ export function pendingText(pending: Pending, columns?: number): string {
   const dirty = live.revision.endsWith('-dirty') ? ', built with uncommitted changes' : ''
   const release = `the live release ${live.release} in ${live.slot} (${live.revision.slice(0, 10)}${dirty})`
   const lines: string[] = []
-  if (relation === 'same') lines.push(`Nothing is new: ${release} is of the commit ${revision.slice(0, 10)}.`)
-  if (commits.length > 0) lines.push(`${are(commits.length)} new since ${release}:`, rows(commits))
-  if (missing.length > 0)
-    lines.push(
-      `${capital(release)} has ${count(missing.length)} that ${revision.slice(0, 10)} lacks; a deploy would take ${missing.length === 1 ? 'it' : 'them'} away:`,
-      rows(missing),
+  const say = (sentence: string) => lines.push(...wrapped(sentence, columns))
+  if (relation === 'same') say(`Nothing is new: ${release} is of the commit ${revision.slice(0, 10)}.`)
+  if (commits.length > 0) {
+    say(`${are(commits.length)} new since ${release}:`)
+    lines.push(rows(commits))
+  }
+  if (missing.length > 0) {
+    const them = missing.length === 1 ? 'it' : 'them'
+    say(
+      `${capital(release)} has ${count(missing.length)} that ${revision.slice(0, 10)} lacks; a deploy would take ${them} away:`,
     )
-  if (uncommitted) lines.push('The working copy has uncommitted changes besides.')
+    lines.push(rows(missing))
+  }
+  if (uncommitted) say('The working copy has uncommitted changes besides.')
   return lines.join('\n')
 }
 

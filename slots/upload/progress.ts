@@ -1,6 +1,6 @@
 /** Progress of a transfer: bytes, rate, time left. */
 
-import { bytes } from '../../runner/units.ts'
+import { bytes, duration } from '../../runner/units.ts'
 
 /** Minimum interval between two lines, in milliseconds. */
 const INTERVAL = 500
@@ -21,7 +21,8 @@ export function progressLine(sent: number, total: number, ms: number): string {
   const amount = `${bytes(sent)} of ${bytes(total)}`
   if (ms < INTERVAL || sent === 0) return amount
   const rate = sent / (ms / 1000)
-  const left = sent < total ? `, ${Math.ceil((total - sent) / rate)} s left` : ''
+  const seconds = Math.ceil((total - sent) / rate)
+  const left = sent < total ? `, ${seconds < 60 ? `${seconds} s` : duration(seconds * 1000)} left` : ''
   return `${amount}, ${bytes(rate)}/s${left}`
 }
 

@@ -101,6 +101,7 @@ describe('the progress of an upload', () => {
   it('shows bytes, rate and remaining time', () => {
     expect(progressLine(5_000_000, 20_000_000, 2_000)).toBe('5.0 MB of 20.0 MB, 2.5 MB/s, 6 s left')
     expect(progressLine(20_000_000, 20_000_000, 4_000)).toBe('20.0 MB of 20.0 MB, 5.0 MB/s')
+    expect(progressLine(5_000_000, 2_000_000_000, 2_000)).toBe('5.0 MB of 2000.0 MB, 2.5 MB/s, 13 min 18 s left')
     expect(progressLine(100_000, 20_000_000, 3)).toBe('100.0 kB of 20.0 MB')
   })
 

@@ -176,6 +176,7 @@ describe('a build for hosts that serve different releases', () => {
       folder: import.meta.dirname,
       values: {},
       hide: () => undefined,
+      redact: data => data,
       confirm: async () => false,
     })
     if (!opened) expect.fail('a project has a scope')
