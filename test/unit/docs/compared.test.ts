@@ -9,16 +9,25 @@ import { kebab } from '../../../runner/cli/commands-of.ts'
 const PAGE = 'docs/compared.md'
 const page = readFileSync(join(HOME, PAGE), 'utf8')
 
-const [, table = ''] = /^\| to \|.*\n\|.*\n((?:\|.*\n)+)/m.exec(page) ?? []
-const rows = table
-  .trimEnd()
-  .split('\n')
-  .map(line =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map(cell => cell.trim()),
-  )
+/** The cells of the table whose first column has this name. */
+const rowsOf = (head: string): readonly string[][] => {
+  const [, table = ''] = new RegExp(`^\\| ${head && `${head} `}\\|.*\\n\\|.*\\n((?:\\|.*\\n)+)`, 'm').exec(page) ?? []
+  return table
+    .trimEnd()
+    .split('\n')
+    .map(line =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map(cell => cell.trim()),
+    )
+}
+const rows = rowsOf('to')
+const features = rowsOf('')
+
+/** The files that a cell links to. */
+const filesIn = (proof: string): readonly string[] =>
+  [...proof.matchAll(/\]\(([^)]+)\)/g)].map(([, path = '']) => join(HOME, dirname(PAGE), path))
 
 /** The steps of a deploy are commands too, of the row of `deploy`. */
 const STEPS = ['build', 'preflight', 'upload', 'detect-live', 'stop-idle', 'start-idle', 'check-idle']
@@ -28,7 +37,7 @@ const wordsOf = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, c
 it.each(rows)('to %s, by %s, is proved by a test that runs it', (...cells) => {
   expect(cells).toHaveLength(7)
   const [, ours = '', , , , , proof = ''] = cells
-  const files = [...proof.matchAll(/\]\(([^)]+)\)/g)].map(([, path = '']) => join(HOME, dirname(PAGE), path))
+  const files = filesIn(proof)
   expect(files.length).toBeGreaterThan(0)
   expect(files.filter(path => !existsSync(path))).toEqual([])
   const source = files.map(path => readFileSync(path, 'utf8')).join('\n')
@@ -36,6 +45,15 @@ it.each(rows)('to %s, by %s, is proved by a test that runs it', (...cells) => {
   expect(words.length).toBeGreaterThan(0)
   const missing = words.filter(word => !new RegExp(`(?<![\\w-])${word}(?![\\w-])`).test(source))
   expect(missing).toEqual([])
+})
+
+it.each(features)('%s of ours, %s, is proved by a test', (...cells) => {
+  expect(cells).toHaveLength(7)
+  const [, ours = '', , , , , proof = ''] = cells
+  const files = filesIn(proof)
+  expect(files.filter(path => !existsSync(path))).toEqual([])
+  // Nothing to prove: what we do not have.
+  if (files.length === 0) expect([ours, proof]).toEqual([expect.stringMatching(/^(?:no|\*\*none yet\*\*)$/), '-'])
 })
 
 it('has every standard task', () => {
