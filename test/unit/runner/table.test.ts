@@ -136,6 +136,7 @@ const swarm: SwarmStatus = {
     state: 'ready',
     route: { slot: 'green', generation: '11-20261125T120000Z-3fa9' },
     router: 'answers',
+    reaches: 2,
   })),
   slots: [
     {
