@@ -371,6 +371,11 @@ export interface Router {
    */
   readonly dropsKeepAlive?: boolean
   /**
+   * Resolves to the seconds since the server was last reloaded, by whomever; undefined if it never was. A reload closes connections that clients keep: a
+   * promote during which somebody else did that reports those, proves the switch once more, and does not roll back because of them.
+   */
+  reloaded?(): Query<number | undefined>
+  /**
    * Checks that the traffic can be switched. Resolves to warnings: problems that do not prevent a switch.
    *
    * @throws Fault if the router is down, its configuration is invalid, or it responds to `path` itself, for example by asking for a password. The traffic

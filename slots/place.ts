@@ -40,7 +40,7 @@ export const besideRouter = ({ machine }: Pick<Router, 'machine'>, script: Scrip
 export function onMachine(router: Router, machine: string): Router {
   const at = <T>(query: Query<T>): Query<T> => ({ ...query, script: { ...query.script, machine } })
   const { curl, conflicts, maintenance, beginMaintenance, endMaintenance, outside } = router
-  const { canary, beginCanary, endCanary, served } = router
+  const { canary, beginCanary, endCanary, served, reloaded } = router
   return {
     ...router,
     machine,
@@ -62,6 +62,7 @@ export function onMachine(router: Router, machine: string): Router {
     ...(beginCanary && { beginCanary: (wanted, route) => at(beginCanary.call(router, wanted, route)) }),
     ...(endCanary && { endCanary: () => at(endCanary.call(router)) }),
     ...(served && { served: () => at(served.call(router)) }),
+    ...(reloaded && { reloaded: () => at(reloaded.call(router)) }),
   }
 }
 

@@ -3,7 +3,7 @@
  * blamed for failures of its own. Several hosts decide together, by the sum of their requests: all go back, or all stay.
  */
 import { caught } from '../../host/query.ts'
-import type { Slot } from '../contracts.ts'
+import type { Router, Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import type { Slots } from '../slot.ts'
 import { countedFailures, type Measured, reasonsOf } from './measured.ts'
@@ -11,7 +11,7 @@ import { probeFaults } from './probe-faults.ts'
 import type { Probing } from './probe-setting.ts'
 import type { ProbedSwitch } from './probed-switch.ts'
 import { serving } from './serving.ts'
-import { type TrafficSwitch, Unverified } from './switch.ts'
+import { type TrafficSwitch, Unverified, verifySwitch } from './switch.ts'
 import { failedOf, failsLess, NO_REQUESTS, sum, type Tally } from './tally.ts'
 
 export interface Outcome {
@@ -19,6 +19,8 @@ export interface Outcome {
   readonly problem: unknown
   /** Why the traffic stays in spite of failures; undefined if it goes back, or if there was no failure. */
   readonly stays: string | undefined
+  /** What is told of failures that do not count. */
+  readonly excused?: string
 }
 
 type EvaluateDeps = Pick<Deps, 'fleet' | 'host' | 'router' | 'runtime' | 'health'>
@@ -27,14 +29,16 @@ type EvaluateDeps = Pick<Deps, 'fleet' | 'host' | 'router' | 'runtime' | 'health
 export async function evaluateSwitch(
   deps: EvaluateDeps,
   trafficSwitch: TrafficSwitch<string>,
-  { problem, measured }: Pick<ProbedSwitch, 'problem' | 'measured'>,
+  switched: Measuring,
   probing: Probing | undefined,
 ): Promise<Outcome> {
-  const failed = measured && probing && countedFailures(measured, deps.router) > probing.tolerate ? measured : undefined
+  const { measured } = switched
+  const { problem, failed, reloaded, excused } = await withoutReloads(deps, trafficSwitch, switched, probing)
   const troubled = problem !== undefined || failed !== undefined
   // Undefined if the switch has failed otherwise on one of the hosts, so that all go back.
   const all = await deps.fleet.gather(troubled).catch(() => undefined)
-  if (!troubled && !all?.some(({ value }) => value)) return { problem: undefined, stays: undefined }
+  if (!troubled && !all?.some(({ value }) => value))
+    return { problem: undefined, stays: undefined, ...(excused !== undefined && { excused }) }
   const comparison = await compareSlots(deps, trafficSwitch, probing, measured).catch(() => undefined)
   const stays = all && (await stayingOf(deps, trafficSwitch, comparison).catch(() => undefined))
   const direct = comparison?.direct ?? NO_REQUESTS
@@ -53,10 +57,52 @@ export async function evaluateSwitch(
     sent: failed.sent,
     reasons: reasonsOf(failed),
     direct,
+    reloaded,
   }
   // Blame the router only if the slot responded to every direct request, and no status can only come from the application.
   const routerFailed = direct.sent > 0 && direct.failed === 0 && !Object.keys(failed.failed).some(isFromApplication)
   return { problem: routerFailed ? probeFaults.ROUTE_FAILED(data) : probeFaults.PROBES_FAILED(data), stays }
+}
+
+type Measuring = Pick<ProbedSwitch, 'problem' | 'measured' | 'began'>
+
+interface Seen {
+  readonly problem: unknown
+  /** The measurements, if their failures count. */
+  readonly failed: Measured | undefined
+  readonly reloaded: boolean
+  /** What is told of failures that do not count. */
+  readonly excused?: string
+}
+
+/**
+ * A router that somebody else reloads meanwhile closes connections that clients keep. Failures of these alone do not count if the switch is proven again:
+ * the server may read another configuration since then.
+ */
+async function withoutReloads(
+  deps: EvaluateDeps,
+  trafficSwitch: TrafficSwitch<string>,
+  { problem, measured, began }: Measuring,
+  probing: Probing | undefined,
+): Promise<Seen> {
+  const counts = (router: Pick<Router, 'dropsKeepAlive'>) =>
+    measured && probing && countedFailures(measured, router) > probing.tolerate ? measured : undefined
+  const failed = counts(deps.router)
+  const reloaded = failed !== undefined && (await reloadedSince(deps, began))
+  if (!reloaded || problem !== undefined || counts({ dropsKeepAlive: true })) return { problem, failed, reloaded }
+  const unproven = await deps.host.query(verifySwitch(deps, trafficSwitch)).then(() => undefined, asIs)
+  if (unproven !== undefined) return { problem: unproven, failed, reloaded }
+  const excused = `Somebody reloaded the router meanwhile, which closed connections that clients keep: their ${failed.failures} failed requests do not count. ${trafficSwitch.to.name} was proven again after that.`
+  return { problem, failed: undefined, reloaded, excused }
+}
+
+const asIs = (error: unknown): unknown => error
+
+/** Whether the router's server was reloaded since then, by `performance.now()`, and not by the switch itself. systemd counts whole seconds. */
+async function reloadedSince({ host, router }: EvaluateDeps, began: number): Promise<boolean> {
+  if (!router.reloaded || router.dropsKeepAlive) return false
+  const { value: ago } = await host.query(caught(router.reloaded()))
+  return ago !== undefined && ago <= (performance.now() - began) / 1000 + 1
 }
 
 /** A gateway itself responds with 502, 503 or 504 (RFC 9110), never with another 5xx. */

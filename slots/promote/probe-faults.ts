@@ -10,6 +10,8 @@ interface Failed {
   readonly reasons: readonly string[]
   /** Requests sent to the slot directly, without the router. */
   readonly direct: Tally
+  /** Whether the router was reloaded meanwhile. */
+  readonly reloaded?: boolean
 }
 
 const failuresText = ({ slot, failures, sent, reasons }: Failed) =>
@@ -28,7 +30,8 @@ export const probeFaults = catalogue({
   }),
   ROUTE_FAILED: fault<Failed>({
     exitCode: 1,
-    message: d => `${failuresText(d)}. ${d.slot} itself answered ${d.direct.sent} of ${d.direct.sent}.`,
+    message: d =>
+      `${failuresText(d)}. ${d.slot} itself answered ${d.direct.sent} of ${d.direct.sent}.${d.reloaded ? ' Somebody reloaded the router meanwhile.' : ''}`,
     hint: d =>
       `${d.slot} answers when the router is bypassed: check the router's error log and what is between the two, then promote again.`,
   }),

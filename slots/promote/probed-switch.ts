@@ -28,6 +28,8 @@ export interface ProbedSwitch {
   readonly steps: readonly SwitchStep[]
   readonly probed: Probed | undefined
   readonly measured: Measured | undefined
+  /** When the first probes were sent, by `performance.now()`. */
+  readonly began: number
 }
 
 type ProbedSwitchDeps = Pick<Deps, 'fleet' | 'host' | 'layout' | 'router' | 'runtime' | 'health' | 'log'>
@@ -47,6 +49,7 @@ export async function probedSwitch(
   // A host with the router alone has no slots.
   const parent = router.machine === undefined ? layout.slot(trafficSwitch.to.name).tmp : layout.router
   const dir = `${parent}/probes.${trafficSwitch.generation}`
+  const probedSince = performance.now()
   await using prober = probing && startProbes(deps, probing, dir)
   const steps: SwitchStep[] = []
   let began = 0
@@ -128,7 +131,7 @@ export async function probedSwitch(
   const sameVersion = versionBefore === record.release.version
   const result =
     probed && measured(probed, { first: !from, sameVersion, dropsKeepAlive: router.dropsKeepAlive ?? false })
-  return { verified, problem, warnings, steps, probed, measured: result }
+  return { verified, problem, warnings, steps, probed, measured: result, began: probedSince }
 }
 
 const endProbes = (

@@ -112,6 +112,7 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
           { ...measured },
         )
       if (stays) show(`${stays}.`)
+      if (evaluated.excused) show(evaluated.excused)
     },
     async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
       if (!trafficSwitch) return

@@ -129,6 +129,7 @@ export async function routerOn(machine: Machine, setting: RouterSetting): Promis
     install,
     stop: async () => void (await root(`systemctl stop ${unit}`)),
     start: async () => void (await root(`systemctl start ${unit}`)),
+    reload: async () => void (await root(`systemctl reload ${unit}`)),
     stopApplication: async ({ name }) => void (await stop(name)),
     startApplication: run,
     async spoil() {

@@ -37,6 +37,8 @@ export interface RouterUnderTest extends AsyncDisposable {
   stop(): Promise<void>
   /** Starts the router's process. */
   start(): Promise<void>
+  /** Reloads the router's configuration, as somebody else would. Needed for a router that has `reloaded`. */
+  reload?(): Promise<void>
   /** Stops the application that listens on the slot's port. */
   stopApplication(slot: Slot): Promise<void>
   /** Starts the application that listens on the slot's port. */
@@ -160,6 +162,18 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
         await subject.start()
       }
       await router.check()
+    })
+
+    test('reloaded() tells when somebody reloaded the router, and the route is as before', async ({ skip }) => {
+      if (!router.reloaded) skip('the router does not tell')
+      const route = await promoted(blue)
+      const before = await router.reloaded?.()
+      const since = performance.now()
+      await subject.reload?.()
+      await expect.poll(() => router.reloaded?.(), { timeout: 20_000 }).not.toBe(before)
+      expect(await router.reloaded?.()).toBeLessThanOrEqual((performance.now() - since) / 1000 + 1)
+      expect(await router.live()).toEqual(route)
+      expect(await router.verify(route, LIMITS)).toMatchObject({ verified: true })
     })
 
     test('live() throws a fault for a state that the router did not write', async () => {

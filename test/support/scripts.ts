@@ -34,6 +34,7 @@ import {
   tlsFiles,
   tlsLenient,
 } from '../../plugins/router/nginx/tls.ts'
+import { reloadScript } from '../../plugins/router/reloaded.ts'
 import * as request from '../../plugins/router/site-request.ts'
 import * as beam from '../../plugins/runtime/beam/commands.ts'
 import { daemon } from '../../plugins/runtime/beam/daemon.ts'
@@ -448,6 +449,7 @@ export function samples(): Readonly<Record<string, Script>> {
     keepAssets: keepAssets(layout, 'blue', { path: '/assets/', folder: 'lib/life-*/priv/static' }),
     'forget of nginx': site.forget(nginx),
     'forget of HAProxy': haproxy.forget(application),
+    reloadScript: reloadScript('caddy'),
     'forget of Caddy': caddy.forget(caddySite),
 
     serverScript: serverScript({

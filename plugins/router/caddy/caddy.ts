@@ -24,6 +24,7 @@ import {
   previewSetting,
   userRule,
 } from '../preview.ts'
+import { reloadedQuery } from '../reloaded.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { canaryMarker } from './canary.ts'
 import { conflicts } from './conflicts.ts'
@@ -172,6 +173,7 @@ function router(
     }),
     ...(application.canary && canaryByFiles(context, { installed: [own], needle: canaryMarker })),
     verify: queries.verify,
+    reloaded: () => reloadedQuery('caddy'),
     check(path) {
       const script = check(application, queries.place(), queries.guard(path, link.livePort))
       return checkQuery(script, application, path)

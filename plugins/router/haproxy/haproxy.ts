@@ -23,6 +23,7 @@ import {
   previewSetting,
   userRule,
 } from '../preview.ts'
+import { reloadedQuery } from '../reloaded.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { canaryByMap, endCanaryOf } from './canary.ts'
 import { conflicts, readHost } from './conflicts.ts'
@@ -197,6 +198,7 @@ function router(
     ...maintenanceByMaps(context, application, maintenancePage),
     ...(application.canary && canaryByMap(application)),
     verify: queries.verify,
+    reloaded: () => reloadedQuery('haproxy'),
     check(path) {
       const guard = queries.guard(path, livePort(application))
       return checkQuery(check(application, guard), { test: configTest(application.config), path, map })

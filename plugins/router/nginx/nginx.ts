@@ -20,6 +20,7 @@ import { maintenanceByFiles } from '../maintenance.ts'
 import { pageSetting } from '../maintenance-page.ts'
 import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, previewSetting } from '../preview.ts'
+import { reloadedQuery } from '../reloaded.ts'
 import { type SiteAccess, siteQueries } from '../site-queries.ts'
 import { portOf } from '../site-request.ts'
 import { additions, extraRule } from './additions.ts'
@@ -312,6 +313,7 @@ function router(
     ...(parts.canary &&
       canaryByFiles(context, { installed: strategy.texts, needle: canaryMarker(context.layout.router) })),
     dropsKeepAlive: mode === 'reload',
+    reloaded: () => reloadedQuery(program.service),
     check: path =>
       check(
         {

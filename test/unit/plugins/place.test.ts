@@ -45,6 +45,7 @@ const queriesOf = (router: Router) => [
   router.beginCanary?.(CANARY, { slot: 'blue', generation: 'g1' }),
   router.endCanary?.(),
   router.served?.(),
+  router.reloaded?.(),
 ]
 
 describe.each(each)('%s on a host of its own', (name, make) => {

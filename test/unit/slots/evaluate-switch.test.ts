@@ -21,6 +21,7 @@ import { oneHost } from '../../support/plugin-kit.ts'
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const [blue, green] = [slots.get('blue'), slots.get('green')]
 const probing = probingOf({}, '/health')
+const began = performance.now() - 2_000
 
 interface World {
   /** How many of five requests each slot fails; undefined if the host cannot be reached. */
@@ -30,13 +31,25 @@ interface World {
   readonly state?: 'running' | 'stopped'
   /** Whether a process of it serves requests. */
   readonly serves?: boolean
+  /** Seconds since the router was reloaded. */
+  readonly reloaded?: number
+  /** Whether the site reports the new slot. */
+  readonly verified?: boolean
 }
 
 const cut = () => hostFaults.CONNECTION_LOST({ host: 'web-1', during: 'a test', reason: 'the line is cut' })
 const unreadable = () => routerFaults.ROUTE_UNREADABLE({ host: 'web-1', why: 'nobody knows' })
 
 /** Green has just received the traffic, unless `router` says otherwise. */
-function world({ blue: ill, green: itself, state = 'running', serves = true, ...more }: World) {
+function world({
+  blue: ill,
+  green: itself,
+  state = 'running',
+  serves = true,
+  reloaded,
+  verified = true,
+  ...more
+}: World) {
   const answers = (position: number, failed: number) =>
     Array.from({ length: 5 }, (_, i) => `${position} ${i < failed ? 502 : 200}`)
   const router = 'router' in more ? more.router : 'green'
@@ -47,6 +60,7 @@ function world({ blue: ill, green: itself, state = 'running', serves = true, ...
     health: healthOf(),
     host: fakeHost(({ text }) => {
       if (text === 'state') return state
+      if (text === 'verify' || text === 'reloaded') return ''
       if (text === 'router') {
         if (router === 'unreadable') throw unreadable()
         return router ?? ''
@@ -56,12 +70,16 @@ function world({ blue: ill, green: itself, state = 'running', serves = true, ...
     }),
     router: {
       live: () => capture(sh.read`router`, slot => ({ slot: slot || undefined, generation: 'g' })),
+      reloaded: () => capture(sh.read`reloaded`, () => reloaded),
+      verify: () => capture(sh.read`verify`, () => ({ verified, asked: 5, last: {}, answer: ANSWER })),
     } as unknown as Router,
     runtime: { serves, process: () => capture(sh.read`state`, state => ({ state })) } as unknown as Runtime,
   }
 }
+const ANSWER = { status: 200, body: '{"version":"1.2.0"}' }
+const record = { release: { version: '1.2.0' } }
 const switchFrom = (from: Slot | undefined = blue, more: Partial<TrafficSwitch<string>> = {}) =>
-  ({ from, to: green, attempted: true, ...more }) as unknown as TrafficSwitch<string>
+  ({ from, to: green, record, attempted: true, ...more }) as unknown as TrafficSwitch<string>
 const probed = (before: readonly [number, number], after: readonly [number, number], why = '502'): Measured => ({
   sent: 20,
   failed: after[0] > 0 ? { [`fresh: ${why}`]: after[0] } : {},
@@ -75,7 +93,7 @@ const probed = (before: readonly [number, number], after: readonly [number, numb
   lastOld: 1,
 })
 const evaluated = (seen: World, measured: Measured | undefined, problem?: unknown, from?: Slot) =>
-  evaluateSwitch(world(seen), switchFrom(from), { problem, measured }, probing)
+  evaluateSwitch(world(seen), switchFrom(from), { problem, measured, began }, probing)
 const outcomeOf = async (outcome: ReturnType<typeof evaluated>) => {
   const { problem, stays } = await outcome
   return [(problem as { code?: string } | undefined)?.code, stays !== undefined]
@@ -145,7 +163,7 @@ describe('the evaluation of a switch', () => {
     const { problem, stays } = await evaluateSwitch(
       world({ blue: 5, green: 2 }),
       { ...switchFrom(), from: undefined },
-      { problem: undefined, measured: probed([0, 0], [1, 9]) },
+      { problem: undefined, measured: probed([0, 0], [1, 9]), began: 0 },
       probing,
     )
     expect([(problem as { code?: string }).code, stays]).toEqual(['PROBES_FAILED', undefined])
@@ -158,6 +176,42 @@ describe('the evaluation of a switch', () => {
     ['no slot can be reached', {}, ['PROMOTE_UNVERIFIED', false]],
   ] as const)('decides on an unverified switch when %s', async (_, seen, expected) => {
     expect(await outcomeOf(evaluated(seen, undefined, new Unverified('the site still reports blue')))).toEqual(expected)
+  })
+
+  describe('when kept connections were closed', () => {
+    const HEALTHY = { blue: 0, green: 0 }
+    const dropped: Measured = { ...probed([0, 20], [2, 40]), failed: { 'kept: reset': 2 } }
+
+    it('counts nothing against the release after a reload by somebody else, and proves it again', async () => {
+      const { problem, stays, excused } = await evaluated({ ...HEALTHY, reloaded: 1 }, dropped)
+      expect([problem, stays]).toEqual([undefined, undefined])
+      expect(excused).toMatch(
+        /^Somebody reloaded the router meanwhile, .* their 2 failed requests do not count\. green was/,
+      )
+    })
+
+    it.each([
+      ['nobody reloaded the router', {}, dropped, 'ROUTE_FAILED', false],
+      ['it was reloaded long before', { reloaded: 60 }, dropped, 'ROUTE_FAILED', false],
+      [
+        'other requests failed too, and the error names the reload',
+        { reloaded: 0 },
+        { ...dropped, failures: 3, failed: { 'kept: reset': 2, 'fresh: 502': 1 } },
+        'ROUTE_FAILED',
+        true,
+      ],
+      [
+        'the site is another one since the reload',
+        { reloaded: 0, verified: false },
+        dropped,
+        'PROMOTE_UNVERIFIED',
+        false,
+      ],
+    ] as const)('goes back if %s', async (_, seen, measured, code, named) => {
+      const { problem } = await evaluated({ ...HEALTHY, ...seen }, measured)
+      expect(problem).toMatchObject({ code })
+      expect(String(problem).includes('Somebody reloaded the router meanwhile.')).toBe(named)
+    })
   })
 
   it('leaves any other problem unchanged', async () => {
@@ -249,7 +303,7 @@ describe('the hosts of a fleet', () => {
     const PASSED = probed([0, 9], [0, 9])
     const evaluatedAfterProbes = (worlds: readonly World[]) =>
       onEach(worlds, (deps, i) =>
-        evaluateSwitch(deps, switchFrom(), { problem: undefined, measured: i === 0 ? FAILED : PASSED }, probing),
+        evaluateSwitch(deps, switchFrom(), { problem: undefined, measured: i === 0 ? FAILED : PASSED, began }, probing),
       )
     expect(await evaluatedAfterProbes([ILL, DEAD])).toMatchObject([
       { problem: { code: 'PROBES_FAILED' }, stays: undefined },
@@ -267,7 +321,7 @@ describe('the hosts of a fleet', () => {
       return evaluateSwitch(
         deps,
         switchFrom(),
-        { problem: undefined, measured: probed([0, 3], [i === 0 ? 9 : 0, 9]) },
+        { problem: undefined, measured: probed([0, 3], [i === 0 ? 9 : 0, 9]), began },
         probing,
       )
     })
