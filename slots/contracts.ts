@@ -62,6 +62,8 @@ export interface PluginContext extends TaskContext {
   readonly slots: readonly Slot[]
   /** The role of the host, if the hosts of the Taskfile have roles; a host without one runs all processes of a release. */
   readonly role?: string | undefined
+  /** The name of the router's plugin, for a runtime whose slots its server serves. */
+  readonly router?: string
   /** Resolves to a version for an application whose files have none: that of the revision. Only in a build inside `git()`. */
   readonly revisionVersion?: () => Promise<string>
 }

@@ -137,7 +137,10 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const leads = !balancing || member === members[0]
     const slots = slotsOn(member)
     const role = project.roles.get(member.name)
-    const plugin: PluginContext = { ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all, role }
+    const plugin: PluginContext = {
+      ...{ ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all, role },
+      router: routing.name,
+    }
     const runtime = project.runtime.create(plugin)
     // Else the release would start unprepared.
     if ((runtime.prepare !== undefined) !== (project.runtime.prepares === true))

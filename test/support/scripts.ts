@@ -544,6 +544,11 @@ export function samples(): Readonly<Record<string, Script>> {
     stopScript: staticFiles.stopScript(layout, blue),
     pidScript: staticFiles.pidScript(layout, blue, 'nginx'),
     processScript: staticFiles.processScript(layout, blue, 'nginx'),
+    reloadCaddy: staticFiles.reloadCaddy({
+      path: '/etc/caddy/switchyard/life.slots.caddy',
+      port: 4000,
+      unread: 'Caddy does not read it.',
+    }),
     ...supervised('daemon', daemon({ layout, release: 'life', stopLimit: 60 })),
   }
 }

@@ -2,7 +2,7 @@
 import type { Slot } from '../../../slots/contracts.ts'
 import { render, shipped } from '../../router/nginx/templates.ts'
 
-/** The options of a site, of which nginx understands each as it is. */
+/** The options of a site, of which nginx and Caddy understand each as it is. */
 export interface StaticSite {
   /** The root in a release: begins with a slash, or is empty for the release itself. */
   readonly folder: string
@@ -11,7 +11,9 @@ export interface StaticSite {
 }
 
 /** Our own files are at the top of a release. */
-export const PRIVATE = `location ~ "^/(?:release\\.json|\\.manifest|\\.prepared)$" { return 404; }`
+export const PRIVATE_FILES = ['release.json', '.manifest', '.prepared'] as const
+
+export const PRIVATE = `location ~ "^/(?:${PRIVATE_FILES.map(file => file.replace('.', '\\.')).join('|')})$" { return 404; }`
 
 /** A missing file of this kind never gets the page of `fallback`, which browsers would keep for a year in its place. */
 const immutableBlock = (prefix: string): string =>

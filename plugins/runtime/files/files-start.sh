@@ -8,6 +8,8 @@
 #   root     the folder in it that is the root of the site
 #   current  the link of the slot to its release
 #   link     the link that the server follows
+#   marker   a folder for a file with the name of the release
+#   release  that name
 #
 # Prints: the path that is missing or cannot be read.
 # Exit codes: `missing`, `already` (EXIT.process), `other_release` (EXIT.startable), `down`, `no_folder`, `unreadable` (EXIT.files).
@@ -21,3 +23,6 @@ odd=$(find "$root" -name .manifest -prune -o \( -type f ! -perm -004 -o -type d 
 if [ -n "$odd" ]; then printf '%s\n' "${odd#"$dir"}"; exit "$unreadable"; fi
 ln -sfn -- "$dir" "$link.next"
 mv -T -- "$link.next" "$link"
+rm -rf -- "$marker"
+mkdir -p -m 0755 -- "$marker"
+: > "$marker/$release"

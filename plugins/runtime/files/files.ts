@@ -1,19 +1,18 @@
 /**
- * Runtime for a static site, with no process: nginx, which is the router too, serves the release of each slot on the slot's port on loopback. So the
- * router, the health check and the proofs of a switch are the same as for an application.
+ * Runtime for a static site, with no process: nginx or Caddy, which is the router too, serves the release of each slot on the slot's port on loopback. So
+ * the router, the health check and the proofs of a switch are the same as for an application.
  */
 import { EXIT } from '../../../host/exit-codes.ts'
 import { capture, commandFailed } from '../../../host/query.ts'
 import { checked, fields, optional, path, text } from '../../../runner/taskfile/shape.ts'
 import type { Plugin, PluginContext, Runtime } from '../../../slots/contracts.ts'
-import { routerFaults } from '../../router/faults.ts'
 import { plainWord } from '../../router/nginx/templates.ts'
 import { runtimeFaults as faults } from '../faults.ts'
-import { NGINX, NGINX_UNIT, slotServers, slotsFile } from '../nginx-slots.ts'
 import { execScript } from '../scripts.ts'
 import { environment } from '../service/command.ts'
-import { configOf, type StaticSite } from './config.ts'
+import type { StaticSite } from './config.ts'
 import { linksFolder, parseProcess, pidScript, processScript, startScript, stopScript } from './scripts.ts'
+import { FILES_ROUTERS, serverBehind } from './server.ts'
 
 export interface FilesOptions {
   /**
@@ -51,18 +50,19 @@ export function files(options: FilesOptions = {}): Plugin<Runtime> {
   return {
     name: 'files',
     kind: 'runtime',
-    routers: ['nginx'],
+    routers: FILES_ROUTERS,
     settings: () => ({ folder: site.folder || '/', fallback: site.fallback, immutable: site.immutable }),
     create: context => create(context, site),
   }
 }
 
-function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtime {
-  const config = slotsFile(app)
-  const { service } = NGINX
+function create({ app, layout, slots, router }: PluginContext, site: StaticSite): Runtime {
+  const server = serverBehind(router)
+  const config = server.file(app)
+  const { service } = server
   const link = { layout, folder: site.folder, config, service }
   return {
-    server: NGINX_UNIT,
+    server: `${service}.service`,
 
     environment: slot => environment(layout, slot),
 
@@ -74,9 +74,9 @@ function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtim
           const { code, stdout } = output
           const file = stdout.trim()
           const details = { release: release.name, path: file }
-          if (code === EXIT.process.missing) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: file })
+          if (code === EXIT.process.missing) throw server.missing({ host: host.name, path: file })
           if (code === EXIT.process.already) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
-          if (code === EXIT.files.down) throw routerFaults.NGINX_DOWN({ host: host.name })
+          if (code === EXIT.files.down) throw server.down({ host: host.name })
           if (code === EXIT.files.noFolder) throw faults.FILES_FOLDER_MISSING(details)
           if (code === EXIT.files.unreadable) throw faults.FILES_UNREADABLE(details)
           if (code === EXIT.startable.otherRelease)
@@ -98,7 +98,7 @@ function create({ app, layout, slots }: PluginContext, site: StaticSite): Runtim
     exec: (slot, command) => execScript({ layout, slot, command }),
 
     provision: () => ({
-      ...slotServers(app, configOf(plainWord('folder', linksFolder(layout)), slots, site)),
+      ...server.provision({ app, layout, slots }, site),
       folders: [{ path: linksFolder(layout), mode: 0o755 }],
     }),
   }

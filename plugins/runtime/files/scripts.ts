@@ -12,6 +12,11 @@ export const linksFolder = (layout: Layout): string => posix.join(layout.root, '
 /** The link of a slot to its release. */
 export const linkOf = (layout: Layout, slot: Slot): string => posix.join(linksFolder(layout), slot.name)
 
+/** The end of the name of a folder beside the link, which has one file with the name of the release, for a server that cannot read where a link leads to. */
+export const MARKER = '.release'
+
+const markerOf = (layout: Layout, slot: Slot): string => `${linkOf(layout, slot)}${MARKER}`
+
 interface Start {
   readonly layout: Layout
   readonly release: Release
@@ -33,6 +38,8 @@ export const startScript = ({ layout, release, slot, folder, config, service }: 
       root: `${release.dir}${folder}`,
       current: layout.slot(slot.name).current,
       link: linkOf(layout, slot),
+      marker: markerOf(layout, slot),
+      release: release.name,
       ...EXIT.files,
       ...EXIT.startable,
       ...EXIT.process,
@@ -43,8 +50,30 @@ export const startScript = ({ layout, release, slot, folder, config, service }: 
 export const stopScript = (layout: Layout, slot: Slot): Script => sh.write`
 was=stopped
 if [ -L ${linkOf(layout, slot)} ]; then was=running; fi
+rm -rf -- ${markerOf(layout, slot)}
 rm -f -- ${linkOf(layout, slot)}
 echo "$was"`
+
+/** Run as root: makes Caddy read the file at `path`, and fails with the message `unread` if it does not answer at the port then. */
+export const reloadCaddy = ({
+  path,
+  port,
+  unread,
+}: {
+  readonly path: string
+  readonly port: number
+  readonly unread: string
+}): Script => sh.write`
+if ! systemctl is-active --quiet caddy; then echo 'Caddy is not running. Start it first: sudo systemctl start caddy' >&2; exit 1; fi
+begin=$(date +%s)
+if ! systemctl reload caddy; then
+  journalctl --quiet --unit caddy --since "@$begin" --output cat | grep -E '^Error: |"level":"error"' >&2 || :
+  exit 1
+fi
+if [ -e ${path} ] && ! curl -q -s -o /dev/null --noproxy '*' --max-time 5 ${`http://127.0.0.1:${port}/`}; then
+  printf '%s\\n' ${unread} >&2
+  exit 1
+fi`
 
 /** Prints the pid of the server while the slot is up. */
 export const pidScript = (layout: Layout, slot: Slot, service: string): Script =>

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -64,6 +65,37 @@ describe('the server blocks of a static site', () => {
   })
 })
 
+describe('the sites of Caddy for a static site', () => {
+  const provisionOf = (options?: FilesOptions) => runtimeOf(options, { router: 'caddy' }).provision(facts)
+  const text = (options?: FilesOptions) => provisionOf(options).files[0]?.text ?? ''
+
+  it('are one for each slot, on its port on loopback, in a file that the Caddyfile imports with the sites', () => {
+    const { files, links, folders, tools } = provisionOf({ folder: 'dist/' })
+    expect(files.map(({ path }) => path)).toEqual(['/etc/caddy/switchyard/life.slots.caddy'])
+    expect(links).toBeUndefined()
+    expect(folders).toEqual([{ path: '/srv/life/files', mode: 0o755 }])
+    expect(tools).toHaveProperty('/usr/bin/caddy', 'caddy')
+    expect(text().match(/^http:.*$/gm)).toEqual(['http://:4000 {', 'http://:5000 {'])
+    expect(text().match(/^\tbind .*$/gm)).toEqual(['\tbind 127.0.0.1', '\tbind 127.0.0.1'])
+    expect(text({ folder: 'dist/' }).match(/^\troot .*$/gm)).toEqual([
+      '\troot * /srv/life/files/blue/dist',
+      '\troot * /srv/life/files/green/dist',
+    ])
+  })
+
+  it('never show our own files, which are in the root only without a folder', () => {
+    expect(text()).toContain('@private path /release.json /.manifest /.prepared\n\t\terror @private 404')
+    expect(text({ folder: 'dist' })).not.toContain('release.json')
+  })
+
+  it('have the page of `fallback` for a missing file, but never below `immutable`', () => {
+    expect(text()).not.toContain('@missing {')
+    const both = text({ fallback: '/index.html', immutable: '/assets/' })
+    expect(both).toContain('not path /assets/*\n\t\t}\n\t\trewrite @missing /index.html')
+    expect(both).toContain('header @immutable Cache-Control "public, max-age=31536000, immutable"')
+  })
+})
+
 describe('a static site', () => {
   const definition = (router: unknown, runtime: unknown = files()) =>
     project({
@@ -75,24 +107,22 @@ describe('a static site', () => {
       slots: { blue: { port: 4000 }, green: { port: 5000 } },
     })
 
-  it.each([
-    ['HAProxy', haproxy({ site: 'a.example' })],
-    ['Caddy', caddy({ site: 'a.example' })],
-  ])('is refused behind %s, at the place of the router', (_, router) => {
+  it('is refused behind HAProxy, which serves no files, at the place of the router', () => {
     try {
-      definition(router)
+      definition(haproxy({ site: 'a.example' }))
     } catch (error) {
       if (!isFault(error)) throw error
       expect(error).toMatchObject({ code: 'OPTION_INVALID', exitCode: 2, field: ['router'] })
-      expect(error.message).toMatch(/^`router` of project\(\) cannot be `(haproxy|caddy)\(\)`\.$/)
-      expect(error.hint).toContain('`nginx()`, which serves the slots of the runtime `files()`')
+      expect(error.message).toBe('`router` of project() cannot be `haproxy()`.')
+      expect(error.hint).toContain('`nginx()` or `caddy()`, which serves the slots of the runtime `files()`')
       return
     }
     expect.fail('not refused')
   })
 
-  it('is accepted behind nginx, as is any other runtime behind any router', () => {
+  it('is accepted behind nginx and Caddy, as is any other runtime behind any router', () => {
     expect(definition(nginx({ site: 'a.example' }))).toBeDefined()
+    expect(definition(caddy({ site: 'a.example' }))).toBeDefined()
     expect(definition(haproxy({ site: 'a.example' }), beam())).toBeDefined()
   })
 })
@@ -120,7 +150,10 @@ describe('a slot of a static site', () => {
   /** The script with a systemctl of ours, and with another path for the file of the server. */
   async function ask<T>(query: Query<T>): Promise<T> {
     await using host = await local().open({ signal: new AbortController().signal, confirm: async () => false })
-    const text = query.script.text.replaceAll('/etc/nginx/switchyard/life.slots.conf', join(root, 'installed'))
+    const text = query.script.text.replaceAll(
+      /\/etc\/(?:nginx|caddy)\/switchyard\/life\.slots\.(?:conf|caddy)/g,
+      join(root, 'installed'),
+    )
     return host.query({ ...query, script: { ...query.script, text: `PATH=${root}/bin:$PATH\n${text}` } })
   }
   const start = () => ask(runtime.start(release, blue))
@@ -133,9 +166,22 @@ describe('a slot of a static site', () => {
     expect(readlinkSync(link())).toBe(release.dir)
     expect(await ask(runtime.process(blue))).toMatchObject({ state: 'running', pid: 812 })
     expect(await faultOf(start())).toMatchObject({ code: 'SLOT_RUNS_ALREADY' })
+    expect(readdirSync(`${link()}.release`)).toEqual(['1.0-aaaaaaa'])
     expect(await ask(runtime.stop(blue))).toEqual({ was: 'running', killed: false })
     expect(await ask(runtime.stop(blue))).toEqual({ was: 'stopped', killed: false })
     expect(existsSync(link())).toBe(false)
+    expect(existsSync(`${link()}.release`)).toBe(false)
+  })
+
+  it.each([
+    ['is not set up', () => rmSync(join(root, 'installed')), 'CADDY_NOT_SET_UP'],
+    ['has no Caddy that runs', () => program('systemctl', 'exit 3'), 'CADDY_DOWN'],
+  ])('behind Caddy does not start on a host that %s', async (_, spoil, code) => {
+    writeFileSync(join(root, 'installed'), '')
+    spoil()
+    const behind = runtimeOf({ folder: 'dist' }, { layout: layout(root), router: 'caddy' })
+    expect(behind.server).toBe('caddy.service')
+    expect(await faultOf(ask(behind.start(release, blue)))).toMatchObject({ code, exitCode: 3 })
   })
 
   it.each<[string, () => void, object]>([
