@@ -1,10 +1,12 @@
-/** `probe: { sockets }`: a release that refuses the WebSockets which the previous one accepted, on a host with nginx. */
+/** `probe: { sockets }`: a release that refuses the WebSockets which the previous one accepted, with each router. */
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
+import { installCaddy } from '../support/caddy.ts'
+import { installHaproxy } from '../support/haproxy.ts'
 
 /** Accepts WebSockets of the origin that the file `ORIGIN` of its release names, and answers all other requests. */
 const SERVER = `#!/usr/bin/perl
@@ -29,59 +31,71 @@ while (1) {
   close $client;
 }
 `
-const TASKFILE = `
+const taskfile = (router: string) => `
 import { readFileSync } from 'node:fs'
-import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
+import { caddy, env, haproxy, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 const { tasks } = project({
   app: 'shop',
   host: ssh(env.HOST ?? '', { configFile: env.SSH_CONFIG }),
   build: tarball({ path: 'app', version: () => readFileSync(new URL('app/VERSION', import.meta.url), 'utf8').trim() }),
   runtime: service({ start: 'bin/server' }),
-  router: nginx({ site: 'shop.example' }),
+  router: ${router},
   probe: { sockets: ['/live/websocket?vsn=2.0.0'] },
   slots: { blue: { port: 4000 }, green: { port: 5000 } },
 })
 export const { setup, deploy, promote, rollback } = tasks
 `
 
-let host: TestHost
-let folder: string
-let env: NodeJS.ProcessEnv
+type Prepare = (host: TestHost) => Promise<void>
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'switchyard-sockets-'))
-  await mkdir(join(folder, 'app/bin'), { recursive: true })
-  await writeFile(join(folder, 'app/bin/server'), SERVER)
-  await chmod(join(folder, 'app/bin/server'), 0o755)
-  await writeFile(join(folder, 'Taskfile.ts'), TASKFILE)
-  host = await startHost()
-  env = { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
-  expect((await task('setup')).code).toBe(0)
-})
-afterAll(async () => {
-  await host?.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+describe.each<[string, string, Prepare | undefined]>([
+  ['nginx by a link', "nginx({ site: 'shop.example' })", undefined],
+  ['nginx by reload', "nginx({ site: 'shop.example', mode: 'reload' })", undefined],
+  ['HAProxy', "haproxy({ site: 'shop.example' })", installHaproxy],
+  ['Caddy', "caddy({ site: 'shop.example', url: 'http://shop.example' })", installCaddy],
+])('a promote with %s', (_, router, prepare) => {
+  let host: TestHost
+  let folder: string
+  let env: NodeJS.ProcessEnv
 
-const task = (...args: string[]): Promise<Ended> => runTask(folder, env, args).ended
-async function deployed(version: string, origin: string): Promise<Ended> {
-  await writeFile(join(folder, 'app/VERSION'), `${version}\n`)
-  await writeFile(join(folder, 'app/ORIGIN'), `${origin}\n`)
-  return task('deploy', '--promote')
-}
-const live = async () => (await (await fetch(`http://127.0.0.1:${host.httpPort}/deployment_id`)).text()).trim()
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'switchyard-sockets-'))
+    await mkdir(join(folder, 'app/bin'), { recursive: true })
+    await writeFile(join(folder, 'app/bin/server'), SERVER)
+    await chmod(join(folder, 'app/bin/server'), 0o755)
+    await writeFile(join(folder, 'Taskfile.ts'), taskfile(router))
+    host = await startHost()
+    await prepare?.(host)
+    env = { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }
+    const { code, stdout, stderr } = await task('setup')
+    expect(code, stdout + stderr).toBe(0)
+  })
+  afterAll(async () => {
+    await host?.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
 
-it('sends the traffic back from a release that refuses them, and not from one that accepts them', async () => {
-  const first = await deployed('1.0.0', 'http://shop.example')
-  expect(first.code, first.stdout + first.stderr).toBe(0)
-  expect(await live()).toBe('blue')
-  const refused = await deployed('1.1.0', 'http://other.example')
-  expect(refused.stdout + refused.stderr).toContain(
-    'green refuses a WebSocket at /live/websocket?vsn=2.0.0, which the previous slot accepted: status 403 instead of 101.',
-  )
-  expect(refused.code).toBe(1)
-  expect(await live()).toBe('blue')
-  const next = await deployed('1.2.0', 'http://shop.example')
-  expect(next.code, next.stdout + next.stderr).toBe(0)
-  expect(await live()).toBe('green')
+  const task = (...args: string[]): Promise<Ended> => runTask(folder, env, args).ended
+  async function deployed(version: string, origin: string): Promise<Ended> {
+    await writeFile(join(folder, 'app/VERSION'), `${version}\n`)
+    await writeFile(join(folder, 'app/ORIGIN'), `${origin}\n`)
+    return task('deploy', '--promote')
+  }
+  const live = async () =>
+    (await host.exec("curl -s -H 'Host: shop.example' http://127.0.0.1/deployment_id")).stdout.trim()
+
+  it('sends the traffic back from a release that refuses its WebSockets, and not from one that accepts them', async () => {
+    const first = await deployed('1.0.0', 'http://shop.example')
+    expect(first.code, first.stdout + first.stderr).toBe(0)
+    expect(await live()).toBe('blue')
+    const refused = await deployed('1.1.0', 'http://other.example')
+    expect(refused.stdout + refused.stderr).toContain(
+      'green refuses a WebSocket at /live/websocket?vsn=2.0.0, which the previous slot accepted: status 403 instead of 101.',
+    )
+    expect(refused.code).toBe(1)
+    await expect.poll(live, { timeout: 20_000 }).toBe('blue')
+    const next = await deployed('1.2.0', 'http://shop.example')
+    expect(next.code, next.stdout + next.stderr).toBe(0)
+    await expect.poll(live, { timeout: 20_000 }).toBe('green')
+  })
 })

@@ -8,13 +8,16 @@ import { startRouterHost } from '../support/router-host.ts'
 import { routerContract } from './router.ts'
 
 const LINK = '/srv/life/router/live'
+const SITE_LINK = '/etc/nginx/sites-enabled/life.conf'
 const MAP = '/srv/life/router/live.map'
 const site = 'life.example'
+const url = `http://${site}`
 const assets = { path: '/assets/' }
 
 routerContract('nginx on a host of its own', () =>
   startRouterHost({
     plugin: nginx({ site }),
+    configured: more => nginx({ site, ...more }),
     canary: nginx({ site, canary: true }),
     assets: { plugin: nginx({ site, assets }), keeps: false },
     generations: true,
@@ -25,9 +28,22 @@ routerContract('nginx on a host of its own', () =>
   }),
 )
 
+routerContract('nginx by reload on a host of its own', () =>
+  startRouterHost({
+    plugin: nginx({ site, mode: 'reload' }),
+    configured: more => nginx({ site, mode: 'reload', ...more }),
+    generations: false,
+    unit: 'nginx',
+    spoil: `mv -T ${SITE_LINK} /root/good && ln -s somewhere/else ${SITE_LINK}`,
+    mend: `rm ${SITE_LINK} && mv -T /root/good ${SITE_LINK}`,
+    apart: true,
+  }),
+)
+
 routerContract('HAProxy on a host of its own', () =>
   startRouterHost({
     plugin: haproxy({ site }),
+    configured: more => haproxy({ site, ...more }),
     canary: haproxy({ site, canary: true }),
     assets: { plugin: haproxy({ site, assets }), keeps: false },
     generations: true,
@@ -41,9 +57,10 @@ routerContract('HAProxy on a host of its own', () =>
 
 routerContract('Caddy on a host of its own', () =>
   startRouterHost({
-    plugin: caddy({ site, url: `http://${site}` }),
-    canary: caddy({ site, url: `http://${site}`, canary: true }),
-    assets: { plugin: caddy({ site, url: `http://${site}`, assets }), keeps: false },
+    plugin: caddy({ site, url }),
+    configured: more => caddy({ site, url, ...more }),
+    canary: caddy({ site, url, canary: true }),
+    assets: { plugin: caddy({ site, url, assets }), keeps: false },
     generations: true,
     unit: 'caddy',
     spoil: `cp -P ${LINK} /root/good && ln -sfn somewhere.else ${LINK}`,
