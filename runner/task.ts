@@ -264,6 +264,8 @@ export interface Task<In, Out> {
   readonly once?: boolean
   /** Whether `--limit` does not concern it. */
   readonly together?: boolean
+  /** Whether a dry run of it says in sentences what it would do: what it would run is then printed with `--verbose` alone. */
+  readonly tells?: boolean
   /** Whether it uses the secrets of its scope, which are then read before the first step. */
   readonly secrets?: boolean
   /** Whether it changes its host; a destination that has to be confirmed asks first. A task that needs such a task needs not say it. */

@@ -323,10 +323,12 @@ async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<
   const columns = terminalColumns()
   const colours = process.stdout.isTTY && !CI && !NO_COLOR && TERM !== 'dumb'
   const tree = colours && process.stdout.columns >= TREE_COLUMNS
+  /** A dry run shows what it would run, unless it says so in sentences. */
+  const raw = globals.dryRun && plan.task.tells !== true
   if (streaming(plan) && !globals.verbose && !globals.dryRun)
     return forPeople(streamRenderer(sinks, { colours, read, columns }))
   if (!tree || globals.verbose || globals.dryRun)
-    return forPeople(plainRenderer(sinks, { verbose: globals.verbose || globals.dryRun, read, columns }))
+    return forPeople(plainRenderer(sinks, { verbose: globals.verbose || raw, read, columns }))
   const { treeRenderer } = await import('../output/tree.ts')
   const steps = plan.steps.filter(step => !step.interactive).map(({ name, title }) => ({ step: name, title }))
   const terminal = Object.assign(Object.create(process.stdout), { write: writeTo(sinks) })

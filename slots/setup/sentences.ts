@@ -34,4 +34,8 @@ function fileSentence({ file: { path }, diff }: Change): string {
 
 /** @example wouldText('setup', ['create 2 folders']) */
 export const wouldText = (command: string, sentences: readonly string[]): string =>
-  [`A ${command} would:`, ...sentences.map((sentence, i) => `  ${i + 1}. ${sentence}`)].join('\n')
+  [
+    `A ${command} would:`,
+    ...sentences.map((sentence, i) => `  ${i + 1}. ${sentence}`),
+    '--verbose adds each command that it would run.',
+  ].join('\n')

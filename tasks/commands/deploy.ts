@@ -70,7 +70,7 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
     }),
   )
   const switching = { ...switchTraffic(deps, planned), when: ({ promote }: { promote?: boolean }) => promote === true }
-  return deps.flow(
+  const flow = deps.flow(
     'Deploy to the idle slot',
     [
       hook(deps, 'pre-build'),
@@ -99,4 +99,5 @@ export const deploy = <S extends string>(deps: TaskDeps<S>, steps: Steps<S>) => 
       examples: ['deploy', 'deploy --migrate --promote', 'deploy --release 0.1.1'],
     },
   )
+  return { ...flow, tells: true }
 }

@@ -15,8 +15,8 @@ import type { TaskDeps } from '../context.ts'
 
 const user = (description: string) => arg.text(description).optional()
 
-export const setup = <S extends string>({ task }: TaskDeps<S>) =>
-  task('Prepare the host', {
+export const setup = <S extends string>({ task }: TaskDeps<S>) => {
+  const prepare = task('Prepare the host', {
     description:
       'Creates the folders, and installs the units, the site and the sudoers file. A second run changes nothing.\n' +
       'Either all of it takes effect, or every file is restored. --dry-run prints the changes as a diff.\n' +
@@ -84,6 +84,8 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) =>
           )
     },
   })
+  return { ...prepare, tells: true }
+}
 
 const changedPaths = ({ folders, files, links, removed }: SetupPlan): readonly string[] => [
   ...folders,

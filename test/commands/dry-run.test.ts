@@ -44,6 +44,14 @@ describe('a dry run', () => {
     expect(printed).toMatch(/^\+vagrant ALL=\(root\) NOPASSWD: /m)
   })
 
+  it('of setup and of a deploy says in sentences what they would do, and the commands only with --verbose', async () => {
+    const said = await site.task('setup', '--dry-run')
+    expect(said.stdout).toMatch(/A setup would:\n {2}1\. create \d+ folders.*\n {2}2\. write \/etc\//)
+    expect(said.stdout).not.toContain('  | ')
+    const verbose = await site.task('setup', '--dry-run', '--verbose')
+    expect(verbose.stdout).toMatch(/^ {2}\| .*systemctl daemon-reload$/m)
+  })
+
   it('of a second setup reports that nothing would change, and the second setup changes nothing', async () => {
     await wet('setup')
     expect(await dry('setup')).toContain('Nothing would change.')
@@ -71,6 +79,10 @@ describe('a dry run', () => {
     expect(printed).toContain('/srv/life/releases/')
     expect(printed).toContain('/srv/life/slots/blue/env')
     expect(printed).toMatch(/systemctl start life@blue\.service/)
+    const said = await site.task('deploy', '--dry-run', '--promote')
+    expect(said.stdout).toContain('  3. start 0.1.0 in blue, on port 4000, with ')
+    expect(said.stdout).toContain('  6. send the traffic to blue while requests are sent')
+    expect(said.stdout).not.toContain('  | ')
   })
 
   it('of a promote prints the rename that switches the traffic, and does not switch it', async () => {

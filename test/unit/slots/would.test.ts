@@ -32,7 +32,8 @@ describe('a dry run of a deploy', () => {
   4. wait for 3 answers of /health in a row with status 200, at most 60 s, or stop green again
   5. remove old releases, except the newest 5 and those of the slots
   6. run the migrations of the release
-  7. move the traffic from blue to green while requests are sent, prove that, and take it back if that fails`)
+  7. move the traffic from blue to green while requests are sent, prove that, and take it back if that fails
+--verbose adds each command that it would run.`)
   })
 
   it('tells the first deploy, one without a build, and one that moves no traffic', () => {
