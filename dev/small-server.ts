@@ -4,6 +4,7 @@ use strict; use warnings; use IO::Socket::IP;
 open my $file, '<', 'VERSION' or die; chomp(my $version = <$file>);
 my $address = $ENV{LISTEN_ADDRESS} // '127.0.0.1';
 my $socket = IO::Socket::IP->new(LocalAddr => "$address:$ENV{PORT}", Listen => 50, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
+print STDERR "version $version listens on $address:$ENV{PORT}\\n";
 while (1) {
   my $client = $socket->accept or next;
   my $head = '';

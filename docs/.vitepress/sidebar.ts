@@ -14,6 +14,7 @@ export const sidebar: DefaultTheme.SidebarItem[] = [
   group(
     'Every day',
     ['Commands', '/commands'],
+    ['Every day', '/every-day'],
     ['Deploys from CI', '/ci'],
     ['Production checklist', '/production'],
     ['Maintenance', '/maintenance'],

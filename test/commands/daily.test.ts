@@ -1,30 +1,15 @@
 /** The daily commands of docs/commands.md: they print what it shows, except for numbers. And each step as a command of its own. */
-import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { expectShown, shownOn, wordsOf } from '../support/documented.ts'
 
-const page = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8')
-
-/** The output that the page shows below a command. */
-function shown(command: string): string[] {
-  const [, after = ''] = page.split(`    $ npx task ${command}\n`)
-  const lines = after.split('\n')
-  return lines.slice(0, lines.indexOf('')).map(line => line.replace(/^ {4}/, ''))
-}
-
-/** Masks what differs from run to run: hashes, numbers, and whether an old response came after the switch. */
-const plain = (line: string) =>
-  line
-    .replace(/(sha256 |0\.1\.1-)[0-9a-f]{7}\b/g, '$1#')
-    .replace(/last old (?:none|after \d+ ms)/, 'last old #')
-    .replace(/1 (try|tries)\b|\d+ tries\b/g, '# tries')
-    .replace(/\d+(?:\.\d+)?(?= (?:s|ms|probes)\b)|(?<=process )\d+/g, '#')
+const HERE = 'test/commands/daily.test.ts'
 
 let site: Site
 beforeAll(async () => {
-  site = await startSite()
+  site = await startSite({ tasks: 'export const { rpc } = tasks' })
   for (const args of [['setup'], ['deploy', '--promote']]) {
     const { code, stdout, stderr } = await site.task(...args)
     expect(stdout + stderr, args.join(' ')).toSatisfy(() => code === 0)
@@ -37,18 +22,20 @@ afterAll(async () => {
 const next = (...args: string[]) => site.taskWith({ LIFE_VERSION: '0.1.1' }, ...args)
 
 describe('the daily commands of docs/commands.md', () => {
-  it.each(['deploy', 'migrate --slot green', 'promote green'])(
+  it.each(['deploy', 'migrate --slot green', 'promote green', "rpc 'IO.puts(Life.version())'"])(
     'npx task %s prints what the page shows',
     async command => {
-      const { code, stdout, stderr } = await next(...command.split(' '))
+      const { code, stdout, stderr } = await next(...wordsOf(command))
       expect(stderr).toBe('')
       expect(code).toBe(0)
-      expect(stdout.trim().split('\n').map(plain)).toEqual(shown(command).map(plain))
+      expectShown('commands.md', HERE, command, stdout)
     },
   )
 
   it('npx task console --slot green prints what the page shows', async () => {
-    const [typed = '', answer = ''] = shown('console --slot green')
+    const command = 'console --slot green'
+    const block = shownOn('commands.md').find(shown => shown.command === command)
+    const [typed = '', answer = ''] = block?.output.split('\n') ?? []
     const [, prompt = '', line = ''] = /^(iex\(.+\)1> )(.*)$/.exec(typed) ?? []
     const console = site.inTerminal({}, 'console', '--slot', 'green')
     await console.says(new RegExp(prompt.replace(/[()]/g, '\\$&')))
@@ -59,6 +46,12 @@ describe('the daily commands of docs/commands.md', () => {
     console.type('a\n')
     await console.ended
   })
+})
+
+it('a terminal shows what the health check sees while the application starts', async () => {
+  const deploying = site.inTerminal({}, 'deploy')
+  await deploying.says(/\/health of blue: connection refused \(try \d+, after \d+\.\d s\)/)
+  expect((await deploying.ended).code).toBe(0)
 })
 
 describe('a step as a command of its own', () => {

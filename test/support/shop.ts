@@ -48,6 +48,7 @@ const { tasks } = project({
   })),
   slots: { blue: { port: 4000 }, green: { port: 4001 } },
   health: { within: 8_000 },
+  ...(env.ENV_FILE && { env: env.ENV_FILE }),
 })
 export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock } = tasks
 export const { config, prune, watch, maintenance, remove, envDiff, pending, migrate, catchUp } = tasks
@@ -65,9 +66,9 @@ export interface Shop extends Machines {
   versions(): Promise<readonly string[]>
 }
 
-/** @param variables further ones for the Taskfile */
-export async function startShop(names: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<Shop> {
-  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(','), ...variables }))
+/** @param more variables for the Taskfile: `ENV_FILE` names its environment file */
+export async function startShop(names: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Shop> {
+  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(','), ...more }))
   return shopOn(machines, machines.hosts)
 }
 

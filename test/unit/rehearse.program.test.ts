@@ -1,6 +1,5 @@
 /** `task rehearse` as a whole program: what it refuses before anything is created, and what a run of a rehearsal leaves alone. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { mkdir, symlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { dockerfile } from '../../rehearse/image.ts'
 import { hostnameOf, runOptions } from '../../rehearse/machine.ts'
 import { commandsOf } from '../../rehearse/plan.ts'
+import { expectShown } from '../support/documented.ts'
 import { buildProgram, type Program, projectWith, runTask } from './runner/program.ts'
 
 // Starts whole programs, which takes long on a busy machine.
@@ -86,11 +86,9 @@ describe('a rehearsal is refused, with what to do', () => {
 })
 
 it('--dry-run lists the commands as docs/rehearsal.md shows them, and creates nothing', async () => {
-  const page = readFileSync(new URL('../../docs/rehearsal.md', import.meta.url), 'utf8')
-  const [, shown = ''] = /\$ npx task rehearse --dry-run\n((?: {4}.*\n)+)/.exec(page) ?? []
   const { code, stdout } = await run(['rehearse', '--dry-run'], { PATH: join(project.folder, 'bin') })
-  const timeless = (text: string) => text.replace(/\d+\.\d(?= s\b)/g, '#')
-  expect([code, timeless(stdout)]).toEqual([0, timeless(shown.replace(/^ {4}/gm, ''))])
+  expect(code, stdout).toBe(0)
+  expectShown('rehearsal.md', 'test/unit/rehearse.program.test.ts', 'rehearse --dry-run', stdout)
 })
 
 describe('a run of a rehearsal', () => {
