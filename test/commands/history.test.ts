@@ -98,31 +98,6 @@ it('the journal records a deploy whose artifact was refused before a slot was ch
   expect(await run(0, 'history', '--last', '1')).toMatch(/deploy +- +6\.6\.6-\w+ +\w+ +failed: ARTIFACT_REFUSED/)
 })
 
-it('a report of it is a page and its data, with what each promote has measured; and is refused before anything is contacted', async () => {
-  await run(0, 'promote', 'green')
-  await run(0, 'rollback')
-  const shown = await run(0, 'history', '--since', '1h', '--report', 'day.html')
-  const report: HistoryReport = JSON.parse(await readFile(join(site.folder, 'day.json'), 'utf8'))
-  expect(report).toMatchObject({ app: 'life', hosts: ['life-test'], since: expect.stringMatching(/Z$/) })
-  const last = report.entries.at(-1)
-  expect(last).toMatchObject({ event: 'promote', command: 'rollback', result: 'done', figures: { failed: 0 } })
-  expect(last?.figures?.sent).toBeGreaterThan(5)
-  expect(report.entries).toHaveLength(shown.split('\n').filter(line => /^\d{4}-/.test(line)).length)
-  const page = await readFile(join(site.folder, 'day.html'), 'utf8')
-  expect(page).toContain('<td data-name="what"><span>rollback</span></td>')
-  expect(page).toContain(`0 of ${last?.figures?.sent} failed`)
-
-  // Of the newest second nothing is left, and so the page is not empty by chance.
-  await run(0, 'history', '--since', '1ms', '--report', 'now.html')
-  expect(await readFile(join(site.folder, 'now.html'), 'utf8')).toContain('Nothing was done.')
-
-  const refused = await site.taskWith({ SSH_CONFIG: '/dev/null' }, 'history', '--report', 'nowhere/day.html')
-  expect(refused.stdout + refused.stderr).toSatisfy(() => refused.code === 2)
-  expect(refused.stderr).toContain('[REPORT_UNWRITABLE]')
-  await run(0, 'history', '--report', 'dry.html', '--dry-run')
-  await expect(readFile(join(site.folder, 'dry.html'))).rejects.toMatchObject({ code: 'ENOENT' })
-})
-
 it('a release whose deploy failed is not promoted without --force', async () => {
   // It runs again and is healthy, but no check has recorded that.
   await site.host.exec('sed -i /LIFE_FAULT/d /srv/life/slots/blue/env; systemctl start life@blue.service')
@@ -147,4 +122,28 @@ it('a release whose deploy failed is promoted after a health check passed', asyn
   await run(0, 'check-idle')
   await run(0, 'promote', 'blue')
   expect(await site.live()).toBe('blue')
+})
+
+it('a report of it is a page and its data, with what each promote has measured; and is refused before anything is contacted', async () => {
+  await run(0, 'rollback')
+  const shown = await run(0, 'history', '--since', '1h', '--report', 'day.html')
+  const report: HistoryReport = JSON.parse(await readFile(join(site.folder, 'day.json'), 'utf8'))
+  expect(report).toMatchObject({ app: 'life', hosts: ['life-test'], since: expect.stringMatching(/Z$/) })
+  const last = report.entries.at(-1)
+  expect(last).toMatchObject({ event: 'promote', command: 'rollback', result: 'done', figures: { failed: 0 } })
+  expect(last?.figures?.sent).toBeGreaterThan(5)
+  expect(report.entries).toHaveLength(shown.split('\n').filter(line => /^\d{4}-/.test(line)).length)
+  const page = await readFile(join(site.folder, 'day.html'), 'utf8')
+  expect(page).toContain('<td data-name="what"><span>rollback</span></td>')
+  expect(page).toContain(`0 of ${last?.figures?.sent} failed`)
+
+  // Of the newest second nothing is left, and so the page is not empty by chance.
+  await run(0, 'history', '--since', '1ms', '--report', 'now.html')
+  expect(await readFile(join(site.folder, 'now.html'), 'utf8')).toContain('Nothing was done.')
+
+  const refused = await site.taskWith({ SSH_CONFIG: '/dev/null' }, 'history', '--report', 'nowhere/day.html')
+  expect(refused.stdout + refused.stderr).toSatisfy(() => refused.code === 2)
+  expect(refused.stderr).toContain('[REPORT_UNWRITABLE]')
+  await run(0, 'history', '--report', 'dry.html', '--dry-run')
+  await expect(readFile(join(site.folder, 'dry.html'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
