@@ -71,7 +71,7 @@ const DAY: readonly Act[] = [
 const AS_JSON: readonly { readonly command: string; readonly field?: string }[] = [
   { command: 'setup' },
   { command: 'deploy --migrate' },
-  { command: 'promote green', field: 'sent' },
+  { command: 'promote green --report promote.html', field: 'sent' },
   { command: 'rollback', field: 'sent' },
   { command: 'restart', field: 'sent' },
   { command: 'deploy --release 1.1.0' },
@@ -155,6 +155,12 @@ export function everyDay(names: readonly string[], test: string, { all }: { read
       const each = names.length > 1 && data.hosts && !(field in data) ? Object.values(data.hosts) : [data]
       for (const one of each) expect(one).toHaveProperty(field)
     })
+  })
+
+  it('the report of a promote is one for all hosts', async () => {
+    const report = JSON.parse(await readFile(join(shop.folder, 'promote.json'), 'utf8'))
+    if (names.length === 1) expect(report).toMatchObject({ to: { slot: 'green' }, measured: { failures: 0 } })
+    else expect(report.switches.map(({ host }: { readonly host: string }) => host)).toEqual(names)
   })
 
   describe('in the end', () => acts(LAST))
