@@ -14,7 +14,8 @@ export async function takeShareBack(
   state: Pick<LiveState<string>, 'live' | 'idle' | 'records' | 'canary'>,
 ): Promise<void> {
   const { live, idle, canary } = state
-  if (!live || !canary || context.runtime.serves === false) return
+  // The first host of a pool moves its balancer, for all of them.
+  if (!live || !canary || !context.leads || context.runtime.serves === false) return
   const release = recordIn(state, idle)?.release.name
   const ended = { slot: idle.name, live: live.name, release }
   await recorded(context, shareEvent(ended), () => endShare(context, ended))
