@@ -175,11 +175,11 @@ export const slotFaults = catalogue({
     hint: () =>
       'Switch all hosts. To leave one out for longer, take it out of `hosts` and `upstream`, and run `npx task setup`.',
   }),
-  ROLLING_POOLED: fault<{ balancer: string }>({
+  ROLLING_OFF: fault<{ router: string }>({
     exitCode: 2,
-    message: d => `\`strategy: 'rolling'\` does not fit hosts behind a balancer: ${d.balancer} moves the traffic once.`,
-    hint: () =>
-      'Leave out `strategy` in the Taskfile. For a gradual move set `canary: true` on the router, and promote with `--percent`.',
+    message: () => "`strategy: 'rolling'` needs a balancer that can send a share of the traffic to a slot.",
+    hint: d =>
+      `Add \`canary: true\` to the options of ${d.router}() in the Taskfile, and run \`npx task setup\`; or leave \`strategy\` out.`,
   }),
   FLEET_SPLIT: fault<{ serving: readonly (readonly [string, string])[] }>({
     exitCode: 3,

@@ -62,7 +62,8 @@ interface ProjectOptions<
   readonly hosts?: readonly Transport[] | HostRoles | undefined
   /**
    * How several hosts switch: all at one moment, or `rolling`, in batches of one host, or of as many as `--limit` says. A batch begins once the one before has
-   * proven its switch, and if one fails, all go back. Meanwhile the hosts serve two releases.
+   * proven its switch, and if one fails, all go back. Meanwhile the hosts serve two releases. Behind a balancer a batch is its hosts' share of the traffic,
+   * which needs `canary: true` on the router.
    *
    * @default 'together'
    */

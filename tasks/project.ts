@@ -116,7 +116,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const several = hosts.length > 1
   const pooled = several && on !== undefined
   const rolling = several && definition.strategy === 'rolling'
-  if (pooled && rolling) throw slotFaults.ROLLING_POOLED({ balancer: on.host.name })
+  if (pooled && rolling && canary.router !== undefined) throw slotFaults.ROLLING_OFF({ router: canary.router })
   const machines = [...hosts, ...(on ? [on.host] : [])]
   const packages = (definition.packages ?? []).map(name => validateName('package', name))
   const accessories = accessoriesOf(definition, app, env)

@@ -27,6 +27,18 @@ export function batchesOf(
 }
 
 /**
+ * The shares of the traffic that go to the new slot before all of it does, in percent: behind a balancer each batch stands for the part of its hosts.
+ *
+ * @param hosts how many serve requests
+ * @param size hosts of a batch
+ * @default size 1
+ */
+export const sharesOf = (hosts: number, size: number = SIZE): readonly number[] =>
+  Array.from({ length: Math.max(0, Math.ceil(hosts / size) - 1) }, (_, i) =>
+    Math.min(99, Math.max(1, Math.round((100 * (i + 1) * size) / hosts))),
+  )
+
+/**
  * Waits until it is this host's turn. Resolves to the hosts that switch at one moment with it. Called on each host that switches, and on no other.
  *
  * @throws if the switch fails in a batch before

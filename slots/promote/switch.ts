@@ -27,6 +27,8 @@ export interface TrafficSwitch<S extends string> {
   readonly versionBefore: string | undefined
   /** What a fleet remembers of hosts that were left out, if the switch changes that. */
   readonly leftOut?: readonly LeftOut[] | undefined
+  /** Whether the router may send a share of the traffic to it, before the switch. */
+  shared: boolean
   /** Whether the router's switch command may have run; if not, there is nothing to undo. */
   attempted: boolean
   /** Whether what runs only in the live slot may have been moved, or stopped for that. */
@@ -69,7 +71,7 @@ export async function planSwitch<S extends string>(
   }
   const versionBefore = recordOf(state.live)?.release.version
   const { live: from, router: before, records } = state
-  const untouched = { attempted: false, moved: false, hooked: false, completed: false }
+  const untouched = { shared: false, attempted: false, moved: false, hooked: false, completed: false }
   return { from, to, before, generation: deploy.id, record, records, versionBefore, ...untouched }
 }
 

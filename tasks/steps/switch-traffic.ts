@@ -3,7 +3,8 @@ import { arg } from '../../runner/cli/args.ts'
 import { Fault } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
-import { turnOf } from '../../slots/fleet/rolling.ts'
+import { moveInShares, takeShareBack } from '../../slots/fleet/move-in-shares.ts'
+import { sharesOf, turnOf } from '../../slots/fleet/rolling.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { settled } from '../../slots/place.ts'
 import { probeArguments, probingWith } from '../../slots/promote/arguments.ts'
@@ -31,7 +32,7 @@ const report = reportArgument('Write a report of the run and its measurements to
 export const switchArguments = { noProbe: probeArguments.noProbe, report, watch: probeArguments.watch }
 
 /** Switches the traffic, verifies the switch and measures it. If this or a later step fails, it is undone, unless the previous slot is worse. */
-export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, planned: Planned<S>) =>
+export const switchTraffic = <S extends string>({ task, rolling, pooled }: TaskDeps<S>, planned: Planned<S>) =>
   task('Move the traffic and prove it', {
     description:
       'Probes the site during the switch, without retries. If a request fails after the switch, the traffic is switched back, unless more\n' +
@@ -42,7 +43,7 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
     async run({ trafficSwitch, dryRun, probe, noProbe, watch, note, log, show, ...ofStep }) {
       if (!trafficSwitch) return dryRun ? note('nothing to switch in a dry run') : undefined
       // The hosts that switch at one moment with this one.
-      const fleet = rolling ? await turnOf({ ...ofStep, log }) : ofStep.fleet
+      const fleet = rolling && !pooled ? await turnOf({ ...ofStep, log }) : ofStep.fleet
       const context = { ...ofStep, fleet }
       if (dryRun) {
         const batch = context.host.pipeline()
@@ -59,6 +60,13 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
       const probing = serves ? probingWith(probe, { noProbe, watch }) : undefined
       const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
+      if (rolling && pooled) {
+        const size = (await fleet.gather(serves)).filter(({ value }) => value).length
+        const setting = { shares: sharesOf(size, fleet.limit), paths: probe?.paths ?? [context.health.path], watch }
+        if (context.leads && serves && from)
+          await moveInShares({ ...context, dryRun, log }, trafficSwitch, { ...setting, signal: context.signal })
+        await fleet.gather(undefined)
+      }
       const switched = await recorded(context, event, () =>
         probedSwitch({ ...context, log: show }, trafficSwitch, probing, proofOf(context, trafficSwitch)),
       )
@@ -118,6 +126,7 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
       if (!trafficSwitch) return
       const stays = await reasonToStay(context, trafficSwitch, noProbe ? undefined : probe)
       if (!trafficSwitch.attempted) {
+        await takeShareBack({ ...context, log }, trafficSwitch)
         if (trafficSwitch.moved) await moveBack(context, trafficSwitch)
         return note('nothing was switched')
       }
@@ -136,6 +145,8 @@ export const switchTraffic = <S extends string>({ task, rolling }: TaskDeps<S>, 
         const { message: why } = error
         throw slotFaults.HOST_NOT_TAKEN_BACK({ host: fleet.host, slot: to.name, before: from?.name, why })
       })
+      // A router that never switched has the share still.
+      await takeShareBack({ ...context, log }, trafficSwitch)
       await reportHooks(context, reverted, log)
       note(trafficSwitch.from ? `${trafficSwitch.from.name} is live again, verified` : 'no slot is live, as before')
       const { host, layout, deploy } = context

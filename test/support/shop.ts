@@ -89,10 +89,12 @@ export interface Pool extends Shop {
 export async function startPool(
   names: readonly string[],
   router: 'nginx' | 'haproxy' | 'caddy' = 'nginx',
+  variables: NodeJS.ProcessEnv = {},
 ): Promise<Pool> {
   const machines = await startMachines([...names, 'lb-1'], TASKFILE, async hosts => ({
     HOSTS: names.join(','),
     ROUTER: router,
+    ...variables,
     UPSTREAMS: (await Promise.all(hosts.slice(0, -1).map(host => host.address()))).join(','),
   }))
   const balancer = machines.hosts.at(-1) ?? expect.fail('there is no balancer')

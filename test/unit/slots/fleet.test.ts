@@ -4,7 +4,7 @@ import { Fault } from '../../../runner/fault.ts'
 import type { Fleet, Gathered } from '../../../runner/task.ts'
 import { assertSameRelease, liveEverywhere, onFirst } from '../../../slots/fleet/agreement.ts'
 import { behind, type LeftOut, leftOutAfter } from '../../../slots/fleet/left-out.ts'
-import { batchesOf } from '../../../slots/fleet/rolling.ts'
+import { batchesOf, sharesOf } from '../../../slots/fleet/rolling.ts'
 import type { Serving } from '../../../slots/fleet/serving.ts'
 import { assertWhole, fleetStatus, fleetTable, type HostStatus, withoutStatus } from '../../../slots/fleet/status.ts'
 import { following } from '../../../slots/place.ts'
@@ -257,5 +257,17 @@ describe('the batches of a rolling switch', () => {
     ['none if no host switches', 1, [], []],
   ] as const)('are %s', (_, limit, switching, batches) => {
     expect(batchesOf(switching, limit)).toEqual(batches)
+  })
+
+  it.each([
+    [4, undefined, [25, 50, 75]],
+    [4, 2, [50]],
+    [3, 1, [33, 67]],
+    [3, 2, [67]],
+    [2, 2, []],
+    [1, undefined, []],
+    [300, 299, [99]],
+  ] as const)('of %i hosts behind a balancer, with a limit of %s, are the shares %j', (hosts, limit, shares) => {
+    expect(sharesOf(hosts, limit)).toEqual(shares)
   })
 })

@@ -111,21 +111,22 @@ it('a project reads the secrets of its environment file before it is opened', as
   await rm(folder, { recursive: true })
 })
 
-it('a project refuses to roll behind a balancer, which moves the traffic once', () => {
+it('a project rolls behind a balancer only if that can send a share of the traffic', () => {
   const [first, second, balancer] = ['web-1', 'web-2', 'lb-1'].map(name => fakeHost(name).transport)
   const pool = ['10.0.0.5', '10.0.0.6']
-  const made = (strategy: 'together' | 'rolling') => () =>
+  const made = (strategy: 'together' | 'rolling', canary: boolean) => () =>
     project({
       app: 'life',
       hosts: [first, second] as Transport[],
       strategy,
       build: plugin<BuildSource>(),
       runtime: plugin<Runtime>(),
-      router: { ...plugin<Router>(), on: { host: balancer as Transport, upstream: '10.0.0.5', pool } },
+      router: { ...plugin<Router>(), canary, on: { host: balancer as Transport, upstream: '10.0.0.5', pool } },
       slots: { blue: { port: 4000 }, green: { port: 5000 } },
     })
-  expect(made('together')).not.toThrow()
-  expect(made('rolling')).toThrow(expect.objectContaining({ code: 'ROLLING_POOLED', exitCode: 2 }))
+  expect(made('together', false)).not.toThrow()
+  expect(made('rolling', true)).not.toThrow()
+  expect(made('rolling', false)).toThrow(expect.objectContaining({ code: 'ROLLING_OFF', exitCode: 2 }))
 })
 
 describe('a build for hosts that serve different releases', () => {
