@@ -35,6 +35,14 @@ interface OnHost {
 
 export type RunEvent =
   | { readonly type: 'start'; readonly step: string; readonly title: string }
+  /** A step that runs on several hosts begins or ends on one of them. `ms`: how long it took there. */
+  | {
+      readonly type: 'host'
+      readonly step: string
+      readonly host: string
+      readonly state: 'start' | 'done' | 'failed'
+      readonly ms?: number
+    }
   /** `step` is empty for output outside of steps. */
   | ({ readonly type: 'output'; readonly step: string; readonly line: string } & OnHost)
   /** A line of the result, of a step that streams. */

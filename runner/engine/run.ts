@@ -202,6 +202,7 @@ export async function run(setting: Run): Promise<number> {
     const reports = hostReports(step.name, lanes, emit)
     const begun: (string | undefined)[] = []
     const onLane = async (lane: EndingLane): Promise<Outcome> => {
+      let turn = start
       const ended = lane
         .turn()
         .then(() => contextFor(step, forward, lane, reports.emit))
@@ -209,6 +210,8 @@ export async function run(setting: Run): Promise<number> {
           forward.signal.throwIfAborted()
           begun.push(lane.host)
           started.set(step, begun)
+          turn = performance.now()
+          if (lane.host !== undefined) emit({ type: 'host', step: step.name, host: lane.host, state: 'start' })
           return shell.inside(() => step.task.run?.(context))
         })
         .then(
@@ -219,7 +222,12 @@ export async function run(setting: Run): Promise<number> {
       // Ctrl-C may end the command that the step awaits one tick before our signal handler runs.
       if (outcome && 'error' in outcome) await nextTurn()
       outcome ??= await withTimeout(patience, ended)
-      lane.ended(outcome === undefined || 'error' in outcome)
+      const failed = outcome === undefined || 'error' in outcome
+      lane.ended(failed)
+      if (lane.host !== undefined && begun.includes(lane.host)) {
+        const ms = Math.round(performance.now() - turn)
+        emit({ type: 'host', step: step.name, host: lane.host, state: failed ? 'failed' : 'done', ms })
+      }
       if (typeof outcome?.value === 'object' && outcome.value) results.set(step.task, lane.host, outcome.value)
       return outcome
     }

@@ -44,6 +44,9 @@ export interface TreeOptions {
   readonly columns: number | undefined
 }
 
+/** Hosts that are shown below a running step. */
+const MOST_HOSTS = 8
+
 const SHOW_CURSOR = '\x1b[?25h'
 
 export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
@@ -57,13 +60,16 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
 
   const handle = (event: RunEvent): void => {
     switch (event.type) {
+      case 'host':
+        tree.host(event.step, event.host, event.state === 'start')
+        break
       case 'output':
         summary.output(event)
-        tree.output(event.step, outputLine(event))
+        tree.output(event.step, event.line, event.host)
         break
       case 'print':
         summary.shown.push(printedLine(event))
-        tree.output(event.step, outputLine(event))
+        tree.output(event.step, event.line, event.host)
         break
       case 'note':
         tree.note(event.step, event.note)
@@ -118,7 +124,9 @@ type Typing = (echo: (typed: string) => void) => Promise<string | undefined>
 
 interface Tree {
   /** Without `step`: the current one. */
-  output(step: string | undefined, line: string): void
+  output(step: string | undefined, line: string, host?: string): void
+  /** A host begins or ends its part of a step. */
+  host(step: string, host: string, works: boolean): void
   note(step: string, note: string): void
   end(step: string, ok: boolean): void
   ask(question: string, read: Typing): Promise<string | undefined>
@@ -136,6 +144,7 @@ function drawTree(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtE
         title,
         note: '',
         line: '',
+        hosts: new Map<string, string>(),
         open: true,
         wrapper: undefined as Wrapper | undefined,
         started: deferred(),
@@ -143,6 +152,14 @@ function drawTree(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtE
       },
     ]),
   )
+  const width = Math.max(20, (terminal.columns ?? 80) - 8)
+  /** The hosts that still work, each with its last line, then the last line of the step itself. */
+  const below = ({ line, hosts }: { readonly line: string; readonly hosts: ReadonlyMap<string, string> }): string => {
+    const lines = [...hosts].map(([host, line]) => (line === '' ? host : outputLine({ host, line })))
+    const more = lines.length - MOST_HOSTS
+    const shown = more > 1 ? [...lines.slice(0, MOST_HOSTS), `and ${more} more hosts`] : lines
+    return [...shown, ...(line === '' ? [] : [line])].map(line => line.slice(0, width)).join('\n')
+  }
   const first = () => [...drawn.values()].find(({ open }) => open)
   // Listr replaces `write` of this object while it draws, and not that of the real terminal.
   const stream = Object.assign(Object.create(terminal), {
@@ -157,10 +174,11 @@ function drawTree(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtE
       task: async (_: object, wrapper: unknown) => {
         const own = wrapper as Wrapper
         leaf.wrapper = own
-        if (leaf.line !== '') own.output = leaf.line
+        if (below(leaf) !== '') own.output = below(leaf)
         leaf.started.resolve()
         const ok = await ticking(leaf.ended.promise, time => {
           own.title = `${leaf.title}  ${time}`
+          if (leaf.hosts.size > 0) own.output = below(leaf)
         })
         own.title = leaf.note === '' ? leaf.title : `${leaf.title}  ${leaf.note}`
         if (!ok) throw new Error(leaf.title)
@@ -184,11 +202,19 @@ function drawTree(leaves: readonly Leaf[], terminal: NodeJS.WriteStream, stopAtE
   const done = leaves.length === 0 ? Promise.resolve() : list.run().catch(() => undefined)
   return {
     done,
-    output(step, line) {
+    output(step, line, host) {
       const leaf = step === undefined ? first() : drawn.get(step)
       if (!leaf) return
-      leaf.line = line.slice(0, Math.max(20, (terminal.columns ?? 80) - 8))
-      if (leaf.wrapper) leaf.wrapper.output = leaf.line
+      if (host !== undefined && leaf.hosts.has(host)) leaf.hosts.set(host, line)
+      else leaf.line = outputLine({ ...(host !== undefined && { host }), line })
+      if (leaf.wrapper) leaf.wrapper.output = below(leaf)
+    },
+    host(step, host, works) {
+      const leaf = drawn.get(step)
+      // A step that is quick on all of them shows none.
+      if (works) leaf?.hosts.set(host, '')
+      else leaf?.hosts.delete(host)
+      if (!works && leaf?.wrapper?.output && leaf.hosts.size > 0) leaf.wrapper.output = below(leaf)
     },
     note(step, note) {
       const leaf = drawn.get(step)

@@ -105,6 +105,11 @@ describe('a step of a scope with several hosts', () => {
       }),
     )
     expect(of('start')).toHaveLength(1)
+    expect(
+      of('host')
+        .map(({ host, state }) => `${host} ${state}`)
+        .sort(),
+    ).toEqual(['a done', 'a start', 'b done', 'b start', 'c done', 'c start'])
     expect(of('end')).toMatchObject([{ ok: true }])
     expect(of('output').map(({ host, line }) => [host, line])).toEqual([
       ['a', 'line of a'],

@@ -22,6 +22,22 @@ export const status = task('Show the slots', { needs: [build], run: ({ show }) =
 export const fail = task('Go wrong', { needs: [build], run: () => Promise.reject(new Error('no hunter2-hunter2')) })
 export const later = task('Never reached', { run: () => undefined })
 export const both = flow('Both', [fail, later])
+const fleet = definer({
+  name: 'fleet',
+  async open() {
+    const hosts = Array.from({ length: 11 }, (_, i) => 'web-' + (i + 1))
+    return { hosts, context: (_, fleet) => ({ fleet }), async [Symbol.asyncDispose]() {} }
+  },
+})
+export const reach = fleet.task('Reach the hosts', {
+  async run({ fleet, $, log, note }) {
+    if (fleet.first) log('line of the first')
+    if (fleet.host === 'web-3') await $\`echo line of the third; sleep 1.5\`
+    if (fleet.host === 'web-4') await $\`sleep 1.5\`
+    note('all well')
+  },
+})
+export const wide = fleet.task('Reach many', { run: ({ $ }) => $\`sleep 1.5\`.then(() => undefined) })
 export const ask = task('Ask', { async run({ confirm, show }) { show('answer ' + (await confirm('Trust web-1?'))) } })
 export const wait = task('Wait', { needs: [build], async run({ $ }) { await $\`echo waiting; sleep 60\` }, undo: () => new Promise(r => setTimeout(r, 60_000)) })
 export const enter = task('Enter', {
@@ -60,6 +76,19 @@ describe('in a terminal', () => {
     expect(text).toMatch(/[\u2800-\u28ff] Build it\n.*\u203a pass \[hidden\]\n/)
     expect(text).toMatch(/\u2714 Build it {2}1\.2\.3 \[\d\.\ds\]\n\u2714 Show the slots \[\d\.\ds\]\n\nblue {2}live\n$/)
     expect(stdout).not.toContain('hunter2')
+  })
+
+  it('a step of several hosts has a line for each that still works, and none when all have ended', async () => {
+    const { code, stdout } = await inTerminal(['reach']).ended
+    expect(code).toBe(0)
+    const text = screen(stdout)
+    expect(text).toMatch(/\u203a web-3 \| line of the third\n +web-4\n(?! +web)/)
+    expect(text).toMatch(/\u2714 Reach the hosts {2}all well \[[\d.]+s\]\n$/)
+  })
+
+  it('of many hosts a tree shows the first ones, and how many more there are', async () => {
+    const text = screen((await inTerminal(['wide']).ended).stdout)
+    expect(text).toMatch(/\u203a web-1\n( +web-\d\n){7} +and 3 more hosts\n/)
   })
 
   it('a failure is printed below the tree, with the undone steps', async () => {
