@@ -5,7 +5,7 @@
 #
 #   swarm.sh up FOLDER COUNT MANAGERS  boots them, n1 to n<COUNT> at 10.77.0.1 and so on, and a registry at 10.77.0.254:5000; makes the swarm, with the
 #                                 first ones as managers
-#   swarm.sh boot FOLDER I        boots machine I again after a kill
+#   swarm.sh boot FOLDER I        boots machine I again after a kill, if it is down
 #   swarm.sh kill FOLDER I        a power failure
 #   swarm.sh cut FOLDER I         takes its cable out; `mend` puts it back
 #   swarm.sh in FOLDER I COMMAND  runs a command as root on machine I
@@ -121,7 +121,7 @@ case $command in
     engines "$1"
     swarm "$1" "$2"
     ;;
-  boot) boot "$1"; until_ok enter "$1" docker version ;;
+  boot) if ! kill -0 "$(cat "$base/n$1/pid")" 2> /dev/null; then boot "$1"; fi; until_ok enter "$1" docker version ;;
   kill) kill -9 "$(cat "$base/n$1/pid")" ;;
   cut) on_lan ip link set "port$1" down ;;
   mend) on_lan ip link set "port$1" up ;;

@@ -23,7 +23,7 @@ export interface TestSwarm extends AsyncDisposable {
   exec(node: number, command: string): Promise<string>
   /** A power failure. */
   kill(node: number): Promise<void>
-  /** Boots a node again. */
+  /** Boots a node again, if it is down. */
   boot(node: number): Promise<void>
   /** Takes its cable out, and puts it back. */
   cut(node: number): Promise<void>

@@ -46,11 +46,13 @@ until look && free && own; do
   if [ $code -gt 0 ] && [ $code -le 128 ]; then exit 0; fi
 done
 echo held
+missed=0
 while IFS= read -r -t "$ttl" _; do
-  # A manager that does not answer for a moment is asked again with the next heartbeat: the lock holds for twice as long.
+  # A manager that does not answer for a moment is asked again with the next heartbeat: the lock holds for twice as long. So is one that names another run,
+  # because a manager that has just become the leader answers before it has applied the last changes.
   if look; then
-    if [ "$(label deploy)" != "$id" ]; then exit 0; fi
-    own || :
+    if [ "$(label deploy)" = "$id" ]; then missed=0; own || :; else missed=$((missed + 1)); fi
+    if [ $missed -gt 1 ]; then exit 0; fi
   fi
 done
 if look && [ "$(label deploy)" = "$id" ]; then put ",\"owner\":\"$owner\"" || :; fi

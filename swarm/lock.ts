@@ -21,11 +21,17 @@ export const holdEngineLock = (app: string, deploy: string, wait: number): Scrip
   )
 
 /**
+ * Seconds for which the lock has to be somebody else's, or nobody's, before that is believed: a manager that has just become the leader answers before it has
+ * applied the last changes of the one before it.
+ */
+const SETTLING = 5
+
+/**
  * Exits with the code of a lost lock unless the lock names this run, and with another one if the managers have no leader that could tell. One line, as every
  * guard.
  */
 export const engineFence = (app: string, deploy: string): Script =>
-  sh.read`engine=\${DOCKER_HOST:-unix:///var/run/docker.sock} patience=$((SECONDS + ${ELECTION})); while :; do lock=$(curl -q -sS --max-time 30 --write-out '\\n%{http_code}' --unix-socket "\${engine#unix://}" ${`http://engine/configs/${namesOf(app).lock}`} 2>&1 || :); case $lock in *${`"deploy":"${deploy}"`}*$'\\n200') break ;; *$'\\n200' | *$'\\n404') exit ${EXIT.fence.refused} ;; esac; if [ $SECONDS -ge $patience ]; then printf '%s\\n' "$lock" >&2; exit ${EXIT.fence.unasked}; fi; sleep 0.5; done`
+  sh.read`engine=\${DOCKER_HOST:-unix:///var/run/docker.sock} patience=$((SECONDS + ${ELECTION})) sure=; while :; do lock=$(curl -q -sS --max-time 30 --write-out '\\n%{http_code}' --unix-socket "\${engine#unix://}" ${`http://engine/configs/${namesOf(app).lock}`} 2>&1 || :); case $lock in *${`"deploy":"${deploy}"`}*$'\\n200') break ;; *$'\\n200' | *$'\\n404') sure=\${sure:-$((SECONDS + ${SETTLING}))}; if [ $SECONDS -ge "$sure" ]; then exit ${EXIT.fence.refused}; fi ;; *) sure= ;; esac; if [ $SECONDS -ge $patience ]; then printf '%s\\n' "$lock" >&2; exit ${EXIT.fence.unasked}; fi; sleep 0.5; done`
 
 /** @throws LOCK_TAKEN, SWARM_NOT_SET_UP, SWARM_WITHOUT_QUORUM, ENGINE_UNREACHABLE */
 export async function takeEngineLock(

@@ -33,6 +33,8 @@ export interface SwarmRun extends AsyncDisposable {
   status(): Promise<Status>
   /** Waits until `status` finds nothing amiss. */
   agreed(): Promise<void>
+  /** Boots and connects what an earlier test has left, and moves the routers to the slot of the records. */
+  mended(): Promise<void>
   /** The versions that nodes serve, in the order of their numbers. */
   served(nodes?: readonly number[]): Promise<readonly string[]>
 }
@@ -96,6 +98,8 @@ function runOf(swarm: TestSwarm, site: SwarmSite, nodes: readonly number[], stop
     const { code, stderr } = await site.task('status')
     return code === 0 ? undefined : stderr
   }
+  // As long as the managers, the engine of a node that was booted and its tasks take on a busy machine.
+  const agreed = () => expect.poll(problem, { timeout: 180_000, interval: 500 }).toBeUndefined()
   return {
     swarm,
     site,
@@ -109,8 +113,15 @@ function runOf(swarm: TestSwarm, site: SwarmSite, nodes: readonly number[], stop
       return given
     },
     status,
-    // As long as the managers, the engine of a node that was booted and its tasks take on a busy machine.
-    agreed: () => expect.poll(problem, { timeout: 180_000, interval: 500 }).toBeUndefined(),
+    agreed,
+    async mended() {
+      for (const node of nodes) {
+        await swarm.boot(node)
+        await swarm.mend(node)
+      }
+      if ((await problem())?.includes('task repair')) await done('repair', '--lock-wait', '1m')
+      await agreed()
+    },
     served: (asked = nodes) =>
       Promise.all(asked.map(async node => JSON.parse(await (await fetch(swarm.url(node))).text()).version as string)),
     [Symbol.asyncDispose]: stop,

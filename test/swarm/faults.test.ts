@@ -10,10 +10,7 @@ beforeAll(async () => {
   run = await startSwarmRun()
 }, 900_000)
 afterAll(() => run?.[Symbol.asyncDispose]())
-beforeEach(async () => {
-  await run.swarm.mend(3)
-  await run.agreed()
-})
+beforeEach(() => run.mended())
 
 /** Those that no test ends. */
 const OTHERS = [1, 2]

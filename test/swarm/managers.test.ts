@@ -9,7 +9,10 @@ beforeAll(async () => {
   run = await startSwarmRun({ managers: 3, replicas: 3 })
 }, 900_000)
 afterAll(() => run?.[Symbol.asyncDispose]())
-beforeEach(() => run.site.option('manager', "['n1', 'n2', 'n3'].map(at)"))
+beforeEach(async () => {
+  await run.site.option('manager', "['n1', 'n2', 'n3'].map(at)")
+  await run.mended()
+})
 
 /** Who leads, and which of the others the next runs ask first and second. */
 async function roles() {

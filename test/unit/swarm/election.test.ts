@@ -105,13 +105,19 @@ describe('while the managers elect a leader', () => {
     )
   })
 
-  it.each([
-    ['that is ours lets the write through', '{"Labels":{"deploy":"d1"}}', 0],
-    ['of another run refuses it', '{"Labels":{"deploy":"d2"}}', EXIT.fence.refused],
-  ])('a lock %s, once it can be read', async (_, body, code) => {
-    answers = { '/configs/life_lock': [ELECTING, [200, body]] }
-    expect((await run(engineFence('life', 'd1'))).code).toBe(code)
-    expect(seen).toHaveLength(2)
+  it('a lock that is ours lets the write through, once it can be read, and once a new leader has applied it', async () => {
+    const [ours, free]: Reply[] = [
+      [200, '{"Labels":{"deploy":"d1"}}'],
+      [200, '{"Labels":{}}'],
+    ]
+    answers = { '/configs/life_lock': [ELECTING, free, [404, '{"message":"not found"}'], ours] }
+    expect((await run(engineFence('life', 'd1'))).code).toBe(0)
+    expect(seen).toHaveLength(4)
+  })
+
+  it('a lock that is and stays that of another run refuses the write', async () => {
+    answers = { '/configs/life_lock': [ELECTING, [200, '{"Labels":{"deploy":"d2"}}']] }
+    expect((await run(engineFence('life', 'd1'))).code).toBe(EXIT.fence.refused)
   })
 
   it('a service is created by a later attempt, or was by one whose answer was lost', async () => {
