@@ -44,7 +44,10 @@ export default defineConfig([
     // A program in another language has to be beside the module that reads it, as in the source.
     copy: '{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}',
     plugins: [lazyCommands, fewerBuiltins],
-    outputOptions: { comments: { jsdoc: false }, codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] } },
+    outputOptions: {
+      comments: { jsdoc: false },
+      codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] },
+    },
     outDir: next,
     onSuccess: replaceDist,
   },

@@ -3,7 +3,16 @@ import type { Report } from '../../dev/load.ts'
 import { controlled, type Measured, verdict } from '../../vagrant/summary.ts'
 
 const load = (failed: number, endedBy: Report['endedBy'] = 'stop'): Measured => ({
-  report: { sent: 100, failed, ok: 100 - failed, drops: [], endedBy, startedAt: 0, endedAt: 1, kinds: {} as Report['kinds'] },
+  report: {
+    sent: 100,
+    failed,
+    ok: 100 - failed,
+    drops: [],
+    endedBy,
+    startedAt: 0,
+    endedAt: 1,
+    kinds: {} as Report['kinds'],
+  },
   sockets: 0,
   took: 1,
 })
@@ -15,7 +24,10 @@ describe('the end of a rehearsal', () => {
   })
 
   it('fails if a load has ended by itself, because nobody knows what came after it', () => {
-    expect(verdict([load(0), load(0, 'time')])).toEqual({ lost: true, sentence: expect.stringContaining('proves nothing') })
+    expect(verdict([load(0), load(0, 'time')])).toEqual({
+      lost: true,
+      sentence: expect.stringContaining('proves nothing'),
+    })
   })
 
   it('needs a control that the load has seen lose requests', () => {
