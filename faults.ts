@@ -1,6 +1,7 @@
 /** All error catalogues, by module. */
 import { hostFaults } from './host/faults.ts'
 import { initFaults } from './init/faults.ts'
+import { registryFaults } from './plugins/registry/faults.ts'
 import { caddyFaults } from './plugins/router/caddy/faults.ts'
 import { routerFaults } from './plugins/router/faults.ts'
 import { haproxyFaults } from './plugins/router/haproxy/faults.ts'
@@ -32,6 +33,7 @@ export const faultCatalogue = {
   rehearse: rehearseFaults,
   secrets: secretsFaults,
   build: buildFaults,
+  registry: registryFaults,
   router: routerFaults,
   caddy: caddyFaults,
   haproxy: haproxyFaults,

@@ -89,6 +89,7 @@ export type {
   Preparation,
   Provision,
   PublicAnswer,
+  RegistryLogin,
   Release,
   Route,
   Router,

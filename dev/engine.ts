@@ -121,6 +121,16 @@ export async function ensureSwarmTools(): Promise<void> {
   await withLock(() => install(swarmTools))
 }
 
+/** Makes sure that a registry can run on this machine: a Docker engine, the program, and what makes its certificate and its passwords. */
+export async function ensureRegistryTools(): Promise<void> {
+  await ensureEngine()
+  const registryTools = { 'docker-registry': 'docker-registry', openssl: 'openssl', perl: 'perl' }
+  const missing = Object.keys(registryTools).filter(name => !onPath(name))
+  if (missing.length === 0) return
+  if (!canInstall()) throw new Error(`A registry on this machine needs ${missing.join(', ')}, and root on Debian 12.`)
+  await withLock(() => install(registryTools))
+}
+
 /** Builds an image with HAProxy, for the routers of a swarm. Resolves to its name. */
 export async function ensureRouterImage(): Promise<string> {
   await ensureBaseImage()

@@ -64,6 +64,8 @@ export interface PluginContext extends TaskContext {
   readonly role?: string | undefined
   /** The name of the router's plugin, for a runtime whose slots its server serves. */
   readonly router?: string
+  /** How the host logs in to the registry that has the image of the release, if the build source says so. */
+  readonly login?: RegistryLogin | undefined
   /** Resolves to a version for an application whose files have none: that of the revision. Only in a build inside `git()`. */
   readonly revisionVersion?: () => Promise<string>
 }
@@ -75,8 +77,10 @@ export interface Plugin<T> {
   readonly kind?: 'build' | 'runtime' | 'router'
   /** For a runtime that needs one of these routers: the names of their plugins. */
   readonly routers?: readonly string[]
-  /** Set for a runtime that has `prepare`: a deploy then has a step for it. */
+  /** Set for a runtime that has `prepare` or `obtain`: a deploy then has a step for it. */
   readonly prepares?: boolean
+  /** Of a build source whose releases name an image of a registry: how the hosts log in there. Its password is one of `secrets`. */
+  readonly login?: RegistryLogin
   /** For a runtime with processes for hosts of other roles than `web`: these roles. */
   readonly roles?: readonly string[]
   /** Set for a router that has the methods for a canary. */
@@ -94,6 +98,15 @@ export interface Plugin<T> {
    */
   settings?(context: Pick<PluginContext, 'app' | 'layout' | 'slots'>): Readonly<Record<string, unknown>>
   create(context: PluginContext): T
+}
+
+/** A login of a registry of images. */
+export interface RegistryLogin {
+  /** As in the names of its images, such as `registry.example:5000`. */
+  readonly registry: string
+  readonly user: string
+  /** Undefined if its variable is not set in this run. */
+  readonly password: string | undefined
 }
 
 /** Where a router stands, if it is not on the application's host. */
@@ -145,8 +158,15 @@ export interface Runtime {
    * `start` prepares its processes without starting one, and `promoted` starts all of them.
    */
   readonly serves?: false
-  /** A release is prepared once, before the idle slot is stopped for it. Set exactly if `Plugin.prepares` is. */
+  /** A release is prepared once, before the idle slot is stopped for it. One of this and `obtain` is set exactly if `Plugin.prepares` is. */
   readonly prepare?: Preparation
+  /**
+   * Brings to the host what a release needs outside of its folder, such as its image from a registry, before the idle slot is stopped for it; before each
+   * start by a deploy, so it must be quick if nothing is missing. Resolves to what it did, in a few words.
+   *
+   * @throws Fault that says why it could not
+   */
+  obtain?(release: Release, slot: Slot): Query<string>
   /** The environment variables that this runtime sets for a slot: port, node name, temporary folder. Contacts no host. */
   environment(slot: Slot): Readonly<Record<string, string>>
   /**

@@ -54,7 +54,7 @@ interface ProjectOptions<
   readonly host?: Transport | undefined
   /**
    * The machines that it runs on, in place of `host`. Each has all of the application, with both slots, and they switch together or not at all. By role, the
-   * `web` hosts have the router and serve requests; the others run the processes of `service()` that name their role.
+   * `web` hosts have the router and serve requests; the others run the processes of `service()` or `container()` that name their role.
    *
    * @example [ssh('deploy@web-1'), ssh('deploy@web-2')]
    * @example { web: [ssh('deploy@web-1'), ssh('deploy@web-2')], worker: [ssh('deploy@jobs-1')] }

@@ -137,15 +137,14 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const leads = !balancing || member === members[0]
     const slots = slotsOn(member)
     const role = project.roles.get(member.name)
-    const plugin: PluginContext = {
-      ...{ ...task, app, folder: run.folder, host: host.name, layout, slots: slots.all, role },
-      router: routing.name,
-    }
+    const { login } = project.build
+    const places = { folder: run.folder, host: host.name, layout, slots: slots.all, role, router: routing.name }
+    const plugin: PluginContext = { ...task, app, ...places, ...(login && { login }) }
     const runtime = project.runtime.create(plugin)
     // Else the release would start unprepared.
-    if ((runtime.prepare !== undefined) !== (project.runtime.prepares === true))
+    if (((runtime.prepare ?? runtime.obtain) !== undefined) !== (project.runtime.prepares === true))
       throw new TypeError(
-        `the plugin ${project.runtime.name} has to set \`prepares\` exactly if its runtime has \`prepare\``,
+        `the plugin ${project.runtime.name} has to set \`prepares\` exactly if its runtime has \`prepare\` or \`obtain\``,
       )
     const created = routing.create({ ...plugin, host: balancerHost?.name ?? host.name })
     if ((created.beginCanary !== undefined) !== (routing.canary === true))

@@ -26,6 +26,7 @@ const TITLES: Readonly<Record<string, string>> = {
   rehearse: 'Rehearsals',
   secrets: 'Sources of secrets',
   build: 'Build sources',
+  registry: 'Registries of images',
   router: 'All routers, and nginx',
   caddy: 'Caddy',
   haproxy: 'HAProxy',

@@ -141,6 +141,8 @@ export const SAMPLES: readonly Sample[] = [
     host: ['No registry is needed: the image travels over the SSH connection, without the layers that the host has.'],
     later: [
       'The container has the network of the host, so it listens on `PORT`, on 127.0.0.1: nothing is published.',
+      "`processes: { worker: ['bin/worker'], scheduler: { start: ['bin/tick'], when: 'live' } }` of container() runs more containers of the image in a slot.",
+      "`image({ pull: 'registry.example/shop:1.2.0' })` takes an image that CI has pushed to a registry: each host pulls its digest.",
       "`volumes: { storage: '/app/storage' }` of container() keeps what it writes, in a path of `shared`.",
       'Old images are removed together with their releases.',
       HEALTH,

@@ -83,6 +83,8 @@ export function git(options: GitOptions = {}): Plugin<BuildSource> {
     name: options.build === undefined ? 'git' : `git, ${options.build.name}`,
     kind: 'build',
     ...(options.build?.shown && { shown: options.build.shown }),
+    ...(options.build?.secrets && { secrets: options.build.secrets }),
+    ...(options.build?.login && { login: options.build.login }),
     settings: context => ({
       ref: options.ref ?? 'HEAD',
       fetch: options.fetch ?? false,

@@ -6,13 +6,13 @@ import { unpackTo } from '../../slots/upload/archive.ts'
 import { buildFaults } from './faults.ts'
 
 /** The folder of the image in a release. */
-const IMAGE_FOLDER = 'image'
+export const IMAGE_FOLDER = 'image'
 
 /** The digits of an image's id that its name on a host has. */
 const DIGITS = 16
 
-/** The name of an image on a host. It has the image's id, so it never stands for another one, and `localhost`, so no registry is asked for it. */
-const imageName = (app: string, id: string): string => `localhost/switchyard/${app}:${id.slice(0, DIGITS)}`
+/** The name of an image on a host. It has the image's id, or that of its manifest in a registry, so it never stands for another one, and `localhost`, so no registry is asked for it. */
+export const imageName = (app: string, id: string): string => `localhost/switchyard/${app}:${id.slice(0, DIGITS)}`
 
 interface Entry {
   readonly Config: string

@@ -17,7 +17,7 @@ COPY --from=debian /small /
 WORKDIR /app
 `
 
-const DOCKERFILE = `${SMALL_IMAGE}COPY server migrate ./
+const DOCKERFILE = `${SMALL_IMAGE}COPY server migrate work ./
 COPY version .
 CMD ["./server"]
 `
@@ -56,11 +56,20 @@ touch "$DATA/1_create_cells"
 echo '1_create_cells is done'
 `
 
+/** Another process of a slot. It ends at once if the version of its release names it. */
+const WORK = `#!/bin/bash
+if [[ $(cat /app/version) = *"-$1" ]]; then echo "the $1 is broken"; exit 1; fi
+trap 'exit 0' TERM
+echo "the $1 of $SWITCHYARD_SLOT works"
+while :; do sleep 0.2; done
+`
+
 /** Writes the project of a version into a folder. */
 export async function writeContainerApp(folder: string, version: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'Dockerfile'), DOCKERFILE)
   await writeFile(join(folder, 'server'), SERVER, { mode: 0o755 })
   await writeFile(join(folder, 'migrate'), MIGRATE, { mode: 0o755 })
+  await writeFile(join(folder, 'work'), WORK, { mode: 0o755 })
   await writeFile(join(folder, 'version'), `${version}\n`)
 }

@@ -492,6 +492,7 @@ export function samples(): Readonly<Record<string, Script>> {
     runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),
     execScript: runtimes.execScript({ layout, slot: blue, command: ['ls', '-l', "it's"] }),
     loadImage: containers.loadImage(contained, blue, made.dir),
+    obtainImage: containers.obtainImage(contained, blue, made.dir, 'registry.example:5000'),
     startContainer: containers.startContainer(contained, 'blue', 'switchyard-life-blue', ['bin/server', "it's"]),
     execInContainer: containers.execInContainer(contained, blue, ['ls', '-l', "it's"]),
     runInContainer: containers.runInContainer(contained, blue, {

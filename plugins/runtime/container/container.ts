@@ -15,6 +15,7 @@ import type { Command } from '../service/command.ts'
 import { processesOf, rolesOf } from '../service/processes.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
+import { ADVICE, obtained } from './obtain.ts'
 import { type ContainerOptions, OPTIONS, type Settings, withDefaults } from './options.ts'
 import { type Containers, containerPid, execInContainer, loadImage, runInContainer, sweepImages } from './scripts.ts'
 import { containerUnit } from './unit.ts'
@@ -29,6 +30,7 @@ export function container(options: ContainerOptions = {}): Plugin<Runtime> {
   return {
     name: 'container',
     kind: 'runtime',
+    prepares: true,
     roles: rolesOf(options.processes ?? {}),
     settings: () => settings,
     create: context => create(context, settings),
@@ -90,7 +92,7 @@ exit 1`,
     others: Object.fromEntries(processes.map(process => [process.name, process])),
     before: (release, slot) =>
       sh.lines(assertStartable(layout, release, slot), loadImage(containers, slot, release.dir)),
-    advice: 'Build the release with `image()`.',
+    advice: ADVICE,
   })
   const hook = (task: 'promoted' | 'demoted', command = settings[task]) =>
     command === undefined
@@ -104,6 +106,8 @@ exit 1`,
 
   return {
     ...base,
+
+    obtain: (release, slot) => obtained(context, containers, release, slot),
 
     ...(!serves && { serves }),
 

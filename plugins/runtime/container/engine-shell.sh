@@ -27,12 +27,16 @@ case ${engine[0]} in
     for _ in {1..300}; do if [ "$EUID" = 0 ] || [ -d "$XDG_RUNTIME_DIR" ]; then break; fi; sleep 0.1; done
     ;;
 esac
-# The name of the release's image.
-image=$(sed -n 's/.*"RepoTags":\["\([^"]*\)"].*/\1/p' "$folder/image/manifest.json" 2> /dev/null || :)
+# The name of the release's image, and if a registry has it, its name there, which has its digest.
+named() { sed -n "s/.*\"$1\":\[\"\([^\"]*\)\"].*/\1/p" "$folder/image/manifest.json" 2> /dev/null || :; }
+image=$(named RepoTags) from=$(named RepoDigests)
 if [ -z "$image" ]; then echo image/manifest.json; exit "$no_script"; fi
+loaded() { "${engine[@]}" image inspect "$image" > /dev/null 2>&1; }
+pull() { "${engine[@]}" pull "$from" && "${engine[@]}" tag "$from" "$image"; }
 # Gives the image to the engine, unless it has it.
 load() {
-  if ! "${engine[@]}" image inspect "$image" > /dev/null 2>&1; then tar -C "$folder/image" -cf - . | "${engine[@]}" load --quiet > /dev/null; fi
+  if loaded; then return; fi
+  if [ -n "$from" ]; then pull > /dev/null; else tar -C "$folder/image" -cf - . | "${engine[@]}" load --quiet > /dev/null; fi
 }
 # Runs a line of bash with the variables of the environment file alone, which bash reads as systemd does.
 in_env() { exec env -i /bin/bash --norc --noprofile -c "set -a; . \"\$0\"; $1" "$env_file" "${@:2}"; }

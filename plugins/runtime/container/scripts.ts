@@ -43,6 +43,14 @@ ${prepared(containers, slot.name, folder)}
 load
 )`
 
+/** As `loadImage`, also from a registry with a login for `registry`; see obtain-image.sh. */
+export const obtainImage = (containers: Containers, slot: Slot, folder: string, registry: string): Script => sh.write`(
+${program(new URL('./obtain-image.sh', import.meta.url), {
+  writes: true,
+  parameters: { prepare: prepared(containers, slot.name, folder), registry, ...EXIT.image },
+})}
+)`
+
 /** The process of a unit, whose container has this name. */
 export const startContainer = (
   containers: Containers,

@@ -17,6 +17,11 @@ cd /
   "${engine[@]}" images --format '{{.Repository}}:{{.Tag}}' | while IFS= read -r image; do
     # Other tags are not those of a release: `build` is the image that the engine of this machine has just built.
     case ${image#"$repository":} in "$image"|*[!0-9a-f]*) continue ;; esac
-    if ! grep -qsF "\"$image\"" "$releases"/*/image/manifest.json; then "${engine[@]}" rmi "$image" < /dev/null || :; fi
+    if grep -qsF "\"$image\"" "$releases"/*/image/manifest.json; then continue; fi
+    # One that was pulled has a second name. The image itself is removed with the last name, and only if no container uses it.
+    "${engine[@]}" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" < /dev/null | while IFS= read -r name; do
+      case $name in *"@sha256:${image##*:}"*) "${engine[@]}" rmi "$name" < /dev/null || : ;; esac
+    done || :
+    "${engine[@]}" rmi "$image" < /dev/null || :
   done
 } > /dev/null 2>&1 || :

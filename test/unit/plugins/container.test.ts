@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import type { ContainerOptions } from '../../../plugins/runtime/container/option
 import { sweepImages } from '../../../plugins/runtime/container/scripts.ts'
 import type { PluginContext, Release, Slot } from '../../../slots/contracts.ts'
 import { layout } from '../../../slots/layout.ts'
-import { pluginKit } from '../../support/plugin-kit.ts'
+import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
 const green: Slot = { name: 'green', port: 5000, env: {} }
 const release: Release = { name: '1.0-abc', version: '1.0', sha256: '', dir: '/srv/life/releases/1.0-abc' }
@@ -217,6 +217,7 @@ describe('a container', () => {
 
 describe('with a stand-in for the engine', () => {
   let folder: string
+  let output: { readonly status: number | null; readonly stdout: string; readonly stderr: string }
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'switchyard-container-'))
   })
@@ -229,7 +230,7 @@ describe('with a stand-in for the engine', () => {
   }
   const manifest = (name: string) => `[{"Config":"x.json","RepoTags":["${name}"],"Layers":[]}]\n`
   /** Runs a script in which the engine is a program that notes its arguments, one a line, and prints its environment. */
-  const run = (script: string) => {
+  const run = (script: string, input = '') => {
     const noted = join(folder, 'noted')
     writeFileSync(noted, '')
     const engine = file(
@@ -239,12 +240,21 @@ printf '%s\\n' "---" "$@" >> ${noted}
 case " $* " in
   *' images '*) printf '%s\\n' localhost/switchyard/life:aaa localhost/switchyard/life:bbb localhost/switchyard/life:build localhost/switchyard/lifeboat:ccc debian:12 ;;
   *' run '*) env -0 > ${folder}/env-of-engine ;;
+  *' image inspect --format '*) printf '%s\\n' registry.example/life@sha256:aaa00 registry.example/life@sha256:bbb00 localhost/switchyard/life@sha256:aaa00 ;;
+  *' image inspect '*) [ ! -e ${folder}/lacks-image ] ;;
+  *' pull '*)
+    if [ -n "\${REGISTRY_AUTH_FILE-}" ]; then
+      { cat "$REGISTRY_AUTH_FILE"; stat -c '%a %n' "$REGISTRY_AUTH_FILE" "$DOCKER_CONFIG"; } > ${folder}/login
+      cmp "$REGISTRY_AUTH_FILE" "$DOCKER_CONFIG/config.json"
+    fi
+    if [ -e ${folder}/fails ]; then echo 'Error: manifest unknown' >&2; exit 125; fi ;;
 esac
 `,
       0o755,
     )
     const text = script.replaceAll('/usr/bin/podman', engine)
-    execFileSync('bash', ['-euo', 'pipefail', '-c', text], { env: { PATH: process.env.PATH } })
+    const options = { env: { PATH: process.env.PATH }, input, encoding: 'utf8' } as const
+    output = spawnSync('bash', ['-euo', 'pipefail', '-c', text], options)
     return readFileSync(noted, 'utf8')
       .split('---\n')
       .slice(1)
@@ -277,7 +287,84 @@ esac
     const containers = { app: 'life', layout: layout('/srv/life'), engine: 'podman', options: [] } as const
     const removed = (releases: string) =>
       run(sweepImages(containers, releases).text).flatMap(call => (call.includes('rmi') ? [call.at(-1)] : []))
-    expect(removed(join(folder, 'releases'))).toEqual(['localhost/switchyard/life:aaa'])
-    expect(removed('/nowhere')).toEqual(['localhost/switchyard/life:aaa', 'localhost/switchyard/life:bbb'])
+    // The names with the digest first: the engine keeps the last name of an image that a container uses.
+    const named = (tag: string) =>
+      tag === 'aaa'
+        ? [
+            'registry.example/life@sha256:aaa00',
+            'localhost/switchyard/life@sha256:aaa00',
+            'localhost/switchyard/life:aaa',
+          ]
+        : ['registry.example/life@sha256:bbb00', 'localhost/switchyard/life:bbb']
+    expect(removed(join(folder, 'releases'))).toEqual(named('aaa'))
+    expect(removed('/nowhere')).toEqual([...named('aaa'), ...named('bbb')])
+  })
+
+  describe('an image of a registry', () => {
+    const digest = `sha256:${'ab'.repeat(32)}`
+    const from = `registry.example/shop/life@${digest}`
+    const tag = 'localhost/switchyard/life:abababababababab'
+    const login = { registry: 'registry.example', user: 'deploy', password: 'sesame' }
+    const ofRelease = (): Release => ({ ...release, dir: join(folder, 'srv/releases/1.0-abc') })
+    const obtaining = (kit: Partial<PluginContext> = {}) => {
+      file('srv/releases/1.0-abc/image/manifest.json', `[{"RepoTags":["${tag}"],"RepoDigests":["${from}"]}]\n`)
+      file('srv/slots/green/env', 'A="1"\n')
+      file('lacks-image', '')
+      const runtime = runtimeOf({}, { layout: layout(join(folder, 'srv')), ...kit })
+      return runtime.obtain?.(ofRelease(), green) ?? expect.fail('no obtain')
+    }
+    const got = (query: ReturnType<typeof obtaining>) => {
+      const calls = run(query.script.text, query.input)
+      return {
+        calls: calls.map(call => call.slice(1)),
+        result: query.read({ code: output.status ?? 1, ...output }, asked),
+      }
+    }
+    const asked = { name: 'web-1', query: async () => '' as never }
+
+    it('is pulled by its digest, and gets the name under which the slots run it', () => {
+      const { calls, result } = got(obtaining())
+      expect(calls).toEqual([
+        ['image', 'inspect', tag],
+        ['pull', from],
+        ['tag', from, tag],
+      ])
+      expect(result).toBe('its image was pulled')
+      expect(existsSync(join(folder, 'login'))).toBe(false)
+    })
+
+    it('is not pulled if the engine has it', () => {
+      const query = obtaining({ login })
+      rmSync(join(folder, 'lacks-image'))
+      const { calls, result } = got(query)
+      expect(calls).toEqual([['image', 'inspect', tag]])
+      expect(result).toBe('the engine has its image')
+    })
+
+    it('is pulled with the login in a file that only the account can read, in no argument, and removed afterwards', () => {
+      for (const fails of [false, true]) {
+        if (fails) file('fails', '')
+        const query = obtaining({ login })
+        expect(query.script.text).not.toMatch(/sesame|ZGVwbG95OnNlc2FtZQ/)
+        const calls = run(query.script.text, query.input)
+        expect(JSON.stringify(calls)).not.toMatch(/sesame|ZGVwbG95OnNlc2FtZQ/)
+        const [text = '', ofFile = '', ofFolder = ''] = readFileSync(join(folder, 'login'), 'utf8').trim().split('\n')
+        expect(JSON.parse(text).auths['registry.example'].auth).toBe('ZGVwbG95OnNlc2FtZQ==')
+        expect([ofFile.slice(0, 4), ofFolder.slice(0, 4)]).toEqual(['600 ', '700 '])
+        expect(existsSync(ofFolder.slice(4))).toBe(false)
+      }
+    })
+
+    it('of another registry gets no login of this one', () => {
+      got(obtaining({ login: { ...login, registry: 'registry.example.org' } }))
+      expect(existsSync(join(folder, 'login'))).toBe(false)
+    })
+
+    it('that the registry does not have is an error with its name', async () => {
+      file('fails', '')
+      const fault = await faultOf(Promise.resolve().then(() => got(obtaining({ login })).result))
+      expect(fault).toMatchObject({ code: 'REGISTRY_IMAGE_UNKNOWN' })
+      expect(fault.message).toContain(from)
+    })
   })
 })

@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { git } from '../../../plugins/source/git.ts'
 import { type ImageOptions, image } from '../../../plugins/source/image.ts'
 import { unpackImage } from '../../../plugins/source/saved-image.ts'
-import { faultOf } from '../../support/plugin-kit.ts'
+import type { PluginContext } from '../../../slots/contracts.ts'
+import { layout } from '../../../slots/layout.ts'
+import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
 let folder: string
 beforeEach(() => {
@@ -112,11 +115,77 @@ describe('the archive of an image', () => {
   })
 })
 
+describe('an image of a registry', () => {
+  const digest = `sha256:${'ab'.repeat(32)}`
+  const name = `registry.example/shop/life:1.2.0@${digest}`
+  const build = async (options: ImageOptions, kit: Partial<PluginContext> = {}) => {
+    vi.stubEnv('XDG_CACHE_HOME', join(folder, 'cache'))
+    return image(options)
+      .create(pluginKit({ folder, ...kit }))
+      .build()
+  }
+  afterEach(() => vi.unstubAllEnvs())
+
+  it('is a release that has its digest, and always the same one', async () => {
+    const [first, second] = [await build({ pull: name }), await build({ pull: name })]
+    expect(first.sha256).toBe(second.sha256)
+    expect(first.version).toBe('1.2.0')
+    expect(first.revision).toBeUndefined()
+    const text = execFileSync('tar', ['-xOzf', first.path, './image/manifest.json'], { encoding: 'utf8' })
+    expect(JSON.parse(text)).toEqual([
+      {
+        RepoTags: ['localhost/switchyard/life:abababababababab'],
+        RepoDigests: [`registry.example/shop/life@${digest}`],
+      },
+    ])
+  })
+
+  it('has the version of the options, or without a tag the beginning of its digest', async () => {
+    expect((await build({ pull: name, version: '2.0' })).version).toBe('2.0')
+    expect((await build({ pull: `registry.example/life@${digest}` })).version).toBe('abababababab')
+  })
+
+  it('gives the login to the hosts, and to no output', () => {
+    const pull = { image: name, user: 'deploy', password: 'sesame' }
+    const plugin = git({ build: image({ pull }) })
+    expect(plugin.login).toEqual({ registry: 'registry.example', user: 'deploy', password: 'sesame' })
+    expect(plugin.secrets).toEqual(['sesame', 'ZGVwbG95OnNlc2FtZQ=='])
+    const settings = plugin.settings?.({ app: 'life', layout: layout('/srv/life'), slots: [] })
+    expect(JSON.stringify(settings)).toContain('deploy')
+    expect(JSON.stringify(settings)).not.toContain('sesame')
+  })
+
+  it('needs the password of its user before a registry is asked', async () => {
+    const pull = { image: 'registry.invalid/life:1', user: 'deploy', password: undefined }
+    expect(await faultOf(build({ pull }))).toMatchObject({ code: 'REGISTRY_PASSWORD_MISSING', exitCode: 2 })
+  })
+
+  it('is only described by a dry run', async () => {
+    const lines: string[] = []
+    const kit = { dryRun: true, log: (line: string) => void lines.push(line) }
+    expect(await build({ pull: 'registry.invalid/life:1' }, kit)).toMatchObject({
+      version: '1',
+      sha256: '0'.repeat(64),
+    })
+    expect(lines).toEqual(['would ask registry.invalid which image registry.invalid/life:1 is'])
+  })
+
+  it.each([
+    ['Life'],
+    [{ image: 'registry.example/life' }],
+    [{ image: 'registry.example/life', user: 'a', token: 'b' }],
+  ])('is not %j', pull => {
+    expect(() => image({ pull } as never)).toThrow(/pull/)
+  })
+})
+
 describe('the options of image()', () => {
   it.each<[ImageOptions, string, string]>([
     [{ name: 'life:1', archive: 'life.tar' }, 'name', 'archive'],
     [{ name: 'life:1', dockerfile: 'Dockerfile.prod' }, 'name', 'dockerfile'],
     [{ archive: 'life.tar', platform: 'linux/arm64' }, 'archive', 'platform'],
+    [{ pull: 'registry.example/life:1', target: 'app' }, 'pull', 'target'],
+    [{ archive: 'life.tar', pull: 'registry.example/life:1' }, 'archive', 'pull'],
   ])('%j are refused, because they contradict each other', (options, option, other) => {
     const refused = () => image(options)
     expect(refused).toThrow(`\`image({ ${option} })\` takes a finished image, so \`${other}\` has no effect.`)

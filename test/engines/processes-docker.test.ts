@@ -1,0 +1,3 @@
+import { containerProcesses } from '../support/container-processes.ts'
+
+containerProcesses('docker')

@@ -1,0 +1,3 @@
+import { containerRegistry } from '../support/container-registry.ts'
+
+containerRegistry('docker')
