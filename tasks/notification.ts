@@ -13,12 +13,16 @@ export const eventOf = (tasks: readonly AnyTask[]): Event | undefined =>
   tasks.map(task => ('announces' in task ? (task.announces as Event) : undefined)).find(event => event !== undefined)
 
 /** `undefined` if there is nothing to tell: the slot was live already. */
-export function notificationOf(
-  event: Event,
-  facts: RunFacts,
-  { ok, undone, ms, error }: RunOutcome,
-): Notification | undefined {
-  if (ok && facts.moves === false) return undefined
-  const result = ok ? 'done' : undone.length > 0 ? 'undone' : 'failed'
-  return { ...facts, event, result, live: ok && facts.moves === true, ms, error }
+export function notificationOf(event: Event, facts: RunFacts, outcome: RunOutcome): Notification | undefined {
+  if (outcome.ok && facts.moves === false) return undefined
+  return { ...facts, event, ...endOf(facts, outcome) }
 }
+
+/** How a run ended, for notifications and for its report. */
+export const endOf = ({ moves }: Pick<RunFacts, 'moves'>, { ok, undone, ms, error }: RunOutcome) =>
+  ({
+    result: ok ? 'done' : undone.length > 0 ? 'undone' : 'failed',
+    live: ok && moves === true,
+    ms,
+    error,
+  }) as const

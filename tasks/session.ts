@@ -23,13 +23,14 @@ import { type Notification, type Notifier, notifyAll } from '../slots/notify/not
 import { BALANCER, type Balancer, following, onMachine, routerLayout } from '../slots/place.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import type { PromoteReport } from '../slots/promote/report/data.ts'
+import type { Ending } from '../slots/report/run.ts'
 import { writeRunReport } from '../slots/report/write.ts'
 import { assertSetUp } from '../slots/setup/owner.ts'
 import { type Slots, slotsAt } from '../slots/slot.ts'
 import { type Readings, readings, resolveLive } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
-import { notificationOf } from './notification.ts'
+import { endOf, notificationOf } from './notification.ts'
 import { runLock } from './run-lock.ts'
 import { beginsWithHook } from './steps/hook.ts'
 
@@ -223,12 +224,12 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   /** Of each host, in the order in which they ended. */
   const switches: PromoteReport[] = []
   /** Writes the report of the run, if it was asked for. Resolves to why it could not be written: that undoes nothing. */
-  const reported = async (notification: Notification, steps: readonly EndedStep[]): Promise<readonly string[]> => {
+  const reported = async (about: Ending, steps: readonly EndedStep[]): Promise<readonly string[]> => {
     const { report: path } = run.values
     if (typeof path !== 'string') return []
     const names = members.map(({ name }) => name)
     const inOrder = switches.toSorted((a, b) => names.indexOf(a.host) - names.indexOf(b.host))
-    const data = { ...notification, at: new Date().toISOString(), steps, switches: inOrder }
+    const data = { ...about, at: new Date().toISOString(), steps, switches: inOrder }
     return writeRunReport(resolve(path), run.redact(data)).then(
       () => [],
       (error: unknown) => [error instanceof Error ? error.message : String(error)],
@@ -276,12 +277,14 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     },
     async ended(outcome) {
       const notification = run.event && notificationOf(run.event, facts, outcome)
-      if (!notification) return []
-      const [warnings, unwritten] = await Promise.all([
-        notifyAll(notify, notification),
-        reported(notification, outcome.steps),
+      // Nobody is told about a repair, but its switch has a report as well. That of a history is written by its step.
+      const unannounced = run.event === undefined && switches.length > 0
+      const about = unannounced ? { ...facts, event: run.command, ...endOf(facts, outcome) } : notification
+      const told = await Promise.all([
+        notification ? notifyAll(notify, notification) : [],
+        about ? reported(about, outcome.steps) : [],
       ])
-      return [...warnings, ...unwritten]
+      return told.flat()
     },
     traffic: () => sumOf(all.map(({ host }) => host.traffic?.())),
     // Closing the connections also releases the locks.

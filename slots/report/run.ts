@@ -6,8 +6,13 @@ import type { PromoteReport } from '../promote/report/data.ts'
 import { switchPart } from '../promote/report/page.ts'
 import { barsOf, cardsOf, count, documentOf, esc, factsOf, utc } from './document.ts'
 
-/** What notifications say of the run, and more. */
-export interface RunReport extends Notification {
+/** What notifications say of a run; also of one that nobody is told about. */
+export interface Ending extends Omit<Notification, 'event'> {
+  /** The command: `deploy`, also under another name in the Taskfile. */
+  readonly event: string
+}
+
+export interface RunReport extends Ending {
   /** ISO 8601, UTC: when the report was created. */
   readonly at: string
   readonly steps: readonly EndedStep[]
