@@ -90,7 +90,7 @@ interface ReadyOptions {
 
 /** The part of a runtime that completes the health check; nothing without a `ready` and without a cluster. */
 export function readiness(context: PluginContext, options: ReadyOptions): Pick<Runtime, 'complete'> {
-  const { layout, slots, log } = context
+  const { layout, slots, show } = context
   const { name, node, ready, limit, pid } = options
   const peerOf = (slot: Slot) => slots.find(other => node(slot).peers.includes(node(other).name))
   if (ready === undefined && !slots.some(peerOf)) return {}
@@ -108,7 +108,9 @@ export function readiness(context: PluginContext, options: ReadyOptions): Pick<R
         const lines = stdout.split('\n')
         if (code !== 0 && ready !== undefined) throw notReady(slot, lines)
         if (peer && lines.includes(RUNS) && (code !== 0 || lines.includes(ALONE)))
-          log(`${slot.name} is not connected to ${peer.name}: the messages of one slot do not reach the other.`)
+          show(
+            `warning: ${slot.name} is not connected to ${peer.name}: the messages of one slot do not reach the other.`,
+          )
       },
     }
   }

@@ -10,14 +10,14 @@ const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const green = slots.get('green')
 const host = { name: 'web-1' } as never
 
-/** What becomes of the output of the client: the lines that are logged, or the fault. */
+/** What becomes of the output of the client: the warnings that are shown, or the fault. */
 async function read(options: BeamOptions, code: number, stdout: string) {
-  const logged: string[] = []
+  const shown: string[] = []
   const query = beam(options)
-    .create(pluginKit({ slots: slots.all, log: line => logged.push(line) }))
+    .create(pluginKit({ slots: slots.all, show: text => shown.push(String(text)) }))
     .complete?.(green)
   const result = (async () => query?.read({ code, stdout, stderr: '' }, host))()
-  return { result, logged, script: query?.script.text ?? '' }
+  return { result, shown, script: query?.script.text ?? '' }
 }
 
 describe('the question to a node', () => {
@@ -55,9 +55,9 @@ describe('beam()', () => {
   })
 
   it('accepts a slot whose expression is true', async () => {
-    const { result, logged } = await read({ ready: 'true' }, 0, 'what the application printed\n')
+    const { result, shown } = await read({ ready: 'true' }, 0, 'what the application printed\n')
     expect(await result).toBeUndefined()
-    expect(logged).toEqual([])
+    expect(shown).toEqual([])
   })
 
   it.each([
@@ -95,10 +95,10 @@ describe('beam()', () => {
     ['the nodes are connected', 0, 'switchyard: runs\n', false],
     ['the other slot is down', 0, 'switchyard: alone\n', false],
   ])('says in a cluster that messages do not arrive only where it matters: %s', async (_, code, stdout, says) => {
-    const { result, logged, script } = await read({ cluster: true }, code, stdout)
+    const { result, shown, script } = await read({ cluster: true }, code, stdout)
     expect(await result).toBeUndefined()
-    expect(logged).toEqual(
-      says ? ['green is not connected to blue: the messages of one slot do not reach the other.'] : [],
+    expect(shown).toEqual(
+      says ? ['warning: green is not connected to blue: the messages of one slot do not reach the other.'] : [],
     )
     expect(script).toContain('systemctl show --property=MainPID life@blue.service')
   })
