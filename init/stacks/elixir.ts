@@ -10,32 +10,65 @@ export const elixir: Stack = {
   nameIn: nameOf,
   parts(folder, { app, site }) {
     const mix = folder.text('mix.exs')
-    const release = /\breleases:\s*\[\s*(\w+):/.exec(mix)?.[1] ?? nameOf(folder) ?? app
+    const members = membersOf(folder, mix)
+    const all = [mix, ...members.map(member => folder.text(`${member}/mix.exs`))].join('\n')
+    const release = releaseIn(mix) ?? nameOf(folder) ?? app
+    const migrate = migrateIn(folder, members)
     const stage = dockerStage(folder)
     const tls = ['config/prod.exs', 'config/runtime.exs'].some(file =>
       /^(?!\s*#).*\bforce_ssl\b/m.test(folder.text(file)),
     )
-    const ecto = /:ecto_sql\b|:phoenix_ecto\b/.test(mix)
+    const ecto = /:ecto_sql\b|:phoenix_ecto\b/.test(all)
     return {
       imports: ['beam', 'git', ...(stage ? ['docker'] : BUILT_BY.filter(name => name !== 'git'))],
-      build: call('git', { build: stage ? inDocker(stage, release, mix) : onThisMachine(mix, release) }),
-      runtime: call('beam', release === app ? {} : { release: quoted(release) }),
+      build: call('git', { build: stage ? inDocker(stage, release, mix) : onThisMachine(folder, members, release) }),
+      runtime: call('beam', {
+        release: release === app ? undefined : quoted(release),
+        migrate: !ecto || migrate === undefined || migrate === defaultMigrate(app) ? undefined : quoted(migrate),
+      }),
       // Without it, Phoenix answers every request over plain HTTP with a redirect, the health check's among them.
       ...(tls && { healthHeaders: { 'X-Forwarded-Proto': 'https' } }),
       tasks: [...(ecto ? ['migrate'] : []), 'console', 'rpc'],
       // The libraries of Erlang itself, which is in the release.
       packages: ['openssl', 'libncurses6', 'libstdc++6'],
-      env: variables({ site, app, phoenix: /:phoenix\b/.test(mix), ecto }),
-      notes: notes(folder, { app, mix, ecto, docker: stage !== undefined }),
+      env: variables({ site, app, phoenix: /:phoenix\b/.test(all), ecto }),
+      notes: notes({ mix, ecto, migrate, docker: stage !== undefined }),
       ...(stage === undefined && { ci: CI(folder) }),
     }
   },
 }
 
-/** The name in `app: :life`; undefined for an umbrella, which has none. */
+/** The name in `app: :life`; for an umbrella, which has none, that of its release. */
 function nameOf(folder: Folder): string | undefined {
-  return /\bapp:\s*:(\w+)/.exec(folder.text('mix.exs'))?.[1]
+  const mix = folder.text('mix.exs')
+  return /\bapp:\s*:(\w+)/.exec(mix)?.[1] ?? releaseIn(mix)
 }
+
+/** The folders of the applications of an umbrella; none for another project. */
+function membersOf(folder: Folder, mix: string): readonly string[] {
+  const [, apps] = /\bapps_path:\s*"([^"]+)"/.exec(mix) ?? []
+  if (apps === undefined) return []
+  return folder
+    .list(apps)
+    .map(name => `${apps}/${name}`)
+    .filter(member => folder.has(`${member}/mix.exs`))
+}
+
+/** The name of the first release that `mix.exs` defines. */
+const releaseIn = (mix: string): string | undefined => /\breleases:\s*\[\s*(\w+):/.exec(mix)?.[1]
+
+/** The expression that runs the migrations, if a module `Release` is there: in an umbrella that of the application with the repository. */
+function migrateIn(folder: Folder, members: readonly string[]): string | undefined {
+  const texts = ['.', ...members].flatMap(member =>
+    folder.list(`${member}/lib`).map(name => folder.text(`${member}/lib/${name}/release.ex`)),
+  )
+  const [module] = texts.flatMap(text => /\bdefmodule\s+([\w.]+\.Release)\b/.exec(text)?.[1] ?? [])
+  return module === undefined ? undefined : `${module}.migrate()`
+}
+
+/** As `beam()` has it. */
+const defaultMigrate = (app: string): string =>
+  `${app.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}.Release.migrate()`
 
 interface DockerStage {
   readonly name: string | undefined
@@ -58,13 +91,19 @@ const inDocker = ({ name, folder }: DockerStage, release: string, mix: string): 
     artifact: /:tar\b/.test(mix) && folder === '/app' ? undefined : quoted(`${folder}/_build/prod/rel/${release}`),
   })
 
-const onThisMachine = (mix: string, release: string): string =>
+/** The assets of an umbrella are built in the folder of their application, because mix runs an alias only in the project that defines it. */
+const onThisMachine = (folder: Folder, members: readonly string[], release: string): string =>
   call('command', {
     run: quoted(
       [
         'export MIX_ENV=prod',
         'mix deps.get --only prod',
-        ...['assets.setup', 'assets.deploy'].filter(alias => mix.includes(`"${alias}"`)).map(alias => `mix ${alias}`),
+        ...['.', ...members].flatMap(member => {
+          const mix = folder.text(`${member}/mix.exs`)
+          const aliases = ['assets.setup', 'assets.deploy'].filter(alias => mix.includes(`"${alias}"`))
+          if (member === '.') return aliases.map(alias => `mix ${alias}`)
+          return aliases.length === 0 ? [] : [`(cd ${member} && ${aliases.map(alias => `mix ${alias}`).join(' && ')})`]
+        }),
         'mix release --overwrite',
       ].join(' && '),
     ),
@@ -90,13 +129,14 @@ function variables(of: { site: string; app: string; phoenix: boolean; ecto: bool
   ]
 }
 
-function notes(folder: Folder, of: { app: string; mix: string; ecto: boolean; docker: boolean }): string[] {
-  const own = nameOf(folder) ?? of.app
+function notes(of: { mix: string; ecto: boolean; migrate: string | undefined; docker: boolean }): string[] {
   return [
-    ...(/\bapps_path:/.test(of.mix)
-      ? ['This is an umbrella project: check that `release` of beam() and the path of the artifact name its release.']
+    ...(/\bapps_path:/.test(of.mix) && releaseIn(of.mix) === undefined
+      ? [
+          'An umbrella project defines its release itself: add `releases: [shop: [version: "0.1.0", applications: [shop_web: :permanent]]]`, with the names of yours, to mix.exs, and name it in `release` of beam() and in the path of the artifact.',
+        ]
       : []),
-    ...(of.ecto && !folder.has(`lib/${own}/release.ex`)
+    ...(of.ecto && of.migrate === undefined
       ? ['`mix phx.gen.release` writes the module Release, which runs the migrations on the host.']
       : []),
     ...(of.docker

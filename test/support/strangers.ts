@@ -57,6 +57,19 @@ export const STRANGERS: Readonly<Record<string, Stranger>> = {
     tasks: ['console', 'rpc'],
     files: { 'mix.exs': 'defmodule Clock.MixProject do\n  def project, do: [app: :clock, version: "1.0.0"]\nend\n' },
   },
+  'Phoenix as an umbrella': {
+    stack: 'elixir',
+    app: 'store',
+    tasks: ['migrate', 'console', 'rpc'],
+    files: {
+      'mix.exs':
+        'defmodule Store.Umbrella.MixProject do\n  def project, do: [apps_path: "apps", releases: [store: [version: "1.0.0", applications: [store_web: :permanent]]]]\nend\n',
+      'apps/store/mix.exs': 'defmodule Store.MixProject do\n  defp deps, do: [{:ecto_sql, "~> 3.13"}]\nend\n',
+      'apps/store/lib/store/release.ex': 'defmodule Store.Release do\nend\n',
+      'apps/store_web/mix.exs':
+        'defmodule StoreWeb.MixProject do\n  defp deps, do: [{:phoenix, "~> 1.8"}]\n  defp aliases, do: ["assets.setup": [], "assets.deploy": []]\nend\n',
+    },
+  },
   'Node.js with a start script': {
     stack: 'node',
     app: 'files',

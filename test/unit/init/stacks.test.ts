@@ -50,6 +50,13 @@ describe('the kind of an application', () => {
   })
 })
 
+describe('an umbrella without a release', () => {
+  it('is told to define one', async () => {
+    const { parts } = await made({ 'mix.exs': 'defmodule S do\n  def project, do: [apps_path: "apps"]\nend\n' })
+    expect(parts.notes).toContainEqual(expect.stringMatching(/^An umbrella project defines its release itself/))
+  })
+})
+
 describe('the parts of an application', () => {
   it.each<[string, Partial<Record<keyof StackParts, unknown>>]>([
     [
@@ -67,6 +74,16 @@ describe('the parts of an application', () => {
         build: "git({ build: docker({ target: 'builder', artifact: '/app/_build/prod/rel/shop' }) })",
         runtime: 'beam()',
         notes: [],
+      },
+    ],
+    [
+      'Phoenix as an umbrella',
+      {
+        build: expect.stringContaining('(cd apps/store_web && mix assets.setup && mix assets.deploy) && mix release'),
+        runtime: "beam({ release: 'store', migrate: 'Store.Release.migrate()' })",
+        env: expect.arrayContaining([expect.objectContaining({ name: 'DATABASE_URL' })]),
+        tasks: ['migrate', 'console', 'rpc'],
+        notes: [expect.stringMatching(/^This machine builds/)],
       },
     ],
     ['Elixir without Phoenix', { runtime: "beam({ release: 'clock' })", env: [] }],
