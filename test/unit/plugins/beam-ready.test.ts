@@ -54,6 +54,12 @@ describe('beam()', () => {
     expect(script).not.toContain('systemctl')
   })
 
+  it('asks with the program of a release that has another name than the application', async () => {
+    const { script } = await read({ release: 'shop', ready: 'true' }, 0, '')
+    expect(script).toContain(' bin/shop rpc ')
+    expect(script).not.toContain('bin/life')
+  })
+
   it('accepts a slot whose expression is true', async () => {
     const { result, shown } = await read({ ready: 'true' }, 0, 'what the application printed\n')
     expect(await result).toBeUndefined()
