@@ -57,9 +57,8 @@ async function manifest(
 ): Promise<Response> {
   const headers = { Accept: MANIFESTS, ...(authorization !== undefined && { Authorization: authorization }) }
   const response = await request(asking, url, { method, headers })
-  const image = nameOf(asking.reference)
   if (response.status === 401 || response.status === 403) throw refused(asking, response)
-  if (response.status === 404) throw faults.REGISTRY_IMAGE_UNKNOWN({ who: WHO, image })
+  if (response.status === 404) throw faults.REGISTRY_IMAGE_UNKNOWN(askedBy(asking))
   if (!response.ok) throw unreachable(asking, answered(response))
   return response
 }
@@ -103,8 +102,9 @@ const reasonOf = (error: unknown): string => {
 
 const answered = ({ status, statusText }: Response): string => `it answers ${status} ${statusText}`.trimEnd()
 
-const refused = ({ reference, login }: Asking, response: Response) =>
-  faults.REGISTRY_LOGIN_REFUSED({ who: WHO, image: nameOf(reference), user: login?.user, why: answered(response) })
+const askedBy = ({ reference }: Asking) => ({ who: WHO, registry: reference.registry, image: nameOf(reference) })
 
-const unreachable = ({ reference }: Asking, why: string) =>
-  faults.REGISTRY_UNREACHABLE({ who: WHO, image: nameOf(reference), why })
+const refused = (asking: Asking, response: Response) =>
+  faults.REGISTRY_LOGIN_REFUSED({ ...askedBy(asking), user: asking.login?.user, why: answered(response) })
+
+const unreachable = (asking: Asking, why: string) => faults.REGISTRY_UNREACHABLE({ ...askedBy(asking), why })

@@ -4,28 +4,27 @@ import { catalogue, fault } from '../../runner/fault.ts'
 interface Asking {
   /** Who asked: the name of a host, or this machine. */
   readonly who: string
+  readonly registry: string
   /** As in the Taskfile, or with its digest. */
   readonly image: string
 }
 
-const registryOf = (image: string): string => image.split('/')[0] ?? image
-
 export const registryFaults = catalogue({
   REGISTRY_UNREACHABLE: fault<Asking & { readonly why: string }>({
     exitCode: 1,
-    message: d => `${d.who} cannot reach the registry ${registryOf(d.image)}: ${d.why}.`,
+    message: d => `${d.who} cannot reach the registry ${d.registry}: ${d.why}.`,
     hint: d =>
-      `Check that it runs and that ${d.who} reaches it: \`curl https://${registryOf(d.image)}/v2/\`. Then deploy again; nothing was stopped.`,
+      `Check that it runs and that ${d.who} reaches it: \`curl https://${d.registry}/v2/\`. Then deploy again; nothing was stopped.`,
   }),
   REGISTRY_IMAGE_UNKNOWN: fault<Asking>({
     exitCode: 1,
-    message: d => `The registry ${registryOf(d.image)} has no image ${d.image}.`,
+    message: d => `The registry ${d.registry} has no image ${d.image}.`,
     hint: () => 'Push it, or correct its name in `image({ pull })` in the Taskfile. Nothing was stopped.',
   }),
   REGISTRY_LOGIN_REFUSED: fault<Asking & { readonly user: string | undefined; readonly why: string }>({
     exitCode: 1,
     message: d =>
-      `The registry ${registryOf(d.image)} does not give ${d.image} to ${d.user === undefined ? `${d.who}, which has no login` : d.user}: ${d.why}.`,
+      `The registry ${d.registry} does not give ${d.image} to ${d.user === undefined ? `${d.who}, which has no login` : d.user}: ${d.why}.`,
     hint: d =>
       `${
         d.user === undefined

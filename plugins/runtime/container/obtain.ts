@@ -66,7 +66,7 @@ interface Pull {
 /** Why an engine did not get an image, from what it said. Engines have no exit codes for that. */
 export function pullFault({ host, engine, image, user, output }: Pull): Fault {
   const why = reasonIn(output)
-  const asked = { who: host, image }
+  const asked = { who: host, registry: image.split('/')[0] ?? '', image }
   if (/connect to the Docker daemon|no space left|disk quota|read-only file system/i.test(why))
     return faults.IMAGE_NOT_GIVEN({ host, engine, image, output: lastLines(output) })
   if (/unauthori[sz]ed|denied|forbidden|no basic auth|authentication required|invalid username/i.test(why))
