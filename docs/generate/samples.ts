@@ -30,7 +30,7 @@ export const SAMPLES: readonly Sample[] = [
       'mix.exs':
         'defmodule Shop.MixProject do\n  def project, do: [app: :shop, version: "0.1.0", deps: deps()]\n  defp deps, do: [{:phoenix, "~> 1.8"}, {:phoenix_ecto, "~> 4.5"}, {:ecto_sql, "~> 3.13"}]\n  defp aliases, do: ["assets.setup": [], "assets.deploy": []]\nend\n',
       'config/prod.exs': 'config :shop, ShopWeb.Endpoint, force_ssl: [rewrite_on: [:x_forwarded_proto]]\n',
-      'lib/shop/release.ex': '',
+      'lib/shop/release.ex': 'defmodule Shop.Release do\nend\n',
     },
     packages: '',
     host: [

@@ -11,7 +11,7 @@ export const elixir: Stack = {
   parts(folder, { app, site }) {
     const mix = folder.text('mix.exs')
     const members = membersOf(folder, mix)
-    const all = [mix, ...members.map(member => folder.text(`${member}/mix.exs`))].join('\n')
+    const all = [mix, ...members.map(member => folder.text(`${member}mix.exs`))].join('\n')
     const release = releaseIn(mix) ?? nameOf(folder) ?? app
     const migrate = migrateIn(folder, members)
     const stage = dockerStage(folder)
@@ -44,14 +44,14 @@ function nameOf(folder: Folder): string | undefined {
   return /\bapp:\s*:(\w+)/.exec(mix)?.[1] ?? releaseIn(mix)
 }
 
-/** The folders of the applications of an umbrella; none for another project. */
+/** The folders of the applications of an umbrella, each with a slash at its end; none for another project. */
 function membersOf(folder: Folder, mix: string): readonly string[] {
   const [, apps] = /\bapps_path:\s*"([^"]+)"/.exec(mix) ?? []
   if (apps === undefined) return []
   return folder
     .list(apps)
-    .map(name => `${apps}/${name}`)
-    .filter(member => folder.has(`${member}/mix.exs`))
+    .map(name => `${apps}/${name}/`)
+    .filter(member => folder.has(`${member}mix.exs`))
 }
 
 /** The name of the first release that `mix.exs` defines. */
@@ -59,8 +59,8 @@ const releaseIn = (mix: string): string | undefined => /\breleases:\s*\[\s*(\w+)
 
 /** The expression that runs the migrations, if a module `Release` is there: in an umbrella that of the application with the repository. */
 function migrateIn(folder: Folder, members: readonly string[]): string | undefined {
-  const texts = ['.', ...members].flatMap(member =>
-    folder.list(`${member}/lib`).map(name => folder.text(`${member}/lib/${name}/release.ex`)),
+  const texts = ['', ...members].flatMap(member =>
+    folder.list(`${member}lib`).map(name => folder.text(`${member}lib/${name}/release.ex`)),
   )
   const [module] = texts.flatMap(text => /\bdefmodule\s+([\w.]+\.Release)\b/.exec(text)?.[1] ?? [])
   return module === undefined ? undefined : `${module}.migrate()`
@@ -98,11 +98,13 @@ const onThisMachine = (folder: Folder, members: readonly string[], release: stri
       [
         'export MIX_ENV=prod',
         'mix deps.get --only prod',
-        ...['.', ...members].flatMap(member => {
-          const mix = folder.text(`${member}/mix.exs`)
+        ...['', ...members].flatMap(member => {
+          const mix = folder.text(`${member}mix.exs`)
           const aliases = ['assets.setup', 'assets.deploy'].filter(alias => mix.includes(`"${alias}"`))
-          if (member === '.') return aliases.map(alias => `mix ${alias}`)
-          return aliases.length === 0 ? [] : [`(cd ${member} && ${aliases.map(alias => `mix ${alias}`).join(' && ')})`]
+          if (member === '') return aliases.map(alias => `mix ${alias}`)
+          return aliases.length === 0
+            ? []
+            : [`(cd ${member.slice(0, -1)} && ${aliases.map(alias => `mix ${alias}`).join(' && ')})`]
         }),
         'mix release --overwrite',
       ].join(' && '),
