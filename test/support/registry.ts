@@ -77,7 +77,10 @@ export async function startRegistry(): Promise<Registry> {
         method: 'HEAD',
         headers: { Accept: 'application/vnd.docker.distribution.manifest.v2+json' },
       })
-      return response.headers.get('docker-content-digest') ?? ''
+      const digest = response.headers.get('docker-content-digest') ?? ''
+      // An image whose tag has moved has this name alone.
+      pushed.add(`127.0.0.1:${inside.port}/life@${digest}`)
+      return digest
     },
     async trustedBy(host) {
       for (const engine of ['containers', 'docker']) {
