@@ -50,7 +50,7 @@ describe.sequential('a swarm', () => {
     // On the manager; the control is an argument that has to be seen.
     const seen = await argumentsWith(SECRET, 1, () => done('deploy'))
     expect(seen).toEqual([])
-    const control = () => swarm.exec(1, `bash -c 'sleep 2' ${SECRET}`)
+    const control = () => swarm.exec(1, `bash -c 'sleep 2; :' ${SECRET}`)
     expect(await argumentsWith(SECRET, 1, control)).toContainEqual(expect.stringContaining('sleep'))
     expect((await fetch(swarm.url(1))).status).toBe(503)
     const spec = await swarm.exec(
