@@ -393,7 +393,7 @@ export interface Router {
    */
   readonly dropsKeepAlive?: boolean
   /**
-   * Resolves to the seconds since the server was last reloaded, by whomever; undefined if it never was. A reload closes connections that clients keep: a
+   * Resolves to the seconds since the server was last reloaded, by whomever; undefined if it never was. A reload may close connections: a
    * promote during which somebody else did that reports those, proves the switch once more, and does not roll back because of them.
    */
   reloaded?(): Query<number | undefined>

@@ -3,10 +3,10 @@
  * blamed for failures of its own. Several hosts decide together, by the sum of their requests: all go back, or all stay.
  */
 import { caught } from '../../host/query.ts'
-import type { Router, Slot } from '../contracts.ts'
+import type { Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import type { Slots } from '../slot.ts'
-import { countedFailures, type Measured, reasonsOf } from './measured.ts'
+import { closedConnections, countedFailures, type Measured, reasonsOf } from './measured.ts'
 import { probeFaults } from './probe-faults.ts'
 import type { Probing } from './probe-setting.ts'
 import type { ProbedSwitch } from './probed-switch.ts'
@@ -76,7 +76,7 @@ interface Seen {
 }
 
 /**
- * A router that somebody else reloads meanwhile closes connections that clients keep. Failures of these alone do not count if the switch is proven again:
+ * A router that somebody else reloads meanwhile closes connections. Failures of these alone do not count if the switch is proven again:
  * the server may read another configuration since then.
  */
 async function withoutReloads(
@@ -85,14 +85,13 @@ async function withoutReloads(
   { problem, measured, began }: Measuring,
   probing: Probing | undefined,
 ): Promise<Seen> {
-  const counts = (router: Pick<Router, 'dropsKeepAlive'>) =>
-    measured && probing && countedFailures(measured, router) > probing.tolerate ? measured : undefined
-  const failed = counts(deps.router)
+  const failed = measured && probing && countedFailures(measured, deps.router) > probing.tolerate ? measured : undefined
   const reloaded = failed !== undefined && (await reloadedSince(deps, began))
-  if (!reloaded || problem !== undefined || counts({ dropsKeepAlive: true })) return { problem, failed, reloaded }
+  if (!reloaded || problem !== undefined) return { problem, failed, reloaded }
+  if (failed.failures - closedConnections(failed) > (probing?.tolerate ?? 0)) return { problem, failed, reloaded }
   const unproven = await deps.host.query(verifySwitch(deps, trafficSwitch)).then(() => undefined, asIs)
   if (unproven !== undefined) return { problem: unproven, failed, reloaded }
-  const excused = `Somebody reloaded the router meanwhile, which closed connections that clients keep: their ${failed.failures} failed requests do not count. ${trafficSwitch.to.name} was proven again after that.`
+  const excused = `Somebody reloaded the router meanwhile, which closed connections: their ${closedConnections(failed)} failed requests do not count. ${trafficSwitch.to.name} was proven again after that.`
   return { problem, failed: undefined, reloaded, excused }
 }
 

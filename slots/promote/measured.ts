@@ -105,6 +105,10 @@ export const countedFailures = (
 export const reasonsOf = ({ failed }: Measured): readonly string[] =>
   Object.entries(failed).map(([why, n]) => `${n} ${why}`)
 
+/** The failures of requests whose connection the router itself closed: for a slot that does, it answers with a status. */
+export const closedConnections = ({ failed }: Pick<Measured, 'failed'>): number =>
+  Object.entries(failed).reduce((total, [why, n]) => total + (/: (?:reset|empty answer)$/.test(why) ? n : 0), 0)
+
 /** @example `412 probes, 0 failed, slowest 9 ms, first new answer after 12 ms, last old after 11 ms` */
 export function measuredLine(measured: Measured): string {
   const { sent, failures, failedBefore, failedBetween, slowest, firstNew, lastOld } = measured
