@@ -8,7 +8,10 @@ import { type Ended, runTask } from '../../dev/site.ts'
 import { installCaddy } from '../support/caddy.ts'
 import { installHaproxy } from '../support/haproxy.ts'
 
-/** Accepts WebSockets of the origin that the file `ORIGIN` of its release names, and answers all other requests. */
+/**
+ * Accepts WebSockets of the origin that the file `ORIGIN` of its release names, and answers all other requests. HAProxy checks the answer to the key, which is
+ * that of the RFC.
+ */
 const SERVER = `#!/usr/bin/perl
 use strict; use warnings; use IO::Socket::IP;
 sub text { open my $file, '<', $_[0] or die; chomp(my $line = <$file>); $line }
@@ -21,7 +24,7 @@ while (1) {
   while ($head !~ /\\r\\n\\r\\n/) { sysread($client, $head, 4096, length $head) or last }
   if ($head =~ /^upgrade: websocket/im) {
     if ($head =~ /^origin: \\Q$origin\\E\\r/im) {
-      syswrite $client, "HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n";
+      syswrite $client, "HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\\r\\n\\r\\n";
       push @open, $client;
     } else { syswrite $client, "HTTP/1.1 403 Forbidden\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n" }
     next;
