@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config'
 const env = { SHLVL: '2' }
 const alias = { 'switchyard-deploy': fileURLToPath(new URL('index.ts', import.meta.url)) }
 
+/** How long `expect.poll` waits where a host has to come to a state: long, because the machine may be busy. */
+const expect = { poll: { timeout: 120_000 } }
+
 export default defineConfig({
   test: {
     // A test on a host needs a core or more, because its host, its application and its load run on this machine. More files in parallel would take as
@@ -46,6 +49,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'hosts',
+          expect,
           include: ['test/{contract,e2e}/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 300_000,
@@ -57,6 +61,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'commands',
+          expect,
           include: ['test/commands/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 300_000,
@@ -68,6 +73,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'engines',
+          expect,
           include: ['test/engines/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 300_000,
@@ -79,6 +85,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'fleet',
+          expect,
           include: ['test/fleet/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 600_000,
@@ -91,6 +98,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'swarm',
+          expect,
           include: ['test/swarm/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
@@ -101,6 +109,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'faults',
+          expect,
           include: ['test/faults/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 240_000,
@@ -112,6 +121,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'situations',
+          expect,
           include: ['test/situations/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 240_000,
@@ -126,6 +136,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'switch',
+          expect,
           include: ['test/switch/**/*.test.ts'],
           globalSetup: ['test/support/setup.ts'],
           testTimeout: 1_800_000,

@@ -12,7 +12,7 @@ it('setup --adopt makes the process on the blue port the live slot without a res
   expect(await site.host.exec(byHand)).toMatchObject({ code: 0 })
   const pid = async () =>
     (await site.host.exec("runuser -u vagrant -- ss -Hltnp 'sport = :4000' | grep -o 'pid=[0-9]*'")).stdout.trim()
-  await expect.poll(pid, { timeout: 20_000 }).toMatch(/pid=\d+/)
+  await expect.poll(pid).toMatch(/pid=\d+/)
   const before = await pid()
 
   const nothing = await site.task('status')

@@ -92,12 +92,8 @@ it('that runs keeps its slot from being stopped, and says which commands end it'
 it('survives a reboot of the host, in which both slots come up', async () => {
   await done('promote', 'blue', '--percent', '30', '--sticky')
   await site.host.restart({ powerLoss: true })
-  await expect
-    .poll(() => at('000').catch(() => undefined), { timeout: 60_000 })
-    .toEqual({ slot: 'blue', version: '1.3.0' })
-  await expect
-    .poll(() => at('fff').catch(() => undefined), { timeout: 60_000 })
-    .toEqual({ slot: 'green', version: '1.1.0' })
+  await expect.poll(() => at('000').catch(() => undefined)).toEqual({ slot: 'blue', version: '1.3.0' })
+  await expect.poll(() => at('fff').catch(() => undefined)).toEqual({ slot: 'green', version: '1.1.0' })
   expect(await done('status')).toMatch(/Canary: blue gets 30 % .*; visitors stay with their slot\./)
   // A share that is raised keeps its visitors.
   await done('promote', 'blue', '--percent', '40')
@@ -127,9 +123,7 @@ it('loses requests of the same load while the slot of a canary is down, which sh
   await done('promote', 'blue', '--percent', '50')
   const load = await site.load()
   await site.host.exec('systemctl stop shop@blue')
-  await expect
-    .poll(async () => (await fetch(`http://127.0.0.1:${site.host.httpPort}`)).status, { timeout: 30_000 })
-    .toBe(502)
+  await expect.poll(async () => (await fetch(`http://127.0.0.1:${site.host.httpPort}`)).status).toBe(502)
   expect(await done('promote', 'green')).toContain('all traffic goes to green again, verified.')
   const report = await load.stop()
   expect(report.failed).toBeGreaterThan(0)

@@ -71,7 +71,7 @@ describe('a dry run', () => {
     expect(doctor.stdout).toMatch(/fail +router .*sites-enabled\/life\.conf does not exist/)
     await wet('setup')
     expect(await dry('setup')).toContain('Nothing would change.')
-    await expect.poll(() => site.live(), { timeout: 10_000 }).toBe('no slot is live')
+    await expect.poll(() => site.live()).toBe('no slot is live')
   })
 
   it('of a deploy prints each write on the host', async () => {

@@ -102,7 +102,7 @@ it('a release whose deploy failed is not promoted without --force', async () => 
   // It runs again and is healthy, but no check has recorded that.
   await site.host.exec('sed -i /LIFE_FAULT/d /srv/life/slots/blue/env; systemctl start life@blue.service')
   const healthy = async () => (await site.host.exec('curl -sf http://127.0.0.1:4000/health')).code
-  await expect.poll(healthy, { timeout: 20_000 }).toBe(0)
+  await expect.poll(healthy).toBe(0)
   const refused = await run(3, 'promote', 'blue')
   expect(refused).toMatch(/0\.1\.0-\w+ is bad: its deploy to blue failed at .*SLOT_NOT_HEALTHY/)
   expect(refused).toContain('or use --force')

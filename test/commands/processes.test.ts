@@ -94,7 +94,7 @@ it('a deploy starts the worker, and a promote moves the scheduler, as does a rol
   await done('rollback')
   expect(await active()).toEqual(slots(...both, 'shop-scheduler@blue'))
   await host.restart({ powerLoss: true })
-  await expect.poll(active, { timeout: 30_000 }).toEqual(slots(...both, 'shop-scheduler@blue'))
+  await expect.poll(active).toEqual(slots(...both, 'shop-scheduler@blue'))
   await done('status')
 })
 

@@ -161,7 +161,7 @@ it('removes everything after Ctrl-C, and when it is killed', { timeout: 900_000 
   await second.says(/task bootstrap/)
   second.child.kill('SIGKILL')
   await second.ended
-  await expect.poll(containers, { timeout: 60_000 }).toBe('')
+  await expect.poll(containers).toBe('')
 })
 
 it('keeps the hosts with --keep, and prints how to log in and how to remove them', { timeout: 900_000 }, async () => {

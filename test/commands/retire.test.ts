@@ -15,7 +15,7 @@ const connect = async (port: number, count: number, path = '') => {
   const client = `(exec 3<>/dev/tcp/127.0.0.1/${port}; ${request} exec sleep 600) > /dev/null 2>&1 & echo $!`
   const { stdout } = await site.host.exec(`for i in $(seq ${count}); do ${client}; done`)
   const open = async () => (await site.host.exec(`ss -Htn state established 'sport = :${port}' | wc -l`)).stdout.trim()
-  await expect.poll(open, { timeout: 10_000 }).toBe(String(count))
+  await expect.poll(open).toBe(String(count))
   return stdout.trim().split('\n')
 }
 const journal = async () =>

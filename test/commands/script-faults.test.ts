@@ -167,10 +167,10 @@ describe('the ten faults of the script', () => {
 
   it('9. both slots run again after a reboot of the host', async () => {
     await site.host.restart()
-    await expect.poll(() => site.live(), { timeout: 30_000 }).toBe('blue')
+    await expect.poll(() => site.live()).toBe('blue')
     const health = (port: number) => site.host.exec(`curl -sf --max-time 2 http://127.0.0.1:${port}/health`)
-    await expect.poll(async () => (await health(4000)).code, { timeout: 30_000 }).toBe(0)
-    await expect.poll(async () => (await health(5000)).code, { timeout: 30_000 }).toBe(0)
+    await expect.poll(async () => (await health(4000)).code).toBe(0)
+    await expect.poll(async () => (await health(5000)).code).toBe(0)
     expect((await ok('status')).stdout).toMatch(/blue\s+live/)
   })
 

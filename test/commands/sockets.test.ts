@@ -96,9 +96,9 @@ describe.each<[string, string, Prepare | undefined]>([
       'green refuses a WebSocket at /live/websocket?vsn=2.0.0, which the previous slot accepted: status 403 instead of 101.',
     )
     expect(refused.code).toBe(1)
-    await expect.poll(live, { timeout: 20_000 }).toBe('blue')
+    await expect.poll(live).toBe('blue')
     const next = await deployed('1.2.0', 'http://shop.example')
     expect(next.code, next.stdout + next.stderr).toBe(0)
-    await expect.poll(live, { timeout: 20_000 }).toBe('green')
+    await expect.poll(live).toBe('green')
   })
 })

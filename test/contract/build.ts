@@ -9,6 +9,7 @@ import { localShell } from '../../runner/engine/local-shell.ts'
 import { redactor } from '../../runner/secrets/redact.ts'
 import type { BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
 import { faultOf, pluginKit } from '../support/plugin-kit.ts'
+import { PATIENCE } from './patience.ts'
 
 const run = promisify(execFile)
 
@@ -61,7 +62,7 @@ export function buildSourceContract(name: string, works: boolean, open: () => Pr
     })
     afterAll(() => subject?.[Symbol.asyncDispose]())
     const kit = (parts: Partial<PluginContext> = {}) => buildKit({ app: subject.app, folder: subject.folder, ...parts })
-    const nothingLeft = () => expect.poll(() => subject.left(), { timeout: 20_000, interval: 200 }).toEqual([])
+    const nothingLeft = () => expect.poll(() => subject.left(), { ...PATIENCE, interval: 200 }).toEqual([])
 
     test('a dry run builds nothing, and returns an artifact of the right version', async () => {
       const before = await subject.artifacts()

@@ -486,7 +486,7 @@ describe('SSH', () => {
       await box.exec(`kill -KILL $(${sessions})`)
       expect(await lost).toMatchObject({ code: 'CONNECTION_LOST' })
       // The script on the host notices the end of its input by itself, and checks what arrived before it removes the file.
-      await expect.poll(left, { timeout: 30_000 }).toBe('')
+      await expect.poll(left).toBe('')
     })
 
     test('during a copy fails it, and leaves no part of it on either side', async () => {
@@ -511,7 +511,7 @@ describe('SSH', () => {
         expect((await $`ls -A ${folder}`.text()).trim()).toBe('many')
         // The script on the host notices the end of its input by itself.
         const left = async () => (await box.exec('ls -A /home/vagrant | grep -E "copy|switchyard"')).stdout
-        await expect.poll(left, { timeout: 30_000 }).toBe('')
+        await expect.poll(left).toBe('')
       }
       await box.exec('rm -r /home/vagrant/many')
     })
@@ -553,7 +553,7 @@ describe('SSH', () => {
       await makeTree()
       for (const allowed of [1, 2, 3]) {
         await using _ = await configured(`echo MaxSessions ${allowed} >> /etc/ssh/sshd_config`)
-        await expect.poll(connections, { timeout: 10_000 }).toBe(0)
+        await expect.poll(connections).toBe(0)
         const host = await open(box.alias, box.sshConfigFile)
         await using held = await host.spawn(sh.read`cat`)
         await copyAll(host)
@@ -664,7 +664,7 @@ describe('SSH', () => {
           code: 'COMMAND_TIMED_OUT',
         })
         // A process that has ended, but was not reaped by its new parent yet, is still in the list.
-        await expect.poll(async () => (await box.exec('pgrep -x sleep')).stdout, { timeout: 10_000 }).toBe('')
+        await expect.poll(async () => (await box.exec('pgrep -x sleep')).stdout).toBe('')
       } finally {
         await box.exec('rm /etc/ssh/sshd_config.d/few.conf && systemctl restart ssh')
       }

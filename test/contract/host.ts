@@ -13,6 +13,7 @@ import type { Host, HostSetting, Transport } from '../../host/host.ts'
 import { capture, caught, group, perform, type Query } from '../../host/query.ts'
 import { type Output, type Script, sh } from '../../host/script.ts'
 import { Fault } from '../../runner/fault.ts'
+import { PATIENCE } from './patience.ts'
 
 /** The implementation to test. */
 export interface HostUnderTest extends AsyncDisposable {
@@ -988,7 +989,7 @@ export function hostContract(name: string, open: () => Promise<HostUnderTest>): 
           const fault = await faultOf(way(other, { onProgress: () => controller.abort() }))
           expect(fault).toMatchObject({ code: 'COMMAND_INTERRUPTED', exitCode: 130 })
           expect(await tree(here)).toEqual(['d 755 large ', 'f 644 large/file '])
-          await expect.poll(left, { timeout: 10_000 }).toBe('large\n')
+          await expect.poll(left, PATIENCE).toBe('large\n')
           await subject.beside(`echo small > '${folder}/small'`)
           await other.get(`${folder}/small`, join(here, 'small'))
           await localZx`rm ${here}/small`

@@ -4,6 +4,7 @@ import type { Host } from '../../host/host.ts'
 import { sh } from '../../host/script.ts'
 import type { HostFacts, Plugin, PluginContext, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
 import { type Bound, bound } from '../support/bound.ts'
+import { PATIENCE } from './patience.ts'
 import type { OutsiderAnswer } from './router-options.ts'
 
 export interface RouterAssets {
@@ -57,7 +58,7 @@ export function routerAssets({ subject, router, promoted }: Suite): void {
         async () => {
           for (let i = 0; i < 5; i++) expect((await ask(assetOf(idle))).status).toBe(200)
         },
-        { timeout: 20_000, interval: 100 },
+        { ...PATIENCE, interval: 100 },
       )
     }
 
@@ -101,7 +102,7 @@ export function routerAssets({ subject, router, promoted }: Suite): void {
       } finally {
         await subject().startApplication(blue)
       }
-      await vi.waitFor(async () => expect((await ask(assetOf(green))).status).toBe(200), { timeout: 5_000 })
+      await vi.waitFor(async () => expect((await ask(assetOf(green))).status).toBe(200), PATIENCE)
     })
 
     test('F81 are served from a release that was live before, when no slot has it any more', async ({ skip }) => {

@@ -9,6 +9,7 @@ import type { Canary, HostFacts, Plugin, PluginContext, Provision, Route, Router
 import { maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
+import { PATIENCE } from './patience.ts'
 import type { OutsiderAnswer } from './router-options.ts'
 
 /** What these rows need of the router under test; described there. */
@@ -62,7 +63,7 @@ export function routerCanary({ subject, router, promoted }: Suite): void {
         async () => {
           for (let i = 0; i < 10; i++) expect((await numbered(LOW)).headers).toHaveProperty('x-deployment-slot')
         },
-        { timeout: 20_000, interval: 100 },
+        { ...PATIENCE, interval: 100 },
       )
     const canaryOf = (parts: Partial<Canary> = {}): Canary => ({
       slot: subject().slots[1].name,
@@ -181,7 +182,7 @@ export function routerCanary({ subject, router, promoted }: Suite): void {
       const { canary } = await begun({ percent: 40 })
       await subject().stop()
       await subject().start()
-      await expect.poll(async () => (await numbered(LOW)).status, { timeout: 20_000 }).toBe(200)
+      await expect.poll(async () => (await numbered(LOW)).status, PATIENCE).toBe(200)
       expect(await site().canary()).toEqual(canary)
       await proven(canary, blue)
       await subject().install(create().provision(subject().facts))

@@ -4,6 +4,7 @@ import type { Host } from '../../host/host.ts'
 import type { HostFacts, Plugin, PluginContext, Provision, Route, Router, Slot } from '../../slots/contracts.ts'
 import { maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
+import { PATIENCE } from './patience.ts'
 
 /** Options that a router may have. */
 export interface ConfiguredRouter {
@@ -75,7 +76,7 @@ export function routerOptions({ subject, router, promoted }: Suite): void {
         async () => {
           for (let i = 0; i < 5; i++) await check()
         },
-        { timeout: 20_000, interval: 100 },
+        { ...PATIENCE, interval: 100 },
       )
     const previewIs = (slot: Slot, headers: Readonly<Record<string, string>> = NEXT) =>
       inForce(async () =>

@@ -15,6 +15,7 @@ import type {
 import { type Maintaining, maintaining } from '../../slots/maintenance/site.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
+import { PATIENCE } from './patience.ts'
 import { type RouterAssets, routerAssets } from './router-assets.ts'
 import { routerCanary } from './router-canary.ts'
 import { type ConfiguredRouter, type OutsiderAnswer, routerOptions } from './router-options.ts'
@@ -170,7 +171,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
       const before = await router.reloaded?.()
       const since = performance.now()
       await subject.reload?.()
-      await expect.poll(() => router.reloaded?.(), { timeout: 20_000 }).not.toBe(before)
+      await expect.poll(() => router.reloaded?.(), PATIENCE).not.toBe(before)
       expect(await router.reloaded?.()).toBeLessThanOrEqual((performance.now() - since) / 1000 + 1)
       expect(await router.live()).toEqual(route)
       expect(await router.verify(route, LIMITS)).toMatchObject({ verified: true })
@@ -328,7 +329,7 @@ export function routerContract(name: string, open: () => Promise<RouterUnderTest
         try {
           await subject.stop()
           await subject.start()
-          await expect.poll(async () => (await outsider('/')).status).toBe(503)
+          await expect.poll(async () => (await outsider('/')).status, PATIENCE).toBe(503)
           await subject.install(router.provision(subject.facts))
           expect(await site.maintenance()).toEqual(wanted)
           expect(await site.outside('/')).toEqual({ status: 503, maintenance: true })

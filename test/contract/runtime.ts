@@ -8,6 +8,7 @@ import type { LogFilter, Plugin, PluginContext, Release, Runtime, Slot, SlotProc
 import { environmentFile } from '../../slots/environment/environment.ts'
 import { type Bound, bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
+import { PATIENCE } from './patience.ts'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -265,7 +266,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         await start(blue, old)
         await subject.print(blue, 'the second start')
         const log = () => runtime.log(blue, 100)
-        await expect.poll(log, { timeout: 10 * SECONDS }).toContain('the second start')
+        await expect.poll(log, PATIENCE).toContain('the second start')
         expect(await log()).not.toContain(fault.says)
       })
 
@@ -289,7 +290,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       }
       const printed = async (texts: (slot: Slot) => Promise<string[]>, ...lines: readonly string[]) => {
         for (const line of lines) await subject.print(blue, line)
-        await expect.poll(() => texts(blue), { timeout: 10 * SECONDS }).toEqual(expect.arrayContaining([...lines]))
+        await expect.poll(() => texts(blue), PATIENCE).toEqual(expect.arrayContaining([...lines]))
       }
       /** Whether the log of this runtime has times. */
       const timed = ({ logs }: ReturnType<typeof reading>) => {
@@ -364,9 +365,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
           for await (const output of reader.lines) seen.push(...stream.parse(output).map(({ text }) => text))
         })()
         const shows = (count: number) =>
-          expect
-            .poll(() => [...seen], { timeout: 20 * SECONDS })
-            .toEqual(Array.from({ length: count }, (_, i) => `line ${i + 1}`))
+          expect.poll(() => [...seen], PATIENCE).toEqual(Array.from({ length: count }, (_, i) => `line ${i + 1}`))
         await subject.print(blue, 'line 1')
         await subject.print(blue, 'something else')
         await subject.print(blue, 'line 2')
@@ -378,7 +377,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         await reader[Symbol.asyncDispose]()
         await copied
         const readers = () => subject.host.run(sh.read`pgrep -fc '[j]ournalctl.*--follow|[t]ail .*erlang.log' || true`)
-        await expect.poll(async () => (await readers()).stdout.trim(), { timeout: 20 * SECONDS }).toBe('0')
+        await expect.poll(async () => (await readers()).stdout.trim(), PATIENCE).toBe('0')
       })
     })
 

@@ -91,6 +91,6 @@ describe('Caddy as the router', () => {
   it('F46 after a power loss Caddy comes up with the slot that was live', async () => {
     expect(await site.live()).toBe('green')
     await site.host.restart({ powerLoss: true })
-    await expect.poll(() => site.live(), { timeout: 60_000 }).toBe('green')
+    await expect.poll(() => site.live()).toBe('green')
   })
 })

@@ -94,7 +94,7 @@ it('a run that was frozen until another took the lock is refused, and changes no
   let live = ''
   try {
     const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
-    await expect.poll(free, { timeout: 40_000 }).toBe(0)
+    await expect.poll(free).toBe(0)
     await run(0, 'deploy')
     await run(0, 'promote', 'green')
     live = await pid()

@@ -25,11 +25,11 @@ afterAll(async () => {
 
 it('a migrate after one whose client was killed follows that migration to its end, and reports it', async () => {
   const cut = site.start({}, 'migrate', '--slot', 'blue', '--verbose')
-  await expect.poll(count, { timeout: 30_000 }).toBe('1')
+  await expect.poll(count).toBe('1')
   cut.kill('SIGKILL')
   await cut.ended
   const free = async () => (await site.host.exec('flock -n /srv/life/lock true')).code
-  await expect.poll(free, { timeout: 20_000 }).toBe(0)
+  await expect.poll(free).toBe(0)
   expect(await run(0, 'migrate', '--slot', 'blue', '--verbose')).toContain('which lost its connection; not run again')
   expect(await count()).toBe('1')
   expect(await run(0, 'history', '--last', '1')).toMatch(/migrate +blue .*done/)

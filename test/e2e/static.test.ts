@@ -140,7 +140,7 @@ it('a stopped slot gets no traffic, a reboot keeps the live one, and the checks 
   expect((await get('/', '', 'http://127.0.0.1:5600')).status).toBe(503)
   expect(await task(3, 'rollback')).toMatch(/retired/)
   await host.restart({ powerLoss: true })
-  await expect.poll(async () => (await get('/')).status, { timeout: 30_000 }).toBe(200)
+  await expect.poll(async () => (await get('/')).status).toBe(200)
   expect(await task(0, 'status')).toMatch(/blue.*0\.3\.0/)
   await task(0, 'deploy')
   expect((await get('/health', '', 'http://127.0.0.1:5600')).body).toBe('{"version":"0.3.0"}\n')

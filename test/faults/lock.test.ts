@@ -175,7 +175,7 @@ describe('a client', () => {
     const deploying = site.start(slower, 'deploy', '--promote')
     const answer = async () => (await fetch(`${site.url}/deployment_id`)).text()
     // With this delay there are several round trips between the switch and its record.
-    await expect.poll(answer, { timeout: 120_000, interval: 5 }).toBe('green\n')
+    await expect.poll(answer, { interval: 5 }).toBe('green\n')
     deploying.kill('SIGKILL')
     const killed = await deploying.ended
     await lockIsFree(site, TTL_SEEN)

@@ -15,15 +15,15 @@ describe('F44 a host', () => {
   const healthy = async (port: number) =>
     (await site.host.exec(`curl -sf --max-time 2 http://127.0.0.1:${port}/health`)).code === 0
   const comesBack = async (slot: string) => {
-    await expect.poll(() => site.live(), { timeout: 30_000 }).toBe(slot)
-    await expect.poll(async () => (await fetch(site.url).catch(() => undefined))?.status, { timeout: 30_000 }).toBe(200)
+    await expect.poll(() => site.live()).toBe(slot)
+    await expect.poll(async () => (await fetch(site.url).catch(() => undefined))?.status).toBe(200)
   }
 
   it('F44 that reboots with both slots up has both up again, and keeps the link', async () => {
     const { link } = await liveState(site)
     await site.host.restart()
     await comesBack('blue')
-    await expect.poll(() => healthy(5000), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => healthy(5000)).toBe(true)
     expect((await liveState(site)).link).toBe(link)
     await assertCleanAfter(site, await succeeds(site, 'status'))
   })

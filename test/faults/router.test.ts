@@ -14,7 +14,7 @@ const expectRestartKeepsRoute = async (site: Site, unit: string) => {
   const before = await liveState(site)
   expect([first, before.slot]).toEqual(['blue', 'green'])
   await site.host.exec(`systemctl restart ${unit}`)
-  await expect.poll(() => site.live(), { timeout: 20_000 }).toBe('green')
+  await expect.poll(() => site.live()).toBe('green')
   expect(await liveState(site)).toEqual(before)
   const back = await succeeds(site, 'rollback')
   expect(await site.live()).toBe('blue')

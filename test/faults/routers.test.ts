@@ -58,7 +58,7 @@ describe.each(Object.entries(KINDS))('%s', (_, { unit, options, restarts, drift 
   }
   /** Checks that all three readings name the slot, and go on doing so. */
   const agreedOn = async (slot: string) => {
-    await expect.poll(() => site.live(), { timeout: 20_000 }).toBe(slot)
+    await expect.poll(() => site.live()).toBe(slot)
     const { code, output } = await task({}, 'status')
     expect(code, output).toBe(0)
     expect(output).toContain(`All agree: router ${slot}, public answer ${slot}, records ${slot}`)
@@ -145,7 +145,7 @@ cp -a /root/router/. ${router}/ && chown vagrant: ${router} && i=0 && while : 2>
 
   it('whose route was changed by hand is reported by status, refuses a promote, and can be repaired', async () => {
     await site.host.exec(`set -- ${other(live)}; ${drift}; chown -hR vagrant: /srv/life/router`)
-    await expect.poll(() => site.live(), { timeout: 20_000 }).toBe(other(live))
+    await expect.poll(() => site.live()).toBe(other(live))
     const seen = await task({}, 'status')
     expect(seen.code, seen.output).toBe(3)
     expect((await task({}, 'promote', other(live))).code).toBe(3)

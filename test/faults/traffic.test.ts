@@ -92,7 +92,7 @@ describe('nginx without a reload', () => {
         answer.on('error', error => resolve(error.message))
       }).on('error', error => resolve(error.message))
     })
-    await expect.poll(established, { timeout: 10_000 }).toBeGreaterThan(before)
+    await expect.poll(established).toBeGreaterThan(before)
     return { ended }
   }
 
@@ -134,7 +134,7 @@ describe('nginx without a reload', () => {
     expect(await visitors.on(slot)).toBe(200)
     const { stdout } = await retire(site, '--drain', '1s')
     expect(stdout).toMatch(/200 connections were cut: the application closed them/)
-    await expect.poll(visitors.open, { timeout: 20_000 }).toBe(200)
+    await expect.poll(visitors.open).toBe(200)
     expect(visitors.closes).toEqual(Array(200).fill(1001))
     expect(await visitors.on(other(slot))).toBe(200)
     expect(visitors.refused).toEqual([])
@@ -190,7 +190,7 @@ async function visit(site: Site, count: number): Promise<Visitors> {
     })
   }
   for (let i = 0; i < count; i += 1) connect()
-  await expect.poll(() => sockets.size, { timeout: 20_000 }).toBe(count)
+  await expect.poll(() => sockets.size).toBe(count)
   return {
     closes,
     refused,

@@ -195,7 +195,7 @@ describe('a promote', () => {
     await struck(['promote', await idle()], PROMOTE['be ready for the switch'], FAULTS.frozen?.begin ?? '', lines)
     await onFaulty(FAULTS.frozen?.end ?? '')
     // What was on its way is refused, because the host has released the lock.
-    await expect.poll(() => onFaulty("pgrep -f '[s]shd: vagrant@' | wc -l"), { timeout: 20_000 }).toBe('0')
+    await expect.poll(() => onFaulty("pgrep -f '[s]shd: vagrant@' | wc -l")).toBe('0')
     expect(await shop.serving()).toEqual(all(from))
     expect(await shop.done('status')).toContain(`All 3 hosts serve ${from}`)
   })

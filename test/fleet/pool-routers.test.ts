@@ -77,7 +77,7 @@ describe.each([
       await pool.run(pool.host(1), 'systemctl stop "shop@*.service"')
       await expect.poll(() => pool.answering()).toEqual([await pool.host(0).address()])
       await pool.run(pool.host(1), 'systemctl start shop@blue.service shop@green.service')
-      await expect.poll(() => pool.answering(), { timeout: 20_000 }).toHaveLength(2)
+      await expect.poll(() => pool.answering()).toHaveLength(2)
     }
     expect(await failedDuring(stopped)).toBe('0 failed')
   })

@@ -54,7 +54,7 @@ async function reloads<T>(work: () => Promise<T>): Promise<T> {
   const before = (await workers()).map(line => Number.parseInt(line, 10))
   const done = await work()
   const old = (line: string) => before.includes(Number.parseInt(line, 10)) || line.includes('shutting down')
-  await vi.waitFor(async () => expect((await workers()).filter(old)).toEqual([]), { timeout: 30_000, interval: 200 })
+  await vi.waitFor(async () => expect((await workers()).filter(old)).toEqual([]), { timeout: 120_000, interval: 200 })
   return done
 }
 

@@ -150,7 +150,7 @@ const GONE = 'systemctl stop stranger; systemctl reset-failed stranger 2>/dev/nu
 const NO_KILL = /^(?!.*\b[Ee]nd (?:that|the|it)\b).*give the slot a port of its own/
 
 const greenListens = () =>
-  expect.poll(async () => (await site.host.exec("ss -Hltn 'sport = :5000'")).stdout, { timeout: 20_000 }).not.toBe('')
+  expect.poll(async () => (await site.host.exec("ss -Hltn 'sport = :5000'")).stdout).not.toBe('')
 
 describe("F62 a slot's port", () => {
   afterEach(async () => void (await site.host.exec(GONE)))
@@ -247,7 +247,7 @@ describe('F59 an application whose database comes up late', () => {
     await site.host.restart()
     const restarts = async () => Number(await root('systemctl show -p NRestarts --value life@green'))
     // The pauses are longer than a status takes by now, so it does not meet a start.
-    await expect.poll(restarts, { timeout: 60_000, interval: 50 }).toBe(6)
+    await expect.poll(restarts, { interval: 50 }).toBe(6)
     const early = await site.task('status')
     expect(early.code, early.stdout + early.stderr).toBe(3)
     expect(early.stderr + early.stdout, early.stderr).toMatch(
@@ -256,7 +256,7 @@ describe('F59 an application whose database comes up late', () => {
     const doctor = await site.task('doctor')
     expect(doctor.code).toBe(3)
     expect(doctor.stdout).toMatch(/fail +live slot .*green is live, but asked for \/health it gave no answer/)
-    await expect.poll(restarts, { timeout: 90_000, interval: 500 }).toBeGreaterThan(7)
+    await expect.poll(restarts, { interval: 500 }).toBeGreaterThan(7)
     const journal = await root("journalctl --boot -u life@green -o short-unix | grep 'no route to the database'")
     const at = journal.split('\n').map(line => Number.parseFloat(line))
     const pause = (from: number) => (at.at(from + 1) ?? 0) - (at.at(from) ?? 0)
@@ -264,7 +264,7 @@ describe('F59 an application whose database comes up late', () => {
     expect(pause(-2), journal).toBeGreaterThan(pause(0) + 4)
     await root('touch /srv/life/database')
     await expect
-      .poll(() => site.host.exec('curl -sf http://127.0.0.1/health'), { timeout: 60_000, interval: 250 })
+      .poll(() => site.host.exec('curl -sf http://127.0.0.1/health'), { interval: 250 })
       .toMatchObject({ code: 0 })
     await succeeds(site, 'status')
     await succeeds(site, 'rollback')

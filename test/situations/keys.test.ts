@@ -91,13 +91,11 @@ async function agentWith(...keys: readonly string[]): Promise<string> {
   onTestFinished(() => void agent.kill())
   const env = { ...process.env, SSH_AUTH_SOCK: socket }
   await expect
-    .poll(
-      () =>
-        run('ssh-add', ['-l'], { env }).then(
-          () => 0,
-          ({ code }) => code,
-        ),
-      { timeout: 10_000 },
+    .poll(() =>
+      run('ssh-add', ['-l'], { env }).then(
+        () => 0,
+        ({ code }) => code,
+      ),
     )
     .toBe(1)
   if (keys.length > 0) await run('ssh-add', ['-q', ...keys], { env })

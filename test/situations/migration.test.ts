@@ -39,7 +39,7 @@ const output = ({ stdout, stderr }: Ended) => stdout + stderr
 
 async function begin(environment: Record<string, string> = {}, slot = 'green'): Promise<Running> {
   const running = site.start({ LIFE_MIGRATE: WAITS, ...environment }, 'migrate', '--slot', slot, '--verbose')
-  await expect.poll(ran, { timeout: 30_000 }).toBe('ran\n')
+  await expect.poll(ran).toBe('ran\n')
   return running
 }
 const promotable = () => site.task('promote', 'green', '--dry-run')

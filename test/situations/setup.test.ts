@@ -93,7 +93,7 @@ describe('F54 a setup that changes one file', () => {
       const reloadsBefore = await reloads()
       const first = await underFault(site, () => site.task('setup'), { exit: 0, resets: RELOAD, noDeploy: true })
       expect(first.stdout).toMatch(changedLine)
-      await expect.poll(() => change.inForce(), { timeout: 10_000 }).toBeTruthy()
+      await expect.poll(() => change.inForce()).toBeTruthy()
       expect(await shown('NeedDaemonReload')).toBe('no')
       expect(await files()).toBe(before)
       const reloadsAfter = await reloads()
@@ -172,12 +172,12 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
   const swift = `rm -f ${MARK}; mv /usr/sbin/nginx.real /usr/sbin/nginx`
   const inTheMiddle = async () => {
     const setup = site.start({ STOP_LIMIT: '7', SITE: 'other.example' }, 'setup')
-    await expect.poll(async () => (await site.host.exec(`test -e ${MARK}`)).code, { timeout: 30_000 }).toBe(0)
+    await expect.poll(async () => (await site.host.exec(`test -e ${MARK}`)).code).toBe(0)
     return setup
   }
   /** Checks that either all of the old files are in effect, or all of the new ones. */
   const isWhole = async (before: string) => {
-    await expect.poll(() => root('ls -A /var/lib/switchyard'), { timeout: 20_000 }).toBe('')
+    await expect.poll(() => root('ls -A /var/lib/switchyard')).toBe('')
     const old = (await files()) === before
     expect(await root(`cat ${AVAILABLE}`)).toContain(old ? 'life.example;' : 'other.example;')
     expect(await root(`cat ${UNIT}`)).toContain(`TimeoutStopSec=${old ? 3 : 7}`)
@@ -204,7 +204,7 @@ printf '#!/bin/sh\\nif [ "$1" = -t ]; then touch ${MARK}; while [ -e ${HOLD} ]; 
       },
       { exit: code, silent: true, resets: RELOAD, lockWithin: 20_000, noDeploy: true },
     )
-    await expect.poll(() => root('ls -A /var/lib/switchyard'), { timeout: 20_000 }).toBe('')
+    await expect.poll(() => root('ls -A /var/lib/switchyard')).toBe('')
     await root(swift)
     await isWhole(before)
     await succeeds(site, 'setup')

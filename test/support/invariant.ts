@@ -170,7 +170,7 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
     expect.soft(after, `The deploy after it:\n${after.stdout}${after.stderr}`).toMatchObject({ code: 0 })
     if (expected.found !== undefined) expect.soft(after.stdout).toMatch(expected.found)
     await assertReleasesWhole(site)
-    await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => leftovers(site)).toEqual([])
     expect.soft(await liveState(site), after.stdout).toEqual(before)
   }
   await assertNoSecret(site, output)
@@ -184,7 +184,7 @@ export async function underFault(site: Site, work: () => Promise<Ended>, expecte
 export async function assertCleanAfter(site: Site, ...ended: readonly Ended[]): Promise<void> {
   await lockIsFree(site)
   await assertReleasesWhole(site)
-  await expect.poll(() => leftovers(site), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => leftovers(site)).toEqual([])
   await assertNoSecret(site, ended.map(({ stdout, stderr }) => stdout + stderr).join('\n'))
 }
 

@@ -99,7 +99,7 @@ export async function startRuntimeHost(
     },
     answers: slot =>
       host.capture(sh.read`until curl -sf ${`http://127.0.0.1:${slot.port}/health`}; do sleep 0.1; done`, {
-        timeout: 30 * SECONDS,
+        timeout: 120 * SECONDS,
       }),
     async flushLog() {
       await asRoot('journalctl --sync')
