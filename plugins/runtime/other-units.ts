@@ -43,12 +43,20 @@ export const systemctl = (verb: string, unit: Script = sh.read`"$1"`): Script =>
   sh.write`${asRoot([SYSTEMCTL, verb])} ${unit}`
 
 /**
- * Starts a unit. A process that ends at once fails the start only if systemd sees its end before its beginning, so that is left to `complete`, which names
- * the process and shows its output.
+ * Starts a unit. A process that ends at once fails the start only if systemd sees its end before its beginning, so that is left to the health check and to
+ * `complete`, which show its output: the process has begun in this start, and has ended by itself. From 200 on the status is one of systemd itself, which
+ * could not execute the command; see systemd.exec(5).
  */
-const begun = (unit: Script = sh.read`"$1"`): Script => sh.write`
+export const begun = (unit: Script = sh.read`"$1"`): Script => {
+  const value = (property: string) => sh.read`$(systemctl show --property=${property} ${unit} --value)`
+  return sh.write`
 ${systemctl('start', unit)} ||
-  case "$(systemctl show --property=Result ${unit} --value)" in exit-code|signal|core-dump) ;; *) exit 1 ;; esac`
+  case "${value('Result')}" in
+    exit-code|signal|core-dump)
+      [ "${value('ExecMainStartTimestampMonotonic')}" -ge "${value('InactiveExitTimestampMonotonic')}" ] && [ "${value('ExecMainStatus')}" -lt 200 ] ;;
+    *) exit 1 ;;
+  esac`
+}
 
 /**
  * Stops units, all at once, and prints what `Supervisor.stop` does. A name of an unnamed process is `web`.

@@ -8,6 +8,7 @@ import type { Layout } from '../../slots/layout.ts'
 import { followCommand, journalFollow, journalPage, pageCommand, parsePage, processOf, textOf } from './journal.ts'
 import {
   allOf,
+  begun,
   failedOthers,
   type OtherProcess,
   otherStates,
@@ -142,7 +143,7 @@ ${readAsRoot(journal(slot))}`,
   function startWeb(slot: Slot): Script {
     return sh.write`
 ${asRoot(control('reset-failed', unit(slot)))} 2>/dev/null || true
-${asRoot(control('start', unit(slot)))}
+${begun(sh.read`${unit(slot)}`)}
 ${asRoot(control('enable', unit(slot)))}`
   }
 

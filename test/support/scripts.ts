@@ -525,6 +525,7 @@ export function samples(): Readonly<Record<string, Script>> {
       systemd({ app: 'life', layout, slots: slots.all, startable: () => sh.read`true`, unitFile: () => '', processes }),
     ),
     stopUnits: units.stopUnits([{ name: 'worker', unit: 'life-worker@blue.service' }], { disable: true }),
+    begun: units.begun(sh.read`life@blue.service`),
     startOthers: units.startOthers('life', processes, blue),
     otherStates: units.otherStates('life', layout, processes, blue),
     systemctl: sh.lines(sh.read`set -- life@blue.service`, units.systemctl('start')),

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import type { Asked } from '../../../host/query.ts'
-import { failedOthers, startOthers } from '../../../plugins/runtime/other-units.ts'
+import { sh } from '../../../host/script.ts'
+import { begun, failedOthers } from '../../../plugins/runtime/other-units.ts'
 import { type ServiceOptions, service } from '../../../plugins/runtime/service/service.ts'
 import { parseLog, parseProcess } from '../../../plugins/runtime/systemd.ts'
 import type { Release, Slot } from '../../../slots/contracts.ts'
@@ -169,25 +170,50 @@ describe('an error about a process of a slot', () => {
   })
 })
 
-/** Runs the start of the worker with a systemctl whose `start` fails with this result of the unit, and prints what it is asked for. */
-function startWith(result: string) {
-  const slot = { name: 'blue', port: 4000, env: {} } as Slot
-  const { text } = startOthers('life', [{ name: 'worker', live: false, unitFile: () => '' }], slot)
+interface Seen {
+  readonly result: string
+  /** When the unit was started, and when its process began. */
+  readonly times?: readonly [start: number, process: number]
+  readonly status?: number
+}
+
+/** The exit code of a start with a systemctl that fails and has seen this. */
+function startWith({ result, times = [5_000, 6_000], status = 1 }: Seen): number | null {
   const stub = `sudo() { "\${@:2}"; }
-function /usr/bin/systemctl { echo "$1"; [ "$1" != start ]; }
-systemctl() { echo ${result}; }`
-  const { status, stdout } = spawnSync('bash', ['-eu', '-o', 'pipefail', '-c', `${stub}\n${text}`], {
-    encoding: 'utf8',
-  })
-  return { status, asked: stdout.trim().split('\n') }
+function /usr/bin/systemctl { return 1; }
+systemctl() {
+  case "$2" in
+    *=Result) echo ${result} ;;
+    *=InactiveExitTimestampMonotonic) echo ${times[0]} ;;
+    *=ExecMainStartTimestampMonotonic) echo ${times[1]} ;;
+    *=ExecMainStatus) echo ${status} ;;
+  esac
+}`
+  const { text } = begun(sh.read`life@blue.service`)
+  return spawnSync('bash', ['-eu', '-o', 'pipefail', '-c', `${stub}\n${text}`]).status
 }
 
 describe('the start of a process whose end systemd has seen before its beginning', () => {
-  it.each(['exit-code', 'signal', 'core-dump'])('with %s goes on: `complete` names the process', result => {
-    expect(startWith(result)).toEqual({ status: 0, asked: ['reset-failed', 'start', 'enable'] })
+  it.each(['exit-code', 'signal', 'core-dump'])('with %s goes on: its output is shown later', result => {
+    expect(startWith({ result })).toBe(0)
   })
 
   it.each(['success', 'resources', 'start-limit-hit', 'timeout'])('fails with %s', result => {
-    expect(startWith(result)).toEqual({ status: 1, asked: ['reset-failed', 'start'] })
+    expect(startWith({ result })).toBe(1)
+  })
+
+  it('fails if what comes before the process failed, although an earlier one has ended', () => {
+    expect(startWith({ result: 'exit-code', times: [5_000, 4_000] })).toBe(1)
+    expect(startWith({ result: 'exit-code', times: [5_000, 0], status: 0 })).toBe(1)
+  })
+
+  it('fails if systemd could not execute the command', () => {
+    expect(startWith({ result: 'exit-code', status: 203 })).toBe(1)
+  })
+
+  it('is that of each process of a slot', () => {
+    const starting = runtimeOf().start(release, green).script.text
+    for (const name of ['life@green.service', 'life-worker@green.service', 'life-scheduler@green.service'])
+      expect(starting).toContain(begun(sh.read`${name}`).text)
   })
 })
