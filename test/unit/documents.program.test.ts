@@ -33,7 +33,7 @@ function problems(texts: Readonly<Record<string, string>>): Record<string, strin
 it('the TypeScript of the README and of docs/ compiles, and a control with an error does not', () => {
   const docs = readdirSync(join(HOME, 'docs')).filter(name => name.endsWith('.md'))
   const blocks = ['README.md', ...docs.map(name => `docs/${name}`)].flatMap(name => blocksOf(read(name)))
-  expect(blocks).toHaveLength(22)
+  expect(blocks).toHaveLength(23)
   const texts = Object.fromEntries(blocks.map((code, i) => [`document-${i}.ts`, code]))
   const found = problems({ ...texts, 'control.ts': "import { project } from 'switchyard-deploy'\nproject({})\n" })
   expect(found['control.ts']).toHaveLength(1)
