@@ -53,7 +53,8 @@ export const begun = (unit: Script = sh.read`"$1"`): Script => {
 ${systemctl('start', unit)} ||
   case "${value('Result')}" in
     exit-code|signal|core-dump)
-      [ "${value('ExecMainStartTimestampMonotonic')}" -ge "${value('InactiveExitTimestampMonotonic')}" ] && [ "${value('ExecMainStatus')}" -lt 200 ] ;;
+      if [ "${value('ExecMainStartTimestampMonotonic')}" -lt "${value('InactiveExitTimestampMonotonic')}" ]; then exit 1; fi
+      if [ "${value('ExecMainStatus')}" -ge 200 ]; then exit 1; fi ;;
     *) exit 1 ;;
   esac`
 }
