@@ -33,11 +33,16 @@ export async function digestOf(asking: Asking): Promise<string> {
   const { reference } = asking
   if (reference.digest !== undefined) return reference.digest
   const url = new URL(`${baseOf(reference)}/v2/${reference.repository}/manifests/${reference.tag}`)
-  const authorization = await authorizationFor(asking, url)
-  const head = await manifest(asking, url, 'HEAD', authorization)
+  const manifest = (method: 'HEAD' | 'GET', authorization: string | undefined) => {
+    const headers = { Accept: MANIFESTS, ...(authorization !== undefined && { Authorization: authorization }) }
+    return request(asking, url, { method, headers })
+  }
+  const anonymous = await manifest('HEAD', undefined)
+  const authorization = anonymous.status === 401 ? await authorizationFor(asking, anonymous) : undefined
+  const head = given(asking, authorization === undefined ? anonymous : await manifest('HEAD', authorization))
   const digest = head.headers.get('docker-content-digest') ?? ''
   if (/^sha256:[0-9a-f]{64}$/.test(digest)) return digest
-  const body = await (await manifest(asking, url, 'GET', authorization)).arrayBuffer()
+  const body = await given(asking, await manifest('GET', authorization)).arrayBuffer()
   return `sha256:${createHash('sha256').update(Buffer.from(body)).digest('hex')}`
 }
 
@@ -49,27 +54,19 @@ function baseOf({ registry }: Reference): string {
 
 const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(host)
 
-async function manifest(
-  asking: Asking,
-  url: URL,
-  method: 'HEAD' | 'GET',
-  authorization: string | undefined,
-): Promise<Response> {
-  const headers = { Accept: MANIFESTS, ...(authorization !== undefined && { Authorization: authorization }) }
-  const response = await request(asking, url, { method, headers })
+/** The response, if the registry gives the image. */
+function given(asking: Asking, response: Response): Response {
   if (response.status === 401 || response.status === 403) throw refused(asking, response)
   if (response.status === 404) throw faults.REGISTRY_IMAGE_UNKNOWN(askedBy(asking))
   if (!response.ok) throw unreachable(asking, answered(response))
   return response
 }
 
-/** The value of the header with which the registry answers; undefined if it needs none. */
-async function authorizationFor(asking: Asking, url: URL): Promise<string | undefined> {
+/** The value of the header for a registry that has asked for one; undefined if there is no login for it. */
+async function authorizationFor(asking: Asking, { headers }: Response): Promise<string | undefined> {
   const { login, reference } = asking
   const basic = login?.password === undefined ? undefined : `Basic ${basicOf(login.user, login.password)}`
-  const response = await request(asking, url, { method: 'HEAD', headers: { Accept: MANIFESTS } })
-  if (response.status !== 401) return undefined
-  const challenge = response.headers.get('www-authenticate') ?? ''
+  const challenge = headers.get('www-authenticate') ?? ''
   if (!/^bearer /i.test(challenge)) return basic
   const field = (name: string) => new RegExp(`\\b${name}="([^"]*)"`, 'i').exec(challenge)?.[1]
   const place = field('realm') ?? ''
