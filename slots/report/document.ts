@@ -47,6 +47,9 @@ ${body}
 export const esc = (text: string): string =>
   text.replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`).replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '\ufffd')
 
+/** Whether slots of this name have that colour in every report; others have one by what they are in it. */
+export const isColour = (slot: string | undefined): slot is 'blue' | 'green' => slot === 'blue' || slot === 'green'
+
 export const count = (n: number): string => n.toLocaleString('en-US')
 
 /** Milliseconds. */

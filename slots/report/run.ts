@@ -4,7 +4,7 @@ import { duration } from '../../runner/units.ts'
 import type { Notification } from '../notify/notifier.ts'
 import type { PromoteReport } from '../promote/report/data.ts'
 import { switchPart } from '../promote/report/page.ts'
-import { barsOf, cardsOf, count, documentOf, esc, factsOf, utc } from './document.ts'
+import { barsOf, cardsOf, count, documentOf, esc, factsOf, isColour, utc } from './document.ts'
 
 /** What notifications say of a run; also of one that nobody is told about. */
 export interface Ending extends Omit<Notification, 'event'> {
@@ -37,9 +37,8 @@ export function runPage(report: RunReport): string {
   return documentOf(title, heading, [cards(report), steps(report), ...switchesOf(report), facts].join('\n'))
 }
 
-/** Slots named blue or green have that colour. */
 function titleOf({ event, slot, version }: RunReport): string {
-  const colour = slot === 'blue' || slot === 'green' ? slot : 'new'
+  const colour = isColour(slot) ? slot : 'new'
   const what = version === undefined ? '' : ` <small>${esc(version)}</small>`
   const where = slot === undefined ? '' : `<span class="slot ${colour}">${esc(slot)}</span>`
   return `<span>${esc(`${event.charAt(0).toUpperCase()}${event.slice(1)}`)}${what}</span>${where && `<span class="arrow">&rarr;</span>${where}`}`

@@ -1,7 +1,7 @@
 /** The time line of a history: which slot was live when, and below it a mark for each entry of the journal. */
 import { isRollback } from '../journal/history.ts'
 import type { JournalEntry } from '../model.ts'
-import { esc, utc } from './document.ts'
+import { esc, isColour, utc } from './document.ts'
 
 /** A history, as far as a time line shows it. */
 interface Story {
@@ -65,14 +65,12 @@ ${ticks(first, last, bottom, x)}
 
 type Colours = ReadonlyMap<string, string>
 
-/** The class of each slot: slots named blue or green have their colour. */
+/** The class of each slot. */
 function coloursOf(entries: readonly JournalEntry[]): Colours {
   const names = new Set(entries.flatMap(({ slot, from }) => [from ?? '', slot]).filter(Boolean))
   const others = ['old', 'new']
   return new Map([...names].sort().map(name => [name, isColour(name) ? name : (others.shift() ?? 'unknown')]))
 }
-
-const isColour = (name: string): boolean => name === 'blue' || name === 'green'
 
 const legend = (colours: Colours): string =>
   [

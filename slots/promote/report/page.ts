@@ -1,5 +1,5 @@
 /** The report of a promote as a page: each answer around the switch. */
-import { barsOf, cardsOf, count, documentOf, esc, factsOf, ms, utc } from '../../report/document.ts'
+import { barsOf, cardsOf, count, documentOf, esc, factsOf, isColour, ms, utc } from '../../report/document.ts'
 import { KINDS, type Probe, type ProbeKind } from '../probe.ts'
 import type { PromoteReport } from './data.ts'
 
@@ -55,10 +55,10 @@ const outcome = ({ problem, stays }: PromoteReport): string =>
 
 const slotLabel = (slot: string, version: string | null) => (version === null ? slot : `${slot} ${version}`)
 
-/** Slots named blue or green have that colour; others have one for the old and one for the new slot. */
+/** A slot whose name is no colour has one as the old or as the new slot. */
 function colour({ from, to }: PromoteReport, part: 'old' | 'new'): string {
   const slot = part === 'new' ? to.slot : from?.slot
-  return slot === 'blue' || slot === 'green' ? slot : part
+  return isColour(slot) ? slot : part
 }
 
 function tag(report: PromoteReport, part: 'old' | 'new'): string {
