@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Shop, startShop, sumOf } from '../support/shop.ts'
+import { otherOf, type Shop, startShop, sumOf } from '../support/shop.ts'
 
 const NAMES = ['web-1', 'web-2', 'web-3'] as const
 /** The host that has the fault, in the middle of the others. */
@@ -44,7 +44,7 @@ afterEach(async () => {
 
 const onFaulty = (command: string) => shop.run(shop.host(AT), command)
 const all = <T>(value: T) => NAMES.map(() => value)
-const idle = async () => ((await shop.serving())[0] === 'blue' ? 'green' : 'blue')
+const idle = async () => otherOf((await shop.serving())[0])
 const nextRelease = () => shop.version(`1.${++release}.0`)
 
 interface Fault {

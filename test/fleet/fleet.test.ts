@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Shop, startShop, sumOf } from '../support/shop.ts'
 
-/** An odd number: the tests after it expect that green is live. */
 /** An odd number, because the tests after them expect green to be live. */
 const SWITCHES = Number(process.env.SWITCHES ?? 3) | 1
 const NAMES = ['web-1', 'web-2', 'web-3', 'web-4'] as const

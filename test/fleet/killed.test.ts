@@ -3,7 +3,7 @@
  * the last one has recorded the switch; or a host is lost at a step. One command mends it.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Shop, startShop, sumOf } from '../support/shop.ts'
+import { deployTwo, otherOf, type Shop, startShop, sumOf } from '../support/shop.ts'
 
 const NAMES = ['web-1', 'web-2', 'web-3'] as const
 /** Milliseconds each way to each host: what is sent to all of them at one moment arrives at three. */
@@ -15,16 +15,13 @@ const ROUND = 10
 let shop: Shop
 beforeAll(async () => {
   shop = await startShop(NAMES)
-  for (const args of [['setup'], ['deploy', '--promote']]) await shop.done(...args)
-  await shop.version('1.1.0')
-  await shop.done('deploy')
+  await deployTwo(shop)
 })
 afterAll(async () => {
   await shop?.[Symbol.asyncDispose]()
 })
 
 const all = <T>(value: T) => NAMES.map(() => value)
-const otherOf = (slot: string | undefined) => (slot === 'blue' ? 'green' : 'blue')
 const slotOf = (slot: string) => `/srv/shop/slots/${slot}`
 
 /**

@@ -1,6 +1,6 @@
 /** A rolling switch behind a balancer: a growing share of the traffic, then all of it, or none if it is interrupted; and after a kill one command ends it. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Pool, startPool, sumOf } from '../support/shop.ts'
+import { otherOf, type Pool, startPool, sumOf } from '../support/shop.ts'
 
 const NAMES = ['web-1', 'web-2', 'web-3'] as const
 
@@ -14,7 +14,6 @@ afterAll(async () => {
 })
 
 const live = async () => (await pool.serving())[0] ?? ''
-const otherOf = (slot: string) => (slot === 'blue' ? 'green' : 'blue')
 /** Resolves when the balancer sends a share of the traffic to the slot that is not live. */
 const shared = () =>
   pool.run(

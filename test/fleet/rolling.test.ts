@@ -1,15 +1,13 @@
 /** Four hosts that switch in batches: a batch after the other, all back if one fails, and whole again after a client that was killed between two of them. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Shop, startShop, sumOf } from '../support/shop.ts'
+import { deployTwo, otherOf, type Shop, startShop, sumOf } from '../support/shop.ts'
 
 const NAMES = ['web-1', 'web-2', 'web-3', 'web-4'] as const
 
 let shop: Shop
 beforeAll(async () => {
   shop = await startShop(NAMES, { STRATEGY: 'rolling' })
-  for (const args of [['setup'], ['deploy', '--promote']]) await shop.done(...args)
-  await shop.version('1.1.0')
-  await shop.done('deploy')
+  await deployTwo(shop)
 })
 afterAll(async () => {
   await shop?.[Symbol.asyncDispose]()
@@ -17,7 +15,6 @@ afterAll(async () => {
 
 const all = <T>(value: T) => NAMES.map(() => value)
 const live = async () => (await shop.serving())[0] ?? ''
-const otherOf = (slot: string) => (slot === 'blue' ? 'green' : 'blue')
 const recordOf = (slot: string) => `/srv/shop/slots/${slot}/slot.json`
 /** When each host recorded its last switch to a slot, in milliseconds of this machine's clock. */
 const promoted = (slot: string) =>

@@ -139,6 +139,15 @@ function shopOn(machines: Machines, routers: readonly TestHost[]): Shop {
   }
 }
 
+/** Sets up the hosts, and brings them so far that one release is live and a newer one runs in the other slot. */
+export async function deployTwo(shop: Shop): Promise<void> {
+  for (const args of [['setup'], ['deploy', '--promote']]) await shop.done(...args)
+  await shop.version('1.1.0')
+  await shop.done('deploy')
+}
+
+export const otherOf = (slot: string | undefined): string => (slot === 'blue' ? 'green' : 'blue')
+
 /** Stops load, and resolves to its sums. */
 export async function sumOf(running: readonly Load[]): Promise<{ readonly failed: number; readonly sent: number }> {
   const reports = await Promise.all(running.map(load => load.stop()))
