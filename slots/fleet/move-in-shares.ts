@@ -8,12 +8,11 @@ import { watchShare } from '../canary/watch.ts'
 import type { Deps } from '../deps.ts'
 import { recorded } from '../journal/journal.ts'
 import type { TrafficSwitch } from '../promote/switch.ts'
+import { sharesOf } from './rolling.ts'
 
 type ShareDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'health' | 'deploy' | 'dryRun' | 'log'>
 
 interface Setting {
-  /** In percent, the smallest first. */
-  readonly shares: readonly number[]
   /** The paths to request. */
   readonly paths: readonly string[]
   /** Milliseconds to watch each share. */
@@ -21,11 +20,30 @@ interface Setting {
   readonly signal: AbortSignal
 }
 
-/** @throws CANARY_UNVERIFIED, CANARY_TAKEN_BACK, and what the router's check throws */
+/**
+ * Called on all hosts of the pool: the one that leads moves the balancer, and the others wait until it has.
+ *
+ * @throws CANARY_UNVERIFIED, CANARY_TAKEN_BACK, and what the router's check throws
+ */
 export async function moveInShares(
+  deps: ShareDeps & Pick<Deps, 'fleet' | 'runtime'> & { readonly leads: boolean },
+  trafficSwitch: TrafficSwitch<string>,
+  setting: Setting,
+): Promise<void> {
+  const { fleet, runtime, leads } = deps
+  const serves = runtime.serves !== false
+  const serving = (await fleet.gather(serves)).filter(({ value }) => value)
+  if (leads && serves && trafficSwitch.from)
+    await sendShares(deps, trafficSwitch, sharesOf(serving.length, fleet.limit), setting)
+  await fleet.gather(undefined)
+}
+
+/** @param shares in percent, the smallest first */
+async function sendShares(
   deps: ShareDeps,
   trafficSwitch: TrafficSwitch<string>,
-  { shares, paths, watch, signal }: Setting,
+  shares: readonly number[],
+  { paths, watch, signal }: Setting,
 ): Promise<void> {
   for (const percent of shares) {
     const share = planShare(deps, undefined, trafficSwitch, { percent, sticky: false, paths })

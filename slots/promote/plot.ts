@@ -1,4 +1,5 @@
 /** A small plot of the latencies around a switch, for a terminal. Pure. */
+import { type Measured, measuredLine } from './measured.ts'
 import type { Probe } from './probe.ts'
 
 /** Lines of bars, without the axis. */
@@ -14,6 +15,12 @@ export interface Plotted {
   /** The slot that was live, if one was. */
   readonly from: string | undefined
   readonly to: string
+}
+
+/** What a switch ends with: the plot, if it can be seen, and the measurements in one line. */
+export function measuredText(measured: Measured, plotted: Plotted | undefined, columns: number | undefined): string {
+  const plot = plotted && seesPlot(columns, process.env) ? latencyPlot(plotted, columns) : undefined
+  return [...(plot === undefined ? [] : [plot]), measuredLine(measured)].join('\n')
 }
 
 /** Whether somebody sees a plot: not in a log, not with a screen reader, which reads plain output, and not in a window that is too narrow. */

@@ -4,15 +4,16 @@ import { Fault } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { moveInShares, takeShareBack } from '../../slots/fleet/move-in-shares.ts'
-import { sharesOf, turnOf } from '../../slots/fleet/rolling.ts'
+import { turnOf } from '../../slots/fleet/rolling.ts'
 import { append, recorded } from '../../slots/journal/journal.ts'
 import { settled } from '../../slots/place.ts'
 import { probeArguments, probingWith } from '../../slots/promote/arguments.ts'
+import { completeTogether } from '../../slots/promote/complete-together.ts'
 import { evaluateSwitch, reasonToStay } from '../../slots/promote/evaluate-switch.ts'
-import { type FailedHook, hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
+import { hooksAfter, reportHooks } from '../../slots/promote/hooks.ts'
 import { movesAfter, movesBefore } from '../../slots/promote/live-processes.ts'
 import { figuresOf, measuredLine } from '../../slots/promote/measured.ts'
-import { latencyPlot, seesPlot } from '../../slots/promote/plot.ts'
+import { measuredText } from '../../slots/promote/plot.ts'
 import { probeFaults } from '../../slots/promote/probe-faults.ts'
 import { probedSwitch } from '../../slots/promote/probed-switch.ts'
 import { assertReached } from '../../slots/promote/reach.ts'
@@ -46,53 +47,25 @@ export const switchTraffic = <S extends string>({ task, rolling, pooled }: TaskD
       const fleet = rolling && !pooled ? await turnOf({ ...ofStep, log }) : ofStep.fleet
       const context = { ...ofStep, fleet }
       if (dryRun) {
-        const batch = context.host.pipeline()
-        batch.push(context.router.check(context.health.path))
-        batch.push(...assertReached(context.router, trafficSwitch.to))
-        batch.push(...movesBefore(context.runtime, trafficSwitch))
-        batch.push(context.router.promote(trafficSwitch.to, trafficSwitch.generation))
-        batch.push(...movesAfter(context.runtime, trafficSwitch), ...hooksAfter(context.runtime, trafficSwitch))
-        await batch.run()
+        await rehearse(context, trafficSwitch)
         return note('not verified in a dry run')
       }
-      const { runtime } = context
-      const serves = runtime.serves !== false
-      const probing = serves ? probingWith(probe, { noProbe, watch }) : undefined
+      const probing = servesIn(context) ? probingWith(probe, { noProbe, watch }) : undefined
       const { to, from, record } = trafficSwitch
       const event = { event: 'promote', slot: to.name, from: from?.name, release: record.release.name } as const
       if (rolling && pooled) {
-        const size = (await fleet.gather(serves)).filter(({ value }) => value).length
-        const setting = { shares: sharesOf(size, fleet.limit), paths: probe?.paths ?? [context.health.path], watch }
-        if (context.leads && serves && from)
-          await moveInShares({ ...context, dryRun, log }, trafficSwitch, { ...setting, signal: context.signal })
-        await fleet.gather(undefined)
+        const paths = probe?.paths ?? [context.health.path]
+        await moveInShares({ ...context, dryRun, log }, trafficSwitch, { paths, watch, signal: context.signal })
       }
       const switched = await recorded(context, event, () =>
         probedSwitch({ ...context, log: show }, trafficSwitch, probing, proofOf(context, trafficSwitch)),
       )
       for (const { message, hint: next } of switched.warnings) show(`warning: ${message} ${next}`)
       const evaluated = await evaluateSwitch(context, trafficSwitch, switched, probing)
-      const { stays } = evaluated
-      const figures = switched.measured && figuresOf(switched.measured)
-      // What one host has to take back, all take back: none is recorded before each of them has proven the switch.
-      const together = () => fleet.gather(undefined).then(() => undefined, asIs)
-      const failed = evaluated.problem ?? (await together())
-      // A process that does not start makes the release unfit, like a failed request: nothing is recorded yet, and the traffic goes back.
-      let hooks: readonly FailedHook[] = []
-      const complete = async () => {
-        // Where nothing serves requests, the processes of the new release are the proof, so that the other hosts wait for them.
-        const missing = serves ? await together() : undefined
-        if (missing !== undefined) throw missing
-        hooks = await completeSwitch(context, trafficSwitch, { why: stays, figures })
-        if (!serves) await fleet.gather(undefined)
-      }
-      const problem =
-        failed ??
-        (await complete().catch((error: unknown) => {
-          if (trafficSwitch.moved) return error
-          throw error
-        }))
-      if (problem !== undefined) trafficSwitch.stays = stays
+      const { stays, excused } = evaluated
+      const { measured } = switched
+      const figures = measured && figuresOf(measured)
+      const { problem, hooks } = await completeTogether(context, trafficSwitch, evaluated, figures)
       const data = reportOf(context, trafficSwitch, { ...switched, problem }, stays)
       context.switched(data)
       const summary = jobSummaryPath(process.env)
@@ -102,25 +75,20 @@ export const switchTraffic = <S extends string>({ task, rolling, pooled }: TaskD
           show(error instanceof Error ? error.message : String(error)),
         )
       if (problem !== undefined) {
-        if (switched.measured) log(measuredLine(switched.measured))
+        trafficSwitch.stays = stays
+        if (measured) log(measuredLine(measured))
         await recorded(context, { ...event, figures }, () => Promise.reject(problem))
       }
       note(`${to.name} is live: ${switched.verified}`)
       await reportHooks(context, hooks, show)
-      const { measured, probed } = switched
-      const plotted = { probes: probed?.probes ?? [], from: from?.name, to: to.name }
       // With several hosts each has a line of its own.
-      const alone = ofStep.fleet.hosts.length < 2
-      if (measured)
-        show(
-          columns => {
-            const plot = alone && seesPlot(columns, process.env) ? latencyPlot(plotted, columns) : undefined
-            return [...(plot === undefined ? [] : [plot]), measuredLine(measured)].join('\n')
-          },
-          { ...measured },
-        )
+      const plotted =
+        ofStep.fleet.hosts.length < 2
+          ? { probes: switched.probed?.probes ?? [], from: from?.name, to: to.name }
+          : undefined
+      if (measured) show(columns => measuredText(measured, plotted, columns), { ...measured })
       if (stays) show(`${stays}.`)
-      if (evaluated.excused) show(evaluated.excused)
+      if (excused) show(excused)
     },
     async undo({ trafficSwitch, note, log, probe, noProbe, ...context }) {
       if (!trafficSwitch) return
@@ -163,16 +131,26 @@ export const switchTraffic = <S extends string>({ task, rolling, pooled }: TaskD
     },
   })
 
-/** What proves the switch on this host, beside its processes. */
-function proofOf(
-  context: Pick<Context<string>, 'runtime' | 'router' | 'health' | 'leads'>,
-  trafficSwitch: TrafficSwitch<string>,
-): Query<string> {
-  if (context.runtime.serves === false) return settled('its processes run')
-  return context.leads ? verifySwitch(context, trafficSwitch) : settled('proven on the balancer')
+type SwitchContext = Pick<Context<string>, 'host' | 'router' | 'runtime' | 'health' | 'leads'>
+
+const servesIn = ({ runtime }: Pick<SwitchContext, 'runtime'>): boolean => runtime.serves !== false
+
+/** In a dry run: every script that writes, in the order of a switch. */
+async function rehearse({ host, router, runtime, health }: SwitchContext, moving: TrafficSwitch<string>) {
+  const batch = host.pipeline()
+  batch.push(router.check(health.path))
+  batch.push(...assertReached(router, moving.to))
+  batch.push(...movesBefore(runtime, moving))
+  batch.push(router.promote(moving.to, moving.generation))
+  batch.push(...movesAfter(runtime, moving), ...hooksAfter(runtime, moving))
+  await batch.run()
 }
 
-const asIs = (error: unknown): unknown => error
+/** What proves the switch on this host, beside its processes. */
+function proofOf(context: SwitchContext, trafficSwitch: TrafficSwitch<string>): Query<string> {
+  if (!servesIn(context)) return settled('its processes run')
+  return context.leads ? verifySwitch(context, trafficSwitch) : settled('proven on the balancer')
+}
 
 /** An error that is part of another message. */
 function onlyFault(error: unknown): Fault {
