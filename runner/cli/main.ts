@@ -5,7 +5,7 @@ import { assertDestination, changes, chooseDestination } from '../destination.ts
 import { guardExit, trackWrites } from '../engine/ending.ts'
 import { report, type Source } from '../engine/error-report.ts'
 import { type Plan, planOf } from '../engine/plan.ts'
-import type { ProcessHooks } from '../engine/run.ts'
+import type { ProcessHooks } from '../engine/stops.ts'
 import type { Renderer, Report, RunEvent, Sinks } from '../events.ts'
 import { runnerFaults } from '../faults.ts'
 import { assertHosts, chooseHosts, limitOf } from '../hosts.ts'
