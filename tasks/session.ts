@@ -1,36 +1,31 @@
 /** A run on a project's machines: one connection and one lock each, and the context of each step. */
-import { resolve } from 'node:path'
 import { dryHost } from '../host/dry-run.ts'
 import type { Host, Transport } from '../host/host.ts'
 import type { AnyQuery } from '../host/query.ts'
 import { hostWith } from '../host/several.ts'
-import type { EndedStep, Fleet, OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
+import type { Fleet, OpenScope, RunSetting, TaskContext } from '../runner/task.ts'
 import { sumOf } from '../runner/traffic.ts'
 import type { ProjectConfig } from '../slots/config/config.ts'
-import type { Artifact, BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
+import type { BuildSource, Plugin, PluginContext, Router, Runtime, Slot } from '../slots/contracts.ts'
 import { type Environment, environmentFile } from '../slots/environment/environment.ts'
 import type { RunFacts } from '../slots/facts.ts'
 import { slotFaults } from '../slots/faults.ts'
-import { liveEverywhere } from '../slots/fleet/agreement.ts'
-import { asked } from '../slots/fleet/asked.ts'
 import { roleRoute, WEB_ROLE } from '../slots/fleet/role-route.ts'
 import { healthOf } from '../slots/health/setting.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import type { Layout } from '../slots/layout.ts'
-import { unlessClosed } from '../slots/lock/maintenance.ts'
 import type { HealthCheck } from '../slots/model.ts'
-import { type Notification, type Notifier, notifyAll } from '../slots/notify/notifier.ts'
+import type { Notification, Notifier } from '../slots/notify/notifier.ts'
 import { BALANCER, type Balancer, following, onMachine, routerLayout } from '../slots/place.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import type { PromoteReport } from '../slots/promote/report/data.ts'
-import type { Ending } from '../slots/report/run.ts'
-import { writeRunReport } from '../slots/report/write.ts'
-import { assertSetUp } from '../slots/setup/owner.ts'
 import { type Slots, slotsAt } from '../slots/slot.ts'
-import { type Readings, readings, resolveLive } from '../slots/state/readings.ts'
+import { type Readings, readings } from '../slots/state/readings.ts'
 import type { Context } from './context.ts'
 import { loggingCopies } from './logging-copies.ts'
-import { endOf, notificationOf } from './notification.ts'
+import { routerOf, runtimeOf } from './plugins-of.ts'
+import { runBuild } from './run-build.ts'
+import { runEnded } from './run-ending.ts'
 import { runLock } from './run-lock.ts'
 import { beginsWithHook } from './steps/hook.ts'
 
@@ -125,6 +120,16 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const address = pool?.[pooled.indexOf(name)]
     return pool && address !== undefined && serves({ name }) ? slotsAt(project.slots, address, pool) : project.slots
   }
+  const switches: PromoteReport[] = []
+  const build = runBuild({
+    source: project.build,
+    layout,
+    slots: project.slots,
+    machines: all.map(({ host }) => host),
+    hosts: members.map(({ host }) => host),
+    uploads: run.uploads,
+    agrees: run.agrees,
+  })
   /** What is read of each host while its lock is taken. */
   const readingOf = new Map<string, AnyQuery<Readings>>()
 
@@ -141,15 +146,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     const { login } = project.build
     const places = { folder: run.folder, host: host.name, layout, slots: slots.all, role, router: routing.name }
     const plugin: PluginContext = { ...task, app, ...places, ...(login && { login }) }
-    const runtime = project.runtime.create(plugin)
-    // Else the release would start unprepared.
-    if (((runtime.prepare ?? runtime.obtain) !== undefined) !== (project.runtime.prepares === true))
-      throw new TypeError(
-        `the plugin ${project.runtime.name} has to set \`prepares\` exactly if its runtime has \`prepare\` or \`obtain\``,
-      )
-    const created = routing.create({ ...plugin, host: balancerHost?.name ?? host.name })
-    if ((created.beginCanary !== undefined) !== (routing.canary === true))
-      throw new TypeError(`the plugin ${routing.name} has to set \`canary\` exactly if its router has \`beginCanary\``)
+    const runtime = runtimeOf(project.runtime, plugin)
+    const created = routerOf(routing, { ...plugin, host: balancerHost?.name ?? host.name })
     const there = balancerHost ? onMachine(created, BALANCER) : created
     const ofWeb = balancerHost && !leads ? following(there) : there
     const router = serves(member) ? ofWeb : roleRoute(layout)
@@ -209,62 +207,12 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       variables,
       environment: (slot: Slot) => environmentFile(variables(slot)),
       config: () => run.config({ plugin, runtime, router }),
-      async build() {
-        building ??= build(balancer, plugin)
-        if (run.agrees && fleet.hosts.length > 1) await Promise.all([building, refusedEarly(fleet, host, reading)])
-        return building
-      },
+      build: () => build({ fleet, host, balancer, plugin, reading }),
       provisions: facts => [
         runtime.provision(facts),
         ...(balancing && serves(member) ? [] : [router.provision(facts)]),
       ],
     }
-  }
-
-  /** Of each host, in the order in which they ended. */
-  const switches: PromoteReport[] = []
-  /** Writes the report of the run, if it was asked for. Resolves to why it could not be written: that undoes nothing. */
-  const reported = async (about: Ending, steps: readonly EndedStep[]): Promise<readonly string[]> => {
-    const { report: path } = run.values
-    if (typeof path !== 'string') return []
-    const names = members.map(({ name }) => name)
-    const inOrder = switches.toSorted((a, b) => names.indexOf(a.host) - names.indexOf(b.host))
-    const data = { ...about, at: new Date().toISOString(), steps, switches: inOrder }
-    return writeRunReport(resolve(path), run.redact(data)).then(
-      () => [],
-      (error: unknown) => [error instanceof Error ? error.message : String(error)],
-    )
-  }
-
-  /** One build for all hosts: two of the same tree may differ. */
-  let building: Promise<Artifact> | undefined
-  const inVain = new AbortController()
-  /**
-   * Aborts the build if the hosts do not serve the same. What else is wrong with a host is reported by the steps that need it.
-   *
-   * @throws FLEET_SPLIT, FLEET_BEHIND
-   */
-  const refusedEarly = async (fleet: Fleet, host: Host, reading: AnyQuery<Readings>): Promise<void> => {
-    const { found: state } = await asked(async () => resolveLive(await host.query(reading), project.slots))
-    if (!state) return
-    await liveEverywhere(fleet, state).catch((error: unknown) => {
-      inVain.abort(error)
-      throw error
-    })
-  }
-  /** A build for an upload is aborted if a host turns out to be closed. It does not begin before the balancer can be reached. */
-  const build = async (balancer: Balancer | undefined, plugin: PluginContext): Promise<Artifact> => {
-    const create = (changes: Partial<PluginContext>) => project.build.create({ ...plugin, ...changes }).build()
-    if (!run.uploads) return create({})
-    for (const { host } of all) host.connect?.()
-    await balancer?.host.query(assertSetUp(balancer.layout))
-    const unlessAnyClosed = members.reduce<(signal: AbortSignal) => Promise<Artifact>>(
-      (work, { host }) =>
-        signal =>
-          unlessClosed({ host, layout, signal }, work),
-      signal => create({ signal, $: plugin.$({ signal }) }),
-    )
-    return unlessAnyClosed(AbortSignal.any([plugin.signal, inVain.signal]))
   }
 
   return {
@@ -275,16 +223,9 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       const named = project.slots.all.find(slot => slot === value)
       return named ? slotsOn({ name: host }).get(named.name) : value
     },
-    async ended(outcome) {
-      const notification = run.event && notificationOf(run.event, facts, outcome)
-      // Nobody is told about a repair, but its switch has a report as well. That of a history is written by its step.
-      const unannounced = run.event === undefined && switches.length > 0
-      const about = unannounced ? { ...facts, event: run.command, ...endOf(facts, outcome) } : notification
-      const told = await Promise.all([
-        notification ? notifyAll(notify, notification) : [],
-        about ? reported(about, outcome.steps) : [],
-      ])
-      return told.flat()
+    ended: outcome => {
+      const hosts = members.map(({ name }) => name)
+      return runEnded({ ...run, notify, hosts, report: run.values.report }, { facts, switches }, outcome)
     },
     traffic: () => sumOf(all.map(({ host }) => host.traffic?.())),
     // Closing the connections also releases the locks.
