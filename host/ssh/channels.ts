@@ -3,14 +3,14 @@
  * to kill a script and one for a terminal. If a server allows fewer and all are busy, as with the lock holder and the probes, a further connection is
  * opened. Shells are opened in advance, because opening one takes two round trips and sending it a script takes none.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientChannel, ExecOptions, SFTPWrapper } from 'ssh2'
 import { Fault } from '../../runner/fault.ts'
 import { EARLY, READER, ready, startBash } from '../exec/ready.ts'
 import { hostFaults } from '../faults.ts'
 import type { Session } from '../machine.ts'
 import type { Connection } from './connection.ts'
-import { exec, sessionOf, sftp, type TrackedConnection, track } from './tracked-connection.ts'
+import { CROWDED_DELAY, connectionsOf, LIMIT } from './connections.ts'
+import { exec, sessionOf, sftp, type TrackedConnection } from './tracked-connection.ts'
 
 export interface Sessions {
   /** Opens shells in advance. */
@@ -23,18 +23,12 @@ export interface Sessions {
   close(): Promise<void>
 }
 
-const LIMIT = 8
 /** Shells to keep open in advance. A deploy needs at most three at once: the lock holder, the probes, the current batch. */
 const SPARES = 3
 /** Attempts to open the only session of a connection. */
 const ATTEMPTS = 25
 /** Milliseconds for all of these attempts. */
 const ATTEMPTS_TIMEOUT = 5_000
-/** Milliseconds to wait for a session to end before a further connection is opened. */
-const CROWDED_DELAY = 100
-
-/** Attempts to get a session of one that has just ended before a further connection is opened, `CROWDED_DELAY` apart. */
-const ENDED_TRIES = 4
 
 interface Waiter {
   resolve(session: Session): void
@@ -42,8 +36,9 @@ interface Waiter {
 }
 
 /** @param another opens a further connection to the same server */
-export function sessionsOn(host: string, first: Connection, another?: () => Promise<Connection>): Sessions {
-  const connections: TrackedConnection[] = [track(first, LIMIT)]
+export function sessionsOn(host: string, connection: Connection, another?: () => Promise<Connection>): Sessions {
+  const connections = connectionsOf(connection, another, () => refill())
+  const { first, anywhere, onceEnded, ended } = connections
   const spares = new Set<Session>()
   const waiting: Waiter[] = []
   let wantedSpares = SPARES
@@ -54,39 +49,10 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
   let closed = false
   /** How to start bash from this account's login shell. */
   let form: 'exec' | 'plain' = 'exec'
-  let joining: Promise<TrackedConnection> | undefined
   let crowded = false
   let killing: Promise<unknown> = Promise.resolve()
   /** Why this server has no SFTP. */
   let withoutSftp: string | undefined
-
-  /** Opens a channel on any connection that allows one, else on a further connection. */
-  const anywhere = async <T>(
-    tracked: TrackedConnection,
-    open: (tracked: TrackedConnection) => Promise<T>,
-  ): Promise<T> => {
-    for (const each of [tracked, ...connections.filter(other => other !== tracked)])
-      try {
-        return await open(each)
-      } catch (error) {
-        if (error instanceof Fault || !another || closed || first.ended() !== undefined) throw error
-      }
-    return open(await join())
-  }
-
-  /** As `anywhere`, but tries the open connections for a while, because the server may still count sessions that have just ended. */
-  const onceEnded = async <T>(open: (tracked: TrackedConnection) => Promise<T>): Promise<T> => {
-    for (let tries = 0; tries < ENDED_TRIES; tries += 1) {
-      for (const each of connections)
-        try {
-          return await open(each)
-        } catch (error) {
-          if (error instanceof Fault || first.ended() !== undefined) throw error
-        }
-      await sleep(CROWDED_DELAY)
-    }
-    return open(await join())
-  }
 
   /** Closes the spare shells, and opens none until `refillSpares`. */
   const dropSpares = async () => {
@@ -174,25 +140,24 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     refill()
   }
 
-  const total = () => connections.reduce((sum, { open }) => sum + open, 0)
   const refill = () => {
-    if (closed || first.ended() !== undefined) return
+    if (closed || ended() !== undefined) return
     const [now, later] = [waiting.length, wantedSpares - spares.size]
     // Sessions requested together take the time of one, so spares are requested along with the first. Once the server has responded, only what the
     // waiting scripts need is opened; spares follow after their scripts, so as not to delay them.
     const wanted = unanswered === opening ? now + later : Math.max(now, later)
     while (opening < wanted) {
-      const tracked = connections.find(({ open, limit }) => open < limit)
-      if (tracked === undefined || total() >= LIMIT) break
+      const tracked = connections.all.find(({ open, limit }) => open < limit)
+      if (tracked === undefined || connections.sessions() >= LIMIT) break
       const begun = openOn(tracked).finally(() => begunOpening.delete(begun))
       begunOpening.add(begun)
     }
-    if (waiting.length > opening && total() < LIMIT) crowd()
+    if (waiting.length > opening && connections.sessions() < LIMIT) crowd()
   }
 
   /** All sessions of this server are in use, perhaps for long: opens a further connection after a delay. */
   const crowd = () => {
-    if (!another || crowded) return
+    if (!connections.extensible || crowded) return
     crowded = true
     setTimeout(() => {
       const late = waiting.slice(opening)
@@ -200,7 +165,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
         crowded = false
         return refill()
       }
-      join().then(
+      connections.join().then(
         () => {
           crowded = false
           refill()
@@ -220,36 +185,18 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
       )
     }, CROWDED_DELAY)
   }
-  const join = (): Promise<TrackedConnection> => {
-    if (!another) return Promise.reject(new Error('no further connection is possible'))
-    joining ??= another()
-      .then(connection => {
-        const tracked = track(connection, LIMIT)
-        if (closed) void connection.close()
-        else connections.push(tracked)
-        void connection.lost.then(() => {
-          if (connections.includes(tracked)) connections.splice(connections.indexOf(tracked), 1)
-          refill()
-        })
-        return tracked
-      })
-      .finally(() => {
-        joining = undefined
-      })
-    return joining
-  }
 
   const close = async () => {
     closed = true
-    await Promise.all(connections.map(({ connection }) => connection.close()))
+    await connections.close()
   }
   const noSession = (error: Error): never => {
     if (error instanceof Fault) throw error
-    const reason = first.ended()
+    const reason = ended()
     if (reason !== undefined) throw hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason })
     throw hostFaults.NO_SESSION({ host, reason: error.message }, error)
   }
-  void first.lost.then(reason => {
+  void connection.lost.then(reason => {
     for (const { reject } of waiting.splice(0))
       reject(hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason }))
     void close()
@@ -264,7 +211,7 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
         refill()
         return Promise.resolve(spare)
       }
-      const reason = first.ended()
+      const reason = ended()
       if (reason !== undefined)
         return Promise.reject(hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason }))
       return new Promise((resolve, reject) => {
@@ -274,22 +221,20 @@ export function sessionsOn(host: string, first: Connection, another?: () => Prom
     },
     async terminal(command, options) {
       await dropSpares()
-      const [tracked = track(first, LIMIT)] = connections
-      const channel = await anywhere(tracked, each => exec(each, startBash(command, form), options)).catch(noSession)
+      const channel = await anywhere(first, each => exec(each, startBash(command, form), options)).catch(noSession)
       channel.once('close', refillSpares)
       return channel
     },
     async sftp() {
-      const [tracked = track(first, LIMIT)] = connections
       const open = async (each: TrackedConnection) => {
         const wrapper = withoutSftp ?? (await sftp(each))
         if (typeof wrapper !== 'string') return { wrapper, connection: each.connection }
         withoutSftp = wrapper
         throw hostFaults.SFTP_MISSING({ host, reason: wrapper })
       }
-      const opened = await open(tracked)
+      const opened = await open(first)
         .catch(async (error: unknown) => {
-          if (error instanceof Fault || first.ended() !== undefined) throw error
+          if (error instanceof Fault || ended() !== undefined) throw error
           // A spare shell that is being opened takes a session too.
           wantedSpares = 0
           await Promise.all(begunOpening)
