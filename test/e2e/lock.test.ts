@@ -87,7 +87,7 @@ it('a setup needs the lock too, and changes nothing while it is taken or the hos
 
 it('a run that was frozen until another took the lock is refused, and changes nothing', async () => {
   await run(0, 'deploy')
-  const frozen = site.start({ LIFE_SOAK: '10000' }, 'deploy', '--verbose')
+  const frozen = site.start({ LIFE_SOAK: '60000' }, 'deploy', '--verbose')
   await frozen.says(/> Wait until the idle slot is healthy/)
   process.kill(frozen.pid, 'SIGSTOP')
   const pid = async () => (await site.host.exec('systemctl show -p MainPID --value life@green.service')).stdout.trim()
