@@ -56,6 +56,8 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
   let control: { readonly key: string; readonly open: Promise<Control>; ended: boolean } | undefined
 
   const context = (task: TaskContext): SwarmContext => {
+    // What a frozen run would say of the swarm may no longer be so.
+    if (!run.signal.aborted && lock?.expired()) lock.check()
     const logging: Host = {
       ...host,
       put: (local, remote, options) => host.put(local, remote, { onProgress: progress(task.log), ...options }),

@@ -81,6 +81,10 @@ export function runLock(
   return {
     /** In the order of the machines. */
     guards,
+    /** @throws LOCK_LOST if a host has released its lock while it could be reached, unless the run undoes its changes */
+    check() {
+      if (!signal.aborted && taken.some(lock => lock?.expired())) checkAll()
+    },
     /** Takes the locks of these machines, in their order; undefined for one without a lock. */
     async take(held: readonly (Held | undefined)[], wait: LockWait = { wait: 0 }): Promise<void> {
       taking ??= takeAll(held, wait)

@@ -134,6 +134,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
   const readingOf = new Map<string, AnyQuery<Readings>>()
 
   const context = (task: TaskContext, fleet: Fleet): Context<S> => {
+    // What a frozen run would say of the host may no longer be so.
+    lock.check()
     const member = members.find(({ name }) => name === fleet.host) ?? members[0]
     if (!member) throw new TypeError('a project has a host')
     const ofStep = (host: Host) => (task.dryRun ? dryHost(host, task.log) : loggingCopies(host, task.log))

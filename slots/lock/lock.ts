@@ -43,6 +43,8 @@ const NOT_OURS = EXIT.lock.notOurs
 export interface Lock extends AsyncDisposable {
   /** Called before each script that writes. @throws `LOCK_LOST` if the host has released the lock. */
   check(): void
+  /** Whether the host has released the lock while it could be reached: this run was frozen, so what it knows of the host may no longer be so. */
+  expired(): boolean
 }
 
 export interface LockWait {
@@ -119,16 +121,27 @@ export async function holding(
     throw await refusal(answer)
   }
   let lost = false
-  const beat = setInterval(() => held.send('beat'), HEARTBEAT)
+  let beaten = performance.now()
+  /** Without a heartbeat for as long the host has released the lock, even if we have not heard of that yet: this process was frozen. */
+  const late = () => performance.now() - beaten > TTL * 1_000
+  const beat = setInterval(() => {
+    lost ||= late()
+    if (lost) return
+    beaten = performance.now()
+    held.send('beat')
+  }, HEARTBEAT)
   beat.unref()
-  void held.ended.then(() => {
+  let released = false
+  void held.ended.then(code => {
     lost = true
+    released = code !== undefined
     clearInterval(beat)
   })
   return {
     check() {
-      if (lost) throw slotFaults.LOCK_LOST({ host: host.name, ttl: TTL })
+      if (lost || late()) throw slotFaults.LOCK_LOST({ host: host.name, ttl: TTL })
     },
+    expired: () => released || late(),
     async [Symbol.asyncDispose]() {
       clearInterval(beat)
       await held[Symbol.asyncDispose]()

@@ -85,9 +85,13 @@ it('a setup needs the lock too, and changes nothing while it is taken or the hos
   expect(await changed()).toBe('0\n')
 })
 
-it('a run that was frozen until another took the lock is refused, and changes nothing', async () => {
+it.each([
+  ['while its slot became healthy', 10_000],
+  ['before its slot was healthy', 60_000],
+])('a run that was frozen until another took the lock, %s, is refused, and changes nothing', async (_, soak) => {
+  if ((await site.live()) === 'green') await run(0, 'rollback')
   await run(0, 'deploy')
-  const frozen = site.start({ LIFE_SOAK: '60000' }, 'deploy', '--verbose')
+  const frozen = site.start({ LIFE_SOAK: String(soak) }, 'deploy', '--verbose')
   await frozen.says(/> Wait until the idle slot is healthy/)
   process.kill(frozen.pid, 'SIGSTOP')
   const pid = async () => (await site.host.exec('systemctl show -p MainPID --value life@green.service')).stdout.trim()

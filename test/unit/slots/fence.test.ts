@@ -22,7 +22,7 @@ beforeEach(async () => {
 })
 
 const here = () => local().open({ signal: new AbortController().signal, confirm: async () => false })
-const held: Lock = { check: () => undefined, [Symbol.asyncDispose]: async () => undefined }
+const held: Lock = { check: () => undefined, expired: () => false, [Symbol.asyncDispose]: async () => undefined }
 const fault = (code: string, message?: RegExp) =>
   expect.objectContaining(message ? { code, message: expect.stringMatching(message) } : { code })
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import type { Guard, Host, RemoteProcess } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { sh } from '../../../host/script.ts'
@@ -101,6 +101,31 @@ it('a run that has lost the lock of one host writes on neither, except to undo',
   expect(await faultOf(web.capture(sh.write`true`))).toMatchObject({ code: 'LOCK_LOST' })
   abort.abort()
   for (const host of run.hosts) expect(await host.capture(sh.write`echo back`)).toBe('back')
+})
+
+it('a run whose lock a host has released begins no further step, except to undo', async () => {
+  const abort = new AbortController()
+  await using run = await started(abort)
+  await run.take()
+  run.lock.check()
+  await run.held[1]?.[Symbol.asyncDispose]()
+  await run.held[1]?.ended
+  expect(() => run.lock.check()).toThrowError(expect.objectContaining({ code: 'LOCK_LOST' }))
+  abort.abort()
+  run.lock.check()
+})
+
+it('a run that sent no heartbeat in time has lost its locks before it hears of that', async () => {
+  await using run = await started()
+  await run.take()
+  const [web] = run.hosts
+  const now = performance.now()
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(now + 14_000)
+  onTestFinished(() => clock.mockRestore())
+  run.lock.check()
+  clock.mockReturnValue(now + 16_000)
+  expect(() => run.lock.check()).toThrowError(expect.objectContaining({ code: 'LOCK_LOST' }))
+  expect(await faultOf(web.capture(sh.write`true`))).toMatchObject({ code: 'LOCK_LOST' })
 })
 
 it('a setup takes only the locks that exist', async () => {
