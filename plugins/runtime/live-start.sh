@@ -9,7 +9,8 @@
 #   enabled              the folder that contains a link for each unit that its slot was started with; other units are not started
 #   units                the units of the slot that run only while it is live
 #   names                the names of their processes, in the same order
-#   start, reset_failed  functions that run systemctl for the unit `$1`
+#   attempts             the files in which the units count their start attempts, in the same order
+#   start, stop, reset_failed  functions that run systemctl for the unit `$1`
 #
 # Prints: the name of each process before it is started.
 trap '' HUP INT TERM PIPE
@@ -24,6 +25,9 @@ sync . || :
 for i in "${!units[@]}"; do
   if ! [ -L "$enabled/${units[i]}" ]; then continue; fi
   printf '%s\n' "${names[i]}"
+  # A unit that pauses after a crash would be started only after that.
+  case "$(systemctl show --property=SubState --value "${units[i]}")" in auto-restart*|start-pre) stop "${units[i]}" || : ;; esac
+  rm -f -- "${attempts[i]}" 2> /dev/null || :
   reset_failed "${units[i]}" 2> /dev/null || :
   start "${units[i]}"
 done

@@ -7,6 +7,7 @@ import { asRoot } from '../../host/sudo.ts'
 import type { HostFacts, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 import type { Others } from './supervisor.ts'
+import { attemptsFile } from './unit.ts'
 
 export const SYSTEMCTL = '/usr/bin/systemctl'
 export const UNITS = '/etc/systemd/system'
@@ -41,6 +42,11 @@ export const enabledLink = (app: string, process: string, slot: Slot): string =>
 /** Runs systemctl for the unit that `unit` stands for, as root. */
 export const systemctl = (verb: string, unit: Script = sh.read`"$1"`): Script =>
   sh.write`${asRoot([SYSTEMCTL, verb])} ${unit}`
+
+/** Forgets the failures of a unit, and how often it was started in a row: a start by us never waits, as one after a crash does. */
+export const forgetFailures = (app: string, process: string | undefined, slot: Slot): Script => sh.write`
+rm -f -- ${attemptsFile(app, process, slot.name)} 2>/dev/null || true
+${systemctl('reset-failed', sh.read`${unitName(app, process, slot.name)}`)} 2>/dev/null || true`
 
 /**
  * Starts a unit. A process that ends at once fails the start only if systemd sees its end before its beginning, so that is left to the health check and to
@@ -107,7 +113,9 @@ export function othersOf(app: string, layout: Layout, processes: readonly OtherP
             ...parametersOf(slot, true),
             folder: layout.live,
             slot: slot.name,
+            attempts: unitsOf(slot, true).map(({ name }) => attemptsFile(app, name, slot.name)),
             start: begun(),
+            stop: systemctl('stop'),
             resetFailed: systemctl('reset-failed'),
           },
         }),
@@ -165,7 +173,7 @@ export const startOthers = (app: string, processes: readonly OtherProcess[], slo
     ...processes.map(({ name }) => {
       const unit = sh.read`${unitName(app, name, slot.name)}`
       return sh.write`
-${systemctl('reset-failed', unit)} 2>/dev/null || true
+${forgetFailures(app, name, slot)}
 ${begun(unit)}
 ${systemctl('enable', unit)}`
     }),

@@ -10,6 +10,7 @@ import {
   allOf,
   begun,
   failedOthers,
+  forgetFailures,
   type OtherProcess,
   otherStates,
   othersOf,
@@ -142,7 +143,7 @@ ${readAsRoot(journal(slot))}`,
 
   function startWeb(slot: Slot): Script {
     return sh.write`
-${asRoot(control('reset-failed', unit(slot)))} 2>/dev/null || true
+${forgetFailures(app, undefined, slot)}
 ${begun(sh.read`${unit(slot)}`)}
 ${asRoot(control('enable', unit(slot)))}`
   }

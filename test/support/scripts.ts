@@ -526,6 +526,7 @@ export function samples(): Readonly<Record<string, Script>> {
     ),
     stopUnits: units.stopUnits([{ name: 'worker', unit: 'life-worker@blue.service' }], { disable: true }),
     begun: units.begun(sh.read`life@blue.service`),
+    forgetFailures: units.forgetFailures('life', 'worker', blue),
     startOthers: units.startOthers('life', processes, blue),
     otherStates: units.otherStates('life', layout, processes, blue),
     systemctl: sh.lines(sh.read`set -- life@blue.service`, units.systemctl('start')),

@@ -170,6 +170,8 @@ describe('an error about a process of a slot', () => {
   })
 })
 
+const begunOf = (process: string) => begun(sh.read`${`life${process}@green.service`}`).text
+
 interface Seen {
   readonly result: string
   /** When the unit was started, and when its process began. */
@@ -195,6 +197,18 @@ systemctl() {
   expect(ended.stdout).toBe(ended.status === 0 ? 'on\n' : '')
   return ended.status === 0 ? 'goes on' : 'fails'
 }
+
+describe('a start by us', () => {
+  it('removes what each unit counts its attempts with, in the folder that systemd makes for it', () => {
+    const units = provision().files.map(({ text }) => /^RuntimeDirectory=(.*)$/m.exec(text)?.[1] ?? '')
+    const counters = units.map(folder => `rm -f -- /run/${folder.replace('%i', 'green')}/tries`)
+    const starting = runtimeOf().start(release, green).script.text
+    expect(counters).toHaveLength(3)
+    for (const [i, counter] of counters.entries())
+      expect(starting.indexOf(counter)).toBeLessThan(starting.indexOf(begunOf(['', '-worker', '-scheduler'][i] ?? '')))
+    for (const counter of counters) expect(starting).toContain(counter)
+  })
+})
 
 describe('the start of a process whose end systemd has seen before its beginning', () => {
   it.each(['exit-code', 'signal', 'core-dump'])('with %s goes on: its output is shown later', result => {
