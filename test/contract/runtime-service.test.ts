@@ -155,7 +155,7 @@ describe('service()', () => {
   let blue: Slot
   let old: Release
   beforeAll(async () => {
-    on = await startServiceHost({ stopSignal: 'SIGQUIT', memoryMax: '512M' })
+    on = await startServiceHost({ stopSignal: 'SIGQUIT', memoryMax: '512M', cpuMax: 0.5 })
     runtime = on.runtime()
     ;[blue] = on.slots
     ;[old] = on.releases
@@ -189,9 +189,10 @@ describe('service()', () => {
     await on.asRoot('ls /srv/life/slots/blue/tmp/mine')
   })
 
-  test('stops the application with `stopSignal`, and limits its memory to `memoryMax`', async () => {
+  test('stops the application with `stopSignal`, and limits it to `memoryMax` and `cpuMax`', async () => {
     await start()
     expect(await on.asRoot('systemctl show --property=MemoryMax --value life@blue')).toBe(`${512 * 1024 * 1024}\n`)
+    expect(await on.asRoot('systemctl show --property=CPUQuotaPerSecUSec --value life@blue')).toBe('500ms\n')
     expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
     await on.flushLog()
     expect(await runtime.log(blue, 1)).toBe('told to end by SIGQUIT')

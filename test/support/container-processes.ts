@@ -5,7 +5,7 @@ import type { EngineName } from '../../plugins/runtime/container/scripts.ts'
 import { type ContainerSite, startContainerSite } from './container-site.ts'
 
 const RUNTIME = `
-  processes: { worker: ['./work', 'worker'], scheduler: { start: './work scheduler', when: 'live', stopLimit: 3, memoryMax: '64M' } },
+  processes: { worker: ['./work', 'worker'], scheduler: { start: './work scheduler', when: 'live', stopLimit: 3, memoryMax: '64M', cpuMax: 0.5 } },
   promoted: ['bash', '-c', 'echo "promoted $SWITCHYARD_SLOT" >> /data/hooks'],
   demoted: 'bash -c \\'echo "demoted $SWITCHYARD_SLOT" >> /data/hooks\\'',
 `
@@ -48,11 +48,16 @@ export function containerProcesses(engine: EngineName): void {
     expect(await done('status')).toMatch(/blue.*1\.0\.0/)
     expect(await done('logs', '--slot', 'blue')).toContain('scheduler: the scheduler of blue works')
     // The limit of one process is not that of the others.
-    if (engine === 'docker') {
-      const memory = (name: string) =>
-        site.engine(`container inspect --format '{{.HostConfig.Memory}}' switchyard-life-${name}`)
-      expect([await memory('blue.scheduler'), await memory('blue.worker')]).toEqual([`${64 * 1024 * 1024}`, '0'])
-    }
+    const limits = (process: string) =>
+      engine === 'docker'
+        ? site.engine(
+            `container inspect --format '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}}' switchyard-life-blue.${process}`,
+          )
+        : site.asRoot(`systemctl show --property=MemoryMax,CPUQuotaPerSecUSec --value life-${process}@blue | xargs`)
+    const [some, none] = engine === 'docker' ? ['500000000', '0 0'] : ['500ms', 'infinity infinity']
+    const [scheduler, worker] = [await limits('scheduler'), await limits('worker')]
+    expect(scheduler.split(' ').sort()).toEqual([`${64 * 1024 * 1024}`, some].sort())
+    expect(worker).toBe(none)
   })
 
   it('after a power loss the scheduler runs in the live slot alone', async ({ skip }) => {

@@ -6,7 +6,7 @@ import { type CommandsOfRelease, commandRules } from '../service/release-command
 import type { EngineName } from './scripts.ts'
 
 export interface ContainerOptions
-  extends Pick<ProcessLimits, 'stopSignal' | 'stopLimit' | 'memoryMax'>,
+  extends Pick<ProcessLimits, 'stopSignal' | 'stopLimit' | 'memoryMax' | 'cpuMax'>,
     Pick<CommandsOfRelease, 'demote'> {
   /**
    * The engine of the host, from Debian's packages. `podman` runs rootless, as the deploying user. For `docker` that user has to be in the group `docker`,
@@ -99,6 +99,7 @@ export const OPTIONS = fields<ContainerOptions>({
   stopSignal: limitRules.stopSignal,
   stopLimit: limitRules.stopLimit,
   memoryMax: limitRules.memoryMax,
+  cpuMax: limitRules.cpuMax,
 })
 
 export const withDefaults = ({

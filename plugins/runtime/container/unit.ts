@@ -4,7 +4,9 @@ import { type PlannedProcess, type ProcessLimits, settingsOf } from '../service/
 import { quoteArgument, unitText } from '../unit.ts'
 import { type Containers, commandOf, containerName, type EngineName, startContainer } from './scripts.ts'
 
-interface ContainerUnit extends Pick<ProcessLimits, 'memoryMax'>, Pick<PlannedProcess, 'stopSignal' | 'stopLimit'> {
+interface ContainerUnit
+  extends Pick<ProcessLimits, 'memoryMax' | 'cpuMax'>,
+    Pick<PlannedProcess, 'stopSignal' | 'stopLimit'> {
   readonly containers: Containers
   /** What the container runs instead of the image's own command; may be empty. */
   readonly command: readonly string[]
@@ -39,14 +41,21 @@ const waiting = (engine: EngineName, user: string, name: string, seconds: 0 | 1)
   return `ExecStartPost=-${bash(`until pid=${pid}; [[ $pid = [1-9]* ]]${aged}; do kill -0 "$MAINPID" || exit 0; /usr/bin/sleep 0.1; done`)}`
 }
 
+const limitsOfDocker = ({ memoryMax, cpuMax }: ProcessLimits): readonly string[] => [
+  ...(memoryMax === undefined ? [] : ['--memory', memoryMax]),
+  ...(cpuMax === undefined ? [] : ['--cpus', String(cpuMax)]),
+]
+
 export function containerUnit(unit: ContainerUnit, facts: HostFacts): string {
-  const { command, stopLimit, stopSignal, memoryMax, process } = unit
+  const { command, stopLimit, stopSignal, memoryMax, cpuMax, process } = unit
   const { app, layout, engine } = unit.containers
   const docker = engine === 'docker'
   const name = containerName(app, SLOT, process?.name)
   // The processes of Podman stay in the unit, which limits them.
-  const limits = docker && memoryMax !== undefined ? ['--memory', memoryMax] : []
-  const containers = { ...unit.containers, options: [...limits, ...unit.containers.options] }
+  const limits = { ...(memoryMax !== undefined && { memoryMax }), ...(cpuMax !== undefined && { cpuMax }) }
+  const containers = docker
+    ? { ...unit.containers, options: [...limitsOfDocker(limits), ...unit.containers.options] }
+    : unit.containers
   return unitText(
     {
       app,
@@ -59,9 +68,7 @@ export function containerUnit(unit: ContainerUnit, facts: HostFacts): string {
       after: docker ? ['docker.service'] : [],
       ...(process && { process }),
       settings: [
-        ...settingsOf({ stopSignal, ...(memoryMax !== undefined && !docker && { memoryMax }) }).filter(
-          line => docker || line !== 'PrivateTmp=yes',
-        ),
+        ...settingsOf({ stopSignal, ...(!docker && limits) }).filter(line => docker || line !== 'PrivateTmp=yes'),
         // The engine's client exits with the code of the container: 128 + SIGTERM for an application without a handler.
         'SuccessExitStatus=143',
         // An image that was removed from the engine is loaded again first.

@@ -25,7 +25,7 @@ import { type CommandsOfRelease, commandRules } from '../service/release-command
 import { serviceRuntime, withDefaults } from '../service/runtime.ts'
 import { configOf, fpmConfig, fpmFile, type PhpSite, serveFiles } from './files.ts'
 
-export interface PhpOptions extends CommandsOfRelease, Pick<ProcessLimits, 'stopLimit' | 'memoryMax'> {
+export interface PhpOptions extends CommandsOfRelease, Pick<ProcessLimits, 'stopLimit' | 'memoryMax' | 'cpuMax'> {
   /**
    * The version of PHP, as in the names of Debian's packages: PHP-FPM is `/usr/sbin/php-fpm<version>`, of the package `php<version>-fpm`.
    *
@@ -80,8 +80,8 @@ const own: Fields<OwnOptions> = {
   workers: optional(count(1)),
   ini: optional(record(anyText)),
 }
-const { stopLimit, memoryMax } = limitRules
-const OPTIONS = fields<PhpOptions>({ ...own, ...commandRules, stopLimit, memoryMax })
+const { stopLimit, memoryMax, cpuMax } = limitRules
+const OPTIONS = fields<PhpOptions>({ ...own, ...commandRules, stopLimit, memoryMax, cpuMax })
 
 export function php(options: PhpOptions): Plugin<Runtime> {
   checked('php()', OPTIONS, options)

@@ -4,6 +4,7 @@ import {
   either,
   type Fields,
   fields,
+  number,
   oneOf,
   optional,
   type Rule,
@@ -45,6 +46,12 @@ export interface ProcessLimits {
    * @example '512M'
    */
   readonly memoryMax?: string
+  /**
+   * Processor limit of all processes that the command starts, in cores. One that needs more gets slower.
+   *
+   * @example 1.5
+   */
+  readonly cpuMax?: number
 }
 
 /** A process beside the one that serves requests, such as one that works through a queue. */
@@ -77,6 +84,7 @@ export const limitRules: Fields<ProcessLimits> = {
       value => typeof value === 'string' && /^[1-9]\d*[KMGT]$/.test(value),
     ),
   ),
+  cpuMax: optional(number('a number of cores of at least 0.01', value => value >= 0.01 && Number.isFinite(value))),
 }
 
 const processFields: Fields<ServiceProcess> = {
@@ -113,10 +121,11 @@ const { killMode: _, ...ofContainer } = processFields
 export const containerProcessesRule = byName<ContainerProcess>(ofContainer)
 
 /** The lines of a unit's section `[Service]` for these limits. */
-export const settingsOf = ({ stopSignal = 'SIGTERM', memoryMax }: ProcessLimits): readonly string[] => [
+export const settingsOf = ({ stopSignal = 'SIGTERM', memoryMax, cpuMax }: ProcessLimits): readonly string[] => [
   `KillSignal=${stopSignal}`,
   'PrivateTmp=yes',
   ...(memoryMax === undefined ? [] : [`MemoryMax=${memoryMax}`]),
+  ...(cpuMax === undefined ? [] : [`CPUQuota=${Math.round(cpuMax * 100)}%`]),
 ]
 
 /** A process of a service with its defaults. */
@@ -137,7 +146,9 @@ export const rolesOf = (processes: Processes): readonly string[] =>
   [...new Set(Object.values(processes).flatMap(given => optionsOf(given).role ?? []))].filter(role => role !== WEB_ROLE)
 
 /** A process with its defaults, for the unit that a runtime makes of it. */
-export interface PlannedProcess extends Required<Omit<ProcessLimits, 'memoryMax'>>, Pick<ProcessLimits, 'memoryMax'> {
+export interface PlannedProcess
+  extends Required<Omit<ProcessLimits, 'memoryMax' | 'cpuMax'>>,
+    Pick<ProcessLimits, 'memoryMax' | 'cpuMax'> {
   readonly start: Command
   /** As `UnitOptions.process`. */
   readonly process: { readonly name: string; readonly live: boolean }

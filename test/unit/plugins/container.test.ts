@@ -53,22 +53,23 @@ describe('the unit of a container', () => {
       expect(startOf({ engine })).toContain('--network host --cap-drop all --security-opt no-new-privileges')
   })
 
-  it('of Podman holds every process of the container, and limits their memory', () => {
-    const options = { engine: 'podman', memoryMax: '512M' } as const
+  it('of Podman holds every process of the container, and limits them', () => {
+    const options = { engine: 'podman', memoryMax: '512M', cpuMax: 1.5 } as const
     expect(startOf(options)).toContain('--cgroups disabled')
-    expect(unitOf(options)).toContain('\nMemoryMax=512M\n')
+    expect(unitOf(options)).toContain('\nMemoryMax=512M\nCPUQuota=150%\n')
+    expect(startOf(options)).not.toMatch(/--memory|--cpus/)
     expect(unitOf(options)).toMatch(/^ExecStopPost=-.*home=~deploy;.*podman .*rm --force switchyard-life-%i /m)
     expect(unitOf(options)).not.toMatch(/NoNewPrivileges|ProtectSystem|docker\.service/)
   })
 
   it('of Docker starts after the engine, waits for the container, and removes it however the client ended', () => {
-    const options = { engine: 'docker', memoryMax: '512M' } as const
-    expect(startOf(options)).toContain('--memory 512M')
+    const options = { engine: 'docker', memoryMax: '512M', cpuMax: 1.5 } as const
+    expect(startOf(options)).toContain('--memory 512M --cpus 1.5 ')
     const text = unitOf(options)
     expect(text).toContain('\nAfter=network-online.target docker.service\n')
     expect(text).toMatch(/^ExecStartPost=-.*container inspect .*State\.Pid.* switchyard-life-%i /m)
     expect(text).toMatch(/^ExecStopPost=-.*docker rm --force switchyard-life-%i /m)
-    expect(text).not.toMatch(/MemoryMax|--cgroups/)
+    expect(text).not.toMatch(/MemoryMax|CPUQuota|--cgroups/)
   })
 
   it('passes further options of the Taskfile to the engine last, so that they win', () => {
@@ -81,7 +82,7 @@ describe('the unit of a container', () => {
 describe('the processes of a container', () => {
   const processes = {
     worker: ['bin/worker', '--queue', "it's"],
-    scheduler: { start: 'bin/tick', when: 'live', stopSignal: 'SIGINT', stopLimit: 5, memoryMax: '64M' },
+    scheduler: { start: 'bin/tick', when: 'live', stopSignal: 'SIGINT', stopLimit: 5, memoryMax: '64M', cpuMax: 0.5 },
   } as const
   const named = (name: string, options: ContainerOptions = {}) =>
     provisionOf({ processes, ...options }).files.find(({ path }) => path.endsWith(`/life-${name}@.service`))?.text ?? ''
@@ -102,11 +103,11 @@ describe('the processes of a container', () => {
 
   it('have their own stop signal and limits, which those of the others do not get', () => {
     const [podman, docker] = [named('scheduler'), named('scheduler', { engine: 'docker' })]
-    for (const line of ['KillSignal=SIGINT', 'TimeoutStopSec=5', 'MemoryMax=64M'])
+    for (const line of ['KillSignal=SIGINT', 'TimeoutStopSec=5', 'MemoryMax=64M', 'CPUQuota=50%'])
       expect(podman).toContain(`\n${line}\n`)
-    expect(programIn(docker, 'ExecStart=')).toContain('--memory 64M')
-    expect(named('worker') + unitOf({ processes })).not.toContain('MemoryMax')
-    expect(named('worker', { engine: 'docker' })).not.toContain('--memory')
+    expect(programIn(docker, 'ExecStart=')).toContain('--memory 64M --cpus 0.5 ')
+    expect(named('worker') + unitOf({ processes })).not.toMatch(/MemoryMax|CPUQuota/)
+    expect(named('worker', { engine: 'docker' })).not.toMatch(/--memory|--cpus/)
     expect(named('worker')).toContain('\nTimeoutStopSec=60\n')
   })
 

@@ -28,7 +28,7 @@ describe('the unit of a service', () => {
       'Restart=always',
     ])
       expect(text).toContain(`\n${line}\n`)
-    expect(text).not.toMatch(/blue|green|MemoryMax/)
+    expect(text).not.toMatch(/blue|green|MemoryMax|CPUQuota/)
   })
 
   it('denies the application new privileges, writes to releases, and the temporary files of others', () => {
@@ -37,10 +37,11 @@ describe('the unit of a service', () => {
       expect(text).toContain(`\n${line}\n`)
   })
 
-  it('applies the options for stop and memory limits', () => {
-    const text = unitOf({ stopSignal: 'SIGQUIT', stopLimit: 5, killMode: 'control-group', memoryMax: '512M' })
-    for (const line of ['KillMode=control-group', 'KillSignal=SIGQUIT', 'TimeoutStopSec=5', 'MemoryMax=512M'])
-      expect(text).toContain(`\n${line}\n`)
+  it('applies the options for stop, memory and processor limits', () => {
+    const limits = { memoryMax: '512M', cpuMax: 0.29 } as const
+    const text = unitOf({ stopSignal: 'SIGQUIT', stopLimit: 5, killMode: 'control-group', ...limits })
+    const stop = ['KillMode=control-group', 'KillSignal=SIGQUIT', 'TimeoutStopSec=5']
+    for (const line of [...stop, 'MemoryMax=512M', 'CPUQuota=29%']) expect(text).toContain(`\n${line}\n`)
   })
 })
 
