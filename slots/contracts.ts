@@ -565,15 +565,23 @@ export interface HostFile {
   readonly check?: readonly string[]
 }
 
-/** How to find the files that earlier setups of this application made: they contain the path of one of its slots. */
+/** How to find the files that earlier setups of this application made. */
 export interface Obsolete {
   readonly folder: string
   /** Matches their names. */
   readonly name: RegExp
+  /**
+   * What each such file contains, so that a file of another application is not taken for one.
+   *
+   * @default the path of the slots, as in the settings of a unit
+   */
+  readonly mark?: string
   /** The folders, as glob patterns, in which links to such a file have the same name, or for a template unit the name of an instance. */
   readonly links: readonly string[]
   /** Ends what still uses the file, whose path is `$1`. Runs as root, when the file has been removed and before `apply`. Idempotent. */
   readonly end: Script
+  /** Puts the file into effect again, when a setup that was undone has restored it. Runs as root. Idempotent. */
+  readonly restored?: Script
 }
 
 export interface HostFolder {

@@ -15,11 +15,15 @@ export const NGINX_UNIT = `${NGINX.service}.service`
 export const slotsFile = (app: string): string =>
   `${defaultPaths(plainWord('application name', app)).folder}/${app}.slots.conf`
 
+/** The possible paths of the link to it. */
+export const slotsLinks = (app: string): readonly string[] =>
+  defaultPaths(app).enabled.map(besides => besides.replace(/\.conf$/, '.slots.conf'))
+
 /** What installs the server blocks: `text` has one for each slot. */
 export function slotServers(app: string, text: string): Provision {
   const path = slotsFile(app)
   const file: HostFile = { path, text: text.replace(/^ +\n/gm, ''), mode: 0o644 }
-  const enabled = defaultPaths(app).enabled.map(besides => besides.replace(/\.conf$/, '.slots.conf'))
+  const enabled = slotsLinks(app)
   return {
     tools: { [NGINX.path]: 'nginx' },
     files: [file],

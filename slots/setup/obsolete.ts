@@ -16,12 +16,12 @@ export interface Removal {
 export const isObsolete = ({ folder, name }: Obsolete, path: string): boolean =>
   posix.dirname(path) === folder && name.test(posix.basename(path))
 
-/** Prints the files in the folder that contain the path of one of our slots, then the links. */
-const printFound = ({ root }: Layout, { folder, links }: Obsolete): Script => {
+/** Prints the files in the folder that have the mark of this application, then the links. */
+const printFound = ({ root }: Layout, { folder, mark = `=${root}/slots/`, links }: Obsolete): Script => {
   const places: Script = { writes: false, text: links.map(place => `${place}/*`).join(' ') }
   return sh.read`
 shopt -s nullglob
-grep -lsF -d skip -- ${`=${root}/slots/`} ${folder}/* || :
+grep -lsF -d skip -- ${mark} /dev/null ${folder}/* || :
 for link in ${places}; do if [ -L "$link" ]; then printf '%s\\n' "$link"; fi; done`
 }
 

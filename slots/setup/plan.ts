@@ -151,6 +151,7 @@ function planned(
       links: (part.links ?? []).filter(([first = '']) => links.includes(first)).flat(),
       removed: removals[i] ?? { files: [], links: [] },
       end: part.obsolete?.end,
+      restored: part.obsolete?.restored,
       apply: part.apply,
     }),
   )

@@ -23,6 +23,8 @@ export interface Group {
   readonly removed?: Removal
   /** Runs for each removed file, before `apply`; see `Obsolete`. */
   readonly end?: Script | undefined
+  /** Runs after `apply` if the removed files were restored. */
+  readonly restored?: Script | undefined
   readonly apply: readonly Script[]
 }
 
@@ -65,7 +67,9 @@ const functions = ({ app, again, inForce }: Scripts): Script =>
 
 const scriptsOf = ({ app, groups }: Pick<Transaction, 'app' | 'groups'>): Scripts => ({
   app,
-  again: groups.filter(({ links }) => links.length === 0).flatMap(({ apply }) => apply),
+  again: groups
+    .filter(({ links }) => links.length === 0)
+    .flatMap(({ apply, removed, restored }) => [...apply, ...(restored && removed?.files.length ? [restored] : [])]),
   inForce: groups.flatMap(({ apply, end, removed }) => [
     ...(end && removed ? removed.files.map(path => sh.write`set -- ${path}\n${end}`) : []),
     ...apply,

@@ -99,6 +99,30 @@ it('a switch and a rollback under load fail no request, and a page of the same s
   expect.soft(versions).toEqual(['0.1.0', '0.2.0', '0.1.0'])
 })
 
+it('a move to nginx and back leaves the ports of the slots to the server that the site has then', async () => {
+  const serverAt = async (port: number) => {
+    const { stdout } = await host.exec(`ss -Hltnp 'sport = :${port}'`)
+    return [...new Set([...stdout.matchAll(/\(\("(\w+)"/g)].map(([, name]) => name))]
+  }
+  const filesLeft = async () => (await host.exec('ls /etc/nginx/*/ /etc/caddy/switchyard | grep slots')).stdout
+  await host.exec('rm -f /etc/nginx/sites-enabled/default && systemctl start nginx')
+  await routerIs('nginx', "nginx({ site: 'status.example', listen: 8080 })")
+  expect(await task(0, 'setup', '--dry-run')).toContain('/etc/caddy/switchyard/status.slots.caddy')
+  await task(0, 'setup')
+  expect(await filesLeft()).toBe('status.slots.conf\nstatus.slots.conf\n')
+  expect(await serverAt(4600)).toEqual(['nginx'])
+  expect(await get('/', '', 'http://127.0.0.1:8080')).toMatchObject({ status: 200, body: expect.stringContaining(OLD) })
+  await task(0, 'status')
+  await routerIs('caddy', "caddy({ site: 'status.example', url: 'http://status.example' })")
+  await task(0, 'setup')
+  expect(await filesLeft()).toBe('status.slots.caddy\n')
+  expect([await serverAt(4600), await serverAt(5600)]).toEqual([['caddy'], ['caddy']])
+  expect(await get('/')).toMatchObject({ status: 200, body: expect.stringContaining(OLD) })
+  await task(0, 'deploy', '--promote')
+  await task(0, 'rollback')
+  await host.exec('systemctl stop nginx')
+})
+
 it('a restart of Caddy keeps both slots; one that is retired is down; a removal leaves Caddy as it was', async () => {
   await host.exec('systemctl restart caddy')
   expect((await get('/')).body).toContain(OLD)

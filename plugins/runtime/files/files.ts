@@ -12,7 +12,7 @@ import { execScript } from '../scripts.ts'
 import { environment } from '../service/command.ts'
 import type { StaticSite } from './config.ts'
 import { linksFolder, parseProcess, pidScript, processScript, startScript, stopScript } from './scripts.ts'
-import { FILES_ROUTERS, serverBehind } from './server.ts'
+import { FILES_ROUTERS, otherServer, serverBehind } from './server.ts'
 
 export interface FilesOptions {
   /**
@@ -100,6 +100,7 @@ function create({ app, layout, slots, router }: PluginContext, site: StaticSite)
     provision: () => ({
       ...server.provision({ app, layout, slots }, site),
       folders: [{ path: linksFolder(layout), mode: 0o755 }],
+      obsolete: otherServer(router).obsolete({ app, layout, slots }),
     }),
   }
 }

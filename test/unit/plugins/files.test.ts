@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { local } from '../../../host/local.ts'
 import type { Query } from '../../../host/query.ts'
@@ -63,6 +63,29 @@ describe('the server blocks of a static site', () => {
   it.each([{ folder: 'a b' }, { fallback: '/a;b' }, { immutable: '/$a' }])('reject %j', options => {
     expect(() => files(options)).toThrow(expect.objectContaining({ exitCode: 2 }))
   })
+})
+
+describe('the file of the server that a static site has left', () => {
+  it.each([
+    ['nginx', 'caddy'],
+    ['caddy', 'nginx'],
+  ])(
+    '%s is obsolete behind %s, with its links, and is known by the folder of the links to the releases',
+    (left, now) => {
+      const of = (router: string) => runtimeOf({}, { router }).provision(facts)
+      const [file, links] = [of(left).files[0], of(left).links?.flat() ?? []]
+      const { folder, name, mark = 'none', links: places, end, restored } = of(now).obsolete ?? expect.fail('none')
+      expect(file?.path).toMatch(new RegExp(`^${folder}/`))
+      expect(basename(file?.path ?? '')).toMatch(name)
+      expect(file?.text).toContain(mark)
+      expect(places).toEqual(links.map(dirname))
+      for (const other of ['life.conf', 'life.caddy', 'lifeboat.slots.conf', 'life.slots.conf~'])
+        expect(other).not.toMatch(name)
+      // nginx is reloaded even if the setup is undone, and the ports are free before the other server takes them.
+      for (const script of [end, restored]) expect(script?.text).toContain(`is-active --quiet ${left}`)
+      expect(end.text).toContain("'sport = :4000 or sport = :5000'")
+    },
+  )
 })
 
 describe('the sites of Caddy for a static site', () => {
