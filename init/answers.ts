@@ -2,7 +2,7 @@
 import { validateName } from '../slots/names.ts'
 import { initFaults as faults } from './faults.ts'
 import type { Folder } from './folder.ts'
-import type { Stack } from './stack.ts'
+import { ROUTERS, type RouterName, type Stack } from './stack.ts'
 
 export interface Answers {
   readonly app: string
@@ -11,6 +11,7 @@ export interface Answers {
   readonly site: string
   /** Of the first and of the second slot. */
   readonly ports: readonly [number, number]
+  readonly router: RouterName
 }
 
 /** The values of the flags. */
@@ -19,6 +20,7 @@ export interface Flags {
   readonly host: string | undefined
   readonly site: string | undefined
   readonly ports: string | undefined
+  readonly router: RouterName | undefined
   readonly yes: boolean
 }
 
@@ -26,7 +28,7 @@ export const TASKFILES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfil
 
 /**
  * @param ask resolves to undefined if nobody can be asked
- * @throws INIT_UNANSWERED, INIT_ANSWER_INVALID, NAME_INVALID
+ * @throws INIT_UNANSWERED, INIT_ANSWER_INVALID, INIT_ROUTER_UNFIT, NAME_INVALID
  */
 export async function answersFor(
   folder: Folder,
@@ -51,7 +53,16 @@ export async function answersFor(
     host: await answer(HOST, flags.host, known.host ?? 'deploy@web-1'),
     site: await answer(SITE, flags.site, known.site ?? `${app.replaceAll('_', '-')}.example`),
     ports: await answer(PORTS, flags.ports, known.ports ?? '4000,5000'),
+    router: routerFor(stack, folder, flags.router ?? known.router),
   }
+}
+
+function routerFor(stack: Stack, folder: Folder, wanted: string = ROUTERS[0]): RouterName {
+  const { title } = stack
+  const routers = stack.routers?.(folder) ?? ROUTERS
+  const router = routers.find(name => name === wanted)
+  if (router === undefined) throw faults.INIT_ROUTER_UNFIT({ router: wanted, title, routers })
+  return router
 }
 
 /** A valid name of an application from any text: `My Shop` is `my_shop`. */
@@ -67,7 +78,7 @@ export function appName(text: string): string {
 }
 
 /** What a Taskfile says itself, as far as it is written literally. */
-function answersIn(text: string): Partial<Record<'app' | 'host' | 'site' | 'ports', string>> {
+function answersIn(text: string): Partial<Record<'app' | 'host' | 'site' | 'ports' | 'router', string>> {
   const source = text.replace(/^\s*\/\/.*$/gm, '')
   const literal = (before: string) => new RegExp(`${before}\\s*(['"\`])([^'"\`$]+)\\1`).exec(source)?.[2]
   const ports = [...source.matchAll(/\bport:\s*(\d+)/g)].map(([, port]) => port)
@@ -75,6 +86,7 @@ function answersIn(text: string): Partial<Record<'app' | 'host' | 'site' | 'port
     app: literal('\\bapp:'),
     host: literal('\\bssh\\('),
     site: literal('\\bsite:'),
+    router: new RegExp(`\\brouter:\\s*(${ROUTERS.join('|')})\\(`).exec(source)?.[1],
     ports: ports.length >= 2 ? ports.slice(0, 2).join() : undefined,
   }
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined))

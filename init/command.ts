@@ -9,6 +9,7 @@ import { ENV_FILE, toFillIn } from './environment.ts'
 import { planFor } from './files.ts'
 import { folderAt } from './folder.ts'
 import { install, installCommand } from './install.ts'
+import { ROUTERS } from './stack.ts'
 import { STACKS, stackOf } from './stacks.ts'
 import { summaryText } from './summary.ts'
 import { writeAll } from './write.ts'
@@ -40,10 +41,11 @@ const answer = task('Settle host, site and ports', {
     host: text('The host, as for ssh, such as deploy@web-1'),
     site: text('The host name of the site'),
     ports: text('The two ports on which the slots listen, such as 4000,5000'),
+    router: arg.choice(ROUTERS, 'The server in front of the slots; by default nginx').optional(),
     yes: arg.flag('Ask nothing, and take what is proposed'),
   },
-  async run({ folder, found, app, host, site, ports, yes, note, ask }) {
-    const flags: Flags = { app, host, site, ports, yes }
+  async run({ folder, found, app, host, site, ports, router, yes, note, ask }) {
+    const flags: Flags = { app, host, site, ports, router, yes }
     const answers = await answersFor(folder, found.stack, flags, ask)
     note(`${answers.app} on ${answers.host}, ${answers.site}, ports ${answers.ports.join(' and ')}`)
     return { answers }
@@ -107,9 +109,9 @@ const add = task('Install the package', {
       'npx task deploy',
       'npx task promote blue',
     ]
-    const { app, host, site, ports } = answers
+    const { app, host, site, ports, router } = answers
     show(columns => summaryText({ files, notes: all, next }, columns), {
-      ...{ stack: found.stack.name, app, host, site, ports },
+      ...{ stack: found.stack.name, app, host, site, ports, router },
       ...{ files, notes: all, next },
     })
     if (command === undefined) note('installed already')
@@ -139,6 +141,7 @@ export const init = flow('Set up this folder for deploys', [look, answer, write,
     'init',
     'init --yes',
     'init --host deploy@203.0.113.7 --site shop.example.com --ports 4000,5000',
+    'init --router caddy',
     'init --dry-run',
   ],
 })

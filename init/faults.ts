@@ -13,6 +13,11 @@ export const initFaults = catalogue({
     message: d => `${d.what} cannot be ${JSON.stringify(d.value)}.`,
     hint: d => `It must be ${d.rule}.`,
   }),
+  INIT_ROUTER_UNFIT: fault<{ router: string; title: string; routers: readonly string[] }>({
+    exitCode: 2,
+    message: d => `${d.router} cannot be the router of ${d.title}.`,
+    hint: d => `Give ${d.routers.map(name => `--router ${name}`).join(' or ')}.`,
+  }),
   INIT_WRITE_FAILED: fault<{ path: string; why: string }>({
     exitCode: 1,
     message: d => `${d.path} could not be written: ${d.why}.`,

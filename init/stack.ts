@@ -1,6 +1,10 @@
 /** A kind of application that `init` can write a Taskfile for. The kinds are in `stacks/`, and their order in `stacks.ts`. */
 import type { Folder } from './folder.ts'
 
+/** The routers that a Taskfile can get, the one that is proposed first. */
+export const ROUTERS = ['nginx', 'caddy', 'haproxy'] as const
+export type RouterName = (typeof ROUTERS)[number]
+
 export interface Stack {
   /** For `--stack`. */
   readonly name: string
@@ -10,6 +14,8 @@ export interface Stack {
   found(folder: Folder): string | undefined
   /** What the application calls itself, as written in its files. */
   nameIn?(folder: Folder): string | undefined
+  /** The routers that can serve it. @default all of them */
+  routers?(folder: Folder): readonly RouterName[]
   parts(folder: Folder, setting: Setting): StackParts
 }
 
@@ -23,7 +29,7 @@ export interface Setting {
 
 /** What a Taskfile and the files beside it have for one application. Lines of TypeScript and YAML are indented from 0. */
 export interface StackParts {
-  /** What the Taskfile imports, beside `nginx`, `project` and `ssh`. */
+  /** What the Taskfile imports, beside the router, `project` and `ssh`. */
   readonly imports: readonly string[]
   readonly build: string
   readonly runtime: string

@@ -10,8 +10,8 @@ const TASKS = [
 ]
 
 export function taskfileText(from: string, { title }: Stack, parts: StackParts, answers: Answers): string {
-  const { app, host, site, ports } = answers
-  const imports = [...new Set(['nginx', 'project', 'ssh', ...parts.imports])].sort()
+  const { app, host, site, ports, router } = answers
+  const imports = [...new Set([router, 'project', 'ssh', ...parts.imports])].sort()
   const [first = [], ...rest] = TASKS
   const exported = [[...first, ...(parts.tasks ?? [])], ...rest]
   const headers = Object.entries(parts.healthHeaders ?? {}).map(([name, value]) => `${quoted(name)}: ${quoted(value)}`)
@@ -26,7 +26,7 @@ export function taskfileText(from: string, { title }: Stack, parts: StackParts, 
     '// A release is made from the commit, in a checkout of its own: nothing that git ignores gets into it.',
     `build: ${parts.build},`,
     `runtime: ${parts.runtime},`,
-    `router: nginx({ site: ${quoted(site)} }),`,
+    `router: ${router}({ site: ${quoted(site)} }),`,
     ...(parts.env === undefined ? [] : ["env: '.env.production',"]),
     ...(parts.packages === undefined ? [] : [`packages: [${parts.packages.map(quoted).join(', ')}],`]),
     ...(parts.options ?? []).map(option => `${option},`),

@@ -6,7 +6,13 @@ import { manifest } from '../../runner/package.ts'
 import { markdown } from './markdown.ts'
 import { folderWith, SAMPLES, type Sample } from './samples.ts'
 
-const ANSWERS = { app: 'shop', host: 'deploy@203.0.113.7', site: 'shop.example', ports: [4000, 5000] as const }
+const ANSWERS = {
+  app: 'shop',
+  host: 'deploy@203.0.113.7',
+  site: 'shop.example',
+  ports: [4000, 5000],
+  router: 'nginx',
+} as const
 
 /** What `init` makes of a folder with these files. */
 export function initialized(files: Readonly<Record<string, string>>) {

@@ -157,6 +157,7 @@ export const SAMPLES: readonly Sample[] = [
     host: ['nginx serves the files itself: there is no process.'],
     later: [
       "A site that is built: `build: git({ build: command({ run: 'npm ci && npm run build', artifact: 'dist' }) })`.",
+      'Behind Caddy, which then serves the files: `init --router caddy`.',
       'A whole site: [examples/static](../examples/static/README.md).',
     ],
   },

@@ -1,13 +1,16 @@
 /** PHP: under PHP-FPM, or the server of Laravel Octane. */
 import { randomBytes } from 'node:crypto'
-import { jsonIn, objectIn } from '../folder.ts'
-import { BUILT_BY, builtBy, call, quoted, type Stack, sameAs } from '../stack.ts'
+import { type Folder, jsonIn, objectIn } from '../folder.ts'
+import { BUILT_BY, builtBy, call, quoted, ROUTERS, type Stack, sameAs } from '../stack.ts'
 
 /** That of Debian 12. */
 const VERSION = '8.2'
 
 /** What most applications need beside PHP itself, with the driver of a database to add. */
 const EXTENSIONS = ['php-curl', 'php-mbstring', 'php-xml', 'php-zip']
+
+const hasOctane = (folder: Folder): boolean =>
+  Object.hasOwn(objectIn(jsonIn(folder, 'composer.json').require), 'laravel/octane')
 
 export const php: Stack = {
   name: 'php',
@@ -17,9 +20,10 @@ export const php: Stack = {
     const { name } = jsonIn(folder, 'composer.json')
     return typeof name === 'string' ? name.split('/').at(-1) : undefined
   },
+  // nginx speaks with PHP-FPM; Octane is a server of its own.
+  routers: folder => (hasOctane(folder) ? ROUTERS : ['nginx']),
   parts(folder, { app, site }) {
-    const { require } = jsonIn(folder, 'composer.json')
-    const octane = Object.hasOwn(objectIn(require), 'laravel/octane')
+    const octane = hasOctane(folder)
     const laravel = octane || folder.has('artisan')
     const root = folder.has('public') || laravel ? 'public' : '.'
     const commands = {

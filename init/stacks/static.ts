@@ -5,6 +5,8 @@ import { call, quoted, type Stack } from '../stack.ts'
 export const staticSite: Stack = {
   name: 'static',
   title: 'a static site',
+  // HAProxy serves no files.
+  routers: () => ['nginx', 'caddy'],
   found: folder => firstOf(folder, 'index.html', 'public/index.html'),
   parts(folder) {
     const below = !folder.has('index.html')

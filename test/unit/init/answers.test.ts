@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { answersFor, appName, type Flags } from '../../../init/answers.ts'
 import type { Folder } from '../../../init/folder.ts'
+import type { Stack } from '../../../init/stack.ts'
 import { node } from '../../../init/stacks/node.ts'
 import { other } from '../../../init/stacks/other.ts'
+import { php } from '../../../init/stacks/php.ts'
+import { staticSite } from '../../../init/stacks/static.ts'
 
 const folder = (files: Readonly<Record<string, string>>): Folder => ({
   name: 'My Folder',
@@ -10,7 +13,14 @@ const folder = (files: Readonly<Record<string, string>>): Folder => ({
   text: path => files[path] ?? '',
   list: () => [],
 })
-const NONE: Flags = { app: undefined, host: undefined, site: undefined, ports: undefined, yes: false }
+const NONE: Flags = {
+  app: undefined,
+  host: undefined,
+  site: undefined,
+  ports: undefined,
+  router: undefined,
+  yes: false,
+}
 const asking = (...answers: readonly (string | undefined)[]) => {
   const asked: string[] = []
   const ask = async (question: string) => {
@@ -29,6 +39,7 @@ describe('host, site and ports', () => {
       host: 'root@203.0.113.7',
       site: 'my-folder.example',
       ports: [5001, 5002],
+      router: 'nginx',
     })
     expect(asked.map(question => /\[(.*)\]$/.exec(question)?.[1])).toEqual([
       'deploy@web-1',
@@ -54,6 +65,7 @@ describe('host, site and ports', () => {
       host: 'deploy@web-9',
       site: 'shop.com',
       ports: [4100, 4200],
+      router: 'nginx',
     })
     const computed = 'project({ host: ssh(env.HOST ?? other), router: nginx({ site }) })'
     expect(await answersFor(folder({ 'Taskfile.ts': computed }), other, NONE, nobody)).toMatchObject({
@@ -94,6 +106,34 @@ describe('host, site and ports', () => {
       expect(await answersFor(folder({}), other, { ...NONE, yes: true, host }, nobody)).toMatchObject({ host })
     },
   )
+})
+
+describe('the router', () => {
+  const chosen = async (stack: Stack, flags: Partial<Flags>, files: Readonly<Record<string, string>> = {}) =>
+    (await answersFor(folder(files), stack, { ...NONE, yes: true, ...flags }, nobody)).router
+
+  it('is nginx, unless a flag or the Taskfile that exists has another one', async () => {
+    expect(await chosen(other, {})).toBe('nginx')
+    expect(await chosen(other, { router: 'haproxy' })).toBe('haproxy')
+    const taskfile = { 'Taskfile.ts': "project({ router: caddy({ site: 'shop.com' }) })" }
+    expect(await chosen(other, {}, taskfile)).toBe('caddy')
+    expect(await chosen(other, { router: 'nginx' }, taskfile)).toBe('nginx')
+  })
+
+  it('is one that can serve the application', async () => {
+    const octane = { 'composer.json': '{ "require": { "laravel/octane": "2" } }' }
+    expect(await chosen(staticSite, { router: 'caddy' })).toBe('caddy')
+    expect(await chosen(php, { router: 'caddy' }, octane)).toBe('caddy')
+    await expect(chosen(php, { router: 'caddy' })).rejects.toMatchObject({
+      code: 'INIT_ROUTER_UNFIT',
+      exitCode: 2,
+      message: 'caddy cannot be the router of a PHP application.',
+      hint: 'Give --router nginx.',
+    })
+    await expect(chosen(staticSite, { router: 'haproxy' })).rejects.toMatchObject({
+      hint: 'Give --router nginx or --router caddy.',
+    })
+  })
 })
 
 describe('the name of the application', () => {

@@ -15,7 +15,13 @@ import { missingLines, writeAll } from '../../../init/write.ts'
 import { STRANGERS } from '../../support/strangers.ts'
 import { projectWith } from '../runner/program.ts'
 
-const answers = { app: 'shop', host: 'deploy@web-1', site: 'shop.example', ports: [4000, 5000] } as const
+const answers = {
+  app: 'shop',
+  host: 'deploy@web-1',
+  site: 'shop.example',
+  ports: [4000, 5000],
+  router: 'nginx',
+} as const
 
 describe('.gitignore', () => {
   it.each<[string, string, boolean]>([

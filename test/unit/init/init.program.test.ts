@@ -120,6 +120,20 @@ describe('npx task init', () => {
     expect(await readFile(join(project.folder, 'Taskfile.ts'), 'utf8')).toMatch(/^\/\/ mine\n/)
   })
 
+  it('writes the Taskfile of a static site behind Caddy, and refuses HAProxy, which serves no files', async () => {
+    await using project = await stranger('a static site')
+    const args = ['init', '--yes', '--no-install', '--json']
+    const refused = await runTask(program, project, [...args, '--router', 'haproxy'])
+    expect(refused.code).toBe(2)
+    expect(refused.stdout).toContain('"INIT_ROUTER_UNFIT"')
+    const made = await runTask(program, project, [...args, '--router', 'caddy'])
+    expect(result(made)).toMatchObject({ ok: true, data: { stack: 'static', router: 'caddy' } })
+    const taskfile = await readFile(join(project.folder, 'Taskfile.ts'), 'utf8')
+    expect(taskfile).toContain('import { caddy, files, git, project, ssh } from ')
+    expect(taskfile).toContain("router: caddy({ site: 'pages.example' }),")
+    expect(await runTask(program, project, ['config'])).toMatchObject({ code: 0, stderr: '' })
+  })
+
   it('changes nothing in a dry run', async () => {
     await using project = await stranger(NODE)
     const before = await filesIn(project.folder)

@@ -181,7 +181,7 @@ it('the Taskfile exports every standard task but the single steps of a deploy', 
     slots: { blue: { port: 4000 }, green: { port: 5000 } },
   })
   const steps = ['build', 'preflight', 'upload', 'detectLive', 'stopIdle', 'startIdle', 'checkIdle']
-  const answers = { app: 'shop', host: 'h', site: 'shop.example', ports: [4000, 5000] } as const
+  const answers = { app: 'shop', host: 'h', site: 'shop.example', ports: [4000, 5000], router: 'nginx' } as const
   const { stack, parts } = await made(files('Phoenix, built on this machine'))
   const source = taskfileText('x', stack, parts, answers)
   const exported = [...source.matchAll(/^export const \{ (.*) \} = tasks$/gm)].flatMap(([, names = '']) =>
