@@ -1,4 +1,4 @@
-// Files: a Node.js server without dependencies, which keeps what its users upload.
+// Files: a Node.js server and its worker, without dependencies, which keep what their users upload.
 import { command, env, nginx, project, service, ssh } from 'switchyard-deploy'
 
 const { tasks } = project({
@@ -9,6 +9,7 @@ const { tasks } = project({
     start: 'node server.js',
     migrate: 'node migrate.js',
     console: 'node console.js',
+    processes: { worker: 'node worker.js' },
     memoryMax: '512M',
   }),
   router: nginx({ site: 'files.example' }),

@@ -1,9 +1,9 @@
-/** GET / lists the files, PUT /files/<name> stores one, GET /files/<name> returns it. */
+/** GET / lists the files, PUT /files/<name> stores one, GET /files/<name> returns it, with the digest that the worker has computed. */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isName, list, read, save } from './store.js'
+import { digestOf, isName, list, read, save } from './store.js'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 const { PORT = '4100', SWITCHYARD_SLOT = 'none' } = process.env
@@ -27,7 +27,12 @@ async function respond(request, response) {
     case 'GET /files/': {
       const file = isName(name) ? await read(name) : undefined
       if (!file) return json(404, { error: 'There is no such file.' })
-      response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': file.size })
+      const digest = await digestOf(name)
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        'content-length': file.size,
+        ...(digest && { 'app-sha256': digest }),
+      })
       return pipeline(file.stream, response)
     }
     // Slow responses and large bodies show that a switch or a stop loses nothing that is in flight.

@@ -1,11 +1,11 @@
-/** The uploaded files. `uploads` is a link to a shared folder that outlives this release, so both slots have the same files. */
-import { randomUUID } from 'node:crypto'
+/** The uploaded files. `uploads` is a link to a shared folder that outlives this release, so both slots have the same files. Tests have another folder. */
+import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 
-export const UPLOADS = fileURLToPath(new URL('uploads/', import.meta.url))
+export const UPLOADS = process.env.UPLOADS ?? fileURLToPath(new URL('uploads/', import.meta.url))
 const MAX_BYTES = 20 * 1024 * 1024
 
 /** A name that can be neither hidden nor in another folder. */
@@ -18,6 +18,35 @@ export const list = async () => (await readdir(`${UPLOADS}files`)).filter(isName
 export async function read(name) {
   const file = await open(`${UPLOADS}files/${name}`).catch(() => undefined)
   return file && { size: (await file.stat()).size, stream: file.createReadStream() }
+}
+
+/** The sha256 of a file; undefined until the worker has it. */
+export const digestOf = name => readFile(`${UPLOADS}digests/${name}`, 'utf8').catch(() => undefined)
+
+const changedAt = path =>
+  stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  )
+
+/** The names of the files that the worker has not seen, or not since they were replaced. Empty before the first migration. */
+export async function withoutDigest() {
+  const names = await list().catch(() => [])
+  const since = name => Promise.all([changedAt(`${UPLOADS}files/${name}`), changedAt(`${UPLOADS}digests/${name}`)])
+  const times = await Promise.all(names.map(since))
+  return names.filter((_, i) => times[i][0] > times[i][1])
+}
+
+/** Writes the sha256 of a file. */
+export async function digest(name) {
+  const hash = createHash('sha256')
+  const file = await read(name)
+  if (!file) return
+  await pipeline(file.stream, hash)
+  const part = `${UPLOADS}.${randomUUID()}`
+  await mkdir(`${UPLOADS}digests`, { recursive: true })
+  await writeFile(part, hash.digest('hex'))
+  await rename(part, `${UPLOADS}digests/${name}`)
 }
 
 /** Stores a stream as a file. Nobody sees a part of it, because it gets its name once it is complete. */
