@@ -69,10 +69,10 @@ export const EXAMPLES: readonly Example[] = [
     ...ofFolder('python'),
     site: 'notes.example',
     versionFile: 'app/VERSION',
-    packages: ['gunicorn', 'python3-flask'],
+    packages: ['gunicorn', 'python3-django', 'python3-whitenoise'],
     console: {
       prompt: />>> /,
-      line: 'f"version {VERSION}"',
+      line: 'import notes; f"version {notes.VERSION}"',
       result: /^'(version [\d.]+)'$/m,
       exit: [{ keys: 'exit()\n' }],
     },

@@ -1,4 +1,4 @@
-// Notes: a Flask application under gunicorn, both from Debian packages.
+// Notes: a Django application under gunicorn, both from Debian packages.
 import { readFileSync } from 'node:fs'
 import { env, nginx, project, service, ssh, tarball } from 'switchyard-deploy'
 
@@ -10,12 +10,13 @@ const { tasks } = project({
     version: () => readFileSync(new URL('app/VERSION', import.meta.url), 'utf8').trim(),
   }),
   runtime: service({
-    start: 'gunicorn notes:app',
-    migrate: 'python3 migrate.py',
-    console: 'python3 -i notes.py',
+    prepare: 'python3 manage.py collectstatic --no-input',
+    start: 'gunicorn notes.wsgi',
+    migrate: 'python3 manage.py migrate --no-input',
+    console: 'python3 manage.py shell',
     memoryMax: '512M',
   }),
-  router: nginx({ site: 'notes.example' }),
+  router: nginx({ site: 'notes.example', assets: { path: '/static/', folder: '.' } }),
   shared: ['data'],
   slots: {
     blue: { port: 4400 },

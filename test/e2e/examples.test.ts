@@ -1,4 +1,5 @@
 /** The applications of examples/ that Debian packages or one binary can run: all on one host, behind one nginx, deployed under load. */
+import { createHash } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,9 +18,22 @@ interface Story {
   readonly app: string
   /** A path, and how curl stores something there. */
   readonly seed: readonly [path: string, options: string]
-  /** The body of `/` from then on. */
+  /**
+   * The path that shows it.
+   *
+   * @default '/'
+   */
+  readonly shows?: string
+  /** The body of that from then on. */
   readonly page: unknown
-  readonly migration?: { readonly file: string; readonly text: string }
+  readonly migration?: {
+    readonly file: string
+    /** @default 'app/migrations' */
+    readonly folder?: string
+    readonly text: string
+    /** What a run of it prints. @default the name of the file, and `...` */
+    readonly says?: string
+  }
   readonly migrated: string
   readonly console?: string
   readonly port: number
@@ -29,9 +43,21 @@ const STORIES: Readonly<Record<string, Story>> = {
   python: {
     app: 'notes',
     seed: ['/notes', "-d 'it stays'"],
+    shows: '/notes',
     page: { notes: ['it stays'] },
-    migration: { file: '002_done.sql', text: 'ALTER TABLE notes ADD COLUMN done INTEGER NOT NULL DEFAULT 0' },
-    migrated: 'The database is up to date.',
+    migration: {
+      file: '0002_done.py',
+      folder: 'app/notes/migrations',
+      text: `from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("notes", "0001_notes")]
+    operations = [migrations.RunSQL("ALTER TABLE notes_note ADD COLUMN done INTEGER NOT NULL DEFAULT 0")]
+`,
+      says: 'Applying notes.0002_done... OK',
+    },
+    migrated: 'Apply all migrations: notes',
     console: 'version 0.2.0',
     port: 4400,
   },
@@ -143,7 +169,7 @@ async function task(name: string, ...args: string[]): Promise<string> {
 /** A request to the site, with arguments of curl. */
 const curl = (name: string, path: string, options = '') =>
   asRoot(`curl -sSf -H 'Host: ${get(name).example.site}' ${options} http://127.0.0.1${path}`)
-const page = async (name: string, path = '/') => JSON.parse(await curl(name, path))
+const page = async (name: string, path = get(name).story.shows ?? '/') => JSON.parse(await curl(name, path))
 
 async function loadOn(name: string): Promise<Load> {
   const { site, clients, versionHeader } = get(name).example
@@ -175,7 +201,8 @@ it.for(GROUPS)(
     await each(async name => {
       const { folder, example, story } = get(name)
       await setVersion(folder, example, '0.2.0')
-      if (story.migration) await writeFile(join(folder, 'app/migrations', story.migration.file), story.migration.text)
+      const { migration } = story
+      if (migration) await writeFile(join(folder, migration.folder ?? 'app/migrations', migration.file), migration.text)
       await task(name, 'deploy')
     })
     await each(async name => {
@@ -183,7 +210,7 @@ it.for(GROUPS)(
       const output = await task(name, 'migrate', '--slot', 'green', '--verbose')
       expect(output).toContain(migrated)
       expect(output).not.toContain('001_')
-      if (migration) expect(output).toContain(`${migration.file} ...`)
+      if (migration) expect(output).toContain(migration.says ?? `${migration.file} ...`)
     })
     await each(name => task(name, 'promote', 'green'))
     await each(async name => {
@@ -219,17 +246,45 @@ it.each(names.filter(name => STORIES[name]?.console))(
   },
 )
 
+it('examples/node: the worker of each slot runs, and works on what users store', async ({ skip }) => {
+  skip(unbuildable.has('node'), `node: ${unbuildable.get('node')}`)
+  for (const slot of ['blue', 'green'])
+    expect((await asRoot(`systemctl is-active files-worker@${slot}`)).trim(), slot).toBe('active')
+  const stored = async (name: string, text: string) => {
+    await curl('node', `/files/${name}`, `-X PUT -d '${text}'`)
+    const sum = createHash('sha256').update(text).digest('hex')
+    await expect.poll(() => curl('node', `/files/${name}`, '-D - -o /dev/null')).toContain(`app-sha256: ${sum}`)
+  }
+  await stored('b.txt', 'first')
+  await stored('b.txt', 'second')
+})
+
+it('examples/python: forked workers, a list of allowed hosts, and files that `collectstatic` made in the release', async () => {
+  const slot = 'http://127.0.0.1:4400'
+  const status = (options: string, url: string) => asRoot(`curl -s -o /dev/null -w '%{http_code}' ${options} ${url}`)
+  expect(await status('', `${slot}/health`)).toBe('400')
+  expect(await status("-H 'Host: notes.example'", `${slot}/health`)).toBe('200')
+  const workers = 'ps --no-headers -o pid --ppid "$(systemctl show --property=MainPID --value notes@blue)" | wc -l'
+  expect(Number(await asRoot(workers))).toBe(2)
+  const style = /href="(\/static\/notes\.[0-9a-f]{12}\.css)"/.exec(await curl('python', '/'))?.[1]
+  expect(await curl('python', style ?? 'no style', '-D -')).toMatch(/cache-control: .*immutable[\s\S]*font:/i)
+  expect(await asRoot(`ls /srv/notes/slots/blue/current${style}`)).toContain('.css')
+})
+
 it('the control, a restart of a live slot, loses requests under the same load', async () => {
   const load = await loadOn('python')
   await asRoot('systemctl restart notes@blue.service')
-  await asRoot('until curl -sf http://127.0.0.1:4400/health; do sleep 0.1; done')
+  await asRoot("until curl -sf -H 'Host: notes.example' http://127.0.0.1:4400/health; do sleep 0.1; done")
   expect((await load.stop()).failed).toBeGreaterThan(0)
 })
 
 it('a stop lets every example finish the requests in flight', async () => {
   const stop = async (name: string) => {
-    const { app, port } = get(name).story
-    const response = host.exec(`curl -sS -w " %{http_code}" "http://127.0.0.1:${port}/slow?ms=4000"`)
+    const { example, story } = get(name)
+    const { app, port } = story
+    const response = host.exec(
+      `curl -sS -H 'Host: ${example.site}' -w " %{http_code}" "http://127.0.0.1:${port}/slow?ms=4000"`,
+    )
     await asRoot(
       `until ss -Htn 'sport = :${port}' | grep -q ESTAB; do sleep 0.1; done; systemctl stop ${app}@blue.service`,
     )
