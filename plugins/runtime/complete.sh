@@ -1,5 +1,5 @@
 #!/bin/bash -eu
-# Waits until each unit of a slot has run for a second.
+# Waits until each unit of a slot has run for a second. A timer only has to be active.
 #
 # Parameters
 #   enabled  the folder that contains a link for each unit that its slot was started with; other units do not count
@@ -16,9 +16,11 @@ for i in "${!units[@]}"; do
   while :; do
     case "$(show SubState "$unit")" in
       running)
+        case $unit in *.timer) break ;; esac
         age=$(ps -o etimes= -p "$(show MainPID "$unit")" || echo 0)
         if [ "$age" -ge 1 ]; then break; fi
         ;;
+      waiting) break ;;
       failed|dead|auto-restart*) exit "$ended" ;;
     esac
     if [ $((SECONDS - began)) -ge 10 ]; then exit "$ended"; fi

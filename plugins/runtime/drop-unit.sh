@@ -4,7 +4,7 @@
 # Parameters
 #   $1  the path of the file
 name=${1##*/}
-systemctl list-units --all --plain --no-legend "${name%.service}*.service" | while read -r unit _; do
+systemctl list-units --all --plain --no-legend "${name%.*}*.${name##*.}" | while read -r unit _; do
   systemctl stop "$unit" < /dev/null
   systemctl reset-failed "$unit" 2> /dev/null < /dev/null || :
 done

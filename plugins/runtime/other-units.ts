@@ -26,18 +26,41 @@ export interface OtherProcess {
   readonly overlaps?: boolean
   /** The text of its template unit. */
   unitFile(facts: HostFacts): string
+  /** The text of the template of its timer, for a process that runs at certain times. */
+  readonly timer?: string | undefined
 }
 
 /** The name of a unit, or with an empty instance that of the template. The process that serves requests has no name. */
 export const unitName = (app: string, process: string | undefined, instance: string): string =>
   `${process === undefined ? app : `${app}-${process}`}@${instance}.service`
 
+const timerName = (app: string, { name }: OtherProcess, instance: string): string =>
+  unitName(app, name, instance).replace(/service$/, 'timer')
+
+/** The unit that is started and enabled: its timer, if it has one. */
+const startedUnit = (app: string, process: OtherProcess, instance: string): string =>
+  process.timer === undefined ? unitName(app, process.name, instance) : timerName(app, process, instance)
+
+/** Its units, those first that start others; with an empty instance their templates. */
+export const unitsOf = (app: string, process: OtherProcess, instance: string): readonly string[] => [
+  ...(process.timer === undefined ? [] : [timerName(app, process, instance)]),
+  unitName(app, process.name, instance),
+]
+
+/** The names and units of some processes. */
+const named = (
+  app: string,
+  processes: readonly OtherProcess[],
+  slot: Slot,
+  units: (app: string, process: OtherProcess, instance: string) => readonly string[] = unitsOf,
+) => processes.flatMap(process => units(app, process, slot.name).map(unit => ({ name: process.name, unit })))
+
 /** The file that exists while what runs only in the live slot runs in this one. */
 const liveFile = (layout: Layout, slot: string): string => posix.join(layout.live, slot)
 
 /** Exists while a process is started together with its slot, at a deploy and at a boot: not if the slot was started before a setup added the process. */
-export const enabledLink = (app: string, process: string, slot: Slot): string =>
-  posix.join(ENABLED, unitName(app, process, slot.name))
+export const enabledLink = (app: string, process: OtherProcess, slot: Slot): string =>
+  posix.join(ENABLED, startedUnit(app, process, slot.name))
 
 /** Runs systemctl for the unit that `unit` stands for, as root. */
 export const systemctl = (verb: string, unit: Script = sh.read`"$1"`): Script =>
@@ -90,18 +113,10 @@ export const stopUnits = (
 /** The scripts of the other processes; undefined if there are none. */
 export function othersOf(app: string, layout: Layout, processes: readonly OtherProcess[]): Others | undefined {
   if (processes.length === 0) return undefined
-  const unitsOf = (slot: Slot, live: boolean) =>
-    processes
-      .filter(process => process.live === live)
-      .map(({ name }) => ({ name, unit: unitName(app, name, slot.name) }))
-  const parametersOf = (slot: Slot, live: boolean) => ({
-    enabled: ENABLED,
-    units: unitsOf(slot, live).map(({ unit }) => unit),
-    names: unitsOf(slot, live).map(({ name }) => name),
-  })
+  const some = (live: boolean) => processes.filter(process => process.live === live)
   const completed = (slot: Slot, live: boolean) =>
     program(new URL('./complete.sh', import.meta.url), {
-      parameters: { ...parametersOf(slot, live), ...EXIT.process },
+      parameters: { ...started(app, some(live), slot), ...EXIT.process },
     })
   return {
     complete: slot => completed(slot, false),
@@ -110,10 +125,10 @@ export function othersOf(app: string, layout: Layout, processes: readonly OtherP
         program(new URL('./live-start.sh', import.meta.url), {
           writes: true,
           parameters: {
-            ...parametersOf(slot, true),
+            ...started(app, some(true), slot),
             folder: layout.live,
             slot: slot.name,
-            attempts: unitsOf(slot, true).map(({ name }) => attemptsFile(app, name, slot.name)),
+            attempts: some(true).map(({ name }) => attemptsFile(app, name, slot.name)),
             start: begun(),
             stop: systemctl('stop'),
             resetFailed: systemctl('reset-failed'),
@@ -124,9 +139,15 @@ export function othersOf(app: string, layout: Layout, processes: readonly OtherP
     demoted: (slot, next) =>
       sh.lines(
         next === undefined ? sh.write`rm -f -- ${liveFile(layout, slot.name)}` : sh.read`:`,
-        stopUnits(unitsOf(slot, true), { disable: false }),
+        stopUnits(named(app, some(true), slot), { disable: false }),
       ),
   }
+}
+
+/** Parameters of the scripts that start processes or wait for them. */
+function started(app: string, processes: readonly OtherProcess[], slot: Slot) {
+  const units = named(app, processes, slot, (...of) => [startedUnit(...of)])
+  return { enabled: ENABLED, units: units.map(({ unit }) => unit), names: units.map(({ name }) => name) }
 }
 
 /**
@@ -141,39 +162,32 @@ export function allOf(
 ): Others | undefined {
   const others = othersOf(app, layout, processes)
   if (!others) return undefined
-  const unitsOf = (slot: Slot, some = processes) =>
-    some.map(({ name }) => ({ name, unit: unitName(app, name, slot.name) }))
   const overlapping = processes.filter(({ overlaps }) => overlaps)
   const exclusive = processes.filter(({ overlaps }) => !overlaps)
   return {
     complete: slot =>
       program(new URL('./enabled.sh', import.meta.url), {
-        parameters: {
-          enabled: ENABLED,
-          units: unitsOf(slot).map(({ unit }) => unit),
-          names: unitsOf(slot).map(({ name }) => name),
-          ...EXIT.process,
-        },
+        parameters: { ...started(app, processes, slot), ...EXIT.process },
       }),
     promoted: slot =>
       sh.lines(
         others.promoted(slot),
         ...slots
           .filter(({ name }) => name !== slot.name)
-          .map(other => stopUnits(unitsOf(other, overlapping), { disable: false })),
+          .map(other => stopUnits(named(app, overlapping, other), { disable: false })),
       ),
     demoted: (slot, next) =>
-      next === undefined ? others.demoted(slot, next) : stopUnits(unitsOf(slot, exclusive), { disable: false }),
+      next === undefined ? others.demoted(slot, next) : stopUnits(named(app, exclusive, slot), { disable: false }),
   }
 }
 
 /** Starts the other processes of a slot, which the conditions of their units prevent for those that run only while the slot is live. */
 export const startOthers = (app: string, processes: readonly OtherProcess[], slot: Slot): Script =>
   sh.lines(
-    ...processes.map(({ name }) => {
-      const unit = sh.read`${unitName(app, name, slot.name)}`
+    ...processes.map(process => {
+      const unit = sh.read`${startedUnit(app, process, slot.name)}`
       return sh.write`
-${forgetFailures(app, name, slot)}
+${forgetFailures(app, process.name, slot)}
 ${begun(unit)}
 ${systemctl('enable', unit)}`
     }),
@@ -182,18 +196,17 @@ ${systemctl('enable', unit)}`
 /** Prints `Process=NAME SUBSTATE` for each process that should run, because its slot was started with it. */
 export const otherStates = (app: string, layout: Layout, processes: readonly OtherProcess[], slot: Slot): Script =>
   sh.lines(
-    ...processes.map(({ name, live }) => {
-      const unit = unitName(app, name, slot.name)
-      const condition = live ? sh.read` && [ -e ${liveFile(layout, slot.name)} ]` : sh.read``
+    ...processes.map(process => {
+      const condition = process.live ? sh.read` && [ -e ${liveFile(layout, slot.name)} ]` : sh.read``
       return sh.read`
-if [ -L ${enabledLink(app, name, slot)} ]${condition}; then
-  printf 'Process=%s %s\\n' ${name} "$(systemctl show --property=SubState ${unit} --value)"
+if [ -L ${enabledLink(app, process, slot)} ]${condition}; then
+  printf 'Process=%s %s\\n' ${process.name} "$(systemctl show --property=SubState ${startedUnit(app, process, slot.name)} --value)"
 fi`
     }),
   )
 
-/** Parses the output of `otherStates`: the names of the processes that do not run. */
+/** Parses the output of `otherStates`: the names of the processes that do not run, and whose timers do not. */
 export const failedOthers = (text: string): readonly string[] =>
   [...text.matchAll(/^Process=(\S+) (.*)$/gm)].flatMap(([, name = '', state = '']) =>
-    /^(?:running|reload)/.test(state) ? [] : [name],
+    /^(?:running|reload|waiting)/.test(state) ? [] : [name],
   )

@@ -1,5 +1,5 @@
 #!/bin/bash -eu
-# Stops units of a slot, all at once.
+# Stops units of a slot: first the timers, which start others, then the rest at once.
 #
 # Parameters
 #   folder                       the folder of the template units; a unit without one is not running
@@ -13,12 +13,13 @@ show() { systemctl show --property="$1" "$2" --value; }
 was=stopped pids=() killed=()
 for i in "${!units[@]}"; do
   unit=${units[i]}
-  if ! [ -f "$folder/${unit%@*}@.service" ]; then unset "units[i]"; continue; fi
+  if ! [ -f "$folder/${unit%@*}@.${unit##*.}" ]; then unset "units[i]"; continue; fi
   pids[i]=$(show MainPID "$unit")
   case "$(show ActiveState "$unit")" in inactive|failed) names[i]='' ;; *) was=running ;; esac
   disable "$unit"
 done
-for unit in "${units[@]}"; do stop "$unit" & done
+for unit in "${units[@]}"; do case $unit in *.timer) stop "$unit" ;; esac; done
+for unit in "${units[@]}"; do case $unit in *.timer) ;; *) stop "$unit" & ;; esac; done
 wait
 for i in "${!units[@]}"; do
   unit=${units[i]}
@@ -28,6 +29,6 @@ for i in "${!units[@]}"; do
     failed) reset_failed "$unit" ;;
     *) exit "$stuck" ;;
   esac
-  if [ "${pids[i]}" != 0 ] && [ -d "/proc/${pids[i]}" ]; then exit "$stuck"; fi
+  case ${pids[i]} in ''|0) ;; *) if [ -d "/proc/${pids[i]}" ]; then exit "$stuck"; fi ;; esac
 done
 if [ "${#killed[@]}" = 0 ]; then printf '%s no' $was; else printf '%s yes %s' $was "${killed[*]}"; fi

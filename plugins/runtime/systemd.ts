@@ -20,6 +20,7 @@ import {
   systemctl,
   UNITS,
   unitName,
+  unitsOf as unitsOfProcess,
 } from './other-units.ts'
 import { ALREADY, MISSING, type Supervisor } from './supervisor.ts'
 
@@ -56,25 +57,34 @@ const WEB = 'web'
 export function systemd(options: SystemdOptions): Supervisor {
   const { app, layout, slots, startable, unitFile, wrapStop = (_, stop) => stop, processes = [] } = options
   /** The unit that stands for the slot. */
-  const main = unitFile ? undefined : processes[0]?.name
-  const unit = (slot: Slot) => unitName(app, main, slot.name)
+  const [first] = processes.toSorted((a, b) => Number(a.timer !== undefined) - Number(b.timer !== undefined))
+  const unit = (slot: Slot) =>
+    unitFile || !first ? unitName(app, undefined, slot.name) : (unitsOfProcess(app, first, slot.name)[0] ?? '')
   const { mainPid = slot => sh.read`${show(slot, 'MainPID')} --value | sed /^0$/d` } = options
   /** Records when we last started the slot; systemd's own timestamps change with each restart after a crash. */
   const startedFile = (slot: Slot) => posix.join(layout.slot(slot.name).dir, 'started')
-  const texts = [...(unitFile ? [unitFile] : []), ...processes.map(({ unitFile }) => unitFile)]
-  const templates = [...(unitFile ? [undefined] : []), ...processes.map(({ name }) => name)].map(
-    name => `${UNITS}/${unitName(app, name, '')}`,
-  )
+  const texts = (facts: HostFacts) => [
+    ...(unitFile ? [unitFile(facts)] : []),
+    ...processes.flatMap(({ timer, unitFile }) => [...(timer === undefined ? [] : [timer]), unitFile(facts)]),
+  ]
+  const templates = [
+    ...(unitFile ? [unitName(app, undefined, '')] : []),
+    ...processes.flatMap(process => unitsOfProcess(app, process, '')),
+  ].map(name => `${UNITS}/${name}`)
   const unitsOf = (slot: Slot) => [
     ...(unitFile ? [{ name: WEB, unit: unit(slot) }] : []),
-    ...processes.map(({ name }) => ({ name, unit: unitName(app, name, slot.name) })),
+    ...processes.flatMap(process =>
+      unitsOfProcess(app, process, slot.name).map(unit => ({ name: process.name, unit })),
+    ),
   ]
   const names = (slot: Slot) => unitsOf(slot).map(({ unit }) => unit)
+  /** A timer writes no log of the application. */
+  const logged = (slot: Slot) => names(slot).filter(name => name.endsWith('.service'))
   const control = (verb: (typeof VERBS)[number], name: string) => [SYSTEMCTL, verb, name]
   const journal = (slot: Slot) => [
     '/usr/bin/journalctl',
     ...['--quiet', '--no-pager', '--output=json', `--lines=${JOURNAL_LINES}`],
-    ...names(slot).map(unit => `--unit=${unit}`),
+    ...logged(slot).map(unit => `--unit=${unit}`),
   ]
   return {
     unit,
@@ -104,22 +114,18 @@ ${otherStates(app, layout, processes, slot)}`,
 if [ -s ${startedFile(slot)} ]; then cat ${startedFile(slot)}; else echo 0; fi
 ${readAsRoot(journal(slot))}`,
     parseLog,
-    page: (slot, filter) => journalPage(names(slot), filter),
+    page: (slot, filter) => journalPage(logged(slot), filter),
     parsePage,
-    follow: (slot, filter, end) => journalFollow(names(slot), filter, end),
-    reads: slot => pageCommand(names(slot)),
+    follow: (slot, filter, end) => journalFollow(logged(slot), filter, end),
+    reads: slot => pageCommand(logged(slot)),
     timed: true,
     provision: (facts): Provision => ({
       tools: { systemctl: 'systemd', journalctl: 'systemd', ps: 'procps' },
-      files: texts.map((text, i) => ({
-        path: templates[i] ?? '',
-        text: text(facts),
-        mode: 0o644,
-      })),
+      files: texts(facts).map((text, i) => ({ path: templates[i] ?? '', text, mode: 0o644 })),
       folders: processes.some(({ live }) => live) ? [{ path: layout.live, mode: 0o755 }] : [],
       obsolete: {
         folder: UNITS,
-        name: new RegExp(`^${app}-[a-z][a-z0-9_]*@\\.service$`),
+        name: new RegExp(`^${app}-[a-z][a-z0-9_]*@\\.(?:service|timer)$`),
         links: [`${UNITS}/*.wants`],
         end: program(new URL('./drop-unit.sh', import.meta.url), { writes: true }),
       },
@@ -134,10 +140,13 @@ ${readAsRoot(journal(slot))}`,
       sudo: slots.flatMap(slot => [
         ...unitsOf(slot).flatMap(({ unit }) => VERBS.map(verb => control(verb, unit))),
         journal(slot),
-        pageCommand(names(slot)),
-        followCommand(names(slot)),
+        pageCommand(logged(slot)),
+        followCommand(logged(slot)),
       ]),
-      apply: [asRoot([SYSTEMCTL, 'daemon-reload'])],
+      apply: [
+        ...processes.flatMap(({ timer }) => (timer === undefined ? [] : [assertCalendar(timer)])),
+        asRoot([SYSTEMCTL, 'daemon-reload']),
+      ],
     }),
   }
 
@@ -153,6 +162,10 @@ ${asRoot(control('enable', unit(slot)))}`
   }
 }
 
+/** Fails with systemd's message if it does not understand when a timer is due: it would ignore the line. */
+const assertCalendar = (timer: string): Script =>
+  sh.read`systemd-analyze calendar -- ${/^OnCalendar=(.*)$/m.exec(timer)?.[1] ?? ''} > /dev/null`
+
 const VERBS = ['start', 'stop', 'enable', 'disable', 'reset-failed'] as const
 
 /** Parses `systemctl show` and the states of other processes. A unit between two start attempts (`auto-restart`, `start-pre`) has no process: it counts as failed. */
@@ -166,6 +179,8 @@ function parseWeb(text: string): SlotProcess {
   const pid = Number(value('MainPID'))
   const active = value('ActiveState')
   if (active === 'failed' || /^(?:auto-restart|start-pre)/.test(value('SubState'))) return { state: 'failed' }
+  // A slot that has only timers.
+  if (value('SubState') === 'waiting') return { state: 'running' }
   if (active === 'inactive' || active === '' || !(pid > 0)) return { state: 'stopped' }
   const uptime = value('Uptime')
   return { state: 'running', pid, ...(uptime === '' ? {} : { uptime: Number(uptime) }) }

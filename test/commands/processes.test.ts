@@ -37,6 +37,7 @@ beforeAll(async () => {
   for (const [name, text] of [
     ['server', SERVER],
     ['worker', WORKER],
+    ['job', '#!/bin/sh\necho "the report of $SWITCHYARD_SLOT"\n'],
   ] as const) {
     await writeFile(join(folder, 'app/bin', name), text)
     await chmod(join(folder, 'app/bin', name), 0o755)
@@ -160,4 +161,39 @@ it('setup stops and removes a process that the Taskfile no longer has, and a dep
   expect(await done('setup')).toMatch(/0 folders and 0 files changed/)
   await done('deploy', '--promote')
   expect(await active()).toEqual(slots('shop@blue', 'shop-scheduler@blue', 'shop@green'))
+})
+
+it('a job runs at its times in the live slot alone, also after a power loss, until setup removes it', async () => {
+  await configure(`processes: { report: { start: 'bin/job', schedule: '*:*:0/2' } }`)
+  await done('setup')
+  await release('1.6.0')
+  await done('deploy', '--promote')
+  const [old, next] = (await live()) === 'blue' ? ['blue', 'green'] : ['green', 'blue']
+  const runs = async (slot: string) =>
+    Number(await run(`journalctl --boot -u shop-report@${slot} | grep -c 'the report of ${slot}$' || :`))
+  await expect.poll(() => runs(old)).toBeGreaterThan(1)
+  await release('1.7.0')
+  await done('deploy')
+  expect(await runs(next)).toBe(0)
+  await done('promote', next)
+  const before = await runs(old)
+  await expect.poll(() => runs(next)).toBeGreaterThan(2)
+  expect(await runs(old)).toBe(before)
+  expect(await active()).toContain(`shop-report@${next}.timer`)
+  await host.restart({ powerLoss: true })
+  await expect.poll(() => runs(next)).toBeGreaterThan(2)
+  expect(await runs(old)).toBe(0)
+  await done('status')
+  await run(`systemctl stop shop-report@${next}.timer`)
+  expect(await fails(3, 'status')).toMatch(/running, report failed/)
+  await done('repair', '--force', next)
+  await done('status')
+
+  await configure(`processes: { report: { start: 'bin/job', schedule: 'sometimes' } }`)
+  expect(await fails(1, 'setup')).toContain("Failed to parse calendar specification 'sometimes'")
+  expect(await run('grep OnCalendar /etc/systemd/system/shop-report@.timer')).toBe('OnCalendar=*:*:0/2')
+  await configure('')
+  await done('setup')
+  expect(await run('ls /etc/systemd/system/shop-report* /etc/systemd/system/*.wants/shop-report* 2>/dev/null')).toBe('')
+  expect((await active()).filter(unit => unit.includes('report'))).toEqual([])
 })

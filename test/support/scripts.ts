@@ -184,6 +184,7 @@ const staticSite = { layout, slot: blue, service: 'nginx' }
 const processes = [
   { name: 'worker', live: false, unitFile: () => '' },
   { name: 'scheduler', live: true, unitFile: () => '' },
+  { name: 'report', live: true, timer: '[Timer]\nOnCalendar=daily\n', unitFile: () => '' },
 ]
 const others = units.othersOf('life', layout, processes)
 

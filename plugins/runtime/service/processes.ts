@@ -15,7 +15,7 @@ import {
 import { WEB_ROLE } from '../../../slots/fleet/role-route.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import type { OtherProcess } from '../other-units.ts'
-import { unitText } from '../unit.ts'
+import { timerText, type UnitProcess, unitText } from '../unit.ts'
 import { type Command, commandRule, execStart, programIn } from './command.ts'
 
 type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2' | 'SIGWINCH'
@@ -62,9 +62,16 @@ export interface ServiceProcess extends ProcessLimits {
    * `always`: the process runs as long as its slot does, so that for a time the processes of two releases run side by side. `live`: it runs only in the
    * live slot, also after a reboot, for something that must not run twice, such as a scheduler.
    *
-   * @default 'always'
+   * @default 'always', and 'live' with `schedule`
    */
   readonly when?: 'always' | 'live'
+  /**
+   * For a job that ends by itself: when it runs, as a calendar event of systemd.time(7) in the time zone of the host. A systemd timer starts it, such as
+   * `life-report@blue.timer`. A run that is due while the last one still works, during a switch, or while the host is down is left out.
+   *
+   * @example '*-*-* 03:00'
+   */
+  readonly schedule?: string
   /**
    * The role of the hosts that run the process in place of those with the role `web`, if the hosts of the Taskfile have roles. Without roles each host runs
    * it.
@@ -90,6 +97,12 @@ export const limitRules: Fields<ProcessLimits> = {
 const processFields: Fields<ServiceProcess> = {
   start: commandRule,
   when: optional(oneOf('always', 'live')),
+  schedule: optional(
+    thing<string>(
+      'a calendar event of systemd such as "daily" or "*-*-* 03:00"',
+      value => typeof value === 'string' && /^[\w*:.,/~ +-]+$/.test(value),
+    ),
+  ),
   role: optional(text),
   ...limitRules,
 }
@@ -101,7 +114,7 @@ const NAMES =
 function byName<T extends object>(options: Fields<T>): Rule<Readonly<Record<string, Command | T>>> {
   const rule = record({
     ...either(commandRule, fields<T>(options)),
-    expected: `${commandRule.expected}, or \`{ start, when, role, ... }\``,
+    expected: `${commandRule.expected}, or \`{ start, when, schedule, role, ... }\``,
   })
   return {
     ...rule,
@@ -150,31 +163,33 @@ export interface PlannedProcess
   extends Required<Omit<ProcessLimits, 'memoryMax' | 'cpuMax'>>,
     Pick<ProcessLimits, 'memoryMax' | 'cpuMax'> {
   readonly start: Command
-  /** As `UnitOptions.process`. */
-  readonly process: { readonly name: string; readonly live: boolean }
+  readonly process: UnitProcess
 }
 
 type OwnOfRuntime = Pick<ServiceUnit, 'program' | 'unitFile'>
 
 /** The processes of a host. With a role other than `web` all of them run only in the live slot, because the traffic of others decides about them. */
 export const processesOf = (
-  { role }: { readonly role?: string | undefined },
+  { app, layout, role }: { readonly app: string; readonly layout: Layout; readonly role?: string | undefined },
   processes: Processes,
   unitOf: (process: PlannedProcess) => OwnOfRuntime,
 ): readonly ServiceUnit[] =>
   Object.entries(processes).flatMap(([name, given]) => {
-    const { role: own = WEB_ROLE, when = 'always', ...options } = optionsOf(given)
+    const { role: own = WEB_ROLE, schedule, ...options } = optionsOf(given)
+    const { when = schedule === undefined ? 'always' : 'live' } = options
     if (role !== undefined && own !== role) return []
     const { killMode = 'mixed', stopLimit = 60, stopSignal = 'SIGTERM' } = options
     const serves = role === undefined || role === WEB_ROLE
     const live = when === 'live' || !serves
+    const process = { name, live, schedule }
     return {
       name,
       live,
       overlaps: !serves && when === 'always',
       stopLimit,
       stopSignal,
-      ...unitOf({ ...options, killMode, stopLimit, stopSignal, process: { name, live } }),
+      timer: schedule === undefined ? undefined : timerText({ app, layout, process }),
+      ...unitOf({ ...options, killMode, stopLimit, stopSignal, process }),
     }
   })
 

@@ -39,7 +39,7 @@ export interface CommandsOfRelease {
    * Further processes of a slot, by name: a command, or an object with its options. Each is a systemd unit of its own, such as `life-worker@blue.service`,
    * with the release, the environment and the folder of the slot. It is started and stopped with its slot, and restarted after a crash.
    *
-   * @example { worker: 'bin/worker', scheduler: { start: 'bin/scheduler', when: 'live' } }
+   * @example { worker: 'bin/worker', clock: { start: 'bin/clock', when: 'live' }, report: { start: 'bin/report', schedule: 'daily' } }
    */
   readonly processes?: Readonly<Record<string, Command | ServiceProcess>>
   /**

@@ -129,7 +129,7 @@ const startableAll = (
       process.program === undefined
         ? []
         : [
-            sh.read`if [ -L ${enabledLink(app, process.name, slot)} ]; then
+            sh.read`if [ -L ${enabledLink(app, process, slot)} ]; then
 (${startable(layout, slot, process.program)})
 fi`,
           ],
