@@ -155,7 +155,7 @@ describe('service()', () => {
   let blue: Slot
   let old: Release
   beforeAll(async () => {
-    on = await startServiceHost({ stopSignal: 'SIGQUIT', memoryMax: '512M', cpuMax: 0.5 })
+    on = await startServiceHost({ stopSignal: 'SIGQUIT', memoryMax: '512M', cpuMax: 0.5, filesMax: 4096 })
     runtime = on.runtime()
     ;[blue] = on.slots
     ;[old] = on.releases
@@ -189,10 +189,12 @@ describe('service()', () => {
     await on.asRoot('ls /srv/life/slots/blue/tmp/mine')
   })
 
-  test('stops the application with `stopSignal`, and limits it to `memoryMax` and `cpuMax`', async () => {
+  test('stops the application with `stopSignal`, and limits it to `memoryMax`, `cpuMax` and `filesMax`', async () => {
     await start()
     expect(await on.asRoot('systemctl show --property=MemoryMax --value life@blue')).toBe(`${512 * 1024 * 1024}\n`)
     expect(await on.asRoot('systemctl show --property=CPUQuotaPerSecUSec --value life@blue')).toBe('500ms\n')
+    const files = 'grep "Max open files" /proc/$(systemctl show --property=MainPID --value life@blue)/limits'
+    expect(await on.asRoot(files)).toMatch(/ 4096 +4096 /)
     expect(await runtime.stop(blue)).toEqual({ was: 'running', killed: false })
     await on.flushLog()
     expect(await runtime.log(blue, 1)).toBe('told to end by SIGQUIT')

@@ -5,7 +5,7 @@ import type { EngineName } from '../../plugins/runtime/container/scripts.ts'
 import { type ContainerSite, startContainerSite } from './container-site.ts'
 
 const RUNTIME = `
-  processes: { worker: ['./work', 'worker'], scheduler: { start: './work scheduler', when: 'live', stopLimit: 3, memoryMax: '64M', cpuMax: 0.5 } },
+  processes: { worker: ['./work', 'worker'], scheduler: { start: './work scheduler', when: 'live', stopLimit: 3, memoryMax: '64M', cpuMax: 0.5, filesMax: 4096 } },
   promoted: ['bash', '-c', 'echo "promoted $SWITCHYARD_SLOT" >> /data/hooks'],
   demoted: 'bash -c \\'echo "demoted $SWITCHYARD_SLOT" >> /data/hooks\\'',
 `
@@ -58,6 +58,8 @@ export function containerProcesses(engine: EngineName): void {
     const [scheduler, worker] = [await limits('scheduler'), await limits('worker')]
     expect(scheduler.split(' ').sort()).toEqual([`${64 * 1024 * 1024}`, some].sort())
     expect(worker).toBe(none)
+    const pid = await site.engine("container inspect --format '{{.State.Pid}}' switchyard-life-blue.scheduler")
+    expect(await site.asRoot(`grep 'Max open files' /proc/${pid}/limits`)).toMatch(/ 4096 +4096 /)
   })
 
   it('after a power loss the scheduler runs in the live slot alone', async ({ skip }) => {

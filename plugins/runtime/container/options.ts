@@ -1,12 +1,18 @@
 /** The options of `container()`. */
 import { anyText, atLeast, fields, list, oneOf, optional, path, record } from '../../../runner/taskfile/shape.ts'
 import { type Command, commandRule } from '../service/command.ts'
-import { type ContainerProcess, containerProcessesRule, limitRules, type ProcessLimits } from '../service/processes.ts'
+import {
+  type ContainerProcess,
+  containerProcessesRule,
+  limitRules,
+  type ProcessLimits,
+  type Resources,
+} from '../service/processes.ts'
 import { type CommandsOfRelease, commandRules } from '../service/release-commands.ts'
 import type { EngineName } from './scripts.ts'
 
 export interface ContainerOptions
-  extends Pick<ProcessLimits, 'stopSignal' | 'stopLimit' | 'memoryMax' | 'cpuMax'>,
+  extends Pick<ProcessLimits, 'stopSignal' | 'stopLimit' | Resources>,
     Pick<CommandsOfRelease, 'demote'> {
   /**
    * The engine of the host, from Debian's packages. `podman` runs rootless, as the deploying user. For `docker` that user has to be in the group `docker`,
@@ -100,6 +106,7 @@ export const OPTIONS = fields<ContainerOptions>({
   stopLimit: limitRules.stopLimit,
   memoryMax: limitRules.memoryMax,
   cpuMax: limitRules.cpuMax,
+  filesMax: limitRules.filesMax,
 })
 
 export const withDefaults = ({

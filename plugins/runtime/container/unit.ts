@@ -1,12 +1,10 @@
 /** The template unit of a container of each slot. Pure. */
 import type { HostFacts } from '../../../slots/contracts.ts'
-import { type PlannedProcess, type ProcessLimits, settingsOf } from '../service/processes.ts'
+import { type PlannedProcess, type ProcessLimits, type Resources, settingsOf } from '../service/processes.ts'
 import { quoteArgument, unitText } from '../unit.ts'
 import { type Containers, commandOf, containerName, type EngineName, startContainer } from './scripts.ts'
 
-interface ContainerUnit
-  extends Pick<ProcessLimits, 'memoryMax' | 'cpuMax'>,
-    Pick<PlannedProcess, 'stopSignal' | 'stopLimit'> {
+interface ContainerUnit extends Pick<ProcessLimits, Resources>, Pick<PlannedProcess, 'stopSignal' | 'stopLimit'> {
   readonly containers: Containers
   /** What the container runs instead of the image's own command; may be empty. */
   readonly command: readonly string[]
@@ -41,18 +39,25 @@ const waiting = (engine: EngineName, user: string, name: string, seconds: 0 | 1)
   return `ExecStartPost=-${bash(`until pid=${pid}; [[ $pid = [1-9]* ]]${aged}; do kill -0 "$MAINPID" || exit 0; /usr/bin/sleep 0.1; done`)}`
 }
 
-const limitsOfDocker = ({ memoryMax, cpuMax }: ProcessLimits): readonly string[] => [
+const resourcesOf = ({ memoryMax, cpuMax, filesMax }: Pick<ProcessLimits, Resources>): ProcessLimits => ({
+  ...(memoryMax !== undefined && { memoryMax }),
+  ...(cpuMax !== undefined && { cpuMax }),
+  ...(filesMax !== undefined && { filesMax }),
+})
+
+const limitsOfDocker = ({ memoryMax, cpuMax, filesMax }: ProcessLimits): readonly string[] => [
   ...(memoryMax === undefined ? [] : ['--memory', memoryMax]),
   ...(cpuMax === undefined ? [] : ['--cpus', String(cpuMax)]),
+  ...(filesMax === undefined ? [] : ['--ulimit', `nofile=${filesMax}`]),
 ]
 
 export function containerUnit(unit: ContainerUnit, facts: HostFacts): string {
-  const { command, stopLimit, stopSignal, memoryMax, cpuMax, process } = unit
+  const { command, stopLimit, stopSignal, process } = unit
   const { app, layout, engine } = unit.containers
   const docker = engine === 'docker'
   const name = containerName(app, SLOT, process?.name)
   // The processes of Podman stay in the unit, which limits them.
-  const limits = { ...(memoryMax !== undefined && { memoryMax }), ...(cpuMax !== undefined && { cpuMax }) }
+  const limits = resourcesOf(unit)
   const containers = docker
     ? { ...unit.containers, options: [...limitsOfDocker(limits), ...unit.containers.options] }
     : unit.containers

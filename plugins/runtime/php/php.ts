@@ -20,12 +20,12 @@ import { plainWord } from '../../router/nginx/templates.ts'
 import { runtimeFaults as faults } from '../faults.ts'
 import { linksFolder } from '../files/scripts.ts'
 import { slotServers } from '../nginx-slots.ts'
-import { limitRules, type ProcessLimits } from '../service/processes.ts'
+import { limitRules, type ProcessLimits, type Resources } from '../service/processes.ts'
 import { type CommandsOfRelease, commandRules } from '../service/release-commands.ts'
 import { serviceRuntime, withDefaults } from '../service/runtime.ts'
 import { configOf, fpmConfig, fpmFile, type PhpSite, serveFiles } from './files.ts'
 
-export interface PhpOptions extends CommandsOfRelease, Pick<ProcessLimits, 'stopLimit' | 'memoryMax' | 'cpuMax'> {
+export interface PhpOptions extends CommandsOfRelease, Pick<ProcessLimits, 'stopLimit' | Resources> {
   /**
    * The version of PHP, as in the names of Debian's packages: PHP-FPM is `/usr/sbin/php-fpm<version>`, of the package `php<version>-fpm`.
    *
@@ -80,8 +80,8 @@ const own: Fields<OwnOptions> = {
   workers: optional(count(1)),
   ini: optional(record(anyText)),
 }
-const { stopLimit, memoryMax, cpuMax } = limitRules
-const OPTIONS = fields<PhpOptions>({ ...own, ...commandRules, stopLimit, memoryMax, cpuMax })
+const { stopLimit, memoryMax, cpuMax, filesMax } = limitRules
+const OPTIONS = fields<PhpOptions>({ ...own, ...commandRules, stopLimit, memoryMax, cpuMax, filesMax })
 
 export function php(options: PhpOptions): Plugin<Runtime> {
   checked('php()', OPTIONS, options)

@@ -1,6 +1,7 @@
 /** The further processes of a service: their options and units. */
 import {
   atLeast,
+  count,
   either,
   type Fields,
   fields,
@@ -52,6 +53,12 @@ export interface ProcessLimits {
    * @example 1.5
    */
   readonly cpuMax?: number
+  /**
+   * How many files each process may have open. A connection is one too.
+   *
+   * @default 65536
+   */
+  readonly filesMax?: number
 }
 
 /** A process beside the one that serves requests, such as one that works through a queue. */
@@ -92,6 +99,7 @@ export const limitRules: Fields<ProcessLimits> = {
     ),
   ),
   cpuMax: optional(number('a number of cores of at least 0.01', value => value >= 0.01 && Number.isFinite(value))),
+  filesMax: optional(count(64)),
 }
 
 const processFields: Fields<ServiceProcess> = {
@@ -134,11 +142,17 @@ const { killMode: _, ...ofContainer } = processFields
 export const containerProcessesRule = byName<ContainerProcess>(ofContainer)
 
 /** The lines of a unit's section `[Service]` for these limits. */
-export const settingsOf = ({ stopSignal = 'SIGTERM', memoryMax, cpuMax }: ProcessLimits): readonly string[] => [
+export const settingsOf = ({
+  stopSignal = 'SIGTERM',
+  memoryMax,
+  cpuMax,
+  filesMax,
+}: ProcessLimits): readonly string[] => [
   `KillSignal=${stopSignal}`,
   'PrivateTmp=yes',
   ...(memoryMax === undefined ? [] : [`MemoryMax=${memoryMax}`]),
   ...(cpuMax === undefined ? [] : [`CPUQuota=${Math.round(cpuMax * 100)}%`]),
+  ...(filesMax === undefined ? [] : [`LimitNOFILE=${filesMax}`]),
 ]
 
 /** A process of a service with its defaults. */
@@ -158,10 +172,11 @@ const optionsOf = (given: Command | ServiceProcess): ServiceProcess =>
 export const rolesOf = (processes: Processes): readonly string[] =>
   [...new Set(Object.values(processes).flatMap(given => optionsOf(given).role ?? []))].filter(role => role !== WEB_ROLE)
 
+/** The limits of what a process may use. */
+export type Resources = 'memoryMax' | 'cpuMax' | 'filesMax'
+
 /** A process with its defaults, for the unit that a runtime makes of it. */
-export interface PlannedProcess
-  extends Required<Omit<ProcessLimits, 'memoryMax' | 'cpuMax'>>,
-    Pick<ProcessLimits, 'memoryMax' | 'cpuMax'> {
+export interface PlannedProcess extends Required<Omit<ProcessLimits, Resources>>, Pick<ProcessLimits, Resources> {
   readonly start: Command
   readonly process: UnitProcess
 }

@@ -54,17 +54,17 @@ describe('the unit of a container', () => {
   })
 
   it('of Podman holds every process of the container, and limits them', () => {
-    const options = { engine: 'podman', memoryMax: '512M', cpuMax: 1.5 } as const
+    const options = { engine: 'podman', memoryMax: '512M', cpuMax: 1.5, filesMax: 4096 } as const
     expect(startOf(options)).toContain('--cgroups disabled')
-    expect(unitOf(options)).toContain('\nMemoryMax=512M\nCPUQuota=150%\n')
-    expect(startOf(options)).not.toMatch(/--memory|--cpus/)
+    expect(unitOf(options)).toContain('\nMemoryMax=512M\nCPUQuota=150%\nLimitNOFILE=4096\n')
+    expect(startOf(options)).not.toMatch(/--memory|--cpus|--ulimit/)
     expect(unitOf(options)).toMatch(/^ExecStopPost=-.*home=~deploy;.*podman .*rm --force switchyard-life-%i /m)
     expect(unitOf(options)).not.toMatch(/NoNewPrivileges|ProtectSystem|docker\.service/)
   })
 
   it('of Docker starts after the engine, waits for the container, and removes it however the client ended', () => {
-    const options = { engine: 'docker', memoryMax: '512M', cpuMax: 1.5 } as const
-    expect(startOf(options)).toContain('--memory 512M --cpus 1.5 ')
+    const options = { engine: 'docker', memoryMax: '512M', cpuMax: 1.5, filesMax: 4096 } as const
+    expect(startOf(options)).toContain('--memory 512M --cpus 1.5 --ulimit nofile=4096 ')
     const text = unitOf(options)
     expect(text).toContain('\nAfter=network-online.target docker.service\n')
     expect(text).toMatch(/^ExecStartPost=-.*container inspect .*State\.Pid.* switchyard-life-%i /m)

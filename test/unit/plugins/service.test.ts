@@ -37,11 +37,12 @@ describe('the unit of a service', () => {
       expect(text).toContain(`\n${line}\n`)
   })
 
-  it('applies the options for stop, memory and processor limits', () => {
-    const limits = { memoryMax: '512M', cpuMax: 0.29 } as const
+  it('applies the options for stops and limits', () => {
+    const limits = { memoryMax: '512M', cpuMax: 0.29, filesMax: 4096 } as const
     const text = unitOf({ stopSignal: 'SIGQUIT', stopLimit: 5, killMode: 'control-group', ...limits })
     const stop = ['KillMode=control-group', 'KillSignal=SIGQUIT', 'TimeoutStopSec=5']
-    for (const line of [...stop, 'MemoryMax=512M', 'CPUQuota=29%']) expect(text).toContain(`\n${line}\n`)
+    for (const line of [...stop, 'MemoryMax=512M', 'CPUQuota=29%', 'LimitNOFILE=4096'])
+      expect(text).toContain(`\n${line}\n`)
   })
 })
 
