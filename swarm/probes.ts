@@ -35,7 +35,12 @@ const ofEach = (nodes: readonly Node[], paths: readonly string[]) =>
 export const probeNodes = (context: ProbeContext, nodes: readonly Node[], probing: Probing): Prober | undefined =>
   startProbes(
     { ...context, router: routerOf(context, nodes) },
-    { ...probing, paths: ofEach(nodes, probing.paths), routes: ofEach(nodes, ['/deployment_id']) },
+    {
+      ...probing,
+      paths: ofEach(nodes, probing.paths),
+      routes: ofEach(nodes, ['/deployment_id']),
+      places: nodes.map(({ name }) => name),
+    },
     `.switchyard-probes.${context.deploy.id}`,
   )
 

@@ -7,7 +7,7 @@ import { NO_REQUESTS, type Tally } from './tally.ts'
 /** Times are in milliseconds since the switch was ordered. */
 export interface Measured {
   readonly sent: number
-  /** Failures of requests that began after the switch was in effect, by kind and reason, such as `kept: 502`. */
+  /** Failures of requests that began after the switch was in effect, by kind, place and reason, such as `kept: 502` or `kept on n3: 502`. */
   readonly failed: Readonly<Record<string, number>>
   /** The sum of `failed`. */
   readonly failures: number
@@ -45,7 +45,10 @@ export function measured(
   const failedAfter = bad.filter(probe => after.includes(probe))
   const failedBefore = bad.filter(probe => before.includes(probe))
   const failed: Record<string, number> = {}
-  for (const { kind, problem } of failedAfter) failed[`${kind}: ${problem}`] = (failed[`${kind}: ${problem}`] ?? 0) + 1
+  for (const { kind, problem, place } of failedAfter) {
+    const why = `${kind}${place === undefined ? '' : ` on ${place}`}: ${problem}`
+    failed[why] = (failed[why] ?? 0) + 1
+  }
   const distinct = probes.filter(probe => probe.kind === 'route' || !sameVersion)
   const ends = (by: 'old' | 'new') => distinct.filter(probe => probe.by === by && end(probe) >= 0).map(end)
   const news = ends('new')

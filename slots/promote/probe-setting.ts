@@ -51,6 +51,8 @@ export interface Probing extends Required<Omit<ProbeSetting, 'watch'>>, Pick<Pro
    * @default ['/deployment_id']
    */
   readonly routes?: readonly string[]
+  /** Where the paths lead to, such as to nodes: each of `paths` and of `routes` is there once for each of them, in this order. */
+  readonly places?: readonly string[]
 }
 
 export const probingOf = (setting: ProbeSetting, healthPath: string): Probing => ({

@@ -28,6 +28,8 @@ export interface Probe {
   readonly by: 'old' | 'new' | undefined
   /** Why it failed: a 5xx status, or the reason for a missing response. */
   readonly problem: string | undefined
+  /** Where it was sent to, if the probes go to several places; unknown for a connection that died. */
+  readonly place?: string
 }
 
 export interface Probed {
@@ -120,6 +122,8 @@ export interface ParseOptions {
   readonly versionOf: (body: string) => string | undefined
   /** The version of the new release. */
   readonly version: string
+  /** As in `Probing`. */
+  readonly places?: readonly string[] | undefined
 }
 
 /** Decompresses the results; they are highly repetitive, so the host compresses them. */
@@ -149,6 +153,7 @@ export function parseProbes(lines: readonly string[], options: ParseOptions): Pr
     const output = sections.get(`said ${kind}`) ?? []
     const offset = clockOffset(output)
     let read = 0
+    let requests = 0
     return output.map((line): Probe => {
       const [at = '', mark, status = '', exit = '', seconds = '', size = '', ...began] = line.split(' ')
       const ended = Number(at) / 1000 - orderedAt
@@ -159,7 +164,9 @@ export function parseProbes(lines: readonly string[], options: ParseOptions): Pr
       const code = Number(status)
       const start = startedAt(began, offset) ?? Number(at) / 1000 - took
       const problem = exit === '0' ? (code >= 500 ? status : undefined) : (CURL_ERRORS[exit] ?? `curl ${exit}`)
-      return { kind, at: start - orderedAt, took, status: code, by: responder(kind, code, body, options), problem }
+      const by = responder(kind, code, body, options)
+      const place = options.places?.[requests++ % options.places.length]
+      return { kind, at: start - orderedAt, took, status: code, by, problem, ...(place !== undefined && { place }) }
     })
   })
   const returnedAt = (moments.get('returned') ?? orderedAt) - orderedAt
@@ -258,7 +265,7 @@ export function startProbes(
       const all: string[] = []
       for await (const line of lines) all.push(line)
       const [, why] = /^unable (.*)$/.exec(all[0] ?? '') ?? []
-      if (why === undefined) return parseProbes(unpack(all), options)
+      if (why === undefined) return parseProbes(unpack(all), { ...options, places: setting.places })
       log(`The switch was not measured: ${why}. It was verified nevertheless.`)
       return undefined
     },

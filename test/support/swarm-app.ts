@@ -17,7 +17,7 @@ CMD ["./server"]
 
 /**
  * Four processes that answer with the version, the slot and the node, and accept WebSockets at /ws. `fault`: `ill` fails the health path, `ends` ends at once,
- * `sockets` refuses WebSockets.
+ * `sockets` refuses WebSockets, `probed` fails /probed.
  */
 const SERVER = `#!/usr/bin/perl
 use strict; use warnings; use IO::Socket::IP;
@@ -39,6 +39,7 @@ sub serve {
     my ($path) = $head =~ m{^\\S+ (\\S+)} or next;
     my ($status, $body) = (200, qq({"version":"$version","slot":"$ENV{SLOT}","node":"$ENV{NODE}"}));
     if ($path eq '/health' && $fault eq 'ill') { $status = 503 }
+    if ($path eq '/probed' && $fault eq 'probed') { $status = 500 }
     if ($path eq '/ws' && $fault eq 'sockets') { $status = 403 }
     elsif ($path eq '/ws') { print $client "HTTP/1.1 101 X\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n"; close $client; next }
     if ($path =~ m{^/variable/(\\w+)$}) { $body = $ENV{$1} // 'none' }
@@ -57,7 +58,7 @@ if [ "$(cat /app/fault)" = migration ]; then echo 'the column is gone'; exit 4; 
 echo migrated
 `
 
-export type Fault = 'none' | 'ill' | 'ends' | 'sockets' | 'migration' | 'slow'
+export type Fault = 'none' | 'ill' | 'ends' | 'sockets' | 'probed' | 'migration' | 'slow'
 
 export interface SwarmSite extends AsyncDisposable {
   /** Runs `task` to its end. */

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { countedFailures, measured, measuredLine } from '../../../slots/promote/measured.ts'
+import {
+  closedConnections,
+  countedFailures,
+  measured,
+  measuredLine,
+  reasonsOf,
+} from '../../../slots/promote/measured.ts'
 import type { Probe } from '../../../slots/promote/probe.ts'
 
 const probe = (parts: Partial<Probe>): Probe => ({
@@ -45,6 +51,13 @@ describe('the evaluation of probes', () => {
     expect(measuredLine(result)).toBe(
       '9 probes, 2 failed (1 kept: 502, 1 kept: reset), 2 failed before the switch, 1 failed during it, slowest 20 ms, first new answer after 10 ms, last old none',
     )
+  })
+
+  it('names the place of a failure, if there are several', () => {
+    const probes = [route(0, 'new'), failed(5, { place: 'n3' }), failed(6, { kind: 'kept', place: 'n3' }), failed(7)]
+    const result = measured({ probes, returnedAt: 0 }, second)
+    expect(reasonsOf(result)).toEqual(['1 fresh on n3: 502', '1 kept on n3: 502', '1 fresh: 502'])
+    expect(closedConnections({ failed: { 'kept on n3: reset': 2 } })).toBe(2)
   })
 
   it.each([

@@ -61,6 +61,14 @@ describe('the output of the probes', () => {
     ])
   })
 
+  it('names where each request went if the probes go to several places in turn, but not for a connection that died', () => {
+    const { probes } = parseProbes(PRINTED, { ...parseOptions, places: ['n1', 'n2'] })
+    const placesOf = (kind: string) => probes.filter(probe => probe.kind === kind).map(({ place }) => place)
+    expect(placesOf('fresh')).toEqual(['n1', 'n2'])
+    // That which was sent again is the third request.
+    expect(placesOf('kept')).toEqual(['n1', 'n2', undefined, 'n1', 'n2'])
+  })
+
   it('gives the start of a request by the timestamps of curl, however late the shell read them', () => {
     // The timestamps of curl are from another clock, which passes midnight. The second request began before the switch and was read 40 ms after it.
     const lines = [
