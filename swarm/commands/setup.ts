@@ -1,5 +1,6 @@
 import { perform } from '../../host/query.ts'
 import { lockWait, lockWaitOf } from '../../slots/lock/wait.ts'
+import { wouldText } from '../../slots/setup/sentences.ts'
 import type { Cluster } from '../cluster.ts'
 import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
 import { change, messageIn } from '../engine.ts'
@@ -10,43 +11,44 @@ import { EMPTY, journaled, NO_DATA, type Records, recordsObject, writeRecords } 
 import {
   createRouter,
   makeConfig,
-  makeNetworks,
+  makeNetwork,
+  missingNetworks,
   planRouter,
   type RouterPlan,
   removeConfigs,
   updateRouter,
 } from '../router/router-service.ts'
 import { until } from '../waiting.ts'
+import { setupSentences } from '../would.ts'
 
 /** Milliseconds that the routers may take to come up, with the download of their image. */
 const WITHIN = 180_000
 
-export const setup = ({ task }: SwarmDeps) =>
-  task('Set the swarm up: networks, records, and a router on each node', {
+export const setup = ({ task }: SwarmDeps) => {
+  const prepare = task('Set the swarm up: networks, records, and a router on each node', {
     description:
       'Creates what does not exist yet. Routers that the Taskfile wants otherwise are replaced one node after the other, each with its route;\n' +
-      'a node serves nothing for the second in between. Run it again after every change of `router`, `port`, `health` or `slots`.',
+      'a node serves nothing for the second in between. Run it again after every change of `router`, `port`, `health` or `slots`. --dry-run says\n' +
+      'in sentences what it would do.',
     examples: ['setup', 'setup --dry-run'],
     args: { lockWait },
     changes: true,
     async run({ lockWait, ...context }) {
-      const { app, names, definition, health, slots, routerImage, host, dryRun, deploy, note } = context
+      const { app, names, definition, health, slots, routerImage, host, dryRun, deploy, note, show } = context
       const before = await context.cluster()
       const plan = planRouter({ ...definition, health, slots, image: routerImage })
       const batch = host.pipeline()
-      batch.push(
-        ...makeNetworks(
-          app,
-          before.networks.map(({ name }) => name),
-        ),
-      )
+      batch.push(...missingNetworks(app, before.networks).map(network => makeNetwork(app, network)))
       if (!before.configs.includes(names.lock))
         batch.push(create({ Name: names.lock, Data: NO_DATA, Labels: { [APP_LABEL]: app } }))
       if (!before.records) batch.push(create(recordsObject(app, EMPTY)))
       await batch.run()
       await context.takeLock(lockWaitOf(lockWait, context))
       const changed = await routers(context, before, plan)
-      if (dryRun) return note('nothing was changed in a dry run')
+      if (dryRun) {
+        const would = setupSentences({ app, before, plan })
+        return show(would.length > 0 ? wouldText('setup', would) : 'Nothing would change.', { would })
+      }
       const after = await routersAnswer(context)
       const stale = after.configs.filter(
         name => name.startsWith(`${app}_`) && isOfRouter(name) && !plan.configs.some(config => config.name === name),
@@ -61,6 +63,8 @@ export const setup = ({ task }: SwarmDeps) =>
       )
     },
   })
+  return { ...prepare, tells: true }
+}
 
 /** The records, with a term that no router is beyond: a node keeps its route while the application is removed and set up again. */
 async function countingOn(context: StepContext, cluster: Cluster, records: Records): Promise<Records> {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { program } from '../../host/program.ts'
 import { perform, type Query } from '../../host/query.ts'
 import { type Script, sh } from '../../host/script.ts'
-import { ROUTER_LABEL } from '../cluster.ts'
+import { type Cluster, ROUTER_LABEL } from '../cluster.ts'
 import type { AnySwarmDefinition } from '../definition.ts'
 import { APP_LABEL, namesOf } from '../names.ts'
 import { haproxyConfig, SITE_PORT } from './haproxy-config.ts'
@@ -51,17 +51,17 @@ export function planRouter({ app, port, router, health, slots, image }: RouterOp
   }
 }
 
-/** Creates the networks that do not exist yet. The slots are not on the one of the routers, so no application can move the traffic. */
-export function makeNetworks(app: string, existing: readonly string[]): readonly Query<void>[] {
+/** The networks that do not exist yet. */
+export function missingNetworks(app: string, existing: Cluster['networks']): readonly string[] {
   const { network, control } = namesOf(app)
-  const label = `${APP_LABEL}=${app}`
-  const options = ['--driver', 'overlay', '--attachable', '--label', label]
-  return [
-    ...(existing.includes(network) ? [] : [perform(sh.write`docker network create ${options} ${network} > /dev/null`)]),
-    ...(existing.includes(control)
-      ? []
-      : [perform(sh.write`docker network create ${options} --internal ${control} > /dev/null`)]),
-  ]
+  return [network, control].filter(name => existing.every(known => known.name !== name))
+}
+
+/** Creates a network. The slots are not on the one of the routers, so no application can move the traffic. */
+export function makeNetwork(app: string, network: string): Query<void> {
+  const options = ['--driver', 'overlay', '--attachable', '--label', `${APP_LABEL}=${app}`]
+  const internal = network === namesOf(app).control ? ['--internal'] : []
+  return perform(sh.write`docker network create ${[...options, ...internal]} ${network} > /dev/null`)
 }
 
 export const makeConfig = (app: string, { name, text }: RouterPlan['configs'][number]): Query<void> =>

@@ -262,7 +262,7 @@ export function samples(): Readonly<Record<string, Script>> {
     startRouter: routers.startRouter('life_routers'),
     createRouter: routers.createRouter('life', routerPlan),
     updateRouter: routers.updateRouter('life', routerPlan, ['life_old']),
-    subnetOf: sh.lines(...routers.makeNetworks('life', []).map(({ script }) => script)),
+    makeNetwork: routers.makeNetwork('life', 'life_control').script,
     removeConfigs: routers.removeConfigs(['life_old']),
     verifyNodes: verifyNodes(
       [],

@@ -14,6 +14,28 @@ beforeAll(async () => {
 }, 900_000)
 afterAll(() => run?.[Symbol.asyncDispose]())
 
+it('dry runs of setup and deploy say in sentences what they would do, and do none of it', async () => {
+  const objects = () =>
+    swarm.exec(1, 'docker service ls --quiet; docker config ls --quiet; docker network ls --quiet | sort')
+  const before = await objects()
+  expect(await done('setup', '--dry-run')).toContain('Nothing would change.')
+  await site.option('health', "{ within: 60_000, path: '/up' }")
+  expect(await done('setup', '--dry-run')).toMatch(
+    /A setup would:\n {2}1\. replace the router of n1 and n2 by one from .* one node after the other: .*\n {2}2\. wait until/,
+  )
+  await site.option('health', '{ within: 60_000 }')
+  const said = await done('deploy', '--dry-run', '--migrate', '--promote')
+  expect(said).toMatch(
+    /A deploy would:\n {2}1\. build 0\.1\.0, and send n1 the layers .*\n {2}2\. use green, which has no release yet\n {2}3\. start 2 tasks of 0\.1\.0 in green, with \d+ variables\n/,
+  )
+  expect(said).toMatch(
+    / 6\. move the traffic from blue to green on n1 and n2 while requests are sent, .*\n--verbose adds/,
+  )
+  expect(said).not.toContain('  | ')
+  expect(await done('deploy', '--dry-run', '--verbose')).toMatch(/^ {2}\| .*docker service create/m)
+  expect(await objects()).toBe(before)
+})
+
 it('logs show the lines of all tasks with their nodes, and follow them', async () => {
   const output = await done('logs')
   expect(output.match(/blue \d@n\d.*life 0\.1\.0 listens on 4000/g)).toHaveLength(2)
@@ -91,6 +113,8 @@ it('remove takes everything off, and a later setup and promote get by with what 
   const left = 'docker service ls -q; docker config ls -q; docker network ls -q --filter label=switchyard.app'
   expect((await swarm.exec(1, left)).trim()).toBe('')
   expect(await done('remove', '--yes-remove', 'life')).toContain('nothing of life')
+  expect(await done('setup', '--dry-run')).toContain('1. create the networks life_net and life_control')
+  expect((await swarm.exec(1, left)).trim()).toBe('')
   await done('setup')
   if ((await site.task('status')).code !== 0) await done('repair')
   await done('deploy')
