@@ -3,7 +3,10 @@ import { type Load, type Report, startLoad } from '../../dev/load.ts'
 import type { TestSwarm } from '../../dev/swarm.ts'
 
 /** How many clients each node has. */
-export const CLIENTS = 3
+const CLIENTS = 3
+
+/** What the engine cannot keep: the requests that were in flight to a task on a machine that died. */
+export const inFlight = (nodes: readonly number[]): number => nodes.length * CLIENTS
 
 /** Load on these nodes while `work` runs. */
 export async function underLoadOf(
@@ -20,7 +23,7 @@ export async function underLoadOf(
           clients: { keepAlive: CLIENTS - 1, idle: 0, fresh: 1, post: 0, slow: 0, socket: 0 },
           pauseMs: { keepAlive: 20, fresh: 20 },
           maxSeconds: 600,
-          parse: ({ body }) => /"version":"([^"]+)"/.exec(body)?.[1],
+          parse: ({ body }) => /"version": ?"([^"]+)"/.exec(body)?.[1],
         }),
       )
     await work()
@@ -34,3 +37,9 @@ export async function underLoadOf(
 }
 
 export const failedIn = (reports: readonly Report[]): number => reports.reduce((sum, { failed }) => sum + failed, 0)
+
+export const sentIn = (reports: readonly Report[]): number => reports.reduce((sum, { sent }) => sum + sent, 0)
+
+/** The versions that each node has served on fresh connections, in the order in which they came. */
+export const seenIn = (reports: readonly Report[]): readonly (readonly string[])[] =>
+  reports.map(({ kinds }) => kinds.fresh.seen.map(({ value }) => value))

@@ -24,7 +24,7 @@ export interface SwarmRun extends AsyncDisposable {
   readonly nodes: readonly number[]
   /** Runs `task`, which has to succeed and to show no secret. Resolves to its output. */
   done(...args: string[]): Promise<string>
-  /** As `done`, for a command that has to end with another exit code. */
+  /** As `done`, for a command that has to end with another exit code, and with one cause. */
   fails(code: number, ...args: string[]): Promise<string>
   /** Gives the application its next version, which `deploy` would start in the slot. */
   released(fault?: Fault): Promise<Released>
@@ -84,6 +84,7 @@ function runOf(swarm: TestSwarm, site: SwarmSite, nodes: readonly number[], stop
     const { code: found, stdout, stderr } = await site.task(...args)
     expect(found, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(code)
     expect(stdout + stderr).not.toContain(SECRET)
+    if (code !== 0) expect(errorsIn(stderr), stderr).toHaveLength(1)
     return stdout + stderr
   }
   const done = (...args: string[]) => ended(0, args)

@@ -1,6 +1,6 @@
 /** A manager that is lost, of three, while the site is under load: another one leads, or another one is asked. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { CLIENTS, failedIn, underLoadOf } from '../support/swarm-load.ts'
+import { failedIn, inFlight, underLoadOf } from '../support/swarm-load.ts'
 import { errorsIn, onEach, PROBES, type SwarmRun, startSwarmRun } from '../support/swarm-run.ts'
 
 let run: SwarmRun
@@ -23,9 +23,6 @@ async function roles() {
   const [manager = 0, second = 0] = others
   return { leader, manager, second, others }
 }
-
-/** What the engine cannot keep: the requests that were in flight to a task on the machine that died. */
-const inFlight = (nodes: readonly number[]) => nodes.length * CLIENTS
 
 it('the leader dies during a deploy: another one leads, and the deploy goes on', async () => {
   const { swarm, site } = run
