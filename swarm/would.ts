@@ -1,6 +1,6 @@
 /** What a setup and a deploy would do, in sentences without a subject, as those of a project on hosts. Pure. */
 import { inWords, pluralize } from '../slots/format.ts'
-import { type Cluster, routerNodes } from './cluster.ts'
+import { type Cluster, routerNodes, type SlotService } from './cluster.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { namesOf } from './names.ts'
 import { missingNetworks, type RouterPlan } from './router/router-service.ts'
@@ -51,17 +51,23 @@ interface PlannedDeploy {
 
 export function deploySentences(planned: PlannedDeploy): readonly string[] {
   const { version, cluster, idle, live, replicas, variables, health, migrate, promote } = planned
-  const before = cluster.slots.get(idle)
   return [
     imageSentence(planned),
-    before
-      ? `end the ${pluralize(before.replicas, 'task')} of ${before.release} in ${idle}`
-      : `use ${idle}, which has no release yet`,
+    idleSentence(cluster.slots.get(idle), idle),
     `start ${pluralize(replicas, 'task')} of ${version} in ${idle}, with ${pluralize(variables, 'variable')}`,
     `wait until all of them run and every router gets status 200 from each for ${health.path}, at most ${health.within / 1000} s, or end them again`,
     ...(migrate ? ['run the migrations of the release, in a task of their own'] : []),
     promote ? promoteSentence(planned) : `leave the traffic ${live ? `with ${live}` : 'alone: no slot is live'}`,
   ]
+}
+
+function idleSentence(before: SlotService | undefined, idle: string): string {
+  if (!before) return `use ${idle}, which has no release yet`
+  const { release, replicas } = before
+  // None are left of a deploy that failed.
+  return replicas === 0
+    ? `replace ${release} in ${idle}, which has no tasks`
+    : `end the ${pluralize(replicas, 'task')} of ${release} in ${idle}`
 }
 
 function imageSentence({ definition: { image, registry }, version, cluster }: PlannedDeploy): string {

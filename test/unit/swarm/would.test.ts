@@ -114,6 +114,10 @@ describe('a dry run of a deploy', () => {
     const direct = deploySentences({ ...base, cluster, definition: { image: image() }, promote: false })
     expect(direct[0]).toBe('build 0.2.0, and send n1 and n3 the layers that each lacks')
     expect(direct.at(-1)).toBe('leave the traffic with blue')
+    const failed = new Map([['green', { ...green, replicas: 0 }]])
+    expect(deploySentences({ ...base, cluster: { ...nothing, slots: failed } })[1]).toBe(
+      'replace 0.1.0-3fa9c21 in green, which has no tasks',
+    )
     const name = 'registry.lan:5000/life:ci'
     const published = deploySentences({
       ...base,
