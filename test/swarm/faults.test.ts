@@ -94,6 +94,19 @@ it('a node that dies during a deploy: the engine moves its tasks, and a promote 
   expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
+it('a task of the live slot that dies: `status` says so until the engine has replaced it, and only what it was answering is lost', async () => {
+  const { swarm } = run
+  const { live, slots } = await run.status()
+  const node = Number(slots.find(({ slot }) => slot === live)?.tasks[0]?.node.slice(1))
+  const tasks = `docker ps --quiet --filter label=com.docker.swarm.service.name=life_${live}`
+  const reports = await underLoadOf(swarm, run.nodes, async () => {
+    await swarm.exec(node, `docker kill $(${tasks} | head -n 1)`)
+    expect(await run.fails(3, 'status')).toMatch(/\[LIVE_TASKS_(MISSING|UNREACHED)\]\n +next: /)
+    await run.agreed()
+  })
+  expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(run.nodes))
+})
+
 it('a registry that is down: one cause, one next step, and nothing was changed', async () => {
   const { swarm } = run
   await swarm.stopRegistry()
