@@ -25,6 +25,8 @@ $| = 1;
 my $read = sub { open my $file, '<', "/app/$_[0]" or return ''; my $line = <$file> // ''; chomp $line; $line };
 my ($version, $fault) = ($read->('version'), $read->('fault'));
 if ($fault eq 'ends') { print "fault: ending\\n"; exit 3 }
+# Of the key that a promote asks with, the example of RFC 6455. HAProxy takes an answer without it for none.
+my $accept = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 my $socket = IO::Socket::IP->new(LocalAddr => "0.0.0.0:$ENV{PORT}", Listen => 200, ReuseAddr => 1, GetAddrInfoFlags => 0) or die "cannot bind: $!\\n";
 print "life $version listens on $ENV{PORT}\\n";
 my @workers = map { my $pid = fork; serve() if !$pid; $pid } 1 .. 4;
@@ -41,7 +43,7 @@ sub serve {
     if ($path eq '/health' && $fault eq 'ill') { $status = 503 }
     if ($path eq '/probed' && $fault eq 'probed') { $status = 500 }
     if ($path eq '/ws' && $fault eq 'sockets') { $status = 403 }
-    elsif ($path eq '/ws') { print $client "HTTP/1.1 101 X\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n\\r\\n"; close $client; next }
+    elsif ($path eq '/ws') { print $client "HTTP/1.1 101 X\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: $accept\\r\\n\\r\\n"; close $client; next }
     if ($path =~ m{^/variable/(\\w+)$}) { $body = $ENV{$1} // 'none' }
     print $client "HTTP/1.1 $status X\\r\\nContent-Length: " . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
     close $client;
