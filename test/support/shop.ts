@@ -148,9 +148,39 @@ export async function deployTwo(shop: Shop): Promise<void> {
 
 export const otherOf = (slot: string | undefined): string => (slot === 'blue' ? 'green' : 'blue')
 
-/** Stops load, and resolves to its sums. */
-export async function sumOf(running: readonly Load[]): Promise<{ readonly failed: number; readonly sent: number }> {
+interface Sum {
+  readonly failed: number
+  readonly sent: number
+}
+
+/** Stops load, and resolves to its sums. Fails if a load had ended before, as each does after ten minutes. */
+export async function sumOf(running: readonly Load[]): Promise<Sum> {
   const reports = await Promise.all(running.map(load => load.stop()))
+  for (const { endedBy } of reports) expect(endedBy).toBe('stop')
   const sum = (key: 'failed' | 'sent') => reports.reduce((total, report) => total + report[key], 0)
   return { failed: sum('failed'), sent: sum('sent') }
+}
+
+/** Switches for which one load runs, which has a limit of its own. */
+const ROUND = 20
+
+/** Milliseconds that this many switches may take: several times as many as they need, because the machine may be busy. */
+export const timeOf = (switches: number): number => Math.max(600_000, 30_000 * switches)
+
+/** Switches to and fro under load, and resolves to what the load has counted. */
+export async function switchUnderLoad(shop: Shop, switches: number): Promise<Sum> {
+  const total = { failed: 0, sent: 0 }
+  for (let begin = 0; begin < switches; begin += ROUND) {
+    const running = await shop.load()
+    for (let i = begin; i < Math.min(begin + ROUND, switches); i++)
+      await shop.done('promote', otherOf((await shop.serving())[0]))
+    const { failed, sent } = await sumOf(running)
+    total.failed += failed
+    total.sent += sent
+    if (switches > ROUND)
+      process.stdout.write(
+        `${Math.min(begin + ROUND, switches)} of ${switches}: ${total.failed} of ${total.sent} failed\n`,
+      )
+  }
+  return total
 }
