@@ -45,11 +45,29 @@ describe('HAProxy', () => {
     expect(pools[1]).not.toContain(':4000')
   })
 
+  it('sends a request again whose connection ended without an answer, if it only reads, and notices a host that is gone', () => {
+    const pools = partsOf(text, 'listen switchyard_pool-')
+    expect(pools).toHaveLength(2)
+    for (const pool of pools) {
+      expect(pool).toContain('    retry-on conn-failure empty-response\n')
+      expect(pool).toContain('    http-request disable-l7-retry unless { method GET HEAD OPTIONS }\n')
+      expect(pool).toContain('    option srvtcpka\n')
+    }
+  })
+
   it('goes on with hosts that the checks have not seen yet, and lets no `Host` header choose a pool', () => {
     expect(text).toContain('    option allbackups\n')
     expect(text).toContain('    server blue-2-unchecked [fd00::6]:4000 backup\n')
     expect(text).not.toMatch(/^(?:backend|listen) switchyard-(?!(?:next\.)?life\.example$)/m)
   })
+})
+
+it('nginx tries another host of the pool, wherever it sends a request', () => {
+  const text = textOf(nginx({ ...balancer, canary: true, preview: 'next.life.example' }))
+  const upstreams = [...text.matchAll(/proxy_pass http:\/\/([^/;]*)/g)].map(([, upstream]) => upstream)
+  expect(upstreams.length).toBeGreaterThan(1)
+  for (const upstream of upstreams) expect(upstream).toMatch(/^switchyard_life_/)
+  expect(text.match(/proxy_next_upstream error timeout;/g)).toHaveLength(upstreams.length)
 })
 
 it('HAProxy asks the other slot for an asset, and no other host of the same one', () => {
