@@ -345,6 +345,8 @@ export interface Canary {
   readonly percent: number
   /** Whether a visitor stays with the slot that answered first. */
   readonly sticky: boolean
+  /** Whether it is a part of a rolling switch, which moves all traffic in the end; missing for a canary. */
+  readonly switching?: boolean
   readonly by: string
   /** When this share began: ISO 8601, UTC. */
   readonly since: string

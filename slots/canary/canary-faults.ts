@@ -46,11 +46,19 @@ export const canaryFaults = catalogue({
     message: d => `${d.slot} is live; only the other slot can get a share of the traffic.`,
     hint: d => `\`npx task promote ${d.other} --percent 5\` begins a canary; \`npx task promote ${d.slot}\` ends one.`,
   }),
-  CANARY_RUNS: fault<{ slot: string; live: string; percent: number }>({
+  CANARY_RUNS: fault<{ slot: string; live: string; percent: number; switching?: boolean | undefined }>({
     exitCode: 3,
-    message: d => `${d.slot} gets ${d.percent} % of the traffic, as a canary. It was not stopped.`,
+    message: d =>
+      `${d.slot} gets ${d.percent} % of the traffic, ${d.switching ? 'since a rolling switch was cut off' : 'as a canary'}. It was not stopped.`,
     hint: d =>
       `\`npx task promote ${d.slot}\` moves all traffic there, and \`npx task promote ${d.live}\` takes the share back.`,
+  }),
+  SHARE_LEFT: fault<{ slot: string; live: string; percent: number; by: string; since: string }>({
+    exitCode: 3,
+    message: d =>
+      `A rolling switch by ${d.by} was cut off: ${d.slot} gets ${d.percent} % of the traffic since ${d.since}, and ${d.live} the rest.`,
+    hint: d =>
+      `Nothing was changed. \`npx task repair --force ${d.slot}\` completes the switch, and \`npx task repair --force ${d.live}\` takes the share back.`,
   }),
   CANARY_UNVERIFIED: fault<{ slot: string; percent: number; why: string }>({
     exitCode: 1,

@@ -29,7 +29,9 @@ export function assertNoCanary(
   { canary, live }: Pick<LiveState<string>, 'canary' | 'live'>,
   { name: slot }: Slot,
 ): void {
-  if (canary) throw canaryFaults.CANARY_RUNS({ slot, live: live?.name ?? '', percent: canary.percent })
+  if (!canary) return
+  const { percent, switching } = canary
+  throw canaryFaults.CANARY_RUNS({ slot, live: live?.name ?? '', percent, switching })
 }
 
 type CanaryDeps = Pick<Deps, 'host' | 'layout' | 'router' | 'health' | 'deploy'>
@@ -58,6 +60,8 @@ export interface Share extends Pair {
 interface PlanOptions {
   readonly percent: number
   readonly sticky: boolean
+  /** Whether it is a part of a rolling switch. */
+  readonly switching?: boolean
   readonly paths: readonly string[]
 }
 
@@ -66,7 +70,7 @@ export const planShare = (
   { deploy }: Pick<Deps, 'deploy'>,
   before: Canary | undefined,
   to: TrafficSwitch<string>,
-  { percent, sticky, paths }: PlanOptions,
+  { percent, sticky, switching = false, paths }: PlanOptions,
 ): Share => ({
   slot: to.to.name,
   live: to.from?.name ?? '',
@@ -76,6 +80,7 @@ export const planShare = (
     percent,
     // A share that is raised stays as it is in this.
     sticky: sticky || before?.sticky === true,
+    ...(switching && { switching }),
     by: deploy.by,
     since: new Date().toISOString(),
   },
@@ -205,8 +210,8 @@ export async function restoreShare(deps: CanaryDeps & { readonly dryRun: boolean
 }
 
 /** A sentence for people. */
-export const describeCanary = ({ slot, percent, sticky, by, since }: Canary): string =>
-  `Canary: ${slot} gets ${percent} % of the traffic since ${since}, by ${by}${sticky ? '; visitors stay with their slot' : ''}.`
+export const describeCanary = ({ slot, percent, sticky, switching, by, since }: Canary): string =>
+  `${switching ? 'Rolling switch' : 'Canary'}: ${slot} gets ${percent} % of the traffic since ${since}, by ${by}${sticky ? '; visitors stay with their slot' : ''}.${switching ? ' If that run was cut off, `npx task repair` ends it.' : ''}`
 
 export const shareEvent = ({ slot, live, release }: Pair) => ({ event: 'canary', slot, from: live, release }) as const
 

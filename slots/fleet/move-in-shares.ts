@@ -45,8 +45,10 @@ async function sendShares(
   shares: readonly number[],
   { paths, watch, signal }: Setting,
 ): Promise<void> {
-  for (const percent of shares) {
-    const share = planShare(deps, undefined, trafficSwitch, { percent, sticky: false, paths })
+  const { share: before } = trafficSwitch
+  // A share that is there already, as after a switch that was cut off, is not made smaller.
+  for (const percent of shares.filter(wanted => wanted >= (before?.percent ?? 0))) {
+    const share = planShare(deps, before, trafficSwitch, { percent, sticky: false, switching: true, paths })
     await recorded(deps, shareEvent(share), async () => {
       trafficSwitch.shared = true
       const { asked: proven, summary } = await beginShare(deps, share)

@@ -1,6 +1,6 @@
 /** A switch of the traffic: planned only to a healthy slot, verified through the router, recorded, and reverted if something fails. */
 import { caught, mapped, type Query } from '../../host/query.ts'
-import type { Answer, Route, Slot, Verification } from '../contracts.ts'
+import type { Answer, Canary, Route, Slot, Verification } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { type LeftOut, writeLeftOut } from '../fleet/left-out.ts'
@@ -27,6 +27,8 @@ export interface TrafficSwitch<S extends string> {
   readonly versionBefore: string | undefined
   /** What a fleet remembers of hosts that were left out, if the switch changes that. */
   readonly leftOut?: readonly LeftOut[] | undefined
+  /** The share of the traffic that it had before this run. */
+  readonly share?: Canary | undefined
   /** Whether the router may send a share of the traffic to it, before the switch. */
   shared: boolean
   /** Whether the router's switch command may have run; if not, there is nothing to undo. */
@@ -70,9 +72,9 @@ export async function planSwitch<S extends string>(
     if (runtime.complete && !record.adopted) await host.query(runtime.complete(to))
   }
   const versionBefore = recordOf(state.live)?.release.version
-  const { live: from, router: before, records } = state
+  const { live: from, router: before, records, canary: share } = state
   const untouched = { shared: false, attempted: false, moved: false, hooked: false, completed: false }
-  return { from, to, before, generation: deploy.id, record, records, versionBefore, ...untouched }
+  return { from, to, before, generation: deploy.id, record, records, versionBefore, share, ...untouched }
 }
 
 /** The verification failed; the message says how. `evaluateSwitch` turns it into a fault. */

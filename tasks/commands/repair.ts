@@ -15,7 +15,9 @@ export function repair<S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S
   return deps.flow('Make all hosts agree again', [eachHost, planned, switchTraffic(deps, planned)], {
     description:
       'On each host as with one, where the records are updated to match the router. If the hosts then serve different slots or releases, all of\n' +
-      'them are sent to one slot: the named one, or the one that was promoted last, after a question. Nothing is stopped or started.',
+      'them are sent to one slot: the named one, or the one that was promoted last, after a question. If a rolling switch that was cut off has left a\n' +
+      'share of the traffic at a balancer, it is completed or taken back: all traffic goes to the named slot, or to the live one, after a question.\n' +
+      'Nothing is stopped or started.',
     examples: ['repair', 'repair --force green'],
   })
 }

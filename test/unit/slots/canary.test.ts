@@ -19,6 +19,7 @@ import {
 import { failsMore } from '../../../slots/canary/compare.ts'
 import { boundaries, numbersOf, sampleFor, shareBounds } from '../../../slots/canary/share.ts'
 import type { Canary, Router } from '../../../slots/contracts.ts'
+import { moveInShares } from '../../../slots/fleet/move-in-shares.ts'
 import { layout } from '../../../slots/layout.ts'
 import { fakeHost } from '../../support/fake-host.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
@@ -297,6 +298,16 @@ describe('a share', () => {
     expect(site(() => correct, wanted).share.wanted.sticky).toBe(false)
   })
 
+  it('of a rolling switch that was cut off is not made smaller by the next one', async () => {
+    const well = { ...correct, asked: correct.asked.map(answer => ({ ...answer, status: 200 })) }
+    const { deps, share, sent, state } = site(() => well)
+    const left = { ...share.to, share: { ...wanted, percent: 4, switching: true } }
+    const setting = { shares: [2, 5], paths: ['/'], watch: undefined, signal: new AbortController().signal }
+    await moveInShares({ ...(deps as object), log: () => undefined } as never, left, setting)
+    expect(sent.filter(word => word === 'begin')).toHaveLength(1)
+    expect(state.now).toMatchObject({ slot: 'green', percent: 5, switching: true })
+  })
+
   it('that an undo restores is the one before, or none', async () => {
     const first = site(() => ENDED)
     await restoreShare(first.deps, first.share)
@@ -322,6 +333,13 @@ describe('a share', () => {
     const live = { name: 'blue', port: 4000, env: {} }
     expect(() => assertNoCanary({ canary: undefined, live }, green)).not.toThrow()
     expect(() => assertNoCanary({ canary: wanted, live }, green)).toThrow('green gets 5 % of the traffic, as a canary.')
+    const left = { ...wanted, percent: 33, switching: true }
+    expect(() => assertNoCanary({ canary: left, live }, green)).toThrow(
+      'green gets 33 % of the traffic, since a rolling switch was cut off.',
+    )
+    expect(describeCanary(left)).toBe(
+      'Rolling switch: green gets 33 % of the traffic since 2026-11-26T10:00:00.000Z, by anna. If that run was cut off, `npx task repair` ends it.',
+    )
     expect(describeCanary({ ...wanted, sticky: true })).toBe(
       'Canary: green gets 5 % of the traffic since 2026-11-26T10:00:00.000Z, by anna; visitors stay with their slot.',
     )
