@@ -107,18 +107,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     task: (...args) => taskWith({}, ...args),
     taskWith,
     start: (more, ...args) => runTask(folder, { ...prepared, ...more }, args),
-    inTerminal(more, ...args) {
-      const line = [
-        `stty cols ${more.COLUMNS_OF_TERMINAL ?? 160} rows 40;`,
-        'exec',
-        process.execPath,
-        BIN,
-        ...args,
-      ].join(' ')
-      const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
-      const env = { ...prepared, ...more, CI: more.CI ?? '', TERM: 'xterm', SHELL: '/bin/bash' }
-      return watch(spawn('script', script, { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] }))
-    },
+    inTerminal: (more, ...args) => runTaskInTerminal(folder, { ...prepared, CI: '', ...more }, args),
     async live() {
       const answer = await host.exec('curl -s --max-time 5 http://127.0.0.1/deployment_id')
       return answer.stdout.trim()
@@ -133,6 +122,15 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 /** Runs the built program in a folder. */
 export const runTask = (folder: string, env: NodeJS.ProcessEnv, args: readonly string[]): Running =>
   runProgram(folder, env, [BIN, ...args])
+
+/** Runs the built program in a folder, in a terminal of 40 rows. `COLUMNS_OF_TERMINAL` has its columns, 160 by default. */
+export function runTaskInTerminal(folder: string, env: NodeJS.ProcessEnv, args: readonly string[]): Running {
+  const size = `stty cols ${env.COLUMNS_OF_TERMINAL ?? 160} rows 40;`
+  const line = [size, 'exec', process.execPath, BIN, ...args].join(' ')
+  const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
+  const inTerminal = { ...env, TERM: 'xterm', SHELL: '/bin/bash' }
+  return watch(spawn('script', script, { cwd: folder, env: inTerminal, stdio: ['pipe', 'pipe', 'pipe'] }))
+}
 
 /** Runs a Node program in a folder. */
 export const runProgram = (

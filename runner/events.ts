@@ -100,7 +100,7 @@ export interface Renderer {
   handle(event: RunEvent): void
   /** Called before these steps are undone, in this order. Resolves when the next output appears below the previous one. */
   unwind(steps: readonly { readonly step: string; readonly title: string }[]): Promise<void>
-  /** Leaves the terminal to an interactive step; nothing is drawn from then on. */
+  /** Leaves the terminal to an interactive step; nothing is drawn from then on, and what that step prints appears at once. */
   leave(): Promise<void>
   /** Asks a question; undefined without an interactive terminal, or if the signal is aborted first. */
   ask(question: string, signal: AbortSignal): Promise<string | undefined>

@@ -53,6 +53,8 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
   const { read } = options
   const summary = createSummary()
   let tree = drawTree(options.steps, options.terminal, true)
+  /** Whether a step has the terminal. */
+  let left = false
   const end = async () => {
     tree.cut()
     await tree.done
@@ -68,6 +70,10 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
         tree.output(event.step, event.line, event.host)
         break
       case 'print':
+        if (left) {
+          sinks[event.to === 'stderr' ? 'err' : 'out'](`${printedLine(event)}\n`)
+          break
+        }
         summary.shown.push(printedLine(event))
         tree.output(event.step, event.line, event.host)
         break
@@ -110,7 +116,10 @@ export function treeRenderer(sinks: Sinks, options: TreeOptions): Renderer {
       const leaves = steps.map(({ step, title }) => ({ step, title: `Undo: ${title}` }))
       tree = drawTree(leaves, options.terminal, false)
     },
-    leave: end,
+    async leave() {
+      left = true
+      await end()
+    },
     ask: async (question, signal) => read && tree.ask(question, echo => read(echo, signal)),
     async close() {
       await end()

@@ -71,6 +71,29 @@ it('logs and exec name the host of each line, and exec exits with the highest co
   await shop.ends(7, ['exec', '--', 'bash', '-c', 'exit "$(cat /tmp/code 2> /dev/null || echo 0)"'])
 })
 
+it('console opens on the first host or on the named one, and says on which', async () => {
+  const names = await each('hostname')
+  for (const [i, args] of [
+    ['console', 'green'],
+    ['console', 'green', '--host', 'web-2'],
+  ].entries()) {
+    const { code, stdout, stderr } = await shop.start(args).ended
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain(`This is web-${i + 1}. \`--host\` names another host.`)
+    expect(stdout).toContain(names[i])
+  }
+  expect(await shop.ends(2, ['console', '--json', 'green'])).toContain('INTERACTIVE_JSON')
+})
+
+it('exec has a terminal on one host, and says on which', async () => {
+  const names = await each('hostname')
+  for (const [i, more] of [[], ['--host', 'web-2']].entries()) {
+    const { code, stdout } = await shop.inTerminal(['exec', ...more, '--', 'hostname']).ended
+    expect(code, stdout).toBe(0)
+    expect(stdout).toMatch(new RegExp(`This is web-${i + 1}\\. .*\\s+${names[i]}`))
+  }
+})
+
 it('migrate runs once for all hosts', async () => {
   await result('migrate', '--slot', 'green')
   const ran = await each(`grep -c '"event":"migrate".*"result":"done"' /srv/shop/journal.jsonl || :`)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { openLink } from '../../dev/links.ts'
-import { type Running, runTask } from '../../dev/site.ts'
+import { type Running, runTask, runTaskInTerminal } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
 import { joinConfigs } from '../../dev/ssh-configs.ts'
 
@@ -17,6 +17,8 @@ export interface Machines extends AsyncDisposable {
   version(text: string): Promise<void>
   /** Starts `task`, without waiting for its end. */
   start(args: readonly string[], more?: NodeJS.ProcessEnv): Running
+  /** Starts `task` in a terminal. */
+  inTerminal(args: readonly string[]): Running
   /** Runs `task`, expects this exit code, and resolves to its output. */
   ends(code: number, args: readonly string[], more?: NodeJS.ProcessEnv): Promise<string>
   /** Opens a slow line to each host. `delays`: milliseconds each way, in the order of the hosts. */
@@ -65,6 +67,7 @@ export async function startMachines(
     folder,
     version,
     start,
+    inTerminal: args => runTaskInTerminal(folder, { ...env, CI: '' }, args),
     async ends(code, args, more = {}) {
       const { stdout, stderr, ...ended } = await start(args, more).ended
       expect(ended.code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(code)

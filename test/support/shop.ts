@@ -37,6 +37,7 @@ const { tasks } = project({
   runtime: service({
     start: 'bin/server',
     migrate: 'true',
+    console: 'hostname',
     stopLimit: 3,
     ...(env.WORKERS && {
       processes: { jobs: { start: 'bin/jobs', role: 'worker' }, clock: { start: 'bin/clock', when: 'live', role: 'worker' } },
@@ -50,7 +51,7 @@ const { tasks } = project({
   health: { within: 8_000 },
   ...(env.ENV_FILE && { env: env.ENV_FILE }),
 })
-export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock } = tasks
+export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock, console } = tasks
 export const { config, prune, watch, maintenance, remove, envDiff, pending, migrate, catchUp } = tasks
 `
 

@@ -43,7 +43,8 @@ export const wait = task('Wait', { needs: [build], async run({ $ }) { await $\`e
 export const enter = task('Enter', {
   needs: [build],
   interactive: true,
-  async run({ $ }) {
+  async run({ $, print }) {
+    print('this is web-1', { to: 'stderr' })
     process.stdout.write('prompt> ')
     const [line] = await new Promise(resolve => process.stdin.once('data', data => resolve(String(data).split('\\n'))))
     process.stdin.pause()
@@ -148,7 +149,7 @@ describe('in a terminal', () => {
     running.child.stdin?.write('hello\r')
     const { code, stdout } = await running.ended
     expect(code).toBe(5)
-    expect(screen(stdout)).toMatch(/\u2714 Build it.*\nprompt> (?:hello\n)?got hello on true\n/)
+    expect(screen(stdout)).toMatch(/\u2714 Build it.*\nthis is web-1\nprompt> (?:hello\n)?got hello on true\n/)
   })
 
   it.each([[{ NO_COLOR: '1' }], [{ CI: 'true' }], [{ TERM: 'dumb' }]])(
