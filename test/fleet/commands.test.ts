@@ -7,7 +7,7 @@ const NAMES = ['web-1', 'web-2'] as const
 
 let shop: Shop
 beforeAll(async () => {
-  shop = await startShop(NAMES)
+  shop = await startShop(NAMES, { CANARY: '1' })
 })
 afterAll(async () => {
   await shop?.[Symbol.asyncDispose]()
@@ -69,6 +69,19 @@ it('logs and exec name the host of each line, and exec exits with the highest co
   ])
   await shop.run(shop.host(1), 'echo 7 > /tmp/code; chmod 644 /tmp/code')
   await shop.ends(7, ['exec', '--', 'bash', '-c', 'exit "$(cat /tmp/code 2> /dev/null || echo 0)"'])
+})
+
+it('promote --percent sends a share on each host, which a repair leaves unless it names the live slot', async () => {
+  const shares = async () => {
+    const { hosts } = (await result('status')).data as { hosts: { canary?: { percent: number } | null }[] }
+    return hosts.map(({ canary }) => canary?.percent)
+  }
+  await result('promote', 'blue', '--percent', '50')
+  expect(await shares()).toEqual([50, 50])
+  expect(await shop.done('repair')).toMatch(/Canary: blue gets 50 % of the traffic/)
+  expect(await shares()).toEqual([50, 50])
+  await result('repair', '--force', 'green')
+  expect(await shares()).toEqual([undefined, undefined])
 })
 
 it('console opens on the first host or on the named one, and says on which', async () => {

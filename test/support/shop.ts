@@ -45,6 +45,7 @@ const { tasks } = project({
   }),
   router: dropping(ROUTERS[env.ROUTER ?? 'nginx']({
     site: 'shop.example',
+    ...(env.CANARY && { canary: true }),
     ...(env.UPSTREAMS && { on: ssh('lb-1', { configFile: env.SSH_CONFIG }), upstream: env.UPSTREAMS.split(','), canary: true }),
   })),
   slots: { blue: { port: 4000 }, green: { port: 4001 } },
@@ -67,7 +68,7 @@ export interface Shop extends Machines {
   versions(): Promise<readonly string[]>
 }
 
-/** @param more variables for the Taskfile: `ENV_FILE` names its environment file */
+/** @param more variables for the Taskfile: `ENV_FILE` names its environment file, `CANARY` makes the routers able to have a canary */
 export async function startShop(names: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Shop> {
   const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(','), ...more }))
   return shopOn(machines, machines.hosts)
