@@ -6,11 +6,12 @@
  *     npm run bench -- --only bytes    some of: round-trips bytes deploy promote start-up throughput growth fleet
  *     npm run bench -- --docs          also writes the plots to docs/performance.md and, if all rows ran, the table
  */
+
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { HOME } from '../dev/paths.ts'
 import { type BenchContext, openBench } from './context.ts'
 import type { Row } from './figures.ts'
 import { type Plot, plot } from './plot.ts'
@@ -25,7 +26,6 @@ import { deployTime, promoteTime } from './rows/times.ts'
 import { table } from './table.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('..', import.meta.url))
 
 interface Found {
   readonly rows: readonly Row[]

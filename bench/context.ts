@@ -1,13 +1,12 @@
 /** What all rows share: a host on which both slots run, the program under test, and releases that were never uploaded before. */
-import { fileURLToPath } from 'node:url'
+
 import type { TestHost } from '../dev/host.ts'
 import { lifeTarball } from '../dev/life.ts'
 import { type Link, openLink } from '../dev/links.ts'
+import { TASK } from '../dev/paths.ts'
 import { type Site, startSite } from '../dev/site.ts'
 import { variant } from './artifacts.ts'
 import { type Ran, timed, timedUsage } from './process.ts'
-
-export const TASK = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
 
 export interface Artifact {
   readonly path: string

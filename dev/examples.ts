@@ -1,12 +1,11 @@
 /** The applications of `examples/`: what the tests and the rehearsal need to know to deploy each of them. */
+
 import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { ConsoleSession } from './console.ts'
 import type { Kind } from './load.ts'
-
-const HOME = fileURLToPath(new URL('..', import.meta.url))
+import { HOME } from './paths.ts'
 
 export interface Example {
   /** The name of its folder in `examples/`. */

@@ -106,6 +106,12 @@ export interface Report {
   drops: Drop[]
 }
 
+/** The reasons of failed requests, such as `fresh: 2 status 502`. */
+export const failuresIn = ({ kinds }: Pick<Report, 'kinds'>): string[] =>
+  Object.entries(kinds).flatMap(([kind, { reasons }]) =>
+    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
+  )
+
 export interface Load extends AsyncDisposable {
   /** Sends no new requests, waits for those in flight, and resolves to the report; further calls return the same one. Disposing without it kills the load. */
   stop(): Promise<Report>

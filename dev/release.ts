@@ -1,10 +1,10 @@
 /** `npm run release`: publishes the tagged commit with provenance, if nothing speaks against it. */
+
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { HOME } from './paths.ts'
 import { type ReleaseState, releaseProblems } from './release-problems.ts'
 
-const HOME = fileURLToPath(new URL('..', import.meta.url))
 const read = (name: string) => readFileSync(`${HOME}/${name}`, 'utf8')
 const git = (...args: string[]) => {
   const { status, stdout, stderr } = spawnSync('git', args, { cwd: HOME, encoding: 'utf8' })

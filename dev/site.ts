@@ -1,14 +1,13 @@
 /** A project for one test: a Taskfile in a temporary folder, a host, and the built program, run as by a user. */
+
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { startHost, type TestHost } from './host.ts'
 import { lifeTarball } from './life.ts'
-
-const BIN = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
+import { TASK } from './paths.ts'
 
 export interface Ended {
   /** The exit code; 128 if a signal ended the program. */
@@ -121,12 +120,12 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 
 /** Runs the built program in a folder. */
 export const runTask = (folder: string, env: NodeJS.ProcessEnv, args: readonly string[]): Running =>
-  runProgram(folder, env, [BIN, ...args])
+  runProgram(folder, env, [TASK, ...args])
 
 /** Runs the built program in a folder, in a terminal of 40 rows. `COLUMNS_OF_TERMINAL` has its columns, 160 by default. */
 export function runTaskInTerminal(folder: string, env: NodeJS.ProcessEnv, args: readonly string[]): Running {
   const size = `stty cols ${env.COLUMNS_OF_TERMINAL ?? 160} rows 40;`
-  const line = [size, 'exec', process.execPath, BIN, ...args].join(' ')
+  const line = [size, 'exec', process.execPath, TASK, ...args].join(' ')
   const script = ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null']
   const inTerminal = { ...env, TERM: 'xterm', SHELL: '/bin/bash' }
   return watch(spawn('script', script, { cwd: folder, env: inTerminal, stdio: ['pipe', 'pipe', 'pipe'] }))

@@ -9,20 +9,19 @@
  *     npm run rehearse -- --vagrant      on the machine of vagrant/Vagrantfile
  *     npm run rehearse -- --keep         keeps the host, and prints how to log in
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { inTerminal, typeInto } from '../dev/console.ts'
 import { copyExample, installCommand, setVersion } from '../dev/examples.ts'
 import { findProgram } from '../dev/install.ts'
 import { type Load, startLoad } from '../dev/load.ts'
+import { TASK } from '../dev/paths.ts'
 import { openRehearsalHost, type RehearsalHost } from './machine.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import { controlled, type Measured, summary, verdict } from './summary.ts'
-
-const TASK = fileURLToPath(new URL('../bin/task.mjs', import.meta.url))
 
 const print = (text: string) => process.stdout.write(`${text}\n`)
 

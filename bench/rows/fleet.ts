@@ -2,13 +2,15 @@
  * Sixteen hosts against one, 100 ms away each. All of them share the processors of this machine, so the client's own cost is measured beside the time: its
  * processor time and its memory.
  */
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Link, openLink } from '../../dev/links.ts'
+import { TASK } from '../../dev/paths.ts'
 import { SERVER } from '../../dev/small-server.ts'
+import { joinConfigs } from '../../dev/ssh-configs.ts'
 import { synthetic } from '../artifacts.ts'
-import { type BenchContext, TASK } from '../context.ts'
+import type { BenchContext } from '../context.ts'
 import { type Measured, type Row, ratios } from '../figures.ts'
 import { timedUsage, type Usage } from '../process.ts'
 
@@ -121,14 +123,10 @@ async function startFleet(bench: BenchContext): Promise<Fleet> {
       hosts.push(...(await Promise.all(names.slice(i, i + BOOTING).map(() => startHost()))))
       bench.log(`fleet: ${hosts.length} of ${names.length} hosts are up`)
     }
-    const texts: string[] = []
-    for (const [i, host] of hosts.entries()) {
-      const link = await openLink(host, folder, ROUND_TRIP)
-      links.push(link)
-      texts.push((await readFile(link.sshConfigFile, 'utf8')).replace('Host life-test', `Host ${names[i]}`))
-    }
+    for (const host of hosts) links.push(await openLink(host, folder, ROUND_TRIP))
     const config = join(folder, 'ssh_config')
-    await writeFile(config, texts.join('\n'))
+    const files = links.map(({ sshConfigFile }) => sshConfigFile)
+    await joinConfigs(config, files, names)
     await writeFile(join(folder, 'Taskfile.ts'), TASKFILE)
     await mkdir(join(folder, 'app/bin'), { recursive: true })
     await writeFile(join(folder, 'app/bin/server'), SERVER)

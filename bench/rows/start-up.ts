@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { type BenchContext, TASK } from '../context.ts'
+import { TASK } from '../../dev/paths.ts'
+import type { BenchContext } from '../context.ts'
 import { type Measured, type Row, ratios } from '../figures.ts'
 import { timed } from '../process.ts'
 

@@ -1,11 +1,12 @@
 /** All generated pages. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { HOME } from '../../dev/paths.ts'
 import { withWorkflows } from './ci.ts'
 import { commandsPage } from './commands.ts'
 import { errorsPage } from './errors.ts'
 import { optionsPage } from './options.ts'
-import { HOME, sourceOf } from './program.ts'
+import { sourceOf } from './program.ts'
 import { quickStarts } from './quick-starts.ts'
 import { terminalPicture } from './terminal.ts'
 

@@ -1,9 +1,8 @@
 /** The source of this package, as the compiler sees it. */
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
 
-export const HOME = fileURLToPath(new URL('../..', import.meta.url))
+import { join } from 'node:path'
+import ts from 'typescript'
+import { HOME } from '../../dev/paths.ts'
 
 export interface Source {
   readonly checker: ts.TypeChecker

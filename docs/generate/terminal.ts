@@ -1,7 +1,7 @@
 /** A picture of a terminal, from output on docs/commands.md, which a test compares with what the program prints. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { HOME } from './program.ts'
+import { HOME } from '../../dev/paths.ts'
 
 const LINE = 21
 const COLUMN = 8.43

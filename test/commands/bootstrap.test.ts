@@ -1,4 +1,5 @@
 /** `bootstrap` on a server as it is rented: only root can log in, and nothing is installed. In the order in which somebody meets the problems. */
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TestHost } from '../../dev/host.ts'
 import { type Ended, type Site, startSite } from '../../dev/site.ts'
+import { outputOf } from '../support/ended.ts'
 import { rootOf } from '../support/root.ts'
 
 let site: Site
@@ -25,7 +27,6 @@ afterAll(() => site?.[Symbol.asyncDispose]())
 
 const SERVER = 'root@127.0.0.1'
 const bootstrap = (...args: string[]) => site.task('bootstrap', SERVER, ...args)
-const printed = ({ stdout, stderr }: Ended) => stdout + stderr
 /** What a bootstrap would change. */
 const state = () =>
   root('{ getent passwd deploy; ls /etc/sudoers.d /root/.ssh; dpkg-query -W nginx sudo tree; } 2>&1 || :')
@@ -43,9 +44,9 @@ exit 1`)
 
 async function fails(ended: Promise<Ended>, code: string, exitCode: number): Promise<string> {
   const result = await ended
-  expect(result.code, printed(result)).toBe(exitCode)
-  expect(printed(result)).toContain(code)
-  return printed(result)
+  expect(result.code, outputOf(result)).toBe(exitCode)
+  expect(outputOf(result)).toContain(code)
+  return outputOf(result)
 }
 
 it('is refused before it contacts anything, for another server and for a key that is none', async () => {
@@ -72,7 +73,7 @@ it('is refused on another system, and beside another web server', async () => {
 it('says what it would do, and does nothing unless it is asked to', async () => {
   const before = await state()
   const dry = await bootstrap('--dry-run', '--setup')
-  expect(dry.code, printed(dry)).toBe(0)
+  expect(dry.code, outputOf(dry)).toBe(0)
   expect(dry.stdout).toMatch(/To do:\n {2}1\. Install .*nginx.* and tree with apt-get\./)
   expect(dry.stdout).toContain('Create the account deploy, without a password.')
   expect(await fails(bootstrap(), 'BOOTSTRAP_NOT_CONFIRMED', 3)).toContain('--yes')
@@ -103,14 +104,14 @@ it('completes what was cut off half way, and proves it: in a terminal it asks fi
   await until("grep -q ' status unpacked ' /var/log/dpkg.log")
   await root('pkill -KILL -x apt-get; pkill -KILL -x dpkg; dpkg --audit | grep -q .')
   const cut = await first.ended
-  expect(cut.code, printed(cut)).toBe(1)
-  expect(printed(cut)).toContain('BOOTSTRAP_APT_FAILED')
+  expect(cut.code, outputOf(cut)).toBe(1)
+  expect(outputOf(cut)).toContain('BOOTSTRAP_APT_FAILED')
 
   const second = site.inTerminal({}, 'bootstrap', SERVER)
   await second.says(/Do this\? \[y\/N\]/)
   second.type('y\n')
   const done = await second.ended
-  expect(done.code, printed(done)).toBe(0)
+  expect(done.code, outputOf(done)).toBe(0)
   expect(done.stdout).toContain('Next: npx task setup')
   await root('systemctl is-active nginx && systemctl is-enabled nginx && command -v tree curl && visudo -c')
   expect(await root('runuser -u deploy -- sudo -n id -un')).toBe('root\n')
@@ -121,7 +122,7 @@ it('completes what was cut off half way, and proves it: in a terminal it asks fi
 it('does nothing the second time, and says what is there', async () => {
   const before = await state()
   const again = await bootstrap('--yes')
-  expect(again.code, printed(again)).toBe(0)
+  expect(again.code, outputOf(again)).toBe(0)
   expect(again.stdout).toContain('Nothing to do.')
   expect(again.stdout).toContain('deploy may use sudo without a password.')
   expect(again.stdout).toContain('--harden-sshd')
@@ -135,7 +136,7 @@ it('goes on after a run whose program was killed while it installed', async () =
   first.kill('SIGKILL')
   await first.ended
   const second = await bootstrap('--yes')
-  expect(second.code, printed(second)).toBe(0)
+  expect(second.code, outputOf(second)).toBe(0)
   await root('command -v tree')
 })
 
@@ -145,7 +146,7 @@ it('adds a key that is named, and does not harden a server on which the account 
   await writeFile(join(folder, 'id.pub'), `${other}\n`)
   const added = await bootstrap('--yes', '--key', join(folder, 'id.pub'))
   await rm(folder, { recursive: true })
-  expect(added.code, printed(added)).toBe(0)
+  expect(added.code, outputOf(added)).toBe(0)
   expect((await root('cat /home/deploy/.ssh/authorized_keys')).trim().split('\n')).toHaveLength(2)
 
   await root("printf 'DenyUsers deploy\\n' > /etc/ssh/sshd_config.d/99-deny.conf")
@@ -174,14 +175,14 @@ it('takes the hardening back if the account cannot log in afterwards, or if sshd
 
 it('hardens sshd once the account has logged in, and sets up; later runs log in as the account', async () => {
   const hardened = await bootstrap('--yes', '--harden-sshd', '--setup')
-  expect(hardened.code, printed(hardened)).toBe(0)
+  expect(hardened.code, outputOf(hardened)).toBe(0)
   const settings = await root('sshd -T -C user=root,host=localhost,addr=127.0.0.1')
   expect(settings).toContain('permitrootlogin no\n')
   expect(settings).toContain('passwordauthentication no\n')
   expect(await root('stat -c %U /srv/life')).toBe('deploy\n')
 
   const again = await bootstrap('--yes')
-  expect(again.code, printed(again)).toBe(0)
+  expect(again.code, outputOf(again)).toBe(0)
   expect(again.stdout).toContain('sshd accepts keys alone.')
   expect(again.stdout).toContain('Nothing to do.')
   expect((await site.task('setup')).code).toBe(0)
@@ -212,17 +213,17 @@ it('installs databases with a password that only the environment file of this ma
   const environment = join(site.folder, '.env.production')
   await writeFile(environment, 'GREETING=hello\nDATABASE_URL=\n', { mode: 0o600 })
   const without = await bootstrap('--yes')
-  expect(without.code, printed(without) + (await host.exec('systemctl status redis-server')).stdout).toBe(0)
+  expect(without.code, outputOf(without) + (await host.exec('systemctl status redis-server')).stdout).toBe(0)
   expect(without.stdout).toContain('--write-env writes the URLs into .env.production')
   expect(await readFile(environment, 'utf8')).toBe('GREETING=hello\nDATABASE_URL=\n')
 
   const written = await bootstrap('--yes', '--write-env', '--verbose')
-  expect(written.code, printed(written)).toBe(0)
+  expect(written.code, outputOf(written)).toBe(0)
   const text = await readFile(environment, 'utf8')
   const [, url = '', password = ''] =
     /^DATABASE_URL=(postgres:\/\/board:([0-9a-f]{48})@127\.0\.0\.1:5432\/board)$/m.exec(text) ?? []
   expect(text).toBe(`GREETING=hello\nDATABASE_URL=${url}\nREDIS_URL=redis://127.0.0.1:6379/0\n`)
-  expect(printed(written)).not.toContain(password)
+  expect(outputOf(written)).not.toContain(password)
   expect(await root(`cd /; runuser -u deploy -- psql -XAtc 'select current_database()' '${url}'`)).toBe('board\n')
   expect(await root("cd /; runuser -u postgres -- psql -XAtc 'show server_encoding'")).toBe('UTF8\n')
   expect(await root(`grep -r ${password} /var/log /run 2>/dev/null | grep -v 'proc' || echo nowhere`)).toBe('nowhere\n')
@@ -231,7 +232,7 @@ it('installs databases with a password that only the environment file of this ma
     expect.not.arrayContaining([expect.stringMatching(/^(?:0\.0\.0\.0|\*|\[::\]):/)]),
   )
   const again = await bootstrap('--yes', '--write-env')
-  expect(again.code, printed(again)).toBe(0)
+  expect(again.code, outputOf(again)).toBe(0)
   expect(again.stdout).toContain('Nothing to do.')
   expect(await readFile(environment, 'utf8')).toBe(text)
 })
@@ -245,7 +246,7 @@ it('opens the firewall for ssh and the site, and for nothing else', async () => 
   })
   const run = (...args: string[]) => other.task('bootstrap', SERVER, '--yes', '--firewall', ...args)
   const done = await run()
-  expect(done.code, printed(done)).toBe(0)
+  expect(done.code, outputOf(done)).toBe(0)
   const address = await other.host.address()
   const opens = (port: number) =>
     new Promise<boolean>(resolve => {
@@ -285,9 +286,9 @@ it.each([
     tasks: 'export const { bootstrap } = tasks',
   })
   const done = await other.task('bootstrap', SERVER, '--yes', '--setup')
-  expect(done.code, printed(done)).toBe(0)
+  expect(done.code, outputOf(done)).toBe(0)
   const again = await other.task('bootstrap', SERVER, '--yes')
-  expect(printed(again)).toContain('Nothing to do.')
+  expect(outputOf(again)).toContain('Nothing to do.')
   const found = await other.host.exec(`command -v ${programs} && systemctl is-active ${programs.split(' ')[0]}`)
   expect(found.code, found.stdout + found.stderr).toBe(0)
 })
@@ -300,13 +301,13 @@ it('says what Caddy needs once, and setup works when that was run', async () => 
     tasks: 'export const { bootstrap } = tasks',
   })
   const done = await other.task('bootstrap', SERVER, '--yes')
-  expect(done.code, printed(done)).toBe(0)
+  expect(done.code, outputOf(done)).toBe(0)
   const [, command = ''] = /^Once, on .*?: (grep .*)$/m.exec(done.stdout) ?? []
   const refused = await other.task('setup')
-  expect(refused.code, printed(refused)).toBe(3)
+  expect(refused.code, outputOf(refused)).toBe(3)
   expect(refused.stderr).toContain(command)
   for (let i = 0; i < 2; i++) expect((await other.host.exec(command)).code, command).toBe(0)
   expect((await other.host.exec('grep -c ^import /etc/caddy/Caddyfile')).stdout).toBe('1\n')
   const setup = await other.task('setup')
-  expect(setup.code, printed(setup)).toBe(0)
+  expect(setup.code, outputOf(setup)).toBe(0)
 })

@@ -1,17 +1,17 @@
 /** The first ten minutes: from an application in git and a server on which only root can log in to a site that answers, with the commands of the README. */
+
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { findProgram } from '../../dev/install.ts'
+import { HOME } from '../../dev/paths.ts'
 import { normal, shownOn } from '../support/documented.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
 interface Stack {
   readonly files: Readonly<Record<string, string>>

@@ -1,4 +1,5 @@
 /** The journal of a host records what was done, by whom, from where and with which result; a release that failed is not promoted. */
+
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
 import type { HistoryReport } from '../../slots/report/history.ts'
+import { exits } from '../support/ended.ts'
 import { handTar } from '../support/hand-tar.ts'
 
 const exec = promisify(execFile)
@@ -13,11 +15,7 @@ let site: Site
 /** The revision of the project, which has untracked files. */
 let revision: string
 
-const run = async (code: number, ...args: string[]) => {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
-  return ended.stdout + ended.stderr
-}
+const run = (code: number, ...args: string[]) => exits(code, site.task(...args))
 const entries = async () => {
   const events = (await run(0, 'history', '--last', '100', '--json'))
     .trim()

@@ -1,15 +1,15 @@
 /** `init` as a stranger runs it: from the packed package, in projects of every kind. */
+
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 import { STRANGERS } from '../support/strangers.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const env = { ...process.env, CI: '1', npm_config_loglevel: 'error', npm_config_prefer_offline: 'true' }
 const ended = (command: string, args: readonly string[], cwd: string) =>
   run(command, [...args], { cwd, env }).then(

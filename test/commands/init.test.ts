@@ -1,17 +1,17 @@
 /** From `init` to a site that answers: a Node.js application on a host that has Node.js and nginx and nothing of ours. */
+
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { installCommand } from '../../dev/examples.ts'
 import { startHost, type TestHost } from '../../dev/host.ts'
+import { HOME } from '../../dev/paths.ts'
 import { runTask } from '../../dev/site.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const npm = { ...process.env, CI: '1', npm_config_loglevel: 'error', npm_config_prefer_offline: 'true' }
 
 const server = `const { createServer } = require('node:http')

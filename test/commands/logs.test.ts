@@ -1,21 +1,18 @@
 /** `logs`, `exec` and `rpc` on a site with two slots. */
+
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TASK } from '../../dev/paths.ts'
 import { type Ended, type Site, startSite } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
 
-const BIN = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
 const SECRET = 'hunter2-hunter2'
 
 let site: Site
-const root = async (command: string) => {
-  const done = await site.host.exec(command)
-  expect(done, command).toMatchObject({ code: 0 })
-  return done.stdout
-}
+const root = (command: string) => runAsRoot(site.host, command)
 const succeeds = async (...args: string[]): Promise<Ended> => {
   const ended = await site.task(...args)
   expect(ended.stdout + ended.stderr, args.join(' ')).toSatisfy(() => ended.code === 0)
@@ -197,7 +194,7 @@ describe('task exec', () => {
 
   it('passes on standard input', async () => {
     const env = { ...process.env, CI: '1', SSH_CONFIG: site.host.sshConfigFile }
-    const line = `printf 'one\\ntwo' | ${process.execPath} ${BIN} exec -- wc -c`
+    const line = `printf 'one\\ntwo' | ${process.execPath} ${TASK} exec -- wc -c`
     const { stdout } = await promisify(execFile)('bash', ['-c', line], { cwd: site.folder, env })
     expect(stdout).toBe('7\n')
   })

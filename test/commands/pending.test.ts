@@ -1,10 +1,12 @@
 /** `task pending`, what a deploy says about the live release, and the copies of a Taskfile's own tasks, from the built program to a real host. */
+
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { exits } from '../support/ended.ts'
 
 const exec = promisify(execFile)
 const TASKS = `
@@ -30,11 +32,7 @@ register('data:text/javascript,' + encodeURIComponent(\`
 `
 let site: Site
 
-const run = async (code: number, ...args: string[]) => {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
-  return ended.stdout + ended.stderr
-}
+const run = (code: number, ...args: string[]) => exits(code, site.task(...args))
 const git = async (...args: string[]) => {
   const user = ['-c', 'user.name=Ada', '-c', 'user.email=t@example.org', '-c', 'commit.gpgsign=false']
   return (await exec('git', [...user, ...args], { cwd: site.folder })).stdout.trim()

@@ -1,4 +1,5 @@
 /** A service with a worker in each slot and a scheduler in the live one, on a real host. */
+
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
+import { exits } from '../support/ended.ts'
 
 /** A process that ends at once if the release has a file of its name. */
 const WORKER = `#!/bin/bash
@@ -62,16 +64,8 @@ async function release(version: string, ...broken: string[]): Promise<void> {
   }
 }
 const task = (...args: string[]): Promise<Ended> => runTask(folder, env, args).ended
-async function done(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await task(...args)
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
-  return stdout + stderr
-}
-async function fails(exitCode: number, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await task(...args)
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(exitCode)
-  return stdout + stderr
-}
+const done = (...args: string[]) => exits(0, task(...args))
+const fails = (code: number, ...args: string[]) => exits(code, task(...args))
 const run = async (command: string) => (await host.exec(command)).stdout.trim()
 /** The active units of the application, by name. */
 const active = async () =>

@@ -1,15 +1,15 @@
 /** `npm run rehearse` as in the README: its report, what it leaves behind, and its interruption. */
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 import { runProgram } from '../../dev/site.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A temporary folder for the rehearsal, which shows what it leaves behind. */
 let temporary: string

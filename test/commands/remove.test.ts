@@ -1,9 +1,12 @@
 /** Two applications on one nginx host: `env-diff` of one, and `remove` of both, without a lost request of the other. */
+
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
 import { type Ended, type Site, startSite } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
+import { succeeds } from '../support/invariant.ts'
 
 const OTHER = `
 import { beam, env, nginx, project, ssh, tarball } from 'switchyard-deploy'
@@ -36,16 +39,8 @@ afterAll(() => site?.[Symbol.asyncDispose]())
 
 const env = (text: string) => writeFile(join(site.folder, '.env'), text)
 const other = (...args: string[]) => site.task('remove', '--taskfile', 'Other.ts', ...args)
-const root = async (command: string): Promise<string> => {
-  const { code, stdout, stderr } = await site.host.exec(`set -eu\n${command}`)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout.trimEnd()
-}
-async function ok(...args: string[]): Promise<Ended> {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
-  return ended
-}
+const root = async (command: string) => (await runAsRoot(site.host, command)).trimEnd()
+const ok = (...args: string[]) => succeeds(site, ...args)
 const refused = async (work: Promise<Ended>, exit: number, code: string) => {
   const { stdout, stderr, ...ended } = await work
   expect(ended.code, stdout + stderr).toBe(exit)

@@ -1,14 +1,12 @@
 /** `retire` stops the slot that is not live after its drain, and reports every connection. */
+
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { succeeds } from '../support/invariant.ts'
 
 let site: Site
 
-const ok = async (...args: string[]) => {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
-  return ended.stdout
-}
+const ok = async (...args: string[]) => (await succeeds(site, ...args)).stdout
 /** Opens connections to a port on the host that stay for ten minutes, each with a request for `path` if given. Resolves to the pids that hold them. */
 const connect = async (port: number, count: number, path = '') => {
   const request = path === '' ? '' : `printf 'GET ${path} HTTP/1.1\\r\\nHost: life\\r\\n\\r\\n' >&3;`

@@ -1,16 +1,11 @@
 /** The standard tasks on a host with Caddy as the router, and how many requests a switch loses there. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
+import { failuresIn, type LoadOptions, startLoad } from '../../dev/load.ts'
 import { type Site, startSite } from '../../dev/site.ts'
 import { onCaddy } from '../support/caddy.ts'
 import { deployNext, liveState, succeeds } from '../support/invariant.ts'
 
 const SOCKETS = 30
-
-const failures = (report: Report) =>
-  Object.entries(report.kinds).flatMap(([kind, { reasons }]) =>
-    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
-  )
 
 describe('Caddy as the router', () => {
   let site: Site
@@ -59,7 +54,7 @@ describe('Caddy as the router', () => {
     for (const slot of ['blue', 'green', 'blue', 'green', 'blue', 'green']) await succeeds(site, 'promote', slot)
     const report = await running.stop()
     process.stdout.write(`caddy: ${report.failed} of ${report.sent} requests failed, over six promotes\n`)
-    expect(failures(report)).toEqual([])
+    expect(failuresIn(report)).toEqual([])
     expect(report.drops).toEqual([])
     expect(report.endedBy).toBe('stop')
     expect(report.sent).toBeGreaterThan(1_000)

@@ -1,18 +1,14 @@
 /** The preflight and `doctor` on a host with real faults: each is refused before anything is written, with a hint. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
+import { succeeds } from '../support/invariant.ts'
 
 let site: Site
 
-const ok = async (...args: string[]) => {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code: 0 })
-  return ended.stdout
-}
-const root = async (command: string) => {
-  const { code, stdout, stderr } = await site.host.exec(command)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-}
+const ok = async (...args: string[]) => (await succeeds(site, ...args)).stdout
+const root = (command: string) => runAsRoot(site.host, command)
 const doctor = async (): Promise<{ code: number; checks: Record<string, { result: string; message: string }> }> => {
   const { code, stdout } = await site.task('doctor', '--json')
   const events = stdout

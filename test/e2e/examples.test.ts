@@ -2,16 +2,15 @@
 import { createHash } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { inTerminal, typeInto } from '../../dev/console.ts'
 import { copyExample, EXAMPLES, type Example, installCommand, setVersion } from '../../dev/examples.ts'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { findProgram } from '../../dev/install.ts'
-import { type Load, type Report, startLoad } from '../../dev/load.ts'
+import { failuresIn, type Load, startLoad } from '../../dev/load.ts'
+import { TASK } from '../../dev/paths.ts'
 import { runTask } from '../../dev/site.ts'
-
-const TASK = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
+import { exits } from '../support/ended.ts'
 
 /** What a user stores, and a migration of the second version. */
 interface Story {
@@ -160,11 +159,7 @@ async function asRoot(command: string): Promise<string> {
 
 const environment = () => ({ ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile })
 
-async function task(name: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTask(get(name).folder, environment(), args).ended
-  expect(code, `${name}: task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
-  return stdout + stderr
-}
+const task = (name: string, ...args: string[]) => exits(0, runTask(get(name).folder, environment(), args).ended)
 
 /** A request to the site, with arguments of curl. */
 const curl = (name: string, path: string, options = '') =>
@@ -183,11 +178,6 @@ async function loadOn(name: string): Promise<Load> {
   loads.add(load)
   return load
 }
-
-const failures = (report: Report) =>
-  Object.entries(report.kinds).flatMap(([kind, { reasons }]) =>
-    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
-  )
 
 /** Those of a group are deployed at the same moment. */
 const GROUPS = [['python', 'node'], ['go', 'ruby'], ['php']].map(group => ({ group, title: group.join(' and ') }))
@@ -221,7 +211,7 @@ it.for(GROUPS)(
     await each(name => task(name, 'rollback'))
     for (const { name, load } of loaded) {
       const report = await load.stop()
-      expect.soft(failures(report), name).toEqual([])
+      expect.soft(failuresIn(report), name).toEqual([])
       expect.soft(report.endedBy, name).toBe('stop')
       expect.soft(report.sent, name).toBeGreaterThan(300)
       // One client of fresh connections, so its responses come in the order of its requests.

@@ -1,17 +1,12 @@
 /** The standard tasks on a host with HAProxy as the router, and how many requests a switch loses there. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
+import { failuresIn, type LoadOptions, startLoad } from '../../dev/load.ts'
 import { type Site, startSite } from '../../dev/site.ts'
 import { onHaproxy } from '../support/haproxy.ts'
 import { deployNext, liveState, succeeds } from '../support/invariant.ts'
 
 const SOCKETS = 50
 const MAP = '/srv/life/router/live.map'
-
-const failures = (report: Report) =>
-  Object.entries(report.kinds).flatMap(([kind, { reasons }]) =>
-    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
-  )
 
 describe('HAProxy as the router', () => {
   let site: Site
@@ -54,7 +49,7 @@ describe('HAProxy as the router', () => {
     for (const slot of ['blue', 'green', 'blue', 'green', 'blue', 'green']) await succeeds(site, 'promote', slot)
     const report = await load.stop()
     process.stdout.write(`haproxy: ${report.failed} of ${report.sent} requests failed, over six promotes\n`)
-    expect(failures(report)).toEqual([])
+    expect(failuresIn(report)).toEqual([])
     expect(report.drops).toEqual([])
     expect(report.endedBy).toBe('stop')
     expect(report.sent).toBeGreaterThan(1_000)

@@ -1,14 +1,12 @@
 /** A migration continues when its client is killed, and the next run does not repeat it. */
+
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { exits } from '../support/ended.ts'
 
 let site: Site
 
-const run = async (code: number, ...args: string[]) => {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
-  return ended.stdout + ended.stderr
-}
+const run = (code: number, ...args: string[]) => exits(code, site.task(...args))
 const count = async () => (await site.host.exec('cat /tmp/migrations | wc -l')).stdout.trim()
 
 beforeAll(async () => {

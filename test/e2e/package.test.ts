@@ -1,15 +1,15 @@
 /** The package as a team gets it: packed and installed in another folder, next to a Taskfile. */
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 import { authorsTests, installPacked } from '../support/packed.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
 const taskfile = `
 import { beam, definer, nginx, project, ssh, tarball } from 'switchyard-deploy'

@@ -1,10 +1,12 @@
 /** A service whose releases are prepared on the host, and which is told about each switch, on a real host. */
+
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { runTask } from '../../dev/site.ts'
+import { exits } from '../support/ended.ts'
 
 const SERVER = `#!/usr/bin/perl
 use strict; use warnings; use IO::Socket::IP;
@@ -80,11 +82,7 @@ afterAll(async () => {
 
 const release = (version: string) => writeFile(join(folder, 'app/VERSION'), `${version}\n`)
 const run = async (command: string) => (await host.exec(command)).stdout.trim()
-async function task(exitCode: number, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTask(folder, env, args).ended
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(exitCode)
-  return stdout + stderr
-}
+const task = (code: number, ...args: string[]) => exits(code, runTask(folder, env, args).ended)
 /** What the hooks were told since the last call. */
 async function told(): Promise<string[]> {
   const text = await run('cat /srv/shop/told 2>/dev/null; rm -f /srv/shop/told')

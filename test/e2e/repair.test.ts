@@ -1,20 +1,14 @@
 /** After a switch by hand or a deploy that was killed, the next run reports what it found and repairs it. */
+
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { exits, runAsRoot } from '../support/ended.ts'
 
 let site: Site
 
-const run = async (code: number, ...args: string[]) => {
-  const ended = await site.task(...args)
-  expect(ended, `task ${args.join(' ')}:\n${ended.stdout}${ended.stderr}`).toMatchObject({ code })
-  return ended.stdout + ended.stderr
-}
-const root = async (command: string) => {
-  const { code, stdout, stderr } = await site.host.exec(command)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout
-}
+const run = (code: number, ...args: string[]) => exits(code, site.task(...args))
+const root = (command: string) => runAsRoot(site.host, command)
 const pid = (slot: string) => root(`systemctl show -p MainPID --value life@${slot}.service`)
 const record = async (slot: string) => JSON.parse(await root(`cat /srv/life/slots/${slot}/slot.json`))
 

@@ -1,4 +1,5 @@
 /** The example of a static site behind Caddy, on a real host: Caddy serves the releases too. HAProxy cannot, and is refused before anything is contacted. */
+
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -7,6 +8,7 @@ import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Load, startLoad } from '../../dev/load.ts'
 import { runTask } from '../../dev/site.ts'
 import { installCaddy } from '../support/caddy.ts'
+import { exits } from '../support/ended.ts'
 
 const example = EXAMPLES.find(({ name }) => name === 'static') ?? expect.fail('no example')
 const OLD = 'site.8f1b3c.css'
@@ -40,11 +42,7 @@ async function routerIs(name: string, router: string): Promise<void> {
   const text = (await readFile(path, 'utf8')).replace(/\b(?:nginx|caddy|haproxy),? project/, `${name}, project`)
   await writeFile(path, text.replace(/router: .*,$/m, `router: ${router},`))
 }
-async function task(exitCode: number, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTask(folder, env, args).ended
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(exitCode)
-  return stdout + stderr
-}
+const task = (code: number, ...args: string[]) => exits(code, runTask(folder, env, args).ended)
 async function get(path: string, options = '', url = 'http://127.0.0.1') {
   const { stdout } = await host.exec(`curl -sS -i -H 'Host: ${example.site}' ${options} ${url}${path}`)
   const [head = '', ...body] = stdout.replaceAll('\r', '').split('\n\n')

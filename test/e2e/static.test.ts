@@ -1,11 +1,13 @@
 /** The example of a static site, on a real host: no process, deployed and promoted under load, with the assets of earlier releases. */
+
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { copyExample, EXAMPLES, setVersion } from '../../dev/examples.ts'
 import { startHost, type TestHost } from '../../dev/host.ts'
-import { type Load, startLoad } from '../../dev/load.ts'
+import { failuresIn, type Load, startLoad } from '../../dev/load.ts'
 import { runTask } from '../../dev/site.ts'
+import { exits } from '../support/ended.ts'
 
 const example = EXAMPLES.find(({ name }) => name === 'static') ?? expect.fail('no example')
 /** The asset of each version. */
@@ -43,11 +45,7 @@ async function release(from: Version, to: Version): Promise<void> {
   const text = await readFile(page, 'utf8')
   await writeFile(page, text.replace(ASSETS[from], ASSETS[to]))
 }
-async function task(exitCode: number, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTask(folder, env, args).ended
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(exitCode)
-  return stdout + stderr
-}
+const task = (code: number, ...args: string[]) => exits(code, runTask(folder, env, args).ended)
 
 interface Answer {
   readonly status: number
@@ -75,11 +73,6 @@ async function loadOn(path: string): Promise<Load> {
   loads.add(load)
   return load
 }
-const failures = ({ kinds }: Awaited<ReturnType<Load['stop']>>) =>
-  Object.entries(kinds).flatMap(([kind, { reasons }]) =>
-    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
-  )
-
 it('a static site is served from its release, and tells browsers what they may keep', async () => {
   const page = await get('/')
   expect(page).toMatchObject({ status: 200, body: expect.stringContaining(ASSETS['0.1.0']) })
@@ -108,7 +101,7 @@ it('a switch and a rollback under load fail no request, and a page of the same s
   expect((await get(asset('0.1.0'))).status).toBe(404)
   await task(0, 'rollback')
   const report = await load.stop()
-  expect.soft(failures(report)).toEqual([])
+  expect.soft(failuresIn(report)).toEqual([])
   expect.soft(report.sent).toBeGreaterThan(300)
   const versions = report.kinds.fresh.seen.map(({ value }) => /^"([\d.]+)-/.exec(value)?.[1])
   expect.soft(versions).toEqual(['0.1.0', '0.2.0', '0.1.0'])
@@ -127,7 +120,7 @@ it('with `assets`, the asset of a page that users have open is served over a swi
   await release('0.2.0', '0.3.0')
   await task(0, 'deploy', '--promote')
   const report = await load.stop()
-  expect.soft(failures(report)).toEqual([])
+  expect.soft(failuresIn(report)).toEqual([])
   expect.soft(report.sent).toBeGreaterThan(300)
   expect((await get('/')).body).toContain(ASSETS['0.3.0'])
   for (const version of ['0.1.0', '0.2.0', '0.3.0'] as const)

@@ -3,7 +3,7 @@
  * nginx must lose some, or the load would not detect a loss.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
+import { failuresIn, type LoadOptions, type Report, startLoad } from '../../dev/load.ts'
 import { type Site, startSite } from '../../dev/site.ts'
 
 const SOCKETS = 50
@@ -24,11 +24,6 @@ async function promote(site: Site, slot: string): Promise<void> {
   expect(stdout + stderr).toSatisfy(() => code === 0)
 }
 
-const failures = (report: Report) =>
-  Object.entries(report.kinds).flatMap(([kind, { reasons }]) =>
-    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
-  )
-
 describe('the default router', () => {
   let site: Site
   beforeAll(async () => {
@@ -48,7 +43,7 @@ describe('the default router', () => {
     })
     for (const slot of ['green', 'blue', 'green', 'blue', 'green', 'blue']) await promote(site, slot)
     const report = await load.stop()
-    expect(failures(report)).toEqual([])
+    expect(failuresIn(report)).toEqual([])
     expect(report.drops).toEqual([])
     expect(report.endedBy).toBe('stop')
     expect(report.sent).toBeGreaterThan(1_000)

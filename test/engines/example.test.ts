@@ -1,10 +1,12 @@
 /** `examples/container`: an image that Docker builds here, and that rootless Podman runs on a real host, deployed under load. */
+
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { copyExample, EXAMPLES, setVersion } from '../../dev/examples.ts'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Load, startLoad } from '../../dev/load.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
+import { exits } from '../support/ended.ts'
 
 const example = EXAMPLES.find(({ name }) => name === 'container') ?? expect.fail('no example container')
 
@@ -29,11 +31,7 @@ afterAll(async () => {
 const task = (...args: string[]): Promise<Ended> =>
   runTask(folder, { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }, args).ended
 
-async function done(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await task(...args)
-  expect(code, `task ${args.join(' ')}:\n${stdout}${stderr}`).toBe(0)
-  return stdout + stderr
-}
+const done = (...args: string[]) => exits(0, task(...args))
 
 async function asRoot(command: string): Promise<string> {
   const { code, stdout, stderr } = await host.exec(`set -e -o pipefail\n${command}`)

@@ -1,10 +1,11 @@
 /** Faults of the environment file: the application gets exactly its values, or the deploy is refused. */
+
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { TASK } from '../../dev/paths.ts'
 import type { Ended, Site } from '../../dev/site.ts'
 import { deployNext, dotenv, faultSite, next, underFault } from '../support/invariant.ts'
 
@@ -36,9 +37,8 @@ const logins = async () => (await site.host.exec("journalctl -u ssh --no-pager |
 /** Deploys without the capabilities with which root can read any file. */
 async function deployWithoutPrivilege(): Promise<Ended> {
   if (process.getuid?.() !== 0) return deployNext(site)
-  const bin = fileURLToPath(new URL('../../bin/task.mjs', import.meta.url))
   const environment = { ...process.env, CI: '1', SSH_CONFIG: site.host.sshConfigFile, ...(await next()) }
-  const args = ['--bounding-set=-dac_override,-dac_read_search', process.execPath, bin, 'deploy']
+  const args = ['--bounding-set=-dac_override,-dac_read_search', process.execPath, TASK, 'deploy']
   return new Promise(resolve => {
     const child = execFile('setpriv', args, { cwd: site.folder, env: environment }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),

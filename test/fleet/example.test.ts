@@ -1,17 +1,17 @@
 /** `examples/fleet`: the same Taskfile with one host, and with four, under load. */
+
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { installCommand } from '../../dev/examples.ts'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { startLoad } from '../../dev/load.ts'
+import { HOME } from '../../dev/paths.ts'
 import { runTask } from '../../dev/site.ts'
 import { joinConfigs } from '../../dev/ssh-configs.ts'
 import { sumOf } from '../support/shop.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const NAMES = ['web-1', 'web-2', 'web-3', 'web-4'] as const
 
 let hosts: readonly TestHost[] = []

@@ -2,10 +2,12 @@
  * certbot has changed the installed site to HTTPS: Debian's certbot with its plug-in for nginx, and pebble, the ACME server with which
  * Let's Encrypt tests. Everything runs on the test's host, so no public name or certificate is involved.
  */
+
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
 import type { Ended, Site } from '../../dev/site.ts'
 import { ACME_DIRECTORY, startPebble } from '../support/acme.ts'
+import { outputOf, runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, deployNext, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
 
 const OWN = '/etc/nginx/sites-available/life.conf'
@@ -33,14 +35,9 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const root = async (command: string) => {
-  const { code, stdout, stderr } = await site.host.exec(`set -e\n${command}`)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout.trimEnd()
-}
+const root = async (command: string) => (await runAsRoot(site.host, command)).trimEnd()
 const certbot = (args: string) =>
   root(`REQUESTS_CA_BUNDLE=/root/pebble/cert.pem certbot --non-interactive ${args} 2>&1`)
-const outputOf = ({ stdout, stderr }: Ended) => stdout + stderr
 /** Headers and body of one request; the certificate has to be from the test's authority, and for this name. */
 const get = (url: string) => root(`curl -sS -i --cacert /root/pebble/root.pem ${url}`)
 const serial = () =>

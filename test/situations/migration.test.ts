@@ -1,6 +1,8 @@
 /** Migrations that are interrupted, hang or are killed, or that two clients start. */
+
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import type { Ended, Running, Site } from '../../dev/site.ts'
+import type { Running, Site } from '../../dev/site.ts'
+import { outputOf } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
 
 let site: Site
@@ -35,7 +37,6 @@ const BEHIND = `data:text/javascript,${encodeURIComponent(
 
 const ran = async () => (await site.host.exec('cat /tmp/ran')).stdout
 const go = () => site.host.exec('touch /tmp/go')
-const output = ({ stdout, stderr }: Ended) => stdout + stderr
 
 async function begin(environment: Record<string, string> = {}, slot = 'green'): Promise<Running> {
   const running = site.start({ LIFE_MIGRATE: WAITS, ...environment }, 'migrate', '--slot', slot, '--verbose')
@@ -45,7 +46,7 @@ async function begin(environment: Record<string, string> = {}, slot = 'green'): 
 const promotable = () => site.task('promote', 'green', '--dry-run')
 const refused = async (why: RegExp) => {
   const promoted = await site.task('promote', 'green')
-  expect(promoted, output(promoted)).toMatchObject({ code: 3 })
+  expect(promoted, outputOf(promoted)).toMatchObject({ code: 3 })
   expect(promoted.stderr).toMatch(why)
   expect(promoted.stderr).toMatch(/^ {2}next: Run `npx task migrate --slot green`/m)
 }
@@ -80,14 +81,14 @@ it('F75 a migration that SIGTERM ended counts as failed although its exit code i
 
 it('F75 a migration that ends itself early counts as failed', async () => {
   const halted = await site.taskWith({ LIFE_MIGRATE: 'System.halt(0)' }, 'migrate', '--slot', 'green')
-  expect(halted, output(halted)).toMatchObject({ code: 1 })
+  expect(halted, outputOf(halted)).toMatchObject({ code: 1 })
   expect(halted.stderr).toMatch(/\[MIGRATION_CUT_SHORT\]$/m)
   await assertCleanAfter(site, halted)
 })
 
 it('F75 a migration that hangs is ended at its limit, which is reported and blocks promotes', async () => {
   const hung = await site.taskWith({ LIFE_MIGRATE: WAITS, LIFE_LIMIT: '15' }, 'migrate', '--slot', 'green')
-  expect(hung, output(hung)).toMatchObject({ code: 1 })
+  expect(hung, outputOf(hung)).toMatchObject({ code: 1 })
   expect(hung.stderr).toMatch(/did not complete within 15 s and were terminated\. \[MIGRATION_TIMED_OUT\]$/m)
   expect(hung.stderr).toMatch(/^ {2}next: .*raise `migrateLimit`/m)
   expect((await site.host.exec('kill -0 "$(cat /tmp/pid)"; rm /tmp/alone')).stderr).toContain('No such process')
@@ -102,7 +103,7 @@ it('F75 a migration that Ctrl-C left running is shown by status and history, blo
   const running = await begin()
   running.kill('SIGINT')
   const cut = await running.ended
-  expect(cut, output(cut)).toMatchObject({ code: 130 })
+  expect(cut, outputOf(cut)).toMatchObject({ code: 130 })
   expect(cut.stdout).toMatch(
     /The migrations of 0\.1\.0-\w+ in green continue on .*`npx task migrate --slot green` follows them/,
   )
@@ -128,7 +129,7 @@ it('F75 a migration of the other slot waits on the host for one whose client was
   expect(await ran()).toBe('ran\n')
   await go()
   const ended = await second.ended
-  expect(ended, output(ended)).toMatchObject({ code: 0 })
+  expect(ended, outputOf(ended)).toMatchObject({ code: 0 })
   expect(await ran()).toBe('ran\nran\n')
   const { stdout } = await succeeds(site, 'history', '--last', '4')
   expect(stdout.match(/migrate +(green|blue) .*(begun|done)/g)?.map(line => line.replace(/ .* /, ' '))).toEqual([
@@ -144,10 +145,10 @@ it('F75 a migration whose processes were killed counts as failed, because it lef
   const running = await begin()
   await site.host.exec('rm /tmp/alone; pkill -KILL -s "$(ps -o sid= -p "$(cat /tmp/pid)" | tr -d " ")"')
   const lost = await running.ended
-  expect(lost, output(lost)).toMatchObject({ code: 1 })
+  expect(lost, outputOf(lost)).toMatchObject({ code: 1 })
   expect(lost.stderr).toMatch(/left no result on life-test: .*\[MIGRATION_LOST\]$/m)
   await refused(/MIGRATION_LOST/)
   const forced = await site.task('promote', 'green', '--force', '--dry-run')
-  expect(forced, output(forced)).toMatchObject({ code: 0 })
+  expect(forced, outputOf(forced)).toMatchObject({ code: 0 })
   await assertCleanAfter(site, lost)
 })

@@ -2,10 +2,12 @@
  * HTTPS that `setup` installs, from a host without a certificate on: certbot of Debian gets it from pebble, the ACME server with which Let's Encrypt tests.
  * Everything runs on the test's host, so no public name or certificate is involved.
  */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Report, startLoad } from '../../dev/load.ts'
-import { type Ended, type Site, startSite } from '../../dev/site.ts'
+import { failuresIn, startLoad } from '../../dev/load.ts'
+import { type Site, startSite } from '../../dev/site.ts'
 import { ACME_DIRECTORY, startPebble } from '../support/acme.ts'
+import { outputOf, runAsRoot } from '../support/ended.ts'
 import { succeeds } from '../support/invariant.ts'
 
 const FOLDER = '/etc/nginx/switchyard'
@@ -33,12 +35,7 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const root = async (command: string) => {
-  const { code, stdout, stderr } = await site.host.exec(`set -e\n${command}`)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout.trimEnd()
-}
-const outputOf = ({ stdout, stderr }: Ended) => stdout + stderr
+const root = async (command: string) => (await runAsRoot(site.host, command)).trimEnd()
 /** Status, headers and body of one request on the host. The certificate has to be from the test's authority, and for this name. */
 const get = (url: string, ...options: readonly string[]) =>
   root(`curl -sS -i --cacert /root/pebble/root.pem ${options.join(' ')} ${url}`)
@@ -59,11 +56,6 @@ const load = (url: string) =>
     headers: ['life-slot'],
     maxSeconds: 240,
   })
-const failures = ({ kinds }: Report) =>
-  Object.entries(kinds).flatMap(([kind, { reasons }]) =>
-    Object.entries(reasons).map(([why, n]) => `${kind}: ${n} ${why}`),
-  )
-
 /** What setup printed. */
 let command = ''
 
@@ -119,7 +111,7 @@ describe('HTTPS by certbot, on a host without a certificate', () => {
       await succeeds(site, 'promote', i % 2 ? 'blue' : 'green')
     }
     const report = await running.stop()
-    expect(failures(report)).toEqual([])
+    expect(failuresIn(report)).toEqual([])
     expect(report.endedBy).toBe('stop')
     expect(serials.size).toBe(4)
     expect(await everything()).toBe(before)

@@ -1,7 +1,9 @@
 /** nginx as it is on real hosts: sites of the same name, broken files of other sites, passwords, a lost link. */
+
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
-import type { Ended, Site } from '../../dev/site.ts'
+import type { Site } from '../../dev/site.ts'
+import { outputOf, runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
 
 const SITES = '/etc/nginx/sites-enabled'
@@ -17,13 +19,8 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const root = async (command: string) => {
-  const { code, stdout, stderr } = await site.host.exec(command)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout
-}
+const root = (command: string) => runAsRoot(site.host, command)
 const put = (path: string, text: string) => root(`cat > ${path} <<'FILE'\n${text}\nFILE`)
-const outputOf = ({ stdout, stderr }: Ended) => stdout + stderr
 /** All files that a setup can change, and the processes of nginx. */
 const everything = () =>
   root(`find /etc/nginx /etc/sudoers.d /etc/systemd/system -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\\n' | sort

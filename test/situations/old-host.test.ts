@@ -1,6 +1,8 @@
 /** F65: hosts with older or fewer programs than the rehearsal host. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Site } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
 
 let site: Site
@@ -11,11 +13,7 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const root = async (command: string) => {
-  const done = await site.host.exec(command)
-  expect(done, command).toMatchObject({ code: 0 })
-  return done.stdout
-}
+const root = (command: string) => runAsRoot(site.host, command)
 /** Installs a program that takes precedence over the one of the same name. */
 const inFront = (name: string, text: string) =>
   root(`cat > /usr/local/bin/${name} <<'END'

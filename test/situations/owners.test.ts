@@ -1,10 +1,12 @@
 /** Several projects, several people and a new server: who owns the application on a host, and for which account it is set up. */
+
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lifeTarball } from '../../dev/life.ts'
 import { type Ended, runTask, type Site } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
 
 let site: Site
@@ -23,11 +25,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const root = async (command: string): Promise<string> => {
-  const { code, stdout, stderr } = await site.host.exec(`set -eu\n${command}`)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout.trimEnd()
-}
+const root = async (command: string) => (await runAsRoot(site.host, command)).trimEnd()
 
 interface Project {
   readonly app: string

@@ -1,14 +1,14 @@
 /** The program on the user's machine: versions of Node, missing packages, a full disk, closed pipes. No host is needed. */
+
 import { spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 import { type Ended, runProgram } from '../../dev/site.ts'
 import { nodes } from '../support/nodes.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const BIN = join(HOME, 'bin/task.mjs')
 
 /** Makes a folder with these files; removed after the last test. */

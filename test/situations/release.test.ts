@@ -1,4 +1,5 @@
 /** Releases on a host: they are pruned meanwhile, the application writes into them, their file system is mounted in unusual ways. */
+
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +7,7 @@ import type { Ended, Site } from '../../dev/site.ts'
 import { quote } from '../../host/script.ts'
 import { layout } from '../../slots/layout.ts'
 import { prune } from '../../slots/upload/release.ts'
+import { outputOf } from '../support/ended.ts'
 import { handTar } from '../support/hand-tar.ts'
 import { assertCleanAfter, faultSite, heavyNext, next, succeeds, underFault } from '../support/invariant.ts'
 
@@ -21,7 +23,6 @@ afterAll(async () => {
 })
 
 const releases = '/srv/life/releases'
-const output = ({ stdout, stderr }: Ended) => stdout + stderr
 const sh = async (command: string) => {
   const ended = await site.host.exec(command)
   expect(ended, command + ended.stderr).toMatchObject({ code: 0 })
@@ -87,7 +88,7 @@ describe('F76 a release', () => {
   it('F76 shares folders and files with the next one, and they are not compared with the manifest', async () => {
     await asDeployer('echo 1 > /srv/life/shared/storage/upload.png')
     const deployed = await site.taskWith(await next(), 'deploy')
-    expect(deployed, output(deployed)).toMatchObject({ code: 0 })
+    expect(deployed, outputOf(deployed)).toMatchObject({ code: 0 })
     const [blue, current] = ['blue', 'green'].map(slot => `/srv/life/slots/${slot}/current`)
     await asDeployer(
       `echo 2 > ${current}/storage/other.png; cat ${blue}/storage/other.png ${current}/storage/upload.png`,
@@ -108,7 +109,7 @@ describe('F76 a release', () => {
         ]),
       )
       const ended = await site.taskWith({ LIFE_VERSION: '7.0.0', LIFE_TARBALL: artifact }, 'upload')
-      expect(ended, output(ended)).toMatchObject({ code: 0 })
+      expect(ended, outputOf(ended)).toMatchObject({ code: 0 })
     }
     await sh('rm -rf /srv/life/shared/config')
     await upload('{"first":1}')
@@ -201,7 +202,7 @@ describe('F80 a mount', () => {
     expect((await succeeds(site, 'status')).stdout).toContain('All agree')
     for (const args of [['promote', 'green'], ['migrate'], ['upload']]) {
       const ended = await site.taskWith(await heavy(), ...args)
-      expect(ended.code, args + output(ended)).toBe(3)
+      expect(ended.code, args + outputOf(ended)).toBe(3)
       expect(ended.stderr).toMatch(/\/srv\/life on life-test cannot be written by its owner: .*\[ROOT_NOT_WRITABLE\]$/m)
       expect(ended.stderr).toMatch(/^ {2}next: Check `findmnt -T \/srv\/life`/m)
     }
@@ -221,7 +222,7 @@ describe('F80 a mount', () => {
     const check = (await doctor()).find(({ name }) => name === 'mounts')
     expect(check).toMatchObject({ result: 'ok', message: expect.stringContaining('/tmp is noexec') })
     const deployed = await site.taskWith(await next(), 'deploy')
-    expect(deployed, output(deployed)).toMatchObject({ code: 0 })
+    expect(deployed, outputOf(deployed)).toMatchObject({ code: 0 })
   })
 
   it('F80 with an exhausted quota stops a deploy before the idle slot is stopped', async () => {

@@ -1,6 +1,8 @@
 /** Setup on hosts that are set up already: what it writes takes effect, or every file is unchanged. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Site } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
 
 let site: Site
@@ -13,11 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => site?.[Symbol.asyncDispose]())
 
-const root = async (command: string): Promise<string> => {
-  const { code, stdout, stderr } = await site.host.exec(`set -eu\n${command}`)
-  expect(code, `${command}: ${stdout}${stderr}`).toBe(0)
-  return stdout.trimEnd()
-}
+const root = async (command: string) => (await runAsRoot(site.host, command)).trimEnd()
 
 const INCLUDE = '/etc/nginx/switchyard/life.conf'
 const AVAILABLE = '/etc/nginx/sites-available/life.conf'

@@ -1,6 +1,8 @@
 /** F68: unusual configurations of sudo that refuse commands, or only print warnings. */
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Ended, Site } from '../../dev/site.ts'
+import { runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, deployNext, faultSite, succeeds, underFault } from '../support/invariant.ts'
 
 let site: Site
@@ -13,11 +15,7 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]()
 })
 
-const root = async (command: string) => {
-  const done = await site.host.exec(command)
-  expect(done, command).toMatchObject({ code: 0 })
-  return done.stdout
-}
+const root = (command: string) => runAsRoot(site.host, command)
 /** Puts a file into /etc/sudoers.d. */
 const sudoers = (name: string, ...lines: readonly string[]) =>
   root(`cat > /etc/sudoers.d/${name} <<'END'

@@ -1,12 +1,12 @@
 /** The package as a team gets it: packed, and installed in a folder. */
+
 import { execFile } from 'node:child_process'
 import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { HOME } from '../../dev/paths.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Next to the package is the vitest of this repository, as that of a plugin's author. */
 export async function installPacked(folder: string): Promise<void> {

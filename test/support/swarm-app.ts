@@ -1,14 +1,13 @@
 /** A web application for a swarm: an image, a Taskfile, and the built program, run as by a user. */
+
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { HOME } from '../../dev/paths.ts'
 import { type Ended, type Running, runTask } from '../../dev/site.ts'
 import type { TestSwarm } from '../../dev/swarm.ts'
 import { SMALL_IMAGE } from './container-app.ts'
-
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 
 const DOCKERFILE = `${SMALL_IMAGE}COPY server migrate ./
 COPY version fault ./

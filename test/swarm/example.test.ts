@@ -6,15 +6,14 @@ import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Report } from '../../dev/load.ts'
+import { HOME } from '../../dev/paths.ts'
 import { runTask } from '../../dev/site.ts'
 import { startSwarm, type TestSwarm } from '../../dev/swarm.ts'
 import { failedIn, seenIn, sentIn, underLoadOf } from '../support/swarm-load.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const NODES = [1, 2, 3]
 
 let swarm: TestSwarm

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { HOME } from '../../docs/generate/program.ts'
+import { HOME } from '../../dev/paths.ts'
 import { normal, shownOn } from '../support/documented.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './runner/program.ts'
 

@@ -1,10 +1,10 @@
 /** Each relative link in the documents leads to a file, and to a heading of it, that exist. */
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const docs = readdirSync(join(HOME, 'docs')).filter(name => name.endsWith('.md'))
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...docs.map(name => `docs/${name}`)]
 

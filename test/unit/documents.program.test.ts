@@ -1,11 +1,11 @@
 /** Compiles the TypeScript of the documents against the package, with our own compiler options. */
+
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const read = (name: string) => readFileSync(join(HOME, name), 'utf8')
 const blocksOf = (text: string) => [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
 

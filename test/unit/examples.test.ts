@@ -1,13 +1,13 @@
 /** What each folder of `examples/` promises: a short Taskfile, and a README that explains it. */
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { copyExample, EXAMPLES, setVersion } from '../../dev/examples.ts'
+import { HOME } from '../../dev/paths.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const example = (name: string) => EXAMPLES.find(one => one.name === name) ?? expect.fail(`no example ${name}`)
 
 /** Needs a swarm, and no host: `test/swarm/example.test.ts` deploys it. */

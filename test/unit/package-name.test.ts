@@ -1,13 +1,13 @@
 /** The package has another name than the product, because the product's name on the registry is somebody else's. */
+
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 import lock from '../../package-lock.json' with { type: 'json' }
 import { manifest } from '../../runner/package.ts'
 
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const { name } = manifest()
 
 /** What a text imports whose name begins like the product's, also in strings of strings. */

@@ -1,8 +1,9 @@
 /** Which files of the built package a command loads. */
+
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { TASK } from '../../../dev/paths.ts'
 import { projectWith, runTask } from '../runner/program.ts'
 
 const taskfile = `
@@ -31,8 +32,7 @@ register('data:text/javascript,' + encodeURIComponent(\`
 const listing = `
 process.on('exit', () => process.getBuiltinModule('node:fs').writeFileSync(process.env.RECORD, process.moduleLoadList.join('\\n')))
 `
-const bin = fileURLToPath(new URL('../../../bin/task.mjs', import.meta.url))
-const program = { bin, [Symbol.asyncDispose]: async () => undefined }
+const program = { bin: TASK, [Symbol.asyncDispose]: async () => undefined }
 
 let project: Awaited<ReturnType<typeof projectWith>>
 beforeAll(async () => {

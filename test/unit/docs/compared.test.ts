@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { HOME } from '../../../dev/paths.ts'
 import { tasks } from '../../../docs/generate/commands.ts'
-import { HOME } from '../../../docs/generate/program.ts'
 import { kebab } from '../../../runner/cli/commands-of.ts'
 
 const PAGE = 'docs/compared.md'

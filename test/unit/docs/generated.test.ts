@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { HOME } from '../../../dev/paths.ts'
 import { PARTS } from '../../../docs/generate/options.ts'
 import { generatedPages } from '../../../docs/generate/pages.ts'
-import { HOME } from '../../../docs/generate/program.ts'
 import * as api from '../../../index.ts'
 
 const pages = generatedPages()

@@ -2,16 +2,15 @@ import { execFile } from 'node:child_process'
 import { chmod, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { HOME } from '../../../dev/paths.ts'
 import { beam, nginx } from '../../../index.ts'
 import { slotFaults } from '../../../slots/faults.ts'
 import { missingTools, parseMissing, TOOLS } from '../../../slots/tools.ts'
 import { pluginKit } from '../../support/plugin-kit.ts'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../../../', import.meta.url))
 const plugins = [beam(), beam({ supervisor: 'daemon' }), nginx({ site: 'life.example' })].map(
   plugin => plugin.create(pluginKit()).provision({ user: '', group: '' }).tools,
 )
@@ -30,10 +29,10 @@ it('the tools check covers every program that our scripts run', async () => {
     await Promise.all(
       ['host', 'slots', 'plugins'].map(async folder =>
         (
-          await readdir(join(root, folder), { recursive: true })
+          await readdir(join(HOME, folder), { recursive: true })
         )
           .filter(name => name.endsWith('.ts'))
-          .map(name => join(root, folder, name)),
+          .map(name => join(HOME, folder, name)),
       ),
     )
   ).flat()

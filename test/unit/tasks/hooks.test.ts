@@ -1,4 +1,5 @@
 /** The executables in `.task/hooks`: their place in a command, what they are told, and what their failure means. */
+
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,11 +8,11 @@ import { planOf } from '../../../runner/engine/plan.ts'
 import { run } from '../../../runner/engine/run.ts'
 import type { RunEvent } from '../../../runner/events.ts'
 import { definer, type Scope } from '../../../runner/task.ts'
-import type { BuildSource, Plugin, Router, Runtime } from '../../../slots/contracts.ts'
 import type { RunFacts, Told } from '../../../slots/facts.ts'
 import type { Context, TaskDeps } from '../../../tasks/context.ts'
 import { project } from '../../../tasks/project.ts'
 import { type HookName, hook } from '../../../tasks/steps/hook.ts'
+import { definition } from '../../support/definition.ts'
 import { runOf } from '../../support/run.ts'
 
 let folder: string
@@ -66,15 +67,7 @@ async function runHook(name: HookName, { told = {} as Told, dryRun = false } = {
   }
 }
 
-const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
-const { tasks } = project({
-  app: 'life',
-  host: { name: 'web-1', open: () => expect.fail('not opened here') },
-  build: plugin<BuildSource>(),
-  runtime: plugin<Runtime>(),
-  router: plugin<Router>(),
-  slots: { blue: { port: 4000 }, green: { port: 5000 } },
-})
+const { tasks } = project(definition)
 
 /** The steps of a command that would run, with these values. */
 const stepsOf = (name: 'deploy' | 'promote' | 'rollback' | 'restart', values: object = {}) =>

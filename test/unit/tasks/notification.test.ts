@@ -1,20 +1,12 @@
 import { expect, it } from 'vitest'
 import { planOf } from '../../../runner/engine/plan.ts'
 import type { RunOutcome } from '../../../runner/task.ts'
-import type { BuildSource, Plugin, Router, Runtime } from '../../../slots/contracts.ts'
 import type { RunFacts } from '../../../slots/facts.ts'
 import { eventOf, notificationOf } from '../../../tasks/notification.ts'
 import { project } from '../../../tasks/project.ts'
+import { definition } from '../../support/definition.ts'
 
-const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
-const { tasks, flow } = project({
-  app: 'life',
-  host: { name: 'web-1', open: () => expect.fail('not opened here') },
-  build: plugin<BuildSource>(),
-  runtime: plugin<Runtime>(),
-  router: plugin<Router>(),
-  slots: { blue: { port: 4000 }, green: { port: 5000 } },
-})
+const { tasks, flow } = project(definition)
 const eventIn = (root: Parameters<typeof planOf>[1]) => eventOf(planOf('it', root).steps.map(({ task }) => task))
 
 it.each(['deploy', 'promote', 'rollback', 'restart'] as const)('a %s is announced, also as a part of a flow', name => {

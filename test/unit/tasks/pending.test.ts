@@ -4,23 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { BuildSource, Plugin, Router, Runtime } from '../../../slots/contracts.ts'
 import { slotsOf } from '../../../slots/slot.ts'
 import type { Readings } from '../../../slots/state/readings.ts'
 import { project } from '../../../tasks/project.ts'
+import { definition } from '../../support/definition.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
 const run = promisify(execFile)
-const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
-const specs = { blue: { port: 4000 }, green: { port: 5000 } }
-const { tasks } = project({
-  app: 'life',
-  host: { name: 'web-1', open: () => expect.fail('not opened here') },
-  build: plugin<BuildSource>(),
-  runtime: plugin<Runtime>(),
-  router: plugin<Router>(),
-  slots: specs,
-})
+const { tasks } = project(definition)
 
 let folder: string
 let head: string
@@ -54,7 +45,14 @@ async function pending(readings: () => Promise<Readings>, ref?: string) {
   const shown: unknown[] = []
   const notes: string[] = []
   const show = (text: (columns: undefined) => string, data: unknown) => shown.push(text(undefined), data)
-  const context = { folder, readings, slots: slotsOf(specs), ref, show, note: (note: string) => notes.push(note) }
+  const context = {
+    folder,
+    readings,
+    slots: slotsOf(definition.slots),
+    ref,
+    show,
+    note: (note: string) => notes.push(note),
+  }
   await tasks.pending.run?.(context)
   return { notes, text: shown[0], data: shown[1] }
 }

@@ -8,8 +8,9 @@ import { sh } from '../../../host/script.ts'
 import { fleetRun } from '../../../runner/engine/fleet.ts'
 import { planOf } from '../../../runner/engine/plan.ts'
 import type { AnyTask, TaskContext } from '../../../runner/task.ts'
-import type { Artifact, BuildSource, Plugin, Router, RouterPlace, Runtime } from '../../../slots/contracts.ts'
+import type { Artifact, BuildSource, Router, RouterPlace, Runtime } from '../../../slots/contracts.ts'
 import { project } from '../../../tasks/project.ts'
+import { plugin } from '../../support/definition.ts'
 import { fakeHost as answeringHost } from '../../support/fake-host.ts'
 
 /** A host that counts its connections and reports fixed traffic. */
@@ -23,8 +24,6 @@ function fakeHost(name = 'web-1') {
   } as Partial<Host> as Host
   return { seen, transport: { name, open: async () => host } satisfies Transport }
 }
-
-const plugin = <T>(): Plugin<T> => ({ name: 'none', create: () => expect.fail('not made here') })
 
 function made(env?: string, { folder = import.meta.dirname, on }: { folder?: string; on?: RouterPlace } = {}) {
   const { seen, transport } = fakeHost()
