@@ -53,6 +53,9 @@ export const sh = {
   }),
 }
 
+/** A text that is inserted as it is, such as part of a word in quotation marks. It must not change anything. */
+export const raw = (text: string): Script => ({ writes: false, text })
+
 export interface RunOptions {
   /**
    * The script's stdin. Pass secrets here, never in the text of a script. Chunks are pulled as fast as the machine reads them, and no more after the end

@@ -1,4 +1,5 @@
 /** What no file says: the host, the site and the ports. From flags, else from a Taskfile that exists, else from the person, else as proposed. */
+import { TASKFILES } from '../runner/taskfile/load.ts'
 import { validateName } from '../slots/names.ts'
 import { initFaults as faults } from './faults.ts'
 import type { Folder } from './folder.ts'
@@ -23,8 +24,6 @@ export interface Flags {
   readonly router: RouterName | undefined
   readonly yes: boolean
 }
-
-export const TASKFILES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
 
 /**
  * @param ask resolves to undefined if nobody can be asked

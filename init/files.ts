@@ -1,5 +1,6 @@
 /** The files that `init` writes. Pure, but for what it reads in the folder. */
-import { type Answers, TASKFILES } from './answers.ts'
+import { TASKFILES } from '../runner/taskfile/load.ts'
+import type { Answers } from './answers.ts'
 import { type Forge, forgeOf, githubWorkflow, gitlabJob } from './ci.ts'
 import { ENV_EXAMPLE, ENV_FILE, ENV_HEADER, environmentText, exampleText } from './environment.ts'
 import { type Folder, jsonIn, objectIn } from './folder.ts'

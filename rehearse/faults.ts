@@ -1,8 +1,7 @@
 /** The errors of `rehearse`. */
-import { catalogue, fault } from '../runner/fault.ts'
 
-const list = (items: readonly string[]) =>
-  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
+import { catalogue, fault } from '../runner/fault.ts'
+import { listed } from '../runner/units.ts'
 
 export const rehearseFaults = catalogue({
   REHEARSAL_NO_ENGINE: fault<{ why: string }>({
@@ -25,7 +24,8 @@ export const rehearseFaults = catalogue({
   }),
   REHEARSAL_ENV_MISSING: fault<{ path: string; sources: readonly string[] }>({
     exitCode: 2,
-    message: d => `The application gets variables from ${list(d.sources)}, and there is no ${d.path} for a rehearsal.`,
+    message: d =>
+      `The application gets variables from ${listed(d.sources)}, and there is no ${d.path} for a rehearsal.`,
     hint: d =>
       `Write ${d.path} with values that reach nothing real, such as a database of the rehearsal, or name a file: \`npx task rehearse --env <path>\`. Nothing was contacted.`,
     about:

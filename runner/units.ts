@@ -1,4 +1,4 @@
-/** Formats sizes and times for messages. */
+/** Formats sizes, times and lists for messages. */
 
 /** `812 B`, `8.1 kB`, `12.3 MB`. */
 export const bytes = (count: number): string =>
@@ -30,3 +30,7 @@ export function age(seconds: number): string {
 
 /** An ISO 8601 time in UTC, to the second: `2026-11-25 10:00:00Z`. */
 export const moment = (at: string): string => at.replace('T', ' ').replace(/\.\d+Z$/, 'Z')
+
+/** Several things in a sentence: `a`, `a and b`, `a, b and c`. */
+export const listed = (items: readonly string[]): string =>
+  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`

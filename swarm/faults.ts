@@ -1,6 +1,7 @@
 /** Errors about a swarm: its managers, nodes and routers, the image, and the tasks of a slot. */
+
 import { catalogue, fault } from '../runner/fault.ts'
-import { inWords } from '../slots/format.ts'
+import { listed } from '../runner/units.ts'
 
 export const swarmFaults = catalogue({
   SLOT_NAME_TAKEN: fault<{ slot: string }>({
@@ -78,13 +79,13 @@ export const swarmFaults = catalogue({
   NODE_DOWN: fault<{ nodes: readonly string[] }>({
     exitCode: 3,
     message: d =>
-      `The manager has lost ${inWords(d.nodes)}, whose router cannot be moved and may still serve the site.`,
+      `The manager has lost ${listed(d.nodes)}, whose router cannot be moved and may still serve the site.`,
     hint: d =>
       `Bring it back; or take it out, if it serves nobody: \`docker node update --availability drain ${d.nodes[0]}\`. Nothing was switched.`,
   }),
   ROUTER_SILENT: fault<{ nodes: readonly string[] }>({
     exitCode: 3,
-    message: d => `The router of ${inWords(d.nodes)} does not answer.`,
+    message: d => `The router of ${listed(d.nodes)} does not answer.`,
     hint: d =>
       `Look at \`docker service ps\` of the router; take the node out if it serves nobody: \`docker node update --availability drain ${d.nodes[0]}\`. Nothing was switched.`,
   }),
@@ -103,7 +104,8 @@ export const swarmFaults = catalogue({
   IMAGE_NOT_LOADED: fault<{ host: string; output: string }>({
     exitCode: 1,
     message: d => `The Docker engine on ${d.host} did not take the image.`,
-    hint: () => 'Is its disk full? `docker system df` tells; `docker image prune` removes images that nothing uses.',
+    hint: () =>
+      'Is its disk full? `docker system df` tells; `docker image prune` removes images that nothing uses.',
     detail: d => d.output || undefined,
   }),
   REGISTRY_FAILED: fault<{ host: string; image: string; why: string }>({
@@ -116,7 +118,7 @@ export const swarmFaults = catalogue({
   }),
   IMAGE_MISSING: fault<{ slot: string; nodes: readonly string[]; image: string; why: string }>({
     exitCode: 1,
-    message: d => `${inWords(d.nodes)} cannot get the image of ${d.slot}, ${d.image}: ${d.why}.`,
+    message: d => `${listed(d.nodes)} cannot get the image of ${d.slot}, ${d.image}: ${d.why}.`,
     hint: () => 'Check that these nodes reach the registry, then deploy again. The live slot is as it was.',
   }),
   NO_SUITABLE_NODE: fault<{ slot: string; why: string }>({
@@ -163,8 +165,8 @@ export const swarmFaults = catalogue({
   }),
   NODES_NOT_MOVED: fault<{ slot: string; nodes: readonly string[] }>({
     exitCode: 1,
-    message: d => `The router of ${inWords(d.nodes)} did not move to ${d.slot}.`,
-    hint: d => `The previous route was restored on the others. Check ${inWords(d.nodes)}, then promote again.`,
+    message: d => `The router of ${listed(d.nodes)} did not move to ${d.slot}.`,
+    hint: d => `The previous route was restored on the others. Check ${listed(d.nodes)}, then promote again.`,
   }),
   NODES_UNVERIFIED: fault<{ slot: string; nodes: readonly (readonly [string, string])[] }>({
     exitCode: 1,
@@ -174,15 +176,15 @@ export const swarmFaults = catalogue({
   }),
   NODES_IN_DOUBT: fault<{ slot: string; nodes: readonly string[] }>({
     exitCode: 1,
-    message: d => `${inWords(d.nodes)} could not be told to go back, and may still send requests to ${d.slot}.`,
+    message: d => `${listed(d.nodes)} could not be told to go back, and may still send requests to ${d.slot}.`,
     hint: d =>
-      `All other nodes were moved back and verified. Once ${inWords(d.nodes)} can be reached again, run \`npx task repair\`.`,
+      `All other nodes were moved back and verified. Once ${listed(d.nodes)} can be reached again, run \`npx task repair\`.`,
   }),
   SLOT_STILL_ROUTED: fault<{ slot: string; nodes: readonly string[] }>({
     exitCode: 1,
-    message: d => `The tasks of ${d.slot} run on, because ${inWords(d.nodes)} may still send requests to them.`,
+    message: d => `The tasks of ${d.slot} run on, because ${listed(d.nodes)} may still send requests to them.`,
     hint: d =>
-      `Once ${inWords(d.nodes)} can be reached again, run \`npx task repair\`; the next deploy replaces the tasks.`,
+      `Once ${listed(d.nodes)} can be reached again, run \`npx task repair\`; the next deploy replaces the tasks.`,
   }),
   CONTROL_ENDED: fault<{ app: string; code: number | undefined }>({
     exitCode: 1,

@@ -1,5 +1,6 @@
 /** What a setup and a deploy would do, in sentences without a subject, as those of a project on hosts. Pure. */
-import { inWords, pluralize } from '../slots/format.ts'
+import { listed } from '../runner/units.ts'
+import { pluralize } from '../slots/format.ts'
 import { type Cluster, routerNodes, type SlotService } from './cluster.ts'
 import type { AnySwarmDefinition } from './definition.ts'
 import { namesOf } from './names.ts'
@@ -19,14 +20,14 @@ export function setupSentences({ app, before, plan }: PlannedSetup): readonly st
     ...(before.configs.includes(lock) ? [] : [`${lock} for the lock`]),
     ...(before.records ? [] : [`${records} for the records`]),
   ]
-  const nodes = inWords(namesOfUp(before))
+  const nodes = listed(namesOfUp(before))
   const routers = before.router
     ? `replace the router of ${nodes} by one from ${plan.image} on port ${plan.port}, one node after the other: each answers nothing for a second or two`
     : `start a router from ${plan.image} on port ${plan.port} of ${nodes}`
   const changed = before.router?.spec !== plan.digest
   return [
-    ...(networks.length > 0 ? [`create the ${networks.length > 1 ? 'networks' : 'network'} ${inWords(networks)}`] : []),
-    ...(objects.length > 0 ? [`create ${inWords(objects)}`] : []),
+    ...(networks.length > 0 ? [`create the ${networks.length > 1 ? 'networks' : 'network'} ${listed(networks)}`] : []),
+    ...(objects.length > 0 ? [`create ${listed(objects)}`] : []),
     ...(changed ? [routers, 'wait until each router answers'] : []),
   ]
 }
@@ -73,14 +74,14 @@ function idleSentence(before: SlotService | undefined, idle: string): string {
 function imageSentence({ definition: { image, registry }, version, cluster }: PlannedDeploy): string {
   if (!('create' in image)) return `use ${image.name}, which a registry has`
   if (registry === undefined)
-    return `build ${version}, and send ${inWords(targets(cluster))} the layers that each lacks`
+    return `build ${version}, and send ${listed(targets(cluster))} the layers that each lacks`
   const manager = cluster.nodes.find(({ id }) => id === cluster.here)?.name ?? 'the manager'
   return `build ${version}, and send ${manager} the layers that it lacks; ${manager} pushes the image to ${registry}`
 }
 
 function promoteSentence({ live, idle, cluster, probes }: PlannedDeploy): string {
   const moved = live ? `move the traffic from ${live} to ${idle}` : `send the traffic to ${idle}`
-  const nodes = inWords(routerNodes(cluster).map(({ name }) => name))
+  const nodes = listed(routerNodes(cluster).map(({ name }) => name))
   return `${moved} on ${nodes}${probes ? ' while requests are sent' : ''}, prove that on each, and take it back if that fails`
 }
 

@@ -4,9 +4,9 @@ import { init } from '../../init/command.ts'
 import { EXPLAIN, INIT, kebab } from '../../runner/cli/commands-of.ts'
 import { explain } from '../../runner/cli/explain.ts'
 import { globalFlags, placesOf, placeText, restOf, restText, usage } from '../../runner/cli/flags.ts'
-import { examplesOf } from '../../runner/cli/help.ts'
+import { descriptionOf, examplesOf, flagText } from '../../runner/cli/help.ts'
 import { type Plan, planOf } from '../../runner/engine/plan.ts'
-import type { AnyTask, Arg } from '../../runner/task.ts'
+import type { AnyTask } from '../../runner/task.ts'
 import { markdown } from './markdown.ts'
 
 /** Contacts nothing: the tasks are made as in a Taskfile. */
@@ -59,9 +59,9 @@ function commandLines(plan: Plan): string[] {
   const rest = restOf(plan)
   const flags = [...plan.args].filter(([, arg]) => !arg.required && !arg.positional && arg.kind !== 'rest')
   const rows = [
-    ...places.map(([name, arg]) => row(placeText([name, arg]), describe(arg))),
-    ...(rest ? [row(restText(rest), describe(rest))] : []),
-    ...flags.map(([name, arg]) => row(flagText(kebab(name), { ...arg, type: arg.kind }), describe(arg))),
+    ...places.map(([name, arg]) => row(placeText([name, arg]), descriptionOf(arg))),
+    ...(rest ? [row(restText(rest), descriptionOf(rest))] : []),
+    ...flags.map(([name, arg]) => row(flagText(kebab(name), { ...arg, type: arg.kind }), descriptionOf(arg))),
   ]
   return [
     '',
@@ -79,13 +79,3 @@ function commandLines(plan: Plan): string[] {
 }
 
 const row = (left: string, right: string) => `| \`${left.replaceAll('|', '\\|')}\` | ${markdown(right)} |`
-
-const describe = ({ description, choices }: Arg): string => {
-  const listed = choices?.join(' or ')
-  return listed === undefined || description.includes(listed) ? description : `${description} (${listed})`
-}
-
-function flagText(name: string, flag: { type: string; short?: string; placeholder?: string }): string {
-  const short = flag.short === undefined ? '' : `-${flag.short}, `
-  return `${short}--${name}${flag.type === 'boolean' || flag.type === 'flag' ? '' : ` <${flag.placeholder ?? name}>`}`
-}

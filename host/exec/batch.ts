@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { brief, hostFaults } from '../faults.ts'
 import type { Guard, Host } from '../host.ts'
 import { nameOf } from '../query.ts'
-import { lastLines, type Output, quote, type Script, sh } from '../script.ts'
+import { lastLines, type Output, quote, raw, type Script, sh } from '../script.ts'
 import { type Part, type Send, settle, skip } from './queries.ts'
 import type { Tapped } from './run.ts'
 import { callGuard, guardFunction } from './write-guard.ts'
@@ -114,8 +114,6 @@ export function createBatcher(host: string, { bare, guarded, guard }: BatchRunne
     ])
   }
 }
-
-const raw = (text: string): Script => ({ writes: false, text })
 
 /**
  * Each script as a function that runs in a subshell; `_part NAME` prints its output, a mark with its exit code, its stderr, and the mark again.

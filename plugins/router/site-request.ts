@@ -1,7 +1,7 @@
 /** Sends requests to a site from its own host with curl, each on a new connection, and parses the responses. */
 import { clock } from '../../host/clock.ts'
 import { program } from '../../host/program.ts'
-import { type Output, type Script, sh } from '../../host/script.ts'
+import { type Output, raw, type Script, sh } from '../../host/script.ts'
 import { hostPart } from '../../slots/address.ts'
 import type { Answer, OutsideAnswer, PublicAnswer, Route, Verification, VerifyLimits } from '../../slots/contracts.ts'
 import { headerInput } from '../../slots/health/headers.ts'
@@ -61,10 +61,7 @@ export const status = (place: Place, path: string): Script =>
 
 /** Like `status`, but sent directly to the slot whose port the script prints. */
 export const statusOf = ({ url, upstream }: Place, path: string, port: Script): Script =>
-  sh.read`port=$(${port}) && curl ${STATUS} ${CURL_OPTIONS} --connect-to "::${plain(hostPart(upstream))}:$port" ${`http://${url.host}${path}`}`
-
-/** An address inside of quotation marks. */
-const plain = (text: string): Script => ({ writes: false, text })
+  sh.read`port=$(${port}) && curl ${STATUS} ${CURL_OPTIONS} --connect-to "::${raw(hostPart(upstream))}:$port" ${`http://${url.host}${path}`}`
 
 /** The same request as curl arguments, URL last, for callers that build their own command: over HTTP/1.1, to this machine. */
 export const curlArgs = (place: Place, path: string): readonly string[] => [

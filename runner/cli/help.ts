@@ -124,14 +124,16 @@ function splitWords(line: string): string[] {
   )
 }
 
-function descriptionOf(arg: Arg): string {
+/** What an argument is for, with its choices. */
+export function descriptionOf(arg: Arg): string {
   const choices = arg.choices?.join(' or ')
   return choices === undefined || arg.description.includes(choices)
     ? arg.description
     : `${arg.description} (${choices})`
 }
 
-function flagText(name: string, flag: { type: string; short?: string; placeholder?: string }): string {
+/** A flag as it is written: `-d, --destination <name>`. */
+export function flagText(name: string, flag: { type: string; short?: string; placeholder?: string }): string {
   const short = flag.short === undefined ? '' : `-${flag.short}, `
   return `${short}--${name}${flag.type === 'boolean' || flag.type === 'flag' ? '' : ` <${flag.placeholder ?? name}>`}`
 }

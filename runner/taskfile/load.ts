@@ -21,7 +21,8 @@ export interface Taskfile {
   readonly commands: Commands
 }
 
-const NAMES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
+/** The names that a Taskfile may have, in the order in which they are looked for. */
+export const TASKFILES: readonly string[] = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
 
 /**
  * The nearest Taskfile, from the working folder upwards, or the one at the given path: a file, or a folder that contains one.
@@ -29,7 +30,7 @@ const NAMES = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs']
  * @throws TASKFILE_MISSING
  */
 export function findTaskfile(cwd: string, named: string | undefined): string {
-  const within = (folder: string) => NAMES.map(name => join(folder, name)).find(path => existsSync(path))
+  const within = (folder: string) => TASKFILES.map(name => join(folder, name)).find(path => existsSync(path))
   if (named !== undefined) {
     const path = resolve(cwd, named)
     const found = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? within(path) : path

@@ -3,7 +3,7 @@ import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { capture, mapped, type Query } from '../../host/query.ts'
 import type { Script } from '../../host/script.ts'
-import { asRoot, readAsRoot } from '../../host/sudo.ts'
+import { rootReader, rootShell } from '../../host/sudo.ts'
 import { sectionsOf } from '../preflight/sections.ts'
 import { bootstrapFaults } from './bootstrap-faults.ts'
 
@@ -58,10 +58,6 @@ export const packagesOf = ({ database, redis }: Pick<AccessoryRequest, 'database
   ...(database === undefined ? [] : ['postgresql']),
   ...(redis ? ['redis-server'] : []),
 ]
-
-const SHELL = ['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'] as const
-const rootReader: Script = readAsRoot(SHELL)
-const rootShell: Script = asRoot(SHELL)
 
 export const accessoriesScript = ({ database = '', redis }: Pick<AccessoryRequest, 'database' | 'redis'>): Script =>
   program(new URL('./inspect-accessories.sh', import.meta.url), { parameters: { database, redis: redis ? 'yes' : '' } })

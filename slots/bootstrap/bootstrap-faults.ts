@@ -1,5 +1,7 @@
 /** Errors of preparing a bare server. */
+
 import { catalogue, fault } from '../../runner/fault.ts'
+import { listed } from '../../runner/units.ts'
 
 interface Failed {
   readonly host: string
@@ -17,13 +19,10 @@ const errors = (output: string) =>
     .flatMap(line => /^(?:E: |dpkg: error: )(.+)$/.exec(line)?.[1] ?? [])
     .join(' ') || lastLine(output)
 
-const list = (items: readonly string[]) =>
-  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
-
 export const bootstrapFaults = catalogue({
   BOOTSTRAP_OTHER_SERVER: fault<{ named: string; hosts: readonly string[] }>({
     exitCode: 2,
-    message: d => `The Taskfile deploys to ${list(d.hosts)}, and not to ${d.named}.`,
+    message: d => `The Taskfile deploys to ${listed(d.hosts)}, and not to ${d.named}.`,
     hint: d =>
       `Name the server as the Taskfile does: \`npx task bootstrap root@${d.hosts[0]}\`. Nothing was contacted.`,
   }),
@@ -69,7 +68,7 @@ export const bootstrapFaults = catalogue({
   }),
   BOOTSTRAP_NOT_CONFIRMED: fault<{ hosts: readonly string[] }>({
     exitCode: 3,
-    message: d => `The bootstrap of ${list(d.hosts)} was not confirmed; nothing was changed.`,
+    message: d => `The bootstrap of ${listed(d.hosts)} was not confirmed; nothing was changed.`,
     hint: () =>
       'Answer `y` in a terminal; or use `npx task bootstrap --yes`. `npx task bootstrap --dry-run` shows what would be done.',
   }),

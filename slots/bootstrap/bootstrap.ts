@@ -5,7 +5,7 @@ import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { capture } from '../../host/query.ts'
 import { lastLines, type Script, sh } from '../../host/script.ts'
-import { asRoot } from '../../host/sudo.ts'
+import { rootShell } from '../../host/sudo.ts'
 import { Fault } from '../../runner/fault.ts'
 import { bootstrapFaults as faults } from './bootstrap-faults.ts'
 import { inspectServer } from './inspect-server.ts'
@@ -24,9 +24,6 @@ export interface Work {
   readonly aptWait: number
   log(line: string): void
 }
-
-/** A root shell that reads its whole script before it runs it, so that a lost connection cannot truncate the script. */
-const rootShell: Script = asRoot(['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'])
 
 /** @throws BOOTSTRAP_APT_LOCKED, BOOTSTRAP_DISK_FULL, BOOTSTRAP_LOGIN_REFUSED and others of the catalogue */
 export async function carryOut(plan: BootstrapPlan, work: Work): Promise<void> {

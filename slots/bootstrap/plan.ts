@@ -1,5 +1,7 @@
 /** Plans a bootstrap: what is there, what is done, and what is only offered. Pure. */
+
 import type { Fault } from '../../runner/fault.ts'
+import { listed } from '../../runner/units.ts'
 import type { Account } from '../setup/account.ts'
 import { bootstrapFaults as faults } from './bootstrap-faults.ts'
 import type { ServerFacts, Wanted } from './inspect-server.ts'
@@ -70,11 +72,11 @@ export function planBootstrap(request: Request, facts: ServerFacts): BootstrapPl
   ]
   const done = [
     ...(facts.interrupted ? ['Complete the installation of packages that was interrupted.'] : []),
-    ...(packages.length > 0 ? [`Install ${list(packages)} with apt-get.`] : []),
+    ...(packages.length > 0 ? [`Install ${listed(packages)} with apt-get.`] : []),
     ...(start ? [`Start ${start}, also after a boot.`] : []),
     ...(account.absent ? [`Create the account ${user}, without a password.`] : []),
     ...account.keys.map(key => `Let ${user} log in with ${shortKey(key)}.`),
-    ...(account.groups.length > 0 ? [`Add ${user} to ${list(account.groups)}.`] : []),
+    ...(account.groups.length > 0 ? [`Add ${user} to ${listed(account.groups)}.`] : []),
     ...(sudo
       ? [`Let ${user} use sudo without a password, which \`npx task setup\` needs; --no-sudo leaves it out.`]
       : []),
@@ -137,9 +139,6 @@ function firewallCommands({ server }: Request, { ufw, sshPorts }: ServerFacts): 
     ...(active ? [] : [['--force', 'enable']]),
   ]
 }
-
-const list = (items: readonly string[]) =>
-  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
 
 /** A plan as it is shown. */
 export interface ShownPlan extends Pick<BootstrapPlan, 'there' | 'done' | 'offered'> {

@@ -1,14 +1,16 @@
 /** Carries out a removal. Each step can be repeated, so a second run completes one that was interrupted. */
+
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { lastLines, type Script, sh } from '../../host/script.ts'
+import { rootShell } from '../../host/sudo.ts'
 import type { Slot } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import type { Layout } from '../layout.ts'
 import { stopSlot } from '../lifecycle/stop.ts'
 import type { ExistingSlot } from '../setup/running.ts'
-import { deleteScript, ENDED, rootShell } from '../setup/transaction.ts'
+import { deleteScript, ENDED } from '../setup/transaction.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 import type { Part, RemovalPlan } from './plan.ts'
 import { removeFaults } from './remove-faults.ts'

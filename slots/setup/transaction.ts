@@ -6,7 +6,6 @@ import { posix } from 'node:path'
 import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
-import { asRoot } from '../../host/sudo.ts'
 import type { HostFile } from '../contracts.ts'
 import { octal } from './folders.ts'
 import type { Removal } from './obsolete.ts'
@@ -40,12 +39,6 @@ export interface Transaction {
 
 /** Exit codes of the scripts. They print the output of the command that failed. */
 export const ENDED = EXIT.setup
-
-/**
- * A root shell that reads its whole script from standard input before it runs it, so that a lost connection cannot truncate the script. Not an argument,
- * because sudo logs command lines.
- */
-export const rootShell: Script = asRoot(['bash', '-c', 'set -eu -o pipefail; eval "$(cat)"'])
 
 interface Scripts {
   readonly app: string

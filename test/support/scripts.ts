@@ -8,8 +8,8 @@ import { guardAgain, guardFunction } from '../../host/exec/write-guard.ts'
 import { digestScript, locateScript } from '../../host/files/locate.ts'
 import { receiveFolder } from '../../host/files/put-folder.ts'
 import { limited } from '../../host/limited.ts'
-import { type Script, sh } from '../../host/script.ts'
-import { asReader, asRoot, readAsRoot } from '../../host/sudo.ts'
+import { raw, type Script, sh } from '../../host/script.ts'
+import { asReader, asRoot, readAsRoot, rootReader, rootShell } from '../../host/sudo.ts'
 import { keepAssets } from '../../plugins/router/assets.ts'
 import * as caddy from '../../plugins/router/caddy/scripts.ts'
 import * as canary from '../../plugins/router/canary.ts'
@@ -48,7 +48,7 @@ import { journalPage } from '../../plugins/runtime/journal.ts'
 import * as units from '../../plugins/runtime/other-units.ts'
 import { serveFiles } from '../../plugins/runtime/php/files.ts'
 import * as runtimes from '../../plugins/runtime/scripts.ts'
-import { consoleScript, migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
+import { migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
 import { accessoriesScript, makeDatabase, setPassword } from '../../slots/bootstrap/accessories.ts'
@@ -275,6 +275,7 @@ export function samples(): Readonly<Record<string, Script>> {
     guardFunction: sh.lines(guardFunction(fence(layout, deploy.id)), guardAgain),
     guardAgain,
     limited: sh.lines(limited(sh.read`bash -c ls`, 60), sh.read`echo "$code"`),
+    raw: raw('echo 127.0.0.1'),
     asRoot: asRoot(['/usr/bin/systemctl', 'start', 'life@blue']),
     readAsRoot: readAsRoot(['/usr/sbin/nginx', '-t']),
     asReader: asReader(true, sh.read`cat /etc/shadow`),
@@ -359,7 +360,8 @@ export function samples(): Readonly<Record<string, Script>> {
       apply: [sh.write`nginx -t`],
       unapply: [site.forget(nginx)],
     }),
-    rootShell: transaction.rootShell,
+    rootShell,
+    rootReader,
     remainsScript: remainsScript(removal),
     foldersScript: foldersScript(layout, 'deploy', ['releases', 'slots']),
     interruptedSetup: transaction.interruptedSetup('life'),
@@ -487,7 +489,6 @@ export function samples(): Readonly<Record<string, Script>> {
     oneCommand: oneCommand(['bin/queues', 'resume all']),
     hookScript: hookScript({ layout, slot: blue, pid, command: oneCommand('bin/queues resume'), limit: 30 }),
     rpcCommand: beam.rpcCommand('life', 'IO.puts("it\'s")'),
-    consoleScript: consoleScript('python3 -i shell.py'),
     untilStdinEnds: runtimes.untilStdinEnds(sh.read`tail -F log`),
     journalPage: journalPage(['life@blue.service'], { contains: 'é' }),
     runErlPage: runErlPage('/srv/life/slots/blue/tmp/log', {}),

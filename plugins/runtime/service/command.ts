@@ -43,10 +43,8 @@ export function programIn(command: Command): string | undefined {
 export const migrateScript = (command: Command): Script =>
   strictBash(`${commandLine(command)}\necho done > "$${MIGRATED}"`)
 
-/** A command for a preparation or a hook. */
+/** A command for a preparation, a hook or a console. */
 export const oneCommand = (command: Command): Script => strictBash(commandLine(command))
-
-export const consoleScript = (command: Command): Script => strictBash(commandLine(command))
 
 /** The environment variables that every application gets for its slot. */
 export const environment = (layout: Layout, slot: Slot): Readonly<Record<string, string>> => ({

@@ -10,7 +10,7 @@ import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import { unitText } from '../unit.ts'
 import { OPEN_SOCKET, socketPath, socketSettings } from '../unix-socket.ts'
-import { type Command, consoleScript, environment, execStart, migrateScript, oneCommand, programIn } from './command.ts'
+import { type Command, environment, execStart, migrateScript, oneCommand, programIn } from './command.ts'
 import { commandUnit, type ProcessLimits, processesOf, type ServiceUnit, settingsOf } from './processes.ts'
 import type { CommandsOfRelease } from './release-commands.ts'
 
@@ -112,7 +112,7 @@ export function serviceRuntime(
     }),
 
     ...(console !== undefined && {
-      console: slot => consoleCommand({ layout, slot, command: consoleScript(console) }),
+      console: slot => consoleCommand({ layout, slot, command: oneCommand(console) }),
     }),
   }
 }
