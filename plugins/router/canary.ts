@@ -39,13 +39,14 @@ export function canaryByFiles({ layout }: Pick<PluginContext, 'layout'>, site: S
   const { router } = layout
   return {
     canary: () => capture(readCanary(router), parseCanary),
-    beginCanary: (canary, route) => beginQuery(beginCanary(router, canary, route, site), `${JSON.stringify(canary)}\n`),
+    beginCanary: (canary, route) =>
+      beginCanaryQuery(beginCanary(router, canary, route, site), `${JSON.stringify(canary)}\n`),
     endCanary: () => perform(endCanary(router)),
   }
 }
 
 /** @throws CANARY_NOT_SET_UP, CANARY_ROUTE_MOVED if the script ends with `outdated` or `stale` */
-export const beginQuery = (script: Script, input?: string): Query<void> => ({
+export const beginCanaryQuery = (script: Script, input?: string): Query<void> => ({
   script,
   ...(input !== undefined && { input }),
   read(output, host) {

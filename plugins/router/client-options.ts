@@ -22,6 +22,15 @@ export interface ClientOptions {
   readonly bodySize?: string
 }
 
+/** What else a client may claim about itself. A router removes these headers. */
+export const CLIENT_CLAIMS = [
+  'X-Forwarded-Port',
+  'X-Forwarded-Ssl',
+  'X-Forwarded-Scheme',
+  'X-Forwarded-Prefix',
+  'Forwarded',
+]
+
 const isNetwork = (value: unknown): boolean => {
   try {
     return typeof value === 'string' && networkOf(value).prefix > 0

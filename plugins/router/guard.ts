@@ -12,7 +12,7 @@ export interface Guard {
 }
 
 /** Exit code of a script whose guard detected that the router answers itself; the last line of output is the HTTP status. */
-export const { guarded: GUARDED } = EXIT.router
+const { guarded: GUARDED } = EXIT.router
 
 /** Without a path, the scripts do nothing. `livePort` prints the port of the live slot, and fails if no slot is live. */
 export const guardOf = (path: string | undefined, place: Place, livePort: Script): Guard =>

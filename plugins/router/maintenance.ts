@@ -30,7 +30,7 @@ export function maintenanceByFiles({ folder, layout }: PluginContext, { page, ..
   return {
     maintenance: () => capture(readMaintenance(router), parseMaintenance),
     beginMaintenance: maintenance =>
-      beginQuery(
+      beginMaintenanceQuery(
         beginMaintenance(router, maintenance, site),
         inputOf(maintenance, filledPage(folder, page, maintenance)),
       ),
@@ -39,7 +39,7 @@ export function maintenanceByFiles({ folder, layout }: PluginContext, { page, ..
 }
 
 /** @throws MAINTENANCE_NOT_SET_UP if the script ends with `OUTDATED` */
-export const beginQuery = (script: Script, input?: string): Query<void> => ({
+export const beginMaintenanceQuery = (script: Script, input?: string): Query<void> => ({
   script,
   ...(input !== undefined && { input }),
   read(output, host) {

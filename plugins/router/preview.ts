@@ -131,6 +131,18 @@ export function idleSlot<S extends Pick<Slot, 'name'>>(slots: readonly S[], live
   return live !== undefined && first?.name === live ? second : first
 }
 
+/** The host names of a site: its own, and that of the preview. */
+export const siteNames = (site: string, preview: Preview<unknown> | undefined): readonly string[] =>
+  preview && 'host' in preview ? [site, preview.host] : [site]
+
+/** For `Plugin.shown`: the names of a site, and the parts of its URL. */
+export const shownOf = (names: readonly string[], url: URL): readonly string[] => [
+  ...names,
+  url.origin,
+  url.host,
+  url.hostname,
+]
+
 /** What no output may contain. */
 export const hashesOf = (preview: Preview<unknown> | undefined): readonly string[] => {
   const auth = preview?.auth as Partial<PreviewUser> | undefined

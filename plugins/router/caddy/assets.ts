@@ -1,6 +1,5 @@
 /** The part of Caddy's routes for assets that the live release lacks: the releases that were live before, then the other slot. */
-import type { Slot } from '../../../slots/contracts.ts'
-import { type AssetOptions, keptFolder, keptLinks } from '../assets.ts'
+import { type AssetOptions, keptFolder, keptLinks, type Slot } from '../shared.ts'
 import { indented } from './indent.ts'
 import { addressesOf } from './proxy.ts'
 

@@ -1,37 +1,61 @@
 /** The router for Caddy, on the application's host or on one of its own. Caddy resolves the live link on each request, so a promote reloads nothing and needs no root. */
+
 import { isIP } from 'node:net'
-import { capture, commandFailed, type Query } from '../../../host/query.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import type { Fault } from '../../../runner/fault.ts'
-import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
-import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
-import { type AssetOptions, assetsApart, assetsRule, switchKeeping } from '../assets.ts'
-import { type CanaryOption, canaryByFiles, canaryRule } from '../canary.ts'
-import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
-import { GUARDED } from '../guard.ts'
-import { liveLink } from '../live-link.ts'
-import { maintenanceByFiles } from '../maintenance.ts'
-import { pageSetting } from '../maintenance-page.ts'
-import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import {
+  type AssetOptions,
+  assetsApart,
+  assetsRule,
   bcryptHash,
+  bodySizeRule,
+  type CanaryOption,
+  type CheckFaults,
+  type ClientOptions,
+  canaryByFiles,
+  canaryRule,
+  capture,
+  checked,
+  checkQuery,
+  clientSettings,
+  fields,
+  flag,
   hashesOf,
+  hostName,
+  isUrl,
+  liveLink,
+  maintenanceByFiles,
+  optional,
+  type PlaceOptions,
+  type Plugin,
+  type PluginContext,
   type PreviewOption,
+  pageSetting,
+  path,
+  placeOf,
+  placeRules,
+  placeSettings,
   previewAddress,
   previewOf,
   previewRule,
   previewSetting,
+  type Router,
+  reloadedQuery,
+  type SiteAccess,
+  sh,
+  shownOf,
+  siteNames,
+  siteQueries,
+  switchKeeping,
+  text,
+  thing,
+  trustedProxiesRule,
   userRule,
-} from '../preview.ts'
-import { reloadedQuery } from '../reloaded.ts'
-import { type SiteAccess, siteQueries } from '../site-queries.ts'
+} from '../shared.ts'
 import { canaryMarker } from './canary.ts'
 import { conflicts } from './conflicts.ts'
 import { caddyFaults } from './faults.ts'
-import { type Application, configTest, importCommand, namesOf, requestAddress, siteFile, sitePath } from './files.ts'
+import { type Application, configTest, importCommand, requestAddress, siteFile, sitePath } from './files.ts'
 import { maintenanceMarker } from './maintenance.ts'
-import { apply, check, forget, ROUTER_EXIT, readCaddyfiles, requireMarker } from './scripts.ts'
+import { apply, check, forget, readCaddyfiles, requireMarker } from './scripts.ts'
 
 export interface CaddyOptions extends ClientOptions, PreviewOption, CanaryOption, PlaceOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
@@ -135,7 +159,7 @@ export function caddy(options: CaddyOptions): Plugin<Router> {
     canary,
     ...placeSettings(options),
   })
-  const shown = [...namesOf({ site, preview }), url.origin, url.host, url.hostname]
+  const shown = shownOf(siteNames(site, preview), url)
   return { name: 'caddy', kind: 'router', canary, ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
@@ -176,7 +200,7 @@ function router(
     reloaded: () => reloadedQuery('caddy'),
     check(path) {
       const script = check(application, queries.place(), queries.guard(path, link.livePort))
-      return checkQuery(script, application, path)
+      return checkQuery(script, configTest(config), faultsOf(application, path))
     },
     promote: (slot, generation) => switchTo({ slot: slot.name, generation }),
     restore: switchTo,
@@ -205,22 +229,12 @@ function router(
 const portsOf = ({ protocol, port }: URL): readonly number[] =>
   protocol === 'https:' ? [80, Number(port || 443)] : [Number(port || 80)]
 
-/** Resolves to warnings: errors in files of others, which do not prevent a switch. */
-const checkQuery = (script: Script, { app, include, config }: Application, path = '/'): Query<readonly Fault[]> => ({
-  script,
-  async read(result, target) {
-    const { code } = result
-    const host = target.name
-    const output = result.stdout.trim()
-    const status = output.split('\n').at(-1) ?? ''
-    if (code === 0) return output === '' ? [] : [caddyFaults.CADDY_OTHERS_INVALID({ host, output })]
-    if (code === ROUTER_EXIT.down) throw caddyFaults.CADDY_DOWN({ host })
-    if (code === ROUTER_EXIT.missing) throw caddyFaults.CADDY_NOT_SET_UP({ host, path: output })
-    if (code === ROUTER_EXIT.stale) throw caddyFaults.CADDY_NOT_SERVED({ host, path: sitePath(app, include), status })
-    if (code === GUARDED) throw caddyFaults.CADDY_GUARDED({ host, path, status })
-    const refusal = await sudoRefusal(target, [configTest(config)])
-    if (refusal) throw caddyFaults.CADDY_SUDO_REFUSED({ host, refusal })
-    if (code !== ROUTER_EXIT.invalid) throw commandFailed(target, script, result)
-    throw caddyFaults.CADDY_CONFIG_INVALID({ host, output, config })
-  },
+const faultsOf = ({ app, include, config }: Application, path = '/'): CheckFaults => ({
+  down: caddyFaults.CADDY_DOWN,
+  missing: ({ host, output }) => caddyFaults.CADDY_NOT_SET_UP({ host, path: output }),
+  stale: ({ host, status }) => caddyFaults.CADDY_NOT_SERVED({ host, path: sitePath(app, include), status }),
+  guarded: ({ host, status }) => caddyFaults.CADDY_GUARDED({ host, path, status }),
+  invalid: ({ host, output }) => caddyFaults.CADDY_CONFIG_INVALID({ host, output, config }),
+  sudoRefused: ({ host }, refusal) => caddyFaults.CADDY_SUDO_REFUSED({ host, refusal }),
+  warning: caddyFaults.CADDY_OTHERS_INVALID,
 })

@@ -1,8 +1,7 @@
 /** The part of Caddy's routes for a canary. Caddy looks for one file on each request, and for the rest only while a canary runs. */
+
 import { posix } from 'node:path'
-import { slotAt } from '../../../slots/address.ts'
-import { NUMBER_COOKIE } from '../../../slots/canary/share.ts'
-import type { Slot } from '../../../slots/contracts.ts'
+import { NUMBER_COOKIE, type Slot, slotAt } from '../shared.ts'
 import { indented } from './indent.ts'
 import type { Proxying } from './proxy.ts'
 

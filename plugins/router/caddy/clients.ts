@@ -1,8 +1,6 @@
 /** The part of Caddy's routes about clients: who they are, and how much they may send. */
-import { bytesOf, type ClientOptions } from '../client-options.ts'
 
-/** Claims of a client about itself that Caddy would pass on. */
-const CLAIMS = ['X-Forwarded-Port', 'X-Forwarded-Ssl', 'X-Forwarded-Scheme', 'X-Forwarded-Prefix', 'Forwarded']
+import { bytesOf, CLIENT_CLAIMS, type ClientOptions } from '../shared.ts'
 
 /** The placeholder of the client's address. */
 export const clientOf = ({ trustedProxies = [] }: ClientOptions): string =>
@@ -42,7 +40,7 @@ export const forwardLines = (clients: ClientOptions): string => {
     ...(trustedProxies.length > 0 ? [`trusted_proxies ${trustedProxies.join(' ')}`] : []),
     `header_up X-Real-IP ${clientOf(clients)}`,
     ...(trustedProxies.length > 0 ? [`header_up X-Forwarded-For ${clientOf(clients)}`] : []),
-    ...CLAIMS.map(name => `header_up -${name}`),
+    ...CLIENT_CLAIMS.map(name => `header_up -${name}`),
   ]
   return lines.map(line => `\t${line}\n`).join('')
 }

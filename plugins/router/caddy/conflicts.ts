@@ -1,9 +1,9 @@
 /** Finds what would prevent Caddy from serving our site: a missing import, or another site with the same name. */
+
 import { posix } from 'node:path'
-import type { Fault } from '../../../runner/fault.ts'
-import { portOf } from '../site-request.ts'
+import { type Fault, portOf, siteNames } from '../shared.ts'
 import { caddyFaults } from './faults.ts'
-import { type Application, FOLDER, IMPORT, importCommand, namesOf, sitePath } from './files.ts'
+import { type Application, FOLDER, IMPORT, importCommand, sitePath } from './files.ts'
 
 interface Read {
   readonly path: string
@@ -26,7 +26,7 @@ export function conflicts(
     })
   const closed = /^@@ closed /m.test(printed)
   const others = files.filter(({ path }) => path !== sitePath(app)).flatMap(sitesOf)
-  const taken = namesOf({ site, preview }).flatMap(ours => {
+  const taken = siteNames(site, preview).flatMap(ours => {
     const other = others.find(({ host: name, port }) => name === ours.toLowerCase() && port === portOf(url))
     return other ? [caddyFaults.CADDY_NAME_TAKEN({ host, site: ours, at: other.at })] : []
   })

@@ -1,7 +1,6 @@
 /** Errors of the Caddy router. */
-import { catalogue, fault } from '../../../runner/fault.ts'
-import type { Refusal } from '../../../slots/sudo/refusal.ts'
 
+import { catalogue, fault, type Refusal } from '../shared.ts'
 export const caddyFaults = catalogue({
   CADDY_WORD_INVALID: fault<{ what: string; value: string }>({
     exitCode: 2,

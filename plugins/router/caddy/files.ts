@@ -1,14 +1,19 @@
 /** The file of an application for Caddy, next to the host's own Caddyfile, which is not changed. */
+
 import { isIP } from 'node:net'
 import { posix } from 'node:path'
-import { rehearsal } from '../../../runner/rehearsal.ts'
-import { slotAt } from '../../../slots/address.ts'
-import type { HostFile, Slot } from '../../../slots/contracts.ts'
-import type { AssetOptions } from '../assets.ts'
-import type { ClientOptions } from '../client-options.ts'
-import { linkPath } from '../live-link.ts'
-import type { Preview } from '../preview.ts'
-import { NO_SLOT_LIVE } from '../site-request.ts'
+import {
+  type AssetOptions,
+  type ClientOptions,
+  type HostFile,
+  linkPath,
+  NO_SLOT_LIVE,
+  type Preview,
+  rehearsal,
+  type Slot,
+  siteNames,
+  slotAt,
+} from '../shared.ts'
 import { assetRoutes } from './assets.ts'
 import { canaryRoutes } from './canary.ts'
 import { clientOf, clientRoutes } from './clients.ts'
@@ -60,14 +65,14 @@ export const configTest = (config: string): readonly string[] => [
 ]
 
 export function siteFile(application: Application): HostFile {
-  const { app, url, bind, include, preview } = application
+  const { app, site, url, bind, include, preview } = application
   const path = sitePath(app, include)
   if (include) {
     const head = `# ${app}, made by \`task setup\` of switchyard, for a site block of your own: \`import ${path}\`.\n`
     return { path, text: `${head}${EXPLAINED}${routes(application)}`, mode: 0o644 }
   }
   const head = `# ${app}, made by \`task setup\` of switchyard.\n`
-  const names = namesOf(application).map(name => addressOf(name, url))
+  const names = siteNames(site, preview).map(name => addressOf(name, url))
   // Nobody outside can prove that a throw-away host is the site.
   const tls = rehearsal() && url.protocol === 'https:' ? 'tls internal\n' : ''
   const listen = `${bind === '' ? '' : `bind ${bind}\n`}${tls}`
@@ -80,12 +85,6 @@ export function siteFile(application: Application): HostFile {
     check: [CADDY, 'validate', '--adapter', 'caddyfile', '--config'],
   }
 }
-
-/** The host names of the site: its own, and that of the preview. */
-export const namesOf = ({ site, preview }: Pick<Application, 'site' | 'preview'>): readonly string[] => [
-  site,
-  ...(preview && 'host' in preview ? [preview.host] : []),
-]
 
 /** The address of the site block. Without `http://` Caddy serves the site over HTTPS and manages its certificate. */
 export const addressOf = (site: string, { protocol, port }: URL): string =>

@@ -1,7 +1,5 @@
 /** The part of Caddy's routes for the preview of the idle slot. */
-import { slotAt } from '../../../slots/address.ts'
-import type { Slot } from '../../../slots/contracts.ts'
-import { idleSlot, type Preview } from '../preview.ts'
+import { idleSlot, type Preview, type Slot, slotAt } from '../shared.ts'
 import type { Proxying } from './proxy.ts'
 
 /** A matcher of the requests that are for the preview; its lines are those of a set. */

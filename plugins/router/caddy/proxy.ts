@@ -1,7 +1,5 @@
 /** How Caddy sends a request to a slot: on one host at its address, on several to any of them. */
-import { hostPart, slotAt } from '../../../slots/address.ts'
-import type { Slot } from '../../../slots/contracts.ts'
-import type { ClientOptions } from '../client-options.ts'
+import { type ClientOptions, hostPart, type Slot, slotAt } from '../shared.ts'
 import { forwardLines } from './clients.ts'
 import { indented } from './indent.ts'
 

@@ -1,14 +1,16 @@
 /** The scripts of the Caddy router. */
-import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import { readAsRoot } from '../../../host/sudo.ts'
-import type { Guard } from '../guard.ts'
-import { linkPath } from '../live-link.ts'
-import { type Place, status } from '../site-request.ts'
+import {
+  type Guard,
+  linkPath,
+  type Place,
+  program,
+  ROUTER_EXIT,
+  readAsRoot,
+  type Script,
+  sh,
+  status,
+} from '../shared.ts'
 import { type Application, configTest, IMPORT, sitePath } from './files.ts'
-
-export const { router: ROUTER_EXIT } = EXIT
 
 /** Fails if the link exists without the file that Caddy looks for: then Caddy answers that no slot is live, and the link says otherwise. */
 export const requireMarker = (router: string): Script => sh.read`

@@ -2,7 +2,9 @@
  * The rules of HAProxy's backend for assets that the live release lacks. A 404 for one is asked again: a retry that is redispatched goes to another server than
  * the first one, which of two slots is the other one. `use-server` counts for the first try alone.
  */
-import type { AssetPath } from '../assets.ts'
+
+import type { AssetPath } from '../shared.ts'
+import { lines } from './lines.ts'
 import { type Previewing, SLOT_DOWN } from './preview.ts'
 
 const ASSET = 'txn.switchyard_asset'
@@ -39,5 +41,3 @@ export const assetRules = (assets: AssetPath | undefined, previewing: Previewing
         ...(previewing === 'none' ? [SLOT_DOWN] : []),
         `http-after-response set-status 404 reason "Not Found" if ${IS_ASSET} { status ge 500 } !{ srv_name,strcmp(txn.switchyard_target) eq 0 }`,
       ])
-
-const lines = (rules: readonly string[]): string => rules.map(rule => `    ${rule}\n`).join('')

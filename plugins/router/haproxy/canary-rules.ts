@@ -1,6 +1,8 @@
 /** The rules of HAProxy's backend for a canary, and the map that they look into. */
+
 import { posix } from 'node:path'
-import { NUMBER_COOKIE } from '../../../slots/canary/share.ts'
+import { NUMBER_COOKIE } from '../shared.ts'
+import { lines } from './lines.ts'
 
 /** `canary <slot>.<share>.<sticky or fresh>.<generation>`, or `canary none`; the share is how many of 4096 numbers it has. */
 export const mapPath = (router: string): string => posix.join(router, 'canary.map')
@@ -48,5 +50,3 @@ export function canaryAnswer(wanted = false): string {
     `${set}; Secure" if ${visitor} ${own} ${https}`,
   ])
 }
-
-const lines = (rules: readonly string[]): string => rules.map(rule => `    ${rule}\n`).join('')

@@ -1,11 +1,20 @@
 /** A canary behind HAProxy: an entry of a map, in the memory of the running process and in a file, as the route is. */
-import { EXIT } from '../../../host/exit-codes.ts'
-import { capture, type Query } from '../../../host/query.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import { numbersOf } from '../../../slots/canary/share.ts'
-import type { Canary, Route, Router } from '../../../slots/contracts.ts'
-import { NO_REQUESTS, type Tally } from '../../../slots/promote/tally.ts'
-import { beginQuery, type CanaryMethods, parseCanary } from '../canary.ts'
+import {
+  beginCanaryQuery,
+  type Canary,
+  type CanaryMethods,
+  capture,
+  NO_REQUESTS,
+  numbersOf,
+  parseCanary,
+  type Query,
+  ROUTER_EXIT,
+  type Route,
+  type Router,
+  type Script,
+  sh,
+  type Tally,
+} from '../shared.ts'
 import { mapPath } from './canary-rules.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendName, backendPath, mapPath as liveMap } from './files.ts'
@@ -28,11 +37,11 @@ export const canaryByMap = (site: Application): CanaryMethods & Required<Pick<Ro
 })
 
 function setQuery(script: Script): Query<void> {
-  const query = beginQuery(script)
+  const query = beginCanaryQuery(script)
   return {
     ...query,
     read(output, host) {
-      if (output.code === EXIT.router.refused)
+      if (output.code === ROUTER_EXIT.refused)
         throw haproxyFaults.HAPROXY_CANARY_REFUSED({ host: host.name, output: output.stdout.trim() })
       return query.read(output, host)
     },
@@ -50,9 +59,9 @@ export const beginCanary = (site: Site, canary: Canary, route: Route, change: Ch
   const { router } = site
   const backend = backendPath(site.app)
   const check = sh.read`
-if ! ${knowsCanary(site)}; then echo ${backend}; exit ${EXIT.router.outdated}; fi
+if ! ${knowsCanary(site)}; then echo ${backend}; exit ${ROUTER_EXIT.outdated}; fi
 live=$(cat ${liveMap(router)} 2> /dev/null || :)
-if [ "$live" != ${`live ${mapValue(route)}`} ]; then printf '%s\n' "\${live#live }"; exit ${EXIT.router.stale}; fi`
+if [ "$live" != ${`live ${mapValue(route)}`} ]; then printf '%s\n' "\${live#live }"; exit ${ROUTER_EXIT.stale}; fi`
   const value = `${slot}.${numbersOf(percent)}.${sticky ? 'sticky' : 'fresh'}.${route.generation ?? ''}`
   return setCanary(site, [`canary ${value}`, `record ${JSON.stringify(canary)}`], { check, ...change })
 }

@@ -1,11 +1,9 @@
 /** The rules of HAProxy's backend about clients: who they are, and how much they may send. */
-import { bytesOf, type ClientOptions } from '../client-options.ts'
+
+import { bytesOf, CLIENT_CLAIMS, type ClientOptions } from '../shared.ts'
 
 /** How many trusted proxies may be behind each other. */
 const HOPS = 5
-
-/** What else a client may claim about itself. */
-const CLAIMS = ['X-Forwarded-Port', 'X-Forwarded-Ssl', 'X-Forwarded-Scheme', 'X-Forwarded-Prefix', 'Forwarded']
 
 const SCHEME = 'txn.switchyard_scheme'
 const PUBLIC = 'txn.switchyard_public'
@@ -40,7 +38,7 @@ const tooLarge = (size: string) =>
 
 /** What the application learns about the client's request. A client can claim anything, so its own headers count for nothing. */
 export const forwardRules: string = [
-  ...CLAIMS.map(name => `http-request del-header ${name}`),
+  ...CLIENT_CLAIMS.map(name => `http-request del-header ${name}`),
   'http-request set-header X-Real-IP %[src]',
   'http-request set-header X-Forwarded-For %[src]',
   `http-request set-header X-Forwarded-Host %[var(${PUBLIC})]`,

@@ -2,9 +2,7 @@
  * Finds frontends, backends and programs on the host that use our address or name. HAProxy itself allows two frontends on one address: each then gets half
  * of the connections.
  */
-import { type Script, sh } from '../../../host/script.ts'
-import type { Fault } from '../../../runner/fault.ts'
-import { formatListener, type Listener, overlap } from '../listen.ts'
+import { type Fault, formatListener, type Listener, overlap, type Script, sh } from '../shared.ts'
 import { haproxyFaults } from './faults.ts'
 import { backendName, FOLDER } from './files.ts'
 

@@ -1,7 +1,6 @@
 /** Errors of the HAProxy router. */
-import { catalogue, fault } from '../../../runner/fault.ts'
-import type { Refusal } from '../../../slots/sudo/refusal.ts'
 
+import { catalogue, fault, type Refusal } from '../shared.ts'
 export const haproxyFaults = catalogue({
   HAPROXY_DOWN: fault<{ host: string }>({
     exitCode: 3,

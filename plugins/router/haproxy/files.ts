@@ -1,13 +1,20 @@
 /** The HAProxy configuration files of an application. The host's own configuration is not changed. */
+
 import { posix } from 'node:path'
-import { type Script, sh } from '../../../host/script.ts'
-import { slotAt } from '../../../slots/address.ts'
-import type { HostFacts, HostFile, Slot } from '../../../slots/contracts.ts'
-import type { AssetPath } from '../assets.ts'
-import type { ClientOptions } from '../client-options.ts'
-import { type Listener, listening } from '../listen.ts'
-import type { Preview } from '../preview.ts'
-import { NO_SLOT_LIVE } from '../site-request.ts'
+import {
+  type AssetPath,
+  type ClientOptions,
+  type HostFacts,
+  type HostFile,
+  type Listener,
+  listening,
+  NO_SLOT_LIVE,
+  type Preview,
+  type Script,
+  type Slot,
+  sh,
+  slotAt,
+} from '../shared.ts'
 import { assetRules, retries } from './asset-rules.ts'
 import { canaryAnswer, canaryRules, canaryTarget } from './canary-rules.ts'
 import { clientRules, forwardRules } from './client-rules.ts'

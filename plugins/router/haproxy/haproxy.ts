@@ -1,36 +1,62 @@
 /** The router for HAProxy, on the application's host or on one of its own. The route is a map: in the memory of the running process, updated through its socket, and in a file. */
-import { capture, commandFailed, type Query } from '../../../host/query.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import type { Fault } from '../../../runner/fault.ts'
-import { checked, fields, flag, hostName, isUrl, optional, path, text, thing } from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginContext, Route, Router } from '../../../slots/contracts.ts'
-import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
-import { type AssetPath, assetPathRule } from '../assets.ts'
-import { type CanaryOption, canaryRule } from '../canary.ts'
-import { bodySizeRule, type ClientOptions, clientSettings, trustedProxiesRule } from '../client-options.ts'
-import { routerFaults } from '../faults.ts'
-import { GUARDED } from '../guard.ts'
-import { type Listen, listening } from '../listen.ts'
-import { pageSetting } from '../maintenance-page.ts'
-import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
 import {
+  type AssetPath,
+  assetPathRule,
+  bodySizeRule,
+  type CanaryOption,
+  type CheckFaults,
+  type ClientOptions,
+  canaryRule,
+  capture,
+  checked,
+  checkQuery,
+  clientSettings,
+  commandFailed,
   cryptHash,
+  fields,
+  flag,
   hashesOf,
+  hostName,
+  isUrl,
+  type Listen,
+  listening,
+  optional,
+  type PlaceOptions,
+  type Plugin,
+  type PluginContext,
   type PreviewOption,
+  pageSetting,
+  path,
+  placeOf,
+  placeRules,
+  placeSettings,
   previewAddress,
   previewOf,
   previewRule,
   previewSetting,
+  type Query,
+  ROUTER_EXIT,
+  type Route,
+  type Router,
+  reloadedQuery,
+  routerFaults,
+  type Script,
+  type SiteAccess,
+  sh,
+  shownOf,
+  siteNames,
+  siteQueries,
+  text,
+  thing,
+  trustedProxiesRule,
   userRule,
-} from '../preview.ts'
-import { reloadedQuery } from '../reloaded.ts'
-import { type SiteAccess, siteQueries } from '../site-queries.ts'
+} from '../shared.ts'
 import { canaryByMap, endCanaryOf } from './canary.ts'
 import { conflicts, readHost } from './conflicts.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendName, backendPath, configTest, files, frontendPath, mapPath } from './files.ts'
 import { maintenanceByMaps, pageFile } from './maintenance.ts'
-import { apply, check, forget, livePort, parseRoute, ROUTER_EXIT, switchScript } from './scripts.ts'
+import { apply, check, forget, livePort, parseRoute, switchScript } from './scripts.ts'
 
 export interface HaproxyOptions extends ClientOptions, PreviewOption, CanaryOption, PlaceOptions {
   /** The host name of the site, such as `life.example`; requests for it go to this application. */
@@ -114,7 +140,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
   const { requestAt } = listening(entries)
   const url = new URL(options.url ?? `http://${site}${requestAt.port === 80 ? '' : `:${requestAt.port}`}`)
   const preview = previewOf(options.preview)
-  const names = [site, ...(preview && 'host' in preview ? [preview.host] : [])]
+  const names = siteNames(site, preview)
   const access = { url, address: requestAt.address, generations: true, moved: new Map<string, URL>() }
   const create = (context: PluginContext): Router =>
     router(
@@ -147,7 +173,7 @@ export function haproxy(options: HaproxyOptions): Plugin<Router> {
     canary,
     ...placeSettings(options),
   })
-  const shown = [...names, url.origin, url.host, url.hostname]
+  const shown = shownOf(names, url)
   return { name: 'haproxy', kind: 'router', canary, ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 
@@ -167,7 +193,7 @@ function router(
       : switchTo(route)
   const own = [backendPath(application.app), ...application.listen.map(frontendPath)]
   const { preview } = application
-  const names = [application.site, ...(preview && 'host' in preview ? [preview.host] : [])]
+  const names = siteNames(application.site, preview)
   const notes = names.map(
     name =>
       `Add this line to your own HAProxy frontend: use_backend ${backendName(name)} if { req.hdr(host),host_only -i ${name} }`,
@@ -201,7 +227,7 @@ function router(
     reloaded: () => reloadedQuery('haproxy'),
     check(path) {
       const guard = queries.guard(path, livePort(application))
-      return checkQuery(check(application, guard), { test: configTest(application.config), path, map })
+      return checkQuery(check(application, guard), configTest(application.config), faultsOf(map, path))
     },
     promote: (slot, generation) => switchTo({ slot: slot.name, generation }),
     restore,
@@ -235,28 +261,12 @@ const switchQuery = (script: Script): Query<void> => ({
   },
 })
 
-interface CheckContext {
-  /** The command that sudo must allow. */
-  readonly test: readonly string[]
-  readonly path: string | undefined
-  readonly map: string
-}
-
-/** Resolves to warnings: errors in files of other sites, which do not prevent a switch. */
-const checkQuery = (script: Script, { test, path = '/', map }: CheckContext): Query<readonly Fault[]> => ({
-  script,
-  async read(result, target) {
-    const { code } = result
-    const host = target.name
-    const output = result.stdout.trim()
-    if (code === 0) return output === '' ? [] : [haproxyFaults.HAPROXY_OTHERS_INVALID({ host, output })]
-    if (code === ROUTER_EXIT.down) throw haproxyFaults.HAPROXY_DOWN({ host })
-    if (code === ROUTER_EXIT.missing) throw haproxyFaults.HAPROXY_NOT_SET_UP({ host, path: output })
-    if (code === ROUTER_EXIT.stale) throw haproxyFaults.HAPROXY_STALE({ host, file: map, difference: output })
-    if (code === GUARDED) throw haproxyFaults.HAPROXY_GUARDED({ host, path, status: output.split('\n').at(-1) ?? '' })
-    const refusal = await sudoRefusal(target, [test])
-    if (refusal) throw haproxyFaults.HAPROXY_SUDO_REFUSED({ host, refusal })
-    if (code !== ROUTER_EXIT.invalid) throw commandFailed(target, script, result)
-    throw haproxyFaults.HAPROXY_CONFIG_INVALID({ host, output })
-  },
+const faultsOf = (map: string, path = '/'): CheckFaults => ({
+  down: haproxyFaults.HAPROXY_DOWN,
+  missing: ({ host, output }) => haproxyFaults.HAPROXY_NOT_SET_UP({ host, path: output }),
+  stale: ({ host, output }) => haproxyFaults.HAPROXY_STALE({ host, file: map, difference: output }),
+  guarded: ({ host, status }) => haproxyFaults.HAPROXY_GUARDED({ host, path, status }),
+  invalid: haproxyFaults.HAPROXY_CONFIG_INVALID,
+  sudoRefused: ({ host }, refusal) => haproxyFaults.HAPROXY_SUDO_REFUSED({ host, refusal }),
+  warning: haproxyFaults.HAPROXY_OTHERS_INVALID,
 })

@@ -2,16 +2,26 @@
  * The maintenance of a site behind HAProxy: two maps in the memory of the running process, and in files. HAProxy reads the page only when it starts or is
  * reloaded, so `setup` installs it.
  */
+
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { EXIT } from '../../../host/exit-codes.ts'
-import { capture, type Query } from '../../../host/query.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import type { HostFile, PluginContext, Router, SiteMaintenance } from '../../../slots/contracts.ts'
-import { parseSiteMaintenance } from '../../../slots/maintenance/site.ts'
-import { routerFaults } from '../faults.ts'
-import { beginQuery } from '../maintenance.ts'
-import { escapeHtml, pageText, withMessage } from '../maintenance-page.ts'
+import {
+  beginMaintenanceQuery,
+  capture,
+  escapeHtml,
+  type HostFile,
+  type PluginContext,
+  pageText,
+  parseSiteMaintenance,
+  type Query,
+  ROUTER_EXIT,
+  type Router,
+  routerFaults,
+  type Script,
+  type SiteMaintenance,
+  sh,
+  withMessage,
+} from '../shared.ts'
 import { haproxyFaults } from './faults.ts'
 import { type Application, backendPath, pagePath } from './files.ts'
 import { allowPath, look, mapPath } from './maintenance-rules.ts'
@@ -60,11 +70,11 @@ export function maintenanceByMaps(
 }
 
 function setQuery(script: Script): Query<void> {
-  const query = beginQuery(script)
+  const query = beginMaintenanceQuery(script)
   return {
     ...query,
     read(output, host) {
-      if (output.code === EXIT.router.refused)
+      if (output.code === ROUTER_EXIT.refused)
         throw haproxyFaults.HAPROXY_MAINTENANCE_REFUSED({ host: host.name, output: output.stdout.trim() })
       return query.read(output, host)
     },
@@ -97,10 +107,10 @@ const endUnlessKnown = ({ app, router }: Site): Script =>
 
 /** Exits with `outdated`, and prints a path, if the backend does not know of a maintenance, or has another page than the Taskfile. */
 export const requireInstalled = ({ app, router }: Site, page: HostFile): Script => sh.read`
-if ! ${knowsMaintenance({ app, router })}; then echo ${backendPath(app)}; exit ${EXIT.router.outdated}; fi
+if ! ${knowsMaintenance({ app, router })}; then echo ${backendPath(app)}; exit ${ROUTER_EXIT.outdated}; fi
 case $(sha256sum ${page.path} 2> /dev/null || :) in
   ${createHash('sha256').update(page.text).digest('hex')}' '*) ;;
-  *) echo ${page.path}; exit ${EXIT.router.outdated} ;;
+  *) echo ${page.path}; exit ${ROUTER_EXIT.outdated} ;;
 esac`
 
 /** One key a line. HAProxy does not use the record. */

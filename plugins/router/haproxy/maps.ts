@@ -1,7 +1,5 @@
 /** Changes of HAProxy's maps, in their files and in the running process. The route, a canary and a maintenance are all changed like this. */
-import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
-import { type Script, sh } from '../../../host/script.ts'
+import { program, ROUTER_EXIT, type Script, sh } from '../shared.ts'
 import { type Application, socketPath } from './files.ts'
 
 /** Seconds that a process which starts again, or takes over in a reload, may need in the middle of a change. */
@@ -22,7 +20,7 @@ export interface MapChange {
   readonly patience?: number
 }
 
-/** Exits with `EXIT.router.refused`, and prints the response, if the process does not accept the change; the files are then as before. */
+/** Exits with `ROUTER_EXIT.refused`, and prints the response, if the process does not accept the change; the files are then as before. */
 export const changeMaps = (
   { app }: Pick<Application, 'app'>,
   { files, entry = '', check = sh.read`:`, patience = PATIENCE }: MapChange,
@@ -36,6 +34,6 @@ export const changeMaps = (
       entry,
       tell: toSocket(app),
       patience,
-      refused: EXIT.router.refused,
+      refused: ROUTER_EXIT.refused,
     },
   })

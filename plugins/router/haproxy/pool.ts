@@ -2,8 +2,8 @@
  * The hosts of a slot, if it has several. A backend of HAProxy can choose one server by a rule, but balances only over all of them. So the server of such a
  * slot is a socket of HAProxy itself, behind which a section balances over the hosts.
  */
-import { hostPart } from '../../../slots/address.ts'
-import type { Slot } from '../../../slots/contracts.ts'
+
+import { hostPart, type Slot } from '../shared.ts'
 
 type Pooled = Pick<Slot, 'name' | 'port' | 'pool'>
 

@@ -1,7 +1,6 @@
 /** The rules of HAProxy's backends for the preview of the idle slot. */
-import type { Slot } from '../../../slots/contracts.ts'
-import { idleSlot, type Preview } from '../preview.ts'
 
+import { idleSlot, type Preview, type Slot } from '../shared.ts'
 /**
  * - `none`: the backend has no preview.
  * - `some`: the requests with a header or a cookie are for it.

@@ -1,9 +1,5 @@
 /** The scripts of the HAProxy router. */
-import { EXIT } from '../../../host/exit-codes.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import { readAsRoot } from '../../../host/sudo.ts'
-import type { Route } from '../../../slots/contracts.ts'
-import type { Guard } from '../guard.ts'
+import { type Guard, ROUTER_EXIT, type Route, readAsRoot, type Script, sh } from '../shared.ts'
 import { mapPath as canaryMap } from './canary-rules.ts'
 import {
   type Application,
@@ -17,8 +13,6 @@ import {
 } from './files.ts'
 import { allowPath, mapPath as maintenanceMap } from './maintenance-rules.ts'
 import { changeMaps, type MapChange, toSocket } from './maps.ts'
-
-export const { router: ROUTER_EXIT } = EXIT
 
 /** Seconds to wait for a response from the new process after a reload. */
 const RELOAD_TIMEOUT = 15

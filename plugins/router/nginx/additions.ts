@@ -1,12 +1,18 @@
 /** What the options of a site add to its files: HTTPS, trusted proxies, the size of bodies, and lines of the user's own. */
+
 import { posix } from 'node:path'
-import type { Script } from '../../../host/script.ts'
-import { list, type Rule, thing } from '../../../runner/taskfile/shape.ts'
-import { hostPart } from '../../../slots/address.ts'
-import type { HostFile, Slot } from '../../../slots/contracts.ts'
-import type { ClientOptions } from '../client-options.ts'
-import type { Listener } from '../listen.ts'
-import type { Preview } from '../preview.ts'
+import {
+  type ClientOptions,
+  type HostFile,
+  hostPart,
+  type Listener,
+  list,
+  type Preview,
+  type Rule,
+  type Script,
+  type Slot,
+  thing,
+} from '../shared.ts'
 import { type NginxPreviewAuth, previewFiles, previewLines, previewLocation } from './preview.ts'
 import type { Paths, Program } from './site.ts'
 import { indented, poolName, render, shipped } from './templates.ts'

@@ -1,6 +1,5 @@
 /** The locations of nginx for assets of earlier releases: the live slot, then the other one, then the releases that were live before. */
-import type { Slot } from '../../../slots/contracts.ts'
-import { type AssetOptions, keptFolder, keptLinks } from '../assets.ts'
+import { type AssetOptions, keptFolder, keptLinks, type Slot } from '../shared.ts'
 import { applicationLocation, render } from './templates.ts'
 
 /** The locations for the assets, for the placeholder `@assets@`; nothing without the option. They pass requests on exactly as `location /` does. */

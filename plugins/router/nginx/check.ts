@@ -1,17 +1,20 @@
 /** Checks that nginx is running, that the site is installed, that the whole configuration is valid, and that requests reach the application. */
-import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
-import { commandFailed, type Query } from '../../../host/query.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import { readAsRoot } from '../../../host/sudo.ts'
-import type { Fault } from '../../../runner/fault.ts'
-import { sudoRefusal } from '../../../slots/sudo/refusal.ts'
-import { routerFaults } from '../faults.ts'
-import { GUARDED, type Guard } from '../guard.ts'
+import {
+  checkQuery,
+  type Fault,
+  type Guard,
+  program,
+  type Query,
+  ROUTER_EXIT,
+  readAsRoot,
+  routerFaults,
+  type Script,
+  sh,
+} from '../shared.ts'
 import type { Paths, Program } from './site.ts'
 import { certbotCommand, publicCertificate, type Tls } from './tls.ts'
 
-const { missing: MISSING, down: DOWN, invalid: INVALID } = EXIT.router
+const { invalid: INVALID } = ROUTER_EXIT
 
 export interface Checking {
   readonly program: Program
@@ -70,7 +73,7 @@ export const checkScript = ({ program: { service, path, test }, files, own, guar
       startGuard: guard.begin,
       evaluateGuard: guard.end,
       certificate: certificate ? checkCertificate(certificate) : sh.read`:`,
-      ...EXIT.router,
+      ...ROUTER_EXIT,
     },
   })
 
@@ -96,29 +99,20 @@ function certificateFault(host: string, text: string, certificate: SiteCertifica
  * @param path the path of the guard, for messages
  */
 export function check(checking: Checking, path = '/'): Query<readonly Fault[]> {
-  const script = checkScript(checking)
+  const query = checkQuery(checkScript(checking), checking.program.test, {
+    down: routerFaults.NGINX_DOWN,
+    missing: ({ host, output }) => routerFaults.NGINX_NOT_SET_UP({ host, path: output }),
+    guarded: ({ host, status }) => routerFaults.NGINX_GUARDED({ host, path, status }),
+    invalid: routerFaults.NGINX_CONFIG_INVALID,
+    sudoRefused: ({ host }, refusal) => routerFaults.NGINX_SUDO_REFUSED({ host, refusal }),
+    warning: routerFaults.NGINX_OTHERS_INVALID,
+  })
   return {
-    script,
+    ...query,
     async read(output, host) {
-      const { code } = output
-      const certificate = certificateFault(host.name, output.stdout, checking.certificate)
-      const text = output.stdout.replace(/^@@ certificate .*\n/m, '').trim()
-      if (code === 0)
-        return text === ''
-          ? certificate
-          : [routerFaults.NGINX_OTHERS_INVALID({ host: host.name, output: text }), ...certificate]
-      if (code === DOWN) throw routerFaults.NGINX_DOWN({ host: host.name })
-      if (code === MISSING) throw routerFaults.NGINX_NOT_SET_UP({ host: host.name, path: text })
-      if (code === GUARDED)
-        throw routerFaults.NGINX_GUARDED({
-          host: host.name,
-          path,
-          status: text.split('\n').at(-1) ?? '',
-        })
-      const refusal = await sudoRefusal(host, [checking.program.test])
-      if (refusal) throw routerFaults.NGINX_SUDO_REFUSED({ host: host.name, refusal })
-      if (code !== INVALID) throw commandFailed(host, script, output)
-      throw routerFaults.NGINX_CONFIG_INVALID({ host: host.name, output: text })
+      const stdout = output.stdout.replace(/^@@ certificate .*\n/m, '')
+      const warnings = await query.read({ ...output, stdout }, host)
+      return [...warnings, ...certificateFault(host.name, output.stdout, checking.certificate)]
     },
   }
 }

@@ -1,10 +1,18 @@
 /** Finds other sites of the same nginx that would get requests of ours or lose theirs to us, in the configuration that nginx itself reads. */
+
 import { posix } from 'node:path'
-import { type Script, sh } from '../../../host/script.ts'
-import { readAsRoot } from '../../../host/sudo.ts'
-import type { Fault } from '../../../runner/fault.ts'
-import { routerFaults } from '../faults.ts'
-import { formatListener, type Listener, listenersOf, mostSpecific, overlap } from '../listen.ts'
+import {
+  type Fault,
+  formatListener,
+  type Listener,
+  listenersOf,
+  mostSpecific,
+  overlap,
+  readAsRoot,
+  routerFaults,
+  type Script,
+  sh,
+} from '../shared.ts'
 import { type Directive, parseDump } from './dump.ts'
 
 /** A server block of the configuration. */

@@ -1,28 +1,50 @@
 /** The router for nginx, on the application's host or on one of its own. The configuration files are in `nginx/` at the top of the package. */
-import { capture } from '../../../host/query.ts'
 import {
+  type AssetOptions,
+  assetsApart,
+  assetsRule,
+  bodySizeRule,
+  type CanaryOption,
+  type ClientOptions,
+  canaryByFiles,
+  canaryMarker,
+  canaryRule,
+  capture,
   checked,
   fields,
   flag,
+  hashesOf,
   isUrl,
+  type Listen,
+  listening,
+  listenLines,
+  maintenanceByFiles,
   oneOf,
   optional,
+  type PlaceOptions,
+  type Plugin,
+  type PluginContext,
+  type PreviewOption,
+  pageSetting,
+  placeOf,
+  placeRules,
+  placeSettings,
+  portOf,
+  previewAddress,
+  previewOf,
+  previewRule,
+  previewSetting,
+  type Router,
+  reloadedQuery,
+  type SiteAccess,
+  shownOf,
+  siteNames,
+  siteQueries,
   text,
   thing,
+  trustedProxiesRule,
   type Wrong,
-} from '../../../runner/taskfile/shape.ts'
-import type { Plugin, PluginContext, Router } from '../../../slots/contracts.ts'
-import { type AssetOptions, assetsApart, assetsRule } from '../assets.ts'
-import { type CanaryOption, canaryByFiles, canaryMarker, canaryRule } from '../canary.ts'
-import { bodySizeRule, type ClientOptions, trustedProxiesRule } from '../client-options.ts'
-import { type Listen, listening, listenLines } from '../listen.ts'
-import { maintenanceByFiles } from '../maintenance.ts'
-import { pageSetting } from '../maintenance-page.ts'
-import { type PlaceOptions, placeOf, placeRules, placeSettings } from '../place.ts'
-import { hashesOf, type PreviewOption, previewAddress, previewOf, previewRule, previewSetting } from '../preview.ts'
-import { reloadedQuery } from '../reloaded.ts'
-import { type SiteAccess, siteQueries } from '../site-queries.ts'
-import { portOf } from '../site-request.ts'
+} from '../shared.ts'
 import { additions, extraRule } from './additions.ts'
 import { certificateOf, check } from './check.ts'
 import { conflictFault, conflicts, readConfiguration } from './conflicts.ts'
@@ -215,7 +237,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
   const listen = listening(options.listen ?? 80)
   const { port } = listen.requestAt
   const preview = previewOf(options.preview)
-  const names = [site, ...(preview && 'host' in preview ? [preview.host] : [])]
+  const names = siteNames(site, preview)
   const values = {
     site: plainWord('site name', site),
     listen: listenLines(listen.listeners),
@@ -274,7 +296,7 @@ export function nginx(options: NginxOptions): Plugin<Router> {
     maintenancePage: pageSetting(options.maintenancePage),
     ...placeSettings(options),
   })
-  const shown = [...names, url.origin, url.host, url.hostname]
+  const shown = shownOf(names, url)
   return { name: 'nginx', kind: 'router', canary, ...place, shown, secrets: hashesOf(preview), settings, create }
 }
 

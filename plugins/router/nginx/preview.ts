@@ -1,8 +1,19 @@
 /** The preview of the idle slot behind nginx. */
+
 import { posix } from 'node:path'
-import { either, fields, path, type Rule } from '../../../runner/taskfile/shape.ts'
-import type { HostFile, Slot } from '../../../slots/contracts.ts'
-import { cryptHash, idleSlot, type Preview, type PreviewUser, userRule } from '../preview.ts'
+import {
+  cryptHash,
+  either,
+  fields,
+  type HostFile,
+  idleSlot,
+  type Preview,
+  type PreviewUser,
+  path,
+  type Rule,
+  type Slot,
+  userRule,
+} from '../shared.ts'
 import type { Paths } from './site.ts'
 import { applicationLocation, indented, render, shipped } from './templates.ts'
 

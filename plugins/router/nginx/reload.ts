@@ -2,11 +2,9 @@
  * Paths and scripts of the reload strategy: one site file per slot, and a link among the enabled sites that points to one of them. The files and the
  * temporary link are in a folder that nginx does not read by itself, or a reload could load an unfinished one.
  */
+
 import { posix } from 'node:path'
-import { EXIT } from '../../../host/exit-codes.ts'
-import { program } from '../../../host/program.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import { asRoot, readAsRoot } from '../../../host/sudo.ts'
+import { asRoot, program, ROUTER_EXIT, readAsRoot, type Script, sh } from '../shared.ts'
 import type { Paths, Program } from './site.ts'
 
 /** The site file of a slot, or, without a slot, the one that answers that no slot is live. Slot names contain no dash, so `no-slot` is unambiguous. */
@@ -37,7 +35,7 @@ export const swapLink = (paths: Paths, app: string, enabled: string): readonly s
 ]
 
 /** Exit codes of `moveSite`. */
-export const { invalid: REFUSED, notReloaded: NOT_RELOADED } = EXIT.router
+export const { invalid: REFUSED, notReloaded: NOT_RELOADED } = ROUTER_EXIT
 
 /** The text that `moveSite` prints before it changes the link and reloads. */
 export const RELOADS = 'reloads'
@@ -66,7 +64,7 @@ export function moveSite(
       configTest: readAsRoot(test),
       reload: asRoot(reload),
       reloads: RELOADS,
-      ...EXIT.router,
+      ...ROUTER_EXIT,
     },
   })
 }

@@ -1,7 +1,7 @@
 /** Paths of an application's nginx files on a host, and the scripts that activate them. */
+
 import { posix } from 'node:path'
-import { program } from '../../../host/program.ts'
-import { type Script, sh } from '../../../host/script.ts'
+import { program, type Script, sh } from '../shared.ts'
 
 /** The commands of an nginx installation, exactly as sudo allows them. */
 export interface Program {

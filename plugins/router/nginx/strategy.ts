@@ -1,10 +1,5 @@
 /** The interface of the two switch strategies of nginx: symlink and reload. */
-import type { Query } from '../../../host/query.ts'
-import type { Script } from '../../../host/script.ts'
-import type { Provision, Route } from '../../../slots/contracts.ts'
-import type { AssetOptions } from '../assets.ts'
-import type { Listening } from '../listen.ts'
-import type { Preview } from '../preview.ts'
+import type { AssetOptions, Listening, Preview, Provision, Query, Route, Script } from '../shared.ts'
 import type { Additions } from './additions.ts'
 import type { Paths, Program } from './site.ts'
 import type { Tls } from './tls.ts'

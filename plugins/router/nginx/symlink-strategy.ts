@@ -1,7 +1,5 @@
 /** Switches without a reload: nginx reads a symbolic link on each request. A switch needs no root. */
-import type { HostFile, PluginContext } from '../../../slots/contracts.ts'
-import { switchKeeping } from '../assets.ts'
-import { liveLink } from '../live-link.ts'
+import { type HostFile, liveLink, type PluginContext, switchKeeping } from '../shared.ts'
 import { assetsBlock } from './assets.ts'
 import { idleByLink } from './preview.ts'
 import { enable, forget, refresh } from './site.ts'

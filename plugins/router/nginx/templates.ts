@@ -1,9 +1,7 @@
 /** Renders the nginx files in `nginx/` for one application. */
+
 import { readFileSync } from 'node:fs'
-import { packageUrl } from '../../../runner/package.ts'
-import { hostPart } from '../../../slots/address.ts'
-import type { Slot } from '../../../slots/contracts.ts'
-import { routerFaults } from '../faults.ts'
+import { hostPart, packageUrl, routerFaults, type Slot } from '../shared.ts'
 
 export type NginxFile =
   | 'live-link'

@@ -1,10 +1,18 @@
 /** HTTPS of an installed site: with the user's own certificate, or with one that certbot gets and renews. */
+
 import { posix } from 'node:path'
-import { program } from '../../../host/program.ts'
-import { type Script, sh } from '../../../host/script.ts'
-import { either, fields, oneOf, path, type Rule } from '../../../runner/taskfile/shape.ts'
-import type { HostFile } from '../../../slots/contracts.ts'
-import type { Listener } from '../listen.ts'
+import {
+  either,
+  fields,
+  type HostFile,
+  type Listener,
+  oneOf,
+  path,
+  program,
+  type Rule,
+  type Script,
+  sh,
+} from '../shared.ts'
 import type { Paths, Program } from './site.ts'
 import { render, shipped } from './templates.ts'
 
