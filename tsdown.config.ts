@@ -42,7 +42,7 @@ export default defineConfig([
     ...common,
     entry,
     // A program in another language has to be beside the module that reads it, as in the source.
-    copy: '{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}',
+    copy: ['{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}', 'vagrant/container-init.sh'],
     plugins: [lazyCommands, fewerBuiltins],
     outputOptions: {
       comments: { jsdoc: false },

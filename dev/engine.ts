@@ -17,7 +17,7 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const context = fileURLToPath(new URL('../vagrant/', import.meta.url))
 /** The Dockerfile and the files that vagrant/.dockerignore includes. */
-const contextFiles = ['Dockerfile', 'init.sh', 'provision.sh']
+const contextFiles = ['Dockerfile', 'container-init.sh', 'provision.sh']
 /** Programs that the host tests and the rehearsal need besides Docker, with the Debian package of each. */
 const tools = { git: 'git', ps: 'procps', script: 'bsdutils', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
 const baseImage = 'debian:bookworm-slim'
@@ -177,12 +177,11 @@ const BARE = `export DEBIAN_FRONTEND=noninteractive SUDO_FORCE_REMOVE=yes \\
   && apt-get purge -y -q --auto-remove nginx nginx-common sudo curl \\
   && userdel --remove vagrant && rm -f /etc/sudoers.d/vagrant \\
   && echo 'UseDNS no' > /etc/ssh/sshd_config.d/rehearsal.conf \\
-  && install -d -m 0700 /root/.ssh \\
-  && sed -i 's#/home/vagrant#/root#g; s#vagrant:vagrant#root:root#' /usr/local/sbin/init-container`
+  && install -d -m 0700 /root/.ssh`
 
 /** As `ensureHostImage`, a server on which nothing was prepared. */
 export async function ensureBareImage(): Promise<string> {
-  return ensureBuilt('switchyard-bare', `FROM ${await ensureHostImage()}\nRUN ${BARE}\n`)
+  return ensureBuilt('switchyard-bare', `FROM ${await ensureHostImage()}\nENV LOGIN=root\nRUN ${BARE}\n`)
 }
 
 /** Build arguments that apt needs behind a proxy. Docker predefines them and keeps them out of the image. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CONTAINER_INIT } from '../vagrant/container-init.ts'
 import { docker, outputOf } from './docker.ts'
 import { rehearseFaults } from './faults.ts'
 
@@ -10,7 +11,7 @@ export const BASE = 'debian:bookworm-slim'
 
 const FILES = {
   'provision.sh': new URL('./rehearsal-provision.sh', import.meta.url),
-  'init.sh': new URL('./rehearsal-init.sh', import.meta.url),
+  'init.sh': CONTAINER_INIT,
 }
 
 /** systemd shuts down on that signal; on SIGTERM it would only begin anew. */

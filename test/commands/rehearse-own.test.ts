@@ -1,16 +1,16 @@
 /** `task rehearse` in a stranger's project, from the packed package: its report, its exit code, and what it leaves behind. */
+
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ensureBaseImage } from '../../dev/engine.ts'
+import { HOME } from '../../dev/paths.ts'
 
 const run = promisify(execFile)
-const HOME = fileURLToPath(new URL('../..', import.meta.url))
 const env = { ...process.env, npm_config_loglevel: 'error', npm_config_prefer_offline: 'true' }
 
 const SERVER = `
@@ -184,7 +184,7 @@ it('the package is small, and no other command loads the rehearsal', async () =>
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string; size: number }[] }]
   const ours = files.filter(({ path }) => /rehears|load-process/.test(path))
   expect(ours.map(({ path }) => path.replace(/-\w{8}(?=\.js)/, '')).sort()).toEqual(
-    expect.arrayContaining(['dist/load/load-process.js', 'dist/rehearsal-init.sh', 'dist/rehearsal-provision.sh']),
+    expect.arrayContaining(['dist/load/load-process.js', 'dist/container-init.sh', 'dist/rehearsal-provision.sh']),
   )
   expect(ours.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(60_000)
   const programs = (await readdir(join(HOME, 'dist'))).filter(name => name.endsWith('.js'))

@@ -1,19 +1,22 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { HOME } from '../../dev/paths.ts'
 import { inOrder, sideBySide } from '../../host/exec/batch.ts'
 import { EXIT } from '../../host/exit-codes.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { PARTS, samples } from '../support/scripts.ts'
 import { checkFiles, checkTexts, hasShellcheck } from '../support/shellcheck.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const sources = ['host', 'slots', 'plugins', 'rehearse', 'swarm'].flatMap(folder =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(path => join(root, folder, path)),
-)
+/** What the build packs: these folders, and the program that the rehearsal shares with our own hosts. */
+const sources = [
+  ...['host', 'slots', 'plugins', 'rehearse', 'swarm'].flatMap(folder =>
+    readdirSync(join(HOME, folder), { recursive: true, encoding: 'utf8' }).map(path => join(HOME, folder, path)),
+  ),
+  ...['container-init.sh', 'container-init.ts'].map(name => join(HOME, 'vagrant', name)),
+]
 const programs = sources.filter(path => path.endsWith('.sh'))
 const textOf = (path: string) => readFileSync(path, 'utf8')
 
@@ -46,9 +49,9 @@ describe('shellcheck reports nothing', () => {
 
   checked(`in the scripts for our own machines${why}`, () => {
     const others = ['bench/script', 'vagrant'].flatMap(folder =>
-      readdirSync(join(root, folder)).map(it => join(root, folder, it)),
+      readdirSync(join(HOME, folder)).map(it => join(HOME, folder, it)),
     )
-    const ours = ['.ci/run', 'bin/completion.bash', 'dev/swarm.sh'].map(path => join(root, path))
+    const ours = ['.ci/run', 'bin/completion.bash', 'dev/swarm.sh'].map(path => join(HOME, path))
     expect(checkFiles([...ours, ...others.filter(path => path.endsWith('.sh'))])).toBe('')
   })
 

@@ -1,6 +1,9 @@
-#!/bin/sh
-# The container's first process: prepares what a real machine would provide, then becomes systemd (exec).
-set -eu
+#!/bin/bash -eu
+# The first process of a host that is a container: prepares what a real machine would have, then becomes systemd.
+#
+# Environment
+#   AUTHORIZED_KEY  the public key of whoever may log in; the image contains none
+#   LOGIN           the account that this key is for; default: root
 
 # Docker mounts the cgroup tree read-only, but systemd must write to it. The container has its own cgroup namespace
 # (--cgroupns=private), so only its own subtree becomes writable. cgroup v2 has a single mount; with v1, systemd's named
@@ -17,12 +20,12 @@ for type in ed25519 ecdsa; do
   [ -f "/etc/ssh/ssh_host_${type}_key" ] || ssh-keygen -q -t "$type" -N '' -f "/etc/ssh/ssh_host_${type}_key"
 done
 
-# The authorized public key is passed in when the container is started; the image contains none.
 if [ -n "${AUTHORIZED_KEY:-}" ]; then
-  printf '%s\n' "$AUTHORIZED_KEY" >/home/vagrant/.ssh/authorized_keys
-  chown vagrant:vagrant /home/vagrant/.ssh/authorized_keys
-  chmod 0600 /home/vagrant/.ssh/authorized_keys
+  login=${LOGIN:-root}
+  folder=$(getent passwd "$login" | cut -d : -f 6)/.ssh
+  install -d -m 0700 -o "$login" -g "$login" "$folder"
+  printf '%s\n' "$AUTHORIZED_KEY" | install -m 0600 -o "$login" -g "$login" /dev/stdin "$folder/authorized_keys"
 fi
-unset AUTHORIZED_KEY
+unset AUTHORIZED_KEY LOGIN
 
 exec /sbin/init
