@@ -195,9 +195,9 @@ export const hostFaults = catalogue({
   }),
   COPY_DIFFERS: fault<{ host: string; path: string }>({
     exitCode: 1,
-    message: d => `The copy of ${shown(d.path)} differs from the file on ${d.host}, also after a second attempt.`,
+    message: d => `The copy of ${shown(d.path)} differs from the file on ${d.host}, even after a second attempt.`,
     hint: () =>
-      'If a program on the host is writing the file, try again when it is done, or copy the file there first. Nothing was written here.',
+      'If a program on the host is writing the file, try again when it has finished, or copy the file there first. Nothing was written here.',
   }),
   SFTP_MISSING: fault<{ host: string; reason: string }>({
     exitCode: 1,
@@ -227,6 +227,6 @@ export const hostFaults = catalogue({
   TRANSFER_DAMAGED: fault<{ host: string; path: string; sent: string; arrived: string }>({
     exitCode: 1,
     message: d => `The file ${d.path} arrived damaged on ${d.host}: sent ${d.sent}, arrived ${d.arrived}.`,
-    hint: () => 'Try again. If the local file changes while it is sent, wait until its writer is done.',
+    hint: () => 'Try again. If a program is writing the local file, wait until it has finished.',
   }),
 })

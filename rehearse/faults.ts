@@ -40,7 +40,7 @@ export const rehearseFaults = catalogue({
   }),
   REHEARSAL_HOST_FAILED: fault<{ host: string; output: string }>({
     exitCode: 1,
-    message: d => `The throw-away host for ${d.host} does not come up.`,
+    message: d => `The throw-away host for ${d.host} did not come up.`,
     hint: () =>
       'Check with `docker info` that the engine has memory and disk space, and that its control groups are version 2.',
     detail: d => d.output || undefined,

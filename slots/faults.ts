@@ -62,18 +62,18 @@ export const slotFaults = catalogue({
   }),
   BALANCER_IS_HOST: fault<{ host: string }>({
     exitCode: 2,
-    message: d => `The router stands on ${d.host}, which is the application's host.`,
+    message: d => `The router is on ${d.host}, which is the application's host.`,
     hint: () => 'Leave out `on` and `upstream` of the router in the Taskfile, or name another host.',
   }),
   BALANCER_IS_SAME: fault<{ host: string; balancer: string }>({
     exitCode: 3,
-    message: d => `${d.balancer}, on which the router stands, is the same machine as ${d.host}.`,
+    message: d => `${d.balancer}, the host of the router, is the same machine as ${d.host}.`,
     hint: () =>
       'Leave out `on` and `upstream` of the router in the Taskfile, or name another host. Nothing was changed.',
   }),
   SLOT_UNREACHABLE: fault<{ host: string; slot: string; at: string; why: string }>({
     exitCode: 3,
-    message: d => `${d.host}, on which the router stands, does not reach ${d.slot} at ${d.at}: ${d.why}.`,
+    message: d => `${d.host}, the host of the router, cannot reach ${d.slot} at ${d.at}: ${d.why}.`,
     hint: () =>
       "The application has to listen there (LISTEN_ADDRESS), and the firewall of its host has to let the router's host in: `npx task doctor` prints the lines. Nothing was switched.",
     about:
@@ -101,7 +101,7 @@ export const slotFaults = catalogue({
   }),
   DESTINATION_OTHER: fault<{ host: string; root: string; lock: string; ours: string; theirs: string }>({
     exitCode: 3,
-    message: d => `${d.root} on ${d.host} is that of the destination ${d.theirs}, not of ${d.ours}.`,
+    message: d => `${d.root} on ${d.host} belongs to the destination ${d.theirs}, not to ${d.ours}.`,
     hint: d =>
       `Give ${d.ours} another \`app\` or \`root\` in the Taskfile. If ${d.theirs} is called ${d.ours} now, empty ${d.lock} on the host. Nothing was changed.`,
     about:
@@ -212,7 +212,7 @@ export const slotFaults = catalogue({
   FLEET_INCOMPLETE: fault<{ absent: readonly { readonly host: string; readonly problem: Fault }[]; of: number }>({
     exitCode: 3,
     message: d =>
-      `${d.absent.length} of ${d.of} hosts could not be asked: ${d.absent.map(({ host }) => host).join(', ')}. ${d.absent[0]?.problem.message ?? ''}`,
+      `${d.absent.length} of ${d.of} hosts could not be queried: ${d.absent.map(({ host }) => host).join(', ')}. ${d.absent[0]?.problem.message ?? ''}`,
     hint: d => d.absent[0]?.problem.hint ?? '',
     detail: d => columns(d.absent.map(({ host, problem }) => [host, problem.message])),
   }),
@@ -353,13 +353,13 @@ export const slotFaults = catalogue({
   PREPARE_FAILED: fault<{ release: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The preparation of ${d.release} failed with exit code ${d.code}.`,
-    hint: () => 'Fix the error shown below and deploy again. Nothing was stopped.',
+    hint: () => 'Fix the error shown above and deploy again. Nothing was stopped.',
     detail: d => d.output || undefined,
   }),
   PREPARE_TIMED_OUT: fault<{ release: string; limit: number; output: string }>({
     exitCode: 1,
-    message: d => `The preparation of ${d.release} was ended after ${d.limit} s.`,
-    hint: () => 'Check the output below for what it was waiting for; or raise `prepareLimit`. Nothing was stopped.',
+    message: d => `The preparation of ${d.release} was terminated after ${d.limit} s.`,
+    hint: () => 'Check the output above for what it was waiting for; or raise `prepareLimit`. Nothing was stopped.',
     detail: d => d.output || undefined,
   }),
   PREPARE_RUNNING: fault<{ host: string; release: string }>({
@@ -369,7 +369,7 @@ export const slotFaults = catalogue({
   }),
   PREPARE_IN_USE: fault<{ release: string }>({
     exitCode: 3,
-    message: d => `A slot has ${d.release}, which was not prepared and cannot be changed any more.`,
+    message: d => `A slot uses ${d.release}, which was never prepared and can no longer be changed.`,
     hint: () => 'Deploy another version. Nothing was stopped.',
   }),
   RELEASE_NOT_SHARED: fault<{ release: Release; path: string }>({
@@ -399,7 +399,7 @@ export const slotFaults = catalogue({
   }),
   HOST_NOT_TAKEN_BACK: fault<{ host: string; slot: string; before: string | undefined; why: string }>({
     exitCode: 1,
-    message: d => `${d.host} may serve ${d.slot}, unlike the other hosts: its switch could not be taken back. ${d.why}`,
+    message: d => `${d.host} may serve ${d.slot}, unlike the other hosts: its switch could not be undone. ${d.why}`,
     hint: d =>
       d.before === undefined
         ? `When ${d.host} can be reached again, see \`npx task status\`; \`npx task repair\` brings all hosts together.`
@@ -434,7 +434,7 @@ export const slotFaults = catalogue({
   }),
   MAINTENANCE_FLAGS: fault<{ flag: string }>({
     exitCode: 2,
-    message: d => `\`${d.flag}\` is only for the begin of a maintenance.`,
+    message: d => `\`${d.flag}\` applies only when a maintenance begins.`,
     hint: d => `Run \`npx task maintenance on ${d.flag} ...\`, or leave the flag out.`,
   }),
   MAINTENANCE_UNVERIFIED: fault<{ host: string; on: boolean; status: number }>({
@@ -445,7 +445,7 @@ export const slotFaults = catalogue({
         : `The maintenance of the site on ${host} was ended, but a client from outside still gets its page.`,
     hint: ({ on }) =>
       on
-        ? 'The maintenance was taken back. Run `npx task doctor`: the router may not have read what `npx task setup` installed.'
+        ? 'The maintenance was ended again. Run `npx task doctor`: the router may not have read what `npx task setup` installed.'
         : 'Run `npx task doctor`, and reload the router on the host: it may not have read what `npx task setup` installed.',
   }),
   ROLLBACK_NOWHERE: fault<{ slot: string; why: string; hint: string }>({
@@ -487,7 +487,7 @@ export const slotFaults = catalogue({
   APP_ELSEWHERE: fault<{ host: string; app: string; path: string; site: string }>({
     exitCode: 3,
     message: d =>
-      `${d.path} on ${d.host} belongs to an application of another host and another site than ${d.site}, which is also named ${d.app}.`,
+      `${d.path} on ${d.host} belongs to another application named ${d.app}, of another host and another site than ${d.site}.`,
     hint: d =>
       `Give this one another name in its Taskfile, such as \`app: '${d.app}_staging'\`. If it is the same application, change its site and its host in two setups. Nothing was changed.`,
   }),

@@ -40,12 +40,12 @@ export const swarmFaults = catalogue({
     exitCode: 1,
     message: d => `The connection to ${d.host} was lost during the switch to ${d.slot}.`,
     hint: () =>
-      'Check `npx task status`. If it tells of a switch that did not end, run `npx task repair`, which moves all routers to the slot of the records.',
+      'Check `npx task status`. If it reports a switch that did not end, run `npx task repair`, which moves all routers to the slot of the records.',
   }),
   SWITCH_LEFT: fault<{ slot: string }>({
     exitCode: 1,
     message: d =>
-      `Some routers may have ${d.slot} and some not, and no manager of the Taskfile answers to move them back.`,
+      `Some routers may send the traffic to ${d.slot} and others not, and no manager in the Taskfile answers, so they cannot be moved back.`,
     hint: () => 'Bring a manager back, or name another one in `manager`; then run `npx task repair`.',
   }),
   NOT_A_MANAGER: fault<{ host: string }>({
@@ -73,7 +73,7 @@ export const swarmFaults = catalogue({
   }),
   RECORDS_CHANGED: fault<{ app: string; why: string }>({
     exitCode: 1,
-    message: d => `Another run has changed the records of ${d.app} since this one has read them: ${d.why}.`,
+    message: d => `Another run has changed the records of ${d.app} since this one read them: ${d.why}.`,
     hint: () => 'Check `npx task status`, then run the command again.',
   }),
   NODE_DOWN: fault<{ nodes: readonly string[] }>({
@@ -103,9 +103,9 @@ export const swarmFaults = catalogue({
   }),
   IMAGE_NOT_LOADED: fault<{ host: string; output: string }>({
     exitCode: 1,
-    message: d => `The Docker engine on ${d.host} did not take the image.`,
+    message: d => `The Docker engine on ${d.host} could not load the image.`,
     hint: () =>
-      'Is its disk full? `docker system df` tells; `docker image prune` removes images that nothing uses.',
+      'Check with `docker system df` whether its disk is full; `docker image prune` removes images that nothing uses.',
     detail: d => d.output || undefined,
   }),
   REGISTRY_FAILED: fault<{ host: string; image: string; why: string }>({
@@ -154,7 +154,7 @@ export const swarmFaults = catalogue({
   }),
   SLOT_NOT_READY: fault<{ slot: string; seen: string }>({
     exitCode: 3,
-    message: d => `${d.slot} is not fit for the traffic: ${d.seen}.`,
+    message: d => `${d.slot} is not ready for the traffic: ${d.seen}.`,
     hint: d => `Look at \`npx task status\`, then deploy to ${d.slot} again. Nothing was switched.`,
   }),
   TASKS_OTHER_VERSION: fault<{ slot: string; node: string; expected: string; reported: string }>({
@@ -209,7 +209,7 @@ export const swarmFaults = catalogue({
     exitCode: 3,
     message: d => `The migrations of ${d.release} are running.`,
     hint: () =>
-      'Wait for their end: `npx task migrate` of the slot with that release follows them. Nothing was started.',
+      'Wait until they have ended: `npx task migrate` of the slot with that release follows them. Nothing was started.',
   }),
   NOTHING_LIVE: fault<object>({
     exitCode: 3,

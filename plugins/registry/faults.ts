@@ -39,9 +39,9 @@ export const registryFaults = catalogue({
   }),
   IMAGE_NOT_GIVEN: fault<{ host: string; engine: string; image: string; output: string }>({
     exitCode: 1,
-    message: d => `${d.engine} on ${d.host} did not take the image ${d.image}.`,
+    message: d => `${d.engine} on ${d.host} could not pull the image ${d.image}.`,
     hint: d =>
-      `Fix what it says below, such as a full disk (\`${d.engine} system df\`) or an engine that is down, and deploy again. Nothing was stopped.`,
+      `Fix the error shown above, such as a full disk (\`${d.engine} system df\`) or an engine that is down, and deploy again. Nothing was stopped.`,
     detail: d => d.output || undefined,
   }),
 })

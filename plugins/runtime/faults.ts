@@ -50,7 +50,7 @@ export const runtimeFaults = catalogue({
   START_FAILED: fault<{ slot: string; output: string }>({
     exitCode: 1,
     message: d => `The release in ${d.slot} did not start.`,
-    hint: () => 'Fix the error shown below and deploy again.',
+    hint: () => 'Fix the error shown above and deploy again.',
     detail: d => d.output || undefined,
     about:
       'systemd started the release and it ended. The live slot was not touched. Typical reasons: a program in `start` that the host lacks or has in another version, a missing variable, or a port that the application does not take from `PORT`.',
@@ -70,11 +70,11 @@ export const runtimeFaults = catalogue({
   }),
   PROCESS_FAILED: fault<{ slot: string; process: string; output: string }>({
     exitCode: 1,
-    message: d => `The process ${d.process} of ${d.slot} does not run.`,
-    hint: d => `Fix the error shown below and deploy again. \`npx task status\` shows what runs in ${d.slot}.`,
+    message: d => `The process ${d.process} of ${d.slot} is not running.`,
+    hint: d => `Fix the error shown above and deploy again. \`npx task status\` shows what runs in ${d.slot}.`,
     detail: d => d.output || undefined,
     about:
-      'A slot is its process that serves requests and all of its `processes`. One of the others ended after its start, so the release counts as not fit.',
+      'A slot is its process that serves requests and all of its `processes`. One of the others ended after its start, so the release does not count as healthy.',
   }),
   PROCESS_STUCK: fault<{ slot: string; output: string }>({
     exitCode: 1,
@@ -99,7 +99,7 @@ export const runtimeFaults = catalogue({
   }),
   HOOK_TIMED_OUT: fault<{ slot: string; hook: string; limit: number; output: string }>({
     exitCode: 1,
-    message: d => `The hook \`${d.hook}\` of ${d.slot} was ended after ${d.limit} s.`,
+    message: d => `The hook \`${d.hook}\` of ${d.slot} was terminated after ${d.limit} s.`,
     hint: () =>
       'The traffic stays where it is. Fix the cause or raise `hookLimit`; `npx task repair` runs the hooks again.',
     detail: d => d.output || undefined,
@@ -107,7 +107,7 @@ export const runtimeFaults = catalogue({
   MIGRATION_FAILED: fault<{ slot: string; release: string; code: number; output: string }>({
     exitCode: 1,
     message: d => `The migrations of ${d.release}, run for ${d.slot}, failed with exit code ${d.code}.`,
-    hint: () => 'Fix the migration that the output below names. Nothing was promoted.',
+    hint: () => 'Fix the migration that the output above names. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   MIGRATION_CUT_SHORT: fault<{ slot: string; release: string; output: string }>({
@@ -122,7 +122,7 @@ export const runtimeFaults = catalogue({
     message: d =>
       `The migrations of ${d.release}, run for ${d.slot}, did not complete within ${d.limit} s and were terminated.`,
     hint: () =>
-      'Check the output below for what they were waiting for, such as a database lock; or raise `migrateLimit`. Nothing was promoted.',
+      'Check the output above for what they were waiting for, such as a database lock; or raise `migrateLimit`. Nothing was promoted.',
     detail: d => d.output || undefined,
   }),
   LOG_DENIED: fault<{ host: string; slot: string; refusal: Refusal }>({

@@ -82,7 +82,7 @@ export const buildFaults = catalogue({
   }),
   CI_UNREADABLE: fault<{ answer: string }>({
     exitCode: 1,
-    message: () => 'The answer about the runs of the commit is not the expected JSON.',
+    message: () => "The CI's answer about the runs of this commit is not the expected JSON.",
     hint: () => 'Update `gh` or `glab` on this machine, and try the command that the output names by hand.',
     detail: d => d.answer,
   }),

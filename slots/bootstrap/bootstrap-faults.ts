@@ -64,7 +64,7 @@ export const bootstrapFaults = catalogue({
     exitCode: 3,
     message: d => `Port ${d.port} of ${d.host} belongs to ${d.program}, so ${d.unit} could not serve the site there.`,
     hint: d =>
-      `Take ${d.program} off the port, use a router for it in the Taskfile, or another server. Nothing was changed.`,
+      `Take ${d.program} off the port, use a router for it in the Taskfile, or use another server. Nothing was changed.`,
   }),
   BOOTSTRAP_NOT_CONFIRMED: fault<{ hosts: readonly string[] }>({
     exitCode: 3,
@@ -101,26 +101,26 @@ export const bootstrapFaults = catalogue({
     exitCode: 1,
     message: d => `${d.user} cannot log in to ${d.host}: ${d.why}`,
     hint: d =>
-      `${d.undone ?? 'How root logs in was not changed.'} Make \`ssh ${d.host} true\` work, for example with the right \`--key\`, and run \`npx task bootstrap\` again.`,
+      `${d.undone ?? 'The login of root was not changed.'} Make \`ssh ${d.host} true\` work, for example with the right \`--key\`, and run \`npx task bootstrap\` again.`,
   }),
   BOOTSTRAP_SUDO_REFUSED: fault<{ host: string; user: string; why: string }>({
     exitCode: 1,
     message: d => `${d.user} can log in to ${d.host}, but sudo refuses it: ${d.why}`,
     hint: () =>
-      'Look for a later rule in /etc/sudoers and /etc/sudoers.d, because the last one wins. How root logs in was not changed.',
+      'Look for a later rule in /etc/sudoers and /etc/sudoers.d, because the last one wins. The login of root was not changed.',
   }),
   BOOTSTRAP_SSHD_REFUSED: fault<Failed>({
     exitCode: 1,
     message: d => `sshd on ${d.host} does not accept its configuration: ${lastLine(d.output)}`,
     hint: () =>
-      'Fix it until `sshd -t` reports nothing, and run `npx task bootstrap --harden-sshd` again. How it was is restored.',
+      'Fix it until `sshd -t` reports nothing, and run `npx task bootstrap --harden-sshd` again. The previous configuration was restored.',
     detail: d => d.output || undefined,
   }),
   BOOTSTRAP_SSHD_IGNORES: fault<Failed & { path: string }>({
     exitCode: 1,
     message: d => `sshd on ${d.host} does not follow ${d.path}: ${lastLine(d.output)}`,
     hint: d =>
-      `Let /etc/ssh/sshd_config begin with \`Include ${d.path.replace(/[^/]*$/, '')}*.conf\`, and look for other files there that say the opposite. How it was is restored.`,
+      `Let /etc/ssh/sshd_config begin with \`Include ${d.path.replace(/[^/]*$/, '')}*.conf\`, and look for other files there that say the opposite. The previous configuration was restored.`,
   }),
   BOOTSTRAP_DATABASE_FAILED: fault<Failed & { database: string }>({
     exitCode: 1,

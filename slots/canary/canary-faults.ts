@@ -32,7 +32,9 @@ export const canaryFaults = catalogue({
   CANARY_FLAGS: fault<{ flag: string; percent: boolean }>({
     exitCode: 2,
     message: d =>
-      d.percent ? `\`${d.flag}\` is for moving all traffic.` : `\`${d.flag}\` is only for a share of the traffic.`,
+      d.percent
+        ? `\`${d.flag}\` applies only when all traffic moves.`
+        : `\`${d.flag}\` applies only to a share of the traffic.`,
     hint: d =>
       d.percent ? `Leave it out; \`--for 10m\` watches a share.` : `Add \`--percent 5\`, or leave \`${d.flag}\` out.`,
   }),

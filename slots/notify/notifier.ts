@@ -2,7 +2,7 @@
 import type { Report } from '../../runner/events.ts'
 import type { RunFacts } from '../facts.ts'
 
-/** `undone`: it failed, and what it had changed was taken back, such as the traffic. */
+/** `undone`: it failed, and what it had changed was undone, such as the traffic. */
 type Result = 'done' | 'failed' | 'undone'
 
 /** What a notification is about. */
@@ -63,7 +63,7 @@ export function textOf({
   const who = `by ${by}, ${Math.max(1, Math.round(ms / 1000))} s`
   if (result === 'done' && live) return `${what} is live ${at} (${event}), ${who}.`
   if (result === 'done') return `${what} was deployed ${at} and is not live yet, ${who}.`
-  const back = result === 'undone' ? ', and what it had changed was taken back' : ''
+  const back = result === 'undone' ? ', and what it had changed was undone' : ''
   const why = error ? `: ${error.message} [${error.code}]` : '.'
   return `The ${event} of ${what} ${where} failed${back}, ${who}${why}`
 }

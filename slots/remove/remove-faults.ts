@@ -35,20 +35,20 @@ export const removeFaults = catalogue({
   }),
   REMOVE_REFUSED: fault<Refused>({
     exitCode: 1,
-    message: d => `${d.host} could not begin to delete files: ${lastLine(d.output)}`,
+    message: d => `No file could be deleted on ${d.host}: ${lastLine(d.output)}`,
     hint: () => 'Fix the problem, and run `npx task remove` again. No file was deleted in this step.',
     detail: d => d.output || undefined,
   }),
   REMOVE_TAKEN_BACK: fault<Refused>({
     exitCode: 1,
-    message: d => `${d.host} cannot do without the files: ${errorLine(d.output)}`,
+    message: d => `Other configuration on ${d.host} still needs the deleted files: ${errorLine(d.output)}`,
     hint: () =>
       'Remove what refers to them from your own configuration, then run `npx task remove` again. Each file of this step was restored.',
     detail: d => d.output || undefined,
   }),
   REMOVE_NOT_TAKEN_BACK: fault<Refused>({
     exitCode: 1,
-    message: d => `${d.host} cannot do without the files that were deleted, and restoring them failed too.`,
+    message: d => `Other configuration on ${d.host} still needs the deleted files, and restoring them failed too.`,
     hint: () => 'Fix the problem shown above, and run `npx task remove` again: it restores the files first.',
     detail: d => d.output || undefined,
   }),

@@ -47,7 +47,7 @@ function titleOf({ event, slot, version }: RunReport): string {
 function outcomeOf({ event, result, live, slot }: RunReport): string {
   if (result === 'done' && live) return `Done: ${slot} is live.`
   if (result === 'done') return event === 'deploy' ? `Done: the release runs in ${slot}, which is not live.` : 'Done.'
-  return result === 'undone' ? 'Failed, and what it had changed was taken back.' : 'Failed.'
+  return result === 'undone' ? 'Failed, and what it had changed was undone.' : 'Failed.'
 }
 
 function cards({ ms, steps, switches }: RunReport): string {

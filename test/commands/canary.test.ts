@@ -143,10 +143,10 @@ it.each([
   [['--percent', '0'], /it must be from 1 to 99/],
   [['--percent', '100'], /it must be from 1 to 99/],
   [['--percent', '2.5'], /it must be a whole number/],
-  [['--sticky'], /`--sticky` is only for a share of the traffic/],
+  [['--sticky'], /`--sticky` applies only to a share of the traffic/],
   [['--for', '10m'], /`--for` is only for a share/],
-  [['--percent', '5', '--watch', '10s'], /`--watch` is for moving all traffic/],
-  [['--percent', '5', '--no-probe'], /`--no-probe` is for moving all traffic/],
+  [['--percent', '5', '--watch', '10s'], /`--watch` applies only when all traffic moves/],
+  [['--percent', '5', '--no-probe'], /`--no-probe` applies only when all traffic moves/],
 ])('promote green %j is refused before anything is contacted', async (args, why) => {
   const { code, stdout, stderr } = await start({ HOST: 'nobody@192.0.2.1' }, 'promote', 'green', ...args).ended
   expect(stdout + stderr).toMatch(why)

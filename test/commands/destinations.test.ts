@@ -116,7 +116,7 @@ it('another destination that reaches the same folder by another name of the host
   ]) {
     const output = await run(3, '0.1.0', command, '-d', 'beta')
     expect(output).toContain(`[${code}]`)
-    expect(output).toContain('/srv/life on other-name is that of the destination production, not of beta')
+    expect(output).toContain('/srv/life on other-name belongs to the destination production, not to beta')
   }
   expect(await answer('life.example', 'life')).toEqual(before)
   await run(0, '0.1.1', 'status', '-d', 'production')

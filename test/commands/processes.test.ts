@@ -97,7 +97,7 @@ it('a promote to a release whose scheduler fails goes back, and the scheduler ru
   await release('1.2.0', 'scheduler')
   await done('deploy')
   const said = await fails(1, 'promote', 'green')
-  expect(said).toContain('The process scheduler of green does not run.')
+  expect(said).toContain('The process scheduler of green is not running.')
   expect(said).toContain('the scheduler is broken')
   expect(await live()).toBe('blue')
   expect(await active()).toEqual(
@@ -109,7 +109,7 @@ it('a promote to a release whose scheduler fails goes back, and the scheduler ru
 it('a deploy of a release whose worker fails is not healthy, and touches nothing of the live slot', async () => {
   await release('1.3.0', 'worker')
   const said = await fails(1, 'deploy', '--promote')
-  expect(said).toContain('The process worker of green does not run.')
+  expect(said).toContain('The process worker of green is not running.')
   expect(said).toContain('the worker is broken')
   expect(await live()).toBe('blue')
   expect(await active()).toEqual(slots('shop@blue', 'shop-worker@blue', 'shop-scheduler@blue'))

@@ -122,7 +122,7 @@ systemctl show -p MainPID --value stranger.service`
       {
         exit: 1,
         cause: /The migrations of 0\.1\.1-\w+, run for green, failed with exit code 1/,
-        next: /Fix the migration that the output below names\. Nothing was promoted/,
+        next: /Fix the migration that the output above names\. Nothing was promoted/,
         heal: () => dotenv(site),
       },
     )

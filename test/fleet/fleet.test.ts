@@ -115,7 +115,7 @@ it('a host that cannot be reached stops a deploy before anything is changed, and
   expect(output).toMatch(/error on web-3: /)
   const shown = await shop.ends(3, ['status'])
   expect(shown).toMatch(/web-3 +- +- +unknown/)
-  expect(shown).toMatch(/1 of 4 hosts could not be asked: web-3\./)
+  expect(shown).toMatch(/1 of 4 hosts could not be queried: web-3\./)
   expect(await shop.serving()).toEqual(before)
   await shop.run(shop.host(2), 'systemctl start ssh.service')
   await shop.done('status')

@@ -84,7 +84,7 @@ export function containerProcesses(engine: EngineName): void {
   it('a release whose worker ends at once fails its deploy, with the output of the worker', async () => {
     await site.version('1.2.0-worker')
     const said = await site.exits(1, 'deploy', '--promote')
-    expect(said).toContain('The process worker of green does not run.')
+    expect(said).toContain('The process worker of green is not running.')
     expect(said).toContain('the worker is broken')
     expect(await running()).toEqual(['blue', 'blue.scheduler', 'blue.worker'])
     expect(await site.live()).toBe('1.0.0')
@@ -94,7 +94,7 @@ export function containerProcesses(engine: EngineName): void {
     await site.version('1.3.0-scheduler')
     await done('deploy')
     const said = await site.exits(1, 'promote', 'green')
-    expect(said).toContain('The process scheduler of green does not run.')
+    expect(said).toContain('The process scheduler of green is not running.')
     expect(said).toContain('the scheduler is broken')
     expect(await site.live()).toBe('1.0.0')
     expect(await running()).toEqual([...BOTH, 'blue.scheduler'].sort())

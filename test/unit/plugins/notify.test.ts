@@ -68,7 +68,7 @@ describe('the text of a notification', () => {
     [
       'a promote that was taken back',
       { result: 'undone', live: false, error },
-      'The promote of life 0.1.1 on production (web-1) failed, and what it had changed was taken back, by ann@desk, 12 s: green is not <healthy> & late. [HEALTH_LATE]',
+      'The promote of life 0.1.1 on production (web-1) failed, and what it had changed was undone, by ann@desk, 12 s: green is not <healthy> & late. [HEALTH_LATE]',
     ],
   ])('tells of %s', (_, more, wanted) => {
     expect(textOf({ ...done, ...more })).toBe(wanted)

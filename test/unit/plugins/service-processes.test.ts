@@ -211,7 +211,7 @@ describe('an error about a process of a slot', () => {
       Promise.resolve(complete?.(green).read({ code: 44, stdout: 'worker\n', stderr: '' }, asked)),
     )
     expect(fault).toMatchObject({ code: 'PROCESS_FAILED', exitCode: 1 })
-    expect(fault.message).toBe('The process worker of green does not run.')
+    expect(fault.message).toBe('The process worker of green is not running.')
     expect(fault.detail).toBe('worker: connecting\nlife-worker@green.service: Failed with result exit-code.')
     for (const event of ['deploy', 'check', 'promote'] as const) {
       const entry = { event, result: 'failed', release: '1.0-abc', why: fault.code } as JournalEntry

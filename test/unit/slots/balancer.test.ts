@@ -176,7 +176,7 @@ describe('a connection to a slot', () => {
     expect(await faultOf(read(1, '28\n'))).toMatchObject({
       code: 'SLOT_UNREACHABLE',
       exitCode: 3,
-      message: 'lb-1, on which the router stands, does not reach blue at 127.0.0.1:1: no answer within 3 s.',
+      message: 'lb-1, the host of the router, cannot reach blue at 127.0.0.1:1: no answer within 3 s.',
     })
     await expect(bash(query.script.text)).rejects.toMatchObject({ code: 1, stdout: '7\n' })
   })

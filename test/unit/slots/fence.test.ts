@@ -192,7 +192,7 @@ describe('the lock', () => {
     await first[Symbol.asyncDispose]()
     const wait = { wait: 10_000 }
     await expect(takeLock(host, at, to('production'), 'promote', wait)).rejects.toThrowError(
-      fault('DESTINATION_OTHER', /is that of the destination staging, not of production/),
+      fault('DESTINATION_OTHER', /belongs to the destination staging, not to production/),
     )
     expect(JSON.parse((await readFile(at.lock, 'utf8')).split('\n')[0] ?? '')).toMatchObject({ destination: 'staging' })
     await using again = await takeLock(host, at, to('staging'), 'promote', wait)

@@ -127,7 +127,7 @@ describe('the status of several hosts', () => {
       live: null,
       hosts: [{ host: 'web-1' }, { host: 'web-3', problem: { code: 'HOST_UNREACHABLE' } }],
     })
-    expect(() => assertWhole(all)).toThrow('1 of 2 hosts could not be asked: web-3. web-3 does not answer.')
+    expect(() => assertWhole(all)).toThrow('1 of 2 hosts could not be queried: web-3. web-3 does not answer.')
   })
 
   it('is whole if all serve the same release, not just the same slot', () => {

@@ -272,7 +272,7 @@ describe('the preflight checks', () => {
       {
         name: 'destination',
         result: 'fail',
-        message: '/srv/life on web-1 is that of the destination production, not of beta',
+        message: '/srv/life on web-1 belongs to the destination production, not to beta',
         hint: expect.stringContaining('empty /srv/life/lock on the host'),
       },
     ])

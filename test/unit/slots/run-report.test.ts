@@ -51,7 +51,7 @@ describe('the report of a deploy', () => {
     const error = { code: 'HOST_DISK_FULL', message: 'The disk is full.' }
     const page = runPage({ ...base, result: 'undone', error, steps })
     expect(page).toContain('<tr class="bad"><th scope="row">Check the host<small class="note">failed</small>')
-    expect(page).toContain('taken back. The disk is full. [HOST_DISK_FULL]')
+    expect(page).toContain('was undone. The disk is full. [HOST_DISK_FULL]')
   })
 
   it('loads no resources, runs no scripts, and escapes all text', () => {
