@@ -18,7 +18,7 @@ export const globalFlags = {
   destination: {
     type: 'string',
     short: 'd',
-    description: 'Where to: one of the destinations of the Taskfile',
+    description: 'Use this destination of the Taskfile, such as staging',
     placeholder: 'name',
   },
   host: { type: 'string', description: 'Only these hosts of the Taskfile, such as web-1,web-2', placeholder: 'names' },

@@ -10,7 +10,7 @@ export const lock = <S extends string>({ task }: TaskDeps<S>, takeLock: TakeLock
     description:
       'Until `unlock`, everybody who runs setup, deploy, promote, migrate or retire is refused and shown the reason.\n' +
       'The site stays open: `maintenance` closes that.',
-    examples: ['lock --reason "new disks"'],
+    examples: ['lock "new disks"', 'lock --reason "new disks"'],
     args: { reason: arg.text('The reason to show to others') },
     needs: [takeLock],
     async run({ host, layout, deploy, reason, dryRun, note }) {

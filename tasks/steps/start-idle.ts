@@ -17,6 +17,7 @@ export const startIdle = <S extends string>(
   { title = 'Start the new release in the idle slot', prunes = true } = {},
 ) =>
   task(title, {
+    examples: ['start-idle', 'start-idle --release 0.1.1'],
     needs: [supply, makeWay],
     secrets: true,
     async run({ environment, releaseSource, idle, note, tell, ...context }) {
