@@ -49,14 +49,14 @@ async function fails(ended: Promise<Ended>, code: string, exitCode: number): Pro
   return outputOf(result)
 }
 
-it('is refused before it contacts anything, for another server and for a key that is none', async () => {
+it('a bootstrap is refused before it contacts anything, for another server and for a key that is none', async () => {
   await host.exec('systemctl stop ssh')
   expect(await fails(site.task('bootstrap', 'root@192.0.2.1'), 'BOOTSTRAP_OTHER_SERVER', 2)).toContain('life-test')
   await fails(bootstrap('--key', 'Taskfile.ts'), 'BOOTSTRAP_KEY_INVALID', 2)
   await root('systemctl start ssh')
 })
 
-it('is refused on another system, and beside another web server', async () => {
+it('a bootstrap is refused on another system, and beside another web server', async () => {
   const before = await state()
   await root("sed -i.was 's/^ID=.*/ID=fedora/' /etc/os-release")
   expect(await fails(bootstrap('--yes'), 'BOOTSTRAP_NOT_DEBIAN', 3)).toContain('Debian GNU/Linux 12')

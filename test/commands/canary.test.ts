@@ -48,7 +48,7 @@ it('raises 5 % to 50 % to all of the traffic under load, and loses no request', 
   expect(await done('history')).toMatch(/ canary +blue -> green .* done: 50 %/)
 })
 
-it('is taken back by itself if the slot answers 500 at times, with the figures of both, and the release is bad then', async () => {
+it('a canary is taken back by itself if the slot answers 500 at times, with the figures of both, and the release is bad then', async () => {
   await release('1.2.0', true)
   await done('deploy')
   const output = await refused(
@@ -69,7 +69,7 @@ it('is taken back by itself if the slot answers 500 at times, with the figures o
   expect(await done('history')).toMatch(/ canary +green -> blue .* failed: CANARY_TAKEN_BACK/)
 })
 
-it('that runs keeps its slot from being stopped, and says which commands end it', async () => {
+it('a canary that runs keeps its slot from being stopped, and says which commands end it', async () => {
   await release('1.3.0')
   await done('deploy')
   await done('promote', 'blue', '--percent', '30')
@@ -102,7 +102,7 @@ it('survives a reboot of the host, in which both slots come up', async () => {
   await done('promote', 'green')
 })
 
-it('is as before after Ctrl-C, which ends a watch', async () => {
+it('the share is as before after Ctrl-C, which ends a watch', async () => {
   const holding = start({}, 'promote', 'blue', '--percent', '10', '--hold', '--verbose')
   await holding.says(/blue gets 10 %/)
   holding.kill('SIGINT')
@@ -130,7 +130,7 @@ it('loses requests of the same load while the slot of a canary is down, which sh
   await done('deploy')
 })
 
-it('is neither begun nor ended by a dry run', async () => {
+it('a canary is neither begun nor ended by a dry run', async () => {
   expect(await done('promote', 'blue', '--percent', '10', '--dry-run')).toContain('not verified in a dry run')
   expect(await at('000')).toMatchObject({ slot: null })
   await done('promote', 'blue', '--percent', '10')
@@ -153,7 +153,7 @@ it.each([
   expect(code).toBe(2)
 })
 
-it('is refused with the line to add if the router of the Taskfile has none, and with `setup` if the host was set up without it', async () => {
+it('a canary is refused with the line to add if the router of the Taskfile has none, and with `setup` if the host was set up without it', async () => {
   const off = await start({ CANARY: 'off', HOST: 'nobody@192.0.2.1' }, 'promote', 'blue', '--percent', '5').ended
   expect(off.stdout + off.stderr).toContain('Add `canary: true` to the options of nginx() in the Taskfile')
   expect(off.code).toBe(2)

@@ -35,7 +35,7 @@ it('a host that was left out is remembered, refused to a deploy of all, and not 
   expect(await shop.versions()).toEqual(['1.1.0', '1.1.0', '1.0.0'])
 })
 
-it('it catches up without a build: the release is copied, and its one switch loses no request', async () => {
+it('a host that was left out catches up without a build: the release is copied, and its one switch loses no request', async () => {
   // The refused deploy of all hosts ended before the upload.
   expect(await builds()).not.toContain('1.1.0')
   const running = await shop.load()
@@ -102,7 +102,7 @@ it('a host that does not start the release keeps what it served, and stays remem
   expect(await shop.versions()).toEqual(all('1.5.0'))
 })
 
-it('is refused with the cause where it cannot be, and a dry run changes nothing', async () => {
+it('a catch-up is refused with the cause where it cannot be, and a dry run changes nothing', async () => {
   expect(await shop.ends(3, ['catch-up', 'web-3', '--without', 'web-3'])).toContain('this run leaves it out')
   expect(await shop.ends(2, ['catch-up', 'web-9'])).toContain('[HOST_UNKNOWN]')
   expect(await shop.ends(3, ['catch-up', 'web-3', '--host', 'web-3'])).toContain(

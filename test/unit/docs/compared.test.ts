@@ -34,7 +34,7 @@ const STEPS = ['build', 'preflight', 'upload', 'detect-live', 'stop-idle', 'star
 
 const wordsOf = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, code = '']) => code.split(' '))
 
-it.each(rows)('to %s, by %s, is proved by a test that runs it', (...cells) => {
+it.each(rows)('the row "%s", by %s, is proved by a test that runs it', (...cells) => {
   expect(cells).toHaveLength(7)
   const [, ours = '', , , , , proof = ''] = cells
   const files = filesIn(proof)
@@ -56,7 +56,7 @@ it.each(features)('%s of ours, %s, is proved by a test', (...cells) => {
   if (files.length === 0) expect([ours, proof]).toEqual([expect.stringMatching(/^(?:no|\*\*none yet\*\*)$/), '-'])
 })
 
-it('has every standard task', () => {
+it('the comparison has every standard task', () => {
   const words = rows.flatMap(([, ours = '']) => wordsOf(ours))
   expect(
     Object.keys(tasks)

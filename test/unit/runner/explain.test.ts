@@ -18,7 +18,7 @@ it('explains each code of each catalogue: what happened, and what to do next', (
   }
 })
 
-it('has the sentences of an error, with names for what only the error knows', () => {
+it('an explanation has the sentences of an error, with names for what only the error knows', () => {
   const { happened, next } = explanations.get('LOCK_TAKEN') ?? expect.fail()
   const owner = { by: 'ann', since: 'noon', doing: 'promote', deploy: 'd1' }
   const taken = faultCatalogue.slots.LOCK_TAKEN({ host: 'web-1', owner: owner as never })
@@ -38,7 +38,7 @@ it('says more exactly for the errors that name the command', () => {
   expect(explanations.get('FLAG_WITH_VALUE')?.about).toEqual([])
 })
 
-it('has an entry for what is thrown without a code', () => {
+it('the page has an entry for what is thrown without a code', () => {
   expect(explanations.has(report(new Error('x'), source).code)).toBe(true)
   expect(explanations.has(report('x', source).code)).toBe(true)
 })

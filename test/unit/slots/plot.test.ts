@@ -39,7 +39,7 @@ describe('the plot of a switch', () => {
   })
 })
 
-it('is drawn in a terminal that is wide enough, and not for logs and screen readers', () => {
+it('a plot is drawn in a terminal that is wide enough, and not for logs and screen readers', () => {
   expect([40, 200].map(columns => seesPlot(columns, { TERM: 'xterm' }))).toEqual([true, true])
   expect([undefined, 39].map(columns => seesPlot(columns, { TERM: 'xterm' }))).toEqual([false, false])
   for (const env of [{ CI: '1' }, { NO_COLOR: '1' }, { TERM: 'dumb' }]) expect(seesPlot(80, env)).toBe(false)
