@@ -19,7 +19,7 @@ export interface Slot<Name extends string = string> {
   /** The TCP port that the application listens on. */
   readonly port: number
   /**
-   * The IP address that the application listens on. Set if the router stands on another host, and must reach it there.
+   * The IP address that the application listens on. Set if the router runs on another host, and must reach the slot there.
    *
    * @default loopback
    */
@@ -109,7 +109,7 @@ export interface RegistryLogin {
   readonly password: string | undefined
 }
 
-/** Where a router stands, if it is not on the application's host. */
+/** Where a router runs, if it is not on the application's host. */
 export interface RouterPlace {
   readonly host: Transport
   /** The IP address of the application's host that the router sends the requests to. The slots listen on it. With several hosts, that of the first. */

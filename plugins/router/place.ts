@@ -8,7 +8,7 @@ import { routerFaults } from './faults.ts'
 
 export interface PlaceOptions {
   /**
-   * The host that the router stands on, if that is not the application's: a load balancer. `setup` installs the site there, and the application's units and
+   * The host that the router runs on, if that is not the application's: a load balancer. `setup` installs the site there, and the application's units and
    * rules on the application's host. Needs `upstream`.
    *
    * @example ssh('deploy@lb-1')
