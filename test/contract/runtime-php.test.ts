@@ -10,7 +10,7 @@ import { php } from '../../plugins/runtime/php/php.ts'
 import type { Release, Runtime, Slot } from '../../slots/contracts.ts'
 import type { Bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
-import { type RuntimeHost, startRuntimeHost } from '../support/runtime-host.ts'
+import { type RuntimeHost, request, startRuntimeHost } from '../support/runtime-host.ts'
 import { type RuntimeUnderTest, runtimeContract } from './runtime.ts'
 
 const run = promisify(execFile)
@@ -74,10 +74,6 @@ async function startPhpHost(options: Partial<Parameters<typeof php>[0]> = {}): P
     for (const { tarball } of releases) await rm(dirname(tarball), { recursive: true })
   }
 }
-
-/** Requests a path of the application in a slot, with options of curl. */
-const request = ({ host }: RuntimeHost, slot: Slot, path: string, ...options: readonly string[]) =>
-  host.run(sh.read`curl -sf ${options} ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
 
 async function openPhp(): Promise<RuntimeUnderTest> {
   const on = await startPhpHost({ stopLimit: 10 })

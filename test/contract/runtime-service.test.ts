@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sh } from '../../host/script.ts'
 import { type ServiceOptions, service } from '../../plugins/runtime/service/service.ts'
 import type { Release, Runtime, Slot } from '../../slots/contracts.ts'
 import type { Bound } from '../support/bound.ts'
 import { faultOf } from '../support/plugin-kit.ts'
-import { type RuntimeHost, startRuntimeHost } from '../support/runtime-host.ts'
+import { type RuntimeHost, request, startRuntimeHost } from '../support/runtime-host.ts'
 import { type RuntimeUnderTest, runtimeContract } from './runtime.ts'
 
 const run = promisify(execFile)
@@ -85,10 +84,6 @@ async function startServiceHost(options: Partial<ServiceOptions>): Promise<Runti
     for (const { tarball } of releases) await rm(dirname(tarball), { recursive: true })
   }
 }
-
-/** Requests a path of the application in a slot; curl fails for any status except 200. */
-const request = ({ host }: RuntimeHost, slot: Slot, path: string) =>
-  host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
 
 /** The processes of a service with `processes`: `worker`, and `scheduler` in the live slot. */
 const besides = ({ machine, asRoot }: RuntimeHost): NonNullable<RuntimeUnderTest['processes']> => {

@@ -39,6 +39,11 @@ export interface RuntimeUnderTest extends AsyncDisposable {
   print(slot: Slot, line: string): Promise<void>
   /** Resolves when `log` can read everything that was written so far. */
   flushLog(): Promise<void>
+  /**
+   * What `pgrep -f` finds while a log is followed, and not afterwards, such as `[j]ournalctl.*--follow`. Without it the suite does not test that the programs
+   * of `follow` end.
+   */
+  readonly followers?: string
   /** Where `exec` runs its commands, if not on the host itself: in which folder, and what `id -un` prints. */
   readonly inside?: { readonly folder: string; readonly user: string }
   /** Makes the application ignore SIGTERM; give the runtime a short stop limit. Undefined if the application cannot do that. */
@@ -374,10 +379,15 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         await start(blue, fresh)
         await subject.print(blue, 'line 3')
         await shows(3)
+        const { followers } = subject
+        const following = async () =>
+          followers === undefined
+            ? undefined
+            : Number((await subject.host.run(sh.read`pgrep -fc ${followers} || true`)).stdout)
+        expect(await following()).not.toBe(0)
         await reader[Symbol.asyncDispose]()
         await copied
-        const readers = () => subject.host.run(sh.read`pgrep -fc '[j]ournalctl.*--follow|[t]ail .*erlang.log' || true`)
-        await expect.poll(async () => (await readers()).stdout.trim(), PATIENCE).toBe('0')
+        await expect.poll(following, PATIENCE).toBe(followers === undefined ? undefined : 0)
       })
     })
 

@@ -14,7 +14,7 @@ import { type RuntimeUnderTest, runtimeContract } from '../contract/runtime.ts'
 import type { Bound } from './bound.ts'
 import { writeContainerApp } from './container-app.ts'
 import { faultOf } from './plugin-kit.ts'
-import { type Packed, type RuntimeHost, startRuntimeHost } from './runtime-host.ts'
+import { type Packed, type RuntimeHost, request, startRuntimeHost } from './runtime-host.ts'
 
 let folder: string
 let packed: readonly [Packed, Packed]
@@ -53,10 +53,6 @@ const startContainerHost = ({ engine = 'podman', ...options }: ContainerOptions 
       prepare: engine === 'docker' ? 'usermod -aG docker vagrant && systemctl start docker' : 'true',
     },
   )
-
-/** Requests a path of the application in a slot; curl fails for any status except 200. */
-const request = ({ host }: RuntimeHost, slot: Slot, path: string) =>
-  host.run(sh.read`curl -sf ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
 
 async function openContainer(engine: 'docker' | 'podman'): Promise<RuntimeUnderTest> {
   const on = await startContainerHost({ engine })

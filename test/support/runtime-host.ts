@@ -37,9 +37,14 @@ export interface RuntimeHost extends AsyncDisposable {
   answers(slot: Slot): Promise<string>
   /** Resolves when the journal has everything that was written so far. */
   flushLog(): Promise<void>
+  readonly followers: string
   /** Runs a line of bash as root and resolves to stdout; throws if it fails. */
   asRoot(command: string): Promise<string>
 }
+
+/** Requests a path of the application in a slot; curl fails for any status except 200. */
+export const request = ({ host }: RuntimeHost, slot: Slot, path: string, ...options: readonly string[]) =>
+  host.run(sh.read`curl -sf ${options} ${`http://127.0.0.1:${slot.port}${encodeURI(path)}`}`)
 
 export interface RuntimeHostOptions extends HostOptions {
   /** Paths that outlive releases. */
@@ -104,6 +109,7 @@ export async function startRuntimeHost(
     async flushLog() {
       await asRoot('journalctl --sync')
     },
+    followers: '[j]ournalctl.*--follow',
     asRoot,
     async [Symbol.asyncDispose]() {
       await host[Symbol.asyncDispose]()

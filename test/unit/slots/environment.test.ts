@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../../runner/fault.ts'
 import { environmentFile, parseEnvironment, readEnvironment } from '../../../slots/environment/environment.ts'
+import { environmentValue } from '../../support/environment-value.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'switchyard-env-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -185,15 +186,8 @@ describe('environmentFile', () => {
 
   it.each(['dash', 'bash'])('is read unchanged by %s', shell => {
     const file = join(folder, `env-${shell}`)
-    const character = fc.oneof(
-      fc.constantFrom(...'$#&\'"\\`\n\t\r !%~;*[]{}()<>|=\x01\x7f\x1b'),
-      fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
-    )
-    const value = fc
-      .array(character, { maxLength: 20 })
-      .map(all => all.join('').replace(/[\0\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, ''))
     fc.assert(
-      fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), values => {
+      fc.property(fc.array(environmentValue, { minLength: 1, maxLength: 40 }), values => {
         const wanted = Object.fromEntries(values.map((text, i) => [`V${i}`, text]))
         writeFileSync(file, environmentFile(wanted))
         const out = execFileSync(shell, ['-c', 'set -eu; set -a; . "$1"; exec env -0', 'sh', file], {
