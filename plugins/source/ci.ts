@@ -7,6 +7,7 @@ import { DRY_RUN_SHA256, resolveArtifactPath } from './artifact.ts'
 import { buildFaults } from './faults.ts'
 import { artifactFrom } from './folder.ts'
 import { git } from './git.ts'
+import { excerpt } from './process.ts'
 import { type VersionSource, versionOf, versionRule } from './version.ts'
 
 interface Revision {
@@ -171,8 +172,6 @@ function fromCi(
   return { ...source, name, settings: () => ({ ...shown, ref: ref ?? 'HEAD', fetch: fetch ?? false }) }
 }
 
-const LAST_LINES = 30
-
 /**
  * Runs a command in the checkout and resolves to what it prints.
  *
@@ -183,8 +182,7 @@ async function ask({ $, folder, signal }: PluginContext, command: readonly strin
   signal.throwIfAborted()
   if (exitCode === 0) return stdout
   const [program = '', first = ''] = command[0] === 'bash' ? ['glab', 'api'] : command
-  const output = stderr.trimEnd().split('\n').slice(-LAST_LINES).join('\n')
-  throw buildFaults.BUILD_FAILED({ command: `${program} ${first}`, code: exitCode, output })
+  throw buildFaults.BUILD_FAILED({ command: `${program} ${first}`, code: exitCode, output: excerpt(stderr) })
 }
 
 /** The numbers of a field in a JSON list of objects. */

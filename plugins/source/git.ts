@@ -6,7 +6,7 @@ import { runDetached } from '../../runner/detached.ts'
 import { checked, either, fields, flag, oneOf, optional, text, thing } from '../../runner/taskfile/shape.ts'
 import type { Artifact, BuildSource, Plugin, PluginContext } from '../../slots/contracts.ts'
 import { gitFaults } from '../../slots/git/faults.ts'
-import { assertRepository, hasChanges, resolveCommit } from '../../slots/git/git.ts'
+import { assertRepository, changedFiles, resolveCommit } from '../../slots/git/git.ts'
 import { packFolder } from '../../slots/upload/archive.ts'
 import { DRY_RUN_SHA256, sha256Of, storeArtifact, storeFolder } from './artifact.ts'
 import { gitInTask, prefixOf, submodulesOf, withCheckout, withExtract } from './checkout.ts'
@@ -96,15 +96,16 @@ export function git(options: GitOptions = {}): Plugin<BuildSource> {
 }
 
 async function buildRevision(context: PluginContext, options: GitOptions): Promise<Artifact> {
-  const { folder, dryRun, log } = context
+  const { folder, dryRun, show } = context
   await assertRepository(folder)
   const commit = await commitOf(context, options)
   const within = join(await prefixOf(folder), options.path ?? '.')
   const submodules = await submodulesOf(folder, commit)
   if (submodules.length > 0 && options.submodules === undefined)
     throw buildFaults.GIT_SUBMODULES({ commit, submodules })
-  if (commit === (await resolveCommit(folder, 'HEAD')) && (await hasChanges(folder)))
-    log('The uncommitted changes of the working copy are not part of this release.')
+  const changed = commit === (await resolveCommit(folder, 'HEAD')) ? await changedFiles(folder) : []
+  // Also for a build that fails: a file that was never committed is the likeliest reason.
+  if (changed.length > 0) show(`Not committed, so not part of this release: ${listed(changed)}.`)
   const make = async (tree: string, work: string): Promise<Artifact> => {
     const place = join(tree, within)
     if (!(await stat(place).catch(() => undefined))?.isDirectory())
@@ -120,6 +121,14 @@ async function buildRevision(context: PluginContext, options: GitOptions): Promi
   await gitInTask(context, ['worktree', 'add', '--detach', tree, commit], folder)
   return withExtract(folder, commit, extract => make(extract, extract), tmpdir())
 }
+
+const LISTED = 5
+
+/** The first few names, and how many more there are. */
+const listed = (names: readonly string[]): string =>
+  names.length <= LISTED + 1
+    ? names.join(', ')
+    : `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more`
 
 /** @throws REF_UNKNOWN */
 async function commitOf(context: PluginContext, { ref = 'HEAD', fetch = false }: GitOptions): Promise<string> {

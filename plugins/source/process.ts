@@ -2,12 +2,22 @@
 import type { PluginContext } from '../../slots/contracts.ts'
 import { buildFaults } from './faults.ts'
 
+/** Of a long output: some programs give the reason first and then explain themselves, as npm does. */
+const FIRST_LINES = 10
 const LAST_LINES = 30
+
+/** The first and the last lines of an output, and how many are left out between them. */
+export function excerpt(output: string): string {
+  const lines = output.trim().split('\n')
+  const left = lines.length - FIRST_LINES - LAST_LINES
+  if (left <= 1) return lines.join('\n')
+  return [...lines.slice(0, FIRST_LINES), `... ${left} more lines ...`, ...lines.slice(-LAST_LINES)].join('\n')
+}
 
 /**
  * Runs a command in a folder and shows its output in the running task.
  *
- * @throws `BUILD_FAILED` with the last lines of output, or the abort reason if the run was interrupted
+ * @throws `BUILD_FAILED` with the first and the last lines of output, or the abort reason if the run was interrupted
  */
 export async function runInTask(
   { $, signal }: PluginContext,
@@ -18,6 +28,6 @@ export async function runInTask(
   const { exitCode, stdall } = await $({ cwd, nothrow: true, ...(env && { env }) })`${command}`
   signal.throwIfAborted()
   if (exitCode === 0) return
-  const output = stdall.trimEnd().split('\n').slice(-LAST_LINES).join('\n')
-  throw buildFaults.BUILD_FAILED({ command: command.slice(0, 2).join(' '), code: exitCode, output })
+  const name = command.slice(0, 2).join(' ')
+  throw buildFaults.BUILD_FAILED({ command: name, code: exitCode, output: excerpt(stdall) })
 }

@@ -70,7 +70,8 @@ export async function commitsBetween(folder: string, from: string, to: string): 
     })
 }
 
-/** Whether tracked files of the folder differ from the current commit, or there are new ones. */
-export async function hasChanges(folder: string): Promise<boolean> {
-  return (await git(folder, 'status', '--porcelain', '--', '.')).stdout !== ''
+/** The files of the folder that differ from the current commit, and new files and folders, relative to the repository. */
+export async function changedFiles(folder: string): Promise<readonly string[]> {
+  const { stdout } = await git(folder, 'status', '--porcelain', '-z', '--no-renames', '--', '.')
+  return stdout.split('\0').flatMap(entry => (entry === '' ? [] : [entry.slice(3).replace(/\p{C}/gu, '?')]))
 }

@@ -4,7 +4,7 @@ import { moment } from '../../runner/units.ts'
 import type { Release, Slot } from '../contracts.ts'
 import type { SlotRecord } from '../state/slot-record.ts'
 import { gitFaults } from './faults.ts'
-import { type Commit, commitIn, commitsBetween, type Distance, distance, hasChanges } from './git.ts'
+import { type Commit, changedFiles, commitIn, commitsBetween, type Distance, distance } from './git.ts'
 
 export interface Pending {
   /** The live release; null before the first promote. */
@@ -38,7 +38,7 @@ export async function pendingOf(
   live: Pick<Slot, 'name'> | undefined,
   record: { readonly release: Pick<Release, 'name'>; readonly revision: string | null } | undefined,
 ): Promise<Pending> {
-  const uncommitted = await hasChanges(folder)
+  const uncommitted = (await changedFiles(folder)).length > 0
   if (live === undefined) return { live: null, revision, relation: 'first', commits: [], missing: [], uncommitted }
   const at = { slot: live.name, release: record?.release.name ?? 'unknown' }
   const recorded = record?.revision ?? null

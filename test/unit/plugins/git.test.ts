@@ -17,6 +17,7 @@ const USER = ['-c', 'user.name=t', '-c', 'user.email=t@example.org', '-c', 'comm
 let base: string
 let folder: string
 let lines: string[]
+let shown: string[]
 const inRepository = async (at: string, ...args: string[]) =>
   (await run('git', ['-C', at, ...USER, ...args])).stdout.trim()
 const repository = (...args: string[]) => inRepository(folder, ...args)
@@ -33,6 +34,7 @@ beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), 'switchyard-git-'))
   folder = join(base, 'project')
   lines = []
+  shown = []
   vi.stubEnv('XDG_CACHE_HOME', join(base, 'cache'))
   await run('git', ['init', '-q', '-b', 'main', folder])
 })
@@ -42,7 +44,7 @@ afterEach(async () => {
 })
 const build = async (options: GitOptions, parts: Partial<PluginContext> = {}) =>
   git(options)
-    .create(await buildKit({ folder, log: line => lines.push(line), ...parts }))
+    .create(await buildKit({ folder, log: line => lines.push(line), show: text => shown.push(String(text)), ...parts }))
     .build()
 /** The names in an artifact, without folders. */
 const filesIn = async (path: string) =>
@@ -74,7 +76,9 @@ describe('the tree of a revision', () => {
       expect([await filesIn(made.path), await textOf(made.path, './app')]).toEqual([['./app', './package.json'], text])
     }
     expect(lines).toContain(`v1 is ${first.slice(0, 10)}: change`)
-    expect(lines).toContain('The uncommitted changes of the working copy are not part of this release.')
+    const told = 'Not committed, so not part of this release: app, new.'
+    // Of the builds of `main` and of HEAD.
+    expect(shown).toEqual([told, told])
     await nothingLeft()
   })
 
@@ -169,6 +173,30 @@ describe('a build in a revision', () => {
     await nothingLeft()
   })
 
+  it('names what was never committed, which is the likeliest reason why a build fails', async () => {
+    await commit({ app: 'x' })
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) await writeFile(join(folder, name), '')
+    const failed = await faultOf(build({ build: command({ run: 'cat package-lock.json', version: '1' }) }))
+    expect(failed.code).toBe('BUILD_FAILED')
+    expect(shown).toEqual(['Not committed, so not part of this release: a, b, c, d, e and 2 more.'])
+    // A revision that is not the current commit says nothing of the working copy.
+    await repository('tag', 'old')
+    await commit({ app: 'y' })
+    await writeFile(join(folder, 'new'), '')
+    shown = []
+    await build({ ref: 'old', version: '1' })
+    expect(shown).toEqual([])
+  })
+
+  it('fails with the first lines of a long output too, where npm gives the reason', async () => {
+    await commit({ app: 'x' })
+    const run = 'echo the reason; seq 100; echo the end; exit 1'
+    const { detail = '' } = await faultOf(build({ build: command({ run, version: '1' }) }))
+    const told = detail.split('\n')
+    expect([told[0], told[10], told.at(-1)]).toEqual(['the reason', '... 62 more lines ...', 'the end'])
+    expect(told).toHaveLength(41)
+  })
+
   it('does not run the hooks of the working copy', async () => {
     await commit({ app: 'x' })
     const hook = join(folder, '.git', 'hooks', 'post-checkout')
@@ -239,6 +267,7 @@ describe('a dry run', () => {
     await commit({ 'package.json': '{"version":"2.0.0"}' })
     for (const options of [{}, { build: command({ run: 'make release', artifact: 'out' }) }]) {
       lines = []
+      shown = []
       const made = await build({ ref: 'v1', ...options }, { dryRun: true })
       expect(made).toMatchObject({ version: '1.0.0', sha256: '0'.repeat(64) })
       expect(made.path).toBe(join(base, 'cache', 'switchyard', 'life', 'life-1.0.0.tar.gz'))
