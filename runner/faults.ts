@@ -37,10 +37,23 @@ export const runnerFaults = catalogue({
     hint: d =>
       `Install the packages again: run \`npm install\` in the folder whose package.json names them (${d.folder}).`,
   }),
-  TASKFILE_BROKEN: fault<{ place: Place; reason: string; frame: string }>({
+  /** `lacks`: the package that was not found, if that is the reason; `near`: the name of this one, if it was meant. */
+  TASKFILE_BROKEN: fault<{
+    place: Place
+    reason: string
+    frame: string
+    lacks?: string | undefined
+    near?: string | undefined
+  }>({
     exitCode: 2,
     message: d => `${at(d.place)}  ${d.reason}`,
-    hint: d => `Correct line ${d.place.line} of ${d.place.file}.`,
+    hint: d =>
+      didYouMean(
+        d.near && `\`${d.near}\``,
+        d.lacks === undefined
+          ? `Correct line ${d.place.line} of ${d.place.file}.`
+          : `Install the package ${d.lacks} in the folder of the Taskfile, or correct line ${d.place.line} of ${d.place.file}.`,
+      ),
     detail: d => d.frame,
   }),
   TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; reason: string; frame?: string | undefined }>({
@@ -70,6 +83,11 @@ export const runnerFaults = catalogue({
     exitCode: 2,
     message: d => `${d.file} exports no task.`,
     hint: () => "Export one: `export const hello = task('Say hello', { run: ({ log }) => log('hello') })`.",
+  }),
+  EXPORT_UNDEFINED: fault<{ name: string; near: string | undefined }>({
+    exitCode: 2,
+    message: d => `The Taskfile exports \`${d.name}\`, which is undefined.`,
+    hint: d => didYouMean(d.near && `\`${d.near}\``, 'Define it, or remove it from the exports.'),
   }),
   UNKNOWN_TASK: fault<{ name: string; near: string | undefined; line?: string | undefined }>({
     exitCode: 2,
@@ -120,10 +138,21 @@ export const runnerFaults = catalogue({
     message: d => `<${d.argument}> was given twice: \`${d.first}\` and \`${d.second}\`.`,
     hint: () => 'Give it once.',
   }),
-  ARGUMENT_INVALID: fault<{ argument: string; value: string; reason: string; near: string | undefined }>({
+  /** `argument`: as it is typed: `<slot>` or `--lines`. */
+  ARGUMENT_INVALID: fault<{
+    argument: string
+    value: string
+    reason: string
+    near: string | undefined
+    command: string | undefined
+  }>({
     exitCode: 2,
-    message: d => `<${d.argument}> cannot be \`${d.value}\`: ${d.reason}.`,
-    hint: d => didYouMean(d.near && `\`${d.near}\``, 'Give a valid value.'),
+    message: d => `${d.argument} cannot be \`${d.value}\`: ${d.reason}.`,
+    hint: d =>
+      didYouMean(
+        d.near && `\`${d.near}\``,
+        `Correct it; \`npx task ${d.command === undefined ? '' : `${d.command} `}--help\` shows what it is.`,
+      ),
   }),
   ARGUMENT_CLASH: fault<{ argument: string; titles: readonly string[]; command: string }>({
     exitCode: 2,

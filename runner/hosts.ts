@@ -39,7 +39,13 @@ export function limitOf({ limit, serial }: { readonly limit: string | undefined;
   if (limit === undefined) return serial ? 1 : undefined
   const reason = 'it must be a whole number, at least 1'
   if (!/^[1-9]\d{0,5}$/.test(limit))
-    throw runnerFaults.ARGUMENT_INVALID({ argument: 'limit', value: limit, reason, near: undefined })
+    throw runnerFaults.ARGUMENT_INVALID({
+      argument: '--limit',
+      value: limit,
+      reason,
+      near: undefined,
+      command: undefined,
+    })
   if (serial && limit !== '1') throw runnerFaults.LIMIT_TWICE({ limit })
   return Number(limit)
 }

@@ -1,6 +1,7 @@
 /** Turns the exports of a Taskfile into commands. */
 import { runnerFaults } from '../faults.ts'
-import { type AnyTask, isTask } from '../task.ts'
+import { type AnyTask, isTask, type Scope } from '../task.ts'
+import { nearest } from './suggest.ts'
 
 /** `detectLive` is `detect-live`, `sendToHTTP` is `send-to-http`. */
 export const kebab = (name: string): string =>
@@ -31,11 +32,13 @@ export type OwnCommands = Readonly<Record<string, () => Promise<AnyTask>>>
 /**
  * The exported tasks, flows first, each in the order of the Taskfile's source. Exports that are not tasks, and the default export, are ignored.
  *
- * @throws TASK_RESERVED, TASKS_OF_ONE_NAME
+ * @throws TASK_RESERVED, TASKS_OF_ONE_NAME, EXPORT_UNDEFINED
  */
 export function commandsOf(exported: object, source: string): Commands {
   const found = new Map<string, { task: AnyTask; from: string }>()
   for (const [from, value] of inOrder(exported, source)) {
+    // What a misspelt name in `export const { deplyo } = tasks` is; without an error the command would be missing, and nobody would know why.
+    if (value === undefined && from !== 'default') assertAbsent(from, scopesOf(exported))
     if (from === 'default' || !isTask(value)) continue
     const name = kebab(from)
     if (RESERVED.has(name)) throw runnerFaults.TASK_RESERVED({ name, from })
@@ -45,6 +48,19 @@ export function commandsOf(exported: object, source: string): Commands {
   }
   const all = [...found].map(([name, { task }]) => [name, task] as const)
   return new Map([...all.filter(([, task]) => task.kind === 'flow'), ...all.filter(([, task]) => task.kind === 'task')])
+}
+
+const scopesOf = (exported: object): readonly Scope[] =>
+  Object.values(exported).flatMap(value => (isTask(value) && value.scope ? [value.scope] : []))
+
+/** A command that others have and this project has not is explained when somebody runs it. @throws EXPORT_UNDEFINED for any other name */
+function assertAbsent(name: string, scopes: readonly Scope[]): void {
+  if (scopes.some(scope => scope.absent?.(kebab(name)))) return
+  const near = nearest(
+    name,
+    scopes.flatMap(scope => Object.keys(scope.tasks?.() ?? {})),
+  )
+  throw runnerFaults.EXPORT_UNDEFINED({ name, near })
 }
 
 /** The exports in source order: a module object lists them alphabetically. */

@@ -279,6 +279,8 @@ function valueFor(plan: Plan, name: string, arg: Arg, raw: string | true | reado
     if (error instanceof Fault) throw error
     const value = String(raw)
     const near = arg.choices && nearest(value, arg.choices)
-    throw runnerFaults.ARGUMENT_INVALID({ argument: kebab(name), value, reason: (error as Error).message, near }, error)
+    const argument = arg.required || arg.positional ? `<${kebab(name)}>` : `--${kebab(name)}`
+    const reason = (error as Error).message
+    throw runnerFaults.ARGUMENT_INVALID({ argument, value, reason, near, command: plan.command }, error)
   }
 }

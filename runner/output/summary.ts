@@ -7,7 +7,7 @@ export interface Summary {
   /** Printed on stderr after that. */
   readonly errors: string[]
   output(event: Extract<RunEvent, { type: 'output' }>): void
-  /** The last lines of the step that failed; empty if the error contains them itself. */
+  /** The last lines of the step that failed, without those that the error contains itself. */
   tailOf(error: Extract<RunEvent, { type: 'error' }>): readonly string[]
   /** Drops all lines, because the undo of a step starts without output. */
   forget(): void
@@ -26,9 +26,10 @@ export function createSummary(): Summary {
       const key = keyOf(step, host)
       tails.set(key, [...(tails.get(key) ?? []), line].slice(-TAIL))
     },
-    tailOf({ code, step = '', host }) {
+    tailOf({ code, step = '', host, detail = '' }) {
+      const told = new Set(detail.split('\n').map(line => line.trim()))
       const tail = code === 'COMMAND_FAILED' ? [] : (tails.get(keyOf(step, host)) ?? [])
-      return tail.map(line => `  | ${line}`)
+      return tail.filter(line => !told.has(line.trim())).map(line => `  | ${line}`)
     },
     forget: () => tails.clear(),
   }

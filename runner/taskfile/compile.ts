@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildFailure, Message, Plugin } from 'esbuild'
+import { nearest } from '../cli/suggest.ts'
 import { runnerFaults } from '../faults.ts'
 import { isSource, manifest } from '../package.ts'
 import { codeFrame } from './code-frame.ts'
@@ -81,7 +82,9 @@ async function broken({ text, location }: Message, taskfile: string, cause: unkn
   const place = { file: shown, line: location?.line ?? 1, column: (location?.column ?? 0) + 1 }
   const source = await readFile(file, 'utf8').catch(() => location?.lineText ?? '')
   const frame = codeFrame(source, place.line, place.column, location?.length)
-  return runnerFaults.TASKFILE_BROKEN({ place, reason: text, frame }, cause)
+  const lacks = /^Could not resolve "([^."/][^"]*)"$/.exec(text)?.[1]
+  const near = lacks === undefined ? undefined : nearest(lacks, [manifest().name])
+  return runnerFaults.TASKFILE_BROKEN({ place, reason: text, frame, lacks, near }, cause)
 }
 
 /**

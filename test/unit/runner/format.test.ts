@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { errorLines, timingLines } from '../../../runner/output/format.ts'
 import { jsonRenderer } from '../../../runner/output/json.ts'
+import { createSummary } from '../../../runner/output/summary.ts'
 
 const result = {
   type: 'result',
@@ -14,6 +15,25 @@ const result = {
   left: [],
 } as const
 const traffic = { roundTrips: 12, sent: 8_149, received: 812 }
+
+it('the last lines of a failed step leave out those that its error has', () => {
+  const summary = createSummary()
+  for (const line of ['HEAD is 1a2b3c: change', 'npm error code EUSAGE', 'npm error'])
+    summary.output({ type: 'output', step: 'build', line })
+  const error = {
+    type: 'error',
+    step: 'build',
+    during: 'run',
+    code: 'BUILD_FAILED',
+    exitCode: 1,
+    message: '',
+    hint: '',
+  } as const
+  expect(summary.tailOf({ ...error, detail: 'npm error code EUSAGE\n  npm error' })).toEqual([
+    '  | HEAD is 1a2b3c: change',
+  ])
+  expect(summary.tailOf(error)).toHaveLength(3)
+})
 
 it('timingLines() prints nothing without --timings', () => {
   expect(timingLines({ ...result, traffic })).toEqual([])

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { commandsOf, kebab } from '../../../runner/cli/commands-of.ts'
 import { nearest } from '../../../runner/cli/suggest.ts'
+import { Fault } from '../../../runner/fault.ts'
 import { definer } from '../../../runner/task.ts'
 
 const { task, flow } = definer()
@@ -41,6 +42,26 @@ export const both = flow('Both', [])
         message: expect.stringContaining('`foo-bar`'),
       }),
     )
+  })
+
+  it('are defined: a misspelt standard task is an error, and not a command that is missing', () => {
+    const undefinedExport = (hint: string) =>
+      expect.objectContaining({
+        code: 'EXPORT_UNDEFINED',
+        exitCode: 2,
+        message: 'The Taskfile exports `deplyo`, which is undefined.',
+        hint,
+      })
+    const scope = { name: 'shop', tasks: () => ({ deploy: one, setup: two }), open: () => expect.fail() }
+    const setup = definer(scope).task('Prepare', { run: () => undefined })
+    expect(() => commandsOf({ deplyo: undefined, setup }, '')).toThrow(undefinedExport('Did you mean `deploy`?'))
+    expect(() => commandsOf({ deplyo: undefined, one }, '')).toThrow(
+      undefinedExport('Define it, or remove it from the exports.'),
+    )
+    // A command that this kind of project has not is explained when somebody runs it.
+    const absent = (command: string) => (command === 'deplyo' ? new Fault('NO', 2, 'no', 'no') : undefined)
+    const elsewhere = definer({ ...scope, absent }).task('Prepare', { run: () => undefined })
+    expect([...commandsOf({ deplyo: undefined, setup: elsewhere }, '').keys()]).toEqual(['setup'])
   })
 
   it.each(['completion', 'init', 'explain'])('cannot be `%s`, which is built in', name => {

@@ -116,6 +116,13 @@ describe('a broken Taskfile', () => {
     const stderr = await failing({ 'Taskfile.ts': `${hello}import { a } from 'no-such-package'\na()\n` })
     expect(stderr).toContain('Taskfile.ts:5:19  Could not resolve "no-such-package"')
     expect(stderr).toContain("> 5 | import { a } from 'no-such-package'")
+    expect(stderr).toContain(
+      'next: Install the package no-such-package in the folder of the Taskfile, or correct line 5',
+    )
+    // The name of the product is that of another package.
+    const product = ['switch', 'yard'].join('')
+    const meant = await failing({ 'Taskfile.ts': `${hello}import { ssh } from '${product}'\nssh('a')\n` })
+    expect(meant).toContain('next: Did you mean `switchyard-deploy`?')
   })
 
   it('is reported with the place of an exception thrown while it loads', async () => {
