@@ -64,6 +64,17 @@ function routerFor(stack: Stack, folder: Folder, wanted: string = ROUTERS[0]): R
   return router
 }
 
+/** What `--yes` has made up, and somebody has to correct in the Taskfile: one sentence, if any. */
+export function madeUp(folder: Folder, flags: Flags, { host, site }: Answers): readonly string[] {
+  if (!flags.yes || TASKFILES.some(name => folder.has(name))) return []
+  const values = [...(flags.host === undefined ? [host] : []), ...(flags.site === undefined ? [site] : [])]
+  return values.length === 0
+    ? []
+    : [
+        `Write your own host and site in the Taskfile: ${values.join(' and ')} ${values.length > 1 ? 'are' : 'is'} made up.`,
+      ]
+}
+
 /** A valid name of an application from any text: `My Shop` is `my_shop`. */
 export function appName(text: string): string {
   const name = text
@@ -109,8 +120,9 @@ const word = (question: string, what: string, pattern: RegExp, rule: string): Wh
 const HOST = word(
   'Which host is it deployed to, as for ssh?',
   'The host',
-  /^(?:ssh:\/\/)?(?:[\w.-]+@)?[A-Za-z0-9[][\w.:[\]%-]*$/,
-  'a target for ssh, such as deploy@web-1 or deploy@203.0.113.7',
+  // Without `ssh://`, ssh takes `web-1:2222` for a name.
+  /^(?:ssh:\/\/(?:[\w.-]+@)?|(?:[\w.-]+@)?(?![^:[]+:\d+$))[A-Za-z0-9[][\w.:[\]%-]*$/,
+  'a target for ssh, such as deploy@203.0.113.7, or with a port ssh://deploy@203.0.113.7:2222',
 )
 const SITE = word(
   'Which host name does the site have?',

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { arg } from '../runner/cli/args.ts'
 import { manifest } from '../runner/package.ts'
 import { definer } from '../runner/task.ts'
-import { answersFor, type Flags } from './answers.ts'
+import { answersFor, type Flags, madeUp } from './answers.ts'
 import { ENV_FILE, toFillIn } from './environment.ts'
 import { planFor } from './files.ts'
 import { folderAt } from './folder.ts'
@@ -48,7 +48,7 @@ const answer = task('Settle host, site and ports', {
     const flags: Flags = { app, host, site, ports, router, yes }
     const answers = await answersFor(folder, found.stack, flags, ask)
     note(`${answers.app} on ${answers.host}, ${answers.site}, ports ${answers.ports.join(' and ')}`)
-    return { answers }
+    return { answers, corrections: madeUp(folder, flags, answers) }
   },
 })
 
@@ -59,7 +59,7 @@ const write = task('Write the files', {
       .choice(['github', 'gitlab', 'none'], 'Which CI to write a deploy for; by default the one of the repository')
       .optional(),
   },
-  async run({ folder, found, answers, ci, dryRun, log, note }) {
+  async run({ folder, found, answers, corrections, ci, dryRun, log, note }) {
     const from = manifest().name
     const parts = found.stack.parts(folder, answers)
     const plan = planFor(folder, {
@@ -78,6 +78,7 @@ const write = task('Write the files', {
       ...(found.others.length === 0
         ? []
         : [`The folder could also be: ${found.others.join(', ')}. \`--stack\` chooses.`]),
+      ...corrections,
       ...(fill.length === 0 ? [] : [`Fill in ${fill.join(', ')} in ${ENV_FILE}.`]),
       ...parts.notes,
       ...plan.notes,

@@ -2,6 +2,8 @@
 import type { Variable } from './stack.ts'
 
 export const ENV_FILE = '.env.production'
+/** What `npx task rehearse` gives to the application. */
+export const ENV_REHEARSAL = '.env.rehearsal'
 export const ENV_EXAMPLE = `${ENV_FILE}.example`
 
 /** For an application that says nothing of its environment. */

@@ -26,7 +26,7 @@ export const initFaults = catalogue({
   INIT_INSTALL_FAILED: fault<{ command: string; output: string }>({
     exitCode: 1,
     message: d => `\`${d.command}\` failed. All files have been written.`,
-    hint: d => `Run \`${d.command}\` yourself, then \`npx task setup\`.`,
+    hint: d => `Run \`${d.command}\` yourself, then the commands that are listed above.`,
     detail: d => d.output,
   }),
 })

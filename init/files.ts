@@ -2,7 +2,7 @@
 import { TASKFILES } from '../runner/taskfile/load.ts'
 import type { Answers } from './answers.ts'
 import { type Forge, forgeOf, githubWorkflow, gitlabJob } from './ci.ts'
-import { ENV_EXAMPLE, ENV_FILE, ENV_HEADER, environmentText, exampleText } from './environment.ts'
+import { ENV_EXAMPLE, ENV_FILE, ENV_HEADER, ENV_REHEARSAL, environmentText, exampleText } from './environment.ts'
 import { type Folder, jsonIn, objectIn } from './folder.ts'
 import { missingRules } from './ignores.ts'
 import { managerOf } from './package-manager.ts'
@@ -86,7 +86,7 @@ const TSCONFIG = `{
 function ignored(folder: Folder, { env }: StackParts): PlannedFile[] {
   const rules = folder.text('.gitignore')
   const missing = env
-    ? missingRules(rules, [ENV_FILE, 'node_modules/'], [ENV_EXAMPLE])
+    ? missingRules(rules, [ENV_FILE, ENV_REHEARSAL, 'node_modules/'], [ENV_EXAMPLE])
     : missingRules(rules, ['node_modules/'], [])
   return [{ path: '.gitignore', text: missing.map(line => `${line}\n`).join(''), how: 'append' }]
 }

@@ -1,7 +1,7 @@
 /** A machine over SSH, with the configuration of plain `ssh`. */
 import { deferred } from '../../runner/promises.ts'
 import { rehearsal } from '../../runner/rehearsal.ts'
-import { checked, expecting, fields, optional, text } from '../../runner/taskfile/shape.ts'
+import { checked, fields, optional, text, thing } from '../../runner/taskfile/shape.ts'
 import { attachChannel } from '../exec/attach.ts'
 import { hostFaults } from '../faults.ts'
 import type { Endpoint, HostSetting, Transport } from '../host.ts'
@@ -24,9 +24,10 @@ export interface SshOptions {
   readonly configFile?: string | undefined
 }
 
-const TARGET = expecting(
-  'the name of a machine, such as `ssh("deploy@web-1")`; a variable of the environment may not be set',
-  text,
+const TARGET = thing<string>(
+  'the name of a machine, such as `ssh("deploy@web-1")`, or with a port `ssh("ssh://deploy@web-1:2222")`; a variable of the environment may not be set',
+  // ssh takes `web-1:2222` for a name, which nobody has.
+  value => typeof value === 'string' && value !== '' && !/^[^:[/]+:\d+$/.test(value),
 )
 const OPTIONS = fields<SshOptions>({ configFile: optional(text) })
 

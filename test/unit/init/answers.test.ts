@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { answersFor, appName, type Flags } from '../../../init/answers.ts'
+import { answersFor, appName, type Flags, madeUp } from '../../../init/answers.ts'
 import type { Folder } from '../../../init/folder.ts'
 import type { Stack } from '../../../init/stack.ts'
 import { node } from '../../../init/stacks/node.ts'
@@ -85,6 +85,7 @@ describe('host, site and ports', () => {
     [{ host: '-oProxyCommand=x' }, 'The host'],
     [{ host: "web'; rm" }, 'The host'],
     [{ host: 'a b' }, 'The host'],
+    [{ host: 'deploy@203.0.113.7:2222' }, 'The host'],
     [{ site: 'https://shop.example' }, 'The site'],
     [{ site: 'shop.example/' }, 'The site'],
     [{ ports: '4000' }, 'The ports'],
@@ -100,12 +101,34 @@ describe('host, site and ports', () => {
     })
   })
 
-  it.each(['web-1', 'deploy@203.0.113.7', 'ssh://deploy@web-1:2222', 'deploy@[2001:db8::1]', 'web.example.com'])(
-    'may have a host that ssh takes: %s',
-    async host => {
-      expect(await answersFor(folder({}), other, { ...NONE, yes: true, host }, nobody)).toMatchObject({ host })
-    },
-  )
+  it.each([
+    'web-1',
+    'deploy@203.0.113.7',
+    'ssh://deploy@web-1:2222',
+    'ssh://web-1:2222',
+    'deploy@[2001:db8::1]',
+    'fe80::1',
+    'web.example.com',
+  ])('may have a host that ssh takes: %s', async host => {
+    expect(await answersFor(folder({}), other, { ...NONE, yes: true, host }, nobody)).toMatchObject({ host })
+  })
+})
+
+it('what --yes has made up is told, and nothing that a flag, a Taskfile or a person has said', () => {
+  const answers = { app: 'shop', host: 'deploy@web-1', site: 'shop.example', ports: [4000, 5000] } as const
+  const yes = { ...NONE, yes: true }
+  expect(madeUp(folder({}), yes, answers)).toEqual([
+    'Write your own host and site in the Taskfile: deploy@web-1 and shop.example are made up.',
+  ])
+  expect(madeUp(folder({}), { ...yes, host: 'deploy@web-1' }, answers)).toEqual([
+    'Write your own host and site in the Taskfile: shop.example is made up.',
+  ])
+  for (const [files, flags] of [
+    [{ 'Taskfile.ts': '' }, yes],
+    [{}, NONE],
+    [{}, { ...yes, host: 'a', site: 'b' }],
+  ] as const)
+    expect(madeUp(folder(files), flags, answers)).toEqual([])
 })
 
 describe('the router', () => {
