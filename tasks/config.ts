@@ -15,10 +15,12 @@ import { healthOf } from '../slots/health/setting.ts'
 import type { CreatedPlugins, Project } from './session.ts'
 
 export async function projectConfig<S extends string>(
-  { app, destination, hosts, roles, strategy, layout, slots, build, runtime, router, health, probe }: Project<S>,
+  project: Project<S>,
   created: CreatedPlugins,
   env: readonly ReadSource[],
 ): Promise<ProjectConfig> {
+  const { app, destination, hosts, roles, strategy, layout, slots, build, runtime, router, health, probe } = project
+  const notifiers = project.notify.map(({ name }) => name)
   const settingsOf = ({ name, settings }: Plugin<unknown>): PluginConfig => ({
     plugin: name,
     settings: settings ? settingsShown(settings(created.plugin)) : null,
@@ -43,6 +45,9 @@ export async function projectConfig<S extends string>(
     }),
     folders: foldersOf(layout),
     shared: layout.shared.paths,
+    ...(project.packages.length > 0 && { packages: project.packages }),
+    ...(project.databases.length > 0 && { databases: project.databases }),
+    ...(notifiers.length > 0 && { notify: notifiers }),
     slots: slots.all.map(slot => ({
       name: slot.name,
       port: slot.port,

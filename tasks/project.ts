@@ -90,8 +90,12 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
   const replaced = rehearsal()
   const env = replaced ? (replaced.env === undefined ? [] : [file(replaced.env)]) : sourcesOf(definition.env)
+  const packages = (definition.packages ?? []).map(name => validateName('package', name))
+  const accessories = accessoriesOf(definition, app, env)
   const project: Project<Name> = {
     ...definition,
+    packages,
+    databases: accessories ? databasesShown(accessories) : [],
     app,
     hosts,
     machines: hosts.map(({ name }) => name),
@@ -118,8 +122,6 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const rolling = several && definition.strategy === 'rolling'
   if (pooled && rolling && canary.router !== undefined) throw slotFaults.ROLLING_OFF({ router: canary.router })
   const machines = [...hosts, ...(on ? [on.host] : [])]
-  const packages = (definition.packages ?? []).map(name => validateName('package', name))
-  const accessories = accessoriesOf(definition, app, env)
   const sources = env.map(({ title }) => title)
   const deps = {
     slot,
@@ -231,6 +233,12 @@ function accessoriesOf(
     file: env.find(source => source.name === 'file')?.title,
   }
 }
+
+/** For `config`: PostgreSQL with its database, and Redis. */
+const databasesShown = ({ database, redis }: NonNullable<TaskDeps<string>['accessories']>): readonly string[] => [
+  ...(database === undefined ? [] : [`postgres ${database}`]),
+  ...(redis ? ['redis'] : []),
+]
 
 const drain = arg
   .duration('How long to wait for the connections of the idle slot to end before it is stopped, such as 30s')

@@ -52,6 +52,9 @@ export interface Project<S extends string> {
   readonly health: HealthCheck | undefined
   readonly probe: Probing | undefined
   readonly notify: readonly Notifier[]
+  /** What `bootstrap` installs for the application: Debian packages, and databases for people. */
+  readonly packages: readonly string[]
+  readonly databases: readonly string[]
 }
 
 /** The plugins that tell about themselves without contacting a host, with the context that they were created with. */

@@ -47,6 +47,11 @@ export interface ProjectConfig {
   readonly folders: Readonly<Record<'root' | 'releases' | 'slots' | 'router' | 'shared', string>>
   /** Paths in a release that are links to data that outlives it. */
   readonly shared: readonly string[]
+  /** What `bootstrap` installs for the application. Missing if there is none, as the next two are. */
+  readonly packages?: readonly string[]
+  readonly databases?: readonly string[]
+  /** Who is told how a deploy ended: `slack`. */
+  readonly notify?: readonly string[]
   readonly slots: readonly SlotConfig[]
   readonly build: PluginConfig
   readonly runtime: PluginConfig

@@ -217,6 +217,16 @@ describe('the table of `config`', () => {
     ])
   })
 
+  it('shows what bootstrap installs and who is notified, if the Taskfile says so', () => {
+    const text = configTable({
+      ...config,
+      packages: ['nodejs', 'ffmpeg'],
+      databases: ['postgres life', 'redis'],
+      notify: ['slack'],
+    })
+    expect(text).toMatch(/^packages +nodejs, ffmpeg\ndatabases +postgres life, redis\nnotifications +slack$/m)
+  })
+
   it('says that several hosts switch in batches', () => {
     expect(configTable({ ...config, strategy: 'rolling' })).toMatch(/^strategy +rolling$/m)
   })
