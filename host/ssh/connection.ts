@@ -92,7 +92,7 @@ async function attempt(
     const [pause, ...more] = pauses
     if (pause === undefined) {
       const address = `${config.hostname}:${config.port}`
-      const reason = `${error.message} before the server sent its greeting, ${PAUSES.length + 1} times; it may have too many connections at once (MaxStartups in sshd_config)`
+      const reason = `${error.message} before the server sent its greeting, ${PAUSES.length + 1} times; it may have too many connections at once (MaxStartups in sshd_config), or a firewall may have closed them`
       throw hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
     }
     const { signal } = plan.setting
@@ -135,7 +135,12 @@ async function attemptOnce(
     if (error instanceof Fault) return error
     const denied = authentication.explain(error)
     if (denied) return denied
-    const reason = [error.message, await proxyError?.()].filter(Boolean).join(': ')
+    const reason = [
+      error.message.replace('Connection lost before handshake', 'the connection was closed'),
+      await proxyError?.(),
+    ]
+      .filter(Boolean)
+      .join(': ')
     if (proxyError === undefined && !greeted() && CLOSED.test(error.message)) throw new ClosedBeforeGreeting(reason)
     return hostFaults.SSH_HANDSHAKE_FAILED({ target: config.target, address, reason }, error)
   }

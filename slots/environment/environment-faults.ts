@@ -2,10 +2,13 @@
 import { catalogue, fault } from '../../runner/fault.ts'
 
 export const environmentFaults = catalogue({
-  ENV_FILE_UNREADABLE: fault<{ file: string; why: string }>({
+  ENV_FILE_UNREADABLE: fault<{ file: string; why: string; missing: boolean }>({
     exitCode: 2,
     message: d => `The environment file ${d.file} cannot be read: ${d.why}.`,
-    hint: d => `Make ${d.file} readable for your account, or name another file in the Taskfile.`,
+    hint: d =>
+      d.missing
+        ? 'Write it, such as from the `.example` beside it, or name another file in the Taskfile. A fresh clone lacks what git ignores.'
+        : `Make ${d.file} readable for your account, or name another file in the Taskfile.`,
   }),
   ENV_VARIABLES_MISSING: fault<{ names: readonly string[] }>({
     exitCode: 2,

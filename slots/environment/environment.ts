@@ -20,10 +20,8 @@ interface Problem {
 export async function readEnvironment(file: string): Promise<Environment> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     const why = { ENOENT: 'it does not exist', EACCES: 'permission denied', EISDIR: 'it is a folder' }
-    throw faults.ENV_FILE_UNREADABLE(
-      { file, why: why[error.code as keyof typeof why] ?? `${error.code ?? 'unknown error'}` },
-      error,
-    )
+    const reason = why[error.code as keyof typeof why] ?? `${error.code ?? 'unknown error'}`
+    throw faults.ENV_FILE_UNREADABLE({ file, why: reason, missing: error.code === 'ENOENT' }, error)
   })
   // Loaded lazily, because most commands do not read an environment file.
   const { parse } = await import('dotenv')

@@ -14,6 +14,7 @@ import {
   fields,
   flag,
   hashesOf,
+  hostName,
   isUrl,
   type Listen,
   listening,
@@ -171,7 +172,7 @@ export type NginxOptions = Common &
 const address = (value: unknown) => typeof value === 'number' || typeof value === 'string'
 
 const OPTIONS = fields<NginxOptions>({
-  site: text,
+  site: hostName,
   listen: optional(
     thing<Listen>(
       'a port such as 8080, an address with its port such as "10.0.0.5:8080", or a list of these',
