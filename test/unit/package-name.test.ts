@@ -48,6 +48,20 @@ it('finds an import by another name', () => {
 it('the lock file and the first command of the README have the name too', () => {
   expect([lock.name, lock.packages[''].name]).toEqual([name, name])
   const readme = readFileSync(join(HOME, 'README.md'), 'utf8')
-  expect(readme).toContain(`npx ${name}@latest init`)
-  expect(readme.match(/\bnpx switchyard\S*/g)).toEqual([`npx ${name}@latest`])
+  expect(/\bnpx .*?(?=`| {2}|$)/m.exec(readme)?.[0]).toBe(`npx ${name}@latest init`)
+  expect([...new Set(readme.match(/\bnpx switchyard\S*/g))]).toEqual([`npx ${name}@latest`])
+})
+
+it('what the README links to and shows is in the package', () => {
+  const [{ files }] = JSON.parse(
+    execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
+      cwd: HOME,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    }),
+  ) as [{ files: { path: string }[] }]
+  const readme = readFileSync(join(HOME, 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = '']) => link)
+  expect(links.length).toBeGreaterThan(30)
+  expect(links.filter(link => !files.some(({ path }) => path === link || path.startsWith(`${link}/`)))).toEqual([])
 })
