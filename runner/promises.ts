@@ -7,6 +7,9 @@ export async function withTimeout<T>(ms: number, promise: Promise<T>): Promise<T
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
+/** Resolves in the next turn of the event loop. A help text waits for one, and `node:timers/promises` would have to be loaded for that. */
+export const nextTurn = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))
+
 export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void

@@ -78,8 +78,7 @@ export const swarmFaults = catalogue({
   }),
   NODE_DOWN: fault<{ nodes: readonly string[] }>({
     exitCode: 3,
-    message: d =>
-      `The manager has lost ${listed(d.nodes)}, whose router cannot be moved and may still serve the site.`,
+    message: d => `The manager has lost ${listed(d.nodes)}, whose router cannot be moved and may still serve the site.`,
     hint: d =>
       `Bring it back; or take it out, if it serves nobody: \`docker node update --availability drain ${d.nodes[0]}\`. Nothing was switched.`,
   }),

@@ -73,8 +73,7 @@ function idleSentence(before: SlotService | undefined, idle: string): string {
 
 function imageSentence({ definition: { image, registry }, version, cluster }: PlannedDeploy): string {
   if (!('create' in image)) return `use ${image.name}, which a registry has`
-  if (registry === undefined)
-    return `build ${version}, and send ${listed(targets(cluster))} the layers that each lacks`
+  if (registry === undefined) return `build ${version}, and send ${listed(targets(cluster))} the layers that each lacks`
   const manager = cluster.nodes.find(({ id }) => id === cluster.here)?.name ?? 'the manager'
   return `build ${version}, and send ${manager} the layers that it lacks; ${manager} pushes the image to ${registry}`
 }

@@ -1,7 +1,7 @@
 /** Detects runs that look successful but are not: an early end of the process, and lost output. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Fault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
+import { nextTurn } from '../promises.ts'
 
 /**
  * If the process exits with 0 before `settled` was called, because a task calls `process.exit()` or the event loop is empty, `report` gets a fault and

@@ -2,7 +2,9 @@
  * The engine: runs the steps of a plan in order, passes each the results of the steps that it needs, and undoes them, newest first, if one fails or the
  * run is interrupted.
  */
+
 import type { Renderer } from '../events.ts'
+
 import type { Redactor } from '../secrets/redact.ts'
 import { redactingEmitter, withoutSecrets } from './emit.ts'
 import type { Source } from './error-report.ts'

@@ -1,7 +1,6 @@
 /** Runs one step, or undoes it, on each of its hosts. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Renderer, RunEvent } from '../events.ts'
-import { withTimeout } from '../promises.ts'
+import { nextTurn, withTimeout } from '../promises.ts'
 import { since } from '../traffic.ts'
 import type { Results } from './fleet.ts'
 import { hostReports } from './host-reports.ts'

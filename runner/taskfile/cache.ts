@@ -5,8 +5,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 /** A compiled module on disk. */
 export interface Entry {
@@ -28,17 +28,6 @@ interface Stored {
 const KEEP = 3_600_000
 
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
-
-/** The folders to try for compiled modules: beside the project's packages, then in the user's cache. */
-export function cacheFolders(folder: string, env: Readonly<Record<string, string | undefined>>): string[] {
-  const folders: string[] = []
-  for (let at = folder; ; at = dirname(at)) {
-    const modules = join(at, 'node_modules')
-    if (existsSync(modules)) folders.push(join(modules, '.cache', 'switchyard'))
-    if (folders.length > 0 || at === dirname(at)) break
-  }
-  return [...folders, join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'switchyard')]
-}
 
 /** A file name for a text. Two texts may have the same one, so that an entry says what it is of. */
 function nameFor(text: string): string {

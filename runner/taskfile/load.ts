@@ -1,16 +1,17 @@
 /** Finds, compiles and loads a Taskfile. esbuild is loaded only if one of its source files has changed. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cacheFolders } from '../cache-folders.ts'
 import { type Commands, commandsOf } from '../cli/commands-of.ts'
 import { missingPackage } from '../engine/error-report.ts'
 import { Fault, isFault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
 import { isSource, manifest, packageUrl } from '../package.ts'
-import { deferred } from '../promises.ts'
-import { cacheFolders, type Entry, findEntry, store } from './cache.ts'
+import { deferred, nextTurn } from '../promises.ts'
+import { type Entry, findEntry, store } from './cache.ts'
 import { codeFrame } from './code-frame.ts'
+import { mapStackTraces } from './stack-traces.ts'
 
 export interface Taskfile {
   /** Absolute path. */
@@ -54,9 +55,9 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   const of = JSON.stringify([file, index.href, version(), process.version])
   const entry = findEntry(folders, of) ?? (await compiled(file, folders, of))
   const files = entry.inputs.filter(path => !path.endsWith('/package.json') && path !== fileURLToPath(index))
-  // Stack traces show places in the Taskfile, not in the compiled module.
-  process.setSourceMapsEnabled(true)
-  const exported = await watchLoading(import(pathToFileURL(entry.module).href), file).catch((error: unknown) => {
+  const module = pathToFileURL(entry.module).href
+  mapStackTraces(module)
+  const exported = await watchLoading(import(module), file).catch((error: unknown) => {
     throw failure(error, file, files)
   })
   const commands = commandsOf(exported, readFileSync(file, 'utf8'))
@@ -88,7 +89,8 @@ async function watchLoading<T>(loading: Promise<T>, file: string): Promise<T> {
   try {
     const loaded = await Promise.race([loading, stray.promise])
     // Node reports an unhandled rejection in the next tick.
-    return await Promise.race([nextTurn(loaded), stray.promise])
+    await Promise.race([nextTurn(), stray.promise])
+    return loaded
   } finally {
     process.off('uncaughtException', stray.reject).off('beforeExit', starve)
   }

@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cacheFolders, findEntry, store } from '../../../runner/taskfile/cache.ts'
+import { cacheFolders } from '../../../runner/cache-folders.ts'
+import { findEntry, store } from '../../../runner/taskfile/cache.ts'
 import { compile } from '../../../runner/taskfile/compile.ts'
 import { findTaskfile, loadTaskfile } from '../../../runner/taskfile/load.ts'
 import { buildProgram, type Program, type Project, projectWith, runTask } from './program.ts'
@@ -134,6 +135,13 @@ describe('a broken Taskfile', () => {
     const stderr = await failing(files)
     expect(stderr).toContain('lib.ts:4:9  TypeError: no luck [TASKFILE_FAILED]')
     expect(stderr).toContain('> 4 |   throw new TypeError("no luck")')
+  })
+
+  it('shows in each stack trace the lines of the sources', async () => {
+    const lines = "interface Gone { a: string }\n\nconsole.error(new Error('seen').stack)\nthrow new Error('no luck')\n"
+    const stderr = await failing({ 'Taskfile.ts': `${hello}import './lib.ts'\n`, 'lib.ts': lines })
+    expect(stderr).toMatch(/^Error: seen\n {4}at \S*\/lib\.ts:3:15\n/m)
+    expect(stderr).toContain('lib.ts:4:7  Error: no luck [TASKFILE_FAILED]')
   })
 
   it.each([
