@@ -1,7 +1,8 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig, type UserConfig } from 'tsdown'
-import { chunkOf, fewerBuiltins, lazyCommands } from './dev/build/chunks.ts'
+import { CORE, chunkOf, fewerBuiltins, lazyCommands } from './dev/build/chunks.ts'
+import { scriptChunk } from './dev/build/script-chunk.ts'
 
 const entry = { index: 'index.ts', cli: 'cli.ts' }
 const next = 'dist.next'
@@ -43,7 +44,7 @@ export default defineConfig([
     entry,
     // A program in another language has to be beside the module that reads it, as in the source.
     copy: ['{host,slots,plugins,swarm,rehearse}/**/*.{sh,lua}', 'vagrant/container-init.sh'],
-    plugins: [lazyCommands, fewerBuiltins],
+    plugins: [lazyCommands, fewerBuiltins, scriptChunk(CORE)],
     outputOptions: {
       comments: { jsdoc: false },
       codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf }] },

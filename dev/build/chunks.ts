@@ -40,21 +40,23 @@ type Graph = Parameters<Naming>[1]
 
 const inRepository = (id: string) => relative(fileURLToPath(new URL('../..', import.meta.url)), id)
 
+/** What every start loads. */
+export const CORE = 'core'
+
 /** A plugin with a folder of its own, or several that are small. */
 const PLUGIN = /^(?:plugins\/\w+\/(?=\w+\/)|plugins\/(?=(?:secrets|notify)\/)|(?=swarm\/))(\w+)\//
 
 /** @returns the name of the module's file; null for one that the bundler chooses */
 export const chunkOf: Naming = (id, graph) => {
   // A helper of the compiler, for `using`.
-  if (id.includes('@oxc-project')) return 'runner'
+  if (id.includes('@oxc-project')) return CORE
   if (!/(?<!\.d)\.ts$|\.conf$/.test(id)) return null
   const path = inRepository(id)
-  if (path === 'index.ts') return null
+  if (path === 'index.ts' || path === 'cli.ts') return null
   const users = [...usersOf(id, graph)]
-  const [index, cli] = ['index.ts', 'cli.ts'].map(entry => users.includes(entry))
-  if (cli) return index ? 'runner' : null
   const plugin = PLUGIN.exec(path)?.[1]
-  if (index) return isOwn(plugin, users) ? plugin : 'core'
+  if (users.includes('cli.ts')) return CORE
+  if (users.includes('index.ts')) return isOwn(plugin, users) ? plugin : CORE
   if (plugin !== undefined) return `${plugin}-run`
   return /^(?:runner|init|rehearse|dev|vagrant)\//.test(path) ? null : 'work'
 }

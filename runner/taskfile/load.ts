@@ -62,6 +62,7 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   })
   const commands = commandsOf(exported, readFileSync(file, 'utf8'))
   if (commands.size === 0) throw runnerFaults.TASKFILE_EMPTY({ file: shown(file) })
+  import.meta.keepCode?.()
   return { file, folder: dirname(file), files, commands }
 }
 

@@ -56,7 +56,7 @@ async function loaded(...args: string[]): Promise<string[]> {
   return files.flatMap(file => /\/dist\/(\w+)(?:-[\w-]{8})?\.js$/.exec(file)?.[1] ?? []).toSorted()
 }
 
-const STARTED = ['cli', 'core', 'nginx', 'runner', 'service']
+const STARTED = ['cli', 'core', 'nginx', 'service']
 
 it.each([[[]], [['deploy', '--help']]])(
   '%j loads the plugins of the Taskfile alone, and nothing that runs a command',
