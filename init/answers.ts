@@ -65,7 +65,11 @@ function routerFor(stack: Stack, folder: Folder, wanted: string = ROUTERS[0]): R
 }
 
 /** What `--yes` has made up, and somebody has to correct in the Taskfile: one sentence, if any. */
-export function madeUp(folder: Folder, flags: Flags, { host, site }: Answers): readonly string[] {
+export function madeUp(
+  folder: Folder,
+  flags: Flags,
+  { host, site }: Pick<Answers, 'host' | 'site'>,
+): readonly string[] {
   if (!flags.yes || TASKFILES.some(name => folder.has(name))) return []
   const values = [...(flags.host === undefined ? [host] : []), ...(flags.site === undefined ? [site] : [])]
   return values.length === 0

@@ -37,9 +37,12 @@ it('keeps the names of the imports and exports in the module that runs it', () =
   expect(module).toContain('export { a as $, a as do };')
 })
 
-it.each(['await import("a")', 'export const a = 1', 'import a from "a"', 'export * from "a"', 'let a = 1; export { a }'])(
-  'refuses what a script cannot be: %s',
-  code => {
-    expect(() => asScript(code, './core.script.js')).toThrow()
-  },
-)
+it.each([
+  'await import("a")',
+  'export const a = 1',
+  'import a from "a"',
+  'export * from "a"',
+  'let a = 1; export { a }',
+])('refuses what a script cannot be: %s', code => {
+  expect(() => asScript(code, './core.script.js')).toThrow()
+})
