@@ -301,11 +301,14 @@ describe('a share', () => {
   it('of a rolling switch that was cut off is not made smaller by the next one', async () => {
     const well = { ...correct, asked: correct.asked.map(answer => ({ ...answer, status: 200 })) }
     const { deps, share, sent, state } = site(() => well)
-    const left = { ...share.to, share: { ...wanted, percent: 4, switching: true } }
-    const setting = { shares: [2, 5], paths: ['/'], watch: undefined, signal: new AbortController().signal }
-    await moveInShares({ ...(deps as object), log: () => undefined } as never, left, setting)
+    const left = { ...share.to, share: { ...wanted, percent: 50, switching: true } }
+    const setting = { paths: ['/'], watch: undefined, signal: new AbortController().signal }
+    const hosts = ['web-1', 'web-2', 'web-3']
+    const fleet = { gather: async (value: unknown) => hosts.map(host => ({ host, value })) }
+    const ofLeader = { ...(deps as object), fleet, runtime: {}, leads: true, log: () => undefined }
+    await moveInShares(ofLeader as never, left, setting)
     expect(sent.filter(word => word === 'begin')).toHaveLength(1)
-    expect(state.now).toMatchObject({ slot: 'green', percent: 5, switching: true })
+    expect(state.now).toMatchObject({ slot: 'green', percent: 67, switching: true })
   })
 
   it('that an undo restores is the one before, or none', async () => {
