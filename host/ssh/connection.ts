@@ -109,15 +109,14 @@ async function attemptOnce(
   known: KnownHost,
   plan: ConnectPlan,
 ): Promise<Connection | { readonly unknown: ShownKey }> {
-  const { Client } = (await import('ssh2')).default
   const algorithms = algorithmsFor([...known.keys, ...known.withoutPort], config.hostKeyAlgorithms)
   // ssh2 would take an empty list for all algorithms.
   if (algorithms.length === 0) {
     const value = config.hostKeyAlgorithms.join(',')
     throw hostFaults.SSH_CONFIG_UNSUPPORTED({ target: config.target, option: 'hostkeyalgorithms', value })
   }
-  const who = await credentials(config)
-  const { socket, below, proxyError } = await reach(config, plan)
+  const { Client, who, reached } = await prepared(config, plan)
+  const { socket, below, proxyError } = reached
   const client = new Client()
   const onResponse = plan.meter.handshake()
   const address = `${config.hostname}:${config.port}`
@@ -188,6 +187,27 @@ async function attemptOnce(
   void lost.then(() => void below?.close())
   if (config.forwardAgent !== undefined) forwardAgent(client)
   return { client, lost, ended, close }
+}
+
+/** What a handshake needs. A server answers while ssh2 is loaded and the keys are read; a ProxyCommand might end before somebody listens to it. */
+async function prepared(config: SshConfig, plan: ConnectPlan) {
+  const needed = Promise.all([import('ssh2'), credentials(config)])
+  if (config.proxyCommand !== undefined) await needed
+  const reaching = reach(config, plan)
+  try {
+    const [[ssh2, who], reached] = await Promise.all([needed, reaching])
+    if (reached.socket.destroyed && !reached.proxyError) throw new ClosedBeforeGreeting('the other side closed it')
+    return { Client: ssh2.default.Client, who, reached }
+  } catch (error) {
+    reaching.then(
+      ({ socket, below }) => {
+        socket.destroy()
+        void below?.close()
+      },
+      () => undefined,
+    )
+    throw error
+  }
 }
 
 /** Watches a connection: gives the reason of its end, and cuts it when the server is silent for too long. */
