@@ -299,8 +299,11 @@ describe('a share', () => {
   })
 
   it('of a rolling switch that was cut off is not made smaller by the next one', async () => {
-    const well = { ...correct, asked: correct.asked.map(answer => ({ ...answer, status: 200 })) }
-    const { deps, share, sent, state } = site(() => well)
+    const { canary, live } = boundaries(67)
+    const answer = (slot: string, count: number) => (number: string) => ({ number, slot, status: 200, count })
+    const asked = [...canary.map(answer('green', 2)), ...live.map(answer('blue', 2))]
+    const any = [answer('green', 268)('any'), answer('blue', 132)('any')]
+    const { deps, share, sent, state } = site(() => ({ ...correct, asked: [...asked, ...any] }))
     const left = { ...share.to, share: { ...wanted, percent: 50, switching: true } }
     const setting = { paths: ['/'], watch: undefined, signal: new AbortController().signal }
     const hosts = ['web-1', 'web-2', 'web-3']
