@@ -77,7 +77,8 @@ export async function ready(
   stdin.end()
   const then = await within<Ready | Ending>([started, closed], ENDED)
   close()
-  if (isReady(then)) throw fail('a start-up file of the account reads the standard input')
+  // A shell whose input has ended may be ready and gone in one moment.
+  if (out.found() && err.found()) throw fail('a start-up file of the account reads the standard input')
   if (then === undefined) throw fail(`the account's start-up files have not ended after ${START / 1000} s`)
   throw fail('a start-up file of the account starts another program in its place (such as "exec zsh")')
 }
@@ -109,17 +110,19 @@ const excerpt = (...chunks: readonly Buffer[]): string =>
 /** Bytes to keep of the end of a start-up file's output. */
 const KEPT = 65_536
 
-function marked(stream: Readable): { readonly mark: Promise<string>; before(): Buffer } {
+function marked(stream: Readable): { readonly mark: Promise<string>; found(): boolean; before(): Buffer } {
   let before = Buffer.alloc(0)
+  let done = false
   const mark = new Promise<string>(resolve => {
     const onData = (chunk: Buffer) => {
       before = Buffer.concat([before, chunk]).subarray(-KEPT)
       const found = /\0(\w*)\n/.exec(before.toString('latin1'))
       if (found === null) return
       stream.off('data', onData)
+      done = true
       resolve(found[1] ?? '')
     }
     stream.on('data', onData)
   })
-  return { mark, before: () => before }
+  return { mark, found: () => done, before: () => before }
 }

@@ -154,14 +154,21 @@ describe('F69 a start-up file', () => {
     }
   }
 
-  test('that reads the input is reported, and gets no script to read', async () => {
-    const fault = await afterInputEnds(({ stdout, stderr }) => {
-      stdout.write('\0\n')
-      stderr.write('\x0042\n')
-    })
-    expect(fault).toMatchObject({ code: 'NO_BASH', message: expect.stringContaining('reads the standard input') })
-    expect(fault).toMatchObject({ hint: expect.stringContaining('~/.bashrc') })
-  })
+  test.each([
+    ['', () => undefined],
+    [', also if the shell is gone with its last word', end => end({ code: 0, signal: null })],
+  ] satisfies [string, (end: (ending: Ending) => void) => void][])(
+    'that reads the input is reported, and gets no script to read%s',
+    async (_, after) => {
+      const fault = await afterInputEnds(({ stdout, stderr, end }) => {
+        stderr.once('data', () => after(end))
+        stdout.write('\0\n')
+        stderr.write('\x0042\n')
+      })
+      expect(fault).toMatchObject({ code: 'NO_BASH', message: expect.stringContaining('reads the standard input') })
+      expect(fault).toMatchObject({ hint: expect.stringContaining('~/.bashrc') })
+    },
+  )
 
   test('that starts another program instead is reported, and that program gets no script', async () => {
     const fault = await afterInputEnds(({ end }) => end({ code: 0, signal: null }))
