@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { HOME } from '../../dev/paths.ts'
 import { runProgram } from '../../dev/site.ts'
+import { USAGE } from '../../vagrant/options.ts'
 
 const run = promisify(execFile)
 
@@ -61,7 +62,7 @@ it('the rehearsal cleans up after Ctrl-C', async () => {
   const name = await container()
   rehearsal.kill('SIGINT')
   const { code, stdout } = await rehearsal.ended
-  expect(stdout).toContain('Interrupted: the throw-away host is gone.')
+  expect(stdout).toContain('Interrupted: what was created is gone.')
   expect(code).toBe(130)
   expect(await exists(name)).toBe(false)
   expect(await left()).toEqual([])
@@ -88,6 +89,6 @@ it('the rehearsal keeps the host with --keep, also when interrupted, and prints 
 it('the rehearsal refuses an unknown flag, and starts nothing', async () => {
   const { code, stdout, stderr } = await rehearse('--kepe').ended
   expect(code).toBe(2)
-  expect(stderr).toContain('npm run rehearse -- [--vagrant] [--keep]')
+  expect(stderr).toContain(USAGE)
   expect(stdout).toBe('')
 })
