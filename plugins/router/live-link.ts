@@ -1,5 +1,5 @@
 /**
- * The live link, for a router that looks for a file on each request. `router/live` points to `<slot>.<generation>`, a folder that contains one file, the
+ * The live link, for a router that looks for a file on each request. `router/live` points to `<slot>.<generation>`, a folder that contains the
  * marker, which the router looks for; its text is `<slot> <generation>`, for a router that reads it. A switch is one rename of the link, so there is
  * always a live slot, and one `readlink` returns a consistent pair of slot and generation.
  */

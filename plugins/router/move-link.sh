@@ -13,8 +13,11 @@ for name in live live.next; do
 done
 was=$(readlink live || :)
 mkdir -p -m 0755 "$target"
-# A marker of the live route is not written again: a router that reads it would find it empty for a moment.
-[ -s "$target/$marker" ] || (umask 022; printf '%s %s\n' "${target%%.*}" "${target#*.}" > "$target/$marker")
+# Also those of nginx and of Caddy, so that a site can move to another router. A marker of the live route is not written again: a router that reads it would
+# find it empty for a moment.
+for name in "$marker" "${target%%.*}" "$target"; do
+  [ -s "$target/$name" ] || (umask 022; printf '%s %s\n' "${target%%.*}" "${target#*.}" > "$target/$name")
+done
 # A route that is restored comes back without the canary that it had.
 rm -rf -- "$target"/canary*
 ln -sfn "$target" live.next

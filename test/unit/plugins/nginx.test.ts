@@ -193,7 +193,8 @@ describe('the live link', () => {
     expect(live()).toBe('blue.g1')
     bash(moveLink(router, 'green', 'g2').text)
     expect(live()).toBe('green.g2')
-    expect(readdirSync(join(router, 'live'))).toEqual(['green'])
+    // One for nginx and one for Caddy: the site may move from one to the other.
+    expect(readdirSync(join(router, 'live')).sort()).toEqual(['green', 'green.g2'])
     bash(removeLink(router).text)
     expect(live()).toBe('')
   })
@@ -211,7 +212,7 @@ describe('the live link', () => {
     symlinkSync('blue.half', join(router, 'live.next'))
     bash(moveLink(router, 'blue', 'long-ago').text)
     expect(readlinkSync(join(router, 'live'))).toBe('blue.long-ago')
-    expect(readdirSync(join(router, 'live'))).toEqual(['blue'])
+    expect(readdirSync(join(router, 'live')).sort()).toEqual(['blue', 'blue.long-ago'])
     expect(readdirSync(router)).not.toContain('live.next')
   })
 
