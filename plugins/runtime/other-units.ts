@@ -78,11 +78,13 @@ ${systemctl('reset-failed', sh.read`${unitName(app, process, slot.name)}`)} 2>/d
  */
 export const begun = (unit: Script = sh.read`"$1"`): Script => {
   const value = (property: string) => sh.read`$(systemctl show --property=${property} ${unit} --value)`
+  // Not compared with the time at which the unit left its inactive state: that is later if the unit waits for its next start already.
   return sh.write`
+before="${value('ExecMainStartTimestampMonotonic')}"
 ${systemctl('start', unit)} ||
   case "${value('Result')}" in
     exit-code|signal|core-dump)
-      if [ "${value('ExecMainStartTimestampMonotonic')}" -lt "${value('InactiveExitTimestampMonotonic')}" ]; then exit 1; fi
+      if [ "${value('ExecMainStartTimestampMonotonic')}" = "$before" ]; then exit 1; fi
       if [ "${value('ExecMainStatus')}" -ge 200 ]; then exit 1; fi ;;
     *) exit 1 ;;
   esac`

@@ -250,20 +250,22 @@ const begunOf = (process: string) => begun(sh.read`${`life${process}@green.servi
 
 interface Seen {
   readonly result: string
-  /** When the unit was started, and when its process began. */
-  readonly times?: readonly [start: number, process: number]
+  /** When its process began, before this start and after it. */
+  readonly times?: readonly [before: number, after: number]
   readonly status?: number
 }
 
 /** What a script with the start does, whose systemctl fails and has seen this. */
 function startWith({ result, times = [5_000, 6_000], status = 1 }: Seen): 'goes on' | 'fails' {
   const stub = `sudo() { "\${@:2}"; }
-function /usr/bin/systemctl { return 1; }
+started=
+function /usr/bin/systemctl { started=yes; return 1; }
 systemctl() {
   case "$2" in
     *=Result) echo ${result} ;;
-    *=InactiveExitTimestampMonotonic) echo ${times[0]} ;;
-    *=ExecMainStartTimestampMonotonic) echo ${times[1]} ;;
+    # Later than all that the process does: the unit waits for its next start.
+    *=InactiveExitTimestampMonotonic) echo 9000 ;;
+    *=ExecMainStartTimestampMonotonic) if [ -n "$started" ]; then echo ${times[1]}; else echo ${times[0]}; fi ;;
     *=ExecMainStatus) echo ${status} ;;
   esac
 }`
@@ -296,8 +298,8 @@ describe('the start of a process whose end systemd has seen before its beginning
   })
 
   it('fails if what comes before the process failed, although an earlier one has ended', () => {
-    expect(startWith({ result: 'exit-code', times: [5_000, 4_000] })).toBe('fails')
-    expect(startWith({ result: 'exit-code', times: [5_000, 0], status: 0 })).toBe('fails')
+    expect(startWith({ result: 'exit-code', times: [4_000, 4_000] })).toBe('fails')
+    expect(startWith({ result: 'exit-code', times: [0, 0], status: 0 })).toBe('fails')
   })
 
   it('fails if systemd could not execute the command', () => {
