@@ -16,7 +16,7 @@ const { tasks, task } = project({
 export const { bootstrap, setup, build, upload, detectLive, stopIdle, startIdle, checkIdle } = tasks
 export const { deploy, promote, rollback, restart, migrate, status, logs, exec, rpc, console } = tasks
 export const { retire, repair, doctor, history, releases, prune, pending, lock, unlock, maintenance } = tasks
-export const { config, envDiff, remove } = tasks
+export const { config, envDiff, envPush, remove } = tasks
 
 export const uptime = task('Ask the host how long it has been up', {
   async run({ host, show }) {

@@ -6,7 +6,7 @@ import { indented, quoted, type Stack, type StackParts } from './stack.ts'
 const TASKS = [
   ['bootstrap', 'setup', 'deploy', 'promote', 'rollback', 'restart', 'status', 'logs', 'exec'],
   ['retire', 'repair', 'catchUp', 'doctor', 'history', 'releases', 'prune', 'pending', 'lock', 'unlock', 'maintenance'],
-  ['config', 'envDiff', 'remove', 'watch', 'rehearse'],
+  ['config', 'envDiff', 'envPush', 'remove', 'watch', 'rehearse'],
 ]
 
 export function taskfileText(from: string, { title }: Stack, parts: StackParts, answers: Answers): string {

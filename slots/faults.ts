@@ -347,7 +347,7 @@ export const slotFaults = catalogue({
   }),
   RESTART_NOTHING: fault<{ why: string }>({
     exitCode: 3,
-    message: d => `There is nothing to restart: ${d.why}.`,
+    message: d => `There is no live release to start again: ${d.why}.`,
     hint: () => 'Run `npx task deploy --promote`. Nothing was stopped.',
   }),
   PREPARE_FAILED: fault<{ release: string; code: number; output: string }>({

@@ -15,6 +15,10 @@ export const ABSENT: Readonly<Record<string, readonly [why: string, instead: str
     'the engine itself starts what a node lacks when it is back',
     'Run `npx task status`, which shows the tasks of each node.',
   ],
+  'env-push': [
+    'a service gets its variables together with its tasks',
+    'Run `npx task restart`, which gives them to the idle slot and then moves the traffic there.',
+  ],
   lock: [
     'its lock is only held by runs',
     'Take away the access to the managers, or the `deploy` of CI, while nobody shall deploy.',

@@ -7,6 +7,7 @@ import { console } from './commands/console.ts'
 import { deploy } from './commands/deploy.ts'
 import { doctor } from './commands/doctor.ts'
 import { envDiff } from './commands/env-diff.ts'
+import { envPush } from './commands/env-push.ts'
 import { exec } from './commands/exec.ts'
 import { history } from './commands/history.ts'
 import { lock, unlock } from './commands/lock.ts'
@@ -90,6 +91,7 @@ export function standardTasks<S extends string>(deps: TaskDeps<S>) {
     watch: watch(deps),
     config: config(deps),
     envDiff: envDiff(deps),
+    envPush: envPush(deps, locked, detected),
     doctor: doctor(deps),
     history: history(deps),
     releases: releases(deps),

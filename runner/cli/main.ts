@@ -179,6 +179,7 @@ async function execute(argv: readonly string[], own: OwnCommands, begin: (plan: 
       return name === undefined ? list() : explain(name)
     }
     if (globals.help) return explain(command)
+    assertNotInTwoWords(taskfile, command, commandAfterHelp(argv))
     const plan = planned(taskfile, command, hasTerminal() && !globals.json)
     const names = namingOf({
       program: programText(globals),
@@ -213,6 +214,15 @@ async function complete(words: readonly string[], own: OwnCommands): Promise<num
     return commands
   })
   return 0
+}
+
+/** Other tools have commands of two words, such as `env push`. @throws UNKNOWN_TASK */
+function assertNotInTwoWords({ commands }: Taskfile, command: string, next: string | undefined): void {
+  if (commands.has(command) || next === undefined) return
+  const near = `${command}-${next}`
+  const standard = [...scopesOf(commands.values())].flatMap(scope => Object.keys(scope.tasks?.() ?? {}).map(kebab))
+  if (commands.has(near) || standard.includes(near))
+    throw runnerFaults.UNKNOWN_TASK({ name: `${command} ${next}`, near, line: undefined })
 }
 
 function planned({ commands, file }: Taskfile, command: string, terminal = false): Plan {

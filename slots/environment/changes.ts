@@ -27,6 +27,9 @@ export function parseChanges(printed: string): readonly Change[] | 'foreign' {
 export function environmentSummary(printed: string): string {
   const found = parseChanges(printed)
   if (found === 'foreign') return 'environment: not compared, the file on the host was edited by hand'
-  const changes = found.map(({ change, name }) => `${change === 'removed' ? 'gone' : change} ${name}`)
-  return changes.length === 0 ? '' : `environment: ${changes.join(', ')}`
+  return found.length === 0 ? '' : `environment: ${changesText(found)}`
 }
+
+/** `new A, gone B, changed C` */
+export const changesText = (changes: readonly Change[]): string =>
+  changes.map(({ change, name }) => `${change === 'removed' ? 'gone' : change} ${name}`).join(', ')

@@ -6,7 +6,7 @@ import { table, wrapped } from '../../runner/output/table.ts'
 import type { TaskContext } from '../../runner/task.ts'
 import type { Slot } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
-import { environmentChanges, parseChanges } from './changes.ts'
+import { changesText, environmentChanges, parseChanges } from './changes.ts'
 import { type Environment, environmentFile } from './environment.ts'
 
 /** `removed`: the host has the variable, and the Taskfile no longer does. */
@@ -53,6 +53,14 @@ export function comparedNote(slots: readonly ComparedSlot[]): string {
   const different = slots.filter(differs).map(({ slot }) => slot)
   if (different.length > 0) return `${different.join(' and ')} ${different.length === 1 ? 'differs' : 'differ'}`
   return slots.some(({ file }) => file === 'compared') ? 'nothing differs' : 'nothing to compare'
+}
+
+/** What a slot lacks, such as `new A, gone B`. */
+export function lackingText({ slot, file, variables }: ComparedSlot): string {
+  if (file === 'missing') return `${slot} has no environment file`
+  if (file === 'edited') return `the file of ${slot} was edited by hand`
+  const changes = variables.flatMap(({ name, change }) => (change === 'same' ? [] : [{ name, change }]))
+  return changes.length === 0 ? 'nothing differs on this host' : changesText(changes)
 }
 
 export const differs = ({ variables }: ComparedSlot): boolean => variables.some(({ change }) => change !== 'same')

@@ -1,11 +1,9 @@
-import { slotFaults } from '../../slots/faults.ts'
-import { recordIn } from '../../slots/state/readings.ts'
-import { releaseOnHost } from '../../slots/upload/source.ts'
 import type { TaskDeps } from '../context.ts'
 import { announcing } from '../notification.ts'
 import type { DetectLive } from '../steps/detect-live.ts'
 import type { Supplied } from '../steps/find-release.ts'
 import { withPromoteHooks } from '../steps/hook.ts'
+import { liveRelease } from '../steps/live-release.ts'
 import { planSwitch } from '../steps/plan-switch.ts'
 import { startOnHost } from '../steps/start-on-host.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
@@ -19,16 +17,12 @@ interface Found extends Supplied {
 export const restart = <S extends string>(deps: TaskDeps<S>, takeLock: TakeLock<S>, detectLive: DetectLive<S>) => {
   const found = deps.task('Find the release that is live', {
     needs: [takeLock, detectLive],
-    async run({ host, liveState, live, idle, idleRecord, log, note }): Promise<Found> {
-      const record = recordIn(liveState, live)
-      if (!live || !record) throw slotFaults.RESTART_NOTHING({ why: 'no slot is live' })
-      if (record.adopted)
-        throw slotFaults.RESTART_NOTHING({ why: `${live.name} runs a process that was adopted, and no release` })
-      const { release, revision } = record
+    async run({ host, liveState, idle, idleRecord, log, note }): Promise<Found> {
+      const { live, release, releaseSource } = liveRelease(host.name, liveState)
       const replaced = idleRecord?.release.name === release.name ? undefined : idleRecord?.release.name
       note(`${release.name} in ${live.name}`)
       if (replaced) log(`${idle.name} has ${replaced}, which is replaced there.`)
-      return { release, releaseSource: releaseOnHost(host.name, release, revision), replaced }
+      return { release, releaseSource, replaced }
     },
   })
   const { steps, checked } = startOnHost(deps, found, takeLock, detectLive)

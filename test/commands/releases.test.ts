@@ -1,4 +1,4 @@
-/** The commands that work with the releases that are on a host: `deploy --release`, `rollback [release]`, `restart` and `prune`. */
+/** The commands that work with the releases that are on a host: `deploy --release`, `rollback [release]`, `restart`, `env-push` and `prune`. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -40,7 +40,7 @@ const state = () =>
 beforeAll(async () => {
   site = await startSite({
     more: "env: '.env', health: { within: 5_000 },",
-    tasks: 'export const { releases, restart, prune, lock, unlock } = tasks',
+    tasks: 'export const { releases, restart, envPush, prune, lock, unlock } = tasks',
   })
   await dotenv('GREETING=hello\n')
 })
@@ -49,12 +49,14 @@ afterAll(async () => {
 })
 
 it('a host that is not set up, or has no release, is reported as such', async () => {
-  for (const args of [['deploy', '--release', '0.1.0'], ['rollback', '0.1.0'], ['restart'], ['prune']])
+  for (const args of [['deploy', '--release', '0.1.0'], ['rollback', '0.1.0'], ['restart'], ['env-push'], ['prune']])
     expect(await run(3, ...args)).toContain('[NOT_SET_UP]')
   await run(0, 'setup')
   expect(await run(3, 'deploy', '--release', '0.1.0')).toMatch(/No release has been uploaded yet\.\n.*\n/)
   expect(await run(3, 'rollback', '0.1.0')).toContain('There is nothing to roll back to: no slot is live.')
-  expect(await run(3, 'restart')).toContain('There is nothing to restart: no slot is live. [RESTART_NOTHING]')
+  expect(await run(3, 'restart')).toContain(
+    'There is no live release to start again: no slot is live. [RESTART_NOTHING]',
+  )
   expect(await run(0, 'prune')).toContain('There is nothing to remove.')
 })
 
@@ -212,6 +214,59 @@ describe('a restart', () => {
     expect(await run(3, 'restart')).toContain('[SLOT_NOT_HEALTHY]')
     await dotenv('GREETING=hello\n')
     expect([await site.live(), await pidOf('green')]).toEqual(['green', pid])
+  })
+})
+
+describe('env-push', () => {
+  const envOf = (slot: string) => onHost(`cat /srv/life/slots/${slot}/env`)
+
+  it('does nothing while the live slot has the environment of the Taskfile', async () => {
+    await dotenv('GREETING=hello\n')
+    const before = await state()
+    expect(await run(0, 'env-push')).toContain(
+      'green has the environment of the Taskfile already; nothing was touched.',
+    )
+    expect(await state()).toBe(before)
+  })
+
+  it('names in a dry run what the live slot lacks, and writes nothing', async () => {
+    await dotenv('GREETING=evening\nTOKEN=s3same-street\n')
+    const before = await state()
+    const planned = await run(0, 'env-push', '--dry-run')
+    expect(planned).toContain('ok: Compare the environment with that of the live slot  changed GREETING, new TOKEN')
+    expect(planned).toContain(`${COPY} would start in blue with these variables; green stays live.`)
+    expect(await state()).toBe(before)
+  })
+
+  it('starts the live release in the idle slot with it, and leaves the live slot and its file alone', async () => {
+    const [pid, file] = [await pidOf('green'), await envOf('green')]
+    const output = await run(0, 'env-push', '--json')
+    expect(output).not.toContain('s3same-street')
+    const events = eventsIn(output)
+    expect(events.at(-1)).toMatchObject({
+      type: 'result',
+      ok: true,
+      data: { release: COPY, live: 'green', slot: 'blue', changed: true },
+    })
+    expect([await site.live(), await pidOf('green'), await envOf('green')]).toEqual(['green', pid, file])
+    expect([await nameOf('blue'), await envOf('blue')]).toEqual([
+      COPY,
+      expect.stringContaining('TOKEN="s3same-street"'),
+    ])
+    expect((await journal()).at(-1)).toMatchObject({ event: 'deploy', slot: 'blue', release: COPY, result: 'done' })
+    expect(await run(0, 'promote', 'blue')).toMatch(/\d+ probes, 0 failed/)
+    expect(await site.live()).toBe('blue')
+    await run(0, 'rollback')
+    expect([await site.live(), await pidOf('green')]).toEqual(['green', pid])
+  })
+
+  it('is undone if the release is not healthy with it, and the live slot stays as it was', async () => {
+    const [pid, file] = [await pidOf('green'), await envOf('green')]
+    await dotenv('LIFE_FAULT=health_500\n')
+    expect(await run(3, 'env-push')).toContain('[SLOT_NOT_HEALTHY]')
+    await dotenv('GREETING=hello\n')
+    expect([await site.live(), await pidOf('green'), await envOf('green')]).toEqual(['green', pid, file])
+    expect((await journal()).at(-1)).toMatchObject({ event: 'deploy', slot: 'blue', release: COPY, result: 'undone' })
   })
 })
 

@@ -53,7 +53,7 @@ const { tasks } = project({
   ...(env.ENV_FILE && { env: env.ENV_FILE }),
 })
 export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock, console } = tasks
-export const { config, prune, watch, maintenance, remove, envDiff, pending, migrate, catchUp } = tasks
+export const { config, prune, watch, maintenance, remove, envDiff, envPush, pending, migrate, catchUp } = tasks
 `
 
 export interface Shop extends Machines {

@@ -107,8 +107,11 @@ it('config reports an ssh configuration that ssh itself rejects', async () => {
   expect(stderr).toContain('[SSH_CONFIG_INVALID]')
 })
 
-it('`env diff` in two words is refused with the name of the command', async () => {
-  const { code, stderr } = await run('env', 'diff')
-  expect(code).toBe(2)
-  expect(stderr).toContain('env-diff')
+it('`env diff` and `env push` in two words are refused with the name of the command', async () => {
+  for (const word of ['diff', 'push']) {
+    const { code, stderr } = await run('env', word)
+    expect(code).toBe(2)
+    expect(stderr).toContain(`There is no task \`env ${word}\`.`)
+    expect(stderr).toContain(`Did you mean \`npx task env-${word}\``)
+  }
 })

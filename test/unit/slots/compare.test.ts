@@ -10,6 +10,7 @@ import {
   comparedTable,
   compareEnvironment,
   differs,
+  lackingText,
   parseCompared,
 } from '../../../slots/environment/compare.ts'
 import { environmentFile } from '../../../slots/environment/environment.ts'
@@ -48,6 +49,10 @@ describe('the comparison of a slot with the Taskfile', () => {
         { name: 'OLD', change: 'removed' },
       ],
     })
+    expect(lackingText(found)).toBe('changed CHANGED, new NEW, gone OLD')
+    expect(lackingText({ ...found, variables: [] })).toBe('nothing differs on this host')
+    expect(lackingText({ ...found, file: 'edited' })).toBe('the file of blue was edited by hand')
+    expect(lackingText({ ...found, file: 'missing' })).toBe('blue has no environment file')
     expect(JSON.stringify(found) + comparedTable([found], 'blue')).not.toContain('sesame')
   })
 

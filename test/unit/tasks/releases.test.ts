@@ -88,6 +88,20 @@ it('a restart starts the live release in the idle slot, and then moves the traff
   ])
 })
 
+it('env-push starts the live release in the idle slot and moves nothing; if no variable differs, it starts nothing either', async () => {
+  const starts = ROLLBACK.slice(3, 7)
+  expect(stepsOf(tasks.envPush, '')).toEqual([
+    ...ROLLBACK.slice(0, 2),
+    'Compare the environment with that of the live slot',
+    ...starts,
+    'Plan the next step',
+  ])
+  const notes: string[] = []
+  const steps = planOf('env-push', tasks.envPush).steps.filter(({ title }) => starts.includes(title))
+  for (const { task } of steps) await task.run?.({ changed: false, note: (text: string) => notes.push(text) } as never)
+  expect(notes).toEqual(starts.map(() => 'not needed'))
+})
+
 it.each(['../etc', '', 'a b', '-x', `1${'0'.repeat(80)}`, 'a\nb'])(
   'a release that cannot be a name is rejected before the host is contacted: %j',
   name => {
