@@ -30,6 +30,7 @@ export const quickStarts = (): Readonly<Record<string, string>> =>
 function page(sample: Sample): string {
   const { by, parts, taskfile } = initialized(sample.files)
   const promote = sample.migrates ? ['npx task deploy --migrate --promote'] : ['npx task deploy --promote']
+  const install = `apt-get install -y ${['nginx curl sudo', sample.packages].filter(Boolean).join(' ')}`
   return [
     `# Quick start: ${sample.title}`,
     '',
@@ -40,9 +41,8 @@ function page(sample: Sample): string {
     '',
     '## The server',
     '',
-    'Once, as root:',
-    '',
-    `    apt-get install -y ${['nginx curl sudo', sample.packages].filter(Boolean).join(' ')}`,
+    '[`npx task bootstrap`](hosts.md#a-bare-server), the third command below, makes it ready: nginx, what the application needs, and the account',
+    '`deploy` with your key.',
     '',
     ...sample.host.map(text => `- ${text}`),
     '- The name of the site leads to the server. HTTPS is [one option more](routers.md#https-with-nginx).',
@@ -72,9 +72,12 @@ function page(sample: Sample): string {
     '## The first deploy',
     '',
     '    git add --all && git commit -m "Deploy with switchyard"',
-    '    npx task setup --login root --dry-run    # what the server gets, as a diff',
-    '    npx task setup --login root              # also creates the account `deploy`, with the keys of root',
+    '    npx task bootstrap root@203.0.113.7    # says what it will do, and asks',
+    '    npx task setup                         # the site, the units of both slots, a few sudo rules',
     `    ${promote[0]}`,
+    '',
+    `On a server that you prepare by hand, \`${install}\` and \`npx task setup --login root\` take the place of`,
+    '`bootstrap` and `setup`: the latter creates the account `deploy`, with the keys of root.',
     '',
     'The site is live. From then on the last command is all that a new version needs; `npx task rollback` goes back at once, and `npx task status`',
     'shows both slots. `init` wrote [a deploy from CI](ci.md) too.',
