@@ -43,7 +43,9 @@ export function asScript(code: string, specifier: string): { readonly script: st
     ts.forEachChild(node, visit)
   }
   visit(file)
-  const imported = imports.flatMap(({ importClause }) => elementsOf(importClause?.namedBindings).map(({ name }) => name))
+  const imported = imports.flatMap(({ importClause }) =>
+    elementsOf(importClause?.namedBindings).map(({ name }) => name),
+  )
   const exported = exports.flatMap(({ exportClause }) =>
     elementsOf(exportClause).map(each => each.propertyName ?? each.name),
   )
