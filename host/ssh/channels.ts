@@ -238,8 +238,9 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
           // A spare shell that is being opened takes a session too.
           wantedSpares = 0
           await Promise.all(begunOpening)
+          const gaveWay = spares.size > 0
           await dropSpares()
-          return onceEnded(open)
+          return gaveWay ? onceEnded(open) : anywhere(first, open)
         })
         .catch((error: Error) => {
           refillSpares()

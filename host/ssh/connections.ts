@@ -27,8 +27,8 @@ export interface Connections {
 export const LIMIT = 8
 /** Milliseconds to wait for a session to end before a further connection is opened. */
 export const CROWDED_DELAY = 100
-/** Attempts to get a session of one that has just ended before a further connection is opened, `CROWDED_DELAY` apart. */
-const ENDED_TRIES = 4
+/** Attempts to get a session of one that has just ended before a further connection is opened, `CROWDED_DELAY` apart: a busy server needs a while to count. */
+const ENDED_TRIES = 30
 
 /**
  * @param another opens a further connection to the same server
