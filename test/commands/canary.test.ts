@@ -144,7 +144,7 @@ it.each([
   [['--percent', '100'], /it must be from 1 to 99/],
   [['--percent', '2.5'], /it must be a whole number/],
   [['--sticky'], /`--sticky` applies only to a share of the traffic/],
-  [['--for', '10m'], /`--for` is only for a share/],
+  [['--for', '10m'], /`--for` applies only to a share/],
   [['--percent', '5', '--watch', '10s'], /`--watch` applies only when all traffic moves/],
   [['--percent', '5', '--no-probe'], /`--no-probe` applies only when all traffic moves/],
 ])('promote green %j is refused before anything is contacted', async (args, why) => {

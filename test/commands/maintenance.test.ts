@@ -97,7 +97,7 @@ it('a rollback during a maintenance is verified, and a host that is closed for d
 
 it.each([
   [['off', '--message', 'x'], /`--message` applies only when a maintenance begins/],
-  [['--allow', '10.0.0.0/8'], /`--allow` is only for the begin/],
+  [['--allow', '10.0.0.0/8'], /`--allow` applies only when a maintenance begins/],
   [['on', '--allow', 'office'], /must be addresses or networks/],
   [['on', '--retry-after', '0'], /must be from 1 to 86400 seconds/],
   [['sideways'], /must be on or off/],

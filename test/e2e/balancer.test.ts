@@ -103,7 +103,7 @@ it('an application of the same name with another site on another host is refused
   const before = await run(lb, 'find /etc/nginx /srv/shop -type f ! -name lock -exec md5sum {} +')
   for (const args of [['setup'], ['setup', '--dry-run']])
     expect(await ends(3, args, { SITE: 'staging.example', UPSTREAM: '10.9.9.9' })).toMatch(
-      /\/etc\/nginx\/switchyard\/shop\.conf on lb-1 belongs to .* also named shop\. \[APP_ELSEWHERE\]/,
+      /\/etc\/nginx\/switchyard\/shop\.conf on lb-1 belongs to another application named shop, .* \[APP_ELSEWHERE\]/,
     )
   expect(await run(lb, 'find /etc/nginx /srv/shop -type f ! -name lock -exec md5sum {} +')).toBe(before)
 })
@@ -213,7 +213,7 @@ it('a promote is refused if the balancer does not reach the slot, and nothing is
   // Healthy on its own host, but loopback of the balancer is another machine.
   const wrong = { UPSTREAM: '127.0.0.1' }
   expect(await ends(3, ['deploy', '--promote'], wrong)).toMatch(
-    /lb-1, .* does not reach green at 127\.0\.0\.1:4001: .*\[SLOT_UNREACHABLE\]/,
+    /lb-1, .* cannot reach green at 127\.0\.0\.1:4001: .*\[SLOT_UNREACHABLE\]/,
   )
   expect(await live()).toEqual(['blue', 'blue'])
   expect(await ends(3, ['doctor'], wrong)).toMatch(/fail +live slot/)
