@@ -62,7 +62,7 @@ export async function carryOut(plan: BootstrapPlan, work: Work): Promise<void> {
   if (plan.harden) {
     log('restricting the logins of sshd')
     await run(hardenSshd(request.sudo), (code, output) => sshdFault(host.name, code, output))
-    await proveLogin(work, { undo: () => run(softenSshd()), undone: 'How root logs in is as it was.' })
+    await proveLogin(work, { undo: () => run(softenSshd()), undone: 'The login of root is as it was.' })
     log(`${request.user} has logged in again`)
   }
   const left = planBootstrap(request, await host.query(inspectServer(request))).done

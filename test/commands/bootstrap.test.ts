@@ -161,7 +161,7 @@ it('takes the hardening back if the account cannot log in afterwards, or if sshd
   // Not in force before sshd is reloaded.
   await root("printf 'DenyUsers deploy\\n' > /etc/ssh/sshd_config.d/99-deny.conf")
   const output = await fails(bootstrap('--yes', '--harden-sshd'), 'BOOTSTRAP_LOGIN_REFUSED', 1)
-  expect(output).toContain('How root logs in is as it was.')
+  expect(output).toContain('The login of root is as it was.')
   expect(await root('ls /etc/ssh/sshd_config.d')).not.toContain('switchyard')
   await root('rm /etc/ssh/sshd_config.d/99-deny.conf')
   await root("printf 'PermitRootLogin yes\\n' > /etc/ssh/sshd_config.d/00-a.conf")
