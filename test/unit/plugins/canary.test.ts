@@ -104,7 +104,7 @@ describe('a canary by files', () => {
     expect(state()).toBeUndefined()
     expect(move('blue', 'g1')).toMatchObject({ status: 0, stderr: '' })
     expect(state()).toBeUndefined()
-    expect(readdirSync(join(router(), 'live'))).toEqual(['blue'])
+    expect(readdirSync(join(router(), 'live'))).toEqual(['blue', 'blue.g1'])
   })
 
   it('changes nothing if the site was installed without it, or if another route is live', () => {
