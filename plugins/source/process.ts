@@ -1,4 +1,5 @@
 /** Runs the commands of a build in its task. */
+import { brief } from '../../host/faults.ts'
 import type { PluginContext } from '../../slots/contracts.ts'
 import { buildFaults } from './faults.ts'
 
@@ -28,6 +29,7 @@ export async function runInTask(
   const { exitCode, stdall } = await $({ cwd, nothrow: true, ...(env && { env }) })`${command}`
   signal.throwIfAborted()
   if (exitCode === 0) return
-  const name = command.slice(0, 2).join(' ')
+  // Of a line for bash the line, of a program its subcommand.
+  const name = command[0] === 'bash' ? brief(command.at(-1) ?? '') : command.slice(0, 2).join(' ')
   throw buildFaults.BUILD_FAILED({ command: name, code: exitCode, output: excerpt(stdall) })
 }

@@ -177,7 +177,7 @@ describe('a build in a revision', () => {
     await commit({ app: 'x' })
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) await writeFile(join(folder, name), '')
     const failed = await faultOf(build({ build: command({ run: 'cat package-lock.json', version: '1' }) }))
-    expect(failed.code).toBe('BUILD_FAILED')
+    expect(failed).toMatchObject({ code: 'BUILD_FAILED', message: '`cat package-lock.json` failed with exit code 1.' })
     expect(shown).toEqual(['Not committed, so not part of this release: a, b, c, d, e and 2 more.'])
     // A revision that is not the current commit says nothing of the working copy.
     await repository('tag', 'old')
