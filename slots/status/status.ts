@@ -200,11 +200,13 @@ export const slotCells = (slot: SlotStatus): readonly string[] => [
 ]
 
 /** What is unusual about a host, in sentences. */
-export function statusRemarks({ migration, agreed, readings, maintenance, host, closed }: Status): readonly string[] {
+export function statusRemarks(status: Status): readonly string[] {
+  const { migration, agreed, readings, canary, maintenance, host, closed } = status
   const unfinished = migration ? describeMigration(migration) : undefined
   return [
     ...(unfinished ? [`Migrations: ${unfinished}`] : []),
     ...(agreed ? [] : [`It is not certain which slot is live: ${describeReadings(Object.entries(readings))}.`]),
+    ...(canary ? [describeCanary(canary)] : []),
     ...(maintenance ? [describeMaintenance(maintenance)] : []),
     ...(closed ? [closedText(host, closed)] : []),
   ]

@@ -130,6 +130,14 @@ describe('the status of several hosts', () => {
     expect(() => assertWhole(all)).toThrow('1 of 2 hosts could not be queried: web-3. web-3 does not answer.')
   })
 
+  it('tells of a share of the traffic, and how the one of a switch that was cut off ends', () => {
+    const canary = { slot: 'green', percent: 33, sticky: false, by: 'anna', since: '2026-11-26', switching: true }
+    const value = { status: status('web-1', 'blue', { canary }), serving: serving('blue') }
+    expect(fleetTable([{ host: 'web-1', value }, known('web-2', 'blue')])).toContain(
+      'web-1: Rolling switch: green gets 33 % of the traffic since 2026-11-26, by anna. If that run was cut off, `npx task repair` ends it.',
+    )
+  })
+
   it('is whole if all serve the same release, not just the same slot', () => {
     assertWhole([known('web-1', 'blue'), known('web-2', 'blue')])
     expect(fleetStatus([known('web-1', 'blue'), known('web-2', 'blue')])).toMatchObject({ agreed: true, live: 'blue' })
