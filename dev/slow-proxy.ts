@@ -21,6 +21,8 @@ export interface SlowProxy extends AsyncDisposable {
    * Exact with a long delay, also on a busy machine; with a short one, packets that cross by chance count too.
    */
   readonly turns: () => number
+  /** Brings nothing more to the port, not even what is on its way, until the connections are cut. What comes back from it goes on. */
+  hold(): void
   /** Ends all connections at once. What was on its way is lost, as if the cable was pulled. */
   cut(): void
 }
@@ -56,10 +58,11 @@ export async function startSlowProxy(
     },
   }
   const open = new Set<Socket>()
+  let holding = false
   const server = createServer({ allowHalfOpen: true }, near => {
     const far = connect({ host: '127.0.0.1', port: target, allowHalfOpen: true })
-    pass(near, far, { delayMs, rate, held }, up)
-    pass(far, near, { delayMs, rate, held }, down)
+    pass(near, far, { delayMs, rate, held }, up, () => holding)
+    pass(far, near, { delayMs, rate, held }, down, () => false)
     near.on('data', chunk => {
       bytes.up += chunk.length
     })
@@ -79,11 +82,15 @@ export async function startSlowProxy(
   await once(server, 'listening')
   const cut = () => {
     for (const socket of open) socket.destroy()
+    holding = false
   }
   return {
     port: (server.address() as AddressInfo).port,
     bytes,
     turns: () => arrived.near,
+    hold() {
+      holding = true
+    },
     cut,
     async [Symbol.asyncDispose]() {
       server.close()
@@ -93,8 +100,14 @@ export async function startSlowProxy(
   }
 }
 
-/** Forwards one direction. The queue keeps the order of the chunks, whatever the order of the timers. */
-function pass(from: Socket, to: Socket, { delayMs, rate, held: most }: Required<Slowness>, chain: Chain): void {
+/** Forwards one direction. The queue keeps the order of the chunks, whatever the order of the timers. `lost`: whether what has arrived is lost. */
+function pass(
+  from: Socket,
+  to: Socket,
+  { delayMs, rate, held: most }: Required<Slowness>,
+  chain: Chain,
+  lost: () => boolean,
+): void {
   const queue: { item: Buffer | 'end'; turn: number }[] = []
   let held = 0
   let lineFree = 0
@@ -105,7 +118,7 @@ function pass(from: Socket, to: Socket, { delayMs, rate, held: most }: Required<
   }
   const send = () => {
     const due = queue.shift()
-    if (due === undefined || to.destroyed) return
+    if (due === undefined || to.destroyed || lost()) return
     if (due.item === 'end') return void to.end()
     held -= due.item.length
     chain.arrives(due.turn)

@@ -30,6 +30,8 @@ export interface Machines extends AsyncDisposable {
 export interface Lines extends AsyncDisposable {
   /** For `start` and `ends`: the Taskfile reaches the hosts over these lines. */
   readonly env: NodeJS.ProcessEnv
+  /** Brings nothing more to a host, not even what is on its way, until the lines are cut. */
+  hold(i: number): void
   /** Ends all connections at once, with what is on its way. */
   cut(): void
 }
@@ -83,6 +85,7 @@ export async function startMachines(
       )
       return {
         env: { SSH_CONFIG: slow },
+        hold: i => links[i]?.proxy.hold(),
         cut() {
           for (const { proxy } of links) proxy.cut()
         },

@@ -62,3 +62,37 @@ it('the slow proxy counts only round trips that waited for each other', async ()
   for (const socket of sockets) socket.destroy()
   server.close()
 })
+
+it('the slow proxy that holds brings nothing more to the port, until it is cut', async () => {
+  let got = ''
+  const server = createServer(socket => {
+    socket.on('data', chunk => {
+      got += chunk
+      socket.write(chunk)
+    })
+    socket.on('error', () => undefined)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await using proxy = await startSlowProxy((server.address() as AddressInfo).port, { delayMs: 100 })
+  const ask = async (socket: ReturnType<typeof connect>, word: string) => {
+    socket.write(word)
+    await once(socket, 'data')
+  }
+  const held = connect(proxy.port, '127.0.0.1')
+  await once(held, 'connect')
+  await ask(held, 'one ')
+  held.write('two ')
+  proxy.hold()
+  held.write('three ')
+  held.on('error', () => undefined)
+  await new Promise(resolve => setTimeout(resolve, 300))
+  proxy.cut()
+  await once(held, 'close')
+  const next = connect(proxy.port, '127.0.0.1')
+  await once(next, 'connect')
+  await ask(next, 'four')
+  expect(got).toBe('one four')
+  next.destroy()
+  server.close()
+})
