@@ -39,10 +39,13 @@ afterAll(async () => {
 })
 
 afterEach(async () => {
-  await onFaulty(EMPTY)
+  // A test that failed has not ended its fault.
+  await onFaulty([...Object.values(FAULTS).map(({ end }) => end), EMPTY].join('; '))
 })
 
 const onFaulty = (command: string) => shop.run(shop.host(AT), command)
+/** Milliseconds each way to each host: long enough for the host to show a step, and to be struck, before the next one reaches it on a busy machine. */
+const SLOW = [0, 250, 0] as const
 const all = <T>(value: T) => NAMES.map(() => value)
 const idle = async () => otherOf((await shop.serving())[0])
 const nextRelease = () => shop.version(`1.${++release}.0`)
@@ -54,7 +57,7 @@ interface Fault {
 const FAULTS: Readonly<Record<string, Fault>> = {
   // As a machine whose power is off: no connection is left, and none can be made.
   down: {
-    begin: 'systemctl stop ssh.socket ssh.service 2> /dev/null; pkill -KILL -x sshd || :',
+    begin: 'pkill -KILL -x sshd; systemctl stop ssh.socket ssh.service 2> /dev/null; pkill -KILL -x sshd || :',
     end: 'systemctl start ssh.service',
   },
   // As a machine that is paused: connections stay, and nothing comes back over them.
@@ -93,10 +96,14 @@ until { ${seen}; } || [ $SECONDS -gt $end ]; do sleep 0.002; done; ${begin}`
   const striking = onFaulty(wait)
   await onFaulty('until [ -e /tmp/waiting ]; do sleep 0.01; done; rm /tmp/waiting')
   const began = performance.now()
-  const output = await shop.ends(1, args, env)
-  expect(performance.now() - began).toBeLessThan(LONGEST)
-  await striking
-  return output
+  try {
+    const output = await shop.ends(1, args, env)
+    expect(performance.now() - began).toBeLessThan(LONGEST)
+    return output
+  } finally {
+    // The fault must not begin in the next test.
+    await striking
+  }
 }
 
 const cases = (steps: Readonly<Record<string, string>>) =>
@@ -164,8 +171,7 @@ describe('a promote', () => {
   it.each(cases(PROMOTE))(
     '$name while it has to $step: the others are taken back, and one command mends the host',
     async ({ fault, seen }) => {
-      // A slow line, so that the host can show a step before the next one reaches it.
-      await using lines = await shop.lines([0, 100, 0])
+      await using lines = await shop.lines(SLOW)
       const [from = ''] = await shop.serving()
       const to = await idle()
       const running = await shop.load()
@@ -190,7 +196,7 @@ describe('a promote', () => {
   )
 
   it('a host that is frozen before the switch does not switch when it goes on', async () => {
-    await using lines = await shop.lines([0, 100, 0])
+    await using lines = await shop.lines(SLOW)
     const [from = ''] = await shop.serving()
     await struck(['promote', await idle()], PROMOTE['be ready for the switch'], FAULTS.frozen?.begin ?? '', lines)
     await onFaulty(FAULTS.frozen?.end ?? '')
