@@ -1,11 +1,12 @@
 /** What a crash loop leaves behind: a start by a command begins at once, however the process was stopped, for each kind of unit. */
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { runTask } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
+import { writeApp } from '../support/app.ts'
 
 /** A process that ends at once while the host has a file for it and its slot. */
 const FRAGILE = `#!/bin/bash
@@ -39,14 +40,7 @@ let version = 0
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'switchyard-crash-loop-'))
-  await mkdir(join(folder, 'app/bin'), { recursive: true })
-  for (const [name, text] of [
-    ['server', SERVER],
-    ['fragile', FRAGILE],
-  ] as const) {
-    await writeFile(join(folder, 'app/bin', name), text)
-    await chmod(join(folder, 'app/bin', name), 0o755)
-  }
+  await writeApp(folder, { server: SERVER, fragile: FRAGILE })
   await writeFile(join(folder, 'Taskfile.ts'), TASKFILE)
   host = await startHost()
   env = { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }

@@ -1,12 +1,13 @@
 /** A service with a worker in each slot and a scheduler in the live one, on a real host. */
 
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
+import { writeApp } from '../support/app.ts'
 import { exits } from '../support/ended.ts'
 
 /** A process that ends at once if the release has a file of its name. */
@@ -35,15 +36,7 @@ let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'switchyard-processes-'))
-  await mkdir(join(folder, 'app/bin'), { recursive: true })
-  for (const [name, text] of [
-    ['server', SERVER],
-    ['worker', WORKER],
-    ['job', '#!/bin/sh\necho "the report of $SWITCHYARD_SLOT"\n'],
-  ] as const) {
-    await writeFile(join(folder, 'app/bin', name), text)
-    await chmod(join(folder, 'app/bin', name), 0o755)
-  }
+  await writeApp(folder, { server: SERVER, worker: WORKER, job: '#!/bin/sh\necho "the report of $SWITCHYARD_SLOT"\n' })
   await configure(`processes: ${PROCESSES}`)
   host = await startHost()
   env = { ...process.env, CI: '1', HOST: host.alias, SSH_CONFIG: host.sshConfigFile }

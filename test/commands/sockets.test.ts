@@ -1,10 +1,11 @@
 /** `probe: { sockets }`: a release that refuses the WebSockets which the previous one accepted, with each router. */
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Ended, runTask } from '../../dev/site.ts'
+import { writeApp } from '../support/app.ts'
 import { installCaddy } from '../support/caddy.ts'
 import { installHaproxy } from '../support/haproxy.ts'
 
@@ -63,9 +64,7 @@ describe.each<[string, string, Prepare | undefined]>([
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'switchyard-sockets-'))
-    await mkdir(join(folder, 'app/bin'), { recursive: true })
-    await writeFile(join(folder, 'app/bin/server'), SERVER)
-    await chmod(join(folder, 'app/bin/server'), 0o755)
+    await writeApp(folder, { server: SERVER })
     await writeFile(join(folder, 'Taskfile.ts'), taskfile(router))
     host = await startHost()
     await prepare?.(host)

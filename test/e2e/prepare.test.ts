@@ -1,11 +1,12 @@
 /** A service whose releases are prepared on the host, and which is told about each switch, on a real host. */
 
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { runTask } from '../../dev/site.ts'
+import { writeApp } from '../support/app.ts'
 import { exits } from '../support/ended.ts'
 
 const SERVER = `#!/usr/bin/perl
@@ -60,14 +61,7 @@ let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'switchyard-prepare-'))
-  await mkdir(join(folder, 'app/bin'), { recursive: true })
-  for (const [name, text] of [
-    ['server', SERVER],
-    ['prepare', PREPARE],
-  ] as const) {
-    await writeFile(join(folder, 'app/bin', name), text)
-    await chmod(join(folder, 'app/bin', name), 0o755)
-  }
+  await writeApp(folder, { server: SERVER, prepare: PREPARE })
   await writeFile(join(folder, 'Taskfile.ts'), TASKFILE)
   await writeFile(join(folder, '.env'), 'STAGE=production\n')
   host = await startHost()

@@ -1,11 +1,12 @@
 /** A project with an application that can answer 500 at times, for canaries. */
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
 import { type Load, startLoad } from '../../dev/load.ts'
 import { type Ended, type Running, runTask } from '../../dev/site.ts'
+import { writeApp } from './app.ts'
 
 /** Answers with its version. A release with the file `FAILS` answers 500 to every third request, except to health checks. */
 const SERVER = `#!/usr/bin/perl
@@ -63,9 +64,7 @@ export async function startCanarySite(
   prepare?: (host: TestHost) => Promise<void>,
 ): Promise<CanarySite> {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-canary-'))
-  await mkdir(join(folder, 'app/bin'), { recursive: true })
-  await writeFile(join(folder, 'app/bin/server'), SERVER)
-  await chmod(join(folder, 'app/bin/server'), 0o755)
+  await writeApp(folder, { server: SERVER })
   await writeFile(join(folder, 'Taskfile.ts'), taskfile(router))
   const host = await startHost()
   await prepare?.(host)

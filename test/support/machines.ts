@@ -1,5 +1,5 @@
 /** Several hosts for one application, with one SSH configuration, and a small application whose version can be set. */
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -8,6 +8,7 @@ import { openLink } from '../../dev/links.ts'
 import { type Running, runTask, runTaskInTerminal } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
 import { joinConfigs } from '../../dev/ssh-configs.ts'
+import { writeApp } from './app.ts'
 
 export interface Machines extends AsyncDisposable {
   /** In the order of the names. */
@@ -47,18 +48,14 @@ export async function startMachines(
   variables: (hosts: readonly TestHost[]) => Promise<NodeJS.ProcessEnv> = async () => ({}),
 ): Promise<Machines> {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-machines-'))
-  const [hosts] = await Promise.all([
-    Promise.all(names.map(() => startHost())),
-    mkdir(join(folder, 'app/bin'), { recursive: true }),
-  ])
+  const hosts = await Promise.all(names.map(() => startHost()))
   const config = join(folder, 'ssh_config')
   await joinConfigs(
     config,
     hosts.map(({ sshConfigFile }) => sshConfigFile),
     names,
   )
-  await writeFile(join(folder, 'app/bin/server'), SERVER)
-  await chmod(join(folder, 'app/bin/server'), 0o755)
+  await writeApp(folder, { server: SERVER })
   await writeFile(join(folder, 'Taskfile.ts'), taskfile)
   const env = { ...process.env, CI: '1', SSH_CONFIG: config, ...(await variables(hosts)) }
   const version = (text: string) => writeFile(join(folder, 'app/VERSION'), `${text}\n`)
