@@ -46,7 +46,6 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
   const begunOpening = new Set<Promise<void>>()
   /** Those of `opening` that the server has not responded to. */
   let unanswered = 0
-  let closed = false
   /** How to start bash from this account's login shell. */
   let form: 'exec' | 'plain' = 'exec'
   let crowded = false
@@ -141,7 +140,7 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
   }
 
   const refill = () => {
-    if (closed || ended() !== undefined) return
+    if (connections.closed || ended() !== undefined) return
     const [now, later] = [waiting.length, wantedSpares - spares.size]
     // Sessions requested together take the time of one, so spares are requested along with the first. Once the server has responded, only what the
     // waiting scripts need is opened; spares follow after their scripts, so as not to delay them.
@@ -161,7 +160,7 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
     crowded = true
     setTimeout(() => {
       const late = waiting.slice(opening)
-      if (late.length === 0 || closed) {
+      if (late.length === 0 || connections.closed) {
         crowded = false
         return refill()
       }
@@ -186,10 +185,6 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
     }, CROWDED_DELAY)
   }
 
-  const close = async () => {
-    closed = true
-    await connections.close()
-  }
   const noSession = (error: Error): never => {
     if (error instanceof Fault) throw error
     const reason = ended()
@@ -199,7 +194,7 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
   void connection.lost.then(reason => {
     for (const { reject } of waiting.splice(0))
       reject(hostFaults.CONNECTION_LOST({ host, during: 'opening a session', reason }))
-    void close()
+    void connections.close()
   })
 
   return {
@@ -249,6 +244,6 @@ export function sessionsOn(host: string, connection: Connection, another?: () =>
       opened.wrapper.once('close', refillSpares)
       return opened
     },
-    close,
+    close: connections.close,
   }
 }

@@ -20,6 +20,7 @@ export interface Connections {
   anywhere<T>(tracked: TrackedConnection, open: (tracked: TrackedConnection) => Promise<T>): Promise<T>
   /** As `anywhere`, but tries the open connections for a while, because the server may still count sessions that have just ended. */
   onceEnded<T>(open: (tracked: TrackedConnection) => Promise<T>): Promise<T>
+  readonly closed: boolean
   close(): Promise<void>
 }
 
@@ -92,6 +93,9 @@ export function connectionsOf(
         await sleep(CROWDED_DELAY)
       }
       return open(await join())
+    },
+    get closed() {
+      return closed
     },
     async close() {
       closed = true
