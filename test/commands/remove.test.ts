@@ -173,8 +173,7 @@ mkdir -p -m 700 /root/.ssh; cp /home/vagrant/.ssh/authorized_keys /root/.ssh/; s
     await first.says(/The router does not have the site any more/)
     first.kill('SIGKILL')
     await first.ended
-    // Workers of nginx that are about to end may still answer.
-    await expect.poll(() => answer('life')).not.toBe('200')
+    expect(await answer('life')).not.toBe('200')
     expect(await traces('life')).toContain('/srv/life/journal.jsonl')
     const begun = await root('grep -c \'"event":"remove".*"begun"\' /srv/life/journal.jsonl')
     expect(begun).toBe('1')

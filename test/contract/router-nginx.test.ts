@@ -126,6 +126,42 @@ describe.each(['link', 'reload'] as const)('the site of nginx by %s', mode => {
     }
   })
 
+  test('answers on another port as soon as its configuration is applied, and no longer on the one before', async () => {
+    const provision = router().provision(FACTS)
+    const on = (port: number) => nginx({ site: 'life.example', mode, listen: port }).create(subject.kit())
+    const ports = [8090, 8091, 8090, 8091]
+    try {
+      const seen = []
+      for (const port of ports) {
+        await subject.install(bound(subject.host, on(port)).provision(FACTS))
+        // Sixteen at once, so that a worker of the configuration before would get some of them.
+        seen.push(
+          await subject.root(`for port in 8090 8091; do
+            for i in {1..16}; do curl -s -o /dev/null -w '%{http_code}\\n' -H 'Host: life.example' http://127.0.0.1:$port/deployment_id & done; wait
+          done | sort | uniq -c | tr -s ' \\n' ' '`),
+        )
+      }
+      expect(seen).toEqual(ports.map(() => ' 16 000 16 200 '))
+    } finally {
+      await subject.install(provision)
+    }
+  })
+
+  test('says that nginx goes on as before if another program has the port, which `nginx -t` does not see', async () => {
+    const provision = router().provision(FACTS)
+    const taken = nginx({ site: 'life.example', mode, listen: 8092 }).create(subject.kit())
+    await subject.root('systemd-run --quiet --unit taken --socket-property ListenStream=8092 true')
+    try {
+      await expect(subject.install(bound(subject.host, taken).provision(FACTS))).rejects.toThrow(
+        /bind\(\) to \S+:8092 failed[\s\S]*did not take over the changed configuration/,
+      )
+      expect((await router().fetch('/deployment_id')).body).toBe('blue\n')
+    } finally {
+      await subject.root('systemctl stop taken.socket')
+      await subject.install(provision)
+    }
+  })
+
   test('shares one nginx with a second application', async () => {
     const other = { ...subject.kit(), app: 'other', layout: layout('/srv/other') }
     await subject.root('install -d -o vagrant -g vagrant -m 0711 /srv/other')

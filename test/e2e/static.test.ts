@@ -143,6 +143,5 @@ it('a removal takes the server blocks of the slots out of nginx', async () => {
   await task(0, 'remove', '--yes-remove', 'status', '--force')
   const { stdout } = await host.exec('nginx -t 2>&1; ls -R /etc/nginx | grep -c status; ls /srv')
   expect(stdout).toMatch(/successful\n0\n/)
-  // A worker of the configuration before listens until nginx has reloaded, which it does after the command that asks for it has ended.
-  await expect.poll(async () => (await host.exec('ss -Hltn "sport = :4600"')).stdout).toBe('')
+  expect((await host.exec('curl -s http://127.0.0.1:4600/ || echo closed')).stdout).toBe('closed\n')
 })

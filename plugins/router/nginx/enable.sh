@@ -5,7 +5,7 @@
 # Parameters
 #   nginx        path of the program
 #   config_test  the command that tests the configuration
-#   reload       the command that reloads nginx
+#   reload       reloads nginx, and waits until it has the new configuration
 #   enabled      possible paths of the link; the first one that nginx reads is used
 #   targets      the target of each link
 #   lenient      site files whose IPv6 wildcard listeners are removed if the machine has no IPv6
@@ -66,4 +66,4 @@ if [ -z "$found" ] || ! reads "$found"; then
   printf '%s\n' "$unread" >&2
   refuse
 fi
-"${reload[@]}"
+reload

@@ -50,6 +50,17 @@ interface Enabling {
   readonly http2?: { readonly link: string; readonly directive: string; readonly parameter: string } | undefined
 }
 
+/** Run as root: reloads nginx, and waits until it answers with the new configuration alone. */
+const reloadAndWait = ({ service, reload }: Program): Script =>
+  program(new URL('./reload-and-wait.sh', import.meta.url), {
+    writes: true,
+    parameters: {
+      service,
+      reload,
+      notLoaded: `nginx did not take over the changed configuration, and goes on with the one before. \`journalctl -u ${service}\` and its error log say why.`,
+    },
+  })
+
 /** Run as root after a file has changed: enables the site unless it is enabled, tests the whole configuration and reloads nginx. */
 export function enable({ program: nginx, target, absolute = false, enabled, lenient, http2 }: Enabling): Script {
   const targets = enabled.map(path => (absolute ? target : posix.relative(posix.dirname(path), target)))
@@ -61,7 +72,7 @@ export function enable({ program: nginx, target, absolute = false, enabled, leni
     parameters: {
       nginx: nginx.path,
       configTest: nginx.test,
-      reload: nginx.reload,
+      reload: reloadAndWait(nginx),
       enabled,
       targets,
       lenient,
@@ -74,9 +85,11 @@ export function enable({ program: nginx, target, absolute = false, enabled, leni
 }
 
 /** Run as root after the files of a site were deleted: tests the rest of the configuration, and reloads nginx if it runs. */
-export const forget = ({ path, service, test, reload }: Program): Script => sh.write`
-if [ -x ${path} ]; then ${test}; fi
-if systemctl is-active --quiet ${service}; then ${reload}; fi`
+export const forget = (nginx: Program): Script => sh.write`
+if [ -x ${nginx.path} ]; then ${nginx.test}; fi
+if systemctl is-active --quiet ${nginx.service}; then
+${reloadAndWait(nginx)}
+fi`
 
 /** Like `enable`, if a server block of the user's own includes our file: only tests and reloads. */
-export const refresh = ({ test, reload }: Program): Script => sh.write`${test}\n${reload}`
+export const refresh = (nginx: Program): Script => sh.lines(sh.write`${nginx.test}`, reloadAndWait(nginx))
