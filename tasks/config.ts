@@ -12,7 +12,7 @@ import {
 import type { Plugin } from '../slots/contracts.ts'
 import type { ReadSource } from '../slots/environment/source.ts'
 import { healthOf } from '../slots/health/setting.ts'
-import type { CreatedPlugins, Project } from './session.ts'
+import type { CreatedPlugins, Project } from './run-setting.ts'
 
 export async function projectConfig<S extends string>(
   project: Project<S>,

@@ -28,7 +28,8 @@ import type { Context, TaskDeps } from './context.ts'
 import { type AnyDefinition, type EnvironmentEntry, hostsOf, type ProjectDefinition, rolesOf } from './definition.ts'
 import { type DestinationOptions, type Destinations, type OptionOf, type Resolved, resolved } from './destinations.ts'
 import { eventOf } from './notification.ts'
-import { openSession, type Project } from './session.ts'
+import type { Project } from './run-setting.ts'
+import { openSession } from './session.ts'
 import { standardTasks } from './standard-tasks.ts'
 
 type CreatedBy<P> = P extends Plugin<infer T> ? T : never
