@@ -143,6 +143,8 @@ export interface OpenScope extends AsyncDisposable {
   context(common: TaskContext, fleet: Fleet): object
   /** Returns the value of an argument as a step on this host gets it; the same value without this function. */
   input?(value: unknown, fleet: Fleet): unknown
+  /** Returns the error to report for a step that failed: another one if the scope knows what it comes from; the same without this function. */
+  causeOf?(error: unknown): unknown
   /** Called once the steps of a run have ended, and were undone if one failed; not in a dry run. Resolves to warnings, and never rejects. */
   ended?(outcome: RunOutcome): Promise<readonly string[]>
   /** The traffic so far, also after it was closed; undefined or missing without a connection. */

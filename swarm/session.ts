@@ -7,7 +7,7 @@ import type { Environment } from '../slots/environment/environment.ts'
 import type { ReadSource } from '../slots/environment/source.ts'
 import { newDeploy, whoami } from '../slots/journal/journal.ts'
 import { layout } from '../slots/layout.ts'
-import type { Lock } from '../slots/lock/lock.ts'
+import { causeOf, type Lock } from '../slots/lock/lock.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
 import { progress } from '../slots/upload/progress.ts'
 import { readCluster } from './cluster.ts'
@@ -141,6 +141,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
 
   return {
     context,
+    causeOf: error => (run.signal.aborted ? error : causeOf(error, [lock])),
     traffic: () => host.traffic?.(),
     async [Symbol.asyncDispose]() {
       await control?.open.then(close, () => undefined)

@@ -4,7 +4,7 @@ import { type AnyQuery, isSkipped, perform } from '../host/query.ts'
 import type { RunSetting } from '../runner/task.ts'
 import type { Layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
-import { type Lock, type LockWait, takeLock, underLock } from '../slots/lock/lock.ts'
+import { causeOf, type Lock, type LockWait, takeLock, underLock } from '../slots/lock/lock.ts'
 import type { Deploy } from '../slots/model.ts'
 import type { Readings } from '../slots/state/readings.ts'
 
@@ -85,6 +85,8 @@ export function runLock(
     check() {
       if (!signal.aborted && taken.some(lock => lock?.expired())) checkAll()
     },
+    /** The error to report for a step that failed. */
+    causeOf: (error: unknown): unknown => (signal.aborted ? error : causeOf(error, taken)),
     /** Takes the locks of these machines, in their order; undefined for one without a lock. */
     async take(held: readonly (Held | undefined)[], wait: LockWait = { wait: 0 }): Promise<void> {
       taking ??= takeAll(held, wait)

@@ -102,6 +102,7 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
       const named = project.slots.all.find(slot => slot === value)
       return named ? slotsOn(host).get(named.name) : value
     },
+    causeOf: lock.causeOf,
     ended: outcome => {
       const hosts = members.map(({ name }) => name)
       return runEnded({ ...run, notify, hosts, report: run.values.report }, { facts, switches }, outcome)

@@ -6,6 +6,8 @@ import { sumOf } from '../traffic.ts'
 
 export interface Scopes {
   open(scope: Scope): Promise<OpenScope>
+  /** The error to report for a step that failed. */
+  causeOf(error: unknown): unknown
   /** Tells all open scopes how the run ended. Resolves to their warnings. */
   ended(outcome: RunOutcome): Promise<readonly string[]>
   /** The total of all scopes so far. */
@@ -16,10 +18,10 @@ export interface Scopes {
 
 export function scopesOf(setting: RunSetting): Scopes {
   const opened = new Map<Scope, Promise<OpenScope>>()
-  const meters: (() => Traffic | undefined)[] = []
+  const sessions: OpenScope[] = []
   const open = async (scope: Scope) => {
     const session = await scope.open(setting)
-    meters.push(() => session.traffic?.())
+    sessions.push(session)
     return session
   }
   return {
@@ -32,7 +34,8 @@ export function scopesOf(setting: RunSetting): Scopes {
       const told = [...opened.values()].map(async opening => (await opening.catch(() => undefined))?.ended?.(outcome))
       return (await Promise.all(told)).flatMap(warnings => warnings ?? [])
     },
-    traffic: () => sumOf(meters.map(read => read())),
+    causeOf: error => sessions.reduce((cause, session) => (session.causeOf ? session.causeOf(cause) : cause), error),
+    traffic: () => sumOf(sessions.map(session => session.traffic?.())),
     async close(grace) {
       const errors: unknown[] = []
       for (const [scope, opening] of [...opened].reverse()) {

@@ -60,7 +60,7 @@ async function lanesOf({ scopes, limit }: Course, { task, interactive }: Step): 
 }
 
 async function onLane(
-  { ledger, stops, results, contextFor }: Course,
+  { ledger, stops, scopes, results, contextFor }: Course,
   step: Step,
   lane: EndingLane,
   emit: (event: RunEvent) => void,
@@ -82,7 +82,7 @@ async function onLane(
     })
     .then(
       value => ({ value }),
-      (error: unknown) => ({ error, value: undefined }),
+      (error: unknown) => ({ error: scopes.causeOf(error), value: undefined }),
     )
   let outcome: Outcome = (await Promise.race([ended, stops.halted])) ?? undefined
   // Ctrl-C may end the command that the step awaits one tick before our signal handler runs.

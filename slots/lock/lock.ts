@@ -7,7 +7,7 @@ import { EXIT } from '../../host/exit-codes.ts'
 import type { Host, RemoteProcess } from '../../host/host.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
-import type { Fault } from '../../runner/fault.ts'
+import { type Fault, isFault } from '../../runner/fault.ts'
 import { slotFaults } from '../faults.ts'
 import type { Layout } from '../layout.ts'
 import type { Deploy, LockOwner } from '../model.ts'
@@ -45,6 +45,24 @@ export interface Lock extends AsyncDisposable {
   check(): void
   /** Whether the host has released the lock while it could be reached: this run was frozen, so what it knows of the host may no longer be so. */
   expired(): boolean
+}
+
+/** Errors that say by themselves why a run cannot go on. */
+const TOLD = new Set(['CONNECTION_LOST', 'LOCK_LOST', 'OVERTAKEN'])
+
+/**
+ * The error to report for a step that failed. A run that was frozen until the host released its lock may have seen the work of the next run, such as a process
+ * that was replaced: then it is `LOCK_LOST`.
+ */
+export function causeOf(error: unknown, locks: readonly (Lock | undefined)[]): unknown {
+  const lock = locks.find(lock => lock?.expired())
+  if (isFault(error) && TOLD.has(error.code)) return error
+  try {
+    lock?.check()
+    return error
+  } catch (lost) {
+    return lost
+  }
 }
 
 export interface LockWait {

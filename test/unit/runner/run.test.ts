@@ -518,6 +518,13 @@ describe('a scope', () => {
     expect(log).toEqual(['open it false', 'undo on host of function', 'close'])
   })
 
+  it('may know what the error of a step comes from', async () => {
+    const scope = scopeWith([], { causeOf: error => (error instanceof Error ? faults.REFUSED({}) : error) })
+    const { ended, events } = started(definer(scope).task('A', { run: () => Promise.reject(new Error('seen')) }))
+    expect(await ended).toBe(3)
+    expect(JSON.stringify(events)).not.toContain('seen')
+  })
+
   it('fails the step when it cannot be opened, and that step is not undone', async () => {
     const own = definer({ name: 'x', open: () => Promise.reject(faults.REFUSED({})) })
     const undone: string[] = []

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import type { Guard, Host, RemoteProcess } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { sh } from '../../../host/script.ts'
+import { slotFaults } from '../../../slots/faults.ts'
 import { newDeploy } from '../../../slots/journal/journal.ts'
 import { layout } from '../../../slots/layout.ts'
 import { takeLock } from '../../../slots/lock/lock.ts'
@@ -126,6 +127,18 @@ it('a run that sent no heartbeat in time has lost its locks before it hears of t
   clock.mockReturnValue(now + 16_000)
   expect(() => run.lock.check()).toThrowError(expect.objectContaining({ code: 'LOCK_LOST' }))
   expect(await faultOf(web.capture(sh.write`true`))).toMatchObject({ code: 'LOCK_LOST' })
+})
+
+it('what a step of a run that was frozen has seen is no cause, unless it says why the run cannot go on', async () => {
+  await using run = await started()
+  await run.take()
+  const seen = new Error('green ended with 143')
+  const late = slotFaults.OVERTAKEN({ host: 'web-1', owner: undefined })
+  expect(run.lock.causeOf(seen)).toBe(seen)
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 16_000)
+  onTestFinished(() => clock.mockRestore())
+  expect(run.lock.causeOf(seen)).toMatchObject({ code: 'LOCK_LOST' })
+  expect(run.lock.causeOf(late)).toBe(late)
 })
 
 it('a setup takes only the locks that exist', async () => {
