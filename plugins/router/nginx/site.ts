@@ -1,7 +1,7 @@
 /** Paths of an application's nginx files on a host, and the scripts that activate them. */
 
 import { posix } from 'node:path'
-import { program, type Script, sh } from '../shared.ts'
+import { program, type Script } from '../shared.ts'
 
 /** The commands of an nginx installation, exactly as sudo allows them. */
 export interface Program {
@@ -85,11 +85,15 @@ export function enable({ program: nginx, target, absolute = false, enabled, leni
 }
 
 /** Run as root after the files of a site were deleted: tests the rest of the configuration, and reloads nginx if it runs. */
-export const forget = (nginx: Program): Script => sh.write`
-if [ -x ${nginx.path} ]; then ${nginx.test}; fi
-if systemctl is-active --quiet ${nginx.service}; then
-${reloadAndWait(nginx)}
-fi`
+export const forget = (nginx: Program): Script =>
+  program(new URL('./forget.sh', import.meta.url), {
+    writes: true,
+    parameters: { nginx: nginx.path, service: nginx.service, configTest: nginx.test, reload: reloadAndWait(nginx) },
+  })
 
 /** Like `enable`, if a server block of the user's own includes our file: only tests and reloads. */
-export const refresh = (nginx: Program): Script => sh.lines(sh.write`${nginx.test}`, reloadAndWait(nginx))
+export const refresh = (nginx: Program): Script =>
+  program(new URL('./refresh.sh', import.meta.url), {
+    writes: true,
+    parameters: { configTest: nginx.test, reload: reloadAndWait(nginx) },
+  })
