@@ -1,6 +1,7 @@
 /** The lock of a run, which is taken once, on each machine of the project, and the readings that were made at the same time. */
 import type { Guard, Host } from '../host/host.ts'
 import { type AnyQuery, isSkipped, perform } from '../host/query.ts'
+import { Fault } from '../runner/fault.ts'
 import type { RunSetting } from '../runner/task.ts'
 import type { Layout } from '../slots/layout.ts'
 import { fenceOf } from '../slots/lock/fence.ts'
@@ -16,8 +17,8 @@ interface Lockable {
 }
 
 /**
- * @param machines in the order of their locks, the same in all runs. The first lock is taken before the others, which are taken side by side: no other run
- *   gets past the first one before it has all. So a run that has lost its connection there keeps the other locks, and can restore the route.
+ * The locks are taken in the order of the names of their machines, which is the same in all runs, whatever hosts they are for: the first one alone, then the
+ * others side by side. Whoever has to wait for one holds none behind it, so that no two runs ever wait for each other.
  */
 export function runLock(
   machines: readonly Lockable[],
@@ -58,24 +59,39 @@ export function runLock(
     void batch.run()
   }
 
+  const order = machines.map((_, i) => i).toSorted((a, b) => byName(machines[a], machines[b]))
+
   async function takeAll(held: readonly (Held | undefined)[], wait: LockWait): Promise<readonly (Lock | undefined)[]> {
-    const began = Date.now()
-    const takeOne = async (machine: Lockable, i: number): Promise<Lock | undefined> => {
-      const one = held[i]
-      if (!one) return undefined
-      const left = i === 0 ? wait : { ...wait, wait: Math.max(0, wait.wait - (Date.now() - began)) }
-      const lock = takeLock(one.host, machine.layout, deploy, command, left)
+    const end = performance.now() + wait.wait
+    const left = () => Math.max(0, end - performance.now())
+    const locks = machines.map((): Lock | undefined => undefined)
+    const takeOne = async (i: number, patience: number): Promise<void> => {
+      const [machine, one] = [machines[i], held[i]]
+      if (!machine || !one) return
+      const lock = takeLock(one.host, machine.layout, deploy, command, { ...wait, wait: patience })
       if (wait.wait === 0) readUnderLock(machine, one)
-      return lock
+      locks[i] = await lock
     }
-    const [first, ...others] = machines
-    const locks = first ? [await takeOne(first, 0)] : []
-    const rest = await Promise.allSettled(others.map((machine, i) => takeOne(machine, i + 1)))
-    locks.push(...rest.map(result => (result.status === 'fulfilled' ? result.value : undefined)))
-    const failed = rest.find(result => result.status === 'rejected')
-    if (!failed) return locks
-    await Promise.all(locks.map(lock => lock?.[Symbol.asyncDispose]()))
-    throw failed.reason
+    const release = async (behind: readonly number[]) => {
+      await Promise.all(behind.map(i => locks[i]?.[Symbol.asyncDispose]()))
+      for (const i of behind) locks[i] = undefined
+    }
+    try {
+      for (let next = 0; ; ) {
+        const [first, ...others] = order.slice(next)
+        if (first !== undefined) await takeOne(first, left())
+        const results = await Promise.allSettled(others.map(i => takeOne(i, 0)))
+        const at = results.findIndex(({ status }) => status === 'rejected')
+        const failed = results[at]
+        if (failed?.status !== 'rejected') return locks
+        if (!isTaken(failed.reason) || left() === 0) throw failed.reason
+        await release(others.slice(at))
+        next += at + 1
+      }
+    } catch (error) {
+      await release(order)
+      throw error
+    }
   }
 
   return {
@@ -106,6 +122,11 @@ export function runLock(
     },
   }
 }
+
+/** By their characters, because languages differ in how they sort. */
+const byName = (a: Lockable | undefined, b: Lockable | undefined): number => ((a?.name ?? '') < (b?.name ?? '') ? -1 : 1)
+
+const isTaken = (error: unknown): boolean => error instanceof Fault && error.code === 'LOCK_TAKEN'
 
 /** A machine whose lock is taken. */
 interface Held {

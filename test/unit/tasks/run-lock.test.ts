@@ -1,10 +1,11 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Guard, Host, RemoteProcess } from '../../../host/host.ts'
 import { local } from '../../../host/local.ts'
 import { sh } from '../../../host/script.ts'
+import { deferred } from '../../../runner/promises.ts'
 import { slotFaults } from '../../../slots/faults.ts'
 import { newDeploy } from '../../../slots/journal/journal.ts'
 import { layout } from '../../../slots/layout.ts'
@@ -162,4 +163,46 @@ it('the locks of several hosts are taken together or not at all, the first one b
     await (await takeLock(other, layout, newDeploy('bob@desk'), 'promote', { wait: 5_000 }))[Symbol.asyncDispose]()
   await hers[Symbol.asyncDispose]()
   await Promise.all(hosts.map(host => host[Symbol.asyncDispose]()))
+})
+
+describe('a run that waits for the lock of one host', () => {
+  /** Waits for that of the second one, which somebody else holds. */
+  async function waiting(names: readonly string[]) {
+    const machines = await Promise.all(names.map(async name => ({ name, layout: await folder() })))
+    const lock = runLock(machines, newDeploy('me'), { signal: new AbortController().signal, command: 'deploy' })
+    const hosts = await Promise.all(machines.map(({ name }, i) => open(name, { guard: lock.guards[i] })))
+    const other = await open('another')
+    onTestFinished(async () => {
+      await Promise.all([other, ...hosts].map(host => host[Symbol.asyncDispose]()))
+    })
+    const of = (name: string) => machines[names.indexOf(name)]?.layout ?? expect.fail(`there is no ${name}`)
+    const hers = await takeLock(other, of('web-2'), newDeploy('ann@desk'), 'promote')
+    const waits = deferred<string>()
+    const taken = lock.take(
+      hosts.map(host => ({ host })),
+      { wait: 30_000, onWait: ({ by }) => waits.resolve(by) },
+    )
+    taken.catch(waits.reject)
+    expect(await waits.promise).toBe('ann@desk')
+    const takenBy = (name: string, by: string) => takeLock(other, of(name), newDeploy(by), 'promote')
+    return { hers, taken, takenBy, release: () => hers[Symbol.asyncDispose]() }
+  }
+
+  it.each([[['web-1', 'web-2', 'web-3']], [['web-3', 'web-2', 'web-1']]])(
+    'holds none behind it meanwhile, in whatever order a Taskfile names them: %j',
+    async names => {
+      const { taken, takenBy, release } = await waiting(names)
+      const his = await takenBy('web-3', 'bob@desk')
+      expect(await faultOf(takenBy('web-1', 'bob@desk'))).toMatchObject({ code: 'LOCK_TAKEN' })
+      // It waits for the next one then.
+      await release()
+      await his[Symbol.asyncDispose]()
+      await taken
+      for (const name of names)
+        expect(await faultOf(takenBy(name, 'eve@desk'))).toMatchObject({
+          code: 'LOCK_TAKEN',
+          message: expect.stringContaining('me'),
+        })
+    },
+  )
 })
