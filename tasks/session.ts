@@ -44,7 +44,8 @@ export async function openSession<S extends string>(project: Project<S>, run: Se
     lock.check()
     const there = hostOfStep(project, machines, run, task, fleet.host)
     const { member, host, balancer, leads, slots, role, plugin, runtime, router } = there
-    const reading = readings({ layout, slots, router }, { several: project.machines.length > 1 })
+    const hosts = project.machines.length > 1 ? project.machines : undefined
+    const reading = readings({ layout, slots, router }, { hosts })
     // With a balancer they would be two batches.
     if (!machines.balancer) readingOf.set(member.name, reading)
     const variables = (slot: Slot) => ({ ...run.environment(), ...runtime.environment(slot), ...slot.env })

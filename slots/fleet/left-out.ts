@@ -21,12 +21,19 @@ export interface LeftOut {
   readonly deploy: string
 }
 
-/** @throws RECORD_UNREADABLE */
-export const readLeftOut = ({ leftOut: path }: Pick<Layout, 'leftOut'>): Query<readonly LeftOut[]> =>
+/**
+ * Those of `hosts` that a host remembers. One that was taken out of the Taskfile has nothing to catch up with.
+ *
+ * @throws RECORD_UNREADABLE
+ */
+export const readLeftOut = (
+  { leftOut: path }: Pick<Layout, 'leftOut'>,
+  hosts: readonly string[],
+): Query<readonly LeftOut[]> =>
   capture(sh.read`if [ -e ${path} ]; then cat ${path}; fi`, text => {
     if (text === '') return []
     try {
-      return JSON.parse(text) as readonly LeftOut[]
+      return (JSON.parse(text) as readonly LeftOut[]).filter(({ host }) => hosts.includes(host))
     } catch (cause) {
       throw slotFaults.RECORD_UNREADABLE({ path }, cause)
     }

@@ -29,10 +29,10 @@ export interface LiveState<S extends string> extends Readings {
   readonly idle: Slot<S>
 }
 
-/** Takes all three readings. `several`: also reads what a fleet remembers. Throws `NOT_SET_UP` if the host is not set up. */
+/** Takes all three readings. `hosts`: the names of all hosts of a fleet; what it remembers of them is read too. Throws `NOT_SET_UP` if the host is not set up. */
 export const readings = (
   { layout, slots, router }: Pick<Deps, 'layout' | 'slots' | 'router'>,
-  { several = false } = {},
+  { hosts }: { readonly hosts?: readonly string[] | undefined } = {},
 ): AnyQuery<Readings> =>
   group(
     // First, so that on a host without a setup this error comes before those of the other readings.
@@ -42,7 +42,7 @@ export const readings = (
       router.answer(),
       recordsOf(layout, slots),
       router.canary?.(),
-      several ? readLeftOut(layout) : undefined,
+      hosts && readLeftOut(layout, hosts),
     ],
     (_, route, answer, records, canary, leftOut) => ({
       router: route,

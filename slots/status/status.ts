@@ -75,11 +75,11 @@ interface Found {
   readonly leftOut?: readonly LeftOut[]
 }
 
-/** Collects the status. Readings that disagree are part of the result, not an error. */
-export async function readStatus<S extends string>(deps: StatusDeps<S>, several = false): Promise<Found> {
+/** Collects the status. `hosts`: as in `readings`. Readings that disagree are part of the result, not an error. */
+export async function readStatus<S extends string>(deps: StatusDeps<S>, hosts?: readonly string[]): Promise<Found> {
   const { host, balancer, layout, router } = deps
   const [read, migration, closedBy, maintenance] = await host.all([
-    readings(deps, { several }),
+    readings(deps, { hosts }),
     newestMigration(layout),
     closed(layout),
     router.maintenance?.(),

@@ -3,7 +3,7 @@ import { assertWhole, fleetStatus, fleetTable, withoutStatus } from '../../slots
 import { incompleteLive, readStatus, statusTable, unhealthyLive } from '../../slots/status/status.ts'
 import type { TaskDeps } from '../context.ts'
 
-export const status = <S extends string>({ task, several }: TaskDeps<S>) =>
+export const status = <S extends string>({ task, several, machines }: TaskDeps<S>) =>
   task('Show both slots, and which is live', {
     description:
       'Prints slot, live, release, state, process, uptime, health and connections. --json prints them as data.\n' +
@@ -11,7 +11,8 @@ export const status = <S extends string>({ task, several }: TaskDeps<S>) =>
       'hosts also if one of them cannot be reached, or if they do not all serve the same release.',
     examples: ['status', 'status --json'],
     async run({ note, show, ...context }) {
-      const own = await readStatus(context, several).catch((error: unknown) => {
+      const hosts = several ? machines.map(({ name }) => name) : undefined
+      const own = await readStatus(context, hosts).catch((error: unknown) => {
         if (!several) throw error
         return withoutStatus(error)
       })

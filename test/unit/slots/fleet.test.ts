@@ -3,14 +3,16 @@ import { nginx, ssh } from '../../../index.ts'
 import { Fault } from '../../../runner/fault.ts'
 import type { Fleet, Gathered } from '../../../runner/task.ts'
 import { assertSameRelease, liveEverywhere, onFirst } from '../../../slots/fleet/agreement.ts'
-import { behind, type LeftOut, leftOutAfter } from '../../../slots/fleet/left-out.ts'
+import { behind, type LeftOut, leftOutAfter, readLeftOut } from '../../../slots/fleet/left-out.ts'
 import { batchesOf, sharesOf } from '../../../slots/fleet/rolling.ts'
 import type { Serving } from '../../../slots/fleet/serving.ts'
 import { assertWhole, fleetStatus, fleetTable, type HostStatus, withoutStatus } from '../../../slots/fleet/status.ts'
+import { layout } from '../../../slots/layout.ts'
 import { following } from '../../../slots/place.ts'
 import { slotsAt, slotsOf } from '../../../slots/slot.ts'
 import type { LiveState } from '../../../slots/state/readings.ts'
 import type { Status } from '../../../slots/status/status.ts'
+import { fakeHost } from '../../support/fake-host.ts'
 import { faultOf, pluginKit } from '../../support/plugin-kit.ts'
 
 const release = (name: string) => ({
@@ -211,6 +213,13 @@ describe('a host that was left out', () => {
     expect(behind(known, [served('web-1', 'green'), served('web-2', 'blue', '0.9.0')])).toEqual([out('web-2')])
     expect(behind(known, [served('web-1', 'green')])).toEqual([out('web-2')])
     expect(behind(known, [served('web-1', 'green'), served('web-2', 'green')])).toEqual([])
+  })
+
+  it('is remembered no more once it was taken out of the Taskfile', async () => {
+    const host = fakeHost(() => JSON.stringify([out('web-2'), out('web-3')]))
+    const folders = layout('/srv/life')
+    expect(await host.query(readLeftOut(folders, ['web-1', 'web-2']))).toEqual([out('web-2')])
+    expect(await fakeHost(() => '').query(readLeftOut(folders, ['web-1']))).toEqual([])
   })
 
   it('is named by the error, with the command that brings it to the others', async () => {
