@@ -124,7 +124,8 @@ export function runLock(
 }
 
 /** By their characters, because languages differ in how they sort. */
-const byName = (a: Lockable | undefined, b: Lockable | undefined): number => ((a?.name ?? '') < (b?.name ?? '') ? -1 : 1)
+const byName = (a: Lockable | undefined, b: Lockable | undefined): number =>
+  (a?.name ?? '') < (b?.name ?? '') ? -1 : 1
 
 const isTaken = (error: unknown): boolean => error instanceof Fault && error.code === 'LOCK_TAKEN'
 

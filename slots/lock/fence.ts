@@ -15,10 +15,20 @@ const MARK = 'switchyard: the lock is not ours, it names '
 
 /**
  * Exits with `REFUSED` unless the lock file names this deploy. Unless the run undoes its changes, also if the lock was released: a host that was frozen gets the
- * scripts that were on their way when it goes on, such as that of a switch which the other hosts have taken back meanwhile.
+ * scripts that were on their way when it goes on, such as that of a switch which the other hosts have taken back meanwhile. The first write of an undo releases
+ * the lock for those that reach the host after it.
  */
 export const fence = (layout: Layout, deploy: string, undoing = false): Script =>
-  sh.read`{ grep -qF ${`"deploy":"${deploy}"`} ${layout.lock}${undoing ? sh.read`` : sh.read` && ! grep -qxF released ${layout.lock}`}; } || { printf '%s%s\\n' ${MARK} "$(cat ${layout.lock})" >&2; exit ${REFUSED}; }`
+  undoing
+    ? sh.write`${unlessOurs(layout, deploy, sh.read``)}; ${refuseLate(layout)}`
+    : unlessOurs(layout, deploy, sh.read` && ! grep -qxF released ${layout.lock}`)
+
+const unlessOurs = ({ lock }: Layout, deploy: string, andNot: Script): Script =>
+  sh.read`{ grep -qF ${`"deploy":"${deploy}"`} ${lock}${andNot}; } || { printf '%s%s\\n' ${MARK} "$(cat ${lock})" >&2; exit ${REFUSED}; }`
+
+/** An undo goes on without it, as on a full disk. */
+const refuseLate = ({ lock }: Layout): Script =>
+  sh.write`grep -qxF released ${lock} || { printf 'released\\n' >> ${lock}; } 2> /dev/null || :`
 
 interface Fenced {
   /** The name of the host, for messages. */

@@ -1,6 +1,8 @@
 /** A switch of the traffic: planned only to a healthy slot, verified through the router, recorded, and reverted if something fails. */
-import { caught, mapped, type Query } from '../../host/query.ts'
-import type { Answer, Canary, Route, Slot, Verification } from '../contracts.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { caught, mapped, perform, type Query } from '../../host/query.ts'
+import { sh } from '../../host/script.ts'
+import type { Answer, Canary, Route, Router, Slot, Verification } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { slotFaults } from '../faults.ts'
 import { type LeftOut, writeLeftOut } from '../fleet/left-out.ts'
@@ -8,8 +10,9 @@ import { describeAnswer } from '../health/format.ts'
 import { assertHealthy, versionIn } from '../health/health.ts'
 import { append } from '../journal/journal.ts'
 import type { Figures, Health } from '../model.ts'
+import { besideRouter } from '../place.ts'
 import type { LiveState } from '../state/readings.ts'
-import { promotedAt, type SlotRecord, writeRecord } from '../state/slot-record.ts'
+import { promotedAt, readRecord, type SlotRecord, writeRecord } from '../state/slot-record.ts'
 import { type FailedHook, hooksAfter, hooksBack } from './hooks.ts'
 import { movesAfter, movesBack } from './live-processes.ts'
 
@@ -111,9 +114,12 @@ function assertVerified(verification: Verification, health: Health, record: Slot
   return `${asked} answers, version ${expected}`
 }
 
+/** A first write: from here on the host refuses the order to switch if that is still on its way, as after a lost connection. */
+const undoBegins = (router: Pick<Router, 'machine'>): Query<void> => perform(besideRouter(router, sh.write`:`))
+
 /**
- * Restores the previous route and verifies that, then moves what runs only in the live slot back. If the router never switched, the route is only
- * verified: the host may be unable to write. Resolves to the hooks that failed, if those of the switch had run. Throws `RESTORE_UNVERIFIED`.
+ * Restores the previous route and verifies that, then moves what runs only in the live slot back. What is as it was before the switch is not written: the
+ * host may be unable to write. Resolves to the hooks that failed, if those of the switch had run. Throws `RESTORE_UNVERIFIED`.
  */
 export async function revertSwitch(
   { host, layout, router, runtime }: SwitchDeps,
@@ -121,7 +127,13 @@ export async function revertSwitch(
 ): Promise<readonly FailedHook[]> {
   const { before, to, record, moved, hooked } = trafficSwitch
   const verify = async () => (before.slot === undefined ? undefined : host.query(router.verify(before, LIMITS)))
-  const { value: now } = await host.query(caught(router.live()))
+  const reading = host.pipeline()
+  reading.push(undoBegins(router))
+  const route = reading.add(caught(router.live()))
+  const recorded = reading.add(caught(readRecord(layout, to)))
+  void reading.run()
+  const { value: now } = await route
+  const { value: found } = await recorded
   const switched = now?.slot !== before.slot || now?.generation !== before.generation
   let verification = switched ? undefined : await verify()
   if (!verification?.verified) {
@@ -130,7 +142,7 @@ export async function revertSwitch(
   }
   // The run may have failed after `recordSwitch`. After the route is restored, because writing may fail.
   const batch = host.pipeline()
-  batch.push(writeRecord(layout, record))
+  if (!isDeepStrictEqual(found, plain(record))) batch.push(writeRecord(layout, record))
   if (moved) batch.push(...movesBack(runtime, trafficSwitch))
   const hooks = hooked ? hooksBack(runtime, trafficSwitch).map(query => batch.add(query)) : []
   await batch.run()
@@ -141,6 +153,9 @@ export async function revertSwitch(
     why: `after ${to.name} the site reports ${last}`,
   })
 }
+
+/** As it is read again from its file. */
+const plain = (record: SlotRecord): unknown => JSON.parse(JSON.stringify(record))
 
 interface Completion {
   /** A remark for the journal. */

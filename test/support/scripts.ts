@@ -307,7 +307,7 @@ export function samples(): Readonly<Record<string, Script>> {
     'healthLoop of a process': healthLoop(blue, 812, health),
     healthQuery: healthQuery({ runtime, health } as never, blue, made).script,
 
-    fence: fence(layout, deploy.id),
+    fence: sh.lines(fence(layout, deploy.id), fence(layout, deploy.id, true)),
     holdLock: holdLock(layout, 5_000),
     'holdLock of a destination': holdLock(layout, 0, 'staging'),
     underLock: underLock(layout, deploy),

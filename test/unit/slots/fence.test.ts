@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { EXIT } from '../../../host/exit-codes.ts'
 import { local } from '../../../host/local.ts'
 import { sh } from '../../../host/script.ts'
 import { report } from '../../../runner/engine/error-report.ts'
@@ -119,6 +120,24 @@ describe('a host with a fence', () => {
     await using late = await guarded(held)
     await expect(late.capture(sh.write`touch ${join(at.root, 'a')}`)).rejects.toThrowError(fault('LOCK_LOST'))
     expect(await inside()).toEqual(['lock'])
+  })
+
+  it('rejects a write that was on its way when the run began to undo, once it has undone something', async () => {
+    await writeFile(at.lock, '{"deploy":"mine"}\n')
+    let undoing = false
+    const guard = fenceOf({ host: 'web-1', layout: at, deploy: 'mine', lock: () => held, undoing: () => undoing })
+    const sent = guard.script()?.text ?? expect.fail('there is no guard')
+    const arrives = () => exec('bash', ['-c', `set -eu -o pipefail\n${sent}; echo done`])
+    expect((await arrives()).stdout).toBe('done\n')
+    await using host = await local().open({
+      signal: new AbortController().signal,
+      confirm: async () => false,
+      guard,
+    })
+    undoing = true
+    for (const text of ['once', 'twice']) expect(await host.capture(sh.write`echo ${text}`)).toBe(text)
+    await expect(arrives()).rejects.toMatchObject({ code: EXIT.fence.refused })
+    expect(await readFile(at.lock, 'utf8')).toBe('{"deploy":"mine"}\nreleased\n')
   })
 
   it('rejects a write after the lock was lost, but allows an undo while nobody else has it', async () => {
