@@ -19,7 +19,7 @@ export interface Machine {
 export interface Machines<S extends string> {
   readonly hosts: readonly [Machine, ...Machine[]]
   readonly balancer: Machine | undefined
-  /** The hosts and the balancer, in the order of their locks. */
+  /** The hosts and the balancer, in this order. */
   readonly all: readonly Machine[]
   readonly lock: ReturnType<typeof runLock>
   /** Whether requests go to a host. */
