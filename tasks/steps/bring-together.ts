@@ -23,11 +23,14 @@ export const bringTogether = <S extends string, T extends AnyTask>({ task, slot 
       const { fleet, slots } = context
       const state = resolveLive(await context.readings(), slots)
       const promoted = recordIn(state, state.live)?.promoted
-      const all = await fleet.gather({ ...servingOf(state), at: promoted?.at ?? '', share: state.canary })
+      // A host that was added has nothing until the next deploy.
+      const empty = state.live === undefined && !state.records.some(record => record !== undefined)
+      const gathered = await fleet.gather({ ...servingOf(state), at: promoted?.at ?? '', share: state.canary, empty })
+      const all = gathered.filter(({ value }) => !value.empty)
       const serving = all.map(({ value }) => value)
       const share = serving.find(value => value.share)?.share
       const whole = alike(serving)
-      if (whole && !share?.switching && (!force || (force.name === state.live?.name && !share))) {
+      if (whole && !share?.switching && (!force || empty || (force.name === state.live?.name && !share))) {
         note('all hosts serve the same')
         // It is as somebody wants it.
         if (share) show(describeCanary(share))
@@ -43,6 +46,7 @@ export const bringTogether = <S extends string, T extends AnyTask>({ task, slot 
       if (!agreed) throw left ?? slotFaults.REPAIR_NOT_CONFIRMED({ live: last?.name, named: undefined })
       const moving = all.flatMap(({ host, value }) => (value.slot === agreed.name ? [] : host))
       note(moving.length === 0 ? `all serve ${agreed.name}` : `${agreed.name}, to which ${moving.join(', ')} will move`)
+      if (empty) return { trafficSwitch: undefined }
       if (agreed.name === state.live?.name) await takeShareBack({ ...context, dryRun, show }, state)
       return { trafficSwitch: dryRun ? undefined : await planSwitch(context, state, agreed) }
     },

@@ -24,8 +24,11 @@ const step: AnyTask = bringTogether(
 const canary: Canary = { slot: 'green', percent: 33, sticky: false, by: 'anna', since: '2026-11-26T10:00:00.000Z' }
 const left: Canary = { ...canary, switching: true }
 
-/** One of two hosts behind a balancer that send a share to green, while blue is live. */
-async function repair(share: Canary | undefined, force?: Name, answer = false) {
+/** What a host serves that was added to the Taskfile, and has no release yet. */
+const ADDED = { slot: undefined, release: undefined, at: '', share: undefined, empty: true }
+
+/** One of two hosts behind a balancer that send a share to green, while blue is live. `other`: what the other one serves instead. */
+async function repair(share: Canary | undefined, force?: Name, answer = false, other?: object) {
   const told = { asked: '', note: '', shown: [] as string[] }
   const state = { now: share }
   const release = { name: '1.0.0-abc', sha256: 'abc', version: '1.0.0', dir: '/srv/life/releases/1.0.0-abc' }
@@ -46,7 +49,8 @@ async function repair(share: Canary | undefined, force?: Name, answer = false) {
     beginCanary: () => expect.fail('a share was sent'),
     endCanary: () => perform(sh.write`: end the canary`),
   } as Partial<Router> as Router
-  const gather = async <T>(value: T) => ['web-1', 'web-2'].map(name => ({ host: name, value }))
+  const gather = async <T>(value: T) =>
+    ['web-1', 'web-2'].map((name, i) => ({ host: name, value: i ? (other ?? value) : value }))
   const context = {
     ...pluginKit(),
     ...{ host, router, slots, leads: true, runtime: {}, leaves: [], force: slots.get(force) },
@@ -94,4 +98,14 @@ it('a canary stays and is told, unless the live slot is named', async () => {
   })
   expect(await repair(canary, 'blue')).toMatchObject({ left: undefined })
   expect(await repair(undefined)).toMatchObject({ note: 'all hosts serve the same', shown: [] })
+})
+
+it('a host that was added and has no release yet does not count', async () => {
+  expect(await repair(undefined, undefined, false, ADDED)).toMatchObject({
+    note: 'all hosts serve the same',
+    shown: [],
+  })
+  expect(await repair(undefined, 'blue', false, ADDED)).toMatchObject({ note: 'all hosts serve the same' })
+  const behind = { ...ADDED, slot: 'green', empty: false }
+  await expect(repair(undefined, undefined, false, behind)).rejects.toMatchObject({ code: 'REPAIR_NOT_CONFIRMED' })
 })
