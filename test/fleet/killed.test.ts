@@ -89,9 +89,12 @@ it(`a client that is killed at ${MOMENTS} moments of a switch loses no request, 
         void shop
           .host(LAST)
           .exec(wait(probing(to)))
-          .then(() => {
-            if (!killed) lines.hold(LAST)
-          })
+          .then(
+            () => {
+              if (!killed) lines.hold(LAST)
+            },
+            () => undefined,
+          )
       const reached = `${wait(seen(to, before[0] ?? ''))}; sleep ${after / 1_000}`
       await Promise.race([shop.run(shop.host(0), reached), promote.ended])
       promote.kill('SIGKILL')
