@@ -20,6 +20,9 @@ net=10.77.0 name=switchyard-n
 # What goes on after this program keeps none of its files open, such as a lock of its caller.
 daemon() { (for fd in /proc/self/fd/*; do fd=${fd##*/}; if [ "$fd" -gt 2 ]; then eval "exec $fd>&-" 2> /dev/null || :; fi; done; exec setsid "$@") < /dev/null & }
 
+# Whether the process of a file with its number runs. The number of one that has ended may be that of another process of this machine by now.
+ours() { [ -e "$1" ] && grep -qaF -- "$base/" "/proc/$(cat "$1")/cmdline" 2> /dev/null; }
+
 pid_in() { local children; read -r children _ < "/proc/$(cat "$base/$1/pid")/task/$(cat "$base/$1/pid")/children"; printf %s "$children"; }
 # Not `ip netns exec`, which mounts another /sys, without the control groups.
 enter() { nsenter --target "$(pid_in "n$1")" --mount --uts --ipc --net --pid -- "${@:2}"; }
@@ -30,7 +33,8 @@ until_ok() { local end=$((SECONDS + 180)); until "$@" > /dev/null 2>&1; do if [ 
 
 lan() {
   mkdir -p "$base/lan"
-  daemon unshare --net sleep infinity > /dev/null 2>&1
+  # Named for `ours`.
+  daemon unshare --net bash -c 'exec -a "$0" sleep infinity' "$base/lan" > /dev/null 2>&1
   echo $! > "$base/lan/pid"
   until_ok sh -c "[ \"\$(readlink /proc/$!/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
   on_lan ip link add br0 type bridge
@@ -80,7 +84,7 @@ END
 engines() { local i; for i in $(seq 1 "$1"); do until_ok enter "$i" docker version; done; }
 
 registry() {
-  if [ "$1" = down ]; then kill "$(cat "$base/registry.pid")"; return; fi
+  if [ "$1" = down ]; then if ours "$base/registry.pid"; then kill "$(cat "$base/registry.pid")"; fi; return; fi
   printf 'version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s:5000"}\n' "$base/registry" "$net.254" \
     > "$base/registry.yml"
   daemon docker-registry serve "$base/registry.yml" > "$base/registry.log" 2>&1
@@ -101,7 +105,7 @@ swarm() {
 
 down() {
   local pid folder
-  for pid in "$base"/n*/pid "$base/registry.pid" "$base/lan/pid"; do if [ -e "$pid" ]; then kill -9 "$(cat "$pid")" 2> /dev/null || :; fi; done
+  for pid in "$base"/n*/pid "$base/registry.pid" "$base/lan/pid"; do if ours "$pid"; then kill -9 "$(cat "$pid")"; fi; done
   ip link del "${name}0" 2> /dev/null || :
   # The control groups are free once the processes in them are gone.
   for folder in /sys/fs/cgroup/*/"$name"* /sys/fs/cgroup/"$name"*; do
@@ -121,8 +125,8 @@ case $command in
     engines "$1"
     swarm "$1" "$2"
     ;;
-  boot) if ! kill -0 "$(cat "$base/n$1/pid")" 2> /dev/null; then boot "$1"; fi; until_ok enter "$1" docker version ;;
-  kill) kill -9 "$(cat "$base/n$1/pid")" ;;
+  boot) if ! ours "$base/n$1/pid"; then boot "$1"; fi; until_ok enter "$1" docker version ;;
+  kill) if ours "$base/n$1/pid"; then kill -9 "$(cat "$base/n$1/pid")"; fi ;;
   cut) on_lan ip link set "port$1" down ;;
   mend) on_lan ip link set "port$1" up ;;
   in) enter "$@" ;;
