@@ -185,8 +185,13 @@ export const slotFaults = catalogue({
     exitCode: 3,
     message: d =>
       `The hosts do not all serve the same release: ${d.serving.map(([host, what]) => `${host} ${what}`).join('; ')}.`,
-    hint: d =>
-      `Send all hosts to one slot with \`npx task promote ${d.serving.find(([, what]) => what !== 'no slot')?.[1].split(',')[0] ?? 'SLOT'}\`, or to the other one. \`npx task status\` shows both slots of each host. Nothing was changed.`,
+    hint: d => {
+      const served = d.serving.filter(([, what]) => what !== 'no slot')
+      const added = d.serving.flatMap(([host, what]) => (what === 'no slot' ? host : []))
+      if (added.length > 0 && new Set(served.map(([, what]) => what)).size === 1)
+        return `Bring a release to ${list(added)} with \`npx task deploy\`: nothing was live there so far. Nothing was changed.`
+      return `Send all hosts to one slot with \`npx task promote ${served[0]?.[1].split(',')[0] ?? 'SLOT'}\`, or to the other one. \`npx task status\` shows both slots of each host. Nothing was changed.`
+    },
     detail: d => columns(d.serving),
   }),
   FLEET_BEHIND: fault<{

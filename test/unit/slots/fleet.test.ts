@@ -146,6 +146,13 @@ describe('the status of several hosts', () => {
     expect(() => assertWhole([known('web-1', 'blue'), known('web-2', 'blue', '0.9.0')])).toThrow('do not all serve')
   })
 
+  it('says of a host that was added how it gets a release', async () => {
+    const added: Gathered<HostStatus> = { host: 'web-2', value: { status: status('web-2', null), serving: serving() } }
+    const fault = await faultOf((async () => assertWhole([known('web-1', 'blue'), added]))())
+    expect(fault).toMatchObject({ code: 'FLEET_SPLIT', message: expect.stringMatching(/web-2 no slot/) })
+    expect(fault.hint).toMatch(/^Bring a release to web-2 with `npx task deploy`/)
+  })
+
   it('does not hide an error of this program', () => {
     expect(() => withoutStatus(new TypeError('a mistake'))).toThrow('a mistake')
   })
