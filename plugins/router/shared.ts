@@ -118,6 +118,8 @@ export { packageUrl } from '../../runner/package.ts'
 export { rehearsal } from '../../runner/rehearsal.ts'
 /** `slotAt(slot)`: such as `127.0.0.1:4000`. `hostPart(address)`: the same without the port. */
 export { hostPart, slotAt } from '../../slots/address.ts'
+/** For HAProxy's section that balances over the hosts of a slot. */
+export { MEMBER_RULES } from '../../slots/haproxy-members.ts'
 
 // The requests to the site, and the route.
 

@@ -1,4 +1,5 @@
 /** The configuration of the router, which is the same on each node. */
+import { MEMBER_RULES } from '../../slots/haproxy-members.ts'
 import type { Names } from '../names.ts'
 
 /** The port of the router's own requests, inside its container. */
@@ -47,17 +48,6 @@ defaults
     # Idle timeouts of a response and of a WebSocket. Long, because only the application knows what is normal.
     timeout server 1h
     timeout tunnel 1h
-    # A node that has lost its power answers nothing: what it was asked ends after half a minute, and not after those hours.
-    option srvtcpka
-    srvtcpka-idle 10s
-    srvtcpka-intvl 5s
-    srvtcpka-cnt 3
-    option http-server-close
-    http-reuse never
-    # Only a connection that was refused is tried again, on another task: nothing of the request has been sent.
-    retry-on conn-failure
-    retries 3
-    option redispatch 1
 
 # The engine answers here. What was known last is kept while its daemon is away or has just started.
 resolvers engine
@@ -94,9 +84,8 @@ frontend control
 ${slots.map(slot => backend(slot, names, port, health)).join('\n')}`
 
 const backend = (slot: string, names: Names, port: number, { path, host }: Routed['health']) => `backend slot_${slot}
-    balance roundrobin
-    option httpchk
+${MEMBER_RULES}    option httpchk
     http-check send meth GET uri ${path} ver HTTP/1.1 hdr Host ${host}
     http-check expect status 200
-    server-template task 1-${MAX_REPLICAS} ${names.slot(slot)}:${port} resolvers engine init-addr none check inter 500ms fall 2 rise 1 tcp-ut 15s
+    server-template task 1-${MAX_REPLICAS} ${names.slot(slot)}:${port} resolvers engine init-addr none check inter 500ms fall 2 rise 1
 `

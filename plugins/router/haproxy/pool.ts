@@ -3,7 +3,7 @@
  * slot is a socket of HAProxy itself, behind which a section balances over the hosts.
  */
 
-import { hostPart, type Slot } from '../shared.ts'
+import { hostPart, MEMBER_RULES, type Slot } from '../shared.ts'
 
 type Pooled = Pick<Slot, 'name' | 'port' | 'pool'>
 
@@ -31,22 +31,7 @@ listen switchyard_pool-${app}-${name}
     bind ${poolAddress(app, { name })}
     mode http
     no log
-    balance roundrobin
-    option http-server-close
-    http-reuse never
-    # Another host takes over if a connection fails, when nothing of the request was sent. A request that only reads is also sent again if the connection
-    # ends without an answer, as when the application stops.
-    retries 3
-    option redispatch 1
-    retry-on conn-failure empty-response
-    http-request disable-l7-retry unless { method ${REPEATABLE} }
-    # A host that is gone ends no connection, so the kernel asks: after 5 s without a sign of life the requests that wait for it go to another one, and its
-    # WebSockets are closed. Not \`tcp-ut\`, which would also cut off an upload to an application that reads it slowly.
-    option srvtcpka
-    srvtcpka-idle 2s
-    srvtcpka-intvl 1s
-    srvtcpka-cnt 3
-    option allbackups
+${MEMBER_RULES}    option allbackups
     timeout connect 2s
     timeout queue 5s
     timeout check 1s
@@ -57,9 +42,6 @@ ${pool.map((address, i) => server(address, i, CHECKED)).join('')}${pool.map((add
     ]
   })
 }
-
-/** The safe methods of HTTP: the application may have handled a request that is sent again. */
-const REPEATABLE = 'GET HEAD OPTIONS'
 
 /** By a connection each second, and by the requests themselves. */
 const CHECKED = ' check inter 1s fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down'

@@ -165,6 +165,17 @@ describe('the routers', () => {
     expect(text).toMatch(/tcp-request connection reject unless \{ src "\$\{CONTROL\}" \} \{ dst "\$\{CONTROL\}" \}/)
   })
 
+  it('ask a task for a sign of life, and do not cut off one that reads an upload slowly', () => {
+    const [, ...backends] = haproxyConfig({ names, slots: ['blue', 'green'], port: 4000, health }).split(/^backend /m)
+    expect(backends).toHaveLength(2)
+    for (const backend of backends) {
+      expect(backend).toContain('    retry-on conn-failure empty-response\n')
+      expect(backend).toContain('    http-request disable-l7-retry unless { method GET HEAD OPTIONS }\n')
+      expect(backend).toContain('    option srvtcpka\n    srvtcpka-idle 2s\n')
+      expect(backend).not.toMatch(/^ +server.*tcp-ut/m)
+    }
+  })
+
   it('have another digest if anything of them differs', () => {
     const options = {
       app: 'life',
