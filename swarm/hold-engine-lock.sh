@@ -1,6 +1,7 @@
 #!/bin/bash -eu
 # Holds the lock of an application in the engine until stdin ends or no heartbeat arrives in time. The lock is the labels of a config object, and its version
-# decides between two runs that want it at once. A manager that dies frees it: the lock says until when it holds.
+# decides between two runs that want it at once. A manager that dies frees it: the lock says until when it holds. After the release it still names the last
+# owner, who may undo changes until there is another one.
 #
 # Parameters
 #   app   the application
@@ -29,7 +30,8 @@ put() {
     *) return 1 ;;
   esac
 }
-own() { put ",\"deploy\":\"$id\",\"owner\":\"$owner\",\"until\":\"$((EPOCHSECONDS + 2 * ttl))\""; }
+mine=
+own() { local until=$((EPOCHSECONDS + 2 * ttl)); put ",\"deploy\":\"$id\",\"owner\":\"$owner\",\"until\":\"$until\"" && mine=$until; }
 IFS= read -r owner
 end=$(( $(date +%s%3N) + wait )) last=
 # A run whose manager was lost takes its own lock again, through another one.
@@ -55,4 +57,5 @@ while IFS= read -r -t "$ttl" _; do
     if [ $missed -gt 1 ]; then exit 0; fi
   fi
 done
-if look && [ "$(label deploy)" = "$id" ]; then put ",\"owner\":\"$owner\"" || :; fi
+# Unless the run has taken it again since, through another manager.
+if look && [ "$(label deploy)" = "$id" ] && [ "$(label until)" = "$mine" ]; then put ",\"deploy\":\"$id\",\"owner\":\"$owner\"" || :; fi

@@ -27,11 +27,11 @@ export const holdEngineLock = (app: string, deploy: string, wait: number): Scrip
 const SETTLING = 5
 
 /**
- * Exits with the code of a lost lock unless the lock names this run, and with another one if the managers have no leader that could tell. One line, as every
- * guard.
+ * Exits with the code of a lost lock unless the lock names this run and, unless that undoes its changes, was not released; with another code if the managers have
+ * no leader that could tell. One line, as every guard.
  */
-export const engineFence = (app: string, deploy: string): Script =>
-  sh.read`engine=\${DOCKER_HOST:-unix:///var/run/docker.sock} patience=$((SECONDS + ${ELECTION})) sure=; while :; do lock=$(curl -q -sS --max-time 30 --write-out '\\n%{http_code}' --unix-socket "\${engine#unix://}" ${`http://engine/configs/${namesOf(app).lock}`} 2>&1 || :); case $lock in *${`"deploy":"${deploy}"`}*$'\\n200') break ;; *$'\\n200' | *$'\\n404') sure=\${sure:-$((SECONDS + ${SETTLING}))}; if [ $SECONDS -ge "$sure" ]; then exit ${EXIT.fence.refused}; fi ;; *) sure= ;; esac; if [ $SECONDS -ge $patience ]; then printf '%s\\n' "$lock" >&2; exit ${EXIT.fence.unasked}; fi; sleep 0.5; done`
+export const engineFence = (app: string, deploy: string, undoing = false): Script =>
+  sh.read`engine=\${DOCKER_HOST:-unix:///var/run/docker.sock} patience=$((SECONDS + ${ELECTION})) sure=; while :; do lock=$(curl -q -sS --max-time 30 --write-out '\\n%{http_code}' --unix-socket "\${engine#unix://}" ${`http://engine/configs/${namesOf(app).lock}`} 2>&1 || :); if [[ $lock == *${`"deploy":"${deploy}"`}*$'\\n200'${undoing ? sh.read`` : sh.read` && $lock == *'"until":"'*`} ]]; then break; fi; case $lock in *$'\\n200' | *$'\\n404') sure=\${sure:-$((SECONDS + ${SETTLING}))}; if [ $SECONDS -ge "$sure" ]; then printf '%s\\n' "$lock" >&2; exit ${EXIT.fence.refused}; fi ;; *) sure= ;; esac; if [ $SECONDS -ge $patience ]; then printf '%s\\n' "$lock" >&2; exit ${EXIT.fence.unasked}; fi; sleep 0.5; done`
 
 /** @throws LOCK_TAKEN, SWARM_NOT_SET_UP, SWARM_WITHOUT_QUORUM, ENGINE_UNREACHABLE */
 export async function takeEngineLock(
@@ -62,7 +62,7 @@ const withoutQuorum = (host: string, said: string) =>
 const encoded = (owner: LockOwner): string => Buffer.from(JSON.stringify(owner)).toString('base64')
 const decoded = (text: string): LockOwner | undefined => parseOwner(Buffer.from(text, 'base64').toString())
 
-/** Rejects the writes of a run that has lost its lock. */
+/** Rejects the writes of a run that has lost its lock. It may undo its changes as long as no other run has taken it. */
 export const engineGuard = (
   app: string,
   host: () => string,
@@ -74,10 +74,14 @@ export const engineGuard = (
     const held = lock()
     if (!held) return undefined
     if (!undoing()) held.check()
-    return engineFence(app, deploy.id)
+    return engineFence(app, deploy.id, undoing())
   },
   refusal(code, stderr) {
-    if (code === EXIT.fence.refused) return slotFaults.OVERTAKEN({ host: host(), owner: undefined })
-    return code === EXIT.fence.unasked ? withoutQuorum(host(), stderr) : undefined
+    if (code === EXIT.fence.unasked) return withoutQuorum(host(), stderr)
+    if (code !== EXIT.fence.refused) return undefined
+    const owner = decoded([...stderr.matchAll(/"owner":"([^"]*)"/g)].at(-1)?.[1] ?? '')
+    return owner?.deploy === deploy.id
+      ? slotFaults.LOCK_LOST({ host: host(), ttl: TTL })
+      : slotFaults.OVERTAKEN({ host: host(), owner })
   },
 })

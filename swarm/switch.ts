@@ -1,6 +1,6 @@
 /** The switch of all routers: planned, done, and taken back. */
 import type { Figures } from '../slots/model.ts'
-import { type Node, routerNodes, running, type SlotService } from './cluster.ts'
+import { type Cluster, type Node, routerNodes, running, type SlotService } from './cluster.ts'
 import type { StepContext } from './context.ts'
 import { swarmFaults } from './faults.ts'
 import { assertAllAnswer, type LiveState } from './live.ts'
@@ -17,7 +17,7 @@ export interface SwarmSwitch {
   readonly versionBefore: string | undefined
   readonly nodes: readonly Node[]
   records: Records
-  /** Set before the first router is told. */
+  /** Set before the switch is recorded, which is before the first router is told. */
   attempted: boolean
 }
 
@@ -61,8 +61,9 @@ export const notMoved = (states: RouterStates, route: string): readonly string[]
 export async function beginSwitch(context: StepContext, move: SwarmSwitch): Promise<void> {
   const { to, from, records } = move
   const moving = { to, ...(from && { from }), by: context.deploy.by, at: new Date().toISOString() }
-  await write(context, move, { ...records, term: records.term + 1, moving })
+  // The answer to the change may be lost.
   move.attempted = true
+  move.records = (await write(context, { ...records, term: records.term + 1, moving })).records
 }
 
 /**
@@ -95,13 +96,17 @@ export async function completeSwitch(context: StepContext, move: SwarmSwitch, fi
     result: 'done',
     figures,
   })
-  await write(context, move, {
+  await write(context, {
     ...next,
     live: to,
     moving: undefined,
     promoted: { ...records.promoted, [to.slot]: service.release },
   })
 }
+
+/** Whether the records have this switch, begun or completed: it may never have been recorded, and another run may have taken over since. */
+export const isRecorded = ({ live, moving }: Records, { to }: Pick<SwarmSwitch, 'to'>): boolean =>
+  [live, moving?.to].some(route => route?.generation === to.generation)
 
 /** Where all routers go back to, and what is recorded about it. */
 interface WayBack extends Pick<SwarmSwitch, 'from' | 'to' | 'nodes' | 'records'> {
@@ -110,23 +115,24 @@ interface WayBack extends Pick<SwarmSwitch, 'from' | 'to' | 'nodes' | 'records'>
 }
 
 /**
- * Moves all routers back, whatever they have now, and verifies that. The way back has a term of its own, the highest: so a router that was away takes it.
+ * Moves all routers back, whatever they have now, and verifies that. The way back has a term of its own, the highest: so a router that was away takes it. The term
+ * is recorded before the first router is told, as that of a switch: a run that was overtaken is refused there.
  *
- * @throws NODES_IN_DOUBT with the nodes that cannot be told
+ * @throws RECORDS_CHANGED, OVERTAKEN; NODES_IN_DOUBT with the nodes that cannot be told
  */
 export async function revertSwitch(context: StepContext, move: WayBack): Promise<void> {
   const { from, to, release, nodes, event } = move
-  const cluster = await context.cluster()
   // Whatever this run wrote last.
-  const records = cluster.records ?? move.records
-  const back = nextRoute(records, from?.slot ?? 'none', context.deploy.id)
+  const last = (await context.cluster()).records ?? move.records
+  const back = nextRoute(last, from?.slot ?? 'none', context.deploy.id)
+  const { records, cluster } = await write(context, { ...last, term: last.term + 1 })
   const control = await context.control(cluster)
   const silent = notMovedTo(await control.move(routeText(back)), back)
   const reached = nodes.filter(({ name }) => !silent.includes(name))
   const found = from ? await context.host.query(verifying(reached, back, siteOf(context))) : new Map()
   const wrong = [...found].flatMap(([node, { requests }]) => (requests === undefined ? [node] : []))
   const doubt = [...silent, ...wrong]
-  await write(context, move, {
+  await write(context, {
     ...journaled(records, context.deploy, {
       event,
       ...(event === 'promote' ? { slot: to.slot, from: from?.slot } : { slot: from?.slot ?? '' }),
@@ -134,7 +140,6 @@ export async function revertSwitch(context: StepContext, move: WayBack): Promise
       result: event === 'promote' ? 'undone' : 'done',
       why: doubt.length > 0 ? `in doubt: ${doubt.join(', ')}` : undefined,
     }),
-    term: records.term + 1,
     live: from && back,
     moving: undefined,
   })
@@ -149,8 +154,8 @@ const notMovedTo = (states: RouterStates, route: Route): readonly string[] =>
   })
 
 /** Writes the records, and reads the version that they have then. */
-async function write(context: StepContext, move: Pick<SwarmSwitch, 'records'>, records: Records): Promise<void> {
+async function write(context: StepContext, records: Records): Promise<{ records: Records; cluster: Cluster }> {
   await context.host.query(writeRecords(context.app, records))
-  const { records: written } = await context.cluster()
-  move.records = written ?? records
+  const cluster = await context.cluster()
+  return { records: cluster.records ?? records, cluster }
 }

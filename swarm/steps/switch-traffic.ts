@@ -10,7 +10,15 @@ import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
 import { askNodes, assertSockets, endProbes, probeNodes } from '../probes.ts'
 import { journaled, writeRecords } from '../records.ts'
-import { beginSwitch, completeSwitch, moveAll, revertSwitch, type SwarmSwitch, verifyAll } from '../switch.ts'
+import {
+  beginSwitch,
+  completeSwitch,
+  isRecorded,
+  moveAll,
+  revertSwitch,
+  type SwarmSwitch,
+  verifyAll,
+} from '../switch.ts'
 
 /** The step that plans the switch, if there is one to make. */
 export type Planned = Task<object, { move: SwarmSwitch | undefined }>
@@ -61,8 +69,12 @@ export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
     async undo({ move, note, ...context }) {
       if (!move?.attempted) return note('nothing was switched')
       const reached = await context.anew().catch(error => {
+        if (isFault(error) && error.code === 'LOCK_TAKEN') throw error
         throw swarmFaults.SWITCH_LEFT({ slot: move.to.slot }, error)
       })
+      const { records } = await reached.cluster()
+      if (records && !isRecorded(records, move))
+        return note(`nothing was switched; ${records.live?.slot ?? 'no slot'} is live`)
       await revertSwitch({ ...context, ...reached }, { ...move, release: move.service.release, event: 'promote' })
       note(move.from ? `${move.from.slot} is live again on every node, verified` : 'no slot is live, as before')
     },

@@ -106,7 +106,7 @@ describe('while the managers elect a leader', () => {
   })
 
   it('a lock that is ours lets the write through, once it can be read, and once a new leader has applied it', async () => {
-    const ours: Reply = [200, '{"Labels":{"deploy":"d1"}}']
+    const ours: Reply = [200, '{"Labels":{"deploy":"d1","until":"9"}}']
     const free: Reply = [200, '{"Labels":{}}']
     answers = { '/configs/life_lock': [ELECTING, free, [404, '{"message":"not found"}'], ours] }
     expect((await run(engineFence('life', 'd1'))).code).toBe(0)
