@@ -1,6 +1,7 @@
 /** What a swarm can lose while it is deployed to: a node, the registry, the client. Afterwards all routers are old or all are new, or one command mends it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { askWhile } from '../support/swarm-faults.ts'
 import { failedIn, inFlight, underLoadOf } from '../support/swarm-load.ts'
 import { onEach, other, PROBES, type SwarmRun, startSwarmRun } from '../support/swarm-run.ts'
 
@@ -107,6 +108,28 @@ it('a task of the live slot that dies: `status` says so until the engine has rep
   expect(failedIn(reports)).toBeLessThanOrEqual(inFlight(run.nodes))
 })
 
+it('requests that a task has not answered when it dies are answered by another one, if they only read', async () => {
+  const { gets, posts } = await askWhile(run, ({ node, container }) =>
+    run.swarm.exec(node, `docker kill ${container} > /dev/null`),
+  )
+  expect(gets).toEqual(gets.map(() => 200))
+  expect(posts).toContain(502)
+  await run.agreed()
+})
+
+it('so are requests to a task whose node is gone from the network', async ({ annotate }) => {
+  const cut: number[] = []
+  const { gets, posts, ms } = await askWhile(run, async ({ node }) => {
+    cut.push(node)
+    await run.swarm.cut(node)
+  })
+  await annotate(`the last of ${gets.length + posts.length} requests was answered ${ms} ms after the cut`)
+  expect(gets).toEqual(gets.map(() => 200))
+  expect(posts).toContain(502)
+  for (const node of cut) await run.swarm.mend(node)
+  await run.agreed()
+})
+
 it('a registry that is down: one cause, one next step, and nothing was changed', async () => {
   const { swarm } = run
   await swarm.stopRegistry()
@@ -188,6 +211,57 @@ it('a client that is killed at any moment of a switch: one `repair` makes all ro
     }
   })
   expect(failedIn(reports)).toBe(0)
+})
+
+/** What a run may say that was frozen until another one had taken its lock. */
+const EXPIRED = /\[(?:LOCK_LOST|OVERTAKEN|CONNECTION_LOST|MANAGER_LOST)\]\n +next: /
+
+const routes = async () => (await run.status()).nodes.map(({ route }) => route)
+
+it('a promote that is frozen before its switch until another run has taken over goes no further', async () => {
+  const { site } = run
+  const { slot, version } = await run.prepared()
+  const promote = site.start('promote', slot, '--verbose')
+  await promote.says(/ok: Ask the routers which slot is live/)
+  promote.kill('SIGSTOP')
+  let before: Awaited<ReturnType<typeof routes>>
+  try {
+    await run.done('promote', slot, '--lock-wait', '1m')
+    await run.done('rollback')
+    before = await routes()
+  } finally {
+    promote.kill('SIGCONT')
+  }
+  const { code, stdout, stderr } = await promote.ended
+  expect(code, stdout + stderr).toBe(1)
+  expect(stderr).toMatch(EXPIRED)
+  expect(await routes()).toEqual(before)
+  await run.agreed()
+  expect(await run.served()).not.toContain(version)
+})
+
+it('a promote that is frozen in its switch until another run has mended it takes nothing of that back', async () => {
+  const { site } = run
+  const { slot, version } = await run.prepared()
+  const promote = site.start('promote', slot, '--watch', '1m', '--verbose')
+  await expect
+    .poll(async () => (await site.task('status')).stderr, { timeout: 50_000 })
+    .toContain('[SWITCH_UNFINISHED]')
+  promote.kill('SIGSTOP')
+  let before: Awaited<ReturnType<typeof routes>>
+  try {
+    await run.done('repair', '--lock-wait', '1m')
+    await run.done('promote', slot)
+    before = await routes()
+  } finally {
+    promote.kill('SIGCONT')
+  }
+  const { code, stdout, stderr } = await promote.ended
+  expect(code, stdout + stderr).toBe(1)
+  expect(stderr).toMatch(EXPIRED)
+  expect(await routes()).toEqual(before)
+  await run.agreed()
+  expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
 it('two runs at once: the second one is refused with the owner of the lock', async () => {
