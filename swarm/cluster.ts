@@ -134,7 +134,7 @@ export function clusterFrom(app: string, [nodes, info, services, tasks, configs,
   const records = configs.find((config: Any) => config.Spec.Name === names.records)
   return {
     here: info.Swarm?.NodeID ?? '',
-    nodes: distinct(nodes.map(nodeFrom)).toSorted((a, b) => a.name.localeCompare(b.name)),
+    nodes: nodesFrom(nodes),
     slots: new Map(slots),
     router: router && {
       id: router.ID,
@@ -153,6 +153,10 @@ export function clusterFrom(app: string, [nodes, info, services, tasks, configs,
     configs: configs.map((config: Any) => config.Spec.Name),
   }
 }
+
+/** @param parsed the response for `/nodes` */
+export const nodesFrom = (parsed: Any): readonly Node[] =>
+  distinct(parsed.map(nodeFrom)).toSorted((a, b) => a.name.localeCompare(b.name))
 
 function nodeFrom(node: Any): Node {
   const { Addr: heard = '' } = node.Status ?? {}

@@ -126,6 +126,23 @@ it('the manager of a run dies during a deploy: the next run takes another one, o
   expect(await run.served()).toEqual(onEach(run.nodes, version))
 })
 
+it('a manager that an operator has taken out is passed over, and the run says so', async () => {
+  const { swarm } = run
+  const { manager } = await roles()
+  await swarm.exec(manager, `docker node update --availability drain n${manager} > /dev/null`)
+  try {
+    const { slot, version } = await run.released()
+    const said = await run.done('deploy', '--promote', '--verbose')
+    expect(said).toMatch(new RegExp(`is asked instead: n${manager} has the availability drain`))
+    const others = run.nodes.filter(node => node !== manager)
+    expect(await run.served(others)).toEqual(onEach(others, version))
+    expect(await run.done('status')).toContain(`All routers agree with the records: ${slot}.`)
+  } finally {
+    await swarm.exec(manager, `docker node update --availability active n${manager} > /dev/null`)
+  }
+  await run.agreed()
+})
+
 it('two of three managers die: no command can change anything, each says why, and the third serves on', async () => {
   const { swarm, site } = run
   const { manager, second, leader } = await roles()

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { hostFaults } from '../../../host/faults.ts'
 import type { HostSetting, Transport } from '../../../host/host.ts'
 import { swarmFaults } from '../../../swarm/faults.ts'
-import { askManager, openManager } from '../../../swarm/manager.ts'
+import { askActiveManager, askManager, openManager } from '../../../swarm/manager.ts'
 
 const setting: HostSetting = { signal: new AbortController().signal, confirm: async () => false }
 
 /** Machines that answer, or not, and what was done with them. */
-function machines(...answers: readonly (boolean | 'leaderless')[]) {
+function machines(...answers: readonly (boolean | 'leaderless' | 'drain')[]) {
   const did: string[] = []
   const transports = answers.map((answers, i): Transport => {
     const name = `m${i + 1}`
@@ -17,6 +17,7 @@ function machines(...answers: readonly (boolean | 'leaderless')[]) {
       async query() {
         did.push(`asked ${name}`)
         if (answers === 'leaderless') throw swarmFaults.SWARM_WITHOUT_QUORUM({ host: name, why: 'no leader' })
+        if (answers === 'drain') throw swarmFaults.MANAGER_TAKEN_OUT({ node: name, availability: 'drain' })
         if (!answers) throw hostFaults.HOST_UNREACHABLE({ target: name, address: name, reason: 'no route to host' })
       },
       async [Symbol.asyncDispose]() {
@@ -68,6 +69,33 @@ describe('of several managers', () => {
   ])('one that %s is told by what its engine says', (_, Swarm, code) => {
     const said = { code: 0, stdout: `${JSON.stringify({ Swarm })}\n200\n`, stderr: '' }
     expect(() => askManager().read(said, { name: 'm1' } as never)).toThrow(expect.objectContaining({ code }))
+  })
+
+  it('one that was taken out is passed over, and taken if none is better', async () => {
+    const better = machines('drain', true)
+    const { host, passed } = await openManager(better.transports, setting)
+    expect(host.name).toBe('m2')
+    expect(passed.map(({ code }) => code)).toEqual(['MANAGER_TAKEN_OUT'])
+    expect(better.did).toEqual(['asked m1', 'asked m2', 'closed m1'])
+    const worse = machines(false, 'drain', 'drain', 'leaderless')
+    const opened = await openManager(worse.transports, setting)
+    expect(opened.host.name).toBe('m2')
+    expect(opened.passed.map(({ code }) => code)).toEqual(['HOST_UNREACHABLE', 'SWARM_WITHOUT_QUORUM'])
+    expect(worse.did.filter(what => what.startsWith('closed'))).toEqual(['closed m1', 'closed m3', 'closed m4'])
+  })
+
+  it('one tells whether it was taken out in the same script', () => {
+    const { script, read } = askActiveManager()
+    const said = (Availability: string) => {
+      const nodes = [{ ID: 'id1', Description: { Hostname: 'n1' }, Spec: { Availability } }]
+      const info = { Swarm: { NodeID: 'id1', ControlAvailable: true, Error: '' } }
+      return { code: 0, stdout: `${JSON.stringify(info)}\n200\n${JSON.stringify(nodes)}\n200\n`, stderr: '' }
+    }
+    expect(script.writes).toBe(false)
+    expect(read(said('active'), { name: 'm1' } as never)).toBeUndefined()
+    expect(() => read(said('drain'), { name: 'm1' } as never)).toThrow(
+      expect.objectContaining({ code: 'MANAGER_TAKEN_OUT', message: expect.stringContaining('n1') }),
+    )
   })
 
   it('none that answers is one error with the reason of each', async () => {
