@@ -3,9 +3,10 @@
 # meanwhile is refused. So a refusal for the want of a leader is no answer yet: the same is asked again.
 #
 # Parameters
-#   election  seconds, from the start of the script, that it waits for a leader
+#   election  seconds, from the start of the script or the last call of `elected`, that it waits for a leader
 engine=${DOCKER_HOST:-unix:///var/run/docker.sock}
-patience=$((SECONDS + election))
+elected() { patience=$((SECONDS + election)); }
+elected
 waiting() { if [ $SECONDS -ge $patience ]; then return 1; fi; sleep 0.5; }
 # Whether a text is such a refusal. Only a response of a server's fault is.
 leaderless() {

@@ -1,13 +1,14 @@
 /** The migrations of a release: one task that runs once. It goes on if the connection is lost, and the next run follows it. */
 import { program } from '../host/program.ts'
 import { capture, type Query } from '../host/query.ts'
-import type { Script } from '../host/script.ts'
+import { type Script, sh } from '../host/script.ts'
+import { engineApi } from './engine.ts'
 
 /** Seconds. */
 export const MIGRATION_LIMIT = 3600
 
 export const followMigration = (service: string, limit: number): Script =>
-  program(new URL('./migrate-service.sh', import.meta.url), { parameters: { service, limit } })
+  sh.lines(engineApi, program(new URL('./migrate-service.sh', import.meta.url), { parameters: { service, limit } }))
 
 export interface Migrated {
   /** `complete`, or why not; `late` if it still runs. */

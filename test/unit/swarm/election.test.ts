@@ -9,6 +9,7 @@ import { EXIT } from '../../../host/exit-codes.ts'
 import type { Script } from '../../../host/script.ts'
 import { askEngine, replies } from '../../../swarm/engine.ts'
 import { engineFence } from '../../../swarm/lock.ts'
+import { followMigration, parseMigrated } from '../../../swarm/migration.ts'
 import { EMPTY, writeRecords } from '../../../swarm/records.ts'
 import { createService, removeService } from '../../../swarm/service.ts'
 
@@ -125,6 +126,26 @@ describe('while the managers elect a leader', () => {
     await client(4)
     await writeFile(join(folder, 'taken'), '')
     expect((await run(script)).code).toBe(0)
+  })
+
+  it('a migration is followed to its end, and nothing that the client says meanwhile is taken for its output', async () => {
+    await writeFile(
+      join(folder, 'docker'),
+      `#!/bin/bash
+echo "$1 $2" >> ${folder}/calls
+asked=$(grep -c "^$1 $2" ${folder}/calls)
+electing() { echo 'Error response from daemon: rpc error: code = Unknown desc = The swarm does not have a leader.' >&2; exit 1; }
+case "$1 $2" in
+  'service ps') case $asked in 2 | 3) electing ;; esac; echo t1 ;;
+  'service logs') case $asked in 1) electing ;; esac; echo one; echo two >&2 ;;
+  'inspect --type') if [ $asked -ge 3 ]; then echo complete 0; else echo running 0; fi ;;
+esac
+`,
+      { mode: 0o755 },
+    )
+    const { code, stdout } = await run(followMigration('life_migration', 60))
+    expect(code).toBe(0)
+    expect(parseMigrated(stdout.trim())).toMatchObject({ state: 'complete', log: 'one\ntwo' })
   })
 
   it('a service is removed only if there is one', async () => {
