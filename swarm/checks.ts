@@ -72,9 +72,11 @@ function routerChecks({ cluster, states, planned }: Evidence): readonly Check[] 
   const missed = unreachedLive(cluster, answering)
   const others = differing(states, records.live).map(([node, route]) => `${node} ${route}`)
   return [
-    router.spec === planned
-      ? ok('setup', 'the routers are as the Taskfile wants them')
-      : bad('warn', 'setup', 'the Taskfile wants other routers', 'Run `npx task setup`.'),
+    router.paused
+      ? bad('fail', 'setup', 'a new router has failed, so the engine replaces no other one', 'Run `npx task setup`.')
+      : router.spec === planned
+        ? ok('setup', 'the routers are as the Taskfile wants them')
+        : bad('warn', 'setup', 'the Taskfile wants other routers', 'Run `npx task setup`.'),
     silent.length > 0
       ? bad('fail', 'routers', `${silent.join(', ')} silent`, 'Look at `docker service ps` of the router.')
       : ok('routers', `${states.size} answer`),

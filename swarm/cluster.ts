@@ -67,6 +67,8 @@ export interface Cluster {
         readonly spec: string | undefined
         /** Whether the engine still replaces routers. */
         readonly updating: boolean
+        /** Whether it has given that up, because a new one failed. */
+        readonly paused: boolean
         readonly tasks: readonly Task[]
       }
     | undefined
@@ -141,6 +143,7 @@ export function clusterFrom(app: string, [nodes, info, services, tasks, configs,
       configs: (router.Spec.TaskTemplate.ContainerSpec.Configs ?? []).map((config: Any) => config.ConfigName),
       spec: router.Spec.Labels?.[ROUTER_LABEL],
       updating: router.UpdateStatus?.State === 'updating',
+      paused: router.UpdateStatus?.State === 'paused',
       tasks: of(router),
     },
     migration: migration && {

@@ -88,6 +88,13 @@ export const swarmFaults = catalogue({
     hint: d =>
       `Look at \`docker service ps\` of the router; take the node out if it serves nobody: \`docker node update --availability drain ${d.nodes[0]}\`. Nothing was switched.`,
   }),
+  ROUTERS_NOT_STARTED: fault<{ nodes: readonly (readonly [string, string])[]; paused: boolean }>({
+    exitCode: 1,
+    message: d =>
+      `${d.nodes.length > 0 ? `The router does not start on ${listed(d.nodes.map(([node, why]) => `${node} (${why.replace(/\.$/, '')})`))}` : 'A new router has failed'}${d.paused ? ', so the engine replaces no other one' : ''}.`,
+    hint: () =>
+      'Check that each node gets the image of `router`, and that the port of the site is free there; then run `npx task setup` again.',
+  }),
   ROUTES_DIFFER: fault<{ recorded: string; routes: readonly (readonly [string, string])[] }>({
     exitCode: 3,
     message: d =>
@@ -115,10 +122,13 @@ export const swarmFaults = catalogue({
         ? `Log in there once: \`docker login ${d.image.split('/')[0]}\`. Nothing was changed.`
         : `Check that the registry runs and that ${d.host} reaches it: \`curl ${d.image.split('/')[0]}/v2/\`. Nothing was changed.`,
   }),
-  IMAGE_MISSING: fault<{ slot: string; nodes: readonly string[]; image: string; why: string }>({
+  IMAGE_MISSING: fault<{ slot: string; nodes: readonly string[]; image: string; local: boolean; why: string }>({
     exitCode: 1,
     message: d => `${listed(d.nodes)} cannot get the image of ${d.slot}, ${d.image}: ${d.why}.`,
-    hint: () => 'Check that these nodes reach the registry, then deploy again. The live slot is as it was.',
+    hint: d =>
+      d.local
+        ? 'Run `npx task deploy`, which sends the image to each node; or name a `registry`. The live slot is as it was.'
+        : 'Check that these nodes reach the registry, then deploy again. The live slot is as it was.',
   }),
   NO_SUITABLE_NODE: fault<{ slot: string; why: string }>({
     exitCode: 1,
@@ -130,9 +140,11 @@ export const swarmFaults = catalogue({
     exitCode: 1,
     message: d => `The tasks of ${d.release} in ${d.slot} end as soon as they start: ${d.why}.`,
     hint: d =>
-      d.log
-        ? 'The end of their log is above. Fix the problem, then deploy again. The live slot is as it was.'
-        : 'Fix the problem, then deploy again. The live slot is as it was.',
+      /exec format error/.test(d.why + d.log)
+        ? "The image is for another architecture than a node: build it for that one too, or name the nodes: `constraints: ['node.platform.arch==x86_64']`. The live slot is as it was."
+        : d.log
+          ? 'The end of their log is above. Fix the problem, then deploy again. The live slot is as it was.'
+          : 'Fix the problem, then deploy again. The live slot is as it was.',
     detail: d => d.log || undefined,
   }),
   TASKS_LATE: fault<{

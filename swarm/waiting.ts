@@ -10,14 +10,25 @@ export type Progress =
   | { readonly state: 'waiting'; readonly running: number }
   | { readonly state: 'failing'; problem(log: string): Fault }
 
-/** How often a task may fail before its slot is given up. */
-const FAILURES = 3
+/** How often a task may fail before it is given up. */
+export const FAILURES = 3
 
-/** What the engine says of a slot's tasks. A task is running only once its health command passed, if it has one. */
-export function progressOf(service: SlotService, nodes: readonly Node[]): Progress {
+export const failedOf = (tasks: readonly Task[]): readonly Task[] =>
+  tasks.filter(({ state }) => state === 'failed' || state === 'rejected')
+
+/**
+ * What the engine says of a slot's tasks. A task is running only once its health command passed, if it has one.
+ *
+ * @param known the ids of tasks that failed before: the engine remembers some, for as long as the service is there
+ */
+export function progressOf(
+  service: SlotService,
+  nodes: readonly Node[],
+  known: ReadonlySet<string> = new Set(),
+): Progress {
   const { slot, release, image, replicas, tasks } = service
   if (running(tasks).length >= replicas) return { state: 'running' }
-  const bad = tasks.filter(({ state }) => state === 'failed' || state === 'rejected')
+  const bad = failedOf(tasks).filter(({ id }) => !known.has(id))
   const missing = bad.filter(({ error }) => /no such image|manifest unknown|pull access denied/i.test(error ?? ''))
   const nameOf = (id: string) => nodes.find(node => node.id === id)?.name ?? id
   if (missing.length >= FAILURES)
@@ -25,6 +36,7 @@ export function progressOf(service: SlotService, nodes: readonly Node[]): Progre
       swarmFaults.IMAGE_MISSING({
         slot,
         image: image.replace(/@.*$/, ''),
+        local: !image.includes('@'),
         nodes: [...new Set(missing.map(({ node }) => nameOf(node)))].sort(),
         why: missing[0]?.error ?? '',
       }),
@@ -36,7 +48,7 @@ export function progressOf(service: SlotService, nodes: readonly Node[]): Progre
 
 const failing = (problem: (log: string) => Fault): Progress => ({ state: 'failing', problem })
 
-const reasonOf = (task: Task | undefined): string =>
+export const reasonOf = (task: Task | undefined): string =>
   task?.error ?? (task?.exitCode === undefined ? 'no reason was given' : `exit code ${task.exitCode}`)
 
 /** Why no node takes a task; undefined if each has one. */

@@ -24,7 +24,7 @@ export function setupSentences({ app, before, plan }: PlannedSetup): readonly st
   const routers = before.router
     ? `replace the router of ${nodes} by one from ${plan.image} on port ${plan.port}, one node after the other: each answers nothing for a second or two`
     : `start a router from ${plan.image} on port ${plan.port} of ${nodes}`
-  const changed = before.router?.spec !== plan.digest
+  const changed = before.router?.spec !== plan.digest || before.router.paused
   return [
     ...(networks.length > 0 ? [`create the ${networks.length > 1 ? 'networks' : 'network'} ${listed(networks)}`] : []),
     ...(objects.length > 0 ? [`create ${listed(objects)}`] : []),

@@ -21,9 +21,19 @@ export const scale = <S extends string>({ task, slot }: SwarmDeps<S>, locked: Ta
       const { host, names } = context
       const before = (await context.cluster()).slots.get(slot)
       if (!before) throw swarmFaults.SLOT_NOT_READY({ slot, seen: 'nothing was ever deployed to it' })
-      await host.query(perform(scaleService(names.slot(slot), replicas)))
+      const scale = (to: number) => host.query(perform(scaleService(names.slot(slot), to)))
+      await scale(replicas)
       if (dryRun) return
-      await healthy(context, slot, { name: before.release, version: before.version }, replicas)
+      try {
+        await healthy(context, slot, { name: before.release, version: before.version }, replicas, before)
+      } catch (error) {
+        // That it cannot be taken back, as when the manager is gone, is not the error to report.
+        await scale(before.replicas).then(
+          () => note(`${slot} has ${before.replicas} tasks again`),
+          () => undefined,
+        )
+        throw error
+      }
       note(`${slot} has ${replicas} tasks, before ${before.replicas}`)
     },
   })

@@ -4,7 +4,6 @@ import { wouldText } from '../../slots/setup/sentences.ts'
 import type { Cluster } from '../cluster.ts'
 import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
 import { change, messageIn } from '../engine.ts'
-import { swarmFaults } from '../faults.ts'
 import { lostNodes } from '../live.ts'
 import { APP_LABEL } from '../names.ts'
 import { EMPTY, journaled, NO_DATA, type Records, recordsObject, writeRecords } from '../records.ts'
@@ -16,13 +15,11 @@ import {
   planRouter,
   type RouterPlan,
   removeConfigs,
+  resumeRouter,
   updateRouter,
 } from '../router/router-service.ts'
-import { until } from '../waiting.ts'
+import { routersAnswer } from '../router/started.ts'
 import { setupSentences } from '../would.ts'
-
-/** Milliseconds that the routers may take to come up, with the download of their image. */
-const WITHIN = 180_000
 
 export const setup = ({ task }: SwarmDeps) => {
   const prepare = task('Set the swarm up: networks, records, and a router on each node', {
@@ -49,7 +46,7 @@ export const setup = ({ task }: SwarmDeps) => {
         const would = setupSentences({ app, before, plan })
         return show(would.length > 0 ? wouldText('setup', would) : 'Nothing would change.', { would })
       }
-      const after = await routersAnswer(context)
+      const after = await routersAnswer(context, before)
       const stale = after.configs.filter(
         name => name.startsWith(`${app}_`) && isOfRouter(name) && !plan.configs.some(config => config.name === name),
       )
@@ -82,41 +79,13 @@ const create = (body: object) =>
 
 /** Creates or replaces the routers, if they are not as planned. */
 async function routers({ app, host }: SwarmContext, { router, configs }: Cluster, plan: RouterPlan): Promise<boolean> {
-  if (router?.spec === plan.digest) return false
+  if (router?.spec === plan.digest) {
+    if (router.paused) await host.query(perform(resumeRouter(app)))
+    return router.paused
+  }
   const batch = host.pipeline()
   batch.push(...plan.configs.filter(({ name }) => !configs.includes(name)).map(config => makeConfig(app, config)))
   batch.push(perform(router ? updateRouter(app, plan, router.configs) : createRouter(app, plan)))
   await batch.run()
   return true
-}
-
-/** Waits until the router of each node answers that the manager hears of. @throws ROUTER_SILENT */
-async function routersAnswer(context: StepContext): Promise<Cluster> {
-  const { signal, log } = context
-  let silent: readonly string[] = []
-  const found = await until({ within: WITHIN, signal }, async () => {
-    const cluster = await context.cluster()
-    const tasks = cluster.router?.tasks ?? []
-    const replaced =
-      cluster.router?.updating === true || tasks.some(({ wanted, state }) => wanted && state !== 'running')
-    silent = cluster.nodes
-      .filter(
-        ({ up, availability, id }) =>
-          up &&
-          availability !== 'drain' &&
-          !tasks.some(task => task.node === id && task.wanted && task.state === 'running'),
-      )
-      .map(({ name }) => name)
-    if (silent.length > 0 || replaced) {
-      log(`waiting for the routers${silent.length > 0 ? ` of ${silent.join(', ')}` : ''}`)
-      return undefined
-    }
-    const states = await (await context.control(cluster)).states()
-    silent = [...states].flatMap(([name, state]) =>
-      state || cluster.nodes.find(node => node.name === name)?.up === false ? [] : [name],
-    )
-    return silent.length > 0 ? undefined : cluster
-  })
-  if (!found) throw swarmFaults.ROUTER_SILENT({ nodes: silent })
-  return found
 }

@@ -141,6 +141,10 @@ subnet=$(${subnetOf(control)})
 docker service update ${options} --env-add "CONTROL=$subnet" ${router} > /dev/null`
 }
 
+/** Goes on with an update that the engine has given up. */
+export const resumeRouter = (app: string): Script =>
+  sh.write`docker service update --detach --quiet --force ${namesOf(app).router} > /dev/null`
+
 /** Removes configs of earlier routers, once no task uses them. */
 export const removeConfigs = (names: readonly string[]): Script =>
   sh.write`docker config rm ${names} > /dev/null 2>&1 || :`

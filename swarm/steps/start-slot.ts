@@ -2,6 +2,7 @@ import { capture, perform } from '../../host/query.ts'
 import { isFault } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
 import { versionIn } from '../../slots/health/health.ts'
+import type { SlotService } from '../cluster.ts'
 import type { StepContext, SwarmContext, SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
 import { assertReplicas } from '../limits.ts'
@@ -20,7 +21,7 @@ import {
   stopService,
   variablesInput,
 } from '../service.ts'
-import { progressOf, unplaced, unreached, until } from '../waiting.ts'
+import { failedOf, progressOf, unplaced, unreached, until } from '../waiting.ts'
 import type { DetectLive } from './take-lock.ts'
 
 export type StartSlot = ReturnType<typeof startSlot>
@@ -106,6 +107,7 @@ async function written(
 /**
  * Waits until the engine runs all tasks and each router reaches them, then compares the version that they report.
  *
+ * @param before the service, if it was there before
  * @throws TASKS_FAIL, TASKS_LATE, IMAGE_MISSING, NO_SUITABLE_NODE, TASKS_OTHER_VERSION
  */
 export async function healthy(
@@ -113,8 +115,10 @@ export async function healthy(
   slot: string,
   release: Pick<ImageRelease, 'name' | 'version'>,
   replicas: number,
+  before?: SlotService,
 ): Promise<void> {
   const { host, names, health, signal, log } = context
+  const known = new Set(failedOf(before?.tasks ?? []).map(({ id }) => id))
   const service = names.slot(slot)
   const logOf = () => host.query(capture(serviceLog(service, LINES)))
   let seen = ''
@@ -130,7 +134,7 @@ export async function healthy(
     const cluster = await context.cluster()
     const found = cluster.slots.get(slot)
     if (!found) return undefined
-    const progress = progressOf(found, cluster.nodes)
+    const progress = progressOf(found, cluster.nodes, known)
     if (progress.state === 'failing') throw progress.problem(await logOf())
     if (progress.state === 'waiting') {
       count = progress.running

@@ -262,6 +262,7 @@ export function samples(): Readonly<Record<string, Script>> {
     startRouter: routers.startRouter('life_routers'),
     createRouter: routers.createRouter('life', routerPlan),
     updateRouter: routers.updateRouter('life', routerPlan, ['life_old']),
+    resumeRouter: routers.resumeRouter('life'),
     makeNetwork: routers.makeNetwork('life', 'life_control').script,
     removeConfigs: routers.removeConfigs(['life_old']),
     verifyNodes: verifyNodes(

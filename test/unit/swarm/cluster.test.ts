@@ -5,7 +5,7 @@ import { EMPTY, type Records } from '../../../swarm/records.ts'
 import { assertAttachable, placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
 import { statusOf, swarmTable } from '../../../swarm/status.ts'
 import { planSwitch } from '../../../swarm/switch.ts'
-import { type Progress, progressOf, unplaced, unreached, unreachedLive } from '../../../swarm/waiting.ts'
+import { failedOf, type Progress, progressOf, unplaced, unreached, unreachedLive } from '../../../swarm/waiting.ts'
 
 const node = (i: number, more: object = {}) => ({
   ID: `id${i}`,
@@ -201,6 +201,13 @@ describe('the wait for a slot', () => {
     expect(progressOf(slotWith(task('life_green', 1)), [])).toEqual({ state: 'waiting', running: 1 })
   })
 
+  it('is not given up for tasks that failed before it began', () => {
+    const ends = { State: 'failed', Err: 'task: non-zero exit (3)', Timestamp: '' }
+    const slot = slotWith(bad(1, ends), bad(2, ends), bad(1, ends))
+    const known = new Set(failedOf(slot.tasks).map(({ id }) => id))
+    expect(progressOf(slot, [], known)).toMatchObject({ state: 'waiting' })
+  })
+
   it('is given up when tasks end again and again, or when nodes lack the image', () => {
     const ends = { State: 'failed', Err: 'task: non-zero exit (3)', Timestamp: '' }
     expect(progressOf(slotWith(bad(1, ends), bad(2, ends)), [])).toMatchObject({ state: 'waiting' })
@@ -210,10 +217,21 @@ describe('the wait for a slot', () => {
     })
     const lacks = { State: 'rejected', Err: 'No such image: r/life', Timestamp: '' }
     const { nodes: known } = cluster(nodes, [])
-    expect(problemOf(progressOf(slotWith(bad(1, lacks), bad(2, lacks), bad(1, lacks)), known))).toMatchObject({
+    const slot = slotWith(bad(1, lacks), bad(2, lacks), bad(1, lacks))
+    expect(problemOf(progressOf(slot, known))).toMatchObject({
       code: 'IMAGE_MISSING',
       message: expect.stringContaining('n1 and n2'),
+      hint: expect.stringContaining('reach the registry'),
     })
+    const sent = { ...slot, image: 'life:0.2.0-abcdef0' }
+    expect(problemOf(progressOf(sent, known))?.hint).toContain('npx task deploy')
+  })
+
+  it('is given up with what to do about an image for another architecture', () => {
+    const ends = { State: 'failed', Err: 'task: non-zero exit (1)', Timestamp: '' }
+    const progress = progressOf(slotWith(bad(1, ends), bad(2, ends), bad(1, ends)), [])
+    const problem = progress.state === 'failing' && progress.problem('exec /server: exec format error')
+    expect(problem).toMatchObject({ code: 'TASKS_FAIL', hint: expect.stringContaining('node.platform.arch') })
   })
 
   it('tells why no node takes a task', () => {

@@ -55,7 +55,7 @@ const cluster = (nodes: readonly Node[], slots: readonly SlotService[]): Cluster
   here: 'id1',
   nodes,
   slots: new Map(slots.map(one => [one.slot, one])),
-  router: { id: 'r', configs: [], spec: 'digest', updating: false, tasks: [] },
+  router: { id: 'r', configs: [], spec: 'digest', updating: false, paused: false, tasks: [] },
   migration: undefined,
   records: { ...EMPTY, version: 1, live, term: 1 },
   networks: [{ name: 'life_net', subnet: undefined }],

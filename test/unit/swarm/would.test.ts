@@ -39,7 +39,7 @@ const nothing: Cluster = {
   networks: [],
   configs: [],
 }
-const router = { id: 'r', configs: [], spec: 'old', updating: false, tasks: [] }
+const router = { id: 'r', configs: [], spec: 'old', updating: false, paused: false, tasks: [] }
 const plan = { digest: 'new', image: 'haproxy:3.0', port: 80 }
 
 describe('a dry run of a setup', () => {
@@ -72,6 +72,8 @@ describe('a dry run of a setup', () => {
       networks: [...before.networks, { name: 'life_net', subnet: undefined }],
     }
     expect(setupSentences({ app: 'life', before: done, plan })).toEqual([])
+    const paused = { ...done, router: { ...done.router, paused: true } }
+    expect(setupSentences({ app: 'life', before: paused, plan })).toHaveLength(2)
   })
 })
 
