@@ -163,6 +163,13 @@ export const swarmFaults = catalogue({
       'Check what the health path answers, or set `health: { within }` in the Taskfile. The live slot is as it was.',
     detail: d => d.log || undefined,
   }),
+  NEEDED_MISSING: fault<{ secrets: readonly string[]; networks: readonly string[] }>({
+    exitCode: 3,
+    message: d =>
+      `The swarm has ${listed([...d.secrets.map(name => `no secret ${name}`), ...d.networks.map(name => `no network ${name}`)])}.`,
+    hint: () =>
+      'Create it with `docker secret create` or `docker network create --driver overlay`, or correct `secrets` and `networks` in the Taskfile. Nothing was changed.',
+  }),
   SLOT_NOT_READY: fault<{ slot: string; seen: string }>({
     exitCode: 3,
     message: d => `${d.slot} is not ready for the traffic: ${d.seen}.`,

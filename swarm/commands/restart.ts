@@ -1,5 +1,6 @@
 import type { SwarmDeps } from '../context.ts'
 import { swarmFaults } from '../faults.ts'
+import { assertNeeded } from '../needed.ts'
 import { switchTo } from '../steps/plan-switch.ts'
 import { startSlot } from '../steps/start-slot.ts'
 import { switchTraffic } from '../steps/switch-traffic.ts'
@@ -8,9 +9,11 @@ import type { DetectLive, TakeLock } from '../steps/take-lock.ts'
 export const restart = (deps: SwarmDeps, locked: TakeLock, detected: DetectLive) => {
   const found = deps.task('Find the release that is live', {
     needs: [detected],
-    run({ liveState: { live, idle, cluster }, note }) {
+    async run({ liveState: { live, idle, cluster }, definition, host, note }) {
       const service = live === undefined ? undefined : cluster.slots.get(live)
       if (!service) throw swarmFaults.NOTHING_LIVE({})
+      const needed = assertNeeded(definition)
+      if (needed) await host.query(needed)
       const { release: name, version, image, revision } = service
       note(`${name}, which replaces ${cluster.slots.get(idle)?.release ?? 'nothing'} in ${idle}`)
       return { release: { name, version, image, local: !image.includes('@'), ...(revision && { revision }) } }

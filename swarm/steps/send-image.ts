@@ -1,5 +1,6 @@
 import type { SwarmDeps } from '../context.ts'
 import { pullImage, releaseNameOf, sendImage } from '../image.ts'
+import { assertNeeded } from '../needed.ts'
 import type { ImageRelease } from '../service.ts'
 import type { Build } from './build.ts'
 import type { DetectLive } from './take-lock.ts'
@@ -21,6 +22,8 @@ export const sendImageStep = ({ task }: SwarmDeps, built: Build, detected: Detec
       log,
     }): Promise<{ release: ImageRelease }> {
       const { cluster } = liveState
+      const needed = assertNeeded(definition)
+      if (needed) await host.query(needed)
       if (!artifact) {
         if ('create' in definition.image) throw new TypeError('a built image has an artifact')
         const release = await host.query(pullImage(definition.image))

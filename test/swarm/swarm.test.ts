@@ -153,9 +153,12 @@ describe.sequential('a swarm', () => {
 
   it("the engine places the tasks where the Taskfile says, within its limits and with Swarm's own secrets", async () => {
     await swarm.exec(1, 'docker node update --label-add disk=ssd n2 > /dev/null')
+    await site.option('secrets', "['life_key']")
+    const before = await run.status()
+    expect(await fails(3, 'deploy')).toMatch(/The swarm has no secret life_key\. \[NEEDED_MISSING\]/)
+    expect(await run.status()).toMatchObject({ slots: before.slots })
     await swarm.exec(1, 'printf a-key-of-life | docker secret create life_key - > /dev/null')
     await site.option('constraints', "['node.labels.disk==ssd']")
-    await site.option('secrets', "['life_key']")
     await site.option('limits', "{ memory: '96M', reserve: { memory: '8M' } }")
     await site.option('health', "{ within: 60_000, command: 'test -e /run/secrets/life_key' }")
     await site.release('0.5.0')
