@@ -55,6 +55,18 @@ export const reasonOf = (task: Task | undefined): string =>
 export const unplaced = ({ tasks }: SlotService): string | undefined =>
   tasks.find(({ wanted, state, error }) => wanted && state === 'pending' && error)?.error
 
+/** What the tasks that do not run yet are doing, such as `n2 gets the image`. */
+export const coming = ({ tasks }: SlotService, nodes: readonly Node[]): readonly string[] =>
+  tasks
+    .filter(({ wanted, state }) => wanted && state !== 'running')
+    .map(({ node, state }) => {
+      const name = nodes.find(({ id }) => id === node)?.name
+      return name === undefined
+        ? `a task is ${state}`
+        : `${name} ${state === 'preparing' ? 'gets the image' : `is ${state}`}`
+    })
+    .sort()
+
 /** The routers that do not reach all tasks of a slot yet, with what they reach. A node that the manager has lost does not count. */
 export function unreached(
   { nodes }: Pick<Cluster, 'nodes'>,

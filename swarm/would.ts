@@ -22,7 +22,7 @@ export function setupSentences({ app, before, plan }: PlannedSetup): readonly st
   ]
   const nodes = listed(namesOfUp(before))
   const routers = before.router
-    ? `replace the router of ${nodes} by one from ${plan.image} on port ${plan.port}, one node after the other: each answers nothing for a second or two`
+    ? `replace the router of ${nodes} by one from ${plan.image} on port ${plan.port}, one node after the other: each answers nothing for a second or two, or until its WebSockets have ended, at most 30 s`
     : `start a router from ${plan.image} on port ${plan.port} of ${nodes}`
   const changed = before.router?.spec !== plan.digest || before.router.paused
   return [

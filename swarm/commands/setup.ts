@@ -25,7 +25,7 @@ export const setup = ({ task }: SwarmDeps) => {
   const prepare = task('Set the swarm up: networks, records, and a router on each node', {
     description:
       'Creates what does not exist yet. Routers that the Taskfile wants otherwise are replaced one node after the other, each with its route;\n' +
-      'a node serves nothing for the second in between. Run it again after every change of `router`, `port`, `health` or `slots`. --dry-run says\n' +
+      'a node serves nothing in between, for a second, or until its WebSockets have ended. Run it again after every change of `router`, `port`, `health` or `slots`. --dry-run says\n' +
       'in sentences what it would do.',
     examples: ['setup', 'setup --dry-run'],
     args: { lockWait },

@@ -21,7 +21,7 @@ import {
   stopService,
   variablesInput,
 } from '../service.ts'
-import { failedOf, progressOf, unplaced, unreached, until } from '../waiting.ts'
+import { coming, failedOf, progressOf, unplaced, unreached, until } from '../waiting.ts'
 import type { DetectLive } from './take-lock.ts'
 
 export type StartSlot = ReturnType<typeof startSlot>
@@ -140,7 +140,7 @@ export async function healthy(
       count = progress.running
       const why = unplaced(found)
       if (why !== undefined && performance.now() - began > PLACING) throw swarmFaults.NO_SUITABLE_NODE({ slot, why })
-      seen = why ?? ''
+      seen = why ?? [...new Set(coming(found, cluster.nodes))].join(', ')
       tell(`${count} of ${replicas} tasks run`)
       return undefined
     }

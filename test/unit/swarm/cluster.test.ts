@@ -5,7 +5,15 @@ import { EMPTY, type Records } from '../../../swarm/records.ts'
 import { assertAttachable, placedRouters, type RouterState, type RouterStates } from '../../../swarm/router/control.ts'
 import { statusOf, swarmTable } from '../../../swarm/status.ts'
 import { planSwitch } from '../../../swarm/switch.ts'
-import { failedOf, type Progress, progressOf, unplaced, unreached, unreachedLive } from '../../../swarm/waiting.ts'
+import {
+  coming,
+  failedOf,
+  type Progress,
+  progressOf,
+  unplaced,
+  unreached,
+  unreachedLive,
+} from '../../../swarm/waiting.ts'
 
 const node = (i: number, more: object = {}) => ({
   ID: `id${i}`,
@@ -232,6 +240,13 @@ describe('the wait for a slot', () => {
     const progress = progressOf(slotWith(bad(1, ends), bad(2, ends), bad(1, ends)), [])
     const problem = progress.state === 'failing' && progress.problem('exec /server: exec format error')
     expect(problem).toMatchObject({ code: 'TASKS_FAIL', hint: expect.stringContaining('node.platform.arch') })
+  })
+
+  it('tells what the tasks do that do not run yet', () => {
+    const at = (i: number, state: string, more = {}) =>
+      task('life_green', i, { Status: { State: state, Timestamp: '' }, ...more })
+    const slot = slotWith(at(2, 'starting'), at(1, 'preparing'), at(3, 'running'), at(3, 'pending', { NodeID: '' }))
+    expect(coming(slot, cluster(nodes, []).nodes)).toEqual(['a task is pending', 'n1 gets the image', 'n2 is starting'])
   })
 
   it('tells why no node takes a task', () => {

@@ -63,7 +63,7 @@ describe('a dry run of a setup', () => {
     }
     expect(setupSentences({ app: 'life', before, plan })).toEqual([
       'create the network life_net',
-      'replace the router of n1 by one from haproxy:3.0 on port 80, one node after the other: each answers nothing for a second or two',
+      'replace the router of n1 by one from haproxy:3.0 on port 80, one node after the other: each answers nothing for a second or two, or until its WebSockets have ended, at most 30 s',
       'wait until each router answers',
     ])
     const done = {
