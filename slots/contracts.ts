@@ -81,6 +81,10 @@ export interface Plugin<T> {
   readonly prepares?: boolean
   /** Of a build source whose releases name an image of a registry: how the hosts log in there. Its password is one of `secrets`. */
   readonly login?: RegistryLogin
+  /**
+   * For a runtime whose application runs as a system user of its own, and not as the deploying one: its name. `setup` creates it, and `layout.user` has it.
+   */
+  readonly user?: string
   /** For a runtime with processes for hosts of other roles than `web`: these roles. */
   readonly roles?: readonly string[]
   /** Set for a router that has the methods for a canary. */
@@ -481,7 +485,7 @@ export interface Verification {
 
 /** What `setup` knows about a host when it calls `provision`. */
 export interface HostFacts {
-  /** The deploying user and its primary group. They own the application's folder and run its processes. */
+  /** The deploying user and its primary group. They own the application's folder, and run its processes unless `layout.user` does. */
   readonly user: string
   readonly group: string
 }
@@ -589,4 +593,10 @@ export interface Obsolete {
 export interface HostFolder {
   readonly path: string
   readonly mode: number
+  /**
+   * Who owns it.
+   *
+   * @default the deploying user
+   */
+  readonly owner?: string
 }

@@ -550,6 +550,11 @@ export const slotFaults = catalogue({
     message: d => `${d.login} sets up the host for ${d.user}, but only ${d.user} can adopt a running process.`,
     hint: d => `Run \`npx task setup\` without --adopt now, and then with it, logged in as ${d.user}.`,
   }),
+  APPLICATION_USER_DEPLOYS: fault<{ user: string }>({
+    exitCode: 3,
+    message: d => `The option \`user\` of the runtime names ${d.user}, which is the deploying user.`,
+    hint: () => 'Leave the option out, or name another user: setup creates it. Nothing was changed.',
+  }),
   LOGIN_IMPOSSIBLE: fault<{ host: string }>({
     exitCode: 2,
     message: d => `${d.host} is not reached over SSH, so --login does not apply.`,

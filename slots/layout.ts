@@ -8,6 +8,8 @@ export interface Layout {
   readonly slots: string
   /** The folder for data that outlives releases, and its paths in a release. A release has links to the same paths below `dir`. */
   readonly shared: { readonly dir: string; readonly paths: readonly string[] }
+  /** The system user that the application runs as, and that owns the shared folder. Missing if that is the deploying user. */
+  readonly user?: string | undefined
   readonly journal: string
   readonly lock: string
   /** Names the newest migration of all slots. The file with `.lock` appended is locked while one starts. */
@@ -36,14 +38,18 @@ export interface SlotLayout {
   readonly tasks: string
 }
 
-/** @param shared paths in a release that are links to data that outlives it */
-export function layout(root: string, shared: readonly string[] = []): Layout {
+/**
+ * @param shared paths in a release that are links to data that outlives it
+ * @param user the system user that the application runs as, if that is not the deploying one
+ */
+export function layout(root: string, shared: readonly string[] = [], user?: string): Layout {
   const at = (...parts: string[]) => posix.join(root, ...parts)
   return {
     root,
     releases: at('releases'),
     slots: at('slots'),
     shared: { dir: at('shared'), paths: shared },
+    ...(user !== undefined && { user }),
     journal: at('journal.jsonl'),
     lock: at('lock'),
     migration: at('migration'),

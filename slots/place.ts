@@ -29,8 +29,8 @@ export interface Balancer extends Place {
 /** The name of the balancer in `Script.machine`. */
 export const BALANCER = 'balancer'
 
-/** The layout of a host without slots: the folder that shows whether it is set up is the router's. */
-export const routerLayout = (layout: Layout): Layout => ({ ...layout, releases: layout.router })
+/** The layout of a host without slots: the folder that shows whether it is set up is the router's, and no application runs there. */
+export const routerLayout = (layout: Layout): Layout => ({ ...layout, releases: layout.router, user: undefined })
 
 /** Makes a script run on the machine of the router. */
 export const besideRouter = ({ machine }: Pick<Router, 'machine'>, script: Script): Script =>

@@ -2,7 +2,7 @@
 import { type Script, sh } from '../host/script.ts'
 
 const COREUTILS =
-  'base64 cat chmod cp cut date df dirname env head id install ln mkdir mkfifo mktemp mv od readlink realpath rm sha256sum sleep sort stat sync tail tee test tr wc'
+  'base64 cat chmod chown cp cut date df dirname env head id install ln mkdir mkfifo mktemp mv od readlink realpath rm sha256sum sleep sort stat sync tail tee test tr wc'
 
 /** The programs that every host needs, regardless of plugins, each with its Debian package. */
 export const TOOLS: Readonly<Record<string, string>> = {

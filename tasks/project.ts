@@ -72,7 +72,11 @@ export function project(
 
 function create<Name extends string, B, R, U>({ definition, destination, otherEnvironments }: Resolved) {
   const app = validateName('app', definition.app)
-  const folders = layout(validateName('root', definition.root ?? `/srv/${app}`), sharedPaths(definition.shared ?? []))
+  const folders = layout(
+    validateName('root', definition.root ?? `/srv/${app}`),
+    sharedPaths(definition.shared ?? []),
+    definition.runtime.user,
+  )
   const { on } = definition.router
   const hosts = hostsOf(definition)
   if (on && hosts.some(({ name }) => name === on.host.name)) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })

@@ -47,6 +47,12 @@ export const runtimeFaults = catalogue({
     hint: () =>
       'Build the artifact with files that everybody may read (`umask 022`, `chmod -R a+rX`), and deploy again.',
   }),
+  RELEASE_UNREADABLE: fault<{ release: string; path: string; user: string }>({
+    exitCode: 1,
+    message: d => `${d.user} may not read ${d.path} of the release ${d.release}, which the application runs as.`,
+    hint: () =>
+      'Build the artifact with files that everybody may read (`umask 022`, `chmod -R a+rX`), and deploy again. Pass secrets in the environment.',
+  }),
   START_FAILED: fault<{ slot: string; output: string }>({
     exitCode: 1,
     message: d => `The release in ${d.slot} did not start.`,

@@ -5,7 +5,7 @@ import { lastLines, type Script, sh } from '../../host/script.ts'
 import type { Hooks, PluginContext, Runtime, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 import { runtimeFaults as faults } from './faults.ts'
-import { withEnvironment } from './scripts.ts'
+import { inSlot, withEnvironment } from './scripts.ts'
 
 interface HookScript {
   readonly layout: Layout
@@ -23,12 +23,14 @@ interface HookScript {
 const LATE = 124
 
 /** Exits with the code of the command, or with that of `timeout` if its limit ended it. Does nothing if the slot is down. */
-export const hookScript = ({ layout, slot, pid, before = sh.read`:`, command, limit }: HookScript): Script =>
-  sh.write`if [ -z "$(${pid})" ]; then exit 0; fi
-cd ${layout.slot(slot.name).current}
-${limited(command, limit, sh.lines(withEnvironment(layout, slot), before))}
+export const hookScript = ({ layout, slot, pid, before = sh.read`:`, command, limit }: HookScript): Script => {
+  const run = (first: Script) => sh.write`cd ${layout.slot(slot.name).current}
+${limited(command, limit, first)}
 if [ "$code" = late ]; then exit ${LATE}; fi
 exit "$code"`
+  return sh.write`if [ -z "$(${pid})" ]; then exit 0; fi
+${layout.user === undefined ? run(sh.lines(withEnvironment(layout, slot), before)) : inSlot(layout, slot, run(before))}`
+}
 
 interface HookCommands extends Pick<HookScript, 'before' | 'limit'> {
   pid(slot: Slot): Script

@@ -10,6 +10,7 @@
 #   units                the units of the slot that run only while it is live
 #   names                the names of their processes, in the same order
 #   attempts             the files in which the units count their start attempts, in the same order
+#   forget               deletes the file `$1`
 #   start, stop, reset_failed  functions that run systemctl for the unit `$1`
 #
 # Prints: the name of each process before it is started.
@@ -27,7 +28,7 @@ for i in "${!units[@]}"; do
   printf '%s\n' "${names[i]}"
   # A unit that pauses after a crash would be started only after that.
   case "$(systemctl show --property=SubState --value "${units[i]}")" in auto-restart*|start-pre) stop "${units[i]}" || : ;; esac
-  rm -f -- "${attempts[i]}" 2> /dev/null || :
+  forget "${attempts[i]}" 2> /dev/null || :
   reset_failed "${units[i]}" 2> /dev/null || :
   start "${units[i]}"
 done

@@ -4,7 +4,8 @@ import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
 import { asRoot } from '../../host/sudo.ts'
-import type { HostFacts, Slot } from '../../slots/contracts.ts'
+import { asApplication } from '../../slots/as-application.ts'
+import type { HostFacts, PluginContext, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 import type { Others } from './supervisor.ts'
 import { attemptsFile } from './unit.ts'
@@ -67,9 +68,20 @@ export const systemctl = (verb: string, unit: Script = sh.read`"$1"`): Script =>
   sh.write`${asRoot([SYSTEMCTL, verb])} ${unit}`
 
 /** Forgets the failures of a unit, and how often it was started in a row: a start by us never waits, as one after a crash does. */
-export const forgetFailures = (app: string, process: string | undefined, slot: Slot): Script => sh.write`
-rm -f -- ${attemptsFile(app, process, slot.name)} 2>/dev/null || true
+export const forgetFailures = (
+  { app, layout }: Pick<PluginContext, 'app' | 'layout'>,
+  process: string | undefined,
+  slot: Slot,
+): Script => {
+  const file = attemptsFile(app, process, slot.name)
+  return sh.write`
+${forget(layout, sh.write`rm -f -- ${file}`)} 2>/dev/null || true
 ${systemctl('reset-failed', sh.read`${unitName(app, process, slot.name)}`)} 2>/dev/null || true`
+}
+
+/** Deletes a file in which a unit counts its start attempts, as the user of the unit. `define`: as in `asApplication`. */
+const forget = ({ user }: Layout, remove: Script, define?: Script): Script =>
+  user === undefined ? remove : sh.write`(${asApplication(user, remove, define)})`
 
 /**
  * Starts a unit. A process that ends at once fails the start only if systemd sees its end before its beginning, so that is left to the health check and to
@@ -130,6 +142,7 @@ export function othersOf(app: string, layout: Layout, processes: readonly OtherP
             ...started(app, some(true), slot),
             folder: layout.live,
             slot: slot.name,
+            forget: forget(layout, sh.write`rm -f -- "$1"`, sh.read`printf 'set -- %q\\n' "$1"`),
             attempts: some(true).map(({ name }) => attemptsFile(app, name, slot.name)),
             start: begun(),
             stop: systemctl('stop'),
@@ -184,12 +197,16 @@ export function allOf(
 }
 
 /** Starts the other processes of a slot, which the conditions of their units prevent for those that run only while the slot is live. */
-export const startOthers = (app: string, processes: readonly OtherProcess[], slot: Slot): Script =>
+export const startOthers = (
+  context: Pick<PluginContext, 'app' | 'layout'>,
+  processes: readonly OtherProcess[],
+  slot: Slot,
+): Script =>
   sh.lines(
     ...processes.map(process => {
-      const unit = sh.read`${startedUnit(app, process, slot.name)}`
+      const unit = sh.read`${startedUnit(context.app, process, slot.name)}`
       return sh.write`
-${forgetFailures(app, process.name, slot)}
+${forgetFailures(context, process.name, slot)}
 ${begun(unit)}
 ${systemctl('enable', unit)}`
     }),

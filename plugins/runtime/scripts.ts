@@ -2,6 +2,7 @@
 import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { asApplication } from '../../slots/as-application.ts'
 import type { Release, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 
@@ -12,7 +13,18 @@ set -a
 . ${layout.slot(slot.name).env}
 set +a`
 
-export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE } = EXIT.startable
+/** Runs a script with a slot's environment, as the user of the application. The environment file is readable by the deploying user alone. */
+export const inSlot = (layout: Layout, slot: Slot, script: Script): Script => {
+  if (layout.user === undefined) return sh.lines(withEnvironment(layout, slot), script)
+  const { env } = layout.slot(slot.name)
+  return asApplication(
+    layout.user,
+    script,
+    sh.read`{ echo 'umask 077; set -a' && cat ${env} && printf '\\nset +a\\n'; }`,
+  )
+}
+
+export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE, unreadable: UNREADABLE } = EXIT.startable
 export const { cutShort: CUT_SHORT, timedOut: TIMED_OUT } = EXIT.migration
 
 /**
@@ -28,6 +40,17 @@ export const assertStartable = (layout: Layout, release: Release, slot: Slot, ..
     sh.read`
 [ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`,
   )
+
+/** Exits with `UNREADABLE`, and prints the path, if the user of the application may not read the whole release. */
+export const assertReadable = ({ user }: Layout, { dir }: Release): Script =>
+  user === undefined
+    ? sh.read`:`
+    : asApplication(
+        user,
+        sh.read`odd=$(find ${dir} ! -type l \\( ! -readable -o -type d ! -executable \\) -printf '%P' -quit 2>/dev/null || :)
+if ! [ -d ${dir} ]; then odd=.; fi
+if [ -n "$odd" ]; then printf '%s\\n' "$odd"; exit ${UNREADABLE}; fi`,
+      )
 
 /** Prints an explanation and exits with `NO_SCRIPT` if the release in a slot lacks the program that the unit would start. */
 export const startable = (layout: Layout, slot: Slot, path: string): Script => sh.read`
@@ -58,17 +81,20 @@ const GRACE = 10
  * SIGTERM too. Otherwise exits with `CUT_SHORT`, `TIMED_OUT` or the command's own exit code.
  */
 export const migration = ({ layout, release, slot, limit, before = sh.read`true`, command }: Migration): Script =>
-  sh.write`${withEnvironment(layout, slot)}
-cd ${release.dir}
+  inSlot(
+    layout,
+    slot,
+    sh.write`cd ${release.dir}
 ${before}
-${MIGRATED}=$(mktemp ${`${layout.slot(slot.name).tmp}/migrated.XXXXXX`})
+${MIGRATED}=$(mktemp ${layout.user === undefined ? [`${layout.slot(slot.name).tmp}/migrated.XXXXXX`] : []})
 export ${MIGRATED}
 trap 'rm -f -- "$${MIGRATED}"' EXIT
 code=0 SECONDS=0
 timeout -k ${GRACE} ${limit} ${command} 2>&1 </dev/null || code=$?
 if [ $code != 0 ] && [ $SECONDS -ge ${limit} ]; then exit ${TIMED_OUT}; fi
 if [ $code = 0 ] && ! [ -s "$${MIGRATED}" ]; then exit ${CUT_SHORT}; fi
-exit $code`
+exit $code`,
+  )
 
 /** A script for `Host.spawn`: runs a command that never ends by itself, until the end of its stdin. */
 export const untilStdinEnds = (follow: Script): Script =>
@@ -85,11 +111,14 @@ interface Execution {
 /** Runs a command in the folder of a slot's release, with the slot's environment. It replaces the shell (`exec`), which reports a missing program. */
 export const execScript = ({ layout, slot, before = sh.read`true`, command }: Execution): Script => ({
   ...sh.write`set -eu
-${withEnvironment(layout, slot)}
-${before}
+${inSlot(
+  layout,
+  slot,
+  sh.write`${before}
 cd ${layout.slot(slot.name).current}
 case "\${TERM:-dumb}" in dumb) export TERM=xterm ;; esac
 exec -- ${command}`,
+)}`,
   label: sh.read`${command}`.text,
 })
 
@@ -106,8 +135,11 @@ interface Console {
 export const consoleCommand = ({ layout, slot, before = sh.read`true`, command }: Console): string =>
   sh.write`set -eu
 if ! [ -t 0 ]; then echo 'The console needs a terminal.' >&2; exit 2; fi
-${withEnvironment(layout, slot)}
-${before}
+${inSlot(
+  layout,
+  slot,
+  sh.write`${before}
 cd ${layout.slot(slot.name).current}
 case "\${TERM:-dumb}" in dumb) export TERM=xterm ;; esac
-exec ${command}`.text
+exec ${command}`,
+)}`.text

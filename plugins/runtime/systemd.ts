@@ -95,7 +95,7 @@ for unit in ${names(slot)}; do
 done
 date +%s%6N > ${startedFile(slot)}
 ${unitFile ? startWeb(slot) : sh.read`:`}
-${startOthers(app, processes, slot)}`,
+${startOthers(options, processes, slot)}`,
     stop: slot =>
       stopUnits(unitsOf(slot), {
         disable: true,
@@ -152,7 +152,7 @@ ${readAsRoot(journal(slot))}`,
 
   function startWeb(slot: Slot): Script {
     return sh.write`
-${forgetFailures(app, undefined, slot)}
+${forgetFailures(options, undefined, slot)}
 ${begun(sh.read`${unit(slot)}`)}
 ${asRoot(control('enable', unit(slot)))}`
   }

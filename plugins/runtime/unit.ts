@@ -68,8 +68,7 @@ StartLimitIntervalSec=0
 ${liveCondition(layout, process)}
 [Service]
 Type=exec
-User=${user}
-Group=${group}
+${layout.user === undefined ? `User=${user}\nGroup=${group}` : `User=${layout.user}`}
 WorkingDirectory=${slot.current}
 EnvironmentFile=${slot.env}
 RuntimeDirectory=${runtimeDirectory(app, process?.name, '%i')}

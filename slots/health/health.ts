@@ -14,6 +14,7 @@ import { type Script, sh } from '../../host/script.ts'
 import { slotAt } from '../address.ts'
 import type { Release, Runtime, Slot } from '../contracts.ts'
 import { slotFaults } from '../faults.ts'
+import type { Layout } from '../layout.ts'
 import { portTaken } from '../lifecycle/connections.ts'
 import { onPort, parseSockets, whose } from '../lifecycle/sockets.ts'
 import type { Health, HealthResult } from '../model.ts'
@@ -21,13 +22,20 @@ import { settled } from '../place.ts'
 import { headerInput } from './headers.ts'
 import { describeTry, parseTry } from './tries.ts'
 
+type Listening = { readonly server?: string | undefined } & Pick<Layout, 'user'>
+
 /**
  * Requests the health path until the check has passed, timed out, or the process is gone. `pid`: the slot's process, or a script that prints its pid, or
- * nothing if there is none. `server`: as in `Runtime`; its sockets count as those of the process. `parseHealth` parses the output.
+ * nothing if there is none. `server`: as in `Runtime`; its sockets count as those of the process. `user`: as in `Layout`. `parseHealth` parses the output.
  */
-export const healthLoop = (slot: Slot, pid: number | Script, health: Health, server?: string): Script =>
+export const healthLoop = (
+  slot: Slot,
+  pid: number | Script,
+  health: Health,
+  { server, user }: Listening = {},
+): Script =>
   sh.lines(
-    whose,
+    whose(user),
     clock,
     program(new URL('./health.sh', import.meta.url), {
       parameters: {
@@ -88,6 +96,7 @@ export function versionIn(body: string, field: string): string | undefined {
 
 interface HealthDeps {
   readonly host: Host
+  readonly layout: Layout
   readonly runtime: Runtime
   readonly health: Health
 }
@@ -125,7 +134,7 @@ const FIT = { outcome: 'passed', pid: 0, tries: 0, failed: 0, status: 0, curl: 0
  * @param log called with what the check has seen so far, while it runs
  */
 export function healthQuery(
-  { runtime, health }: Omit<HealthDeps, 'host'>,
+  { layout, runtime, health }: Omit<HealthDeps, 'host'>,
   slot: Slot,
   release: Expected,
   adopted?: number,
@@ -133,7 +142,7 @@ export function healthQuery(
 ): Query<HealthResult> {
   if (runtime.serves === false) return fitQuery(runtime, slot)
   const script = sh.lines(
-    healthLoop(slot, adopted ?? runtime.pid(slot), health, runtime.server),
+    healthLoop(slot, adopted ?? runtime.pid(slot), health, { server: runtime.server, user: layout.user }),
     verdict(release, health),
   )
   return {

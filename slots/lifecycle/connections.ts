@@ -23,7 +23,7 @@ export function assertPortFree(slot: Slot): Query<void> {
     async read(output, host) {
       if (output.code === 0) return
       if (output.code !== TAKEN) throw commandFailed(host, script, output)
-      const listening = await host.query(capture(sh.lines(whose, sh.read`whose ${onPort(slot.port)}`)))
+      const listening = await host.query(capture(sh.lines(whose(), sh.read`whose ${onPort(slot.port)}`)))
       throw portTaken(slot, parseSockets(listening.split('\n')), 'a process that has released it since')
     },
   }

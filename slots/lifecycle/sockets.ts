@@ -1,6 +1,7 @@
 /** The listening sockets of a host and their owners, as printed by `whose`. */
 import { program } from '../../host/program.ts'
-import type { Script } from '../../host/script.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { asApplication } from '../as-application.ts'
 
 /** A listening TCP socket. */
 export interface Socket {
@@ -17,8 +18,25 @@ export interface Socket {
   readonly name: string | undefined
 }
 
-/** Defines the shell function `whose FILTER PID...`, which prints the listening sockets; with an empty filter, all of them. */
-export const whose: Script = program(new URL('./whose.sh', import.meta.url))
+/**
+ * Defines the shell function `whose FILTER PID...`, which prints the listening sockets; with an empty filter, all of them.
+ *
+ * @param application the user that the application runs as, if that is not the deploying one
+ */
+export const whose = (application?: string): Script =>
+  program(new URL('./whose.sh', import.meta.url), {
+    parameters: {
+      applicationId: application === undefined ? sh.read`:` : sh.read`id -u ${application} || :`,
+      applicationSockets: application === undefined ? sh.read`:` : socketsOf(application),
+    },
+  })
+
+const socketsOf = (user: string): Script =>
+  asApplication(
+    user,
+    program(new URL('./application-sockets.sh', import.meta.url)),
+    sh.read`printf 'filter=%q\\n' "$1"`,
+  )
 
 /** The ss filter for one port. */
 export const onPort = (port: number): string => `sport = :${port}`

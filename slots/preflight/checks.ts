@@ -10,6 +10,7 @@ import { pluralize } from '../format.ts'
 import { describeAnswer } from '../health/format.ts'
 import { describeHolder } from '../lifecycle/sockets.ts'
 import type { Check, Health } from '../model.ts'
+import { foreignHint, foreignText } from '../setup/application-user.ts'
 import type { SetupPlan } from '../setup/plan.ts'
 import type { Slots } from '../slot.ts'
 import { refusalOf } from '../sudo/refusal.ts'
@@ -31,7 +32,9 @@ export interface Evidence {
   readonly health: Pick<Health, 'path'>
   readonly sudo: readonly (readonly string[])[]
   readonly inspection: HostInspection
-  readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'removed' | 'cut'>
+  readonly setup: Pick<SetupPlan, 'folders' | 'files' | 'removed' | 'cut' | 'user' | 'foreign'>
+  /** The user that the application runs as, if that is not the deploying one. */
+  readonly application?: string | undefined
   /** Files of the releases in use that differ from the upload; undefined if that was not checked. */
   readonly changed?: readonly string[] | undefined
   /** The error of the router's check. */
@@ -83,6 +86,7 @@ export function evaluateChecks(evidence: Evidence): readonly Check[] {
     live.fault ? failed('live slot', live.fault) : liveCheck(evidence),
     setupCheck(evidence),
     ...accountChecks(evidence),
+    ...applicationCheck(evidence),
     ...(refused ? [] : [sudo]),
     ...diskChecks(evidence),
     ...releasesCheck(evidence),
@@ -135,10 +139,29 @@ function liveCheck({ inspection, slots, serves, live: { name }, health, load }: 
   )
 }
 
-export function accountChecks({ user, root }: Pick<Evidence, 'user' | 'root'>): Check[] {
-  if (user !== 'root') return []
+export function accountChecks({ user, root, application }: Pick<Evidence, 'user' | 'root' | 'application'>): Check[] {
+  if (user !== 'root' || application !== undefined) return []
   const hint = `Give it an account of its own: run \`chown -R deploy: ${root}\` as root on the host, then \`npx task setup --login root --user deploy\`, and deploy as deploy.`
   return [bad('warn', 'account', 'the application runs as root', hint)]
+}
+
+/** Whether what a deploy runs as the user of the application would run, and whether the application can write its data. */
+function applicationCheck({ user, application, setup: { user: absent, foreign = [] }, inspection }: Evidence): Check[] {
+  // Without the user everything else fails too, and the check of the setup says so.
+  if (application === undefined || absent !== undefined) return []
+  const refused = inspection.application
+  if (refused !== undefined)
+    return [
+      bad(
+        'fail',
+        'application',
+        `${user} cannot run its commands as ${application}: ${refused}`,
+        'Run `npx task setup`.',
+      ),
+    ]
+  if (foreign.length === 0) return [ok('application', `it runs as ${application}`)]
+  const found = { user: application, foreign }
+  return [bad('fail', 'application', foreignText(found), foreignHint(found))]
 }
 
 /** Slots whose port only our version of a file contains: the router sends their traffic to another port. Not if a file only gains lines. */
@@ -151,11 +174,15 @@ const movedPort = ({ slots, setup: { files } }: Pick<Evidence, 'slots' | 'setup'
   })
 
 export function setupCheck(evidence: Pick<Evidence, 'slots' | 'setup'>): Check {
-  const { folders, files, removed, cut } = evidence.setup
+  const { folders, files, removed, cut, user } = evidence.setup
   // Only root can read the sudoers file; sudoCheck tests its effect instead.
   const readable = files.filter(({ file }) => !file.path.startsWith('/etc/sudoers.d/'))
   const paths = readable.map(({ file }) => file.path)
-  const missing = [...folders, ...readable.filter(({ diff }) => /^@@ -0,0 /m.test(diff)).map(({ file }) => file.path)]
+  const missing = [
+    ...(user === undefined ? [] : [`the user ${user}`]),
+    ...folders,
+    ...readable.filter(({ diff }) => /^@@ -0,0 /m.test(diff)).map(({ file }) => file.path),
+  ]
   const hint = 'Run `npx task setup`; `npx task setup --dry-run` shows the difference.'
   if (cut) return bad('fail', 'setup', 'a setup was interrupted, or is running just now', 'Run `npx task setup`.')
   if (missing.length > 0) return bad('fail', 'setup', `missing, or with another mode: ${missing.join(', ')}`, hint)

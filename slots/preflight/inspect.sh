@@ -11,6 +11,7 @@
 #   check_sudo    prints the sections `sudo` and `denied`, each with its heading
 #   request_health  calls `healthy INDEX RESPONSE` for each slot in the background
 #   closed          prints the section `closed`
+#   application     prints the section `application` with its heading, or nothing
 #   unmeasured      prints the section `unmeasured` with its heading, or nothing
 # Needs the function `whose` (whose.sh).
 #
@@ -34,4 +35,5 @@ echo '@@ busy'; if [ -s "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/loc
 echo '@@ last'; if [ -s "$lock" ]; then sed -n 1p "$lock"; fi
 echo '@@ closed'; closed
 echo '@@ there'; if [ -e "$record" ]; then echo yes; fi
+application
 unmeasured

@@ -2,6 +2,7 @@
 
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { asApplication } from '../as-application.ts'
 import type { Answer, Release } from '../contracts.ts'
 import type { Deps } from '../deps.ts'
 import { healthRequest } from '../health/health.ts'
@@ -41,6 +42,8 @@ export interface HostInspection {
   readonly uploaded: boolean
   /** Why a promote cannot be measured on this host; undefined if it can, or if that was not checked. */
   readonly unmeasured: string | undefined
+  /** Why no script runs as the user of the application; undefined if they do, or if that is the deploying user. */
+  readonly application?: string | undefined
 }
 
 /** Timeout of the single health request, in milliseconds. It is sent while everything else is collected. */
@@ -69,10 +72,15 @@ export function inspect(
     checkSudo: checkSudo(sudo),
     requestHealth: sh.lines(...healthy),
     closed: closedScript(layout),
+    application: layout.user === undefined ? sh.read`` : runsAs(layout.user),
     unmeasured: release ? sh.read`` : sh.read`echo '@@ unmeasured'; ${probeTrouble}`,
   }
-  return sh.lines(whose, program(new URL('./inspect.sh', import.meta.url), { parameters }))
+  return sh.lines(whose(layout.user), program(new URL('./inspect.sh', import.meta.url), { parameters }))
 }
+
+/** Prints what prevents it. */
+const runsAs = (user: string): Script =>
+  sh.read`echo '@@ application'; if ! said=$( (${asApplication(user, sh.read`:`)}) 2>&1); then printf '%s\\n' "\${said:-no reason given}"; fi`
 
 export function parseInspection(text: string): HostInspection {
   const lines = sectionsOf(text)
@@ -90,6 +98,10 @@ export function parseInspection(text: string): HostInspection {
     closed: parseClosed(lines('closed').join('\n')),
     uploaded: lines('there')[0] === 'yes',
     unmeasured: lines('unmeasured').join(', ') || undefined,
+    application:
+      lines('application')
+        .join(' ')
+        .replace(/^sudo: /, '') || undefined,
   }
 }
 

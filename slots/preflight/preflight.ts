@@ -75,6 +75,7 @@ async function checkHost<S extends string>(deps: PreflightDeps<S>, load: Load | 
     host: deps.host.name,
     user: found.user,
     root: deps.layout.root,
+    application: deps.layout.user,
     slots,
     server: deps.runtime.server,
     serves: deps.runtime.serves,

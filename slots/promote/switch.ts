@@ -64,14 +64,14 @@ export async function planSwitch<S extends string>(
   checked?: SlotRecord,
 ): Promise<TrafficSwitch<S> | undefined> {
   if (state.live?.name === to.name) return undefined
-  const { host, runtime, deploy } = deps
+  const { host, layout, runtime, deploy } = deps
   const recordOf = (slot: Slot | undefined) => state.records.find(record => record?.slot === slot?.name)
   const record = checked ?? recordOf(to)
   if (!record) throw slotFaults.SLOT_EMPTY({ slot: to.name })
   const { within, every } = deps.health
   const health = { ...deps.health, within: Math.min(within, READY.within), every: Math.min(every, READY.every) }
   if (!checked) {
-    await assertHealthy({ host, runtime, health }, to, record.release, record.adopted?.pid)
+    await assertHealthy({ host, layout, runtime, health }, to, record.release, record.adopted?.pid)
     if (runtime.complete && !record.adopted) await host.query(runtime.complete(to))
   }
   const versionBefore = recordOf(state.live)?.release.version

@@ -6,6 +6,7 @@ import { type Script, sh } from '../../host/script.ts'
 import { asReader } from '../../host/sudo.ts'
 import type { Provision } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
+import { commentOf } from '../setup/application-user.ts'
 import { assertFree } from '../setup/claims.ts'
 import { SUDOERS } from '../setup/sudoers.ts'
 import { interruptedSetup } from '../setup/transaction.ts'
@@ -45,6 +46,8 @@ export interface RemovalPlan {
   /** Those that exist. */
   readonly folders: readonly string[]
   readonly kept: readonly Kept[]
+  /** The user of the application, which is deleted. */
+  readonly user?: string | undefined
   /** An earlier setup or removal was interrupted. */
   readonly cut: boolean
 }
@@ -60,6 +63,8 @@ export interface Remains {
   readonly own: readonly string[]
   readonly shared: readonly string[]
   readonly other: readonly string[]
+  /** Whether a setup made the user of the application, or units of others run as it. Missing if there is none. */
+  readonly user?: 'made' | 'used' | 'found' | undefined
 }
 
 const sudoersPath = (app: string) => posix.join(SUDOERS, `switchyard-${app}`)
@@ -87,6 +92,8 @@ export function remainsScript({ app, layout, runtime, router }: RemovalRequest):
       root: layout.root,
       own: ownNames(layout, [runtime, router]),
       shared: posix.basename(layout.shared.dir),
+      user: layout.user ?? '',
+      comment: commentOf(app),
     },
   })
 }
@@ -103,6 +110,7 @@ export function parseRemains(text: string): Remains {
     own: of('own'),
     shared: of('shared'),
     other: of('other'),
+    user: of('user')[0] as Remains['user'],
   }
 }
 
@@ -133,7 +141,7 @@ const certificatesIn = (texts: readonly string[]): readonly string[] => [
 
 export function planned(
   { app, layout, runtime, router, shared }: RemovalRequest,
-  { files, used, foreign, own, shared: data, other }: Remains,
+  { files, used, foreign, own, shared: data, other, user }: Remains,
   { cut, certificates }: { readonly cut: boolean; readonly certificates: readonly string[] },
 ): RemovalPlan {
   const partOf = (provision: Provision, more: readonly string[] = []): Part => {
@@ -142,13 +150,25 @@ export function planned(
     const { apply, unapply = apply } = provision
     return { paths, there: paths.filter(path => files.includes(path)), apply, unapply }
   }
+  const whyKept =
+    user === undefined
+      ? undefined
+      : user === 'found'
+        ? 'not made by switchyard'
+        : user === 'used'
+          ? 'other units run as it'
+          : !shared && data.length > 0
+            ? 'it owns the data'
+            : undefined
   const inRoot = (name: string) => posix.join(layout.root, name)
   return {
     router: partOf(router),
     rest: partOf(runtime, [sudoersPath(app)]),
     names: [...ownNames(layout, [runtime, router]), ...(shared ? data : [])],
     folders: [...own, ...(shared ? data : [])],
+    user: whyKept === undefined && user !== undefined ? layout.user : undefined,
     kept: [
+      ...(whyKept === undefined ? [] : [{ path: `the user ${layout.user}`, why: whyKept }]),
       ...(shared
         ? []
         : data.map(name => ({ path: inRoot(name), why: "the application's data; --shared deletes it too" }))),
@@ -165,5 +185,5 @@ export function planned(
 }
 
 /** Whether there is nothing to delete. */
-export const isGone = ({ router, rest, folders, cut }: RemovalPlan): boolean =>
-  !cut && router.there.length + rest.there.length + folders.length === 0
+export const isGone = ({ router, rest, folders, user, cut }: RemovalPlan): boolean =>
+  !cut && user === undefined && router.there.length + rest.there.length + folders.length === 0

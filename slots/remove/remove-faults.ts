@@ -58,4 +58,11 @@ export const removeFaults = catalogue({
     hint: () => 'Fix the problem, such as a mounted file system, and run `npx task remove` again: it deletes the rest.',
     detail: d => d.output || undefined,
   }),
+  REMOVE_USER: fault<{ host: string; user: string; output: string }>({
+    exitCode: 1,
+    message: d => `The user ${d.user} of the application could not be deleted on ${d.host}: ${lastLine(d.output)}`,
+    hint: d =>
+      `End what still runs as ${d.user}, and run \`npx task remove\` again. Everything else of the application is gone.`,
+    detail: d => d.output || undefined,
+  }),
 })

@@ -62,6 +62,14 @@ export async function removeApplication(work: Work): Promise<void> {
   }
   await deleteFiles(work, planned.rest)
   await deleteFolders(work)
+  await deleteUser(work)
+}
+
+/** Last: until then, files and processes of the application have it. */
+async function deleteUser({ host, planned: { user } }: Work): Promise<void> {
+  if (user === undefined) return
+  const { code, stderr } = await asRootOn(host, sh.write`/usr/sbin/userdel ${user}`)
+  if (code !== 0) throw removeFaults.REMOVE_USER({ host: host.name, user, output: lastLines(stderr) })
 }
 
 async function deleteFiles(

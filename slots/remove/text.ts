@@ -31,7 +31,12 @@ export function removalOf(plan: RemovalPlan, { app, host, layout, live, running,
     host,
     live: live ?? null,
     running,
-    deleted: [...plan.router.there, ...plan.rest.there, ...plan.folders.map(name => `${layout.root}/${name}`)],
+    deleted: [
+      ...plan.router.there,
+      ...plan.rest.there,
+      ...plan.folders.map(name => `${layout.root}/${name}`),
+      ...(plan.user === undefined ? [] : [`the user ${plan.user}`]),
+    ],
     kept: [...plan.kept, { path: `the account ${owner}`, why: 'it may have other uses' }],
   }
 }

@@ -13,6 +13,7 @@ import type { Layout } from '../layout.ts'
 import type { Place } from '../place.ts'
 import type { Slots } from '../slot.ts'
 import { type Account, accountLines, makeAccount } from './account.ts'
+import { type ApplicationUser, applicationUser, foreignNote, makeUser } from './application-user.ts'
 import type { Facts } from './facts.ts'
 import { folders, makeFolders, missingFolders } from './folders.ts'
 import { obsolete, type Removal } from './obsolete.ts'
@@ -65,6 +66,10 @@ export interface SetupPlan {
   readonly removed: readonly string[]
   /** An earlier setup was interrupted. */
   readonly cut: boolean
+  /** The user of the application, if it does not exist. */
+  readonly user?: string | undefined
+  /** As in `ApplicationUser`. */
+  readonly foreign?: ApplicationUser['foreign']
   /** The plan for people: new folders and links, and a diff of the files. Empty if nothing would change. */
   readonly text: string
   /** What remains to be done by hand. */
@@ -105,7 +110,7 @@ export function plan(request: SetupRequest): AnyQuery<SetupPlan> {
   const wanted = folders(layout, has === 'router' ? undefined : slots, provisions)
   const commands = provisions.flatMap(provision => provision.sudo)
   // sudo reads its files on each call, so nothing has to be reloaded.
-  const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout.root, facts, commands)], apply: [] }]
+  const parts: readonly Part[] = [...provisions, { files: [sudoersFile(app, layout, facts, commands)], apply: [] }]
   const compared = parts.map(({ files }) => each(files.map(file => changeOf(file, facts.root))))
   return group(
     [
@@ -113,13 +118,14 @@ export function plan(request: SetupRequest): AnyQuery<SetupPlan> {
       capture(missingLinks(parts.flatMap(({ links = [] }) => links)), linesOf),
       each(compared),
       capture(interruptedSetup(app), text => text !== ''),
+      applicationUser(layout, facts.user),
       group(
         parts.map(part => obsolete(layout, part)),
         (...removals) => removals,
       ),
     ],
-    (missing, unlinked, changes, cut, removals) =>
-      planned(request, { wanted, parts, missing, unlinked, changes, cut, removals }),
+    (missing, unlinked, changes, cut, application, removals) =>
+      planned(request, { wanted, parts, missing, unlinked, changes, cut, application, removals }),
   )
 }
 
@@ -134,13 +140,14 @@ interface Found {
   /** One list per part. */
   readonly changes: readonly (readonly Change[])[]
   readonly cut: boolean
+  readonly application: ApplicationUser | undefined
   /** One per part. */
   readonly removals: readonly (Removal | undefined)[]
 }
 
 function planned(
-  { host, layout, provisions, facts, account, has }: SetupRequest,
-  { wanted, parts, missing: paths, unlinked: links, changes: compared, cut, removals }: Found,
+  { app, host, layout, provisions, facts, account, has }: SetupRequest,
+  { wanted, parts, missing: paths, unlinked: links, changes: compared, cut, application, removals }: Found,
 ): SetupPlan {
   const files = compared.flat().filter(({ diff }) => diff !== '')
   const groups = parts.map(
@@ -162,9 +169,12 @@ function planned(
     links,
     removed,
     cut,
+    user: application?.absent ? application.user : undefined,
+    foreign: application?.foreign ?? [],
     text: [
       ...(cut ? ['An earlier setup was interrupted. Its files are restored first, then the following is done.'] : []),
       ...(account ? accountLines(account) : []),
+      ...(application?.absent ? [`new system user ${application.user}`] : []),
       ...paths.map(path => `new folder ${path}`),
       ...files.map(({ diff }) => diff.trimEnd()),
       ...links.map(path => `new link ${path}`),
@@ -177,12 +187,14 @@ function planned(
           edited === 'kept' ? [`${file.path} was edited by others and is left unchanged.`] : [],
         ),
       ...provisions.flatMap(provision => provision.notes ?? []),
+      ...(application && application.foreign.length > 0 ? [foreignNote(application)] : []),
     ],
     refused: files.flatMap(({ file, edited }) =>
       typeof edited === 'object' ? [slotFaults.FILE_EDITED({ host, path: file.path, missing: edited })] : [],
     ),
     prepare: sh.lines(
       account ? makeAccount(account) : sh.read`:`,
+      application ? makeUser(app, application) : sh.read`:`,
       paths.length > 0 ? makeFolders(layout, wanted, facts, has !== 'router') : sh.read`:`,
     ),
     groups: groups.filter(

@@ -2,11 +2,12 @@
 import { pluralize } from '../format.ts'
 import type { Change, SetupPlan } from './plan.ts'
 
-type Planned = Pick<SetupPlan, 'folders' | 'files' | 'links' | 'removed' | 'cut'>
+type Planned = Pick<SetupPlan, 'folders' | 'files' | 'links' | 'removed' | 'cut' | 'user'>
 
 /** Empty if nothing would change. */
-export function setupSentences({ folders, files, links, removed, cut }: Planned): readonly string[] {
+export function setupSentences({ folders, files, links, removed, cut, user }: Planned): readonly string[] {
   const changes = [
+    ...(user === undefined ? [] : [`create the system user ${user}, without a login, for the application`]),
     ...(folders.length > 0
       ? [
           `create ${pluralize(folders.length, 'folder')}, or correct ${folders.length === 1 ? 'its' : 'their'} mode and owner: ${folders.join(', ')}`,

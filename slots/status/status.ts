@@ -112,7 +112,7 @@ export async function readStatus<S extends string>(deps: StatusDeps<S>, hosts?: 
 
 /** Inspects all slots in one round trip, then checks the health of the running ones. */
 async function slotStatuses(
-  { host, slots, runtime, health }: StatusDeps<string>,
+  { host, layout, slots, runtime, health }: StatusDeps<string>,
   records: Readings['records'],
 ): Promise<readonly Omit<SlotStatus, 'live'>[]> {
   const inspections = await host.query(
@@ -122,7 +122,7 @@ async function slotStatuses(
   const results = await host.all(
     inspections.map(({ slot, process: { state, pid } }) =>
       state === 'running' && pid !== undefined && runtime.serves !== false
-        ? capture(healthLoop(slot, pid, once, runtime.server), parseHealth)
+        ? capture(healthLoop(slot, pid, once, { server: runtime.server, user: layout.user }), parseHealth)
         : undefined,
     ),
   )

@@ -5,15 +5,10 @@
 # Parameters
 #   shared_dir    the folder of files that outlive releases
 #   shared_paths  paths relative to `shared_dir` and to the release
+#   make          creates `$1` in the shared folder from `$2` in the release, or as an empty folder if the release has none
 for path in "${shared_paths[@]}"; do
   into=$shared_dir/$path
-  if ! [ -e "$into" ]; then
-    rm -rf -- "$into.new"
-    mkdir -p -- "$(dirname -- "$into")"
-    if [ -e "$path" ]; then cp -a -- "$path" "$into.new"; else mkdir -- "$into.new"; fi
-    chmod -R u+w -- "$into.new"
-    mv -T -n -- "$into.new" "$into"
-  fi
+  if ! [ -e "$into" ]; then make "$into" "$path"; fi
   rm -rf -- "$path"
   mkdir -p -- "$(dirname -- "$path")"
   ln -s -- "$into" "$path"

@@ -6,6 +6,7 @@ import { posix } from 'node:path'
 import { EXIT } from '../../host/exit-codes.ts'
 import { program } from '../../host/program.ts'
 import { type Script, sh } from '../../host/script.ts'
+import { asApplication } from '../as-application.ts'
 import type { Release } from '../contracts.ts'
 import type { Layout } from '../layout.ts'
 
@@ -57,13 +58,23 @@ export const makeWayFor = (layout: Layout, { name, dir }: Release): Script => {
 }
 
 /** Replaces the shared paths of a new release, which is the current folder, with links into the shared folder. */
-export const linkShared = ({ shared: { dir, paths } }: Layout): Script =>
+export const linkShared = ({ shared: { dir, paths }, user }: Layout): Script =>
   paths.length === 0
     ? nothing
     : program(new URL('./link-shared.sh', import.meta.url), {
         writes: true,
-        parameters: { sharedDir: dir, sharedPaths: paths },
+        parameters: { sharedDir: dir, sharedPaths: paths, make: makeShared(user) },
       })
+
+/** What the application owns can be made by its own user alone. */
+function makeShared(user: string | undefined): Script {
+  const make = program(new URL('./make-shared.sh', import.meta.url), { writes: true })
+  const asOwner =
+    user === undefined
+      ? sh.write`(into=$1 path=$2\n${make})`
+      : sh.write`(${asApplication(user, make, sh.read`printf 'into=%q path=%q\\n' "$1" "$2"`)})`
+  return sh.write`if [ -e "$2" ]; then tar -cf - -- "$2"; else tar -cf - -T /dev/null; fi | ${asOwner}`
+}
 
 /** An awk condition: `variable` is a shared path, or below one. The paths need no quoting, since `sharedPaths` has checked them. */
 export const isShared = ({ shared: { paths } }: Layout, variable: string): Script => ({

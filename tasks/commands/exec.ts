@@ -10,7 +10,7 @@ import type { TaskDeps } from '../context.ts'
 export const exec = <S extends string>({ task, slot, several }: TaskDeps<S>) =>
   task("Run a command in a slot's release", {
     description:
-      "In the folder of the release, with the slot's environment, as the deploying user, whether the slot runs or not. Without --slot, in the\n" +
+      "In the folder of the release, with the slot's environment, as the application's user, whether the slot runs or not. Without --slot, in the\n" +
       'live one. In a terminal the command has it; otherwise it reads standard input, and its lines are printed without secrets and terminal\n' +
       'codes. Exits with the exit code of the command. Takes no lock. With several hosts it runs on each of them; in a terminal on the first one, or\n' +
       'on the one that --host names.',

@@ -25,7 +25,7 @@ export const setup = <S extends string>({ task }: TaskDeps<S>) => {
     args: {
       adopt: arg.flag('Take over the application that runs on the port of the first slot, without a restart'),
       user: user(
-        'The account that deploys and runs the application, created if it does not exist (default: the one in the Taskfile)',
+        'The account that deploys, and runs the application unless its runtime names another user; created if it does not exist (default: the one in the Taskfile)',
       ),
       login: user('Log in as this user, such as root, instead of the one in the Taskfile'),
       lockWait,

@@ -32,7 +32,7 @@ export const checkIdle = <S extends string>(
       'processes run.',
     needs: [detectLive, source],
     async run({ runtime, health, idle, idleRecord: record, early, dryRun, log, note, ...context }): Promise<Checked> {
-      const { host, deploy } = context
+      const { host, layout, deploy } = context
       if (dryRun) {
         note(`${health.path} of ${idle.name}, not requested in a dry run`)
         return { healthy: undefined }
@@ -41,8 +41,9 @@ export const checkIdle = <S extends string>(
       const { release, adopted } = record
       const { pid, result } = await recorded(context, checkEvent(record, deploy), async () => {
         early?.tell(log)
-        const checked = early?.health ?? host.query(healthQuery({ runtime, health }, idle, release, adopted?.pid, log))
-        const healthy = await assertHealthy({ host, runtime, health }, idle, release, adopted?.pid, checked)
+        const checked =
+          early?.health ?? host.query(healthQuery({ layout, runtime, health }, idle, release, adopted?.pid, log))
+        const healthy = await assertHealthy({ host, layout, runtime, health }, idle, release, adopted?.pid, checked)
         if (early) await early.complete
         else if (runtime.complete && !adopted) await host.query(runtime.complete(idle))
         return healthy

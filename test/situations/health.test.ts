@@ -221,7 +221,7 @@ describe('F63 the list of processes', () => {
     await greenListens()
     await root("systemd-run --quiet --unit=churn bash -c 'for i in 1 2 3; do while :; do /bin/true; done & done; wait'")
     try {
-      const script = `${whose.text}
+      const script = `${whose().text}
 for ((i = 0; i < 20; i++)); do whose '' "$(systemctl show -p MainPID --value life@blue)" "$(systemctl show -p MainPID --value life@green)"; echo; done`
       const text = Buffer.from(script).toString('base64')
       const output = await root(

@@ -123,7 +123,7 @@ async function install(provision: Provision, host: Host, asRoot: (command: strin
   for (const tool of Object.keys(provision.tools)) await host.capture(sh.read`command -v ${tool}`)
   for (const { path, mode } of provision.folders)
     await host.capture(sh.write`mkdir -p ${path} && chmod ${mode.toString(8)} ${path}`)
-  for (const file of [...provision.files, sudoersFile('life', '/srv/life', FACTS, provision.sudo)]) {
+  for (const file of [...provision.files, sudoersFile('life', { root: '/srv/life' }, FACTS, provision.sudo)]) {
     const text = Buffer.from(file.text).toString('base64')
     await asRoot(
       `echo ${text} | base64 -d > /tmp/file && install -D -m ${file.mode.toString(8)} /tmp/file ${file.path}`,

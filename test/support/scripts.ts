@@ -51,6 +51,7 @@ import * as runtimes from '../../plugins/runtime/scripts.ts'
 import { migrateScript, oneCommand } from '../../plugins/runtime/service/command.ts'
 import type { Supervisor } from '../../plugins/runtime/supervisor.ts'
 import { systemd } from '../../plugins/runtime/systemd.ts'
+import { asApplication } from '../../slots/as-application.ts'
 import { accessoriesScript, makeDatabase, setPassword } from '../../slots/bootstrap/accessories.ts'
 import { serverScript } from '../../slots/bootstrap/inspect-server.ts'
 import * as bootstrap from '../../slots/bootstrap/scripts.ts'
@@ -82,6 +83,7 @@ import { socketScript } from '../../slots/promote/sockets.ts'
 import { remainsScript } from '../../slots/remove/plan.ts'
 import { foldersScript } from '../../slots/remove/remove.ts'
 import { accountFor, makeAccount, ownerOf } from '../../slots/setup/account.ts'
+import { makeUser } from '../../slots/setup/application-user.ts'
 import { assertFree } from '../../slots/setup/claims.ts'
 import { factsScript } from '../../slots/setup/facts.ts'
 import { makeFolders, missingFolders } from '../../slots/setup/folders.ts'
@@ -109,6 +111,8 @@ import * as services from '../../swarm/service.ts'
 import { pluginKit } from './plugin-kit.ts'
 
 const layout = layoutOf('/srv/life', ['uploads', 'cache/pages'])
+/** With a user of its own. */
+const owned = layoutOf('/srv/life', ['a/b'], 'life')
 const slots = slotsOf({ blue: { port: 4000 }, green: { port: 5000 } })
 const [blue] = slots.all as [(typeof slots.all)[0]]
 const deploy = { id: '20261122T205541Z-3fa9', by: 'me', where: 'desk', began: 0 }
@@ -300,13 +304,19 @@ export function samples(): Readonly<Record<string, Script>> {
     connections: connections.connections(blue),
     drainLoop: connections.drainLoop(blue, 30_000),
     findRunning: adopt.findRunning(blue).script,
+    asApplication: asApplication('life', sh.write`umask 027; echo "$path"`, sh.read`printf 'path=%q\\n' /srv`),
+    'healthLoop of an application with a user': healthLoop(blue, pid, health, { user: 'life' }),
+    inSlot: runtimes.inSlot(owned, blue, sh.read`ls`),
+    assertReadable: runtimes.assertReadable(owned, made),
+    makeUser: makeUser('life', { user: 'life', absent: true, foreign: [] }),
+    'linkShared of an application with a user': receive.linkShared(owned),
     adoptedPid: adopt.adoptedPid(layout, blue),
     adoptedUptime: adopt.adoptedUptime(adopted),
     stopAdopted: adopt.stopAdopted(adopted).script,
     healthRequest: healthRequest(blue, health, 2_000),
     healthLoop: healthLoop(blue, pid, health),
     'healthLoop of a process': healthLoop(blue, 812, health),
-    healthQuery: healthQuery({ runtime, health } as never, blue, made).script,
+    healthQuery: healthQuery({ layout, runtime, health } as never, blue, made).script,
 
     fence: sh.lines(fence(layout, deploy.id), fence(layout, deploy.id, true)),
     holdLock: holdLock(layout, 5_000),
@@ -529,8 +539,8 @@ export function samples(): Readonly<Record<string, Script>> {
     ),
     stopUnits: units.stopUnits([{ name: 'worker', unit: 'life-worker@blue.service' }], { disable: true }),
     begun: units.begun(sh.read`life@blue.service`),
-    forgetFailures: units.forgetFailures('life', 'worker', blue),
-    startOthers: units.startOthers('life', processes, blue),
+    forgetFailures: units.forgetFailures({ app: 'life', layout }, 'worker', blue),
+    startOthers: units.startOthers({ app: 'life', layout: owned }, processes, blue),
     otherStates: units.otherStates('life', layout, processes, blue),
     systemctl: sh.lines(sh.read`set -- life@blue.service`, units.systemctl('start')),
     ...Object.fromEntries(

@@ -105,6 +105,7 @@ export function php(options: PhpOptions): Plugin<Runtime> {
     kind: 'runtime',
     routers: ['nginx'],
     ...(options.prepare !== undefined && { prepares: true }),
+    ...(options.user !== undefined && { user: options.user }),
     settings() {
       const { start, ...rest } = settings
       return { ...shown, ...rest }

@@ -52,5 +52,6 @@ export const environment = (layout: Layout, slot: Slot): Readonly<Record<string,
   // Without a UTF-8 locale many programs treat each byte of their input as one character.
   LANG: 'C.UTF-8',
   SWITCHYARD_SLOT: slot.name,
-  TMPDIR: layout.slot(slot.name).tmp,
+  // With a user of its own the application has the `/tmp` of its unit: the folder belongs to the deploying user.
+  ...(layout.user === undefined && { TMPDIR: layout.slot(slot.name).tmp }),
 })

@@ -1,9 +1,18 @@
 /** The options for what runs in a release beside the process that serves requests: commands, hooks and further processes. */
-import { atLeast, type Fields, oneOf, optional } from '../../../runner/taskfile/shape.ts'
+import { atLeast, type Fields, oneOf, optional, thing } from '../../../runner/taskfile/shape.ts'
 import { type Command, commandRule } from './command.ts'
 import { processesRule, type ServiceProcess } from './processes.ts'
 
 export interface CommandsOfRelease {
+  /**
+   * The system user that the application runs as, and all that the release runs but `prepare`. `setup` creates it, without a login and a home, unless it
+   * exists. It can read the releases, and write only in the paths of `shared`, which belong to it. The deploying user may run commands as it, and nothing
+   * else reads the environment file.
+   *
+   * @example 'life'
+   * @default the deploying user
+   */
+  readonly user?: string
   /**
    * The command that prepares a release on the host before its first start, in the folder of the release and with the slot's environment: a bash command
    * line, which stops at its first failing command, or a list of arguments. It runs as the deploying user, and only it can write to the release. A release
@@ -73,6 +82,12 @@ export interface CommandsOfRelease {
 }
 
 export const commandRules: Fields<CommandsOfRelease> = {
+  user: optional(
+    thing(
+      'the name of a system user such as "life", and not "root"',
+      value => typeof value === 'string' && /^[a-z_][a-z0-9_-]{0,30}$/.test(value) && value !== 'root',
+    ),
+  ),
   prepare: optional(commandRule),
   prepareLimit: optional(atLeast(1, 'seconds')),
   migrate: optional(commandRule),

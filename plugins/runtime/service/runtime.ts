@@ -5,7 +5,7 @@ import { WEB_ROLE } from '../../../slots/fleet/role-route.ts'
 import { hooksOf } from '../hooks.ts'
 import { NGINX_UNIT } from '../nginx-slots.ts'
 import { enabledLink } from '../other-units.ts'
-import { assertStartable, consoleCommand, execScript, migration, startable } from '../scripts.ts'
+import { assertReadable, assertStartable, consoleCommand, execScript, migration, startable } from '../scripts.ts'
 import { migrationQuery, supervised } from '../supervised.ts'
 import { systemd } from '../systemd.ts'
 import { unitText } from '../unit.ts'
@@ -72,7 +72,11 @@ export function serviceRuntime(
     stopSignal,
     others: Object.fromEntries(processes.map(process => [process.name, process])),
     before: (release, slot) =>
-      sh.lines(assertStartable(layout, release, slot, ...programs), behind?.before?.(release, slot) ?? sh.read``),
+      sh.lines(
+        assertStartable(layout, release, slot, ...programs),
+        assertReadable(layout, release),
+        behind?.before?.(release, slot) ?? sh.read``,
+      ),
     advice: 'Compare the files in the artifact with the commands in `service({ start, processes })`.',
   })
 

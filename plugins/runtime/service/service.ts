@@ -41,6 +41,7 @@ export function service(options: ServiceOptions): Plugin<Runtime> {
     kind: 'runtime',
     ...(socket && { routers: ['nginx'] }),
     ...(options.prepare !== undefined && { prepares: true }),
+    ...(options.user !== undefined && { user: options.user }),
     roles: rolesOf(options.processes ?? {}),
     settings: () => ({ ...settings, socket }),
     create: context =>

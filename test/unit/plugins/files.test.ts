@@ -258,7 +258,7 @@ describe('a slot of a static site', () => {
     } as const
     const host = { name: 'web-1', query: async () => ({ state: 'stopped' }) } as never
     const checked = assertHealthy(
-      { host, runtime, health: healthOf() },
+      { host, layout: layout('/srv/life'), runtime, health: healthOf() },
       blue,
       release,
       undefined,

@@ -51,7 +51,7 @@ describe('a service on a unix socket', () => {
 
   it('has a health check that takes the sockets of nginx for its own, which those of a service on its port are not', () => {
     expect(runtime.server).toBe('nginx.service')
-    const script = (server?: string) => healthLoop(blue, 1, healthOf(), server).text
+    const script = (server?: string) => healthLoop(blue, 1, healthOf(), { server }).text
     expect(script(runtime.server)).toContain('systemctl show --property=MainPID --value nginx.service')
     expect(script()).not.toContain('nginx')
   })

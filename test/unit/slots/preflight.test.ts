@@ -201,6 +201,33 @@ describe('the preflight checks', () => {
       /is refused to deploy/,
     ],
     [
+      'a user of the application that setup has yet to create',
+      { application: 'life', setup: { folders: [], files: [], removed: [], cut: false, user: 'life' } },
+      { application: 'sudo: unknown user life' },
+      'setup',
+      /^missing, or with another mode: the user life$/,
+    ],
+    [
+      'commands that sudo does not run as the user of the application',
+      { application: 'life' },
+      { application: 'a password is required' },
+      'application',
+      /^deploy cannot run its commands as life: a password is required$/,
+    ],
+    [
+      'shared data that the application cannot write',
+      {
+        application: 'life',
+        setup: {
+          ...{ folders: [], files: [], removed: [], cut: false },
+          foreign: [{ path: '/srv/life/shared/storage', owner: 'deploy' }],
+        },
+      },
+      {},
+      'application',
+      /^life does not own \/srv\/life\/shared\/storage, which belongs to deploy$/,
+    ],
+    [
       'a root that is mounted read-only',
       {},
       { mounts: [{ path: '/srv/life', options: ['ro', 'nosuid'], free: 1e9, on: '/srv' }] },

@@ -77,7 +77,11 @@ describe('the processes of a host', () => {
       sent.push(text)
       return ''
     })
-    await assertHealthy({ host, runtime: on('worker'), health: healthOf({}) }, green, release)
+    await assertHealthy(
+      { host, layout: layout('/srv/life'), runtime: on('worker'), health: healthOf({}) },
+      green,
+      release,
+    )
     expect(sent).toHaveLength(1)
     expect(sent[0]).not.toContain('curl')
   })

@@ -203,7 +203,7 @@ describe('the text format', () => {
       ['/usr/bin/systemctl', 'start', 'life@blue.service'],
       ['/usr/sbin/nginx', '-t', '-g', 'a,b:c=d'],
     ]
-    const { text, path, mode } = sudoersFile('life', '/srv/life', { user: 'deploy', group: 'deploy' }, commands)
+    const { text, path, mode } = sudoersFile('life', layout('/srv/life'), { user: 'deploy', group: 'deploy' }, commands)
     expect([path, mode]).toEqual(['/etc/sudoers.d/switchyard-life', 0o440])
     expect(text.split('\n').slice(1)).toEqual([
       'deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start life@blue.service',

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { describeHolder, onPort, parseSockets, type Socket, whose } from '../../../slots/lifecycle/sockets.ts'
+import { withStandIns } from '../../support/as-user.ts'
 
 const exec = promisify(execFile)
 
@@ -24,8 +25,9 @@ async function socketsOn(
   filter: string,
   pids: readonly (number | '')[],
   programs?: string,
+  application?: string,
 ): Promise<readonly Socket[]> {
-  const script = `set -eu -o pipefail\n${whose.text}\nwhose "$@"`
+  const script = `set -eu -o pipefail\n${whose(application).text}\nwhose "$@"`
   const env = { ...process.env, ...(programs && { PATH: `${programs}:${process.env.PATH}` }) }
   const { stdout } = await exec('bash', ['-c', script, 'whose', filter, ...pids.map(String)], { env })
   return parseSockets(stdout.split('\n'))
@@ -59,6 +61,40 @@ describe('a listening socket', () => {
 
   it('is not listed when nobody listens on the port', async () => {
     expect(await socketsOn(onPort(1), [process.pid])).toEqual([])
+  })
+})
+
+describe('a socket of an application with a user of its own', () => {
+  /** Programs for which the holder of a socket is visible to the user of the application alone, as without cgroups. */
+  async function hiding(): Promise<string> {
+    const path = await withStandIns()
+    const folder = await mkdtemp(join(tmpdir(), 'switchyard-ss-'))
+    const ss = `#!/bin/bash
+all=$(PATH=${process.env.PATH} ss "$@" | sed 's/ cgroup:[^ ]*//')
+if [ -z "\${SEEN_AS:-}" ]; then all=$(sed 's/users:([^ ]*)//' <<< "$all"); fi
+printf '%s\\n' "$all"\n`
+    await writeFile(join(folder, 'ss'), ss, { mode: 0o755 })
+    const id = `#!/bin/sh\nif [ "$*" = '-u life' ]; then set -- -u; fi\nPATH=${process.env.PATH} exec id "$@"\n`
+    await writeFile(join(folder, 'id'), id, { mode: 0o755 })
+    return `${folder}:${path}`
+  }
+
+  it('belongs to the process that holds it, and another to a stranger', async () => {
+    const [{ pid, port }, other] = [await listens(''), await listens('')]
+    const programs = await hiding()
+    expect(await socketsOn(onPort(port), [other.pid, pid], programs, 'life')).toEqual([
+      expect.objectContaining({ owner: 1, pid, port }),
+    ])
+    expect(await socketsOn(onPort(port), [other.pid], programs, 'life')).toEqual([
+      expect.objectContaining({ owner: undefined, pid, port }),
+    ])
+  })
+
+  it('cannot be attributed by another user (control)', async () => {
+    const { pid, port } = await listens('')
+    expect(await socketsOn(onPort(port), [pid], await hiding())).toEqual([
+      expect.objectContaining({ owner: undefined, pid: undefined, port }),
+    ])
   })
 })
 
