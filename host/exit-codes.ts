@@ -25,8 +25,8 @@ export const EXIT = {
   release: { gone: 62, notShared: 63 },
   /** State of a slot's process. `already`: it runs. `missing`: the host is not set up for it. `stuck`: it does not stop. `ended`: it does not run. */
   process: { already: 41, missing: 42, stuck: 43, ended: 44 },
-  /** Why a release cannot be started in its slot. `unreadable`: the user of the application may not read a file. */
-  startable: { noScript: 51, otherRelease: 52, unreadable: 53 },
+  /** Why a release cannot be started in its slot. `forbidden`: the user of the application may not read a file. */
+  startable: { noScript: 51, otherRelease: 52, forbidden: 53 },
   /** `cutShort`: a migration was ended. `timedOut`: it reached its limit. `lost`: a detached one left no result. `busy`: an earlier one still runs. */
   migration: { cutShort: 94, timedOut: 95, lost: 98, busy: 99 },
   /** Why a static site cannot be served. `down`: its server does not run. `unreadable`: the server's user may not read a file. */

@@ -24,7 +24,7 @@ export const inSlot = (layout: Layout, slot: Slot, script: Script): Script => {
   )
 }
 
-export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE, unreadable: UNREADABLE } = EXIT.startable
+export const { noScript: NO_SCRIPT, otherRelease: OTHER_RELEASE, forbidden: FORBIDDEN } = EXIT.startable
 export const { cutShort: CUT_SHORT, timedOut: TIMED_OUT } = EXIT.migration
 
 /**
@@ -41,7 +41,7 @@ export const assertStartable = (layout: Layout, release: Release, slot: Slot, ..
 [ "$(readlink -f ${layout.slot(slot.name).current})" = "$(readlink -f ${release.dir})" ] || exit ${OTHER_RELEASE}`,
   )
 
-/** Exits with `UNREADABLE`, and prints the path, if the user of the application may not read the whole release. */
+/** Exits with `FORBIDDEN`, and prints the path, if the user of the application may not read the whole release. */
 export const assertReadable = ({ user }: Layout, { dir }: Release): Script =>
   user === undefined
     ? sh.read`:`
@@ -49,7 +49,7 @@ export const assertReadable = ({ user }: Layout, { dir }: Release): Script =>
         user,
         sh.read`odd=$(find ${dir} ! -type l \\( ! -readable -o -type d ! -executable \\) -printf '%P' -quit 2>/dev/null || :)
 if ! [ -d ${dir} ]; then odd=.; fi
-if [ -n "$odd" ]; then printf '%s\\n' "$odd"; exit ${UNREADABLE}; fi`,
+if [ -n "$odd" ]; then printf '%s\\n' "$odd"; exit ${FORBIDDEN}; fi`,
       )
 
 /** Prints an explanation and exits with `NO_SCRIPT` if the release in a slot lacks the program that the unit would start. */

@@ -4,7 +4,7 @@ import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
 import type { LogFilter, LogPage, PluginContext, Release, Runtime, Slot, Stopped } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { runtimeFaults as faults } from './faults.ts'
-import { CUT_SHORT, NO_SCRIPT, OTHER_RELEASE, TIMED_OUT, UNREADABLE } from './scripts.ts'
+import { CUT_SHORT, FORBIDDEN, NO_SCRIPT, OTHER_RELEASE, TIMED_OUT } from './scripts.ts'
 import { ALREADY, ENDED, MISSING, type Supervisor } from './supervisor.ts'
 
 interface Supervised {
@@ -24,7 +24,7 @@ type SupervisedMethods = Pick<Required<Runtime>, 'logs'> &
   Pick<Runtime, 'start' | 'stop' | 'process' | 'pid' | 'log' | 'provision' | 'complete' | 'promoted' | 'demoted'>
 
 /** Exit codes of our own scripts; sudo is not the cause of these. */
-const OWN_EXIT_CODES: readonly number[] = [ALREADY, ENDED, NO_SCRIPT, OTHER_RELEASE, UNREADABLE]
+const OWN_EXIT_CODES: readonly number[] = [ALREADY, ENDED, NO_SCRIPT, OTHER_RELEASE, FORBIDDEN]
 /** Lines of a slot's log to look for those of one process. */
 const LOG_LINES = 500
 
@@ -80,7 +80,7 @@ export function supervised(
         if (code === ALREADY) throw faults.SLOT_RUNS_ALREADY({ slot: slot.name })
         if (code === NO_SCRIPT)
           throw faults.RELEASE_WITHOUT_SCRIPT({ release: release.name, script: stdout.trim(), advice })
-        if (code === UNREADABLE)
+        if (code === FORBIDDEN)
           throw faults.RELEASE_UNREADABLE({
             release: release.name,
             path: stdout.trim(),
