@@ -36,6 +36,9 @@ export class Fault extends Error {
   }
 }
 
+/** What a thrown value says. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
+
 /** Whether a thrown value is a fault; also for a fault of another copy of this package, which a plugin may have. */
 export const isFault = (thrown: unknown): thrown is Fault =>
   thrown instanceof Error && thrown.name === 'Fault' && 'code' in thrown && 'hint' in thrown && 'exitCode' in thrown

@@ -1,5 +1,6 @@
 /** What a run tells when it has ended: notifications, and a report. */
 import { resolve } from 'node:path'
+import { messageOf } from '../runner/fault.ts'
 import type { EndedStep, RunOutcome, RunSetting } from '../runner/task.ts'
 import type { RunFacts } from '../slots/facts.ts'
 import { type Notification, type Notifier, notifyAll } from '../slots/notify/notifier.ts'
@@ -51,6 +52,6 @@ async function reported(
   const data = { ...about, at: new Date().toISOString(), steps, switches: inOrder }
   return writeRunReport(resolve(report), redact(data)).then(
     () => [],
-    (error: unknown) => [error instanceof Error ? error.message : String(error)],
+    (error: unknown) => [messageOf(error)],
   )
 }

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, parse } from 'node:path'
+import { messageOf } from '../../runner/fault.ts'
 import type { Detached } from '../migration/detached.ts'
 import { probeFaults } from '../promote/probe-faults.ts'
 import { reportPage } from '../promote/report/page.ts'
@@ -52,5 +53,4 @@ async function write(path: string, page: string, data: object): Promise<void> {
   }
 }
 
-const unwritable = (path: string, error: unknown) =>
-  probeFaults.REPORT_UNWRITABLE({ path, why: error instanceof Error ? error.message : String(error) })
+const unwritable = (path: string, error: unknown) => probeFaults.REPORT_UNWRITABLE({ path, why: messageOf(error) })

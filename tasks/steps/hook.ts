@@ -2,6 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { arg } from '../../runner/cli/args.ts'
+import { messageOf } from '../../runner/fault.ts'
 import { rehearsal } from '../../runner/rehearsal.ts'
 import type { AnyTask, TaskContext } from '../../runner/task.ts'
 import { variablesOfFacts } from '../../slots/facts.ts'
@@ -57,7 +58,7 @@ async function runHook(name: HookName, { $, folder, facts, note, show, signal }:
   // What it follows is done: a failure is told, and changes nothing.
   if (failed !== undefined) {
     note('failed')
-    show(`warning: ${failed instanceof Error ? failed.message : String(failed)} What it follows is done.`)
+    show(`warning: ${messageOf(failed)} What it follows is done.`)
   }
 
   async function outcome(): Promise<undefined> {

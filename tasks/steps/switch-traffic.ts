@@ -1,6 +1,6 @@
 import type { Query } from '../../host/query.ts'
 import { arg } from '../../runner/cli/args.ts'
-import { Fault } from '../../runner/fault.ts'
+import { Fault, messageOf } from '../../runner/fault.ts'
 import type { Task } from '../../runner/task.ts'
 import { slotFaults } from '../../slots/faults.ts'
 import { moveInShares, takeShareBack } from '../../slots/fleet/move-in-shares.ts'
@@ -70,10 +70,7 @@ export const switchTraffic = <S extends string>({ task, rolling, pooled }: TaskD
       context.switched(data)
       const summary = jobSummaryPath(process.env)
       // A failed summary must not undo a completed switch.
-      if (summary !== undefined)
-        await writeJobSummary(summary, data).catch((error: unknown) =>
-          show(error instanceof Error ? error.message : String(error)),
-        )
+      if (summary !== undefined) await writeJobSummary(summary, data).catch((error: unknown) => show(messageOf(error)))
       if (problem !== undefined) {
         trafficSwitch.stays = stays
         if (measured) log(measuredLine(measured))

@@ -1,4 +1,6 @@
 /** The data of a promote's report. */
+
+import { messageOf } from '../../../runner/fault.ts'
 import type { Deploy } from '../../model.ts'
 import type { Measured } from '../measured.ts'
 import type { Probe } from '../probe.ts'
@@ -49,7 +51,7 @@ export const reportOf = (
   generation,
   from: from ? { slot: from.name, version: versionBefore ?? null } : null,
   to: { slot: to.name, version: record.release.version, release: record.release.name },
-  problem: problem === undefined ? null : problem instanceof Error ? problem.message : String(problem),
+  problem: problem === undefined ? null : messageOf(problem),
   stays: stays ?? null,
   steps,
   returnedAt: probed?.returnedAt ?? null,

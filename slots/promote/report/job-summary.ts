@@ -1,5 +1,6 @@
 /** The switch on the summary page of a job of GitHub Actions. */
 import { appendFile } from 'node:fs/promises'
+import { messageOf } from '../../../runner/fault.ts'
 import { probeFaults } from '../probe-faults.ts'
 import type { PromoteReport } from './data.ts'
 
@@ -42,6 +43,6 @@ export async function writeJobSummary(path: string, report: PromoteReport): Prom
   try {
     await appendFile(path, jobSummary(report))
   } catch (error) {
-    throw probeFaults.REPORT_UNWRITABLE({ path, why: error instanceof Error ? error.message : String(error) })
+    throw probeFaults.REPORT_UNWRITABLE({ path, why: messageOf(error) })
   }
 }
