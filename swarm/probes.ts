@@ -6,7 +6,7 @@ import { versionIn } from '../slots/health/health.ts'
 import { type Measured, measured } from '../slots/promote/measured.ts'
 import { type Prober, startProbes } from '../slots/promote/probe.ts'
 import type { Probing } from '../slots/promote/probe-setting.ts'
-import { askSockets, type SocketAnswers, socketFault } from '../slots/promote/sockets.ts'
+import { askSockets, type SocketAnswers, socketFault, socketWarnings } from '../slots/promote/sockets.ts'
 import type { Node } from './cluster.ts'
 import type { StepContext } from './context.ts'
 import { siteOf, urlOf } from './router/verify.ts'
@@ -54,16 +54,18 @@ export async function askNodes(
   return asking && context.host.query(asking)
 }
 
-/** @throws SOCKET_REFUSED for the first WebSocket that a node accepted before the switch and does not any more */
+/** Warnings about what could not be compared. @throws SOCKET_REFUSED for the first WebSocket that a node accepted before the switch and does not any more */
 export function assertSockets(
   { to, nodes }: Pick<SwarmSwitch, 'to' | 'nodes'>,
   { sockets }: Probing,
   before: SocketAnswers | undefined,
   after: SocketAnswers | undefined,
-): void {
+): readonly Fault[] {
   const named = sockets.flatMap(path => nodes.map(({ name }) => `${path} of ${name}`))
-  const fault: Fault | undefined = before && after && socketFault(to.slot, named, before, after)
+  if (!before || !after) return []
+  const fault = socketFault(to.slot, named, before, after)
   if (fault) throw fault
+  return socketWarnings(named, before, after)
 }
 
 /** What the probes have seen. */

@@ -17,6 +17,8 @@ interface Failed {
 const failuresText = ({ slot, failures, sent, reasons }: Failed) =>
   `${failures} of ${sent} requests through the router failed after the switch to ${slot}: ${reasons.join(', ')}`
 
+const answerOf = (status: number) => (status === 0 ? 'no answer' : `status ${status}`)
+
 const RESTORED = 'The previous route was restored. '
 
 export const probeFaults = catalogue({
@@ -38,9 +40,16 @@ export const probeFaults = catalogue({
   SOCKET_REFUSED: fault<{ slot: string; path: string; status: number }>({
     exitCode: 1,
     message: d =>
-      `${d.slot} refuses a WebSocket at ${d.path}, which the previous slot accepted: ${d.status === 0 ? 'no answer' : `status ${d.status}`} instead of 101.`,
+      `${d.slot} refuses a WebSocket at ${d.path}, which the previous slot accepted: ${answerOf(d.status)} instead of 101.`,
     hint: d =>
       `${RESTORED}Check in ${d.slot} which origins it accepts (\`check_origin\`, CORS), and its path for WebSockets.`,
+  }),
+  SOCKET_UNUSED: fault<{ path: string; status: number }>({
+    exitCode: 1,
+    message: d =>
+      `No slot accepts a WebSocket at ${d.path}: ${answerOf(d.status)} instead of 101, so the switch compared none there.`,
+    hint: () =>
+      'Correct the path in `probe: { sockets }` of the Taskfile, with what the application wants behind it, such as `?vsn=2.0.0`.',
   }),
   RELEASE_UNVERIFIED: fault<{ slot: string; why: string; direct: Tally; stays: boolean }>({
     exitCode: 1,

@@ -10,7 +10,7 @@ export interface ProbeSetting {
   readonly paths?: readonly string[]
   /**
    * Paths of WebSockets, each asked for once before and once after the switch, with the Origin of the site. A path that the previous slot accepted and the new
-   * one refuses sends the traffic back.
+   * one refuses sends the traffic back; one at which neither slot accepts a WebSocket is a warning.
    *
    * @example ['/live/websocket?vsn=2.0.0']
    * @default none

@@ -8,7 +8,7 @@ import { type Measured, measured } from './measured.ts'
 import { type Probed, type Prober, startProbes } from './probe.ts'
 import type { Probing } from './probe-setting.ts'
 import { assertReached } from './reach.ts'
-import { askSockets, socketFault } from './sockets.ts'
+import { askSockets, socketFault, socketWarnings } from './sockets.ts'
 import type { TrafficSwitch } from './switch.ts'
 
 /** Times are in milliseconds since the switch was ordered. */
@@ -23,7 +23,7 @@ export interface ProbedSwitch {
   readonly verified: string | undefined
   /** The error of a step. Failed probes are not an error here: `evaluateSwitch` decides about them. */
   readonly problem: unknown
-  /** The warnings of the router's check. */
+  /** The warnings of the router's check, and of the WebSockets. */
   readonly warnings: readonly Fault[]
   readonly steps: readonly SwitchStep[]
   readonly probed: Probed | undefined
@@ -112,8 +112,11 @@ export async function probedSwitch(
     await step('Tell the router', switched)
     await afterSwitch
     verified = await step('Prove that the traffic moved', verifying)
-    if (socketsBefore && socketsAfter)
-      problem = socketFault(trafficSwitch.to.name, paths, await socketsBefore, await socketsAfter)
+    if (socketsBefore && socketsAfter) {
+      const [before, after] = [await socketsBefore, await socketsAfter]
+      problem = socketFault(trafficSwitch.to.name, paths, before, after)
+      warnings = [...warnings, ...socketWarnings(paths, before, after)]
+    }
   } catch (error) {
     problem = error
   }

@@ -11,6 +11,9 @@ import { probeFaults } from './probe-faults.ts'
 /** Seconds. */
 const PATIENCE = 5
 
+/** Switching Protocols. */
+const ACCEPTED = 101
+
 /** The status of each path, in their order; 0 without an answer. */
 export type SocketAnswers = readonly number[]
 
@@ -54,6 +57,16 @@ export function askSockets(
   return [capture(besideRouter(router, script), text => text.split('\n').map(Number))]
 }
 
+/** A warning for each path at which neither slot accepts a WebSocket: nothing could be compared there. */
+export const socketWarnings = (
+  paths: readonly string[],
+  before: SocketAnswers,
+  after: SocketAnswers,
+): readonly Fault[] =>
+  paths.flatMap((path, i) =>
+    before[i] === ACCEPTED || after[i] === ACCEPTED ? [] : [probeFaults.SOCKET_UNUSED({ path, status: after[i] ?? 0 })],
+  )
+
 /** The first path whose WebSocket was accepted before the switch and is not any more; undefined if there is none. */
 export function socketFault(
   slot: string,
@@ -61,6 +74,6 @@ export function socketFault(
   before: SocketAnswers,
   after: SocketAnswers,
 ): Fault | undefined {
-  const at = paths.findIndex((_, i) => before[i] === 101 && after[i] !== 101)
+  const at = paths.findIndex((_, i) => before[i] === ACCEPTED && after[i] !== ACCEPTED)
   return at < 0 ? undefined : probeFaults.SOCKET_REFUSED({ slot, path: paths[at] ?? '', status: after[at] ?? 0 })
 }

@@ -52,7 +52,8 @@ export const switchTraffic = ({ task }: SwarmDeps, planned: Planned) =>
         await moveAll(control, move)
         if (prober) await host.query(prober.afterSwitch())
         const verified = await verifyAll(context, move)
-        if (probing) assertSockets(move, probing, before, await sockets())
+        const warnings = probing ? assertSockets(move, probing, before, await sockets()) : []
+        for (const { message, hint: next } of warnings) context.show(`warning: ${message} ${next}`)
         if (prober) await host.query(prober.watched())
         measured = prober && (await endProbes(prober, move, health.version))
         if (measured && probing && measured.failures > probing.tolerate) throw failed(measured, move, probing)

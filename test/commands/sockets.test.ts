@@ -87,17 +87,23 @@ describe.each<[string, string, Prepare | undefined]>([
     (await host.exec("curl -s -H 'Host: shop.example' http://127.0.0.1/deployment_id")).stdout.trim()
 
   it('sends the traffic back from a release that refuses its WebSockets, and not from one that accepts them', async () => {
-    const first = await deployed('1.0.0', 'http://shop.example')
+    const unused = 'No slot accepts a WebSocket at /live/websocket?vsn=2.0.0: status 403 instead of 101'
+    const first = await deployed('1.0.0', 'http://other.example')
     expect(first.code, first.stdout + first.stderr).toBe(0)
+    expect(first.stdout).toContain(unused)
     expect(await live()).toBe('blue')
-    const refused = await deployed('1.1.0', 'http://other.example')
+    const next = await deployed('1.1.0', 'http://shop.example')
+    expect(next.code, next.stdout + next.stderr).toBe(0)
+    expect(next.stdout).not.toContain(unused)
+    await expect.poll(live).toBe('green')
+    const refused = await deployed('1.2.0', 'http://other.example')
     expect(refused.stdout + refused.stderr).toContain(
-      'green refuses a WebSocket at /live/websocket?vsn=2.0.0, which the previous slot accepted: status 403 instead of 101.',
+      'blue refuses a WebSocket at /live/websocket?vsn=2.0.0, which the previous slot accepted: status 403 instead of 101.',
     )
     expect(refused.code).toBe(1)
-    await expect.poll(live).toBe('blue')
-    const next = await deployed('1.2.0', 'http://shop.example')
-    expect(next.code, next.stdout + next.stderr).toBe(0)
     await expect.poll(live).toBe('green')
+    const last = await deployed('1.3.0', 'http://shop.example')
+    expect(last.code, last.stdout + last.stderr).toBe(0)
+    await expect.poll(live).toBe('blue')
   })
 })

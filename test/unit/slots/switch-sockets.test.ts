@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Router } from '../../../slots/contracts.ts'
-import { askSockets, socketFault, socketScript } from '../../../slots/promote/sockets.ts'
+import { askSockets, socketFault, socketScript, socketWarnings } from '../../../slots/promote/sockets.ts'
 
 const run = promisify(execFile)
 let server: Server | undefined
@@ -69,6 +69,15 @@ describe('a WebSocket around a switch', () => {
       message: 'green refuses a WebSocket at /b, which the previous slot accepted: status 403 instead of 101.',
     })
     expect(socketFault('green', paths, [101, 101], [0, 101])?.message).toContain('no answer instead of 101')
+  })
+
+  it('is told of where neither slot accepts one, because nothing was compared there', () => {
+    const paths = ['/a', '/b', '/c']
+    expect(socketWarnings(paths, [101, 503, 101], [101, 101, 403])).toEqual([])
+    expect(socketWarnings(paths, [101, 404, 0], [101, 404, 0])).toMatchObject([
+      { code: 'SOCKET_UNUSED', message: expect.stringMatching(/^No slot accepts a WebSocket at \/b: status 404 /) },
+      { code: 'SOCKET_UNUSED', message: expect.stringMatching(/^No slot accepts a WebSocket at \/c: no answer /) },
+    ])
   })
 
   it('is not asked for without a path, or of a router that cannot be asked', () => {
