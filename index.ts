@@ -67,7 +67,7 @@ export { type GitOptions, git } from './plugins/source/git.ts'
 export { type ImageOptions, image } from './plugins/source/image.ts'
 export { type TarballOptions, tarball } from './plugins/source/tarball.ts'
 export { arg } from './runner/cli/args.ts'
-export { catalogue, Fault, fault } from './runner/fault.ts'
+export { Fault, fault, pluginCatalogue as catalogue } from './runner/fault.ts'
 export { type AnyTask, type Arg, type Around, definer, type Shell, type Task, type TaskContext } from './runner/task.ts'
 export type {
   Answer,

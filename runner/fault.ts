@@ -17,7 +17,7 @@ export class Fault extends Error {
   readonly detail: string | undefined
   /** The path of the option in a Taskfile that it is about. */
   readonly field?: readonly string[]
-  /** Whether `npx task explain` tells more than the error does. */
+  /** Whether `npx task explain` knows the code: that of a plugin it does not. */
   readonly explained: boolean
 
   constructor(
@@ -50,8 +50,8 @@ export interface FaultEntry<D> {
   hint(data: D): string
   detail?(data: D): string | undefined
   /**
-   * More than the error tells, such as how it comes about: a text of Markdown. `npx task explain` prints it, and the error then names that command. For the
-   * catalogues of this package alone, because the command knows no others.
+   * More than the error tells, such as how it comes about: a text of Markdown, which `npx task explain` prints. For the catalogues of this package alone,
+   * because the command knows no others.
    */
   readonly about?: string
 }
@@ -59,21 +59,27 @@ export interface FaultEntry<D> {
 /** Creates a `Fault` from an entry's data. `cause`: the error that was caught, if any. */
 export type MakeFault<D> = (data: D, cause?: unknown) => Fault
 
+type Entries = Readonly<Record<string, FaultEntry<never>>>
+type Made<T> = { readonly [K in keyof T]: T[K] extends FaultEntry<infer D> ? MakeFault<D> : never }
+
 /**
  * Turns a table of entries into functions that create the errors. The key of an entry is its code.
  *
  * @example throw hostFaults.HOST_UNREACHABLE({ target, address, reason })
  */
-export function catalogue<T extends Record<string, FaultEntry<never>>>(
-  entries: T,
-): { readonly [K in keyof T]: T[K] extends FaultEntry<infer D> ? MakeFault<D> : never } {
+export const catalogue = <T extends Entries>(entries: T): Made<T> => faultsOf(entries, true)
+
+/** The same for the errors of a plugin, whose package explains them. */
+export const pluginCatalogue = <T extends Entries>(entries: T): Made<T> => faultsOf(entries, false)
+
+function faultsOf<T extends Entries>(entries: T, explained: boolean): Made<T> {
   const made = Object.entries(entries as unknown as Record<string, FaultEntry<unknown>>).map(([code, entry]) => [
     code,
     (data: unknown, cause?: unknown) =>
       new Fault(code, entry.exitCode, entry.message(data), entry.hint(data), {
         detail: entry.detail?.(data),
         cause,
-        explained: entry.about !== undefined,
+        explained,
       }),
   ])
   return Object.fromEntries(made) as never

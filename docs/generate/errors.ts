@@ -75,7 +75,7 @@ export function errorsPage(source: Source): string {
     '',
     '<!-- Generated from the catalogues by `npm run docs:generate`. -->',
     '',
-    'Each error ends with its code in brackets. Below are what the codes mean and what to do next; `npx task explain LOCK_TAKEN` prints the same',
+    'Each error has its code in brackets. Below are what the codes mean and what to do next; `npx task explain LOCK_TAKEN` prints the same',
     'in a terminal. Words such as `<host>` stand for what the error itself names. [Troubleshooting](troubleshooting.md) begins with symptoms',
     'instead, and the [exit codes](commands.md#exit-codes) are for scripts.',
     ...[...groups, { title: 'Errors of your own tasks', entries: THROWN }].flatMap(({ title, entries }) => [

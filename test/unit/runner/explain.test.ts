@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { faultCatalogue } from '../../../faults.ts'
+import { catalogue, fault } from '../../../index.ts'
 import { explanationsIn, explanationText } from '../../../runner/cli/explain.ts'
 import { report } from '../../../runner/engine/error-report.ts'
 
@@ -29,13 +30,13 @@ it('an explanation has the sentences of an error, with names for what only the e
   expect(taken.explained).toBe(true)
 })
 
-it('says more exactly for the errors that name the command', () => {
+it('an error names the command, and one of a plugin does not, because the command has no entry for it', () => {
   const lock = faultCatalogue.slots.LOCK_TAKEN({ host: 'web-1', owner: undefined })
   const flag = faultCatalogue.runner.FLAG_WITH_VALUE({ flag: '--json', value: 'x' })
-  expect(report(lock, source)).toMatchObject({ explained: true })
-  expect(report(flag, source)).not.toHaveProperty('explained')
-  expect(explanations.get('LOCK_TAKEN')?.about).not.toEqual([])
-  expect(explanations.get('FLAG_WITH_VALUE')?.about).toEqual([])
+  for (const fault of [lock, flag]) expect(report(fault, source)).toMatchObject({ explained: true })
+  const entry = fault<undefined>({ exitCode: 1, message: () => 'It broke.', hint: () => 'Mend it.' })
+  const { BROKEN } = catalogue({ BROKEN: entry })
+  expect(report(BROKEN(undefined), source)).not.toHaveProperty('explained')
 })
 
 it('the page has an entry for what is thrown without a code', () => {
