@@ -19,7 +19,29 @@ export function listText(commands: Commands, file: string, columns?: number): st
     ...lines(flagsShown(scopesOf(commands.values())).map(([name, flag]) => [flagText(name, flag), flag.description])),
     '',
     ...wrapped(`npx task <command> --help shows the details of a command. The tasks are in ${file}.`, columns),
+    ...wrapped('npx task explain <code> explains an error, by the code in brackets behind it.', columns),
     ...wrapped('npx task completion <shell> prints a script for completion with Tab, in bash, zsh or fish.', columns),
+  ].join('\n')
+}
+
+/** The commands that need no Taskfile, in a folder without one. */
+export function ownListText(own: Commands, columns?: number): string {
+  return [
+    'npx task <command> [flags]',
+    '',
+    ...tableLines(
+      [...own].map(([name, { title }]) => [name, title]),
+      columns,
+    ),
+    '',
+    ...wrapped(
+      'There is no Taskfile.ts here or in a folder above. npx task init writes one for the application in this folder.',
+      columns,
+    ),
+    ...wrapped(
+      'npx task then lists its commands, such as deploy, and npx task <command> --help shows the details of one.',
+      columns,
+    ),
   ].join('\n')
 }
 

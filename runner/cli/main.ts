@@ -21,11 +21,11 @@ import { hideSecrets, scopesOf } from '../secrets/collect.ts'
 import { maskingInGithub, runnerListens } from '../secrets/github-masks.ts'
 import { type Redactor, redactor } from '../secrets/redact.ts'
 import type { AnyTask, ScopeDestination } from '../task.ts'
-import { findTaskfile, loadTaskfile, type Taskfile, version } from '../taskfile/load.ts'
+import { findTaskfile, loadTaskfile, nearestTaskfile, type Taskfile, version } from '../taskfile/load.ts'
 import { exportLine, type Naming, namingOf, programText } from './command-names.ts'
-import { COMPLETION, kebab, type OwnCommands } from './commands-of.ts'
+import { COMPLETION, type Commands, kebab, type OwnCommands } from './commands-of.ts'
 import { commandAfterHelp, commandLine, type Globals, globalsOf, onlyFlagsOf, onlyGlobals, valueIn } from './flags.ts'
-import { commandText, listText } from './help.ts'
+import { commandText, listText, ownListText } from './help.ts'
 import { nearest } from './suggest.ts'
 
 /** Runs a command line. Resolves to the exit code when all output has been written. */
@@ -151,6 +151,13 @@ async function execute(argv: readonly string[], own: OwnCommands, begin: (plan: 
       captured.release()
     }
   }
+  const asked = named === undefined && (globals.help || command === HELP)
+  if (asked && globals.taskfile === undefined && nearestTaskfile(cwd) === undefined) {
+    const commands = await loaded(own)
+    const data = [...commands].map(([name, { title }]) => ({ name, title }))
+    process.stdout.write(output(ownListText(commands, globals.json ? undefined : terminalColumns()), data))
+    return 0
+  }
   const file = findTaskfile(cwd, globals.taskfile)
   chooseDestination(globals.destination, process.env)
   const plain = redactor()
@@ -192,6 +199,9 @@ async function execute(argv: readonly string[], own: OwnCommands, begin: (plan: 
     captured.release()
   }
 }
+
+const loaded = async (own: OwnCommands): Promise<Commands> =>
+  new Map(await Promise.all(Object.entries(own).map(async ([name, load]) => [name, await load()] as const)))
 
 /** `task help deploy` is the same as `task deploy --help`, unless the Taskfile has a task of that name. */
 const HELP = 'help'

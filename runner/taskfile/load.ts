@@ -31,17 +31,24 @@ export const TASKFILES: readonly string[] = ['Taskfile.ts', 'Taskfile.mts', 'Tas
  * @throws TASKFILE_MISSING
  */
 export function findTaskfile(cwd: string, named: string | undefined): string {
-  const within = (folder: string) => TASKFILES.map(name => join(folder, name)).find(path => existsSync(path))
   if (named !== undefined) {
     const path = resolve(cwd, named)
     const found = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? within(path) : path
     if (found === undefined || !existsSync(found)) throw runnerFaults.TASKFILE_MISSING({ from: named, named: true })
     return found
   }
+  const found = nearestTaskfile(cwd)
+  if (found === undefined) throw runnerFaults.TASKFILE_MISSING({ from: cwd, named: false })
+  return found
+}
+
+const within = (folder: string) => TASKFILES.map(name => join(folder, name)).find(path => existsSync(path))
+
+/** The Taskfile in this folder or in the nearest one above that has one. */
+export function nearestTaskfile(cwd: string): string | undefined {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const found = within(folder)
-    if (found !== undefined) return found
-    if (folder === dirname(folder)) throw runnerFaults.TASKFILE_MISSING({ from: cwd, named: false })
+    if (found !== undefined || folder === dirname(folder)) return found
   }
 }
 

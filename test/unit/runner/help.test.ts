@@ -21,8 +21,10 @@ describe('the task list', () => {
     expect(listText(commands, 'ops/Taskfile.ts')).toContain('The tasks are in ops/Taskfile.ts.')
   })
 
-  it('ends with `completion`, which is in no Taskfile', () => {
-    expect(listText(new Map(), 'Taskfile.ts').split('\n').at(-1)).toMatch(/^npx task completion <shell> /)
+  it('ends with `explain` and `completion`, which are in no Taskfile', () => {
+    const [explain, completion] = listText(new Map(), 'Taskfile.ts').split('\n').slice(-2)
+    expect(explain).toMatch(/^npx task explain <code> /)
+    expect(completion).toMatch(/^npx task completion <shell> /)
   })
 })
 

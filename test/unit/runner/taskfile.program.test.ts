@@ -51,6 +51,29 @@ describe('a Taskfile', () => {
     expect(ended.stderr).toContain(`No Taskfile.ts was found in ${project.folder} or above it. [TASKFILE_MISSING]`)
   })
 
+  it.each([[['--help']], [['-h']], [['help']]])(
+    'is not needed for %j, which shows the commands that need none',
+    async args => {
+      await using project = await projectWith({})
+      const { code, stdout, stderr } = await runTask(program, project, args)
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toMatch(/^ {2}init +Set up this folder for deploys\n {2}explain +Explain an error$/m)
+      expect(stdout).toContain('npx task init writes one')
+      const json = await runTask(program, project, [...args, '--json'])
+      expect(JSON.parse(json.stdout.split('\n')[0] ?? '').data).toMatchObject([{ name: 'init' }, { name: 'explain' }])
+    },
+  )
+
+  it('is needed for the help of a command, and for that of a Taskfile that was named', async () => {
+    await using project = await projectWith({})
+    for (const args of [
+      ['deploy', '--help'],
+      ['help', 'deploy'],
+      ['--help', '--taskfile', 'none.ts'],
+    ])
+      expect(await runTask(program, project, args)).toMatchObject({ code: 2, stdout: '' })
+  })
+
   it('keeps the meaning of import.meta, even in imported files', async () => {
     await using project = await projectWith({
       'Taskfile.ts': `${hello}
