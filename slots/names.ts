@@ -2,6 +2,7 @@
  * Validation of the names that become part of paths, units and configuration. Names are validated once, before a host is contacted; the error states
  * the rule.
  */
+import type { Fault } from '../runner/fault.ts'
 import { slotFaults } from './faults.ts'
 
 interface Rule {
@@ -63,30 +64,52 @@ const RULES = {
   },
 } as const satisfies Record<string, Rule>
 
-/** Returns `value` if it is valid for its kind. Throws `NAME_INVALID` otherwise. */
-export function validateName(kind: keyof typeof RULES, value: string): string {
+/** Returns `value` if it is valid for its kind. Throws `NAME_INVALID` otherwise. @param field the option of the Taskfile that has it */
+export function validateName(kind: keyof typeof RULES, value: string, field: readonly string[] = []): string {
   const { label, pattern, rule } = RULES[kind]
-  if (!pattern.test(value)) throw slotFaults.NAME_INVALID({ label, value, rule })
+  if (!pattern.test(value)) throw inField(field, slotFaults.NAME_INVALID({ label, value, rule }))
   return value
 }
+
+/** Returns the name of a slot if it is valid, and is not what a router has beside the slots. Throws `NAME_INVALID` otherwise. */
+export function slotName(name: string): string {
+  const field = ['slots', name]
+  // A router that looks for files finds its canary beside the file that names the live slot.
+  if (name === 'canary')
+    throw inField(
+      field,
+      slotFaults.NAME_INVALID({
+        label: RULES.slot.label,
+        value: name,
+        rule: 'another name: a canary is the share of the traffic that `npx task promote <slot> --percent` begins',
+      }),
+    )
+  return validateName('slot', name, field)
+}
+
+/** The same fault, with the place of an option in the Taskfile. */
+export const inField = (field: readonly string[], fault: Fault): Fault => Object.assign(fault, { field })
 
 /** Returns the port if it is an integer that does not require root to bind. Throws `NAME_INVALID` otherwise. */
 export function port(slot: string, value: number): number {
   if (!Number.isInteger(value) || value < 1024 || value > 65535)
-    throw slotFaults.NAME_INVALID({
-      label: `port of the slot ${slot}`,
-      value: String(value),
-      rule: 'a whole number from 1024 to 65535',
-    })
+    throw inField(
+      ['slots', slot, 'port'],
+      slotFaults.NAME_INVALID({
+        label: `port of the slot ${slot}`,
+        value: String(value),
+        rule: 'a whole number from 1024 to 65535',
+      }),
+    )
   return value
 }
 
 /** Returns the paths without a trailing slash. Throws `NAME_INVALID` if one is invalid, duplicate or inside another. */
 export function sharedPaths(paths: readonly string[]): readonly string[] {
-  const plain = paths.map(path => validateName('shared', path.replace(/\/$/, '')))
+  const plain = paths.map(path => validateName('shared', path.replace(/\/$/, ''), ['shared']))
   const { label } = RULES.shared
   for (const value of plain)
     if (plain.filter(other => `${value}/`.startsWith(`${other}/`)).length > 1)
-      throw slotFaults.NAME_INVALID({ label, value, rule: 'distinct paths, none inside another' })
+      throw inField(['shared'], slotFaults.NAME_INVALID({ label, value, rule: 'distinct paths, none inside another' }))
   return plain
 }

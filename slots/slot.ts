@@ -2,7 +2,7 @@
 import { anyText, fields, number, optional, record } from '../runner/taskfile/shape.ts'
 import type { Slot } from './contracts.ts'
 import { slotFaults } from './faults.ts'
-import { port, validateName } from './names.ts'
+import { inField, port, slotName } from './names.ts'
 
 /** A slot as defined in a Taskfile. */
 export interface SlotSpec {
@@ -47,7 +47,7 @@ export function slotsAt<S extends string>(slots: Slots<S>, address: string, pool
 export function slotsOf<S extends string>(specs: Readonly<Record<S, SlotSpec>>, address?: string): Slots<S> {
   const all = (Object.entries(specs) as [S, SlotSpec][]).map(
     ([name, spec]): Slot<S> => ({
-      name: validateName('slot', name) as S,
+      name: slotName(name) as S,
       port: port(name, spec.port),
       ...(address !== undefined && { address }),
       env: spec.env ?? {},
@@ -55,8 +55,9 @@ export function slotsOf<S extends string>(specs: Readonly<Record<S, SlotSpec>>, 
   )
   const names = all.map(slot => slot.name)
   const [first, second] = all
-  if (!first || !second || all.length > 2) throw slotFaults.SLOTS_NOT_TWO({ names })
-  if (first.port === second.port) throw slotFaults.SLOTS_SHARE_PORT({ names, port: first.port })
+  if (!first || !second || all.length > 2) throw inField(['slots'], slotFaults.SLOTS_NOT_TWO({ names }))
+  if (first.port === second.port)
+    throw inField(['slots', second.name, 'port'], slotFaults.SLOTS_SHARE_PORT({ names, port: first.port }))
   return {
     all,
     names,

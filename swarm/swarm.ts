@@ -29,7 +29,7 @@ import { swarmTasks } from './tasks.ts'
 export function swarm<const S extends Readonly<Record<string, SwarmSlotSpec>>>(options: SwarmDefinition<S>) {
   type Name = Extract<keyof S, string>
   const definition: AnySwarmDefinition = checked('swarm()', SWARM_RULES, options as AnySwarmDefinition)
-  validateName('app', definition.app)
+  validateName('app', definition.app, ['app'])
   const slots = Object.keys(definition.slots).map(name => validateName('slot', name)) as Name[]
   if (slots.length !== 2) throw swarmFaults.SWARM_SLOTS_NOT_TWO({ names: slots })
   const taken = slots.find(name => TAKEN.includes(name))

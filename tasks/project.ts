@@ -71,12 +71,9 @@ export function project(
 }
 
 function create<Name extends string, B, R, U>({ definition, destination, otherEnvironments }: Resolved) {
-  const app = validateName('app', definition.app)
-  const folders = layout(
-    validateName('root', definition.root ?? `/srv/${app}`),
-    sharedPaths(definition.shared ?? []),
-    definition.runtime.user,
-  )
+  const app = validateName('app', definition.app, ['app'])
+  const root = validateName('root', definition.root ?? `/srv/${app}`, ['root'])
+  const folders = layout(root, sharedPaths(definition.shared ?? []), definition.runtime.user)
   const { on } = definition.router
   const hosts = hostsOf(definition)
   if (on && hosts.some(({ name }) => name === on.host.name)) throw slotFaults.BALANCER_IS_HOST({ host: on.host.name })
@@ -95,7 +92,7 @@ function create<Name extends string, B, R, U>({ definition, destination, otherEn
   const probe = definition.probe === false ? undefined : probingOf(definition.probe ?? {}, health.path)
   const replaced = rehearsal()
   const env = replaced ? (replaced.env === undefined ? [] : [file(replaced.env)]) : sourcesOf(definition.env)
-  const packages = (definition.packages ?? []).map(name => validateName('package', name))
+  const packages = (definition.packages ?? []).map(name => validateName('package', name, ['packages']))
   const accessories = accessoriesOf(definition, app, env)
   const project: Project<Name> = {
     ...definition,

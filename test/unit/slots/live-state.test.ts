@@ -58,6 +58,7 @@ describe('the slots of a project', () => {
     ['one slot', { blue: { port: 4000 } }, 'SLOTS_NOT_TWO'],
     ['three slots', { a: { port: 4000 }, b: { port: 4001 }, c: { port: 4002 } }, 'SLOTS_NOT_TWO'],
     ['one port for both', { blue: { port: 4000 }, green: { port: 4000 } }, 'SLOTS_SHARE_PORT'],
+    ['the name of a canary', { canary: { port: 4000 }, green: { port: 5000 } }, 'NAME_INVALID'],
     ['a bad name', { 'blue;': { port: 4000 }, green: { port: 5000 } }, 'NAME_INVALID'],
   ])('cannot be %s', (_, specs, code) => {
     expect(() => slotsOf(specs as Record<string, { port: number }>)).toThrowError(
