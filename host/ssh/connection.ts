@@ -75,6 +75,7 @@ async function connectTo(config: SshConfig, plan: ConnectPlan): Promise<Connecti
 /** The server closed the connection before its SSH greeting, as sshd does above `MaxStartups`. */
 class ClosedBeforeGreeting extends Error {}
 const CLOSED = /other side closed|Connection lost before handshake|ECONNRESET|ended by other party/i
+const SILENT = 'the port accepts connections, but no SSH server greets there'
 /** Milliseconds before each retry. */
 const PAUSES = [300, 700, 1_500, 3_000]
 
@@ -135,7 +136,9 @@ async function attemptOnce(
     const denied = authentication.explain(error)
     if (denied) return denied
     const reason = [
-      error.message.replace('Connection lost before handshake', 'the connection was closed'),
+      error.message
+        .replace('Connection lost before handshake', 'the connection was closed')
+        .replace(/^Timed out while waiting for handshake$/, timeout => (greeted() ? timeout : SILENT)),
       await proxyError?.(),
     ]
       .filter(Boolean)

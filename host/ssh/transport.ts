@@ -26,8 +26,8 @@ export interface SshOptions {
 
 const TARGET = thing<string>(
   'the name of a machine, such as `ssh("deploy@web-1")`, or with a port `ssh("ssh://deploy@web-1:2222")`; a variable of the environment may not be set',
-  // ssh takes `web-1:2222` for a name, which nobody has.
-  value => typeof value === 'string' && value !== '' && !/^[^:[/]+:\d+$/.test(value),
+  // ssh takes `web-1:2222` and `deploy@` for names, which nobody has.
+  value => typeof value === 'string' && value !== '' && !/^[^:[/]+:\d+$|^@|@$|\s/.test(value),
 )
 const OPTIONS = fields<SshOptions>({ configFile: optional(text) })
 

@@ -302,7 +302,10 @@ describe('SSH', () => {
       try {
         await Promise.all([mute, chatty].map(server => server.listening || once(server, 'listening')))
         const silent = await open(box.alias, await config(`Port ${port(mute)}`, 'ConnectTimeout 1'))
-        expect(await faultOf(silent.capture(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
+        expect(await faultOf(silent.capture(hello))).toMatchObject({
+          code: 'SSH_HANDSHAKE_FAILED',
+          message: expect.stringContaining('no SSH server greets there'),
+        })
         const other = await open(box.alias, await config(`Port ${port(chatty)}`))
         expect(await faultOf(other.capture(hello))).toMatchObject({ code: 'SSH_HANDSHAKE_FAILED' })
       } finally {

@@ -603,6 +603,13 @@ describe('F78 the options check', () => {
     expect(fault.hint).toMatch(hint)
   })
 
+  it.each(['', 'deploy@', '@web-1', 'web-1:2222', 'deploy@web 1'])(
+    'rejects the host %j, which no machine has',
+    target => {
+      expect(faultOf(() => ssh(target))).toMatchObject({ code: 'OPTION_INVALID', exitCode: 2 })
+    },
+  )
+
   it('quotes no environment value in its message', () => {
     expect(faultOf(() => inBlue({ port: 4000, env: { PIN: 483_920 } })).message).not.toContain('483')
     expect(faultOf(() => docker(given({ buildArgs: { PIN: 483_920 } }))).message).not.toContain('483')
