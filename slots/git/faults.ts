@@ -5,12 +5,18 @@ export const gitFaults = catalogue({
   GIT_UNUSABLE: fault<{ folder: string; reason: string }>({
     exitCode: 2,
     message: d => `The git repository of ${d.folder} cannot be read: ${d.reason}.`,
-    hint: () => 'Install git, and run this in a clone of the repository of the application.',
+    hint: d =>
+      /^not a git repository/.test(d.reason)
+        ? 'A release is made from a commit. Run this in a clone of the repository of the application, or make one: `git init`, `git add --all`, `git commit`.'
+        : 'Install git, and run this in a clone of the repository of the application.',
   }),
   REF_UNKNOWN: fault<{ folder: string; ref: string }>({
     exitCode: 2,
     message: d => `There is no commit "${d.ref}" in the git repository of ${d.folder}.`,
-    hint: () => 'Name a branch, a tag or a commit that exists here. `git fetch --all --tags` gets those of the others.',
+    hint: d =>
+      d.ref === 'HEAD'
+        ? 'A release is made from a commit, and this repository has none yet: `git add --all`, `git commit`.'
+        : 'Name a branch, a tag or a commit that exists here. `git fetch --all --tags` gets those of the others.',
   }),
   LIVE_REVISION_UNKNOWN: fault<{ slot: string; release: string; revision: string | null }>({
     exitCode: 1,

@@ -218,7 +218,11 @@ describe('a revision', () => {
       expect(fault.message).toContain(`"${ref}"`)
     }
     await rm(join(folder, '.git'), { recursive: true })
-    expect(await faultOf(build({}))).toMatchObject({ code: 'GIT_UNUSABLE', exitCode: 2 })
+    const none = await faultOf(build({}))
+    expect(none).toMatchObject({ code: 'GIT_UNUSABLE', exitCode: 2, hint: expect.stringContaining('`git init`') })
+    await repository('init', '-q')
+    const empty = await faultOf(build({}))
+    expect(empty).toMatchObject({ code: 'REF_UNKNOWN', hint: expect.stringContaining('`git commit`') })
   })
 
   it('is fetched first if that is asked for, and a branch is then that of the remote', async () => {
