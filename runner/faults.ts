@@ -56,10 +56,24 @@ export const runnerFaults = catalogue({
       ),
     detail: d => d.frame,
   }),
-  TASKFILE_FAILED: fault<{ file: string; place?: Place | undefined; reason: string; frame?: string | undefined }>({
+  TASKFILE_FAILED: fault<{
+    file: string
+    place?: Place | undefined
+    reason: string
+    frame?: string | undefined
+    /** A name that this package exports and the Taskfile does not import. */
+    unimported?: { name: string; from: string } | undefined
+    near?: string | undefined
+  }>({
     exitCode: 2,
     message: d => `${d.place ? at(d.place) : d.file}  ${d.reason}`,
-    hint: d => `Correct this first: ${d.file} failed while it was loaded, before any task ran.`,
+    hint: d =>
+      d.unimported
+        ? `Import it: \`import { ${d.unimported.name} } from '${d.unimported.from}'\`.`
+        : didYouMean(
+            d.near && `\`${d.near}\``,
+            `Correct this first: ${d.file} failed while it was loaded, before any task ran.`,
+          ),
     detail: d => d.frame,
   }),
   OPTION_UNKNOWN: fault<{ factory: string; field: string; near: string | undefined; known: readonly string[] }>({

@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolders } from '../cache-folders.ts'
 import { type Commands, commandsOf } from '../cli/commands-of.ts'
+import { nearest } from '../cli/suggest.ts'
 import { missingPackage } from '../engine/error-report.ts'
 import { Fault, isFault } from '../fault.ts'
 import { runnerFaults } from '../faults.ts'
@@ -64,8 +65,8 @@ export async function loadTaskfile(file: string, env: Readonly<Record<string, st
   const files = entry.inputs.filter(path => !path.endsWith('/package.json') && path !== fileURLToPath(index))
   const module = pathToFileURL(entry.module).href
   mapStackTraces(module)
-  const exported = await watchLoading(import(module), file).catch((error: unknown) => {
-    throw failure(error, file, files)
+  const exported = await watchLoading(import(module), file).catch(async (error: unknown) => {
+    throw await failure(error, file, files)
   })
   const commands = commandsOf(exported, readFileSync(file, 'utf8'))
   if (commands.size === 0) throw runnerFaults.TASKFILE_EMPTY({ file: shown(file) })
@@ -105,7 +106,7 @@ async function watchLoading<T>(loading: Promise<T>, file: string): Promise<T> {
 }
 
 /** The fault for an error while loading, with its place in the Taskfile. A fault of a factory keeps its message and gets the place. */
-function failure(error: unknown, file: string, files: readonly string[]): unknown {
+async function failure(error: unknown, file: string, files: readonly string[]): Promise<unknown> {
   if (isFault(error)) return placed(error, files)
   const lacking = missingPackage(error)
   if (lacking) return lacking
@@ -116,10 +117,23 @@ function failure(error: unknown, file: string, files: readonly string[]): unknow
   if (!place) return runnerFaults.TASKFILE_FAILED({ file: shown(file), reason }, error)
   const frame = codeFrame(readFileSync(place.file, 'utf8'), place.line, place.column)
   return runnerFaults.TASKFILE_FAILED(
-    { file: shown(file), place: { ...place, file: shown(place.file) }, reason, frame },
+    {
+      ...{ file: shown(file), place: { ...place, file: shown(place.file) }, reason, frame },
+      ...(error instanceof ReferenceError && (await meantBy(error))),
+    },
     error,
   )
 }
+
+/** What a name that is not defined may be: one of ours that is not imported, or one of ours that is misspelt. */
+async function meantBy({ message }: ReferenceError): Promise<Pick<TaskfileFailed, 'unimported' | 'near'>> {
+  const name = /^([\w$]+) is not defined$/.exec(message)?.[1]
+  if (name === undefined) return {}
+  const names = Object.keys(await import(index.href))
+  return names.includes(name) ? { unimported: { name, from: manifest().name } } : { near: nearest(name, names) }
+}
+
+type TaskfileFailed = Parameters<typeof runnerFaults.TASKFILE_FAILED>[0]
 
 /** The same fault with the place of the call that threw it, or of the option that it is about. */
 function placed(fault: Fault, files: readonly string[]): Fault {
@@ -129,7 +143,8 @@ function placed(fault: Fault, files: readonly string[]): Fault {
   const { line, column } = fieldPlace(source, called, fault.field ?? [])
   const detail = [codeFrame(source, line, column), fault.detail].filter(part => part !== undefined).join('\n')
   const message = `${shown(called.file)}:${line}:${column}  ${fault.message}`
-  return new Fault(fault.code, fault.exitCode, message, fault.hint, { detail, cause: fault })
+  const { code, exitCode, hint, explained } = fault
+  return new Fault(code, exitCode, message, hint, { detail, cause: fault, explained })
 }
 
 /** The place of an option in a call; the place of the call itself if it is not found, as when the options are defined elsewhere. */

@@ -160,6 +160,16 @@ describe('a broken Taskfile', () => {
     expect(stderr).toContain('> 4 |   throw new TypeError("no luck")')
   })
 
+  it('says which name of ours is not imported, or is misspelt', async () => {
+    const unimported = await failing({ 'Taskfile.ts': `${hello}export const { deploy } = arg({})\n` })
+    expect(unimported).toContain('ReferenceError: arg is not defined')
+    expect(unimported).toContain("next: Import it: `import { arg } from 'switchyard-deploy'`.")
+    const misspelt = await failing({ 'Taskfile.ts': `${hello}export const { deploy } = defner({})\n` })
+    expect(misspelt).toContain('next: Did you mean `definer`?')
+    const foreign = await failing({ 'Taskfile.ts': `${hello}somethingElse({})\n` })
+    expect(foreign).toContain('next: Correct this first: Taskfile.ts failed while it was loaded')
+  })
+
   it('shows in each stack trace the lines of the sources', async () => {
     const lines = "interface Gone { a: string }\n\nconsole.error(new Error('seen').stack)\nthrow new Error('no luck')\n"
     const stderr = await failing({ 'Taskfile.ts': `${hello}import './lib.ts'\n`, 'lib.ts': lines })
