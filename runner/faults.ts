@@ -24,7 +24,7 @@ export const runnerFaults = catalogue({
     hint: d =>
       d.named
         ? 'Check the path given to --taskfile.'
-        : 'Write one with `npx task init`, or give its path: `npx task --taskfile <path>`.',
+        : 'Write one with `npx switchyard-deploy init`, or give its path: `npx task --taskfile <path>`.',
   }),
   FOLDER_GONE: fault<undefined>({
     exitCode: 2,

@@ -2,6 +2,7 @@
 
 import type { Plan } from '../engine/plan.ts'
 import { table, wrapped } from '../output/table.ts'
+import { manifest } from '../package.ts'
 import { scopesOf } from '../secrets/collect.ts'
 import type { Arg } from '../task.ts'
 import { type Commands, kebab } from './commands-of.ts'
@@ -35,7 +36,7 @@ export function ownListText(own: Commands, columns?: number): string {
     ),
     '',
     ...wrapped(
-      'There is no Taskfile.ts here or in a folder above. npx task init writes one for the application in this folder.',
+      `There is no Taskfile.ts here or in a folder above. npx ${manifest().name} init writes one for the application in this folder.`,
       columns,
     ),
     ...wrapped(

@@ -58,7 +58,7 @@ describe('a Taskfile', () => {
       const { code, stdout, stderr } = await runTask(program, project, args)
       expect([code, stderr]).toEqual([0, ''])
       expect(stdout).toMatch(/^ {2}init +Set up this folder for deploys\n {2}explain +Explain an error$/m)
-      expect(stdout).toContain('npx task init writes one')
+      expect(stdout).toContain('npx switchyard-deploy init writes one')
       const json = await runTask(program, project, [...args, '--json'])
       expect(JSON.parse(json.stdout.split('\n')[0] ?? '').data).toMatchObject([{ name: 'init' }, { name: 'explain' }])
     },
