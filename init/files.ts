@@ -20,6 +20,8 @@ export interface PlannedFile {
   readonly mode?: number
   /** Its content is never printed. */
   readonly secret?: boolean
+  /** Whether a file that exists can be anything: what it lacks of ours is not told. */
+  readonly own?: boolean
 }
 
 export interface Plan {
@@ -53,7 +55,7 @@ export function planFor(folder: Folder, setting: Setting): Plan {
           { path: ENV_FILE, text: environmentText(parts.env), mode: 0o600, secret: true },
         ]),
     ...(folder.has('package.json') ? [] : [{ path: 'package.json', text: '{\n  "private": true\n}\n' }]),
-    ...(needsTsconfig(folder) ? [{ path: 'tsconfig.json', text: TSCONFIG }] : []),
+    ...(needsTsconfig(folder) ? [{ path: 'tsconfig.json', text: TSCONFIG, own: true }] : []),
     ...ignored(folder, parts),
     ...ci.files,
   ]
@@ -63,7 +65,7 @@ export function planFor(folder: Folder, setting: Setting): Plan {
   return { files, notes: [...notes, ...ci.notes] }
 }
 
-/** For editors and `tsc`. Next.js takes a folder with a tsconfig.json for an application in TypeScript, and changes it. */
+/** For editors and `tsc`: the Taskfile runs without it. Next.js takes a folder with a tsconfig.json for an application in TypeScript, and changes it. */
 function needsTsconfig(folder: Folder): boolean {
   const { dependencies } = jsonIn(folder, 'package.json')
   return !Object.hasOwn(objectIn(dependencies), 'next')

@@ -1,4 +1,5 @@
 /** The package manager of a folder, by its lock file. */
+import { join } from 'node:path/posix'
 import { type Folder, jsonIn } from './folder.ts'
 import type { StackParts } from './stack.ts'
 
@@ -77,11 +78,20 @@ const LOCKS: readonly (readonly [string, PackageManager])[] = [
   ['npm-shrinkwrap.json', npm],
 ]
 
-/** By the lock file, else by `packageManager` in package.json, else npm. */
+/** The root of the workspace that installs the packages of this folder, such as `../..`; undefined for a folder that installs its own. */
+export const workspaceOf = (folder: Folder): string | undefined =>
+  LOCKS.some(([file]) => folder.has(file))
+    ? undefined
+    : ['..', '../..', '../../..'].find(
+        root => folder.has(`${root}/pnpm-workspace.yaml`) || 'workspaces' in jsonIn(folder, `${root}/package.json`),
+      )
+
+/** By the lock file, else by `packageManager` in package.json, else npm; in a workspace those of its root. */
 export function managerOf(folder: Folder): PackageManager {
-  const { packageManager } = jsonIn(folder, 'package.json')
+  const root = workspaceOf(folder) ?? '.'
+  const has = (file: string) => folder.has(join(root, file))
+  const { packageManager } = jsonIn(folder, join(root, 'package.json'))
   const named = typeof packageManager === 'string' ? packageManager.split('@')[0] : undefined
-  const found =
-    LOCKS.find(([file]) => folder.has(file))?.[1] ?? [pnpm, yarn, bun].find(({ name }) => name === named) ?? npm
-  return found === yarn && folder.has('.yarnrc.yml') ? yarnBerry : found
+  const found = LOCKS.find(([file]) => has(file))?.[1] ?? [pnpm, yarn, bun].find(({ name }) => name === named) ?? npm
+  return found === yarn && has('.yarnrc.yml') ? yarnBerry : found
 }

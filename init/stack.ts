@@ -37,6 +37,8 @@ export interface StackParts {
   readonly options?: readonly string[]
   /** Debian packages that the application needs on its host. */
   readonly packages?: readonly string[]
+  /** Whether the runtime itself answers /health with the version. */
+  readonly answersHealth?: boolean
   /** Headers of the health check. */
   readonly healthHeaders?: Readonly<Record<string, string>>
   /** Standard tasks that this kind has beside those that all have. */

@@ -7,6 +7,7 @@ const STATES: Readonly<Record<Outcome['state'], string>> = {
   completed: 'lines added',
   complete: 'kept, nothing is missing',
   kept: 'kept, lacks the lines below',
+  untouched: 'kept, the Taskfile needs nothing of it',
 }
 
 export interface Summary {

@@ -5,7 +5,7 @@ import { indented, quoted, type Stack, type StackParts } from './stack.ts'
 /** The standard tasks that every application has, one line of exports each. */
 const TASKS = [
   ['bootstrap', 'setup', 'deploy', 'promote', 'rollback', 'restart', 'status', 'logs', 'exec'],
-  ['retire', 'repair', 'catchUp', 'doctor', 'history', 'releases', 'prune', 'pending', 'lock', 'unlock', 'maintenance'],
+  ['retire', 'repair', 'doctor', 'history', 'releases', 'prune', 'pending', 'lock', 'unlock', 'maintenance'],
   ['config', 'envDiff', 'envPush', 'remove', 'watch', 'rehearse'],
 ]
 
@@ -30,8 +30,12 @@ export function taskfileText(from: string, { title }: Stack, parts: StackParts, 
     ...(parts.env === undefined ? [] : ["env: '.env.production',"]),
     ...(parts.packages === undefined ? [] : [`packages: [${parts.packages.map(quoted).join(', ')}],`]),
     ...(parts.options ?? []).map(option => `${option},`),
-    '// Any answer of 200 will do. Safer: answer /health with {"version":"1.2.3"}, and remove this line.',
-    `health: { ${health} },`,
+    ...(parts.answersHealth
+      ? []
+      : [
+          '// Any answer of 200 will do. Safer: answer /health with {"version":"1.2.3"}, and remove this line.',
+          `health: { ${health} },`,
+        ]),
     `slots: { blue: { port: ${ports[0]} }, green: { port: ${ports[1]} } },`,
   ]
   return [

@@ -7,8 +7,8 @@ import type { PlannedFile } from './files.ts'
 
 export interface Outcome {
   readonly path: string
-  /** `complete`: it has been there, with all lines of ours. */
-  readonly state: 'written' | 'completed' | 'complete' | 'kept'
+  /** `complete`: it has been there, with all lines of ours. `untouched`: it needs none of them. */
+  readonly state: 'written' | 'completed' | 'complete' | 'kept' | 'untouched'
   /** Lines of ours that a kept file does not have. */
   readonly missing: readonly string[]
 }
@@ -37,9 +37,10 @@ const shown = ({ text, secret }: PlannedFile): string =>
     .map(line => `  ${secret ? line.replace(/=.*/, '=...') : line}`)
     .join('\n')
 
-function outcomeOf(folder: string, { path, text, how }: PlannedFile): Outcome {
+function outcomeOf(folder: string, { path, text, how, own }: PlannedFile): Outcome {
   const existing = existsSync(join(folder, path)) ? read(join(folder, path)) : undefined
   if (existing === undefined) return { path, state: text === '' ? 'complete' : 'written', missing: [] }
+  if (own) return { path, state: existing === text ? 'complete' : 'untouched', missing: [] }
   if (how === 'append') return { path, state: text === '' ? 'complete' : 'completed', missing: [] }
   const missing = missingLines(text, existing)
   return { path, state: missing.length === 0 ? 'complete' : 'kept', missing }

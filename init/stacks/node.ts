@@ -1,6 +1,6 @@
 /** Node.js servers. */
 import { type Folder, firstOf, jsonIn, objectIn } from '../folder.ts'
-import { managerOf, type PackageManager } from '../package-manager.ts'
+import { managerOf, type PackageManager, workspaceOf } from '../package-manager.ts'
 import { BUILT_BY, builtBy, call, quoted, type Stack, sameAs } from '../stack.ts'
 
 export const node: Stack = {
@@ -16,6 +16,8 @@ export const node: Stack = {
     const { build, migrate } = scriptsOf(folder)
     const steps = build === undefined ? [manager.production] : [manager.frozen, `${manager.run} build`, manager.prune]
     const start = startOf(folder, manager)
+    const root = workspaceOf(folder)
+    const bun = manager.name === 'bun'
     return {
       imports: [...BUILT_BY, 'service'],
       build: builtBy(...steps),
@@ -24,14 +26,21 @@ export const node: Stack = {
         migrate: migrate === undefined ? undefined : quoted(onHost(manager, 'migrate', migrate)),
       }),
       tasks: migrate === undefined ? [] : ['migrate'],
-      packages: ['nodejs', ...(needsNpm(folder, manager) ? ['npm'] : [])],
+      ...(!bun && { packages: ['nodejs', ...(needsNpm(folder, manager) ? ['npm'] : [])] }),
       env: [{ name: 'NODE_ENV', value: 'production' }],
       notes: [
         ...(start === undefined
           ? [`package.json has no start script: check \`start: ${quoted(OTHERWISE)}\` in the Taskfile.`]
           : []),
         'The server has to listen on the port in the variable PORT.',
-        sameAs('version of Node.js'),
+        ...(root === undefined
+          ? []
+          : [
+              `The workspace installs packages in ${root}, which is no part of the release: let \`run\` gather them and name their folder in \`artifact\`, as \`pnpm deploy\` does, or move the Taskfile there.`,
+            ]),
+        bun
+          ? 'The host needs Bun on its PATH, of the same version as this machine: Debian has no package of it.'
+          : sameAs('version of Node.js'),
       ],
       ...(manager.ci && { ci: manager.ci }),
     }

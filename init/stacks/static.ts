@@ -1,6 +1,9 @@
 /** A site of files, without a program of its own. */
 import { firstOf } from '../folder.ts'
-import { call, quoted, type Stack } from '../stack.ts'
+import { BUILT_BY, builtBy, call, quoted, type Stack } from '../stack.ts'
+
+/** What `init` writes beside the site, and the files of git and of its server. */
+const UNPUBLISHED = ['Taskfile.ts', 'tsconfig.json', 'package*.json', '.git?*']
 
 export const staticSite: Stack = {
   name: 'static',
@@ -9,12 +12,14 @@ export const staticSite: Stack = {
   routers: () => ['nginx', 'caddy'],
   found: folder => firstOf(folder, 'index.html', 'public/index.html'),
   parts(folder) {
-    const below = !folder.has('index.html')
+    const site = { runtime: call('files', {}), answersHealth: true }
+    if (!folder.has('index.html'))
+      return { ...site, imports: ['files', 'git'], build: call('git', { path: quoted('public') }), notes: [] }
     return {
-      imports: ['files', 'git'],
-      build: call('git', below ? { path: quoted('public') } : {}),
-      runtime: call('files', {}),
-      notes: [],
+      ...site,
+      imports: ['files', ...BUILT_BY],
+      build: builtBy(`rm -rf ${UNPUBLISHED.join(' ')}`),
+      notes: ['The public can read all other files of the repository: list in `run` what is not part of the site.'],
     }
   },
 }

@@ -104,8 +104,11 @@ describe('npx task init', () => {
       'files/Taskfile.ts',
       "// mine\nimport { project } from 'x'\nproject({\n  host: ssh('root@10.0.0.1'),\n})\n",
     )
+    await project.write('files/tsconfig.json', '{ "compilerOptions": { "module": "commonjs" }, "include": ["src"] }\n')
     const { code, stdout } = await runTask(program, project, ['init', '--yes', '--no-install'])
     expect(code).toBe(0)
+    expect(stdout).toMatch(/^tsconfig\.json +kept, the Taskfile needs nothing of it$/m)
+    expect(stdout).not.toContain('tsconfig.json lacks')
     expect(stdout).toMatch(/^ok: Look at the folder {2}a Node\.js application \(package\.json\)/m)
     expect(stdout).toMatch(/^Taskfile\.ts +kept, lacks the lines below$/m)
     expect(stdout).toContain('Taskfile.ts lacks:\n    import {')
@@ -129,7 +132,7 @@ describe('npx task init', () => {
     const made = await runTask(program, project, [...args, '--router', 'caddy'])
     expect(result(made)).toMatchObject({ ok: true, data: { stack: 'static', router: 'caddy' } })
     const taskfile = await readFile(join(project.folder, 'Taskfile.ts'), 'utf8')
-    expect(taskfile).toContain('import { caddy, files, git, project, ssh } from ')
+    expect(taskfile).toContain('import { caddy, command, files, git, project, ssh } from ')
     expect(taskfile).toContain("router: caddy({ site: 'pages.example' }),")
     expect(await runTask(program, project, ['config'])).toMatchObject({ code: 0, stderr: '' })
   })
@@ -219,6 +222,9 @@ describe('npx task init', () => {
     expect(await runTask(program, project, ['init', '--stack', 'rust', '--yes'])).toMatchObject({ code: 2, stdout: '' })
     expect((await runTask(program, project, ['init', '--hots', 'x'])).stderr).toContain('Did you mean --host?')
     const missing = await runTask(program, project, [])
-    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('Write one with `npx task init`') })
+    expect(missing).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Write one with `npx switchyard-deploy init`'),
+    })
   })
 })

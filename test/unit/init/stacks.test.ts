@@ -1,6 +1,10 @@
 /** What `init` takes a folder for, and what it makes of it. */
+import { execFileSync } from 'node:child_process'
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { local } from '../../../host/local.ts'
+import { planFor } from '../../../init/files.ts'
 import { folderAt } from '../../../init/folder.ts'
 import type { StackParts } from '../../../init/stack.ts'
 import { STACKS, stackOf } from '../../../init/stacks.ts'
@@ -139,7 +143,7 @@ describe('the parts of an application', () => {
       },
     ],
     ['a Dockerfile alone', { notes: expect.arrayContaining([expect.stringContaining('needs Docker')]) }],
-    ['a static site', { build: 'git()', runtime: 'files()' }],
+    ['a static site', { build: expect.stringContaining('rm -rf Taskfile.ts '), runtime: 'files()' }],
     ['Elixir without Phoenix', { packages: ['openssl', 'libncurses6', 'libstdc++6'] }],
     ['Node.js with a start script', { packages: ['nodejs'] }],
     ['Sinatra without a Gemfile', { build: 'git()', packages: ['puma', 'ruby-sinatra'] }],
@@ -171,7 +175,63 @@ describe('the parts of an application', () => {
   })
 })
 
-it('the Taskfile exports every standard task but the single steps of a deploy', async () => {
+describe('Node.js', () => {
+  it('in a workspace has the package manager of its root, and a release that lacks what that installs', async () => {
+    await using root = await projectWith({
+      'pnpm-workspace.yaml': '',
+      'pnpm-lock.yaml': '',
+      'apps/web/package.json': '{"name":"web","scripts":{"start":"node s.js"}}',
+      'apps/api/package.json': '{"name":"api"}',
+      'apps/api/package-lock.json': '{}',
+    })
+    const parts = (name: string) => {
+      const folder = folderAt(join(root.folder, name))
+      return stackOf(folder, undefined).stack.parts(folder, { app: 'web', site: 'a.example' })
+    }
+    const note = expect.stringContaining('The workspace installs packages in ../..,')
+    expect(parts('apps/web')).toMatchObject({
+      build: expect.stringContaining('pnpm install'),
+      notes: expect.arrayContaining([note]),
+    })
+    expect(parts('apps/api')).toMatchObject({ build: expect.stringContaining('npm ci') })
+    expect(parts('apps/api').notes).not.toContainEqual(note)
+  })
+
+  it('with Bun needs no Node.js on its host, and is told that Debian has no Bun', async () => {
+    const { parts } = await made({ 'package.json': '{"scripts":{"start":"bun s.ts"}}', 'bun.lock': '' })
+    expect(parts).not.toHaveProperty('packages')
+    expect(parts.notes).toContainEqual(expect.stringContaining('The host needs Bun'))
+  })
+})
+
+describe('a static site', () => {
+  const textOf = async (files: Readonly<Record<string, string>>) => {
+    const { stack, parts } = await made(files)
+    return taskfileText('x', stack, parts, { app: 'a', host: 'h', site: 's', ports: [4000, 5000], router: 'nginx' })
+  }
+
+  it('at the top of its repository publishes nothing of what `init` writes there', async () => {
+    const run = /rm -rf ([^']+)'/.exec(await textOf({ 'index.html': '' }))?.[1] ?? ''
+    await using site = await projectWith({ 'index.html': '', 'style.css': '', '.well-known/security.txt': '' })
+    const { files } = planFor(folderAt(site.folder), {
+      ...{ from: 'x', repository: 'here', ci: 'gitlab' },
+      ...(await made({ 'index.html': '' })),
+      answers: { app: 'a', host: 'h', site: 's', ports: [4000, 5000], router: 'nginx' },
+    })
+    for (const path of [...files.map(({ path }) => path), 'package-lock.json', '.github', '.git'])
+      await writeFile(join(site.folder, path), '')
+    execFileSync('bash', ['-c', `rm -rf ${run}`], { cwd: site.folder })
+    expect((await readdir(site.folder)).sort()).toEqual(['.git', '.well-known', 'index.html', 'style.css'])
+  })
+
+  it('has the health page of its server, with the version', async () => {
+    expect(await textOf({ 'index.html': '' })).not.toContain('health:')
+    expect(await textOf({ 'public/index.html': '' })).toMatch(/git\(\{ path: 'public' \}\)/)
+    expect(await textOf({ 'go.mod': 'module a' })).toContain('health:')
+  })
+})
+
+it('the Taskfile exports every standard task but the single steps of a deploy, and what only several hosts need', async () => {
   const all = project({
     app: 'shop',
     host: local(),
@@ -180,7 +240,7 @@ it('the Taskfile exports every standard task but the single steps of a deploy', 
     router: nginx({ site: 'shop.example' }),
     slots: { blue: { port: 4000 }, green: { port: 5000 } },
   })
-  const steps = ['build', 'preflight', 'upload', 'detectLive', 'stopIdle', 'startIdle', 'checkIdle']
+  const left = ['catchUp', 'build', 'preflight', 'upload', 'detectLive', 'stopIdle', 'startIdle', 'checkIdle']
   const answers = { app: 'shop', host: 'h', site: 'shop.example', ports: [4000, 5000], router: 'nginx' } as const
   const { stack, parts } = await made(files('Phoenix, built on this machine'))
   const source = taskfileText('x', stack, parts, answers)
@@ -189,7 +249,7 @@ it('the Taskfile exports every standard task but the single steps of a deploy', 
   )
   expect(exported.sort()).toEqual(
     Object.keys(all.tasks)
-      .filter(name => !steps.includes(name))
+      .filter(name => !left.includes(name))
       .sort(),
   )
 })
