@@ -1,4 +1,5 @@
 /** What no file says: the host, the site and the ports. From flags, else from a Taskfile that exists, else from the person, else as proposed. */
+import { isFault } from '../runner/fault.ts'
 import { TASKFILES } from '../runner/taskfile/load.ts'
 import { validateName } from '../slots/names.ts'
 import { initFaults as faults } from './faults.ts'
@@ -43,9 +44,18 @@ export async function answersFor(
   const answer = async <T>(what: What<T>, given: string | undefined, proposed: string): Promise<T> => {
     if (given !== undefined || silent) return what.parse(given ?? proposed)
     const question = `${what.question} [${proposed}]`
-    const typed = await ask(question)
-    if (typed === undefined) throw faults.INIT_UNANSWERED({ question })
-    return what.parse(typed.trim() || proposed)
+    const answered = async (before = ''): Promise<T> => {
+      const typed = await ask(`${before}${question}`)
+      if (typed === undefined) throw faults.INIT_UNANSWERED({ question })
+      try {
+        return what.parse(typed.trim() || proposed)
+      } catch (error) {
+        // A slip must not cost the answers before it.
+        if (!isFault(error)) throw error
+        return answered(`${error.message} ${error.hint} `)
+      }
+    }
+    return answered()
   }
   return {
     app,

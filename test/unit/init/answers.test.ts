@@ -48,6 +48,15 @@ describe('host, site and ports', () => {
     ])
   })
 
+  it('are asked for again, with the reason, after an answer that cannot be', async () => {
+    const { asked, ask } = asking('web', 'https://shop.example/', 'shop.example', '80', '4000 5000')
+    expect(await answersFor(folder({}), other, NONE, ask)).toMatchObject({ host: 'web', site: 'shop.example' })
+    expect(asked[2]).toBe(
+      'The site cannot be "https://shop.example/". It must be a host name, such as shop.example.com. Which host name does the site have? [my-folder.example]',
+    )
+    expect(asked).toHaveLength(5)
+  })
+
   it('are not asked for if flags have them, or with --yes', async () => {
     const { asked, ask } = asking('s.example')
     await answersFor(folder({}), other, { ...NONE, host: 'web', ports: '4000,4001' }, ask)
