@@ -15,7 +15,7 @@ import { summaryText } from './summary.ts'
 import { writeAll } from './write.ts'
 
 const { task, flow } = definer()
-const text = (description: string) => arg.text(description).optional()
+const text = (placeholder: string, description: string) => arg.text(description, { placeholder }).optional()
 
 const look = task('Look at the folder', {
   args: {
@@ -37,10 +37,10 @@ const look = task('Look at the folder', {
 const answer = task('Settle host, site and ports', {
   needs: [look],
   args: {
-    app: text('The name of the application on the host; by default what its own files say'),
-    host: text('The host, as for ssh, such as deploy@web-1'),
-    site: text('The host name of the site'),
-    ports: text('The two ports on which the slots listen, such as 4000,5000'),
+    app: text('name', 'The name of the application on the host; by default what its own files say'),
+    host: text('host', 'The host, as for ssh, such as deploy@web-1'),
+    site: text('name', 'The host name of the site'),
+    ports: text('ports', 'The two ports on which the slots listen, such as 4000,5000'),
     router: arg.choice(ROUTERS, 'The server in front of the slots; by default nginx').optional(),
     yes: arg.flag('Ask nothing, and take what is proposed'),
   },
@@ -91,7 +91,7 @@ const add = task('Install the package', {
   needs: [write],
   args: {
     noInstall: arg.flag('Install nothing'),
-    package: text('What to install instead of the newest version, such as the path of a tarball'),
+    package: text('package', 'What to install instead of the newest version, such as the path of a tarball'),
   },
   async run({ folder, found, answers, files, notes, noInstall, package: spec, $, note, show }) {
     const { name, version } = manifest()

@@ -6,6 +6,11 @@ interface ArgOptions {
   readonly short?: string
 }
 
+interface TextOptions extends ArgOptions {
+  /** What the text is, for help: `file` in `--report <file>`. @default 'text' */
+  readonly placeholder?: string
+}
+
 interface IntegerOptions extends ArgOptions {
   /** @default any number */
   readonly least?: number
@@ -97,11 +102,11 @@ function momentOf(raw: string, now: number): number {
  */
 export const arg = {
   /** A non-empty text. */
-  text: (description: string, options: ArgOptions = {}): Arg<string> =>
+  text: (description: string, { placeholder = 'text', ...options }: TextOptions = {}): Arg<string> =>
     value({
       ...options,
       description,
-      placeholder: 'text',
+      placeholder,
       parse(raw) {
         if (raw === '') throw new Error('it must not be empty')
         return raw

@@ -5,7 +5,7 @@ import { assertWritable } from './write.ts'
 
 /** Checked while arguments are parsed, before anything is contacted. */
 export function reportArgument(description: string): Arg<string | undefined> {
-  const page = arg.text(description).optional()
+  const page = arg.text(description, { placeholder: 'file' }).optional()
   const report: Arg<string | undefined> = {
     ...page,
     parse(raw) {

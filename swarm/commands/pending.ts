@@ -11,7 +11,9 @@ export const pending = ({ task }: SwarmDeps) =>
       'the live release has. --json prints them as data. Exits with 1 if the live release has no revision, as an image that CI has pushed, or a\n' +
       'commit that this repository lacks.',
     examples: ['pending', 'pending --ref origin/main', 'pending --json'],
-    args: { ref: arg.text('The branch, tag or commit to compare with (default HEAD)').optional() },
+    args: {
+      ref: arg.text('The branch, tag or commit to compare with (default HEAD)', { placeholder: 'commit' }).optional(),
+    },
     async run({ folder, ref = 'HEAD', note, show, ...context }) {
       await assertRepository(folder)
       const commit = await resolveCommit(folder, ref)

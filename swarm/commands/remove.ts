@@ -18,7 +18,7 @@ export const remove = ({ task }: SwarmDeps) =>
       'each node, stay: only the engine of the node can delete them. A second run completes one that was interrupted.',
     examples: ['remove --dry-run', 'remove --force --yes-remove life'],
     args: {
-      yesRemove: arg.text('The name of the application, instead of the question').optional(),
+      yesRemove: arg.text('The name of the application, instead of the question', { placeholder: 'app' }).optional(),
       force: arg.flag('Remove it even though it is live, which takes the site down'),
       lockWait,
     },

@@ -35,7 +35,9 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
         positional: true,
       },
       key: arg
-        .text('A file with the public keys that the deploying account gets (default: the key you log in with)')
+        .text('A file with the public keys that the deploying account gets (default: the key you log in with)', {
+          placeholder: 'file',
+        })
         .optional(),
       noSudo: arg.flag('Give the deploying account no sudo: `setup --login root` then prepares the host'),
       firewall: arg.flag('Open the firewall for ssh and the site, close it for all else, and put it in force'),

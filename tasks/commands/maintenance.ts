@@ -27,7 +27,9 @@ const message: Arg<string | undefined> = {
   optional: () => message,
 }
 
-const networks = arg.text('The networks whose clients reach the site, such as 10.0.0.0/8,2001:db8::/32')
+const networks = arg.text('The networks whose clients reach the site, such as 10.0.0.0/8,2001:db8::/32', {
+  placeholder: 'networks',
+})
 const allow: Arg<readonly string[]> = {
   ...networks.optional(),
   parse: raw => (raw === undefined ? [] : parseNetworks(networks.parse(raw))),

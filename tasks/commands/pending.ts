@@ -11,7 +11,9 @@ export const pending = <S extends string>({ task }: TaskDeps<S>) =>
       'Compares the current commit of the git repository of the Taskfile with the revision of the live release, and also shows the commits that only\n' +
       'the live release has. --json prints them as data. Exits with 1 if the live release has no revision, or a commit that this repository lacks.',
     examples: ['pending', 'pending --ref origin/main', 'pending --json'],
-    args: { ref: arg.text('The branch, tag or commit to compare with (default HEAD)').optional() },
+    args: {
+      ref: arg.text('The branch, tag or commit to compare with (default HEAD)', { placeholder: 'commit' }).optional(),
+    },
     async run({ folder, readings, slots, ref = 'HEAD', note, show }) {
       await assertRepository(folder)
       const revision = await resolveCommit(folder, ref)

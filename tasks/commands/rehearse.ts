@@ -17,8 +17,10 @@ export const rehearse = <S extends string>({ task, machines, ofRouter, sources, 
       'this machine. The real hosts are not contacted, nobody is notified, and the variables are those of .env.rehearsal.',
     examples: ['rehearse', 'rehearse --dry-run', 'rehearse --image ubuntu:24.04', 'rehearse --keep'],
     args: {
-      env: arg.text(`The variables of the application (default ${ENV_FILE})`).optional(),
-      image: arg.text('The image of Debian or Ubuntu for the hosts (default debian:bookworm-slim)').optional(),
+      env: arg.text(`The variables of the application (default ${ENV_FILE})`, { placeholder: 'file' }).optional(),
+      image: arg
+        .text('The image of Debian or Ubuntu for the hosts (default debian:bookworm-slim)', { placeholder: 'image' })
+        .optional(),
       keep: arg.flag('Leave the hosts running, and print how to log in'),
     },
     once: true,

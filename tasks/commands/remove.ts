@@ -23,10 +23,12 @@ export const remove = <S extends string>({ task, drain }: TaskDeps<S>) =>
       'pass it with --yes-remove. Other applications are not touched. A second run completes one that was interrupted.',
     examples: ['remove --dry-run', 'remove --login root', 'remove --force --yes-remove life'],
     args: {
-      yesRemove: arg.text('The name of the application, instead of the question').optional(),
+      yesRemove: arg.text('The name of the application, instead of the question', { placeholder: 'app' }).optional(),
       force: arg.flag('Remove it even though it is live, which takes the site down'),
       shared: arg.flag("Delete shared/ too, which has the application's data"),
-      login: arg.text('Log in as this user, such as root, instead of the one in the Taskfile').optional(),
+      login: arg
+        .text('Log in as this user, such as root, instead of the one in the Taskfile', { placeholder: 'user' })
+        .optional(),
       drain,
       lockWait,
     },

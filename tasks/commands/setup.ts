@@ -13,7 +13,7 @@ import { setupSentences, wouldText } from '../../slots/setup/sentences.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import type { TaskDeps } from '../context.ts'
 
-const user = (description: string) => arg.text(description).optional()
+const user = (description: string) => arg.text(description, { placeholder: 'user' }).optional()
 
 export const setup = <S extends string>({ task }: TaskDeps<S>) => {
   const prepare = task('Prepare the host', {

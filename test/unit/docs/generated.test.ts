@@ -51,5 +51,5 @@ it('a command of every standard task is documented, with the flags that its help
     expect(page).toContain(`\n## ${command}\n`)
   const promote = page.slice(page.indexOf('\n## promote\n')).split('\n## ')[1] ?? ''
   expect(promote).toMatch(/^\| `<slot>` \| /m)
-  expect(promote).toMatch(/^\| `--report <text>` \| /m)
+  expect(promote).toMatch(/^\| `--report <file>` \| /m)
 })
