@@ -100,6 +100,11 @@ const add = task('Install the package', {
     const repository = repositoryOf(process.cwd()) === undefined ? ['git init', ...commits] : commits
     const all = [
       ...notes,
+      ...(answers.router === 'nginx'
+        ? [
+            "The site has no HTTPS yet: `nginx({ site, tls: 'certbot' })` and another `setup` add it, once its name leads to the host.",
+          ]
+        : []),
       `Commit, because a release is made from a commit: ${repository.map(line => `\`${line}\``).join(', ')}.`,
       'A server that was prepared before needs no bootstrap.',
     ]

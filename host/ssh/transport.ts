@@ -25,7 +25,7 @@ export interface SshOptions {
 }
 
 const TARGET = thing<string>(
-  'the name of a machine, such as `ssh("deploy@web-1")`, or with a port `ssh("ssh://deploy@web-1:2222")`; a variable of the environment may not be set',
+  'the name of a machine, such as `ssh("deploy@web-1")`, or with a port `ssh("ssh://deploy@web-1:2222")`. If it comes from the environment, check that the variable is set',
   // ssh takes `web-1:2222` and `deploy@` for names, which nobody has.
   value => typeof value === 'string' && value !== '' && !/^[^:[/]+:\d+$|^@|@$|\s/.test(value),
 )

@@ -19,6 +19,8 @@ interface Stack {
   readonly answer: string
   /** What this machine needs for the build: a Debian package, and its program. */
   readonly builder?: readonly [string, string]
+  /** What is in the repository, and none of the public's business. */
+  readonly hidden?: readonly string[]
   /** What its author changes in the Taskfile. */
   readonly edit?: (taskfile: string) => string
 }
@@ -72,7 +74,11 @@ func main() {
     answer: 'hello of Go',
     builder: ['golang-go', 'go'],
   },
-  'a static site': { files: { 'index.html': 'hello of nobody' }, answer: 'hello of nobody' },
+  'a static site': {
+    files: { 'index.html': 'hello of nobody' },
+    answer: 'hello of nobody',
+    hidden: ['Taskfile.ts', 'package.json', 'tsconfig.json', '.gitignore', '.github/workflows/deploy.yml'],
+  },
 }
 
 let base: string
@@ -143,7 +149,7 @@ async function person(folder: string, host: TestHost): Promise<NodeJS.ProcessEnv
 it.each(Object.entries(STACKS))(
   '%s is served by a bare server after these commands, within ten minutes',
   { timeout: 600_000 },
-  async (name, { files, answer, builder, edit }) => {
+  async (name, { files, answer, hidden = [], builder, edit }) => {
     if (builder) expect(await findProgram(...builder)).not.toHaveProperty('missing')
     const folder = await mkdtemp(join(base, 'person-'))
     await using host = await startHost({ bare: true })
@@ -169,5 +175,7 @@ it.each(Object.entries(STACKS))(
     }
     const site = await host.exec("curl -s --max-time 5 -H 'Host: shop.example' http://127.0.0.1/")
     expect(site.stdout).toBe(answer)
+    const status = `curl -s --max-time 5 -o /dev/null -w '%{http_code}' -H 'Host: shop.example' http://127.0.0.1`
+    for (const path of hidden) expect.soft((await host.exec(`${status}/${path}`)).stdout, path).toBe('404')
   },
 )

@@ -507,7 +507,7 @@ describe('F78 the options check', () => {
       'a variable that is not set',
       () => ssh(given(undefined)),
       /The argument of ssh\(\) cannot be undefined/,
-      /may not be set/,
+      /check that the variable is set/,
     ],
     [
       'an environment with a number',
