@@ -43,19 +43,19 @@ export async function answersFor(
   const silent = flags.yes || existing !== undefined
   const answer = async <T>(what: What<T>, given: string | undefined, proposed: string): Promise<T> => {
     if (given !== undefined || silent) return what.parse(given ?? proposed)
-    const question = `${what.question} [${proposed}]`
-    const answered = async (before = ''): Promise<T> => {
-      const typed = await ask(`${before}${question}`)
+    const answered = async (text: string): Promise<T> => {
+      const question = `${text} [${proposed}]`
+      const typed = await ask(question)
       if (typed === undefined) throw faults.INIT_UNANSWERED({ question })
       try {
         return what.parse(typed.trim() || proposed)
       } catch (error) {
         // A slip must not cost the answers before it.
         if (!isFault(error)) throw error
-        return answered(`${error.message} ${error.hint} `)
+        return answered(`${error.message} ${error.hint}`)
       }
     }
-    return answered()
+    return answered(what.question)
   }
   return {
     app,

@@ -52,7 +52,7 @@ describe('host, site and ports', () => {
     const { asked, ask } = asking('web', 'https://shop.example/', 'shop.example', '80', '4000 5000')
     expect(await answersFor(folder({}), other, NONE, ask)).toMatchObject({ host: 'web', site: 'shop.example' })
     expect(asked[2]).toBe(
-      'The site cannot be "https://shop.example/". It must be a host name, such as shop.example.com. Which host name does the site have? [my-folder.example]',
+      'The site cannot be "https://shop.example/". It must be a host name, such as shop.example.com. [my-folder.example]',
     )
     expect(asked).toHaveLength(5)
   })
