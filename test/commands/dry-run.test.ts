@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Site, startSite } from '../../dev/site.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 let site: Site
 const dotenv = (text: string) => writeFile(join(site.folder, '.env'), text)
@@ -62,9 +63,7 @@ describe('a dry run', () => {
 
   it('of a setup after the site was disabled reports that, as doctor does, and the setup enables it again', async () => {
     const enabled = '/etc/nginx/sites-enabled/life.conf'
-    // A reload is asynchronous: the port is closed a little later.
-    const closed = "while ss -Hltn 'sport = :80' | grep -q .; do sleep 0.05; done"
-    await site.host.exec(`rm ${enabled}; systemctl reload nginx; ${closed}`)
+    await site.host.exec(`rm ${enabled}; ${RELOAD_NGINX}`)
     expect(await dry('setup')).toContain(`new link ${enabled}`)
     const doctor = await site.task('doctor')
     expect(doctor.code).toBe(3)

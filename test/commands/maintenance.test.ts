@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startLoad } from '../../dev/load.ts'
 import { type Site, startSite } from '../../dev/site.ts'
 import { deployNext, liveState, succeeds } from '../support/invariant.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 const INCLUDE = '/etc/nginx/switchyard/life.conf'
 
@@ -108,7 +109,7 @@ it.each([
 })
 
 it('a host that an earlier version set up is told to run setup, can be switched meanwhile, and has a maintenance after it', async () => {
-  await site.host.exec(`sed -i '/maintenance/d' ${INCLUDE}; nginx -t && systemctl reload nginx`)
+  await site.host.exec(`sed -i '/maintenance/d' ${INCLUDE}; ${RELOAD_NGINX}`)
   const refused = await site.task('maintenance', 'on')
   expect(refused.code).toBe(3)
   expect(refused.stdout + refused.stderr).toMatch(

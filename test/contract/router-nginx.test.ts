@@ -4,6 +4,7 @@ import { maintenanceBlock } from '../../plugins/router/nginx/templates.ts'
 import { layout } from '../../slots/layout.ts'
 import { maintaining } from '../../slots/maintenance/site.ts'
 import { bound } from '../support/bound.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 import { faultOf } from '../support/plugin-kit.ts'
 import { blue, FACTS, green, headersSeen, type RouterHost, raw, startRouterHost } from '../support/router-host.ts'
 import { routerContract } from './router.ts'
@@ -249,7 +250,7 @@ describe('nginx by a live link', () => {
         location /mine { return 200 "port $switchyard_port\\n"; }
       }`,
     )
-    await subject.root('nginx -t && systemctl reload nginx')
+    await subject.root(RELOAD_NGINX)
     await router.promote(green, 'g1')
     expect(await router.verify({ slot: 'green', generation: 'g1' }, { answers: 3, within: 20_000 })).toMatchObject({
       verified: true,

@@ -11,6 +11,7 @@ import { failuresIn, type Load, startLoad } from '../../dev/load.ts'
 import { TASK } from '../../dev/paths.ts'
 import { runTask } from '../../dev/site.ts'
 import { exits } from '../support/ended.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 /** What a user stores, and a migration of the second version. */
 interface Story {
@@ -129,7 +130,7 @@ beforeAll(async () => {
   // As on a host with several sites: unknown host names belong to none of them.
   await asRoot(
     `echo 'server { listen 80 default_server; listen [::]:80 default_server; return 404; }' > /etc/nginx/sites-enabled/default
-systemctl reload nginx`,
+${RELOAD_NGINX}`,
   )
   for (const example of examples) {
     const story = STORIES[example.name] ?? expect.fail(`no story of ${example.name}`)

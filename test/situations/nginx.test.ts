@@ -5,6 +5,7 @@ import { startLoad } from '../../dev/load.ts'
 import type { Site } from '../../dev/site.ts'
 import { outputOf, runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 const SITES = '/etc/nginx/sites-enabled'
 
@@ -116,10 +117,9 @@ describe('a password or a list of addresses before the whole site', () => {
     ['auth_basic "closed"; auth_basic_user_file /etc/nginx/htpasswd;', 401],
     ['deny all;', 403],
   ])('(%s) is found before a switch, and the line in the message allows it', async (lines, status) => {
-    const guard = (text: string) =>
-      put('/etc/nginx/conf.d/guard.conf', text).then(() => root('nginx -t 2>&1 && systemctl reload nginx'))
+    const guard = (text: string) => put('/etc/nginx/conf.d/guard.conf', text).then(() => root(RELOAD_NGINX))
     // Without this, a failure here would be one of all later tests too.
-    onTestFinished(async () => void (await root('rm -f /etc/nginx/conf.d/guard.conf && systemctl reload nginx')))
+    onTestFinished(async () => void (await root(`rm -f /etc/nginx/conf.d/guard.conf && ${RELOAD_NGINX}`)))
     await put('/etc/nginx/htpasswd', 'me:x')
     await guard(lines)
     const requested = () =>

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { lifeTarball } from '../../dev/life.ts'
 import type { Ended, Site } from '../../dev/site.ts'
 import { assertCleanAfter, dotenv, next } from '../support/invariant.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 import {
   ILLS,
   type Ill,
@@ -199,8 +200,8 @@ describe('a healthy release', () => {
     const { code, stderr } = await site.host.exec(`
 cp ${include} /root/include.conf
 sed -i ${sed} ${include}
-! cmp -s ${include} /root/include.conf && nginx -t && systemctl reload nginx`)
-    heal = () => site.host.exec(`mv /root/include.conf ${include}; systemctl reload nginx`)
+! cmp -s ${include} /root/include.conf && ${RELOAD_NGINX}`)
+    heal = () => site.host.exec(`mv /root/include.conf ${include} && ${RELOAD_NGINX}`)
     expect(code, stderr).toBe(0)
   }
 

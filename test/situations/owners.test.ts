@@ -8,6 +8,7 @@ import { lifeTarball } from '../../dev/life.ts'
 import { type Ended, runTask, type Site } from '../../dev/site.ts'
 import { runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, liveState, succeeds, underFault } from '../support/invariant.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 let site: Site
 let folder: string
@@ -79,7 +80,7 @@ describe('F55 a setup', () => {
       /blue is live on .* and listens on port 4000, but the Taskfile has 4100.*\[SETUP_MOVES_LIVE\]/,
       /Change only that of green/,
     )
-    await root('systemctl reload nginx')
+    await root(RELOAD_NGINX)
     await expect.poll(() => site.live()).toBe('blue')
     expect((await fetch(site.url)).status).toBe(200)
   })
@@ -242,7 +243,7 @@ describe('F71 a server on which only root exists', () => {
       /`default_server` to the `listen` line/,
     )
     await root(`sed -i -E 's/^( *listen .*80);/\\1 default_server;/' /etc/nginx/sites-available/life.conf
-nginx -t 2>&1 && systemctl reload nginx`)
+${RELOAD_NGINX}`)
     // That edit is not reported as drift.
     const setup = await task(ours, 'setup')
     expect(setup.stdout).toMatch(/^ok: Prepare the host {2}0 folders and 0 files changed/m)

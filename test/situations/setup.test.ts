@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Site } from '../../dev/site.ts'
 import { runAsRoot } from '../support/ended.ts'
 import { assertCleanAfter, faultSite, succeeds, underFault } from '../support/invariant.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 let site: Site
 beforeAll(async () => {
@@ -39,14 +40,14 @@ describe('F54 a setup that changes one file', () => {
   const changes: { kind: string; mutate: string; inForce: () => Promise<unknown>; reloaded: boolean }[] = [
     {
       kind: 'the site',
-      mutate: `sed -i '/server_name/d' ${AVAILABLE}; systemctl reload nginx`,
+      mutate: `sed -i '/server_name/d' ${AVAILABLE}; ${RELOAD_NGINX}`,
       inForce: () => root('nginx -T 2>/dev/null | grep "server_name life.example;"'),
       reloaded: true,
     },
     { kind: 'the site, removed', mutate: `rm ${AVAILABLE}`, inForce: () => root('nginx -t 2>&1'), reloaded: true },
     {
       kind: 'the include',
-      mutate: `sed -i 's/^set .switchyard_slot "";/& add_header X-Old yes;/' ${INCLUDE}; systemctl reload nginx`,
+      mutate: `sed -i 's/^set .switchyard_slot "";/& add_header X-Old yes;/' ${INCLUDE}; ${RELOAD_NGINX}`,
       inForce: async () =>
         !(await root('curl -sD - -o /dev/null -H "Host: life.example" http://127.0.0.1/')).includes('X-Old'),
       reloaded: true,

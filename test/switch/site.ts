@@ -1,5 +1,6 @@
 /** A site with a release in each slot, one of them live, and TLS in a server block of the user's own. */
 import { type Site, type SiteOptions, startSite } from '../../dev/site.ts'
+import { RELOAD_NGINX } from '../support/nginx.ts'
 
 export const TLS = 443
 
@@ -52,7 +53,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
   -keyout /etc/nginx/life.key -out /etc/nginx/life.crt 2>/dev/null
 cat > /etc/nginx/sites-enabled/life-tls.conf <<'NGINX'
 ${OWN_BLOCK}NGINX
-nginx -t && systemctl reload nginx`)
+${RELOAD_NGINX}`)
   if (code !== 0) throw new Error(`nginx refused the server block with TLS: ${stderr}`)
   return `https://127.0.0.1:${host.port(TLS)}`
 }
