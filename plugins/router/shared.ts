@@ -78,7 +78,10 @@ export {
 
 // The options of all routers. Each has a type to extend, a rule, and what `Plugin.settings` shows of it.
 
-/** `bytesOf('20m')` is the number of a `bodySize`. `CLIENT_CLAIMS` are the headers, beside those that a router writes itself, of which it removes a client's. */
+/**
+ * `bytesOf('20m')` is the number of a `bodySize`; a larger body gets 413 and the text `The body of the request is larger than 20m, the limit of this site.`, as
+ * `text/plain`. `CLIENT_CLAIMS` are headers that a router removes from every request, also from one of a trusted proxy.
+ */
 export {
   bodySizeRule,
   bytesOf,
@@ -90,7 +93,8 @@ export {
 /** `on` and `upstream`: `...placeRules` in the rules, `...placeOf('my()', options)` in the plugin. The slots then have an `address`. */
 export { type PlaceOptions, placeOf, placeRules, placeSettings } from './place.ts'
 /**
- * `previewRule(userRule(bcryptHash))`, if the server can check bcrypt. `previewOf(option)`: the long form. `idleSlot(slots, live)`: the slot that it shows.
+ * `previewRule(userRule(bcryptHash))`, if the server can check bcrypt. `previewOf(option)`: the long form, which has a `host` of its own, or the `header` or the
+ * `cookie` and its `value` that a request to the site has, and maybe `auth`. `idleSlot(slots, live)`: the slot that it shows.
  * `hashesOf(preview)` for `Plugin.secrets`, `shownOf(siteNames(site, preview), url)` for `Plugin.shown`, `previewAddress` for `Router.preview`.
  */
 export {
@@ -125,6 +129,7 @@ export { MEMBER_RULES } from '../../slots/haproxy-members.ts'
 
 /**
  * `check(path)`: its script exits with `ROUTER_EXIT.down`, `missing`, `stale`, `guarded` or `invalid`, and `checkQuery(script, test, faults)` makes each an error.
+ * Their functions get what the script has printed as `output`, and the last line of it as `status`. With exit code 0 that is a warning.
  */
 export { type CheckFaults, checkQuery, ROUTER_EXIT } from './check.ts'
 /** `queries.guard(path, livePort)`: `begin` before the other scripts of the check, `end` behind them. */
@@ -154,7 +159,8 @@ export { parseSiteMaintenance } from '../../slots/maintenance/site.ts'
 /**
  * `...maintenanceByFiles(context, { installed: [siteFile], needle, page })` in the router, where `needle` is a text that the site's file contains if it knows of a
  * maintenance. While `maintenance/on` in `layout.router` exists, a client gets `page.html` of that folder, with status 503 and the headers `X-Maintenance: on`
- * and, from the name of the file `retry.<seconds>`, `Retry-After`; unless `allow/` has a file with the beginning of its address.
+ * and, from the name of the file `retry.<seconds>` or `"retryAfter":<seconds>` in `record.json`, `Retry-After`; unless `allow/` has a file whose name is the
+ * beginning of its address (`10.`, `10.1.`, `10.1.2.`; `2001:`, `2001:db8:`, `2001:db8:1:`, `2001:db8:1:2`) or all of it. A preview goes on.
  */
 export { beginMaintenanceQuery, maintenanceByFiles } from './maintenance.ts'
 /** `pageSetting(option)` for `Plugin.settings`. The others are for a server that cannot read the page while it runs. */
@@ -167,8 +173,9 @@ export { NUMBER_COOKIE, numbersOf } from '../../slots/canary/share.ts'
 /** For `served`. */
 export { NO_REQUESTS, type Tally } from '../../slots/promote/tally.ts'
 /**
- * `...canaryByFiles(context, { installed: [siteFile], needle })` in the router. While `live/canary/on` in `layout.router` exists, a request goes to the other slot
- * if `share/` beside it has a file with the beginning of its number. If `sticky` exists there, the response sets the cookie.
+ * `...canaryByFiles(context, { installed: [siteFile], needle })` in the router, with `canaryMarker(layout.router)` as `needle` if the site's file has that path. While
+ * `live/canary/on` in `layout.router` exists, a request goes to the other slot if `share/` beside it has a file whose name is the first one, two or three digits of
+ * its number. If `sticky` exists there, a response sets the cookie, unless the request has it.
  */
 export {
   beginCanaryQuery,
