@@ -385,6 +385,7 @@ export interface Router {
   /**
    * How a person reaches the idle slot, such as `https://next.life.example`; undefined without a preview. Its requests go to the slot that is not live, or to
    * the first one while none is, and follow each switch; a slot that does not answer is status 503 with its name. `/deployment_id` still names the live slot.
+   * It goes on during a maintenance.
    */
   readonly preview?: string | undefined
   /**
@@ -428,10 +429,10 @@ export interface Router {
   /** Resolves to the maintenance of the site; undefined while there is none. A router has all methods for a maintenance, or none of them. */
   maintenance?(): Query<SiteMaintenance | undefined>
   /**
-   * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After` and a page, whatever they request. The live slot still
-   * gets the requests of clients in `allow`, and those that come from the host itself without the header `X-Forwarded-For`, such as ours; one with that
-   * header is not ours, and never passes. `/deployment_id` is answered as always, and the route can be changed. It survives a restart of the router.
-   * Nothing is reloaded, so no request is lost; open connections and WebSockets continue.
+   * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After`, `Cache-Control: no-store` and a page, whatever they
+   * request. The live slot still gets the requests of clients in `allow`, and those that come from the host itself without the header `X-Forwarded-For`, such
+   * as ours; one with that header is not ours, and never passes. `/deployment_id` and a preview are answered as always, and the route can be changed. It
+   * survives a restart of the router. Nothing is reloaded, so no request is lost; open connections and WebSockets continue.
    *
    * @throws Fault if the site was installed by a version that cannot do this, until the next `setup`; nothing is changed then
    */
@@ -444,10 +445,11 @@ export interface Router {
   canary?(): Query<Canary | undefined>
   /**
    * Sends a share of the requests to the slot that is not live, or changes the share. Each request draws a number from 000 to fff, and those below the share
-   * go to the canary; with `sticky` the response sets it as the cookie `switchyard_canary`. A request with such a cookie, of whatever origin, goes where its
-   * number says. Meanwhile a response has the header `X-Deployment-Slot` with the slot that was chosen, also if that slot did not answer. `/deployment_id`
-   * and the preview know nothing of a canary, and a maintenance closes both slots. Nothing is reloaded, so no request is lost. It survives a restart of
-   * the router, and ends in the same moment with a `promote`, and with a `restore`.
+   * go to the canary. A request with such a number in the cookie `switchyard_canary`, of whatever origin, goes where that says; with `sticky` the response to
+   * any other request sets this cookie, with `Path=/; HttpOnly; SameSite=Lax` and, over HTTPS, `Secure`. Meanwhile a response has the header
+   * `X-Deployment-Slot` with the slot that was chosen, also if that slot did not answer. `/deployment_id` and the preview know nothing of a canary, and a
+   * maintenance closes both slots. Nothing is reloaded, so no request is lost. It survives a restart of the router, and ends in the same moment with a
+   * `promote`, and with a `restore`.
    *
    * @param route the live one
    * @throws Fault if another route is live, or if the site was installed without a canary; nothing is changed then
