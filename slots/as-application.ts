@@ -17,7 +17,8 @@ export const applicationRules = (deploying: string, user: string): readonly stri
   `${deploying} ALL=(${user}) NOPASSWD: ${COMMAND.map(escaped).join(' ')}`,
 ]
 
-const escaped = (argument: string) => argument.replace(/[\\,:="' ]/g, '\\$&')
+/** Not the quotation marks: sudo rejects a backslash before them. */
+const escaped = (argument: string) => argument.replace(/[\\,:= ]/g, '\\$&')
 
 const beginning = program(new URL('./as-application.sh', import.meta.url))
 

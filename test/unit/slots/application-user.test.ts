@@ -69,7 +69,7 @@ describe('an application with a user of its own', () => {
     const { text } = sudoersFile('life', owned, facts, [])
     expect(text.split('\n').slice(1)).toEqual([
       'Defaults>shop env_keep += "SWITCHYARD_RUN"',
-      'deploy ALL=(shop) NOPASSWD: /bin/bash --norc -euo pipefail -c eval\\ \\"$SWITCHYARD_RUN\\"',
+      'deploy ALL=(shop) NOPASSWD: /bin/bash --norc -euo pipefail -c eval\\ "$SWITCHYARD_RUN"',
       '',
     ])
   })
