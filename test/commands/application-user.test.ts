@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHost, type TestHost } from '../../dev/host.ts'
-import { runTask } from '../../dev/site.ts'
+import { runTask, runTaskInTerminal } from '../../dev/site.ts'
 import { writeApp } from '../support/app.ts'
 import { exits } from '../support/ended.ts'
 
@@ -118,8 +118,8 @@ describe('an application with a user of its own', () => {
     expect(await run('runuser -u shopper -- touch /srv/shop/releases/1.0.0-*/mine 2>&1 || :')).toMatch(/denied$/)
   })
 
-  it('has its commands and its console run as it, with the exit code, the input and the variables', async () => {
-    expect(await task(3, 'exec', '--', 'bash', '-c', 'id -un; cat; pwd; exit 3')).toMatch(
+  it('has its commands run as it, with the exit code and the variables', async () => {
+    expect(await task(3, 'exec', '--', 'bash', '-c', 'id -un; pwd -P; exit 3')).toMatch(
       /shopper\n\/srv\/shop\/releases\/1\.0\.0-\w+\n/,
     )
     expect(await task(0, 'exec', '--', 'bash', '-c', 'echo "$HOME $SWITCHYARD_SLOT $SUDO_USER."')).toContain(
@@ -127,6 +127,15 @@ describe('an application with a user of its own', () => {
     )
     expect(await task(0, 'migrate')).toContain('migrated as shopper')
     expect(await run('journalctl --quiet --no-pager _COMM=sudo | grep -c forty-two || :')).toBe('0')
+  })
+
+  it('has its console run as it, in a terminal', async () => {
+    const console = runTaskInTerminal(folder, { ...env, CI: undefined }, ['console'])
+    await console.says(/\$ $/)
+    console.type('echo "I am $(id -un) with $SECRET"; exit 5\n')
+    const { code, stdout } = await console.ended
+    expect(stdout).toContain('I am shopper with forty-two-secrets')
+    expect(code).toBe(5)
   })
 
   it('ends on the host with Ctrl-C, although the deploying user may not signal it', async () => {
@@ -164,7 +173,7 @@ describe('an application with a user of its own', () => {
     await task(0, 'doctor')
   })
 
-  it('is not deployed with a file that it may not read, and nothing is stopped', async () => {
+  it('is not deployed with a file that it may not read, and the live slot stays as it is', async () => {
     await release('1.2.0')
     await writeFile(join(folder, 'app/private'), 'x', { mode: 0o600 })
     expect(await task(1, 'deploy')).toMatch(/shopper may not read private of the release 1\.2\.0-\w+/)
