@@ -18,6 +18,8 @@ interface Answered {
 export interface Place {
   readonly node: number
   readonly container: string
+  /** It answers again. */
+  goOn(): Promise<unknown>
 }
 
 /**
@@ -38,7 +40,9 @@ export async function askWhile(run: SwarmRun, lose: (place: Place) => Promise<un
     node,
     `docker ps --quiet --filter label=com.docker.swarm.service.name=life_${slot} | head -n 1`,
   )
-  await swarm.exec(node, `pkill -STOP -P "$(docker inspect --format '{{.State.Pid}}' ${container.trim()})"`)
+  const signal = (name: 'STOP' | 'CONT') =>
+    swarm.exec(node, `pkill -${name} -P "$(docker inspect --format '{{.State.Pid}}' ${container.trim()})"`)
+  await signal('STOP')
   let answered = 0
   const ask = (method: string) =>
     Promise.all(
@@ -51,7 +55,7 @@ export async function askWhile(run: SwarmRun, lose: (place: Place) => Promise<un
   const asking = Promise.all([ask('GET'), ask('POST')])
   await expect.poll(() => answered).toBeGreaterThanOrEqual(EACH)
   const lost = performance.now()
-  await lose({ node, container: container.trim() })
+  await lose({ node, container: container.trim(), goOn: () => signal('CONT') })
   const [gets, posts] = await asking
   return { gets, posts, ms: Math.round(performance.now() - lost) }
 }

@@ -118,15 +118,18 @@ it('requests that a task has not answered when it dies are answered by another o
 })
 
 it('so are requests to a task whose node is gone from the network', async ({ annotate }) => {
-  const cut: number[] = []
-  const { gets, posts, ms } = await askWhile(run, async ({ node }) => {
-    cut.push(node)
+  let back = async () => {}
+  const { gets, posts, ms } = await askWhile(run, async ({ node, goOn }) => {
     await run.swarm.cut(node)
+    back = async () => {
+      await run.swarm.mend(node)
+      await goOn()
+    }
   })
   await annotate(`the last of ${gets.length + posts.length} requests was answered ${ms} ms after the cut`)
   expect(gets).toEqual(gets.map(() => 200))
   expect(posts).toContain(502)
-  for (const node of cut) await run.swarm.mend(node)
+  await back()
   await run.agreed()
 })
 
