@@ -103,6 +103,20 @@ it.each(['maintenance', 'releases', 'prune', 'canary', 'lock', 'unlock', 'retire
   },
 )
 
+it('setup says why a new router does not start, and goes on once that is mended', async () => {
+  await site.option('router', "{ port: 80, image: env.REGISTRY + '/router:2' }")
+  expect(await run.fails(1, 'setup')).toMatch(/The router does not start on n\d \(.*\[ROUTERS_NOT_STARTED\]\n +next: /)
+  const image = `${swarm.registry}/router:2`
+  await swarm.exec(1, `docker tag ${swarm.routerImage} ${image}; docker push --quiet ${image}`)
+  await done('setup')
+  const images = await swarm.exec(
+    1,
+    "docker service ps life_router --filter desired-state=running --format '{{.Image}}'",
+  )
+  expect(images.trim().split('\n')).toEqual([expect.stringContaining('router:2'), expect.stringContaining('router:2')])
+  await run.agreed()
+})
+
 it('remove takes everything off, and a later setup and promote get by with what stayed on the nodes', async () => {
   expect(await site.task('remove', '--yes-remove', 'life')).toMatchObject({
     code: 3,
