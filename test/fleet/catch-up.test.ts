@@ -1,4 +1,4 @@
-/** A host that was left out: remembered by the others, refused until it has caught up, and brought to their release by one command. */
+/** A host that was added, and one that was left out: remembered by the others, refused until it has caught up, and brought to their release by one command. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RunEvent } from '../../runner/events.ts'
 import { type Shop, startShop, sumOf } from '../support/shop.ts'
@@ -8,7 +8,7 @@ const NAMES = ['web-1', 'web-2', 'web-3'] as const
 let shop: Shop
 beforeAll(async () => {
   shop = await startShop(NAMES)
-  for (const args of [['setup'], ['deploy', '--promote']]) await shop.done(...args)
+  for (const args of [['setup'], ['deploy', '--promote']]) await shop.ends(0, args, { HOSTS: 'web-1,web-2' })
 })
 afterAll(async () => {
   await shop?.[Symbol.asyncDispose]()
@@ -16,6 +16,17 @@ afterAll(async () => {
 
 const all = (value: string) => NAMES.map(() => value)
 const builds = () => shop.run(shop.host(2), 'ls /srv/shop/releases | sort')
+
+it('a host that was added gets a release from the next deploy, and nothing else waits for that', async () => {
+  expect(await shop.done('setup')).toMatch(/web-3: [1-9]\d* folders/)
+  expect(await shop.ends(3, ['status'])).toContain('Bring a release to web-3 with `npx task deploy`')
+  expect(await shop.done('repair', '--force', 'blue')).toContain('all hosts serve the same')
+  await shop.done('deploy', '--promote')
+  expect(await shop.serving()).toEqual(all('green'))
+  // The next tests begin with blue.
+  await shop.done('deploy', '--promote')
+  expect(await shop.done('status')).toContain('All 3 hosts serve blue')
+})
 
 it('a host that was left out is remembered, refused to a deploy of all, and not served from silently', async () => {
   await shop.version('1.1.0')
