@@ -146,7 +146,7 @@ describe('task logs', () => {
 
   it('that the account may not read is refused with what to do, and readable by a member of systemd-journal', async () => {
     await root(
-      'gpasswd -d vagrant adm; gpasswd -d vagrant systemd-journal; mkdir /root/away; mv /etc/sudoers.d/* /root/away/',
+      'for group in adm systemd-journal; do gpasswd -d vagrant $group || :; done; mkdir /root/away; mv /etc/sudoers.d/* /root/away/',
     )
     try {
       const { code, stdout, stderr } = await site.task('logs')
