@@ -71,8 +71,8 @@ const sudoersPath = (app: string) => posix.join(SUDOERS, `switchyard-${app}`)
 
 /** The names in the application's folder that switchyard makes, without the application's data. */
 export function ownNames(layout: Layout, provisions: readonly Provision[]): readonly string[] {
-  const { root, releases, slots, router, journal, lock, migration, maintenance, leftOut, shared } = layout
-  const made = [releases, slots, router, journal, lock, migration, `${migration}.lock`, maintenance, leftOut]
+  const { root, releases, slots, router, live, journal, lock, migration, maintenance, leftOut, shared } = layout
+  const made = [releases, slots, router, live, journal, lock, migration, `${migration}.lock`, maintenance, leftOut]
   const paths = [...made, ...provisions.flatMap(({ folders }) => folders.map(({ path }) => path))]
   const names = paths.map(path => posix.relative(root, path).split('/')[0] ?? '')
   return [...new Set(names)].filter(name => name !== '' && name !== '..' && name !== posix.basename(shared.dir))

@@ -137,6 +137,8 @@ describe('the plan of a removal', () => {
     const names = ownNames(folders, [plugin])
     expect(names).toContain('cache')
     expect(names).toContain('migration.lock')
+    // A promote makes it for every service with processes.
+    expect(names).toContain('live')
     expect(names).not.toContain('shared')
   })
 })
