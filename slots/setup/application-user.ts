@@ -16,9 +16,7 @@ export interface ApplicationUser {
 export const commentOf = (app: string): string => `switchyard ${app}`
 
 const inspectUser = (user: string, { shared }: Layout): Script => sh.read`
-if ! getent passwd ${user} > /dev/null; then echo absent; exit 0; fi
-echo there
-uid=$(id -u ${user})
+if uid=$(id -u ${user} 2>/dev/null); then echo there; else echo absent; fi
 cd ${shared.dir} 2>/dev/null || exit 0
 for path in ${shared.paths}; do
   if [ -e "$path" ] && [ "$(stat -L -c %u -- "$path")" != "$uid" ]; then printf '%s %s\\n' "$(stat -L -c %U -- "$path")" "$path"; fi

@@ -107,9 +107,9 @@ describe('a setup', () => {
       if (!query || !('script' in query)) throw new Error('one query')
       return query.read({ code: 0, stderr: '', stdout: bash(query.script.text) }, {} as never)
     }
-    expect(await stateOf(me)).toEqual({ user: me, absent: false, foreign: [] })
-    expect(await stateOf('no-such-user')).toEqual({ user: 'no-such-user', absent: true, foreign: [] })
     const foreign = [{ path: `${root}/shared/storage`, owner: me }]
+    expect(await stateOf(me)).toEqual({ user: me, absent: false, foreign: [] })
+    expect(await stateOf('no-such-user')).toEqual({ user: 'no-such-user', absent: true, foreign })
     expect(await stateOf('daemon')).toEqual({ user: 'daemon', absent: false, foreign })
     expect(foreignNote({ user: 'daemon', absent: false, foreign })).toBe(
       `daemon does not own ${root}/shared/storage, which belongs to ${me}. As root on the host: \`chown -R daemon ${root}/shared/storage && chmod -R g+rwX ${root}/shared/storage\`.`,
