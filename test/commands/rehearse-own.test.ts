@@ -182,7 +182,7 @@ it('keeps the hosts with --keep, and prints how to log in and how to remove them
 it('the package is small, and no other command loads the rehearsal', async () => {
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: HOME })
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string; size: number }[] }]
-  const ours = files.filter(({ path }) => /rehears|load-process/.test(path))
+  const ours = files.filter(({ path }) => /rehears|load-process|container-init/.test(path))
   expect(ours.map(({ path }) => path.replace(/-\w{8}(?=\.js)/, '')).sort()).toEqual(
     expect.arrayContaining(['dist/load/load-process.js', 'dist/container-init.sh', 'dist/rehearsal-provision.sh']),
   )

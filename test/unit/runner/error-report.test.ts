@@ -24,6 +24,7 @@ describe('an error report', () => {
       message: 'Held by anna.',
       hint: 'Wait.',
       detail: 'since 12:00',
+      explained: true,
     })
   })
 
