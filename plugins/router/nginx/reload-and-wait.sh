@@ -10,20 +10,20 @@
 #
 # Exits with 1 and the message, with nginx's own if there is one, on stderr.
 master=$(systemctl show --property MainPID --value "$service" 2>/dev/null || :)
-working=
-children=$(cat "/proc/$master/task/$master/children" 2>/dev/null || :)
-for pid in $children; do
-  case $(tr '\0' ' ' 2>/dev/null < "/proc/$pid/cmdline") in *'is shutting down'*) ;; *) working="$working $pid" ;; esac
-done
+# Prints those of the processes `$1` that accept connections.
+working() {
+  local pid
+  for pid in $1; do
+    case $(tr '\0' ' ' 2>/dev/null < "/proc/$pid/cmdline") in '' | *'is shutting down'*) ;; *) printf '%s ' "$pid" ;; esac
+  done
+}
+left=$(working "$(cat "/proc/$master/task/$master/children" 2>/dev/null || :)")
 # The standard error of a master that became a daemon is its error log.
 errors() { tail -c "+$((size + 1))" -- "/proc/$master/fd/2" 2>/dev/null | grep -F '[emerg]'; }
 size=$(stat -L -c %s -- "/proc/$master/fd/2" 2>/dev/null || echo 0)
 "${reload[@]}"
 for _ in {1..600}; do
-  left=
-  for pid in $working; do
-    case $(tr '\0' ' ' 2>/dev/null < "/proc/$pid/cmdline") in '' | *'is shutting down'*) ;; *) left="$left $pid" ;; esac
-  done
+  left=$(working "$left")
   if [ -z "$left" ]; then break; fi
   # It tries an address that is taken several times.
   case $(errors) in *'still could not bind'*) break ;; '' | *'bind() to '*) ;; *) break ;; esac
