@@ -141,7 +141,7 @@ export async function openSwarm({ definition, health, probe, slots }: Swarm, run
 
   return {
     context,
-    causeOf: error => (run.signal.aborted ? error : causeOf(error, [lock])),
+    causeOf: error => causeOf(error, [lock], run.signal),
     traffic: () => host.traffic?.(),
     async [Symbol.asyncDispose]() {
       await control?.open.then(close, () => undefined)

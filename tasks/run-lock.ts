@@ -102,7 +102,7 @@ export function runLock(
       if (!signal.aborted && taken.some(lock => lock?.expired())) checkAll()
     },
     /** The error to report for a step that failed. */
-    causeOf: (error: unknown): unknown => (signal.aborted ? error : causeOf(error, taken)),
+    causeOf: (error: unknown): unknown => causeOf(error, taken, signal),
     /** Takes the locks of these machines, in their order; undefined for one without a lock. */
     async take(held: readonly (Held | undefined)[], wait: LockWait = { wait: 0 }): Promise<void> {
       taking ??= takeAll(held, wait)

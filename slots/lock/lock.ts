@@ -52,11 +52,15 @@ const TOLD = new Set(['CONNECTION_LOST', 'LOCK_LOST', 'OVERTAKEN'])
 
 /**
  * The error to report for a step that failed. A run that was frozen until the host released its lock may have seen the work of the next run, such as a process
- * that was replaced: then it is `LOCK_LOST`.
+ * that was replaced: then it is `LOCK_LOST`, unless the run undoes its changes.
  */
-export function causeOf(error: unknown, locks: readonly (Lock | undefined)[]): unknown {
+export function causeOf(
+  error: unknown,
+  locks: readonly (Lock | undefined)[],
+  { aborted }: Pick<AbortSignal, 'aborted'>,
+): unknown {
+  if (aborted || (isFault(error) && TOLD.has(error.code))) return error
   const lock = locks.find(lock => lock?.expired())
-  if (isFault(error) && TOLD.has(error.code)) return error
   try {
     lock?.check()
     return error
