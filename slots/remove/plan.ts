@@ -150,16 +150,7 @@ export function planned(
     const { apply, unapply = apply } = provision
     return { paths, there: paths.filter(path => files.includes(path)), apply, unapply }
   }
-  const whyKept =
-    user === undefined
-      ? undefined
-      : user === 'found'
-        ? 'not made by switchyard'
-        : user === 'used'
-          ? 'other units run as it'
-          : !shared && data.length > 0
-            ? 'it owns the data'
-            : undefined
+  const whyKept = userKept(user, !shared && data.length > 0)
   const inRoot = (name: string) => posix.join(layout.root, name)
   return {
     router: partOf(router),
@@ -182,6 +173,13 @@ export function planned(
     ],
     cut,
   }
+}
+
+/** Why the user of the application stays; undefined if it goes, or if there is none. */
+function userKept(user: Remains['user'], ownsData: boolean): string | undefined {
+  if (user === 'found') return 'not made by switchyard'
+  if (user === 'used') return 'other units run as it'
+  return user === 'made' && ownsData ? 'it owns the data' : undefined
 }
 
 /** Whether there is nothing to delete. */
