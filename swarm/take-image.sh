@@ -10,7 +10,7 @@
 # Exits with `image_refused`, or with `registry_failed` and what the registry said.
 if [ -n "$file" ]; then
   work=$(mktemp -d)
-  trap 'rm -rf -- "$work" "$file"' EXIT
+  trap 'trap "" HUP INT TERM PIPE; rm -rf -- "$work" "$file"' EXIT
   tar -xzf "$file" -C "$work"
   tar -C "$work/image" -c . | docker load --quiet > /dev/null || exit "$image_refused"
 fi

@@ -30,7 +30,7 @@ export function receive({ path, mode, size, sha256 }: File, stamp: string): Scri
   const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${stamp}`)
   return sh.write`export LC_ALL=C; umask 077
 tmp=${temporary}
-trap 'rm -f -- "$tmp"' EXIT
+trap 'trap "" HUP INT TERM PIPE; rm -f -- "$tmp"' EXIT
 set -C
 cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- ${posix.dirname(path)} | awk 'NR == 2 { print "free " $4 }'; exit $code; }
 arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"

@@ -21,7 +21,7 @@ if ! [ -d "$folder" ] && { [ -e "$folder" ] || [ -L "$folder" ]; }; then
   exit 1
 fi
 work=$place/$staging
-trap 'rm -rf -- "$work"' EXIT
+trap 'trap "" HUP INT TERM PIPE; rm -rf -- "$work"' EXIT
 mkdir -- "$work"
 absolute=$(CDPATH='' cd -- "$work" && pwd -P)
 printf 'ready %s\n' "$(printf %s "$absolute" | base64 -w 0)"

@@ -88,7 +88,7 @@ export const migration = ({ layout, release, slot, limit, before = sh.read`true`
 ${before}
 ${MIGRATED}=$(mktemp ${layout.user === undefined ? [`${layout.slot(slot.name).tmp}/migrated.XXXXXX`] : []})
 export ${MIGRATED}
-trap 'rm -f -- "$${MIGRATED}"' EXIT
+trap 'trap "" HUP INT TERM PIPE; rm -f -- "$${MIGRATED}"' EXIT
 code=0 SECONDS=0
 timeout -k ${GRACE} ${limit} ${command} 2>&1 </dev/null || code=$?
 if [ $code != 0 ] && [ $SECONDS -ge ${limit} ]; then exit ${TIMED_OUT}; fi

@@ -17,7 +17,7 @@ trouble=$(find_trouble)
 if [ -n "$trouble" ]; then unable "${trouble//$'\n'/, }"; fi
 export LC_ALL=C TZ=UTC0
 mkdir -m 0700 -- "$dir" || unable "$dir cannot be created"
-trap 'kill "${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
+trap 'trap "" HUP INT TERM PIPE; kill "${curls[@]}" 2>/dev/null || :; rm -rf -- "$dir"' EXIT
 # Repeats the requests of one kind, in one curl process. Each line of its output gets the time at which it was read, and the time at which the request began.
 start() {
   local name=$1 rounds=$2 urls=$3 first=; shift 3

@@ -44,7 +44,7 @@ chmod -R u+w -- "$name"
 mkdir -- "$name/.upload"
 exec 9> "$name/.upload/lock"
 flock 9
-trap put_aside EXIT
+trap 'trap "" HUP INT TERM PIPE; put_aside' EXIT
 cd -- "$name"
 run_limited "$environment"
 if [ "$code" != 0 ]; then

@@ -12,7 +12,7 @@
 #
 # Prints: a shared path that the host does not have.
 # Exit codes: `damaged` (EXIT.receive) if it is another release; `not_shared` (EXIT.release) if a shared path is missing.
-trap 'remove "$work" "$archive"' EXIT
+trap 'trap "" HUP INT TERM PIPE; remove "$work" "$archive"' EXIT
 export LC_ALL=C; umask 022
 for path in "${shared[@]}"; do if ! [ -e "$path" ]; then printf '%s\n' "$path"; exit "$not_shared"; fi; done
 mkdir -- "$work"

@@ -41,7 +41,7 @@ if [ "$command" != go ]; then exit 0; fi
 # The folder is locked before it gets its final name, so that another upload never mistakes it for an abandoned one. An interrupted run leaves it
 # behind, and the next one copies files from it. `keep`: leave it behind on a normal exit as well.
 keep='' unlocked=$releases/.new${work##*/}
-trap '[ -n "$keep" ] || remove "$work" "$unlocked"' EXIT
+trap 'trap "" HUP INT TERM PIPE; [ -n "$keep" ] || remove "$work" "$unlocked"' EXIT
 mkdir -- "$unlocked" "$unlocked/.upload"
 exec 9> "$unlocked/.upload/lock"
 flock -n 9

@@ -11,7 +11,7 @@
 #
 # Reads: the text of `release.json`.
 # Exit codes: `no_archive`, `outside_name`, `odd_file` (EXIT.artifact), and that of `refuse_outside`.
-trap 'remove "$work" "$artifact"' EXIT
+trap 'trap "" HUP INT TERM PIPE; remove "$work" "$artifact"' EXIT
 export LC_ALL=C; umask 022
 names=$(tar -tf "$artifact") || exit "$no_archive"
 # Matched by the shell: under pipefail, `grep -q` would close the pipe at its first match and make a long listing look like no match.

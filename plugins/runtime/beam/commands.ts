@@ -11,7 +11,7 @@ if ! [ -s "$HOME/.erlang.cookie" ]; then
   (
     umask 077
     draft=$(mktemp "$HOME/.erlang.cookie.XXXXXX")
-    trap 'rm -f -- "$draft"' EXIT
+    trap 'trap "" HUP INT TERM PIPE; rm -f -- "$draft"' EXIT
     od -An -N 24 -tx1 /dev/urandom | tr -d ' \\n' > "$draft"
     chmod 0400 "$draft"
     ln "$draft" "$HOME/.erlang.cookie" 2>/dev/null || [ -s "$HOME/.erlang.cookie" ]

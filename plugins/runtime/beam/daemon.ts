@@ -40,8 +40,8 @@ export function daemon({ layout, release, stopLimit }: DaemonOptions): Superviso
 if [ -n "$(ours)" ]; then exit ${ALREADY}; fi
 rm -rf -- ${paths(slot).log}
 : > ${paths(slot).started}
-output=$(mktemp)
-trap '[ $? = 0 ] || cat "$output" >&2; rm -f -- "$output"' EXIT
+output=$(mktemp) code=
+trap 'code=$?; trap "" HUP INT TERM PIPE; [ $code = 0 ] || cat "$output" >&2; rm -f -- "$output"' EXIT
 (
 ${withEnvironment(layout, slot)}
 export SWITCHYARD_DAEMON=${paths(slot).dir}

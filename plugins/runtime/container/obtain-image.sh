@@ -20,7 +20,7 @@ case $from in
   "$registry"/*)
     if [ -d "$XDG_RUNTIME_DIR" ]; then place=$XDG_RUNTIME_DIR; else place=/tmp; fi
     private=$(mktemp -d "$place/switchyard.XXXXXX")
-    trap 'rm -rf -- "$private"' EXIT
+    trap 'trap "" HUP INT TERM PIPE; rm -rf -- "$private"' EXIT
     (umask 077; cat > "$private/config.json")
     export DOCKER_CONFIG=$private REGISTRY_AUTH_FILE=$private/config.json
     ;;

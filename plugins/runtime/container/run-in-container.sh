@@ -8,7 +8,7 @@
 #
 # Writes the file that $SWITCHYARD_MIGRATED names, if there is one, if the command ended with exit code 0 and was not terminated.
 prepare
-trap '"${engine[@]}" rm --force "$name" > /dev/null 2>&1 || :' EXIT
+trap 'trap "" HUP INT TERM PIPE; "${engine[@]}" rm --force "$name" > /dev/null 2>&1 || :' EXIT
 load
 code=0 terminated=
 trap 'terminated=yes' TERM

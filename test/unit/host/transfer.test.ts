@@ -7,7 +7,7 @@ test('the transfer script reads a file from stdin, verifies it, runs the guard a
     writes: true,
     text: `export LC_ALL=C; umask 077
 tmp='/srv/my app/.env.0f0f'
-trap 'rm -f -- "$tmp"' EXIT
+trap 'trap "" HUP INT TERM PIPE; rm -f -- "$tmp"' EXIT
 set -C
 cat > "$tmp" || { code=$?; rm -f -- "$tmp"; df -P -B1 -- '/srv/my app' | awk 'NR == 2 { print "free " $4 }'; exit $code; }
 arrived="$(stat -c %s -- "$tmp") $(sha256sum < "$tmp" | cut -c 1-64)"
