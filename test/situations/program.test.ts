@@ -206,7 +206,7 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
     ['env', "env: '.env'", "enviroment: '.env'", '9:3', 'has no option `enviroment`'],
     ['env', "env: '.env'", "evn: '.env'", '9:3', 'Did you mean `env`?'],
     ['app', "app: 'life'", 'app: 5', '4:3', '`app` of project() cannot be 5'],
-    ['app', "app: 'life'", "app: 'Life!'", '3:25', '"Life!" is not a valid application name'],
+    ['app', "app: 'life'", "app: 'Life!'", '4:3', '"Life!" is not a valid application name'],
     [
       'host',
       "host: ssh('web-1', { configFile: 'x' })",
@@ -235,7 +235,7 @@ export const warm = task('Warm the caches', { needs: [tasks.detectLive], run: ()
       '14:14',
       '`slots.green.port` of project() cannot be "5000"',
     ],
-    ['slots', 'port: 5000', 'port: 4000', '3:25', 'have the same port'],
+    ['slots', 'port: 5000', 'port: 4000', '14:14', 'have the same port'],
     ['task', 'needs:', 'need:', '18:47', 'Did you mean `needs`?'],
     ['task', 'run: () => undefined', 'rnu: () => undefined', '18:74', 'Did you mean `run`?'],
   ])('F78 of %s (%s written as %s) is reported with its place', async (_, from, to, place, message) => {
