@@ -97,6 +97,8 @@ export type RunEvent =
 export interface Renderer {
   /** Columns of the terminal; undefined without one. */
   readonly columns?: number | undefined
+  /** Makes text bold. Returns the same text without a terminal with colours. */
+  readonly bold?: ((text: string) => string) | undefined
   handle(event: RunEvent): void
   /** Called before these steps are undone, in this order. Resolves when the next output appears below the previous one. */
   unwind(steps: readonly { readonly step: string; readonly title: string }[]): Promise<void>

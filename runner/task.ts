@@ -41,14 +41,14 @@ export interface TaskContext {
   /** Sets the note that is shown after the step's title when it has ended: `Ask nginx which slot is live  blue`. */
   note(note: string): void
   /**
-   * Shows a result: `text` after the tree, `data` in the result event of `--json`. A function gets the columns of the terminal, undefined without one, and
-   * returns the text.
+   * Shows a result: `text` after the tree, `data` in the result event of `--json`. A function returns the text; it gets the columns of the terminal, undefined
+   * without one, and a function that makes text bold if the terminal can.
    *
    * @param options `ofAll`: with several hosts, it is the same for all of them. Otherwise each host has its own, and a text without data that is the same
    *   everywhere is shown once
    */
   show(
-    text: string | ((columns: number | undefined) => string),
+    text: string | ((columns: number | undefined, bold: (text: string) => string) => string),
     data?: unknown,
     options?: { readonly ofAll?: boolean },
   ): void

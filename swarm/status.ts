@@ -97,7 +97,12 @@ export function statusOf(
 const SLOT_HEAD = ['slot', 'live', 'release', 'tasks', 'on']
 const NODE_HEAD = ['node', 'role', 'state', 'address', 'router', 'reaches']
 
-export function swarmTable(status: SwarmStatus, columns?: number): string {
+/** @param bold marks what is not as the records say: the route of a node's router, and the tasks of a slot */
+export function swarmTable(
+  status: SwarmStatus,
+  columns?: number,
+  bold: (text: string) => string = text => text,
+): string {
   const slots = status.slots.map(({ slot, live, release, running, replicas, tasks }) => [
     slot,
     live ? 'live' : '',
@@ -117,13 +122,35 @@ export function swarmTable(status: SwarmStatus, columns?: number): string {
     reaches === null ? '-' : pluralize(reaches, 'task'),
   ])
   return [
-    table(slots, { columns, head: SLOT_HEAD }),
+    table(slots, { columns, head: SLOT_HEAD, style: marked(bold, 'tasks', SLOT_HEAD, status.slots.map(lacksTasks)) }),
     '',
-    table(nodes, { columns, head: NODE_HEAD }),
+    table(nodes, {
+      columns,
+      head: NODE_HEAD,
+      style: marked(
+        bold,
+        'router',
+        NODE_HEAD,
+        status.nodes.map(node => isElsewhere(node, status)),
+      ),
+    }),
     '',
     ...wrapped(verdict(status), columns),
   ].join('\n')
 }
+
+const lacksTasks = ({ release, running, replicas }: SlotStatus): boolean => release !== null && running < replicas
+
+/** Whether the router of a node that serves has another route than that of the records, or does not answer. */
+const isElsewhere = ({ router, route, state }: NodeStatus, { live, generation }: SwarmStatus): boolean =>
+  state !== 'drained' &&
+  (router !== 'answers' || (route?.slot ?? null) !== live || (route?.generation ?? null) !== generation)
+
+/** Makes the cells of a column bold in the rows for which that is said. */
+const marked =
+  (bold: (text: string) => string, name: string, head: readonly string[], rows: readonly boolean[]) =>
+  (cell: string, row: number, column: number): string =>
+    rows[row] && head[column] === name ? bold(cell) : cell
 
 /** Whether all routers agree with the records, in a sentence. */
 export function verdict({ agreed, live, generation, moving, nodes }: SwarmStatus): string {

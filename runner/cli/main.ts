@@ -346,13 +346,13 @@ async function rendererFor(plan: Plan, globals: Globals, sinks: Sinks): Promise<
   /** A dry run shows what it would run, unless it says so in sentences. */
   const raw = globals.dryRun && plan.task.tells !== true
   if (streaming(plan) && !globals.verbose && !globals.dryRun)
-    return forPeople(streamRenderer(sinks, { colours, read, columns }))
+    return forPeople(streamRenderer(sinks, { colours, read, columns }), colours)
   if (!tree || globals.verbose || globals.dryRun)
-    return forPeople(plainRenderer(sinks, { verbose: globals.verbose || raw, read, columns }))
+    return forPeople(plainRenderer(sinks, { verbose: globals.verbose || raw, read, columns }), colours)
   const { treeRenderer } = await import('../output/tree.ts')
   const steps = plan.steps.filter(step => !step.interactive).map(({ name, title }) => ({ step: name, title }))
   const terminal = Object.assign(Object.create(process.stdout), { write: writeTo(sinks) })
-  return forPeople(treeRenderer(sinks, { steps, terminal, read, columns }))
+  return forPeople(treeRenderer(sinks, { steps, terminal, read, columns }), colours)
 }
 
 const writeTo = (sinks: Sinks) => (text: string) => {

@@ -68,7 +68,17 @@ export async function run(setting: Run): Promise<number> {
     confirm: confirm(stops.forward),
   })
   const results = resultsOf()
-  const ofSteps = { folder, dryRun, redactor, scopes, values, results, columns: renderer.columns, over: stops.over }
+  const ofSteps = {
+    folder,
+    dryRun,
+    redactor,
+    scopes,
+    values,
+    results,
+    columns: renderer.columns,
+    bold: renderer.bold,
+    over: stops.over,
+  }
   const course: Course = {
     ledger,
     stops,

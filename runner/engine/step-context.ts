@@ -31,6 +31,8 @@ export interface StepContextOptions {
   readonly results: Results
   /** Columns of the terminal; undefined without one. */
   readonly columns: number | undefined
+  /** Makes text bold, if the terminal can. */
+  readonly bold: ((text: string) => string) | undefined
   /** Aborted at the end of the run. */
   readonly over: AbortSignal
   confirm: ReturnType<typeof confirming>
@@ -80,7 +82,7 @@ export async function createStepContext(
     log,
     note: note => emit({ type: 'note', step: step.name, note }),
     show(text, data, { ofAll = false } = {}) {
-      const fitted = typeof text === 'string' ? text : text(options.columns)
+      const fitted = typeof text === 'string' ? text : text(options.columns, options.bold ?? (text => text))
       ;(ofAll ? options.emit : emit)({ type: 'show', text: fitted, ...(data !== undefined && { data }) })
     },
     print: (line, options) => emit({ type: 'print', step: step.name, line, ...options }),

@@ -16,11 +16,25 @@ const escaped = (char: string): string => {
 /** As `visible`, in one line: a line break in foreign text could fake a line of ours. */
 export const oneLine = (text: string): string => visible(text).replace(/\s*\n\s*/g, ' ')
 
+/** Makes a text bold, for terminals with colours: SGR of ECMA-48. */
+export const bold = (text: string): string => `\x1b[1m${text}\x1b[22m`
+
+/** As `visible`, except that bold text stays bold. */
+const visibleOrBold = (text: string): string =>
+  text
+    .split(/\x1b\[1m([^\x1b\n]*)\x1b\[22m/)
+    .map((part, i) => (i % 2 === 0 ? visible(part) : bold(visible(part))))
+    .join('')
+
 /** The fields of events that are printed as one line. */
 const LINES = new Set(['title', 'line', 'note', 'message', 'hint', 'at', 'signal', 'label'])
 
-/** A renderer that gets only text that is safe for a terminal. */
-export function forPeople(renderer: Renderer): Renderer {
+/**
+ * A renderer that gets only text that is safe for a terminal.
+ *
+ * @param colours whether the terminal has colours, and bold text
+ */
+export function forPeople(renderer: Renderer, colours: boolean): Renderer {
   const clean = (name: string, value: unknown): unknown => {
     if (typeof value === 'string') return LINES.has(name) ? oneLine(value) : visible(value)
     if (Array.isArray(value))
@@ -29,9 +43,12 @@ export function forPeople(renderer: Renderer): Renderer {
   }
   const cleaned = (of: object): object =>
     Object.fromEntries(Object.entries(of).map(([name, value]) => [name, name === 'data' ? value : clean(name, value)]))
+  const safe = (event: RunEvent): RunEvent =>
+    ({ ...cleaned(event), ...(colours && event.type === 'show' && { text: visibleOrBold(event.text) }) }) as RunEvent
   return {
     ...renderer,
-    handle: event => renderer.handle(cleaned(event) as RunEvent),
+    ...(colours && { bold }),
+    handle: event => renderer.handle(safe(event)),
     ask: (question, signal) => renderer.ask(visible(question), signal),
     unwind: steps => renderer.unwind(steps.map(({ step, title }) => ({ step, title: oneLine(title) }))),
   }

@@ -6,6 +6,8 @@ export interface Fit {
   readonly columns?: number | undefined
   /** The names of the columns. Without them the last column contains sentences, which may be wrapped. */
   readonly head?: readonly string[]
+  /** Changes how a cell looks, not how wide it is. */
+  readonly style?: (cell: string, row: number, column: number) => string
 }
 
 const GAP = '  '
@@ -15,19 +17,20 @@ const MIN_WIDTH = 24
 /** Each column is as wide as its widest cell; if that does not fit, each row becomes several lines. */
 export function table(
   rows: readonly (readonly string[])[],
-  { columns = Number.POSITIVE_INFINITY, head }: Fit = {},
+  { columns = Number.POSITIVE_INFINITY, head, style = cell => cell }: Fit = {},
 ): string {
   const cleaned = rows.map(row => row.map(oneLine))
   const all = head ? [head, ...cleaned] : cleaned
   const widths = (all[0] ?? []).map((_, i) => Math.max(...all.map(row => row[i]?.length ?? 0)))
-  const aligned = all.map(row =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join(GAP)
-      .trimEnd(),
-  )
-  if (aligned.every(line => line.length <= columns)) return aligned.join('\n')
-  if (head) return cleaned.map(row => record(head, row, columns)).join('\n\n')
+  const aligned = (styled: typeof style) =>
+    all.map((row, y) =>
+      row
+        .map((cell, x) => styled(cell, head ? y - 1 : y, x) + ' '.repeat((widths[x] ?? 0) - cell.length))
+        .join(GAP)
+        .trimEnd(),
+    )
+  if (aligned(cell => cell).every(line => line.length <= columns)) return aligned(style).join('\n')
+  if (head) return cleaned.map((row, y) => record(head, row, columns, (cell, x) => style(cell, y, x))).join('\n\n')
   const left = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0)
   return cleaned
     .map(row => {
@@ -42,7 +45,12 @@ export function table(
 }
 
 /** A row as several lines: one for each cell, after the name of its column. */
-function record(head: readonly string[], row: readonly string[], columns: number): string {
+function record(
+  head: readonly string[],
+  row: readonly string[],
+  columns: number,
+  style: (cell: string, column: number) => string,
+): string {
   const width = Math.max(...head.map(name => name.length))
   const indent = ' '.repeat(width) + GAP
   return head
@@ -51,8 +59,8 @@ function record(head: readonly string[], row: readonly string[], columns: number
         name.padEnd(width) +
         GAP +
         wrapped(row[i] ?? '', columns, indent)
-          .join('\n')
-          .slice(indent.length),
+          .map(line => style(line.slice(indent.length), i))
+          .join(`\n${indent}`),
     )
     .map(lines => lines.trimEnd())
     .join('\n')

@@ -5,6 +5,7 @@ import type { Gathered } from '../../runner/task.ts'
 import { type Status, slotCells, statusRemarks } from '../status/status.ts'
 import { splitFault } from './agreement.ts'
 import { assertAsked, problemOf } from './asked.ts'
+import { differing } from './differing.ts'
 import { behind, type LeftOut, leftOutRemarks } from './left-out.ts'
 import { alike, describeServing, type Serving } from './serving.ts'
 
@@ -76,20 +77,44 @@ export function assertWhole(all: readonly Gathered<HostStatus>[]): void {
 
 const HEAD = ['slot', 'live', 'release', 'state', 'uptime', 'health', 'connections']
 
-export function fleetTable(all: readonly Gathered<HostStatus>[], columns?: number): string {
+/** The columns whose values are the same on all hosts, if all is well. */
+const COMPARED: readonly string[] = ['live', 'release', 'state', 'health', 'generation']
+
+/** The generations of the live slots. A host that was added, or has caught up, has one of its own. */
+const generations = (all: readonly Gathered<HostStatus>[]): ReadonlySet<string> =>
+  new Set(all.flatMap(({ value: { status } }) => (status?.live ? (status.generation ?? '-') : [])))
+
+/**
+ * One row for each slot of each host. The generation has a column only if the hosts differ in it, because its id is wide.
+ *
+ * @param bold marks what differs from most of the hosts
+ */
+export function fleetTable(
+  all: readonly Gathered<HostStatus>[],
+  columns?: number,
+  bold: (text: string) => string = text => text,
+): string {
   const roles = all.some(({ value }) => value.status?.role !== undefined)
+  const differ = generations(all).size > 1
   const rows = all.flatMap(({ host, value: { status } }) => {
     const whose = [host, ...(roles ? [status?.role ?? '-'] : [])]
+    const generation = (live: boolean) => (differ ? [live ? (status?.generation ?? '-') : ''] : [])
     return status
-      ? status.slots.map(slot => [...whose, ...slotCells(slot)])
-      : [[...whose, '-', '', '-', 'unknown', '-', '-', '-']]
+      ? status.slots.map(slot => [...whose, ...slotCells(slot), ...generation(slot.live)])
+      : [[...whose, '-', '', '-', 'unknown', '-', '-', '-', ...generation(false)]]
   })
+  const head = ['host', ...(roles ? ['role'] : []), ...HEAD, ...(differ ? ['generation'] : [])]
+  const differs = differing(
+    rows,
+    head.indexOf('slot'),
+    COMPARED.map(name => head.indexOf(name)),
+  )
   const remarks = all.flatMap(({ host, value: { status, problem } }) => {
     const lines = status ? statusRemarks(status) : [problem.message]
     return lines.flatMap(line => wrapped(`${host}: ${line}`, columns))
   })
   return [
-    table(rows, { columns, head: roles ? ['host', 'role', ...HEAD] : ['host', ...HEAD] }),
+    table(rows, { columns, head, style: (cell, row, column) => (differs(row, column) ? bold(cell) : cell) }),
     '',
     ...wrapped(summary(all), columns),
     ...leftOutRemarks(behindIn(all)).flatMap(line => wrapped(line, columns)),
@@ -101,7 +126,9 @@ function summary(all: readonly Gathered<HostStatus>[]): string {
   const known = all.flatMap(({ value: { serving } }) => serving ?? [])
   const [first] = known
   if (known.length < all.length || !first) return `${known.length} of ${all.length} hosts are certain what they serve.`
-  return alike(known)
-    ? `All ${all.length} hosts serve ${describeServing(first)}.`
-    : 'The hosts do not all serve the same release.'
+  if (!alike(known)) return 'The hosts do not all serve the same release.'
+  const [generation, another] = generations(all)
+  const since =
+    generation === undefined || generation === '-' || another !== undefined ? '' : ` (generation ${generation})`
+  return `All ${all.length} hosts serve ${describeServing(first)}${since}.`
 }

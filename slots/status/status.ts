@@ -48,6 +48,8 @@ export interface Status {
   readonly balancer?: string
   /** null if no slot is live, or if the readings do not agree. */
   readonly live: string | null
+  /** The id of the promote that sent the traffic to that slot, from the router; null if no slot is live, or if the router keeps none. */
+  readonly generation: string | null
   readonly agreed: boolean
   readonly readings: Readonly<Record<string, string>>
   readonly slots: readonly SlotStatus[]
@@ -92,6 +94,7 @@ export async function readStatus<S extends string>(deps: StatusDeps<S>, hosts?: 
     ...(deps.destination !== undefined && { destination: deps.destination }),
     ...(balancer && { balancer: balancer.host.name }),
     live,
+    generation: (live !== null && read.router.generation) || null,
     agreed: agree(read),
     readings: Object.fromEntries(readingLines(read)),
     slots: slots.map(slot => ({

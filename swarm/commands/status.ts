@@ -16,7 +16,7 @@ export const status = ({ task }: SwarmDeps) =>
       const { cluster, records, states } = await readSwarm(context)
       const found = statusOf(host.name, slots, cluster, states)
       note(found.agreed ? (found.live ?? 'no slot is live') : 'not all routers agree')
-      show(columns => swarmTable(found, columns), found)
+      show((columns, bold) => swarmTable(found, columns, bold), found)
       const state = liveState(slots, cluster, records, states)
       assertAllAnswer(state)
       const live = found.slots.find(slot => slot.live)

@@ -20,7 +20,7 @@ export const status = <S extends string>({ task, several, machines }: TaskDeps<S
       if (found) note(found.agreed ? (found.live ?? 'no slot is live') : 'the readings do not agree')
       if (several) {
         const all = await context.fleet.gather(own)
-        show(columns => fleetTable(all, columns), fleetStatus(all), { ofAll: true })
+        show((columns, bold) => fleetTable(all, columns, bold), fleetStatus(all), { ofAll: true })
         assertWhole(all)
       } else if (found) show(columns => statusTable(found, columns), found)
       if (!found) return

@@ -57,7 +57,7 @@ it(
     process.stdout.write(`${SWITCHES + 2} switches of four hosts: ${failed} of ${sent} requests failed\n`)
     expect(failed).toBe(0)
     expect(sent).toBeGreaterThan(2_000)
-    expect(await shop.done('status')).toMatch(/All 4 hosts serve green, 1\.1\.0-\w{7}\./)
+    expect(await shop.done('status')).toMatch(/All 4 hosts serve green, 1\.1\.0-\w{7} \(generation \w+-\w{4}\)\./)
   },
   timeOf(SWITCHES),
 )

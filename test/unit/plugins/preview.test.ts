@@ -123,7 +123,15 @@ describe('a preview', () => {
   })
 
   test('is named by status', () => {
-    const status: Status = { host: 'h', live: 'blue', agreed: true, readings: {}, slots: [], migration: null }
+    const status: Status = {
+      host: 'h',
+      live: 'blue',
+      generation: null,
+      agreed: true,
+      readings: {},
+      slots: [],
+      migration: null,
+    }
     expect(statusTable(status)).not.toContain('review')
     expect(statusTable({ ...status, preview: 'https://next.life.example' })).toMatch(
       /\nPreview of the idle slot: https:\/\/next\.life\.example$/,

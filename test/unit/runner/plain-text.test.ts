@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { RunEvent } from '../../../runner/events.ts'
 import { jsonRenderer } from '../../../runner/output/json.ts'
 import { plainRenderer } from '../../../runner/output/plain.ts'
-import { forPeople, visible } from '../../../runner/output/plain-text.ts'
+import { bold, forPeople, visible } from '../../../runner/output/plain-text.ts'
 
 const EVIL = 'new\x1b[2J\x1b]0;title\x07 disks\x9b31m\x07\b\x7f\r\u202egnp.exe\u2069'
 
@@ -57,12 +57,26 @@ const events: RunEvent[] = [
   },
 ]
 
-it('the plain renderer prints no terminal codes from foreign text', async () => {
+it('text of ours that is bold stays so on a terminal with colours, and nothing else of it is a code', () => {
+  const printed = (colours: boolean, text: string) => {
+    let out = ''
+    const sinks = { out: (line: string) => (out += line), err: () => undefined }
+    const renderer = forPeople(plainRenderer(sinks, { verbose: true, read: undefined }), colours)
+    renderer.handle({ type: 'show', text })
+    void renderer.close()
+    return out
+  }
+  expect(printed(true, `live ${bold('bl\x07ue')}`)).toBe('live \x1b[1mbl\\x07ue\x1b[22m\n')
+  expect(printed(false, `live ${bold('blue')}`)).toBe('live blue\n')
+  expect(printed(true, '\x1b[1mnever ended \x1b[31mred')).toBe('never ended red\n')
+})
+
+it.each([true, false])('the plain renderer prints no terminal codes from foreign text (colours: %s)', async colours => {
   let printed = ''
   const sink = (text: string) => {
     printed += text
   }
-  const renderer = forPeople(plainRenderer({ out: sink, err: sink }, { verbose: true, read: undefined }))
+  const renderer = forPeople(plainRenderer({ out: sink, err: sink }, { verbose: true, read: undefined }), colours)
   for (const event of events) renderer.handle(event)
   await renderer.close()
   expect(printed).toContain('disks')

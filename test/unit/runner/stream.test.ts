@@ -25,7 +25,7 @@ function rendered(events: readonly RunEvent[], colours = false) {
       written.err += text
     },
   }
-  const renderer = forPeople(streamRenderer(sinks, { colours, read: undefined }))
+  const renderer = forPeople(streamRenderer(sinks, { colours, read: undefined }), colours)
   for (const event of events) renderer.handle(event)
   return written
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { timingLines } from '../../../runner/output/format.ts'
+import { bold } from '../../../runner/output/plain-text.ts'
 import { table, wrapped } from '../../../runner/output/table.ts'
 import { type ComparedSlot, comparedTable } from '../../../slots/environment/compare.ts'
 import type { Serving } from '../../../slots/fleet/serving.ts'
@@ -28,6 +29,7 @@ const slot = (name: string, live: boolean) => ({
 const status: Status = {
   host: 'web-1',
   live: 'blue',
+  generation: null,
   agreed: true,
   readings: { router: 'blue', 'public answer': 'blue', records: 'blue' },
   slots: [slot('blue', true), slot('green', false)],
@@ -236,6 +238,22 @@ describe('a table', () => {
     )
     expect(table(rows, { head: ['slot', 'state'], columns: 12 })).toBe(
       ['slot   blue', 'state  runni', '       ng', '', 'slot   green', 'state  stopp', '       ed'].join('\n'),
+    )
+  })
+
+  it('changes how a cell looks and not where the next one begins, in each form', () => {
+    const rows = [
+      ['blue', 'one two three', 'x'],
+      ['green', 'four', 'y'],
+    ]
+    const style = (cell: string, row: number, column: number) => (row === 0 && column === 1 ? bold(cell) : cell)
+    const head = ['slot', 'text', 'end']
+    const plain = table(rows, { head })
+    expect(table(rows, { head, style })).toBe(plain.replace('one two three', bold('one two three')))
+    const narrow = table(rows, { head, columns: 14 })
+    expect(narrow).toContain('text  one two\n      three')
+    expect(table(rows, { head, columns: 14, style })).toBe(
+      narrow.replace('one two', bold('one two')).replace('three', bold('three')),
     )
   })
 

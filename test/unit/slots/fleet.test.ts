@@ -86,6 +86,7 @@ describe('the status of several hosts', () => {
   const status = (host: string, live: string | null, more: Partial<Status> = {}): Status => ({
     host,
     live,
+    generation: null,
     agreed: true,
     readings: { router: live ?? 'no slot', 'public answer': live ?? 'no slot', records: live ?? 'no slot' },
     slots: [
@@ -118,6 +119,36 @@ describe('the status of several hosts', () => {
     expect(text).toMatch(/^web-2 +blue +live +1\.0\.0-aaaaaaa +running/m)
     expect(text).toContain('All 2 hosts serve blue, 1.0.0.')
     expect(fleetTable([known('web-1', 'blue'), known('web-2', 'green')])).toContain('do not all serve the same release')
+  })
+
+  const since = (host: string, generation: string | null, live = 'blue', release = '1.0.0-aaaaaaa') => {
+    const found = status(host, live, { generation })
+    const slots = found.slots.map(slot => ({ ...slot, release }))
+    return { host, value: { status: { ...found, slots }, serving: serving(live) } }
+  }
+  const [OLD, NEW] = ['20261122T205541Z-3fa9', '20261122T215541Z-77aa']
+  const bold = (text: string) => `*${text}*`
+
+  it('names the generation once if it is the same on all hosts, and in a column if it is not', () => {
+    const same = fleetTable([since('web-1', OLD), since('web-2', OLD)], undefined, bold)
+    expect(same).toContain(`All 2 hosts serve blue, 1.0.0 (generation ${OLD}).`)
+    expect(same).not.toMatch(/generation$|\*/m)
+    const other = fleetTable([since('web-1', OLD), since('web-2', NEW), since('web-3', OLD)], undefined, bold)
+    expect(other).toMatch(/^host .* generation$/m)
+    expect(other).toMatch(new RegExp(`^web-1 .* 0 +${OLD}$`, 'm'))
+    expect(other).toMatch(new RegExp(`^web-2 .* 0 +\\*${NEW}\\*$`, 'm'))
+    expect(other).toContain('All 3 hosts serve blue, 1.0.0.')
+    expect(fleetTable([since('web-1', OLD), since('web-2', null)], undefined, bold)).toMatch(/^web-2 .* \*-\*$/m)
+    expect(fleetTable([since('web-1', null), since('web-2', null)])).toContain('All 2 hosts serve blue, 1.0.0.')
+  })
+
+  it('has in bold what differs from most hosts, and all values if there is no majority', () => {
+    const three = [since('web-1', OLD), since('web-2', OLD), since('web-3', OLD, 'blue', '0.9.0-bbbbbbb')]
+    expect(fleetTable(three, undefined, bold).match(/\*[^*]+\*/g)).toEqual(['*0.9.0-bbbbbbb*'])
+    expect(fleetTable(three.slice(1), undefined, bold).match(/\*[^*]+\*/g)).toEqual([
+      '*1.0.0-aaaaaaa*',
+      '*0.9.0-bbbbbbb*',
+    ])
   })
 
   it('shows a host that could not be asked, with the reason, and is not whole then', async () => {
@@ -252,7 +283,7 @@ describe('a host that was left out', () => {
     const row = (host: string, live: string, name?: string): Gathered<HostStatus> => ({
       host,
       value: {
-        status: { host, live, agreed: true, readings: {}, slots: [], migration: null },
+        status: { host, live, generation: null, agreed: true, readings: {}, slots: [], migration: null },
         serving: serving(live, name),
         leftOut: [out('deploy@web-2')],
       },

@@ -85,6 +85,7 @@ describe('the status of a slot with a failed process', () => {
   const status: Status = {
     host: 'web-1',
     live: 'blue',
+    generation: null,
     agreed: true,
     migration: null,
     readings: { router: 'blue' },

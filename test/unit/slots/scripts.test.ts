@@ -226,6 +226,7 @@ describe('the text format', () => {
     const status = {
       host: 'h',
       live: 'blue',
+      generation: null,
       agreed: true,
       migration: null,
       readings: { router: 'blue', 'public answer': 'blue', records: 'blue' },

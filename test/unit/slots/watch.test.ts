@@ -26,6 +26,7 @@ const green: SlotStatus = {
 const status = (more: Partial<Status> = {}): Status => ({
   host: 'web-1',
   live: 'blue',
+  generation: null,
   agreed: true,
   readings: { router: 'blue', public: 'blue', records: 'blue' },
   slots: [blue, green],

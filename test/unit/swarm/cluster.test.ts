@@ -295,5 +295,11 @@ n3    worker   ready  10.77.0.3  silent     -
 
 The records say blue.1-a. Not so: n2 (green.1-a), n3 (silent).`,
     )
+    const bold = (text: string) => `*${text}*`
+    const marked = (of: typeof status) => swarmTable(of, undefined, bold).match(/\*[^*]+\*/g)
+    expect(marked(status)).toEqual(['*green 1-a*', '*silent*'])
+    const short = status.slots.map(slot => ({ ...slot, running: slot.release === null ? 0 : 1 }))
+    const drained = status.nodes.map(node => ({ ...node, state: 'drained' as const }))
+    expect(marked({ ...status, slots: short, nodes: drained })).toEqual(['*1 of 2*'])
   })
 })
