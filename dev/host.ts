@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
+import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers'
 import { containerShells, type Outcome } from './container-shell.ts'
 import { ensureBareImage, ensureEnginesImage, ensureHostImage } from './engine.ts'
 
@@ -117,7 +117,10 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
         if (isFolder) await container.copyDirectoriesToContainer([{ source, target }])
         else await container.copyFilesToContainer([{ source, target }])
       },
-      restart: ({ powerLoss = false } = {}) => container.restart({ timeout: powerLoss ? 0 : 10_000 }),
+      async restart({ powerLoss = false } = {}) {
+        if (powerLoss) await losePower(container, exec)
+        await container.restart({ timeout: 10_000 })
+      },
       stop,
       [Symbol.asyncDispose]: stop,
     }
@@ -125,6 +128,17 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     await remover.remove()
     throw error
   }
+}
+
+/**
+ * Ends all processes at once, so that none sees another end. If systemd ended first, a program that talks to it would fail, and there would be time to report
+ * that over SSH.
+ */
+async function losePower(container: StartedTestContainer, exec: TestHost['exec']): Promise<void> {
+  // The shell that runs it is ended too.
+  await exec('kill -KILL -1').catch(() => undefined)
+  const client = await getContainerRuntimeClient()
+  await client.container.getById(container.getId()).kill()
 }
 
 /** As on a real machine, Docker can make control groups. */
