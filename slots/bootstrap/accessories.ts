@@ -4,6 +4,7 @@ import { program } from '../../host/program.ts'
 import { capture, mapped, type Query } from '../../host/query.ts'
 import type { Script } from '../../host/script.ts'
 import { rootReader, rootShell } from '../../host/sudo.ts'
+import { listed } from '../../runner/units.ts'
 import { sectionsOf } from '../preflight/sections.ts'
 import { bootstrapFaults } from './bootstrap-faults.ts'
 
@@ -24,6 +25,8 @@ export interface AccessoryRequest {
   readonly write: boolean
   /** The variables that have a value in it. */
   readonly known: readonly string[]
+  /** The other hosts of the application, which have no databases. */
+  readonly others: readonly string[]
 }
 
 export interface AccessoryFacts {
@@ -94,7 +97,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|-?::1|-?::|)$/
 const reachable = (addresses = '') => addresses.split(/[\s,]+/).filter(address => !LOOPBACK.test(address))
 
 export function planAccessories(request: AccessoryRequest, facts: AccessoryFacts): AccessoryPlan {
-  const { database, redis, file, write, known } = request
+  const { database, redis, file, write, known, others } = request
   const create = database !== undefined && !(facts.role && facts.database)
   const lacksUrl = database !== undefined && !known.includes(DATABASE_URL)
   const lacksRedis = redis && !known.includes(REDIS_URL)
@@ -121,6 +124,11 @@ export function planAccessories(request: AccessoryRequest, facts: AccessoryFacts
     ],
     offered: [
       ...open.map(what => `${what}, where other machines reach it.`),
+      ...(others.length > 0 && open.length === 0
+        ? [
+            `The databases are on this host alone, and listen on loopback: the application on ${listed(others)} does not reach them.`,
+          ]
+        : []),
       ...(lacksUrl && facts.password
         ? [`The role ${database} has a password, which only those know who have ${DATABASE_URL}.`]
         : []),

@@ -1,6 +1,6 @@
 /** Errors of preparing a bare server. */
 
-import { catalogue, fault } from '../../runner/fault.ts'
+import { catalogue, Fault, fault, isFault } from '../../runner/fault.ts'
 import { listed } from '../../runner/units.ts'
 
 interface Failed {
@@ -145,3 +145,15 @@ export const bootstrapFaults = catalogue({
     hint: () => 'Look at the host, and run `npx task bootstrap` again.',
   }),
 })
+
+/**
+ * What one host has thrown after others were made ready: it says so, and its exit code is 1, because 3 would tell a program that nothing was changed.
+ *
+ * @param ready the names of the hosts that this run has changed; if none, the error is left as it is
+ */
+export function withReady(error: unknown, ready: readonly string[]): unknown {
+  if (ready.length === 0 || !isFault(error) || error.exitCode === 130) return error
+  const { code, message, detail, explained } = error
+  const hint = `${error.hint} ${listed(ready)} ${ready.length === 1 ? 'is' : 'are'} ready.`
+  return new Fault(code, 1, message, hint, { detail, explained, cause: error })
+}

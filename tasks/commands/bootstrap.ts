@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Host } from '../../host/host.ts'
 import { arg } from '../../runner/cli/args.ts'
+import { listed } from '../../runner/units.ts'
 import {
   type AccessoryPlan,
   type AccessoryRequest,
@@ -9,7 +10,7 @@ import {
   planAccessories,
 } from '../../slots/bootstrap/accessories.ts'
 import { carryOut, proveLogin } from '../../slots/bootstrap/bootstrap.ts'
-import { bootstrapFaults as faults } from '../../slots/bootstrap/bootstrap-faults.ts'
+import { bootstrapFaults as faults, withReady } from '../../slots/bootstrap/bootstrap-faults.ts'
 import { prepareDatabases } from '../../slots/bootstrap/databases.ts'
 import { inspectServer, type ServerFacts } from '../../slots/bootstrap/inspect-server.ts'
 import { readKeys } from '../../slots/bootstrap/keys.ts'
@@ -54,6 +55,7 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
       const { log, note, show, confirm, signal } = context
       const { user, transports } = await chosenServers(machines, server)
       const keys = key === undefined ? undefined : await readKeys(key)
+      const others = machines.filter(machine => machine !== ofRouter && machine !== machines[0]).map(({ name }) => name)
       const options = { sudo: !noSudo, harden: hardenSshd, firewall }
       const hosts: Host[] = []
       await using _ = { [Symbol.asyncDispose]: async () => void (await Promise.all(hosts.map(closed))) }
@@ -65,9 +67,10 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
         hosts.push(host)
         const wanted = { user: deploying, keys: keys ?? (await keysOfCaller(transport, host, deploying)) }
         const provisions = provisionsOf(context, own)({ user: deploying, group: deploying })
-        const databases = first && accessories ? await asked(accessories, context.folder, writeEnv) : undefined
-        const listed = [...(own ? packages : []), ...(databases ? packagesOf(databases) : [])]
-        const request = { host: transport.name, ...wanted, ...options, ...needs(provisions, listed) }
+        const databases =
+          first && accessories ? { ...(await asked(accessories, context.folder, writeEnv)), others } : undefined
+        const installed = [...(own ? packages : []), ...(databases ? packagesOf(databases) : [])]
+        const request = { host: transport.name, ...wanted, ...options, ...needs(provisions, installed) }
         const facts = await host.query(inspectServer(request))
         const refused = refusal(request, facts)
         if (refused) throw refused
@@ -88,25 +91,35 @@ export const bootstrap = <S extends string>(deps: TaskDeps<S>, setup: ReturnType
       const idle = plans.every(({ done }) => done.length === 0)
       if (dryRun) {
         note(idle ? 'nothing to do' : 'nothing was changed')
-        return show(text, plans)
+        return show(text, { hosts: plans })
       }
       const names = plans.map(({ host }) => host)
       if (!idle && !yes && !(await confirm(`${text}\nDo this?`))) throw faults.BOOTSTRAP_NOT_CONFIRMED({ hosts: names })
       if (!idle && yes) log(text)
+      const changed: string[] = []
       for (const { plan, accessory, ...one } of found) {
-        const work = { ...one, aptWait: Math.ceil((aptWait ?? APT_WAIT) / 1000), log }
-        if (plan.done.length === 0) await proveLogin(work)
-        else await carryOut(plan, work)
-        const path = resolve(context.folder, accessory?.request.file ?? '')
-        if (accessory) await prepareDatabases(accessory, { ...context, host: one.host, path })
+        const { host: name } = one.request
+        const of = (line: string) => log(found.length === 1 ? line : `${name}: ${line}`)
+        const work = { ...one, aptWait: Math.ceil((aptWait ?? APT_WAIT) / 1000), log: of }
+        try {
+          if (plan.done.length === 0) await proveLogin(work)
+          else await carryOut(plan, work)
+          const path = resolve(context.folder, accessory?.request.file ?? '')
+          if (accessory) await prepareDatabases(accessory, { ...context, host: one.host, path, log: of })
+        } catch (error) {
+          throw withReady(error, changed)
+        }
+        if (plan.done.length > 0 || accessory?.plan.done.length) changed.push(name)
       }
-      note(idle ? 'nothing to do' : `${names.join(' and ')} ready`)
+      note(idle ? 'nothing to do' : `${listed(names)} ready`)
       const ended = idle ? text : plans.map(plan => planText({ ...plan, there: [] }, 'Done:')).join('\n\n')
       const next = noSudo ? 'npx task setup --login root' : 'npx task setup'
       const steps = found.flatMap(({ request: { host, server: serves } }) =>
         serves?.step === undefined ? [] : [`Once, on ${host}: ${serves.step}`],
       )
-      show([ended, ...steps, ...(setup ? [] : [`Next: ${next}`])].join('\n'), plans)
+      const after = [...steps, ...(setup ? [] : [`Next: ${next}`])]
+      // With several hosts, what comes after is not of the last one alone.
+      show([ended, ...(found.length > 1 && after.length > 0 ? [''] : []), ...after].join('\n'), { hosts: plans })
     },
   })
   const afterwards: typeof setup = {
@@ -146,7 +159,7 @@ async function asked(
   { database, redis, file }: NonNullable<TaskDeps<string>['accessories']>,
   folder: string,
   write: boolean,
-): Promise<AccessoryRequest> {
+): Promise<Omit<AccessoryRequest, 'others'>> {
   return { database, redis, file, write, known: file === undefined ? [] : await knownIn(resolve(folder, file)) }
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TestHost } from '../../dev/host.ts'
 import { type Ended, type Site, startSite } from '../../dev/site.ts'
+import type { RunEvent } from '../../runner/events.ts'
 import { outputOf } from '../support/ended.ts'
 import { rootOf } from '../support/root.ts'
 
@@ -127,6 +128,32 @@ it('does nothing the second time, and says what is there', async () => {
   expect(again.stdout).toContain('deploy may use sudo without a password.')
   expect(again.stdout).toContain('--harden-sshd')
   expect(await state()).toBe(before)
+})
+
+it('with --json each line is an event, and the last one has what was done; it is refused without --yes', async () => {
+  await root('apt-get remove -y -q tree')
+  const last = async (...args: string[]) => {
+    const { code, stdout, stderr } = await bootstrap('--json', ...args)
+    expect(stderr).toBe('')
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as RunEvent)
+    expect(events.at(-1)).toMatchObject({ type: 'result', command: 'bootstrap', ok: code === 0, exitCode: code })
+    return { code, events, data: (events.at(-1) as { readonly data?: unknown }).data }
+  }
+  const refused = await last()
+  expect([refused.code, refused.data]).toEqual([3, undefined])
+  expect(refused.events).toContainEqual(
+    expect.objectContaining({ type: 'error', code: 'BOOTSTRAP_NOT_CONFIRMED', hint: expect.stringContaining('--yes') }),
+  )
+  const done = await last('--yes')
+  expect([done.code, done.data]).toMatchObject([
+    0,
+    { hosts: [{ host: 'life-test', system: 'Debian GNU/Linux 12 (bookworm)', done: ['Install tree with apt-get.'] }] },
+  ])
+  await root('command -v tree')
+  expect((await last('--yes')).data).toMatchObject({ hosts: [{ done: [] }] })
 })
 
 it('goes on after a run whose program was killed while it installed', async () => {

@@ -8,7 +8,7 @@ export interface Shown {
   readonly test: string
   /** Without `npx task`. */
   readonly command: string
-  /** A last line `...` leaves out the rest. */
+  /** A first line `...` leaves out what is above, and a last one the rest. */
   readonly output: string
 }
 
@@ -25,14 +25,14 @@ export const shownOn = (page: string): readonly Shown[] =>
 /** What differs from run to run, and what it is called instead. */
 const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>'],
-  [/\b\d\d:\d\d:\d\d\b/g, '<time>'],
+  [/\b\d\d:\d\d:\d\d(?:\.\d+)?\b/g, '<time>'],
   [/\b\d{8}T\d{6}Z-[0-9a-f]{4}\b/g, '<run>'],
   [/(\b\d+\.\d+\.\d+-)[0-9a-f]{7}\b/g, '$1<sha>'],
   [/\bsha256 [0-9a-f]{7}\b/g, 'sha256 <sha>'],
   [/\b[0-9a-f]{10}\b/g, '<revision>'],
   [/\blast old (?:none|after \d+ ms)/g, 'last old <ms>'],
   [/\b\d+ (?:try|tries)\b/g, '# tries'],
-  [/\b\d+(?:\.\d+)? (?=(?:ms|s|min|B|kB|MB|GB|probes)\b)/g, '# '],
+  [/\b(?:\d+ min )?\d+(?:\.\d+)? (?=(?:ms|s|min|B|kB|MB|GB|probes|cores|requests sent)\b)/g, '# '],
   [/\b(?:\d+[dhm] )?\d+[dhms]\b/g, '<age>'],
   [/\b\d+(?:\.\d+)? ?%/g, '# %'],
   [/(?<=process )\d+|\d+(?= inodes)/g, '#'],
@@ -66,11 +66,15 @@ export function expectShown(page: string, test: string, command: string, output:
     shownOn(page).find(block => block.test === test && block.command === command) ??
     expect.fail(`docs/${page} has no output of \`npx task ${command}\` that ${test} compares`)
   const lines = shown.output.split('\n')
-  const whole = lines.at(-1) !== '...'
   const printed = output.trimEnd().split('\n')
-  const compared = whole ? printed : printed.slice(0, lines.length - 1)
-  if (process.env.WRITE_DOCS === '1') write(page, shown, whole ? compared : [...compared, '...'])
-  else expect(normal(compared.join('\n'))).toBe(normal((whole ? lines : lines.slice(0, -1)).join('\n')))
+  const [fromEnd, fromStart] = [lines[0] === '...', lines.at(-1) === '...']
+  const compared = fromEnd
+    ? ['...', ...printed.slice(1 - lines.length)]
+    : fromStart
+      ? [...printed.slice(0, lines.length - 1), '...']
+      : printed
+  if (process.env.WRITE_DOCS === '1') write(page, shown, compared)
+  else expect(normal(compared.join('\n'))).toBe(normal(lines.join('\n')))
 }
 
 function write(page: string, { test, command }: Shown, lines: readonly string[]): void {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { startHost, type TestHost } from '../../dev/host.ts'
+import { type HostOptions, startHost, type TestHost } from '../../dev/host.ts'
 import { openLink } from '../../dev/links.ts'
 import { type Running, runTask, runTaskInTerminal } from '../../dev/site.ts'
 import { SERVER } from '../../dev/small-server.ts'
@@ -41,14 +41,16 @@ export interface Lines extends AsyncDisposable {
  * Boots a host for each name and writes a Taskfile, which gets SSH_CONFIG. Sets up nothing. The application is `app/bin/server`.
  *
  * @param variables further variables for the Taskfile, from the hosts
+ * @param options of each host
  */
 export async function startMachines(
   names: readonly string[],
   taskfile: string,
   variables: (hosts: readonly TestHost[]) => Promise<NodeJS.ProcessEnv> = async () => ({}),
+  options: HostOptions = {},
 ): Promise<Machines> {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-machines-'))
-  const hosts = await Promise.all(names.map(() => startHost()))
+  const hosts = await Promise.all(names.map(() => startHost(options)))
   const config = join(folder, 'ssh_config')
   await joinConfigs(
     config,

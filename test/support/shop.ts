@@ -1,6 +1,6 @@
 /** A small application on several hosts, each with an nginx of its own: its Taskfile, load on each host, and what each of them serves. */
 import { expect } from 'vitest'
-import type { TestHost } from '../../dev/host.ts'
+import type { HostOptions, TestHost } from '../../dev/host.ts'
 import { type Load, startLoad } from '../../dev/load.ts'
 import { type Machines, startMachines } from './machines.ts'
 
@@ -53,7 +53,7 @@ const { tasks } = project({
   ...(env.ENV_FILE && { env: env.ENV_FILE }),
 })
 export const { setup, deploy, promote, rollback, retire, repair, status, doctor, history, logs, exec, releases, restart, lock, unlock, console } = tasks
-export const { config, prune, watch, maintenance, remove, envDiff, envPush, pending, migrate, catchUp } = tasks
+export const { bootstrap, config, prune, watch, maintenance, remove, envDiff, envPush, pending, migrate, catchUp } = tasks
 `
 
 export interface Shop extends Machines {
@@ -68,9 +68,16 @@ export interface Shop extends Machines {
   versions(): Promise<readonly string[]>
 }
 
-/** @param more variables for the Taskfile: `ENV_FILE` names its environment file, `CANARY` makes the routers able to have a canary */
-export async function startShop(names: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Shop> {
-  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(','), ...more }))
+/**
+ * @param more variables for the Taskfile: `ENV_FILE` names its environment file, `CANARY` makes the routers able to have a canary
+ * @param options of each host
+ */
+export async function startShop(
+  names: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+  options: HostOptions = {},
+): Promise<Shop> {
+  const machines = await startMachines(names, TASKFILE, async () => ({ HOSTS: names.join(','), ...more }), options)
   return shopOn(machines, machines.hosts)
 }
 

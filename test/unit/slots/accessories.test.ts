@@ -13,7 +13,14 @@ import {
 import { filledIn, fillIn, knownIn } from '../../../slots/environment/fill-in.ts'
 import { faultOf } from '../../support/plugin-kit.ts'
 
-const request: AccessoryRequest = { database: 'life', redis: true, file: '.env.production', write: false, known: [] }
+const request: AccessoryRequest = {
+  database: 'life',
+  redis: true,
+  file: '.env.production',
+  write: false,
+  known: [],
+  others: [],
+}
 const writing = { ...request, write: true }
 const complete = '@@ postgres\nrole\npassword\ndatabase\nlistens localhost\n@@ redis\n127.0.0.1 -::1\n'
 
@@ -39,6 +46,13 @@ describe('databases on the host', () => {
     expect(plan.done).toEqual([])
     expect(plan.offered).toEqual([])
     expect(plan.there).toEqual(['PostgreSQL has the database life.', 'Redis runs.'])
+  })
+
+  it('are those of one host: the plan says that the other hosts do not reach them', () => {
+    const { offered } = planAccessories({ ...request, others: ['web-2', 'web-3'] }, parseAccessories(complete))
+    expect(offered).toContain(
+      'The databases are on this host alone, and listen on loopback: the application on web-2 and web-3 does not reach them.',
+    )
   })
 
   it('keep a password that others use', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Host, Transport } from '../../../host/host.ts'
+import { bootstrapFaults, withReady } from '../../../slots/bootstrap/bootstrap-faults.ts'
 import { parseServer, type ServerFacts } from '../../../slots/bootstrap/inspect-server.ts'
 import { callersKeys, keysIn, readKeys, shortKey } from '../../../slots/bootstrap/keys.ts'
 import { planBootstrap, planText, type Request, refusal } from '../../../slots/bootstrap/plan.ts'
@@ -183,6 +184,22 @@ describe('a server is refused', () => {
     expect(refusal(request, { ...facts, listeners: unknown })?.message).toContain('belongs to another program')
     const apache = [{ port: 80, program: 'apache2' }]
     expect(refusal({ ...request, server: undefined }, { ...facts, listeners: apache })).toBeUndefined()
+  })
+})
+
+describe('an error of one host', () => {
+  const locked = bootstrapFaults.BOOTSTRAP_APT_LOCKED({ host: 'web-3', output: 'E: held', seconds: 2 })
+
+  it('is a refusal only if no other host was changed', () => {
+    expect(withReady(locked, [])).toBe(locked)
+    const { code, exitCode, message, hint } = withReady(locked, ['web-1', 'web-2']) as typeof locked
+    expect([code, exitCode, message]).toEqual([locked.code, 1, locked.message])
+    expect(hint).toBe(`${locked.hint} web-1 and web-2 are ready.`)
+  })
+
+  it('stays as it is if nobody can act on it', () => {
+    const error = new Error('unknown')
+    expect(withReady(error, ['web-1'])).toBe(error)
   })
 })
 
