@@ -26,6 +26,8 @@ async function startLoads({ url, host, path }: Site): Promise<readonly [Load, Lo
 /** The report on the application, with the slots that the router told on fresh connections. */
 const joined = (application: Report, router: Report): Report => ({
   ...application,
+  sent: application.sent + router.sent,
+  ok: application.ok + router.ok,
   failed: application.failed + router.failed,
   kinds: {
     ...application.kinds,

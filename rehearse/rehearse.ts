@@ -1,7 +1,7 @@
 /** A rehearsal of a Taskfile: its commands on throw-away hosts, with load on the site while the traffic moves. */
 import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Measured, summary, verdict } from '../vagrant/summary.ts'
+import { type Figures, figuresOf, type Measured, summary, verdict } from '../vagrant/summary.ts'
 import { type Runs, runCommand } from './commands.ts'
 import { assertEngine } from './docker.ts'
 import { BASE, ensureImage } from './image.ts'
@@ -25,7 +25,8 @@ export interface RehearsalResult {
   readonly lost: boolean
   /** What was lost. */
   readonly sentence: string
-  readonly hosts: readonly { readonly host: string; readonly title: string; readonly measured: Measured }[]
+  /** A switch on a host: its title, and what the load on that host measured. */
+  readonly hosts: readonly { readonly host: string; readonly title: string; readonly measured: Figures }[]
 }
 
 /** What a rehearsal would do, as text and as data. */
@@ -78,7 +79,10 @@ async function play({ all, folder, rehearsal }: Machines, options: RehearsalOpti
   for (const { machine, of } of results) for (const line of reportLines(machine, of, options.server)) print(line)
   print('')
   const ended = verdict(results.flatMap(({ of }) => of.map(({ measured }) => measured)))
-  return { ...ended, hosts: results.flatMap(({ machine, of }) => of.map(one => ({ host: machine.name, ...one }))) }
+  const hosts = results.flatMap(({ machine: { name: host }, of }) =>
+    of.map(({ title, measured }) => ({ host, title, measured: figuresOf(measured) })),
+  )
+  return { ...ended, hosts }
 }
 
 export const reportLines = (

@@ -11,26 +11,60 @@ export interface Measured {
   readonly took: number
 }
 
-export function summary(title: string, { node, report, sockets, took }: Measured): string {
-  const { socket, ...requests } = report.kinds
-  const sent = Object.values(requests).reduce((sum, kind) => sum + kind.sent, 0)
-  const failed = Object.values(requests).reduce((sum, kind) => sum + kind.failed, 0)
+/** What the load measured, as a program reads it. */
+export interface Figures {
+  /** Requests, without the messages of WebSockets. */
+  readonly sent: number
+  readonly failed: number
+  /** Number of failures by reason, such as `ECONNRESET` or `503`. */
+  readonly reasons: Readonly<Record<string, number>>
+  /** The versions or slots that fresh connections saw, in the order of the first answer of each. */
+  readonly seen: readonly string[]
+  /** Milliseconds between the last answer of the one and the first of the other; undefined if there was no answer. */
+  readonly apartMs: number | undefined
+  /** The first answer of the other, as an ISO 8601 time. */
+  readonly switchedAt: string | undefined
+  /** Milliseconds of the whole command. */
+  readonly tookMs: number
+}
+
+export function figuresOf({ report, took }: Measured): Figures {
+  const { socket: _, ...requests } = report.kinds
+  const kinds = Object.values(requests)
+  const reasons: Record<string, number> = {}
+  for (const [why, n] of kinds.flatMap(kind => Object.entries(kind.reasons))) reasons[why] = (reasons[why] ?? 0) + n
   // Two clients send requests concurrently, so a response of the old version can arrive after the first of the new one.
-  const versions = [...new Set(requests.fresh.seen.map(seen => seen.value))].join(' then ')
-  const reasons = Object.values(requests).flatMap(kind => Object.entries(kind.reasons))
-  const [before = '', after = ''] = [requests.fresh.seen.at(0)?.value, requests.fresh.seen.at(-1)?.value]
-  const ofVersion = (version: string) => requests.fresh.seen.filter(seen => seen.value === version)
-  const lastOld = Math.max(...ofVersion(before).map(seen => seen.lastAnsweredAt))
-  const firstNew = Math.min(...ofVersion(after).map(seen => seen.firstAnsweredAt))
+  const { seen } = requests.fresh
+  const [before, after] = [seen.at(0)?.value, seen.at(-1)?.value]
+  const lastOld = Math.max(...seen.filter(({ value }) => value === before).map(one => one.lastAnsweredAt))
+  const firstNew = Math.min(...seen.filter(({ value }) => value === after).map(one => one.firstAnsweredAt))
+  return {
+    sent: kinds.reduce((sum, { sent }) => sum + sent, 0),
+    failed: kinds.reduce((sum, { failed }) => sum + failed, 0),
+    reasons,
+    seen: [...new Set(seen.map(({ value }) => value))],
+    apartMs: seen.length === 0 ? undefined : Math.round(Math.abs(firstNew - lastOld)),
+    switchedAt: seen.length === 0 ? undefined : new Date(firstNew).toISOString(),
+    tookMs: Math.round(took),
+  }
+}
+
+export function summary(title: string, measured: Measured): string {
+  const { node, report, sockets } = measured
+  const { socket } = report.kinds
+  const { sent, failed, reasons, seen, apartMs, switchedAt, tookMs } = figuresOf(measured)
+  const why = Object.entries(reasons).map(([why, n]) => `${n} ${why}`)
   return [
-    `${title}${node ? ` through ${node}` : ''}: ${sent} requests sent, ${failed} failed${reasons.length ? ` (${reasons.map(([why, n]) => `${n} ${why}`).join(', ')})` : ''}`,
+    `${title}${node ? ` through ${node}` : ''}: ${sent} requests sent, ${failed} failed${why.length ? ` (${why.join(', ')})` : ''}`,
     ...(sockets > 0
       ? [
           `  WebSockets: ${sockets - report.drops.length} of ${sockets} kept, ${socket.sent} messages sent, ${socket.failed} failed`,
         ]
       : []),
-    `  fresh connections saw ${versions}, the last answer of one and the first of the other ${Math.round(Math.abs(firstNew - lastOld))} ms apart`,
-    `  switched at ${new Date(firstNew).toISOString().slice(11, 23)} UTC; the whole command took ${Math.round(took)} ms`,
+    switchedAt === undefined
+      ? `  no fresh connection got an answer; the whole command took ${tookMs} ms`
+      : `  fresh connections saw ${seen.join(' then ')}, the last answer of one and the first of the other ${apartMs} ms apart
+  switched at ${switchedAt.slice(11, 23)} UTC; the whole command took ${tookMs} ms`,
   ].join('\n')
 }
 

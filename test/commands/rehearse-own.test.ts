@@ -9,6 +9,9 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ensureBaseImage } from '../../dev/engine.ts'
 import { HOME } from '../../dev/paths.ts'
+import type { RehearsalResult } from '../../rehearse/rehearse.ts'
+import type { RunEvent } from '../../runner/events.ts'
+import { expectShown } from '../support/documented.ts'
 
 const run = promisify(execFile)
 const env = { ...process.env, npm_config_loglevel: 'error', npm_config_prefer_offline: 'true' }
@@ -73,13 +76,17 @@ function rehearse(...flags: string[]) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
+  let stdout = ''
+  child.stdout.on('data', (chunk: string) => {
+    stdout += chunk
+  })
   let check = () => {}
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (chunk: string) => {
       output += chunk
       check()
     })
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number, output }))
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, output, stdout }))
   const says = (pattern: RegExp) =>
     new Promise<void>((resolve, reject) => {
       check = () => void (pattern.test(output) && resolve())
@@ -88,6 +95,13 @@ function rehearse(...flags: string[]) {
     })
   return { child, ended, says }
 }
+
+/** Of a run with `--json`, which prints nothing else. */
+const eventsOf = (stdout: string) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as RunEvent)
 
 const containers = async () =>
   (
@@ -111,8 +125,9 @@ it('takes the Taskfile from a bare host to a promote and a rollback that lose no
   timeout: 900_000,
 }, async () => {
   await writeFile(join(folder, '.env.rehearsal'), 'GREETING=nobody\n')
-  const { code, output } = await rehearse().ended
+  const { code, output, stdout } = await rehearse().ended
   expect(code, output).toBe(0)
+  expectShown('rehearsal.md', 'test/commands/rehearse-own.test.ts', 'rehearse', stdout)
   for (const line of [
     /^\$ task bootstrap --yes$/m,
     /Install .*nginx.*nodejs.* with apt-get\./,
@@ -131,20 +146,43 @@ it('takes the Taskfile from a bare host to a promote and a rollback that lose no
 
 it('counts what an application loses, and exits with 1: the control', { timeout: 900_000 }, async () => {
   await writeFile(join(folder, '.env.loses'), 'GREETING=nobody\nLOSES=1\n')
-  const { code, output } = await rehearse('--env', '.env.loses').ended
+  const { code, output, stdout } = await rehearse('--env', '.env.loses', '--json').ended
   expect(code, output).toBe(1)
   expect(output).toMatch(/Requests were lost\.|PROBES_FAILED|HEALTH_FAILED|REHEARSAL_FAILED/)
+  expect(eventsOf(stdout).at(-1)).toMatchObject({ type: 'result', command: 'rehearse', ok: false, exitCode: 1 })
+  expect(stdout).toBe(output)
   await expectClean()
 })
 
-it('starts a host for each of several, with a certificate of their own, and tells of each', {
-  timeout: 900_000,
-}, async () => {
-  const { code, output } = await rehearse('--taskfile', 'two.ts').ended
+it.each([
+  { taskfile: 'Taskfile.ts', names: ['deploy@203.0.113.7'] },
+  // With certificates of their own.
+  { taskfile: 'two.ts', names: ['deploy@203.0.113.7', 'ssh://deploy@203.0.113.8:2222'] },
+])('tells of each host of $taskfile, with figures for a program', { timeout: 900_000 }, async ({ taskfile, names }) => {
+  const { code, output, stdout } = await rehearse('--taskfile', taskfile, '--json').ended
   expect(code, output).toBe(0)
-  expect(output).toMatch(/^Results on a throw-away host for deploy@203\.0\.113\.7: /m)
-  expect(output).toMatch(/^Results on a throw-away host for ssh:\/\/deploy@203\.0\.113\.8:2222: /m)
-  expect(output.match(/^promote green: \d{3,} requests sent, 0 failed$/gm)).toHaveLength(2)
+  expect(stdout).toBe(output)
+  const events = eventsOf(stdout)
+  const printed = events.flatMap(event => (event.type === 'print' ? event.line : []))
+  for (const name of names) expect(printed).toContainEqual(expect.stringMatching(`throw-away host for ${name}: Debian`))
+  const last = events.at(-1)
+  if (last?.type !== 'result') return expect.fail(stdout)
+  expect(last).toMatchObject({ command: 'rehearse', ok: true, exitCode: 0 })
+  const { hosts, ...ended } = last.data as RehearsalResult
+  expect(ended).toEqual({ lost: false, sentence: 'Nothing was lost: 0 requests failed.' })
+  expect(hosts.map(({ host, title }) => `${title} on ${host}`)).toEqual(
+    names.flatMap(name => [`promote green on ${name}`, `rollback to blue on ${name}`]),
+  )
+  for (const { title, measured } of hosts) {
+    const seen = title.startsWith('promote') ? ['blue', 'green'] : ['green', 'blue']
+    expect(measured).toMatchObject({ failed: 0, reasons: {}, seen })
+    expect(measured.sent).toBeGreaterThan(100)
+    expect(printed).toContain(`${title}: ${measured.sent} requests sent, 0 failed`)
+    expect(printed).toContainEqual(expect.stringMatching(` ${measured.apartMs} ms apart$`))
+    expect(printed).toContain(
+      `  switched at ${measured.switchedAt?.slice(11, 23)} UTC; the whole command took ${measured.tookMs} ms`,
+    )
+  }
   await expectClean()
 })
 
