@@ -66,15 +66,13 @@ export function expectShown(page: string, test: string, command: string, output:
     shownOn(page).find(block => block.test === test && block.command === command) ??
     expect.fail(`docs/${page} has no output of \`npx task ${command}\` that ${test} compares`)
   const lines = shown.output.split('\n')
+  const kept = lines.filter(line => line !== '...')
   const printed = output.trimEnd().split('\n')
-  const [fromEnd, fromStart] = [lines[0] === '...', lines.at(-1) === '...']
-  const compared = fromEnd
-    ? ['...', ...printed.slice(1 - lines.length)]
-    : fromStart
-      ? [...printed.slice(0, lines.length - 1), '...']
-      : printed
-  if (process.env.WRITE_DOCS === '1') write(page, shown, compared)
-  else expect(normal(compared.join('\n'))).toBe(normal(lines.join('\n')))
+  const [above, below] = [lines[0] === '...', lines.at(-1) === '...']
+  const compared = above ? printed.slice(-kept.length) : below ? printed.slice(0, kept.length) : printed
+  const dots = (left: boolean) => (left ? ['...'] : [])
+  if (process.env.WRITE_DOCS === '1') write(page, shown, [...dots(above), ...compared, ...dots(below)])
+  else expect(normal(compared.join('\n'))).toBe(normal(kept.join('\n')))
 }
 
 function write(page: string, { test, command }: Shown, lines: readonly string[]): void {
