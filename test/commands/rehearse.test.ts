@@ -1,42 +1,31 @@
 /** `npm run rehearse` as in the README: its report, what it leaves behind, and its interruption. */
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { HOME } from '../../dev/paths.ts'
-import { runProgram } from '../../dev/site.ts'
 import { USAGE } from '../../vagrant/options.ts'
+import { type Rehearsals, rehearsals } from '../support/rehearsal.ts'
 
 const run = promisify(execFile)
 
-/** A temporary folder for the rehearsal, which shows what it leaves behind. */
-let temporary: string
+let all: Rehearsals
 beforeAll(async () => {
-  temporary = await mkdtemp(join(tmpdir(), 'switchyard-rehearse-'))
+  all = await rehearsals()
 })
-afterAll(() => rm(temporary, { recursive: true, force: true }))
+afterAll(() => all?.[Symbol.asyncDispose]())
 
-const rehearse = (...flags: string[]) =>
-  // As `npm run rehearse` does. The program `tsx` would kill it if it takes more than some milliseconds to handle a signal, as on a busy machine.
-  runProgram(HOME, { ...process.env, CI: '1', TMPDIR: temporary }, [
-    '--import',
-    'tsx',
-    join(HOME, 'vagrant', 'rehearse.ts'),
-    ...flags,
-  ])
+const rehearse = (...flags: string[]) => all.start(...flags)
 
 /** The name of the container of the running rehearsal, which is the comment of its key. */
 async function container(): Promise<string> {
-  const [folder = ''] = (await readdir(temporary)).filter(name => name.startsWith('switchyard-host-'))
-  const key = await readFile(join(temporary, folder, 'id_ed25519.pub'), 'utf8')
+  const [folder = ''] = (await readdir(all.temporary)).filter(name => name.startsWith('switchyard-host-'))
+  const key = await readFile(join(all.temporary, folder, 'id_ed25519.pub'), 'utf8')
   return key.trim().split(' ').at(-1) ?? ''
 }
 const exists = async (name: string) =>
   (await run('docker', ['ps', '--all', '--format', '{{.Names}}'])).stdout.split('\n').includes(name)
-const left = async () => (await readdir(temporary)).filter(name => /^switchyard-(?:host|rehearsal)/.test(name))
 
 it('the rehearsal deploys, promotes under load, rolls back and opens the console, loses nothing, and cleans up', async () => {
   const rehearsal = rehearse()
@@ -53,7 +42,7 @@ it('the rehearsal deploys, promotes under load, rolls back and opens the console
   expect(stdout).toContain('\nthis is life_green@127.0.0.1, version 0.1.1\n')
   expect(stdout).toMatch(/^Nothing was lost: 0 requests failed, 0 WebSockets cut\.$/m)
   expect(await exists(name)).toBe(false)
-  expect(await left()).toEqual([])
+  expect(await all.left()).toEqual([])
 })
 
 it('the rehearsal cleans up after Ctrl-C', async () => {
@@ -65,7 +54,7 @@ it('the rehearsal cleans up after Ctrl-C', async () => {
   expect(stdout).toContain('Interrupted: what was created is gone.')
   expect(code).toBe(130)
   expect(await exists(name)).toBe(false)
-  expect(await left()).toEqual([])
+  expect(await all.left()).toEqual([])
 })
 
 it('the rehearsal keeps the host with --keep, also when interrupted, and prints how to enter and how to remove it', async () => {
