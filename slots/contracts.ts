@@ -429,9 +429,9 @@ export interface Router {
   /** Resolves to the maintenance of the site; undefined while there is none. A router has all methods for a maintenance, or none of them. */
   maintenance?(): Query<SiteMaintenance | undefined>
   /**
-   * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After`, `Cache-Control: no-store` and a page, whatever they
-   * request. The live slot still gets the requests of clients in `allow`, and those that come from the host itself without the header `X-Forwarded-For`, such
-   * as ours; one with that header is not ours, and never passes. `/deployment_id` and a preview are answered as always, and the route can be changed. It
+   * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After`, `Cache-Control: no-store` and a page,
+   * `text/html; charset=utf-8`, whatever they request. The live slot still gets the requests of clients in `allow`, and those that come from the host
+   * itself without the header `X-Forwarded-For`, such as ours; one with that header is not ours, and never passes. `/deployment_id` and a preview are answered as always, and the route can be changed. It
    * survives a restart of the router. Nothing is reloaded, so no request is lost; open connections and WebSockets continue.
    *
    * @throws Fault if the site was installed by a version that cannot do this, until the next `setup`; nothing is changed then

@@ -129,7 +129,8 @@ export { MEMBER_RULES } from '../../slots/haproxy-members.ts'
 
 /**
  * `check(path)`: its script exits with `ROUTER_EXIT.down`, `missing`, `stale`, `guarded` or `invalid`, and `checkQuery(script, test, faults)` makes each an error.
- * Their functions get what the script has printed as `output`, and the last line of it as `status`. With exit code 0 that is a warning.
+ * Their functions get what the script has printed as `output`, and the last line of it as `status`. With exit code 0 that is a warning,
+ * so drop what a test of the configuration prints when it passes.
  */
 export { type CheckFaults, checkQuery, ROUTER_EXIT } from './check.ts'
 /** `queries.guard(path, livePort)`: `begin` before the other scripts of the check, `end` behind them. */
@@ -158,9 +159,9 @@ export { NO_SLOT_LIVE, type Place, portOf, status } from './site-request.ts'
 export { parseSiteMaintenance } from '../../slots/maintenance/site.ts'
 /**
  * `...maintenanceByFiles(context, { installed: [siteFile], needle, page })` in the router, where `needle` is a text that the site's file contains if it knows of a
- * maintenance. While `maintenance/on` in `layout.router` exists, a client gets `page.html` of that folder, with status 503 and the headers `X-Maintenance: on`
- * and, from the name of the file `retry.<seconds>` or `"retryAfter":<seconds>` in `record.json`, `Retry-After`; unless `allow/` has a file whose name is the
- * beginning of its address (`10.`, `10.1.`, `10.1.2.`; `2001:`, `2001:db8:`, `2001:db8:1:`, `2001:db8:1:2`) or all of it. A preview goes on.
+ * maintenance. While `maintenance/on` in `layout.router` exists, a client gets `page.html` of that folder, which has the message in it, with status 503 and the
+ * headers `Content-Type: text/html; charset=utf-8`, `X-Maintenance: on` and, from the name of the file `retry.<seconds>` or `"retryAfter":<seconds>` in
+ * `record.json`, `Retry-After`; unless `allow/` has a file whose name is the beginning of its address (`10.`, `10.1.`, `10.1.2.`; `2001:`, `2001:db8:`, `2001:db8:1:`, `2001:db8:1:2`) or all of it. A preview goes on.
  */
 export { beginMaintenanceQuery, maintenanceByFiles } from './maintenance.ts'
 /** `pageSetting(option)` for `Plugin.settings`. The others are for a server that cannot read the page while it runs. */
