@@ -430,9 +430,10 @@ export interface Router {
   maintenance?(): Query<SiteMaintenance | undefined>
   /**
    * Begins the maintenance, or replaces the one that is on: clients get status 503, `Retry-After`, `Cache-Control: no-store` and a page,
-   * `text/html; charset=utf-8`, whatever they request. The live slot still gets the requests of clients in `allow`, and those that come from the host
-   * itself without the header `X-Forwarded-For`, such as ours; one with that header is not ours, and never passes. `/deployment_id` and a preview are answered as always, and the route can be changed. It
-   * survives a restart of the router. Nothing is reloaded, so no request is lost; open connections and WebSockets continue.
+   * `text/html; charset=utf-8`, whatever they request. The live slot still gets the requests of clients in `allow`, and those that come from the host itself
+   * (127.0.0.0/8, `::1`, the address of `listen`) without the header `X-Forwarded-For`, such as ours; one with that header is not ours, and never passes.
+   * `/deployment_id` and a preview are answered as always, and the route can be changed. It survives a restart of the router. Nothing is reloaded, so no
+   * request is lost; open connections and WebSockets continue.
    *
    * @throws Fault if the site was installed by a version that cannot do this, until the next `setup`; nothing is changed then
    */
