@@ -8,6 +8,7 @@ import { HOME } from '../../dev/paths.ts'
 import { type Ended, type Running, runTask } from '../../dev/site.ts'
 import type { TestSwarm } from '../../dev/swarm.ts'
 import { SMALL_IMAGE } from './container-app.ts'
+import { giveInput } from './input.ts'
 
 const DOCKERFILE = `${SMALL_IMAGE}COPY server migrate ./
 COPY version fault ./
@@ -151,6 +152,6 @@ function fed(folder: string, env: NodeJS.ProcessEnv, input: string, args: readon
       { cwd: folder, env },
       (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 128) : 0, stdout, stderr }),
     )
-    child.stdin?.end(input)
+    giveInput(child, input)
   })
 }

@@ -9,6 +9,7 @@ import { receiveFolder } from '../../../host/files/put-folder.ts'
 import type { Script } from '../../../host/script.ts'
 import { makeCookie } from '../../../plugins/runtime/beam/commands.ts'
 import { takeImage } from '../../../swarm/image.ts'
+import { giveInput } from '../../support/input.ts'
 import { samples } from '../../support/scripts.ts'
 
 let folder: string
@@ -51,7 +52,7 @@ it.each<[string, () => Script, { there?: string; left: readonly string[] }]>([
   if (there !== undefined) await writeFile(join(folder, there), 'no archive')
   const env = { PATH: `${bin}:${process.env.PATH}`, HOME: folder, TMPDIR: folder }
   const bash = spawn('bash', ['-euo', 'pipefail', '-c', script().text], { cwd: folder, env, detached: true })
-  bash.stdin.end('short')
+  giveInput(bash, 'short')
   const ended = once(bash, 'close')
   await vi.waitUntil(() => exists(join(bin, 'begun')), { timeout: 20_000 })
   // The whole process group gets it, as when a run is interrupted.

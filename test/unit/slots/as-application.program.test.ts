@@ -13,6 +13,7 @@ import { asApplication } from '../../../slots/as-application.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
 import { linkShared } from '../../../slots/upload/receive.ts'
 import { withStandIns } from '../../support/as-user.ts'
+import { giveInput } from '../../support/input.ts'
 
 let PATH: string
 let folders: Layout
@@ -41,7 +42,7 @@ function start(script: Script, cwd = folders.root) {
 }
 async function run(script: Script, input = '', cwd = folders.root) {
   const child = start(script, cwd)
-  child.stdin.end(input)
+  giveInput(child, input)
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code, stdout, stderr }
 }

@@ -14,13 +14,14 @@ import { sudoersFile } from '../../../slots/setup/sudoers.ts'
 import { liveByRecords, promotedAt } from '../../../slots/state/slot-record.ts'
 import { statusTable } from '../../../slots/status/status.ts'
 import { prunable, prune, releaseOf, unpack } from '../../../slots/upload/release.ts'
+import { giveInput } from '../../support/input.ts'
 
 const exec = promisify(execFile)
 
 /** Runs a script on this machine: it is plain bash and works only with files. Resolves to the exit code. */
 async function bash(script: Script, input = ''): Promise<number> {
   const run = exec('bash', ['-c', `set -eu -o pipefail\n${script.text}`])
-  run.child.stdin?.end(input)
+  giveInput(run.child, input)
   return run.then(
     () => 0,
     error => error.code,

@@ -12,6 +12,7 @@ import { engineFence } from '../../../swarm/lock.ts'
 import { followMigration, parseMigrated } from '../../../swarm/migration.ts'
 import { EMPTY, writeRecords } from '../../../swarm/records.ts'
 import { createService, removeService } from '../../../swarm/service.ts'
+import { giveInput } from '../../support/input.ts'
 
 type Reply = readonly [status: number, body: string]
 const ELECTING: Reply = [
@@ -72,7 +73,7 @@ const run = ({ text }: Script, input = '') =>
       stderr += chunk
     })
     child.on('close', code => resolve({ code: code ?? 128, stdout, stderr }))
-    child.stdin.end(input)
+    giveInput(child, input)
   })
 
 describe('while the managers elect a leader', () => {

@@ -29,6 +29,7 @@ import {
   taskVariables,
   variablesInput,
 } from '../../../swarm/service.ts'
+import { giveInput } from '../../support/input.ts'
 
 const names = namesOf('life')
 const health = { path: '/health', host: 'life.example' }
@@ -145,7 +146,7 @@ describe('the service of a slot', () => {
     const { text } = createService({ name: 'x', deploy: 'd', options: [], command: ['image', 'serve'] })
     const variables = { ...taskVariables({ port: 4000 }, 'blue'), SECRET: 'two\nlines', PATH: '/nowhere' }
     const ran = promisify(execFile)('bash', ['-eu', '-c', text], { env: { PATH: `${folder}:/usr/bin:/bin` } })
-    ran.child.stdin?.end(variablesInput(variables))
+    giveInput(ran.child, variablesInput(variables))
     await ran
     const { readFile } = await import('node:fs/promises')
     const words = await readFile(join(folder, 'words'), 'utf8')
