@@ -1,7 +1,8 @@
 /** One application on four hosts: prepared on all of them, then switched on all of them at one moment, or on none. */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Shop, startShop, sumOf, switchUnderLoad, timeOf } from '../support/shop.ts'
+import type { RunEvent } from '../../runner/events.ts'
+import { otherOf, type Shop, startShop, sumOf, switchUnderLoad, timeOf } from '../support/shop.ts'
 
 /** An odd number, because the tests after them expect green to be live. */
 const SWITCHES = Number(process.env.SWITCHES ?? 3) | 1
@@ -96,15 +97,55 @@ it('a switch that cannot be proven on one host is taken back on all, and that is
   expect(await shop.versions()).toEqual(all('1.4.0'))
 })
 
+it('two contents of one version are not switched together: the command says which host has which', async () => {
+  await shop.version('1.4.1')
+  await shop.done('deploy')
+  await writeFile(`${shop.folder}/app/other`, 'built once more')
+  await shop.done('deploy', '--host', 'web-4')
+  const before = await shop.serving()
+  const output = await shop.ends(3, ['promote', otherOf(before[0])])
+  expect(output).toContain('[FLEET_RELEASES_DIFFER]')
+  const [first, last] = ['web-1', 'web-4'].map(name => new RegExp(`${name} (1\\.4\\.1-\\w{7})`).exec(output)?.[1])
+  expect(first).toBeDefined()
+  expect(last).toBeDefined()
+  expect(first).not.toBe(last)
+  expect(await shop.serving()).toEqual(before)
+  expect(await shop.versions()).toEqual(all('1.4.0'))
+})
+
+it('--limit says on how many hosts at once each step before the switch works', async () => {
+  await shop.version('1.4.2')
+  const { code, stdout, stderr } = await shop.start(['deploy', '--promote', '--limit', '2', '--json']).ended
+  expect(code, stdout + stderr).toBe(0)
+  const events = stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as RunEvent)
+  const most = new Map<string, number>()
+  const working = new Set<string>()
+  for (const event of events) {
+    if (event.type !== 'host') continue
+    const one = `${event.step} ${event.host}`
+    if (event.state === 'start') working.add(one)
+    else working.delete(one)
+    const now = [...working].filter(other => other.startsWith(`${event.step} `)).length
+    most.set(event.step, Math.max(now, most.get(event.step) ?? 0))
+  }
+  const LIMITED = ['upload-the-release', 'stop-the-idle-slot', 'wait-until-the-idle-slot-is-healthy']
+  expect(LIMITED.map(step => most.get(step))).toEqual([2, 2, 2])
+  expect(most.get('move-the-traffic-and-prove-it')).toBe(4)
+  expect(await shop.versions()).toEqual(all('1.4.2'))
+})
+
 it('one host can be left out, is shown until it has the same release, and gets it from a promote of all', async () => {
   await shop.version('1.5.0')
   const output = await shop.done('deploy', '--promote', '--without', 'web-4')
-  expect(await shop.versions()).toEqual(['1.5.0', '1.5.0', '1.5.0', '1.4.0'])
+  expect(await shop.versions()).toEqual(['1.5.0', '1.5.0', '1.5.0', '1.4.2'])
   expect(output).not.toContain('web-4')
-  expect(await shop.ends(3, ['status'])).toMatch(/web-4 serves green, 1\.4\.0-\w{7}.* \[FLEET_BEHIND\]/)
+  expect(await shop.ends(3, ['status'])).toMatch(/web-4 serves blue, 1\.4\.2-\w{7}.* \[FLEET_BEHIND\]/)
   expect(await shop.ends(3, ['deploy'])).toContain('[FLEET_BEHIND]')
-  await shop.done('promote', 'green')
-  expect(await shop.versions()).toEqual(all('1.4.0'))
+  await shop.done('promote', 'blue')
+  expect(await shop.versions()).toEqual(all('1.4.2'))
   expect(await shop.ends(2, ['status', '--host', 'web-9'])).toContain('[HOST_UNKNOWN]')
 })
 
