@@ -113,6 +113,7 @@ export {
 export type { HealthCheck } from './slots/model.ts'
 export type { Notification, Notifier, NotifierOptions } from './slots/notify/notifier.ts'
 export type { ProbeSetting } from './slots/promote/probe-setting.ts'
+export type { SharedEntry, SharedFile } from './slots/shared.ts'
 export type { SlotSpec } from './slots/slot.ts'
 export { type Refusal, sudoRefusal } from './slots/sudo/refusal.ts'
 export type { SwarmContext } from './swarm/context.ts'

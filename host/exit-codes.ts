@@ -23,6 +23,8 @@ export const EXIT = {
     notAsListed: 48,
   },
   release: { gone: 62, notShared: 63 },
+  /** Why a shared path cannot be linked. `unclear`: it is neither there nor in the release. `notFile`: a folder is in the place of a file. */
+  shared: { unclear: 55, notFile: 56 },
   /** State of a slot's process. `already`: it runs. `missing`: the host is not set up for it. `stuck`: it does not stop. `ended`: it does not run. */
   process: { already: 41, missing: 42, stuck: 43, ended: 44 },
   /** Why a release cannot be started in its slot. `forbidden`: the user of the application may not read a file. */

@@ -384,6 +384,22 @@ export const slotFaults = catalogue({
     hint: d =>
       `Build it as another version; or remove ${d.release.dir} on the host if no slot runs it. Nothing was stopped.`,
   }),
+  SHARED_UNCLEAR: fault<{ host: string; release: string; path: string }>({
+    exitCode: 3,
+    message: d =>
+      `\`shared\` lists ${JSON.stringify(d.path)}, which may be a file or a folder, and neither ${d.release} nor ${d.host} has it.`,
+    hint: d =>
+      `Write \`{ file: '${d.path}' }\` there for an empty file, or \`'${d.path}/'\` for an empty folder. Nothing was stopped.`,
+  }),
+  SHARED_NOT_FILE: fault<{ host: string; release: string; path: string; at: string | undefined }>({
+    exitCode: 3,
+    message: d =>
+      `\`shared\` lists ${JSON.stringify(d.path)} as a file, but ${d.at === undefined ? `it is a folder in ${d.release}` : `${d.at} on ${d.host} is a folder`}.`,
+    hint: d =>
+      d.at === undefined
+        ? `Remove it from the artifact; or write \`'${d.path}/'\` for a folder. Nothing was stopped.`
+        : `If nothing needs it, remove it there: \`rmdir ${d.at}\`. For a folder write \`'${d.path}/'\`. Nothing was stopped.`,
+  }),
   ROOT_NOT_WRITABLE: fault<{ host: string; root: string }>({
     exitCode: 3,
     message: d =>

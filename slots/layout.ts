@@ -1,13 +1,24 @@
 /** The paths of an application on a host, built from the root and validated names only. */
 import { posix } from 'node:path'
 
+/** What outlives releases. */
+export interface SharedPath {
+  /** In a release, and in the folder of what outlives releases. */
+  readonly path: string
+  /**
+   * What it is unless the artifact has something else there. `unclear` for a name such as `db/production.sqlite3`, which may be either: then the artifact has
+   * to have it.
+   */
+  readonly kind: 'folder' | 'file' | 'unclear'
+}
+
 export interface Layout {
   readonly root: string
   readonly releases: string
   /** Contains one folder per slot. */
   readonly slots: string
   /** The folder for data that outlives releases, and its paths in a release. A release has links to the same paths below `dir`. */
-  readonly shared: { readonly dir: string; readonly paths: readonly string[] }
+  readonly shared: { readonly dir: string; readonly paths: readonly string[]; readonly entries: readonly SharedPath[] }
   /** The system user that the application runs as, and that owns the shared folder. Missing if that is the deploying user. */
   readonly user?: string | undefined
   readonly journal: string
@@ -39,16 +50,17 @@ export interface SlotLayout {
 }
 
 /**
- * @param shared paths in a release that are links to data that outlives it
+ * @param shared paths in a release that are links to data that outlives it, as `sharedPaths` returns them; one by itself is a folder
  * @param user the system user that the application runs as, if that is not the deploying one
  */
-export function layout(root: string, shared: readonly string[] = [], user?: string): Layout {
+export function layout(root: string, shared: readonly (string | SharedPath)[] = [], user?: string): Layout {
   const at = (...parts: string[]) => posix.join(root, ...parts)
+  const entries = shared.map(entry => (typeof entry === 'string' ? ({ path: entry, kind: 'folder' } as const) : entry))
   return {
     root,
     releases: at('releases'),
     slots: at('slots'),
-    shared: { dir: at('shared'), paths: shared },
+    shared: { dir: at('shared'), paths: entries.map(({ path }) => path), entries },
     ...(user !== undefined && { user }),
     journal: at('journal.jsonl'),
     lock: at('lock'),

@@ -54,7 +54,7 @@ const RULES = {
   },
   shared: {
     label: 'shared path of a release',
-    pattern: /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/,
+    pattern: /^(?!\/)(?:(?:^|\/)(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.][A-Za-z0-9._-]*)+$/,
     rule: 'a path in the release, such as `storage` or `priv/uploads`, of letters, digits, dots, underscores and dashes',
   },
   root: {
@@ -102,14 +102,4 @@ export function port(slot: string, value: number): number {
       }),
     )
   return value
-}
-
-/** Returns the paths without a trailing slash. Throws `NAME_INVALID` if one is invalid, duplicate or inside another. */
-export function sharedPaths(paths: readonly string[]): readonly string[] {
-  const plain = paths.map(path => validateName('shared', path.replace(/\/$/, ''), ['shared']))
-  const { label } = RULES.shared
-  for (const value of plain)
-    if (plain.filter(other => `${value}/`.startsWith(`${other}/`)).length > 1)
-      throw inField(['shared'], slotFaults.NAME_INVALID({ label, value, rule: 'distinct paths, none inside another' }))
-  return plain
 }

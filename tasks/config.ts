@@ -44,7 +44,7 @@ export async function projectConfig<S extends string>(
       },
     }),
     folders: foldersOf(layout),
-    shared: layout.shared.paths,
+    shared: layout.shared.entries.map(({ path, kind }) => (kind === 'file' ? { file: path } : path)),
     ...(project.packages.length > 0 && { packages: project.packages }),
     ...(project.databases.length > 0 && { databases: project.databases }),
     ...(notifiers.length > 0 && { notify: notifiers }),

@@ -22,6 +22,7 @@ import { healthRules } from '../slots/health/setting.ts'
 import type { HealthCheck } from '../slots/model.ts'
 import type { Notifier } from '../slots/notify/notifier.ts'
 import { type ProbeSetting, probeRules } from '../slots/promote/probe-setting.ts'
+import type { SharedEntry, SharedFile } from '../slots/shared.ts'
 import { type SlotSpec, slotRules } from '../slots/slot.ts'
 
 /** The one machine of a project, or several. */
@@ -79,12 +80,15 @@ interface ProjectOptions<
   /** The application's folder on the host. @default `/srv/<app>` */
   readonly root?: string
   /**
-   * Paths in a release that outlive it, such as `storage` or `priv/uploads`. The application must write its data there, because a release is
-   * read-only. Each path becomes a link to `<root>/shared/<path>`. If that does not exist, it is created with what the artifact has at the path, or
-   * as an empty folder.
+   * Folders and files of a release that outlive it, such as `storage` or `priv/uploads`. The application must write its data there, because a release is
+   * read-only. Each becomes a link to `<root>/shared/<path>`, which is created once: with what the artifact has at the path, or as an empty folder. One that
+   * the artifact does not have and that is a file has to be named as one, such as `{ file: '.htpasswd' }`, and is created as an empty file that its owner
+   * alone can read.
+   *
    * @default []
+   * @example ['storage', 'public/uploads', { file: 'db/production.sqlite3' }]
    */
-  readonly shared?: readonly string[]
+  readonly shared?: readonly SharedEntry[]
   /**
    * Debian packages that the application needs on its host, such as its language or `ffmpeg`. `task bootstrap` installs them; nothing else uses the list.
    *
@@ -175,6 +179,12 @@ const machines: Rule<readonly Transport[] | HostRoles> = expecting(MACHINES, {
   check: value => (Array.isArray(value) ? listed : byRole).check(value),
 })
 
+const sharedEntry: Rule<SharedEntry> = either(
+  text,
+  fields<SharedFile>({ file: text }),
+  "the path of a folder, or a file such as `{ file: '.htpasswd' }`",
+)
+
 export const OPTIONS: Fields<AnyDefinition> = {
   app: text,
   host: optional(machine),
@@ -185,7 +195,7 @@ export const OPTIONS: Fields<AnyDefinition> = {
   router: pluginOf('router', '`nginx({ site })`'),
   slots: slotRules,
   root: optional(text),
-  shared: optional(list(text)),
+  shared: optional(list(sharedEntry)),
   packages: optional(list(text)),
   accessories: optional(
     fields<Accessories>({

@@ -8,6 +8,7 @@ import { headersShown } from '../health/headers.ts'
 import type { Layout } from '../layout.ts'
 import type { Health } from '../model.ts'
 import type { Probing } from '../promote/probe-setting.ts'
+import type { SharedEntry } from '../shared.ts'
 
 /** A variable that a slot's application gets. The value is missing if it may be secret. */
 export interface Variable {
@@ -45,8 +46,8 @@ export interface ProjectConfig {
   /** Missing if the router is on the application's host. */
   readonly balancer?: { readonly name: string; readonly endpoint: Endpoint | null; readonly upstream: string }
   readonly folders: Readonly<Record<'root' | 'releases' | 'slots' | 'router' | 'shared', string>>
-  /** Paths in a release that are links to data that outlives it. */
-  readonly shared: readonly string[]
+  /** Paths in a release that are links to data that outlives it, as the Taskfile names them. */
+  readonly shared: readonly SharedEntry[]
   /** What `bootstrap` installs for the application. Missing if there is none, as the next two are. */
   readonly packages?: readonly string[]
   readonly databases?: readonly string[]

@@ -20,7 +20,7 @@ export function configTable(config: ProjectConfig, columns?: number): string {
       ? section('balancer', balancer.name, rowsOf({ ...balancer.endpoint, upstream: balancer.upstream }))
       : []),
     ...section('folder', root, rowsOf(below)),
-    ['shared paths', words(shared)],
+    ['shared paths', words(shared.map(entry => (typeof entry === 'string' ? entry : `${entry.file} (a file)`)))],
     ...(config.packages ? [['packages', words(config.packages)] as const] : []),
     ...(config.databases ? [['databases', words(config.databases)] as const] : []),
     ...(config.notify ? [['notifications', words(config.notify)] as const] : []),

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { ReadEntry } from 'tar'
 import { EXIT } from '../../host/exit-codes.ts'
+import { OUR_NAMES } from '../shared.ts'
 import { eachEntry } from './archive.ts'
 
 export type Item =
@@ -35,9 +36,6 @@ export class Refusal extends Error {
     this.code = code
   }
 }
-
-/** Names that switchyard writes at the top of a release: the record, the manifests and the working folder of an upload. */
-const RESERVED = new Set(['release.json', '.manifest', '.prepared', '.upload'])
 
 /** @throws {Refusal} if the artifact has an entry that a release may not contain, or is not a complete `.tar.gz`. */
 export async function readManifest(artifact: string): Promise<Manifest> {
@@ -102,7 +100,7 @@ function safePath(name: string, code: number = EXIT.artifact.outsideName): strin
   if (name.startsWith('/') || name.split('/').includes('..')) throw new Refusal(code, name)
   if (UNWRITABLE.test(name)) throw new Refusal(EXIT.artifact.oddName, JSON.stringify(name))
   const path = posix.normalize(name).replace(/\/$/, '')
-  if (RESERVED.has(path.split('/')[0] ?? '')) throw new Refusal(EXIT.artifact.ourName, path)
+  if (OUR_NAMES.has(path.split('/')[0] ?? '')) throw new Refusal(EXIT.artifact.ourName, path)
   return path
 }
 

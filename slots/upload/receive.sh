@@ -21,7 +21,7 @@
 # Prints: `there` if the release exists, else `missing` and line numbers of the manifest; `free BYTES` if the disk is full;
 # `damaged PATH`, what was sent and what arrived, separated by tabs.
 # Exit codes: 0 if the release exists, and if `go` never came. `not_set_up`, `not_writable`, `cut_off`, `disk_full`, `damaged` (EXIT.receive);
-# `odd_file`, `not_as_listed` (EXIT.artifact).
+# `odd_file`, `not_as_listed` (EXIT.artifact); those of `refuse_outside` and `link_shared`.
 export LC_ALL=C
 if ! [ -w "$releases" ]; then if [ -O "$releases" ]; then exit "$not_writable"; else exit "$not_set_up"; fi; fi
 if [ -f "$final/release.json" ]; then echo there; exit 0; fi

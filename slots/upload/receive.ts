@@ -58,12 +58,18 @@ export const makeWayFor = (layout: Layout, { name, dir }: Release): Script => {
 }
 
 /** Replaces the shared paths of a new release, which is the current folder, with links into the shared folder. */
-export const linkShared = ({ shared: { dir, paths }, user }: Layout): Script =>
+export const linkShared = ({ shared: { dir, paths, entries }, user }: Layout): Script =>
   paths.length === 0
     ? nothing
     : program(new URL('./link-shared.sh', import.meta.url), {
         writes: true,
-        parameters: { sharedDir: dir, sharedPaths: paths, make: makeShared(user) },
+        parameters: {
+          sharedDir: dir,
+          sharedPaths: paths,
+          sharedKinds: entries.map(({ kind }) => kind),
+          make: makeShared(user),
+          ...EXIT.shared,
+        },
       })
 
 /** What the application owns can be made by its own user alone. */
@@ -71,8 +77,8 @@ function makeShared(user: string | undefined): Script {
   const make = program(new URL('./make-shared.sh', import.meta.url), { writes: true })
   const asOwner =
     user === undefined
-      ? sh.write`(into=$1 path=$2\n${make})`
-      : sh.write`(${asApplication(user, make, sh.read`printf 'into=%q path=%q\\n' "$1" "$2"`)})`
+      ? sh.write`(into=$1 path=$2 kind=$3\n${make})`
+      : sh.write`(${asApplication(user, make, sh.read`printf 'into=%q path=%q kind=%q\\n' "$@"`)})`
   return sh.write`if [ -e "$2" ]; then tar -cf - -- "$2"; else tar -cf - -T /dev/null; fi | ${asOwner}`
 }
 

@@ -10,7 +10,7 @@
 # Needs the function `remove`.
 #
 # Reads: the text of `release.json`.
-# Exit codes: `no_archive`, `outside_name`, `odd_file` (EXIT.artifact), and that of `refuse_outside`.
+# Exit codes: `no_archive`, `outside_name`, `odd_file` (EXIT.artifact), and those of `refuse_outside` and `link_shared`.
 trap 'trap "" HUP INT TERM PIPE; remove "$work" "$artifact"' EXIT
 export LC_ALL=C; umask 022
 names=$(tar -tf "$artifact") || exit "$no_archive"

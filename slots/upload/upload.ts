@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
+import { EXIT } from '../../host/exit-codes.ts'
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
 import { capture } from '../../host/query.ts'
@@ -180,6 +181,8 @@ async function sendWhole(deps: UploadDeps, artifact: Artifact, release: Release,
   })
   if (output.code !== 0 && NO_ROOM.test(output.stderr))
     throw slotFaults.RELEASE_NO_ROOM({ host: host.name, release: release.name, detail: lastLines(output.stderr, 3) })
+  const unlinked = unlinkedShared(host, release, output)
+  if (unlinked) throw unlinked
   if (output.code !== 0) throw refused(artifact, output.code, output.stderr)
   return true
 }
@@ -214,6 +217,17 @@ const refused = (artifact: Artifact, code: number, detail: string): Fault =>
     detail,
   })
 
+/** Why a path of `shared` could not become a link, if that is what failed. */
+function unlinkedShared(host: Host, release: Release, { code, stdout }: Output): Fault | undefined {
+  const [, path = '', place = ''] = /^shared (.*)\t(.*)$/m.exec(stdout) ?? []
+  if (path === '') return undefined
+  if (code === EXIT.shared.unclear) return slotFaults.SHARED_UNCLEAR({ host: host.name, release: release.name, path })
+  const at = posix.isAbsolute(place) ? place : undefined
+  if (code === EXIT.shared.notFile)
+    return slotFaults.SHARED_NOT_FILE({ host: host.name, release: release.name, path, at })
+  return undefined
+}
+
 function failure(
   host: Host,
   layout: Layout,
@@ -236,5 +250,7 @@ function failure(
     return hostFaults.HOST_DISK_FULL({ ...details, size, free: free === undefined ? undefined : Number(free), reason })
   }
   if (UNPACK_REFUSED[code] !== undefined) return refused(artifact, code, stderr)
+  const unlinked = unlinkedShared(host, release, output)
+  if (unlinked) return unlinked
   return hostFaults.HOST_WRITE_FAILED({ ...details, reason })
 }

@@ -14,7 +14,7 @@ import { assertCleanAfter, faultSite, heavyNext, next, succeeds, underFault } fr
 let site: Site
 beforeAll(async () => {
   site = await faultSite({
-    more: "shared: ['storage', 'config/extra.json'],",
+    more: "shared: ['storage', { file: 'config/extra.json' }],",
     tasks: 'export const { doctor } = tasks',
   })
 })
@@ -87,6 +87,9 @@ describe('F76 a release', () => {
 
   it('F76 shares folders and files with the next one, and they are not compared with the manifest', async () => {
     await asDeployer('echo 1 > /srv/life/shared/storage/upload.png')
+    // No artifact has it, and only the Taskfile says that it is a file.
+    const stated = await sh("stat -c '%F, %a, %U' /srv/life/shared/config/extra.json")
+    expect(stated).toBe('regular empty file, 600, vagrant\n')
     const deployed = await site.taskWith(await next(), 'deploy')
     expect(deployed, outputOf(deployed)).toMatchObject({ code: 0 })
     const [blue, current] = ['blue', 'green'].map(slot => `/srv/life/slots/${slot}/current`)

@@ -11,6 +11,7 @@ import { CUT_SHORT, execScript, migration } from '../../../plugins/runtime/scrip
 import { migrateScript } from '../../../plugins/runtime/service/command.ts'
 import { asApplication } from '../../../slots/as-application.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
+import { sharedPaths } from '../../../slots/shared.ts'
 import { linkShared } from '../../../slots/upload/receive.ts'
 import { withStandIns } from '../../support/as-user.ts'
 import { giveInput } from '../../support/input.ts'
@@ -132,5 +133,13 @@ describe('an application with a user of its own', () => {
     await mkdir(folders.shared.dir)
     expect((await run(linkShared(folders), '', dir)).code).toBe(0)
     expect((await stat(join(dir, 'priv/key'))).isDirectory()).toBe(true)
+  })
+
+  it('gets an empty file of its own where the Taskfile says so', async () => {
+    const shared = layout(folders.root, sharedPaths([{ file: 'priv/.key' }]), 'life')
+    await mkdir(folders.shared.dir)
+    expect(await run(linkShared(shared), '', release().dir)).toMatchObject({ code: 0, stderr: '' })
+    const { size, mode } = await stat(join(release().dir, 'priv/.key'))
+    expect([size, mode & 0o777]).toEqual([0, 0o600])
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { port, sharedPaths, validateName } from '../../../slots/names.ts'
+import { port, validateName } from '../../../slots/names.ts'
 
 describe('validateName', () => {
   it.each([
@@ -48,24 +48,4 @@ describe('validateName', () => {
 
 it.each([80, 65_536, 4000.5, Number.NaN])('port() rejects %d', value => {
   expect(() => port('blue', value)).toThrowError(expect.objectContaining({ code: 'NAME_INVALID' }))
-})
-
-describe('sharedPaths', () => {
-  it('accepts paths in a release, with or without a trailing slash', () => {
-    expect(sharedPaths(['storage', 'priv/uploads/'])).toEqual(['storage', 'priv/uploads'])
-  })
-
-  it.each([
-    [['/etc']],
-    [['../x']],
-    [['a/../b']],
-    [['.']],
-    [['']],
-    [['a b']],
-    [['-rf']],
-    [['storage', 'storage/a']],
-    [['storage', 'storage']],
-  ])('rejects %j', paths => {
-    expect(() => sharedPaths(paths)).toThrow(expect.objectContaining({ code: 'NAME_INVALID', exitCode: 2 }))
-  })
 })

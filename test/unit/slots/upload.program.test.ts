@@ -24,6 +24,7 @@ import type { RunOptions, Script } from '../../../host/script.ts'
 import { deferred } from '../../../runner/promises.ts'
 import type { Artifact } from '../../../slots/contracts.ts'
 import { type Layout, layout } from '../../../slots/layout.ts'
+import { sharedPaths } from '../../../slots/shared.ts'
 import { contentsOf } from '../../../slots/upload/contents.ts'
 import { releaseOf } from '../../../slots/upload/release.ts'
 import { uploadOf } from '../../../slots/upload/upload.ts'
@@ -158,6 +159,65 @@ describe('an upload', () => {
     await put({ 'bin/life': '1' })
     const { release } = await upload('1.0')
     expect((await stat(join(release.dir, 'var/uploads'))).isDirectory()).toBe(true)
+  })
+
+  it('creates a shared file as an empty one that others cannot read, or as the artifact has it', async () => {
+    folders = layout(
+      folders.root,
+      sharedPaths([{ file: '.htpasswd' }, { file: 'db/live.sqlite3' }, { file: 'config/extra.json' }]),
+    )
+    await put({ 'bin/life': '1', 'config/extra.json': '{}', 'db/seeds': 's' })
+    const { release } = await upload('1.0')
+    for (const path of ['.htpasswd', 'db/live.sqlite3']) {
+      const found = await stat(join(release.dir, path))
+      expect([found.isFile(), found.size, found.mode & 0o777], path).toEqual([true, 0, 0o600])
+    }
+    expect(await readFile(join(release.dir, 'config/extra.json'), 'utf8')).toBe('{}')
+    expect(await readFile(join(release.dir, 'db/seeds'), 'utf8')).toBe('s')
+    await writeFile(join(release.dir, '.htpasswd'), 'me:secret')
+    await put({ 'bin/life': '2' })
+    const { release: second } = await upload('2.0')
+    expect(await readFile(join(second.dir, '.htpasswd'), 'utf8')).toBe('me:secret')
+    expect((await readdir(folders.shared.dir)).sort()).toEqual(['.htpasswd', 'config', 'db'])
+  })
+
+  it('refuses to guess what a shared path is that looks like a file', async () => {
+    folders = layout(folders.root, sharedPaths(['.htpasswd']))
+    await put({ 'bin/life': '1' })
+    await expect(upload('1.0')).rejects.toMatchObject({
+      code: 'SHARED_UNCLEAR',
+      exitCode: 3,
+      message: expect.stringMatching(/^`shared` lists "\.htpasswd".* neither 1\.0-\w{7} nor /),
+      hint: expect.stringContaining("`{ file: '.htpasswd' }`"),
+    })
+    expect(await readdir(folders.releases)).toEqual([])
+    await put({ '.htpasswd': 'me:x' })
+    const { release } = await upload('1.1')
+    expect(await readFile(join(release.dir, '.htpasswd'), 'utf8')).toBe('me:x')
+    // One that is there is what it is.
+    await rm(join(source, '.htpasswd'))
+    await upload('1.2')
+  })
+
+  it('makes a folder of one whose path ends with a slash', async () => {
+    folders = layout(folders.root, sharedPaths(['config/live.d/', '.cache/']))
+    await put({ 'bin/life': '1' })
+    const { release } = await upload('1.0')
+    expect((await stat(join(release.dir, '.cache'))).isDirectory()).toBe(true)
+  })
+
+  it.each([
+    ['on the host', (place: string) => mkdir(place, { recursive: true }), /app\/shared\/\.htpasswd on .* is a folder/],
+    ['in the release', () => put({ '.htpasswd/a': '1' }), /it is a folder in 1\.0-/],
+  ])('refuses a folder %s in the place of a shared file', async (_, prepare, message) => {
+    folders = layout(folders.root, sharedPaths([{ file: '.htpasswd' }]))
+    await put({ 'bin/life': '1' })
+    await prepare(join(folders.shared.dir, '.htpasswd'))
+    await expect(upload('1.0')).rejects.toMatchObject({
+      code: 'SHARED_NOT_FILE',
+      message: expect.stringMatching(message),
+    })
+    expect(await readdir(folders.releases)).toEqual([])
   })
 
   it('sends nothing when the release exists', async () => {
