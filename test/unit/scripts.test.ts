@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import ts from 'typescript'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { HOME } from '../../dev/paths.ts'
 import { inOrder, sideBySide } from '../../host/exec/batch.ts'
@@ -19,6 +20,9 @@ const sources = [
 ]
 const programs = sources.filter(path => path.endsWith('.sh'))
 const textOf = (path: string) => readFileSync(path, 'utf8')
+
+/** Most lines of a template; docs/contributing.md says about ten. */
+const LINES = 12
 
 let made: Readonly<Record<string, Script>>
 beforeAll(async () => {
@@ -72,6 +76,24 @@ describe('the script samples', () => {
     const lacking = names.filter(name => !PARTS.has(name) && !Object.keys(made).some(it => it.split(' ')[0] === name))
     expect(lacking).toEqual([])
   })
+})
+
+it('a template is short: a longer script is a program in a file', () => {
+  const long = sources
+    .filter(path => path.endsWith('.ts'))
+    .flatMap(path => {
+      const file = ts.createSourceFile(path, textOf(path), ts.ScriptTarget.Latest, true)
+      const found: string[] = []
+      const look = (node: ts.Node): void => {
+        const lines = node.getText().split('\n').length
+        if (ts.isTaggedTemplateExpression(node) && /^sh\.(?:read|write)$/.test(node.tag.getText()) && lines > LINES)
+          found.push(`${path}: ${lines} lines`)
+        node.forEachChild(look)
+      }
+      look(file)
+      return found
+    })
+  expect(long).toEqual([])
 })
 
 describe('a shell program', () => {

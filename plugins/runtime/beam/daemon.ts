@@ -9,7 +9,7 @@ import { type Script, sh } from '../../../host/script.ts'
 import type { Slot, SlotProcess } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { withEnvironment } from '../scripts.ts'
-import { ALREADY, type Supervisor } from '../supervisor.ts'
+import type { Supervisor } from '../supervisor.ts'
 import { withRepeatedSigterm } from './commands.ts'
 import { parsePage, runErlFollow, runErlPage } from './run-erl-log.ts'
 
@@ -31,24 +31,29 @@ export function daemon({ layout, release, stopLimit }: DaemonOptions): Superviso
     const { dir, tmp, current } = layout.slot(slot.name)
     return { dir, tmp, current, started: posix.join(dir, 'started'), log: posix.join(tmp, 'log') }
   }
+  const markOf = (slot: Slot) => `SWITCHYARD_DAEMON=${paths(slot).dir}`
   /** Shell functions: `ours` prints the pids of all processes of the slot, `vms` those of the Erlang VM; `within` waits for a condition. */
   const functions = (slot: Slot): Script =>
-    program(new URL('./daemon.sh', import.meta.url), { parameters: { mark: `SWITCHYARD_DAEMON=${paths(slot).dir}` } })
+    program(new URL('./daemon.sh', import.meta.url), { parameters: { mark: markOf(slot) } })
   return {
     unit: slot => paths(slot).dir,
-    start: slot => sh.write`${functions(slot)}
-if [ -n "$(ours)" ]; then exit ${ALREADY}; fi
-rm -rf -- ${paths(slot).log}
-: > ${paths(slot).started}
-output=$(mktemp) code=
-trap 'code=$?; trap "" HUP INT TERM PIPE; [ $code = 0 ] || cat "$output" >&2; rm -f -- "$output"' EXIT
-(
-${withEnvironment(layout, slot)}
-export SWITCHYARD_DAEMON=${paths(slot).dir}
-cd ${paths(slot).current}
-exec ./bin/${release} daemon < /dev/null > "$output" 2>&1
-)
-within ${START_TIMEOUT} '[ -n "$(vms)" ]' || true`,
+    start(slot) {
+      const { log, started, current } = paths(slot)
+      const parameters = {
+        ...EXIT.process,
+        log,
+        started,
+        environment: withEnvironment(layout, slot),
+        mark: markOf(slot),
+        current,
+        command: `./bin/${release}`,
+        patience: START_TIMEOUT,
+      }
+      return sh.lines(
+        functions(slot),
+        program(new URL('./daemon-start.sh', import.meta.url), { writes: true, parameters }),
+      )
+    },
     stop: slot => {
       const waiting = sh.read`if within ${stopLimit} '[ -z "$(vms)" ]'; then within ${LOG_GRACE} gone || true; else killed=yes; fi`
       const parameters = {
