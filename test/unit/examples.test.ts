@@ -44,6 +44,16 @@ it('the example for several hosts has a Taskfile of at most 30 lines, and a READ
       }
 })
 
+it('the Taskfile of this repository has at most 30 lines, and the README of the example that it deploys explains it', () => {
+  const taskfile = readFileSync(join(HOME, 'Taskfile.ts'), 'utf8')
+  expect(taskfile.trimEnd().split('\n').length).toBeLessThanOrEqual(30)
+  const readme = readFileSync(join(HOME, 'examples/life/README.md'), 'utf8')
+  for (const option of [...taskfile.matchAll(/^ {2}(\w+): \w+\(/gm)]
+    .map(([, name = '']) => name)
+    .filter(it => it !== 'host'))
+    expect(readme).toContain(`\`${option}: `)
+})
+
 const own = EXAMPLES.filter(({ name }) => existsSync(join(HOME, 'examples', name, 'Taskfile.ts')))
 
 describe.each(own)('the example $name', ({ name, site, packages, builder }) => {
