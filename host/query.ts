@@ -3,8 +3,9 @@
  * which are sent in one batch, and in which order.
  */
 import { Fault } from '../runner/fault.ts'
+import { lastLines } from '../runner/units.ts'
 import { hostFaults } from './faults.ts'
-import { lastLines, type Output, type Script } from './script.ts'
+import type { Output, Script } from './script.ts'
 
 /** The host that a query runs on, for its messages and for further queries. */
 export interface Asked {

@@ -80,6 +80,3 @@ export interface Output {
   readonly stdout: string
   readonly stderr: string
 }
-
-/** The last lines of a command's output, for messages. */
-export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')

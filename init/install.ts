@@ -1,5 +1,6 @@
 /** Adds this package to the folder's development dependencies. */
 import type { Shell } from '../runner/task.ts'
+import { lastLines } from '../runner/units.ts'
 import { initFaults as faults } from './faults.ts'
 import { type Folder, jsonIn, objectIn } from './folder.ts'
 import { managerOf } from './package-manager.ts'
@@ -27,7 +28,7 @@ export async function install($: Shell, command: readonly string[]): Promise<voi
     const { stderr, stdout, exitCode } = error as { stderr?: string; stdout?: string; exitCode?: number | null }
     // Without an exit code it was interrupted, or the error is another one.
     if (typeof exitCode !== 'number') throw error
-    const output = (stderr?.trim() || stdout?.trim() || `exit code ${exitCode}`).split('\n').slice(-20).join('\n')
+    const output = lastLines(stderr?.trim() || stdout?.trim() || `exit code ${exitCode}`)
     throw faults.INIT_INSTALL_FAILED({ command: command.join(' '), output }, error)
   }
 }

@@ -1,6 +1,7 @@
 /** The local Docker engine, through its program. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { lastLine, lastLines } from '../runner/units.ts'
 import { rehearseFaults } from './faults.ts'
 
 const run = promisify(execFile)
@@ -8,7 +9,7 @@ const run = promisify(execFile)
 /** An error of a program with what it has printed. */
 export const outputOf = (error: unknown): string => {
   const { stderr = '', stdout = '', message } = error as Error & { stderr?: string; stdout?: string }
-  return (stderr.trim() || stdout.trim() || message).split('\n').slice(-20).join('\n')
+  return lastLines(stderr.trim() || stdout.trim() || message)
 }
 
 /** Runs the program to its end, and resolves to its standard output. Rejects with an error that `outputOf` reads. */
@@ -25,5 +26,3 @@ export async function assertEngine(signal: AbortSignal): Promise<void> {
     throw rehearseFaults.REHEARSAL_NO_ENGINE({ why }, error)
   })
 }
-
-const lastLine = (text: string) => text.split('\n').at(-1) ?? ''

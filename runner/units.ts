@@ -1,4 +1,4 @@
-/** Formats sizes, times and lists for messages. */
+/** Formats sizes, times, lists and the output of programs for messages. */
 
 /** `812 B`, `8.1 kB`, `12.3 MB`. */
 export const bytes = (count: number): string =>
@@ -11,6 +11,10 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds} s`
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`
 }
+
+/** A time in milliseconds: `none`, `4.2 ms`, `1,234 ms`. */
+export const milliseconds = (time: number | undefined): string =>
+  time === undefined ? 'none' : time < 10 ? `${time.toFixed(1)} ms` : `${Math.round(time).toLocaleString('en-US')} ms`
 
 /** An age in seconds, in its two largest units: `3d 4h`, `12m 5s`. */
 export function age(seconds: number): string {
@@ -34,3 +38,9 @@ export const moment = (at: string): string => at.replace('T', ' ').replace(/\.\d
 /** Several things in a sentence: `a`, `a and b`, `a, b and c`. */
 export const listed = (items: readonly string[]): string =>
   items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`
+
+/** The last lines of a program's output. */
+export const lastLines = (text: string, count = 20): string => text.trimEnd().split('\n').slice(-count).join('\n')
+
+/** The last line of a program's output, in which most of them name the cause; `no reason given` if there is none. */
+export const lastLine = (text: string): string => lastLines(text, 1).trim() || 'no reason given'

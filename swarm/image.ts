@@ -8,7 +8,7 @@ import { commandFailed, type Query } from '../host/query.ts'
 import { type Script, sh } from '../host/script.ts'
 import { ssh } from '../host/ssh/transport.ts'
 import { isFault } from '../runner/fault.ts'
-import { bytes } from '../runner/units.ts'
+import { bytes, lastLine } from '../runner/units.ts'
 import type { Artifact } from '../slots/contracts.ts'
 import { validateName } from '../slots/names.ts'
 import type { Node } from './cluster.ts'
@@ -34,7 +34,7 @@ const takes = (file: string, image: string, target: string): Query<string> => {
       if (code === EXIT.image.imageRefused)
         throw swarmFaults.IMAGE_NOT_LOADED({ host: host.name, output: stderr.trim() })
       if (code === EXIT.image.registryFailed)
-        throw swarmFaults.REGISTRY_FAILED({ host: host.name, image: target, why: lastLine(stderr) })
+        throw swarmFaults.REGISTRY_FAILED({ host: host.name, image: target, why: causeIn(stderr) })
       if (code !== 0) throw commandFailed(host, script, output)
       return stdout.trim()
     },
@@ -42,8 +42,7 @@ const takes = (file: string, image: string, target: string): Query<string> => {
 }
 
 /** What an engine says last is the cause. */
-const lastLine = (text: string): string =>
-  (text.trim().split('\n').at(-1) ?? '').replace(/\.$/, '') || 'no reason was given'
+const causeIn = (text: string): string => lastLine(text).replace(/\.$/, '')
 
 /** The name of the artifact in the home folder of the deploying user. */
 const fileOf = (app: string, release: string) => `.switchyard-${app}-${release}.tar.gz`
@@ -154,7 +153,7 @@ export function pullImage({ name, version }: PublishedImage): Query<ImageRelease
   return {
     script,
     read({ code, stdout, stderr }, host) {
-      if (code !== 0) throw swarmFaults.REGISTRY_FAILED({ host: host.name, image: name, why: lastLine(stderr) })
+      if (code !== 0) throw swarmFaults.REGISTRY_FAILED({ host: host.name, image: name, why: causeIn(stderr) })
       return published({ name, version }, stdout.trim().split('\n'))
     },
   }

@@ -3,10 +3,11 @@
  * batch does.
  */
 import { randomBytes } from 'node:crypto'
+import { lastLines } from '../../runner/units.ts'
 import { brief, hostFaults } from '../faults.ts'
 import type { Guard, Host } from '../host.ts'
 import { nameOf } from '../query.ts'
-import { lastLines, type Output, quote, raw, type Script, sh } from '../script.ts'
+import { type Output, quote, raw, type Script, sh } from '../script.ts'
 import { type Part, type Send, settle, skip } from './queries.ts'
 import type { Tapped } from './run.ts'
 import { callGuard, guardFunction } from './write-guard.ts'

@@ -3,10 +3,11 @@ import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { Fault } from '../../runner/fault.ts'
+import { lastLines } from '../../runner/units.ts'
 import { hostFaults } from '../faults.ts'
 import type { Host } from '../host.ts'
 import type { Known } from '../machine.ts'
-import { lastLines, type Output, type RunOptions, type Script } from '../script.ts'
+import type { Output, RunOptions, Script } from '../script.ts'
 import { type Process, preamble, type Start } from './process.ts'
 
 /** The value of `$?` in a shell. */

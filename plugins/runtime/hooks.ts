@@ -1,7 +1,8 @@
 /** Hooks of an application: a command that runs in the release of a slot after a switch, with the slot's environment. */
 import { limited } from '../../host/limited.ts'
 import type { Query } from '../../host/query.ts'
-import { lastLines, type Script, sh } from '../../host/script.ts'
+import { type Script, sh } from '../../host/script.ts'
+import { lastLines } from '../../runner/units.ts'
 import type { Hooks, PluginContext, Runtime, Slot } from '../../slots/contracts.ts'
 import type { Layout } from '../../slots/layout.ts'
 import { runtimeFaults as faults } from './faults.ts'

@@ -1,6 +1,7 @@
 /** The part of a runtime that its supervisor determines: everything except environment, preparation, migrations, hooks, console and rpc. */
 import { type Asked, capture, commandFailed, type Query } from '../../host/query.ts'
-import { lastLines, type Output, type Script, sh } from '../../host/script.ts'
+import { type Output, type Script, sh } from '../../host/script.ts'
+import { lastLines } from '../../runner/units.ts'
 import type { LogFilter, LogPage, PluginContext, Release, Runtime, Slot, Stopped } from '../../slots/contracts.ts'
 import { sudoRefusal } from '../../slots/sudo/refusal.ts'
 import { runtimeFaults as faults } from './faults.ts'

@@ -1,14 +1,13 @@
 /** Errors of preparing a bare server. */
 
 import { catalogue, Fault, fault, isFault } from '../../runner/fault.ts'
-import { listed } from '../../runner/units.ts'
+import { lastLine, listed } from '../../runner/units.ts'
 
 interface Failed {
   readonly host: string
   readonly output: string
 }
 
-const lastLine = (output: string) => output.trimEnd().split('\n').at(-1) || 'no reason given'
 /** As psql reports it. */
 const firstError = (output: string) => /error: *(.+)/i.exec(output)?.[1] ?? lastLine(output)
 

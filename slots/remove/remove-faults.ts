@@ -1,12 +1,12 @@
 /** Errors of taking an application off a host. */
 import { catalogue, fault } from '../../runner/fault.ts'
+import { lastLine } from '../../runner/units.ts'
 
 interface Refused {
   readonly host: string
   readonly output: string
 }
 
-const lastLine = (output: string) => output.split('\n').filter(Boolean).at(-1) ?? 'no reason given'
 /** The line that nginx, HAProxy or Caddy mark as the error, or else the last one. */
 const errorLine = (output: string) =>
   output.split('\n').find(line => /\[emerg\]|\[ALERT\]|^Error: /.test(line)) ?? lastLine(output)

@@ -52,10 +52,6 @@ export const isColour = (slot: string | undefined): slot is 'blue' | 'green' => 
 
 export const count = (n: number): string => n.toLocaleString('en-US')
 
-/** Milliseconds. */
-export const ms = (time: number | undefined): string =>
-  time === undefined ? 'none' : time < 10 ? `${time.toFixed(1)} ms` : `${count(Math.round(time))} ms`
-
 export const cardsOf = (cards: readonly Card[]): string =>
   `<ul class="cards">${cards
     .map(

@@ -1,9 +1,11 @@
 /** The report of a history: what was done on the hosts of an application, on a time line and in a table. */
+
+import { duration, milliseconds } from '../../runner/units.ts'
 import { pluralize } from '../format.ts'
 import { type FleetEntry, historyCells, isRollback } from '../journal/history.ts'
 import type { Detached } from '../migration/detached.ts'
 import type { Deploy, Figures, JournalEntry } from '../model.ts'
-import { type Card, cardsOf, count, documentOf, esc, factsOf, ms, utc } from './document.ts'
+import { type Card, cardsOf, count, documentOf, esc, factsOf, utc } from './document.ts'
 import { timeLine } from './time-line.ts'
 
 type Entry = JournalEntry & Partial<FleetEntry>
@@ -125,15 +127,13 @@ function cards({ deploys, deploysFailed, took, promotes, promotesFailed, probed,
       note: 'after a switch',
       mood: failed > 0 ? 'bad' : sent > 0 ? 'good' : '',
     },
-    { figure: probed > 0 ? ms(slowest) : 'none', title: 'slowest answer', note: 'around a switch' },
-    { figure: middle === undefined ? 'none' : seconds(middle), title: 'until healthy', note: 'the median deploy' },
+    { figure: probed > 0 ? milliseconds(slowest) : 'none', title: 'slowest answer', note: 'around a switch' },
+    { figure: middle === undefined ? 'none' : duration(middle), title: 'until healthy', note: 'the median deploy' },
   ])
 }
 
 /** What a cell without a value shows. */
 const NOTHING = '-'
-
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
 /** All entries, the newest first, in the columns that have something. On a phone each is a block, with the names of the columns. */
 function log({ entries, hosts }: HistoryReport, migrations: readonly Detached[]): string {
@@ -158,4 +158,6 @@ function log({ entries, hosts }: HistoryReport, migrations: readonly Detached[])
 }
 
 const requestsText = (figures: Figures | undefined): string =>
-  figures ? `${count(figures.failed)} of ${count(figures.sent)} failed, slowest ${ms(figures.slowest)}` : NOTHING
+  figures
+    ? `${count(figures.failed)} of ${count(figures.sent)} failed, slowest ${milliseconds(figures.slowest)}`
+    : NOTHING

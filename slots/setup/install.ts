@@ -2,8 +2,9 @@
 
 import { hostFaults } from '../../host/faults.ts'
 import type { Host } from '../../host/host.ts'
-import { lastLines, type Script } from '../../host/script.ts'
+import type { Script } from '../../host/script.ts'
 import { rootShell } from '../../host/sudo.ts'
+import { lastLines } from '../../runner/units.ts'
 import { slotFaults } from '../faults.ts'
 import type { SetupPlan } from './plan.ts'
 import { applyScript, ENDED, type Transaction, takeBackScript, writeScript } from './transaction.ts'

@@ -1,6 +1,7 @@
 /** Runtime for Elixir releases: one process per slot, run by systemd or by the release's own script, with migrations and a remote console. */
-import { lastLines, sh } from '../../../host/script.ts'
+import { sh } from '../../../host/script.ts'
 import { atLeast, call, checked, fields, flag, oneOf, optional, text } from '../../../runner/taskfile/shape.ts'
+import { lastLines } from '../../../runner/units.ts'
 import type { Plugin, PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import { runtimeFaults as faults } from '../faults.ts'
 import { hooksOf } from '../hooks.ts'

@@ -4,7 +4,8 @@
  */
 import { limited } from '../../../host/limited.ts'
 import type { Query } from '../../../host/query.ts'
-import { lastLines, type Script, sh } from '../../../host/script.ts'
+import { type Script, sh } from '../../../host/script.ts'
+import { lastLines } from '../../../runner/units.ts'
 import type { PluginContext, Runtime, Slot } from '../../../slots/contracts.ts'
 import type { Layout } from '../../../slots/layout.ts'
 import { runtimeFaults as faults } from '../faults.ts'

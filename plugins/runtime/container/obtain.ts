@@ -1,8 +1,9 @@
 /** Brings the image of a release to the engine of a host, before the idle slot is stopped for it. */
 import { EXIT } from '../../../host/exit-codes.ts'
 import { commandFailed, type Query } from '../../../host/query.ts'
-import { lastLines } from '../../../host/script.ts'
+
 import type { Fault } from '../../../runner/fault.ts'
+import { lastLines } from '../../../runner/units.ts'
 import type { PluginContext, Release, Slot } from '../../../slots/contracts.ts'
 import { registryFaults as faults } from '../../registry/faults.ts'
 import { authFile } from '../../registry/reference.ts'

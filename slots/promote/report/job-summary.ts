@@ -1,6 +1,7 @@
 /** The switch on the summary page of a job of GitHub Actions. */
 import { appendFile } from 'node:fs/promises'
 import { messageOf } from '../../../runner/fault.ts'
+import { milliseconds } from '../../../runner/units.ts'
 import { probeFaults } from '../probe-faults.ts'
 import type { PromoteReport } from './data.ts'
 
@@ -11,7 +12,6 @@ export const jobSummaryPath = (env: Readonly<Record<string, string | undefined>>
 /** Markdown. Leaves out the error message: it may have text of other programs, and the log of the job has it, redacted. */
 export function jobSummary({ app, host, destination, by, from, to, problem, stays, measured }: PromoteReport): string {
   const place = destination === undefined ? host : `${destination} (${host})`
-  const ms = (time: number | undefined) => (time === undefined ? 'none' : `${Math.round(time)} ms`)
   const failed = measured && Object.entries(measured.failed).map(([why, n]) => `${n} ${why}`)
   const rows = [
     ['release', to.release],
@@ -20,9 +20,9 @@ export function jobSummary({ app, host, destination, by, from, to, problem, stay
     ...(measured
       ? [
           ['probes', `${measured.sent}, ${measured.failures} failed${failed?.length ? ` (${failed.join(', ')})` : ''}`],
-          ['slowest answer', ms(measured.slowest)],
-          ['first answer of the new release', ms(measured.firstNew)],
-          ['last answer of the old release', ms(measured.lastOld)],
+          ['slowest answer', milliseconds(measured.slowest)],
+          ['first answer of the new release', milliseconds(measured.firstNew)],
+          ['last answer of the old release', milliseconds(measured.lastOld)],
         ]
       : []),
   ]

@@ -1,5 +1,7 @@
 /** The report of a promote as a page: each answer around the switch. */
-import { barsOf, cardsOf, count, documentOf, esc, factsOf, isColour, ms, utc } from '../../report/document.ts'
+
+import { milliseconds } from '../../../runner/units.ts'
+import { barsOf, cardsOf, count, documentOf, esc, factsOf, isColour, utc } from '../../report/document.ts'
 import { KINDS, type Probe, type ProbeKind } from '../probe.ts'
 import type { PromoteReport } from './data.ts'
 
@@ -45,7 +47,7 @@ export const switchPart = (report: PromoteReport): string => `${cards(report)}
 ${report.probes.length > 0 ? figure(report) : '<p class="none">This promote was not probed.</p>'}
 ${barsOf(
   report.steps.map(step => ({ ...step, bad: report.problem !== null })),
-  ms,
+  milliseconds,
 )}`
 
 const outcome = ({ problem, stays }: PromoteReport): string =>
@@ -82,9 +84,9 @@ function cards({ measured }: PromoteReport): string {
       note: reasons.join(', ') || 'after the switch',
       mood: failures > 0 ? 'bad' : 'good',
     },
-    { figure: ms(firstNew), title: 'first new answer', note: 'after the command' },
-    { figure: ms(lastOld), title: 'last old answer', note: 'after the command' },
-    { figure: ms(slowest), title: 'slowest answer', note: 'before or after' },
+    { figure: milliseconds(firstNew), title: 'first new answer', note: 'after the command' },
+    { figure: milliseconds(lastOld), title: 'last old answer', note: 'after the command' },
+    { figure: milliseconds(slowest), title: 'slowest answer', note: 'before or after' },
   ])
 }
 

@@ -98,9 +98,9 @@ describe('the summary of a CI job', () => {
 | before | 0.1.0 in blue |
 | by | mara@laptop |
 | probes | 3, 0 failed |
-| slowest answer | 4 ms |
+| slowest answer | 4.0 ms |
 | first answer of the new release | 13 ms |
-| last answer of the old release | 8 ms |
+| last answer of the old release | 8.1 ms |
 
 `)
   })
