@@ -100,6 +100,7 @@ function queueEarly(batch: Pipeline, deps: StartDeps, slot: Slot, record: SlotRe
     () => true,
     () => false,
   )
+  // What is not removed now is removed by the next deploy.
   const pruned = prunes
     ? batch.add(capture(prune(deps.layout, KEPT, deps.runtime))).catch(() => undefined)
     : Promise.resolve(undefined)

@@ -43,6 +43,7 @@ export async function stopSlot(
     log(
       `${slot.name} still has ${left} of ${pluralize(before, 'connection')} after ${limit} ms: stopping it closes them.`,
     )
+    // It only tells how many are left; the stop does not depend on it.
     watch = host.query(drain(slot, WATCH, { onChange: logLeft('stop') })).catch(() => undefined)
   }
   // Without a process that serves requests, a connection to the port is another application's.

@@ -42,6 +42,7 @@ export async function unlessClosed<T>(
       stop.abort(refusal)
     }
   }
+  // Whoever takes the lock asks again; this only saves a build.
   check().catch(() => undefined)
   try {
     const result = await work(AbortSignal.any([signal, stop.signal]))

@@ -73,6 +73,7 @@ const changed = (
       const { status, maintenance } = await asking
       if (!dryRun && maintenance !== on) throw slotFaults.MAINTENANCE_UNVERIFIED({ host: host.name, on, status })
     } catch (error) {
+      // The first error is the one to report. `status` shows a maintenance that could not be undone.
       const before = await reading.catch(() => undefined)
       if (undo && !dryRun && (await mayHaveRun(changing))) await host.query(undo(before)).catch(() => undefined)
       throw error

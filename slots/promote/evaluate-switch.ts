@@ -39,6 +39,7 @@ export async function evaluateSwitch(
   const all = await deps.fleet.gather(troubled).catch(() => undefined)
   if (!troubled && !all?.some(({ value }) => value))
     return { problem: undefined, stays: undefined, ...(excused !== undefined && { excused }) }
+  // Without a comparison nothing speaks for the new slot: the traffic goes back, and the problem is what is reported.
   const comparison = await compareSlots(deps, trafficSwitch, probing, measured).catch(() => undefined)
   const stays = all && (await stayingOf(deps, trafficSwitch, comparison).catch(() => undefined))
   const direct = comparison?.direct ?? NO_REQUESTS
@@ -123,6 +124,7 @@ export async function reasonToStay(
   const told = all.find(({ value }) => value.stays !== undefined)
   if (all.length > 1 && !all.every(({ value }) => value.completed || value.stays !== undefined)) return undefined
   if (told) return told.value.stays
+  // As above: without a comparison the traffic goes back.
   const comparison = await compareSlots(deps, trafficSwitch, probing, undefined).catch(() => undefined)
   return stayingOf(deps, trafficSwitch, comparison).catch(() => undefined)
 }

@@ -83,6 +83,7 @@ export async function openControl(host: Host, app: string, image: string, placed
   let last: Promise<unknown> = Promise.resolve()
   const send = (command: string): Promise<readonly string[]> => {
     const answer = last.then(() => answersTo(process, lines, command, app))
+    // Whoever asked gets the error.
     last = answer.catch(() => undefined)
     return answer
   }

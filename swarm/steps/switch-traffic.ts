@@ -116,5 +116,6 @@ async function reported(
     const { records } = await context.cluster()
     if (records) await context.host.query(writeRecords(context.app, journaled(records, context.deploy, event)))
   }
+  // The switch has failed, and its error is the one to report.
   await write().catch(() => undefined)
 }

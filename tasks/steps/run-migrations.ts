@@ -43,6 +43,7 @@ export async function runMigrations<S extends string>(
       show(`The migrations of ${where} ${continues}. \`npx task migrate --slot ${slot.name}\` follows them.`)
     else {
       const why = error instanceof Fault ? error.code : 'FAILED'
+      // The migration's error is the one to report.
       await host.query(append(layout, deploy, { ...event, result: 'failed', why })).catch(() => undefined)
     }
     throw error
@@ -54,6 +55,7 @@ export async function runMigrations<S extends string>(
   async function stillRunning(error: unknown): Promise<string | undefined> {
     const lost = error instanceof Fault && error.code === 'CONNECTION_LOST'
     if (!lost && !signal.aborted) return undefined
+    // A host that does not answer: nobody knows whether they still run.
     const newest = await host.query(newestMigration(layout)).catch(() => undefined)
     if (newest === undefined) return lost ? `may still be running on ${host.name}` : undefined
     return newest.deploy === deploy.id && newest.state === 'running' ? `continue on ${host.name}` : undefined
