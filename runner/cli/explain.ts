@@ -18,7 +18,11 @@ export interface Explanation {
   readonly next: readonly string[]
   /** Paragraphs. */
   readonly about: readonly string[]
+  /** Where the documentation has it: a page of this package and of its site, with the anchor of the entry. */
+  readonly page: string
 }
+
+const PAGE = 'docs/errors.md'
 
 /** The entries of the page by their codes. */
 export function explanationsIn(page: string): ReadonlyMap<string, Explanation> {
@@ -37,7 +41,8 @@ export function explanationsIn(page: string): ReadonlyMap<string, Explanation> {
           .filter(Boolean)
           .map(plain)
       const about = parts.slice(at + 2).map(plain)
-      return [code, { code, exit, happened: items(parts[at - 1]), next: items(parts[at + 1]), about }]
+      const anchor = `${PAGE}#${code.toLowerCase()}`
+      return [code, { code, exit, happened: items(parts[at - 1]), next: items(parts[at + 1]), about, page: anchor }]
     }),
   )
 }
@@ -50,7 +55,7 @@ const plain = (text: string): string =>
     .map((part, i) => (i % 2 === 1 ? part : part.replace(/\\([^\w\s])|\\(_)/g, '$1$2')))
     .join('')
 
-export function explanationText({ code, exit, happened, next, about }: Explanation, columns?: number): string {
+export function explanationText({ code, exit, happened, next, about, page }: Explanation, columns?: number): string {
   const section = (title: string, sentences: readonly string[]) => [
     '',
     title,
@@ -62,10 +67,12 @@ export function explanationText({ code, exit, happened, next, about }: Explanati
     ...section('What happened:', happened),
     ...section('What to do next:', next),
     ...about.flatMap(text => ['', ...wrapped(text, columns)]),
+    '',
+    ...wrapped(`In the documentation: ${page}`, columns),
   ].join('\n')
 }
 
-const all = explanationsIn(readFileSync(packageUrl('docs/errors.md'), 'utf8'))
+const all = explanationsIn(readFileSync(packageUrl(PAGE), 'utf8'))
 
 const code: Arg<Explanation> = {
   ...arg.text('The code in brackets behind an error, such as LOCK_TAKEN'),

@@ -1,6 +1,7 @@
 /** `task explain`: every error of the catalogues has an entry, and the command prints it without a Taskfile. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { slugOf } from '../../../docs/.vitepress/links.ts'
 import { faultCatalogue } from '../../../faults.ts'
 import { catalogue, fault } from '../../../index.ts'
 import { explanationsIn, explanationText } from '../../../runner/cli/explain.ts'
@@ -30,6 +31,12 @@ it('an explanation has the sentences of an error, with names for what only the e
   expect(taken.explained).toBe(true)
 })
 
+it('an explanation ends with its place in the documentation', () => {
+  const text = explanationText(explanations.get('LOCK_TAKEN') ?? expect.fail())
+  expect(text.split('\n').at(-1)).toBe('In the documentation: docs/errors.md#lock_taken')
+  expect(slugOf('LOCK_TAKEN')).toBe('lock_taken')
+})
+
 it('an error names the command, and one of a plugin does not, because the command has no entry for it', () => {
   const lock = faultCatalogue.slots.LOCK_TAKEN({ host: 'web-1', owner: undefined })
   const flag = faultCatalogue.runner.FLAG_WITH_VALUE({ flag: '--json', value: 'x' })
@@ -54,6 +61,7 @@ it('reads the entry of a page back without the escapes of Markdown, and fits a t
     happened: ['`<a>` of <b_c>.', 'Or not.'],
     next: ['Look.'],
     about: ['More of it.'],
+    page: 'docs/errors.md#a_b',
   })
   const lines = explanationText(explanations.get('LIVE_UNKNOWN') ?? expect.fail(), 40).split('\n')
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(40)
